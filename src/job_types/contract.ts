@@ -1,0 +1,119 @@
+/**
+ * What a job type is, to the worker that runs it: a name, a payload schema, and a function from a
+ * validated payload to a result. Everything the function may touch of the outside world arrives in
+ * its {@linkcode JobContext}, so that one place decides what a job can reach.
+ *
+ * @module
+ */
+
+import type { ZodType } from "zod";
+
+/** The one road from a job to the network; see `guarded_fetch.ts`. */
+export type GuardedFetch = (url: string | URL, options?: GuardedFetchOptions) => Promise<
+  GuardedResponse
+>;
+
+/** What a job asks of one fetch. All bounds fall back to the worker's own limits. */
+export interface GuardedFetchOptions {
+  /** Default `GET`. */
+  readonly method?: "GET" | "HEAD" | "PUT" | "POST";
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | string;
+  /** Redirects followed by hand, each target checked like the first. Default 10. */
+  readonly redirectsMax?: number;
+  /** Time allowed until the whole body has been read, in ms. */
+  readonly timeoutMs?: number;
+  /** Bytes of decoded body after which reading fails with `InputTooLargeError`. */
+  readonly bodyBytesMax?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** An answer whose body is decoded (gzip, deflate, brotli) and bounded while it streams. */
+export interface GuardedResponse {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The URL that answered, after redirects. */
+  readonly url: string;
+  readonly body: ReadableStream<Uint8Array>;
+  /** Reads the whole body into memory, within `bodyBytesMax`. */
+  bytes(): Promise<Uint8Array>;
+}
+
+/** Bounds that hold for every job of a worker. */
+export interface JobLimits {
+  /** Result returned inline, in bytes of its encoded form. */
+  readonly resultBytesMax: number;
+  /** Input held in memory at once (an image, a page), in bytes. Streams may be longer. */
+  readonly inputBytesMax: number;
+  /** Longest input that a job may stream through, in bytes. */
+  readonly streamBytesMax: number;
+  /** Pixels of an image, from its header, before it is decoded. */
+  readonly pixelsMax: number;
+}
+
+/** Files of the worker's host that jobs may name, as absolute directories; empty: none. */
+export interface FileAccess {
+  readonly readRoots: readonly string[];
+  readonly writeRoots: readonly string[];
+}
+
+/** What a running attempt may see and do. */
+export interface JobContext {
+  readonly jobId: string;
+  readonly jobType: string;
+  /** 1 for the first attempt. */
+  readonly attempt: number;
+  /** Aborted on cancellation, timeout and drain; its `reason` is an `Error` that says which. */
+  readonly signal: AbortSignal;
+  readonly limits: JobLimits;
+  readonly files: FileAccess;
+  readonly fetch: GuardedFetch;
+  /** A directory of this attempt alone, removed when it ends. */
+  readonly tempDir: string;
+  /** Reports how far the job is: `fraction` from 0 to 1. May be called often; the worker thins it. */
+  progress(fraction: number, message?: string): void;
+  /** One line of the job's own output, kept with the job within bounds. */
+  log(line: string): void;
+}
+
+/**
+ * Where the type runs. `inline`: in the worker's own event loop, for work that only waits.
+ * `process`: in an executor process of its own that is killed on timeout or cancellation, for work
+ * that computes or decodes foreign bytes.
+ */
+export type Isolation = "inline" | "process";
+
+/** A kind of job. `Payload` is what its schema yields. */
+export interface JobType<Payload = unknown> {
+  readonly name: string;
+  /** One sentence for `conductor worker --help` and the docs. */
+  readonly summary: string;
+  readonly isolation: Isolation;
+  /** Names every fault of a payload at once, before any work. */
+  readonly payloadSchema: ZodType<Payload>;
+  /** A payload that works as it stands, for help and documentation. */
+  readonly example: unknown;
+  /** Returns what becomes the result: bytes as they are, anything else as JSON. */
+  run(payload: Payload, context: JobContext): Promise<unknown>;
+}
+
+/** Keeps the payload's type while the registry forgets it. */
+export function defineJobType<Payload>(type: JobType<Payload>): JobType<Payload> {
+  return type;
+}
+
+/** A failure that will be the same next time: the job fails at once, whatever retries are left. */
+export class PermanentJobError extends Error {
+  override name = "PermanentJobError";
+}
+
+/** An input (or a decoded body) is longer than its bound. Permanent: it will not shrink. */
+export class InputTooLargeError extends PermanentJobError {
+  override name = "InputTooLargeError";
+}
+
+/** The network guard refused an address; see `guarded_fetch.ts`. Permanent. */
+export class AddressRefusedError extends PermanentJobError {
+  override name = "AddressRefusedError";
+}

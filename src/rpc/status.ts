@@ -1,0 +1,107 @@
+/**
+ * The one place where a refusal becomes a gRPC status, and a gRPC status becomes a refusal again.
+ *
+ * @module
+ */
+
+import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
+
+/** Why a call was refused, in the words of the domain. */
+export type RefusalReason =
+  | "invalid"
+  | "not_found"
+  | "already_exists"
+  | "failed_precondition"
+  | "conflict"
+  | "overloaded"
+  | "unauthenticated"
+  | "permission_denied"
+  | "unavailable"
+  | "not_leader"
+  | "outcome_unknown"
+  | "cancelled"
+  | "data_loss"
+  | "unimplemented"
+  | "internal";
+
+const CODE_OF: Readonly<Record<RefusalReason, status>> = {
+  invalid: status.INVALID_ARGUMENT,
+  not_found: status.NOT_FOUND,
+  already_exists: status.ALREADY_EXISTS,
+  failed_precondition: status.FAILED_PRECONDITION,
+  conflict: status.ABORTED,
+  overloaded: status.RESOURCE_EXHAUSTED,
+  unauthenticated: status.UNAUTHENTICATED,
+  permission_denied: status.PERMISSION_DENIED,
+  unavailable: status.UNAVAILABLE,
+  not_leader: status.UNAVAILABLE,
+  outcome_unknown: status.DEADLINE_EXCEEDED,
+  cancelled: status.CANCELLED,
+  data_loss: status.DATA_LOSS,
+  unimplemented: status.UNIMPLEMENTED,
+  internal: status.INTERNAL,
+};
+
+const REASON_OF: ReadonlyMap<status, RefusalReason> = new Map(
+  (Object.entries(CODE_OF) as [RefusalReason, status][])
+    .filter(([reason]) => reason !== "not_leader")
+    .map(([reason, code]) => [code, reason]),
+);
+
+/** What a refusal carries beside its message. */
+export interface RefusalOptions extends ErrorOptions {
+  /** When trying again may help, in ms from now. */
+  readonly retryAfterMs?: number;
+  /** Address (`host:port`) of the leader, where the caller should turn. */
+  readonly leaderAddress?: string;
+}
+
+/** A call that was understood and not carried out. Its message is written for the caller to read. */
+export class Refusal extends Error {
+  override name = "Refusal";
+  readonly reason: RefusalReason;
+  readonly retryAfterMs: number | undefined;
+  readonly leaderAddress: string | undefined;
+
+  constructor(reason: RefusalReason, message: string, options: RefusalOptions = {}) {
+    super(message, options);
+    this.reason = reason;
+    this.retryAfterMs = options.retryAfterMs;
+    this.leaderAddress = options.leaderAddress;
+  }
+}
+
+/** The gRPC status code of a reason. */
+export function codeOf(reason: RefusalReason): status {
+  return CODE_OF[reason];
+}
+
+const RETRY_HINT_KEY = "retry-after-ms";
+const LEADER_KEY = "leader-address";
+
+/** What a server answers for a failure: never UNKNOWN, never a stack trace. */
+export function toServiceError(failure: unknown): Partial<ServiceError> {
+  const refusal = failure instanceof Refusal
+    ? failure
+    : new Refusal("internal", "internal error; the server's log has the details");
+  const metadata = new Metadata();
+  if (refusal.retryAfterMs !== undefined) {
+    metadata.set(RETRY_HINT_KEY, String(Math.ceil(refusal.retryAfterMs)));
+  }
+  if (refusal.leaderAddress !== undefined) metadata.set(LEADER_KEY, refusal.leaderAddress);
+  return { code: CODE_OF[refusal.reason], details: refusal.message, metadata };
+}
+
+/** What a client makes of a failed call. */
+export function fromServiceError(failure: ServiceError): Refusal {
+  const leaderAddress = failure.metadata?.get(LEADER_KEY)[0]?.toString();
+  const retryAfter = failure.metadata?.get(RETRY_HINT_KEY)[0]?.toString();
+  const reason = leaderAddress === undefined
+    ? REASON_OF.get(failure.code) ?? "internal"
+    : "not_leader";
+  return new Refusal(reason, failure.details || failure.message, {
+    cause: failure,
+    ...(leaderAddress === undefined ? {} : { leaderAddress }),
+    ...(retryAfter === undefined ? {} : { retryAfterMs: Number(retryAfter) }),
+  });
+}
