@@ -23,8 +23,19 @@ export function methodPath(method: DescMethod): string {
   return `/${method.parent.typeName}/${method.name}`;
 }
 
-/** The grpc-js definition of one method. */
+const DEFINITIONS = new Map<DescMethod, MethodDefinition<AnyMessage, AnyMessage>>();
+
+/** The grpc-js definition of one method, made once. */
 export function methodDefinition(method: DescMethod): MethodDefinition<AnyMessage, AnyMessage> {
+  let definition = DEFINITIONS.get(method);
+  if (definition === undefined) {
+    definition = define(method);
+    DEFINITIONS.set(method, definition);
+  }
+  return definition;
+}
+
+function define(method: DescMethod): MethodDefinition<AnyMessage, AnyMessage> {
   const serialize = (schema: DescMessage) => (message: AnyMessage): Buffer => {
     const bytes = toBinary(schema, message);
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

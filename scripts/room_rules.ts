@@ -1,0 +1,143 @@
+/**
+ * The house rules as lint rules: which room may import which, that a room is entered by its door,
+ * and that the pure rooms stay pure. ARCHITECTURE.md tells the reasons.
+ *
+ * @module
+ */
+
+/** What each room of `src/` may import, beside libraries. */
+export const ROOM_IMPORTS: Readonly<Record<string, readonly string[]>> = {
+  raft: [],
+  jobs: [],
+  scheduler: ["jobs"],
+  storage: ["raft", "jobs"],
+  security: [],
+  observability: [],
+  job_types: [],
+  config: [],
+  http: ["security", "observability"],
+  rpc: ["raft", "jobs", "security", "observability"],
+  worker: ["jobs", "job_types", "rpc", "security", "observability", "http"],
+  master: [
+    "job_types",
+    "raft",
+    "jobs",
+    "scheduler",
+    "storage",
+    "rpc",
+    "http",
+    "security",
+    "observability",
+  ],
+  cli: ["config", "master", "worker", "job_types", "rpc", "security", "observability"],
+};
+
+/** Rooms that know no clock, chance, network, disk or library. */
+export const PURE_ROOMS: readonly string[] = ["raft", "jobs", "scheduler"];
+
+const IMPURE_GLOBALS = new Set([
+  "Deno",
+  "Date",
+  "crypto",
+  "performance",
+  "setTimeout",
+  "setInterval",
+  "setImmediate",
+  "queueMicrotask",
+  "fetch",
+  "console",
+  "process",
+  "localStorage",
+]);
+
+/** Where a file stands: its room, and its path inside `src/`. */
+function placeOf(fileName: string): { room: string; isTest: boolean } | undefined {
+  const match = /[\\/]src[\\/]([a-z_]+)[\\/]/.exec(fileName);
+  if (match?.[1] === undefined || !(match[1] in ROOM_IMPORTS)) return undefined;
+  return { room: match[1], isTest: /_test(_support)?\.ts$/.test(fileName) };
+}
+
+/** The room that a relative specifier leads to, and whether by its door. */
+function targetOf(specifier: string): { room: string; byDoor: boolean } | undefined {
+  const match = /^(?:\.\.\/)+([a-z_]+)\/(.+)$/.exec(specifier);
+  if (match?.[1] === undefined || !(match[1] in ROOM_IMPORTS)) return undefined;
+  return { room: match[1], byDoor: match[2] === "mod.ts" };
+}
+
+const importRule: Deno.lint.Rule = {
+  create(context) {
+    const place = placeOf(context.filename);
+    if (place === undefined) return {};
+    const check = (node: Deno.lint.Node, specifier: string) => {
+      const target = targetOf(specifier);
+      if (target !== undefined && target.room !== place.room) {
+        if (!ROOM_IMPORTS[place.room]?.includes(target.room) && !place.isTest) {
+          context.report({
+            node,
+            message: `src/${place.room} may not import src/${target.room}`,
+            hint: `declare a port in src/${place.room} and let src/master or src/cli join the two`,
+          });
+        } else if (!target.byDoor && !place.isTest) {
+          context.report({
+            node,
+            message: `src/${target.room} is entered by its mod.ts`,
+            hint: `export what you need from src/${target.room}/mod.ts`,
+          });
+        }
+      }
+      if (PURE_ROOMS.includes(place.room) && !place.isTest && !specifier.startsWith(".")) {
+        context.report({
+          node,
+          message: `src/${place.room} is pure and imports no library (${specifier})`,
+          hint: "take what it gives as an argument, or move the code to src/storage or src/master",
+        });
+      }
+    };
+    return {
+      ImportDeclaration: (node) => check(node, node.source.value),
+      ExportNamedDeclaration: (node) => {
+        if (node.source !== null) check(node, node.source.value);
+      },
+      ExportAllDeclaration: (node) => check(node, node.source.value),
+    };
+  },
+};
+
+const purityRule: Deno.lint.Rule = {
+  create(context) {
+    const place = placeOf(context.filename);
+    if (place === undefined || place.isTest || !PURE_ROOMS.includes(place.room)) return {};
+    const report = (node: Deno.lint.Node, name: string) =>
+      context.report({
+        node,
+        message: `src/${place.room} is pure: ${name} is not for it`,
+        hint: "time, identity and chance come in as arguments",
+      });
+    return {
+      MemberExpression(node) {
+        if (node.object.type !== "Identifier") return;
+        if (IMPURE_GLOBALS.has(node.object.name)) report(node, node.object.name);
+        const isRandom = node.object.name === "Math" && node.property.type === "Identifier" &&
+          node.property.name === "random";
+        if (isRandom) report(node, "Math.random");
+      },
+      CallExpression(node) {
+        if (node.callee.type === "Identifier" && IMPURE_GLOBALS.has(node.callee.name)) {
+          report(node, node.callee.name);
+        }
+      },
+      NewExpression(node) {
+        if (node.callee.type === "Identifier" && IMPURE_GLOBALS.has(node.callee.name)) {
+          report(node, node.callee.name);
+        }
+      },
+    };
+  },
+};
+
+const plugin: Deno.lint.Plugin = {
+  name: "rooms",
+  rules: { imports: importRule, purity: purityRule },
+};
+
+export default plugin;

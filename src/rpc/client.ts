@@ -1,0 +1,229 @@
+/**
+ * The client library: what a program (or the command line) asks of a cluster.
+ *
+ * @module
+ */
+
+import { type ChannelOptions, ClusterChannel } from "./channel.ts";
+import {
+  detailsFromWire,
+  eventFromWire,
+  jobFromWire,
+  submissionToWire,
+  workerFromWire,
+} from "./convert.ts";
+import { MasterService, type SubmitJobResponse } from "./gen/scheduler_pb.ts";
+import type {
+  ClusterHealthView,
+  JobDetails,
+  JobEventView,
+  JobPage,
+  JobView,
+  Submission,
+  WorkerView,
+} from "./master_api.ts";
+import { Refusal } from "./status.ts";
+
+/** A job that the cluster has on disk. */
+export interface SubmittedJob {
+  readonly jobId: string;
+  /** An earlier submission under the same key made the job. */
+  readonly duplicate: boolean;
+  /** Something the caller may want to know; usually empty. */
+  readonly message: string;
+}
+
+/** What became of one job of a batch. */
+export type BatchItem = SubmittedJob | { readonly error: string; readonly code: number };
+
+/** Talks to a cluster. Every method throws {@linkcode Refusal} with a message meant to be read. */
+export class JobClient {
+  readonly #channel: ClusterChannel;
+
+  constructor(options: ChannelOptions) {
+    this.#channel = new ClusterChannel(options);
+  }
+
+  /**
+   * Submits a job. It is safe to lose the answer: the submission carries an idempotency key (one is
+   * made when there is none), so that a repeated try returns the same job.
+   */
+  async submit(submission: Submission): Promise<SubmittedJob> {
+    const idempotencyKey = submission.idempotencyKey ?? `auto:${crypto.randomUUID()}`;
+    const response = await this.#channel.call(
+      MasterService.method.submitJob,
+      submissionToWire({ ...submission, idempotencyKey }),
+    );
+    return submitted(response);
+  }
+
+  /** Submits many jobs in one call: one outcome each, in order. */
+  async submitBatch(
+    submissions: readonly Submission[],
+    options: { readonly allOrNothing?: boolean } = {},
+  ): Promise<BatchItem[]> {
+    const batch = crypto.randomUUID();
+    const response = await this.#channel.call(MasterService.method.submitJobs, {
+      allOrNothing: options.allOrNothing ?? false,
+      jobs: submissions.map((submission, position) =>
+        submissionToWire({
+          ...submission,
+          idempotencyKey: submission.idempotencyKey ?? `auto:${batch}:${position}`,
+        })
+      ),
+    });
+    return response.results.map((each) =>
+      each.status === "success" ? submitted(each) : { error: each.message, code: each.code }
+    );
+  }
+
+  /** The job with its payload, result and history; linearizable unless `stale`. */
+  async getJob(jobId: string, options: { readonly stale?: boolean } = {}): Promise<JobDetails> {
+    const response = await this.#channel.call(MasterService.method.getJobStatus, {
+      jobId,
+      stale: options.stale ?? false,
+    });
+    if (response.job === undefined) throw new Refusal("internal", "the master answered no job");
+    return detailsFromWire(response, response.job);
+  }
+
+  /** A page of jobs, newest first. */
+  async listJobs(query: {
+    readonly status?: string;
+    readonly type?: string;
+    readonly workerId?: string;
+    readonly limit?: number;
+    readonly offset?: number;
+    readonly cursor?: string;
+    readonly stale?: boolean;
+  } = {}): Promise<JobPage> {
+    const response = await this.#channel.call(MasterService.method.listJobs, {
+      statusFilter: query.status ?? "",
+      typeFilter: query.type ?? "",
+      workerFilter: query.workerId ?? "",
+      limit: query.limit ?? 0,
+      offset: query.offset ?? 0,
+      cursor: query.cursor ?? "",
+      stale: query.stale ?? false,
+    });
+    return {
+      jobs: response.jobs.map(jobFromWire),
+      total: response.total,
+      nextCursor: response.nextCursor,
+    };
+  }
+
+  /** Cancels a job; resolves to what happened. */
+  async cancel(jobId: string, reason = ""): Promise<string> {
+    const response = await this.#channel.call(MasterService.method.cancelJob, { jobId, reason });
+    return response.message;
+  }
+
+  /**
+   * Every change of a job until it is finished. A lost master is replaced by the next one, and the
+   * job's state is told again.
+   */
+  async *watch(jobId: string, signal?: AbortSignal): AsyncGenerator<JobEventView> {
+    while (true) {
+      try {
+        const events = this.#channel.stream(MasterService.method.watchJob, { jobId }, signal);
+        for await (const message of events) {
+          const event = eventFromWire(message);
+          if (event === undefined) continue;
+          yield event;
+          if (event.kind === "state" && isFinished(event.job)) return;
+        }
+      } catch (failure) {
+        const isLost = failure instanceof Refusal &&
+          (failure.reason === "unavailable" || failure.reason === "not_leader");
+        if (!isLost || signal?.aborted) throw failure;
+      }
+      // A unary call waits for a master with all the patience that calls have, and says so if none comes.
+      await this.getJob(jobId);
+    }
+  }
+
+  /** Follows a job to its end; resolves to it. */
+  async waitFor(jobId: string, signal?: AbortSignal): Promise<JobView> {
+    for await (const event of this.watch(jobId, signal)) {
+      if (event.kind === "state" && isFinished(event.job)) return event.job;
+    }
+    throw new Refusal("unavailable", `the watch of job ${jobId} ended before the job did`);
+  }
+
+  /** The workers the cluster knows; `status` filters. */
+  async listWorkers(status = ""): Promise<WorkerView[]> {
+    const response = await this.#channel.call(MasterService.method.listWorkers, {
+      statusFilter: status,
+    });
+    return response.workers.map(workerFromWire);
+  }
+
+  /** Stops (or resumes) giving a worker new jobs. */
+  async drainWorker(workerId: string, options: { readonly undrain?: boolean } = {}) {
+    const response = await this.#channel.call(MasterService.method.drainWorker, {
+      workerId,
+      undrain: options.undrain ?? false,
+    });
+    return response.message;
+  }
+
+  /** Dead letters, newest first. */
+  async listDeadLetters(page: { readonly limit?: number; readonly offset?: number } = {}): Promise<
+    JobPage
+  > {
+    const response = await this.#channel.call(MasterService.method.listDLQ, {
+      limit: page.limit ?? 0,
+      offset: page.offset ?? 0,
+    });
+    return { jobs: response.jobs.map(jobFromWire), total: response.total, nextCursor: "" };
+  }
+
+  /** Puts a dead letter back into the queue. */
+  async retryDeadLetter(jobId: string): Promise<string> {
+    const response = await this.#channel.call(MasterService.method.retryFromDLQ, { jobId });
+    return response.message;
+  }
+
+  /** The cluster as the master that answers sees it. */
+  async clusterHealth(): Promise<ClusterHealthView> {
+    const response = await this.#channel.call(MasterService.method.getClusterHealth, {});
+    return {
+      nodeId: response.nodeId,
+      clusterId: response.clusterId,
+      version: response.version,
+      leaderId: response.leaderId,
+      leaderAddress: response.leaderAddress,
+      isLeader: response.isLeader,
+      raftState: response.raftState,
+      term: Number(response.term),
+      commitIndex: Number(response.commitIndex),
+      appliedIndex: Number(response.appliedIndex),
+      workers: response.workerCount,
+      activeWorkers: response.activeWorkerCount,
+      pendingJobs: response.pendingJobs,
+      runningJobs: response.runningJobs,
+      deadLetters: response.dlqJobs,
+      members: response.members.map((member) => ({
+        id: member.nodeId,
+        address: member.address,
+        suffrage: member.suffrage === "learner" ? "learner" : "voter",
+        isLeader: member.isLeader,
+      })),
+    };
+  }
+
+  /** Closes the connections. */
+  close(): void {
+    this.#channel.close();
+  }
+}
+
+/** Whether a job has come to its end. */
+export function isFinished(job: Pick<JobView, "status">): boolean {
+  return job.status === "completed" || job.status === "failed" || job.status === "cancelled";
+}
+
+function submitted(response: SubmitJobResponse): SubmittedJob {
+  return { jobId: response.jobId, duplicate: response.duplicate, message: response.message };
+}

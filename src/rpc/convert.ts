@@ -1,0 +1,359 @@
+/**
+ * Between the wire's messages and the domain's views, both ways. Nothing is decided here.
+ *
+ * @module
+ */
+
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { type Timestamp, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import type {
+  AttemptReport,
+  AttemptReportSchema,
+  CancellationSchema,
+  GetJobStatusResponse,
+  GetJobStatusResponseSchema,
+  Job,
+  JobAttemptSchema,
+  JobEvent,
+  JobEventSchema,
+  JobSchema,
+  ReportAck,
+  ReportAckSchema,
+  SubmitJobRequest,
+  SubmitJobRequestSchema,
+  WorkerInfo,
+  WorkerInfoSchema,
+  WorkerStats,
+} from "./gen/scheduler_pb.ts";
+import type {
+  AttemptReportView,
+  AttemptView,
+  CancellationView,
+  JobDetails,
+  JobEventView,
+  JobView,
+  ReportAckView,
+  Submission,
+  WorkerStatsView,
+  WorkerView,
+} from "./master_api.ts";
+
+const NOTHING = new Uint8Array(0);
+
+function stamp(ms: number | undefined): Timestamp | undefined {
+  return ms === undefined ? undefined : timestampFromMs(ms);
+}
+
+function optionalMs<Key extends string>(
+  key: Key,
+  time: Timestamp | undefined,
+): { [K in Key]?: number } {
+  return time === undefined ? {} : { [key]: timestampMs(time) } as { [K in Key]?: number };
+}
+
+export function jobToWire(job: JobView): MessageInitShape<typeof JobSchema> {
+  return {
+    id: job.id,
+    type: job.type,
+    payload: job.payload ?? NOTHING,
+    priority: job.priority,
+    status: job.status,
+    assignedTo: job.assignedTo,
+    createdAt: timestampFromMs(job.createdAtMs),
+    startedAt: stamp(job.startedAtMs),
+    completedAt: stamp(job.completedAtMs),
+    notBefore: stamp(job.notBeforeMs),
+    result: job.result === undefined ? undefined : {
+      success: job.result.success,
+      output: job.result.output,
+      contentType: job.result.contentType,
+      error: job.result.error,
+      durationMs: BigInt(Math.round(job.result.durationMs)),
+    },
+    retryCount: job.retryCount,
+    maxRetries: job.maxRetries,
+    errorMessage: job.errorMessage,
+    timeoutSeconds: BigInt(Math.ceil(job.timeoutMs / 1000)),
+    timeoutMs: BigInt(job.timeoutMs),
+    fencingToken: BigInt(job.fencingToken),
+    attempt: job.attempt,
+    labels: { ...job.labels },
+    deadLetter: job.deadLetter,
+    traceparent: job.traceparent,
+  };
+}
+
+export function jobFromWire(job: Job): JobView {
+  const timeoutMs = Number(job.timeoutMs) || Number(job.timeoutSeconds) * 1000;
+  return {
+    id: job.id,
+    type: job.type,
+    status: job.status,
+    priority: job.priority,
+    assignedTo: job.assignedTo,
+    createdAtMs: job.createdAt === undefined ? 0 : timestampMs(job.createdAt),
+    ...optionalMs("startedAtMs", job.startedAt),
+    ...optionalMs("completedAtMs", job.completedAt),
+    ...optionalMs("notBeforeMs", job.notBefore),
+    retryCount: job.retryCount,
+    maxRetries: job.maxRetries,
+    errorMessage: job.errorMessage,
+    timeoutMs,
+    fencingToken: Number(job.fencingToken),
+    attempt: job.attempt,
+    labels: job.labels,
+    deadLetter: job.deadLetter,
+    traceparent: job.traceparent,
+    payload: job.payload,
+    ...(job.result === undefined ? {} : {
+      result: {
+        success: job.result.success,
+        output: job.result.output,
+        contentType: job.result.contentType,
+        error: job.result.error,
+        durationMs: Number(job.result.durationMs),
+      },
+    }),
+  };
+}
+
+export function submissionToWire(
+  submission: Submission,
+): MessageInitShape<typeof SubmitJobRequestSchema> {
+  return {
+    type: submission.type,
+    payload: submission.payload,
+    priority: submission.priority,
+    maxRetries: submission.maxRetries ?? 0,
+    defaultRetries: submission.maxRetries === undefined,
+    timeoutMs: BigInt(Math.round(submission.timeoutMs ?? 0)),
+    idempotencyKey: submission.idempotencyKey ?? "",
+    labels: { ...submission.labels },
+    delayMs: BigInt(Math.round(submission.delayMs ?? 0)),
+    requiredTags: { ...submission.requiredTags },
+    retryDelayMs: BigInt(Math.round(submission.retryDelayMs ?? 0)),
+  };
+}
+
+export function submissionFromWire(request: SubmitJobRequest): Submission {
+  const timeoutMs = Number(request.timeoutMs) || Number(request.timeoutSeconds) * 1000;
+  return {
+    type: request.type,
+    payload: request.payload,
+    priority: request.priority,
+    ...(request.defaultRetries ? {} : { maxRetries: request.maxRetries }),
+    ...(timeoutMs === 0 ? {} : { timeoutMs }),
+    ...(request.retryDelayMs === 0n ? {} : { retryDelayMs: Number(request.retryDelayMs) }),
+    ...(request.delayMs === 0n ? {} : { delayMs: Number(request.delayMs) }),
+    ...(request.idempotencyKey === "" ? {} : { idempotencyKey: request.idempotencyKey }),
+    labels: request.labels,
+    requiredTags: request.requiredTags,
+  };
+}
+
+export function detailsToWire(
+  details: JobDetails,
+): MessageInitShape<typeof GetJobStatusResponseSchema> {
+  return {
+    job: jobToWire(details.job),
+    waitingReasons: [...details.waitingReasons],
+    attempts: details.attempts.map(attemptToWire),
+    progress: details.progress,
+    progressMessage: details.progressMessage,
+    logTail: [...details.logTail],
+  };
+}
+
+function attemptToWire(attempt: AttemptView): MessageInitShape<typeof JobAttemptSchema> {
+  return {
+    attempt: attempt.attempt,
+    workerId: attempt.workerId,
+    assignedAt: timestampFromMs(attempt.assignedAtMs),
+    startedAt: stamp(attempt.startedAtMs),
+    endedAt: stamp(attempt.endedAtMs),
+    outcome: attempt.outcome,
+    error: attempt.error,
+  };
+}
+
+export function detailsFromWire(response: GetJobStatusResponse, job: Job): JobDetails {
+  return {
+    job: jobFromWire(job),
+    waitingReasons: response.waitingReasons,
+    attempts: response.attempts.map((each) => ({
+      attempt: each.attempt,
+      workerId: each.workerId,
+      assignedAtMs: each.assignedAt === undefined ? 0 : timestampMs(each.assignedAt),
+      ...optionalMs("startedAtMs", each.startedAt),
+      ...optionalMs("endedAtMs", each.endedAt),
+      outcome: each.outcome,
+      error: each.error,
+    })),
+    progress: response.progress,
+    progressMessage: response.progressMessage,
+    logTail: response.logTail,
+  };
+}
+
+export function eventToWire(
+  jobId: string,
+  event: JobEventView,
+): MessageInitShape<typeof JobEventSchema> {
+  const at = timestampFromMs(event.atMs);
+  switch (event.kind) {
+    case "state":
+      return { jobId, at, event: { case: "state", value: jobToWire(event.job) } };
+    case "progress":
+      return {
+        jobId,
+        at,
+        event: { case: "progress", value: { fraction: event.fraction, message: event.message } },
+      };
+    case "log":
+      return { jobId, at, event: { case: "log", value: { lines: [...event.lines] } } };
+  }
+}
+
+/** Undefined for a kind of event that this version does not know. */
+export function eventFromWire({ at, event }: JobEvent): JobEventView | undefined {
+  const atMs = at === undefined ? 0 : timestampMs(at);
+  switch (event.case) {
+    case "state":
+      return { kind: "state", atMs, job: jobFromWire(event.value) };
+    case "progress":
+      return {
+        kind: "progress",
+        atMs,
+        fraction: event.value.fraction,
+        message: event.value.message,
+      };
+    case "log":
+      return { kind: "log", atMs, lines: event.value.lines };
+    case undefined:
+      return undefined;
+  }
+}
+
+export function reportToWire(
+  report: AttemptReportView,
+): MessageInitShape<typeof AttemptReportSchema> {
+  const common = { jobId: report.jobId, fencingToken: BigInt(report.token) };
+  switch (report.kind) {
+    case "started":
+      return { ...common, outcome: { case: "started", value: {} } };
+    case "released":
+      return { ...common, outcome: { case: "released", value: { reason: report.reason } } };
+    case "finished":
+      return {
+        ...common,
+        outcome: {
+          case: "result",
+          value: {
+            success: report.success,
+            output: report.output,
+            contentType: report.contentType,
+            error: report.error,
+            permanent: report.permanent,
+            durationMs: BigInt(Math.round(report.durationMs)),
+            logTail: [...report.logTail],
+          },
+        },
+      };
+  }
+}
+
+/** Undefined for a report that says nothing. */
+export function reportFromWire(report: AttemptReport): AttemptReportView | undefined {
+  const common = { jobId: report.jobId, token: Number(report.fencingToken) };
+  switch (report.outcome.case) {
+    case "started":
+      return { ...common, kind: "started" };
+    case "released":
+      return { ...common, kind: "released", reason: report.outcome.value.reason };
+    case "result": {
+      const result = report.outcome.value;
+      return {
+        ...common,
+        kind: "finished",
+        success: result.success,
+        output: result.output,
+        contentType: result.contentType,
+        error: result.error,
+        permanent: result.permanent,
+        durationMs: Number(result.durationMs),
+        logTail: result.logTail,
+      };
+    }
+    case undefined:
+      return undefined;
+  }
+}
+
+export function ackToWire(ack: ReportAckView): MessageInitShape<typeof ReportAckSchema> {
+  return {
+    jobId: ack.jobId,
+    fencingToken: BigInt(ack.token),
+    accepted: ack.accepted,
+    message: ack.message,
+  };
+}
+
+export function ackFromWire(ack: ReportAck): ReportAckView {
+  return {
+    jobId: ack.jobId,
+    token: Number(ack.fencingToken),
+    accepted: ack.accepted,
+    message: ack.message,
+  };
+}
+
+export function cancellationToWire(
+  cancellation: CancellationView,
+): MessageInitShape<typeof CancellationSchema> {
+  return {
+    jobId: cancellation.jobId,
+    fencingToken: BigInt(cancellation.token),
+    reason: cancellation.reason,
+  };
+}
+
+export function statsFromWire(stats: WorkerStats): WorkerStatsView {
+  return {
+    activeJobs: stats.activeJobs,
+    completedJobs: stats.completedJobs,
+    failedJobs: stats.failedJobs,
+    cpuUsage: stats.cpuUsage,
+    memoryUsage: stats.memoryUsage,
+  };
+}
+
+export function workerToWire(worker: WorkerView): MessageInitShape<typeof WorkerInfoSchema> {
+  return {
+    id: worker.id,
+    address: worker.address,
+    maxConcurrentJobs: worker.slots,
+    activeJobs: worker.activeJobs,
+    status: worker.status,
+    lastHeartbeat: timestampFromMs(worker.lastHeartbeatMs),
+    capabilities: { ...worker.tags, job_types: worker.jobTypes.join(",") },
+    jobTypes: [...worker.jobTypes],
+    version: worker.version,
+    ...(worker.stats === undefined ? {} : { stats: worker.stats }),
+  };
+}
+
+export function workerFromWire(worker: WorkerInfo): WorkerView {
+  const { job_types: _, ...tags } = worker.capabilities;
+  return {
+    id: worker.id,
+    address: worker.address,
+    slots: worker.maxConcurrentJobs,
+    activeJobs: worker.activeJobs,
+    status: worker.status as WorkerView["status"],
+    lastHeartbeatMs: worker.lastHeartbeat === undefined ? 0 : timestampMs(worker.lastHeartbeat),
+    tags,
+    jobTypes: worker.jobTypes,
+    version: worker.version,
+    ...(worker.stats === undefined ? {} : { stats: statsFromWire(worker.stats) }),
+  };
+}

@@ -1,0 +1,314 @@
+/**
+ * What the gRPC services ask of a master, in the domain's words. `src/master` implements it; this
+ * room translates it to and from the wire.
+ *
+ * Refused calls throw {@linkcode Refusal}; every other error is the server's own fault.
+ *
+ * @module
+ */
+
+import type { CallContext } from "./server.ts";
+import type { Refusal } from "./status.ts";
+
+/** A job as it is submitted. Absent fields take the cluster's defaults. */
+export interface Submission {
+  readonly type: string;
+  readonly payload: Uint8Array;
+  readonly priority: number;
+  /** Attempts after the first; absent: `scheduler.max_retries`. */
+  readonly maxRetries?: number;
+  /** Per attempt; absent: `scheduler.job_timeout`. */
+  readonly timeoutMs?: number;
+  /** First backoff; absent: `scheduler.retry_delay`. */
+  readonly retryDelayMs?: number;
+  readonly delayMs?: number;
+  readonly idempotencyKey?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly requiredTags?: Readonly<Record<string, string>>;
+}
+
+/** What became of one submission. */
+export type SubmissionOutcome =
+  | { readonly jobId: string; readonly duplicate: boolean; readonly message: string }
+  | { readonly refused: Refusal };
+
+/** What a job left behind, or why it failed. */
+export interface ResultView {
+  readonly success: boolean;
+  readonly output: Uint8Array;
+  readonly contentType: string;
+  readonly error: string;
+  readonly durationMs: number;
+}
+
+/** A job as clients and workers see it. */
+export interface JobView {
+  readonly id: string;
+  readonly type: string;
+  readonly status: string;
+  readonly priority: number;
+  readonly assignedTo: string;
+  readonly createdAtMs: number;
+  readonly startedAtMs?: number;
+  readonly completedAtMs?: number;
+  readonly notBeforeMs?: number;
+  readonly retryCount: number;
+  readonly maxRetries: number;
+  readonly errorMessage: string;
+  readonly timeoutMs: number;
+  readonly fencingToken: number;
+  readonly attempt: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly deadLetter: boolean;
+  readonly traceparent: string;
+  readonly payload?: Uint8Array;
+  readonly result?: ResultView;
+}
+
+/** One attempt in a job's history. */
+export interface AttemptView {
+  readonly attempt: number;
+  readonly workerId: string;
+  readonly assignedAtMs: number;
+  readonly startedAtMs?: number;
+  readonly endedAtMs?: number;
+  readonly outcome: string;
+  readonly error: string;
+}
+
+/** Everything known of one job. */
+export interface JobDetails {
+  readonly job: JobView;
+  readonly waitingReasons: readonly string[];
+  readonly attempts: readonly AttemptView[];
+  readonly progress: number;
+  readonly progressMessage: string;
+  readonly logTail: readonly string[];
+}
+
+/** Which jobs to list. */
+export interface JobQuery {
+  readonly status?: string;
+  readonly type?: string;
+  readonly workerId?: string;
+  readonly limit: number;
+  readonly offset: number;
+  readonly cursor?: string;
+  readonly stale: boolean;
+}
+
+/** One page of jobs, without payloads and results. */
+export interface JobPage {
+  readonly jobs: readonly JobView[];
+  readonly total: number;
+  readonly nextCursor: string;
+}
+
+/** What a watcher of a job is told. */
+export type JobEventView =
+  | { readonly kind: "state"; readonly atMs: number; readonly job: JobView }
+  | {
+    readonly kind: "progress";
+    readonly atMs: number;
+    readonly fraction: number;
+    readonly message: string;
+  }
+  | { readonly kind: "log"; readonly atMs: number; readonly lines: readonly string[] };
+
+/** What a worker reports of one attempt. */
+export type AttemptReportView =
+  & { readonly jobId: string; /** 0: whichever attempt the worker holds. */ readonly token: number }
+  & (
+    | { readonly kind: "started" }
+    | {
+      readonly kind: "finished";
+      readonly success: boolean;
+      readonly output: Uint8Array;
+      readonly contentType: string;
+      readonly error: string;
+      readonly permanent: boolean;
+      readonly durationMs: number;
+      readonly logTail: readonly string[];
+    }
+    | { readonly kind: "released"; readonly reason: string }
+  );
+
+/** The master's answer to one report. */
+export interface ReportAckView {
+  readonly jobId: string;
+  readonly token: number;
+  readonly accepted: boolean;
+  readonly message: string;
+}
+
+/** How far an attempt is, and what it logged since. */
+export interface AttemptProgressView {
+  readonly jobId: string;
+  readonly token: number;
+  readonly fraction: number;
+  readonly message: string;
+  readonly logLines: readonly string[];
+}
+
+/** What a worker says of itself. */
+export interface WorkerStatsView {
+  readonly activeJobs: number;
+  readonly completedJobs: number;
+  readonly failedJobs: number;
+  readonly cpuUsage: number;
+  readonly memoryUsage: number;
+}
+
+/** An attempt that is to stop. */
+export interface CancellationView {
+  readonly jobId: string;
+  readonly token: number;
+  readonly reason: "user_cancelled" | "timeout" | "reassigned";
+}
+
+/** A worker that announces itself. */
+export interface WorkerAnnouncement {
+  readonly workerId: string;
+  /** New for every worker process; empty on the unary road. */
+  readonly incarnation: string;
+  readonly address: string;
+  readonly slots: number;
+  readonly jobTypes: readonly string[];
+  readonly tags: Readonly<Record<string, string>>;
+  readonly version: string;
+  readonly running: readonly { readonly jobId: string; readonly token: number }[];
+}
+
+/** What a worker is told when it is let in. */
+export interface WorkerWelcomeView {
+  readonly sessionId: string;
+  readonly heartbeatIntervalMs: number;
+  readonly heartbeatTimeoutMs: number;
+  readonly leaderId: string;
+  readonly masterAddresses: readonly string[];
+  readonly clusterId: string;
+}
+
+/** Down a worker's session. */
+export interface WorkerOrders {
+  readonly assignments?: readonly JobView[];
+  readonly cancellations?: readonly CancellationView[];
+  readonly acks?: readonly ReportAckView[];
+}
+
+/** Up a worker's session. */
+export interface WorkerNews {
+  readonly stats?: WorkerStatsView;
+  readonly reports: readonly AttemptReportView[];
+  readonly progress: readonly AttemptProgressView[];
+  readonly draining: boolean;
+  readonly goodbye: boolean;
+}
+
+/** The road down to one connected worker. */
+export interface WorkerLink {
+  /** False when the worker reads more slowly than it is written to. */
+  send(orders: WorkerOrders): boolean;
+  close(failure?: Refusal): void;
+}
+
+/** The master's end of one connected worker. */
+export interface WorkerSession {
+  readonly welcome: WorkerWelcomeView;
+  onNews(news: WorkerNews): void;
+  onClosed(reason: string): void;
+}
+
+/** One heartbeat of a worker of the unary road. */
+export interface HeartbeatView {
+  readonly workerId: string;
+  readonly sessionId: string;
+  readonly stats?: WorkerStatsView;
+  readonly reports: readonly AttemptReportView[];
+  readonly waitMs: number;
+}
+
+/** What a heartbeat brings back. */
+export interface HeartbeatAnswer {
+  readonly assignments: readonly JobView[];
+  readonly cancellations: readonly CancellationView[];
+  readonly acks: readonly ReportAckView[];
+  readonly assignedJobs: number;
+}
+
+/** A worker as the cluster knows it. */
+export interface WorkerView {
+  readonly id: string;
+  readonly address: string;
+  readonly slots: number;
+  readonly activeJobs: number;
+  readonly status: "active" | "draining" | "disconnected";
+  readonly lastHeartbeatMs: number;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly jobTypes: readonly string[];
+  readonly version: string;
+  readonly stats?: WorkerStatsView;
+}
+
+/** One master of the cluster. */
+export interface MemberView {
+  readonly id: string;
+  readonly address: string;
+  readonly suffrage: "voter" | "learner";
+  readonly isLeader: boolean;
+}
+
+/** The cluster as one node sees it. */
+export interface ClusterHealthView {
+  readonly nodeId: string;
+  readonly clusterId: string;
+  readonly version: string;
+  readonly leaderId: string;
+  readonly leaderAddress: string;
+  readonly isLeader: boolean;
+  readonly raftState: string;
+  readonly term: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly workers: number;
+  readonly activeWorkers: number;
+  readonly pendingJobs: number;
+  readonly runningJobs: number;
+  readonly deadLetters: number;
+  readonly members: readonly MemberView[];
+}
+
+/** The calls themselves. */
+export interface MasterApi {
+  /** One outcome a submission, in order. With `allOrNothing` one refusal throws for all. */
+  submit(
+    submissions: readonly Submission[],
+    options: { readonly allOrNothing: boolean },
+    call: CallContext,
+  ): Promise<readonly SubmissionOutcome[]>;
+  getJob(jobId: string, options: { readonly stale: boolean }): Promise<JobDetails>;
+  listJobs(query: JobQuery): Promise<JobPage>;
+  /** Resolves to what happened; cancelling twice is no fault. */
+  cancelJob(jobId: string, reason: string, call: CallContext): Promise<{ message: string }>;
+  /** Sends events until the job is finished or `signal` aborts. */
+  watchJob(
+    jobId: string,
+    send: (event: JobEventView) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void>;
+  joinCluster(nodeId: string, address: string): Promise<{ message: string; leaderId: string }>;
+  registerWorker(announcement: WorkerAnnouncement, call: CallContext): Promise<WorkerWelcomeView>;
+  heartbeat(heartbeat: HeartbeatView, signal: AbortSignal): Promise<HeartbeatAnswer>;
+  reportResult(workerId: string, report: AttemptReportView): Promise<ReportAckView>;
+  deregisterWorker(workerId: string, sessionId: string): Promise<{ releasedJobs: number }>;
+  drainWorker(workerId: string, draining: boolean, call: CallContext): Promise<{ message: string }>;
+  openWorkerSession(
+    announcement: WorkerAnnouncement,
+    link: WorkerLink,
+    call: CallContext,
+  ): Promise<WorkerSession>;
+  listDeadLetters(limit: number, offset: number): Promise<JobPage>;
+  retryDeadLetter(jobId: string, call: CallContext): Promise<{ message: string }>;
+  clusterHealth(): Promise<ClusterHealthView>;
+  listWorkers(status: string): Promise<readonly WorkerView[]>;
+}

@@ -1,0 +1,335 @@
+/**
+ * `proto.MasterService` over a {@linkcode MasterApi}: translates, and checks what any caller could
+ * get wrong before the master is troubled with it.
+ *
+ * @module
+ */
+
+import type { MasterService, RegisterWorkerRequest, WorkerHello } from "./gen/scheduler_pb.ts";
+import {
+  ackToWire,
+  cancellationToWire,
+  detailsToWire,
+  eventToWire,
+  jobToWire,
+  reportFromWire,
+  statsFromWire,
+  submissionFromWire,
+  workerToWire,
+} from "./convert.ts";
+import type {
+  AttemptReportView,
+  MasterApi,
+  SubmissionOutcome,
+  WorkerAnnouncement,
+} from "./master_api.ts";
+import { connectWorker } from "./worker_session.ts";
+import type { ServiceHandlers } from "./server.ts";
+import { codeOf, Refusal } from "./status.ts";
+
+const LIST_LIMIT_DEFAULT = 100;
+const LIST_LIMIT_MAX = 1000;
+const HEARTBEAT_WAIT_MS_MAX = 30_000;
+
+/** What a worker of the unary road offers when it does not say. */
+export const DEFAULT_JOB_TYPES: readonly string[] = [
+  "image_processing",
+  "web_scraping",
+  "data_analysis",
+  "test_sleep",
+];
+
+/** The handlers of the whole service. */
+export function masterService(master: MasterApi): ServiceHandlers<typeof MasterService> {
+  return {
+    ...jobHandlers(master),
+    ...workerHandlers(master),
+    ...clusterHandlers(master),
+  };
+}
+
+type Handlers = ServiceHandlers<typeof MasterService>;
+
+function jobHandlers(master: MasterApi): Pick<
+  Handlers,
+  | "submitJob"
+  | "submitJobs"
+  | "getJobStatus"
+  | "listJobs"
+  | "cancelJob"
+  | "watchJob"
+  | "listDLQ"
+  | "retryFromDLQ"
+> {
+  return {
+    submitJob: async (request, call) => {
+      const [outcome] = await master.submit([submissionFromWire(request)], {
+        allOrNothing: true,
+      }, call);
+      if (outcome === undefined) throw new Error("the master answered nothing for a submission");
+      if ("refused" in outcome) throw outcome.refused;
+      return submitResponse(outcome);
+    },
+    submitJobs: async (request, call) => {
+      const outcomes = await master.submit(request.jobs.map(submissionFromWire), {
+        allOrNothing: request.allOrNothing,
+      }, call);
+      return { results: outcomes.map(submitResponse) };
+    },
+    getJobStatus: async (request) => {
+      const details = await master.getJob(required(request.jobId, "job_id"), {
+        stale: request.stale,
+      });
+      const answer = detailsToWire(details);
+      if (request.withoutPayload && answer.job !== undefined) delete answer.job.payload;
+      return answer;
+    },
+    listJobs: async (request) => {
+      const page = await master.listJobs({
+        ...(request.statusFilter === "" ? {} : { status: request.statusFilter }),
+        ...(request.typeFilter === "" ? {} : { type: request.typeFilter }),
+        ...(request.workerFilter === "" ? {} : { workerId: request.workerFilter }),
+        ...(request.cursor === "" ? {} : { cursor: request.cursor }),
+        limit: pageLimit(request.limit),
+        offset: pageOffset(request.offset),
+        stale: request.stale,
+      });
+      return { jobs: page.jobs.map(jobToWire), total: page.total, nextCursor: page.nextCursor };
+    },
+    cancelJob: async (request, call) => {
+      const { message } = await master.cancelJob(
+        required(request.jobId, "job_id"),
+        request.reason,
+        call,
+      );
+      return { success: true, message };
+    },
+    watchJob: async (request, call, out) => {
+      const jobId = required(request.jobId, "job_id");
+      await master.watchJob(jobId, (event) => out.write(eventToWire(jobId, event)), call.signal);
+    },
+    listDLQ: async (request) => {
+      const page = await master.listDeadLetters(
+        pageLimit(request.limit),
+        pageOffset(request.offset),
+      );
+      return { jobs: page.jobs.map(jobToWire), total: page.total };
+    },
+    retryFromDLQ: async (request, call) => {
+      const { message } = await master.retryDeadLetter(required(request.jobId, "job_id"), call);
+      return { success: true, message };
+    },
+  };
+}
+
+function workerHandlers(master: MasterApi): Pick<
+  Handlers,
+  | "registerWorker"
+  | "heartbeat"
+  | "reportResult"
+  | "deregisterWorker"
+  | "workerSession"
+  | "drainWorker"
+  | "listWorkers"
+> {
+  return {
+    registerWorker: async (request, call) => {
+      const welcome = await master.registerWorker(announcementFromRegister(request), call);
+      return {
+        success: true,
+        message: `worker ${request.workerId} registered`,
+        sessionId: welcome.sessionId,
+        heartbeatIntervalMs: BigInt(welcome.heartbeatIntervalMs),
+        heartbeatTimeoutMs: BigInt(welcome.heartbeatTimeoutMs),
+      };
+    },
+    heartbeat: async (request, call) => {
+      if (request.waitMs < 0n || request.waitMs > BigInt(HEARTBEAT_WAIT_MS_MAX)) {
+        throw new Refusal(
+          "invalid",
+          `wait_ms is ${request.waitMs}; it may be 0 to ${HEARTBEAT_WAIT_MS_MAX}`,
+        );
+      }
+      const answer = await master.heartbeat({
+        workerId: required(request.workerId, "worker_id"),
+        sessionId: request.sessionId,
+        ...(request.stats === undefined ? {} : { stats: statsFromWire(request.stats) }),
+        reports: reportsFrom(request.reports.map(reportFromWire)),
+        waitMs: Number(request.waitMs),
+      }, call.signal);
+      return {
+        ack: true,
+        assignedJobsCount: answer.assignedJobs,
+        assignments: answer.assignments.map(jobToWire),
+        cancellations: answer.cancellations.map(cancellationToWire),
+        reportAcks: answer.acks.map(ackToWire),
+      };
+    },
+    reportResult: async (request) => {
+      const result = request.result;
+      if (result === undefined) throw new Refusal("invalid", "result is missing");
+      const ack = await master.reportResult(required(request.workerId, "worker_id"), {
+        jobId: required(request.jobId, "job_id"),
+        token: Number(request.fencingToken),
+        kind: "finished",
+        success: result.success,
+        output: result.output,
+        contentType: result.contentType,
+        error: result.error,
+        permanent: result.permanent,
+        durationMs: Number(result.durationMs),
+        logTail: result.logTail,
+      });
+      if (!ack.accepted) throw new Refusal("failed_precondition", ack.message);
+      return { success: true, message: ack.message };
+    },
+    deregisterWorker: async (request) => {
+      const { releasedJobs } = await master.deregisterWorker(
+        required(request.workerId, "worker_id"),
+        request.sessionId,
+      );
+      return { releasedJobs };
+    },
+    workerSession: (stream, call) => connectWorker(master, stream, call),
+    drainWorker: async (request, call) => {
+      const { message } = await master.drainWorker(
+        required(request.workerId, "worker_id"),
+        !request.undrain,
+        call,
+      );
+      return { success: true, message };
+    },
+    listWorkers: async (request) => {
+      const workers = await master.listWorkers(request.statusFilter);
+      return { workers: workers.map(workerToWire), total: workers.length };
+    },
+  };
+}
+
+function clusterHandlers(
+  master: MasterApi,
+): Pick<Handlers, "joinCluster" | "getClusterHealth"> {
+  return {
+    joinCluster: async (request) => {
+      const { message, leaderId } = await master.joinCluster(
+        required(request.nodeId, "node_id"),
+        required(request.address, "address"),
+      );
+      return { success: true, message, leader: leaderId };
+    },
+    getClusterHealth: async () => {
+      const health = await master.clusterHealth();
+      return {
+        leaderId: health.leaderId,
+        leaderAddress: health.leaderAddress,
+        isLeader: health.isLeader,
+        workerCount: health.workers,
+        activeWorkerCount: health.activeWorkers,
+        pendingJobs: health.pendingJobs,
+        runningJobs: health.runningJobs,
+        dlqJobs: health.deadLetters,
+        raftState: health.raftState,
+        nodeId: health.nodeId,
+        term: BigInt(health.term),
+        commitIndex: BigInt(health.commitIndex),
+        appliedIndex: BigInt(health.appliedIndex),
+        clusterId: health.clusterId,
+        version: health.version,
+        members: health.members.map((member) => ({
+          nodeId: member.id,
+          address: member.address,
+          suffrage: member.suffrage,
+          isLeader: member.isLeader,
+        })),
+      };
+    },
+  };
+}
+
+function submitResponse(outcome: SubmissionOutcome) {
+  if ("refused" in outcome) {
+    const { refused } = outcome;
+    return {
+      jobId: "",
+      status: refused.reason === "overloaded" ? "overloaded" : "error",
+      message: refused.message,
+      code: codeOf(refused.reason),
+    };
+  }
+  return {
+    jobId: outcome.jobId,
+    status: "success",
+    message: outcome.message,
+    duplicate: outcome.duplicate,
+  };
+}
+
+/** An announcement from the unary road: types from `job_types`, every other capability a tag. */
+function announcementFromRegister(request: RegisterWorkerRequest): WorkerAnnouncement {
+  const { job_types: named, ...tags } = request.capabilities;
+  const jobTypes = named === undefined
+    ? DEFAULT_JOB_TYPES
+    : named.split(",").map((each) => each.trim()).filter((each) => each !== "");
+  if (jobTypes.length === 0) {
+    throw new Refusal("invalid", `capabilities["job_types"] is "${named}" and names no type`);
+  }
+  return {
+    workerId: required(request.workerId, "worker_id"),
+    incarnation: "",
+    address: request.address,
+    slots: slotsOf(request.maxConcurrentJobs),
+    jobTypes,
+    tags,
+    version: "",
+    running: request.running.map((each) => ({
+      jobId: each.jobId,
+      token: Number(each.fencingToken),
+    })),
+  };
+}
+
+/** An announcement from the first message of a session. */
+export function announcementFromHello(hello: WorkerHello): WorkerAnnouncement {
+  return {
+    workerId: required(hello.workerId, "hello.worker_id"),
+    incarnation: required(hello.incarnation, "hello.incarnation"),
+    address: hello.address,
+    slots: slotsOf(hello.maxConcurrentJobs),
+    jobTypes: hello.jobTypes,
+    tags: hello.tags,
+    version: hello.version,
+    running: hello.running.map((each) => ({
+      jobId: each.jobId,
+      token: Number(each.fencingToken),
+    })),
+  };
+}
+
+function reportsFrom(reports: readonly (AttemptReportView | undefined)[]): AttemptReportView[] {
+  const said = reports.filter((report) => report !== undefined);
+  if (said.length === reports.length) return said;
+  throw new Refusal("invalid", "a report must have an outcome: started, result or released");
+}
+
+function slotsOf(maxConcurrentJobs: number): number {
+  if (maxConcurrentJobs > 0) return maxConcurrentJobs;
+  throw new Refusal(
+    "invalid",
+    `max_concurrent_jobs is ${maxConcurrentJobs}; a worker must take at least 1`,
+  );
+}
+
+function required(value: string, field: string): string {
+  if (value !== "") return value;
+  throw new Refusal("invalid", `${field} is empty`);
+}
+
+function pageLimit(limit: number): number {
+  if (limit < 0) throw new Refusal("invalid", `limit is ${limit}; it may not be negative`);
+  return limit === 0 ? LIST_LIMIT_DEFAULT : Math.min(limit, LIST_LIMIT_MAX);
+}
+
+function pageOffset(offset: number): number {
+  if (offset >= 0) return offset;
+  throw new Refusal("invalid", `offset is ${offset}; it may not be negative`);
+}

@@ -1,0 +1,21 @@
+/**
+ * gRPC: the services a master offers, the clients that call them, and the only place that knows
+ * wire types. Generated code is in `gen/` (`deno task proto`); everything else speaks the domain's
+ * views of `master_api.ts`.
+ *
+ * @module
+ */
+
+export * from "./channel.ts";
+export * from "./client.ts";
+export * from "./health.ts";
+export * from "./master_api.ts";
+export { DEFAULT_JOB_TYPES, masterService } from "./master_service.ts";
+export * from "./reflection.ts";
+export * from "./server.ts";
+export * from "./status.ts";
+export { SessionStream } from "./worker_client.ts";
+export type { SessionListener } from "./worker_client.ts";
+export { methodPath } from "./wire.ts";
+export { MasterService } from "./gen/scheduler_pb.ts";
+export { WorkerService } from "./gen/worker_pb.ts";

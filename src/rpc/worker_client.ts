@@ -1,0 +1,123 @@
+/**
+ * The worker's end of `WorkerSession`.
+ *
+ * @module
+ */
+
+import { create } from "@bufbuild/protobuf";
+import type { ClientDuplexStream, ServiceError } from "@grpc/grpc-js";
+import type { ClusterChannel } from "./channel.ts";
+import { ackFromWire, jobFromWire, reportToWire } from "./convert.ts";
+import { type MasterMessage, MasterService, WorkerMessageSchema } from "./gen/scheduler_pb.ts";
+import type {
+  CancellationView,
+  JobView,
+  ReportAckView,
+  WorkerAnnouncement,
+  WorkerNews,
+  WorkerWelcomeView,
+} from "./master_api.ts";
+import { fromServiceError, type Refusal } from "./status.ts";
+import { type AnyMessage, methodDefinition } from "./wire.ts";
+
+/** What a worker is told on its session. */
+export interface SessionListener {
+  onWelcome(welcome: WorkerWelcomeView): void;
+  onAssignments(jobs: readonly JobView[]): void;
+  onCancellations(cancellations: readonly CancellationView[]): void;
+  onAcks(acks: readonly ReportAckView[]): void;
+  /** The session is over, by whatever end; called once. */
+  onClosed(reason: Refusal | undefined): void;
+}
+
+/** One open session with one master. */
+export class SessionStream {
+  readonly #call: ClientDuplexStream<AnyMessage, AnyMessage>;
+  #isOpen = true;
+
+  /** Opens a session with the master at `address` and says hello. */
+  constructor(
+    channel: ClusterChannel,
+    address: string,
+    hello: WorkerAnnouncement,
+    listener: SessionListener,
+  ) {
+    const definition = methodDefinition(MasterService.method.workerSession);
+    this.#call = channel.clientFor(address).makeBidiStreamRequest(
+      definition.path,
+      definition.requestSerialize,
+      definition.responseDeserialize,
+      channel.metadata(),
+    );
+    const closed = (reason: Refusal | undefined) => {
+      if (!this.#isOpen) return;
+      this.#isOpen = false;
+      listener.onClosed(reason);
+    };
+    this.#call.on("data", (message: MasterMessage) => dispatch(message, listener));
+    this.#call.on("error", (failure: ServiceError) => closed(fromServiceError(failure)));
+    this.#call.on("end", () => closed(undefined));
+    this.#call.write(create(WorkerMessageSchema, {
+      hello: {
+        workerId: hello.workerId,
+        incarnation: hello.incarnation,
+        maxConcurrentJobs: hello.slots,
+        jobTypes: [...hello.jobTypes],
+        tags: { ...hello.tags },
+        version: hello.version,
+        address: hello.address,
+        running: hello.running.map((each) => ({
+          jobId: each.jobId,
+          fencingToken: BigInt(each.token),
+        })),
+      },
+    }));
+  }
+
+  /** Sends news up; false when the session is closed. */
+  send(news: WorkerNews): boolean {
+    if (!this.#isOpen) return false;
+    this.#call.write(create(WorkerMessageSchema, {
+      ...(news.stats === undefined ? {} : { stats: news.stats }),
+      reports: news.reports.map(reportToWire),
+      progress: news.progress.map((each) => ({
+        jobId: each.jobId,
+        fencingToken: BigInt(each.token),
+        fraction: each.fraction,
+        message: each.message,
+        logLines: [...each.logLines],
+      })),
+      draining: news.draining,
+      goodbye: news.goodbye,
+    }));
+    return true;
+  }
+
+  /** Ends the session at once, without a word. */
+  cancel(): void {
+    this.#call.cancel();
+  }
+}
+
+function dispatch(message: MasterMessage, listener: SessionListener): void {
+  if (message.welcome !== undefined) {
+    const { sessionId, leaderId, masterAddresses, clusterId } = message.welcome;
+    listener.onWelcome({
+      sessionId,
+      leaderId,
+      masterAddresses,
+      clusterId,
+      heartbeatIntervalMs: Number(message.welcome.heartbeatIntervalMs),
+      heartbeatTimeoutMs: Number(message.welcome.heartbeatTimeoutMs),
+    });
+  }
+  if (message.assignments.length > 0) listener.onAssignments(message.assignments.map(jobFromWire));
+  if (message.cancellations.length > 0) {
+    listener.onCancellations(message.cancellations.map((each) => ({
+      jobId: each.jobId,
+      token: Number(each.fencingToken),
+      reason: each.reason as CancellationView["reason"],
+    })));
+  }
+  if (message.reportAcks.length > 0) listener.onAcks(message.reportAcks.map(ackFromWire));
+}
