@@ -1,0 +1,372 @@
+/**
+ * What can be asked of the replicated state: each Command is one entry of the Raft log. The leader
+ * stamps time (`atMs`) and identities before it proposes, so that `apply` needs neither clock nor
+ * chance. Each answers with the {@linkcode OutcomeOf} of its kind; a refusal is a value in there.
+ *
+ * @module
+ */
+
+import type { AttemptRef, Job, JobStatus, StringMap } from "./job.ts";
+
+export type Command =
+  | SubmitCommand
+  | AssignCommand
+  | ReportCommand
+  | CancelCommand
+  | RedriveCommand
+  | RegisterWorkerCommand
+  | ExpireWorkerCommand
+  | DeregisterWorkerCommand
+  | DrainWorkerCommand
+  | ExpireAttemptsCommand
+  | AdvanceCommand
+  | PruneCommand;
+
+/** What every Command carries. */
+export interface Stamped {
+  /** The leader's clock, ms since the epoch; the state never lets its own time go back. */
+  readonly atMs: number;
+}
+
+/** Answers of `apply`, by kind of Command. */
+export interface OutcomeOf {
+  readonly submit: { readonly kind: "submit"; readonly results: readonly SubmitOutcome[] };
+  readonly assign: { readonly kind: "assign"; readonly results: readonly AssignOutcome[] };
+  readonly report: { readonly kind: "report"; readonly results: readonly ReportOutcome[] };
+  readonly cancel: { readonly kind: "cancel"; readonly results: readonly CancelOutcome[] };
+  readonly redrive: { readonly kind: "redrive"; readonly results: readonly RedriveOutcome[] };
+  readonly register_worker: RegisterWorkerOutcome;
+  readonly expire_worker: EndSessionOutcome<"expire_worker">;
+  readonly deregister_worker: EndSessionOutcome<"deregister_worker">;
+  readonly drain_worker: DrainWorkerOutcome;
+  readonly expire_attempts: {
+    readonly kind: "expire_attempts";
+    readonly results: readonly ExpireAttemptOutcome[];
+  };
+  readonly advance: { readonly kind: "advance"; readonly dueJobs: number };
+  readonly prune: { readonly kind: "prune"; readonly removedJobs: number };
+}
+
+/** The answer to any Command. */
+export type Outcome = OutcomeOf[Command["kind"]];
+
+// --- Jobs -------------------------------------------------------------------------------------
+
+export interface SubmitCommand extends Stamped {
+  readonly kind: "submit";
+  readonly jobs: readonly SubmitSpec[];
+  /** One refused job refuses all. */
+  readonly allOrNothing?: boolean;
+  /** Refuse what would make more unfinished jobs than this. */
+  readonly liveJobsMax?: number;
+}
+
+/** One job to be made. Optional fields left out mean "", none or 0. */
+export interface SubmitSpec {
+  /** Chosen by the master; ids that sort by time (UUIDv7, ULID) are the cheapest to store. */
+  readonly id: string;
+  readonly type: string;
+  readonly payload: Uint8Array;
+  readonly priority: number;
+  readonly maxRetries: number;
+  /** Per attempt; 0: no limit. */
+  readonly timeoutMs: number;
+  /** Before the first retry. */
+  readonly retryDelayMs: number;
+  readonly notBeforeMs?: number;
+  readonly idempotencyKey?: string;
+  /** Digest of what makes two submissions the same; without it type and payload are hashed. */
+  readonly fingerprint?: string;
+  readonly labels?: StringMap;
+  readonly requiredTags?: StringMap;
+  readonly submittedBy?: string;
+  readonly traceparent?: string;
+}
+
+export type SubmitOutcome =
+  | { readonly status: "accepted"; readonly jobId: string; readonly jobStatus: JobStatus }
+  /** An earlier submission under the same key made this job. */
+  | { readonly status: "duplicate"; readonly jobId: string }
+  | {
+    readonly status: "refused";
+    readonly jobId: string;
+    /**
+     * `already_exists`: the key belongs to a job with another payload; `id_taken`: the id does;
+     * `queue_full`: `liveJobsMax` is reached; `batch_refused`: another job of the batch was.
+     */
+    readonly reason: "already_exists" | "id_taken" | "queue_full" | "batch_refused";
+    readonly message: string;
+  };
+
+export interface AssignCommand extends Stamped {
+  readonly kind: "assign";
+  readonly assignments: readonly Assignment[];
+}
+
+/** A job goes to a worker. */
+export interface Assignment {
+  readonly jobId: string;
+  readonly workerId: string;
+  readonly sessionId: string;
+}
+
+export type AssignOutcome =
+  | {
+    readonly status: "assigned";
+    readonly jobId: string;
+    readonly workerId: string;
+    readonly token: number;
+    /** The job as it now is; its payload is read by `payload(job.id)`. */
+    readonly job: Job;
+  }
+  | {
+    readonly status: "refused";
+    readonly jobId: string;
+    readonly workerId: string;
+    readonly reason:
+      | "unknown_job"
+      | "not_pending"
+      | "unknown_worker"
+      | "stale_session"
+      | "draining"
+      | "not_eligible"
+      | "worker_full";
+    readonly message: string;
+  };
+
+export interface ReportCommand extends Stamped {
+  readonly kind: "report";
+  readonly reports: readonly Report[];
+}
+
+/** What a worker says about an attempt. Token 0: the attempt of the job that this worker holds. */
+export type Report = StartedReport | CompletedReport | FailedReport | ReleasedReport;
+
+interface ReportBase {
+  readonly jobId: string;
+  readonly token: number;
+  readonly workerId: string;
+}
+
+export interface StartedReport extends ReportBase {
+  readonly kind: "started";
+  /** When it started, by the worker; held between its assignment and now. */
+  readonly startedAtMs?: number;
+}
+
+export interface CompletedReport extends ReportBase {
+  readonly kind: "completed";
+  readonly output: Uint8Array;
+  readonly contentType: string;
+  readonly durationMs: number;
+  readonly startedAtMs?: number;
+  readonly logTail?: readonly string[];
+}
+
+export interface FailedReport extends ReportBase {
+  readonly kind: "failed";
+  readonly error: string;
+  /** It would fail the same way again: no retry. */
+  readonly permanent: boolean;
+  /** The worker stopped it at its time limit. */
+  readonly timedOut?: boolean;
+  readonly durationMs: number;
+  readonly startedAtMs?: number;
+  readonly output?: Uint8Array;
+  readonly contentType?: string;
+  readonly logTail?: readonly string[];
+}
+
+/** Handed back unharmed (drain, refused): costs no retry. */
+export interface ReleasedReport extends ReportBase {
+  readonly kind: "released";
+  readonly reason: string;
+}
+
+export type ReportOutcome =
+  | {
+    readonly status: "accepted";
+    readonly jobId: string;
+    readonly token: number;
+    readonly jobStatus: JobStatus;
+    /** It had been taken before: nothing changed now. */
+    readonly repeated: boolean;
+  }
+  | {
+    readonly status: "refused";
+    readonly jobId: string;
+    readonly token: number;
+    /** `stale_token`: the attempt was ended or given to another; `finished`: so is the job. */
+    readonly reason: "unknown_job" | "stale_token" | "finished";
+    /** Status of the job, "" when it is unknown. */
+    readonly jobStatus: JobStatus | "";
+    readonly message: string;
+  };
+
+export interface CancelCommand extends Stamped {
+  readonly kind: "cancel";
+  readonly jobIds: readonly string[];
+  readonly reason: string;
+  /** Principal that asked. */
+  readonly by: string;
+}
+
+export type CancelOutcome =
+  | {
+    readonly status: "cancelled";
+    readonly jobId: string;
+    readonly from: JobStatus;
+    /** The attempt to stop, when a worker held it. */
+    readonly held: { readonly workerId: string; readonly token: number } | null;
+  }
+  | {
+    readonly status: "refused";
+    readonly jobId: string;
+    readonly reason: "unknown_job" | "finished";
+    readonly jobStatus: JobStatus | "";
+    readonly message: string;
+  };
+
+export interface RedriveCommand extends Stamped {
+  readonly kind: "redrive";
+  readonly jobIds: readonly string[];
+}
+
+export type RedriveOutcome =
+  | { readonly status: "redriven"; readonly jobId: string }
+  | {
+    readonly status: "refused";
+    readonly jobId: string;
+    readonly reason: "unknown_job" | "not_dead_letter";
+    readonly message: string;
+  };
+
+// --- Workers ----------------------------------------------------------------------------------
+
+export interface RegisterWorkerCommand extends Stamped {
+  readonly kind: "register_worker";
+  readonly worker: WorkerSpec;
+  /**
+   * What it still runs: what of that it owns goes on, what it should have and does not list goes
+   * back to the queue. Left out: nothing runs if the session is new, nothing changes if it is not.
+   */
+  readonly runningAttempts?: readonly AttemptRef[];
+}
+
+/** What a worker says of itself. */
+export interface WorkerSpec {
+  readonly id: string;
+  readonly sessionId: string;
+  readonly address: string;
+  readonly slots: number;
+  /** `null`: every type. */
+  readonly jobTypes: readonly string[] | null;
+  readonly tags: StringMap;
+  readonly version: string;
+  readonly unary?: boolean;
+}
+
+export type RegisterWorkerOutcome =
+  | {
+    readonly kind: "register_worker";
+    readonly status: "registered";
+    /** Another session of the same worker ended by this. */
+    readonly replacedSessionId: string;
+    /** Listed and owned: they go on. */
+    readonly kept: readonly AttemptRef[];
+    /** Owned and not listed: they went back (or, crashed too often, became dead letters). */
+    readonly lost: readonly EndedAttempt[];
+    /** Listed and not owned: the worker must stop them. */
+    readonly foreign: readonly AttemptRef[];
+  }
+  | {
+    readonly kind: "register_worker";
+    readonly status: "refused";
+    readonly reason: "too_many_workers" | "invalid_worker";
+    readonly message: string;
+  };
+
+/** An attempt that was taken from a worker, and where that left its job. */
+export interface EndedAttempt {
+  readonly jobId: string;
+  readonly token: number;
+  readonly workerId: string;
+  readonly jobStatus: JobStatus;
+}
+
+export interface ExpireWorkerCommand extends Stamped {
+  readonly kind: "expire_worker";
+  readonly workerId: string;
+  readonly sessionId: string;
+  readonly reason: string;
+  /** Refuse if the entry commits in another term: a deposed leader's clock has no say. */
+  readonly leaderTerm?: number;
+}
+
+export interface DeregisterWorkerCommand extends Stamped {
+  readonly kind: "deregister_worker";
+  readonly workerId: string;
+  readonly sessionId: string;
+}
+
+export type EndSessionOutcome<Kind extends string> =
+  | { readonly kind: Kind; readonly status: "ended"; readonly ended: readonly EndedAttempt[] }
+  | {
+    readonly kind: Kind;
+    readonly status: "refused";
+    readonly reason: "unknown_worker" | "stale_session" | "stale_term";
+    readonly message: string;
+  };
+
+export interface DrainWorkerCommand extends Stamped {
+  readonly kind: "drain_worker";
+  readonly workerId: string;
+  readonly draining: boolean;
+  /** An operator's drain outlives the session, a worker's own does not. Default: operator. */
+  readonly by?: "operator" | "worker";
+}
+
+export type DrainWorkerOutcome =
+  | { readonly kind: "drain_worker"; readonly status: "done"; readonly changed: boolean }
+  | {
+    readonly kind: "drain_worker";
+    readonly status: "refused";
+    readonly reason: "unknown_worker";
+    readonly message: string;
+  };
+
+// --- Time -------------------------------------------------------------------------------------
+
+export interface ExpireAttemptsCommand extends Stamped {
+  readonly kind: "expire_attempts";
+  readonly attempts: readonly ExpiredAttempt[];
+  /** As in {@linkcode ExpireWorkerCommand}. */
+  readonly leaderTerm?: number;
+}
+
+/** `timeout` counts as a failure; `not_started` hands the attempt back unharmed. */
+export interface ExpiredAttempt extends AttemptRef {
+  readonly reason: "timeout" | "not_started";
+}
+
+export type ExpireAttemptOutcome =
+  | ({ readonly status: "ended" } & EndedAttempt)
+  | {
+    readonly status: "refused";
+    readonly jobId: string;
+    readonly token: number;
+    /** `already_started`: a `not_started` came too late. */
+    readonly reason: "unknown_job" | "stale_token" | "already_started" | "stale_term";
+  };
+
+/** Moves replicated time on, so that what is due becomes pending when nothing else happens. */
+export interface AdvanceCommand extends Stamped {
+  readonly kind: "advance";
+}
+
+/** Forgets finished jobs, chosen by the leader with `pruneCandidates`. */
+export interface PruneCommand extends Stamped {
+  readonly kind: "prune";
+  /** `Job.seq` of each; those that are not finished, or not there, stay as they are. */
+  readonly jobSeqs: readonly number[];
+}

@@ -1,0 +1,13 @@
+/**
+ * The replicated truth: jobs, attempts and workers, the Commands that change them and what each
+ * does. Pure: time, identity and chance come in as arguments, storage through a port.
+ *
+ * @module
+ */
+
+export * from "./command.ts";
+export * from "./job.ts";
+export * from "./machine.ts";
+export * from "./query.ts";
+export * from "./store.ts";
+export * from "./view.ts";

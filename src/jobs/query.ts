@@ -1,0 +1,70 @@
+/**
+ * Questions about jobs and the pages that answer them.
+ *
+ * @module
+ */
+
+import type { Job, JobStatus } from "./job.ts";
+
+/** Which jobs. Fields left out do not narrow. */
+export interface JobQuery {
+  readonly status?: JobStatus;
+  readonly type?: string;
+  readonly deadLetter?: boolean;
+  readonly label?: { readonly key: string; readonly value: string };
+  /** The worker that holds the job or had it last. */
+  readonly worker?: string;
+  /** From 1; at most {@linkcode JOB_PAGE_MAX}. Default 100. */
+  readonly limit?: number;
+  /** Matching jobs to skip. Shifts while jobs come and go; `cursor` does not. Default 0. */
+  readonly offset?: number;
+  /** `nextCursor` of the page before. */
+  readonly cursor?: string;
+  /** By submission. Default newest first. */
+  readonly order?: "newest" | "oldest";
+}
+
+/** One page of jobs, without payloads and results. */
+export interface JobPage {
+  readonly jobs: readonly Job[];
+  /** How many match the query in all; at least that many when `totalIsExact` is false. */
+  readonly total: number;
+  readonly totalIsExact: boolean;
+  /** Where the next page starts, "" when this is the last. */
+  readonly nextCursor: string;
+}
+
+/** Most jobs that one page holds. */
+export const JOB_PAGE_MAX = 1000;
+
+/** How far a total is counted where no counter is kept (labels, workers). */
+export const COUNTED_MAX = 10_000;
+
+/** How many jobs there are. Kept up to date with every change, never counted out. */
+export interface JobCounts {
+  readonly total: number;
+  readonly byStatus: Readonly<Record<JobStatus, number>>;
+  readonly deadLetters: number;
+  /** The same for each type that has jobs. */
+  readonly byType: ReadonlyMap<string, Readonly<Record<JobStatus, number>>>;
+}
+
+/** Which finished jobs to forget; see `JobMachine.pruneCandidates`. */
+export interface PruneQuery {
+  readonly status: "completed" | "failed" | "cancelled";
+  /** Only jobs that finished before this time. */
+  readonly completedBeforeMs?: number;
+  /** Leave this many, the newest by submission; the rest may go whatever their age. */
+  readonly keepNewest?: number;
+  /** Go on after this `seq`; 0: from the oldest. */
+  readonly afterSeq: number;
+  /** Finished jobs to look at, so also the most that are named. */
+  readonly limit: number;
+}
+
+/** Answer to a {@linkcode PruneQuery}. */
+export interface PrunePlan {
+  readonly jobSeqs: readonly number[];
+  /** `afterSeq` of the next look; 0 when the newest has been reached. */
+  readonly nextSeq: number;
+}

@@ -1,0 +1,151 @@
+/**
+ * Where the replicated state outlives the process: a synchronous port, so that `apply` stays a
+ * plain function. The machine writes behind: what changed since the last flush goes down in one
+ * {@linkcode StoreBatch}, together with the log position that it is the state of.
+ *
+ * Finished jobs live here alone; unfinished ones are held by the machine and are here only to be
+ * loaded when it opens. Both implementations pass `store_conformance.ts`.
+ *
+ * @module
+ */
+
+import type { Attempt, Job, JobResult, JobStatus, LogPosition, StringMap } from "./job.ts";
+
+export interface JobStore {
+  /** All that the machine keeps in memory, as of the last batch written. */
+  load(): StoredState;
+  /** Makes the whole batch part of the store, or nothing of it. */
+  write(batch: StoreBatch): void;
+  /**
+   * Brings what was written to where a power failure cannot reach it, and says up to which log
+   * position that is now so: the log may be compacted up to there, and no further.
+   */
+  checkpoint(): LogPosition;
+
+  /** A finished job; unfinished ones are not asked for. */
+  finishedById(id: string): StoredJob | undefined;
+  finishedBySeq(seq: number): StoredJob | undefined;
+  /** Finished jobs in descending (or ascending) order of `seq`. */
+  listFinished(query: FinishedQuery): Job[];
+  /** How many match, counted up to `countMax`. */
+  countFinished(filter: FinishedFilter, countMax: number): number;
+
+  /** By `Job.seq`, of finished and unfinished jobs alike. */
+  payload(seq: number): Uint8Array | undefined;
+  result(seq: number): StoredResult | undefined;
+  /** The latest entry under an idempotency key, live or expired. */
+  findKey(key: string): StoredKey | undefined;
+  /** Every finished job and key, in ascending order; for `stateHash`, so only for tests. */
+  scanFinished(): Iterable<StoredJob>;
+  scanKeys(): Iterable<StoredKey>;
+}
+
+/** A job with what is remembered of its attempts. */
+export interface StoredJob {
+  readonly job: Job;
+  readonly attempts: readonly Attempt[];
+}
+
+/** What a finished attempt left behind. */
+export interface StoredResult extends JobResult {
+  readonly logTail: readonly string[];
+}
+
+/** Which submission an idempotency key stands for. */
+export interface StoredKey {
+  /** Order of the keys, from 1. */
+  readonly keySeq: number;
+  readonly key: string;
+  readonly jobId: string;
+  readonly fingerprint: string;
+  readonly expiresAtMs: number;
+}
+
+/** A worker with what only the machine needs to know of it. */
+export interface StoredWorker {
+  readonly id: string;
+  readonly sessionId: string;
+  readonly address: string;
+  readonly slots: number;
+  readonly jobTypes: readonly string[] | null;
+  readonly tags: StringMap;
+  readonly version: string;
+  readonly unary: boolean;
+  /** Who stopped it from getting jobs: "" nobody. */
+  readonly drainedBy: "" | "operator" | "worker";
+  readonly connected: boolean;
+  readonly registeredAtMs: number;
+  readonly disconnectedAtMs: number;
+  readonly completedJobs: number;
+  readonly failedJobs: number;
+}
+
+/** How many jobs of one type there are. */
+export interface StoredCount {
+  readonly type: string;
+  /** One number a status, in the order of `JOB_STATUSES`. */
+  readonly byStatus: readonly number[];
+  readonly deadLetters: number;
+}
+
+/** Numbers of the state as a whole. */
+export interface StoredScalars {
+  /** Replicated time. */
+  readonly nowMs: number;
+  /** `seq` of the job submitted last. */
+  readonly lastJobSeq: number;
+  readonly lastKeySeq: number;
+  /** The greatest job id ever: a greater one is new without looking. */
+  readonly greatestJobId: string;
+}
+
+/** What {@linkcode JobStore.load} gives. */
+export interface StoredState {
+  readonly applied: LogPosition;
+  readonly scalars: StoredScalars;
+  /** Unfinished jobs, in no order. */
+  readonly live: Iterable<StoredJob>;
+  readonly workers: readonly StoredWorker[];
+  readonly counts: readonly StoredCount[];
+}
+
+/** What changed since the last batch. A job is in at most one of `live` and `finished`. */
+export interface StoreBatch {
+  readonly applied: LogPosition;
+  readonly scalars: StoredScalars;
+  /** Unfinished jobs to insert or replace. */
+  readonly live: readonly StoredJob[];
+  /** Jobs that finished. */
+  readonly finished: readonly StoredJob[];
+  /** `seq` of jobs in the live part of the store that are to leave it. */
+  readonly liveRemoved: readonly number[];
+  /** `seq` of finished jobs that came back to life: their row and result go, the payload stays. */
+  readonly revived: readonly number[];
+  /** `seq` of finished jobs to forget, with payload and result. */
+  readonly pruned: readonly number[];
+  readonly payloads: readonly { readonly seq: number; readonly bytes: Uint8Array }[];
+  readonly results: readonly { readonly seq: number; readonly result: StoredResult }[];
+  readonly keys: readonly StoredKey[];
+  /** Keys up to this one, or expired by this time, may be forgotten. */
+  readonly keysExpired: { readonly keySeq: number; readonly atMs: number };
+  readonly workers: readonly StoredWorker[];
+  readonly workersRemoved: readonly string[];
+  /** Counts that changed; all zero: forget the type. */
+  readonly counts: readonly StoredCount[];
+}
+
+/** Which finished jobs. Fields left out do not narrow. */
+export interface FinishedFilter {
+  readonly status?: JobStatus;
+  readonly type?: string;
+  readonly deadLetter?: boolean;
+  readonly label?: { readonly key: string; readonly value: string };
+  readonly worker?: string;
+}
+
+export interface FinishedQuery extends FinishedFilter {
+  /** Only jobs submitted before (descending) or after (ascending) this one; exclusive. */
+  readonly fromSeq?: number;
+  readonly order: "newest" | "oldest";
+  readonly limit: number;
+}

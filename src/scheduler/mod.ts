@@ -1,0 +1,7 @@
+/**
+ * Which job goes to which worker, and why a job still waits.
+ *
+ * @module
+ */
+
+export * from "./plan.ts";
