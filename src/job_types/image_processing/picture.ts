@@ -1,0 +1,210 @@
+/**
+ * A decoded image: one frame, or the frames of an animation, upright and in RGB.
+ *
+ * @module
+ */
+
+import {
+  AlphaAction,
+  ColorSpace,
+  type IMagickImage,
+  type IMagickImageCollection,
+  MagickColor,
+  MagickFormat,
+  MagickImage,
+  MagickImageCollection,
+  MagickReadSettings,
+  Orientation,
+} from "@imagemagick/magick-wasm";
+import { PermanentJobError } from "../contract.ts";
+import { asJobError } from "./engine.ts";
+import type { ImageHeader } from "./header.ts";
+import type { OutputFormat, SourceFormat } from "./payload.ts";
+
+/** How {@linkcode Picture.encode} writes. */
+export interface EncodeOptions {
+  readonly format: OutputFormat;
+  /** 1 to 100; absent: the coder's own default. */
+  readonly quality?: number | undefined;
+  /** Leaves out all metadata but the colour profile. */
+  readonly strip: boolean;
+  /** What shows through transparent places in a format without transparency. */
+  readonly background: string;
+}
+
+/** Formats that hold several frames, as source and as output. */
+export function isAnimationFormat(format: SourceFormat): boolean {
+  return format === "gif" || format === "webp";
+}
+
+/** Frames that are always of the canvas's size; give it back with `using`, it owns memory. */
+export class Picture implements Disposable {
+  /** At least one. */
+  readonly frames: IMagickImageCollection;
+  /** What the decoder complained of without giving up. */
+  readonly warnings: readonly string[];
+  /** EXIF's number (1 to 8) as it was in the file; 1 is upright. */
+  readonly storedOrientation: number;
+  /** Whether the file has a transparency channel, used or not. */
+  readonly hadAlpha: boolean;
+
+  private constructor(frames: IMagickImageCollection, read: ReadFacts) {
+    this.frames = frames;
+    this.warnings = read.warnings;
+    this.storedOrientation = read.storedOrientation;
+    this.hadAlpha = read.hadAlpha;
+  }
+
+  /**
+   * Decodes the first frame, or all of an animation, with the decoder of `header.format` alone.
+   *
+   * @throws {PermanentJobError} when the data is cut short or corrupt.
+   */
+  static decode(bytes: Uint8Array, header: ImageHeader, allFrames: boolean): Picture {
+    const frames = MagickImageCollection.create();
+    try {
+      const warnings = allFrames
+        ? readAll(frames, bytes, header)
+        : readFirst(frames, bytes, header);
+      // Coalescing gives every frame the canvas's size, and GIF's an alpha channel.
+      const hadAlpha = frames[0]?.hasAlpha ?? false;
+      if (isAnimationFormat(header.format)) frames.coalesce();
+      const storedOrientation = orientationOf(frames);
+      for (const frame of frames) makeUpright(frame, storedOrientation);
+      return new Picture(frames, { warnings, storedOrientation, hadAlpha });
+    } catch (error) {
+      frames.dispose();
+      throw asJobError(error, `The ${header.format.toUpperCase()} image cannot be decoded`);
+    }
+  }
+
+  /** Calls `use` with a copy of the first frame alone, gone when it returns. */
+  withFirstFrame<Result>(use: (copy: Picture) => Result): Result {
+    return this.first.clone((image) => {
+      const frames = MagickImageCollection.create();
+      frames.push(image);
+      return use(new Picture(frames, this));
+    });
+  }
+
+  get first(): IMagickImage {
+    const first = this.frames[0];
+    if (first === undefined) throw new Error("invariant: a picture has at least one frame");
+    return first;
+  }
+
+  /** In pixels. */
+  get width(): number {
+    return this.first.width;
+  }
+
+  /** In pixels. */
+  get height(): number {
+    return this.first.height;
+  }
+
+  /** The file's bytes, in a format of our choice. */
+  encode(options: EncodeOptions): Uint8Array {
+    try {
+      for (const frame of this.frames) prepareForWriting(frame, options);
+      const format = magickFormats[options.format];
+      if (this.frames.length === 1 || !isAnimationFormat(options.format)) {
+        return this.first.write(format, (data) => data.slice());
+      }
+      // GIF frames that repeat the whole canvas are many times as large as the differences.
+      if (options.format === "gif") this.frames.optimize();
+      return this.frames.write(format, (data) => data.slice());
+    } catch (error) {
+      throw asJobError(error, `The output cannot be written as ${options.format.toUpperCase()}`);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.frames.dispose();
+  }
+}
+
+type ReadFacts = Pick<Picture, "warnings" | "storedOrientation" | "hadAlpha">;
+
+const magickFormats: Record<SourceFormat, MagickFormat> = {
+  png: MagickFormat.Png,
+  jpeg: MagickFormat.Jpeg,
+  webp: MagickFormat.WebP,
+  gif: MagickFormat.Gif,
+  bmp: MagickFormat.Bmp,
+  tiff: MagickFormat.Tiff,
+  avif: MagickFormat.Avif,
+  heic: MagickFormat.Heic,
+};
+
+function readFirst(
+  frames: IMagickImageCollection,
+  bytes: Uint8Array,
+  header: ImageHeader,
+): string[] {
+  const warnings: string[] = [];
+  const image = MagickImage.create();
+  frames.push(image);
+  image.onWarning = ({ error }) =>
+    warnings.push(error.message.replace(/\s*(`[^`']*')?\s*@ .*$/s, ""));
+  image.read(
+    bytes,
+    new MagickReadSettings({
+      format: magickFormats[header.format],
+      frameIndex: 0,
+      frameCount: 1,
+    }),
+  );
+  delete image.onWarning;
+  // JPEG's and TIFF's decoders fill what is missing with grey and merely mention it.
+  const fatal = warnings.find((warning) => /premature end|not enough|read error/i.test(warning));
+  if (fatal === undefined) return warnings;
+  throw new PermanentJobError(
+    `The ${header.format.toUpperCase()} image cannot be decoded: its data is cut short or corrupt ` +
+      `(${fatal}).`,
+  );
+}
+
+function readAll(
+  frames: IMagickImageCollection,
+  bytes: Uint8Array,
+  header: ImageHeader,
+): string[] {
+  frames.read(bytes, new MagickReadSettings({ format: magickFormats[header.format] }));
+  return [];
+}
+
+function orientationOf(frames: IMagickImageCollection): number {
+  const first = frames[0];
+  // Decoders other than JPEG's leave the number in the EXIF block.
+  const exif = Number(first?.getAttribute("exif:Orientation"));
+  const number = first && first.orientation !== Orientation.Undefined ? first.orientation : exif;
+  return number >= 1 && number <= 8 ? number : 1;
+}
+
+function makeUpright(image: IMagickImage, orientation: number): void {
+  image.orientation = orientation as Orientation;
+  image.autoOrient();
+  image.resetPage();
+  if (image.colorSpace !== ColorSpace.sRGB && image.colorSpace !== ColorSpace.Gray) {
+    image.colorSpace = ColorSpace.sRGB;
+  }
+}
+
+function prepareForWriting(image: IMagickImage, options: EncodeOptions): void {
+  if (options.format === "jpeg" && image.hasAlpha) {
+    image.backgroundColor = new MagickColor(options.background);
+    image.alpha(AlphaAction.Remove);
+  }
+  if (options.quality !== undefined) image.quality = options.quality;
+  if (options.strip) {
+    const profile = image.getColorProfile();
+    image.strip();
+    if (profile !== null) image.setProfile(profile);
+  }
+  // Without times the same job gives the same bytes. strip() would leave out the profile as well.
+  image.setArtifact(
+    "png:exclude-chunk",
+    options.strip ? "date,tIME,tEXt,zTXt,iTXt,eXIf,bKGD" : "date,tIME",
+  );
+}

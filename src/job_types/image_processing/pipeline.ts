@@ -1,0 +1,257 @@
+/**
+ * From an image's bytes to a job's result: decode, operate, encode, deliver. Imports the decoder,
+ * so it is itself imported only when a job runs.
+ *
+ * @module
+ */
+
+import type { IMagickImage } from "@imagemagick/magick-wasm";
+import { type JobContext, PermanentJobError } from "../contract.ts";
+import type { Destination } from "./destination.ts";
+import { startEngine } from "./engine.ts";
+import type { ImageHeader } from "./header.ts";
+import { type ImageMetadata, metadataOf } from "./metadata.ts";
+import { applyOperation, isPixelOperation, resizeWithin } from "./operations.ts";
+import { type PaletteColor, paletteOf } from "./palette.ts";
+import type { ImagePayload, OutputFormat } from "./payload.ts";
+import { type EncodeOptions, isAnimationFormat, Picture } from "./picture.ts";
+
+/** A finished image, inline or where it was put. */
+export interface ImageFile {
+  readonly format: OutputFormat;
+  readonly content_type: string;
+  readonly width: number;
+  readonly height: number;
+  readonly bytes: number;
+  /** Present when there are several. */
+  readonly frames?: number;
+  /** Base64; absent when there is a destination. */
+  readonly data?: string;
+  readonly destination?: string;
+}
+
+/** The result of a job. */
+export interface ImageResult {
+  readonly source: {
+    readonly format: string;
+    /** As displayed: EXIF orientation applied. */
+    readonly width: number;
+    readonly height: number;
+    readonly bytes: number;
+    readonly frames: number;
+    readonly has_alpha: boolean;
+    /** EXIF's number as stored, 1 to 8; 1 is upright. */
+    readonly orientation: number;
+  };
+  /** `#rrggbb`; null when nothing is visible. With `palette`, given when no output is asked for. */
+  readonly dominant_color?: string | null;
+  readonly palette?: readonly PaletteColor[];
+  readonly metadata?: ImageMetadata;
+  readonly output?: ImageFile;
+  readonly thumbnail?: ImageFile;
+  /** What the decoder complained of, when it went on. */
+  readonly warnings?: readonly string[];
+}
+
+/** An image as it was read. */
+export interface ImageSource {
+  readonly bytes: Uint8Array;
+  readonly header: ImageHeader;
+  /** Absent: the output, if any, is returned inline. */
+  readonly destination?: Destination | undefined;
+}
+
+/** Longest side of the thumbnail that is made without being asked for, in pixels. */
+const THUMBNAIL_SIDE = 256;
+
+/** Colours of a summary. */
+const PALETTE_COLORS = 6;
+
+/**
+ * Does what the payload says.
+ *
+ * @throws {PermanentJobError} when the image is corrupt, an operation impossible or the result
+ * larger than may be returned.
+ */
+export async function processImage(
+  source: ImageSource,
+  payload: ImagePayload,
+  context: JobContext,
+): Promise<ImageResult> {
+  const plan = planOf(payload, source);
+  requireFramesPixels(source.header, plan, context.limits.pixelsMax);
+  await startEngine(context.limits);
+
+  using picture = Picture.decode(source.bytes, source.header, plan.allFrames);
+  for (const warning of picture.warnings) context.log(`decoder: ${warning}`);
+  await pause(context, 0.3, `decoded ${picture.width}x${picture.height}`);
+  const about = describe(picture, source, payload);
+
+  const operations = payload.operations.filter(isPixelOperation);
+  for (const [index, operation] of operations.entries()) {
+    applyOperation(picture, operation, context.limits.pixelsMax);
+    await pause(context, 0.3 + (0.4 * (index + 1)) / operations.length, operation.type);
+  }
+
+  const small = plan.thumbnail === undefined ? {} : summarize(picture, plan);
+  await pause(context, 0.8, "encoding");
+  const output = plan.output === undefined
+    ? {}
+    : { output: await deliver(picture, plan.output, source.destination, context) };
+  const result = { ...about, ...small, ...output };
+  requireResultBytes(result, context.limits.resultBytesMax);
+  context.progress(1, "done");
+  return result;
+}
+
+interface Plan {
+  /** Absent: nothing is written, the job only looks. */
+  readonly output?: EncodeOptions;
+  /** All frames of an animation are kept. */
+  readonly allFrames: boolean;
+  readonly thumbnail?: { readonly width: number; readonly height: number };
+  /** Nothing but a look is wanted: colours belong to it. */
+  readonly colors: boolean;
+}
+
+function planOf(payload: ImagePayload, { header, destination }: ImageSource): Plan {
+  const conversions = payload.operations.filter((operation) => operation.type === "convert");
+  const convert = conversions.at(-1);
+  const writes = payload.output !== undefined || destination !== undefined ||
+    payload.operations.some((operation) => operation.type !== "metadata");
+  const isBare = !writes && payload.operations.length === 0;
+  const thumbnail = payload.thumbnail ??
+    (isBare ? { width: THUMBNAIL_SIDE, height: THUMBNAIL_SIDE } : undefined);
+  const format = payload.output?.format ?? convert?.format ?? destination?.format ??
+    likeSource[header.format];
+  const output = {
+    format,
+    quality: payload.output?.quality ?? convert?.quality,
+    strip: payload.output?.strip ?? true,
+    background: payload.output?.background ?? "#ffffff",
+  };
+  const wantsMetadata = payload.operations.some((operation) => operation.type === "metadata");
+  const keepsFrames = writes ? isAnimationFormat(format) : wantsMetadata;
+  return {
+    ...(writes ? { output } : {}),
+    allFrames: header.frames > 1 && isAnimationFormat(header.format) && keepsFrames,
+    ...(thumbnail ? { thumbnail } : {}),
+    colors: !writes,
+  };
+}
+
+/** Formats that are read but not written become the nearest that every program reads. */
+const likeSource: Record<ImageHeader["format"], OutputFormat> = {
+  png: "png",
+  jpeg: "jpeg",
+  webp: "webp",
+  gif: "gif",
+  avif: "avif",
+  bmp: "png",
+  tiff: "png",
+  heic: "jpeg",
+};
+
+function requireFramesPixels(header: ImageHeader, plan: Plan, pixelsMax: number): void {
+  if (!plan.allFrames || header.width * header.height * header.frames <= pixelsMax) return;
+  throw new PermanentJobError(
+    `The animation has ${header.frames} frames of ${header.width}x${header.height} pixels; this ` +
+      `worker decodes at most ${pixelsMax} pixels. An output in another format than gif or webp ` +
+      "needs the first frame alone.",
+  );
+}
+
+function describe(
+  picture: Picture,
+  { bytes, header }: ImageSource,
+  payload: ImagePayload,
+): Pick<ImageResult, "source" | "metadata" | "warnings"> {
+  const wantsMetadata = payload.operations.some((operation) => operation.type === "metadata");
+  return {
+    source: {
+      format: header.format,
+      width: picture.width,
+      height: picture.height,
+      bytes: bytes.length,
+      frames: header.frames,
+      has_alpha: picture.hadAlpha,
+      orientation: picture.storedOrientation,
+    },
+    ...(wantsMetadata ? { metadata: metadataOf(picture.frames, header) } : {}),
+    ...(picture.warnings.length > 0 ? { warnings: picture.warnings.slice(0, 10) } : {}),
+  };
+}
+
+function summarize(
+  picture: Picture,
+  plan: Plan,
+): Pick<ImageResult, "dominant_color" | "palette" | "thumbnail"> {
+  return picture.withFirstFrame((copy) => {
+    resizeWithin(copy, plan.thumbnail ?? copy);
+    const palette = plan.colors ? paletteOf(pixelsOf(copy.first), PALETTE_COLORS) : undefined;
+    const format = copy.first.hasAlpha && !copy.first.isOpaque ? "png" : "jpeg";
+    const bytes = copy.encode({ format, quality: 80, strip: true, background: "#ffffff" });
+    return {
+      ...(palette ? { dominant_color: palette[0]?.color ?? null, palette } : {}),
+      thumbnail: { ...fileOf(copy, format, bytes), data: bytes.toBase64() },
+    };
+  });
+}
+
+function pixelsOf(image: IMagickImage): Uint8Array {
+  const rgba = image.getPixels((pixels) =>
+    pixels.toByteArray(0, 0, image.width, image.height, "RGBA")
+  );
+  if (rgba === null) throw new Error("invariant: a decoded image has pixels");
+  return rgba;
+}
+
+async function deliver(
+  picture: Picture,
+  options: EncodeOptions,
+  destination: Destination | undefined,
+  context: JobContext,
+): Promise<ImageFile> {
+  const bytes = picture.encode(options);
+  const file = fileOf(picture, options.format, bytes);
+  if (destination === undefined) {
+    // Before base64 adds a third: an output of hundreds of megabytes need not become a string first.
+    if (bytes.length > context.limits.resultBytesMax) throw tooLarge(bytes.length, context.limits);
+    return { ...file, data: bytes.toBase64() };
+  }
+  await pause(context, 0.9, `writing ${destination.name}`);
+  await destination.write(bytes, file.content_type);
+  return { ...file, destination: destination.name };
+}
+
+function fileOf(picture: Picture, format: OutputFormat, bytes: Uint8Array): ImageFile {
+  const frames = isAnimationFormat(format) ? picture.frames.length : 1;
+  return {
+    format,
+    content_type: `image/${format}`,
+    width: picture.width,
+    height: picture.height,
+    bytes: bytes.length,
+    ...(frames > 1 ? { frames } : {}),
+  };
+}
+
+function requireResultBytes(result: ImageResult, resultBytesMax: number): void {
+  const bytes = new TextEncoder().encode(JSON.stringify(result)).length;
+  if (bytes > resultBytesMax) throw tooLarge(bytes, { resultBytesMax });
+}
+
+function tooLarge(bytes: number, { resultBytesMax }: { resultBytesMax: number }) {
+  return new PermanentJobError(
+    `The result would take ${bytes} bytes, more than the ${resultBytesMax} that a result may ` +
+      "carry. Give a destination (a file's path or a URL that takes a PUT), a smaller size or a " +
+      "lower quality.",
+  );
+}
+
+/** Reports, lets a cancellation that waits in the event loop arrive, and obeys it. */
+async function pause(context: JobContext, fraction: number, message: string): Promise<void> {
+  context.progress(fraction, message);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  context.signal.throwIfAborted();
+}
