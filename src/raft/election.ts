@@ -1,0 +1,111 @@
+/** How a leader is chosen: PreVote, votes, and the campaign that a transfer asks for. */
+
+import type { NodeId } from "./entry.ts";
+import { invariant } from "./invariant.ts";
+import { becomeLeader } from "./leader.ts";
+import type { TimeoutNow, VoteRequest, VoteResponse } from "./message.ts";
+import { voteResult } from "./quorum.ts";
+import type { CoreState } from "./state.ts";
+
+/**
+ * The election timer ran out. Asks first whether a campaign would succeed (PreVote, thesis §9.6),
+ * so that a node that cannot win does not disturb those that work. Nodes that may not be elected
+ * decline.
+ */
+export function maybeCampaign(state: CoreState): void {
+  if (state.role.kind === "leader") return;
+  state.resetElectionTimer();
+  if (!mayBeElected(state)) {
+    // It may still vote, so it must not take the silent leader for alive.
+    state.becomeFollower(state.term, undefined);
+    return;
+  }
+  // Forgets the leader: a pre-candidate that still called it alive would refuse others' pre-votes.
+  state.role = { kind: "pre_candidate", votes: new Map() };
+  askForVotes(state, { pre: true, transfer: false });
+  recordVote(state, state.id, true);
+}
+
+/** The leader handed over: campaigns at once, against the lease that the leader itself gave up. */
+export function handleTimeoutNow(state: CoreState, message: TimeoutNow): void {
+  const fresh = state.role.kind === "follower" && state.role.leaderId === message.from &&
+    state.log.lastIndex >= message.lastIndex;
+  if (fresh && mayBeElected(state)) campaign(state, true);
+}
+
+/** Answers `message`, whose term is the current one, or for a pre-vote perhaps a later one. */
+export function handleVoteRequest(state: CoreState, message: VoteRequest): void {
+  const { pre, from, term } = message;
+  const free = state.vote === from ||
+    (state.vote === null && state.leaderId === undefined) ||
+    (pre && term > state.term);
+  const granted = free && state.log.isUpToDate(message.lastIndex, message.lastTerm);
+  if (granted && !pre) {
+    state.setTermAndVote(term, from);
+    state.resetElectionTimer();
+  }
+  // A refusal carries our own term, so that an asker of an older term learns it.
+  const answerTerm = granted ? term : state.term;
+  state.sendAfterWrite({ kind: "vote_response", to: from, term: answerTerm, pre, granted });
+}
+
+/** Counts an answer to the campaign that is under way; others are old, and dropped. */
+export function handleVoteResponse(state: CoreState, message: VoteResponse): void {
+  const asked = message.pre ? "pre_candidate" : "candidate";
+  if (state.role.kind !== asked) return;
+  if (message.pre && message.granted && message.term !== state.term + 1) return;
+  recordVote(state, message.from, message.granted);
+}
+
+/** The candidate's vote for itself counts once it is durable. */
+export function ownVoteIsDurable(state: CoreState): void {
+  if (state.role.kind === "candidate" && !state.role.votes.has(state.id)) {
+    recordVote(state, state.id, true);
+  }
+}
+
+/** A learner, a removed node, or one whose state is being replaced does not campaign. */
+function mayBeElected(state: CoreState): boolean {
+  return state.votes && state.log.snapshotToInstall === undefined;
+}
+
+function campaign(state: CoreState, transfer: boolean): void {
+  state.setTermAndVote(state.term + 1, state.id);
+  state.resetElectionTimer();
+  state.role = { kind: "candidate", votes: new Map() };
+  askForVotes(state, { pre: false, transfer });
+}
+
+function askForVotes(state: CoreState, how: { pre: boolean; transfer: boolean }): void {
+  const { lastIndex, lastTerm } = state.log;
+  for (const to of state.voterIds) {
+    if (to === state.id) continue;
+    state.sendAfterWrite({
+      kind: "vote_request",
+      to,
+      term: how.pre ? state.term + 1 : state.term,
+      lastIndex,
+      lastTerm,
+      ...how,
+    });
+  }
+}
+
+function recordVote(state: CoreState, from: NodeId, granted: boolean): void {
+  const { role } = state;
+  invariant(
+    role.kind === "pre_candidate" || role.kind === "candidate",
+    () => `A vote of ${from} was counted by a ${role.kind}`,
+  );
+  if (!role.votes.has(from)) role.votes.set(from, granted);
+  switch (voteResult(state.voterIds, role.votes)) {
+    case "won":
+      if (role.kind === "pre_candidate") campaign(state, false);
+      else becomeLeader(state);
+      break;
+    case "lost":
+      state.becomeFollower(state.term, undefined);
+      break;
+    case "pending":
+  }
+}

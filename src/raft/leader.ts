@@ -1,0 +1,254 @@
+/** What a leader does: append, replicate, commit, confirm reads, hand over. */
+
+import type { EntryKind, NodeId } from "./entry.ts";
+import { entryBytes, NO_DATA } from "./entry.ts";
+import { invariant } from "./invariant.ts";
+import { decodeMembership, everyMember } from "./membership.ts";
+import type { AppendAccepted, AppendRejected, HeartbeatResponse } from "./message.ts";
+import { majority, quorumValue } from "./quorum.ts";
+import { Progress, Window } from "./progress.ts";
+import { ReadRounds } from "./read_index.ts";
+import type { CoreState, Leader } from "./state.ts";
+
+/** Won: leads, and appends an empty entry, without which nothing could commit (thesis §3.6.2). */
+export function becomeLeader(state: CoreState): void {
+  invariant(state.role.kind === "candidate", () => `A ${state.role.kind} became leader`);
+  const { bounds } = state.options;
+  const leader: Leader = {
+    kind: "leader",
+    peers: new Map(),
+    reads: new ReadRounds(),
+    uncommitted: new Window({
+      inflightMessagesMax: bounds.uncommittedEntriesMax,
+      inflightBytesMax: bounds.uncommittedBytesMax,
+    }),
+    transfer: undefined,
+  };
+  state.role = leader;
+  state.resetElectionTimer();
+  followMembership(state, leader);
+  appendOwn(state, leader, "noop", NO_DATA);
+}
+
+/** Appends one entry of this term. Returns its index. */
+export function appendOwn(
+  state: CoreState,
+  leader: Leader,
+  kind: EntryKind,
+  data: Uint8Array,
+): number {
+  const entry = { index: state.log.lastIndex + 1, term: state.term, kind, data };
+  state.log.append([entry]);
+  leader.uncommitted.add(entry.index, entryBytes(entry));
+  if (kind === "membership") {
+    state.memberships.append(entry.index, decodeMembership(data));
+    followMembership(state, leader);
+  }
+  return entry.index;
+}
+
+/** Whether an entry of this leader's own term is committed; before, its commit index may lag. */
+export function hasCommittedInTerm(state: CoreState): boolean {
+  return state.log.term(state.log.committed) === state.term;
+}
+
+/** One tick of a leader: heartbeats, and now and then a look at whether a majority still answers. */
+export function tickLeader(state: CoreState, leader: Leader): void {
+  for (const peer of leader.peers.values()) peer.lastContactTicks++;
+  state.electionElapsedTicks++;
+  state.heartbeatElapsedTicks++;
+  if (state.electionElapsedTicks >= state.options.timings.electionTicks) {
+    state.electionElapsedTicks = 0;
+    leader.transfer = undefined;
+    if (!quorumIsActive(state, leader)) {
+      state.becomeFollower(state.term, undefined);
+      return;
+    }
+  }
+  if (state.heartbeatElapsedTicks >= state.options.timings.heartbeatTicks) {
+    sendHeartbeats(state, leader);
+  }
+}
+
+/**
+ * Sends all that may be sent: reads' rounds, new entries within each peer's window, and news of the
+ * commit index. Called once a `Ready`, so that all proposals of a turn share their messages.
+ */
+export function replicate(state: CoreState, leader: Leader): void {
+  confirmReads(state, leader);
+  if (leader.reads.hasWaiting && hasCommittedInTerm(state)) {
+    leader.reads.openNext(state.log.committed);
+    sendHeartbeats(state, leader);
+    confirmReads(state, leader);
+  }
+  for (const peer of leader.peers.values()) {
+    if (peer.id === state.id) continue;
+    while (sendAppend(state, peer, false));
+    const commitIsNews = peer.sentCommit < state.log.committed;
+    if (peer.state === "replicate" && commitIsNews) sendAppend(state, peer, true);
+  }
+  stepDownWhenRemoved(state);
+}
+
+/** A follower holds the leader's log up to `match`. */
+export function handleAccepted(state: CoreState, leader: Leader, message: AppendAccepted): void {
+  const peer = leader.peers.get(message.from);
+  if (peer === undefined) return;
+  const { log } = state;
+  invariant(
+    message.match <= log.lastIndex,
+    () => `${message.from} acknowledges ${message.match}, the log ends at ${log.lastIndex}`,
+  );
+  peer.heard();
+  if (peer.state === "snapshot" && message.match + 1 >= log.firstIndex) peer.becomeProbe();
+  if (peer.accepted(message.match)) maybeCommit(state, leader);
+  maybeHandOver(state, leader);
+}
+
+/** A follower lacks the entry before what it was sent: backs up, by a whole term if it can. */
+export function handleRejected(state: CoreState, leader: Leader, message: AppendRejected): void {
+  const peer = leader.peers.get(message.from);
+  if (peer === undefined) return;
+  peer.heard();
+  const { hintIndex, hintTerm } = message;
+  const hint = hintTerm > 0 ? state.log.lastIndexWithTermAtMost(hintIndex, hintTerm).index : 0;
+  peer.rejected(message.prevIndex, hint);
+}
+
+/** A follower is alive: may confirm reads, and starts again what was lost. */
+export function handleHeartbeatResponse(
+  state: CoreState,
+  leader: Leader,
+  message: HeartbeatResponse,
+): void {
+  const peer = leader.peers.get(message.from);
+  if (peer === undefined) return;
+  peer.heard();
+  peer.readRound = Math.max(peer.readRound, message.readRound);
+  if (peer.heartbeatAnswered()) sendAppend(state, peer, true);
+  confirmReads(state, leader);
+}
+
+/** The leader's own log is durable up to `stableIndex`: only now does it count itself. */
+export function ownLogIsDurable(state: CoreState, leader: Leader): void {
+  if (leader.peers.get(state.id)?.accepted(state.log.stableIndex) === true) {
+    maybeCommit(state, leader);
+  }
+}
+
+/** Begins to hand leadership to `target`, which must be caught up first. */
+export function beginTransfer(state: CoreState, leader: Leader, target: NodeId): void {
+  leader.transfer = target;
+  // The whole transfer has one election timeout, after which it is given up.
+  state.electionElapsedTicks = 0;
+  maybeHandOver(state, leader);
+}
+
+/**
+ * Commits what a majority of voters holds durably, if it is of this term: an entry of an older term
+ * commits only along with one of this (paper §5.4.2, figure 8).
+ */
+function maybeCommit(state: CoreState, leader: Leader): void {
+  const index = quorumValue(state.voterIds.map((id) => leader.peers.get(id)?.match ?? 0));
+  if (index <= state.log.committed || state.log.term(index) !== state.term) return;
+  state.log.commitTo(index);
+  leader.uncommitted.freeThrough(index);
+}
+
+function sendAppend(state: CoreState, peer: Progress, evenIfEmpty: boolean): boolean {
+  const { log } = state;
+  const { paused } = peer;
+  if (paused && !(evenIfEmpty && peer.state === "replicate")) return false;
+  const prevIndex = peer.next - 1;
+  const prevTerm = log.term(prevIndex);
+  if (prevTerm === undefined) {
+    // Compacted. An unreachable peer gets no snapshot prepared for it.
+    if (peer.recentlyActive) {
+      peer.becomeSnapshot();
+      state.snapshotsToSend.push(peer.id);
+    }
+    return false;
+  }
+  const { messageBytesMax } = state.options.bounds;
+  const entries = paused ? [] : log.entries(peer.next, log.lastIndex, messageBytesMax);
+  if (entries.length === 0 && !evenIfEmpty) return false;
+  const commit = log.committed;
+  state.send({
+    kind: "append_request",
+    to: peer.id,
+    term: state.term,
+    prevIndex,
+    prevTerm,
+    entries,
+    commit,
+  });
+  const bytes = entries.reduce((sum, entry) => sum + entryBytes(entry), 0);
+  peer.sent(prevIndex + entries.length, bytes, commit);
+  return true;
+}
+
+function sendHeartbeats(state: CoreState, leader: Leader): void {
+  state.heartbeatElapsedTicks = 0;
+  const { log, term } = state;
+  for (const peer of leader.peers.values()) {
+    if (peer.id === state.id) continue;
+    // A commit index above what the peer matches would commit entries that are not the leader's.
+    const commit = Math.min(peer.match, log.committed);
+    const { openRound: readRound } = leader.reads;
+    state.send({ kind: "heartbeat_request", to: peer.id, term, commit, readRound });
+  }
+}
+
+function confirmReads(state: CoreState, leader: Leader): void {
+  const { openRound } = leader.reads;
+  if (openRound === 0) return;
+  const round = quorumValue(
+    state.voterIds.map((id) => id === state.id ? openRound : leader.peers.get(id)?.readRound ?? 0),
+  );
+  for (const { from: to, requestId, index } of leader.reads.confirmThrough(round)) {
+    if (to === undefined) state.reads.push({ requestId, index });
+    else state.send({ kind: "read_index_response", to, term: state.term, requestId, index });
+  }
+}
+
+function quorumIsActive(state: CoreState, leader: Leader): boolean {
+  let active = 0;
+  for (const id of state.voterIds) {
+    if (id === state.id || leader.peers.get(id)?.recentlyActive === true) active++;
+  }
+  for (const peer of leader.peers.values()) peer.recentlyActive = false;
+  return active >= majority(state.voterIds.length);
+}
+
+function maybeHandOver(state: CoreState, leader: Leader): void {
+  if (leader.transfer === undefined) return;
+  const target = leader.peers.get(leader.transfer);
+  if (target === undefined || !state.voterIds.includes(target.id)) {
+    leader.transfer = undefined;
+  } else if (target.match === state.log.lastIndex) {
+    const { lastIndex } = state.log;
+    state.send({ kind: "timeout_now", to: target.id, term: state.term, lastIndex });
+  }
+}
+
+/** Gives every member a progress, and forgets those who left. */
+function followMembership(state: CoreState, leader: Leader): void {
+  const members = everyMember(state.memberships.current);
+  for (const { id } of members) {
+    if (leader.peers.has(id)) continue;
+    const progress = new Progress(id, state.log.lastIndex + 1, true, state.options.bounds);
+    if (id === state.id) progress.accepted(state.log.stableIndex);
+    leader.peers.set(id, progress);
+  }
+  for (const id of leader.peers.keys()) {
+    if (!members.some((each) => each.id === id)) leader.peers.delete(id);
+  }
+  maybeCommit(state, leader);
+}
+
+/** A leader outside of the committed membership has done its last duty (thesis §4.2.2). */
+function stepDownWhenRemoved(state: CoreState): void {
+  if (!state.votes && state.memberships.currentIndex <= state.log.committed) {
+    state.becomeFollower(state.term, undefined);
+  }
+}

@@ -1,0 +1,388 @@
+/**
+ * Drives a {@linkcode RaftCore} through its ports: writes, sends and applies what each `Ready` asks
+ * for, and keeps the promises made to callers. All that arrives in one turn of the event loop shares
+ * one write, one message to each peer and one apply (group commit).
+ *
+ * @module
+ */
+
+import { RaftCore } from "./core.ts";
+import type { ChangeResult } from "./core.ts";
+import type { Entry, NodeId } from "./entry.ts";
+import { invariant } from "./invariant.ts";
+import type { Member, Membership, MembershipChange } from "./membership.ts";
+import type { CoreMessage, Message } from "./message.ts";
+import { faultOf } from "./message_check.ts";
+import { PendingProposals, PendingReads } from "./pending.ts";
+import { DiskFull } from "./ports.ts";
+import type { LogStore, StateMachine, Transport } from "./ports.ts";
+import type { Ready } from "./ready.ts";
+import { ProposalRefused, ReadRefused } from "./refusal.ts";
+import { openMemberships } from "./start.ts";
+import type { RaftBounds, RaftTimings } from "./state.ts";
+import { DEFAULT_BOUNDS } from "./state.ts";
+import { statusOf } from "./status.ts";
+import type { RaftStatus } from "./status.ts";
+
+/** What a node tells the one who assembled it. Called synchronously; must not throw. */
+export interface RaftObserver {
+  /** Role, term or known leader differ from the last call. Start or stop a leader's duties here. */
+  roleChanged?(status: RaftStatus): void;
+  /** In force now, committed or not. */
+  membershipChanged?(membership: Membership): void;
+  /** A message was dropped: forged, damaged, or meant for a disk that is gone. */
+  messageRefused?(message: Message, reason: string): void;
+  /** The disk is full (true): this node neither votes nor acknowledges until it is not (false). */
+  diskFullChanged?(full: boolean): void;
+  /** The node stopped for good, because something broke: the process must end. */
+  failed(error: unknown): void;
+}
+
+/** What a node is made of. */
+export interface RaftNodeOptions<Outcome> {
+  readonly id: NodeId;
+  /** As the data directory has it; messages meant for another one are refused. Empty: unchecked. */
+  readonly incarnation: string;
+  readonly timings: RaftTimings;
+  /** Those left out are {@linkcode DEFAULT_BOUNDS}. */
+  readonly bounds?: Partial<RaftBounds>;
+  readonly log: LogStore;
+  readonly stateMachine: StateMachine<Outcome>;
+  readonly transport: Transport;
+  /** Chance: at least 0, below 1. */
+  readonly random: () => number;
+  /** Runs its argument once, at the end of this turn of the event loop. */
+  readonly defer: (run: () => void) => void;
+  readonly observer: RaftObserver;
+}
+
+/** Where the work on a `Ready` met a full disk: nothing of that stage is done. */
+type Stage = "write" | "apply";
+
+/** What is left to do once the disk has room. */
+interface Blocked {
+  readonly ready: Ready;
+  readonly stage: Stage;
+}
+
+/** Rounds of work in one turn, after which ticks and messages get their turn. */
+const ROUNDS_PER_TURN_MAX = 16;
+
+/** See the module's text. */
+export class RaftNode<Outcome> {
+  readonly #options: RaftNodeOptions<Outcome>;
+  readonly #core: RaftCore;
+  readonly #proposals = new PendingProposals<Outcome>();
+  readonly #reads: PendingReads;
+  readonly #bounds: RaftBounds;
+  #state: "running" | "stopped" | "failed" = "running";
+  #flushIsDue = false;
+  /** What is left to do of a `Ready` that met a full disk. */
+  #blocked: Blocked | undefined;
+  #ticksUntilRetry = 0;
+  #seen: { term: number; role: string; leaderId: NodeId | undefined; membershipIndex: number };
+
+  /** @throws {StartRefused} when log and state machine do not belong together */
+  constructor(options: RaftNodeOptions<Outcome>) {
+    this.#options = options;
+    this.#bounds = { ...DEFAULT_BOUNDS, ...options.bounds };
+    const { log, stateMachine } = options;
+    const memberships = openMemberships(log, stateMachine);
+    this.#core = new RaftCore({
+      id: options.id,
+      log,
+      hardState: log.hardState,
+      memberships,
+      appliedIndex: stateMachine.appliedIndex,
+      timings: options.timings,
+      bounds: this.#bounds,
+      random: options.random,
+    });
+    const firstRequestId = 1 + Math.floor(options.random() * 2 ** 40);
+    this.#reads = new PendingReads(firstRequestId, 2 * options.timings.electionTicks);
+    this.#seen = this.#glance();
+    this.#schedule();
+  }
+
+  /** A step of time; call at an even pace. */
+  tick(): void {
+    if (this.#state !== "running") return;
+    this.#guarded(() => {
+      if (this.#blocked !== undefined) {
+        if (--this.#ticksUntilRetry <= 0) this.#schedule();
+        return;
+      }
+      this.#core.tick();
+      this.#reads.tick(this.leaderId);
+      this.#schedule();
+    });
+  }
+
+  /** Takes a message from the transport. Its sender's identity must have been verified. */
+  step(message: Message): void {
+    if (this.#state !== "running" || this.#blocked !== undefined) return;
+    const refusal = this.#faultOf(message);
+    if (refusal !== undefined) {
+      this.#options.observer.messageRefused?.(message, refusal);
+      return;
+    }
+    this.#guarded(() => {
+      if (message.kind === "snapshot_chunk" || message.kind === "snapshot_chunk_ack") return;
+      this.#core.step(message);
+      this.#schedule();
+    });
+  }
+
+  /**
+   * Replicates a command. Resolves with its outcome once it is applied here.
+   *
+   * @throws {ProposalRefused} rejects with it; only `outcome_unknown` may have been carried out
+   */
+  propose(data: Uint8Array): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      const refusal = this.#notWritable();
+      if (refusal !== undefined) return reject(refusal);
+      const result = this.#core.propose(data);
+      if (result.kind === "refused") {
+        return reject(new ProposalRefused(result.reason, this.leaderId));
+      }
+      // Commands always have an outcome; `undefined` stands for a membership change's.
+      this.#proposals.add(result.index, resolve as (outcome: Outcome | undefined) => void, reject);
+      this.#schedule();
+    });
+  }
+
+  /**
+   * Makes sure that a read sees every write that was acknowledged before: when it resolves, this
+   * node leads or is confirmed by who does, and has applied all that was committed then.
+   *
+   * @returns the read index
+   * @throws {ReadRefused} rejects with it
+   */
+  readIndex(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      if (this.#state !== "running") return reject(new ReadRefused("stopped", undefined));
+      if (this.#reads.size >= this.#bounds.uncommittedEntriesMax) {
+        return reject(new ReadRefused("overloaded", this.leaderId));
+      }
+      this.#reads.add(resolve, reject, (requestId) => this.#core.requestRead(requestId));
+      this.#schedule();
+    });
+  }
+
+  /** Adds a node that receives the log and does not vote. Resolves when committed. */
+  addLearner(member: Member): Promise<void> {
+    return this.changeMembership({ kind: "add_learner", member });
+  }
+
+  /** Lets a learner vote. Resolves when committed. */
+  promote(id: NodeId): Promise<void> {
+    return this.changeMembership({ kind: "promote", id });
+  }
+
+  /** Takes a node out. Resolves when committed; a leader that removed itself steps down then. */
+  remove(id: NodeId): Promise<void> {
+    return this.changeMembership({ kind: "remove", id });
+  }
+
+  /**
+   * Any {@linkcode MembershipChange}. Resolves when committed.
+   *
+   * @throws {ProposalRefused} rejects with it
+   */
+  changeMembership(change: MembershipChange): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const refusal = this.#notWritable();
+      if (refusal !== undefined) return reject(refusal);
+      const result: ChangeResult = this.#core.changeMembership(change);
+      if (result.kind === "refused") {
+        return reject(new ProposalRefused(result.reason, this.leaderId, result.message));
+      }
+      this.#proposals.add(result.index, () => resolve(), reject);
+      this.#schedule();
+    });
+  }
+
+  /**
+   * Begins to hand leadership over; watch `roleChanged` for the end, or try again after an election
+   * timeout. Returns to whom.
+   *
+   * @throws {ProposalRefused} with reason `invalid` and a sentence
+   */
+  transferLeadership(target?: NodeId): NodeId {
+    const result = this.#core.transferLeadership(target);
+    if ("refusal" in result) {
+      const message = `Cannot transfer leadership: ${result.refusal}`;
+      throw new ProposalRefused("invalid", this.leaderId, message);
+    }
+    this.#schedule();
+    return result.to;
+  }
+
+  /** Campaigns now instead of when the election timer runs out. */
+  campaign(): void {
+    this.#guarded(() => this.#core.campaign());
+    this.#schedule();
+  }
+
+  /** The transport lost its connection to `peer`. */
+  reportUnreachable(peer: NodeId): void {
+    this.#core.reportUnreachable(peer);
+    this.#schedule();
+  }
+
+  /** Who leads, as far as this node knows. */
+  get leaderId(): NodeId | undefined {
+    return this.#core.view.leaderId;
+  }
+
+  /** Whether this node leads. It may have been passed over without knowing: use `readIndex`. */
+  get isLeader(): boolean {
+    return this.#core.view.role.kind === "leader";
+  }
+
+  /** A picture of now. */
+  status(): RaftStatus {
+    return statusOf(this.#core.view, this.#options.stateMachine.appliedIndex);
+  }
+
+  /** Ends: breaks all promises, and touches no port again. Hand leadership over first. */
+  stop(): void {
+    if (this.#state === "running") this.#state = "stopped";
+    this.#abandonAll();
+  }
+
+  #faultOf(message: Message): string | undefined {
+    const { id, incarnation } = this.#options;
+    if (message.to !== id) return `it is for "${message.to}"`;
+    const wanted = message.toIncarnation;
+    if (wanted !== "" && incarnation !== "" && wanted !== incarnation) {
+      return `it is for incarnation ${wanted} of "${id}", whose disk this is not; ` +
+        "remove that member, and add this node as a new one";
+    }
+    return faultOf(message);
+  }
+
+  #notWritable(): ProposalRefused | undefined {
+    if (this.#state !== "running") return new ProposalRefused("stopped", undefined);
+    if (this.#blocked !== undefined) return new ProposalRefused("disk_full", this.leaderId);
+    return undefined;
+  }
+
+  #schedule(): void {
+    if (this.#flushIsDue || this.#state !== "running") return;
+    this.#flushIsDue = true;
+    this.#options.defer(() => {
+      this.#flushIsDue = false;
+      if (this.#state === "running") this.#guarded(() => this.#flush());
+    });
+  }
+
+  /** Works off what the core wants, round by round: a write may commit, a commit is to be applied. */
+  #flush(): void {
+    if (this.#blocked !== undefined && !this.#resume(this.#blocked)) return;
+    this.#reads.close();
+    for (let round = 0; round < ROUNDS_PER_TURN_MAX; round++) {
+      const ready = this.#core.takeReady();
+      if (ready === undefined) break;
+      this.#options.transport.send(ready.messages);
+      const done = this.#finish(ready, "write");
+      this.#noticeChanges();
+      if (!done) return;
+      if (round === ROUNDS_PER_TURN_MAX - 1) this.#schedule();
+    }
+    this.#noticeChanges();
+  }
+
+  /** Everything of `ready` from `stage` on. Returns false when the disk is full. */
+  #finish(ready: Ready, stage: Stage): boolean {
+    const { log, transport, stateMachine } = this.#options;
+    try {
+      if (stage === "write") {
+        if (ready.write !== undefined) log.append(ready.write.entries, ready.write.hardState);
+        transport.send(ready.messagesAfterWrite);
+        if (ready.write !== undefined) this.#core.wrote(ready.write.ticket);
+        for (const { requestId, index } of ready.reads) this.#reads.confirmed(requestId, index);
+        stage = "apply";
+      }
+      this.#apply(ready.committed);
+    } catch (error) {
+      return this.#block(error, { ready, stage });
+    }
+    this.#reads.applied(stateMachine.appliedIndex);
+    return true;
+  }
+
+  #apply(committed: readonly Entry[]): void {
+    const last = committed.at(-1);
+    if (last === undefined) return;
+    const { stateMachine } = this.#options;
+    const commands = committed.every((entry) => entry.kind === "command")
+      ? committed
+      : committed.filter((entry) => entry.kind === "command");
+    const outcomes = stateMachine.apply(commands, last.index);
+    invariant(
+      outcomes.length === commands.length && stateMachine.appliedIndex === last.index,
+      () =>
+        `${commands.length} commands up to ${last.index} had ${outcomes.length} outcomes, ` +
+        `and the state machine stands at ${stateMachine.appliedIndex}`,
+    );
+    this.#core.applied(last.index);
+    this.#proposals.applied(commands, outcomes, last.index);
+  }
+
+  /** Steps aside while the disk is full; other failures of a port go up, and end the node. */
+  #block(error: unknown, rest: Blocked): false {
+    if (!(error instanceof DiskFull)) throw error;
+    if (this.#blocked === undefined) this.#options.observer.diskFullChanged?.(true);
+    this.#blocked = rest;
+    this.#ticksUntilRetry = this.#options.timings.electionTicks;
+    this.#core.stepDown();
+    return false;
+  }
+
+  #resume(blocked: Blocked): boolean {
+    if (this.#ticksUntilRetry > 0 || !this.#finish(blocked.ready, blocked.stage)) return false;
+    this.#blocked = undefined;
+    this.#options.observer.diskFullChanged?.(false);
+    return true;
+  }
+
+  #noticeChanges(): void {
+    const now = this.#glance();
+    const before = this.#seen;
+    this.#seen = now;
+    if (before.membershipIndex !== now.membershipIndex) {
+      this.#options.observer.membershipChanged?.(this.#core.view.memberships.current);
+    }
+    if (
+      before.term === now.term && before.role === now.role && before.leaderId === now.leaderId
+    ) return;
+    this.#reads.leaderChanged(now.leaderId);
+    if (now.role !== "leader" || now.term !== before.term) this.#proposals.abandon(now.leaderId);
+    this.#options.observer.roleChanged?.(this.status());
+  }
+
+  #glance() {
+    const { term, role, leaderId, memberships } = this.#core.view;
+    return { term, role: role.kind, leaderId, membershipIndex: memberships.currentIndex };
+  }
+
+  /** A broken invariant or a failed port ends this node: it must not answer anybody any more. */
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#state = "failed";
+      this.#abandonAll();
+      this.#options.observer.failed(error);
+    }
+  }
+
+  #abandonAll(): void {
+    this.#proposals.abandon(undefined);
+    this.#reads.stop();
+  }
+}
+
+export type { CoreMessage };

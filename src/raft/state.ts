@@ -1,0 +1,180 @@
+/** The state that the core's parts share, and the one way from any role back to follower. */
+
+import type { HardState, NodeId } from "./entry.ts";
+import { invariant } from "./invariant.ts";
+import { RaftLog } from "./log.ts";
+import type { MembershipHistory } from "./membership.ts";
+import { isVoter, memberOf } from "./membership.ts";
+import type { Unaddressed } from "./message.ts";
+import type { LogReader } from "./ports.ts";
+import type { Progress, Window } from "./progress.ts";
+import type { ReadRounds } from "./read_index.ts";
+import type { OutgoingMessage, ReadState } from "./ready.ts";
+
+/** Bounds and timings. Ticks are whatever the driver makes them; sizes are bytes. */
+export interface RaftTimings {
+  /** A follower campaigns after this many to twice as many ticks without a leader. */
+  readonly electionTicks: number;
+  /** Much smaller than `electionTicks`. */
+  readonly heartbeatTicks: number;
+}
+
+/** Every queue and message of the core is bounded by one of these. */
+export interface RaftBounds {
+  /** Entries of one append, in bytes; one entry that is larger goes alone. */
+  readonly messageBytesMax: number;
+  readonly inflightMessagesMax: number;
+  readonly inflightBytesMax: number;
+  /** Proposals beyond this, not yet committed, are refused as overload. */
+  readonly uncommittedBytesMax: number;
+  readonly uncommittedEntriesMax: number;
+  /** Larger proposals are refused. */
+  readonly proposalBytesMax: number;
+  /** Entries handed to one apply. */
+  readonly applyBytesMax: number;
+  /** A learner further behind than this many entries is not promoted. */
+  readonly promotionLagMax: number;
+}
+
+/** For masters with small commands on a local network. */
+export const DEFAULT_BOUNDS: RaftBounds = {
+  messageBytesMax: 1024 * 1024,
+  inflightMessagesMax: 256,
+  inflightBytesMax: 16 * 1024 * 1024,
+  uncommittedBytesMax: 64 * 1024 * 1024,
+  uncommittedEntriesMax: 65_536,
+  proposalBytesMax: 8 * 1024 * 1024,
+  applyBytesMax: 4 * 1024 * 1024,
+  promotionLagMax: 1_000,
+};
+
+/** What a core starts from. */
+export interface CoreOptions {
+  readonly id: NodeId;
+  readonly log: LogReader;
+  readonly hardState: HardState;
+  readonly memberships: MembershipHistory;
+  /** Where the state machine stands. */
+  readonly appliedIndex: number;
+  readonly timings: RaftTimings;
+  readonly bounds: RaftBounds;
+  /** Chance: at least 0, below 1. */
+  readonly random: () => number;
+}
+
+/** A leader's own knowledge; lost with the role. */
+export interface Leader {
+  readonly kind: "leader";
+  /** One for each member, this node included. */
+  readonly peers: Map<NodeId, Progress>;
+  readonly reads: ReadRounds;
+  readonly uncommitted: Window;
+  transfer: NodeId | undefined;
+}
+
+/** What a node is. Changed by `becomeX` alone. */
+export type Role =
+  | { readonly kind: "follower"; leaderId: NodeId | undefined }
+  | { readonly kind: "pre_candidate"; readonly votes: Map<NodeId, boolean> }
+  | { readonly kind: "candidate"; readonly votes: Map<NodeId, boolean> }
+  | Leader;
+
+/** See the module's text. */
+export class CoreState {
+  readonly options: CoreOptions;
+  readonly id: NodeId;
+  readonly log: RaftLog;
+  readonly memberships: MembershipHistory;
+  term: number;
+  vote: NodeId | null;
+  role: Role = { kind: "follower", leaderId: undefined };
+  /** Ticks since the leader was heard of; of a leader: since it checked its quorum. */
+  electionElapsedTicks = 0;
+  heartbeatElapsedTicks = 0;
+  /** Drawn anew with every change of role, so that rivals part (paper §5.2). */
+  electionTimeoutTicks = 0;
+  hardStateChanged = false;
+  messages: OutgoingMessage[] = [];
+  messagesAfterWrite: OutgoingMessage[] = [];
+  reads: ReadState[] = [];
+  snapshotsToSend: NodeId[] = [];
+
+  constructor(options: CoreOptions) {
+    this.options = options;
+    this.id = options.id;
+    this.log = new RaftLog(options.log, options.appliedIndex, options.hardState.commit);
+    this.memberships = options.memberships;
+    this.term = options.hardState.term;
+    this.vote = options.hardState.vote;
+    invariant(
+      this.log.lastTerm <= this.term,
+      () => `The log ends in term ${this.log.lastTerm}, the hard state is of ${this.term}`,
+    );
+    this.resetElectionTimer();
+  }
+
+  get leaderId(): NodeId | undefined {
+    if (this.role.kind === "leader") return this.id;
+    return this.role.kind === "follower" ? this.role.leaderId : undefined;
+  }
+
+  /** Whether this node votes under the membership in force. */
+  get votes(): boolean {
+    return isVoter(this.memberships.current, this.id);
+  }
+
+  get voterIds(): readonly NodeId[] {
+    return this.memberships.current.voters.map((each) => each.id);
+  }
+
+  /** A leader was heard of so lately that nobody should be elected in its place (thesis §4.2.3). */
+  get inLease(): boolean {
+    return this.leaderId !== undefined &&
+      this.electionElapsedTicks < this.options.timings.electionTicks;
+  }
+
+  /** To `follower`, in `term`, which is not below the current one. */
+  becomeFollower(term: number, leaderId: NodeId | undefined): void {
+    invariant(term >= this.term, () => `Term would fall from ${this.term} to ${term}`);
+    if (term > this.term) this.setTermAndVote(term, null);
+    // A higher term alone resets no timer: a node that cannot win would keep those that can from
+    // trying (etcd #12959).
+    const reset = leaderId !== undefined || this.role.kind === "leader";
+    this.role = { kind: "follower", leaderId };
+    if (reset) this.resetElectionTimer();
+  }
+
+  /** The vote of a term is given once, and only a new term clears it (paper §5.2). */
+  setTermAndVote(term: number, vote: NodeId | null): void {
+    invariant(
+      term > this.term || (term === this.term && (this.vote === null || this.vote === vote)),
+      () => `Vote for ${vote} in ${term}, but ${this.vote} has it in ${this.term}`,
+    );
+    this.term = term;
+    this.vote = vote;
+    this.hardStateChanged = true;
+  }
+
+  resetElectionTimer(): void {
+    const { electionTicks } = this.options.timings;
+    this.electionElapsedTicks = 0;
+    this.heartbeatElapsedTicks = 0;
+    this.electionTimeoutTicks = electionTicks +
+      Math.floor(this.options.random() * electionTicks);
+  }
+
+  /** Sends in parallel with the write: only what a leader's role lets it say, or a question. */
+  send(message: Unaddressed<OutgoingMessage>): void {
+    this.messages.push(this.#addressed(message));
+  }
+
+  /** Sends once everything up to now is durable. */
+  sendAfterWrite(message: Unaddressed<OutgoingMessage>): void {
+    this.messagesAfterWrite.push(this.#addressed(message));
+  }
+
+  #addressed(message: Unaddressed<OutgoingMessage>): OutgoingMessage {
+    const toIncarnation = memberOf(this.memberships.current, message.to)?.incarnation ?? "";
+    return { ...message, from: this.id, toIncarnation };
+  }
+}
