@@ -77,12 +77,14 @@ export const TRANSITIONS: readonly Transition[] = [
 
 /** Whether {@linkcode TRANSITIONS} has this change. */
 export function isTransition(from: JobStatus | "", to: JobStatus, cause: Cause): boolean {
-  return allowedTransitions.has(`${from}>${to}:${cause}`);
+  return allowedCauses.get(from)?.get(to)?.has(cause) ?? false;
 }
 
-const allowedTransitions: ReadonlySet<string> = new Set(
-  TRANSITIONS.flatMap(({ from, to, causes }) => causes.map((cause) => `${from}>${to}:${cause}`)),
-);
+const allowedCauses = new Map<JobStatus | "", Map<JobStatus, Set<Cause>>>();
+for (const { from, to, causes } of TRANSITIONS) {
+  if (!allowedCauses.has(from)) allowedCauses.set(from, new Map());
+  allowedCauses.get(from)!.set(to, new Set(causes));
+}
 
 /** Whether a job of this status is finished. */
 export function isTerminal(status: JobStatus): boolean {

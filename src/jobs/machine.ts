@@ -2,13 +2,41 @@
  * The replicated truth about jobs and workers: Commands in, Outcomes out, in the order of the Raft
  * log and the same on every replica.
  *
+ * What is unfinished is in memory, with the orders that scheduling needs; what is finished is in
+ * the store. Writing is behind: `flush` puts all that changed down in one transaction with the log
+ * position, and after a crash the log is replayed from there. A job that was submitted, assigned
+ * and completed between two flushes is written once.
+ *
  * @module
  */
 
-import type { Command, OutcomeOf } from "./command.ts";
-import type { Attempt, Job, JobEvent, JobResult, LogPosition, Worker } from "./job.ts";
+import { applyAssign, applyExpireAttempts, applyReport } from "./apply_attempts.ts";
+import { applyCancel, applyPrune, applyRedrive } from "./apply_control.ts";
+import { applySubmit } from "./apply_submit.ts";
+import {
+  applyDeregisterWorker,
+  applyDrainWorker,
+  applyExpireWorker,
+  applyRegisterWorker,
+} from "./apply_workers.ts";
+import { currentAttempt } from "./attempts.ts";
+import type { Command, ExpiredAttempt, Outcome, OutcomeOf } from "./command.ts";
+import { batchOf, markFlushed } from "./flush.ts";
+import { invariant } from "./invariant.ts";
+import {
+  type Attempt,
+  isTerminal,
+  type Job,
+  type JobEvent,
+  type JobResult,
+  type LogPosition,
+  type Worker,
+} from "./job.ts";
+import { JobRecord } from "./job_record.ts";
+import { listJobs, planPrune } from "./listing.ts";
 import type { JobCounts, JobPage, JobQuery, PrunePlan, PruneQuery } from "./query.ts";
-import type { ExpiredAttempt } from "./command.ts";
+import { State } from "./state.ts";
+import { hashOf } from "./state_hash.ts";
 import type { JobStore } from "./store.ts";
 import type { SchedulingView } from "./view.ts";
 
@@ -24,118 +52,290 @@ export interface JobMachineOptions {
   readonly workersMax?: number;
   /** Payloads of unfinished jobs kept in memory; beyond, they are read back. Default 64 MiB. */
   readonly payloadMemoryBytesMax?: number;
-  /** Events kept for `drainEvents`; the oldest give way. Default 100,000. */
+  /** Events kept for `drainEvents`; the older half gives way. Default 100,000. */
   readonly eventsMax?: number;
 }
 
-/** How long what the leader watches over may take; see `JobMachine.dueAttempts`. */
+/** How long what the leader watches over may take; see {@linkcode JobMachine.dueAttempts}. */
 export interface AttemptLimits {
   /** An assigned attempt that has not started for this long is handed back. */
   readonly assignmentTimeoutMs: number;
   /** Added to an attempt's own deadline, for the worker to report the timeout by itself. */
   readonly graceMs: number;
+  /** Most attempts to name. */
   readonly limit: number;
 }
 
+const optionDefaults: Required<JobMachineOptions> = {
+  crashesMax: 3,
+  keyRetentionMs: 24 * 60 * 60 * 1000,
+  keysMax: 1_000_000,
+  workersMax: 10_000,
+  payloadMemoryBytesMax: 64 * 1024 * 1024,
+  eventsMax: 100_000,
+};
+
 export class JobMachine {
-  constructor(_store: JobStore, _options: JobMachineOptions = {}) {
-    throw new Error("not built yet");
+  readonly #store: JobStore;
+  readonly #options: Required<JobMachineOptions>;
+  #state: State;
+  #applied: LogPosition;
+  #flushed: LogPosition;
+  #durable: LogPosition;
+
+  /** Goes on from what the store holds; the log is to be replayed from `applied` + 1. */
+  constructor(store: JobStore, options: JobMachineOptions = {}) {
+    this.#store = store;
+    this.#options = { ...optionDefaults, ...options };
+    ({ state: this.#state, applied: this.#applied } = this.#load());
+    this.#flushed = this.#applied;
+    this.#durable = this.#applied;
   }
 
-  /** Applies one Command. Never throws for what it refuses; throws only when we or the disk fail. */
-  apply<C extends Command>(_command: C, _position: LogPosition): OutcomeOf[C["kind"]] {
-    throw new Error("not built yet");
+  /**
+   * Applies one Command. What it refuses is in the Outcome; it throws only when we are wrong
+   * (`InvariantError`) or the store fails, and then this replica must stop.
+   */
+  apply<C extends Command>(command: C, position: LogPosition): OutcomeOf[C["kind"]] {
+    invariant(
+      position.index > this.#applied.index,
+      () => `entry ${position.index} comes after entry ${this.#applied.index} was applied`,
+    );
+    const dueJobs = this.#state.advance(command.atMs);
+    const outcome = this.#dispatch(command, position, dueJobs);
+    this.#applied = position;
+    // The switch below answers each kind of Command with the Outcome of that kind.
+    return outcome as OutcomeOf[C["kind"]];
   }
-  /** Writes what changed in one transaction, as the state at `applied` (default: last applied). */
-  flush(_applied?: LogPosition): void {}
-  /** Flushes and makes durable; the log may be compacted up to `durable`. May stall for a while. */
-  checkpoint(): LogPosition {
-    throw new Error("not built yet");
+
+  #dispatch(command: Command, position: LogPosition, dueJobs: number): Outcome {
+    const state = this.#state;
+    switch (command.kind) {
+      case "submit":
+        return applySubmit(state, command);
+      case "assign":
+        return applyAssign(state, command, position);
+      case "report":
+        return applyReport(state, command);
+      case "cancel":
+        return applyCancel(state, command);
+      case "redrive":
+        return applyRedrive(state, command);
+      case "register_worker":
+        return applyRegisterWorker(state, command);
+      case "expire_worker":
+        return applyExpireWorker(state, command, position);
+      case "deregister_worker":
+        return applyDeregisterWorker(state, command);
+      case "drain_worker":
+        return applyDrainWorker(state, command);
+      case "expire_attempts":
+        return applyExpireAttempts(state, command, position);
+      case "advance":
+        return { kind: "advance", dueJobs };
+      case "prune":
+        return applyPrune(state, command);
+    }
   }
+
+  /**
+   * Writes all that changed, in one transaction, as the state at `applied`: the last entry applied,
+   * or a later one that was not for this machine (a Raft no-op, a membership change).
+   */
+  flush(applied: LogPosition = this.#applied): void {
+    invariant(
+      applied.index >= this.#applied.index,
+      () =>
+        `entry ${this.#applied.index} is applied already, so this is not entry ${applied.index}`,
+    );
+    if (applied.index === this.#flushed.index && this.dirtyCount === 0) return;
+    this.#store.write(batchOf(this.#state, applied));
+    markFlushed(this.#state, this.#options.payloadMemoryBytesMax);
+    this.#applied = applied;
+    this.#flushed = applied;
+  }
+
+  /**
+   * Flushes, and makes it outlive a power failure. The log may be compacted up to the position that
+   * it returns. Waits for the disk, so not after every entry.
+   */
+  checkpoint(applied: LogPosition = this.#applied): LogPosition {
+    this.flush(applied);
+    this.#durable = this.#store.checkpoint();
+    return this.#durable;
+  }
+
   /** Starts again from what the store holds, for example after a snapshot was installed. */
-  reload(): void {}
+  reload(): void {
+    ({ state: this.#state, applied: this.#applied } = this.#load());
+    this.#flushed = this.#applied;
+    this.#durable = this.#applied;
+  }
 
-  /** Position of the last applied entry. */
+  #load(): { state: State; applied: LogPosition } {
+    return { state: new State(this.#store, this.#options), applied: this.#store.load().applied };
+  }
+
+  /** The last entry applied. */
   get applied(): LogPosition {
-    throw new Error("not built yet");
+    return this.#applied;
   }
-  /** Position that the last flush wrote. */
+  /** The entry that the store is the state of. */
   get flushed(): LogPosition {
-    throw new Error("not built yet");
+    return this.#flushed;
   }
-  /** Position up to which a power failure takes nothing. */
+  /** The entry up to which a power failure takes nothing. */
   get durable(): LogPosition {
-    throw new Error("not built yet");
+    return this.#durable;
   }
-  /** Rows that the next flush will write. */
+  /** About how many rows the next flush will write. */
   get dirtyCount(): number {
-    throw new Error("not built yet");
+    return this.#state.dirtyJobs.length + this.#state.pruned.size +
+      this.#state.workers.dirtyCount;
   }
-  /** Replicated time, ms. */
+  /** Replicated time, ms since the epoch. */
   get nowMs(): number {
-    throw new Error("not built yet");
+    return this.#state.nowMs;
   }
 
-  get(_id: string): Job | undefined {
-    throw new Error("not built yet");
+  get(id: string): Job | undefined {
+    return this.#state.find(id)?.job;
   }
-  payload(_id: string): Uint8Array | undefined {
-    throw new Error("not built yet");
+
+  /** What was submitted with the job; undefined when there is no such job. */
+  payload(id: string): Uint8Array | undefined {
+    const found = this.#state.find(id);
+    if (found === undefined) return undefined;
+    if (found.job.payloadBytes === 0) return noBytes;
+    const held = found instanceof JobRecord ? found.payload : undefined;
+    const payload = held ?? this.#store.payload(found.job.seq);
+    invariant(payload !== undefined, () => `the payload of job ${id} is nowhere`);
+    return payload;
   }
-  result(_id: string): JobResult | undefined {
-    throw new Error("not built yet");
+
+  /** What a finished job left behind, if it left anything. */
+  result(id: string): JobResult | undefined {
+    const found = this.#state.find(id);
+    if (found === undefined || !isTerminal(found.job.status)) return undefined;
+    const { job } = found;
+    if (job.status !== "completed" && job.resultBytes === 0) return undefined;
+    const kept = found instanceof JobRecord ? found.result : undefined;
+    const result = kept ?? (job.resultBytes > 0 ? this.#store.result(job.seq) : undefined);
+    invariant(
+      result !== undefined || job.resultBytes === 0,
+      () => `the result of job ${id} is nowhere`,
+    );
+    return { output: result?.output ?? noBytes, contentType: job.contentType };
   }
-  logTail(_id: string): readonly string[] {
-    throw new Error("not built yet");
+
+  /** The last lines that the last attempt reported. */
+  logTail(id: string): readonly string[] {
+    const found = this.#state.find(id);
+    if (found === undefined) return [];
+    const kept = found instanceof JobRecord ? found.result : undefined;
+    return (kept ?? this.#store.result(found.job.seq))?.logTail ?? [];
   }
-  /** Attempts, oldest first, the running one last. */
-  attempts(_id: string): readonly Attempt[] {
-    throw new Error("not built yet");
+
+  /** The latest attempts, oldest first; one that goes on is last. */
+  attempts(id: string): readonly Attempt[] {
+    const found = this.#state.find(id);
+    if (found === undefined) return [];
+    const current = currentAttempt(found.job);
+    return current === undefined ? found.attempts : [...found.attempts, current];
   }
-  list(_query: JobQuery): JobPage {
-    throw new Error("not built yet");
+
+  list(query: JobQuery = {}): JobPage {
+    return listJobs(this.#state, this.#store, query);
   }
+
   counts(): JobCounts {
-    throw new Error("not built yet");
+    return this.#state.counters.snapshot();
   }
+
   /** Jobs not finished yet. */
   get liveJobs(): number {
-    throw new Error("not built yet");
+    return this.#state.counters.live;
   }
+
+  /** All workers that are remembered, by id. */
   workers(): readonly Worker[] {
-    throw new Error("not built yet");
-  }
-  worker(_id: string): Worker | undefined {
-    throw new Error("not built yet");
-  }
-  /** Jobs that a worker holds now. */
-  heldBy(_workerId: string): readonly Job[] {
-    throw new Error("not built yet");
+    return [...this.#state.workers.all]
+      .map((worker) => worker.snapshot())
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
-  /** For `scheduler.plan`; valid until the next `apply`. */
+  worker(id: string): Worker | undefined {
+    return this.#state.workers.get(id)?.snapshot();
+  }
+
+  /** Jobs that a worker holds now, in the order of submission. */
+  heldBy(workerId: string): readonly Job[] {
+    const held = this.#state.workers.get(workerId)?.held ?? [];
+    return [...held].map((record) => record.job).sort((a, b) => a.seq - b.seq);
+  }
+
+  /** For `scheduler.plan`; a window that the next `apply` changes. */
   view(): SchedulingView {
-    throw new Error("not built yet");
-  }
-  /** Attempts that the leader should end now with `expire_attempts`. */
-  dueAttempts(_nowMs: number, _limits: AttemptLimits): readonly ExpiredAttempt[] {
-    throw new Error("not built yet");
-  }
-  /** When the next delayed job is due; the leader then proposes `advance`. Undefined: none waits. */
-  get nextDueMs(): number | undefined {
-    throw new Error("not built yet");
-  }
-  /** Finished jobs for a `prune` Command. */
-  pruneCandidates(_query: PruneQuery): PrunePlan {
-    throw new Error("not built yet");
+    const { table, workers, nowMs } = this.#state;
+    return { nowMs, queues: table.queues, workers: workers.connected, freeWorkers: workers.free };
   }
 
-  /** Events since the last call, oldest first. */
-  drainEvents(): JobEvent[] {
-    throw new Error("not built yet");
+  /** When the first delayed job is due: the leader then proposes `advance`. Undefined: none waits. */
+  get nextDueMs(): number | undefined {
+    return this.#state.table.nextDue?.job.notBeforeMs;
   }
+
+  /** Attempts that the leader should end now with `expire_attempts`. */
+  dueAttempts(nowMs: number, limits: AttemptLimits): readonly ExpiredAttempt[] {
+    const due: ExpiredAttempt[] = [];
+    const { table } = this.#state;
+    const collect = (
+      records: Iterator<JobRecord>,
+      reason: ExpiredAttempt["reason"],
+      dueAtMs: (job: Job) => number,
+    ) => {
+      while (due.length < limits.limit) {
+        const step = records.next();
+        if (step.done === true || dueAtMs(step.value.job) > nowMs) return;
+        due.push({ jobId: step.value.job.id, token: step.value.job.token, reason });
+      }
+    };
+    collect(table.inDeadlineOrder(), "timeout", (job) => job.deadlineMs + limits.graceMs);
+    collect(
+      table.inAssignmentOrder(),
+      "not_started",
+      (job) => job.assignedAtMs + limits.assignmentTimeoutMs,
+    );
+    return due;
+  }
+
+  /** When the next attempt will be due by {@linkcode dueAttempts}; undefined: none is watched. */
+  nextDueAttemptMs(limits: AttemptLimits): number | undefined {
+    const deadline = this.#state.table.inDeadlineOrder().next();
+    const assigned = this.#state.table.inAssignmentOrder().next();
+    const times = [
+      ...(deadline.done === true ? [] : [deadline.value.job.deadlineMs + limits.graceMs]),
+      ...(assigned.done === true
+        ? []
+        : [assigned.value.job.assignedAtMs + limits.assignmentTimeoutMs]),
+    ];
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  /** Finished jobs for a `prune` Command; looks only at what has been flushed. */
+  pruneCandidates(query: PruneQuery): PrunePlan {
+    return planPrune(this.#state, this.#store, query);
+  }
+
+  /** Events since the last call, oldest first; a gap in `seq` tells of dropped ones. */
+  drainEvents(): JobEvent[] {
+    return this.#state.events.drain();
+  }
+
   /** Digest of the whole state, equal on replicas that applied the same. Reads everything. */
   stateHash(): string {
-    throw new Error("not built yet");
+    return hashOf(this.#state, this.#store);
   }
 }
+
+const noBytes = new Uint8Array(0);

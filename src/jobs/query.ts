@@ -37,6 +37,11 @@ export interface JobPage {
 /** Most jobs that one page holds. */
 export const JOB_PAGE_MAX = 1000;
 
+/** Whether this may have been a `nextCursor`; a list that is given anything else starts at the top. */
+export function isCursor(cursor: string): boolean {
+  return /^[1-9][0-9]{0,15}$/.test(cursor);
+}
+
 /** How far a total is counted where no counter is kept (labels, workers). */
 export const COUNTED_MAX = 10_000;
 

@@ -4,7 +4,7 @@
  * {@linkcode StoreBatch}, together with the log position that it is the state of.
  *
  * Finished jobs live here alone; unfinished ones are held by the machine and are here only to be
- * loaded when it opens. Both implementations pass `store_conformance.ts`.
+ * loaded when it opens. Both implementations pass one conformance suite.
  *
  * @module
  */
@@ -78,6 +78,8 @@ export interface StoredWorker {
   readonly disconnectedAtMs: number;
   readonly completedJobs: number;
   readonly failedJobs: number;
+  /** Number of its latest assignment among all assignments; 0 before the first. */
+  readonly lastAssignment: number;
 }
 
 /** How many jobs of one type there are. */
@@ -95,6 +97,8 @@ export interface StoredScalars {
   /** `seq` of the job submitted last. */
   readonly lastJobSeq: number;
   readonly lastKeySeq: number;
+  /** Assignments made so far. */
+  readonly lastAssignment: number;
   /** The greatest job id ever: a greater one is new without looking. */
   readonly greatestJobId: string;
 }
@@ -147,5 +151,7 @@ export interface FinishedQuery extends FinishedFilter {
   /** Only jobs submitted before (descending) or after (ascending) this one; exclusive. */
   readonly fromSeq?: number;
   readonly order: "newest" | "oldest";
+  /** Matching jobs to pass over first. Default 0. */
+  readonly skip?: number;
   readonly limit: number;
 }

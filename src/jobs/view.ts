@@ -37,12 +37,18 @@ export interface WorkerSlots {
   readonly jobTypes: ReadonlySet<string> | null;
   readonly tags: StringMap;
   readonly draining: boolean;
+  /** Number of its latest assignment among all assignments; 0 before the first. */
+  readonly lastAssignment: number;
+  /** Equal for workers that offer the same types and carry the same tags. */
+  readonly capabilityKey: string;
 }
 
 export interface SchedulingView {
   readonly nowMs: number;
-  /** Queues that are not empty, in an order that depends on the state alone. */
+  /** Queues that are not empty, in no order. */
   readonly queues: Iterable<PendingQueue>;
-  /** Connected workers, in the order of their ids. */
+  /** Connected workers, in no order. */
   readonly workers: Iterable<WorkerSlots>;
+  /** Those that may be given a job now: not draining, and with a free slot. In no order. */
+  readonly freeWorkers: Iterable<WorkerSlots>;
 }

@@ -1,0 +1,99 @@
+/**
+ * What people ask of jobs that exist: cancel, redrive, forget.
+ *
+ * @module
+ */
+
+import { cancelJob } from "./attempts.ts";
+import type {
+  CancelCommand,
+  CancelOutcome,
+  OutcomeOf,
+  PruneCommand,
+  RedriveCommand,
+  RedriveOutcome,
+} from "./command.ts";
+import { isHeld, isTerminal } from "./job.ts";
+import { JobRecord } from "./job_record.ts";
+import type { State } from "./state.ts";
+
+export function applyCancel(state: State, command: CancelCommand): OutcomeOf["cancel"] {
+  return { kind: "cancel", results: command.jobIds.map((jobId) => cancel(state, jobId, command)) };
+}
+
+function cancel(state: State, jobId: string, command: CancelCommand): CancelOutcome {
+  const found = state.find(jobId);
+  if (found === undefined) {
+    return {
+      status: "refused",
+      jobId,
+      reason: "unknown_job",
+      jobStatus: "",
+      message: `there is no job ${jobId}`,
+    };
+  }
+  const { job } = found;
+  if (isTerminal(job.status) || !(found instanceof JobRecord)) {
+    return {
+      status: "refused",
+      jobId,
+      reason: "finished",
+      jobStatus: job.status,
+      message: `job ${jobId} is ${job.status} already`,
+    };
+  }
+  const held = isHeld(job.status) ? { workerId: job.assignedTo, token: job.token } : null;
+  const by = command.by === "" ? "" : ` by ${command.by}`;
+  const reason = command.reason === "" ? "" : `: ${command.reason}`;
+  cancelJob(state, found, `cancelled${by}${reason}`);
+  return { status: "cancelled", jobId, from: job.status, held };
+}
+
+export function applyRedrive(state: State, command: RedriveCommand): OutcomeOf["redrive"] {
+  return { kind: "redrive", results: command.jobIds.map((jobId) => redrive(state, jobId)) };
+}
+
+function redrive(state: State, jobId: string): RedriveOutcome {
+  const found = state.find(jobId);
+  if (found === undefined) {
+    return {
+      status: "refused",
+      jobId,
+      reason: "unknown_job",
+      message: `there is no job ${jobId}`,
+    };
+  }
+  if (!found.job.deadLetter) {
+    return {
+      status: "refused",
+      jobId,
+      reason: "not_dead_letter",
+      message: `job ${jobId} is ${found.job.status} and not a dead letter`,
+    };
+  }
+  const record = found instanceof JobRecord ? found : state.revive(found);
+  record.result = undefined;
+  state.move(record, "pending", "redrive", {
+    deadLetter: false,
+    failures: 0,
+    crashCount: 0,
+    releaseCount: 0,
+    notBeforeMs: 0,
+    assignedTo: "",
+    assignedAtMs: 0,
+    startedAtMs: 0,
+    completedAtMs: 0,
+    durationMs: 0,
+    resultBytes: 0,
+    contentType: "",
+    errorMessage: "",
+    errorKind: "",
+  });
+  return { status: "redriven", jobId };
+}
+
+export function applyPrune(state: State, command: PruneCommand): OutcomeOf["prune"] {
+  let removedJobs = 0;
+  for (const seq of command.jobSeqs) if (state.prune(seq)) removedJobs++;
+  return { kind: "prune", removedJobs };
+}

@@ -1,0 +1,197 @@
+/**
+ * How an attempt ends, and what that leaves of its job. Every ending writes the attempt down and
+ * moves the job once.
+ *
+ * @module
+ */
+
+import { releaseBackoffMs, retryBackoffMs } from "./backoff.ts";
+import {
+  type Attempt,
+  type AttemptOutcome,
+  type Cause,
+  type ErrorKind,
+  isHeld,
+  type Job,
+  JOB_LIMITS,
+  type JobStatus,
+} from "./job.ts";
+import type { JobRecord } from "./job_record.ts";
+import type { State } from "./state.ts";
+
+/** The attempt that goes on, if a worker holds the job. */
+export function currentAttempt(job: Job): Attempt | undefined {
+  return isHeld(job.status) ? attemptOf(job, 0, "", "") : undefined;
+}
+
+/** Fields of a job that no worker holds. */
+const notHeld = { assignedTo: "", assignedAtMs: 0, startedAtMs: 0, deadlineMs: 0 } as const;
+
+/** The attempt did its work. */
+export function completeAttempt(
+  state: State,
+  record: JobRecord,
+  report: { startedAtMs: number; durationMs: number; resultBytes: number; contentType: string },
+): void {
+  const { job } = record;
+  endAttempt(state, record, "completed", "", report.startedAtMs);
+  state.move(record, "completed", "complete", {
+    ...report,
+    completedAtMs: state.nowMs,
+    deadlineMs: 0,
+    releaseCount: 0,
+    errorMessage: "",
+    errorKind: "",
+  }, job.assignedTo);
+}
+
+/** The attempt failed or ran out of time: one failure of the retry budget. */
+export function failAttempt(
+  state: State,
+  record: JobRecord,
+  failure: {
+    readonly kind: "error" | "permanent" | "timeout";
+    readonly error: string;
+    readonly startedAtMs: number;
+    readonly durationMs: number;
+    readonly resultBytes: number;
+    readonly contentType: string;
+  },
+): void {
+  const { job } = record;
+  const cause: Cause = failure.kind === "timeout" ? "timeout" : "fail";
+  const error = cut(failure.error);
+  endAttempt(state, record, cause === "timeout" ? "timeout" : "failed", error, failure.startedAtMs);
+  const failures = job.failures + 1;
+  const changes = {
+    failures,
+    releaseCount: 0,
+    durationMs: failure.durationMs,
+    errorMessage: error,
+    errorKind: failure.kind,
+  };
+  if (failure.kind === "permanent" || failures > job.maxRetries) {
+    const { startedAtMs, resultBytes, contentType } = failure;
+    endForGood(state, record, cause, { ...changes, startedAtMs, resultBytes, contentType });
+    return;
+  }
+  const pauseMs = retryBackoffMs(job.retryDelayMs, failures, job.id, job.attempt);
+  requeue(state, record, cause, pauseMs, changes, error);
+}
+
+/** The attempt's worker is gone with it: one crash of the crash budget, none of the retries'. */
+export function loseAttempt(state: State, record: JobRecord, reason: string): void {
+  const { job } = record;
+  const crashCount = job.crashCount + 1;
+  const error = cut(`worker ${job.assignedTo} was lost: ${reason}`);
+  endAttempt(state, record, "worker_lost", error, job.startedAtMs);
+  if (crashCount >= state.limits.crashesMax) {
+    const message = `${crashCount} attempts were lost with their workers, the last one because ` +
+      error;
+    endForGood(state, record, "worker_lost", {
+      crashCount,
+      errorMessage: cut(message),
+      errorKind: "worker_lost",
+    });
+    return;
+  }
+  requeue(state, record, "worker_lost", 0, { crashCount }, error);
+}
+
+/** The attempt comes back unharmed and uses up nothing. */
+export function releaseAttempt(state: State, record: JobRecord, reason: string): void {
+  const releaseCount = record.job.releaseCount + 1;
+  endAttempt(state, record, "released", cut(reason), record.job.startedAtMs);
+  requeue(state, record, "release", releaseBackoffMs(releaseCount), { releaseCount }, cut(reason));
+}
+
+/** The job is not wanted any more, whether a worker holds it or not. */
+export function cancelJob(state: State, record: JobRecord, reason: string): void {
+  const { job } = record;
+  if (isHeld(job.status)) endAttempt(state, record, "cancelled", cut(reason), job.startedAtMs);
+  state.move(
+    record,
+    "cancelled",
+    "cancel",
+    {
+      completedAtMs: state.nowMs,
+      deadlineMs: 0,
+      errorMessage: cut(reason),
+      errorKind: "cancelled",
+    },
+    job.assignedTo,
+    cut(reason),
+  );
+}
+
+/** What a worker says about its own clock, held between the assignment and now. */
+export function heldTime(atMs: number, job: Job, nowMs: number): number {
+  return Math.max(job.assignedAtMs, Math.min(atMs, nowMs));
+}
+
+/** The message within {@linkcode JOB_LIMITS}. */
+export function cut(message: string): string {
+  return message.length <= JOB_LIMITS.messageCharactersMax
+    ? message
+    : `${message.slice(0, JOB_LIMITS.messageCharactersMax - 1)}…`;
+}
+
+function requeue(
+  state: State,
+  record: JobRecord,
+  cause: Cause,
+  pauseMs: number,
+  changes: Partial<Job>,
+  reason: string,
+): void {
+  const workerId = record.job.assignedTo;
+  const to: JobStatus = pauseMs > 0 ? "waiting" : "pending";
+  const notBeforeMs = pauseMs > 0 ? state.nowMs + pauseMs : record.job.notBeforeMs;
+  state.move(record, to, cause, { ...changes, ...notHeld, notBeforeMs }, workerId, reason);
+}
+
+function endForGood(state: State, record: JobRecord, cause: Cause, changes: Partial<Job>): void {
+  const { assignedTo } = record.job;
+  state.move(
+    record,
+    "failed",
+    cause,
+    {
+      ...changes,
+      completedAtMs: state.nowMs,
+      deadlineMs: 0,
+      deadLetter: true,
+    },
+    assignedTo,
+    changes.errorMessage,
+  );
+}
+
+function endAttempt(
+  state: State,
+  record: JobRecord,
+  outcome: AttemptOutcome,
+  error: string,
+  startedAtMs: number,
+): void {
+  const ended = { ...attemptOf(record.job, state.nowMs, outcome, error), startedAtMs };
+  record.attempts = [...record.attempts.slice(1 - JOB_LIMITS.attemptsKeptMax), ended];
+}
+
+function attemptOf(
+  job: Job,
+  endedAtMs: number,
+  outcome: AttemptOutcome,
+  error: ErrorKind | string,
+): Attempt {
+  return {
+    attempt: job.attempt,
+    token: job.token,
+    workerId: job.assignedTo,
+    assignedAtMs: job.assignedAtMs,
+    startedAtMs: job.startedAtMs,
+    endedAtMs,
+    outcome,
+    error,
+  };
+}

@@ -1,0 +1,91 @@
+/**
+ * From what changed in memory to one batch for the store, and back to a clean slate.
+ *
+ * @module
+ */
+
+import { isTerminal, type LogPosition } from "./job.ts";
+import type { JobRecord } from "./job_record.ts";
+import type { State } from "./state.ts";
+import type { StoreBatch, StoredJob } from "./store.ts";
+
+/** Everything that the store does not know yet, as the state at `applied`. */
+export function batchOf(state: State, applied: LogPosition): StoreBatch {
+  const live: StoredJob[] = [];
+  const finished: StoredJob[] = [];
+  const liveRemoved: number[] = [];
+  const revived: number[] = [];
+  const payloads: { seq: number; bytes: Uint8Array }[] = [];
+  const results: StoreBatch["results"][number][] = [];
+  for (const record of state.dirtyJobs) {
+    const { job } = record;
+    if (state.table.get(job.id) !== record) continue;
+    if (record.finishedStored) revived.push(job.seq);
+    if (isTerminal(job.status)) {
+      finished.push(record);
+      if (record.liveStored) liveRemoved.push(job.seq);
+    } else {
+      live.push(record);
+    }
+    if (!record.payloadStored && record.payload !== undefined && job.payloadBytes > 0) {
+      payloads.push({ seq: job.seq, bytes: record.payload });
+    }
+    if (record.result !== undefined && isWorthStoring(record)) {
+      results.push({ seq: job.seq, result: record.result });
+    }
+  }
+  return {
+    applied,
+    scalars: state.scalars,
+    live,
+    finished,
+    liveRemoved,
+    revived,
+    pruned: [...state.pruned.values()],
+    payloads,
+    results,
+    keys: state.keys.unflushed(),
+    keysExpired: { keySeq: state.keys.expiredKeySeq, atMs: state.nowMs },
+    workers: state.workers.dirty(),
+    workersRemoved: state.workers.removed(),
+    counts: state.counters.dirty(),
+  };
+}
+
+/** Notes that the store has the batch: finished jobs leave memory, payloads beyond the budget too. */
+export function markFlushed(state: State, payloadMemoryBytesMax: number): void {
+  for (const record of state.dirtyJobs) {
+    record.dirty = false;
+    if (state.table.get(record.job.id) !== record) continue;
+    if (isTerminal(record.job.status)) {
+      state.forget(record);
+      continue;
+    }
+    record.liveStored = true;
+    record.finishedStored = false;
+    record.resultStored ||= record.result !== undefined;
+    record.result = undefined;
+    if (record.payloadStored || record.payload === undefined) continue;
+    record.payloadStored = true;
+    if (state.payloadMemoryBytes > payloadMemoryBytesMax) state.dropPayload(record);
+    else record.payload = unpinned(record.payload);
+  }
+  state.dirtyJobs.length = 0;
+  state.finished.clear();
+  state.pruned.clear();
+  state.hiddenSeqs.clear();
+  state.keys.markFlushed();
+  state.workers.markFlushed();
+  state.counters.markFlushed();
+}
+
+/** An empty result is only worth a row when it covers one of an earlier attempt. */
+function isWorthStoring(record: JobRecord): boolean {
+  const { output, logTail } = record.result!;
+  return output.byteLength > 0 || logTail.length > 0 || record.resultStored;
+}
+
+/** Bytes that do not keep the whole log entry that they came in from being collected. */
+function unpinned(bytes: Uint8Array): Uint8Array {
+  return bytes.buffer.byteLength > 2 * bytes.byteLength ? bytes.slice() : bytes;
+}

@@ -1,0 +1,70 @@
+/**
+ * Which job an idempotency key stands for. Keys are forgotten after a time and beyond a number, by
+ * the state's own time and order, so that every replica forgets the same ones; when their rows
+ * leave the store does not matter.
+ *
+ * @module
+ */
+
+import type { JobStore, StoredKey } from "./store.ts";
+
+export class IdempotencyKeys {
+  readonly #store: JobStore;
+  readonly #retentionMs: number;
+  readonly #keysMax: number;
+  /** Not in the store yet. */
+  readonly #unflushed = new Map<string, StoredKey>();
+  #lastKeySeq = 0;
+
+  constructor(store: JobStore, retentionMs: number, keysMax: number) {
+    this.#store = store;
+    this.#retentionMs = retentionMs;
+    this.#keysMax = keysMax;
+  }
+
+  load(lastKeySeq: number): void {
+    this.#lastKeySeq = lastKeySeq;
+  }
+
+  get lastKeySeq(): number {
+    return this.#lastKeySeq;
+  }
+
+  /** The live entry of `key` at `nowMs`. */
+  find(key: string, nowMs: number): StoredKey | undefined {
+    const found = this.#unflushed.get(key) ?? this.#store.findKey(key);
+    return found !== undefined && this.isLive(found, nowMs) ? found : undefined;
+  }
+
+  add(key: string, jobId: string, fingerprint: string, nowMs: number): void {
+    this.#unflushed.set(key, {
+      keySeq: ++this.#lastKeySeq,
+      key,
+      jobId,
+      fingerprint,
+      expiresAtMs: nowMs + this.#retentionMs,
+    });
+  }
+
+  isLive(entry: StoredKey, nowMs: number): boolean {
+    return entry.expiresAtMs > nowMs && entry.keySeq > this.expiredKeySeq;
+  }
+
+  /** Keys up to this one have given way to later ones. */
+  get expiredKeySeq(): number {
+    return Math.max(0, this.#lastKeySeq - this.#keysMax);
+  }
+
+  unflushed(): StoredKey[] {
+    return [...this.#unflushed.values()];
+  }
+
+  markFlushed(): void {
+    this.#unflushed.clear();
+  }
+}
+
+/** Keys of one submitter do not meet those of another. */
+export function scopedKey(submittedBy: string, idempotencyKey: string): string {
+  return JSON.stringify([submittedBy, idempotencyKey]);
+}

@@ -1,0 +1,43 @@
+import type { HeapItem, IndexedHeap } from "./heap.ts";
+import type { Attempt, Job, StringMap } from "./job.ts";
+import type { StoredResult } from "./store.ts";
+
+/**
+ * A job in memory: every unfinished one, and finished ones until the next flush. The `job` itself
+ * is never changed but replaced, so that whoever was given it may keep it.
+ */
+export class JobRecord implements HeapItem {
+  heapIndex = -1;
+  /** Where it waits for a worker or for a time, or is watched for one. */
+  heap: IndexedHeap<JobRecord> | undefined = undefined;
+  job: Job;
+  /** Ended attempts, oldest first; replaced, never changed. */
+  attempts: readonly Attempt[];
+  /** Undefined: only in the store. */
+  payload: Uint8Array | undefined;
+  /** Left by the last attempt and not in the store yet. */
+  result: StoredResult | undefined = undefined;
+  /** Differs from the store. */
+  dirty = false;
+  /** What the store has of it: a row among the unfinished, one among the finished, the payload. */
+  liveStored = false;
+  finishedStored = false;
+  payloadStored = false;
+  /** The store may have a result of an earlier attempt. */
+  resultStored = false;
+  readonly queueKey: string;
+
+  constructor(job: Job, attempts: readonly Attempt[], payload: Uint8Array | undefined) {
+    this.job = job;
+    this.attempts = attempts;
+    this.payload = payload;
+    this.queueKey = queueKeyOf(job.type, job.requiredTags);
+  }
+}
+
+/** Equal for jobs that the same workers may run. */
+export function queueKeyOf(type: string, requiredTags: StringMap): string {
+  const names = Object.keys(requiredTags);
+  if (names.length === 0) return type;
+  return `${type}\n${JSON.stringify(names.sort().map((name) => [name, requiredTags[name]]))}`;
+}

@@ -1,0 +1,273 @@
+/**
+ * Pages of jobs. Unfinished jobs are in memory, finished ones in the store, and those that finished
+ * since the last flush are still in memory: two sequences in the order of submission, merged.
+ *
+ * @module
+ */
+
+import { isHeld, isTerminal, type Job } from "./job.ts";
+import type { JobRecord } from "./job_record.ts";
+import {
+  COUNTED_MAX,
+  JOB_PAGE_MAX,
+  type JobPage,
+  type JobQuery,
+  type PrunePlan,
+  type PruneQuery,
+} from "./query.ts";
+import type { State } from "./state.ts";
+import type { FinishedQuery, JobStore } from "./store.ts";
+
+const limitDefault = 100;
+/** Finished jobs read at a time. */
+const chunkSize = 200;
+/** Offsets are jumped over in blocks of this many finished jobs. */
+const jumpSizeMax = 128_000;
+const jumpSizeMin = 1000;
+
+export function listJobs(state: State, store: JobStore, query: JobQuery): JobPage {
+  const limit = Math.min(Math.max(1, Math.floor(query.limit ?? limitDefault)), JOB_PAGE_MAX);
+  const merged = new MergedJobs(state, store, query);
+  merged.skip(Math.max(0, Math.floor(query.offset ?? 0)));
+  const jobs: Job[] = [];
+  while (jobs.length < limit) {
+    const job = merged.next();
+    if (job === undefined) break;
+    jobs.push(job);
+  }
+  const hasMore = jobs.length === limit && merged.peek() !== undefined;
+  return {
+    jobs,
+    ...totalOf(state, store, query),
+    nextCursor: hasMore ? String(jobs.at(-1)!.seq) : "",
+  };
+}
+
+/** Chooses finished jobs that a `prune` Command may forget; see {@linkcode PruneQuery}. */
+export function planPrune(state: State, store: JobStore, query: PruneQuery): PrunePlan {
+  const jobs = store.listFinished({
+    status: query.status,
+    order: "oldest",
+    fromSeq: query.afterSeq,
+    limit: query.limit,
+  });
+  let excess = state.counters.of(undefined, query.status) - (query.keepNewest ?? Infinity);
+  const jobSeqs: number[] = [];
+  for (const job of jobs) {
+    if (state.hiddenSeqs.has(job.seq)) continue;
+    const isOld = job.completedAtMs < (query.completedBeforeMs ?? -Infinity);
+    if (isOld || excess > 0) jobSeqs.push(job.seq);
+    excess--;
+  }
+  return { jobSeqs, nextSeq: jobs.length < query.limit ? 0 : jobs.at(-1)!.seq };
+}
+
+class MergedJobs {
+  readonly #state: State;
+  readonly #store: JobStore;
+  readonly #query: JobQuery;
+  readonly #isNewestFirst: boolean;
+  readonly #inMemory: Iterator<Job>;
+  #memoryNext: Job | undefined;
+  /** Jobs in memory that were looked at in vain, to be had again. */
+  #pushedBack: Job[] = [];
+  #chunk: Job[] = [];
+  #chunkAt = 0;
+  /** Where the next chunk starts; undefined: at the end of the sequence that comes first. */
+  #storeFrom: number | undefined;
+  #storeIsDone: boolean;
+
+  constructor(state: State, store: JobStore, query: JobQuery) {
+    this.#state = state;
+    this.#store = store;
+    this.#query = query;
+    this.#isNewestFirst = query.order !== "oldest";
+    const fromSeq = seqFromCursor(query.cursor);
+    this.#storeFrom = fromSeq;
+    this.#storeIsDone = query.status !== undefined && !isTerminal(query.status);
+    this.#inMemory = memoryJobs(state, query, fromSeq, this.#isNewestFirst);
+    this.#memoryNext = this.#pullMemory();
+  }
+
+  peek(): Job | undefined {
+    const stored = this.#peekStored();
+    const inMemory = this.#memoryNext;
+    if (stored === undefined) return inMemory;
+    if (inMemory === undefined) return stored;
+    return this.#comesFirst(inMemory.seq, stored.seq) ? inMemory : stored;
+  }
+
+  next(): Job | undefined {
+    const job = this.peek();
+    if (job === undefined) return undefined;
+    if (job === this.#memoryNext) this.#memoryNext = this.#pullMemory();
+    else this.#chunkAt++;
+    return job;
+  }
+
+  skip(count: number): void {
+    for (let blockSize = jumpSizeMax; blockSize >= jumpSizeMin;) {
+      const size = Math.min(blockSize, count);
+      const passed = size < jumpSizeMin ? 0 : this.#jump(size, count);
+      if (passed === 0) blockSize >>= 1;
+      count -= passed;
+    }
+    while (count-- > 0 && this.next() !== undefined);
+  }
+
+  /**
+   * Passes a block of stored jobs, and those in memory that come between them, without reading it.
+   * Passes nothing when that would be more than `countMax`, or when the store has not that many.
+   */
+  #jump(blockSize: number, countMax: number): number {
+    if (this.#state.hiddenSeqs.size > 0 || this.#storeIsDone || this.#chunk.length > 0) return 0;
+    const query = { ...this.#storeQuery(), skip: blockSize - 1, limit: 1 };
+    const [last] = this.#store.listFinished(query);
+    if (last === undefined) return 0;
+    const between: Job[] = [];
+    while (this.#memoryNext !== undefined && this.#comesFirst(this.#memoryNext.seq, last.seq)) {
+      if (blockSize + between.length >= countMax) {
+        this.#pushedBack = [...between, this.#memoryNext, ...this.#pushedBack];
+        this.#memoryNext = this.#pullMemory();
+        return 0;
+      }
+      between.push(this.#memoryNext);
+      this.#memoryNext = this.#pullMemory();
+    }
+    this.#storeFrom = last.seq;
+    return blockSize + between.length;
+  }
+
+  #peekStored(): Job | undefined {
+    for (;;) {
+      const job = this.#chunk[this.#chunkAt];
+      if (job === undefined) {
+        if (!this.#readChunk()) return undefined;
+      } else if (this.#isHidden(job)) {
+        this.#chunkAt++;
+      } else {
+        return job;
+      }
+    }
+  }
+
+  #isHidden(job: Job): boolean {
+    return this.#state.hiddenSeqs.has(job.seq);
+  }
+
+  #readChunk(): boolean {
+    if (this.#storeIsDone) return false;
+    this.#chunk = this.#store.listFinished({ ...this.#storeQuery(), limit: chunkSize });
+    this.#chunkAt = 0;
+    this.#storeFrom = this.#chunk.at(-1)?.seq;
+    this.#storeIsDone = this.#chunk.length < chunkSize;
+    return this.#chunk.length > 0;
+  }
+
+  #storeQuery(): Omit<FinishedQuery, "limit"> {
+    const { status, type, deadLetter, label, worker } = this.#query;
+    return {
+      ...(status !== undefined && { status }),
+      ...(type !== undefined && { type }),
+      ...(deadLetter !== undefined && { deadLetter }),
+      ...(label !== undefined && { label }),
+      ...(worker !== undefined && { worker }),
+      ...(this.#storeFrom !== undefined && { fromSeq: this.#storeFrom }),
+      order: this.#isNewestFirst ? "newest" : "oldest",
+    };
+  }
+
+  #pullMemory(): Job | undefined {
+    const pushedBack = this.#pushedBack.shift();
+    if (pushedBack !== undefined) return pushedBack;
+    const step = this.#inMemory.next();
+    return step.done === true ? undefined : step.value;
+  }
+
+  #comesFirst(a: number, b: number): boolean {
+    return this.#isNewestFirst ? a > b : a < b;
+  }
+}
+
+/** Matching jobs in memory, in order. */
+function* memoryJobs(
+  state: State,
+  query: JobQuery,
+  fromSeq: number | undefined,
+  isNewestFirst: boolean,
+): Generator<Job> {
+  const few = fewCandidates(state, query);
+  if (few !== undefined) {
+    const sorted = few.sort((a, b) =>
+      isNewestFirst ? b.job.seq - a.job.seq : a.job.seq - b.job.seq
+    );
+    for (const { job } of sorted) {
+      const isPast = fromSeq !== undefined &&
+        (isNewestFirst ? job.seq >= fromSeq : job.seq <= fromSeq);
+      if (!isPast && matches(job, query)) yield job;
+    }
+    return;
+  }
+  const all = isNewestFirst ? state.table.all.newest(fromSeq) : state.table.all.oldest(fromSeq);
+  for (const { job } of all) if (matches(job, query)) yield job;
+}
+
+/** The records that may match, when the query names a small part of those in memory. */
+function fewCandidates(state: State, query: JobQuery): JobRecord[] | undefined {
+  const { status, worker, deadLetter } = query;
+  if (status === undefined) return deadLetter === true ? [...state.finished] : undefined;
+  if (isTerminal(status)) return [...state.finished];
+  if (status === "waiting") return [...state.table.waiting];
+  if (!isHeld(status)) return undefined;
+  const holders = worker === undefined ? state.workers.connected : [state.workers.get(worker)];
+  return [...holders].flatMap((holder) => holder === undefined ? [] : [...holder.held]);
+}
+
+function matches(job: Job, query: JobQuery): boolean {
+  return (query.status === undefined || job.status === query.status) &&
+    (query.type === undefined || job.type === query.type) &&
+    (query.deadLetter === undefined || job.deadLetter === query.deadLetter) &&
+    (query.worker === undefined || job.assignedTo === query.worker) &&
+    (query.label === undefined ||
+      (Object.hasOwn(job.labels, query.label.key) &&
+        job.labels[query.label.key] === query.label.value));
+}
+
+function totalOf(
+  state: State,
+  store: JobStore,
+  query: JobQuery,
+): { total: number; totalIsExact: boolean } {
+  const { status, type, deadLetter, label, worker } = query;
+  if (label !== undefined || worker !== undefined) return countOut(state, store, query);
+  if (deadLetter === undefined) {
+    return { total: state.counters.of(type, status), totalIsExact: true };
+  }
+  // Dead letters are failed jobs, so they are part of "failed" and of "all" alone.
+  const deadLetters = status === undefined || status === "failed"
+    ? state.counters.deadLettersOf(type)
+    : 0;
+  const total = deadLetter ? deadLetters : state.counters.of(type, status) - deadLetters;
+  return { total, totalIsExact: true };
+}
+
+function countOut(
+  state: State,
+  store: JobStore,
+  query: JobQuery,
+): { total: number; totalIsExact: boolean } {
+  let total = 0;
+  for (const _ of memoryJobs(state, query, undefined, true)) {
+    if (++total > COUNTED_MAX) return { total: COUNTED_MAX, totalIsExact: false };
+  }
+  if (query.status === undefined || isTerminal(query.status)) {
+    total += store.countFinished(query, COUNTED_MAX + 1);
+  }
+  // Rows that the store still has and the state has not are counted: nothing to be exact about.
+  const isExact = total <= COUNTED_MAX && state.hiddenSeqs.size === 0;
+  return { total: Math.min(total, COUNTED_MAX), totalIsExact: isExact };
+}
+
+function seqFromCursor(cursor: string | undefined): number | undefined {
+  return cursor === undefined || !isCursor(cursor) ? undefined : Number(cursor);
+}

@@ -1,0 +1,255 @@
+/**
+ * The replicated state in memory and the one place where a job changes its status. What the
+ * Commands mean is said in the `apply_*.ts` files; how all this reaches the store, in `machine.ts`.
+ *
+ * @module
+ */
+
+import { Counters } from "./counters.ts";
+import { EventLog } from "./event_log.ts";
+import { IdempotencyKeys } from "./idempotency_keys.ts";
+import { invariant } from "./invariant.ts";
+import { type Cause, isHeld, isTerminal, isTransition, type Job, type JobStatus } from "./job.ts";
+import { JobRecord } from "./job_record.ts";
+import { JobTable } from "./job_table.ts";
+import type { JobStore, StoredJob, StoredScalars } from "./store.ts";
+import { WorkerRegistry } from "./worker_registry.ts";
+
+/** Numbers that every replica must have alike, and bounds of this process. */
+export interface StateLimits {
+  readonly crashesMax: number;
+  readonly keyRetentionMs: number;
+  readonly keysMax: number;
+  readonly workersMax: number;
+  readonly eventsMax: number;
+}
+
+/** Due jobs that one Command moves at most; the rest follow with the next. */
+export const DUE_JOBS_PER_COMMAND_MAX = 5000;
+
+export class State {
+  readonly limits: StateLimits;
+  readonly table = new JobTable();
+  readonly workers = new WorkerRegistry();
+  readonly counters = new Counters();
+  readonly keys: IdempotencyKeys;
+  readonly events: EventLog;
+  nowMs = 0;
+  lastJobSeq = 0;
+  lastAssignment = 0;
+  greatestJobId = "";
+
+  /** Records that differ from the store. */
+  readonly dirtyJobs: JobRecord[] = [];
+  /** Finished, and in memory only until the flush. */
+  readonly finished = new Set<JobRecord>();
+  /** Pruned from memory or store, and the store does not know yet: `seq` by id. */
+  readonly pruned = new Map<string, number>();
+  /** Of those and of finished jobs that live again: the rows that the store should not show. */
+  readonly hiddenSeqs = new Set<number>();
+  /** Payloads held in memory. */
+  payloadMemoryBytes = 0;
+  readonly #store: JobStore;
+
+  constructor(store: JobStore, limits: StateLimits) {
+    this.#store = store;
+    this.limits = limits;
+    this.keys = new IdempotencyKeys(store, limits.keyRetentionMs, limits.keysMax);
+    this.events = new EventLog(limits.eventsMax);
+    const stored = store.load();
+    ({
+      nowMs: this.nowMs,
+      lastJobSeq: this.lastJobSeq,
+      lastAssignment: this.lastAssignment,
+      greatestJobId: this.greatestJobId,
+    } = stored.scalars);
+    this.keys.load(stored.scalars.lastKeySeq);
+    this.counters.load(stored.counts);
+    this.workers.load(stored.workers);
+    for (const { job, attempts } of stored.live) {
+      const record = new JobRecord(job, attempts, undefined);
+      record.liveStored = true;
+      record.payloadStored = true;
+      record.resultStored = attempts.length > 0;
+      this.table.add(record);
+      if (isHeld(job.status)) this.#hold(record);
+    }
+  }
+
+  get scalars(): StoredScalars {
+    return {
+      nowMs: this.nowMs,
+      lastJobSeq: this.lastJobSeq,
+      lastKeySeq: this.keys.lastKeySeq,
+      lastAssignment: this.lastAssignment,
+      greatestJobId: this.greatestJobId,
+    };
+  }
+
+  /** Lets time pass, never backwards, and makes pending what was delayed until now. */
+  advance(atMs: number): number {
+    if (atMs > this.nowMs) this.nowMs = atMs;
+    let moved = 0;
+    for (; moved < DUE_JOBS_PER_COMMAND_MAX; moved++) {
+      const record = this.table.nextDue;
+      if (record === undefined || record.job.notBeforeMs > this.nowMs) break;
+      this.move(record, "pending", "due", {});
+    }
+    return moved;
+  }
+
+  /** A job that did not exist. */
+  create(job: Job, payload: Uint8Array): JobRecord {
+    const record = new JobRecord(job, [], payload);
+    invariant(isTransition("", job.status, "submit"), () => `a new job is ${job.status}`);
+    this.table.add(record);
+    this.payloadMemoryBytes += payload.byteLength;
+    this.counters.add(job.type, job.status, 1);
+    if (job.id > this.greatestJobId) this.greatestJobId = job.id;
+    this.#touch(record);
+    this.#recordEvent("", job, "submit", "", "", 0);
+    return record;
+  }
+
+  /**
+   * Moves a job along {@linkcode TRANSITIONS}, with every count and order that depends on it.
+   * `workerId` and `reason` are for the event alone.
+   */
+  move(
+    record: JobRecord,
+    to: JobStatus,
+    cause: Cause,
+    changes: Partial<Omit<Job, "status" | "changedAtMs">>,
+    workerId = "",
+    reason = "",
+  ): void {
+    const before = record.job;
+    const from = before.status;
+    invariant(
+      isTransition(from, to, cause),
+      () => `job ${before.id} would go from ${from} to ${to} by ${cause}`,
+    );
+    this.table.leave(record);
+    if (isHeld(from) && !isHeld(to)) this.#letGo(record);
+    const job: Job = { ...before, ...changes, status: to, changedAtMs: this.nowMs };
+    record.job = job;
+    this.table.enter(record);
+    if (isHeld(to) && !isHeld(from)) this.#hold(record);
+
+    this.counters.add(job.type, from, -1);
+    this.counters.add(job.type, to, 1);
+    if (job.deadLetter !== before.deadLetter) {
+      this.counters.addDeadLetter(job.type, job.deadLetter ? 1 : -1);
+    }
+    if (isTerminal(to)) this.finished.add(record);
+    else if (isTerminal(from)) this.finished.delete(record);
+    this.#touch(record);
+    this.#recordEvent(from, job, cause, workerId, reason, this.nowMs - before.changedAtMs);
+  }
+
+  /** A job, wherever it is: a record when it is in memory. */
+  find(id: string): JobRecord | StoredJob | undefined {
+    const record = this.table.get(id);
+    if (record !== undefined) return record;
+    return this.pruned.has(id) ? undefined : this.#store.finishedById(id);
+  }
+
+  /** Takes a finished job out of the store's keeping; the caller moves it on at once. */
+  revive(stored: StoredJob): JobRecord {
+    const record = new JobRecord(stored.job, stored.attempts, undefined);
+    record.finishedStored = true;
+    record.payloadStored = true;
+    this.table.add(record);
+    this.hiddenSeqs.add(stored.job.seq);
+    return record;
+  }
+
+  /** Forgets a finished job. */
+  prune(seq: number): boolean {
+    const record = this.#finishedRecord(seq);
+    const job = record?.job ?? this.#storedFinished(seq)?.job;
+    if (job === undefined || !isTerminal(job.status)) return false;
+    if (record !== undefined) this.forget(record);
+    this.counters.add(job.type, job.status, -1);
+    if (job.deadLetter) this.counters.addDeadLetter(job.type, -1);
+    this.pruned.set(job.id, seq);
+    this.hiddenSeqs.add(seq);
+    return true;
+  }
+
+  /** Takes a finished job out of memory. */
+  forget(record: JobRecord): void {
+    this.finished.delete(record);
+    this.table.remove(record);
+    this.dropPayload(record);
+  }
+
+  /** Leaves the payload to the store alone. */
+  dropPayload(record: JobRecord): void {
+    this.payloadMemoryBytes -= record.payload?.byteLength ?? 0;
+    record.payload = undefined;
+  }
+
+  isIdTaken(id: string): boolean {
+    // Ids that sort by time are nearly always greater than all before, and need no look.
+    return id <= this.greatestJobId && this.find(id) !== undefined;
+  }
+
+  #finishedRecord(seq: number): JobRecord | undefined {
+    for (const record of this.table.all.oldest(seq - 1)) {
+      return record.job.seq === seq ? record : undefined;
+    }
+    return undefined;
+  }
+
+  #storedFinished(seq: number): StoredJob | undefined {
+    return this.hiddenSeqs.has(seq) ? undefined : this.#store.finishedBySeq(seq);
+  }
+
+  #touch(record: JobRecord): void {
+    if (record.dirty) return;
+    record.dirty = true;
+    this.dirtyJobs.push(record);
+  }
+
+  #hold(record: JobRecord): void {
+    const worker = this.workers.get(record.job.assignedTo);
+    invariant(
+      worker !== undefined,
+      () => `job ${record.job.id} is held by worker ${record.job.assignedTo}, which is not known`,
+    );
+    this.workers.hold(worker, record);
+  }
+
+  #letGo(record: JobRecord): void {
+    const worker = this.workers.get(record.job.assignedTo);
+    invariant(
+      worker !== undefined,
+      () => `job ${record.job.id} was held by worker ${record.job.assignedTo}, which is not known`,
+    );
+    this.workers.release(worker, record);
+  }
+
+  #recordEvent(
+    from: JobStatus | "",
+    job: Job,
+    cause: Cause,
+    workerId: string,
+    reason: string,
+    sinceMs: number,
+  ): void {
+    this.events.add({
+      jobId: job.id,
+      type: job.type,
+      from,
+      to: job.status,
+      cause,
+      attempt: job.attempt,
+      token: job.token,
+      workerId,
+      reason,
+      atMs: this.nowMs,
+      sinceMs,
+    });
+  }
+}

@@ -1,0 +1,235 @@
+/**
+ * The workers that the state knows, what each holds, and which have a slot free.
+ *
+ * @module
+ */
+
+import type { WorkerSpec } from "./command.ts";
+import type { StringMap, Worker } from "./job.ts";
+import { type JobRecord, queueKeyOf } from "./job_record.ts";
+import type { StoredWorker } from "./store.ts";
+import type { WorkerSlots } from "./view.ts";
+
+export class WorkerRecord implements WorkerSlots {
+  /** Everything that is stored; replaced, never changed. */
+  stored: StoredWorker;
+  readonly held = new Set<JobRecord>();
+  dirty = false;
+  #jobTypes: ReadonlySet<string> | null;
+  #capabilityKey: string;
+
+  constructor(stored: StoredWorker) {
+    this.stored = stored;
+    this.#jobTypes = stored.jobTypes && new Set(stored.jobTypes);
+    this.#capabilityKey = capabilityKeyOf(stored);
+  }
+
+  /** Takes over what a worker now says of itself. */
+  describe(stored: StoredWorker): void {
+    this.stored = stored;
+    this.#jobTypes = stored.jobTypes && new Set(stored.jobTypes);
+    this.#capabilityKey = capabilityKeyOf(stored);
+  }
+
+  get id(): string {
+    return this.stored.id;
+  }
+  get sessionId(): string {
+    return this.stored.sessionId;
+  }
+  get slots(): number {
+    return this.stored.slots;
+  }
+  get activeJobs(): number {
+    return this.held.size;
+  }
+  get jobTypes(): ReadonlySet<string> | null {
+    return this.#jobTypes;
+  }
+  get tags(): StringMap {
+    return this.stored.tags;
+  }
+  get draining(): boolean {
+    return this.stored.drainedBy !== "";
+  }
+  get lastAssignment(): number {
+    return this.stored.lastAssignment;
+  }
+  get capabilityKey(): string {
+    return this.#capabilityKey;
+  }
+
+  get isFree(): boolean {
+    return this.stored.connected && !this.draining && this.held.size < this.stored.slots;
+  }
+
+  /** Whether it offers the type and has the tags. */
+  mayRun(type: string, requiredTags: StringMap): boolean {
+    if (this.#jobTypes !== null && !this.#jobTypes.has(type)) return false;
+    for (const name of Object.keys(requiredTags)) {
+      if (!Object.hasOwn(this.tags, name) || this.tags[name] !== requiredTags[name]) return false;
+    }
+    return true;
+  }
+
+  snapshot(): Worker {
+    const { drainedBy, connected, lastAssignment: _, ...rest } = this.stored;
+    const status = !connected ? "disconnected" : drainedBy !== "" ? "draining" : "active";
+    return { ...rest, status, activeJobs: this.held.size };
+  }
+}
+
+export class WorkerRegistry {
+  readonly #byId = new Map<string, WorkerRecord>();
+  readonly #connected = new Set<WorkerRecord>();
+  readonly #free = new Set<WorkerRecord>();
+  readonly #dirty: WorkerRecord[] = [];
+  readonly #removed = new Set<string>();
+
+  load(workers: readonly StoredWorker[]): void {
+    for (const stored of workers) {
+      const worker = new WorkerRecord(stored);
+      this.#byId.set(stored.id, worker);
+      this.refresh(worker);
+    }
+  }
+
+  get(id: string): WorkerRecord | undefined {
+    return this.#byId.get(id);
+  }
+  get size(): number {
+    return this.#byId.size;
+  }
+  get all(): Iterable<WorkerRecord> {
+    return this.#byId.values();
+  }
+  get connected(): Iterable<WorkerRecord> {
+    return this.#connected;
+  }
+  get free(): Iterable<WorkerRecord> {
+    return this.#free;
+  }
+
+  add(stored: StoredWorker): WorkerRecord {
+    const worker = new WorkerRecord(stored);
+    this.#byId.set(stored.id, worker);
+    this.#removed.delete(stored.id);
+    this.change(worker, {});
+    return worker;
+  }
+
+  remove(worker: WorkerRecord): void {
+    this.#byId.delete(worker.id);
+    this.#connected.delete(worker);
+    this.#free.delete(worker);
+    this.#removed.add(worker.id);
+  }
+
+  /** The disconnected worker that has been gone longest. */
+  longestGone(): WorkerRecord | undefined {
+    let longest: WorkerRecord | undefined;
+    for (const worker of this.#byId.values()) {
+      if (worker.stored.connected) continue;
+      if (longest === undefined || goneBefore(worker, longest)) longest = worker;
+    }
+    return longest;
+  }
+
+  change(worker: WorkerRecord, changes: Partial<StoredWorker>): void {
+    worker.stored = { ...worker.stored, ...changes };
+    this.touch(worker);
+  }
+
+  /** Takes over a worker's new description of itself. */
+  describe(worker: WorkerRecord, stored: StoredWorker): void {
+    worker.describe(stored);
+    this.touch(worker);
+  }
+
+  hold(worker: WorkerRecord, record: JobRecord): void {
+    worker.held.add(record);
+    this.refresh(worker);
+  }
+
+  release(worker: WorkerRecord, record: JobRecord): void {
+    worker.held.delete(record);
+    this.refresh(worker);
+  }
+
+  touch(worker: WorkerRecord): void {
+    this.refresh(worker);
+    if (worker.dirty) return;
+    worker.dirty = true;
+    this.#dirty.push(worker);
+  }
+
+  /** Puts the worker among the connected and the free ones, or takes it out. */
+  refresh(worker: WorkerRecord): void {
+    if (worker.stored.connected) this.#connected.add(worker);
+    else this.#connected.delete(worker);
+    if (worker.isFree) this.#free.add(worker);
+    else this.#free.delete(worker);
+  }
+
+  get dirtyCount(): number {
+    return this.#dirty.length + this.#removed.size;
+  }
+
+  dirty(): StoredWorker[] {
+    return this.#dirty
+      .filter((worker) => this.#byId.get(worker.id) === worker)
+      .map((worker) => worker.stored);
+  }
+
+  removed(): string[] {
+    return [...this.#removed];
+  }
+
+  markFlushed(): void {
+    for (const worker of this.#dirty) worker.dirty = false;
+    this.#dirty.length = 0;
+    this.#removed.clear();
+  }
+}
+
+/** What is kept of a worker that registers. */
+export function storedFrom(
+  spec: WorkerSpec,
+  before: StoredWorker | undefined,
+  nowMs: number,
+): StoredWorker {
+  const isSameSession = before?.sessionId === spec.sessionId && before.connected;
+  const drainedBy = before === undefined
+    ? ""
+    : isSameSession || before.drainedBy === "operator"
+    ? before.drainedBy
+    : "";
+  return {
+    id: spec.id,
+    sessionId: spec.sessionId,
+    address: spec.address,
+    slots: spec.slots,
+    jobTypes: spec.jobTypes,
+    tags: spec.tags,
+    version: spec.version,
+    unary: spec.unary ?? false,
+    drainedBy,
+    connected: true,
+    registeredAtMs: isSameSession ? before.registeredAtMs : nowMs,
+    disconnectedAtMs: 0,
+    completedJobs: before?.completedJobs ?? 0,
+    failedJobs: before?.failedJobs ?? 0,
+    lastAssignment: before?.lastAssignment ?? 0,
+  };
+}
+
+function capabilityKeyOf(stored: StoredWorker): string {
+  const types = stored.jobTypes === null ? "*" : JSON.stringify([...stored.jobTypes].sort());
+  return queueKeyOf(types, stored.tags);
+}
+
+function goneBefore(a: WorkerRecord, b: WorkerRecord): boolean {
+  return a.stored.disconnectedAtMs !== b.stored.disconnectedAtMs
+    ? a.stored.disconnectedAtMs < b.stored.disconnectedAtMs
+    : a.id < b.id;
+}
