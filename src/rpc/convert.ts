@@ -254,6 +254,7 @@ export function reportToWire(
             contentType: report.contentType,
             error: report.error,
             permanent: report.permanent,
+            timedOut: report.timedOut,
             durationMs: BigInt(Math.round(report.durationMs)),
             logTail: [...report.logTail],
           },
@@ -280,6 +281,7 @@ export function reportFromWire(report: AttemptReport): AttemptReportView | undef
         contentType: result.contentType,
         error: result.error,
         permanent: result.permanent,
+        timedOut: result.timedOut,
         durationMs: Number(result.durationMs),
         logTail: result.logTail,
       };

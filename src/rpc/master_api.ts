@@ -127,6 +127,7 @@ export type AttemptReportView =
       readonly contentType: string;
       readonly error: string;
       readonly permanent: boolean;
+      readonly timedOut: boolean;
       readonly durationMs: number;
       readonly logTail: readonly string[];
     }

@@ -177,6 +177,7 @@ function workerHandlers(master: MasterApi): Pick<
         contentType: result.contentType,
         error: result.error,
         permanent: result.permanent,
+        timedOut: result.timedOut,
         durationMs: Number(result.durationMs),
         logTail: result.logTail,
       });

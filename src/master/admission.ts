@@ -1,0 +1,123 @@
+/**
+ * What a submission must be to be let in: checked before anything is written, every fault named.
+ *
+ * @module
+ */
+
+import type { JobTypeRegistry } from "../job_types/mod.ts";
+import type { SubmitSpec } from "../jobs/mod.ts";
+import { Refusal, type Submission } from "../rpc/mod.ts";
+
+/** What a submission that does not say gets, and how much it may ask. */
+export interface AdmissionRules {
+  readonly payloadBytesMax: number;
+  readonly maxRetriesDefault: number;
+  readonly timeoutMsDefault: number;
+  readonly retryDelayMsDefault: number;
+}
+
+const TYPE_PATTERN = /^[A-Za-z0-9_][A-Za-z0-9_.:\/-]{0,127}$/;
+const MAX_RETRIES_MAX = 1_000;
+const DURATION_MS_MAX = 366 * 24 * 60 * 60 * 1000;
+const TEXT_CHARACTERS_MAX = 256;
+const MAP_ENTRIES_MAX = 64;
+
+/** Turns a submission into what goes into the log, or refuses it with every reason. */
+export class Admission {
+  readonly #rules: AdmissionRules;
+  readonly #registry: JobTypeRegistry;
+
+  constructor(rules: AdmissionRules, registry: JobTypeRegistry) {
+    this.#rules = rules;
+    this.#registry = registry;
+  }
+
+  /**
+   * @throws Refusal `invalid` with all faults.
+   */
+  admit(submission: Submission, id: string, submittedBy: string, nowMs: number): SubmitSpec {
+    const { payload } = submission;
+    if (payload.byteLength > this.#rules.payloadBytesMax) {
+      throw new Refusal(
+        "invalid",
+        `the payload is ${payload.byteLength} bytes; jobs.payload_bytes_max allows ` +
+          `${this.#rules.payloadBytesMax}. Put large input where the job can fetch it by url`,
+      );
+    }
+    const faults = [...faultsOf(submission), ...this.#payloadFaults(submission)];
+    if (faults.length > 0) throw new Refusal("invalid", faults.join("; "));
+    const { delayMs = 0, idempotencyKey, labels = {}, requiredTags = {} } = submission;
+    return {
+      id,
+      type: submission.type,
+      payload,
+      priority: submission.priority,
+      maxRetries: submission.maxRetries ?? this.#rules.maxRetriesDefault,
+      timeoutMs: submission.timeoutMs ?? this.#rules.timeoutMsDefault,
+      retryDelayMs: submission.retryDelayMs ?? this.#rules.retryDelayMsDefault,
+      submittedBy,
+      ...(delayMs > 0 ? { notBeforeMs: nowMs + delayMs } : {}),
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      ...(isEmpty(labels) ? {} : { labels }),
+      ...(isEmpty(requiredTags) ? {} : { requiredTags }),
+    };
+  }
+
+  /** A name close to one that we know, for a type that nobody offers. */
+  suggest(type: string): string | undefined {
+    return this.#registry.get(type) === undefined ? this.#registry.suggest(type) : undefined;
+  }
+
+  /** Built-in types are checked here already; custom ones are known to their workers alone. */
+  #payloadFaults({ type, payload }: Submission): string[] {
+    const known = this.#registry.get(type);
+    if (known === undefined) return [];
+    const parsed = this.#registry.parsePayload(known, payload);
+    return parsed.ok ? [] : [parsed.message];
+  }
+}
+
+function faultsOf(submission: Submission): string[] {
+  const faults: string[] = [];
+  if (submission.type === "") faults.push("type is empty; name a job type");
+  else if (!TYPE_PATTERN.test(submission.type)) {
+    faults.push(
+      `type ${JSON.stringify(submission.type.slice(0, 140))} is not a name: ` +
+        "1 to 128 letters, digits and _ . : / -",
+    );
+  }
+  faults.push(...rangeFault("max_retries", submission.maxRetries ?? 0, MAX_RETRIES_MAX));
+  faults.push(...rangeFault("timeout", submission.timeoutMs ?? 0, DURATION_MS_MAX, " ms"));
+  faults.push(...rangeFault("delay", submission.delayMs ?? 0, DURATION_MS_MAX, " ms"));
+  faults.push(...rangeFault("retry_delay", submission.retryDelayMs ?? 0, DURATION_MS_MAX, " ms"));
+  faults.push(...textFault("idempotency_key", submission.idempotencyKey ?? ""));
+  faults.push(...mapFaults("labels", submission.labels ?? {}));
+  faults.push(...mapFaults("required_tags", submission.requiredTags ?? {}));
+  return faults;
+}
+
+function rangeFault(field: string, value: number, max: number, unit = ""): string[] {
+  if (Number.isFinite(value) && value >= 0 && value <= max) return [];
+  return [`${field} is ${value}${unit}; it may be 0 to ${max}${unit}`];
+}
+
+function textFault(field: string, value: string): string[] {
+  if (value.length <= TEXT_CHARACTERS_MAX) return [];
+  return [`${field} has ${value.length} characters; it may have ${TEXT_CHARACTERS_MAX}`];
+}
+
+function mapFaults(field: string, map: Readonly<Record<string, string>>): string[] {
+  const entries = Object.entries(map);
+  if (entries.length > MAP_ENTRIES_MAX) {
+    return [`${field} has ${entries.length} entries; it may have ${MAP_ENTRIES_MAX}`];
+  }
+  return entries.flatMap(([key, value]) => [
+    ...(key === "" ? [`${field} has an empty key`] : textFault(`a key of ${field}`, key)),
+    ...textFault(`${field}["${key.slice(0, 40)}"]`, value),
+  ]);
+}
+
+function isEmpty(map: Readonly<Record<string, string>>): boolean {
+  for (const _ in map) return false;
+  return true;
+}

@@ -1,0 +1,39 @@
+/**
+ * All calls of a master, put together from their three parts.
+ *
+ * @module
+ */
+
+import type { MasterApi } from "../rpc/mod.ts";
+import { ClusterApi } from "./cluster_api.ts";
+import type { MasterContext } from "./context.ts";
+import { JobsApi } from "./jobs_api.ts";
+import { WorkersApi } from "./workers_api.ts";
+
+/** The API over a running master. `onHeartbeat` is told of each one, for metrics. */
+export function masterApi(
+  context: MasterContext,
+  onHeartbeat: (workerId: string, accepted: boolean) => void,
+): MasterApi {
+  const jobs = new JobsApi(context);
+  const workers = new WorkersApi(context, onHeartbeat);
+  const cluster = new ClusterApi(context);
+  return {
+    submit: (...args) => jobs.submit(...args),
+    getJob: (...args) => jobs.getJob(...args),
+    listJobs: (...args) => jobs.listJobs(...args),
+    cancelJob: (...args) => jobs.cancelJob(...args),
+    watchJob: (...args) => jobs.watchJob(...args),
+    listDeadLetters: (...args) => jobs.listDeadLetters(...args),
+    retryDeadLetter: (...args) => jobs.retryDeadLetter(...args),
+    registerWorker: (announcement) => workers.registerWorker(announcement),
+    heartbeat: (...args) => workers.heartbeat(...args),
+    reportResult: (...args) => workers.reportResult(...args),
+    deregisterWorker: (...args) => workers.deregisterWorker(...args),
+    drainWorker: (workerId, draining) => workers.drainWorker(workerId, draining),
+    openWorkerSession: (announcement, link) => workers.openWorkerSession(announcement, link),
+    listWorkers: (...args) => workers.listWorkers(...args),
+    joinCluster: (...args) => cluster.joinCluster(...args),
+    clusterHealth: () => cluster.clusterHealth(),
+  };
+}

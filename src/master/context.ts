@@ -1,0 +1,57 @@
+/**
+ * What the parts of a running master share.
+ *
+ * @module
+ */
+
+import type { JobMachine, Outcome } from "../jobs/mod.ts";
+import type { Logger } from "../observability/mod.ts";
+import type { RaftNode } from "../raft/mod.ts";
+import type { Admission } from "./admission.ts";
+import type { ReportInbox } from "./inbox.ts";
+import type { LeaderDuties } from "./leader.ts";
+import { notLeader, type Proposer } from "./proposer.ts";
+import type { Sessions } from "./sessions.ts";
+import type { JobWatchers } from "./watchers.ts";
+
+/** Facts about this node and its cluster. */
+export interface NodeFacts {
+  readonly nodeId: string;
+  readonly clusterId: string;
+  readonly version: string;
+  /** gRPC address at which others reach this node. */
+  readonly grpcAddress: string;
+}
+
+export interface MasterContext {
+  readonly facts: NodeFacts;
+  readonly node: RaftNode<Outcome>;
+  readonly machine: JobMachine;
+  readonly proposer: Proposer;
+  readonly inbox: ReportInbox;
+  readonly admission: Admission;
+  readonly sessions: Sessions;
+  readonly watchers: JobWatchers;
+  readonly log: Logger;
+  readonly now: () => number;
+  readonly newJobId: () => string;
+  readonly heartbeatIntervalMs: number;
+  readonly heartbeatTimeoutMs: number;
+  /** How long a linearizable read may wait for the leader's word. */
+  readonly barrierTimeoutMs: number;
+  /** gRPC address of a member, if known. */
+  readonly addressOf: (nodeId: string) => string | undefined;
+  /** The leader's duties, while this node leads. */
+  duties: LeaderDuties | undefined;
+}
+
+/**
+ * The leader's duties.
+ *
+ * @throws Refusal `not_leader` on a node that does not lead, with the way to the one that does.
+ */
+export function dutiesOf(context: MasterContext): LeaderDuties {
+  if (context.duties !== undefined) return context.duties;
+  const leaderId = context.node.status().leaderId ?? undefined;
+  throw notLeader(leaderId, leaderId === undefined ? undefined : context.addressOf(leaderId));
+}

@@ -1,0 +1,45 @@
+/**
+ * What a committed change means beyond the state itself: watchers are told, workers are stopped,
+ * the scheduler looks again.
+ *
+ * @module
+ */
+
+import { isTerminal, type JobEvent } from "../jobs/mod.ts";
+import type { JobView } from "../rpc/mod.ts";
+import type { MasterContext } from "./context.ts";
+import { jobView, resultOf } from "./views.ts";
+
+/** Passes a batch of events on; called after every batch of applied entries. */
+export function onJobEvents(context: MasterContext, events: readonly JobEvent[]): void {
+  for (const event of events) {
+    tellWatchers(context, event);
+    if (event.cause === "cancel") stopAttempt(context, event);
+    if (isTerminal(event.to) || event.to === "pending" || event.to === "waiting") {
+      context.watchers.forget(event.jobId);
+    }
+  }
+  context.duties?.schedule();
+}
+
+function tellWatchers({ watchers, machine }: MasterContext, event: JobEvent): void {
+  if (!watchers.has(event.jobId)) return;
+  const job = machine.get(event.jobId);
+  if (job === undefined) return;
+  // A job may have moved on within the batch: what is told is each step, not only the last.
+  const view: JobView = { ...jobView(job), status: event.to, attempt: event.attempt };
+  watchers.tell(event.jobId, {
+    kind: "state",
+    atMs: event.atMs,
+    job: isTerminal(event.to) ? { ...view, ...resultOf(job, machine) } : view,
+  });
+}
+
+function stopAttempt({ sessions }: MasterContext, event: JobEvent): void {
+  if (event.workerId === "" || event.token === 0) return;
+  sessions.cancel(event.workerId, {
+    jobId: event.jobId,
+    token: event.token,
+    reason: "user_cancelled",
+  });
+}

@@ -1,0 +1,268 @@
+/**
+ * The calls about jobs.
+ *
+ * @module
+ */
+
+import {
+  type CancelCommand,
+  isTerminal,
+  type Job,
+  JOB_STATUSES,
+  type JobStatus,
+  type RedriveCommand,
+  type SubmitOutcome,
+} from "../jobs/mod.ts";
+import {
+  type CallContext,
+  type JobDetails,
+  type JobEventView,
+  type JobPage,
+  type JobQuery,
+  type MasterApi,
+  Refusal,
+  type Submission,
+  type SubmissionOutcome,
+} from "../rpc/mod.ts";
+import { whyWaiting } from "../scheduler/mod.ts";
+import { dutiesOf, type MasterContext } from "./context.ts";
+import { attemptView, fullView, jobView, resultOf } from "./views.ts";
+
+/** Jobs in one SubmitJobs call. */
+const BATCH_JOBS_MAX = 10_000;
+
+type JobCalls = Pick<
+  MasterApi,
+  | "submit"
+  | "getJob"
+  | "listJobs"
+  | "cancelJob"
+  | "watchJob"
+  | "listDeadLetters"
+  | "retryDeadLetter"
+>;
+
+export class JobsApi implements JobCalls {
+  readonly #context: MasterContext;
+
+  constructor(context: MasterContext) {
+    this.#context = context;
+  }
+
+  async submit(
+    submissions: readonly Submission[],
+    options: { readonly allOrNothing: boolean },
+    call: CallContext,
+  ): Promise<readonly SubmissionOutcome[]> {
+    const duties = dutiesOf(this.#context);
+    const { admission, proposer, newJobId, now } = this.#context;
+    if (submissions.length > BATCH_JOBS_MAX) {
+      throw new Refusal(
+        "invalid",
+        `${submissions.length} jobs in one call; at most ${BATCH_JOBS_MAX} are taken`,
+      );
+    }
+    const nowMs = now();
+    const admitted = submissions.map((submission) => {
+      try {
+        const spec = admission.admit(submission, newJobId(), call.caller.userId, nowMs);
+        return { ...spec, traceparent: call.traceparent };
+      } catch (failure) {
+        if (!(failure instanceof Refusal) || options.allOrNothing) throw failure;
+        return failure;
+      }
+    });
+    const specs = admitted.filter((each) => !(each instanceof Refusal));
+    const [only] = specs;
+    const outcomes = only !== undefined && specs.length === 1
+      ? [await proposer.submitOne(only)]
+      : await proposer.submitMany(specs, options.allOrNothing);
+    const offered = offeredTypes(duties.view().workers);
+    let position = 0;
+    return admitted.map((each, index) => {
+      if (each instanceof Refusal) return { refused: each };
+      const type = submissions[index]?.type ?? "";
+      return this.#outcome(outcomes[position++]!, type, offered);
+    });
+  }
+
+  async getJob(jobId: string, options: { readonly stale: boolean }): Promise<JobDetails> {
+    const { machine, watchers } = this.#context;
+    await this.#readBarrier(options.stale);
+    const job = this.#known(jobId);
+    const live = watchers.progressOf(job.id, job.token);
+    return {
+      job: fullView(job, machine),
+      waitingReasons: this.#waitingReasons(job),
+      attempts: machine.attempts(job.id).map(attemptView),
+      progress: job.status === "completed" ? 1 : live?.fraction ?? 0,
+      progressMessage: live?.message ?? "",
+      logTail: live?.logTail ?? machine.logTail(job.id),
+    };
+  }
+
+  async listJobs(query: JobQuery): Promise<JobPage> {
+    const status = query.status === undefined ? undefined : jobStatus(query.status);
+    await this.#readBarrier(query.stale);
+    const page = this.#context.machine.list({
+      limit: query.limit,
+      offset: query.offset,
+      ...(status === undefined ? {} : { status }),
+      ...(query.type === undefined ? {} : { type: query.type }),
+      ...(query.workerId === undefined ? {} : { worker: query.workerId }),
+      ...(query.cursor === undefined ? {} : { cursor: this.#cursor(query.cursor) }),
+    });
+    return { jobs: page.jobs.map(jobView), total: page.total, nextCursor: page.nextCursor };
+  }
+
+  async cancelJob(jobId: string, reason: string, call: CallContext): Promise<{ message: string }> {
+    dutiesOf(this.#context);
+    const { proposer } = this.#context;
+    const { results } = await proposer.propose<CancelCommand>({
+      kind: "cancel",
+      jobIds: [jobId],
+      reason: reason === "" ? `cancelled by ${call.caller.userId}` : reason,
+      by: call.caller.userId,
+    });
+    const [outcome] = results;
+    if (outcome?.status === "cancelled") return { message: `job ${jobId} cancelled` };
+    if (outcome?.reason === "finished" && outcome.jobStatus === "cancelled") {
+      return { message: `job ${jobId} was cancelled before` };
+    }
+    if (outcome?.reason === "finished") throw new Refusal("failed_precondition", outcome.message);
+    throw unknownJob(jobId);
+  }
+
+  async watchJob(
+    jobId: string,
+    send: (event: JobEventView) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { watchers, machine, now } = this.#context;
+    await this.#readBarrier(false);
+    const job = this.#known(jobId);
+    const watcher = watchers.add(jobId);
+    try {
+      await send({
+        kind: "state",
+        atMs: now(),
+        job: { ...jobView(job), ...resultOf(job, machine) },
+      });
+      if (isTerminal(job.status)) return;
+      const live = watchers.progressOf(jobId, job.token);
+      if (live !== undefined) {
+        const { fraction, message } = live;
+        await send({ kind: "progress", atMs: now(), fraction, message });
+      }
+      while (true) {
+        const event = await watcher.next(signal);
+        await send(event);
+        if (event.kind === "state" && isTerminal(event.job.status as JobStatus)) return;
+      }
+    } finally {
+      watchers.remove(jobId, watcher);
+    }
+  }
+
+  async listDeadLetters(limit: number, offset: number): Promise<JobPage> {
+    await this.#readBarrier(false);
+    const page = this.#context.machine.list({ deadLetter: true, limit, offset });
+    return { jobs: page.jobs.map(jobView), total: page.total, nextCursor: page.nextCursor };
+  }
+
+  async retryDeadLetter(jobId: string): Promise<{ message: string }> {
+    const duties = dutiesOf(this.#context);
+    const { results } = await this.#context.proposer.propose<RedriveCommand>({
+      kind: "redrive",
+      jobIds: [jobId],
+    });
+    const [outcome] = results;
+    if (outcome?.status === "redriven") {
+      duties.schedule();
+      return { message: `job ${jobId} is back in the queue with a fresh retry budget` };
+    }
+    if (outcome?.reason === "unknown_job") throw unknownJob(jobId);
+    throw new Refusal("failed_precondition", outcome?.message ?? `job ${jobId} was not redriven`);
+  }
+
+  #outcome(
+    outcome: SubmitOutcome,
+    type: string,
+    offered: ReadonlySet<string> | "all",
+  ): SubmissionOutcome {
+    if (outcome.status === "refused") return { refused: refusedSubmission(outcome) };
+    const message = offered === "all" || offered.has(type)
+      ? "Job submitted successfully"
+      : this.#nobodyOffers(type);
+    return { jobId: outcome.jobId, duplicate: outcome.status === "duplicate", message };
+  }
+
+  #nobodyOffers(type: string): string {
+    const similar = this.#context.admission.suggest(type);
+    const hint = similar === undefined ? "" : ` (did you mean "${similar}"?)`;
+    return `no connected worker offers job type "${type}"${hint}; the job waits until one does`;
+  }
+
+  #waitingReasons(job: Job): readonly string[] {
+    if (job.status !== "pending" && job.status !== "waiting") return [];
+    const view = this.#context.duties?.view() ?? this.#context.machine.view();
+    return whyWaiting(job, view);
+  }
+
+  #known(jobId: string): Job {
+    const job = this.#context.machine.get(jobId);
+    if (job === undefined) throw unknownJob(jobId);
+    return job;
+  }
+
+  #readBarrier(stale: boolean): Promise<void> {
+    if (stale) return Promise.resolve();
+    return this.#context.proposer.readBarrier(this.#context.barrierTimeoutMs);
+  }
+
+  #cursor(cursor: string): string {
+    if (/^[A-Za-z0-9_.:-]{1,64}$/.test(cursor)) return cursor;
+    throw new Refusal(
+      "invalid",
+      `cursor ${JSON.stringify(cursor.slice(0, 80))} is not one of ours`,
+    );
+  }
+}
+
+/** Types that some worker offers; "all" when one takes everything. */
+function offeredTypes(
+  workers: Iterable<{ readonly jobTypes: ReadonlySet<string> | null }>,
+): ReadonlySet<string> | "all" {
+  const offered = new Set<string>();
+  for (const { jobTypes } of workers) {
+    if (jobTypes === null) return "all";
+    for (const type of jobTypes) offered.add(type);
+  }
+  return offered;
+}
+
+function jobStatus(name: string): JobStatus {
+  const status = JOB_STATUSES.find((each) => each === name);
+  if (status !== undefined) return status;
+  throw new Refusal(
+    "invalid",
+    `status_filter is ${JSON.stringify(name)}; it may be one of ${JOB_STATUSES.join(", ")}`,
+  );
+}
+
+function unknownJob(jobId: string): Refusal {
+  return new Refusal("not_found", `there is no job ${JSON.stringify(jobId)}`);
+}
+
+function refusedSubmission(outcome: SubmitOutcome & { status: "refused" }): Refusal {
+  switch (outcome.reason) {
+    case "already_exists":
+      return new Refusal("already_exists", outcome.message);
+    case "id_taken":
+      return new Refusal("conflict", outcome.message, { retryAfterMs: 0 });
+    case "queue_full":
+      return new Refusal("overloaded", outcome.message, { retryAfterMs: 1_000 });
+    case "batch_refused":
+      return new Refusal("failed_precondition", outcome.message);
+  }
+}

@@ -1,0 +1,239 @@
+/**
+ * What only the leader does: hands jobs to workers when a slot and a job meet, ends the leases of
+ * silent workers and the attempts that are over time, and wakes what is due. Every decision becomes
+ * a Command; nothing here is lasting, so a new leader simply begins.
+ *
+ * @module
+ */
+
+import type {
+  AssignCommand,
+  Assignment,
+  AssignOutcome,
+  ExpireAttemptsCommand,
+  ExpireWorkerCommand,
+  JobMachine,
+  SchedulingView,
+} from "../jobs/mod.ts";
+import type { Logger } from "../observability/mod.ts";
+import { Refusal } from "../rpc/mod.ts";
+import { plan, type Policy } from "../scheduler/mod.ts";
+import type { Proposer } from "./proposer.ts";
+import type { Session, Sessions } from "./sessions.ts";
+import { assignmentView } from "./views.ts";
+
+/** How the leader schedules, and how patient it is. All in ms. */
+export interface LeaderTimings {
+  /** A worker that is silent for this long has lost its lease. */
+  readonly heartbeatTimeoutMs: number;
+  /** An assigned job that has not started for this long goes back. */
+  readonly assignmentTimeoutMs: number;
+  /** How often the whole placement is looked over, whatever events have said. */
+  readonly rebalanceIntervalMs: number;
+}
+
+export interface LeaderOptions {
+  readonly machine: JobMachine;
+  readonly proposer: Proposer;
+  readonly sessions: Sessions;
+  readonly policy: Policy;
+  readonly timings: LeaderTimings;
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly observer: LeaderObserver;
+}
+
+/** Told of each scheduling decision, for metrics. */
+export interface LeaderObserver {
+  planned(assignments: number, durationMs: number): void;
+  assigned(outcome: AssignOutcome): void;
+  assignFailed(assignments: number, failure: unknown): void;
+  workerExpired(workerId: string, lostAttempts: number): void;
+}
+
+/** Assignments in one log entry. */
+const ASSIGNMENTS_MAX = 256;
+/** Assign Commands on their way at once. */
+const PLANS_IN_FLIGHT_MAX = 4;
+/** Attempts ended by one Command. */
+const EXPIRED_ATTEMPTS_MAX = 256;
+/** How much longer than its limit an attempt may take before the leader ends it itself. */
+const TIMEOUT_GRACE_MS = 1_000;
+const WATCH_INTERVAL_MS_MAX = 1_000;
+
+export class LeaderDuties {
+  readonly #options: LeaderOptions;
+  readonly #term: number;
+  readonly #inFlight = new Set<readonly Assignment[]>();
+  readonly #timers: number[] = [];
+  #dueTimer: number | undefined;
+  #isPlanScheduled = false;
+  #isStopped = false;
+
+  /** Begins the duties of the leader of `term`. */
+  constructor(options: LeaderOptions, term: number) {
+    this.#options = options;
+    this.#term = term;
+    this.#adoptWorkers();
+    const { heartbeatTimeoutMs, rebalanceIntervalMs } = options.timings;
+    const watchMs = Math.min(heartbeatTimeoutMs / 4, WATCH_INTERVAL_MS_MAX);
+    this.#timers.push(
+      setInterval(() => this.#guard("watch over leases", () => this.#watch()), watchMs),
+      setInterval(() => this.schedule(), rebalanceIntervalMs),
+    );
+    this.schedule();
+  }
+
+  /** Something changed that may let a job meet a slot: looks once, at the end of this turn. */
+  schedule(): void {
+    if (this.#isPlanScheduled || this.#isStopped) return;
+    this.#isPlanScheduled = true;
+    setImmediate(() => {
+      this.#isPlanScheduled = false;
+      if (!this.#isStopped) this.#plan();
+    });
+  }
+
+  /** What a scheduler may use: the state's view, without workers that nobody can reach now. */
+  view(): SchedulingView {
+    const view = this.#options.machine.view();
+    const { sessions } = this.#options;
+    return {
+      nowMs: view.nowMs,
+      queues: view.queues,
+      workers: [...view.workers].filter((each) => sessions.isReachable(each.id, each.sessionId)),
+    };
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    clearTimeout(this.#dueTimer);
+  }
+
+  /** Workers that the state calls connected get a full lease to come back within. */
+  #adoptWorkers(): void {
+    const { machine, sessions, now } = this.#options;
+    for (const worker of machine.workers()) {
+      if (worker.status === "disconnected" || sessions.get(worker.id) !== undefined) continue;
+      sessions.open(
+        { workerId: worker.id, sessionId: worker.sessionId, unary: worker.unary },
+        now(),
+      );
+    }
+  }
+
+  #plan(): void {
+    this.#wakeWhenDue();
+    if (this.#inFlight.size >= PLANS_IN_FLIGHT_MAX) return; // the next outcome plans again
+    const { policy, now, random, observer } = this.#options;
+    const startedMs = performance.now();
+    const assignments = plan(this.view(), now(), policy, random, {
+      assignmentsMax: ASSIGNMENTS_MAX,
+      inFlight: [...this.#inFlight].flat(),
+    });
+    observer.planned(assignments.length, performance.now() - startedMs);
+    if (assignments.length === 0) return;
+    this.#guard("assign jobs", () => this.#assign(assignments));
+    if (assignments.length === ASSIGNMENTS_MAX) this.schedule();
+  }
+
+  async #assign(assignments: readonly Assignment[]): Promise<void> {
+    const { proposer, machine, sessions, observer } = this.#options;
+    this.#inFlight.add(assignments);
+    try {
+      const { results } = await proposer.propose<AssignCommand>({ kind: "assign", assignments });
+      const byWorker = new Map<string, ReturnType<typeof assignmentView>[]>();
+      for (const outcome of results) {
+        observer.assigned(outcome);
+        if (outcome.status !== "assigned") continue;
+        const jobs = byWorker.get(outcome.workerId) ?? [];
+        jobs.push(assignmentView(outcome.job, machine));
+        byWorker.set(outcome.workerId, jobs);
+      }
+      for (const [workerId, jobs] of byWorker) sessions.assign(workerId, jobs);
+    } catch (failure) {
+      observer.assignFailed(assignments.length, failure);
+      throw failure;
+    } finally {
+      this.#inFlight.delete(assignments);
+      this.schedule();
+    }
+  }
+
+  /** Delayed jobs and retries become due without anything else happening. */
+  #wakeWhenDue(): void {
+    clearTimeout(this.#dueTimer);
+    const { machine, proposer, now } = this.#options;
+    const dueMs = machine.nextDueMs;
+    if (dueMs === undefined) return;
+    this.#dueTimer = setTimeout(
+      () =>
+        this.#guard("wake delayed jobs", async () => {
+          await proposer.propose({ kind: "advance" });
+          this.schedule();
+        }),
+      Math.max(1, dueMs - now()),
+    );
+  }
+
+  async #watch(): Promise<void> {
+    const { machine, sessions, proposer, timings, now } = this.#options;
+    const silent = [...sessions.all()].filter((each) =>
+      now() - each.lastHeardMs > timings.heartbeatTimeoutMs
+    );
+    for (const session of silent) await this.#expire(session);
+    const attempts = machine.dueAttempts(now(), {
+      assignmentTimeoutMs: timings.assignmentTimeoutMs,
+      graceMs: TIMEOUT_GRACE_MS,
+      limit: EXPIRED_ATTEMPTS_MAX,
+    });
+    if (attempts.length === 0) return;
+    const { results } = await proposer.propose<ExpireAttemptsCommand>({
+      kind: "expire_attempts",
+      attempts,
+      leaderTerm: this.#term,
+    });
+    results.forEach((outcome, position) => {
+      if (outcome.status !== "ended") return;
+      const reason = attempts[position]?.reason === "timeout" ? "timeout" : "reassigned";
+      const { workerId, jobId, token } = outcome;
+      sessions.cancel(workerId, { jobId, token, reason });
+    });
+    this.schedule();
+  }
+
+  async #expire(session: Session): Promise<void> {
+    const { proposer, sessions, log, timings, observer } = this.#options;
+    const { workerId, sessionId } = session;
+    const outcome = await proposer.propose<ExpireWorkerCommand>({
+      kind: "expire_worker",
+      workerId,
+      sessionId,
+      reason: `no heartbeat for ${timings.heartbeatTimeoutMs} ms`,
+      leaderTerm: this.#term,
+    });
+    const lostAttempts = outcome.status === "ended" ? outcome.ended.length : 0;
+    log.warn("a worker lost its lease", {
+      worker_id: workerId,
+      silent_ms: this.#options.now() - session.lastHeardMs,
+      lost_attempts: lostAttempts,
+    });
+    sessions.end(
+      workerId,
+      sessionId,
+      new Refusal("unavailable", "the lease of this session is over; open a new one"),
+    );
+    observer.workerExpired(workerId, lostAttempts);
+    this.schedule();
+  }
+
+  /** A duty that fails is logged and tried again at its next turn; a deposed leader's may fail. */
+  #guard(duty: string, run: () => Promise<void>): void {
+    run().catch((failure) => {
+      if (this.#isStopped) return;
+      this.#options.log.warn(`could not ${duty}`, { error: String(failure) });
+    });
+  }
+}

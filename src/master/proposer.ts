@@ -1,0 +1,168 @@
+/**
+ * Puts Commands into the Raft log and brings their outcomes back, in the words of the API.
+ *
+ * @module
+ */
+
+import type { Command, Outcome, OutcomeOf, SubmitOutcome, SubmitSpec } from "../jobs/mod.ts";
+import { ProposalRefused, type RaftNode } from "../raft/mod.ts";
+import { Refusal } from "../rpc/mod.ts";
+import { encodeCommand } from "../storage/mod.ts";
+
+/** A Command before the leader has stamped it with its time. */
+export type Unstamped<C extends Command> = Omit<C, "atMs">;
+
+/** Single submissions that are put together into one log entry, and their bytes. */
+const MERGED_JOBS_MAX = 256;
+const MERGED_BYTES_MAX = 512 * 1024;
+
+interface WaitingSubmit {
+  readonly spec: SubmitSpec;
+  readonly resolve: (outcome: SubmitOutcome) => void;
+  readonly reject: (failure: unknown) => void;
+}
+
+export interface ProposerOptions {
+  readonly node: RaftNode<Outcome>;
+  readonly now: () => number;
+  /** Unfinished jobs beyond which submissions are refused. */
+  readonly liveJobsMax: number;
+  /** gRPC address of a member, if known. */
+  readonly addressOf: (nodeId: string) => string | undefined;
+  readonly onApplied: (kind: Command["kind"], durationMs: number, failure: unknown) => void;
+}
+
+export class Proposer {
+  readonly #options: ProposerOptions;
+  #waiting: WaitingSubmit[] = [];
+  #waitingBytes = 0;
+
+  constructor(options: ProposerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Proposes a Command and resolves to its outcome once it is committed and applied.
+   *
+   * @throws Refusal when it was not accepted, or when its outcome cannot be known.
+   */
+  async propose<C extends Command>(command: Unstamped<C>): Promise<OutcomeOf[C["kind"]]> {
+    const stamped = { ...command, atMs: this.#options.now() } as unknown as C;
+    const startedMs = performance.now();
+    try {
+      const outcome = await this.#options.node.propose(encodeCommand(stamped));
+      this.#options.onApplied(stamped.kind, performance.now() - startedMs, undefined);
+      return outcome as OutcomeOf[C["kind"]];
+    } catch (failure) {
+      this.#options.onApplied(stamped.kind, performance.now() - startedMs, failure);
+      throw this.#asRefusal(failure);
+    }
+  }
+
+  /** Submits one job; submissions of one turn of the event loop share a log entry. */
+  submitOne(spec: SubmitSpec): Promise<SubmitOutcome> {
+    return new Promise((resolve, reject) => {
+      if (this.#waiting.length === 0) setImmediate(() => this.#flush());
+      this.#waiting.push({ spec, resolve, reject });
+      this.#waitingBytes += spec.payload.byteLength;
+      const isFull = this.#waiting.length >= MERGED_JOBS_MAX ||
+        this.#waitingBytes >= MERGED_BYTES_MAX;
+      if (isFull) this.#flush();
+    });
+  }
+
+  /** Submits many jobs as one log entry. */
+  async submitMany(
+    specs: readonly SubmitSpec[],
+    allOrNothing: boolean,
+  ): Promise<readonly SubmitOutcome[]> {
+    const { results } = await this.propose({
+      kind: "submit",
+      jobs: specs,
+      allOrNothing,
+      liveJobsMax: this.#options.liveJobsMax,
+    });
+    return results;
+  }
+
+  /**
+   * Resolves when a read of the local state is linearizable.
+   *
+   * @throws Refusal when no leader confirmed it within `timeoutMs`.
+   */
+  async readBarrier(timeoutMs: number): Promise<void> {
+    let timer: number | undefined;
+    const timedOut = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () =>
+          reject(
+            new Refusal(
+              "unavailable",
+              `no leader confirmed the read within ${timeoutMs} ms; ` +
+                "ask again, or ask for a stale read",
+            ),
+          ),
+        timeoutMs,
+      );
+    });
+    try {
+      await Promise.race([this.#options.node.readIndex(), timedOut]);
+    } catch (failure) {
+      throw this.#asRefusal(failure);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #flush(): void {
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.submitMany(waiting.map((each) => each.spec), false).then(
+      (results) => waiting.forEach((each, position) => each.resolve(results[position]!)),
+      (failure) => waiting.forEach((each) => each.reject(failure)),
+    );
+  }
+
+  #asRefusal(failure: unknown): unknown {
+    if (!(failure instanceof ProposalRefused)) return failure;
+    const leaderAddress = failure.leaderId === undefined
+      ? undefined
+      : this.#options.addressOf(failure.leaderId);
+    switch (failure.reason) {
+      case "not_leader":
+        return notLeader(failure.leaderId, leaderAddress);
+      case "transferring":
+        return new Refusal("unavailable", "leadership is being handed over; try again", {
+          retryAfterMs: 100,
+        });
+      case "overloaded":
+        return new Refusal("overloaded", "too much waits to be written to the log; try again", {
+          retryAfterMs: 100,
+        });
+      case "too_large":
+        return new Refusal("invalid", `the request does not fit a log entry: ${failure.message}`);
+      case "stopped":
+        return new Refusal("unavailable", "this master is shutting down");
+      case "outcome_unknown":
+        return new Refusal(
+          "outcome_unknown",
+          "leadership was lost before the outcome was known; " +
+            "it is safe to try again with the same idempotency key",
+        );
+    }
+  }
+}
+
+/** The refusal of a node that does not lead, with the way to the one that does. */
+export function notLeader(leaderId: string | undefined, leaderAddress: string | undefined) {
+  if (leaderAddress !== undefined) {
+    return new Refusal("not_leader", `this master does not lead; ${leaderId} does`, {
+      leaderAddress,
+    });
+  }
+  return new Refusal("unavailable", "no master leads at this moment; try again", {
+    retryAfterMs: 200,
+  });
+}

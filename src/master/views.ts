@@ -1,0 +1,70 @@
+/**
+ * From the replicated state's records to what callers see.
+ *
+ * @module
+ */
+
+import { type Attempt, isTerminal, type Job, type JobMachine } from "../jobs/mod.ts";
+import type { AttemptView, JobView } from "../rpc/mod.ts";
+
+/** A job without payload and result. */
+export function jobView(job: Job): JobView {
+  return {
+    id: job.id,
+    type: job.type,
+    status: job.status,
+    priority: job.priority,
+    assignedTo: job.assignedTo,
+    createdAtMs: job.createdAtMs,
+    ...(job.startedAtMs === 0 ? {} : { startedAtMs: job.startedAtMs }),
+    ...(job.completedAtMs === 0 ? {} : { completedAtMs: job.completedAtMs }),
+    ...(job.notBeforeMs === 0 ? {} : { notBeforeMs: job.notBeforeMs }),
+    retryCount: Math.max(0, job.attempt - 1),
+    maxRetries: job.maxRetries,
+    errorMessage: job.errorMessage,
+    timeoutMs: job.timeoutMs,
+    fencingToken: job.token,
+    attempt: job.attempt,
+    labels: job.labels,
+    deadLetter: job.deadLetter,
+    traceparent: job.traceparent,
+  };
+}
+
+/** A job as a worker gets it: with its payload. */
+export function assignmentView(job: Job, machine: JobMachine): JobView {
+  return { ...jobView(job), payload: machine.payload(job.id) ?? new Uint8Array(0) };
+}
+
+/** A job with all that there is of it. */
+export function fullView(job: Job, machine: JobMachine): JobView {
+  return { ...assignmentView(job, machine), ...resultOf(job, machine) };
+}
+
+/** The result of a job that is finished. */
+export function resultOf(job: Job, machine: JobMachine): Pick<JobView, "result"> {
+  if (!isTerminal(job.status)) return {};
+  const result = machine.result(job.id);
+  return {
+    result: {
+      success: job.status === "completed",
+      output: result?.output ?? new Uint8Array(0),
+      contentType: result?.contentType ?? "",
+      error: job.errorMessage,
+      durationMs: job.durationMs,
+    },
+  };
+}
+
+/** One attempt of a job's history. */
+export function attemptView(attempt: Attempt): AttemptView {
+  return {
+    attempt: attempt.attempt,
+    workerId: attempt.workerId,
+    assignedAtMs: attempt.assignedAtMs,
+    ...(attempt.startedAtMs === 0 ? {} : { startedAtMs: attempt.startedAtMs }),
+    ...(attempt.endedAtMs === 0 ? {} : { endedAtMs: attempt.endedAtMs }),
+    outcome: attempt.outcome,
+    error: attempt.error,
+  };
+}

@@ -1,0 +1,320 @@
+/**
+ * The calls about workers, by stream and by heartbeat.
+ *
+ * @module
+ */
+
+import type {
+  DeregisterWorkerCommand,
+  DrainWorkerCommand,
+  RegisterWorkerCommand,
+} from "../jobs/mod.ts";
+import {
+  type AttemptReportView,
+  type HeartbeatAnswer,
+  type HeartbeatView,
+  type MasterApi,
+  Refusal,
+  type ReportAckView,
+  type WorkerAnnouncement,
+  type WorkerLink,
+  type WorkerNews,
+  type WorkerSession,
+  type WorkerView,
+  type WorkerWelcomeView,
+} from "../rpc/mod.ts";
+import { dutiesOf, type MasterContext } from "./context.ts";
+import type { Session } from "./sessions.ts";
+
+type WorkerCalls = Pick<
+  MasterApi,
+  | "registerWorker"
+  | "heartbeat"
+  | "reportResult"
+  | "deregisterWorker"
+  | "drainWorker"
+  | "openWorkerSession"
+  | "listWorkers"
+>;
+
+const WORKER_STATUSES = ["active", "draining", "disconnected"];
+
+export class WorkersApi implements WorkerCalls {
+  readonly #context: MasterContext;
+  readonly #onHeartbeat: (workerId: string, accepted: boolean) => void;
+
+  constructor(
+    context: MasterContext,
+    onHeartbeat: (workerId: string, accepted: boolean) => void,
+  ) {
+    this.#context = context;
+    this.#onHeartbeat = onHeartbeat;
+  }
+
+  async registerWorker(announcement: WorkerAnnouncement): Promise<WorkerWelcomeView> {
+    const sessionId = crypto.randomUUID();
+    await this.#register(announcement, sessionId, { unary: true });
+    return this.#welcome(sessionId);
+  }
+
+  async openWorkerSession(
+    announcement: WorkerAnnouncement,
+    link: WorkerLink,
+  ): Promise<WorkerSession> {
+    const sessionId = announcement.incarnation;
+    const session = await this.#register(announcement, sessionId, { unary: false, link });
+    return {
+      welcome: this.#welcome(sessionId),
+      onNews: (news) => this.#news(session, news),
+      onClosed: (reason) => {
+        if (session.link === link) session.link = undefined;
+        this.#context.log.info("a worker's stream ended", {
+          worker_id: session.workerId,
+          reason,
+        });
+      },
+    };
+  }
+
+  async heartbeat(heartbeat: HeartbeatView, signal: AbortSignal): Promise<HeartbeatAnswer> {
+    const { machine, inbox } = this.#context;
+    dutiesOf(this.#context);
+    const session = this.#sessionOf(heartbeat.workerId, heartbeat.sessionId);
+    this.#heard(session, heartbeat.stats);
+    const acks = await Promise.all(
+      heartbeat.reports.map((report) => inbox.take(heartbeat.workerId, report)),
+    );
+    const isWaiting = () =>
+      session.mailbox.assignments.length === 0 && session.mailbox.cancellations.length === 0;
+    if (heartbeat.waitMs > 0 && isWaiting()) await this.#orders(session, heartbeat.waitMs, signal);
+    const assignments = session.mailbox.assignments.splice(0);
+    const cancellations = session.mailbox.cancellations.splice(0);
+    await Promise.all(
+      assignments.map((job) =>
+        inbox.take(session.workerId, { kind: "started", jobId: job.id, token: job.fencingToken })
+      ),
+    );
+    return {
+      assignments,
+      cancellations,
+      acks,
+      assignedJobs: machine.worker(session.workerId)?.activeJobs ?? 0,
+    };
+  }
+
+  async reportResult(workerId: string, report: AttemptReportView): Promise<ReportAckView> {
+    dutiesOf(this.#context);
+    const session = this.#context.sessions.get(workerId);
+    if (session !== undefined) this.#heard(session, undefined);
+    const ack = await this.#context.inbox.take(workerId, report);
+    this.#context.duties?.schedule();
+    return ack;
+  }
+
+  async deregisterWorker(workerId: string, sessionId: string): Promise<{ releasedJobs: number }> {
+    const duties = dutiesOf(this.#context);
+    const session = this.#sessionOf(workerId, sessionId);
+    const releasedJobs = await this.#deregister(session);
+    duties.schedule();
+    return { releasedJobs };
+  }
+
+  async drainWorker(workerId: string, draining: boolean): Promise<{ message: string }> {
+    const duties = dutiesOf(this.#context);
+    const outcome = await this.#context.proposer.propose<DrainWorkerCommand>({
+      kind: "drain_worker",
+      workerId,
+      draining,
+      by: "operator",
+    });
+    if (outcome.status === "refused") throw new Refusal("not_found", outcome.message);
+    duties.schedule();
+    return { message: `worker ${workerId} ${draining ? "gets no new jobs" : "gets jobs again"}` };
+  }
+
+  async listWorkers(status: string): Promise<readonly WorkerView[]> {
+    if (status !== "" && !WORKER_STATUSES.includes(status)) {
+      throw new Refusal(
+        "invalid",
+        `status_filter is ${JSON.stringify(status)}; it may be one of ${
+          WORKER_STATUSES.join(", ")
+        }`,
+      );
+    }
+    const { machine, sessions, proposer, barrierTimeoutMs } = this.#context;
+    await proposer.readBarrier(barrierTimeoutMs);
+    const workers = machine.workers().filter((each) => status === "" || each.status === status);
+    return workers.map((worker) => {
+      const session = sessions.get(worker.id);
+      return {
+        id: worker.id,
+        address: worker.address,
+        slots: worker.slots,
+        activeJobs: worker.activeJobs,
+        status: worker.status,
+        lastHeartbeatMs: session?.lastHeardMs ?? (worker.disconnectedAtMs || worker.registeredAtMs),
+        tags: worker.tags,
+        jobTypes: worker.jobTypes ?? ["*"],
+        version: worker.version,
+        ...(session?.stats === undefined ? {} : { stats: session.stats }),
+      };
+    });
+  }
+
+  async #register(
+    announcement: WorkerAnnouncement,
+    sessionId: string,
+    road: { readonly unary: boolean; readonly link?: WorkerLink },
+  ): Promise<Session> {
+    const duties = dutiesOf(this.#context);
+    const { proposer, sessions, log, now } = this.#context;
+    const { workerId, address, slots, jobTypes, tags, version, running } = announcement;
+    const outcome = await proposer.propose<RegisterWorkerCommand>({
+      kind: "register_worker",
+      worker: {
+        id: workerId,
+        sessionId,
+        address,
+        slots,
+        jobTypes,
+        tags,
+        version,
+        unary: road.unary,
+      },
+      runningAttempts: running,
+    });
+    if (outcome.status === "refused") throw new Refusal("invalid", outcome.message);
+    if (this.#context.duties !== duties) dutiesOf(this.#context);
+    const session = sessions.open({ workerId, sessionId, ...road }, now());
+    log.info("a worker registered", {
+      worker_id: workerId,
+      slots,
+      job_types: jobTypes.join(","),
+      kept_attempts: outcome.kept.length,
+      lost_attempts: outcome.lost.length,
+      foreign_attempts: outcome.foreign.length,
+    });
+    for (const { jobId, token } of outcome.foreign) {
+      sessions.cancel(workerId, { jobId, token, reason: "reassigned" });
+    }
+    duties.schedule();
+    return session;
+  }
+
+  #welcome(sessionId: string): WorkerWelcomeView {
+    const { facts, node, heartbeatIntervalMs, heartbeatTimeoutMs, addressOf } = this.#context;
+    const { members } = node.status();
+    const everybody = [...members.voters, ...members.learners];
+    return {
+      sessionId,
+      heartbeatIntervalMs,
+      heartbeatTimeoutMs,
+      leaderId: facts.nodeId,
+      clusterId: facts.clusterId,
+      masterAddresses: everybody.map((each) => addressOf(each.id)).filter((each) =>
+        each !== undefined
+      ),
+    };
+  }
+
+  #news(session: Session, news: WorkerNews): void {
+    const { inbox, sessions, machine, watchers, now, log } = this.#context;
+    this.#heard(session, news.stats);
+    for (const progress of news.progress) {
+      const job = machine.get(progress.jobId);
+      const isOwner = job?.token === progress.token && job.assignedTo === session.workerId;
+      if (isOwner) watchers.take(progress, now());
+    }
+    if (news.reports.length > 0) {
+      Promise.all(news.reports.map((report) => inbox.take(session.workerId, report))).then(
+        (acks) => {
+          sessions.acknowledge(session.workerId, acks);
+          this.#context.duties?.schedule();
+        },
+        (failure) => {
+          log.warn("reports could not be taken; the worker will send them again", {
+            worker_id: session.workerId,
+            error: String(failure),
+          });
+          // A new session sends every unacknowledged report again.
+          session.link?.close(new Refusal("unavailable", "reports could not be taken"));
+        },
+      );
+    }
+    if (news.draining) this.#drainByWorker(session);
+    if (news.goodbye) {
+      this.#deregister(session).catch((failure) =>
+        log.warn("a worker could not be deregistered; its lease will end", {
+          worker_id: session.workerId,
+          error: String(failure),
+        })
+      );
+    }
+  }
+
+  #drainByWorker(session: Session): void {
+    const { machine, proposer, log } = this.#context;
+    if (machine.worker(session.workerId)?.status !== "active") return;
+    proposer.propose<DrainWorkerCommand>({
+      kind: "drain_worker",
+      workerId: session.workerId,
+      draining: true,
+      by: "worker",
+    }).catch((failure) =>
+      log.warn("a worker's wish to drain was not taken", {
+        worker_id: session.workerId,
+        error: String(failure),
+      })
+    );
+  }
+
+  async #deregister(session: Session): Promise<number> {
+    const { proposer, sessions, log } = this.#context;
+    const { workerId, sessionId } = session;
+    const outcome = await proposer.propose<DeregisterWorkerCommand>({
+      kind: "deregister_worker",
+      workerId,
+      sessionId,
+    });
+    sessions.end(workerId, sessionId);
+    const releasedJobs = outcome.status === "ended" ? outcome.ended.length : 0;
+    log.info("a worker left", { worker_id: workerId, released_jobs: releasedJobs });
+    this.#context.duties?.schedule();
+    return releasedJobs;
+  }
+
+  #heard(session: Session, stats: Session["stats"]): void {
+    session.lastHeardMs = this.#context.now();
+    if (stats !== undefined) {
+      session.stats = stats;
+      this.#onHeartbeat(session.workerId, true);
+    }
+  }
+
+  #sessionOf(workerId: string, sessionId: string): Session {
+    const session = this.#context.sessions.get(workerId);
+    const isKnown = session !== undefined &&
+      (sessionId === "" || session.sessionId === sessionId);
+    if (isKnown) return session;
+    this.#onHeartbeat(workerId, false);
+    throw new Refusal(
+      "failed_precondition",
+      `worker ${JSON.stringify(workerId)} has no session here; call RegisterWorker`,
+    );
+  }
+
+  /** Resolves when there are orders, the session ended, `ms` are over or the caller hung up. */
+  #orders(session: Session, ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", done);
+        session.wake = () => {};
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      signal.addEventListener("abort", done, { once: true });
+      session.wake = done;
+    });
+  }
+}

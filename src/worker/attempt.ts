@@ -1,0 +1,169 @@
+/**
+ * One attempt at one job: from its bytes to its end, wherever it runs. The inline executor calls this
+ * in the worker's own event loop, the executor process in its own.
+ *
+ * @module
+ */
+
+import {
+  createGuardedFetch,
+  encodeResult,
+  type FetchPolicy,
+  type FileAccess,
+  type JobContext,
+  type JobLimits,
+  type JobTypeRegistry,
+  PermanentJobError,
+} from "../job_types/mod.ts";
+
+/** An attempt, ready to run. */
+export interface AttemptTask {
+  readonly jobId: string;
+  readonly jobType: string;
+  readonly attempt: number;
+  readonly payload: Uint8Array;
+  /** A directory of this attempt alone; made when the job first asks for it. */
+  readonly tempDir: string;
+}
+
+/** What an attempt says while it runs. */
+export interface AttemptListener {
+  progress(fraction: number, message: string): void;
+  log(line: string): void;
+}
+
+/** How an attempt ended. */
+export type AttemptEnd =
+  | { readonly ok: true; readonly output: Uint8Array; readonly contentType: string }
+  | { readonly ok: false; readonly error: string; readonly permanent: boolean };
+
+/** What bounds every attempt of a worker, and what attempts may reach. */
+export interface AttemptEnvironment {
+  readonly limits: JobLimits;
+  readonly files: FileAccess;
+  readonly fetchPolicy: FetchPolicy;
+}
+
+/** Two implementations: in the worker's own event loop, and in a process of its own. */
+export interface Executor {
+  /** Never rejects: whatever goes wrong is how the attempt ended. */
+  run(task: AttemptTask, listener: AttemptListener, signal: AbortSignal): Promise<AttemptEnd>;
+  close(): Promise<void>;
+}
+
+/** Runs attempts in this event loop: for types that only wait. */
+export class InlineExecutor implements Executor {
+  readonly #registry: JobTypeRegistry;
+  readonly #environment: AttemptEnvironment;
+
+  constructor(registry: JobTypeRegistry, environment: AttemptEnvironment) {
+    this.#registry = registry;
+    this.#environment = environment;
+  }
+
+  run(task: AttemptTask, listener: AttemptListener, signal: AbortSignal): Promise<AttemptEnd> {
+    return runAttempt(this.#registry, this.#environment, task, listener, signal);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** Validates the payload, runs the type, encodes what it returns. Never rejects. */
+export async function runAttempt(
+  registry: JobTypeRegistry,
+  environment: AttemptEnvironment,
+  task: AttemptTask,
+  listener: AttemptListener,
+  signal: AbortSignal,
+): Promise<AttemptEnd> {
+  const type = registry.get(task.jobType);
+  if (type === undefined) {
+    return failed(`this worker does not offer job type "${task.jobType}"`, true);
+  }
+  const parsed = registry.parsePayload(type, task.payload);
+  if (!parsed.ok) return failed(parsed.message, true);
+  const context = new AttemptContext(environment, task, listener, signal);
+  try {
+    const value = await unlessAborted(type.run(parsed.payload, context), signal);
+    const { bytes, contentType } = encodeResult(value, environment.limits.resultBytesMax);
+    return { ok: true, output: bytes, contentType };
+  } catch (failure) {
+    return failed(messageOf(failure), failure instanceof PermanentJobError);
+  } finally {
+    context.cleanUp();
+  }
+}
+
+class AttemptContext implements JobContext {
+  readonly jobId: string;
+  readonly jobType: string;
+  readonly attempt: number;
+  readonly signal: AbortSignal;
+  readonly limits: JobLimits;
+  readonly files: FileAccess;
+  readonly fetch: JobContext["fetch"];
+  readonly #tempDir: string;
+  readonly #listener: AttemptListener;
+  #hasTempDir = false;
+
+  constructor(
+    environment: AttemptEnvironment,
+    task: AttemptTask,
+    listener: AttemptListener,
+    signal: AbortSignal,
+  ) {
+    this.jobId = task.jobId;
+    this.jobType = task.jobType;
+    this.attempt = task.attempt;
+    this.signal = signal;
+    this.limits = environment.limits;
+    this.files = environment.files;
+    const fetch = createGuardedFetch(environment.fetchPolicy);
+    this.fetch = (url, options = {}) => fetch(url, { signal, ...options });
+    this.#tempDir = task.tempDir;
+    this.#listener = listener;
+  }
+
+  get tempDir(): string {
+    if (!this.#hasTempDir) {
+      Deno.mkdirSync(this.#tempDir, { recursive: true, mode: 0o700 });
+      this.#hasTempDir = true;
+    }
+    return this.#tempDir;
+  }
+
+  progress(fraction: number, message = ""): void {
+    const bounded = Number.isFinite(fraction) ? Math.min(1, Math.max(0, fraction)) : 0;
+    this.#listener.progress(bounded, message);
+  }
+
+  log(line: string): void {
+    this.#listener.log(String(line));
+  }
+
+  cleanUp(): void {
+    if (this.#hasTempDir) Deno.removeSync(this.#tempDir, { recursive: true });
+  }
+}
+
+/** A job type that ignores its signal must not keep the attempt from ending. */
+function unlessAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  if (signal.aborted) return Promise.reject(signal.reason);
+  return new Promise((resolve, reject) => {
+    const aborted = () => reject(signal.reason);
+    signal.addEventListener("abort", aborted, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", aborted));
+  });
+}
+
+function failed(error: string, permanent: boolean): AttemptEnd {
+  return { ok: false, error, permanent };
+}
+
+function messageOf(failure: unknown): string {
+  if (!(failure instanceof Error)) return String(failure);
+  const cause = failure.cause instanceof Error ? ` (${failure.cause.message})` : "";
+  return `${failure.message || failure.name}${cause}`;
+}

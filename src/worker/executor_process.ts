@@ -1,0 +1,65 @@
+/**
+ * The executor process's side: the worker starts this program again as `conductor __executor`, gives
+ * it attempts over stdin one at a time, and kills it when one must stop.
+ *
+ * @module
+ */
+
+import { builtinJobTypes, loadHandlers } from "../job_types/mod.ts";
+import { type AttemptEnvironment, type AttemptTask, runAttempt } from "./attempt.ts";
+import { FRAME_BYTES_MAX, type FromExecutor, type ToExecutor } from "./executor_protocol.ts";
+import { encodeFrame, readFrames } from "./frames.ts";
+
+/** Serves attempts until stdin ends. */
+export async function serveExecutor(): Promise<void> {
+  const send = frameSender();
+  captureConsole((line) => send({ kind: "log", line }));
+  const registry = builtinJobTypes();
+  let environment: AttemptEnvironment | undefined;
+  for await (const message of readFrames(Deno.stdin.readable, FRAME_BYTES_MAX)) {
+    const order = message as ToExecutor;
+    if (order.kind === "setup") {
+      environment = order.environment;
+      try {
+        for (const path of order.handlerPaths) {
+          for (const type of await loadHandlers(path)) registry.register(type);
+        }
+        send({ kind: "ready" });
+      } catch (failure) {
+        send({ kind: "setup_failed", error: (failure as Error).message });
+      }
+    } else if (environment !== undefined) {
+      send({ kind: "end", end: await runTask(environment, order.task) });
+    }
+  }
+
+  function runTask(environment: AttemptEnvironment, task: AttemptTask) {
+    return runAttempt(registry, environment, task, {
+      progress: (fraction, message) => send({ kind: "progress", fraction, message }),
+      log: (line) => send({ kind: "log", line }),
+    }, NEVER_ABORTED);
+  }
+}
+
+/** The worker ends an attempt by ending the process: nothing in here needs to be told. */
+const NEVER_ABORTED = new AbortController().signal;
+
+/** Writes frames whole and in order. */
+function frameSender(): (message: FromExecutor) => void {
+  return (message) => {
+    const frame = encodeFrame(message);
+    for (let written = 0; written < frame.byteLength;) {
+      written += Deno.stdout.writeSync(frame.subarray(written));
+    }
+  };
+}
+
+/** stdout carries frames, so what a handler prints becomes the job's log. */
+function captureConsole(log: (line: string) => void): void {
+  const print = (...values: unknown[]) => {
+    const text = values.map((each) => typeof each === "string" ? each : Deno.inspect(each))
+      .join(" ");
+    for (const line of text.split("\n")) log(line);
+  };
+  Object.assign(console, { log: print, info: print, debug: print, warn: print, error: print });
+}

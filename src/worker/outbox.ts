@@ -1,0 +1,101 @@
+/**
+ * What a worker has to tell its master: reports, which are kept until they are acknowledged, and
+ * progress and log lines, of which only the latest matter.
+ *
+ * @module
+ */
+
+import type { AttemptProgressView, AttemptReportView, ReportAckView } from "../rpc/mod.ts";
+
+/** Log lines of one attempt that wait to be sent; older ones are dropped and counted. */
+const LOG_LINES_PENDING_MAX = 1_000;
+
+/** An attempt's name: a job is never held twice under one token. */
+export function attemptKey(jobId: string, token: number): string {
+  return `${jobId}#${token}`;
+}
+
+interface PendingProgress {
+  fraction: number;
+  message: string;
+  lines: string[];
+  dropped: number;
+}
+
+export class Outbox {
+  /** Finished and released attempts, until they are acknowledged; in order. */
+  readonly #unacknowledged = new Map<string, AttemptReportView>();
+  /** Reports that the present session has not been sent yet. */
+  readonly #unsent = new Map<string, AttemptReportView>();
+  readonly #progress = new Map<string, PendingProgress & { jobId: string; token: number }>();
+
+  /** Nothing waits for an acknowledgement. */
+  get isSettled(): boolean {
+    return this.#unacknowledged.size === 0;
+  }
+
+  /** Reports that still wait for an acknowledgement. */
+  get unacknowledgedReports(): number {
+    return this.#unacknowledged.size;
+  }
+
+  /** A report that must arrive. One attempt's end takes the place of its unsent start. */
+  report(report: AttemptReportView): void {
+    const key = attemptKey(report.jobId, report.token);
+    if (report.kind !== "started") this.#unacknowledged.set(key, report);
+    this.#unsent.delete(key);
+    this.#unsent.set(key, report);
+  }
+
+  progress(jobId: string, token: number, fraction: number, message: string): void {
+    const pending = this.#pending(jobId, token);
+    pending.fraction = fraction;
+    pending.message = message;
+  }
+
+  log(jobId: string, token: number, line: string): void {
+    const pending = this.#pending(jobId, token);
+    if (pending.lines.length === LOG_LINES_PENDING_MAX) {
+      pending.lines.shift();
+      pending.dropped++;
+    }
+    pending.lines.push(line);
+  }
+
+  /** Everything that waits to be sent. */
+  take(): { reports: AttemptReportView[]; progress: AttemptProgressView[] } {
+    const reports = [...this.#unsent.values()];
+    const progress = [...this.#progress.values()].map((each) => ({
+      jobId: each.jobId,
+      token: each.token,
+      fraction: each.fraction,
+      message: each.message,
+      logLines: each.dropped === 0
+        ? each.lines
+        : [`[${each.dropped} lines were dropped]`, ...each.lines],
+    }));
+    this.#unsent.clear();
+    this.#progress.clear();
+    return { reports, progress };
+  }
+
+  /** A new session knows nothing of what was sent on an old one. */
+  sendAgain(): void {
+    for (const [key, report] of this.#unacknowledged) this.#unsent.set(key, report);
+  }
+
+  /** Reports that arrived, accepted or not: either way they are settled. */
+  acknowledge(acks: readonly ReportAckView[]): void {
+    for (const ack of acks) this.#unacknowledged.delete(attemptKey(ack.jobId, ack.token));
+  }
+
+  #pending(jobId: string, token: number): PendingProgress {
+    const key = attemptKey(jobId, token);
+    let pending = this.#progress.get(key);
+    if (pending === undefined) {
+      pending = { jobId, token, fraction: 0, message: "", lines: [], dropped: 0 };
+      this.#progress.set(key, pending);
+    }
+    return pending;
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * Keeps a worker connected: opens a session with a master, follows the leader, and comes back after
+ * every loss, with growing pauses and a word in the log each time.
+ *
+ * @module
+ */
+
+import type { Logger } from "../observability/mod.ts";
+import {
+  type ClusterChannel,
+  type Refusal,
+  type SessionListener,
+  SessionStream,
+  type WorkerAnnouncement,
+  type WorkerNews,
+} from "../rpc/mod.ts";
+
+export interface SessionKeeperOptions {
+  readonly channel: ClusterChannel;
+  readonly log: Logger;
+  /** What to say at the start of each session. */
+  readonly announce: () => WorkerAnnouncement;
+  readonly listener: Omit<SessionListener, "onClosed">;
+}
+
+const PAUSE_MS_MIN = 100;
+const PAUSE_MS_MAX = 5_000;
+
+export class SessionKeeper {
+  readonly #options: SessionKeeperOptions;
+  #stream: SessionStream | undefined;
+  #isWelcome = false;
+  #isStopped = false;
+  #addresses: string[];
+  #pauseMs = PAUSE_MS_MIN;
+  #timer: number | undefined;
+  #onStopped: () => void = () => {};
+
+  constructor(options: SessionKeeperOptions) {
+    this.#options = options;
+    this.#addresses = [...options.channel.addresses];
+  }
+
+  /** A master has let the worker in and the session stands. */
+  get isOpen(): boolean {
+    return this.#isWelcome;
+  }
+
+  /** Opens the first session; every later one opens by itself. */
+  start(): void {
+    this.#connect();
+  }
+
+  /** Sends on the open session; false when there is none. */
+  send(news: WorkerNews): boolean {
+    return this.#isWelcome && this.#stream !== undefined && this.#stream.send(news);
+  }
+
+  /** Waits until the master has closed the session, but no longer than `ms`. */
+  async stop(ms: number): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    if (this.#stream === undefined) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, this.#isWelcome ? ms : 0);
+      this.#onStopped = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#stream?.cancel();
+  }
+
+  #connect(): void {
+    const address = this.#addresses[0] ?? "";
+    const { channel, listener, log } = this.#options;
+    this.#stream = new SessionStream(channel, address, this.#options.announce(), {
+      ...listener,
+      onWelcome: (welcome) => {
+        this.#isWelcome = true;
+        this.#pauseMs = PAUSE_MS_MIN;
+        for (const each of welcome.masterAddresses) {
+          if (!this.#addresses.includes(each)) this.#addresses.push(each);
+        }
+        log.info("connected to a master", { address, leader_id: welcome.leaderId });
+        listener.onWelcome(welcome);
+      },
+      onClosed: (reason) => this.#closed(address, reason),
+    });
+  }
+
+  #closed(address: string, reason: Refusal | undefined): void {
+    const wasWelcome = this.#isWelcome;
+    this.#isWelcome = false;
+    this.#stream = undefined;
+    if (this.#isStopped) return this.#onStopped();
+    const pauseMs = this.#nextPauseMs(wasWelcome || reason?.reason === "not_leader");
+    this.#turnFrom(address, reason?.leaderAddress);
+    const { log } = this.#options;
+    log.warn(wasWelcome ? "lost the master" : `cannot reach a master at ${address}`, {
+      address,
+      reason: reason?.message ?? "the master closed the session",
+      next_address: this.#addresses[0] ?? "",
+      retry_in_ms: pauseMs,
+    });
+    this.#timer = setTimeout(() => this.#connect(), pauseMs);
+  }
+
+  #turnFrom(address: string, leaderAddress: string | undefined): void {
+    const rest = this.#addresses.filter((each) => each !== address);
+    this.#addresses = leaderAddress === undefined || leaderAddress === address
+      ? [...rest, address]
+      : [leaderAddress, ...rest.filter((each) => each !== leaderAddress), address];
+  }
+
+  /** Doubles from try to try, with jitter so that many workers do not come back at once. */
+  #nextPauseMs(isFirstTry: boolean): number {
+    if (isFirstTry) this.#pauseMs = PAUSE_MS_MIN;
+    const pauseMs = Math.round(this.#pauseMs * (0.5 + Math.random()));
+    this.#pauseMs = Math.min(this.#pauseMs * 2, PAUSE_MS_MAX);
+    return pauseMs;
+  }
+}

@@ -1,0 +1,370 @@
+/**
+ * A worker: keeps a session with the master that leads, runs what it is assigned, reports until it
+ * is acknowledged, and leaves in order.
+ *
+ * @module
+ */
+
+import type { JobTypeRegistry } from "../job_types/mod.ts";
+import type { Logger } from "../observability/mod.ts";
+import type {
+  CancellationView,
+  ClusterChannel,
+  JobView,
+  ReportAckView,
+  WorkerAnnouncement,
+  WorkerStatsView,
+  WorkerWelcomeView,
+} from "../rpc/mod.ts";
+import type { AttemptEnd, Executor } from "./attempt.ts";
+import { attemptKey, Outbox } from "./outbox.ts";
+import { SessionKeeper } from "./session_keeper.ts";
+
+/** How a worker is set up. */
+export interface WorkerOptions {
+  readonly workerId: string;
+  /** Where others can reach this worker; for people and the original's road. */
+  readonly address: string;
+  /** Attempts that run at once. */
+  readonly slots: number;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly version: string;
+  readonly registry: JobTypeRegistry;
+  /** Types offered; all are in the registry. */
+  readonly jobTypes: readonly string[];
+  readonly inline: Executor;
+  readonly isolated: Executor;
+  readonly channel: ClusterChannel;
+  /** Attempts get their own directories in here. */
+  readonly tempRoot: string;
+  readonly log: Logger;
+  readonly observer: WorkerObserver;
+  /** Fractions of the host's processors and memory in use, 0 to 1. */
+  readonly hostUsage: () => { readonly cpuUsage: number; readonly memoryUsage: number };
+  /** Heartbeats at least this often; the master may ask for more. */
+  readonly heartbeatIntervalMs: number;
+  /** How long the last reports may wait for their acknowledgement when the worker leaves. */
+  readonly resultTimeoutMs: number;
+}
+
+/** Told what the worker does, for metrics and traces. */
+export interface WorkerObserver {
+  attemptStarted(job: JobView): { ended(end: AttemptEnd, durationMs: number): void };
+}
+
+/** Log lines that go along with a finished attempt, to be kept with the job. */
+const LOG_TAIL_LINES_MAX = 200;
+/** Progress and log lines are sent at most this often. */
+const PROGRESS_INTERVAL_MS = 100;
+
+interface RunningAttempt {
+  readonly job: JobView;
+  readonly abort: AbortController;
+  readonly logTail: string[];
+  /** The master took the attempt away: its end is nobody's business. */
+  isWithdrawn: boolean;
+  /** It is being handed back because the worker leaves. */
+  isReleased: boolean;
+}
+
+export class Worker {
+  readonly #options: WorkerOptions;
+  readonly #running = new Map<string, RunningAttempt>();
+  readonly #outbox = new Outbox();
+  readonly #session: SessionKeeper;
+  readonly #incarnation = crypto.randomUUID();
+  #completedJobs = 0;
+  #failedJobs = 0;
+  #isDraining = false;
+  #flushTimer: number | undefined;
+  #heartbeatTimer: number | undefined;
+  #isFlushScheduled = false;
+  #onIdle: () => void = () => {};
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.#session = new SessionKeeper({
+      channel: options.channel,
+      log: options.log,
+      announce: () => this.#announcement(),
+      listener: {
+        onWelcome: (welcome) => this.#welcomed(welcome),
+        onAssignments: (jobs) => jobs.forEach((job) => this.#accept(job)),
+        onCancellations: (cancellations) => cancellations.forEach((each) => this.#withdraw(each)),
+        onAcks: (acks) => this.#acknowledged(acks),
+      },
+    });
+  }
+
+  /** Connected to a master that leads. */
+  get isConnected(): boolean {
+    return this.#session.isOpen;
+  }
+
+  /** Attempts that run now. */
+  get activeJobs(): number {
+    return this.#running.size;
+  }
+
+  /** Starts to look for a master; resolves at once. */
+  start(): void {
+    this.#session.start();
+  }
+
+  /**
+   * Leaves: takes no more jobs, lets running ones finish for `graceMs`, hands the rest back, waits
+   * until the last reports are acknowledged, and says goodbye.
+   */
+  async stop(graceMs: number): Promise<void> {
+    this.#isDraining = true;
+    this.#flushNow();
+    await this.#idleWithin(graceMs);
+    for (const attempt of this.#running.values()) {
+      attempt.isReleased = true;
+      attempt.abort.abort(new Error("the worker is shutting down"));
+    }
+    await this.#idleWithin(this.#options.resultTimeoutMs);
+    this.#flushNow();
+    await this.#settledWithin(this.#options.resultTimeoutMs);
+    this.#session.send({ reports: [], progress: [], draining: true, goodbye: true });
+    await this.#session.stop(this.#options.resultTimeoutMs);
+    clearTimeout(this.#flushTimer);
+    clearInterval(this.#heartbeatTimer);
+    await Promise.all([this.#options.inline.close(), this.#options.isolated.close()]);
+  }
+
+  #announcement(): WorkerAnnouncement {
+    const { workerId, address, slots, tags, version, jobTypes } = this.#options;
+    return {
+      workerId,
+      incarnation: this.#incarnation,
+      address,
+      slots,
+      jobTypes,
+      tags,
+      version,
+      running: [...this.#running.values()].filter((each) => !each.isWithdrawn).map(({ job }) => ({
+        jobId: job.id,
+        token: job.fencingToken,
+      })),
+    };
+  }
+
+  #welcomed(welcome: WorkerWelcomeView): void {
+    clearInterval(this.#heartbeatTimer);
+    const intervalMs = Math.min(this.#options.heartbeatIntervalMs, welcome.heartbeatIntervalMs);
+    this.#heartbeatTimer = setInterval(() => this.#heartbeat(), intervalMs);
+    this.#outbox.sendAgain();
+    this.#flushNow();
+    this.#heartbeat();
+  }
+
+  #heartbeat(): void {
+    this.#session.send({
+      stats: this.#stats(),
+      reports: [],
+      progress: [],
+      draining: this.#isDraining,
+      goodbye: false,
+    });
+  }
+
+  #stats(): WorkerStatsView {
+    return {
+      activeJobs: this.#running.size,
+      completedJobs: this.#completedJobs,
+      failedJobs: this.#failedJobs,
+      ...this.#options.hostUsage(),
+    };
+  }
+
+  #accept(job: JobView): void {
+    const key = attemptKey(job.id, job.fencingToken);
+    if (this.#running.has(key)) return;
+    if (this.#isDraining) {
+      this.#outbox.report({
+        jobId: job.id,
+        token: job.fencingToken,
+        kind: "released",
+        reason: "the worker is draining",
+      });
+      return this.#scheduleFlush();
+    }
+    const attempt: RunningAttempt = {
+      job,
+      abort: new AbortController(),
+      logTail: [],
+      isWithdrawn: false,
+      isReleased: false,
+    };
+    this.#running.set(key, attempt);
+    this.#outbox.report({ jobId: job.id, token: job.fencingToken, kind: "started" });
+    this.#scheduleFlush();
+    this.#run(key, attempt).catch((failure) =>
+      this.#options.log.error("an attempt could not be run", {
+        job_id: job.id,
+        error: String(failure),
+      })
+    );
+  }
+
+  async #run(key: string, attempt: RunningAttempt): Promise<void> {
+    const { job } = attempt;
+    const startedMs = performance.now();
+    const observed = this.#options.observer.attemptStarted(job);
+    const timer = job.timeoutMs > 0
+      ? setTimeout(
+        () => attempt.abort.abort(new TimeoutError(job.timeoutMs)),
+        job.timeoutMs,
+      )
+      : undefined;
+    try {
+      const end = await this.#executorFor(job).run(
+        {
+          jobId: job.id,
+          jobType: job.type,
+          attempt: job.attempt,
+          payload: job.payload ?? new Uint8Array(0),
+          tempDir: `${this.#options.tempRoot}/${job.id}-${job.fencingToken}`,
+        },
+        this.#listenerOf(attempt),
+        attempt.abort.signal,
+      );
+      const durationMs = performance.now() - startedMs;
+      observed.ended(end, durationMs);
+      this.#ended(attempt, end, durationMs);
+    } finally {
+      clearTimeout(timer);
+      this.#running.delete(key);
+      if (this.#running.size === 0) this.#onIdle();
+    }
+  }
+
+  #executorFor(job: JobView): Executor {
+    const type = this.#options.registry.get(job.type);
+    return type?.isolation === "process" ? this.#options.isolated : this.#options.inline;
+  }
+
+  #listenerOf(attempt: RunningAttempt) {
+    const { id, fencingToken } = attempt.job;
+    return {
+      progress: (fraction: number, message: string) => {
+        if (attempt.isWithdrawn) return;
+        this.#outbox.progress(id, fencingToken, fraction, message);
+        this.#scheduleProgress();
+      },
+      log: (line: string) => {
+        if (attempt.isWithdrawn) return;
+        attempt.logTail.push(line);
+        if (attempt.logTail.length > LOG_TAIL_LINES_MAX) attempt.logTail.shift();
+        this.#outbox.log(id, fencingToken, line);
+        this.#scheduleProgress();
+      },
+    };
+  }
+
+  #ended(attempt: RunningAttempt, end: AttemptEnd, durationMs: number): void {
+    if (end.ok) this.#completedJobs++;
+    else if (!attempt.isWithdrawn && !attempt.isReleased) this.#failedJobs++;
+    if (attempt.isWithdrawn) return;
+    const { id: jobId, fencingToken: token } = attempt.job;
+    if (attempt.isReleased && !end.ok) {
+      this.#outbox.report({ jobId, token, kind: "released", reason: end.error });
+    } else {
+      this.#outbox.report({
+        jobId,
+        token,
+        kind: "finished",
+        success: end.ok,
+        output: end.ok ? end.output : new Uint8Array(0),
+        contentType: end.ok ? end.contentType : "",
+        error: end.ok ? "" : end.error,
+        permanent: end.ok ? false : end.permanent,
+        timedOut: attempt.abort.signal.reason instanceof TimeoutError,
+        durationMs,
+        logTail: attempt.logTail,
+      });
+    }
+    this.#scheduleFlush();
+  }
+
+  #withdraw(cancellation: CancellationView): void {
+    const attempt = this.#running.get(attemptKey(cancellation.jobId, cancellation.token));
+    if (attempt === undefined) return;
+    attempt.isWithdrawn = true;
+    attempt.abort.abort(new Error(`the job was withdrawn: ${cancellation.reason}`));
+  }
+
+  #acknowledged(acks: readonly ReportAckView[]): void {
+    this.#outbox.acknowledge(acks);
+    for (const ack of acks) {
+      if (ack.accepted) continue;
+      this.#options.log.warn("the master refused a report", {
+        job_id: ack.jobId,
+        fencing_token: ack.token,
+        reason: ack.message,
+      });
+      const attempt = this.#running.get(attemptKey(ack.jobId, ack.token));
+      if (attempt === undefined) continue;
+      attempt.isWithdrawn = true;
+      attempt.abort.abort(new Error(ack.message));
+    }
+    if (this.#outbox.isSettled) this.#onIdle();
+  }
+
+  /** Everything that happens in one turn of the event loop goes up in one message. */
+  #scheduleFlush(): void {
+    if (this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    setTimeout(() => this.#flushNow(), 0);
+  }
+
+  #scheduleProgress(): void {
+    this.#flushTimer ??= setTimeout(() => this.#flushNow(), PROGRESS_INTERVAL_MS);
+  }
+
+  #flushNow(): void {
+    this.#isFlushScheduled = false;
+    clearTimeout(this.#flushTimer);
+    this.#flushTimer = undefined;
+    if (!this.#session.isOpen) return;
+    const { reports, progress } = this.#outbox.take();
+    if (reports.length === 0 && progress.length === 0 && !this.#isDraining) return;
+    this.#session.send({ reports, progress, draining: this.#isDraining, goodbye: false });
+  }
+
+  #idleWithin(ms: number): Promise<void> {
+    return this.#until(() => this.#running.size === 0, ms);
+  }
+
+  #settledWithin(ms: number): Promise<void> {
+    return this.#until(() => this.#outbox.isSettled, ms);
+  }
+
+  /** Resolves when `isDone`, checked whenever something ends, or after `ms`. */
+  #until(isDone: () => boolean, ms: number): Promise<void> {
+    if (isDone()) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(done, ms);
+      const stop = () => {
+        clearTimeout(timer);
+        this.#onIdle = () => {};
+        resolve();
+      };
+      this.#onIdle = () => {
+        if (isDone()) stop();
+      };
+      function done() {
+        stop();
+      }
+    });
+  }
+}
+
+class TimeoutError extends Error {
+  override name = "TimeoutError";
+
+  constructor(timeoutMs: number) {
+    super(`timed out after ${timeoutMs} ms`);
+  }
+}
