@@ -9,6 +9,7 @@ import { isHeld, isTerminal, type Job } from "./job.ts";
 import type { JobRecord } from "./job_record.ts";
 import {
   COUNTED_MAX,
+  isCursor,
   JOB_PAGE_MAX,
   type JobPage,
   type JobQuery,

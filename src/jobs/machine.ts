@@ -173,7 +173,8 @@ export class JobMachine {
   }
 
   #load(): { state: State; applied: LogPosition } {
-    return { state: new State(this.#store, this.#options), applied: this.#store.load().applied };
+    const stored = this.#store.load();
+    return { state: new State(this.#store, stored, this.#options), applied: stored.applied };
   }
 
   /** The last entry applied. */

@@ -8,6 +8,7 @@
 export * from "./command.ts";
 export * from "./job.ts";
 export * from "./machine.ts";
+export { MemoryJobStore } from "./memory_store.ts";
 export * from "./query.ts";
 export * from "./store.ts";
 export * from "./view.ts";

@@ -12,7 +12,7 @@ import { invariant } from "./invariant.ts";
 import { type Cause, isHeld, isTerminal, isTransition, type Job, type JobStatus } from "./job.ts";
 import { JobRecord } from "./job_record.ts";
 import { JobTable } from "./job_table.ts";
-import type { JobStore, StoredJob, StoredScalars } from "./store.ts";
+import type { JobStore, StoredJob, StoredScalars, StoredState } from "./store.ts";
 import { WorkerRegistry } from "./worker_registry.ts";
 
 /** Numbers that every replica must have alike, and bounds of this process. */
@@ -51,12 +51,11 @@ export class State {
   payloadMemoryBytes = 0;
   readonly #store: JobStore;
 
-  constructor(store: JobStore, limits: StateLimits) {
+  constructor(store: JobStore, stored: StoredState, limits: StateLimits) {
     this.#store = store;
     this.limits = limits;
     this.keys = new IdempotencyKeys(store, limits.keyRetentionMs, limits.keysMax);
     this.events = new EventLog(limits.eventsMax);
-    const stored = store.load();
     ({
       nowMs: this.nowMs,
       lastJobSeq: this.lastJobSeq,

@@ -1,0 +1,180 @@
+/**
+ * A {@linkcode JobStore} in memory, for tests and the simulation. What was written stays when the
+ * machine on top of it is thrown away, as a disk would; what a power failure takes, the simulation
+ * decides by keeping a {@linkcode MemoryJobStore.copy}.
+ *
+ * @module
+ */
+
+import { invariant } from "./invariant.ts";
+import { isTerminal, type Job, type LogPosition } from "./job.ts";
+import type {
+  FinishedFilter,
+  FinishedQuery,
+  JobStore,
+  StoreBatch,
+  StoredCount,
+  StoredJob,
+  StoredKey,
+  StoredResult,
+  StoredScalars,
+  StoredState,
+  StoredWorker,
+} from "./store.ts";
+
+export class MemoryJobStore implements JobStore {
+  #applied: LogPosition = { index: 0, term: 0 };
+  #scalars: StoredScalars = {
+    nowMs: 0,
+    lastJobSeq: 0,
+    lastKeySeq: 0,
+    lastAssignment: 0,
+    greatestJobId: "",
+  };
+  #live = new Map<number, StoredJob>();
+  #finished = new Map<number, StoredJob>();
+  #finishedById = new Map<string, number>();
+  #payloads = new Map<number, Uint8Array>();
+  #results = new Map<number, StoredResult>();
+  #keys = new Map<string, StoredKey>();
+  #workers = new Map<string, StoredWorker>();
+  #counts = new Map<string, StoredCount>();
+
+  /** Another store with the same content. */
+  copy(): MemoryJobStore {
+    const copy = new MemoryJobStore();
+    copy.install(this);
+    return copy;
+  }
+
+  /** Takes over the content of another store, as installing its snapshot would. */
+  install(other: MemoryJobStore): void {
+    this.#applied = other.#applied;
+    this.#scalars = other.#scalars;
+    this.#live = new Map(other.#live);
+    this.#finished = new Map(other.#finished);
+    this.#finishedById = new Map(other.#finishedById);
+    this.#payloads = new Map(other.#payloads);
+    this.#results = new Map(other.#results);
+    this.#keys = new Map(other.#keys);
+    this.#workers = new Map(other.#workers);
+    this.#counts = new Map(other.#counts);
+  }
+
+  load(): StoredState {
+    return {
+      applied: this.#applied,
+      scalars: this.#scalars,
+      live: [...this.#live.values()],
+      workers: [...this.#workers.values()],
+      counts: [...this.#counts.values()],
+    };
+  }
+
+  write(batch: StoreBatch): void {
+    this.#applied = batch.applied;
+    this.#scalars = batch.scalars;
+    for (const seq of batch.revived) {
+      this.#removeFinished(seq);
+      this.#results.delete(seq);
+    }
+    for (const seq of batch.pruned) this.#forget(seq);
+    for (const seq of batch.liveRemoved) this.#live.delete(seq);
+    for (const { job, attempts } of batch.live) this.#live.set(job.seq, { job, attempts });
+    for (const { job, attempts } of batch.finished) this.#addFinished({ job, attempts });
+    for (const { seq, bytes } of batch.payloads) this.#payloads.set(seq, bytes);
+    for (const { seq, result } of batch.results) this.#results.set(seq, result);
+    for (const [key, entry] of this.#keys) {
+      const { keySeq, atMs } = batch.keysExpired;
+      if (entry.keySeq <= keySeq || entry.expiresAtMs <= atMs) this.#keys.delete(key);
+    }
+    for (const entry of batch.keys) this.#keys.set(entry.key, entry);
+    for (const id of batch.workersRemoved) this.#workers.delete(id);
+    for (const worker of batch.workers) this.#workers.set(worker.id, worker);
+    for (const count of batch.counts) {
+      if (count.byStatus.some((jobs) => jobs > 0)) this.#counts.set(count.type, count);
+      else this.#counts.delete(count.type);
+    }
+  }
+
+  checkpoint(): LogPosition {
+    return this.#applied;
+  }
+
+  finishedById(id: string): StoredJob | undefined {
+    const seq = this.#finishedById.get(id);
+    return seq === undefined ? undefined : this.#finished.get(seq);
+  }
+
+  finishedBySeq(seq: number): StoredJob | undefined {
+    return this.#finished.get(seq);
+  }
+
+  listFinished(query: FinishedQuery): Job[] {
+    const { order, fromSeq, skip = 0, limit } = query;
+    const isNewestFirst = order === "newest";
+    return [...this.#finished.values()]
+      .map(({ job }) => job)
+      .filter((job) => matches(job, query))
+      .filter(({ seq }) => fromSeq === undefined || (isNewestFirst ? seq < fromSeq : seq > fromSeq))
+      .sort((a, b) => isNewestFirst ? b.seq - a.seq : a.seq - b.seq)
+      .slice(skip, skip + limit);
+  }
+
+  countFinished(filter: FinishedFilter, countMax: number): number {
+    const matching = [...this.#finished.values()].filter(({ job }) => matches(job, filter));
+    return Math.min(matching.length, countMax);
+  }
+
+  payload(seq: number): Uint8Array | undefined {
+    return this.#payloads.get(seq);
+  }
+
+  result(seq: number): StoredResult | undefined {
+    return this.#results.get(seq);
+  }
+
+  findKey(key: string): StoredKey | undefined {
+    return this.#keys.get(key);
+  }
+
+  scanFinished(): Iterable<StoredJob> {
+    return [...this.#finished.values()].sort((a, b) => a.job.seq - b.job.seq);
+  }
+
+  scanKeys(): Iterable<StoredKey> {
+    return [...this.#keys.values()].sort((a, b) => a.keySeq - b.keySeq);
+  }
+
+  #addFinished(stored: StoredJob): void {
+    const { id, seq, status } = stored.job;
+    invariant(isTerminal(status), () => `job ${id} is stored as finished and is ${status}`);
+    invariant(!this.#finishedById.has(id), () => `job ${id} is stored as finished twice`);
+    this.#finished.set(seq, stored);
+    this.#finishedById.set(id, seq);
+  }
+
+  #removeFinished(seq: number): void {
+    const stored = this.#finished.get(seq);
+    if (stored === undefined) return;
+    this.#finished.delete(seq);
+    this.#finishedById.delete(stored.job.id);
+  }
+
+  #forget(seq: number): void {
+    this.#removeFinished(seq);
+    this.#live.delete(seq);
+    this.#payloads.delete(seq);
+    this.#results.delete(seq);
+  }
+}
+
+function matches(job: Job, filter: FinishedFilter): boolean {
+  const { status, type, deadLetter, label, worker } = filter;
+  return (status === undefined || job.status === status) &&
+    (type === undefined || job.type === type) &&
+    (deadLetter === undefined || job.deadLetter === deadLetter) &&
+    (worker === undefined || job.assignedTo === worker) &&
+    (label === undefined ||
+      (Object.hasOwn(job.labels, label.key) && job.labels[label.key] === label.value));
+}
