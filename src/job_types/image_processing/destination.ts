@@ -8,6 +8,7 @@
 import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type FileAccess, type GuardedFetch, PermanentJobError } from "../contract.ts";
+import { describeUrl, refuseCredentials } from "../job_url.ts";
 import type { OutputFormat } from "./payload.ts";
 import { requireOk } from "./source.ts";
 
@@ -52,8 +53,9 @@ function urlDestination(text: string, context: DestinationContext): Destination 
     throw new PermanentJobError(`The destination ${JSON.stringify(text)} is not a valid URL.`);
   }
   const url = new URL(text);
-  // The query of a presigned URL and any user name are secrets; results are for more eyes.
-  const name = `${url.origin}${url.pathname}`;
+  refuseCredentials(url);
+  // The query of a presigned URL is a secret; results are for more eyes.
+  const name = describeUrl(url);
   return {
     name,
     format: formatOfExtension(url.pathname),
@@ -94,7 +96,8 @@ async function confine(path: string, roots: readonly string[]): Promise<string> 
   if (firstRoot === undefined) {
     throw new PermanentJobError(
       `The destination ${JSON.stringify(path)} is a file, and this worker lets jobs write none. ` +
-        "Give the worker a directory to write to, or give a URL that takes a PUT.",
+        "Name the directories they may write to in jobs.file_write_roots, or give a URL that " +
+        "takes a PUT.",
     );
   }
   if (path.includes("\0") || path.endsWith("/") || path.endsWith(sep) || basename(path) === "..") {

@@ -9,7 +9,7 @@ import { defineJobType, type JobContext, type JobLimits, PermanentJobError } fro
 import { openDestination } from "./destination.ts";
 import { type ImageHeader, readImageHeader } from "./header.ts";
 import { type ImagePayload, payloadSchema } from "./payload.ts";
-import { readSource, type SourceDoors } from "./source.ts";
+import { readSource } from "./source.ts";
 
 export type { ImagePayload, Operation } from "./payload.ts";
 export type { ImageFile, ImageResult } from "./pipeline.ts";
@@ -35,7 +35,7 @@ async function run(payload: ImagePayload, context: JobContext) {
   const destination = payload.destination === undefined
     ? undefined
     : await openDestination(payload.destination, context);
-  const bytes = await readSource(payload, context, doors);
+  const bytes = await readSource(payload, context);
   context.progress(0.2, `read ${bytes.length} bytes`);
   const header = readImageHeader(bytes);
   requireFormat(header, payload);
@@ -60,9 +60,3 @@ function requirePixels({ width, height }: ImageHeader, { pixelsMax }: JobLimits)
       `decodes at most ${pixelsMax}.`,
   );
 }
-
-const doors: SourceDoors = {
-  parseJobUrl: (text) => new URL(/^[a-z]+:/.test(text) ? text : `https://${text}`),
-  decodeDataUrl: (url) => ({ bytes: Uint8Array.fromBase64(url.slice(url.indexOf(",") + 1)) }),
-  openLocalFile: () => Promise.reject(new PermanentJobError("file: is not yet supported")),
-};

@@ -445,7 +445,7 @@ Deno.test("a result beyond its bound is refused and a destination proposed", asy
   const payload = { output: { format: "png" } };
   const noise = makeBmp(64, 64, (x, y) => [(x * y * 7919) & 255, (x * 31) & 255, (y * 57) & 255]);
   await assert.rejects(run(noise, payload, { limits: { resultBytesMax: 2_000 } }), {
-    name: "PermanentJobError",
+    name: "ResultTooLargeError",
     message: /more than the 2000 that a result may carry\. Give a destination/,
   });
 });

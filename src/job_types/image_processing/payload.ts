@@ -6,6 +6,7 @@
  */
 
 import { z } from "zod";
+import { jobUrl } from "../job_url.ts";
 
 /** Largest width or height that may be asked for, in pixels. */
 export const SIDE_MAX = 16_384;
@@ -136,7 +137,7 @@ const output = z.strictObject({
 /** The schema of a job's payload. */
 export const payloadSchema = z.strictObject({
   /** http, https, data: or file:; a bare `host/path` means https. */
-  url: z.string().min(1).optional(),
+  url: jobUrl.optional(),
   /** The image itself, in base64 (standard or URL alphabet). */
   data: z.string().min(1).regex(/^[A-Za-z0-9+/_\s-]+={0,2}\s*$/, "must be base64").optional(),
   /** What the image has to be; another format fails the job. */

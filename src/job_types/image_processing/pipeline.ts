@@ -6,7 +6,7 @@
  */
 
 import type { IMagickImage } from "@imagemagick/magick-wasm";
-import { type JobContext, PermanentJobError } from "../contract.ts";
+import { type JobContext, PermanentJobError, ResultTooLargeError } from "../contract.ts";
 import type { Destination } from "./destination.ts";
 import { startEngine } from "./engine.ts";
 import type { ImageHeader } from "./header.ts";
@@ -242,7 +242,7 @@ function requireResultBytes(result: ImageResult, resultBytesMax: number): void {
 }
 
 function tooLarge(bytes: number, { resultBytesMax }: { resultBytesMax: number }) {
-  return new PermanentJobError(
+  return new ResultTooLargeError(
     `The result would take ${bytes} bytes, more than the ${resultBytesMax} that a result may ` +
       "carry. Give a destination (a file's path or a URL that takes a PUT), a smaller size or a " +
       "lower quality.",

@@ -5,16 +5,10 @@
  */
 
 import { InputTooLargeError, type JobContext, PermanentJobError } from "../contract.ts";
+import { decodeDataUrl } from "../data_url.ts";
+import { describeUrl, parseJobUrl } from "../job_url.ts";
+import { openLocalFile } from "../local_file.ts";
 import type { ImagePayload } from "./payload.ts";
-
-/** The roads to a source that are not the network; given so that tests can stand in their place. */
-export interface SourceDoors {
-  /** Completes a bare `host/path` to https; refuses other schemes than http, https, file, data. */
-  parseJobUrl(text: string): URL;
-  decodeDataUrl(url: string): { readonly bytes: Uint8Array };
-  /** Within the directories that jobs may read. */
-  openLocalFile(path: string, context: JobContext): Promise<ReadableStream<Uint8Array>>;
-}
 
 /**
  * The bytes of the payload's `url` or `data`.
@@ -26,24 +20,22 @@ export interface SourceDoors {
 export async function readSource(
   payload: ImagePayload,
   context: JobContext,
-  doors: SourceDoors,
 ): Promise<Uint8Array> {
-  if (payload.data !== undefined) {
-    return bounded(decodeBase64(payload.data), context);
-  }
-  const text = payload.url ?? "";
-  const url = doors.parseJobUrl(text);
-  if (url.protocol === "data:") return bounded(doors.decodeDataUrl(text).bytes, context);
+  const { inputBytesMax } = context.limits;
+  if (payload.data !== undefined) return bounded(decodeBase64(payload.data), inputBytesMax);
+  const url = parseJobUrl(payload.url ?? "");
+  if (url.protocol === "data:") return decodeDataUrl(url, inputBytesMax).bytes;
   if (url.protocol === "file:") {
-    return await readStream(await doors.openLocalFile(text, context), context);
+    const file = await openLocalFile(url, context.files);
+    return await readStream(file.stream, context);
   }
   const response = await context.fetch(url, {
     headers: { accept: "image/*" },
-    bodyBytesMax: context.limits.inputBytesMax,
+    bodyBytesMax: inputBytesMax,
     signal: context.signal,
   });
   if (response.status !== 200) await response.body.cancel();
-  requireOk(response.status, `GET ${url.origin}${url.pathname}`);
+  requireOk(response.status, `GET ${describeUrl(url)}`);
   return await response.bytes();
 }
 
@@ -70,10 +62,10 @@ function decodeBase64(text: string): Uint8Array {
   }
 }
 
-function bounded(bytes: Uint8Array, { limits }: JobContext): Uint8Array {
-  if (bytes.length <= limits.inputBytesMax) return bytes;
+function bounded(bytes: Uint8Array, bytesMax: number): Uint8Array {
+  if (bytes.length <= bytesMax) return bytes;
   throw new InputTooLargeError(
-    `The image has ${bytes.length} bytes; this worker reads at most ${limits.inputBytesMax}.`,
+    `The image has ${bytes.length} bytes; this worker reads at most ${bytesMax}.`,
   );
 }
 

@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import { type GuardedFetch, InputTooLargeError, PermanentJobError } from "../contract.ts";
+import { type ContextOptions, makeBmp, makeContext, quarters } from "./image_fixtures.ts";
+import { imageProcessing, type ImageResult } from "./mod.ts";
+
+const bmp = makeBmp(8, 4, quarters(8, 4));
+
+async function run(
+  payload: Record<string, unknown>,
+  options: ContextOptions,
+): Promise<ImageResult> {
+  const { context } = makeContext(options);
+  return await imageProcessing.run(
+    imageProcessing.payloadSchema.parse(payload),
+    context,
+  ) as ImageResult;
+}
+
+/** Stands in for the guarded fetch: over real sockets, without the guard. */
+const looseFetch: GuardedFetch = async (url, options = {}) => {
+  const { method = "GET", headers = {}, body, signal, bodyBytesMax = Infinity } = options;
+  const response = await fetch(url, {
+    method,
+    headers: { ...headers },
+    ...(body === undefined ? {} : { body: typeof body === "string" ? body : body.slice() }),
+    ...(signal ? { signal } : {}),
+  });
+  const stream = response.body ?? new Blob([]).stream();
+  return {
+    status: response.status,
+    headers: Object.fromEntries(response.headers),
+    url: response.url,
+    body: stream,
+    async bytes() {
+      const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+      if (bytes.length > bodyBytesMax) throw new InputTooLargeError("too long");
+      return bytes;
+    },
+  };
+};
+
+/** Serves on a free loopback port while `use` runs. */
+async function withServer(
+  handler: (request: Request) => Response | Promise<Response>,
+  use: (origin: string) => Promise<void>,
+): Promise<void> {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, handler);
+  try {
+    await use(`http://127.0.0.1:${server.addr.port}`);
+  } finally {
+    await server.shutdown();
+  }
+}
+
+Deno.test("an image is read by http, within the input's bound", async () => {
+  await withServer(() => new Response(bmp.slice()), async (origin) => {
+    const result = await run({ url: `${origin}/photo` }, { fetch: looseFetch });
+    assert.deepEqual([result.source.format, result.source.bytes], ["bmp", bmp.length]);
+    const limits = { inputBytesMax: 100 };
+    await assert.rejects(
+      run({ url: `${origin}/photo` }, { fetch: looseFetch, limits }),
+      InputTooLargeError,
+    );
+  });
+});
+
+Deno.test("a bare host and path is asked for by https", async () => {
+  const asked: string[] = [];
+  const fetch: GuardedFetch = (url) => {
+    asked.push(String(url));
+    return Promise.reject(new Error("connection refused"));
+  };
+  await assert.rejects(run({ url: "example.com/image.jpg" }, { fetch }), {
+    message: "connection refused",
+  });
+  assert.deepEqual(asked, ["https://example.com/image.jpg"]);
+});
+
+Deno.test("a server that fails or says later may be asked again, other refusals are final", async () => {
+  await withServer((request) => {
+    return new Response("no", { status: Number(new URL(request.url).pathname.slice(1)) });
+  }, async (origin) => {
+    for (
+      const [status, isFinal] of [
+        [404, true],
+        [403, true],
+        [410, true],
+        [408, false],
+        [429, false],
+        [500, false],
+        [503, false],
+      ] as const
+    ) {
+      await assert.rejects(
+        run({ url: `${origin}/${status}?token=secret` }, { fetch: looseFetch }),
+        (error: Error) => {
+          assert.match(error.message, new RegExp(`was answered with status ${status}`));
+          assert.doesNotMatch(error.message, /secret/);
+          return error instanceof PermanentJobError === isFinal;
+        },
+        String(status),
+      );
+    }
+  });
+});
+
+Deno.test("a web page in place of an image is named", async () => {
+  await withServer(() => new Response("<!doctype html><h1>Hi"), async (origin) => {
+    await assert.rejects(run({ url: origin }, { fetch: looseFetch }), {
+      name: "PermanentJobError",
+      message: /an HTML page/,
+    });
+  });
+});
+
+Deno.test("a data: URL holds the image itself", async () => {
+  const url = `data:image/bmp;base64,${bmp.toBase64()}`;
+  assert.equal((await run({ url }, {})).source.width, 8);
+  await assert.rejects(run({ url }, { limits: { inputBytesMax: 50 } }), InputTooLargeError);
+});
+
+Deno.test("a file is read where the worker allows, and nowhere else", async () => {
+  const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "conductor-source-" }));
+  try {
+    const path = `${directory}/photo.bmp`;
+    await Deno.writeFile(path, bmp);
+    const files = { readRoots: [directory] };
+    assert.equal((await run({ url: `file://${path}` }, { files })).source.width, 8);
+    await assert.rejects(
+      run({ url: `file://${path}` }, { files, limits: { inputBytesMax: 50 } }),
+      InputTooLargeError,
+    );
+    await assert.rejects(run({ url: `file://${path}` }, {}), PermanentJobError);
+    await assert.rejects(run({ url: "file:///etc/passwd" }, { files }), PermanentJobError);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+Deno.test("inline data takes both alphabets and line breaks", async () => {
+  const data = bmp.toBase64().replaceAll("+", "-").replaceAll("/", "_").replace(/.{70}/g, "$&\n");
+  assert.equal((await run({ data }, {})).source.width, 8);
+  await assert.rejects(run({ data: "QUJD=" }, {}), {
+    name: "PermanentJobError",
+    message: "The payload's data is not valid base64.",
+  });
+});
+
+Deno.test("the output is put to a URL with its type, and the result has no bytes of it", async () => {
+  const received: { method: string; type: string | null; bytes: Uint8Array }[] = [];
+  await withServer(async (request) => {
+    const bytes = new Uint8Array(await request.arrayBuffer());
+    received.push({ method: request.method, type: request.headers.get("content-type"), bytes });
+    return new Response(null, { status: 201 });
+  }, async (origin) => {
+    const result = await run({
+      data: bmp.toBase64(),
+      operations: [{ type: "resize", width: 4 }],
+      destination: `${origin}/bucket/small.webp?signature=secret`,
+    }, { fetch: looseFetch });
+    const [put] = received;
+    assert.ok(put);
+    assert.deepEqual([put.method, put.type], ["PUT", "image/webp"]);
+    assert.deepEqual(result.output, {
+      format: "webp",
+      content_type: "image/webp",
+      width: 4,
+      height: 2,
+      bytes: put.bytes.length,
+      destination: `${origin}/bucket/small.webp?…`,
+    });
+  });
+});
+
+Deno.test("a destination that refuses fails the job, for good or for now", async () => {
+  let status = 403;
+  await withServer(() => new Response(null, { status }), async (origin) => {
+    const payload = { data: bmp.toBase64(), destination: `${origin}/x.png` };
+    await assert.rejects(run(payload, { fetch: looseFetch }), PermanentJobError);
+    status = 503;
+    await assert.rejects(
+      run(payload, { fetch: looseFetch }),
+      (error) => !(error instanceof PermanentJobError),
+    );
+  });
+});
+
+Deno.test("the output is written to a file where the worker allows", async () => {
+  const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "conductor-source-" }));
+  try {
+    const payload = { data: bmp.toBase64(), destination: `${directory}/out/photo.jpg` };
+    const result = await run(payload, { files: { writeRoots: [directory] } });
+    assert.equal(result.output?.destination, `${directory}/out/photo.jpg`);
+    const written = await Deno.readFile(`${directory}/out/photo.jpg`);
+    assert.equal(written.length, result.output?.bytes);
+    assert.deepEqual([...written.subarray(0, 3)], [0xff, 0xd8, 0xff]);
+    // Refused before the source is looked at.
+    await assert.rejects(run({ url: "example.com/x", destination: "/etc/photo.jpg" }, {}), {
+      message: /lets jobs write none/,
+    });
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
