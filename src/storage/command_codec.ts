@@ -1,0 +1,461 @@
+/**
+ * Commands as bytes of a log entry: a version byte, then one CBOR item (RFC 8949). Fields are told
+ * apart by their place, not by name, which makes a submission about half as long and twice as fast;
+ * the optional ones of a submission follow as number and value, so that old entries stay readable
+ * when there are more.
+ *
+ * @module
+ */
+
+import { decode, encode } from "cborg";
+import type {
+  Assignment,
+  AttemptRef,
+  Command,
+  ExpiredAttempt,
+  Report,
+  StringMap,
+  SubmitSpec,
+  WorkerSpec,
+} from "../jobs/mod.ts";
+
+/** First byte of every encoded Command. */
+export const COMMAND_FORMAT_VERSION = 1;
+
+/** Bytes that are not a Command of this version. The replica must stop: it cannot skip an entry. */
+export class CommandFormatError extends Error {
+  override name = "CommandFormatError";
+  readonly reason: "unknown_version" | "malformed";
+
+  constructor(reason: CommandFormatError["reason"], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
+/** Encodes a Command; the bytes are the caller's own. */
+export function encodeCommand(command: Command): Uint8Array {
+  const body = encode(toWire(command));
+  const bytes = new Uint8Array(body.byteLength + 1);
+  bytes[0] = COMMAND_FORMAT_VERSION;
+  bytes.set(body, 1);
+  return bytes;
+}
+
+/**
+ * Decodes a Command; payloads and outputs are copied out of `bytes`.
+ * @throws {CommandFormatError}
+ */
+export function decodeCommand(bytes: Uint8Array): Command {
+  const version = bytes[0];
+  if (version === undefined) throw malformed("it is empty");
+  if (version !== COMMAND_FORMAT_VERSION) {
+    throw new CommandFormatError(
+      "unknown_version",
+      `Cannot read log entry: its format is version ${version}, and this program knows version ` +
+        `${COMMAND_FORMAT_VERSION}; run a newer version of conductor`,
+    );
+  }
+  let wire: unknown;
+  try {
+    wire = decode(bytes.subarray(1));
+  } catch (cause) {
+    throw malformed("it is not CBOR", cause);
+  }
+  return fromWire(list(wire));
+}
+
+function malformed(what: string, cause?: unknown): CommandFormatError {
+  return new CommandFormatError("malformed", `Cannot read log entry: ${what}`, { cause });
+}
+
+// --- Commands ---------------------------------------------------------------------------------
+
+/** Numbers of the kinds; never reused. */
+const kindNumbers = {
+  submit: 1,
+  assign: 2,
+  report: 3,
+  cancel: 4,
+  redrive: 5,
+  register_worker: 6,
+  expire_worker: 7,
+  deregister_worker: 8,
+  drain_worker: 9,
+  expire_attempts: 10,
+  advance: 11,
+  prune: 12,
+} as const satisfies Record<Command["kind"], number>;
+
+const reportNumbers = {
+  started: 1,
+  completed: 2,
+  failed: 3,
+  released: 4,
+} as const satisfies Record<
+  Report["kind"],
+  number
+>;
+
+function toWire(command: Command): unknown[] {
+  const head = [kindNumbers[command.kind], command.atMs];
+  switch (command.kind) {
+    case "submit":
+      return [
+        ...head,
+        command.jobs.map(specToWire),
+        command.allOrNothing ?? null,
+        command.liveJobsMax ?? null,
+      ];
+    case "assign":
+      return [
+        ...head,
+        command.assignments.map((a) => [a.jobId, a.workerId, a.sessionId]),
+      ];
+    case "report":
+      return [...head, command.reports.map(reportToWire)];
+    case "cancel":
+      return [...head, command.jobIds, command.reason, command.by];
+    case "redrive":
+      return [...head, command.jobIds];
+    case "register_worker":
+      return [
+        ...head,
+        workerToWire(command.worker),
+        command.runningAttempts?.map((attempt) => [attempt.jobId, attempt.token]) ?? null,
+      ];
+    case "expire_worker":
+      return [
+        ...head,
+        command.workerId,
+        command.sessionId,
+        command.reason,
+        command.leaderTerm ?? null,
+      ];
+    case "deregister_worker":
+      return [...head, command.workerId, command.sessionId];
+    case "drain_worker":
+      return [...head, command.workerId, command.draining, command.by ?? null];
+    case "expire_attempts":
+      return [
+        ...head,
+        command.attempts.map((a) => [a.jobId, a.token, a.reason === "timeout" ? 1 : 2]),
+        command.leaderTerm ?? null,
+      ];
+    case "advance":
+      return head;
+    case "prune":
+      return [...head, command.jobSeqs];
+  }
+}
+
+function fromWire(wire: unknown[]): Command {
+  const atMs = number(wire[1]);
+  switch (wire[0]) {
+    case kindNumbers.submit:
+      return {
+        kind: "submit",
+        atMs,
+        jobs: list(wire[2]).map(specFromWire),
+        ...optional("allOrNothing", wire[3], boolean),
+        ...optional("liveJobsMax", wire[4], number),
+      };
+    case kindNumbers.assign:
+      return { kind: "assign", atMs, assignments: list(wire[2]).map(assignmentFromWire) };
+    case kindNumbers.report:
+      return { kind: "report", atMs, reports: list(wire[2]).map(reportFromWire) };
+    case kindNumbers.cancel:
+      return {
+        kind: "cancel",
+        atMs,
+        jobIds: list(wire[2]).map(text),
+        reason: text(wire[3]),
+        by: text(wire[4]),
+      };
+    case kindNumbers.redrive:
+      return { kind: "redrive", atMs, jobIds: list(wire[2]).map(text) };
+    case kindNumbers.register_worker:
+      return {
+        kind: "register_worker",
+        atMs,
+        worker: workerFromWire(wire[2]),
+        ...optional("runningAttempts", wire[3], (value) => list(value).map(attemptFromWire)),
+      };
+    case kindNumbers.expire_worker:
+      return {
+        kind: "expire_worker",
+        atMs,
+        workerId: text(wire[2]),
+        sessionId: text(wire[3]),
+        reason: text(wire[4]),
+        ...optional("leaderTerm", wire[5], number),
+      };
+    case kindNumbers.deregister_worker:
+      return {
+        kind: "deregister_worker",
+        atMs,
+        workerId: text(wire[2]),
+        sessionId: text(wire[3]),
+      };
+    case kindNumbers.drain_worker:
+      return {
+        kind: "drain_worker",
+        atMs,
+        workerId: text(wire[2]),
+        draining: boolean(wire[3]),
+        ...optional("by", wire[4], oneOf("operator", "worker")),
+      };
+    case kindNumbers.expire_attempts:
+      return {
+        kind: "expire_attempts",
+        atMs,
+        attempts: list(wire[2]).map(expiredFromWire),
+        ...optional("leaderTerm", wire[3], number),
+      };
+    case kindNumbers.advance:
+      return { kind: "advance", atMs };
+    case kindNumbers.prune:
+      return { kind: "prune", atMs, jobSeqs: list(wire[2]).map(number) };
+    default:
+      throw malformed(`there is no kind of command ${String(wire[0])}`);
+  }
+}
+
+// --- Their parts ------------------------------------------------------------------------------
+
+function specToWire(spec: SubmitSpec): unknown[] {
+  const wire: unknown[] = [
+    spec.id,
+    spec.type,
+    spec.payload,
+    spec.priority,
+    spec.maxRetries,
+    spec.timeoutMs,
+    spec.retryDelayMs,
+  ];
+  // Optional fields: a number, which is never reused, and the value.
+  if (spec.notBeforeMs !== undefined) wire.push(1, spec.notBeforeMs);
+  if (spec.idempotencyKey !== undefined) wire.push(2, spec.idempotencyKey);
+  if (spec.fingerprint !== undefined) wire.push(3, spec.fingerprint);
+  if (spec.labels !== undefined) wire.push(4, stringMapToWire(spec.labels));
+  if (spec.requiredTags !== undefined) wire.push(5, stringMapToWire(spec.requiredTags));
+  if (spec.submittedBy !== undefined) wire.push(6, spec.submittedBy);
+  if (spec.traceparent !== undefined) wire.push(7, spec.traceparent);
+  return wire;
+}
+
+function specFromWire(value: unknown): SubmitSpec {
+  const wire = list(value);
+  const spec: { -readonly [Field in keyof SubmitSpec]: SubmitSpec[Field] } = {
+    id: text(wire[0]),
+    type: text(wire[1]),
+    payload: binary(wire[2]),
+    priority: number(wire[3]),
+    maxRetries: number(wire[4]),
+    timeoutMs: number(wire[5]),
+    retryDelayMs: number(wire[6]),
+  };
+  for (let at = 7; at < wire.length; at += 2) {
+    const value = wire[at + 1];
+    switch (wire[at]) {
+      case 1:
+        spec.notBeforeMs = number(value);
+        break;
+      case 2:
+        spec.idempotencyKey = text(value);
+        break;
+      case 3:
+        spec.fingerprint = text(value);
+        break;
+      case 4:
+        spec.labels = stringMap(value);
+        break;
+      case 5:
+        spec.requiredTags = stringMap(value);
+        break;
+      case 6:
+        spec.submittedBy = text(value);
+        break;
+      case 7:
+        spec.traceparent = text(value);
+        break;
+      default:
+        throw malformed(`a submission has an option ${String(wire[at])}, which is not known`);
+    }
+  }
+  return spec;
+}
+
+function assignmentFromWire(value: unknown): Assignment {
+  const wire = list(value);
+  return { jobId: text(wire[0]), workerId: text(wire[1]), sessionId: text(wire[2]) };
+}
+
+function attemptFromWire(value: unknown): AttemptRef {
+  const wire = list(value);
+  return { jobId: text(wire[0]), token: number(wire[1]) };
+}
+
+function expiredFromWire(value: unknown): ExpiredAttempt {
+  const reason = list(value)[2];
+  if (reason !== 1 && reason !== 2) throw malformed(`no attempt expires by ${String(reason)}`);
+  return { ...attemptFromWire(value), reason: reason === 1 ? "timeout" : "not_started" };
+}
+
+function reportToWire(report: Report): unknown[] {
+  const head = [reportNumbers[report.kind], report.jobId, report.token, report.workerId];
+  switch (report.kind) {
+    case "started":
+      return [...head, report.startedAtMs ?? null];
+    case "completed":
+      return [
+        ...head,
+        report.output,
+        report.contentType,
+        report.durationMs,
+        report.startedAtMs ?? null,
+        report.logTail ?? null,
+      ];
+    case "failed":
+      return [
+        ...head,
+        report.error,
+        report.permanent,
+        report.timedOut ?? null,
+        report.durationMs,
+        report.startedAtMs ?? null,
+        report.output ?? null,
+        report.contentType ?? null,
+        report.logTail ?? null,
+      ];
+    case "released":
+      return [...head, report.reason];
+  }
+}
+
+function reportFromWire(value: unknown): Report {
+  const wire = list(value);
+  const base = { jobId: text(wire[1]), token: number(wire[2]), workerId: text(wire[3]) };
+  switch (wire[0]) {
+    case reportNumbers.started:
+      return { kind: "started", ...base, ...optional("startedAtMs", wire[4], number) };
+    case reportNumbers.completed:
+      return {
+        kind: "completed",
+        ...base,
+        output: binary(wire[4]),
+        contentType: text(wire[5]),
+        durationMs: number(wire[6]),
+        ...optional("startedAtMs", wire[7], number),
+        ...optional("logTail", wire[8], texts),
+      };
+    case reportNumbers.failed:
+      return {
+        kind: "failed",
+        ...base,
+        error: text(wire[4]),
+        permanent: boolean(wire[5]),
+        ...optional("timedOut", wire[6], boolean),
+        durationMs: number(wire[7]),
+        ...optional("startedAtMs", wire[8], number),
+        ...optional("output", wire[9], binary),
+        ...optional("contentType", wire[10], text),
+        ...optional("logTail", wire[11], texts),
+      };
+    case reportNumbers.released:
+      return { kind: "released", ...base, reason: text(wire[4]) };
+    default:
+      throw malformed(`there is no kind of report ${String(wire[0])}`);
+  }
+}
+
+function workerToWire(worker: WorkerSpec): unknown[] {
+  return [
+    worker.id,
+    worker.sessionId,
+    worker.address,
+    worker.slots,
+    worker.jobTypes,
+    stringMapToWire(worker.tags),
+    worker.version,
+    worker.unary ?? null,
+  ];
+}
+
+function workerFromWire(value: unknown): WorkerSpec {
+  const wire = list(value);
+  return {
+    id: text(wire[0]),
+    sessionId: text(wire[1]),
+    address: text(wire[2]),
+    slots: number(wire[3]),
+    jobTypes: wire[4] === null ? null : texts(wire[4]),
+    tags: stringMap(wire[5]),
+    version: text(wire[6]),
+    ...optional("unary", wire[7], boolean),
+  };
+}
+
+// --- Values -----------------------------------------------------------------------------------
+
+/** `{ [name]: read(value) }`, or nothing when the value is null or not there. */
+function optional<Name extends string, Value>(
+  name: Name,
+  value: unknown,
+  read: (value: unknown) => Value,
+): { [name in Name]?: Value } {
+  if (value === null || value === undefined) return {};
+  const field: { [name in Name]?: Value } = {};
+  field[name] = read(value);
+  return field;
+}
+
+function list(value: unknown): unknown[] {
+  if (!Array.isArray(value)) throw malformed(`${typeof value} where a list was to be`);
+  return value;
+}
+
+function text(value: unknown): string {
+  if (typeof value !== "string") throw malformed(`${typeof value} where a text was to be`);
+  return value;
+}
+
+function texts(value: unknown): string[] {
+  return list(value).map(text);
+}
+
+function number(value: unknown): number {
+  if (typeof value !== "number") throw malformed(`${typeof value} where a number was to be`);
+  return value;
+}
+
+function boolean(value: unknown): boolean {
+  if (typeof value !== "boolean") throw malformed(`${typeof value} where a yes or no was to be`);
+  return value;
+}
+
+function binary(value: unknown): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw malformed(`${typeof value} where bytes were to be`);
+  return value;
+}
+
+function oneOf<Value extends string>(...values: readonly Value[]): (value: unknown) => Value {
+  return (value) => {
+    const found = values.find((known) => known === value);
+    if (found === undefined) throw malformed(`${String(value)} is none of ${values.join(", ")}`);
+    return found;
+  };
+}
+
+/** Names and values in turn: no name can become a property by accident. */
+function stringMapToWire(map: StringMap): string[] {
+  return Object.entries(map).flat();
+}
+
+function stringMap(value: unknown): StringMap {
+  const wire = texts(value);
+  if (wire.length % 2 !== 0) throw malformed("a name without a value");
+  const pairs: [string, string][] = [];
+  for (let at = 0; at < wire.length; at += 2) pairs.push([wire[at]!, wire[at + 1]!]);
+  return Object.fromEntries(pairs);
+}
