@@ -10,3 +10,7 @@ export {
   decodeCommand,
   encodeCommand,
 } from "./command_codec.ts";
+export { createDataDirectory } from "./data_directory.ts";
+export { RAFT_LOG_FILES, SqliteRaftLog } from "./raft_log.ts";
+export type { RaftLogIdentity } from "./raft_log_file.ts";
+export { DataDirectoryRefused, RaftLogRefused, StorageFailed } from "./storage_failure.ts";

@@ -1,0 +1,225 @@
+/** `raft.db` itself: its tables, and what one transaction does. Knows nothing of the marker. */
+
+import { hash } from "node:crypto";
+import { DatabaseSync } from "node:sqlite";
+import type { StatementSync } from "node:sqlite";
+import type { HardState, SnapshotMetadata } from "../raft/mod.ts";
+import type { Row } from "./raft_log_rows.ts";
+import { failureOf, isLocked, RaftLogRefused } from "./storage_failure.ts";
+
+/** Who the log belongs to. Fixed when the data directory is made. */
+export interface RaftLogIdentity {
+  readonly clusterId: string;
+  readonly nodeId: string;
+  /** Drawn at random when the directory was made. */
+  readonly incarnation: string;
+}
+
+/** Everything of the log but its entries; one row, written with every transaction. */
+export interface StateRow extends RaftLogIdentity {
+  /** Of tables and rows; a program that knows less refuses it. */
+  readonly format: number;
+  /** Counts the transactions. */
+  readonly generation: number;
+  readonly hardState: HardState;
+  readonly boundary: SnapshotMetadata;
+  readonly installing: SnapshotMetadata | null;
+  /** Hash of the last row that compaction removed, in hexadecimal digits, and its last index. */
+  readonly baseHash: string;
+  readonly baseIndex: number;
+  readonly lastIndex: number;
+  readonly lastHash: string;
+}
+
+/** The format this program writes. */
+export const RAFT_LOG_FORMAT = 1;
+
+/** What one transaction changes, in this order. */
+export interface RaftLogChange {
+  /** Rows that end here or above go. */
+  readonly deleteFrom?: number;
+  /** Rows that end here or below go. */
+  readonly deleteThrough?: number;
+  readonly insert: readonly Row[];
+  readonly state: StateRow;
+}
+
+/** Pages of write-ahead log after which SQLite moves them into the database: about 16 MB. */
+const CHECKPOINT_PAGES = 4000;
+
+/** An open, exclusively locked `raft.db`. */
+export class RaftLogFile {
+  readonly #path: string;
+  readonly #database: DatabaseSync;
+  readonly #begin: StatementSync;
+  readonly #commit: StatementSync;
+  readonly #insert: StatementSync;
+  readonly #deleteFrom: StatementSync;
+  readonly #deleteThrough: StatementSync;
+  readonly #writeState: StatementSync;
+  readonly #rowEndingAtOrAfter: StatementSync;
+  readonly #rowEndingBefore: StatementSync;
+
+  /** @throws {RaftLogRefused} when it is locked, or not a database */
+  constructor(path: string) {
+    this.#path = path;
+    this.#database = openDatabase(path);
+    const prepare = (sql: string) => this.#database.prepare(sql);
+    this.#begin = prepare("BEGIN IMMEDIATE");
+    this.#commit = prepare("COMMIT");
+    this.#insert = prepare("INSERT INTO batch VALUES (?, ?, ?, ?)");
+    this.#deleteFrom = prepare("DELETE FROM batch WHERE last_index >= ?");
+    this.#deleteThrough = prepare("DELETE FROM batch WHERE last_index <= ?");
+    this.#writeState = prepare("INSERT OR REPLACE INTO state VALUES (1, ?, ?)");
+    this.#rowEndingAtOrAfter = prepare(
+      "SELECT * FROM batch WHERE last_index >= ? ORDER BY last_index LIMIT 1",
+    );
+    this.#rowEndingBefore = prepare(
+      "SELECT * FROM batch WHERE last_index < ? ORDER BY last_index DESC LIMIT 1",
+    );
+  }
+
+  /** The state row, `undefined` if there is none, `"damaged"` if its checksum does not fit. */
+  readState(): StateRow | "damaged" | undefined {
+    const row = this.#reading(() => this.#database.prepare("SELECT * FROM state").get());
+    if (row === undefined) return undefined;
+    const { body, checksum } = row;
+    if (typeof body !== "string" || checksum !== checksumOf(body)) return "damaged";
+    // The checksum has shown that this is what `write` wrote.
+    return JSON.parse(body);
+  }
+
+  /** All rows, oldest first, as stored: nothing is checked. */
+  *rows(): Generator<Row> {
+    const statement = this.#database.prepare("SELECT * FROM batch ORDER BY last_index");
+    const rows = this.#reading(() => statement.iterate());
+    while (true) {
+      const next = this.#reading(() => rows.next());
+      if (next.done === true) return;
+      yield toRow(next.value);
+    }
+  }
+
+  /** The row that holds `index`, and the one before it. */
+  rowAround(index: number): { readonly row: Row | undefined; readonly before: Row | undefined } {
+    return this.#reading(() => {
+      const found = this.#rowEndingAtOrAfter.get(index);
+      const row = found === undefined ? undefined : toRow(found);
+      const end = row?.lastIndex ?? index;
+      const before = this.#rowEndingBefore.get(end);
+      return { row, before: before === undefined ? undefined : toRow(before) };
+    });
+  }
+
+  /** Bytes of all rows together. */
+  bodyBytes(): number {
+    const sql = "SELECT total(length(body)) AS bytes FROM batch";
+    const bytes = this.#reading(() => this.#database.prepare(sql).get()?.bytes);
+    return typeof bytes === "number" ? bytes : 0;
+  }
+
+  /**
+   * Does `change` in one transaction; durable on return.
+   *
+   * @throws {DiskFull} nothing is changed
+   * @throws {StorageFailed} the process must end
+   */
+  write(change: RaftLogChange): void {
+    try {
+      this.#begin.run();
+      if (change.deleteFrom !== undefined) this.#deleteFrom.run(change.deleteFrom);
+      if (change.deleteThrough !== undefined) this.#deleteThrough.run(change.deleteThrough);
+      for (const { lastIndex, firstIndex, chain, body } of change.insert) {
+        this.#insert.run(lastIndex, firstIndex, chain, body);
+      }
+      const body = JSON.stringify(change.state);
+      this.#writeState.run(body, checksumOf(body));
+      this.#commit.run();
+    } catch (cause) {
+      const failure = failureOf(`write "${this.#path}"`, cause);
+      this.#rollBack();
+      throw failure;
+    }
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  /** SQLite has rolled back already after some errors; then there is nothing left to do. */
+  #rollBack(): void {
+    try {
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+    } catch (cause) {
+      throw failureOf(`roll back "${this.#path}"`, cause);
+    }
+  }
+
+  #reading<Result>(read: () => Result): Result {
+    try {
+      return read();
+    } catch (cause) {
+      throw failureOf(`read "${this.#path}"`, cause);
+    }
+  }
+}
+
+function openDatabase(path: string): DatabaseSync {
+  try {
+    const database = new DatabaseSync(path, { timeout: 0 });
+    // One process, one connection: the lock is held until the process ends, and no -shm is needed.
+    database.exec("PRAGMA locking_mode = EXCLUSIVE");
+    database.exec("PRAGMA journal_mode = WAL");
+    database.exec("PRAGMA synchronous = FULL");
+    database.exec("PRAGMA fullfsync = ON");
+    database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    database.exec("BEGIN IMMEDIATE; COMMIT");
+    database.exec(
+      "CREATE TABLE IF NOT EXISTS batch " +
+        "(last_index INTEGER PRIMARY KEY, first_index INTEGER, chain BLOB, body BLOB) STRICT;" +
+        "CREATE TABLE IF NOT EXISTS state " +
+        "(id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT, checksum TEXT) STRICT",
+    );
+    assertPragma(database, path, "journal_mode", "wal");
+    assertPragma(database, path, "synchronous", 2);
+    return database;
+  } catch (cause) {
+    if (isLocked(cause)) {
+      throw new RaftLogRefused(
+        `Cannot open "${path}": it is locked; another master runs on this data directory. ` +
+          "Stop it, or give this one a directory of its own",
+        { cause },
+      );
+    }
+    if (cause instanceof RaftLogRefused) throw cause;
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    throw new RaftLogRefused(`Cannot open "${path}": ${detail}`, { cause });
+  }
+}
+
+function assertPragma(
+  database: DatabaseSync,
+  path: string,
+  name: string,
+  wanted: string | number,
+): void {
+  const found = database.prepare(`PRAGMA ${name}`).get()?.[name];
+  if (found !== wanted) {
+    throw new RaftLogRefused(
+      `Cannot open "${path}": ${name} is ${found}, but must be ${wanted}; does the file system ` +
+        "support shared memory and locks? Use a local disk",
+    );
+  }
+}
+
+function toRow(value: Record<string, unknown>): Row {
+  const { first_index, last_index, chain, body } = value;
+  const sound = typeof first_index === "number" && typeof last_index === "number" &&
+    chain instanceof Uint8Array && body instanceof Uint8Array;
+  if (!sound) throw new RaftLogRefused("A row of raft.db does not have the columns it should");
+  return { firstIndex: first_index, lastIndex: last_index, chain, body };
+}
+
+function checksumOf(text: string): string {
+  return hash("sha256", text, "hex");
+}
