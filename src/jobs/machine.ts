@@ -278,7 +278,7 @@ export class JobMachine {
   /** For `scheduler.plan`; a window that the next `apply` changes. */
   view(): SchedulingView {
     const { table, workers, nowMs } = this.#state;
-    return { nowMs, queues: table.queues, workers: workers.connected, freeWorkers: workers.free };
+    return { nowMs, queues: table.queues, workers: workers.connected };
   }
 
   /** When the first delayed job is due: the leader then proposes `advance`. Undefined: none waits. */

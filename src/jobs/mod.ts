@@ -6,6 +6,8 @@
  */
 
 export * from "./command.ts";
+export { type HeapItem, IndexedHeap } from "./heap.ts";
+export { InvariantError } from "./invariant.ts";
 export * from "./job.ts";
 export * from "./machine.ts";
 export { MemoryJobStore } from "./memory_store.ts";

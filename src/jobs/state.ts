@@ -217,7 +217,7 @@ export class State {
       worker !== undefined,
       () => `job ${record.job.id} is held by worker ${record.job.assignedTo}, which is not known`,
     );
-    this.workers.hold(worker, record);
+    worker.held.add(record);
   }
 
   #letGo(record: JobRecord): void {
@@ -226,7 +226,7 @@ export class State {
       worker !== undefined,
       () => `job ${record.job.id} was held by worker ${record.job.assignedTo}, which is not known`,
     );
-    this.workers.release(worker, record);
+    worker.held.delete(record);
   }
 
   #recordEvent(

@@ -49,6 +49,4 @@ export interface SchedulingView {
   readonly queues: Iterable<PendingQueue>;
   /** Connected workers, in no order. */
   readonly workers: Iterable<WorkerSlots>;
-  /** Those that may be given a job now: not draining, and with a free slot. In no order. */
-  readonly freeWorkers: Iterable<WorkerSlots>;
 }

@@ -1,5 +1,5 @@
 /**
- * The workers that the state knows, what each holds, and which have a slot free.
+ * The workers that the state knows, what each holds, and which are connected.
  *
  * @module
  */
@@ -82,7 +82,6 @@ export class WorkerRecord implements WorkerSlots {
 export class WorkerRegistry {
   readonly #byId = new Map<string, WorkerRecord>();
   readonly #connected = new Set<WorkerRecord>();
-  readonly #free = new Set<WorkerRecord>();
   readonly #dirty: WorkerRecord[] = [];
   readonly #removed = new Set<string>();
 
@@ -90,7 +89,7 @@ export class WorkerRegistry {
     for (const stored of workers) {
       const worker = new WorkerRecord(stored);
       this.#byId.set(stored.id, worker);
-      this.refresh(worker);
+      this.#listIfConnected(worker);
     }
   }
 
@@ -106,9 +105,6 @@ export class WorkerRegistry {
   get connected(): Iterable<WorkerRecord> {
     return this.#connected;
   }
-  get free(): Iterable<WorkerRecord> {
-    return this.#free;
-  }
 
   add(stored: StoredWorker): WorkerRecord {
     const worker = new WorkerRecord(stored);
@@ -121,7 +117,6 @@ export class WorkerRegistry {
   remove(worker: WorkerRecord): void {
     this.#byId.delete(worker.id);
     this.#connected.delete(worker);
-    this.#free.delete(worker);
     this.#removed.add(worker.id);
   }
 
@@ -146,29 +141,16 @@ export class WorkerRegistry {
     this.touch(worker);
   }
 
-  hold(worker: WorkerRecord, record: JobRecord): void {
-    worker.held.add(record);
-    this.refresh(worker);
-  }
-
-  release(worker: WorkerRecord, record: JobRecord): void {
-    worker.held.delete(record);
-    this.refresh(worker);
-  }
-
   touch(worker: WorkerRecord): void {
-    this.refresh(worker);
+    this.#listIfConnected(worker);
     if (worker.dirty) return;
     worker.dirty = true;
     this.#dirty.push(worker);
   }
 
-  /** Puts the worker among the connected and the free ones, or takes it out. */
-  refresh(worker: WorkerRecord): void {
+  #listIfConnected(worker: WorkerRecord): void {
     if (worker.stored.connected) this.#connected.add(worker);
     else this.#connected.delete(worker);
-    if (worker.isFree) this.#free.add(worker);
-    else this.#free.delete(worker);
   }
 
   get dirtyCount(): number {

@@ -4,4 +4,6 @@
  * @module
  */
 
-export * from "./plan.ts";
+export { plan, type PlanLimits } from "./plan.ts";
+export { POLICIES, type Policy, type Random } from "./policy.ts";
+export { whyWaiting } from "./why_waiting.ts";
