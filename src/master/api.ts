@@ -25,7 +25,7 @@ export function masterApi(
     cancelJob: (...args) => jobs.cancelJob(...args),
     watchJob: (...args) => jobs.watchJob(...args),
     listDeadLetters: (...args) => jobs.listDeadLetters(...args),
-    retryDeadLetter: (...args) => jobs.retryDeadLetter(...args),
+    retryDeadLetter: (jobId) => jobs.retryDeadLetter(jobId),
     registerWorker: (announcement) => workers.registerWorker(announcement),
     heartbeat: (...args) => workers.heartbeat(...args),
     reportResult: (...args) => workers.reportResult(...args),

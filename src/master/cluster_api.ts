@@ -4,9 +4,15 @@
  * @module
  */
 
-import type { ClusterHealthView, MasterApi, MemberView } from "../rpc/mod.ts";
+import {
+  type ClusterHealthView,
+  type JoiningNode,
+  type MasterApi,
+  type MemberView,
+  Refusal,
+} from "../rpc/mod.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
-import { parseMemberAddress } from "./member_address.ts";
+import { formatMemberAddress, parseMemberAddress } from "./member_address.ts";
 import { raftStateName } from "./status_views.ts";
 
 type ClusterCalls = Pick<MasterApi, "joinCluster" | "clusterHealth">;
@@ -19,25 +25,32 @@ export class ClusterApi implements ClusterCalls {
   }
 
   async joinCluster(
-    nodeId: string,
-    address: string,
-  ): Promise<{ message: string; leaderId: string }> {
+    joining: JoiningNode,
+  ): Promise<{ message: string; leaderId: string; clusterId: string }> {
     dutiesOf(this.#context);
-    const { node, facts } = this.#context;
-    const { members } = node.status();
-    const known = [...members.voters, ...members.learners].find((each) => each.id === nodeId);
-    if (known?.address === address) {
-      return { message: `${nodeId} is a member already`, leaderId: facts.nodeId };
+    const { node, facts, proposer } = this.#context;
+    const { nodeId: id, incarnation, raftAddress, grpcAddress } = joining;
+    const answer = { leaderId: facts.nodeId, clusterId: facts.clusterId };
+    const address = formatMemberAddress({ raft: raftAddress, grpc: grpcAddress });
+    const known = node.status().members.find((each) => each.id === id);
+    if (known === undefined) {
+      await proposer.changeMembership({
+        kind: "add_learner",
+        member: { id, address, incarnation },
+      });
+      return { ...answer, message: `${id} joined as a learner; it votes once it has caught up` };
     }
-    await node.changeMembership(
-      known === undefined
-        ? { kind: "add_learner", member: { id: nodeId, address, incarnation: "" } }
-        : { kind: "readdress", id: nodeId, address },
-    );
-    return {
-      message: `${nodeId} joined as a learner; it votes once it has caught up`,
-      leaderId: facts.nodeId,
-    };
+    if (known.incarnation !== "" && incarnation !== "" && known.incarnation !== incarnation) {
+      throw new Refusal(
+        "failed_precondition",
+        `${id} is a member with another data directory (was its disk wiped?); ` +
+          "remove that member first, or join under a new node id",
+      );
+    }
+    if (known.address !== address) {
+      await proposer.changeMembership({ kind: "readdress", id, address });
+    }
+    return { ...answer, message: `${id} is a member already` };
   }
 
   clusterHealth(): Promise<ClusterHealthView> {
@@ -46,13 +59,10 @@ export class ClusterApi implements ClusterCalls {
     const counts = machine.counts();
     const workers = machine.workers();
     const leaderId = status.leaderId ?? "";
-    const members: MemberView[] = [
-      ...status.members.voters.map((each) => ({ ...each, suffrage: "voter" as const })),
-      ...status.members.learners.map((each) => ({ ...each, suffrage: "learner" as const })),
-    ].map(({ id, address, suffrage }) => ({
+    const members: MemberView[] = status.members.map(({ id, address, votes }) => ({
       id,
       address: parseMemberAddress(address).raft,
-      suffrage,
+      suffrage: votes ? "voter" : "learner",
       isLeader: id === leaderId,
     }));
     return Promise.resolve({
@@ -62,7 +72,7 @@ export class ClusterApi implements ClusterCalls {
       leaderId,
       leaderAddress: addressOf(leaderId) ?? "",
       isLeader: status.role === "leader",
-      raftState: raftStateName(status.role),
+      raftState: raftStateName(status),
       term: status.term,
       commitIndex: status.commitIndex,
       appliedIndex: status.appliedIndex,

@@ -19,8 +19,6 @@ export interface NodeFacts {
   readonly nodeId: string;
   readonly clusterId: string;
   readonly version: string;
-  /** gRPC address at which others reach this node. */
-  readonly grpcAddress: string;
 }
 
 export interface MasterContext {
@@ -52,6 +50,6 @@ export interface MasterContext {
  */
 export function dutiesOf(context: MasterContext): LeaderDuties {
   if (context.duties !== undefined) return context.duties;
-  const leaderId = context.node.status().leaderId ?? undefined;
+  const leaderId = context.node.leaderId;
   throw notLeader(leaderId, leaderId === undefined ? undefined : context.addressOf(leaderId));
 }

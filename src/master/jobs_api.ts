@@ -12,6 +12,7 @@ import {
   type JobStatus,
   type RedriveCommand,
   type SubmitOutcome,
+  type SubmitSpec,
 } from "../jobs/mod.ts";
 import {
   type CallContext,
@@ -63,7 +64,7 @@ export class JobsApi implements JobCalls {
       );
     }
     const nowMs = now();
-    const admitted = submissions.map((submission) => {
+    const admitted = submissions.map((submission): SubmitSpec | Refusal => {
       try {
         const spec = admission.admit(submission, newJobId(), call.caller.userId, nowMs);
         return { ...spec, traceparent: call.traceparent };
@@ -72,7 +73,7 @@ export class JobsApi implements JobCalls {
         return failure;
       }
     });
-    const specs = admitted.filter((each) => !(each instanceof Refusal));
+    const specs = admitted.filter((each): each is SubmitSpec => !(each instanceof Refusal));
     const [only] = specs;
     const outcomes = only !== undefined && specs.length === 1
       ? [await proposer.submitOne(only)]

@@ -7,6 +7,7 @@
  */
 
 import type {
+  AdvanceCommand,
   AssignCommand,
   Assignment,
   AssignOutcome,
@@ -66,8 +67,8 @@ export class LeaderDuties {
   readonly #options: LeaderOptions;
   readonly #term: number;
   readonly #inFlight = new Set<readonly Assignment[]>();
-  readonly #timers: number[] = [];
-  #dueTimer: number | undefined;
+  readonly #timers: ReturnType<typeof setTimeout>[] = [];
+  #dueTimer: ReturnType<typeof setTimeout> | undefined;
   #isPlanScheduled = false;
   #isStopped = false;
 
@@ -171,7 +172,7 @@ export class LeaderDuties {
     this.#dueTimer = setTimeout(
       () =>
         this.#guard("wake delayed jobs", async () => {
-          await proposer.propose({ kind: "advance" });
+          await proposer.propose<AdvanceCommand>({ kind: "advance" });
           this.schedule();
         }),
       Math.max(1, dueMs - now()),

@@ -4,8 +4,15 @@
  * @module
  */
 
-import type { Command, Outcome, OutcomeOf, SubmitOutcome, SubmitSpec } from "../jobs/mod.ts";
-import { ProposalRefused, type RaftNode } from "../raft/mod.ts";
+import type {
+  Command,
+  Outcome,
+  OutcomeOf,
+  SubmitCommand,
+  SubmitOutcome,
+  SubmitSpec,
+} from "../jobs/mod.ts";
+import { type MembershipChange, ProposalRefused, type RaftNode, ReadRefused } from "../raft/mod.ts";
 import { Refusal } from "../rpc/mod.ts";
 import { encodeCommand } from "../storage/mod.ts";
 
@@ -27,18 +34,37 @@ export interface ProposerOptions {
   readonly now: () => number;
   /** Unfinished jobs beyond which submissions are refused. */
   readonly liveJobsMax: number;
+  /** How long a change may wait to be committed and applied, in ms. */
+  readonly applyTimeoutMs: number;
   /** gRPC address of a member, if known. */
   readonly addressOf: (nodeId: string) => string | undefined;
-  readonly onApplied: (kind: Command["kind"], durationMs: number, failure: unknown) => void;
+  readonly onProposed: (kind: Command["kind"], durationMs: number, failure: unknown) => void;
 }
+
+interface Deadline {
+  readonly atMs: number;
+  readonly reject: (failure: Refusal) => void;
+}
+
+/** How often overdue proposals are looked for, in ms: one timer for all is cheaper than one each. */
+const DEADLINE_INTERVAL_MS = 100;
 
 export class Proposer {
   readonly #options: ProposerOptions;
+  /** In the order in which they end. */
+  readonly #deadlines = new Set<Deadline>();
+  readonly #deadlineTimer: ReturnType<typeof setTimeout>;
   #waiting: WaitingSubmit[] = [];
   #waitingBytes = 0;
 
   constructor(options: ProposerOptions) {
     this.#options = options;
+    this.#deadlineTimer = setInterval(() => this.#endOverdue(), DEADLINE_INTERVAL_MS);
+  }
+
+  /** Stops its timer; proposals under way are ended by the node. */
+  stop(): void {
+    clearInterval(this.#deadlineTimer);
   }
 
   /**
@@ -50,11 +76,24 @@ export class Proposer {
     const stamped = { ...command, atMs: this.#options.now() } as unknown as C;
     const startedMs = performance.now();
     try {
-      const outcome = await this.#options.node.propose(encodeCommand(stamped));
-      this.#options.onApplied(stamped.kind, performance.now() - startedMs, undefined);
+      const outcome = await this.#inTime(this.#options.node.propose(encodeCommand(stamped)));
+      this.#options.onProposed(stamped.kind, performance.now() - startedMs, undefined);
       return outcome as OutcomeOf[C["kind"]];
     } catch (failure) {
-      this.#options.onApplied(stamped.kind, performance.now() - startedMs, failure);
+      this.#options.onProposed(stamped.kind, performance.now() - startedMs, failure);
+      throw this.#asRefusal(failure);
+    }
+  }
+
+  /**
+   * Changes who is in the cluster; resolves when that is committed.
+   *
+   * @throws Refusal when it was not accepted.
+   */
+  async changeMembership(change: MembershipChange): Promise<void> {
+    try {
+      await this.#options.node.changeMembership(change);
+    } catch (failure) {
       throw this.#asRefusal(failure);
     }
   }
@@ -76,7 +115,7 @@ export class Proposer {
     specs: readonly SubmitSpec[],
     allOrNothing: boolean,
   ): Promise<readonly SubmitOutcome[]> {
-    const { results } = await this.propose({
+    const { results } = await this.propose<SubmitCommand>({
       kind: "submit",
       jobs: specs,
       allOrNothing,
@@ -91,7 +130,7 @@ export class Proposer {
    * @throws Refusal when no leader confirmed it within `timeoutMs`.
    */
   async readBarrier(timeoutMs: number): Promise<void> {
-    let timer: number | undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const timedOut = new Promise<never>((_, reject) => {
       timer = setTimeout(
         () =>
@@ -114,6 +153,29 @@ export class Proposer {
     }
   }
 
+  #inTime(proposed: Promise<Outcome>): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      const deadline = { atMs: performance.now() + this.#options.applyTimeoutMs, reject };
+      this.#deadlines.add(deadline);
+      proposed.then(resolve, reject).finally(() => this.#deadlines.delete(deadline));
+    });
+  }
+
+  #endOverdue(): void {
+    const nowMs = performance.now();
+    for (const deadline of this.#deadlines) {
+      if (deadline.atMs > nowMs) return;
+      this.#deadlines.delete(deadline);
+      deadline.reject(
+        new Refusal(
+          "outcome_unknown",
+          `the change was not committed within ${this.#options.applyTimeoutMs} ms and may still ` +
+            "be; it is safe to try again with the same idempotency key",
+        ),
+      );
+    }
+  }
+
   #flush(): void {
     const waiting = this.#waiting;
     if (waiting.length === 0) return;
@@ -126,25 +188,29 @@ export class Proposer {
   }
 
   #asRefusal(failure: unknown): unknown {
+    if (failure instanceof ReadRefused) {
+      return failure.reason === "overloaded"
+        ? new Refusal("overloaded", failure.message, { retryAfterMs: 100 })
+        : this.#notLeader(failure.leaderId);
+    }
     if (!(failure instanceof ProposalRefused)) return failure;
-    const leaderAddress = failure.leaderId === undefined
-      ? undefined
-      : this.#options.addressOf(failure.leaderId);
     switch (failure.reason) {
       case "not_leader":
-        return notLeader(failure.leaderId, leaderAddress);
+        return this.#notLeader(failure.leaderId);
       case "transferring":
-        return new Refusal("unavailable", "leadership is being handed over; try again", {
-          retryAfterMs: 100,
-        });
+      case "not_ready":
+        return new Refusal("unavailable", `${failure.message}; try again`, { retryAfterMs: 100 });
       case "overloaded":
-        return new Refusal("overloaded", "too much waits to be written to the log; try again", {
-          retryAfterMs: 100,
-        });
+      case "disk_full":
+        return new Refusal("overloaded", failure.message, { retryAfterMs: 1_000 });
       case "too_large":
         return new Refusal("invalid", `the request does not fit a log entry: ${failure.message}`);
       case "stopped":
         return new Refusal("unavailable", "this master is shutting down");
+      case "change_in_progress":
+      case "not_caught_up":
+      case "invalid":
+        return new Refusal("failed_precondition", failure.message);
       case "outcome_unknown":
         return new Refusal(
           "outcome_unknown",
@@ -152,6 +218,13 @@ export class Proposer {
             "it is safe to try again with the same idempotency key",
         );
     }
+  }
+
+  #notLeader(leaderId: string | undefined): Refusal {
+    return notLeader(
+      leaderId,
+      leaderId === undefined ? undefined : this.#options.addressOf(leaderId),
+    );
   }
 }
 

@@ -19,13 +19,13 @@ export interface JobStateMachineOptions {
   /** What changed, after each batch of entries. */
   readonly onEvents: (events: readonly JobEvent[]) => void;
   /** state.db could not be written: the process must end. */
-  readonly onStorageFailed: (failure: unknown) => void;
+  readonly onFailed: (failure: unknown) => void;
 }
 
 export class JobStateMachine implements StateMachine<Outcome> {
   readonly #machine: JobMachine;
   readonly #options: JobStateMachineOptions;
-  #flushTimer: number | undefined;
+  #flushTimer: ReturnType<typeof setTimeout> | undefined;
   #appliedIndex: number;
 
   constructor(options: JobStateMachineOptions) {
@@ -66,7 +66,7 @@ export class JobStateMachine implements StateMachine<Outcome> {
       try {
         this.#machine.flush();
       } catch (failure) {
-        this.#options.onStorageFailed(failure);
+        this.#options.onFailed(failure);
       }
     }, FLUSH_DELAY_MS);
   }

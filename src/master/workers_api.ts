@@ -203,17 +203,14 @@ export class WorkersApi implements WorkerCalls {
 
   #welcome(sessionId: string): WorkerWelcomeView {
     const { facts, node, heartbeatIntervalMs, heartbeatTimeoutMs, addressOf } = this.#context;
-    const { members } = node.status();
-    const everybody = [...members.voters, ...members.learners];
     return {
       sessionId,
       heartbeatIntervalMs,
       heartbeatTimeoutMs,
       leaderId: facts.nodeId,
       clusterId: facts.clusterId,
-      masterAddresses: everybody.map((each) => addressOf(each.id)).filter((each) =>
-        each !== undefined
-      ),
+      masterAddresses: node.status().members.map((each) => addressOf(each.id))
+        .filter((address) => address !== undefined),
     };
   }
 

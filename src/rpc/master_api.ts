@@ -259,6 +259,17 @@ export interface MemberView {
   readonly isLeader: boolean;
 }
 
+/** A master that asks to be let in. */
+export interface JoiningNode {
+  readonly nodeId: string;
+  /** `host:port` for its peers. */
+  readonly raftAddress: string;
+  /** `host:port` for clients and workers; may be empty. */
+  readonly grpcAddress: string;
+  /** Drawn at random when its data directory was made; empty: it has none yet. */
+  readonly incarnation: string;
+}
+
 /** The cluster as one node sees it. */
 export interface ClusterHealthView {
   readonly nodeId: string;
@@ -297,7 +308,9 @@ export interface MasterApi {
     send: (event: JobEventView) => Promise<void>,
     signal: AbortSignal,
   ): Promise<void>;
-  joinCluster(nodeId: string, address: string): Promise<{ message: string; leaderId: string }>;
+  joinCluster(
+    node: JoiningNode,
+  ): Promise<{ message: string; leaderId: string; clusterId: string }>;
   registerWorker(announcement: WorkerAnnouncement, call: CallContext): Promise<WorkerWelcomeView>;
   heartbeat(heartbeat: HeartbeatView, signal: AbortSignal): Promise<HeartbeatAnswer>;
   reportResult(workerId: string, report: AttemptReportView): Promise<ReportAckView>;

@@ -212,11 +212,13 @@ function clusterHandlers(
 ): Pick<Handlers, "joinCluster" | "getClusterHealth"> {
   return {
     joinCluster: async (request) => {
-      const { message, leaderId } = await master.joinCluster(
-        required(request.nodeId, "node_id"),
-        required(request.address, "address"),
-      );
-      return { success: true, message, leader: leaderId };
+      const { message, leaderId, clusterId } = await master.joinCluster({
+        nodeId: required(request.nodeId, "node_id"),
+        raftAddress: required(request.address, "address"),
+        grpcAddress: request.grpcAddress,
+        incarnation: request.incarnation,
+      });
+      return { success: true, message, leader: leaderId, clusterId };
     },
     getClusterHealth: async () => {
       const health = await master.clusterHealth();

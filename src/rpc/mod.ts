@@ -18,6 +18,7 @@ export * from "./status.ts";
 export { SessionStream } from "./worker_client.ts";
 export type { SessionListener } from "./worker_client.ts";
 export { methodPath } from "./wire.ts";
+export { Health } from "./gen/grpc/health/v1/health_pb.ts";
 export { MasterService } from "./gen/scheduler_pb.ts";
 export { RaftService } from "./gen/raft_pb.ts";
 export { WorkerService } from "./gen/worker_pb.ts";

@@ -33,7 +33,7 @@ export class SessionKeeper {
   #isStopped = false;
   #addresses: string[];
   #pauseMs = PAUSE_MS_MIN;
-  #timer: number | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #onStopped: () => void = () => {};
 
   constructor(options: SessionKeeperOptions) {

@@ -76,8 +76,8 @@ export class Worker {
   #completedJobs = 0;
   #failedJobs = 0;
   #isDraining = false;
-  #flushTimer: number | undefined;
-  #heartbeatTimer: number | undefined;
+  #flushTimer: ReturnType<typeof setTimeout> | undefined;
+  #heartbeatTimer: ReturnType<typeof setTimeout> | undefined;
   #isFlushScheduled = false;
   #onIdle: () => void = () => {};
 

@@ -1,0 +1,374 @@
+/**
+ * A master, put together: opens what it left behind, joins consensus, serves, and on the way out
+ * does it all in reverse.
+ *
+ * @module
+ */
+
+import { v7 as uuidv7 } from "uuid";
+import { JobMachine, type Outcome } from "../jobs/mod.ts";
+import { type Member, RaftNode, type RaftStatus } from "../raft/mod.ts";
+import {
+  Health,
+  HealthRegistry,
+  MasterService,
+  masterService,
+  PeerTransport,
+  RaftService,
+  raftService,
+  Refusal,
+  RpcServer,
+  serveReflection,
+} from "../rpc/mod.ts";
+import { SqliteJobStore, type SqliteRaftLog } from "../storage/mod.ts";
+import { Admission } from "./admission.ts";
+import { masterApi } from "./api.ts";
+import type { MasterContext } from "./context.ts";
+import { onJobEvents } from "./events.ts";
+import { ReportInbox } from "./inbox.ts";
+import { LeaderDuties } from "./leader.ts";
+import { formatMemberAddress, type MemberAddress, parseMemberAddress } from "./member_address.ts";
+import type { Listen, MasterOptions, ServerSetup } from "./options.ts";
+import { notLeader, Proposer } from "./proposer.ts";
+import { openRaftLog } from "./raft_start.ts";
+import { Sessions } from "./sessions.ts";
+import { JobStateMachine } from "./state_machine.ts";
+import { JobWatchers } from "./watchers.ts";
+
+/** Ticks of consensus in one of the leader's heartbeat intervals. */
+const TICKS_PER_HEARTBEAT = 2;
+/** How long calls may go on when the master stops, in ms. */
+const STOP_GRACE_MS = 3_000;
+/** How often the leader looks for learners that may vote by now, in ms. */
+const PROMOTION_INTERVAL_MS = 500;
+
+/** A running master. */
+export class Master {
+  readonly #options: MasterOptions;
+  readonly #log: SqliteRaftLog;
+  readonly #store: SqliteJobStore;
+  readonly #stateMachine: JobStateMachine;
+  readonly #transport: PeerTransport;
+  readonly #node: RaftNode<Outcome>;
+  readonly #context: MasterContext;
+  readonly #health = new HealthRegistry([MasterService.typeName]);
+  readonly #clientServer: RpcServer;
+  readonly #peerServer: RpcServer;
+  readonly #timers: ReturnType<typeof setTimeout>[] = [];
+  #ports = { grpc: 0, raft: 0 };
+  #isStopping = false;
+
+  /**
+   * Opens the data directory and starts to serve; resolves when all ports are bound.
+   *
+   * @throws Error with a message for the operator when a directory or a port cannot be had.
+   */
+  static async start(options: MasterOptions): Promise<Master> {
+    const log = await openRaftLog(options);
+    let master: Master;
+    try {
+      master = new Master(options, log);
+    } catch (failure) {
+      log.close();
+      throw failure;
+    }
+    try {
+      await master.#listen();
+    } catch (failure) {
+      await master.stop();
+      throw failure;
+    }
+    return master;
+  }
+
+  private constructor(options: MasterOptions, log: SqliteRaftLog) {
+    this.#options = options;
+    this.#log = log;
+    this.#store = SqliteJobStore.open(options.dataDir);
+    const machine = new JobMachine(this.#store);
+    this.#stateMachine = new JobStateMachine({
+      machine,
+      onEvents: (events) => {
+        const isLeader = this.#context.duties !== undefined;
+        for (const event of events) options.observer.jobChanged(event, isLeader);
+        onJobEvents(this.#context, events);
+      },
+      onFailed: options.onFailed,
+    });
+    this.#transport = new PeerTransport({
+      clusterId: log.identity.clusterId,
+      ...options.peerChannel,
+      addressOf: (id) => this.#addressOf(id)?.raft,
+      onPeerLost: (id) => this.#node.reportUnreachable(id),
+    });
+    this.#node = this.#newNode();
+    this.#context = this.#newContext(machine);
+    this.#clientServer = this.#newClientServer();
+    this.#peerServer = this.#newServer(options.peerServer);
+    this.#peerServer.add(
+      RaftService,
+      raftService(log.identity.clusterId, (message) => this.#node.step(message)),
+    );
+  }
+
+  /** What the parts share; for status views and tests. */
+  get context(): MasterContext {
+    return this.#context;
+  }
+
+  /** Ports that were bound. */
+  get ports(): { readonly grpc: number; readonly raft: number } {
+    return this.#ports;
+  }
+
+  /** Why this node cannot serve now; empty: it can. */
+  notReadyReasons(): string[] {
+    const status = this.#node.status();
+    const reasons: string[] = [];
+    if (this.#isStopping) reasons.push("it is shutting down");
+    if (status.leaderId === undefined) reasons.push("no leader is known");
+    if (status.appliedIndex < status.commitIndex) {
+      reasons.push("committed entries wait to be applied");
+    }
+    if (status.role === "leader" && this.#context.duties === undefined) {
+      reasons.push("it was just elected and does not serve yet");
+    }
+    return reasons;
+  }
+
+  /** Stops taking calls, hands leadership over, writes everything, closes. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#health.setServing(false);
+    const { sessions, duties } = this.#context;
+    duties?.stop();
+    this.#context.duties = undefined;
+    sessions.closeAll(new Refusal("unavailable", "this master is shutting down"));
+    await this.#clientServer.stop(STOP_GRACE_MS);
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#node.stop();
+    this.#context.proposer.stop();
+    this.#transport.close();
+    await this.#peerServer.stop(STOP_GRACE_MS);
+    this.#stateMachine.close();
+    this.#store.close();
+    this.#log.close();
+    this.#options.log.info("master stopped", { applied_index: this.#stateMachine.appliedIndex });
+  }
+
+  #newNode(): RaftNode<Outcome> {
+    const options = this.#options;
+    const { raftTimings } = options;
+    const tickMs = raftTimings.heartbeatTimeoutMs / TICKS_PER_HEARTBEAT;
+    return new RaftNode<Outcome>({
+      id: options.nodeId,
+      incarnation: this.#log.identity.incarnation,
+      timings: {
+        heartbeatTicks: TICKS_PER_HEARTBEAT,
+        electionTicks: Math.max(
+          TICKS_PER_HEARTBEAT + 1,
+          Math.round(raftTimings.electionTimeoutMs / tickMs),
+        ),
+      },
+      bounds: {
+        proposalBytesMax: options.raftBounds.entryBytesMax,
+        uncommittedEntriesMax: options.raftBounds.proposalQueueMax,
+      },
+      log: this.#log,
+      stateMachine: this.#stateMachine,
+      transport: this.#transport,
+      random: Math.random,
+      defer: (run) => setImmediate(run),
+      observer: {
+        roleChanged: (status) => this.#roleChanged(status),
+        messageRefused: (message, reason) =>
+          options.log.warn("a raft message was refused", { from: message.from, reason }),
+        diskFullChanged: (full) =>
+          full
+            ? options.log.error("the disk is full: this master steps aside until there is room")
+            : options.log.info("the disk has room again: this master takes part again"),
+        failed: options.onFailed,
+      },
+    });
+  }
+
+  #newContext(machine: JobMachine): MasterContext {
+    const options = this.#options;
+    const proposer = new Proposer({
+      node: this.#node,
+      now: Date.now,
+      liveJobsMax: options.liveJobsMax,
+      applyTimeoutMs: options.applyTimeoutMs,
+      addressOf: (id) => this.#addressOf(id)?.grpc,
+      onProposed: (kind, durationMs, failure) =>
+        options.observer.proposed(kind, durationMs, failure),
+    });
+    return {
+      facts: {
+        nodeId: options.nodeId,
+        clusterId: this.#log.identity.clusterId,
+        version: options.version,
+      },
+      node: this.#node,
+      machine,
+      proposer,
+      inbox: new ReportInbox(proposer),
+      admission: new Admission(options.admission, options.registry),
+      sessions: new Sessions(),
+      watchers: new JobWatchers(),
+      log: options.log,
+      now: Date.now,
+      newJobId: () => uuidv7(),
+      heartbeatIntervalMs: options.heartbeatIntervalMs,
+      heartbeatTimeoutMs: options.leaderTimings.heartbeatTimeoutMs,
+      barrierTimeoutMs: options.barrierTimeoutMs,
+      addressOf: (id) => this.#addressOf(id)?.grpc,
+      duties: undefined,
+    };
+  }
+
+  #newClientServer(): RpcServer {
+    const server = this.#newServer(this.#options.clientServer);
+    const api = masterApi(
+      this.#context,
+      (workerId, accepted) => this.#options.observer.heartbeat(workerId, accepted),
+    );
+    server.add(MasterService, masterService(api));
+    this.#health.serveOn(server);
+    serveReflection(server, [MasterService, Health]);
+    return server;
+  }
+
+  #newServer(setup: ServerSetup): RpcServer {
+    return new RpcServer({
+      ...setup,
+      newRequestId: () => crypto.randomUUID(),
+      onInternalError: (method, failure) =>
+        this.#options.log.error("a call failed by our fault", {
+          method,
+          error: failure instanceof Error ? failure.stack ?? failure.message : String(failure),
+        }),
+    });
+  }
+
+  async #listen(): Promise<void> {
+    const { raft, grpc, raftTimings, log } = this.#options;
+    const raftPort = await bound(this.#peerServer, raft, "cluster.bind_addr (--bind-addr)");
+    const grpcPort = await bound(this.#clientServer, grpc, "grpc.master_port (--grpc-port)");
+    this.#ports = { raft: raftPort, grpc: grpcPort };
+    const tickMs = raftTimings.heartbeatTimeoutMs / TICKS_PER_HEARTBEAT;
+    this.#timers.push(
+      setInterval(() => this.#node.tick(), tickMs),
+      setInterval(() => this.#promoteLearners(), PROMOTION_INTERVAL_MS),
+    );
+    if (this.#isOnlyVoter()) this.#node.campaign();
+    log.info("master listens", {
+      grpc: `${grpc.host}:${grpcPort}`,
+      raft: `${raft.host}:${raftPort}`,
+      cluster_id: this.#log.identity.clusterId,
+    });
+  }
+
+  /** Nobody else could be leader: there is no reason to wait for an election timeout. */
+  #isOnlyVoter(): boolean {
+    const voters = this.#node.status().members.filter((each) => each.votes);
+    return voters.length === 1 && voters[0]?.id === this.#options.nodeId;
+  }
+
+  #roleChanged(status: RaftStatus): void {
+    const { log, observer } = this.#options;
+    log.info("raft role", { role: status.role, term: status.term, leader_id: status.leaderId });
+    observer.roleChanged(status);
+    const { duties, sessions } = this.#context;
+    if (duties !== undefined) {
+      duties.stop();
+      this.#context.duties = undefined;
+      sessions.closeAll(notLeader(
+        status.leaderId,
+        status.leaderId === undefined ? undefined : this.#addressOf(status.leaderId)?.grpc,
+      ));
+    }
+    this.#health.setServing(status.leaderId !== undefined && status.role !== "leader");
+    if (status.role === "leader") {
+      this.#takeOffice(status.term).catch((failure) => {
+        if (!this.#isStopping) {
+          log.warn("could not begin the leader's duties", { error: String(failure) });
+        }
+      });
+    }
+  }
+
+  /** Begins the leader's duties once everything committed before its term is applied. */
+  async #takeOffice(term: number): Promise<void> {
+    await this.#node.readIndex();
+    const status = this.#node.status();
+    if (this.#isStopping || status.role !== "leader" || status.term !== term) return;
+    const { machine, proposer, sessions, log } = this.#context;
+    this.#context.duties = new LeaderDuties({
+      machine,
+      proposer,
+      sessions,
+      policy: this.#options.policy,
+      timings: this.#options.leaderTimings,
+      now: Date.now,
+      random: Math.random,
+      log,
+      observer: this.#options.observer,
+    }, term);
+    this.#health.setServing(true);
+    log.info("this master leads", { term });
+    await this.#tellOwnAddress(status);
+  }
+
+  /** A member that came back under other addresses says so. */
+  async #tellOwnAddress(status: RaftStatus): Promise<void> {
+    const { nodeId, raft, grpc } = this.#options;
+    const address = formatMemberAddress({
+      raft: reachableAt(raft, this.#ports.raft),
+      grpc: reachableAt(grpc, this.#ports.grpc),
+    });
+    const own = status.members.find((each) => each.id === nodeId);
+    if (own === undefined || own.address === address) return;
+    await this.#context.proposer.changeMembership({ kind: "readdress", id: nodeId, address });
+  }
+
+  /** A learner that has caught up becomes a voter; the core refuses while it lags. */
+  #promoteLearners(): void {
+    if (this.#context.duties === undefined) return;
+    const learner = this.#node.status().members.find((each) => !each.votes);
+    if (learner === undefined) return;
+    this.#node.promote(learner.id).then(
+      () => this.#options.log.info("a learner votes now", { node_id: learner.id }),
+      (failure) =>
+        this.#options.log.debug("a learner does not vote yet", {
+          node_id: learner.id,
+          reason: String(failure),
+        }),
+    );
+  }
+
+  #addressOf(nodeId: string): MemberAddress | undefined {
+    const member: Member | undefined = this.#node.status().members.find((each) =>
+      each.id === nodeId
+    );
+    const address = member === undefined ? undefined : parseMemberAddress(member.address);
+    return address?.grpc === "" ? undefined : address;
+  }
+}
+
+async function bound(server: RpcServer, listen: Listen, key: string): Promise<number> {
+  try {
+    return await server.listen(listen.host, listen.port);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(
+      `cannot listen on ${listen.host}:${listen.port}: ${reason}; ` +
+        `is another program there? change ${key} or stop it`,
+      { cause },
+    );
+  }
+}
+
+function reachableAt(listen: Listen, port: number): string {
+  return listen.advertise ?? `${listen.host}:${port}`;
+}

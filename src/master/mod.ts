@@ -1,0 +1,11 @@
+/**
+ * A master: takes jobs, keeps them in the replicated log, and while it leads hands them to workers.
+ *
+ * @module
+ */
+
+export type { AdmissionRules } from "./admission.ts";
+export type { LeaderTimings } from "./leader.ts";
+export { Master } from "./master.ts";
+export type { MasterObserver } from "./observer.ts";
+export type { Founding, Listen, MasterOptions, ServerSetup } from "./options.ts";

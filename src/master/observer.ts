@@ -1,0 +1,18 @@
+/**
+ * What a master tells its metrics. Called on the hot path: implementations must be cheap.
+ *
+ * @module
+ */
+
+import type { Command, JobEvent } from "../jobs/mod.ts";
+import type { RaftStatus } from "../raft/mod.ts";
+import type { LeaderObserver } from "./leader.ts";
+
+export interface MasterObserver extends LeaderObserver {
+  /** A Command of ours was applied, or was not (`failure`). */
+  proposed(kind: Command["kind"], durationMs: number, failure: unknown): void;
+  /** A job changed on this node's state; every node hears every change once. */
+  jobChanged(event: JobEvent, isLeader: boolean): void;
+  heartbeat(workerId: string, accepted: boolean): void;
+  roleChanged(status: RaftStatus): void;
+}

@@ -1,0 +1,71 @@
+/**
+ * What a master is made from. `src/cli` fills it from the configuration.
+ *
+ * @module
+ */
+
+import type { JobTypeRegistry } from "../job_types/mod.ts";
+import type { Logger } from "../observability/mod.ts";
+import type { PeerTransportOptions, RpcServerOptions } from "../rpc/mod.ts";
+import type { Policy } from "../scheduler/mod.ts";
+import type { AdmissionRules } from "./admission.ts";
+import type { LeaderTimings } from "./leader.ts";
+import type { MasterObserver } from "./observer.ts";
+
+/** Where a server listens, and where others reach it. */
+export interface Listen {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** `host:port` told to others; without it the host and the port that were bound. */
+  readonly advertise?: string;
+}
+
+/** How a node without data gets its cluster. */
+export type Founding =
+  /** It founds one and is its first member. */
+  | { readonly kind: "bootstrap" }
+  /** It asks a member to let it in, at `address`, until it is. */
+  | { readonly kind: "join"; readonly address: string }
+  /** It starts together with others, all of which name the same members (`id` to Raft address). */
+  | { readonly kind: "static"; readonly members: Readonly<Record<string, string>> };
+
+/** Part of {@linkcode RpcServerOptions} that differs from server to server. */
+export type ServerSetup = Omit<RpcServerOptions, "newRequestId" | "onInternalError">;
+
+export interface MasterOptions {
+  readonly nodeId: string;
+  readonly version: string;
+  readonly raftDir: string;
+  readonly dataDir: string;
+  readonly founding: Founding;
+  readonly grpc: Listen;
+  readonly raft: Listen;
+  readonly raftTimings: {
+    /** The leader is silent for no longer than this. */
+    readonly heartbeatTimeoutMs: number;
+    readonly electionTimeoutMs: number;
+  };
+  readonly raftBounds: { readonly entryBytesMax: number; readonly proposalQueueMax: number };
+  readonly leaderTimings: LeaderTimings;
+  readonly heartbeatIntervalMs: number;
+  /** How long a linearizable read may wait for the leader's word, in ms. */
+  readonly barrierTimeoutMs: number;
+  /** How long a change may wait to be committed and applied, in ms. */
+  readonly applyTimeoutMs: number;
+  readonly policy: Policy;
+  /** Unfinished jobs beyond which submissions are refused. */
+  readonly liveJobsMax: number;
+  readonly admission: AdmissionRules;
+  /** Built-in types, whose payloads are checked when they are submitted. */
+  readonly registry: JobTypeRegistry;
+  /** The server that clients and workers call. */
+  readonly clientServer: ServerSetup;
+  /** The server that the other masters call. */
+  readonly peerServer: ServerSetup;
+  readonly peerChannel: Pick<PeerTransportOptions, "credentials" | "grpcOptions" | "token">;
+  readonly log: Logger;
+  readonly observer: MasterObserver;
+  /** Something broke that this process cannot live with: it must end. */
+  readonly onFailed: (failure: unknown) => void;
+}
