@@ -19,7 +19,10 @@ export interface GuardedFetchOptions {
   readonly method?: "GET" | "HEAD" | "PUT" | "POST";
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | string;
-  /** Redirects followed by hand, each target checked like the first. Default 10. */
+  /**
+   * Redirects followed by hand, each target checked like the first. Default 10; with 0 the redirect
+   * itself is the answer.
+   */
   readonly redirectsMax?: number;
   /** Time allowed until the whole body has been read, in ms. */
   readonly timeoutMs?: number;
@@ -92,6 +95,11 @@ export interface JobType<Payload = unknown> {
   readonly isolation: Isolation;
   /** Names every fault of a payload at once, before any work. */
   readonly payloadSchema: ZodType<Payload>;
+  /**
+   * What a payload that is empty or no JSON stands for; `undefined`, or no such function: it is
+   * refused. The original's client sends `test data` when it is told nothing.
+   */
+  readonly payloadOfText?: (text: string) => unknown;
   /** A payload that works as it stands, for help and documentation. */
   readonly example: unknown;
   /** Returns what becomes the result: bytes as they are, anything else as JSON. */
@@ -106,6 +114,11 @@ export function defineJobType<Payload>(type: JobType<Payload>): JobType<Payload>
 /** A failure that will be the same next time: the job fails at once, whatever retries are left. */
 export class PermanentJobError extends Error {
   override name = "PermanentJobError";
+}
+
+/** A result is longer than a job may hand back. Permanent: it will not shrink. */
+export class ResultTooLargeError extends PermanentJobError {
+  override name = "ResultTooLargeError";
 }
 
 /** An input (or a decoded body) is longer than its bound. Permanent: it will not shrink. */

@@ -1,0 +1,403 @@
+/**
+ * The one road from any job to the network. A URL is foreign input: its host is resolved here, every
+ * address it has is checked, and the connection goes to the very address that was checked, so that
+ * no second look-up can change it. Redirects are followed by hand and judged like the first URL.
+ *
+ * @module
+ */
+
+import { lookup } from "node:dns/promises";
+import type { IncomingMessage } from "node:http";
+import { type AddressGuard, type AddressPolicy, createAddressGuard } from "./address_guard.ts";
+import {
+  AddressRefusedError,
+  type GuardedFetch,
+  type GuardedFetchOptions,
+  type GuardedResponse,
+  PermanentJobError,
+} from "./contract.ts";
+import { ACCEPTED_CODINGS, decodedBody } from "./decoded_body.ts";
+import { FetchError, FetchTimeoutError, plainWords } from "./fetch_error.ts";
+import { exchange, type ExchangeRequest } from "./http_exchange.ts";
+import { describeUrl, parseJobUrl, refuseCredentials } from "./job_url.ts";
+
+export { type DataUrlContent, decodeDataUrl } from "./data_url.ts";
+export { FetchError, FetchStatusError, FetchTimeoutError, requireSuccess } from "./fetch_error.ts";
+export { describeUrl, jobUrl, JobUrlError, parseJobUrl } from "./job_url.ts";
+export { FileRefusedError, type LocalFile, openLocalFile } from "./local_file.ts";
+
+/** What jobs may reach, and the bounds of a fetch that names none of its own. */
+export interface FetchPolicy extends AddressPolicy {
+  /**
+   * `allow`, for development: everything but multicast and the metadata services of clouds.
+   * `refuse`: nothing but public unicast addresses and the allow-list.
+   */
+  readonly privateAddresses: "allow" | "refuse";
+  /** Hosts, `*.` domains, host:port, addresses and CIDR ranges allowed although not public. */
+  readonly allowList: readonly string[];
+  readonly userAgent: string;
+  /** Time for the whole exchange with its redirects and body, in ms. Default one minute. */
+  readonly timeoutMs?: number;
+  /** Time for one connection, in ms. Default ten seconds. */
+  readonly connectTimeoutMs?: number;
+  /** Bytes of decoded body. Default 64 MiB. */
+  readonly bodyBytesMax?: number;
+  /** In PEM, trusted besides the well-known ones. */
+  readonly certificateAuthorities?: readonly string[];
+}
+
+/** All addresses of a host name, in the order in which to try them. */
+export type ResolveHost = (host: string) => Promise<readonly string[]>;
+
+const TIMEOUT_MS = 60_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+const BODY_BYTES_MAX = 64 * 1024 * 1024;
+const REDIRECTS_MAX = 10;
+/** Beyond it a timer of the runtime fires at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+/**
+ * Builds the fetch that jobs are given. It answers with whatever status came; see
+ * {@linkcode requireSuccess}. It throws
+ * - {@linkcode AddressRefusedError}, permanent, for an address, scheme or port that is refused,
+ * - `JobUrlError`, permanent, for a URL that is none or holds credentials,
+ * - `InputTooLargeError`, permanent and while the body is read, beyond `bodyBytesMax`,
+ * - {@linkcode FetchError} when the network or the server fails: another attempt may do,
+ * - the reason of `signal` when that is aborted.
+ *
+ * @param resolveHost how names become addresses; the system's resolver, but for tests.
+ * @throws {RangeError} when the policy's allow-list holds an entry that cannot be read.
+ */
+export function createGuardedFetch(
+  policy: FetchPolicy,
+  resolveHost: ResolveHost = systemAddresses,
+): GuardedFetch {
+  const guard = createAddressGuard(policy);
+  return async (input, options = {}) => {
+    const visit = new Visit(input, options, policy);
+    try {
+      return await followed(visit, { guard, resolveHost, policy });
+    } catch (error) {
+      throw visit.abandon(error);
+    }
+  };
+}
+
+/** What every step of a visit needs. */
+interface Road {
+  readonly guard: AddressGuard;
+  readonly resolveHost: ResolveHost;
+  readonly policy: FetchPolicy;
+}
+
+async function followed(visit: Visit, road: Road): Promise<GuardedResponse> {
+  const { options } = visit;
+  const redirectsMax = options.redirectsMax ?? REDIRECTS_MAX;
+  let message = firstRequest(options, road.policy);
+  for (let redirects = 0;; redirects++) {
+    const answer = await step(visit, message, road);
+    const target = redirectsMax === 0 ? undefined : redirectTarget(answer);
+    if (target === undefined) return responseOf(answer, message.method, visit, road.policy);
+    answer.destroy();
+    if (redirects === redirectsMax) {
+      throw new FetchError(`${visit.what} was redirected more than ${redirectsMax} times.`);
+    }
+    const next = nextUrl(target, visit);
+    message = redirectedRequest(message, answer.statusCode ?? 0, visit.url, next);
+    visit.goTo(next, message.method);
+  }
+}
+
+/** One request to the URL where the visit is now. */
+async function step(
+  visit: Visit,
+  message: ExchangeRequest,
+  { guard, resolveHost, policy }: Road,
+): Promise<IncomingMessage> {
+  const { url, signal } = visit;
+  const port = portOf(url);
+  visit.onPhase("looking up its host");
+  const addresses = await unlessAborted(addressesOf(url.hostname, resolveHost), signal);
+  guard.check(url.hostname, port, addresses);
+  return await exchange({ url, port, addresses }, message, {
+    connectTimeoutMs: policy.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+    certificateAuthorities: policy.certificateAuthorities ?? [],
+    signal,
+    onPhase: (phase) => visit.onPhase(phase),
+  });
+}
+
+function responseOf(
+  answer: IncomingMessage,
+  method: string,
+  visit: Visit,
+  policy: FetchPolicy,
+): GuardedResponse {
+  const status = answer.statusCode ?? 0;
+  const hasBody = method !== "HEAD" && status !== 204 && status !== 304;
+  visit.onPhase("reading its body");
+  const body = hasBody
+    ? decodedBody(answer, {
+      what: visit.what,
+      bytesMax: visit.options.bodyBytesMax ?? policy.bodyBytesMax ?? BODY_BYTES_MAX,
+      onBytes: (count) => visit.onPhase(`reading its body (${count} bytes so far)`),
+      explain: (error) => visit.explain(error),
+      onEnd: () => visit.release(),
+    })
+    : emptyBody(answer, visit);
+  return {
+    status,
+    headers: headersOf(answer),
+    url: visit.url.href,
+    body,
+    bytes: () => collected(body),
+  };
+}
+
+function emptyBody(answer: IncomingMessage, visit: Visit): ReadableStream<Uint8Array> {
+  answer.destroy();
+  visit.release();
+  return new ReadableStream({ start: (controller) => controller.close() });
+}
+
+/** Where a fetch is on its way, what it waits for, and until when. */
+class Visit {
+  readonly options: GuardedFetchOptions;
+  readonly #stop = new AbortController();
+  readonly #seen = new Set<string>();
+  readonly #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #caller: AbortSignal | undefined;
+  #url: URL;
+  #phase = "";
+
+  constructor(input: string | URL, options: GuardedFetchOptions, policy: FetchPolicy) {
+    this.options = options;
+    options.signal?.throwIfAborted();
+    this.#url = webUrl(input);
+    this.#seen.add(`${options.method ?? "GET"} ${this.#url.href}`);
+    const timeoutMs = options.timeoutMs ?? policy.timeoutMs ?? TIMEOUT_MS;
+    if (timeoutMs <= TIMER_MS_MAX) {
+      this.#timer = setTimeout(() => this.#stop.abort(this.#timedOut(timeoutMs)), timeoutMs);
+    }
+    this.#caller = options.signal;
+    this.#caller?.addEventListener("abort", this.#aborted, { once: true });
+  }
+
+  get url(): URL {
+    return this.#url;
+  }
+
+  /** For messages. */
+  get what(): string {
+    return describeUrl(this.#url);
+  }
+
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  goTo(url: URL, method: string): void {
+    this.#url = url;
+    const key = `${method} ${url.href}`;
+    // No cookies are kept, so the same request gets the same answer.
+    if (this.#seen.has(key)) {
+      throw new FetchError(`${this.what} is redirected to itself, in a circle.`);
+    }
+    this.#seen.add(key);
+  }
+
+  onPhase(phase: string): void {
+    this.#phase = phase;
+  }
+
+  explain(error: unknown): unknown {
+    if (this.signal.aborted) return this.signal.reason;
+    if (error instanceof FetchError || error instanceof PermanentJobError) return error;
+    return new FetchError(`Fetching ${this.what} failed: ${plainWords(error)}.`, { cause: error });
+  }
+
+  /** Closes what is still open, and returns what to throw. */
+  abandon(error: unknown): unknown {
+    const explained = this.explain(error);
+    this.release();
+    this.#stop.abort(explained);
+    return explained;
+  }
+
+  /** Ends the watch over time and cancellation. */
+  release(): void {
+    clearTimeout(this.#timer);
+    this.#caller?.removeEventListener("abort", this.#aborted);
+  }
+
+  readonly #aborted = () => this.#stop.abort(this.#caller?.reason);
+
+  #timedOut(timeoutMs: number): FetchTimeoutError {
+    return new FetchTimeoutError(
+      `Fetching ${this.what} took longer than ${timeoutMs} ms; it was ${this.#phase}.`,
+    );
+  }
+}
+
+/** The URL of a request, without its fragment; nothing but http and https goes over the network. */
+function webUrl(input: string | URL): URL {
+  const url = typeof input === "string" ? parseJobUrl(input) : new URL(input);
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    throw new AddressRefusedError(
+      `${describeUrl(url)} has the scheme ${url.protocol.slice(0, -1)}; ` +
+        "only http and https are fetched over the network.",
+    );
+  }
+  refuseCredentials(url);
+  url.hash = "";
+  return url;
+}
+
+/**
+ * Ports of other protocols, where an HTTP request could be taken for a command (the Fetch standard's
+ * "bad ports").
+ */
+const BAD_PORTS: ReadonlySet<number> = new Set([
+  ...[0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101],
+  ...[102, 103, 104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389],
+  ...[427, 465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636],
+  ...[989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665],
+  ...[6666, 6667, 6668, 6669, 6679, 6697, 10080],
+]);
+
+function portOf(url: URL): number {
+  const port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
+  if (!BAD_PORTS.has(port)) return port;
+  throw new AddressRefusedError(
+    `${describeUrl(url)} names port ${port}, which belongs to another protocol than HTTP.`,
+  );
+}
+
+async function addressesOf(hostname: string, resolveHost: ResolveHost): Promise<readonly string[]> {
+  // The URL parser has already turned every spelling of an IPv4 address into four decimal parts.
+  if (hostname.startsWith("[")) return [hostname.slice(1, -1)];
+  if (/^\d{1,3}(\.\d{1,3}){3}$/.test(hostname)) return [hostname];
+  const addresses = await resolveHost(hostname.replace(/\.$/, ""));
+  if (addresses.length === 0) throw new Error("its host has no address");
+  return addresses;
+}
+
+async function systemAddresses(host: string): Promise<readonly string[]> {
+  const found = await lookup(host, { all: true, verbatim: true });
+  return [...new Set(found.map(({ address }) => address))];
+}
+
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+function redirectTarget(answer: IncomingMessage): string | undefined {
+  return REDIRECTS.has(answer.statusCode ?? 0) ? answer.headers.location : undefined;
+}
+
+function nextUrl(target: string, visit: Visit): URL {
+  // Browsers read a header's bytes as UTF-8, Node as Latin-1.
+  const text = new TextDecoder().decode(Uint8Array.from(target, (char) => char.charCodeAt(0)));
+  const url = URL.parse(text, visit.url);
+  if (url === null) throw new FetchError(`${visit.what} redirects to what is no URL.`);
+  try {
+    return webUrl(url);
+  } catch (cause) {
+    if (!(cause instanceof PermanentJobError)) throw cause;
+    throw new AddressRefusedError(`${visit.what} redirects where a job may not go.`, { cause });
+  }
+}
+
+/** Headers that frame the message or name the connection: not for a payload to say. */
+const OWN_HEADERS: ReadonlySet<string> = new Set([
+  "connection",
+  "content-length",
+  "expect",
+  "host",
+  "keep-alive",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+function firstRequest(options: GuardedFetchOptions, policy: FetchPolicy): ExchangeRequest {
+  const headers: Record<string, string> = {
+    accept: "*/*",
+    "accept-encoding": ACCEPTED_CODINGS,
+    "user-agent": policy.userAgent,
+  };
+  for (const [name, value] of Object.entries(options.headers ?? {})) {
+    const key = name.toLowerCase();
+    if (OWN_HEADERS.has(key)) {
+      throw new PermanentJobError(
+        `The header ${JSON.stringify(name)} is set by the worker itself.`,
+      );
+    }
+    if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(key) || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
+      throw new PermanentJobError(
+        `The header ${JSON.stringify(name)} holds characters that HTTP does not allow there.`,
+      );
+    }
+    headers[key] = value;
+  }
+  const { body } = options;
+  return {
+    method: options.method ?? "GET",
+    headers,
+    body: typeof body === "string" ? new TextEncoder().encode(body) : body,
+  };
+}
+
+/** RFC 9110 §15.4, and the Fetch standard for what goes along to another origin. */
+function redirectedRequest(
+  message: ExchangeRequest,
+  status: number,
+  from: URL,
+  to: URL,
+): ExchangeRequest {
+  const becomesGet = (status === 303 && message.method !== "HEAD") ||
+    ((status === 301 || status === 302) && message.method === "POST");
+  const dropped = (name: string) =>
+    (from.origin !== to.origin && (name === "authorization" || name === "cookie")) ||
+    (becomesGet && name.startsWith("content-"));
+  return {
+    method: becomesGet ? "GET" : message.method,
+    headers: Object.fromEntries(Object.entries(message.headers).filter(([name]) => !dropped(name))),
+    body: becomesGet ? undefined : message.body,
+  };
+}
+
+function headersOf(answer: IncomingMessage): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(answer.headers).map((
+      [name, value],
+    ) => [name, Array.isArray(value) ? value.join(", ") : value ?? ""]),
+  );
+}
+
+async function collected(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return chunks.length === 1 ? chunks[0]! : joined(chunks);
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+/** A look-up cannot be called off, but need not be waited for. */
+function unlessAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const aborted = () => reject(signal.reason);
+    if (signal.aborted) return aborted();
+    signal.addEventListener("abort", aborted, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", aborted));
+  });
+}

@@ -1,0 +1,657 @@
+import assert from "node:assert/strict";
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from "node:zlib";
+import { AddressRefusedError, InputTooLargeError, PermanentJobError } from "./contract.ts";
+import {
+  createGuardedFetch,
+  FetchError,
+  type FetchPolicy,
+  FetchStatusError,
+  FetchTimeoutError,
+  JobUrlError,
+  requireSuccess,
+} from "./guarded_fetch.ts";
+import { OPEN_POLICY, serve, serveRaw, serveSite, serveTls } from "./test_server.ts";
+
+const STRICT: FetchPolicy = { ...OPEN_POLICY, privateAddresses: "refuse" };
+
+/** Every name leads to `addresses`; nothing is asked of the machine's own DNS. */
+const everyNameIs = (...addresses: string[]) => () => Promise.resolve(addresses);
+const noNames = () => Promise.reject(new Error("no name should have been looked up"));
+
+const textOf = async (body: { bytes(): Promise<Uint8Array> }) =>
+  new TextDecoder().decode(await body.bytes());
+
+// --- what is reached -------------------------------------------------------------------------
+
+Deno.test("a page is fetched with its status, headers and final URL", async () => {
+  await using server = await serve((request, response) => {
+    response.setHeader("x-agent", request.headers["user-agent"] ?? "");
+    response.setHeader("x-host", request.headers.host ?? "");
+    response.end("hello");
+  });
+  const fetch = createGuardedFetch(OPEN_POLICY);
+  const response = await fetch(`${server.origin}/page?x=1#part`);
+  assert.equal(response.status, 200);
+  assert.equal(response.headers["x-agent"], "Conductor-Test");
+  assert.equal(response.headers["x-host"], `127.0.0.1:${server.port}`);
+  assert.equal(response.url, `${server.origin}/page?x=1`);
+  assert.equal(await textOf(response), "hello");
+  assert.deepEqual(server.requests, ["GET /page?x=1"]);
+});
+
+Deno.test("the connection goes to the address that was checked, with the URL's name as host", async () => {
+  await using server = await serve((request, response) => response.end(request.headers.host));
+  // The name is not in any DNS: only the pinned address can have led here.
+  const fetch = createGuardedFetch(OPEN_POLICY, everyNameIs("127.0.0.1"));
+  const response = await fetch(`http://pinned.invalid:${server.port}/`);
+  assert.equal(await textOf(response), `pinned.invalid:${server.port}`);
+});
+
+Deno.test("a name is looked up once a request, so it cannot change between check and use", async () => {
+  await using server = await serve((_, response) => response.end("ok"));
+  const answers = [["127.0.0.1"], ["10.0.0.1"]];
+  let lookups = 0;
+  const policy: FetchPolicy = { ...STRICT, allowList: ["127.0.0.1"] };
+  const fetch = createGuardedFetch(policy, () => Promise.resolve(answers[lookups++] ?? []));
+  assert.equal(await textOf(await fetch(`http://rebind.invalid:${server.port}/`)), "ok");
+  assert.equal(lookups, 1);
+  await assert.rejects(fetch(`http://rebind.invalid:${server.port}/`), AddressRefusedError);
+});
+
+Deno.test("TLS verifies the URL's name although the connection goes to an address", async () => {
+  await using server = await serveTls("good.test", (_, response) => response.end("secret"));
+  const policy = { ...OPEN_POLICY, certificateAuthorities: [server.certificate] };
+  const trusting = createGuardedFetch(policy, everyNameIs("127.0.0.1"));
+  assert.equal(await textOf(await trusting(`https://good.test:${server.port}/`)), "secret");
+  assert.equal(await textOf(await trusting(`https://good.test.:${server.port}/`)), "secret");
+  await assert.rejects(
+    trusting(`https://bad.test:${server.port}/`),
+    (error: Error) =>
+      error instanceof FetchError && /certificate is for another host/.test(error.message),
+  );
+  await assert.rejects(trusting(`https://127.0.0.1:${server.port}/`), FetchError);
+  const plain = createGuardedFetch(OPEN_POLICY, everyNameIs("127.0.0.1"));
+  await assert.rejects(
+    plain(`https://good.test:${server.port}/`),
+    (error: Error) => error instanceof FetchError && /signed by nobody known/.test(error.message),
+  );
+  assert.equal(server.requests.length, 2);
+});
+
+Deno.test("when one address does not answer, the next is tried", async () => {
+  await using server = await serve((_, response) => response.end("second"));
+  const fetch = createGuardedFetch(OPEN_POLICY, everyNameIs("127.0.0.2", "127.0.0.1"));
+  assert.equal(await textOf(await fetch(`http://two.invalid:${server.port}/`)), "second");
+});
+
+Deno.test("a proxy of the environment is not asked", async () => {
+  await using server = await serve((_, response) => response.end("direct"));
+  Deno.env.set("HTTP_PROXY", "http://127.0.0.1:9");
+  Deno.env.set("NODE_USE_ENV_PROXY", "1");
+  try {
+    const fetch = createGuardedFetch(OPEN_POLICY);
+    assert.equal(await textOf(await fetch(server.origin)), "direct");
+  } finally {
+    Deno.env.delete("HTTP_PROXY");
+    Deno.env.delete("NODE_USE_ENV_PROXY");
+  }
+});
+
+Deno.test("PUT and POST carry a body with its length; HEAD brings none", async () => {
+  await using server = await serve(async (request, response) => {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const body = new TextDecoder().decode(new Uint8Array(chunks.flatMap((chunk) => [...chunk])));
+    response.setHeader("x-length", request.headers["content-length"] ?? "none");
+    response.end(`${request.method} ${body}`);
+  });
+  const fetch = createGuardedFetch(OPEN_POLICY);
+  const put = await fetch(server.origin, { method: "PUT", body: new Uint8Array([104, 105]) });
+  assert.equal(put.headers["x-length"], "2");
+  assert.equal(await textOf(put), "PUT hi");
+  assert.equal(await textOf(await fetch(server.origin, { method: "POST", body: "é" })), "POST é");
+  const head = await fetch(server.origin, { method: "HEAD" });
+  assert.equal(head.status, 200);
+  assert.equal((await head.bytes()).length, 0);
+});
+
+// --- what is refused -------------------------------------------------------------------------
+
+/** Spellings of places that a job must not reach; `PORT` is a server that would answer. */
+const HOSTILE_URLS: readonly string[] = [
+  "http://127.0.0.1:PORT/",
+  "http://127.1:PORT/",
+  "http://127.0.1:PORT/",
+  "http://127.0.0.2:PORT/",
+  "http://127.255.255.254:PORT/",
+  "http://2130706433:PORT/",
+  "http://0x7f000001:PORT/",
+  "http://0x7f.0.0.1:PORT/",
+  "http://0x7f.1:PORT/",
+  "http://0177.0.0.1:PORT/",
+  "http://0177.1:PORT/",
+  "http://017700000001:PORT/",
+  "http://127.0.0.1.:PORT/",
+  "http://127.1.:PORT/",
+  "http://%31%32%37.0.0.1:PORT/",
+  "http://①②⑦.⓪.⓪.①:PORT/",
+  "http://127。0。0。1:PORT/",
+  "http://127.0.0.1:PORT",
+  "http:127.0.0.1:PORT/",
+  "http:/127.0.0.1:PORT/",
+  "http:\\\\127.0.0.1:PORT\\",
+  "HTTP://127.0.0.1:PORT/",
+  " http://127.0.0.1:PORT/ ",
+  "//127.0.0.1:PORT/",
+  "127.0.0.1:PORT/",
+  "127.0.0.1/",
+  "http://0.0.0.0:PORT/",
+  "http://0:PORT/",
+  "http://0.1.2.3:PORT/",
+  "http://[::1]:PORT/",
+  "http://[0:0:0:0:0:0:0:1]:PORT/",
+  "http://[0000:0000:0000:0000:0000:0000:0000:0001]:PORT/",
+  "http://[::]:PORT/",
+  "http://[::ffff:127.0.0.1]:PORT/",
+  "http://[::ffff:7f00:1]:PORT/",
+  "http://[0:0:0:0:0:ffff:127.0.0.1]:PORT/",
+  "http://[::127.0.0.1]:PORT/",
+  "http://[::ffff:0:127.0.0.1]:PORT/",
+  "http://[64:ff9b::127.0.0.1]:PORT/",
+  "http://[64:ff9b:1::127.0.0.1]:PORT/",
+  "http://[2002:7f00:1::]:PORT/",
+  "http://[2001:0:7f00:1::]:PORT/",
+  "http://[fe80::1]:PORT/",
+  "http://[fd00::1]:PORT/",
+  "http://[fec0::1]:PORT/",
+  "http://[ff02::1]:PORT/",
+  "http://[2001:db8::1]:PORT/",
+  "http://10.0.0.1/",
+  "http://172.16.0.1/",
+  "http://192.168.0.1/",
+  "http://192.168.257/",
+  "http://100.64.0.1/",
+  "http://169.254.169.254/latest/meta-data/",
+  "http://0xa9fea9fe/",
+  "http://2852039166/",
+  "http://[::ffff:169.254.169.254]/",
+  "http://[fd00:ec2::254]/",
+  "http://100.100.100.200/",
+  "http://192.0.0.192/",
+  "http://168.63.129.16/",
+  "http://198.18.0.1/",
+  "http://203.0.113.9/",
+  "http://224.0.0.1/",
+  "http://240.0.0.1/",
+  "http://255.255.255.255/",
+];
+
+Deno.test(`${HOSTILE_URLS.length} spellings of private places are refused, and nothing is sent`, async () => {
+  await using server = await serve((_, response) => response.end("reached"));
+  const fetch = createGuardedFetch(STRICT, noNames);
+  for (const spelling of HOSTILE_URLS) {
+    const url = spelling.replace("PORT", String(server.port));
+    await assert.rejects(fetch(url), AddressRefusedError, url);
+  }
+  assert.deepEqual(server.requests, []);
+});
+
+Deno.test("names that resolve to private addresses are refused, whatever the name", async () => {
+  const homes = [
+    "127.0.0.1",
+    "::1",
+    "10.1.2.3",
+    "169.254.169.254",
+    "::ffff:192.168.0.1",
+    "0.0.0.0",
+  ];
+  for (const address of homes) {
+    const fetch = createGuardedFetch(STRICT, everyNameIs(address));
+    for (
+      const name of [
+        "rebind.example",
+        "localhost",
+        "127.0.0.1.nip.io",
+        "metadata.",
+        "bücher.example",
+      ]
+    ) {
+      await assert.rejects(fetch(`http://${name}/`), AddressRefusedError, `${name} is ${address}`);
+    }
+  }
+});
+
+Deno.test("localhost is refused by the machine's own resolver too", async () => {
+  await using server = await serve((_, response) => response.end("reached"));
+  const fetch = createGuardedFetch(STRICT);
+  for (const name of ["localhost", "LOCALHOST", "localhost."]) {
+    await assert.rejects(fetch(`http://${name}:${server.port}/`), AddressRefusedError, name);
+  }
+  assert.deepEqual(server.requests, []);
+});
+
+Deno.test("a name with one public and one private address is refused", async () => {
+  const fetch = createGuardedFetch(STRICT, everyNameIs("93.184.216.34", "127.0.0.1"));
+  await assert.rejects(fetch("http://mixed.example/"), AddressRefusedError);
+});
+
+Deno.test("a redirect to a private address is refused, by address and by name", async () => {
+  await using inner = await serve((_, response) => response.end("reached"));
+  for (
+    const target of [`127.0.0.1:${inner.port}`, `home.example:${inner.port}`, "169.254.169.254"]
+  ) {
+    await using outer = await serve((_, response) => {
+      response.writeHead(302, { location: `http://${target}/` }).end();
+    });
+    const policy: FetchPolicy = { ...STRICT, allowList: [`outer.example:${outer.port}`] };
+    const fetch = createGuardedFetch(policy, everyNameIs("127.0.0.1"));
+    await assert.rejects(fetch(`http://outer.example:${outer.port}/`), AddressRefusedError, target);
+    assert.deepEqual(outer.requests, ["GET /"]);
+  }
+  assert.deepEqual(inner.requests, []);
+});
+
+Deno.test("a redirect to another scheme, or with a password, is refused", async () => {
+  for (const location of ["file:///etc/passwd", "data:text/plain,x", "ftp://h/", "http://u:p@h/"]) {
+    await using server = await serve((_, response) => response.writeHead(301, { location }).end());
+    await assert.rejects(
+      createGuardedFetch(OPEN_POLICY)(server.origin),
+      AddressRefusedError,
+      location,
+    );
+  }
+});
+
+Deno.test("the allow-list opens an intranet host where private addresses are refused", async () => {
+  await using server = await serve((_, response) => response.end("intranet"));
+  for (
+    const entry of [
+      "intranet.example",
+      `intranet.example:${server.port}`,
+      "127.0.0.0/8",
+      "*.example",
+    ]
+  ) {
+    const policy: FetchPolicy = { ...STRICT, allowList: [entry] };
+    const fetch = createGuardedFetch(policy, everyNameIs("127.0.0.1"));
+    const response = await fetch(`http://intranet.example:${server.port}/`);
+    assert.equal(await textOf(response), "intranet", entry);
+  }
+  const other = createGuardedFetch(
+    { ...STRICT, allowList: ["other.example", "10.0.0.0/8"] },
+    everyNameIs("127.0.0.1"),
+  );
+  await assert.rejects(other(`http://intranet.example:${server.port}/`), AddressRefusedError);
+});
+
+Deno.test("metadata services are refused in development too", async () => {
+  const fetch = createGuardedFetch(OPEN_POLICY, everyNameIs("169.254.169.254"));
+  await assert.rejects(fetch("http://metadata.google.internal/"), AddressRefusedError);
+  await assert.rejects(fetch("http://169.254.169.254/latest/"), AddressRefusedError);
+});
+
+Deno.test("other schemes, other protocols' ports and passwords in the URL are refused with advice", async () => {
+  const fetch = createGuardedFetch(OPEN_POLICY, noNames);
+  await assert.rejects(fetch("file:///etc/passwd"), /only http and https/);
+  await assert.rejects(fetch("data:,x"), /only http and https/);
+  await assert.rejects(fetch("gopher://127.0.0.1:70/"), JobUrlError);
+  await assert.rejects(fetch("http://127.0.0.1:6379@127.0.0.1/"), /authorization header instead/);
+  await assert.rejects(fetch("http://user:secret@example.com/"), (error: Error) => {
+    assert.doesNotMatch(error.message, /secret/);
+    return error instanceof PermanentJobError;
+  });
+  await assert.rejects(fetch("http://127.0.0.1:25/"), /port 25/);
+});
+
+Deno.test("headers that frame the message, and line breaks in them, are refused", async () => {
+  const fetch = createGuardedFetch(OPEN_POLICY, noNames);
+  const refused: readonly Record<string, string>[] = [
+    { Host: "internal" },
+    { "Transfer-Encoding": "chunked" },
+    { "content-length": "0" },
+    { connection: "upgrade" },
+    { "x-a": "b\r\nx-c: d" },
+    { "x a": "b" },
+    { "x-a\r\nb": "c" },
+  ];
+  for (const headers of refused) {
+    await assert.rejects(fetch("http://127.0.0.1/", { headers }), PermanentJobError);
+  }
+});
+
+// --- redirects -------------------------------------------------------------------------------
+
+Deno.test("redirects are followed to the end, relative ones too", async () => {
+  await using server = await serve((request, response) => {
+    const next: Record<string, string> = { "/": "/a/b", "/a/b": "../c?d=1", "/c?d=1": "/%C3%A9nd" };
+    const location = next[request.url ?? ""];
+    if (location === undefined) response.end("end");
+    else response.writeHead(302, { location }).end("moved");
+  });
+  const response = await createGuardedFetch(OPEN_POLICY)(server.origin);
+  assert.equal(response.url, `${server.origin}/%C3%A9nd`);
+  assert.equal(await textOf(response), "end");
+});
+
+Deno.test("a circle of redirects is seen, an endless chain is cut", async () => {
+  await using circle = await serve((request, response) =>
+    response.writeHead(302, { location: request.url === "/a" ? "/b" : "/a" }).end()
+  );
+  await assert.rejects(createGuardedFetch(OPEN_POLICY)(`${circle.origin}/a`), /in a circle/);
+  await using chain = await serve((request, response) =>
+    response.writeHead(302, { location: `${request.url}x` }).end()
+  );
+  await assert.rejects(
+    createGuardedFetch(OPEN_POLICY)(chain.origin, { redirectsMax: 3 }),
+    /redirected more than 3 times/,
+  );
+  assert.equal(chain.requests.length, 4);
+});
+
+Deno.test("with no redirects wanted, the redirect is the answer", async () => {
+  await using server = await serve((_, response) =>
+    response.writeHead(302, { location: "/x" }).end()
+  );
+  const response = await createGuardedFetch(OPEN_POLICY)(server.origin, { redirectsMax: 0 });
+  assert.equal(response.status, 302);
+  assert.equal(response.headers.location, "/x");
+  await response.body.cancel();
+});
+
+Deno.test("credentials stay within their origin", async () => {
+  const seen: Record<string, unknown>[] = [];
+  await using other = await serve((request, response) => {
+    seen.push(request.headers);
+    response.end();
+  });
+  await using server = await serve((request, response) => {
+    seen.push(request.headers);
+    const location = request.url === "/" ? "/same" : `${other.origin}/`;
+    response.writeHead(307, { location }).end();
+  });
+  const headers = { Authorization: "Bearer t", Cookie: "a=b", "X-Other": "stays" };
+  await (await createGuardedFetch(OPEN_POLICY)(server.origin, { headers })).body.cancel();
+  assert.deepEqual(
+    seen.map((each) => [each.authorization, each.cookie, each["x-other"]]),
+    [["Bearer t", "a=b", "stays"], ["Bearer t", "a=b", "stays"], [undefined, undefined, "stays"]],
+  );
+});
+
+Deno.test("303 turns a POST into a GET without body, 307 keeps it", async () => {
+  for (const [status, expected] of [[303, "GET:"], [302, "GET:"], [307, "POST:x"]] as const) {
+    await using server = await serve(async (request, response) => {
+      if (request.url === "/") return void response.writeHead(status, { location: "/to" }).end();
+      let body = "";
+      for await (const chunk of request) body += chunk;
+      response.end(`${request.method}:${body}`);
+    });
+    const options = {
+      method: "POST",
+      body: "x",
+      headers: { "content-type": "text/plain" },
+    } as const;
+    const response = await createGuardedFetch(OPEN_POLICY)(server.origin, options);
+    assert.equal(await textOf(response), expected);
+  }
+});
+
+// --- bodies ----------------------------------------------------------------------------------
+
+Deno.test("gzip, both kinds of deflate, brotli and stacked codings are decoded", async () => {
+  const text = "straße ".repeat(10_000);
+  const plain = new TextEncoder().encode(text);
+  const codings: readonly (readonly [string, Uint8Array])[] = [
+    ["gzip", gzipSync(plain)],
+    ["x-gzip", gzipSync(plain)],
+    ["deflate", deflateSync(plain)],
+    ["deflate", deflateRawSync(plain)],
+    ["br", brotliCompressSync(plain)],
+    ["identity", plain],
+    ["gzip, br", brotliCompressSync(gzipSync(plain))],
+  ];
+  for (const [coding, body] of codings) {
+    await using server = await serve((_, response) => {
+      response.writeHead(200, { "content-encoding": coding }).end(body);
+    });
+    const response = await createGuardedFetch(OPEN_POLICY)(server.origin);
+    assert.equal(await textOf(response), text, coding);
+  }
+});
+
+Deno.test("an empty body under a content-coding is empty", async () => {
+  await using server = await serve((_, response) => {
+    response.writeHead(200, { "content-encoding": "gzip" }).end();
+  });
+  assert.equal((await (await createGuardedFetch(OPEN_POLICY)(server.origin)).bytes()).length, 0);
+});
+
+Deno.test("a gzip or brotli bomb ends at the bound of decoded bytes", async () => {
+  const zeros = new Uint8Array(8 * 1024 * 1024);
+  for (
+    const [coding, bomb] of [["gzip", gzipSync(zeros)], ["br", brotliCompressSync(zeros)]] as const
+  ) {
+    await using server = await serve((_, response) => {
+      response.writeHead(200, { "content-encoding": coding }).end(bomb);
+    });
+    const response = await createGuardedFetch(OPEN_POLICY)(server.origin, {
+      bodyBytesMax: 100_000,
+    });
+    let count = 0;
+    await assert.rejects(async () => {
+      for await (const chunk of response.body) count += chunk.length;
+    }, (error: Error) => error instanceof InputTooLargeError && /100000 bytes/.test(error.message));
+    assert.ok(count <= 100_000, `${count} bytes were let through`);
+  }
+});
+
+Deno.test("a body that says it is too long is refused before it is read", async () => {
+  await using server = await serve((_, response) => {
+    response.writeHead(200, { "content-length": "1000000" }).write("x");
+  });
+  const response = await createGuardedFetch(OPEN_POLICY)(server.origin, { bodyBytesMax: 1000 });
+  await assert.rejects(response.bytes(), InputTooLargeError);
+});
+
+Deno.test("a body of exactly the bound passes, with one byte more it does not", async () => {
+  await using server = await serve((_, response) => response.end("x".repeat(1000)));
+  const fetch = createGuardedFetch(OPEN_POLICY);
+  assert.equal((await (await fetch(server.origin, { bodyBytesMax: 1000 })).bytes()).length, 1000);
+  await assert.rejects(
+    (await fetch(server.origin, { bodyBytesMax: 999 })).bytes(),
+    InputTooLargeError,
+  );
+});
+
+Deno.test("a body cut short is a failure that may pass, in each way of framing", async () => {
+  const cut = gzipSync(new TextEncoder().encode("x".repeat(1000))).subarray(0, 20);
+  const answers: Readonly<Record<string, string | Uint8Array>> = {
+    "short of its length": "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc",
+    "chunked without end": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n",
+    "gzip cut": new Uint8Array([
+      ...new TextEncoder().encode("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"),
+      ...cut,
+    ]),
+    "no gzip at all": "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nplain text",
+    "no brotli at all": "HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\nplain text, rather long",
+  };
+  for (const [name, answer] of Object.entries(answers)) {
+    await using server = await serveRaw(answer);
+    const response = await createGuardedFetch(OPEN_POLICY)(server.origin);
+    await assert.rejects(
+      response.bytes(),
+      (error: Error) => error instanceof FetchError && error.message.includes(server.origin),
+      name,
+    );
+  }
+});
+
+Deno.test("answers that are no HTTP, contradict themselves or are missing are failures that may pass", async () => {
+  const answers: Readonly<Record<string, string>> = {
+    "not HTTP": "220 smtp ready\r\n",
+    "nothing": "",
+    "length and chunks":
+      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a huge header": `HTTP/1.1 200 OK\r\nX: ${"a".repeat(200_000)}\r\n\r\n`,
+    "a coding nobody asked for": "HTTP/1.1 200 OK\r\nContent-Encoding: exi\r\n\r\nx",
+    "codings without end": "HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip, gzip\r\n\r\nx",
+  };
+  for (const [name, answer] of Object.entries(answers)) {
+    await using server = await serveRaw(answer);
+    await assert.rejects(
+      createGuardedFetch(OPEN_POLICY)(server.origin),
+      (error: Error) => error instanceof FetchError && error.message.includes(server.origin),
+      name,
+    );
+  }
+});
+
+Deno.test("a refused connection and an unknown name say so", async () => {
+  const { port } = await (async () => {
+    await using server = await serve((_, response) => response.end());
+    return server;
+  })();
+  await assert.rejects(
+    createGuardedFetch(OPEN_POLICY)(`http://127.0.0.1:${port}/x?secret=1`),
+    (error: Error) => {
+      assert.ok(error instanceof FetchError && !(error instanceof PermanentJobError));
+      assert.equal(
+        error.message,
+        `Fetching http://127.0.0.1:${port}/x?… failed: the connection was refused.`,
+      );
+      return true;
+    },
+  );
+  const notFound = () => Promise.reject(Object.assign(new Error("x"), { code: "ENOTFOUND" }));
+  await assert.rejects(
+    createGuardedFetch(OPEN_POLICY, notFound)("http://nowhere.invalid/"),
+    /its host has no address/,
+  );
+});
+
+// --- time and cancellation -------------------------------------------------------------------
+
+Deno.test("the time limit covers the look-up, the headers and the body, and says where it was", async () => {
+  await using silent = await serve(() => {/* never answers */});
+  await using slow = await serve((_, response) => {
+    response.write("first");
+  });
+  const never = createGuardedFetch(OPEN_POLICY, () => new Promise(() => {}));
+  const timeoutMs = 60;
+  await assert.rejects(
+    never("http://lost.invalid/", { timeoutMs }),
+    (error: Error) =>
+      error instanceof FetchTimeoutError && /looking up its host/.test(error.message),
+  );
+  const fetch = createGuardedFetch(OPEN_POLICY);
+  await assert.rejects(fetch(silent.origin, { timeoutMs }), /60 ms; it was waiting for the answer/);
+  const response = await fetch(slow.origin, { timeoutMs: 300 });
+  await assert.rejects(response.bytes(), /reading its body \(5 bytes so far\)/);
+});
+
+Deno.test("cancellation ends a fetch in every phase, with the caller's reason", async () => {
+  const reason = new Error("the job was cancelled");
+  const reject = (promise: Promise<unknown>) =>
+    assert.rejects(promise, (error) => error === reason);
+
+  const lookedUp = Promise.withResolvers<void>();
+  const never = createGuardedFetch(OPEN_POLICY, () => {
+    lookedUp.resolve();
+    return new Promise(() => {});
+  });
+  const first = new AbortController();
+  const looking = reject(never("http://lost.invalid/", { signal: first.signal }));
+  await lookedUp.promise;
+  first.abort(reason);
+  await looking;
+
+  const asked = Promise.withResolvers<void>();
+  await using silent = await serve(() => asked.resolve());
+  const second = new AbortController();
+  const fetch = createGuardedFetch(OPEN_POLICY);
+  const waiting = reject(fetch(silent.origin, { signal: second.signal }));
+  await asked.promise;
+  second.abort(reason);
+  await waiting;
+
+  await reject(fetch(silent.origin, { signal: AbortSignal.abort(reason) }));
+});
+
+Deno.test("cancellation in the middle of a body ends the read at once and closes the connection", async () => {
+  const closed = Promise.withResolvers<void>();
+  await using server = await serve((_, response) => {
+    response.on("close", closed.resolve);
+    response.write("x".repeat(1000));
+  });
+  const controller = new AbortController();
+  const response = await createGuardedFetch(OPEN_POLICY)(server.origin, {
+    signal: controller.signal,
+  });
+  const reader = response.body.getReader();
+  assert.equal((await reader.read()).value?.length, 1000);
+  const next = reader.read();
+  const reason = new Error("the job was cancelled");
+  controller.abort(reason);
+  await assert.rejects(next, (error) => error === reason);
+  await closed.promise;
+});
+
+Deno.test("a body that is no longer wanted closes its connection", async () => {
+  const closed = Promise.withResolvers<void>();
+  await using server = await serve((_, response) => {
+    response.on("close", closed.resolve);
+    response.write("x");
+  });
+  const response = await createGuardedFetch(OPEN_POLICY)(server.origin);
+  await response.body.cancel();
+  await closed.promise;
+});
+
+Deno.test("a slow reader slows the sender", async () => {
+  let sent = 0;
+  const stalled = Promise.withResolvers<void>();
+  await using server = await serve((_, response) => {
+    const chunk = new Uint8Array(1 << 20);
+    const more = () => {
+      while (sent < 200) {
+        sent++;
+        if (!response.write(chunk)) {
+          response.once("drain", more);
+          return stalled.resolve();
+        }
+      }
+      response.end();
+    };
+    more();
+  });
+  const response = await createGuardedFetch(OPEN_POLICY)(server.origin, { bodyBytesMax: 1 << 30 });
+  const reader = response.body.getReader();
+  await reader.read();
+  await stalled.promise;
+  // A second request takes its turn on the same event loop, and by then the first would be done.
+  await using other = await serve((_, answer) => answer.end("ok"));
+  await (await createGuardedFetch(OPEN_POLICY)(other.origin)).bytes();
+  assert.ok(sent < 100, `${sent} MiB were taken from the sender though nobody reads`);
+  await reader.cancel();
+});
+
+// --- statuses --------------------------------------------------------------------------------
+
+Deno.test("a status that may change is retried, one that lasts is not", async () => {
+  for (
+    const [status, permanent] of [[404, true], [410, true], [403, false], [429, false], [
+      503,
+      false,
+    ]] as const
+  ) {
+    await using server = await serveSite({
+      "/": (_, response) => void response.writeHead(status).end(),
+    });
+    const response = await createGuardedFetch(OPEN_POLICY)(server.origin);
+    await assert.rejects(requireSuccess(response), (error: Error) => {
+      assert.equal(error instanceof PermanentJobError, permanent, String(status));
+      assert.equal(error instanceof FetchStatusError, !permanent, String(status));
+      assert.match(error.message, new RegExp(`answered with status ${status}`));
+      return true;
+    });
+  }
+});

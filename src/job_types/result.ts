@@ -1,0 +1,54 @@
+/**
+ * How what a job returns becomes the bytes of its result.
+ *
+ * @module
+ */
+
+import { PermanentJobError, ResultTooLargeError } from "./contract.ts";
+
+/** A result as it is kept and handed out. */
+export interface EncodedResult {
+  readonly bytes: Uint8Array;
+  /** `application/json`, `application/octet-stream`, or empty for no result at all. */
+  readonly contentType: string;
+}
+
+/**
+ * Bytes stay as they are, nothing becomes nothing, anything else JSON.
+ *
+ * @param resultBytesMax most bytes of the encoded form.
+ * @throws {ResultTooLargeError} when it has more.
+ * @throws {PermanentJobError} when the value has no form in JSON.
+ */
+export function encodeResult(value: unknown, resultBytesMax = Infinity): EncodedResult {
+  const result = encoded(value);
+  if (result.bytes.length <= resultBytesMax) return result;
+  throw new ResultTooLargeError(
+    `The result has ${result.bytes.length} bytes; a result holds at most ${resultBytesMax}. ` +
+      "Ask for less, or for a destination where the type offers one.",
+  );
+}
+
+function encoded(value: unknown): EncodedResult {
+  if (value === undefined) return { bytes: new Uint8Array(0), contentType: "" };
+  if (value instanceof Uint8Array) {
+    return { bytes: value, contentType: "application/octet-stream" };
+  }
+  if (value instanceof ArrayBuffer) {
+    return { bytes: new Uint8Array(value), contentType: "application/octet-stream" };
+  }
+  return { bytes: new TextEncoder().encode(jsonOf(value)), contentType: "application/json" };
+}
+
+function jsonOf(value: unknown): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (cause) {
+    throw new PermanentJobError("The job's result cannot be written as JSON.", { cause });
+  }
+  if (text !== undefined) return text;
+  throw new PermanentJobError(
+    `The job's result is a ${typeof value}, which cannot be written as JSON.`,
+  );
+}

@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { PermanentJobError, ResultTooLargeError } from "./contract.ts";
+import { encodeResult } from "./result.ts";
+
+const textOf = (value: unknown) => new TextDecoder().decode(encodeResult(value).bytes);
+
+Deno.test("bytes stay bytes, nothing stays nothing, anything else is JSON", () => {
+  const bytes = new Uint8Array([1, 2]);
+  assert.deepEqual(encodeResult(bytes), { bytes, contentType: "application/octet-stream" });
+  assert.deepEqual(encodeResult(undefined), { bytes: new Uint8Array(), contentType: "" });
+  assert.deepEqual(encodeResult(bytes.buffer).bytes, bytes);
+  assert.equal(textOf({ a: [1, "é", null] }), '{"a":[1,"é",null]}');
+  assert.equal(textOf("x"), '"x"');
+  assert.equal(textOf(null), "null");
+  assert.equal(encodeResult({}).contentType, "application/json");
+});
+
+Deno.test("the bound is on encoded bytes, and holds to the byte", () => {
+  assert.equal(encodeResult("éé", 6).bytes.length, 6);
+  assert.throws(() => encodeResult("éé", 5), ResultTooLargeError);
+  assert.throws(() => encodeResult(new Uint8Array(11), 10), /11 bytes.*at most 10/);
+});
+
+Deno.test("a value without a form in JSON fails for good", () => {
+  const circle: Record<string, unknown> = {};
+  circle.self = circle;
+  for (const value of [1n, circle, () => 1, Symbol("x")]) {
+    assert.throws(() => encodeResult(value), PermanentJobError);
+  }
+});
