@@ -10,6 +10,7 @@ export * from "./entry.ts";
 export * from "./invariant.ts";
 export * from "./membership.ts";
 export * from "./message.ts";
+export { MemoryLog } from "./memory_log.ts";
 export { faultOf } from "./message_check.ts";
 export { RaftNode } from "./node.ts";
 export type { RaftNodeOptions, RaftObserver } from "./node.ts";
