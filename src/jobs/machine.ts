@@ -81,7 +81,6 @@ export class JobMachine {
   #state: State;
   #applied: LogPosition;
   #flushed: LogPosition;
-  #durable: LogPosition;
 
   /** Goes on from what the store holds; the log is to be replayed from `applied` + 1. */
   constructor(store: JobStore, options: JobMachineOptions = {}) {
@@ -89,7 +88,6 @@ export class JobMachine {
     this.#options = { ...optionDefaults, ...options };
     ({ state: this.#state, applied: this.#applied } = this.#load());
     this.#flushed = this.#applied;
-    this.#durable = this.#applied;
   }
 
   /**
@@ -161,15 +159,13 @@ export class JobMachine {
    */
   checkpoint(applied: LogPosition = this.#applied): LogPosition {
     this.flush(applied);
-    this.#durable = this.#store.checkpoint();
-    return this.#durable;
+    return this.#store.checkpoint();
   }
 
   /** Starts again from what the store holds, for example after a snapshot was installed. */
   reload(): void {
     ({ state: this.#state, applied: this.#applied } = this.#load());
     this.#flushed = this.#applied;
-    this.#durable = this.#applied;
   }
 
   #load(): { state: State; applied: LogPosition } {
@@ -187,7 +183,7 @@ export class JobMachine {
   }
   /** The entry up to which a power failure takes nothing. */
   get durable(): LogPosition {
-    return this.#durable;
+    return this.#store.durable;
   }
   /** About how many rows the next flush will write. */
   get dirtyCount(): number {

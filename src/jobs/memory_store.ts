@@ -97,6 +97,10 @@ export class MemoryJobStore implements JobStore {
     }
   }
 
+  get durable(): LogPosition {
+    return this.#applied;
+  }
+
   checkpoint(): LogPosition {
     return this.#applied;
   }

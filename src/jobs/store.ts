@@ -16,6 +16,8 @@ export interface JobStore {
   load(): StoredState;
   /** Makes the whole batch part of the store, or nothing of it. */
   write(batch: StoreBatch): void;
+  /** What {@linkcode JobStore.checkpoint} returned last; a store may checkpoint by itself too. */
+  readonly durable: LogPosition;
   /**
    * Brings what was written to where a power failure cannot reach it, and says up to which log
    * position that is now so: the log may be compacted up to there, and no further.

@@ -1,0 +1,282 @@
+/**
+ * The replicated state on SQLite: `state.db` of a data directory.
+ *
+ * A batch is one transaction with the log position that it makes the state of, but it does not wait
+ * for the disk: after a power failure the log replays what is missing. Only a checkpoint waits, and
+ * what it returns is how far the log may be compacted. Between two checkpoints new rows are in the
+ * write-ahead file alone, so the main file stands still, and a snapshot is a plain copy of it, made
+ * while the node goes on.
+ *
+ * @module
+ */
+
+import { closeSync, existsSync, openSync, renameSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import type {
+  FinishedFilter,
+  FinishedQuery,
+  Job,
+  JobStore,
+  LogPosition,
+  StoreBatch,
+  StoredJob,
+  StoredKey,
+  StoredResult,
+  StoredState,
+} from "../jobs/mod.ts";
+import { copyDescriptor } from "./copy_descriptor.ts";
+import {
+  JOB_STORE_FILE,
+  JobStoreRefused,
+  openJobStoreFile,
+  REBUILD_ADVICE,
+  syncDirectoryOf,
+  syncPath,
+} from "./job_store_file.ts";
+import { JobTables } from "./job_store_tables.ts";
+import { failureOf, StorageFailed } from "./storage_failure.ts";
+
+/** Write-ahead file beyond which a batch is followed by a checkpoint of its own accord, in bytes. */
+const WAL_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Who may use a `state.db`. */
+export interface JobStoreOptions {
+  /** A file of another cluster is refused. Left out: not checked. */
+  readonly clusterId?: string;
+}
+
+export class SqliteJobStore implements JobStore {
+  readonly #path: string;
+  readonly #options: JobStoreOptions;
+  #open: OpenFile;
+  #applied: LogPosition;
+  #durable: LogPosition;
+  /** Copies being made: the main file must stand still. */
+  #copies = 0;
+
+  private constructor(path: string, options: JobStoreOptions) {
+    this.#path = path;
+    this.#options = options;
+    this.#open = openFile(path, options);
+    this.#applied = this.#open.tables.applied;
+    this.#durable = this.#checkpointNow();
+  }
+
+  /**
+   * Opens `state.db` of a data directory, or makes it.
+   * @throws {JobStoreRefused} when it is locked, damaged, of another cluster or of another format
+   */
+  static open(directory: string, options: JobStoreOptions = {}): SqliteJobStore {
+    return new SqliteJobStore(join(directory, JOB_STORE_FILE), options);
+  }
+
+  close(): void {
+    closeFile(this.#open);
+  }
+
+  get durable(): LogPosition {
+    return this.#durable;
+  }
+
+  load(): StoredState {
+    return this.#reading((tables) => tables.load());
+  }
+
+  /**
+   * @throws {DiskFull} nothing is changed
+   * @throws {StorageFailed} the process must end
+   */
+  write(batch: StoreBatch): void {
+    const { tables } = this.#open;
+    try {
+      tables.write(batch);
+    } catch (cause) {
+      const failure = failureIn(`write "${this.#path}"`, cause);
+      try {
+        tables.rollBack();
+      } catch (cause) {
+        throw failureIn(`roll back "${this.#path}"`, cause);
+      }
+      throw failure;
+    }
+    this.#applied = batch.applied;
+    if (this.#walBytes() > WAL_BYTES_MAX) this.checkpoint();
+  }
+
+  checkpoint(): LogPosition {
+    if (this.#copies === 0 && this.#durable.index < this.#applied.index) {
+      this.#durable = this.#checkpointNow();
+    }
+    return this.#durable;
+  }
+
+  /**
+   * Copies the state to a new file at `path` while writing goes on. Returns the position that the
+   * copy is the state of; the copy is durable then.
+   */
+  async exportSnapshot(path: string): Promise<LogPosition> {
+    // A copy of a copy that goes on would be of its position too, not of the present one.
+    if (this.#copies > 0) throw new Error(`Cannot copy "${this.#path}": a copy is being made`);
+    const position = this.#checkpointNow();
+    this.#durable = position;
+    this.#copies++;
+    try {
+      await copyDescriptor(this.#open.reader, path);
+      syncDirectoryOf(path);
+      return position;
+    } catch (cause) {
+      rmSync(path, { force: true });
+      throw failureIn(`copy "${this.#path}" to "${path}"`, cause);
+    } finally {
+      this.#copies--;
+    }
+  }
+
+  /**
+   * Puts the snapshot at `path` in the place of the state, whole or not at all; the file at `path`
+   * is gone then. The machine on top has to `reload`.
+   * @throws {JobStoreRefused} when the file is not a snapshot for this node; nothing is changed
+   */
+  installSnapshot(path: string): LogPosition {
+    checkSnapshot(path, this.#options);
+    try {
+      syncPath(path);
+      // Nothing of the old state may be left to come over the new one.
+      this.#checkpointNow();
+      closeFile(this.#open);
+      for (const suffix of ["-wal", "-shm"]) rmSync(this.#path + suffix, { force: true });
+      syncDirectoryOf(this.#path);
+      renameSync(path, this.#path);
+      syncDirectoryOf(this.#path);
+    } catch (cause) {
+      throw failureIn(`install snapshot "${path}"`, cause);
+    }
+    this.#open = openFile(this.#path, this.#options);
+    this.#applied = this.#open.tables.applied;
+    this.#durable = this.#applied;
+    return this.#applied;
+  }
+
+  finishedById(id: string): StoredJob | undefined {
+    return this.#reading((tables) => tables.finishedById(id));
+  }
+
+  finishedBySeq(seq: number): StoredJob | undefined {
+    return this.#reading((tables) => tables.finishedBySeq(seq));
+  }
+
+  listFinished(query: FinishedQuery): Job[] {
+    return this.#reading((tables) => tables.listFinished(query));
+  }
+
+  countFinished(filter: FinishedFilter, countMax: number): number {
+    return this.#reading((tables) => tables.countFinished(filter, countMax));
+  }
+
+  payload(seq: number): Uint8Array | undefined {
+    return this.#reading((tables) => tables.payload(seq));
+  }
+
+  result(seq: number): StoredResult | undefined {
+    return this.#reading((tables) => tables.result(seq));
+  }
+
+  findKey(key: string): StoredKey | undefined {
+    return this.#reading((tables) => tables.findKey(key));
+  }
+
+  scanFinished(): Iterable<StoredJob> {
+    return this.#reading((tables) => tables.scanFinished());
+  }
+
+  scanKeys(): Iterable<StoredKey> {
+    return this.#reading((tables) => tables.scanKeys());
+  }
+
+  /** Moves everything into the main file and waits for the disk. */
+  #checkpointNow(): LogPosition {
+    try {
+      // TRUNCATE syncs the main file before it empties the write-ahead file.
+      const row = this.#open.database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
+      if (row?.busy !== 0) throw new Error("a statement is still reading");
+      return this.#applied;
+    } catch (cause) {
+      throw failureIn(`make "${this.#path}" durable`, cause);
+    }
+  }
+
+  #walBytes(): number {
+    return statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  }
+
+  #reading<Result>(read: (tables: JobTables) => Result): Result {
+    try {
+      return read(this.#open.tables);
+    } catch (cause) {
+      throw failureIn(`read "${this.#path}"`, cause);
+    }
+  }
+}
+
+interface OpenFile {
+  readonly database: DatabaseSync;
+  readonly tables: JobTables;
+  /**
+   * For copies. It stays open as long as the database, because closing any descriptor of a file
+   * takes away all locks that the process has on it (POSIX), SQLite's too.
+   */
+  readonly reader: number;
+}
+
+function openFile(path: string, options: JobStoreOptions): OpenFile {
+  const database = openJobStoreFile(path);
+  try {
+    checkCluster(database, path, options);
+    const tables = new JobTables(database);
+    void tables.applied; // reads and checks the one row that everything hangs on
+    return { database, tables, reader: openSync(path, "r") };
+  } catch (cause) {
+    database.close();
+    if (cause instanceof JobStoreRefused) throw cause;
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    throw new JobStoreRefused(`Cannot open "${path}": ${detail}. ${REBUILD_ADVICE}`, { cause });
+  }
+}
+
+function closeFile({ database, reader }: OpenFile): void {
+  database.close();
+  closeSync(reader);
+}
+
+/** A new file becomes the cluster's; an old one must be. */
+function checkCluster(database: DatabaseSync, path: string, { clusterId }: JobStoreOptions): void {
+  if (clusterId === undefined) return;
+  const found = database.prepare("SELECT cluster_id FROM identity").get()?.cluster_id;
+  if (found === undefined) {
+    database.prepare("INSERT INTO identity VALUES (1, ?)").run(clusterId);
+  } else if (found !== clusterId) {
+    throw new JobStoreRefused(
+      `Cannot open "${path}": it belongs to cluster ${String(found)}, and this node to cluster ` +
+        `${clusterId}; is this the right data directory?`,
+    );
+  }
+}
+
+/** Opens the file as the state would be, so that it is refused before the old state is gone. */
+function checkSnapshot(path: string, options: JobStoreOptions): void {
+  if (!existsSync(path)) {
+    throw new JobStoreRefused(`Cannot install snapshot "${path}": there is no such file`);
+  }
+  const file = openFile(path, options);
+  try {
+    if (file.tables.applied.index > 0) return;
+    throw new JobStoreRefused(`Cannot install snapshot "${path}": it holds no state`);
+  } finally {
+    closeFile(file);
+  }
+}
+
+function failureIn(action: string, cause: unknown): Error {
+  return cause instanceof StorageFailed ? cause : failureOf(action, cause);
+}

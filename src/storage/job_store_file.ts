@@ -1,0 +1,171 @@
+/** `state.db` itself: how it is opened, what its tables are, and what its failures mean. */
+
+import { chmodSync, closeSync, existsSync, fsyncSync, openSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { isLocked } from "./storage_failure.ts";
+
+/** Name of the file in a data directory. */
+export const JOB_STORE_FILE = "state.db";
+
+/** The format this program writes; it refuses others. */
+export const JOB_STORE_FORMAT = 1;
+
+/** "COND": tells a `state.db` from any other SQLite file. */
+const APPLICATION_ID = 0x434f4e44;
+
+/** Pages kept in memory, in KiB. */
+const CACHE_KIB = 32 * 1024;
+
+/** The file must not be used as it is. Nothing was changed; the message says what to do. */
+export class JobStoreRefused extends Error {
+  override name = "JobStoreRefused";
+}
+
+/** What to do about a state.db that is of no use. */
+export const REBUILD_ADVICE =
+  "To rebuild it, stop this node and move the file away: the node then replays its Raft log, and " +
+  "if the log does not reach back to its beginning it says so; then empty the data directory and " +
+  "let the node join again, or restore a backup";
+
+/**
+ * Opens `path` for this process alone, and makes what is missing.
+ * @throws {JobStoreRefused} when it is locked, damaged, foreign, or of another format
+ */
+export function openJobStoreFile(path: string): DatabaseSync {
+  const isNew = !existsSync(path);
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path, { timeout: 0 });
+    if (isNew) chmodSync(path, 0o600);
+    else checkFormat(database, path);
+    // One process, one connection: the lock is held until the process ends, and no -shm is needed.
+    database.exec("PRAGMA locking_mode = EXCLUSIVE");
+    database.exec("PRAGMA journal_mode = WAL");
+    // The log replays what a power failure takes, so only checkpoints wait for the disk; and they
+    // come when the store says so, because between them the main file must stay as it is.
+    database.exec("PRAGMA synchronous = NORMAL");
+    database.exec("PRAGMA wal_autocheckpoint = 0");
+    database.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
+    database.exec("PRAGMA temp_store = MEMORY");
+    database.exec("BEGIN IMMEDIATE");
+    database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+    database.exec(`PRAGMA user_version = ${JOB_STORE_FORMAT}`);
+    database.exec(schema);
+    database.exec("COMMIT");
+    assertPragma(database, path, "journal_mode", "wal");
+    assertPragma(database, path, "synchronous", 1);
+    return database;
+  } catch (cause) {
+    try {
+      database?.close();
+    } catch {
+      // It was not open: what matters is why.
+    }
+    throw refusalOf(path, cause);
+  }
+}
+
+/** Forces names that were made, changed or removed in the directory of `path` to the disk. */
+export function syncDirectoryOf(path: string): void {
+  syncPath(dirname(path));
+}
+
+export function syncPath(path: string): void {
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/**
+ * Finished jobs have columns for what lists ask for, and an index for each. `status`, `type` and
+ * `worker` are small numbers; everything else of a job is in `detail`, as JSON.
+ */
+const schema = `
+CREATE TABLE IF NOT EXISTS state (
+  id INTEGER PRIMARY KEY CHECK (id = 1), applied_index INTEGER NOT NULL,
+  applied_term INTEGER NOT NULL, scalars TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS identity (
+  id INTEGER PRIMARY KEY CHECK (id = 1), cluster_id TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE IF NOT EXISTS live (
+  seq INTEGER PRIMARY KEY, detail TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS finished (
+  seq INTEGER PRIMARY KEY, id TEXT NOT NULL, status INTEGER NOT NULL, type INTEGER NOT NULL,
+  worker INTEGER NOT NULL, dead_letter INTEGER NOT NULL, detail TEXT NOT NULL,
+  checksum INTEGER NOT NULL) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS finished_id ON finished (id);
+CREATE INDEX IF NOT EXISTS finished_status ON finished (status);
+CREATE INDEX IF NOT EXISTS finished_type ON finished (type, status);
+CREATE INDEX IF NOT EXISTS finished_worker ON finished (worker);
+CREATE INDEX IF NOT EXISTS finished_dead_letter ON finished (dead_letter) WHERE dead_letter = 1;
+CREATE TABLE IF NOT EXISTS labels (
+  key TEXT NOT NULL, value TEXT NOT NULL, seq INTEGER NOT NULL,
+  PRIMARY KEY (key, value, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS payloads (
+  seq INTEGER PRIMARY KEY, bytes BLOB NOT NULL, checksum INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS results (
+  seq INTEGER PRIMARY KEY, output BLOB NOT NULL, content_type TEXT NOT NULL,
+  log_tail TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS keys (
+  seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, job_id TEXT NOT NULL,
+  fingerprint TEXT NOT NULL, expires_at INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS workers (
+  id TEXT PRIMARY KEY, detail TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counts (
+  type TEXT PRIMARY KEY, detail TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+`;
+
+function checkFormat(database: DatabaseSync, path: string): void {
+  const applicationId = pragma(database, "application_id");
+  const format = pragma(database, "user_version");
+  const isEmpty = database.prepare("SELECT 1 FROM sqlite_schema").get() === undefined;
+  if (isEmpty && format === 0) return; // made, and then not written to
+  if (applicationId !== APPLICATION_ID) {
+    throw new JobStoreRefused(
+      `Cannot open "${path}": it is a SQLite file, but not one of Conductor's; ` +
+        "is this the right data directory?",
+    );
+  }
+  if (format !== JOB_STORE_FORMAT) {
+    throw new JobStoreRefused(
+      `Cannot open "${path}": its format is version ${format}, and this program knows version ` +
+        `${JOB_STORE_FORMAT}; run the version of conductor that wrote it, or a newer one`,
+    );
+  }
+}
+
+function pragma(database: DatabaseSync, name: string): unknown {
+  return database.prepare(`PRAGMA ${name}`).get()?.[name];
+}
+
+function assertPragma(
+  database: DatabaseSync,
+  path: string,
+  name: string,
+  wanted: string | number,
+): void {
+  const found = pragma(database, name);
+  if (found !== wanted) {
+    throw new JobStoreRefused(
+      `Cannot open "${path}": ${name} is ${found}, but must be ${wanted}; use a local disk`,
+    );
+  }
+}
+
+function refusalOf(path: string, cause: unknown): JobStoreRefused {
+  if (cause instanceof JobStoreRefused) return cause;
+  if (isLocked(cause)) {
+    return new JobStoreRefused(
+      `Cannot open "${path}": it is locked; another master runs on this data directory. ` +
+        "Stop it, or give this one a directory of its own",
+      { cause },
+    );
+  }
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  const advice = /not a database|malformed/.test(detail) ? `. ${REBUILD_ADVICE}` : "";
+  return new JobStoreRefused(`Cannot open "${path}": ${detail}${advice}`, { cause });
+}

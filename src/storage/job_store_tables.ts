@@ -1,0 +1,325 @@
+/** The tables of an open `state.db`: what a batch does to them, and how rows come back. */
+
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type {
+  FinishedFilter,
+  FinishedQuery,
+  Job,
+  LogPosition,
+  StoreBatch,
+  StoredCount,
+  StoredJob,
+  StoredKey,
+  StoredResult,
+  StoredScalars,
+  StoredState,
+  StoredWorker,
+} from "../jobs/mod.ts";
+import { JobNames } from "./job_store_names.ts";
+import { countSql, pageSql } from "./job_store_queries.ts";
+import { checksumOf, decodeJob, encodeJob, statusNumber, verify } from "./job_store_rows.ts";
+
+/** Expired idempotency keys removed with one batch, beside two for each that it brings. */
+const KEYS_REMOVED_MIN = 1000;
+
+export class JobTables {
+  readonly #database: DatabaseSync;
+  readonly #statements: Statements;
+  readonly #names: JobNames;
+  /** Lists, by their SQL: there are as many as combinations of filters. */
+  readonly #queries = new Map<string, StatementSync>();
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+    this.#statements = prepareAll(database);
+    this.#names = new JobNames(database);
+  }
+
+  /** The position that the tables are the state of. */
+  get applied(): LogPosition {
+    const row = this.#stateRow();
+    return { index: row?.applied_index ?? 0, term: row?.applied_term ?? 0 };
+  }
+
+  load(): StoredState {
+    const row = this.#stateRow();
+    return {
+      applied: this.applied,
+      scalars: row === undefined ? noScalars : { ...noScalars, ...JSON.parse(row.scalars) },
+      live: this.#jobs("SELECT detail, checksum FROM live ORDER BY seq"),
+      workers: this.#details<StoredWorker>("workers"),
+      counts: this.#details<StoredCount>("counts"),
+    };
+  }
+
+  /** All rows of the batch, or none of them. */
+  write(batch: StoreBatch): void {
+    this.#database.exec("BEGIN IMMEDIATE");
+    this.#writeRows(batch);
+    this.#database.exec("COMMIT");
+    this.#names.keep();
+  }
+
+  /** After a failed {@linkcode write}. */
+  rollBack(): void {
+    this.#names.forgetUnwritten();
+    // SQLite has rolled back already after some errors; then there is nothing left to do.
+    if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+  }
+
+  finishedById(id: string): StoredJob | undefined {
+    return jobOf(this.#statements.finishedById.get(id));
+  }
+
+  finishedBySeq(seq: number): StoredJob | undefined {
+    return jobOf(this.#statements.finishedBySeq.get(seq));
+  }
+
+  listFinished(query: FinishedQuery): Job[] {
+    const sql = pageSql(query, (name) => this.#names.numberOf(name));
+    if (sql === undefined) return [];
+    return this.#prepared(sql.text).all(...sql.values).map((row) => jobOf(row)!.job);
+  }
+
+  countFinished(filter: FinishedFilter, countMax: number): number {
+    const sql = countSql(filter, countMax, (name) => this.#names.numberOf(name));
+    if (sql === undefined) return 0;
+    return Number(this.#prepared(sql.text).get(...sql.values)?.jobs ?? 0);
+  }
+
+  payload(seq: number): Uint8Array | undefined {
+    const row = this.#statements.payload.get(seq) as PayloadRow | undefined;
+    if (row === undefined) return undefined;
+    verify(`the payload of job number ${seq}`, row.checksum, row.bytes);
+    return row.bytes;
+  }
+
+  result(seq: number): StoredResult | undefined {
+    const row = this.#statements.result.get(seq) as ResultRow | undefined;
+    if (row === undefined) return undefined;
+    const { output, content_type: contentType, log_tail: logTail, checksum } = row;
+    verify(`the result of job number ${seq}`, checksum, output, contentType, logTail);
+    return { output, contentType, logTail: JSON.parse(logTail) };
+  }
+
+  findKey(key: string): StoredKey | undefined {
+    return keyOf(this.#statements.findKey.get(key));
+  }
+
+  scanFinished(): StoredJob[] {
+    return this.#jobs("SELECT detail, checksum FROM finished ORDER BY seq");
+  }
+
+  scanKeys(): StoredKey[] {
+    const rows = this.#database.prepare("SELECT * FROM keys ORDER BY seq").all();
+    return rows.map((row) => keyOf(row)!);
+  }
+
+  #writeRows(batch: StoreBatch): void {
+    const to = this.#statements;
+    for (const seq of batch.revived) this.#removeFinished(seq);
+    for (const seq of batch.pruned) {
+      this.#removeFinished(seq);
+      to.removeLive.run(seq);
+      to.removePayload.run(seq);
+      to.removeResult.run(seq);
+    }
+    for (const seq of batch.liveRemoved) to.removeLive.run(seq);
+    for (const stored of batch.live) {
+      const detail = encodeJob(stored);
+      to.putLive.run(stored.job.seq, detail, checksumOf(detail));
+    }
+    for (const stored of batch.finished) this.#putFinished(stored);
+    for (const { seq, bytes } of batch.payloads) to.putPayload.run(seq, bytes, checksumOf(bytes));
+    for (const { seq, result } of batch.results) this.#putResult(seq, result);
+    this.#writeKeys(batch);
+    for (const id of batch.workersRemoved) to.removeWorker.run(id);
+    for (const worker of batch.workers) {
+      const detail = JSON.stringify(worker);
+      to.putWorker.run(worker.id, detail, checksumOf(detail));
+    }
+    for (const count of batch.counts) this.#putCount(count);
+    const { index, term } = batch.applied;
+    const scalars = JSON.stringify(batch.scalars);
+    to.putState.run(index, term, scalars, checksumOf(`${index} ${term} ${scalars}`));
+  }
+
+  #putFinished(stored: StoredJob): void {
+    const { job } = stored;
+    const detail = encodeJob(stored);
+    this.#statements.putFinished.run(
+      job.seq,
+      job.id,
+      statusNumber(job.status),
+      this.#names.numberFor(job.type),
+      this.#names.numberFor(job.assignedTo),
+      job.deadLetter ? 1 : 0,
+      detail,
+      checksumOf(detail),
+    );
+    for (const key of Object.keys(job.labels)) {
+      this.#statements.putLabel.run(key, job.labels[key]!, job.seq);
+    }
+  }
+
+  #putResult(seq: number, { output, contentType, logTail }: StoredResult): void {
+    const lines = JSON.stringify(logTail);
+    const checksum = checksumOf(output, contentType, lines);
+    this.#statements.putResult.run(seq, output, contentType, lines, checksum);
+  }
+
+  #removeFinished(seq: number): void {
+    const stored = this.finishedBySeq(seq);
+    if (stored === undefined) return;
+    for (const key of Object.keys(stored.job.labels)) {
+      this.#statements.removeLabel.run(key, stored.job.labels[key]!, seq);
+    }
+    this.#statements.removeFinished.run(seq);
+    this.#statements.removeResult.run(seq);
+  }
+
+  #writeKeys({ keys, keysExpired }: StoreBatch): void {
+    const { putKey, oldestKey, firstKeys, removeKeys } = this.#statements;
+    for (const key of keys) {
+      putKey.run(key.keySeq, key.key, key.jobId, key.fingerprint, key.expiresAtMs);
+    }
+    // Keys expire in the order in which they came, so the expired ones are the first ones.
+    const oldest = oldestKey.get();
+    if (oldest === undefined || !isExpired(oldest, keysExpired)) return;
+    const expired = firstKeys.all(KEYS_REMOVED_MIN + 2 * keys.length)
+      .filter((row) => isExpired(row, keysExpired));
+    removeKeys.run(Number(expired.at(-1)!.seq));
+  }
+
+  #putCount(count: StoredCount): void {
+    if (count.byStatus.every((jobs) => jobs === 0)) {
+      this.#statements.removeCount.run(count.type);
+      return;
+    }
+    const detail = JSON.stringify(count);
+    this.#statements.putCount.run(count.type, detail, checksumOf(detail));
+  }
+
+  #stateRow(): StateRow | undefined {
+    const row = this.#statements.state.get() as StateRow | undefined;
+    if (row === undefined) return undefined;
+    const { applied_index, applied_term, scalars, checksum } = row;
+    verify("the state row", checksum, `${applied_index} ${applied_term} ${scalars}`);
+    return row;
+  }
+
+  #jobs(sql: string): StoredJob[] {
+    const jobs: StoredJob[] = [];
+    for (const row of this.#database.prepare(sql).iterate()) jobs.push(jobOf(row)!);
+    return jobs;
+  }
+
+  #details<Detail>(table: "workers" | "counts"): Detail[] {
+    const sql = `SELECT detail, checksum FROM ${table}`;
+    return (this.#database.prepare(sql).all() as unknown as DetailRow[]).map((row) => {
+      verify(`a row of ${table}`, row.checksum, row.detail);
+      return JSON.parse(row.detail);
+    });
+  }
+
+  #prepared(sql: string): StatementSync {
+    let statement = this.#queries.get(sql);
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql);
+      this.#queries.set(sql, statement);
+    }
+    return statement;
+  }
+}
+
+const noScalars: StoredScalars = {
+  nowMs: 0,
+  lastJobSeq: 0,
+  lastKeySeq: 0,
+  lastAssignment: 0,
+  greatestJobId: "",
+};
+
+interface DetailRow {
+  readonly detail: string;
+  readonly checksum: number;
+}
+
+interface PayloadRow {
+  readonly bytes: Uint8Array;
+  readonly checksum: number;
+}
+
+interface ResultRow {
+  readonly output: Uint8Array;
+  readonly content_type: string;
+  readonly log_tail: string;
+  readonly checksum: number;
+}
+
+interface StateRow {
+  readonly applied_index: number;
+  readonly applied_term: number;
+  readonly scalars: string;
+  readonly checksum: number;
+}
+
+interface KeyRow {
+  readonly seq: number;
+  readonly key: string;
+  readonly job_id: string;
+  readonly fingerprint: string;
+  readonly expires_at: number;
+}
+
+type Row = ReturnType<StatementSync["get"]>;
+
+function jobOf(row: Row): StoredJob | undefined {
+  if (row === undefined) return undefined;
+  const { detail, checksum } = row as unknown as DetailRow;
+  verify(`job ${detail.slice(0, 60)}`, checksum, detail);
+  return decodeJob(detail);
+}
+
+function isExpired(row: NonNullable<Row>, expired: StoreBatch["keysExpired"]): boolean {
+  return Number(row.seq) <= expired.keySeq || Number(row.expires_at) <= expired.atMs;
+}
+
+function keyOf(row: Row): StoredKey | undefined {
+  if (row === undefined) return undefined;
+  const { seq, key, job_id, fingerprint, expires_at } = row as unknown as KeyRow;
+  return { keySeq: seq, key, jobId: job_id, fingerprint, expiresAtMs: expires_at };
+}
+
+type Statements = ReturnType<typeof prepareAll>;
+
+function prepareAll(database: DatabaseSync) {
+  const prepare = (sql: string) => database.prepare(sql);
+  return {
+    state: prepare("SELECT * FROM state WHERE id = 1"),
+    putState: prepare("INSERT OR REPLACE INTO state VALUES (1, ?, ?, ?, ?)"),
+    putLive: prepare("INSERT OR REPLACE INTO live VALUES (?, ?, ?)"),
+    removeLive: prepare("DELETE FROM live WHERE seq = ?"),
+    putFinished: prepare("INSERT INTO finished VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
+    removeFinished: prepare("DELETE FROM finished WHERE seq = ?"),
+    finishedById: prepare("SELECT detail, checksum FROM finished WHERE id = ?"),
+    finishedBySeq: prepare("SELECT detail, checksum FROM finished WHERE seq = ?"),
+    putLabel: prepare("INSERT OR REPLACE INTO labels VALUES (?, ?, ?)"),
+    removeLabel: prepare("DELETE FROM labels WHERE key = ? AND value = ? AND seq = ?"),
+    payload: prepare("SELECT bytes, checksum FROM payloads WHERE seq = ?"),
+    putPayload: prepare("INSERT OR REPLACE INTO payloads VALUES (?, ?, ?)"),
+    removePayload: prepare("DELETE FROM payloads WHERE seq = ?"),
+    result: prepare("SELECT * FROM results WHERE seq = ?"),
+    putResult: prepare("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?)"),
+    removeResult: prepare("DELETE FROM results WHERE seq = ?"),
+    findKey: prepare("SELECT * FROM keys WHERE key = ?"),
+    putKey: prepare("INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?, ?)"),
+    oldestKey: prepare("SELECT seq, expires_at FROM keys ORDER BY seq LIMIT 1"),
+    firstKeys: prepare("SELECT seq, expires_at FROM keys ORDER BY seq LIMIT ?"),
+    removeKeys: prepare("DELETE FROM keys WHERE seq <= ?"),
+    putWorker: prepare("INSERT OR REPLACE INTO workers VALUES (?, ?, ?)"),
+    removeWorker: prepare("DELETE FROM workers WHERE id = ?"),
+    putCount: prepare("INSERT OR REPLACE INTO counts VALUES (?, ?, ?)"),
+    removeCount: prepare("DELETE FROM counts WHERE type = ?"),
+  };
+}
