@@ -1,0 +1,73 @@
+/**
+ * Values that follow from other values given by a stronger source. Each says so in its source.
+ *
+ * @module
+ */
+
+import { type Source, strength } from "./faults.ts";
+import type { Role } from "./key.ts";
+import type { Gathered } from "./load.ts";
+
+/** The three ways for a master to begin; the value that means "not this way" with each. */
+const BEGINNINGS = [
+  { path: "cluster.bootstrap", absent: false },
+  { path: "cluster.join_addr", absent: "" },
+  { path: "cluster.initial_cluster", absent: [] },
+] as const;
+
+/** Decides what follows, in place, and adds a fault where two equally strong sources contradict. */
+export function decideImplied(gathered: Gathered, role: Role): void {
+  decideBeginning(gathered, role);
+  decideRaftDir(gathered);
+  const output = gathered.values.get("log.output");
+  if (typeof output === "string") {
+    gathered.values.set("log.output", output.replaceAll("{role}", role));
+  }
+}
+
+/**
+ * `conductor master --join X` must not bootstrap although development's default is to, and
+ * `--bootstrap` must not join although staging's file names a member: the strongest one counts.
+ */
+function decideBeginning(gathered: Gathered, role: Role): void {
+  const chosen = BEGINNINGS.filter(({ path }) => isChosen(gathered.values.get(path)))
+    .map((beginning) => ({ ...beginning, strength: strength(sourceOf(gathered, beginning.path)) }))
+    .sort((left, right) => right.strength - left.strength);
+  const [first, second] = chosen;
+  if (!first || !second) return;
+  if (first.strength === second.strength) {
+    if (role !== "master") return;
+    gathered.faults.push({
+      path: first.path,
+      source: sourceOf(gathered, first.path),
+      problem: `contradicts ${second.path}, as a master begins in one way`,
+      remedy: `Keep one of ${first.path} and ${second.path}`,
+    });
+    return;
+  }
+  for (const { path, absent } of chosen.slice(1)) {
+    gathered.values.set(path, absent);
+    gathered.sources.set(path, { kind: "implied", by: first.path });
+  }
+}
+
+/** A data_dir of one's own is a raft_dir of one's own: else two masters would share a log. */
+function decideRaftDir(gathered: Gathered): void {
+  const dataDir = gathered.values.get("cluster.data_dir");
+  const isStronger = strength(sourceOf(gathered, "cluster.data_dir")) >
+    strength(sourceOf(gathered, "cluster.raft_dir"));
+  if (!isStronger || typeof dataDir !== "string") return;
+  // A default of the profile is no stronger a wish than a common one.
+  if (sourceOf(gathered, "cluster.data_dir").kind === "profile") return;
+  gathered.values.set("cluster.raft_dir", `${dataDir.replace(/\/+$/, "")}/raft`);
+  gathered.sources.set("cluster.raft_dir", { kind: "implied", by: "cluster.data_dir" });
+}
+
+function isChosen(value: unknown): boolean {
+  return value === true || typeof value === "string" && value !== "" ||
+    Array.isArray(value) && value.length > 0;
+}
+
+function sourceOf(gathered: Gathered, path: string): Source {
+  return gathered.sources.get(path) ?? { kind: "default" };
+}

@@ -1,0 +1,139 @@
+/**
+ * Keys of logs, metrics and traces.
+ *
+ * @module
+ */
+
+import { collectorEndpoint } from "./addresses.ts";
+import { EVERYONE, flag, key, MASTER, NODES } from "./key.ts";
+import { boolean, choice, matching, number, path, port, text } from "./kinds.ts";
+import { duration } from "./quantities.ts";
+
+/** `log.*` */
+export const logKeys = {
+  level: key(choice(["debug", "info", "warn", "error"], { warning: "warn" }), {
+    doc: "Least level that is logged. The audit log is not subject to it.",
+    usedBy: NODES,
+    default: "info",
+    profileDefaults: { development: "debug", production: "warn" },
+    legacyEnv: ["LOG_LEVEL"],
+    flags: flag("log-level", NODES),
+  }),
+  format: key(choice(["json", "pretty", "auto"], { console: "pretty", text: "pretty" }), {
+    doc: "json: one object a line; pretty: for people; auto: pretty on a terminal, else json.",
+    usedBy: NODES,
+    default: "json",
+    // The original's key was json here and read by nothing. A pipe still gets json.
+    profileDefaults: { development: "auto" },
+    legacyEnv: ["LOG_FORMAT"],
+    flags: flag("log-format", NODES),
+  }),
+  output: key(path(), {
+    doc: "stdout, stderr or a file, in whose path {role} stands for master or worker.",
+    usedBy: NODES,
+    default: "stdout",
+    // The original's path for masters; its workers wrote into the same file.
+    profileDefaults: {
+      staging: "/var/log/conductor/{role}.log",
+      production: "/var/log/conductor/{role}.log",
+    },
+    legacyEnv: ["LOG_OUTPUT"],
+    flags: flag("log-output", NODES),
+  }),
+  audit_enabled: key(boolean(), {
+    doc: "Whether a master records who did, or was refused, what.",
+    usedBy: MASTER,
+    default: true,
+    legacyEnv: ["LOG_AUDIT_ENABLED"],
+  }),
+  audit_output: key(path(), {
+    doc: "stdout, stderr or a file of the audit log's own.",
+    usedBy: MASTER,
+    default: "stdout",
+    profileDefaults: {
+      staging: "/var/log/conductor/audit.log",
+      production: "/var/log/conductor/audit.log",
+    },
+    legacyEnv: ["LOG_AUDIT_OUTPUT"],
+  }),
+};
+
+/** `metrics.*` */
+export const metricsKeys = {
+  enabled: key(boolean(), {
+    doc: "Whether metrics are collected and served: by a master on port, by a worker on " +
+      "worker.http_port.",
+    usedBy: NODES,
+    default: true,
+    legacyEnv: ["METRICS_ENABLED"],
+  }),
+  port: key(port(), {
+    doc: "Port of a master's metrics.",
+    usedBy: MASTER,
+    default: 9090,
+    legacyEnv: ["METRICS_PORT"],
+    flags: flag("metrics-port", MASTER),
+  }),
+  path: key(matching(/^\/[A-Za-z0-9._~\/-]*$/, "a URL path such as /metrics"), {
+    doc: "Path under which metrics are served.",
+    usedBy: NODES,
+    default: "/metrics",
+    legacyEnv: ["METRICS_PATH"],
+  }),
+  collect_interval: key(duration({ min: "100ms", max: "1h" }), {
+    doc: "How often the metrics are refreshed that are sampled (queue ages, memory, event loop).",
+    usedBy: NODES,
+    default: "15s",
+    profileDefaults: { staging: "20s", production: "30s" },
+    legacyEnv: ["METRICS_COLLECT_INTERVAL"],
+  }),
+};
+
+/** `tracing.*` */
+export const tracingKeys = {
+  enabled: key(boolean(), {
+    doc: "Whether spans are recorded and exported.",
+    usedBy: EVERYONE,
+    default: false,
+    legacyEnv: ["OTEL_TRACE_ENABLED"],
+  }),
+  otlp_endpoint: key(collectorEndpoint(), {
+    doc: "The OpenTelemetry collector, by OTLP over HTTP.",
+    usedBy: EVERYONE,
+    default: "localhost:4318",
+    legacyEnv: ["OTEL_EXPORTER_OTLP_ENDPOINT"],
+  }),
+  otlp_insecure: key(boolean(), {
+    doc: "Plain HTTP to an otlp_endpoint that is a HOST:PORT; a URL says so by its scheme.",
+    usedBy: EVERYONE,
+    default: false,
+    profileDefaults: { development: true },
+    legacyEnv: ["OTEL_EXPORTER_OTLP_INSECURE"],
+  }),
+  otlp_certificate: key(path({ emptyAllowed: true }), {
+    doc: "PEM file of the authorities that the collector's certificate is checked against; " +
+      "empty: the system's.",
+    usedBy: EVERYONE,
+    default: "",
+    legacyEnv: ["OTEL_EXPORTER_OTLP_CERTIFICATE"],
+  }),
+  sample_ratio: key(number({ min: 0, max: 1 }), {
+    doc: "Share of new traces that is recorded; a trace begun elsewhere keeps its own decision.",
+    usedBy: EVERYONE,
+    default: 1,
+    profileDefaults: { production: 0.1 },
+    legacyEnv: ["OTEL_TRACES_SAMPLER_ARG"],
+  }),
+  service_name: key(text({ emptyAllowed: true }), {
+    doc: "service.name of the spans; empty: conductor-master, conductor-worker, conductor-client.",
+    usedBy: EVERYONE,
+    default: "",
+    legacyEnv: ["OTEL_SERVICE_NAME"],
+  }),
+  environment: key(text({ emptyAllowed: true }), {
+    doc: "deployment.environment.name of the spans; empty: the profile.",
+    usedBy: EVERYONE,
+    default: "",
+    legacyEnv: ["CONDUCTOR_ENV"],
+  }),
+};

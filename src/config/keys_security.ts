@@ -1,0 +1,258 @@
+/**
+ * Keys of who may come in: TLS, tokens, roles and limits.
+ *
+ * @module
+ */
+
+import { EVERYONE, flag, key, MASTER, type Role } from "./key.ts";
+import { boolean, integer, matching, number, path, text } from "./kinds.ts";
+import { duration } from "./quantities.ts";
+
+const DIALLERS: readonly Role[] = ["worker", "client"];
+const CERTS = "/etc/conductor/certs";
+
+const serverName = () =>
+  matching(/^[A-Za-z0-9*]([A-Za-z0-9.*-]*[A-Za-z0-9])?$/, "a DNS name", { emptyAllowed: true });
+
+/** The same default in the two profiles that have certificates. */
+const deployed = <Value>(value: Value) => ({ staging: value, production: value });
+
+/** `security.*` */
+export const securityKeys = {
+  token: key(text({ emptyAllowed: true }), {
+    doc: "The bearer token that this process presents: a client's, a worker's, a joining master's.",
+    usedBy: EVERYONE,
+    default: "",
+    legacyEnv: ["CONDUCTOR_TOKEN"],
+    flags: flag("token", EVERYONE),
+    secret: true,
+  }),
+  token_file: key(path({ emptyAllowed: true }), {
+    doc: "File (mode 0600) with that token.",
+    usedBy: EVERYONE,
+    default: "",
+    legacyEnv: ["CONDUCTOR_TOKEN_FILE"],
+    flags: flag("token-file", EVERYONE),
+  }),
+  tls: {
+    enabled: key(boolean(), {
+      doc: "TLS 1.3 with certificates on both sides, on every gRPC channel and on HTTP.",
+      usedBy: EVERYONE,
+      default: false,
+      profileDefaults: deployed(true),
+      legacyEnv: ["SECURITY_TLS_ENABLED"],
+      flags: flag("tls", EVERYONE),
+    }),
+    cert_file: key(path({ emptyAllowed: true }), {
+      doc: "PEM file of this process's certificate, with its chain.",
+      usedBy: EVERYONE,
+      default: "",
+      profileDefaults: deployed(`${CERTS}/server.crt`),
+      legacyEnv: ["SECURITY_TLS_CERT_FILE"],
+      flags: flag("cert", EVERYONE),
+    }),
+    key_file: key(path({ emptyAllowed: true }), {
+      doc: "PEM file (mode 0600) of the private key of cert_file.",
+      usedBy: EVERYONE,
+      default: "",
+      profileDefaults: deployed(`${CERTS}/server.key`),
+      legacyEnv: ["SECURITY_TLS_KEY_FILE"],
+      flags: flag("key", EVERYONE),
+    }),
+    ca_file: key(path({ emptyAllowed: true }), {
+      doc: "PEM file of the authorities that the other side's certificate is checked against; " +
+        "empty, for workers and clients: the system's.",
+      usedBy: EVERYONE,
+      default: "",
+      profileDefaults: deployed(`${CERTS}/ca.crt`),
+      legacyEnv: ["SECURITY_TLS_CA_FILE"],
+      flags: flag("ca-cert", EVERYONE),
+    }),
+    server_name: key(serverName(), {
+      doc: "Name that a master's certificate must bear; empty: the name that was dialled.",
+      usedBy: EVERYONE,
+      default: "",
+      profileDefaults: {
+        staging: "conductor-staging.svc",
+        production: "conductor.production.svc",
+      },
+      legacyEnv: ["SECURITY_TLS_SERVER_NAME"],
+      flags: flag("server-name", DIALLERS),
+    }),
+    skip_verify: key(boolean(), {
+      doc: "Do not check the other side's certificate. Refused in production.",
+      usedBy: EVERYONE,
+      default: false,
+      profileDefaults: { development: true },
+      legacyEnv: ["SECURITY_TLS_SKIP_VERIFY"],
+      flags: flag("insecure-skip-verify", DIALLERS),
+    }),
+    auto_generate: key(boolean(), {
+      doc: "Make a missing certificate from a development authority below the data directory. " +
+        "Refused in production.",
+      usedBy: EVERYONE,
+      default: false,
+      profileDefaults: { development: true },
+      legacyEnv: ["SECURITY_TLS_AUTO_GENERATE"],
+    }),
+  },
+  raft_tls: {
+    enabled: key(boolean(), {
+      doc: "TLS with certificates on both sides between masters (Raft and snapshots).",
+      usedBy: MASTER,
+      default: false,
+      profileDefaults: deployed(true),
+      legacyEnv: ["SECURITY_RAFT_TLS_ENABLED"],
+    }),
+    cert_file: key(path({ emptyAllowed: true }), {
+      doc: "PEM file of this master's certificate towards its peers.",
+      usedBy: MASTER,
+      default: "",
+      profileDefaults: deployed(`${CERTS}/raft.crt`),
+      legacyEnv: ["SECURITY_RAFT_TLS_CERT_FILE"],
+    }),
+    key_file: key(path({ emptyAllowed: true }), {
+      doc: "PEM file (mode 0600) of the private key of cert_file.",
+      usedBy: MASTER,
+      default: "",
+      profileDefaults: deployed(`${CERTS}/raft.key`),
+      legacyEnv: ["SECURITY_RAFT_TLS_KEY_FILE"],
+    }),
+    ca_file: key(path({ emptyAllowed: true }), {
+      doc: "PEM file of the authorities that peers' certificates are checked against.",
+      usedBy: MASTER,
+      default: "",
+      profileDefaults: deployed(`${CERTS}/ca.crt`),
+      legacyEnv: ["SECURITY_RAFT_TLS_CA_FILE"],
+    }),
+    server_name: key(serverName(), {
+      doc: "Name that a peer's certificate must bear; empty: the name that was dialled.",
+      usedBy: MASTER,
+      default: "",
+      profileDefaults: {
+        staging: "conductor-staging.svc",
+        production: "conductor.production.svc",
+      },
+      legacyEnv: ["SECURITY_RAFT_TLS_SERVER_NAME"],
+    }),
+    skip_verify: key(boolean(), {
+      doc: "Do not check peers' certificates. Refused in production.",
+      usedBy: MASTER,
+      default: false,
+      profileDefaults: { development: true },
+      legacyEnv: ["SECURITY_RAFT_TLS_SKIP_VERIFY"],
+    }),
+    auto_generate: key(boolean(), {
+      doc: "Make a missing certificate from the development authority. Refused in production.",
+      usedBy: MASTER,
+      default: false,
+      legacyEnv: ["SECURITY_RAFT_TLS_AUTO_GENERATE"],
+    }),
+  },
+  jwt: {
+    secret_key: key(text({ emptyAllowed: true }), {
+      doc: "Secret that signs and checks HS256 tokens. Staging and production need 32 bytes or " +
+        "more (or public_key_path); empty, in development: a random one at each start.",
+      usedBy: MASTER,
+      default: "",
+      legacyEnv: ["JWT_SECRET_KEY", "CONDUCTOR_JWT_SECRET"],
+      secret: true,
+    }),
+    public_key_path: key(path({ emptyAllowed: true }), {
+      doc: "PEM file of a public key whose RS256, ES256 or EdDSA tokens are accepted.",
+      usedBy: MASTER,
+      default: "",
+      legacyEnv: ["JWT_PUBLIC_KEY_PATH"],
+    }),
+    issuer: key(text(), {
+      doc: "iss of the tokens that are issued, and required of those presented.",
+      usedBy: MASTER,
+      default: "conductor",
+      profileDefaults: {
+        development: "conductor-dev",
+        staging: "conductor-staging",
+        production: "conductor-production",
+      },
+      legacyEnv: ["JWT_ISSUER"],
+    }),
+    audience: key(text(), {
+      doc: "aud of the tokens that are issued, and required of those presented.",
+      usedBy: MASTER,
+      // The original's common default was conductor, but no profile left it at that.
+      default: "conductor-api",
+      legacyEnv: ["JWT_AUDIENCE"],
+    }),
+    access_token_ttl: key(duration({ min: "1s", max: "8760h" }), {
+      doc: "Life of an access token.",
+      usedBy: MASTER,
+      default: "15m",
+      legacyEnv: ["JWT_ACCESS_TOKEN_TTL"],
+    }),
+    refresh_token_ttl: key(duration({ min: "1s", max: "87600h" }), {
+      doc: "Life of a refresh token.",
+      usedBy: MASTER,
+      default: "168h",
+      legacyEnv: ["JWT_REFRESH_TOKEN_TTL"],
+    }),
+    skip_expiry: key(boolean(), {
+      doc: "Accept tokens past their exp. Refused in production.",
+      usedBy: MASTER,
+      default: false,
+      profileDefaults: { development: true },
+      legacyEnv: ["JWT_SKIP_EXPIRY"],
+    }),
+  },
+  rbac: {
+    enabled: key(boolean(), {
+      doc: "Whether a call needs a permission of its caller's roles. Required in production.",
+      usedBy: MASTER,
+      default: true,
+      profileDefaults: { development: false },
+      legacyEnv: ["RBAC_ENABLED"],
+    }),
+    policy_file: key(path({ emptyAllowed: true }), {
+      // ./config/rbac-policies.json in the original, which worked from one directory only.
+      doc: "JSON file of roles and policies; empty: the ones inside the program.",
+      usedBy: MASTER,
+      default: "",
+      legacyEnv: ["RBAC_POLICY_FILE"],
+    }),
+  },
+  rate_limit: {
+    enabled: key(boolean(), {
+      doc: "Whether each caller's requests are limited.",
+      usedBy: MASTER,
+      default: true,
+      profileDefaults: { development: false },
+      legacyEnv: ["SECURITY_RATE_LIMIT_ENABLED"],
+    }),
+    requests_per_sec: key(number({ min: 0.001, max: 10_000_000 }), {
+      doc: "Requests a second that a caller may make for long.",
+      usedBy: MASTER,
+      default: 100,
+      profileDefaults: { staging: 50 },
+      legacyEnv: ["SECURITY_RATE_LIMIT_REQUESTS_PER_SEC"],
+    }),
+    burst: key(integer({ min: 1, max: 10_000_000 }), {
+      doc: "Requests that a caller may make at once after a pause.",
+      usedBy: MASTER,
+      default: 50,
+      profileDefaults: { staging: 25 },
+      legacyEnv: ["SECURITY_RATE_LIMIT_BURST"],
+    }),
+    cleanup_interval: key(duration({ min: "1s", max: "24h" }), {
+      doc: "How often callers are forgotten that have made no request for client_ttl.",
+      usedBy: MASTER,
+      default: "5m",
+      profileDefaults: { production: "10m" },
+      legacyEnv: ["SECURITY_RATE_LIMIT_CLEANUP_INTERVAL"],
+    }),
+    client_ttl: key(duration({ min: "1s", max: "576h" }), {
+      doc: "How long an idle caller's count is kept.",
+      usedBy: MASTER,
+      default: "30m",
+      profileDefaults: { production: "1h" },
+      legacyEnv: ["SECURITY_RATE_LIMIT_CLIENT_TTL"],
+    }),
+  },
+};

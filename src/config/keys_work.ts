@@ -1,0 +1,244 @@
+/**
+ * Keys of workers, of the scheduler, and of what a job may be and reach.
+ *
+ * @module
+ */
+
+import { address, hostsAndRanges, listenHost } from "./addresses.ts";
+import { flag, key, MASTER, NODES, type Role, WORKER } from "./key.ts";
+import { choice, identifier, integer, list, map, path, port, text } from "./kinds.ts";
+import { bytes, duration } from "./quantities.ts";
+
+const DIALLERS: readonly Role[] = ["worker", "client"];
+
+/** `worker.*` */
+export const workerKeys = {
+  worker_id: key(identifier(), {
+    doc: "Unique name of this worker.",
+    usedBy: WORKER,
+    default: "worker-1",
+    profileDefaults: { development: "dev-worker-1", staging: "staging-worker-1", production: "" },
+    legacyEnv: ["WORKER_ID"],
+    flags: flag("worker-id", WORKER),
+  }),
+  master_addrs: key(list(address(), { emptyAllowed: false }), {
+    doc: "gRPC addresses of masters; any one that answers will do, the rest are found through it.",
+    usedBy: DIALLERS,
+    default: ["localhost:9000"],
+    profileDefaults: {
+      staging: ["staging-master.conductor.svc:9000"],
+      production: ["conductor-master.production.svc:9000"],
+    },
+    legacyEnv: ["MASTER_ADDR"],
+    flags: { worker: "join", client: "addr" },
+    formerPaths: ["worker.master_addr"],
+  }),
+  bind_host: key(listenHost(), {
+    doc: "Host on which a worker's http_port and grpc.worker_port listen.",
+    usedBy: WORKER,
+    default: "0.0.0.0",
+    profileDefaults: { development: "127.0.0.1" },
+    flags: flag("bind-host", WORKER),
+  }),
+  advertise_addr: key(address({ emptyAllowed: true }), {
+    doc: "Where masters dial this worker's WorkerService, told to them when it registers. Empty: " +
+      "bind_host, or this host's name when that is every interface, with grpc.worker_port.",
+    usedBy: WORKER,
+    default: "",
+    flags: flag("advertise-addr", WORKER),
+  }),
+  http_port: key(port({ zeroIsOff: true }), {
+    doc: "Port of the worker's health, readiness and metrics; 0: none.",
+    usedBy: WORKER,
+    // The original's port. Off in development, where several workers and the masters of
+    // start-ha-cluster.sh (8080 to 8082) share a host.
+    default: 8081,
+    profileDefaults: { development: 0 },
+    flags: flag("http-port", WORKER),
+  }),
+  data_dir: key(path(), {
+    doc: "Directory of a worker's unacknowledged results and its attempts' temporary files; each " +
+      "worker keeps to a directory of its worker_id below it.",
+    usedBy: WORKER,
+    default: "/tmp/conductor/worker",
+    profileDefaults: {
+      staging: "/var/lib/conductor/worker",
+      production: "/var/lib/conductor/worker",
+    },
+    flags: flag("data-dir", WORKER),
+  }),
+  job_types: key(list(identifier()), {
+    doc: "The only job types that this worker offers; empty: all that it has.",
+    usedBy: WORKER,
+    default: [],
+    flags: flag("job-types", WORKER),
+  }),
+  tags: key(map(), {
+    doc: "What jobs may require of a worker, by name and value; told to masters when it registers.",
+    usedBy: WORKER,
+    default: {},
+    flags: flag("tag", WORKER),
+  }),
+  handlers: key(list(path()), {
+    doc: "JavaScript modules of custom job types to load (TypeScript too when run from source).",
+    usedBy: WORKER,
+    default: [],
+    flags: flag("handlers", WORKER),
+  }),
+  max_concurrent_jobs: key(integer({ min: 1, max: 10_000 }), {
+    doc: "Jobs that this worker runs at once.",
+    usedBy: WORKER,
+    default: 10,
+    profileDefaults: { development: 5, staging: 20, production: 50 },
+    legacyEnv: ["WORKER_MAX_CONCURRENT_JOBS"],
+    flags: flag("concurrency", WORKER),
+  }),
+  heartbeat_interval: key(duration({ min: "10ms", max: "1h" }), {
+    doc: "Longest time between two signs of life from a worker.",
+    usedBy: NODES,
+    default: "3s",
+    legacyEnv: ["WORKER_HEARTBEAT_INTERVAL"],
+  }),
+  heartbeat_timeout: key(duration({ min: "20ms", max: "24h" }), {
+    doc:
+      "Silence after which the leader takes a worker for dead and gives its jobs to others, and " +
+      "after which the worker itself no longer counts on owning them.",
+    usedBy: NODES,
+    default: "10s",
+    legacyEnv: ["WORKER_HEARTBEAT_TIMEOUT"],
+  }),
+  result_timeout: key(duration({ min: "10ms", max: "1h" }), {
+    doc: "How long a worker waits for a result to be acknowledged before it sends it again.",
+    usedBy: WORKER,
+    default: "10s",
+    profileDefaults: { staging: "15s", production: "30s" },
+    legacyEnv: ["WORKER_RESULT_TIMEOUT"],
+  }),
+  drain_timeout: key(duration({ min: "0s", max: "24h" }), {
+    doc: "How long a stopping worker lets its running jobs go on; what is left is handed back.",
+    usedBy: WORKER,
+    default: "30s",
+    profileDefaults: { development: "10s", production: "1m" },
+    flags: flag("drain-timeout", WORKER),
+  }),
+  shutdown_delay: key(duration({ min: "0s", max: "1h" }), {
+    doc: "How long a stopping worker, its jobs ended, waits for its last results to be " +
+      "acknowledged; what is not stays in data_dir for its next start.",
+    usedBy: WORKER,
+    default: "2s",
+    legacyEnv: ["WORKER_SHUTDOWN_DELAY"],
+  }),
+};
+
+/** `scheduler.*` */
+export const schedulerKeys = {
+  scheduling_policy: key(
+    choice(["round-robin", "least-loaded", "capacity-aware", "priority", "random"]),
+    {
+      doc: "How the leader chooses among jobs and workers.",
+      usedBy: MASTER,
+      default: "least-loaded",
+      profileDefaults: { staging: "capacity-aware", production: "capacity-aware" },
+      legacyEnv: ["SCHEDULER_POLICY"],
+      flags: flag("policy", MASTER),
+    },
+  ),
+  job_timeout: key(duration({ min: "1ms", max: "576h" }), {
+    doc: "Longest run of one attempt when its submission names none.",
+    usedBy: MASTER,
+    default: "5m",
+    profileDefaults: { development: "2m", production: "10m" },
+    legacyEnv: ["SCHEDULER_JOB_TIMEOUT"],
+  }),
+  assignment_timeout: key(duration({ min: "10ms", max: "1h" }), {
+    doc: "How long a worker may leave an assigned job unstarted before the job is taken back.",
+    usedBy: MASTER,
+    default: "5s",
+    profileDefaults: { staging: "7s", production: "10s" },
+    legacyEnv: ["SCHEDULER_ASSIGNMENT_TIMEOUT"],
+  }),
+  max_retries: key(integer({ min: 0, max: 1_000 }), {
+    doc: "Attempts after the first when a submission names none.",
+    usedBy: MASTER,
+    default: 3,
+    profileDefaults: { production: 5 },
+    legacyEnv: ["SCHEDULER_MAX_RETRIES"],
+  }),
+  retry_delay: key(duration({ min: "0s", max: "24h" }), {
+    doc: "Wait before the first retry of a failed job; it grows with each further one.",
+    usedBy: MASTER,
+    default: "30s",
+    profileDefaults: { development: "10s", production: "60s" },
+    legacyEnv: ["SCHEDULER_RETRY_DELAY"],
+  }),
+  rebalance_interval: key(duration({ min: "100ms", max: "24h" }), {
+    doc: "How often the leader plans the whole placement anew and takes back jobs that were " +
+      "assigned but not started within assignment_timeout.",
+    usedBy: MASTER,
+    default: "1m",
+    profileDefaults: { development: "30s", staging: "2m", production: "5m" },
+    legacyEnv: ["SCHEDULER_REBALANCE_INTERVAL"],
+  }),
+  max_pending_jobs: key(integer({ min: 1, max: 1_000_000_000 }), {
+    doc: "Jobs that may wait at once; a submission beyond is refused as RESOURCE_EXHAUSTED.",
+    usedBy: MASTER,
+    default: 10_000,
+    legacyEnv: ["SCHEDULER_MAX_PENDING_JOBS"],
+  }),
+};
+
+/** `jobs.*` */
+export const jobsKeys = {
+  payload_bytes_max: key(bytes({ min: "1KiB", max: "32MiB" }), {
+    // One answer of GetJobStatus holds payload and result: both must fit into grpc.max_msg_size.
+    doc: "Longest payload of a submission.",
+    usedBy: ["master", "client"],
+    default: "2MiB",
+  }),
+  result_bytes_max: key(bytes({ min: "1KiB", max: "32MiB" }), {
+    doc: "Longest result that is kept with a job; a longer one needs a destination.",
+    usedBy: NODES,
+    default: "1MiB",
+  }),
+  input_bytes_max: key(bytes({ min: "1KiB", max: "8GiB" }), {
+    doc: "Longest input that a job holds in memory at once (an image, a page).",
+    usedBy: WORKER,
+    default: "64MiB",
+  }),
+  stream_bytes_max: key(bytes({ min: "1KiB", max: "1TiB" }), {
+    doc: "Longest input that a job may stream through (a table).",
+    usedBy: WORKER,
+    default: "10GiB",
+  }),
+  pixels_max: key(integer({ min: 1, max: 10_000_000_000 }), {
+    doc: "Most pixels of an image, by its header, before it is decoded.",
+    usedBy: WORKER,
+    default: 100_000_000,
+  }),
+  private_addresses: key(choice(["allow", "refuse"]), {
+    doc: "Whether jobs may reach loopback, private and link-local addresses.",
+    usedBy: WORKER,
+    default: "refuse",
+    profileDefaults: { development: "allow" },
+  }),
+  address_allow_list: key(hostsAndRanges(), {
+    doc: "Hosts, addresses and CIDR ranges that jobs may reach though private_addresses refuses.",
+    usedBy: WORKER,
+    default: [],
+  }),
+  file_read_roots: key(list(path({ absolute: true })), {
+    doc: "Directories of the worker's host below which jobs may read files; empty: none.",
+    usedBy: WORKER,
+    default: [],
+  }),
+  file_write_roots: key(list(path({ absolute: true })), {
+    doc: "Directories of the worker's host below which jobs may write files; empty: none.",
+    usedBy: WORKER,
+    default: [],
+  }),
+  user_agent: key(text(), {
+    doc: "User-Agent of every fetch that a job makes, and the name it answers to in robots.txt.",
+    usedBy: WORKER,
+    default: "Conductor",
+  }),
+};
