@@ -112,8 +112,8 @@ export interface SnapshotChunk extends Envelope {
   readonly totalBytes: number;
   readonly offsetBytes: number;
   readonly data: Uint8Array;
-  /** Of `data`. */
-  readonly checksum: string;
+  /** CRC-32 of `data`. */
+  readonly checksum: number;
 }
 
 /** How far a transfer has come at the receiver, durably enough to resume from. */

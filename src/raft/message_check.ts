@@ -59,6 +59,7 @@ function countersOf(message: Message | CoreMessage): Record<string, number> {
         term,
         totalBytes: message.totalBytes,
         offsetBytes: message.offsetBytes,
+        checksum: message.checksum,
         snapshotIndex: message.snapshot.index,
         snapshotTerm: message.snapshot.term,
       };

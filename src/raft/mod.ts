@@ -17,6 +17,8 @@ export type { RaftNodeOptions, RaftObserver } from "./node.ts";
 export * from "./ports.ts";
 export type { OutgoingMessage, ReadState, WriteTicket } from "./ready.ts";
 export * from "./refusal.ts";
+export { DEFAULT_SNAPSHOT_BOUNDS } from "./snapshot_driver.ts";
+export type { SnapshotBounds } from "./snapshot_driver.ts";
 export { foundCluster, StartRefused } from "./start.ts";
 export { DEFAULT_BOUNDS } from "./state.ts";
 export type { RaftBounds, RaftTimings } from "./state.ts";

@@ -18,6 +18,8 @@ import { DiskFull } from "./ports.ts";
 import type { LogStore, StateMachine, Transport } from "./ports.ts";
 import type { Ready } from "./ready.ts";
 import { ProposalRefused, ReadRefused } from "./refusal.ts";
+import { DEFAULT_SNAPSHOT_BOUNDS, SnapshotDriver } from "./snapshot_driver.ts";
+import type { SnapshotBounds } from "./snapshot_driver.ts";
 import { openMemberships } from "./start.ts";
 import type { RaftBounds, RaftTimings } from "./state.ts";
 import { DEFAULT_BOUNDS } from "./state.ts";
@@ -34,6 +36,8 @@ export interface RaftObserver {
   messageRefused?(message: Message, reason: string): void;
   /** The disk is full (true): this node neither votes nor acknowledges until it is not (false). */
   diskFullChanged?(full: boolean): void;
+  /** A snapshot could not be made; its transfer will be tried again. */
+  snapshotFailed?(error: unknown): void;
   /** The node stopped for good, because something broke: the process must end. */
   failed(error: unknown): void;
 }
@@ -46,6 +50,8 @@ export interface RaftNodeOptions<Outcome> {
   readonly timings: RaftTimings;
   /** Those left out are {@linkcode DEFAULT_BOUNDS}. */
   readonly bounds?: Partial<RaftBounds>;
+  /** When to compact, and how snapshots travel. Left out: {@linkcode DEFAULT_SNAPSHOT_BOUNDS}. */
+  readonly snapshotBounds?: Partial<SnapshotBounds>;
   readonly log: LogStore;
   readonly stateMachine: StateMachine<Outcome>;
   readonly transport: Transport;
@@ -75,6 +81,7 @@ export class RaftNode<Outcome> {
   readonly #proposals = new PendingProposals<Outcome>();
   readonly #reads: PendingReads;
   readonly #bounds: RaftBounds;
+  readonly #snapshots: SnapshotDriver;
   #state: "running" | "stopped" | "failed" = "running";
   #flushIsDue = false;
   /** What is left to do of a `Ready` that met a full disk. */
@@ -98,6 +105,16 @@ export class RaftNode<Outcome> {
       bounds: this.#bounds,
       random: options.random,
     });
+    this.#snapshots = new SnapshotDriver({
+      id: options.id,
+      core: this.#core,
+      log,
+      stateMachine,
+      transport: options.transport,
+      bounds: { ...DEFAULT_SNAPSHOT_BOUNDS, ...options.snapshotBounds },
+      schedule: () => this.#schedule(),
+      failed: (error) => options.observer.snapshotFailed?.(error),
+    });
     const firstRequestId = 1 + Math.floor(options.random() * 2 ** 40);
     this.#reads = new PendingReads(firstRequestId, 2 * options.timings.electionTicks);
     this.#seen = this.#glance();
@@ -114,6 +131,7 @@ export class RaftNode<Outcome> {
       }
       this.#core.tick();
       this.#reads.tick(this.leaderId);
+      this.#snapshots.tick();
       this.#schedule();
     });
   }
@@ -127,8 +145,9 @@ export class RaftNode<Outcome> {
       return;
     }
     this.#guarded(() => {
-      if (message.kind === "snapshot_chunk" || message.kind === "snapshot_chunk_ack") return;
-      this.#core.step(message);
+      if (message.kind === "snapshot_chunk") this.#snapshots.take(message);
+      else if (message.kind === "snapshot_chunk_ack") this.#snapshots.acknowledged(message);
+      else this.#core.step(message);
       this.#schedule();
     });
   }
@@ -292,6 +311,16 @@ export class RaftNode<Outcome> {
       if (round === ROUNDS_PER_TURN_MAX - 1) this.#schedule();
     }
     this.#noticeChanges();
+    this.#compact();
+  }
+
+  #compact(): void {
+    try {
+      this.#snapshots.compactWhenDue();
+    } catch (error) {
+      // Nothing was promised that needs it; the next append meets the full disk too, and says so.
+      if (!(error instanceof DiskFull)) throw error;
+    }
   }
 
   /** Everything of `ready` from `stage` on. Returns false when the disk is full. */
@@ -299,6 +328,7 @@ export class RaftNode<Outcome> {
     const { log, transport, stateMachine } = this.#options;
     try {
       if (stage === "write") {
+        if (ready.snapshotToInstall !== undefined) this.#snapshots.install(ready.snapshotToInstall);
         if (ready.write !== undefined) log.append(ready.write.entries, ready.write.hardState);
         transport.send(ready.messagesAfterWrite);
         if (ready.write !== undefined) this.#core.wrote(ready.write.ticket);
@@ -310,6 +340,7 @@ export class RaftNode<Outcome> {
       return this.#block(error, { ready, stage });
     }
     this.#reads.applied(stateMachine.appliedIndex);
+    for (const peer of ready.snapshotsToSend) this.#snapshots.start(peer);
     return true;
   }
 
@@ -359,6 +390,7 @@ export class RaftNode<Outcome> {
       before.term === now.term && before.role === now.role && before.leaderId === now.leaderId
     ) return;
     this.#reads.leaderChanged(now.leaderId);
+    this.#snapshots.leaderChanged();
     if (now.role !== "leader" || now.term !== before.term) this.#proposals.abandon(now.leaderId);
     this.#options.observer.roleChanged?.(this.status());
   }
@@ -380,6 +412,7 @@ export class RaftNode<Outcome> {
   }
 
   #abandonAll(): void {
+    this.#snapshots.stop();
     this.#proposals.abandon(undefined);
     this.#reads.stop();
   }

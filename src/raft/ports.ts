@@ -105,17 +105,15 @@ export interface SnapshotSource {
 export interface SnapshotSink {
   /** Bytes held already: more than 0 when an interrupted transfer is resumed. */
   readonly receivedBytes: number;
-  write(offsetBytes: number, data: Uint8Array): void;
+  /** Adds `data` behind what is held. May throw `DiskFull`. */
+  write(data: Uint8Array): void;
+  /** Everything is in: says what is wrong with it, or `undefined`. */
+  fault(): string | undefined;
   /**
-   * Everything is in: replaces the state, atomically and durably; afterwards `appliedIndex` and
-   * `durableAppliedIndex` are the snapshot's index.
-   *
-   * @throws when the received file is not a whole snapshot; the old state stays
+   * Replaces the state, atomically and durably: after a crash amid it, the state is either the old
+   * or the new one. Afterwards `appliedIndex` and `durableAppliedIndex` are the snapshot's index.
    */
   install(): void;
   /** Removes what was received. */
   discard(): void;
 }
-
-/** Digest of a chunk of a snapshot, as text. Comes as an argument since this room has no crypto. */
-export type Checksum = (data: Uint8Array) => string;

@@ -1,0 +1,212 @@
+/** Snapshots and compaction of one node: joins sender, receiver, core and stores. */
+
+import type { RaftCore } from "./core.ts";
+import type { NodeId, SnapshotMetadata } from "./entry.ts";
+import { invariant } from "./invariant.ts";
+import { memberOf } from "./membership.ts";
+import type { SnapshotChunk, SnapshotChunkAck } from "./message.ts";
+import type { LogStore, SnapshotSource, StateMachine, Transport } from "./ports.ts";
+import { SnapshotReceiver } from "./snapshot_receiver.ts";
+import { SnapshotSender } from "./snapshot_sender.ts";
+import type { TransferBounds } from "./snapshot_sender.ts";
+import { installInLog } from "./start.ts";
+
+/** When the log is compacted, and how snapshots travel. */
+export interface SnapshotBounds extends TransferBounds {
+  /** Entries kept behind what every restart needs, for followers that are a little late. */
+  readonly trailingEntries: number;
+  /** Entries beyond the trailing ones after which the log is compacted. */
+  readonly compactAfterEntries: number;
+  /** Bytes of retained entries after which it is compacted, even into the trailing ones. */
+  readonly compactAfterBytes: number;
+}
+
+/** For masters whose snapshots are some hundred megabytes at most. */
+export const DEFAULT_SNAPSHOT_BOUNDS: SnapshotBounds = {
+  chunkBytes: 256 * 1024,
+  windowChunks: 4,
+  resendTicks: 10,
+  resendsMax: 10,
+  trailingEntries: 10_000,
+  compactAfterEntries: 10_000,
+  compactAfterBytes: 256 * 1024 * 1024,
+};
+
+/** What a {@linkcode SnapshotDriver} is made of. */
+export interface SnapshotDriverOptions {
+  readonly id: NodeId;
+  readonly core: RaftCore;
+  readonly log: LogStore;
+  readonly stateMachine: StateMachine<unknown>;
+  readonly transport: Transport;
+  readonly bounds: SnapshotBounds;
+  /** The core may want something done. */
+  readonly schedule: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** See the module's text. */
+export class SnapshotDriver {
+  readonly #options: SnapshotDriverOptions;
+  readonly #sender: SnapshotSender;
+  readonly #receiver: SnapshotReceiver | undefined;
+
+  constructor(options: SnapshotDriverOptions) {
+    this.#options = options;
+    const { core, stateMachine, bounds } = options;
+    this.#sender = new SnapshotSender({
+      name: () => `${options.id}-${core.view.term}`,
+      create: () => this.#create(),
+      logReachesBackTo: (index) => index >= core.view.log.boundary.index,
+      send: (chunk) => {
+        const { term } = core.view;
+        options.transport.send([{ ...chunk, ...this.#envelope(chunk.to), term }]);
+      },
+      ended: (peer, index) => {
+        core.reportSnapshot(peer, index);
+        options.schedule();
+      },
+      failed: options.failed,
+    }, bounds);
+    const { snapshots } = stateMachine;
+    this.#receiver = snapshots === undefined ? undefined : new SnapshotReceiver(snapshots);
+  }
+
+  /** `peer` needs what the log holds no more. */
+  start(peer: NodeId): void {
+    this.#sender.start(peer);
+  }
+
+  /** A chunk came in. */
+  take(chunk: SnapshotChunk): void {
+    const { core } = this.#options;
+    const { view } = core;
+    // A whole snapshot waits to be installed at the end of this turn: nothing may take its place.
+    if (view.log.snapshotToInstall !== undefined) return;
+    if (chunk.term < view.term || this.#receiver === undefined) {
+      this.#answer(chunk, "refused", 0);
+      return;
+    }
+    // Of a leader that is not known yet: its heartbeat will make it known, and it will send again.
+    if (chunk.term > view.term || chunk.from !== view.leaderId) return;
+    if (chunk.snapshot.index <= view.log.committed) {
+      this.#receiver.discard();
+      this.#answer(chunk, "installed", chunk.totalBytes);
+      return;
+    }
+    const result = this.#receiver.take(chunk);
+    if (result.kind === "answer") {
+      this.#answer(chunk, result.status, result.nextOffsetBytes);
+      return;
+    }
+    core.step({
+      kind: "snapshot_received",
+      from: chunk.from,
+      to: chunk.to,
+      toIncarnation: "",
+      term: chunk.term,
+      snapshot: result.snapshot,
+    });
+    // The core may have found that its log holds the snapshot's last entry.
+    if (view.log.snapshotToInstall === undefined) this.#receiver.discard();
+  }
+
+  /** A receiver answered. */
+  acknowledged(message: SnapshotChunkAck): void {
+    this.#sender.acknowledged(message);
+  }
+
+  tick(): void {
+    this.#sender.tick();
+  }
+
+  /** Transfers are the leader's: another one starts its own. */
+  leaderChanged(): void {
+    if (this.#sender.size > 0 && this.#options.core.view.role.kind !== "leader") {
+      this.#sender.abandon();
+    }
+  }
+
+  /** This node ends. */
+  stop(): void {
+    this.#sender.abandon();
+  }
+
+  /**
+   * Replaces state and log by the received snapshot. The log store notes it first: a crash between
+   * the two is finished at the next start, if the state was replaced, or forgotten.
+   */
+  install(snapshot: SnapshotMetadata): void {
+    const { core, log, stateMachine } = this.#options;
+    log.setInstalling(snapshot);
+    this.#receiver?.install();
+    invariant(
+      stateMachine.durableAppliedIndex >= snapshot.index,
+      () =>
+        `Snapshot ${snapshot.index} was installed, but the state machine holds ` +
+        `${stateMachine.durableAppliedIndex} durably`,
+    );
+    installInLog(log, snapshot);
+    core.snapshotInstalled();
+  }
+
+  /** Removes entries that the state machine holds durably, when there are enough of them. */
+  compactWhenDue(): void {
+    const { core, log, stateMachine, bounds } = this.#options;
+    if (stateMachine.snapshots === undefined) return;
+    const { index: boundary } = log.boundary;
+    const held = stateMachine.appliedIndex - boundary;
+    const tooMany = held >= bounds.trailingEntries + bounds.compactAfterEntries;
+    const tooLarge = log.retainedBytes >= bounds.compactAfterBytes && held >= 2;
+    if (!tooMany && !tooLarge) return;
+    const trailing = tooLarge
+      ? Math.min(bounds.trailingEntries, held >> 1)
+      : bounds.trailingEntries;
+    const index = Math.min(
+      stateMachine.appliedIndex - trailing,
+      stateMachine.durableAppliedIndex,
+      this.#sender.lowestIndex ?? Infinity,
+    );
+    if (index <= boundary) return;
+    log.compact(this.#metadataAt(index));
+    core.compacted(index);
+  }
+
+  #create(): Promise<SnapshotSource> {
+    const { stateMachine } = this.#options;
+    const { snapshots } = stateMachine;
+    if (snapshots === undefined) {
+      return Promise.reject(new Error("This state machine makes no snapshots"));
+    }
+    return snapshots.create(this.#metadataAt(stateMachine.appliedIndex));
+  }
+
+  #metadataAt(index: number): SnapshotMetadata {
+    const { core } = this.#options;
+    const term = core.view.log.term(index);
+    invariant(term !== undefined, () => `The term of ${index} is not known any more`);
+    return { index, term, membership: core.view.memberships.at(index) };
+  }
+
+  #answer(chunk: SnapshotChunk, status: SnapshotChunkAck["status"], nextOffsetBytes: number): void {
+    const { core, transport } = this.#options;
+    const { term } = core.view;
+    const { transferId } = chunk;
+    const to = chunk.from;
+    transport.send([{
+      kind: "snapshot_chunk_ack",
+      to,
+      ...this.#envelope(to),
+      term,
+      transferId,
+      nextOffsetBytes,
+      status,
+    }]);
+  }
+
+  #envelope(to: NodeId) {
+    const { id, core } = this.#options;
+    const toIncarnation = memberOf(core.view.memberships.current, to)?.incarnation ?? "";
+    return { from: id, toIncarnation };
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * A follower's side of a snapshot transfer: takes chunks in order, asks for what is missing, and
+ * holds a whole snapshot until the core says to install it, or that it needs it no more.
+ */
+
+import { crc32 } from "./crc32.ts";
+import type { SnapshotMetadata } from "./entry.ts";
+import type { SnapshotChunk, SnapshotChunkAck } from "./message.ts";
+import { DiskFull } from "./ports.ts";
+import type { SnapshotPort, SnapshotSink } from "./ports.ts";
+
+/** What came of a chunk: an answer, or a snapshot that is complete and sound. */
+export type ChunkResult =
+  | {
+    readonly kind: "answer";
+    readonly status: SnapshotChunkAck["status"];
+    nextOffsetBytes: number;
+  }
+  | { readonly kind: "complete"; readonly snapshot: SnapshotMetadata };
+
+interface Reception {
+  readonly transferId: string;
+  readonly snapshot: SnapshotMetadata;
+  readonly totalBytes: number;
+  readonly sink: SnapshotSink;
+}
+
+/** At most one reception at a time: a newer transfer takes the place of an older. */
+export class SnapshotReceiver {
+  readonly #port: SnapshotPort;
+  #reception: Reception | undefined;
+
+  constructor(port: SnapshotPort) {
+    this.#port = port;
+  }
+
+  /** Takes a chunk from the current leader, of a snapshot that this node can use. */
+  take(chunk: SnapshotChunk): ChunkResult {
+    try {
+      const reception = this.#receptionOf(chunk);
+      const { sink, totalBytes, snapshot } = reception;
+      const { offsetBytes, data } = chunk;
+      const next = offsetBytes === sink.receivedBytes;
+      const fits = offsetBytes + data.byteLength <= totalBytes;
+      if (next && fits && crc32(data) === chunk.checksum) sink.write(data);
+      if (sink.receivedBytes < totalBytes) return answer("wanted", sink.receivedBytes);
+      const fault = sink.fault();
+      if (fault === undefined) return { kind: "complete", snapshot };
+      this.discard();
+      return answer("refused", 0);
+    } catch (error) {
+      if (!(error instanceof DiskFull)) throw error;
+      // No room for a snapshot: the leader will try again, and what was received makes room now.
+      this.discard();
+      return answer("refused", 0);
+    }
+  }
+
+  /** Replaces the state by the complete snapshot. */
+  install(): void {
+    this.#reception?.sink.install();
+    this.#reception = undefined;
+  }
+
+  /** Drops what was received. */
+  discard(): void {
+    this.#reception?.sink.discard();
+    this.#reception = undefined;
+  }
+
+  #receptionOf(chunk: SnapshotChunk): Reception {
+    const { transferId, snapshot, totalBytes } = chunk;
+    if (this.#reception?.transferId === transferId) return this.#reception;
+    this.discard();
+    const sink = this.#port.receive(transferId, snapshot, totalBytes);
+    this.#reception = { transferId, snapshot, totalBytes, sink };
+    return this.#reception;
+  }
+}
+
+function answer(status: SnapshotChunkAck["status"], nextOffsetBytes: number): ChunkResult {
+  return { kind: "answer", status, nextOffsetBytes };
+}

@@ -1,0 +1,209 @@
+/**
+ * A leader's side of snapshot transfers: chunks go out within a window that the receiver's answers
+ * move, are sent again when answers fail to come, and resume where a receiver says it stands.
+ */
+
+import { crc32 } from "./crc32.ts";
+import type { NodeId } from "./entry.ts";
+import type { SnapshotChunk, SnapshotChunkAck, Unaddressed } from "./message.ts";
+import type { SnapshotSource } from "./ports.ts";
+
+/** Bounds of a transfer. */
+export interface TransferBounds {
+  /** Data of one chunk, in bytes. */
+  readonly chunkBytes: number;
+  /** Chunks under way to one peer. */
+  readonly windowChunks: number;
+  /** Ticks without an answer after which the window is sent again. */
+  readonly resendTicks: number;
+  /** Fruitless resends after which a transfer fails. */
+  readonly resendsMax: number;
+}
+
+/** What a sender asks of its driver. */
+export interface SenderDriver {
+  /** Begins the names of transfers; no other leader, and no other term, has the same. */
+  name(): string;
+  /** Makes a snapshot of now. Rejects when it cannot. */
+  create(): Promise<SnapshotSource>;
+  /** Whether the log still reaches back to a snapshot at `index`, so that a peer can go on there. */
+  logReachesBackTo(index: number): boolean;
+  send(chunk: Omit<Unaddressed<SnapshotChunk>, "term">): void;
+  /** The transfer to `peer` ended: installed at `index`, or failed. */
+  ended(peer: NodeId, index: number | undefined): void;
+  /** Making a snapshot failed; its transfers too. */
+  failed(error: unknown): void;
+}
+
+interface Transfer {
+  readonly peer: NodeId;
+  readonly shared: Shared;
+  ackedBytes: number;
+  sentBytes: number;
+  idleTicks: number;
+  resends: number;
+}
+
+/** A snapshot that several transfers may use. */
+interface Shared {
+  readonly transferId: string;
+  readonly source: SnapshotSource;
+  users: number;
+}
+
+/** All transfers of one node while it leads. */
+export class SnapshotSender {
+  readonly #driver: SenderDriver;
+  readonly #bounds: TransferBounds;
+  readonly #transfers = new Map<NodeId, Transfer>();
+  /** Peers that wait for the snapshot which is being made. */
+  #waiting = new Set<NodeId>();
+  #making = false;
+  #shared: Shared | undefined;
+  /** Changes whenever leadership ends, so that a snapshot made for an earlier one is not used. */
+  #epoch = 0;
+  #made = 0;
+
+  constructor(driver: SenderDriver, bounds: TransferBounds) {
+    this.#driver = driver;
+    this.#bounds = bounds;
+  }
+
+  /** Lowest index of a snapshot under way: the log must be kept behind it. */
+  get lowestIndex(): number | undefined {
+    return this.#shared?.source.metadata.index;
+  }
+
+  /** How many peers are being served or wait. */
+  get size(): number {
+    return this.#transfers.size + this.#waiting.size;
+  }
+
+  /** `peer` needs a snapshot. */
+  start(peer: NodeId): void {
+    this.#end(peer);
+    const shared = this.#shared;
+    if (shared !== undefined && this.#driver.logReachesBackTo(shared.source.metadata.index)) {
+      this.#begin(peer, shared);
+      return;
+    }
+    this.#waiting.add(peer);
+    if (!this.#making) this.#make();
+  }
+
+  /** The receiver says how far it is. Answers to former transfers are ignored. */
+  acknowledged(message: SnapshotChunkAck): void {
+    const transfer = this.#transfers.get(message.from);
+    if (transfer === undefined || transfer.shared.transferId !== message.transferId) return;
+    const { metadata, totalBytes } = transfer.shared.source;
+    if (message.status !== "wanted") {
+      this.#end(transfer.peer);
+      this.#driver.ended(
+        transfer.peer,
+        message.status === "installed" ? metadata.index : undefined,
+      );
+      return;
+    }
+    if (message.nextOffsetBytes > totalBytes) return;
+    if (message.nextOffsetBytes > transfer.ackedBytes) transfer.resends = 0;
+    transfer.idleTicks = 0;
+    transfer.ackedBytes = Math.max(transfer.ackedBytes, message.nextOffsetBytes);
+    transfer.sentBytes = Math.max(transfer.sentBytes, transfer.ackedBytes);
+    this.#fill(transfer);
+  }
+
+  tick(): void {
+    for (const transfer of [...this.#transfers.values()]) {
+      if (++transfer.idleTicks < this.#bounds.resendTicks) continue;
+      transfer.idleTicks = 0;
+      if (++transfer.resends > this.#bounds.resendsMax) {
+        this.#end(transfer.peer);
+        this.#driver.ended(transfer.peer, undefined);
+      } else {
+        transfer.sentBytes = transfer.ackedBytes;
+        this.#fill(transfer);
+      }
+    }
+  }
+
+  /** This node leads no more, or stops. */
+  abandon(): void {
+    this.#epoch++;
+    this.#making = false;
+    this.#waiting = new Set();
+    for (const peer of [...this.#transfers.keys()]) this.#end(peer);
+  }
+
+  #make(): void {
+    this.#making = true;
+    const epoch = this.#epoch;
+    this.#driver.create().then((source) => {
+      if (epoch !== this.#epoch) {
+        source.release();
+        return;
+      }
+      this.#making = false;
+      const { index, term } = source.metadata;
+      const shared = {
+        transferId: `${index}-${term}-${this.#epoch}-${++this.#made}`,
+        source,
+        users: 0,
+      };
+      this.#shared = shared;
+      for (const peer of this.#waiting) this.#begin(peer, shared);
+      if (this.#waiting.size === 0) this.#release(shared);
+      this.#waiting = new Set();
+    }, (error) => {
+      if (epoch !== this.#epoch) return;
+      this.#making = false;
+      const failed = this.#waiting;
+      this.#waiting = new Set();
+      for (const peer of failed) this.#driver.ended(peer, undefined);
+      this.#driver.failed(error);
+    });
+  }
+
+  #begin(peer: NodeId, shared: Shared): void {
+    shared.users++;
+    const transfer = { peer, shared, ackedBytes: 0, sentBytes: 0, idleTicks: 0, resends: 0 };
+    this.#transfers.set(peer, transfer);
+    this.#fill(transfer);
+  }
+
+  #fill(transfer: Transfer): void {
+    const { shared: { source, transferId }, peer } = transfer;
+    const { chunkBytes, windowChunks } = this.#bounds;
+    while (
+      transfer.sentBytes < source.totalBytes &&
+      transfer.sentBytes - transfer.ackedBytes < chunkBytes * windowChunks
+    ) {
+      const offsetBytes = transfer.sentBytes;
+      const data = source.read(offsetBytes, chunkBytes);
+      this.#driver.send({
+        kind: "snapshot_chunk",
+        to: peer,
+        transferId,
+        snapshot: source.metadata,
+        totalBytes: source.totalBytes,
+        offsetBytes,
+        data,
+        checksum: crc32(data),
+      });
+      transfer.sentBytes += data.byteLength;
+    }
+  }
+
+  #end(peer: NodeId): void {
+    this.#waiting.delete(peer);
+    const transfer = this.#transfers.get(peer);
+    if (transfer === undefined) return;
+    this.#transfers.delete(peer);
+    transfer.shared.users--;
+    if (transfer.shared.users === 0) this.#release(transfer.shared);
+  }
+
+  #release(shared: Shared): void {
+    shared.source.release();
+    if (this.#shared === shared) this.#shared = undefined;
+  }
+}
