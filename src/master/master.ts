@@ -20,7 +20,7 @@ import {
   RpcServer,
   serveReflection,
 } from "../rpc/mod.ts";
-import { SqliteJobStore, type SqliteRaftLog } from "../storage/mod.ts";
+import { createDataDirectory, SqliteJobStore, type SqliteRaftLog } from "../storage/mod.ts";
 import { Admission } from "./admission.ts";
 import { masterApi } from "./api.ts";
 import type { MasterContext } from "./context.ts";
@@ -30,7 +30,7 @@ import { LeaderDuties } from "./leader.ts";
 import { formatMemberAddress, type MemberAddress, parseMemberAddress } from "./member_address.ts";
 import type { Listen, MasterOptions, ServerSetup } from "./options.ts";
 import { notLeader, Proposer } from "./proposer.ts";
-import { openRaftLog } from "./raft_start.ts";
+import { joinCluster, openRaftLog } from "./raft_start.ts";
 import { Sessions } from "./sessions.ts";
 import { JobStateMachine } from "./state_machine.ts";
 import { JobWatchers } from "./watchers.ts";
@@ -56,7 +56,7 @@ export class Master {
   readonly #peerServer: RpcServer;
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   #ports = { grpc: 0, raft: 0 };
-  #isStopping = false;
+  readonly #stopping = new AbortController();
 
   /**
    * Opens the data directory and starts to serve; resolves when all ports are bound.
@@ -84,7 +84,8 @@ export class Master {
   private constructor(options: MasterOptions, log: SqliteRaftLog) {
     this.#options = options;
     this.#log = log;
-    this.#store = SqliteJobStore.open(options.dataDir);
+    createDataDirectory(options.dataDir);
+    this.#store = SqliteJobStore.open(options.dataDir, { clusterId: log.identity.clusterId });
     const machine = new JobMachine(this.#store);
     this.#stateMachine = new JobStateMachine({
       machine,
@@ -138,7 +139,7 @@ export class Master {
 
   /** Stops taking calls, hands leadership over, writes everything, closes. */
   async stop(): Promise<void> {
-    this.#isStopping = true;
+    this.#stopping.abort();
     this.#health.setServing(false);
     const { sessions, duties } = this.#context;
     duties?.stop();
@@ -154,6 +155,10 @@ export class Master {
     this.#store.close();
     this.#log.close();
     this.#options.log.info("master stopped", { applied_index: this.#stateMachine.appliedIndex });
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
   }
 
   #newNode(): RaftNode<Outcome> {
@@ -199,7 +204,7 @@ export class Master {
       now: Date.now,
       liveJobsMax: options.liveJobsMax,
       applyTimeoutMs: options.applyTimeoutMs,
-      addressOf: (id) => this.#addressOf(id)?.grpc,
+      addressOf: (id) => this.#addressOf(id)?.grpc || undefined,
       onProposed: (kind, durationMs, failure) =>
         options.observer.proposed(kind, durationMs, failure),
     });
@@ -222,7 +227,7 @@ export class Master {
       heartbeatIntervalMs: options.heartbeatIntervalMs,
       heartbeatTimeoutMs: options.leaderTimings.heartbeatTimeoutMs,
       barrierTimeoutMs: options.barrierTimeoutMs,
-      addressOf: (id) => this.#addressOf(id)?.grpc,
+      addressOf: (id) => this.#addressOf(id)?.grpc || undefined,
       duties: undefined,
     };
   }
@@ -267,6 +272,27 @@ export class Master {
       raft: `${raft.host}:${raftPort}`,
       cluster_id: this.#log.identity.clusterId,
     });
+    this.#join();
+  }
+
+  /** A node that came to join asks until it is let in; its own API says "no leader" meanwhile. */
+  #join(): void {
+    const { founding, onFailed } = this.#options;
+    if (founding.kind !== "join") return;
+    const joining = { ...this.#ownAddress(), incarnation: this.#log.identity.incarnation };
+    joinCluster(this.#options, founding.address, joining, this.#stopping.signal).catch(
+      (failure) => {
+        if (!this.#isStopping) onFailed(failure);
+      },
+    );
+  }
+
+  #ownAddress(): MemberAddress {
+    const { raft, grpc } = this.#options;
+    return {
+      raft: reachableAt(raft, this.#ports.raft),
+      grpc: reachableAt(grpc, this.#ports.grpc),
+    };
   }
 
   /** Nobody else could be leader: there is no reason to wait for an election timeout. */
@@ -285,7 +311,9 @@ export class Master {
       this.#context.duties = undefined;
       sessions.closeAll(notLeader(
         status.leaderId,
-        status.leaderId === undefined ? undefined : this.#addressOf(status.leaderId)?.grpc,
+        status.leaderId === undefined
+          ? undefined
+          : this.#addressOf(status.leaderId)?.grpc || undefined,
       ));
     }
     this.#health.setServing(status.leaderId !== undefined && status.role !== "leader");
@@ -322,11 +350,8 @@ export class Master {
 
   /** A member that came back under other addresses says so. */
   async #tellOwnAddress(status: RaftStatus): Promise<void> {
-    const { nodeId, raft, grpc } = this.#options;
-    const address = formatMemberAddress({
-      raft: reachableAt(raft, this.#ports.raft),
-      grpc: reachableAt(grpc, this.#ports.grpc),
-    });
+    const { nodeId } = this.#options;
+    const address = formatMemberAddress(this.#ownAddress());
     const own = status.members.find((each) => each.id === nodeId);
     if (own === undefined || own.address === address) return;
     await this.#context.proposer.changeMembership({ kind: "readdress", id: nodeId, address });
@@ -351,8 +376,7 @@ export class Master {
     const member: Member | undefined = this.#node.status().members.find((each) =>
       each.id === nodeId
     );
-    const address = member === undefined ? undefined : parseMemberAddress(member.address);
-    return address?.grpc === "" ? undefined : address;
+    return member === undefined ? undefined : parseMemberAddress(member.address);
   }
 }
 

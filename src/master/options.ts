@@ -6,7 +6,7 @@
 
 import type { JobTypeRegistry } from "../job_types/mod.ts";
 import type { Logger } from "../observability/mod.ts";
-import type { PeerTransportOptions, RpcServerOptions } from "../rpc/mod.ts";
+import type { ChannelOptions, PeerTransportOptions, RpcServerOptions } from "../rpc/mod.ts";
 import type { Policy } from "../scheduler/mod.ts";
 import type { AdmissionRules } from "./admission.ts";
 import type { LeaderTimings } from "./leader.ts";
@@ -64,6 +64,8 @@ export interface MasterOptions {
   /** The server that the other masters call. */
   readonly peerServer: ServerSetup;
   readonly peerChannel: Pick<PeerTransportOptions, "credentials" | "grpcOptions" | "token">;
+  /** How to call other masters as a client does, in order to join them. */
+  readonly clientChannel: Omit<ChannelOptions, "addresses">;
   readonly log: Logger;
   readonly observer: MasterObserver;
   /** Something broke that this process cannot live with: it must end. */

@@ -19,6 +19,7 @@ import type {
   JobEventView,
   JobPage,
   JobView,
+  JoiningNode,
   Submission,
   WorkerView,
 } from "./master_api.ts";
@@ -211,6 +212,17 @@ export class JobClient {
         isLeader: member.isLeader,
       })),
     };
+  }
+
+  /** Asks for a master to be let into the cluster; harmless when it is a member already. */
+  async joinCluster(joining: JoiningNode): Promise<{ message: string; leaderId: string }> {
+    const response = await this.#channel.call(MasterService.method.joinCluster, {
+      nodeId: joining.nodeId,
+      address: joining.raftAddress,
+      grpcAddress: joining.grpcAddress,
+      incarnation: joining.incarnation,
+    });
+    return { message: response.message, leaderId: response.leader };
   }
 
   /** Closes the connections. */

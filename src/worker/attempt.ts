@@ -10,6 +10,7 @@ import {
   encodeResult,
   type FetchPolicy,
   type FileAccess,
+  type GuardedFetch,
   type JobContext,
   type JobLimits,
   type JobTypeRegistry,
@@ -103,10 +104,11 @@ class AttemptContext implements JobContext {
   readonly signal: AbortSignal;
   readonly limits: JobLimits;
   readonly files: FileAccess;
-  readonly fetch: JobContext["fetch"];
+  readonly #environment: AttemptEnvironment;
   readonly #tempDir: string;
   readonly #listener: AttemptListener;
   #hasTempDir = false;
+  #fetch: GuardedFetch | undefined;
 
   constructor(
     environment: AttemptEnvironment,
@@ -120,10 +122,15 @@ class AttemptContext implements JobContext {
     this.signal = signal;
     this.limits = environment.limits;
     this.files = environment.files;
-    const fetch = createGuardedFetch(environment.fetchPolicy);
-    this.fetch = (url, options = {}) => fetch(url, { signal, ...options });
+    this.#environment = environment;
     this.#tempDir = task.tempDir;
     this.#listener = listener;
+  }
+
+  /** Made when first asked for: most jobs never fetch. */
+  get fetch(): GuardedFetch {
+    const fetch = this.#fetch ??= createGuardedFetch(this.#environment.fetchPolicy);
+    return (url, options = {}) => fetch(url, { signal: this.signal, ...options });
   }
 
   get tempDir(): string {

@@ -1,0 +1,111 @@
+/**
+ * The configuration's flags on the command line: every key that has one for the role, and `--set`
+ * for all others.
+ *
+ * @module
+ */
+
+import { type Command, Option } from "commander";
+import {
+  describeConfig,
+  type FlagValue,
+  type KeyDescription,
+  loadConfig,
+  type LoadedConfig,
+  type Role,
+} from "../config/mod.ts";
+import { Misuse } from "./failure.ts";
+
+/** Adds `--config`, `--set` and every flag that the schema gives to `role`. */
+export function addConfigFlags(command: Command, role: Role): Command {
+  for (const key of describeConfig()) {
+    const flag = key.flags[role];
+    if (flag !== undefined) command.addOption(optionFor(key, flag));
+  }
+  command.option("--config <file>", "YAML file to use in place of the profile's own");
+  command.option(
+    "--set <path=value>",
+    "any other configuration key (repeatable); `conductor config show` lists them",
+    collect,
+  );
+  return command;
+}
+
+/**
+ * The configuration that a command's flags, the environment and the file make.
+ *
+ * @throws ConfigError with every fault.
+ */
+export function configFrom(
+  options: Readonly<Record<string, unknown>>,
+  role: Role,
+): LoadedConfig {
+  return loadConfig({
+    flags: flagsFrom(options, role),
+    env: Deno.env.toObject(),
+    readTextFile: (path) => Deno.readTextFileSync(path),
+    role,
+  });
+}
+
+/** What {@linkcode configFrom} hands to the configuration, by key. */
+export function flagsFrom(
+  options: Readonly<Record<string, unknown>>,
+  role: Role,
+): Record<string, FlagValue> {
+  const flags: Record<string, FlagValue> = {};
+  for (const key of describeConfig()) {
+    const flag = key.flags[role];
+    const value = flag === undefined ? undefined : options[attributeName(flag)];
+    if (value !== undefined) flags[key.path] = flagValue(key, value);
+  }
+  if (typeof options.config === "string") flags.config = options.config;
+  for (const pair of (options.set as string[] | undefined) ?? []) {
+    const equals = pair.indexOf("=");
+    if (equals <= 0) {
+      throw new Misuse(`--set ${pair}: give a key and a value, as --set raft.apply_timeout=2s`);
+    }
+    flags[pair.slice(0, equals)] = pair.slice(equals + 1);
+  }
+  return flags;
+}
+
+function optionFor(key: KeyDescription, flag: string): Option {
+  const isBoolean = key.kind === "boolean";
+  const isRepeatable = key.kind === "list" || key.kind === "map";
+  const placeholder = key.kind === "map" ? "name=value" : key.kind;
+  const option = new Option(
+    isBoolean ? `--${flag} [boolean]` : `--${flag} <${placeholder}>`,
+    firstSentence(key.doc),
+  );
+  if (isBoolean) option.preset("true");
+  if (isRepeatable) option.argParser(collect);
+  return option;
+}
+
+function flagValue(key: KeyDescription, value: unknown): FlagValue {
+  if (key.kind === "map") {
+    return Object.fromEntries(
+      (value as string[]).map((pair) => {
+        const equals = pair.indexOf("=");
+        return equals < 0 ? [pair, ""] : [pair.slice(0, equals), pair.slice(equals + 1)];
+      }),
+    );
+  }
+  if (key.kind === "list") return (value as string[]).flatMap((each) => each.split(","));
+  return value as FlagValue;
+}
+
+/** Gathers the values of a flag that may be given more than once. */
+export function collect(value: string, before: string[] | undefined): string[] {
+  return [...before ?? [], value];
+}
+
+function attributeName(flag: string): string {
+  return flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function firstSentence(doc: string): string {
+  const end = doc.indexOf(". ");
+  return end < 0 ? doc.replace(/\.$/, "") : doc.slice(0, end);
+}

@@ -1,0 +1,87 @@
+/**
+ * From a command's flags to a client of the cluster.
+ *
+ * @module
+ */
+
+import type { Config, LoadedConfig } from "../config/mod.ts";
+import { type ChannelOptions, JobClient } from "../rpc/mod.ts";
+import {
+  channelOptions,
+  createChannelCredentials,
+  loadTls,
+  type TlsMaterial,
+} from "../security/mod.ts";
+import { configFrom } from "./config_flags.ts";
+import { Misuse } from "./failure.ts";
+import type { Flags } from "./router.ts";
+import type { OutputFormat, Terminal } from "./terminal.ts";
+
+/** Time allowed to one call with all its tries, in ms. */
+const CALL_TIMEOUT_MS = 10_000;
+
+/** Calls the cluster, and closes the connections whatever comes of it. */
+export async function withClient<Answer>(
+  flags: Flags,
+  terminal: Terminal,
+  use: (client: JobClient, format: OutputFormat) => Promise<Answer>,
+): Promise<Answer> {
+  const loaded = configFrom(flags, "client");
+  for (const warning of loaded.warnings) terminal.err.write(`conductor: ${warning}\n`);
+  const client = new JobClient(await clientChannel(loaded));
+  try {
+    return await use(client, flags.output as OutputFormat);
+  } finally {
+    client.close();
+  }
+}
+
+async function clientChannel(loaded: LoadedConfig): Promise<ChannelOptions> {
+  const { config } = loaded;
+  const tls = await loadTls({
+    ...config.security.tls,
+    section: "security.tls",
+    profile: loaded.profile,
+    role: "client",
+    directory: certificateDirectory(config.cluster.dataDir),
+  });
+  return channelFrom(config, tls, CALL_TIMEOUT_MS);
+}
+
+/** What every caller of a master needs: addresses, credentials, token, bounds. */
+export function channelFrom(
+  config: Config,
+  tls: TlsMaterial | null,
+  callTimeoutMs: number,
+): ChannelOptions {
+  return {
+    addresses: config.worker.masterAddrs,
+    credentials: createChannelCredentials(tls),
+    grpcOptions: channelOptions(tls),
+    token: tokenSource(config),
+    messageBytesMax: config.grpc.maxMsgSizeBytes,
+    callTimeoutMs,
+    connectionWaitMs: config.grpc.dialTimeoutMs,
+  };
+}
+
+/** Where certificates made for development are kept. */
+export function certificateDirectory(dataDir: string): string {
+  return `${dataDir}/certificates`;
+}
+
+/** The token to present, read from its file anew at every call so that it can be renewed. */
+export function tokenSource(config: Config): () => string | undefined {
+  const { token, tokenFile } = config.security;
+  if (token !== "") return () => token;
+  if (tokenFile === "") return () => undefined;
+  return () => {
+    try {
+      return Deno.readTextFileSync(tokenFile).trim();
+    } catch (cause) {
+      throw new Misuse(`cannot read the token file ${tokenFile}: ${(cause as Error).message}`, {
+        cause,
+      });
+    }
+  };
+}

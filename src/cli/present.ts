@@ -1,0 +1,215 @@
+/**
+ * Jobs and workers as people and scripts want to read them.
+ *
+ * @module
+ */
+
+import type { AttemptView, JobDetails, JobView, ResultView } from "../rpc/mod.ts";
+import { renderPairs, renderTable } from "./table.ts";
+import { printable, type Sink, type Styles } from "./terminal.ts";
+
+/** Characters of a result that are shown unasked. */
+const RESULT_SHOWN_CHARACTERS_MAX = 4_000;
+
+/** A job as JSON: times in RFC 3339, the result parsed if it is JSON. */
+export function jobJson(job: JobView): Record<string, unknown> {
+  return {
+    id: job.id,
+    type: job.type,
+    status: job.status,
+    priority: job.priority,
+    assigned_to: job.assignedTo,
+    created_at: timeText(job.createdAtMs),
+    started_at: timeText(job.startedAtMs),
+    completed_at: timeText(job.completedAtMs),
+    not_before: timeText(job.notBeforeMs),
+    attempt: job.attempt,
+    retry_count: job.retryCount,
+    max_retries: job.maxRetries,
+    timeout_ms: job.timeoutMs,
+    error: job.errorMessage === "" ? null : job.errorMessage,
+    dead_letter: job.deadLetter,
+    labels: job.labels,
+    traceparent: job.traceparent,
+    ...(job.result === undefined ? {} : { result: resultJson(job.result) }),
+  };
+}
+
+/** A job with its history as JSON. */
+export function detailsJson(details: JobDetails): Record<string, unknown> {
+  return {
+    ...jobJson(details.job),
+    payload: bodyJson(details.job.payload ?? new Uint8Array(0), ""),
+    progress: details.progress,
+    progress_message: details.progressMessage,
+    waiting_reasons: details.waitingReasons,
+    attempts: details.attempts.map((each) => ({
+      attempt: each.attempt,
+      worker_id: each.workerId,
+      assigned_at: timeText(each.assignedAtMs),
+      started_at: timeText(each.startedAtMs),
+      ended_at: timeText(each.endedAtMs),
+      outcome: each.outcome,
+      error: each.error,
+    })),
+    log_tail: details.logTail,
+  };
+}
+
+/** A table of jobs. */
+export function jobTable(jobs: readonly JobView[], style: Styles): string {
+  return renderTable(
+    ["JOB", "TYPE", "STATUS", "PRIORITY", "ATTEMPT", "WORKER", "CREATED"],
+    jobs.map((job) => [
+      job.id,
+      printable(job.type),
+      statusText(job, style),
+      String(job.priority),
+      `${job.attempt}/${job.maxRetries + 1}`,
+      printable(job.assignedTo),
+      timeText(job.createdAtMs) ?? "",
+    ]),
+  );
+}
+
+/** One job in full. */
+export function detailsText(details: JobDetails, out: Sink): string {
+  const { job } = details;
+  const { style } = out;
+  const pairs: [string, string][] = [
+    ["Job", style.bold(job.id)],
+    ["Type", printable(job.type)],
+    ["Status", statusText(job, style)],
+    ...details.waitingReasons.map((reason): [string, string] => ["Waits", printable(reason)]),
+    ...(job.errorMessage === ""
+      ? []
+      : [["Error", style.red(printable(job.errorMessage))] as [string, string]]),
+    ["Priority", String(job.priority)],
+    ["Attempt", `${job.attempt} of at most ${job.maxRetries + 1}`],
+    ...(job.assignedTo === "" ? [] : [["Worker", printable(job.assignedTo)] as [string, string]]),
+    ...(details.progress > 0 && details.progress < 1
+      ? [["Progress", progressText(details.progress, details.progressMessage)] as [string, string]]
+      : []),
+    ["Created", timeText(job.createdAtMs) ?? ""],
+    ...timePair("Started", job.startedAtMs),
+    ...timePair("Finished", job.completedAtMs),
+    ...Object.entries(job.labels).map(([name, value]): [string, string] => [
+      "Label",
+      printable(`${name}=${value}`),
+    ]),
+    ["Trace", job.traceparent.split("-")[1] ?? ""],
+  ];
+  const parts = [renderPairs(pairs)];
+  if (details.attempts.length > 1) parts.push(attemptTable(details.attempts));
+  if (details.logTail.length > 0) {
+    parts.push(details.logTail.map((line) => `  ${style.dim(printable(line))}`).join("\n") + "\n");
+  }
+  if (job.result !== undefined && job.result.success) parts.push(resultText(job));
+  return parts.join("\n");
+}
+
+/** The result for a person: pretty if it is JSON, told about if it is bytes. */
+export function resultText(job: JobView): string {
+  const { output = new Uint8Array(0), contentType = "" } = job.result ?? {};
+  if (output.byteLength === 0) return "The result is empty.\n";
+  const text = textOf(output);
+  if (text === undefined) {
+    return `The result is ${output.byteLength} bytes of ${contentType}: ` +
+      `conductor result ${job.id} > FILE\n`;
+  }
+  const whole = contentType.includes("json") ? prettyJson(text) : text;
+  const shown = whole.split("\n").map(printable).join("\n");
+  if (shown.length <= RESULT_SHOWN_CHARACTERS_MAX) return `${shown.trimEnd()}\n`;
+  return `${shown.slice(0, RESULT_SHOWN_CHARACTERS_MAX).trimEnd()}\n… ${
+    shown.length - RESULT_SHOWN_CHARACTERS_MAX
+  } characters more: conductor result ${job.id}\n`;
+}
+
+/** `running`, in the colour that it deserves. */
+export function statusText(job: Pick<JobView, "status" | "deadLetter">, style: Styles): string {
+  const text = job.deadLetter ? `${job.status} (dead letter)` : job.status;
+  switch (job.status) {
+    case "completed":
+      return style.green(text);
+    case "failed":
+      return style.red(text);
+    case "cancelled":
+      return style.yellow(text);
+    case "running":
+      return style.cyan(text);
+    default:
+      return text;
+  }
+}
+
+/** ` 42% fetched 3 of 7 pages` */
+export function progressText(fraction: number, message: string): string {
+  const percent = `${Math.floor(fraction * 100)}%`.padStart(4);
+  return message === "" ? percent : `${percent} ${printable(message)}`;
+}
+
+/** RFC 3339, or undefined for a time that has not come. */
+export function timeText(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : new Date(ms).toISOString();
+}
+
+function timePair(name: string, ms: number | undefined): [string, string][] {
+  const text = timeText(ms);
+  return text === undefined ? [] : [[name, text]];
+}
+
+function attemptTable(attempts: readonly AttemptView[]): string {
+  return renderTable(
+    ["ATTEMPT", "WORKER", "OUTCOME", "ASSIGNED", "ENDED", "ERROR"],
+    attempts.map((each) => [
+      String(each.attempt),
+      printable(each.workerId),
+      each.outcome === "" ? "runs" : each.outcome,
+      timeText(each.assignedAtMs) ?? "",
+      timeText(each.endedAtMs) ?? "",
+      printable(each.error),
+    ]),
+  );
+}
+
+function resultJson(result: ResultView): Record<string, unknown> {
+  return {
+    success: result.success,
+    error: result.error === "" ? null : result.error,
+    duration_ms: result.durationMs,
+    content_type: result.contentType,
+    output: bodyJson(result.output, result.contentType),
+  };
+}
+
+/** JSON as itself, other text as a string, bytes as base64. */
+function bodyJson(body: Uint8Array, contentType: string): unknown {
+  if (body.byteLength === 0) return null;
+  const text = textOf(body);
+  if (text === undefined) return { base64: body.toBase64() };
+  if (contentType !== "" && !contentType.includes("json")) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    // It need not be JSON: a payload is whatever its type takes.
+    return text;
+  }
+}
+
+function prettyJson(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    // A custom type may call JSON what is none; it is shown as it is.
+    return text;
+  }
+}
+
+/** Undefined when the bytes are not UTF-8. */
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

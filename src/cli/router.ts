@@ -1,0 +1,233 @@
+/**
+ * Every command with its flags. What a command does is in its own file, loaded when it is called.
+ *
+ * @module
+ */
+
+import { Command, CommanderError, Option } from "commander";
+import { addConfigFlags, collect } from "./config_flags.ts";
+import { EXIT, reportFailure } from "./failure.ts";
+import { processTerminal, type Terminal } from "./terminal.ts";
+import { VERSION } from "./version.ts";
+
+/** Flags of a command, as commander parsed them. */
+export type Flags = Readonly<Record<string, unknown>>;
+
+/** Runs one command line; resolves to the exit code. */
+export async function route(
+  args: readonly string[],
+  terminal: Terminal = processTerminal(),
+): Promise<number> {
+  const program = buildProgram(terminal);
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return EXIT.done;
+  } catch (failure) {
+    if (failure instanceof CommanderError) {
+      return failure.exitCode === 0 ? EXIT.done : EXIT.misused;
+    }
+    return reportFailure(failure, terminal);
+  }
+}
+
+/** The program with all its commands; also what completions and the reference are made from. */
+export function buildProgram(terminal: Terminal): Command {
+  const program = new Command("conductor")
+    .description(
+      "A distributed job scheduler in one file: masters replicate jobs by Raft, workers run them.",
+    )
+    .version(`conductor ${VERSION}`, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand("help [command]", "print the help of a command")
+    .showHelpAfterError("(run with --help for what is possible)")
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.out.write(text),
+      writeErr: (text) => terminal.err.write(text.replace(/^error: /, "conductor: ")),
+    })
+    .addHelpText(
+      "after",
+      `
+Examples:
+  conductor master --bootstrap
+  conductor worker --join localhost:9000
+  conductor submit --type web_scraping --payload '{"url":"https://example.com"}' --wait
+  conductor status JOB_ID
+
+Exit codes: 0 done, 1 failed, 2 misused.`,
+    );
+  addNodeCommands(program, terminal);
+  addJobCommands(program, terminal);
+  addClusterCommands(program, terminal);
+  addLocalCommands(program, terminal);
+  inheritSettings(program);
+  return program;
+}
+
+function addNodeCommands(program: Command, terminal: Terminal): void {
+  addConfigFlags(
+    program.command("master").description("run a master until it is told to stop"),
+    "master",
+  ).action(async (flags: Flags) => {
+    const { runMaster } = await import("./run_master.ts");
+    await runMaster(flags, terminal);
+  });
+  addConfigFlags(
+    program.command("worker").description("run a worker until it is told to stop"),
+    "worker",
+  ).action(async (flags: Flags) => {
+    const { runWorker } = await import("./run_worker.ts");
+    await runWorker(flags, terminal);
+  });
+}
+
+function addJobCommands(program: Command, terminal: Terminal): void {
+  client(program.command("submit").description("submit a job; prints its id"))
+    .requiredOption("-t, --type <type>", "type of the job, such as web_scraping")
+    .option("-p, --payload <text>", "payload: text, @FILE, or - for stdin", "")
+    .option("--priority <number>", "higher runs first", "5")
+    .option("--max-retries <number>", "attempts after the first (default: the cluster's)")
+    .option("--timeout <duration>", "time allowed to one attempt, such as 30s")
+    .option(
+      "--retry-delay <duration>",
+      "pause before the first retry, doubled for each further one",
+    )
+    .option("--delay <duration>", "not before this long from now")
+    .option("--idempotency-key <key>", "a repeated submission with it returns the same job")
+    .option("-l, --label <name=value>", "label to find the job by (repeatable)", collect)
+    .option("--require <name=value>", "tag that the worker must have (repeatable)", collect)
+    .option("-w, --wait", "follow the job to its end; exit 1 if it does not complete")
+    .action(async (flags: Flags) => {
+      const { submit } = await import("./submit.ts");
+      await submit(flags, terminal);
+    });
+  client(program.command("status").description("a job, or the cluster as a whole"))
+    .argument("[job-id]", "the job; without it: an overview")
+    .option("--stale", "answer at once from the node's own state, which may lag behind")
+    .action(async (jobId: string | undefined, flags: Flags) => {
+      const { status } = await import("./jobs.ts");
+      await status(jobId, flags, terminal);
+    });
+  client(program.command("list").description("jobs, newest first"))
+    .option("-s, --status <status>", "only jobs of this status")
+    .option("-t, --type <type>", "only jobs of this type")
+    .option("--worker <id>", "only jobs that this worker holds or had last")
+    .option("-n, --limit <number>", "at most this many", "20")
+    .option("--offset <number>", "skip this many", "0")
+    .option("--cursor <cursor>", "go on where an earlier page ended")
+    .action(async (flags: Flags) => {
+      const { list } = await import("./jobs.ts");
+      await list(flags, terminal);
+    });
+  client(program.command("cancel").description("cancel jobs that are not finished"))
+    .argument("<job-id...>", "the jobs")
+    .option("--reason <text>", "kept with the job", "")
+    .action(async (jobIds: string[], flags: Flags) => {
+      const { cancel } = await import("./jobs.ts");
+      await cancel(jobIds, flags, terminal);
+    });
+  client(program.command("watch").description("follow a job to its end"))
+    .argument("<job-id>", "the job")
+    .action(async (jobId: string, flags: Flags) => {
+      const { watch } = await import("./submit.ts");
+      await watch(jobId, flags, terminal);
+    });
+  client(program.command("result").description("a job's result as it is, on stdout"))
+    .argument("<job-id>", "the job")
+    .action(async (jobId: string, flags: Flags) => {
+      const { result } = await import("./jobs.ts");
+      await result(jobId, flags, terminal);
+    });
+  const dlq = program.command("dlq").description("jobs that used up their attempts");
+  client(dlq.command("list", { isDefault: true }).description("the dead letters, newest first"))
+    .option("-n, --limit <number>", "at most this many", "20")
+    .option("--offset <number>", "skip this many", "0")
+    .action(async (flags: Flags) => {
+      const { listDeadLetters } = await import("./jobs.ts");
+      await listDeadLetters(flags, terminal);
+    });
+  client(dlq.command("retry").description("put dead letters back into the queue"))
+    .argument("<job-id...>", "the jobs")
+    .action(async (jobIds: string[], flags: Flags) => {
+      const { retryDeadLetters } = await import("./jobs.ts");
+      await retryDeadLetters(jobIds, flags, terminal);
+    });
+}
+
+function addClusterCommands(program: Command, terminal: Terminal): void {
+  const workers = program.command("workers").description("the workers of the cluster");
+  client(workers.command("list", { isDefault: true }).description("who they are and what they do"))
+    .option("-s, --status <status>", "active, draining or disconnected")
+    .action(async (flags: Flags) => {
+      const { listWorkers } = await import("./workers.ts");
+      await listWorkers(flags, terminal);
+    });
+  for (
+    const [name, text] of [["drain", "give it no new jobs"], ["undrain", "give it jobs again"]]
+  ) {
+    client(workers.command(name!).description(text!))
+      .argument("<worker-id>", "the worker")
+      .action(async (workerId: string, flags: Flags) => {
+        const { drainWorker } = await import("./workers.ts");
+        await drainWorker(workerId, name === "undrain", flags, terminal);
+      });
+  }
+  const cluster = program.command("cluster").description("the masters of the cluster");
+  client(
+    cluster.command("status", { isDefault: true }).description("leader, members, log and queue"),
+  ).action(async (flags: Flags) => {
+    const { clusterStatus } = await import("./cluster.ts");
+    await clusterStatus(flags, terminal);
+  });
+}
+
+function addLocalCommands(program: Command, terminal: Terminal): void {
+  const config = program.command("config").description("the configuration");
+  addConfigFlags(
+    config.command("show", { isDefault: true }).description(
+      "the effective configuration with the source of each value, secrets masked",
+    ),
+    "master",
+  )
+    .addOption(
+      new Option("-r, --role <role>", "whose configuration").choices([
+        "master",
+        "worker",
+        "client",
+      ]).default("master"),
+    )
+    .addOption(
+      new Option("-o, --output <format>", "how to print").choices(["table", "json", "yaml"])
+        .default("table"),
+    )
+    .action(async (flags: Flags) => {
+      const { showConfig } = await import("./config.ts");
+      showConfig(flags, terminal);
+    });
+  program.command("completion").description("a completion script for your shell")
+    .addHelpText("after", '\nFor bash: eval "$(conductor completion bash)" in ~/.bashrc')
+    .argument("<shell>", "bash, zsh or fish")
+    .action(async (shell: string) => {
+      const { completion } = await import("./completion.ts");
+      terminal.out.write(completion(shell, program));
+    });
+}
+
+/** Flags of every command that calls the cluster. */
+function client(command: Command): Command {
+  addConfigFlags(command, "client");
+  command.addOption(
+    new Option("-o, --output <format>", "how to print answers").choices(["table", "json"])
+      .default("table"),
+  );
+  return command;
+}
+
+function inheritSettings(command: Command): void {
+  for (const each of command.commands) {
+    each.copyInheritedSettings(command);
+    each.helpOption("-h, --help", "print this help");
+    inheritSettings(each);
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * Where a command reads and writes: stdout for answers, stderr for everything else.
+ *
+ * @module
+ */
+
+import colors from "picocolors";
+
+/** How answers are printed. */
+export type OutputFormat = "table" | "json";
+
+/** Styles for people; identity functions where there is no terminal, or NO_COLOR is set. */
+export interface Styles {
+  bold(text: string): string;
+  dim(text: string): string;
+  red(text: string): string;
+  green(text: string): string;
+  yellow(text: string): string;
+  cyan(text: string): string;
+}
+
+/** One stream and how it may be written to. */
+export interface Sink {
+  readonly isTerminal: boolean;
+  readonly style: Styles;
+  write(text: string): void;
+}
+
+export interface Terminal {
+  readonly out: Sink;
+  readonly err: Sink;
+}
+
+/** The process's own streams. */
+export function processTerminal(): Terminal {
+  return { out: sinkOver(Deno.stdout), err: sinkOver(Deno.stderr) };
+}
+
+/** Takes away what could move a terminal's cursor or forge a line: for text that others wrote. */
+export function printable(text: string): string {
+  // deno-lint-ignore no-control-regex -- control characters are what this is about
+  return text.replace(
+    /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
+    (character) =>
+      character === "\t" ? " " : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+function sinkOver(stream: typeof Deno.stdout | typeof Deno.stderr): Sink {
+  const isTerminal = stream.isTerminal();
+  const noColor = (Deno.env.get("NO_COLOR") ?? "") !== "";
+  const encoder = new TextEncoder();
+  return {
+    isTerminal,
+    style: colors.createColors(isTerminal && !noColor),
+    write(text) {
+      const bytes = encoder.encode(text);
+      for (let written = 0; written < bytes.byteLength;) {
+        written += stream.writeSync(bytes.subarray(written));
+      }
+    },
+  };
+}

@@ -1,0 +1,12 @@
+/**
+ * A worker: registers with whichever master leads, runs jobs, reports until it is acknowledged, and
+ * leaves in order.
+ *
+ * @module
+ */
+
+export { type AttemptEnd, type AttemptEnvironment, InlineExecutor } from "./attempt.ts";
+export { serveExecutor } from "./executor_process.ts";
+export { hostUsageMeter } from "./host_usage.ts";
+export { ProcessExecutor } from "./process_executor.ts";
+export { Worker, type WorkerObserver, type WorkerOptions } from "./worker.ts";
