@@ -42,10 +42,12 @@ function assign(state: State, assignment: Assignment, position: LogPosition): As
     message: string,
   ): AssignOutcome => ({ status: "refused", jobId, workerId, reason, message });
 
-  const record = state.table.get(jobId);
-  if (record === undefined) return refuse("unknown_job", `no unfinished job ${jobId}`);
+  const record = state.find(jobId);
+  if (record === undefined) return refuse("unknown_job", `there is no job ${jobId}`);
   const { job } = record;
-  if (job.status !== "pending") return refuse("not_pending", `job ${jobId} is ${job.status}`);
+  if (job.status !== "pending" || !(record instanceof JobRecord)) {
+    return refuse("not_pending", `job ${jobId} is ${job.status}`);
+  }
   const worker = state.workers.get(workerId);
   if (worker === undefined || !worker.stored.connected) {
     return refuse("unknown_worker", `worker ${workerId} is not connected`);
@@ -250,10 +252,10 @@ export function applyExpireAttempts(
 }
 
 function expireAttempt(state: State, expired: ExpiredAttempt): ExpireAttemptOutcome {
-  const record = state.table.get(expired.jobId);
+  const record = state.find(expired.jobId);
   if (record === undefined) return refuseExpiry(expired, "unknown_job");
   const { job } = record;
-  if (!isHeld(job.status) || job.token !== expired.token) {
+  if (!(record instanceof JobRecord) || !isHeld(job.status) || job.token !== expired.token) {
     return refuseExpiry(expired, "stale_token");
   }
   const workerId = job.assignedTo;
