@@ -1,0 +1,139 @@
+/**
+ * A simulated disk: what is written waits in a cache until it is synced, and a crash keeps any prefix
+ * of what waits, torn where it pleases. Syncs may fail, be refused for want of room, or crash the
+ * process before or after they take effect; bytes at rest may rot.
+ */
+
+import type { Random } from "./random.ts";
+import { DiskFull } from "../../src/raft/mod.ts";
+
+/** The simulated process died amid an operation; nothing of it runs on. */
+export class SimulatedCrash extends Error {
+  override name = "SimulatedCrash";
+}
+
+/** The simulated device failed: a program that goes on after this is wrong. */
+export class SimulatedDeviceError extends Error {
+  override name = "SimulatedDeviceError";
+}
+
+/** What may go wrong at the next sync. Probabilities, 0 to 1. */
+export interface DiskFaults {
+  crashBeforeSync: number;
+  crashAfterSync: number;
+  syncError: number;
+  full: boolean;
+}
+
+/** One append-only file: frames, each whole or not there. */
+export interface Frame {
+  readonly text: string;
+  readonly checksum: number;
+}
+
+/** Files of one node. */
+export class SimulatedDisk {
+  readonly #random: Random;
+  readonly faults: DiskFaults = {
+    crashBeforeSync: 0,
+    crashAfterSync: 0,
+    syncError: 0,
+    full: false,
+  };
+  /** Synced content by file name. */
+  readonly #durable = new Map<string, Frame[]>();
+  /** Written, not synced: content by file name. */
+  readonly #cached = new Map<string, Frame[]>();
+  syncs = 0;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  /** What a program sees: with what waits in the cache. */
+  read(file: string): readonly Frame[] {
+    return this.#cached.get(file) ?? this.#durable.get(file) ?? [];
+  }
+
+  /** What a power failure leaves at least. */
+  readDurable(file: string): readonly Frame[] {
+    return this.#durable.get(file) ?? [];
+  }
+
+  append(file: string, text: string): void {
+    if (this.faults.full) throw new DiskFull("The simulated disk is full");
+    const frames = [...this.read(file), { text, checksum: checksumOf(text) }];
+    this.#cached.set(file, frames);
+  }
+
+  /** Replaces the whole file, atomically once synced (write aside, then rename). */
+  replace(file: string, texts: readonly string[]): void {
+    if (this.faults.full) throw new DiskFull("The simulated disk is full");
+    this.#cached.set(file, texts.map((text) => ({ text, checksum: checksumOf(text) })));
+  }
+
+  /** Makes everything written to `file` durable. */
+  sync(file: string): void {
+    this.syncs++;
+    if (this.#random.chance(this.faults.crashBeforeSync)) throw new SimulatedCrash();
+    if (this.#random.chance(this.faults.syncError)) throw new SimulatedDeviceError("fsync: EIO");
+    const cached = this.#cached.get(file);
+    if (cached !== undefined) {
+      this.#durable.set(file, cached);
+      this.#cached.delete(file);
+    }
+    if (this.#random.chance(this.faults.crashAfterSync)) throw new SimulatedCrash();
+  }
+
+  /** Power fails: of what waits, any prefix may have reached the disk, the last piece torn. */
+  crash(): void {
+    for (const [file, cached] of this.#cached) {
+      const durable = this.#durable.get(file) ?? [];
+      const grown = durable.every((frame, at) => frame === cached[at]);
+      if (!grown) continue;
+      const kept = durable.length + this.#random.below(cached.length - durable.length + 1);
+      const frames = cached.slice(0, kept);
+      const torn = cached[kept];
+      if (torn !== undefined && this.#random.chance(0.3)) {
+        frames.push({ text: torn.text.slice(0, torn.text.length >> 1), checksum: torn.checksum });
+      }
+      this.#durable.set(file, frames);
+    }
+    this.#cached.clear();
+  }
+
+  /** Loses `count` synced frames at the end, as SQLite does behind a damaged spot of its WAL. */
+  loseTail(file: string, count: number): void {
+    const frames = this.#durable.get(file) ?? [];
+    this.#durable.set(file, frames.slice(0, Math.max(0, frames.length - count)));
+    this.#cached.delete(file);
+  }
+
+  /** Changes one character of one frame. */
+  rot(file: string): void {
+    const frames = [...(this.#durable.get(file) ?? [])];
+    const at = this.#random.below(frames.length);
+    const frame = frames[at];
+    if (frame === undefined) return;
+    const position = this.#random.below(frame.text.length);
+    const other = frame.text[position] === "7" ? "8" : "7";
+    const text = frame.text.slice(0, position) + other + frame.text.slice(position + 1);
+    frames[at] = { text, checksum: frame.checksum };
+    this.#durable.set(file, frames);
+  }
+
+  /** Removes everything: a new disk. */
+  wipe(): void {
+    this.#durable.clear();
+    this.#cached.clear();
+  }
+}
+
+/** FNV-1a, 32 bits, of UTF-16 units. */
+export function checksumOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) {
+    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  }
+  return hash >>> 0;
+}
