@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { LogFile } from "./log_file.ts";
+
+async function inDirectory(work: (directory: string) => void | Promise<void>): Promise<void> {
+  const directory = await Deno.makeTempDir();
+  try {
+    await work(directory);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+function names(directory: string): string[] {
+  return [...Deno.readDirSync(directory)].map((entry) => entry.name).sort();
+}
+
+Deno.test("the directory of a log file is made, and the file is not for everyone", () =>
+  inDirectory((directory) => {
+    const path = join(directory, "a", "b", "master.log");
+    const file = new LogFile(path);
+    file.write("one\n");
+    file.close();
+    assert.equal(Deno.readTextFileSync(path), "one\n");
+    assert.equal((Deno.statSync(path).mode ?? 0) & 0o007, 0);
+  }));
+
+Deno.test("an existing log file is continued", () =>
+  inDirectory((directory) => {
+    const path = join(directory, "master.log");
+    for (const line of ["one\n", "two\n"]) {
+      const file = new LogFile(path);
+      file.write(line);
+      file.close();
+    }
+    assert.equal(Deno.readTextFileSync(path), "one\ntwo\n");
+  }));
+
+Deno.test("a file that has grown is put aside, the oldest is dropped, no line is cut", () =>
+  inDirectory((directory) => {
+    const path = join(directory, "master.log");
+    const file = new LogFile(path, { fileBytesMax: 100, filesKept: 2 });
+    const lines = Array.from({ length: 40 }, (_, index) => `line ${String(index).padStart(3)}\n`);
+    for (const line of lines) file.write(line);
+    file.close();
+    assert.deepEqual(names(directory), ["master.log", "master.log.1", "master.log.2"]);
+    const kept = ["master.log.2", "master.log.1", "master.log"]
+      .map((name) => Deno.readTextFileSync(join(directory, name)));
+    for (const text of kept) assert.ok(text.length <= 100 && text.endsWith("\n"));
+    const all = kept.join("");
+    assert.ok(all.endsWith(lines.at(-1) ?? "?"));
+    assert.ok(lines.join("").endsWith(all), "what is kept is the end, without a gap");
+  }));
+
+Deno.test("a line longer than a file is still written whole", () =>
+  inDirectory((directory) => {
+    const path = join(directory, "master.log");
+    const file = new LogFile(path, { fileBytesMax: 10 });
+    const line = `${"x".repeat(50)}\n`;
+    file.write(line);
+    file.write(line);
+    file.close();
+    assert.equal(Deno.readTextFileSync(path), line);
+    assert.equal(Deno.readTextFileSync(`${path}.1`), line);
+  }));
+
+Deno.test("without files to keep, a grown file begins anew", () =>
+  inDirectory((directory) => {
+    const path = join(directory, "master.log");
+    const file = new LogFile(path, { fileBytesMax: 10, filesKept: 0 });
+    file.write("12345678\n");
+    file.write("abcdefgh\n");
+    file.close();
+    assert.deepEqual(names(directory), ["master.log"]);
+    assert.equal(Deno.readTextFileSync(path), "abcdefgh\n");
+  }));
+
+Deno.test("a file moved away by another is left, and the path written again", () =>
+  inDirectory((directory) => {
+    const path = join(directory, "master.log");
+    let nowMs = 0;
+    const file = new LogFile(path, { checkIntervalMs: 1_000, now: () => nowMs });
+    file.write("before\n");
+    Deno.renameSync(path, `${path}.old`);
+    file.write("not checked yet\n");
+    nowMs = 1_000;
+    file.write("after\n");
+    file.close();
+    assert.equal(Deno.readTextFileSync(`${path}.old`), "before\nnot checked yet\n");
+    assert.equal(Deno.readTextFileSync(path), "after\n");
+  }));
+
+Deno.test("reopen makes the file anew", () =>
+  inDirectory((directory) => {
+    const path = join(directory, "master.log");
+    const file = new LogFile(path);
+    Deno.renameSync(path, `${path}.old`);
+    file.reopen();
+    file.write("after\n");
+    file.close();
+    assert.equal(Deno.readTextFileSync(path), "after\n");
+  }));
+
+Deno.test("two processes on one path put it aside without losing a line", () =>
+  inDirectory((directory) => {
+    const path = join(directory, "conductor.log");
+    let nowMs = 0;
+    const options = { fileBytesMax: 200, filesKept: 50, checkIntervalMs: 1, now: () => nowMs };
+    const files = [new LogFile(path, options), new LogFile(path, options)];
+    for (let index = 0; index < 100; index++, nowMs++) {
+      files[index % 2]?.write(`line ${index}\n`);
+    }
+    for (const file of files) file.close();
+    const written = names(directory)
+      .flatMap((name) => Deno.readTextFileSync(join(directory, name)).trim().split("\n"));
+    assert.equal(new Set(written).size, 100);
+    assert.ok(names(directory).length < 10, "each size is reached by both together");
+  }));
+
+Deno.test("a file that cannot be written costs lines, not the process, and is tried again", () =>
+  inDirectory((directory) => {
+    const logs = join(directory, "logs");
+    const path = join(logs, "master.log");
+    let nowMs = 0;
+    const file = new LogFile(path, { checkIntervalMs: 1, now: () => nowMs });
+    Deno.removeSync(logs, { recursive: true });
+    Deno.writeTextFileSync(logs, "in the way");
+    nowMs = 1;
+    file.write("lost\n");
+    assert.equal(file.linesLost, 1);
+    Deno.removeSync(logs);
+    file.write("kept\n");
+    file.close();
+    assert.equal(Deno.readTextFileSync(path), "kept\n");
+    assert.equal(file.linesLost, 1);
+  }));

@@ -1,0 +1,30 @@
+/**
+ * The URL to which spans are posted, from what people write in OTEL_EXPORTER_OTLP_ENDPOINT.
+ *
+ * @module
+ */
+
+import { TracingConfigError } from "./tracing.ts";
+
+const TRACES_PATH = "/v1/traces";
+
+/**
+ * @param endpoint `HOST:PORT`, or an http(s) URL with or without `/v1/traces`.
+ * @param insecure http rather than https for a `HOST:PORT`.
+ * @throws TracingConfigError
+ */
+export function tracesUrl(endpoint: string, insecure: boolean): string {
+  const text = endpoint.trim();
+  const hasScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text);
+  const url = URL.parse(hasScheme ? text : `${insecure ? "http" : "https"}://${text}`);
+  if (url === null || url.hostname === "" || !/^https?:$/.test(url.protocol)) {
+    throw new TracingConfigError(
+      `tracing.otlp_endpoint is "${endpoint}": give HOST:PORT, such as localhost:4318, or an ` +
+        "http:// or https:// URL",
+    );
+  }
+  const path = url.pathname.replace(/\/+$/, "");
+  url.pathname = path.endsWith(TRACES_PATH) ? path : `${path}${TRACES_PATH}`;
+  url.hash = "";
+  return url.href;
+}

@@ -1,0 +1,215 @@
+/**
+ * The tracer that exports, over OTLP/HTTP. Loaded by `tracing.ts` when tracing is enabled, so that
+ * nobody else pays for the SDK.
+ *
+ * The runtime's own OpenTelemetry support is not used: it is set up by environment variables of the
+ * process alone, and would export spans that are not ours.
+ *
+ * @module
+ */
+
+import {
+  type Context,
+  ROOT_CONTEXT,
+  type Span as SdkSpan,
+  SpanKind as SdkSpanKind,
+} from "@opentelemetry/api";
+import { SpanStatusCode, trace, TraceFlags, type Tracer as SdkTracer } from "@opentelemetry/api";
+import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
+import { resourceFromAttributes } from "@opentelemetry/resources";
+import {
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  type SpanExporter,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from "@opentelemetry/sdk-trace";
+import { describeError } from "./log_fields.ts";
+import { tracesUrl } from "./otlp_endpoint.ts";
+import { formatTraceparent, newSpanId, newTraceId, parseTraceparent } from "./traceparent.ts";
+import {
+  SHUTDOWN_TIMEOUT_MS,
+  type Span,
+  type SpanAttributes,
+  type SpanKind,
+  type StartSpanOptions,
+  type Tracer,
+  type TracerOptions,
+  TracingConfigError,
+} from "./tracing.ts";
+
+/** Spans held for export; beyond it the newest are dropped, so that a lost collector costs little. */
+const QUEUED_SPANS_MAX = 8_192;
+const BATCH_SPANS_MAX = 512;
+const EXPORT_INTERVAL_MS = 1_000;
+const EXPORT_TIMEOUT_MS = 5_000;
+const TEXT_LENGTH_MAX = 4_096;
+
+const KINDS: Readonly<Record<SpanKind, SdkSpanKind>> = {
+  internal: SdkSpanKind.INTERNAL,
+  server: SdkSpanKind.SERVER,
+  client: SdkSpanKind.CLIENT,
+  producer: SdkSpanKind.PRODUCER,
+  consumer: SdkSpanKind.CONSUMER,
+};
+
+/** @throws TracingConfigError */
+export function createOtlpTracer(options: TracerOptions): Tracer {
+  const { samplingRatio } = options;
+  if (!(samplingRatio >= 0 && samplingRatio <= 1)) {
+    throw new TracingConfigError(
+      `tracing.sample_ratio must be from 0 to 1, but is ${samplingRatio}`,
+    );
+  }
+  const provider = new TracerProvider({
+    resource: resourceFromAttributes({
+      "service.name": options.serviceName,
+      "service.version": options.version,
+      ...(options.nodeId === undefined ? {} : { "service.instance.id": options.nodeId }),
+      ...(options.environment === undefined
+        ? {}
+        : { "deployment.environment.name": options.environment }),
+    }),
+    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(samplingRatio) }),
+    idGenerator: { generateTraceId: newTraceId, generateSpanId: newSpanId },
+    spanLimits: { attributeValueLengthLimit: TEXT_LENGTH_MAX },
+    spanProcessors: [
+      new BatchSpanProcessor({
+        exporter: openExporter(options),
+        maxQueueSize: QUEUED_SPANS_MAX,
+        maxExportBatchSize: BATCH_SPANS_MAX,
+        scheduledDelayMillis: EXPORT_INTERVAL_MS,
+        exportTimeoutMillis: EXPORT_TIMEOUT_MS,
+      }),
+    ],
+  });
+  return new OtlpTracer(provider, provider.getTracer("conductor", options.version));
+}
+
+class OtlpTracer implements Tracer {
+  readonly isEnabled = true;
+  readonly #provider: TracerProvider;
+  readonly #tracer: SdkTracer;
+
+  constructor(provider: TracerProvider, tracer: SdkTracer) {
+    this.#provider = provider;
+    this.#tracer = tracer;
+  }
+
+  startSpan(name: string, options: StartSpanOptions = {}): Span {
+    const span = this.#tracer.startSpan(name, {
+      kind: KINDS[options.kind ?? "internal"],
+      ...(options.attributes === undefined ? {} : { attributes: { ...options.attributes } }),
+    }, contextOf(options.parent));
+    return new OtlpSpan(span);
+  }
+
+  flush(timeoutMs = SHUTDOWN_TIMEOUT_MS): Promise<void> {
+    return within(timeoutMs, this.#provider.forceFlush({ timeoutMillis: timeoutMs }));
+  }
+
+  shutdown(timeoutMs = SHUTDOWN_TIMEOUT_MS): Promise<void> {
+    return within(timeoutMs, this.#provider.shutdown());
+  }
+}
+
+function contextOf(parent: string | undefined): Context {
+  const context = parseTraceparent(parent);
+  if (context === undefined) return ROOT_CONTEXT;
+  return trace.setSpanContext(ROOT_CONTEXT, {
+    traceId: context.traceId,
+    spanId: context.spanId,
+    traceFlags: context.isSampled ? TraceFlags.SAMPLED : TraceFlags.NONE,
+    isRemote: true,
+  });
+}
+
+/** Failures have been told through `onExport` already; here only the wait is bounded. */
+async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, timeoutMs));
+  await Promise.race([work.catch(() => {}), timeout]);
+  clearTimeout(timer);
+}
+
+class OtlpSpan implements Span {
+  readonly #span: SdkSpan;
+  readonly traceId: string;
+  readonly traceparent: string;
+
+  constructor(span: SdkSpan) {
+    this.#span = span;
+    const { traceId, spanId, traceFlags } = span.spanContext();
+    this.traceId = traceId;
+    const isSampled = (traceFlags & TraceFlags.SAMPLED) !== 0;
+    this.traceparent = formatTraceparent({ traceId, spanId, isSampled });
+  }
+
+  get isRecording(): boolean {
+    return this.#span.isRecording();
+  }
+
+  setAttribute(name: string, value: string | number | boolean): void {
+    this.#span.setAttribute(name, value);
+  }
+
+  addEvent(name: string, attributes: SpanAttributes = {}): void {
+    this.#span.addEvent(name, { ...attributes });
+  }
+
+  recordError(failure: unknown): void {
+    const message = describeError(failure);
+    this.#span.recordException(failure instanceof Error ? failure : message);
+    this.#span.setStatus({ code: SpanStatusCode.ERROR, message });
+  }
+
+  end(): void {
+    this.#span.end();
+  }
+}
+
+function openExporter(options: TracerOptions): SpanExporter {
+  const url = tracesUrl(options.endpoint, options.insecure);
+  const authorities = readAuthorities(options.certificateFile);
+  const exporter = new OTLPTraceExporter({
+    url,
+    timeoutMillis: EXPORT_TIMEOUT_MS,
+    httpAgentOptions: {
+      keepAlive: true,
+      ...(authorities === undefined ? {} : { ca: authorities }),
+    },
+  });
+  const onExport = options.onExport ?? (() => {});
+  let isFailing = false;
+  return {
+    export(spans, done) {
+      exporter.export(spans, (result) => {
+        const hasFailed = result.error !== undefined;
+        // Told when it changes: a collector that is away for an hour is one line, not thousands.
+        if (hasFailed !== isFailing) {
+          isFailing = hasFailed;
+          onExport(hasFailed ? exportFailure(url, result.error) : undefined);
+        }
+        done(result);
+      });
+    },
+    forceFlush: () => exporter.forceFlush(),
+    shutdown: () => exporter.shutdown(),
+  };
+}
+
+function exportFailure(url: string, cause: unknown): Error {
+  return new Error(`spans cannot be sent to ${url} (tracing.otlp_endpoint)`, { cause });
+}
+
+function readAuthorities(path: string | undefined): string | undefined {
+  if (path === undefined || path === "") return undefined;
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (cause) {
+    throw new TracingConfigError(
+      `cannot read tracing.otlp_certificate "${path}": ${describeError(cause)}`,
+      { cause },
+    );
+  }
+}
