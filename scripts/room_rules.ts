@@ -57,9 +57,9 @@ function placeOf(fileName: string): { room: string; isTest: boolean } | undefine
   return { room: match[1], isTest: /_test(_support)?\.ts$/.test(fileName) };
 }
 
-/** The room that a relative specifier leads to, and whether by its door. */
+/** The room that a relative specifier leads to, and whether by its door; data files are no room. */
 function targetOf(specifier: string): { room: string; byDoor: boolean } | undefined {
-  const match = /^(?:\.\.\/)+([a-z_]+)\/(.+)$/.exec(specifier);
+  const match = /^(?:\.\.\/)+([a-z_]+)\/(.+\.ts)$/.exec(specifier);
   if (match?.[1] === undefined || !(match[1] in ROOM_IMPORTS)) return undefined;
   return { room: match[1], byDoor: match[2] === "mod.ts" };
 }
