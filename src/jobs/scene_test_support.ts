@@ -163,6 +163,14 @@ export class Scene {
   }
 }
 
+/** The object has these fields, among others. */
+export function assertFields(object: object, fields: Record<string, unknown>): void {
+  const found = Object.fromEntries(
+    Object.keys(fields).map((name) => [name, (object as Record<string, unknown>)[name]]),
+  );
+  assert.deepEqual(found, fields);
+}
+
 /** A submission with nothing special about it. */
 export function specOf(id: string, spec: Partial<SubmitSpec> = {}): SubmitSpec {
   return {
