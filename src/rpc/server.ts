@@ -25,6 +25,7 @@ import {
   status,
   type UntypedHandleCall,
 } from "@grpc/grpc-js";
+import { SocketRegistry } from "./socket_registry.ts";
 import { Refusal, toServiceError } from "./status.ts";
 import { type AnyMessage, methodPath, serviceDefinition } from "./wire.ts";
 
@@ -130,10 +131,17 @@ export interface RpcServerOptions {
   readonly prepare?: (server: Server) => void;
 }
 
+/** Time for the last answers to leave through the sockets, in ms. */
+const FLUSH_MS = 50;
+
 /** A listening gRPC server. */
 export class RpcServer {
   readonly #options: RpcServerOptions;
   readonly #server: Server;
+  readonly #sockets: SocketRegistry;
+  #callsUnderWay = 0;
+  #isStopping = false;
+  #onQuiet: () => void = () => {};
 
   constructor(options: RpcServerOptions) {
     this.#options = options;
@@ -144,6 +152,7 @@ export class RpcServer {
       "grpc.keepalive_time_ms": 30_000,
       "grpc.keepalive_timeout_ms": 10_000,
     });
+    this.#sockets = new SocketRegistry(this.#server);
     options.prepare?.(this.#server);
   }
 
@@ -166,20 +175,29 @@ export class RpcServer {
     const shown = host.includes(":") ? `[${host}]` : host;
     return new Promise((resolve, reject) => {
       this.#server.bindAsync(`${shown}:${port}`, this.#options.credentials, (failure, bound) => {
-        if (failure === null) resolve(bound);
-        else reject(failure);
+        if (failure !== null) reject(failure);
+        else if (!this.#sockets.isArmed) {
+          reject(new Error("@grpc/grpc-js bound a port without createHttp2Server"));
+        } else resolve(bound);
       });
     });
   }
 
-  /** Lets calls finish for `graceMs`, then cuts what is left. */
+  /** Refuses new calls, lets unary ones under way finish for `graceMs`, then breaks the connections. */
   async stop(graceMs: number): Promise<void> {
-    const cut = setTimeout(() => this.#server.forceShutdown(), graceMs);
-    try {
-      await new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
-    } finally {
-      clearTimeout(cut);
+    this.#isStopping = true;
+    this.#sockets.stopListening();
+    if (this.#callsUnderWay > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, graceMs);
+        this.#onQuiet = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
     }
+    this.#sockets.destroyAll();
+    this.#server.forceShutdown();
   }
 
   #wrap(method: DescMethod, handler: unknown): UntypedHandleCall {
@@ -243,8 +261,11 @@ export class RpcServer {
     handle: (context: CallContext) => Answer | Promise<Answer>,
   ): Promise<Answer> {
     const path = methodPath(method);
+    const isUnary = method.methodKind === "unary";
+    if (isUnary) this.#callsUnderWay++;
     const observed = this.#options.observer.started(path, textOf(call.metadata, "traceparent"));
     try {
+      if (this.#isStopping) throw new Refusal("unavailable", "this server is shutting down");
       const requestId = textOf(call.metadata, "x-request-id") ?? this.#options.newRequestId();
       const caller = await this.#options.gatekeeper({
         method: path,
@@ -270,6 +291,9 @@ export class RpcServer {
       const code = toServiceError(failure).code ?? status.INTERNAL;
       observed.ended(status[code], failure);
       throw failure;
+    } finally {
+      if (isUnary) this.#callsUnderWay--;
+      if (this.#isStopping && this.#callsUnderWay === 0) setTimeout(this.#onQuiet, FLUSH_MS);
     }
   }
 }
