@@ -167,14 +167,14 @@ test("a payload that rots while the node runs is not read as if it were right", 
   const log = SqliteRaftLog.create(directory, IDENTITY);
   // More than is kept in memory, so that the first is read from the disk again.
   for (let index = 1; index <= 40; index++) {
-    const data = new TextEncoder().encode(`payload ${index} `.padEnd(1024 * 1024, "x"));
+    const data = new TextEncoder().encode(`payload ${index} `.repeat(1e5));
     log.append([{ index, term: 1, kind: "command", data }], hard(index));
   }
-  assert.equal(log.entries(1, 1, Infinity).length, 1);
+  assert.equal(log.entries(2, 2, Infinity).length, 1);
   for (const name of [DATABASE, WAL]) {
     const path = join(directory, name);
     const bytes = Deno.readFileSync(path);
-    const at = new TextDecoder("latin1").decode(bytes).indexOf("payload 1 ");
+    const at = new TextDecoder("latin1").decode(bytes).lastIndexOf("payload 1 p");
     if (at >= 0) flip(path, (at + 0.5) / bytes.length);
   }
   assert.throws(() => log.entries(1, 1, Infinity), /changed since they were written/);
