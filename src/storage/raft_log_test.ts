@@ -174,8 +174,10 @@ test("a payload that rots while the node runs is not read as if it were right", 
   for (const name of [DATABASE, WAL]) {
     const path = join(directory, name);
     const bytes = Deno.readFileSync(path);
-    const at = new TextDecoder("latin1").decode(bytes).lastIndexOf("payload 1 p");
-    if (at >= 0) flip(path, (at + 0.5) / bytes.length);
+    const text = new TextDecoder("latin1").decode(bytes);
+    // Everywhere, for SQLite leaves old copies of pages behind.
+    for (let at = 0; (at = text.indexOf("payload 1 p", at)) >= 0; at++) bytes[at] = 0;
+    Deno.writeFileSync(path, bytes);
   }
   assert.throws(() => log.entries(1, 1, Infinity), /changed since they were written/);
   log.close();
