@@ -72,6 +72,8 @@ export interface JobContext {
   readonly limits: JobLimits;
   readonly files: FileAccess;
   readonly fetch: GuardedFetch;
+  /** What `fetch` calls itself, and answers to in robots.txt; absent: `Conductor`. */
+  readonly userAgent?: string;
   /** A directory of this attempt alone, removed when it ends. */
   readonly tempDir: string;
   /** Reports how far the job is: `fraction` from 0 to 1. May be called often; the worker thins it. */

@@ -1,0 +1,74 @@
+/**
+ * The job types that a worker offers, by name.
+ *
+ * @module
+ */
+
+import { closestTo } from "./closest.ts";
+import type { JobType } from "./contract.ts";
+import { noop } from "./noop.ts";
+import { type ParsedPayload, parsePayload } from "./payload.ts";
+import { testSleep } from "./test_sleep.ts";
+import { webScraping } from "./web_scraping/mod.ts";
+
+/** Two job types want the same name, or a name is none. */
+export class JobTypeNameError extends Error {
+  override name = "JobTypeNameError";
+}
+
+/** What a name may be: it appears in URLs, metrics and file names. */
+const NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/;
+
+/** A set of job types; a name once taken stays taken. */
+export class JobTypeRegistry {
+  readonly #types = new Map<string, JobType>();
+
+  /** @throws {JobTypeNameError} when the name is taken or cannot be one. */
+  register<Payload>(type: JobType<Payload>): void {
+    requireJobTypeName(type.name);
+    if (this.#types.has(type.name)) {
+      throw new JobTypeNameError(
+        `There is a job type "${type.name}" already; give yours another name.`,
+      );
+    }
+    // Only its own schema's output is ever given to its own run.
+    this.#types.set(type.name, type as JobType);
+  }
+
+  get(name: string): JobType | undefined {
+    return this.#types.get(name);
+  }
+
+  /** In alphabetical order. */
+  names(): string[] {
+    return [...this.#types.keys()].sort();
+  }
+
+  /** The registered name that `name` most likely meant. */
+  suggest(name: string): string | undefined {
+    return closestTo(name, this.names());
+  }
+
+  /** See {@linkcode parsePayload}. */
+  parsePayload<Payload>(type: JobType<Payload>, bytes: Uint8Array): ParsedPayload<Payload> {
+    return parsePayload(type, bytes);
+  }
+}
+
+/** @throws {JobTypeNameError} that says what a name may be. */
+export function requireJobTypeName(name: unknown): asserts name is string {
+  if (typeof name === "string" && NAME.test(name)) return;
+  throw new JobTypeNameError(
+    `${JSON.stringify(name) ?? String(name)} cannot be a job type's name; ` +
+      "use a letter and up to 63 more letters, digits, _, . or -.",
+  );
+}
+
+/** A fresh registry with every built-in type; custom ones may be added to it. */
+export function builtinJobTypes(): JobTypeRegistry {
+  const registry = new JobTypeRegistry();
+  registry.register(webScraping);
+  registry.register(testSleep);
+  registry.register(noop);
+  return registry;
+}

@@ -1,0 +1,161 @@
+/**
+ * What a `web_scraping` job is told.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { jobUrl } from "../job_url.ts";
+
+/** How a part of the page becomes a value. */
+export type SelectorType =
+  | "text"
+  | "attribute"
+  | "html"
+  | "outer_html"
+  | "exists"
+  | "count"
+  | "list"
+  | "object";
+
+/** One value of the result, or a list of them. */
+export interface SelectorRule {
+  /** CSS; left out (in `fields` alone): the element that the fields belong to. */
+  readonly selector?: string | undefined;
+  /** Default: `object` with `fields`, `attribute` with an attribute, else `text`. */
+  readonly type?: SelectorType | undefined;
+  /** `href`, `src` and their like become absolute URLs. */
+  readonly attribute?: string | undefined;
+  /** All that match, not the first; `type: "list"` says the same. */
+  readonly multiple?: boolean | undefined;
+  /** Selected within the element. */
+  readonly fields?: Selectors | undefined;
+  /** Collapse white space in text. Default true. */
+  readonly trim?: boolean | undefined;
+  /** Fail when nothing matches, rather than answer null or an empty list. */
+  readonly required?: boolean | undefined;
+}
+
+/** By name of the result. A text is a selector whose text is wanted, or `selector@attribute`. */
+export interface Selectors {
+  readonly [name: string]: string | SelectorRule;
+}
+
+/** Which further pages are fetched. */
+export interface CrawlRule {
+  /** Links followed from the first page: 0 is that page alone. */
+  readonly depth: number;
+  /** Pages requested at most, the first included. */
+  readonly max_pages: number;
+  /** Stay on the first page's host (with and without `www.`). */
+  readonly same_site: boolean;
+  /** Between the starts of two requests to one origin, in ms. */
+  readonly delay_ms: number;
+  /** Regular expressions; a link is followed when its URL matches one, if any is given. */
+  readonly include: readonly string[];
+  /** Regular expressions; a link is not followed when its URL matches one. */
+  readonly exclude: readonly string[];
+}
+
+/** What a `web_scraping` job is told, after validation. */
+export interface ScrapingPayload {
+  readonly url: string;
+  /** Left out: title, description, headings, links, images, text and the like. */
+  readonly selectors?: Selectors | undefined;
+  readonly crawl?: CrawlRule | undefined;
+  readonly respect_robots: boolean;
+  readonly user_agent?: string | undefined;
+  /** For one page with its redirects, in ms. */
+  readonly timeout_ms: number;
+  /** Of one page, decoded. Never more than the worker's own bound. */
+  readonly max_bytes?: number | undefined;
+  /** Sent to the first page's origin and to no other. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly follow_redirects: boolean;
+}
+
+const selector = z.string().trim().min(1).max(2_000);
+
+const selectorType = z.enum([
+  "text",
+  "attribute",
+  "html",
+  "outer_html",
+  "exists",
+  "count",
+  "list",
+  "object",
+]);
+
+const rule: z.ZodType<SelectorRule> = z.lazy(() =>
+  z.strictObject({
+    selector: selector.optional(),
+    type: selectorType.optional(),
+    attribute: z.string().min(1).max(200).optional(),
+    multiple: z.boolean().optional(),
+    fields: selectors.optional(),
+    trim: z.boolean().optional(),
+    required: z.boolean().optional(),
+  }).superRefine((given, context) => {
+    const fault = faultOf(given);
+    if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
+  })
+);
+
+const selectors: z.ZodType<Selectors> = z.record(
+  z.string().min(1).max(200),
+  z.union([selector, rule]),
+).refine((given) => Object.keys(given).length > 0, "it names nothing to extract")
+  .refine((given) => Object.keys(given).length <= 500, "it names more than 500 values");
+
+function faultOf({ type, attribute, fields, selector }: SelectorRule): string | undefined {
+  if (type === "attribute" && attribute === undefined) {
+    return 'type "attribute" needs the attribute\'s name, such as attribute: "href"';
+  }
+  if (type === "object" && fields === undefined) {
+    return 'type "object" needs fields, such as fields: { "price": ".price" }';
+  }
+  if (fields !== undefined && attribute !== undefined) {
+    return "give fields or an attribute, not both";
+  }
+  if (fields !== undefined && type !== undefined && type !== "object" && type !== "list") {
+    return `fields go with type "object" or "list", not "${type}"`;
+  }
+  const ownKind = attribute !== undefined && type !== undefined && type !== "attribute" &&
+    type !== "list";
+  if (ownKind) return `an attribute goes with type "attribute" or "list", not "${type}"`;
+  if (selector === undefined && attribute === undefined && fields === undefined && !type) {
+    return "it says nothing of what to extract; give a selector";
+  }
+  return undefined;
+}
+
+const pattern = z.string().min(1).max(1_000).refine((text) => {
+  try {
+    return new RegExp(text, "u") instanceof RegExp;
+  } catch {
+    return false;
+  }
+}, "it is not a regular expression");
+
+const crawl = z.strictObject({
+  depth: z.number().int().min(0).max(100).default(1),
+  max_pages: z.number().int().min(1).max(10_000).default(50),
+  same_site: z.boolean().default(true),
+  delay_ms: z.number().int().min(0).max(600_000).default(500),
+  include: z.array(pattern).max(100).default([]),
+  exclude: z.array(pattern).max(100).default([]),
+});
+
+/** Importable without the HTML parser. */
+export const payloadSchema: z.ZodType<ScrapingPayload> = z.strictObject({
+  url: jobUrl,
+  selectors: selectors.optional(),
+  crawl: crawl.optional(),
+  respect_robots: z.boolean().default(true),
+  user_agent: z.string().regex(/^[\x20-\x7e]{1,300}$/, "it must be printable ASCII").optional(),
+  timeout_ms: z.number().int().min(1).max(3_600_000).default(30_000),
+  max_bytes: z.number().int().min(1).optional(),
+  headers: z.record(z.string(), z.string()).default({}),
+  follow_redirects: z.boolean().default(true),
+});
