@@ -16,8 +16,10 @@ import { requireOk } from "./source.ts";
 export interface Destination {
   /** For the result and for messages: an absolute path, or a URL without secrets. */
   readonly name: string;
-  /** What the name's extension asks for. */
+  /** What the name's extension asks for; absent when it says nothing about an image. */
   readonly format?: OutputFormat | undefined;
+  /** The extension, when it is that of an image in a format that is not written; `.tiff`. */
+  readonly foreignExtension?: string | undefined;
   write(bytes: Uint8Array, contentType: string): Promise<void>;
 }
 
@@ -58,7 +60,7 @@ function urlDestination(text: string, context: DestinationContext): Destination 
   const name = describeUrl(url);
   return {
     name,
-    format: formatOfExtension(url.pathname),
+    ...meaningOfExtension(url.pathname),
     async write(bytes, contentType) {
       const response = await context.fetch(url, {
         method: "PUT",
@@ -76,7 +78,7 @@ async function fileDestination(path: string, files: FileAccess): Promise<Destina
   const target = await confine(path, files.writeRoots);
   return {
     name: target,
-    format: formatOfExtension(target),
+    ...meaningOfExtension(target),
     async write(bytes) {
       await Deno.mkdir(dirname(target), { recursive: true });
       // Again, because directories may have become links since the job began.
@@ -191,6 +193,14 @@ const extensions: Readonly<Record<string, OutputFormat>> = {
   ".avif": "avif",
 };
 
-function formatOfExtension(path: string): OutputFormat | undefined {
-  return extensions[extname(path).toLowerCase()];
+const foreignExtensions: ReadonlySet<string> = new Set(
+  [".bmp", ".tif", ".tiff", ".heic", ".heif", ".jxl", ".jp2", ".ico", ".svg", ".pdf", ".psd"],
+);
+
+function meaningOfExtension(path: string): Pick<Destination, "format" | "foreignExtension"> {
+  const extension = extname(path).toLowerCase();
+  return {
+    format: extensions[extension],
+    foreignExtension: foreignExtensions.has(extension) ? extension : undefined,
+  };
 }

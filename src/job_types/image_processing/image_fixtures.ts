@@ -189,6 +189,97 @@ function setEntry(
   view.setUint32(at + 8, value, true);
 }
 
+/** An uncompressed little-endian RGB TIFF of two pages, the second a single black pixel. */
+export function makeTiff(width: number, height: number, paint: Paint): Uint8Array {
+  const pixels: number[] = [];
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) pixels.push(...paint(x, y).slice(0, 3) as number[]);
+  }
+  const second = 8 + tiffPage(0, 0, 0, []).length + pixels.length;
+  const first = tiffPage(8, width, height, pixels, second);
+  return concat(text("II*\0\x08\0\0\0"), first, tiffPage(second, 1, 1, [0, 0, 0]));
+}
+
+/** A directory of nine entries, three numbers that do not fit in one, and the pixels. */
+function tiffPage(at: number, width: number, height: number, pixels: number[], next = 0) {
+  const directoryBytes = 2 + 9 * 12 + 4;
+  const bytes = new Uint8Array(directoryBytes + 6 + pixels.length);
+  const view = new DataView(bytes.buffer);
+  const bitsAt = at + directoryBytes;
+  const entries: [tag: number, type: number, count: number, value: number][] = [
+    [256, 4, 1, width],
+    [257, 4, 1, height],
+    [258, 3, 3, bitsAt],
+    [259, 3, 1, 1], // no compression
+    [262, 3, 1, 2], // RGB
+    [273, 4, 1, bitsAt + 6],
+    [277, 3, 1, 3],
+    [278, 4, 1, height],
+    [279, 4, 1, pixels.length],
+  ];
+  view.setUint16(0, entries.length, true);
+  entries.forEach((entry, index) => setEntry(view, 2 + index * 12, ...entry));
+  view.setUint32(directoryBytes - 4, next, true);
+  for (const offset of [0, 2, 4]) view.setUint16(directoryBytes + offset, 8, true);
+  bytes.set(pixels, directoryBytes + 6);
+  return bytes;
+}
+
+/** A display profile (ICC.1:2001) with sRGB's primaries and a gamma of 2. */
+export function makeColorProfile(description: string): Uint8Array {
+  const xyz = (x: number, y: number, z: number) =>
+    concat(text("XYZ \0\0\0\0"), ...[x, y, z].map((value) => uint32(Math.round(value * 65_536))));
+  const curve = concat(text("curv\0\0\0\0"), uint32(1), new Uint8Array([2, 0, 0, 0]));
+  const name = text(`${description}\0`);
+  const tags: [string, Uint8Array][] = [
+    ["desc", concat(text("desc\0\0\0\0"), uint32(name.length), name, new Uint8Array(78))],
+    ["cprt", text("text\0\0\0\0nobody\0")],
+    ["wtpt", xyz(0.9642, 1, 0.8249)],
+    ["rXYZ", xyz(0.4361, 0.2225, 0.0139)],
+    ["gXYZ", xyz(0.3851, 0.7169, 0.0971)],
+    ["bXYZ", xyz(0.1431, 0.0606, 0.7141)],
+    ["rTRC", curve],
+    ["gTRC", curve],
+    ["bTRC", curve],
+  ];
+  let at = 128 + 4 + tags.length * 12;
+  const table: Uint8Array[] = [uint32(tags.length)];
+  const contents: Uint8Array[] = [];
+  for (const [tag, content] of tags) {
+    table.push(text(tag), uint32(at), uint32(content.length));
+    const padded = concat(content, new Uint8Array(-content.length & 3));
+    contents.push(padded);
+    at += padded.length;
+  }
+  const header = new Uint8Array(128);
+  header.set(uint32(at));
+  header.set([2, 0x10], 8);
+  header.set(text("mntrRGB XYZ "), 12);
+  header.set(text("acsp"), 36);
+  header.set(xyz(0.9642, 1, 0.8249).subarray(8), 68);
+  return concat(header, ...table, ...contents);
+}
+
+/** Puts a colour profile into a JPEG. */
+export function withColorProfile(jpeg: Uint8Array, profile: Uint8Array): Uint8Array {
+  const body = concat(text("ICC_PROFILE\0\x01\x01"), profile);
+  const size = body.length + 2;
+  const segment = concat(new Uint8Array([0xff, 0xe2, size >> 8, size & 0xff]), body);
+  // JFIF's own segment has to stay the first.
+  const first = 4 + new DataView(jpeg.buffer, jpeg.byteOffset).getUint16(4);
+  return concat(jpeg.subarray(0, first), segment, jpeg.subarray(first));
+}
+
+/** Four quarters, 64x64, as `heif-enc -q 40 -p chroma=420` of libheif 1.15 wrote them. */
+export const heicQuarters: Uint8Array = Uint8Array.fromBase64(`
+AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAT9tZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAA
+AAAAAAAAAA5waXRtAAAAAAABAAAAImlsb2MAAAAAREAAAQABAAAAAAFjAAEAAAAAAAAAOgAAACNpaW5mAAAAAAABAAAA
+FWluZmUCAAAAAAEAAGh2YzEAAAAAv2lwcnAAAAChaXBjbwAAAHVodmNDAQNwAAAAAAAAAAAAHvAA/P34+AAADwMgAAEA
+GEABDAH//wNwAAADAJAAAAMAAAMAHroCQCEAAQAoQgEBA3AAAAMAkAAAAwAAAwAeoCCBBZbqSSmubAgAAAMACAAAAwAI
+QCIAAQAHRAHBcrAiQAAAABRpc3BlAAAAAAAAAEAAAABAAAAAEHBpeGkAAAAAAwgICAAAABZpcG1hAAAAAAAAAAEAAQOB
+AoMAAABCbWRhdAAAADYoAa9Y+Q6SX//znd//lR6Q+xFmJLfhkq/6ZEn/sua5f/2UdsffO0P+8vvd+H70st+ERFd0tsA=
+`);
+
 /** One after the other. */
 export function concat(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));

@@ -4,11 +4,21 @@
  * @module
  */
 
-import { ColorSpace, DensityUnit, type IMagickImage, Interlace } from "@imagemagick/magick-wasm";
+import {
+  ColorSpace,
+  DensityUnit,
+  type IMagickImage,
+  Interlace,
+  MagickImageCollection,
+  MagickReadSettings,
+} from "@imagemagick/magick-wasm";
+import { isAnimationFormat, magickFormats } from "./formats.ts";
 import type { ImageHeader } from "./header.ts";
+import type { Picture } from "./picture.ts";
 
 /** The answer to the operation `metadata`. */
 export interface ImageMetadata {
+  /** As stored: `sRGB`, `Gray`, `CMYK`, ... */
   readonly color_space: string;
   readonly bits_per_channel?: number;
   readonly interlaced: boolean;
@@ -29,19 +39,22 @@ export interface ImageMetadata {
 const EXIF_ENTRIES_MAX = 200;
 const TEXT_LENGTH_MAX = 1_000;
 
-/** Reads it from frames that were decoded but not yet changed. */
-export function metadataOf(frames: readonly IMagickImage[], header: ImageHeader): ImageMetadata {
-  const [first] = frames;
-  if (first === undefined) throw new Error("invariant: a picture has at least one frame");
+/** Reads it from the first frame, decoded but not yet changed, and from the file it came from. */
+export function metadataOf(
+  { first, storedColorSpace }: Picture,
+  { bytes, header }: { readonly bytes: Uint8Array; readonly header: ImageHeader },
+): ImageMetadata {
   const density = densityOf(first);
   const profile = first.getColorProfile()?.description;
   return {
-    color_space: nameOf(ColorSpace, first.colorSpace),
+    color_space: nameOf(ColorSpace, storedColorSpace),
     ...(header.bitsPerChannel === undefined ? {} : { bits_per_channel: header.bitsPerChannel }),
     interlaced: first.interlace > Interlace.NoInterlace,
     ...(density === undefined ? {} : { density }),
     ...(first.comment ? { comment: first.comment.slice(0, TEXT_LENGTH_MAX) } : {}),
-    ...(frames.length > 1 ? { animation: animationOf(frames, first) } : {}),
+    ...(header.frames > 1 && isAnimationFormat(header.format)
+      ? { animation: animationOf(bytes, header) }
+      : {}),
     profiles: first.profileNames,
     ...(profile ? { color_profile: profile } : {}),
     exif: exifOf(first),
@@ -54,13 +67,20 @@ function densityOf({ density }: IMagickImage): { x: number; y: number } | undefi
   return { x: Math.round(density.x * factor), y: Math.round(density.y * factor) };
 }
 
-function animationOf(frames: readonly IMagickImage[], first: IMagickImage) {
-  return {
-    delays_ms: frames.map((frame) =>
-      Math.round((frame.animationDelay * 1000) / (frame.animationTicksPerSecond || 100))
-    ),
-    repeats: first.animationIterations,
-  };
+/** Looks at every frame's header, but decodes none. */
+function animationOf(bytes: Uint8Array, header: ImageHeader) {
+  const frames = MagickImageCollection.create();
+  try {
+    frames.ping(bytes, new MagickReadSettings({ format: magickFormats[header.format] }));
+    return {
+      delays_ms: frames.map((frame) =>
+        Math.round((frame.animationDelay * 1000) / (frame.animationTicksPerSecond || 100))
+      ),
+      repeats: frames[0]?.animationIterations ?? 0,
+    };
+  } finally {
+    frames.dispose();
+  }
 }
 
 function exifOf(image: IMagickImage): Record<string, string> {

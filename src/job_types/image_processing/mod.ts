@@ -9,6 +9,7 @@ import { defineJobType, type JobContext, type JobLimits, PermanentJobError } fro
 import { openDestination } from "./destination.ts";
 import { type ImageHeader, readImageHeader } from "./header.ts";
 import { type ImagePayload, payloadSchema } from "./payload.ts";
+import type { ImageResult } from "./pipeline.ts";
 import { readSource } from "./source.ts";
 
 export type { ImagePayload, Operation } from "./payload.ts";
@@ -20,17 +21,19 @@ export const imageProcessing = defineJobType<ImagePayload>({
   summary: "Resize, crop, rotate, convert or describe an image from a URL, a file or inline data.",
   isolation: "process",
   payloadSchema,
+  // A tiny sunset, so that the example works wherever it is tried.
   example: {
-    url: "https://example.com/photo.jpg",
+    url: "data:image/webp;base64,UklGRjwAAABXRUJQVlA4IDAAAADwAQCdASoQAAwAAsBMJZACdGuAAszndZAA/qMx" +
+      "F12vPZwwovVYcumtN0m242KfAAA=",
     operations: [
-      { type: "resize", width: 800, height: 600, fit: "cover" },
-      { type: "convert", format: "webp", quality: 80 },
+      { type: "resize", width: 320, height: 180, fit: "cover" },
+      { type: "convert", format: "jpeg", quality: 80 },
     ],
   },
   run,
 });
 
-async function run(payload: ImagePayload, context: JobContext) {
+async function run(payload: ImagePayload, context: JobContext): Promise<ImageResult> {
   // All that can be refused cheaply is refused before bytes move, and before the decoder starts.
   const destination = payload.destination === undefined
     ? undefined

@@ -9,12 +9,13 @@ import type { IMagickImage } from "@imagemagick/magick-wasm";
 import { type JobContext, PermanentJobError, ResultTooLargeError } from "../contract.ts";
 import type { Destination } from "./destination.ts";
 import { startEngine } from "./engine.ts";
+import { isAnimationFormat, outputLikeSource } from "./formats.ts";
 import type { ImageHeader } from "./header.ts";
 import { type ImageMetadata, metadataOf } from "./metadata.ts";
 import { applyOperation, isPixelOperation, resizeWithin } from "./operations.ts";
 import { type PaletteColor, paletteOf } from "./palette.ts";
-import type { ImagePayload, OutputFormat } from "./payload.ts";
-import { type EncodeOptions, isAnimationFormat, Picture } from "./picture.ts";
+import { type ImagePayload, type OutputFormat, outputFormats } from "./payload.ts";
+import { type EncodeOptions, Picture } from "./picture.ts";
 
 /** A finished image, inline or where it was put. */
 export interface ImageFile {
@@ -122,35 +123,28 @@ function planOf(payload: ImagePayload, { header, destination }: ImageSource): Pl
   const isBare = !writes && payload.operations.length === 0;
   const thumbnail = payload.thumbnail ??
     (isBare ? { width: THUMBNAIL_SIDE, height: THUMBNAIL_SIDE } : undefined);
-  const format = payload.output?.format ?? convert?.format ?? destination?.format ??
-    likeSource[header.format];
+  const asked = payload.output?.format ?? convert?.format;
+  if (asked === undefined && destination?.foreignExtension !== undefined) {
+    throw new PermanentJobError(
+      `The destination ends in ${destination.foreignExtension}, a format that is not written; ` +
+        `end it in one of ${outputFormats.join(", ")}, or give output.format.`,
+    );
+  }
+  const format = asked ?? destination?.format ?? outputLikeSource[header.format];
   const output = {
     format,
     quality: payload.output?.quality ?? convert?.quality,
     strip: payload.output?.strip ?? true,
     background: payload.output?.background ?? "#ffffff",
   };
-  const wantsMetadata = payload.operations.some((operation) => operation.type === "metadata");
-  const keepsFrames = writes ? isAnimationFormat(format) : wantsMetadata;
   return {
     ...(writes ? { output } : {}),
-    allFrames: header.frames > 1 && isAnimationFormat(header.format) && keepsFrames,
+    allFrames: header.frames > 1 && isAnimationFormat(header.format) && writes &&
+      isAnimationFormat(format),
     ...(thumbnail ? { thumbnail } : {}),
     colors: !writes,
   };
 }
-
-/** Formats that are read but not written become the nearest that every program reads. */
-const likeSource: Record<ImageHeader["format"], OutputFormat> = {
-  png: "png",
-  jpeg: "jpeg",
-  webp: "webp",
-  gif: "gif",
-  avif: "avif",
-  bmp: "png",
-  tiff: "png",
-  heic: "jpeg",
-};
 
 function requireFramesPixels(header: ImageHeader, plan: Plan, pixelsMax: number): void {
   if (!plan.allFrames || header.width * header.height * header.frames <= pixelsMax) return;
@@ -163,9 +157,10 @@ function requireFramesPixels(header: ImageHeader, plan: Plan, pixelsMax: number)
 
 function describe(
   picture: Picture,
-  { bytes, header }: ImageSource,
+  source: ImageSource,
   payload: ImagePayload,
 ): Pick<ImageResult, "source" | "metadata" | "warnings"> {
+  const { bytes, header } = source;
   const wantsMetadata = payload.operations.some((operation) => operation.type === "metadata");
   return {
     source: {
@@ -177,7 +172,7 @@ function describe(
       has_alpha: picture.hadAlpha,
       orientation: picture.storedOrientation,
     },
-    ...(wantsMetadata ? { metadata: metadataOf(picture.frames, header) } : {}),
+    ...(wantsMetadata ? { metadata: metadataOf(picture, source) } : {}),
     ...(picture.warnings.length > 0 ? { warnings: picture.warnings.slice(0, 10) } : {}),
   };
 }

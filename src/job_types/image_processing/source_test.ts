@@ -1,20 +1,9 @@
 import assert from "node:assert/strict";
 import { type GuardedFetch, InputTooLargeError, PermanentJobError } from "../contract.ts";
-import { type ContextOptions, makeBmp, makeContext, quarters } from "./image_fixtures.ts";
-import { imageProcessing, type ImageResult } from "./mod.ts";
+import { runPayload } from "./image_checks.ts";
+import { makeBmp, quarters } from "./image_fixtures.ts";
 
 const bmp = makeBmp(8, 4, quarters(8, 4));
-
-async function run(
-  payload: Record<string, unknown>,
-  options: ContextOptions,
-): Promise<ImageResult> {
-  const { context } = makeContext(options);
-  return await imageProcessing.run(
-    imageProcessing.payloadSchema.parse(payload),
-    context,
-  ) as ImageResult;
-}
 
 /** Stands in for the guarded fetch: over real sockets, without the guard. */
 const looseFetch: GuardedFetch = async (url, options = {}) => {
@@ -54,11 +43,11 @@ async function withServer(
 
 Deno.test("an image is read by http, within the input's bound", async () => {
   await withServer(() => new Response(bmp.slice()), async (origin) => {
-    const result = await run({ url: `${origin}/photo` }, { fetch: looseFetch });
+    const result = await runPayload({ url: `${origin}/photo` }, { fetch: looseFetch });
     assert.deepEqual([result.source.format, result.source.bytes], ["bmp", bmp.length]);
     const limits = { inputBytesMax: 100 };
     await assert.rejects(
-      run({ url: `${origin}/photo` }, { fetch: looseFetch, limits }),
+      runPayload({ url: `${origin}/photo` }, { fetch: looseFetch, limits }),
       InputTooLargeError,
     );
   });
@@ -70,7 +59,7 @@ Deno.test("a bare host and path is asked for by https", async () => {
     asked.push(String(url));
     return Promise.reject(new Error("connection refused"));
   };
-  await assert.rejects(run({ url: "example.com/image.jpg" }, { fetch }), {
+  await assert.rejects(runPayload({ url: "example.com/image.jpg" }, { fetch }), {
     message: "connection refused",
   });
   assert.deepEqual(asked, ["https://example.com/image.jpg"]);
@@ -92,7 +81,7 @@ Deno.test("a server that fails or says later may be asked again, other refusals 
       ] as const
     ) {
       await assert.rejects(
-        run({ url: `${origin}/${status}?token=secret` }, { fetch: looseFetch }),
+        runPayload({ url: `${origin}/${status}?token=secret` }, { fetch: looseFetch }),
         (error: Error) => {
           assert.match(error.message, new RegExp(`was answered with status ${status}`));
           assert.doesNotMatch(error.message, /secret/);
@@ -106,7 +95,7 @@ Deno.test("a server that fails or says later may be asked again, other refusals 
 
 Deno.test("a web page in place of an image is named", async () => {
   await withServer(() => new Response("<!doctype html><h1>Hi"), async (origin) => {
-    await assert.rejects(run({ url: origin }, { fetch: looseFetch }), {
+    await assert.rejects(runPayload({ url: origin }, { fetch: looseFetch }), {
       name: "PermanentJobError",
       message: /an HTML page/,
     });
@@ -115,8 +104,8 @@ Deno.test("a web page in place of an image is named", async () => {
 
 Deno.test("a data: URL holds the image itself", async () => {
   const url = `data:image/bmp;base64,${bmp.toBase64()}`;
-  assert.equal((await run({ url }, {})).source.width, 8);
-  await assert.rejects(run({ url }, { limits: { inputBytesMax: 50 } }), InputTooLargeError);
+  assert.equal((await runPayload({ url }, {})).source.width, 8);
+  await assert.rejects(runPayload({ url }, { limits: { inputBytesMax: 50 } }), InputTooLargeError);
 });
 
 Deno.test("a file is read where the worker allows, and nowhere else", async () => {
@@ -125,13 +114,13 @@ Deno.test("a file is read where the worker allows, and nowhere else", async () =
     const path = `${directory}/photo.bmp`;
     await Deno.writeFile(path, bmp);
     const files = { readRoots: [directory] };
-    assert.equal((await run({ url: `file://${path}` }, { files })).source.width, 8);
+    assert.equal((await runPayload({ url: `file://${path}` }, { files })).source.width, 8);
     await assert.rejects(
-      run({ url: `file://${path}` }, { files, limits: { inputBytesMax: 50 } }),
+      runPayload({ url: `file://${path}` }, { files, limits: { inputBytesMax: 50 } }),
       InputTooLargeError,
     );
-    await assert.rejects(run({ url: `file://${path}` }, {}), PermanentJobError);
-    await assert.rejects(run({ url: "file:///etc/passwd" }, { files }), PermanentJobError);
+    await assert.rejects(runPayload({ url: `file://${path}` }, {}), PermanentJobError);
+    await assert.rejects(runPayload({ url: "file:///etc/passwd" }, { files }), PermanentJobError);
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
@@ -139,8 +128,8 @@ Deno.test("a file is read where the worker allows, and nowhere else", async () =
 
 Deno.test("inline data takes both alphabets and line breaks", async () => {
   const data = bmp.toBase64().replaceAll("+", "-").replaceAll("/", "_").replace(/.{70}/g, "$&\n");
-  assert.equal((await run({ data }, {})).source.width, 8);
-  await assert.rejects(run({ data: "QUJD=" }, {}), {
+  assert.equal((await runPayload({ data }, {})).source.width, 8);
+  await assert.rejects(runPayload({ data: "QUJD=" }, {}), {
     name: "PermanentJobError",
     message: "The payload's data is not valid base64.",
   });
@@ -153,7 +142,7 @@ Deno.test("the output is put to a URL with its type, and the result has no bytes
     received.push({ method: request.method, type: request.headers.get("content-type"), bytes });
     return new Response(null, { status: 201 });
   }, async (origin) => {
-    const result = await run({
+    const result = await runPayload({
       data: bmp.toBase64(),
       operations: [{ type: "resize", width: 4 }],
       destination: `${origin}/bucket/small.webp?signature=secret`,
@@ -176,10 +165,10 @@ Deno.test("a destination that refuses fails the job, for good or for now", async
   let status = 403;
   await withServer(() => new Response(null, { status }), async (origin) => {
     const payload = { data: bmp.toBase64(), destination: `${origin}/x.png` };
-    await assert.rejects(run(payload, { fetch: looseFetch }), PermanentJobError);
+    await assert.rejects(runPayload(payload, { fetch: looseFetch }), PermanentJobError);
     status = 503;
     await assert.rejects(
-      run(payload, { fetch: looseFetch }),
+      runPayload(payload, { fetch: looseFetch }),
       (error) => !(error instanceof PermanentJobError),
     );
   });
@@ -189,13 +178,13 @@ Deno.test("the output is written to a file where the worker allows", async () =>
   const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "conductor-source-" }));
   try {
     const payload = { data: bmp.toBase64(), destination: `${directory}/out/photo.jpg` };
-    const result = await run(payload, { files: { writeRoots: [directory] } });
+    const result = await runPayload(payload, { files: { writeRoots: [directory] } });
     assert.equal(result.output?.destination, `${directory}/out/photo.jpg`);
     const written = await Deno.readFile(`${directory}/out/photo.jpg`);
     assert.equal(written.length, result.output?.bytes);
     assert.deepEqual([...written.subarray(0, 3)], [0xff, 0xd8, 0xff]);
     // Refused before the source is looked at.
-    await assert.rejects(run({ url: "example.com/x", destination: "/etc/photo.jpg" }, {}), {
+    await assert.rejects(runPayload({ url: "example.com/x", destination: "/etc/photo.jpg" }, {}), {
       message: /lets jobs write none/,
     });
   } finally {
