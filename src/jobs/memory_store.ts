@@ -72,6 +72,7 @@ export class MemoryJobStore implements JobStore {
   }
 
   write(batch: StoreBatch): void {
+    this.#refuseIdsTwice(batch);
     this.#applied = batch.applied;
     this.#scalars = batch.scalars;
     for (const seq of batch.revived) {
@@ -150,10 +151,20 @@ export class MemoryJobStore implements JobStore {
     return [...this.#keys.values()].sort((a, b) => a.keySeq - b.keySeq);
   }
 
+  #refuseIdsTwice(batch: StoreBatch): void {
+    const gone = new Set([...batch.revived, ...batch.pruned]);
+    for (const { job: { id } } of batch.finished) {
+      const seq = this.#finishedById.get(id);
+      invariant(
+        seq === undefined || gone.has(seq),
+        () => `job ${id} is stored as finished already`,
+      );
+    }
+  }
+
   #addFinished(stored: StoredJob): void {
     const { id, seq, status } = stored.job;
     invariant(isTerminal(status), () => `job ${id} is stored as finished and is ${status}`);
-    invariant(!this.#finishedById.has(id), () => `job ${id} is stored as finished twice`);
     this.#finished.set(seq, stored);
     this.#finishedById.set(id, seq);
   }

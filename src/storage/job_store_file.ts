@@ -82,7 +82,8 @@ export function syncPath(path: string): void {
 
 /**
  * Finished jobs have columns for what lists ask for, and an index for each. `status`, `type` and
- * `worker` are small numbers; everything else of a job is in `detail`, as JSON.
+ * `worker` are small numbers; everything else of a job is in `detail`, as JSON. Every text that is
+ * read back is JSON, since what comes back of a text ends at its first NUL.
  */
 const schema = `
 CREATE TABLE IF NOT EXISTS state (
@@ -108,11 +109,11 @@ CREATE TABLE IF NOT EXISTS labels (
 CREATE TABLE IF NOT EXISTS payloads (
   seq INTEGER PRIMARY KEY, bytes BLOB NOT NULL, checksum INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS results (
-  seq INTEGER PRIMARY KEY, output BLOB NOT NULL, content_type TEXT NOT NULL,
-  log_tail TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT;
+  seq INTEGER PRIMARY KEY, output BLOB NOT NULL, detail TEXT NOT NULL,
+  checksum INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS keys (
-  seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, job_id TEXT NOT NULL,
-  fingerprint TEXT NOT NULL, expires_at INTEGER NOT NULL) STRICT;
+  seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, detail TEXT NOT NULL,
+  expires_at INTEGER NOT NULL, checksum INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS workers (
   id TEXT PRIMARY KEY, detail TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counts (

@@ -10,7 +10,7 @@ export class JobNames {
   constructor(database: DatabaseSync) {
     this.#insert = database.prepare("INSERT INTO names VALUES (?, ?)");
     for (const { id, name } of database.prepare("SELECT id, name FROM names").all()) {
-      this.#numbers.set(String(name), Number(id));
+      this.#numbers.set(JSON.parse(String(name)), Number(id));
       this.#last = Math.max(this.#last, Number(id));
     }
   }
@@ -23,7 +23,7 @@ export class JobNames {
   numberFor(name: string): number {
     const known = this.#numbers.get(name);
     if (known !== undefined) return known;
-    this.#insert.run(++this.#last, name);
+    this.#insert.run(++this.#last, JSON.stringify(name));
     this.#numbers.set(name, this.#last);
     this.#unwritten.push(name);
     return this.#last;

@@ -97,13 +97,14 @@ export class JobTables {
   result(seq: number): StoredResult | undefined {
     const row = this.#statements.result.get(seq) as ResultRow | undefined;
     if (row === undefined) return undefined;
-    const { output, content_type: contentType, log_tail: logTail, checksum } = row;
-    verify(`the result of job number ${seq}`, checksum, output, contentType, logTail);
-    return { output, contentType, logTail: JSON.parse(logTail) };
+    const { output, detail, checksum } = row;
+    verify(`the result of job number ${seq}`, checksum, output, detail);
+    const { contentType, logTail }: Omit<StoredResult, "output"> = JSON.parse(detail);
+    return { output, contentType, logTail };
   }
 
   findKey(key: string): StoredKey | undefined {
-    return keyOf(this.#statements.findKey.get(key));
+    return keyOf(this.#statements.findKey.get(JSON.stringify(key)));
   }
 
   scanFinished(): StoredJob[] {
@@ -163,9 +164,8 @@ export class JobTables {
   }
 
   #putResult(seq: number, { output, contentType, logTail }: StoredResult): void {
-    const lines = JSON.stringify(logTail);
-    const checksum = checksumOf(output, contentType, lines);
-    this.#statements.putResult.run(seq, output, contentType, lines, checksum);
+    const detail = JSON.stringify({ contentType, logTail });
+    this.#statements.putResult.run(seq, output, detail, checksumOf(output, detail));
   }
 
   #removeFinished(seq: number): void {
@@ -181,7 +181,9 @@ export class JobTables {
   #writeKeys({ keys, keysExpired }: StoreBatch): void {
     const { putKey, oldestKey, firstKeys, removeKeys } = this.#statements;
     for (const key of keys) {
-      putKey.run(key.keySeq, key.key, key.jobId, key.fingerprint, key.expiresAtMs);
+      const detail = JSON.stringify([key.jobId, key.fingerprint]);
+      const name = JSON.stringify(key.key);
+      putKey.run(key.keySeq, name, detail, key.expiresAtMs, checksumOf(name, detail));
     }
     // Keys expire in the order in which they came, so the expired ones are the first ones.
     const oldest = oldestKey.get();
@@ -252,8 +254,7 @@ interface PayloadRow {
 
 interface ResultRow {
   readonly output: Uint8Array;
-  readonly content_type: string;
-  readonly log_tail: string;
+  readonly detail: string;
   readonly checksum: number;
 }
 
@@ -267,9 +268,9 @@ interface StateRow {
 interface KeyRow {
   readonly seq: number;
   readonly key: string;
-  readonly job_id: string;
-  readonly fingerprint: string;
+  readonly detail: string;
   readonly expires_at: number;
+  readonly checksum: number;
 }
 
 type Row = ReturnType<StatementSync["get"]>;
@@ -287,8 +288,10 @@ function isExpired(row: NonNullable<Row>, expired: StoreBatch["keysExpired"]): b
 
 function keyOf(row: Row): StoredKey | undefined {
   if (row === undefined) return undefined;
-  const { seq, key, job_id, fingerprint, expires_at } = row as unknown as KeyRow;
-  return { keySeq: seq, key, jobId: job_id, fingerprint, expiresAtMs: expires_at };
+  const { seq, key, detail, expires_at, checksum } = row as unknown as KeyRow;
+  verify(`idempotency key number ${seq}`, checksum, key, detail);
+  const [jobId, fingerprint]: [string, string] = JSON.parse(detail);
+  return { keySeq: seq, key: JSON.parse(key), jobId, fingerprint, expiresAtMs: expires_at };
 }
 
 type Statements = ReturnType<typeof prepareAll>;
@@ -310,7 +313,7 @@ function prepareAll(database: DatabaseSync) {
     putPayload: prepare("INSERT OR REPLACE INTO payloads VALUES (?, ?, ?)"),
     removePayload: prepare("DELETE FROM payloads WHERE seq = ?"),
     result: prepare("SELECT * FROM results WHERE seq = ?"),
-    putResult: prepare("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?)"),
+    putResult: prepare("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)"),
     removeResult: prepare("DELETE FROM results WHERE seq = ?"),
     findKey: prepare("SELECT * FROM keys WHERE key = ?"),
     putKey: prepare("INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?, ?)"),
