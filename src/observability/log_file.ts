@@ -144,7 +144,7 @@ export class LogFile implements LogDestination {
   #recovered(): void {
     if (!this.#isFailing) return;
     this.#isFailing = false;
-    tellOnStderr(`the log file "${this.#path}" is written again; ${this.linesLost} lines are lost`);
+    tellOnStderr(`the log file "${this.#path}" is written again; lines lost: ${this.linesLost}`);
   }
 }
 
