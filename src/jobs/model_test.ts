@@ -1,0 +1,376 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Command, Outcome } from "./command.ts";
+import { JOB_STATUSES, type LogPosition } from "./job.ts";
+import { JobMachine, type JobMachineOptions } from "./machine.ts";
+import { MemoryJobStore } from "./memory_store.ts";
+import {
+  CRASHES_MAX,
+  KEY_RETENTION_MS,
+  type NaiveJob,
+  NaiveModel,
+} from "./naive_model_test_support.ts";
+import { specOf, workerOf } from "./scene_test_support.ts";
+
+const options: JobMachineOptions = {
+  crashesMax: CRASHES_MAX,
+  keyRetentionMs: KEY_RETENTION_MS,
+  payloadMemoryBytesMax: 40,
+};
+
+// Few names, so that what happens happens to the same things.
+const jobId = fc.constantFrom("a", "b", "c", "d", "e", "f");
+const workerId = fc.constantFrom("w1", "w2");
+const session = fc.constantFrom("s1", "s2");
+const type = fc.constantFrom("resize", "crawl");
+const tags = fc.constantFrom<Record<string, string>>({}, {}, { gpu: "yes" });
+
+/** A token as the log has it; resolved when the command is made. */
+const tokenChoice = fc.constantFrom("current", "current", "current", "older", "none");
+
+/** What may happen, with what only the moment decides left open. */
+type Step =
+  | { readonly kind: "command"; readonly afterMs: number; readonly make: (now: Now) => Body }
+  | { readonly kind: "flush" }
+  | { readonly kind: "crash" };
+type Body = { [Kind in Command["kind"]]: Omit<Command & { kind: Kind }, "atMs"> }[Command["kind"]];
+
+interface Now {
+  readonly machine: JobMachine;
+  token(jobId: string, choice: string): number;
+}
+
+const submit = fc.record({
+  jobs: fc.array(
+    fc.record({
+      id: jobId,
+      type,
+      payload: fc.constantFrom(new Uint8Array([1]), new Uint8Array([2, 3])),
+      priority: fc.integer({ min: -1, max: 1 }),
+      maxRetries: fc.nat(2),
+      retryDelayMs: fc.constantFrom(0, 1000),
+      delayMs: fc.constantFrom(0, 0, 5000),
+      key: fc.constantFrom(undefined, undefined, "k1", "k2"),
+      submittedBy: fc.constantFrom("ann", "bob"),
+      requiredTags: tags,
+    }),
+    { minLength: 1, maxLength: 3 },
+  ),
+  allOrNothing: fc.boolean(),
+  liveJobsMax: fc.constantFrom(undefined, 3),
+}).map(({ jobs, allOrNothing, liveJobsMax }) => (now: Now): Body => ({
+  kind: "submit",
+  jobs: jobs.map(({ delayMs, key, ...spec }) =>
+    specOf(spec.id, {
+      ...spec,
+      ...(delayMs > 0 && { notBeforeMs: now.machine.nowMs + delayMs }),
+      ...(key !== undefined && { idempotencyKey: key }),
+    })
+  ),
+  allOrNothing,
+  ...(liveJobsMax !== undefined && { liveJobsMax }),
+}));
+
+const assign = fc.array(fc.record({ jobId, workerId, sessionId: session }), {
+  minLength: 1,
+  maxLength: 3,
+}).map((assignments) => (): Body => ({ kind: "assign", assignments }));
+
+/** To whoever could take it, so that most attempts begin. */
+const assignWell = jobId.map((id) => ({ machine }: Now): Body => {
+  const worker = machine.workers().find(({ status }) => status === "active");
+  const to = { workerId: worker?.id ?? "w1", sessionId: worker?.sessionId ?? "s1" };
+  return { kind: "assign", assignments: [{ jobId: id, ...to }] };
+});
+
+const report = fc.record({
+  jobId,
+  workerId: fc.option(workerId, { freq: 4 }),
+  token: tokenChoice,
+  kind: fc.constantFrom("started", "completed", "failed", "released"),
+  permanent: fc.boolean(),
+  timedOut: fc.boolean(),
+}).map(({ jobId, workerId, token, kind, permanent, timedOut }) => (now: Now): Body => {
+  const base = {
+    jobId,
+    token: now.token(jobId, token),
+    workerId: workerId ?? now.machine.get(jobId)?.assignedTo ?? "",
+  };
+  const output = new Uint8Array([9]);
+  switch (kind) {
+    case "started":
+      return { kind: "report", reports: [{ kind, ...base }] };
+    case "completed":
+      return {
+        kind: "report",
+        reports: [{ kind, ...base, output, contentType: "x", durationMs: 1, logTail: ["done"] }],
+      };
+    case "failed":
+      return {
+        kind: "report",
+        reports: [{ kind, ...base, error: "no", permanent, timedOut, durationMs: 1, output }],
+      };
+    default:
+      return { kind: "report", reports: [{ kind: "released", ...base, reason: "drain" }] };
+  }
+});
+
+const register = fc.record({
+  workerId,
+  sessionId: session,
+  slots: fc.integer({ min: 1, max: 2 }),
+  jobTypes: fc.constantFrom(null, ["resize"]),
+  tags,
+  running: fc.option(fc.subarray(["a", "b", "c"])),
+}).map(({ workerId, running, ...spec }) => (now: Now): Body => ({
+  kind: "register_worker",
+  worker: workerOf(workerId, spec),
+  ...(running !== null && {
+    runningAttempts: running.map((jobId) => ({ jobId, token: now.token(jobId, "current") })),
+  }),
+}));
+
+const others = fc.oneof(
+  jobId.map((id) => (): Body => ({ kind: "cancel", jobIds: [id], reason: "r", by: "ann" })),
+  jobId.map((id) => (): Body => ({ kind: "redrive", jobIds: [id] })),
+  fc.record({ workerId, sessionId: session }).map((who) => (): Body => ({
+    kind: "expire_worker",
+    ...who,
+    reason: "silent",
+  })),
+  fc.record({ workerId, sessionId: session }).map((who) => (): Body => ({
+    kind: "deregister_worker",
+    ...who,
+  })),
+  fc.record({ workerId, draining: fc.boolean(), by: fc.constantFrom("operator", "worker") }).map(
+    (drain) => (): Body => ({ kind: "drain_worker", ...drain } as Body),
+  ),
+  fc.record({ jobId, token: tokenChoice, reason: fc.constantFrom("timeout", "not_started") }).map(
+    ({ jobId, token, reason }) => (now: Now): Body => ({
+      kind: "expire_attempts",
+      attempts: [{
+        jobId,
+        token: now.token(jobId, token),
+        reason: reason === "timeout" ? reason : "not_started",
+      }],
+    }),
+  ),
+  fc.constant((): Body => ({ kind: "advance" })),
+  fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 3 }).map((jobSeqs) => (): Body => ({
+    kind: "prune",
+    jobSeqs: [...new Set(jobSeqs)],
+  })),
+);
+
+const afterMs = fc.constantFrom(0, 1, 300, 1500, 70_000, -5000);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 20,
+    arbitrary: fc.record({
+      kind: fc.constant("command" as const),
+      afterMs,
+      make: fc.oneof(submit, assign, assignWell, assignWell, report, report, register, others),
+    }),
+  },
+  { weight: 3, arbitrary: fc.constant({ kind: "flush" as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: "crash" as const }) },
+);
+
+Deno.test("the machine does what a naive model does, through flushes and crashes", () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 100, size: "max" }), (steps) => new Run().all(steps)),
+    { numRuns: 400 },
+  );
+});
+
+/** One history, on the machine, on the model, and on a replica that never flushes. */
+class Run {
+  readonly #store = new MemoryJobStore();
+  #machine = new JobMachine(this.#store, options);
+  readonly #replica = new JobMachine(new MemoryJobStore(), options);
+  readonly #model = new NaiveModel();
+  readonly #log: { readonly command: Command; readonly position: LogPosition }[] = [];
+  #clockMs = 1_000_000;
+
+  all(steps: readonly Step[]): void {
+    for (const each of steps) this.#take(each);
+    assert.equal(this.#machine.stateHash(), this.#replica.stateHash());
+  }
+
+  #take(step: Step): void {
+    if (step.kind === "flush") {
+      this.#machine.flush();
+    } else if (step.kind === "crash") {
+      const hash = this.#machine.stateHash();
+      this.#machine = new JobMachine(this.#store, options);
+      for (const { command, position } of this.#log.slice(this.#machine.applied.index)) {
+        this.#machine.apply(command, position);
+      }
+      assert.equal(this.#machine.stateHash(), hash);
+    } else {
+      this.#apply(step);
+    }
+    this.#compare();
+  }
+
+  #apply(step: Step & { kind: "command" }): void {
+    const machine = this.#machine;
+    const body = step.make({
+      machine,
+      token: (id, choice) => {
+        const token = machine.get(id)?.token ?? 0;
+        return choice === "none" ? 0 : choice === "older" ? Math.max(1, token - 1) : token;
+      },
+    });
+    this.#clockMs += step.afterMs;
+    const command = { ...body, atMs: this.#clockMs } as Command;
+    const position = { index: this.#log.length + 1, term: 1 };
+    this.#log.push({ command, position });
+    const outcome = machine.apply(command, position);
+    assert.deepEqual(this.#replica.apply(command, position), outcome);
+    assert.deepEqual(wordsOf(outcome), this.#model.apply(command, position.index));
+  }
+
+  /** Everything that can be read, against the model. */
+  #compare(): void {
+    const machine = this.#machine;
+    const model = this.#model;
+    for (const expected of model.jobs) {
+      assert.deepEqual(essence(machine, expected.id), expected);
+      assert.equal(machine.payload(expected.id)?.length, machine.get(expected.id)?.payloadBytes);
+    }
+    const ids = model.jobs.map(({ id }) => id);
+    assert.deepEqual(machine.list({ order: "oldest" }).jobs.map(({ id }) => id), ids);
+    assert.deepEqual(machine.list({ limit: 2, offset: 1 }).jobs.map(({ id }) => id), [
+      ...ids.toReversed().slice(1, 3),
+    ]);
+    for (const status of JOB_STATUSES) {
+      const matching = model.jobs.filter((job) => job.status === status).map(({ id }) => id);
+      const page = machine.list({ status, order: "oldest" });
+      assert.deepEqual(page.jobs.map(({ id }) => id), matching);
+      assert.equal(page.total, matching.length);
+      assert.equal(machine.counts().byStatus[status], matching.length);
+    }
+    const dead = machine.list({ deadLetter: true, order: "oldest" });
+    assert.deepEqual(
+      dead.jobs.map(({ id }) => id),
+      model.jobs.filter((job) => job.dead).map(({ id }) => id),
+    );
+    assert.equal(dead.total, machine.counts().deadLetters);
+    this.#compareQueues();
+    for (const worker of machine.workers()) {
+      const held = model.held(worker.id);
+      assert.deepEqual(machine.heldBy(worker.id).map(({ id }) => id), held.map(({ id }) => id));
+      assert.equal(worker.activeJobs, held.length);
+    }
+    assert.deepEqual(
+      machine.workers().map(({ id }) => id),
+      model.workers.map(({ id }) => id).sort(),
+    );
+  }
+
+  #compareQueues(): void {
+    const queued = [...this.#machine.view().queues].flatMap((queue) => {
+      const order: string[] = [];
+      const jobs = queue.inOrder();
+      for (let next = jobs.next(); next.done !== true; next = jobs.next()) {
+        order.push(next.value.id);
+      }
+      assert.equal(order.length, queue.size);
+      const expected = this.#model.jobs
+        .filter((job) => job.status === "pending" && job.type === queue.type)
+        .filter((job) => JSON.stringify(job.tags) === JSON.stringify(queue.requiredTags))
+        .sort((a, b) => b.priority - a.priority || a.order - b.order);
+      assert.deepEqual(order, expected.map(({ id }) => id));
+      return order;
+    });
+    const pending = this.#model.jobs.filter(({ status }) => status === "pending");
+    assert.deepEqual(queued.sort(), pending.map(({ id }) => id).sort());
+  }
+}
+
+/** A job of the machine in the model's words. */
+function essence(machine: JobMachine, id: string): NaiveJob | undefined {
+  const job = machine.get(id);
+  if (job === undefined) return undefined;
+  const isHeld = job.status === "assigned" || job.status === "running";
+  const ended = machine.attempts(id).filter(({ outcome }) => outcome !== "");
+  assert.equal(machine.attempts(id).length, ended.length + (isHeld ? 1 : 0));
+  return {
+    id,
+    type: job.type,
+    status: job.status,
+    priority: job.priority,
+    order: job.seq,
+    maxRetries: job.maxRetries,
+    retryDelayMs: job.retryDelayMs,
+    timeoutMs: job.timeoutMs,
+    tags: { ...job.requiredTags },
+    notBeforeMs: job.notBeforeMs,
+    worker: job.assignedTo,
+    attempt: job.attempt,
+    token: job.token,
+    failures: job.failures,
+    crashes: job.crashCount,
+    releases: job.releaseCount,
+    dead: job.deadLetter,
+    ended: ended.map(({ token, workerId, outcome }) => ({ token, worker: workerId, outcome })),
+  };
+}
+
+/** An outcome in the model's words. */
+function wordsOf(outcome: Outcome): string[] {
+  switch (outcome.kind) {
+    case "submit":
+      return outcome.results.map((each) =>
+        each.status === "refused"
+          ? each.reason
+          : each.status === "duplicate"
+          ? `duplicate ${each.jobId}`
+          : each.status
+      );
+    case "assign":
+    case "cancel":
+    case "redrive":
+      return outcome.results.map((each) => each.status === "refused" ? each.reason : each.status);
+    case "report":
+      return outcome.results.map((each) =>
+        each.status === "refused"
+          ? each.reason
+          : `${each.repeated ? "repeated" : "accepted"} ${each.jobStatus}`
+      );
+    case "expire_attempts":
+      return outcome.results.map((each) =>
+        each.status === "refused" ? each.reason : `ended ${each.jobStatus}`
+      );
+    case "register_worker":
+      if (outcome.status === "refused") return [outcome.reason];
+      return [
+        ...wordsInOrder(outcome.kept, outcome.foreign),
+        ...outcome.lost.map(({ jobId, jobStatus }) => `lost ${jobId} ${jobStatus}`),
+      ];
+    case "expire_worker":
+    case "deregister_worker":
+      return outcome.status === "refused"
+        ? [outcome.reason]
+        : ["ended", ...outcome.ended.map(({ jobId, jobStatus }) => `${jobId} ${jobStatus}`)];
+    case "drain_worker":
+      return outcome.status === "refused" ? [outcome.reason] : ["done"];
+    case "advance":
+      return [];
+    case "prune":
+      return [String(outcome.removedJobs)];
+  }
+}
+
+/** The running attempts were listed by job id, so both parts are merged back by it. */
+function wordsInOrder(
+  kept: readonly { jobId: string }[],
+  foreign: readonly { jobId: string }[],
+): string[] {
+  const words = [
+    ...kept.map(({ jobId }) => ({ jobId, word: `kept ${jobId}` })),
+    ...foreign.map(({ jobId }) => ({ jobId, word: `foreign ${jobId}` })),
+  ];
+  return words.sort((a, b) => (a.jobId < b.jobId ? -1 : 1)).map(({ word }) => word);
+}
