@@ -8,9 +8,9 @@
 import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type FileAccess, type GuardedFetch, PermanentJobError } from "../contract.ts";
+import { requireSuccess } from "../fetch_error.ts";
 import { describeUrl, refuseCredentials } from "../job_url.ts";
 import type { OutputFormat } from "./payload.ts";
-import { requireOk } from "./source.ts";
 
 /** A place that was found acceptable before any work was done. */
 export interface Destination {
@@ -68,8 +68,7 @@ function urlDestination(text: string, context: DestinationContext): Destination 
         body: bytes,
         signal: context.signal,
       });
-      await response.body.cancel();
-      requireOk(response.status, `PUT ${name}`);
+      await (await requireSuccess(response)).body.cancel();
     },
   };
 }

@@ -8,6 +8,7 @@
 
 import {
   ConfigurationFiles,
+  ImageMagick,
   initializeImageMagick,
   MagickError,
   ResourceLimits,
@@ -45,6 +46,12 @@ const POLICY = `<policymap>
 </policymap>`;
 
 let started: Promise<void> | undefined;
+let generation = 0;
+
+/** Changes when the engine is started anew; what belongs to an earlier one must not be touched. */
+export function engineGeneration(): number {
+  return generation;
+}
 
 /** Starts ImageMagick, once a process, and bounds what the job that follows may use. */
 export async function startEngine(limits: Pick<JobLimits, "pixelsMax">): Promise<void> {
@@ -70,10 +77,26 @@ async function initialize(): Promise<void> {
 }
 
 /**
+ * Forgets a program that crashed: its memory is in no state to be used again. The next job starts
+ * a fresh one. The library keeps the program in a static field that its types do not show.
+ */
+function abandonEngine(): void {
+  started = undefined;
+  generation += 1;
+  (ImageMagick as unknown as { _api: unknown })._api = undefined;
+}
+
+/**
  * Says in a person's words why ImageMagick failed at `action`. All its failures are permanent: the
  * same bytes fail again. Errors from elsewhere come back as they are.
  */
 export function asJobError(error: unknown, action: string): unknown {
+  if (error instanceof WebAssembly.RuntimeError) {
+    abandonEngine();
+    return new PermanentJobError(`${action}: the decoder crashed on it (${error.message}).`, {
+      cause: error,
+    });
+  }
   if (!(error instanceof MagickError)) return error;
   // "UnexpectedEndOfFile `x' @ error/png.c/MagickPNGError/1308": the reason and, for programmers, a place.
   const reason = error.message.replace(/\s*(`[^`']*')?\s*(\([^)]*\) > \([^)]*\)\s*)?@ .*$/s, "");

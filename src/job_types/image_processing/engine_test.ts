@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { ImageMagick, MagickError, MagickFormat } from "@imagemagick/magick-wasm";
 import { PermanentJobError } from "../contract.ts";
-import { asJobError, startEngine } from "./engine.ts";
+import { asJobError, engineGeneration, startEngine } from "./engine.ts";
+import { readImageHeader } from "./header.ts";
 import { makeBmp, makePng, quarters, text } from "./image_fixtures.ts";
+import { Picture } from "./picture.ts";
 
 // These tests go around our own look at the first bytes: the decoder itself has to refuse as well.
 
@@ -66,4 +68,26 @@ Deno.test("a BMP without its pixels is explained in words", async () => {
     );
     return true;
   });
+});
+
+Deno.test("after a crash of the decoder the next job has a fresh one", async () => {
+  await startEngine({ pixelsMax: 10_000 });
+  const bmp = makeBmp(50, 50, quarters(50, 50));
+  const picture = Picture.decode(bmp, readImageHeader(bmp), false);
+  const before = engineGeneration();
+  const crash = new WebAssembly.RuntimeError("memory access out of bounds");
+  const job = asJobError(crash, "The BMP image cannot be decoded");
+  assert.ok(job instanceof PermanentJobError);
+  assert.match(job.message, /the decoder crashed on it \(memory access out of bounds\)/);
+  assert.notEqual(engineGeneration(), before);
+  picture[Symbol.dispose](); // its memory is gone: this touches nothing
+
+  await startEngine({ pixelsMax: 10_000 });
+  using again = Picture.decode(bmp, readImageHeader(bmp), false);
+  assert.equal(again.width, 50);
+  // The policy of the first start holds in the second.
+  assert.throws(
+    () => ImageMagick.read(text("<svg/>"), MagickFormat.Svg, () => {}),
+    /NotAuthorized/,
+  );
 });

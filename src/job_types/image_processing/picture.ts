@@ -20,7 +20,7 @@ import {
   QuantizeSettings,
 } from "@imagemagick/magick-wasm";
 import { PermanentJobError } from "../contract.ts";
-import { asJobError } from "./engine.ts";
+import { asJobError, engineGeneration } from "./engine.ts";
 import { isAnimationFormat, magickFormats } from "./formats.ts";
 import type { ImageHeader } from "./header.ts";
 import type { OutputFormat } from "./payload.ts";
@@ -48,6 +48,7 @@ export class Picture implements Disposable {
   readonly hadAlpha: boolean;
   /** The colour space of the file; here it is RGB or grey. */
   readonly storedColorSpace: ColorSpace;
+  readonly #generation = engineGeneration();
 
   private constructor(frames: IMagickImageCollection, read: ReadFacts) {
     this.frames = frames;
@@ -76,8 +77,13 @@ export class Picture implements Disposable {
       for (const frame of frames) makeUpright(frame, storedOrientation);
       return new Picture(frames, { warnings, storedOrientation, hadAlpha, storedColorSpace });
     } catch (error) {
-      frames.dispose();
-      throw asJobError(error, `The ${header.format.toUpperCase()} image cannot be decoded`);
+      const generation = engineGeneration();
+      const jobError = asJobError(
+        error,
+        `The ${header.format.toUpperCase()} image cannot be decoded`,
+      );
+      if (engineGeneration() === generation) frames.dispose();
+      throw jobError;
     }
   }
 
@@ -123,7 +129,8 @@ export class Picture implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.frames.dispose();
+    // The memory of an engine that crashed is gone as a whole.
+    if (engineGeneration() === this.#generation) this.frames.dispose();
   }
 }
 

@@ -8,7 +8,7 @@
 import type { IMagickImage } from "@imagemagick/magick-wasm";
 import { type JobContext, PermanentJobError, ResultTooLargeError } from "../contract.ts";
 import type { Destination } from "./destination.ts";
-import { startEngine } from "./engine.ts";
+import { asJobError, startEngine } from "./engine.ts";
 import { isAnimationFormat, outputLikeSource } from "./formats.ts";
 import type { ImageHeader } from "./header.ts";
 import { type ImageMetadata, metadataOf } from "./metadata.ts";
@@ -82,7 +82,19 @@ export async function processImage(
   const plan = planOf(payload, source);
   requireFramesPixels(source.header, plan, context.limits.pixelsMax);
   await startEngine(context.limits);
+  try {
+    return await carryOut(plan, source, payload, context);
+  } catch (error) {
+    throw asJobError(error, "The image cannot be processed");
+  }
+}
 
+async function carryOut(
+  plan: Plan,
+  source: ImageSource,
+  payload: ImagePayload,
+  context: JobContext,
+): Promise<ImageResult> {
   using picture = Picture.decode(source.bytes, source.header, plan.allFrames);
   for (const warning of picture.warnings) context.log(`decoder: ${warning}`);
   await pause(context, 0.3, `decoded ${picture.width}x${picture.height}`);

@@ -6,7 +6,8 @@
 
 import { InputTooLargeError, type JobContext, PermanentJobError } from "../contract.ts";
 import { decodeDataUrl } from "../data_url.ts";
-import { describeUrl, parseJobUrl } from "../job_url.ts";
+import { requireSuccess } from "../fetch_error.ts";
+import { parseJobUrl } from "../job_url.ts";
 import { openLocalFile } from "../local_file.ts";
 import type { ImagePayload } from "./payload.ts";
 
@@ -14,8 +15,8 @@ import type { ImagePayload } from "./payload.ts";
  * The bytes of the payload's `url` or `data`.
  *
  * @throws {InputTooLargeError} beyond `limits.inputBytesMax`.
- * @throws {PermanentJobError} when the source is refused or answers that it is not there. A network
- * that fails, or a server that says "later", throws an ordinary error: another attempt may do.
+ * @throws {PermanentJobError} when the source is refused or answers that it is not there.
+ * @throws {FetchError} when the network or the server fails: another attempt may do.
  */
 export async function readSource(
   payload: ImagePayload,
@@ -34,24 +35,8 @@ export async function readSource(
     bodyBytesMax: inputBytesMax,
     signal: context.signal,
   });
-  if (response.status !== 200) await response.body.cancel();
-  requireOk(response.status, `GET ${describeUrl(url)}`);
+  await requireSuccess(response);
   return await response.bytes();
-}
-
-/**
- * Tells failures that will repeat from those that may pass.
- *
- * @throws {PermanentJobError} for a status of 3xx or 4xx, but for the three that mean "later".
- * @throws {Error} for those and for 5xx.
- */
-export function requireOk(status: number, action: string): void {
-  if (status >= 200 && status < 300) return;
-  const message = `${action} was answered with status ${status}.`;
-  if (status >= 500 || status === 408 || status === 425 || status === 429) {
-    throw new Error(message);
-  }
-  throw new PermanentJobError(message);
 }
 
 function decodeBase64(text: string): Uint8Array {
