@@ -139,7 +139,7 @@ export const payloadSchema = z.strictObject({
   /** http, https, data: or file:; a bare `host/path` means https. */
   url: jobUrl.optional(),
   /** The image itself, in base64 (standard or URL alphabet). */
-  data: z.string().min(1).regex(/^[A-Za-z0-9+/_\s-]+={0,2}\s*$/, "must be base64").optional(),
+  data: z.string().min(1).regex(/^[A-Za-z0-9+/_=\s-]+$/, "must be base64").optional(),
   /** What the image has to be; another format fails the job. */
   format: z.enum(sourceFormats).optional(),
   operations: z.array(operation).max(OPERATIONS_MAX).default([]),
