@@ -4,15 +4,10 @@
  * @module
  */
 
-import {
-  type Emptiness,
-  type Kind,
-  list,
-  matching,
-  orEmpty,
-  type Parsed,
-  parseText,
-} from "./kinds.ts";
+import ipaddr from "ipaddr.js";
+import { type Emptiness, type Kind, list, orEmpty, type Parsed, parseText } from "./kinds.ts";
+
+const { IPv4, IPv6, isValidCIDR } = ipaddr;
 
 /** A host and a port, taken apart. */
 export interface HostAndPort {
@@ -27,8 +22,7 @@ export interface AddressOptions extends Emptiness {
   readonly listening?: boolean;
 }
 
-const HOST = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?)$/;
-const IPV6 = /^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9._-]+)?$/;
+const NAME = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?)$/;
 
 /** Takes `host:port` or `[v6]:port` apart; undefined when it is neither. */
 export function splitAddress(address: string): HostAndPort | undefined {
@@ -37,8 +31,9 @@ export function splitAddress(address: string): HostAndPort | undefined {
   const [, bracketed, plain = "", digits = ""] = match;
   const port = Number(digits);
   if (port < 1 || port > 65_535) return undefined;
-  if (bracketed !== undefined) return IPV6.test(bracketed) ? { host: bracketed, port } : undefined;
-  return plain === "" || HOST.test(plain) ? { host: plain, port } : undefined;
+  const host = bracketed ?? plain;
+  const isRight = bracketed === undefined ? host === "" || isNameOrIPv4(host) : IPv6.isValid(host);
+  return isRight ? { host, port } : undefined;
 }
 
 /** Whether a host means "every interface", and so cannot be dialled by others. */
@@ -76,7 +71,7 @@ export function listenHost(): Kind<string> {
       const parsed = parseText(raw, {});
       if ("problem" in parsed) return parsed;
       const host = parsed.value.trim().replace(/^\[(.*)\]$/, "$1");
-      if (HOST.test(host) || IPV6.test(host)) return { value: host };
+      if (isNameOrIPv4(host) || IPv6.isValid(host)) return { value: host };
       return { problem: /:\d+$/.test(host) ? "has a port (name it apart)" : "is not a host" };
     },
     write: (value) => value,
@@ -118,13 +113,21 @@ export function splitMember(member: string): { readonly id: string; readonly add
   return { id: member.slice(0, Math.max(at, 0)).trim(), address: member.slice(at + 1).trim() };
 }
 
-/** Hosts, addresses and CIDR ranges that a guard lets through. */
+/** Hosts, addresses and CIDR ranges that the guard of jobs' fetches lets through. */
 export function hostsAndRanges(): Kind<readonly string[]> {
-  const item = matching(
-    /^(?:\*\.)?[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?$|^\d{1,3}(?:\.\d{1,3}){3}(?:\/(?:[12]?\d|3[0-2]))?$|^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:\/(?:\d{1,2}|1[01]\d|12[0-8]))?$/,
-    "a host name, an IP address or a CIDR range, such as intranet.example.com or 10.1.0.0/16",
-    { name: "host or range" },
-  );
+  const item: Kind<string> = {
+    name: "host or range",
+    unit: "",
+    allowed: "a host (intranet.example.com, *.example.com, host:port), an address or a range " +
+      "(10.1.0.0/16)",
+    parse(raw) {
+      const parsed = parseText(raw, {});
+      if ("problem" in parsed) return parsed;
+      const written = parsed.value.trim();
+      return isHostOrRange(written) ? { value: written } : { problem: "is neither" };
+    },
+    write: (value) => value,
+  };
   return list(item);
 }
 
@@ -158,6 +161,20 @@ function parseAddress(written: string, options: AddressOptions): Parsed<string> 
   return isWildcardHost(place.host)
     ? { problem: "is an address to listen on, which nobody can dial" }
     : { value: written };
+}
+
+function isHostOrRange(written: string): boolean {
+  if (isValidCIDR(written) || IPv6.isValid(written)) return true;
+  const [, bracketed, plain = ""] = written.match(/^(?:\[([^\]]+)\]|([^:[\]]+))(?::\d{1,5})?$/) ??
+    [];
+  return bracketed === undefined
+    ? isNameOrIPv4(plain.replace(/^\*\./, ""))
+    : IPv6.isValid(bracketed);
+}
+
+/** A host that ends in a number is an IPv4 address to every resolver, or it is a slip. */
+function isNameOrIPv4(host: string): boolean {
+  return /(^|\.)\d+$/.test(host) ? IPv4.isValidFourPartDecimal(host) : NAME.test(host);
 }
 
 function firstRepeated(words: readonly string[]): string | undefined {

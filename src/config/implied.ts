@@ -54,13 +54,16 @@ function decideBeginning(gathered: Gathered, role: Role): void {
 /** A data_dir of one's own is a raft_dir of one's own: else two masters would share a log. */
 function decideRaftDir(gathered: Gathered): void {
   const dataDir = gathered.values.get("cluster.data_dir");
-  const isStronger = strength(sourceOf(gathered, "cluster.data_dir")) >
-    strength(sourceOf(gathered, "cluster.raft_dir"));
-  if (!isStronger || typeof dataDir !== "string") return;
-  // A default of the profile is no stronger a wish than a common one.
-  if (sourceOf(gathered, "cluster.data_dir").kind === "profile") return;
+  if (typeof dataDir !== "string" || !isOwn(sourceOf(gathered, "cluster.data_dir"))) return;
+  if (isOwn(sourceOf(gathered, "cluster.raft_dir"))) return;
   gathered.values.set("cluster.raft_dir", `${dataDir.replace(/\/+$/, "")}/raft`);
   gathered.sources.set("cluster.raft_dir", { kind: "implied", by: "cluster.data_dir" });
+}
+
+/** Whether a person said so, and not a file or default inside the program. */
+function isOwn(source: Source): boolean {
+  return source.kind === "flag" || source.kind === "environment" ||
+    source.kind === "file" && !source.shipped;
 }
 
 function isChosen(value: unknown): boolean {

@@ -65,9 +65,8 @@ export const clusterKeys = {
     flags: flag("http-port", MASTER),
   }),
   raft_dir: key(path(), {
-    doc:
-      "Directory of the Raft log. When data_dir is set and this is not (or by a weaker source), " +
-      "it is raft/ below data_dir, so that two masters never share one by accident.",
+    doc: "Directory of the Raft log. Where data_dir is set and this is not, it is raft/ below " +
+      "data_dir, so that two masters never share one by accident.",
     usedBy: MASTER,
     default: "/tmp/conductor/raft",
     profileDefaults: { staging: "/var/lib/conductor/raft", production: "/var/lib/conductor/raft" },

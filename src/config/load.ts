@@ -308,12 +308,15 @@ function unknownVariables(
   named: ReadonlySet<string>,
 ): readonly string[] {
   const known = new Set(["CONDUCTOR_CONFIG", ...KEYS.flatMap((entry) => entry.environment)]);
+  // Compared without the prefix: it would make any two names look alike, and the bare ones not.
+  const bare = (name: string) => name.replace(/^CONDUCTOR_/, "");
   const ours = [...known].filter((name) => name.startsWith("CONDUCTOR_"));
+  const byBareName = new Map([...known, ...ours].map((name) => [bare(name), name]));
   return Object.entries(env)
     .filter(([name, value]) => name.startsWith("CONDUCTOR_") && !known.has(name) && value)
     .filter(([name, value]) => !named.has(name) && !isServiceVariable(name, value ?? ""))
     .map(([name]) => {
-      const meant = nearest(name, ours);
+      const meant = byBareName.get(nearest(bare(name), byBareName.keys()) ?? "");
       return `${name} is set, but is not a variable that Conductor reads.` +
         (meant ? ` Did you mean ${meant}?` : "");
     });

@@ -115,7 +115,7 @@ class Reader {
   #readSection(section: YAMLMap, prefix: string): void {
     for (const pair of section.items) {
       const name = nameOf(pair);
-      const path = name === undefined ? prefix || this.#file.name : prefix + name;
+      const path = name === undefined ? prefix.slice(0, -1) || this.#file.name : prefix + name;
       const source = this.#sourceAt(startOf(pair.key));
       if (name === undefined) {
         this.#faults.push({
@@ -205,7 +205,17 @@ class Reader {
   }
 
   #resolve(node: unknown): unknown {
-    return isAlias(node) ? node.resolve(this.#document) : node;
+    if (!isAlias(node)) return node;
+    const target = node.resolve(this.#document);
+    if (target === undefined) {
+      this.#faults.push({
+        path: this.#file.name,
+        source: this.#sourceAt(startOf(node)),
+        problem: `refers to an alias *${node.source} that is not there`,
+        remedy: `Write &${node.source} before the value that is meant, above it`,
+      });
+    }
+    return target;
   }
 
   #sourceAt(offset: number): FileValue["source"] {
@@ -221,8 +231,9 @@ class Reader {
 
 /** A fault for a key that no schema knows, whatever said it. */
 export function unknownKey(path: string, name: string, source: Source): Fault {
-  const candidates = [...KEYS.map((entry) => entry.path), ...SECTIONS];
-  const meant = nearest(path, candidates);
+  const depthOf = (dotted: string) => dotted.split(".").length;
+  const sections = [...SECTIONS].filter((section) => depthOf(section) === depthOf(path));
+  const meant = nearest(path, [...KEYS.map((entry) => entry.path), ...sections]);
   const nested = name.includes(".") && KEY_BY_PATH.has(path) && source.kind === "file";
   return {
     path,
