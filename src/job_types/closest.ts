@@ -9,7 +9,7 @@ export function closestTo(written: string, known: Iterable<string>): string | un
   const wanted = folded(written);
   let best: string | undefined;
   // Two slips, but not half of a short word.
-  let bestDistance = Math.min(2, Math.ceil(wanted.length / 3)) + 1;
+  let bestDistance = Math.min(2, Math.floor((wanted.length + 1) / 3)) + 1;
   for (const name of known) {
     const distance = editDistance(wanted, folded(name), bestDistance);
     if (distance < bestDistance) [best, bestDistance] = [name, distance];

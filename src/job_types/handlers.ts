@@ -6,6 +6,7 @@
 
 import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { stripVTControlCharacters } from "node:util";
 import { z, type ZodType } from "zod";
 import type { Isolation, JobContext, JobType } from "./contract.ts";
 import type { PayloadIssue } from "./payload.ts";
@@ -91,11 +92,18 @@ async function importModule(file: string, path: string): Promise<ModuleExports> 
   try {
     return await import(pathToFileURL(file).href) as ModuleExports;
   } catch (cause) {
-    const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
+    const reason = plainReason(cause);
     throw new HandlersError(`Handlers ${JSON.stringify(path)} failed to load: ${reason}`, {
       cause,
     });
   }
+}
+
+/** The runtime wraps a module's syntax error in a TypeError, and colours the place of an import. */
+function plainReason(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  return `${cause.name}: ${stripVTControlCharacters(cause.message)}`
+    .replace(/^TypeError: (?=SyntaxError:|Module not found)/, "");
 }
 
 // --- what is exported ------------------------------------------------------------------------

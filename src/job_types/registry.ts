@@ -6,6 +6,7 @@
 
 import { closestTo } from "./closest.ts";
 import type { JobType } from "./contract.ts";
+import { imageProcessing } from "./image_processing/mod.ts";
 import { noop } from "./noop.ts";
 import { type ParsedPayload, parsePayload } from "./payload.ts";
 import { testSleep } from "./test_sleep.ts";
@@ -67,6 +68,7 @@ export function requireJobTypeName(name: unknown): asserts name is string {
 /** A fresh registry with every built-in type; custom ones may be added to it. */
 export function builtinJobTypes(): JobTypeRegistry {
   const registry = new JobTypeRegistry();
+  registry.register(imageProcessing);
   registry.register(webScraping);
   registry.register(testSleep);
   registry.register(noop);
