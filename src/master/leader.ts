@@ -49,8 +49,10 @@ export interface LeaderOptions {
 export interface LeaderObserver {
   planned(assignments: number, durationMs: number): void;
   assigned(outcome: AssignOutcome): void;
+  /** The Command did not commit. */
   assignFailed(assignments: number, failure: unknown): void;
-  workerExpired(workerId: string, lostAttempts: number): void;
+  /** Committed, and the worker could not be told. */
+  undelivered(assignments: number): void;
 }
 
 /** Assignments in one log entry. */
@@ -153,7 +155,9 @@ export class LeaderDuties {
         jobs.push(assignmentView(outcome.job, machine));
         byWorker.set(outcome.workerId, jobs);
       }
-      for (const [workerId, jobs] of byWorker) sessions.assign(workerId, jobs);
+      for (const [workerId, jobs] of byWorker) {
+        if (!sessions.assign(workerId, jobs)) observer.undelivered(jobs.length);
+      }
     } catch (failure) {
       observer.assignFailed(assignments.length, failure);
       throw failure;
@@ -206,7 +210,7 @@ export class LeaderDuties {
   }
 
   async #expire(session: Session): Promise<void> {
-    const { proposer, sessions, log, timings, observer } = this.#options;
+    const { proposer, sessions, log, timings } = this.#options;
     const { workerId, sessionId } = session;
     const outcome = await proposer.propose<ExpireWorkerCommand>({
       kind: "expire_worker",
@@ -226,7 +230,6 @@ export class LeaderDuties {
       sessionId,
       new Refusal("unavailable", "the lease of this session is over; open a new one"),
     );
-    observer.workerExpired(workerId, lostAttempts);
     this.schedule();
   }
 

@@ -7,5 +7,6 @@
 export type { AdmissionRules } from "./admission.ts";
 export type { LeaderTimings } from "./leader.ts";
 export { Master } from "./master.ts";
+export { metricsObserver, sampleMaster } from "./metrics_observer.ts";
 export type { MasterObserver } from "./observer.ts";
 export type { Founding, Listen, MasterOptions, ServerSetup } from "./options.ts";

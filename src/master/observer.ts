@@ -15,4 +15,6 @@ export interface MasterObserver extends LeaderObserver {
   jobChanged(event: JobEvent, isLeader: boolean): void;
   heartbeat(workerId: string, accepted: boolean): void;
   roleChanged(status: RaftStatus): void;
+  /** This node made a snapshot of its state. */
+  snapshotMade(): void;
 }

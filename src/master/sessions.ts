@@ -94,14 +94,20 @@ export class Sessions {
     this.#byWorker.clear();
   }
 
-  /** Sends jobs to a worker; what cannot be sent stays assigned until its lease or time is over. */
-  assign(workerId: string, jobs: readonly JobView[]): void {
+  /**
+   * Sends jobs to a worker. False when there is no road to it: then they stay assigned until the
+   * worker comes back without them, or their time to start is over.
+   */
+  assign(workerId: string, jobs: readonly JobView[]): boolean {
     const session = this.#byWorker.get(workerId);
-    if (session === undefined) return;
-    if (session.unary) {
+    if (session?.unary === true) {
       session.mailbox.assignments.push(...jobs);
       session.wake();
-    } else session.link?.send({ assignments: jobs });
+      return true;
+    }
+    if (session?.link === undefined) return false;
+    session.link.send({ assignments: jobs });
+    return true;
   }
 
   /** Tells a worker to stop an attempt. */

@@ -8,5 +8,7 @@
 export { type AttemptEnd, type AttemptEnvironment, InlineExecutor } from "./attempt.ts";
 export { serveExecutor } from "./executor_process.ts";
 export { hostUsageMeter } from "./host_usage.ts";
+export { workerObserver } from "./metrics_observer.ts";
 export { ProcessExecutor } from "./process_executor.ts";
+export { keepUndelivered, takeUndelivered } from "./undelivered.ts";
 export { Worker, type WorkerObserver, type WorkerOptions } from "./worker.ts";

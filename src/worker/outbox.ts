@@ -22,27 +22,40 @@ interface PendingProgress {
   dropped: number;
 }
 
+interface Unacknowledged {
+  readonly report: AttemptReportView;
+  sentAtMs: number;
+}
+
 export class Outbox {
+  readonly #now: () => number;
   /** Finished and released attempts, until they are acknowledged; in order. */
-  readonly #unacknowledged = new Map<string, AttemptReportView>();
+  readonly #unacknowledged = new Map<string, Unacknowledged>();
   /** Reports that the present session has not been sent yet. */
   readonly #unsent = new Map<string, AttemptReportView>();
   readonly #progress = new Map<string, PendingProgress & { jobId: string; token: number }>();
+
+  /** @param now a clock that does not jump, in ms. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
 
   /** Nothing waits for an acknowledgement. */
   get isSettled(): boolean {
     return this.#unacknowledged.size === 0;
   }
 
-  /** Reports that still wait for an acknowledgement. */
-  get unacknowledgedReports(): number {
-    return this.#unacknowledged.size;
+  /** Reports that still wait for an acknowledgement, oldest first. */
+  get unacknowledged(): AttemptReportView[] {
+    return [...this.#unacknowledged.values()].map((each) => each.report);
   }
 
   /** A report that must arrive. One attempt's end takes the place of its unsent start. */
   report(report: AttemptReportView): void {
     const key = attemptKey(report.jobId, report.token);
-    if (report.kind !== "started") this.#unacknowledged.set(key, report);
+    if (report.kind !== "started") {
+      this.#unacknowledged.set(key, { report, sentAtMs: this.#now() });
+    }
     this.#unsent.delete(key);
     this.#unsent.set(key, report);
   }
@@ -81,7 +94,20 @@ export class Outbox {
 
   /** A new session knows nothing of what was sent on an old one. */
   sendAgain(): void {
-    for (const [key, report] of this.#unacknowledged) this.#unsent.set(key, report);
+    this.sendAgainAfter(0);
+  }
+
+  /** Sends again what has waited for its acknowledgement for `ms`; true if there is any. */
+  sendAgainAfter(ms: number): boolean {
+    const nowMs = this.#now();
+    let isAny = false;
+    for (const [key, waiting] of this.#unacknowledged) {
+      if (nowMs - waiting.sentAtMs < ms) continue;
+      waiting.sentAtMs = nowMs;
+      this.#unsent.set(key, waiting.report);
+      isAny = true;
+    }
+    return isAny;
   }
 
   /** Reports that arrived, accepted or not: either way they are settled. */

@@ -8,6 +8,7 @@
 import type { JobTypeRegistry } from "../job_types/mod.ts";
 import type { Logger } from "../observability/mod.ts";
 import type {
+  AttemptReportView,
   CancellationView,
   ClusterChannel,
   JobView,
@@ -43,13 +44,22 @@ export interface WorkerOptions {
   readonly hostUsage: () => { readonly cpuUsage: number; readonly memoryUsage: number };
   /** Heartbeats at least this often; the master may ask for more. */
   readonly heartbeatIntervalMs: number;
-  /** How long the last reports may wait for their acknowledgement when the worker leaves. */
+  /** A report that is not acknowledged for this long is sent again. */
   readonly resultTimeoutMs: number;
+  /** How long the last reports may wait for their acknowledgement when the worker leaves. */
+  readonly shutdownDelayMs: number;
+  /** Reports that an earlier life of this worker could not deliver. */
+  readonly undelivered?: readonly AttemptReportView[];
 }
+
+/** How an attempt ended, as it is counted. */
+export type AttemptVerdict = "completed" | "failed" | "cancelled" | "timeout";
 
 /** Told what the worker does, for metrics and traces. */
 export interface WorkerObserver {
-  attemptStarted(job: JobView): { ended(end: AttemptEnd, durationMs: number): void };
+  attemptStarted(
+    job: JobView,
+  ): { ended(verdict: AttemptVerdict, error: string, durationMs: number): void };
 }
 
 /** Log lines that go along with a finished attempt, to be kept with the job. */
@@ -83,6 +93,7 @@ export class Worker {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
+    for (const report of options.undelivered ?? []) this.#outbox.report(report);
     this.#session = new SessionKeeper({
       channel: options.channel,
       log: options.log,
@@ -106,6 +117,11 @@ export class Worker {
     return this.#running.size;
   }
 
+  /** Reports that wait for their acknowledgement. */
+  get pendingReports(): number {
+    return this.#outbox.unacknowledged.length;
+  }
+
   /** Starts to look for a master; resolves at once. */
   start(): void {
     this.#session.start();
@@ -113,9 +129,10 @@ export class Worker {
 
   /**
    * Leaves: takes no more jobs, lets running ones finish for `graceMs`, hands the rest back, waits
-   * until the last reports are acknowledged, and says goodbye.
+   * until the last reports are acknowledged, and says goodbye. Resolves to the reports that nobody
+   * has acknowledged: to be kept for the next life.
    */
-  async stop(graceMs: number): Promise<void> {
+  async stop(graceMs: number): Promise<readonly AttemptReportView[]> {
     this.#isDraining = true;
     this.#flushNow();
     await this.#idleWithin(graceMs);
@@ -123,14 +140,15 @@ export class Worker {
       attempt.isReleased = true;
       attempt.abort.abort(new Error("the worker is shutting down"));
     }
-    await this.#idleWithin(this.#options.resultTimeoutMs);
+    await this.#idleWithin(this.#options.shutdownDelayMs);
     this.#flushNow();
-    await this.#settledWithin(this.#options.resultTimeoutMs);
+    await this.#settledWithin(this.#options.shutdownDelayMs);
     this.#session.send({ reports: [], progress: [], draining: true, goodbye: true });
-    await this.#session.stop(this.#options.resultTimeoutMs);
+    await this.#session.stop(this.#options.shutdownDelayMs);
     clearTimeout(this.#flushTimer);
     clearInterval(this.#heartbeatTimer);
     await Promise.all([this.#options.inline.close(), this.#options.isolated.close()]);
+    return this.#outbox.unacknowledged;
   }
 
   #announcement(): WorkerAnnouncement {
@@ -143,11 +161,17 @@ export class Worker {
       jobTypes,
       tags,
       version,
-      running: [...this.#running.values()].filter((each) => !each.isWithdrawn).map(({ job }) => ({
-        jobId: job.id,
-        token: job.fencingToken,
-      })),
+      running: this.#held(),
     };
+  }
+
+  /** Attempts that run, and those whose end the master has not acknowledged: both are still ours. */
+  #held(): { jobId: string; token: number }[] {
+    const running = [...this.#running.values()].filter((each) => !each.isWithdrawn);
+    return [
+      ...running.map(({ job }) => ({ jobId: job.id, token: job.fencingToken })),
+      ...this.#outbox.unacknowledged.map(({ jobId, token }) => ({ jobId, token })),
+    ];
   }
 
   #welcomed(welcome: WorkerWelcomeView): void {
@@ -160,6 +184,7 @@ export class Worker {
   }
 
   #heartbeat(): void {
+    if (this.#outbox.sendAgainAfter(this.#options.resultTimeoutMs)) this.#flushNow();
     this.#session.send({
       stats: this.#stats(),
       reports: [],
@@ -231,7 +256,7 @@ export class Worker {
         attempt.abort.signal,
       );
       const durationMs = performance.now() - startedMs;
-      observed.ended(end, durationMs);
+      observed.ended(verdictOf(attempt, end), end.ok ? "" : end.error, durationMs);
       this.#ended(attempt, end, durationMs);
     } finally {
       clearTimeout(timer);
@@ -359,6 +384,12 @@ export class Worker {
       }
     });
   }
+}
+
+function verdictOf(attempt: RunningAttempt, end: AttemptEnd): AttemptVerdict {
+  if (end.ok) return "completed";
+  if (attempt.abort.signal.reason instanceof TimeoutError) return "timeout";
+  return attempt.isWithdrawn || attempt.isReleased ? "cancelled" : "failed";
 }
 
 class TimeoutError extends Error {

@@ -1,0 +1,209 @@
+/**
+ * `conductor worker`.
+ *
+ * @module
+ */
+
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Config, LoadedConfig } from "../config/mod.ts";
+import { builtinJobTypes, type JobTypeRegistry, loadHandlers } from "../job_types/mod.ts";
+import {
+  createMetricsRegistry,
+  createTracer,
+  createWorkerMetrics,
+  type RootLogger,
+} from "../observability/mod.ts";
+import { ClusterChannel } from "../rpc/mod.ts";
+import { assertRuntimeSafe } from "../security/mod.ts";
+import {
+  type AttemptEnvironment,
+  hostUsageMeter,
+  InlineExecutor,
+  keepUndelivered,
+  ProcessExecutor,
+  takeUndelivered,
+  Worker,
+  workerObserver,
+  type WorkerOptions,
+} from "../worker/mod.ts";
+import { channelFrom } from "./connect.ts";
+import { configFrom } from "./config_flags.ts";
+import { Misuse } from "./failure.ts";
+import { Lifetime } from "./lifecycle.ts";
+import { openLog } from "./node_log.ts";
+import { nodeTls } from "./node_security.ts";
+import { advertised } from "./addresses.ts";
+import type { Flags } from "./router.ts";
+import type { Terminal } from "./terminal.ts";
+import { VERSION } from "./version.ts";
+import { startWorkerHttp } from "./worker_http.ts";
+
+/** Time allowed to one unary call of a worker, in ms. */
+const CALL_TIMEOUT_MS = 10_000;
+/** Heap of one executor process, in MiB. */
+const EXECUTOR_HEAP_MEBIBYTES_MAX = 512;
+
+/** Runs a worker until it is told to stop. */
+export async function runWorker(flags: Flags, terminal: Terminal): Promise<void> {
+  const loaded = configFrom(flags, "worker");
+  const { config } = loaded;
+  const log = await openLog(loaded, "worker", config.worker.workerId, terminal);
+  assertRuntimeSafe(Deno.version.deno, loaded.profile, (fault) => log.warn(fault));
+  const lifetime = new Lifetime(log);
+  const tracer = await createTracer(tracerOptions(loaded, "conductor-worker", log));
+  const { registry, jobTypes } = await offeredTypes(config);
+  const tls = await nodeTls(loaded, "security.tls", "worker", (text) => log.warn(text));
+  const channel = new ClusterChannel({
+    ...channelFrom(config, tls, CALL_TIMEOUT_MS),
+    grpcOptions: {
+      ...channelFrom(config, tls, CALL_TIMEOUT_MS).grpcOptions,
+      // A master that hangs, or a cable that is cut, closes nothing: only a ping tells.
+      "grpc.keepalive_time_ms": config.worker.heartbeatIntervalMs,
+      "grpc.keepalive_timeout_ms": config.worker.heartbeatTimeoutMs,
+    },
+  });
+  const metricsRegistry = await createMetricsRegistry({ enabled: config.metrics.enabled });
+  const metrics = createWorkerMetrics(metricsRegistry);
+  const undeliveredPath = join(directoryOf(config), "undelivered.cbor");
+  const worker = newWorker(config, {
+    registry,
+    jobTypes,
+    channel,
+    log,
+    observer: workerObserver(metrics, tracer, config.worker.workerId),
+    undelivered: await takeUndelivered(undeliveredPath),
+  });
+  const http = await startWorkerHttp(loaded, { worker, metrics, metricsRegistry, log });
+  worker.start();
+  log.info("worker started", {
+    version: VERSION,
+    masters: config.worker.masterAddrs.join(","),
+    job_types: jobTypes.join(","),
+    slots: config.worker.maxConcurrentJobs,
+  });
+  try {
+    await lifetime.ended;
+  } finally {
+    await keepUndelivered(undeliveredPath, await worker.stop(config.worker.drainTimeoutMs));
+    channel.close();
+    await http?.stop();
+    await tracer.shutdown();
+    log.info("worker stopped");
+    log.close();
+  }
+}
+
+type Parts = Pick<
+  WorkerOptions,
+  "registry" | "jobTypes" | "channel" | "log" | "observer" | "undelivered"
+>;
+
+function newWorker(config: Config, parts: Parts): Worker {
+  const environment = attemptEnvironment(config);
+  return new Worker({
+    ...parts,
+    workerId: config.worker.workerId,
+    address: advertised(
+      config.worker.advertiseAddr,
+      config.worker.bindHost,
+      config.grpc.workerPort,
+    ),
+    slots: config.worker.maxConcurrentJobs,
+    tags: config.worker.tags,
+    version: VERSION,
+    inline: new InlineExecutor(parts.registry, environment),
+    isolated: new ProcessExecutor({
+      command: executorCommand(),
+      environment,
+      handlerPaths: config.worker.handlers.map((path) => resolve(path)),
+      heapMebibytesMax: EXECUTOR_HEAP_MEBIBYTES_MAX,
+      idleMax: config.worker.maxConcurrentJobs,
+    }),
+    tempRoot: join(directoryOf(config), "attempts"),
+    hostUsage: hostUsageMeter(),
+    heartbeatIntervalMs: config.worker.heartbeatIntervalMs,
+    resultTimeoutMs: config.worker.resultTimeoutMs,
+    shutdownDelayMs: config.worker.shutdownDelayMs,
+  });
+}
+
+/** Each worker has its own place below `worker.data_dir`. */
+function directoryOf({ worker }: Config): string {
+  return resolve(worker.dataDir, worker.workerId);
+}
+
+/** The built-in types and those of `--handlers`, of which `worker.job_types` may choose some. */
+async function offeredTypes(
+  config: Config,
+): Promise<{ registry: JobTypeRegistry; jobTypes: readonly string[] }> {
+  const registry = builtinJobTypes();
+  for (const path of config.worker.handlers) {
+    for (const type of await loadHandlers(resolve(path))) registry.register(type);
+  }
+  const chosen = config.worker.jobTypes;
+  if (chosen.length === 0) return { registry, jobTypes: registry.names() };
+  const unknown = chosen.filter((name) => registry.get(name) === undefined);
+  if (unknown.length === 0) return { registry, jobTypes: chosen };
+  throw new Misuse(
+    `worker.job_types names ${unknown.join(", ")}, which this worker does not have; it has ` +
+      `${registry.names().join(", ")} (more come from --handlers)`,
+  );
+}
+
+function attemptEnvironment({ jobs }: Config): AttemptEnvironment {
+  return {
+    limits: {
+      resultBytesMax: jobs.resultBytesMax,
+      inputBytesMax: jobs.inputBytesMax,
+      streamBytesMax: jobs.streamBytesMax,
+      pixelsMax: jobs.pixelsMax,
+    },
+    files: { readRoots: jobs.fileReadRoots, writeRoots: jobs.fileWriteRoots },
+    fetchPolicy: {
+      privateAddresses: jobs.privateAddresses,
+      allowList: jobs.addressAllowList,
+      userAgent: jobs.userAgent,
+      bodyBytesMax: jobs.inputBytesMax,
+    },
+  };
+}
+
+/** How this very program is started again as an executor process. */
+function executorCommand(): readonly string[] {
+  if (Deno.build.standalone) return [Deno.execPath(), "__executor"];
+  const main = fileURLToPath(Deno.mainModule);
+  return [
+    Deno.execPath(),
+    "run",
+    "--quiet",
+    "--allow-all",
+    "--unstable-raw-imports",
+    main,
+    "__executor",
+  ];
+}
+
+/** How a node exports its traces. */
+export function tracerOptions(
+  { config, profile }: LoadedConfig,
+  serviceName: string,
+  log: RootLogger,
+): Parameters<typeof createTracer>[0] {
+  const { tracing } = config;
+  return {
+    enabled: tracing.enabled,
+    endpoint: tracing.otlpEndpoint,
+    insecure: tracing.otlpInsecure,
+    ...(tracing.otlpCertificate === "" ? {} : { certificateFile: tracing.otlpCertificate }),
+    samplingRatio: tracing.sampleRatio,
+    serviceName: tracing.serviceName === "" ? serviceName : tracing.serviceName,
+    version: VERSION,
+    nodeId: serviceName === "conductor-master" ? config.cluster.nodeId : config.worker.workerId,
+    environment: tracing.environment === "" ? profile : tracing.environment,
+    onExport: (failure) => {
+      if (failure === undefined) log.info("traces are exported again");
+      else log.warn("traces cannot be exported", { error: failure.message });
+    },
+  };
+}

@@ -1,0 +1,95 @@
+/**
+ * A master's doings as metrics. Whatever belongs to the cluster as a whole is counted by the leader
+ * of that moment, once.
+ *
+ * @module
+ */
+
+import { isTerminal, type JobEvent } from "../jobs/mod.ts";
+import type { MasterMetrics } from "../observability/mod.ts";
+import type { Policy } from "../scheduler/mod.ts";
+import type { MasterContext } from "./context.ts";
+import type { MasterObserver } from "./observer.ts";
+
+/** Counts events as they happen. */
+export function metricsObserver(metrics: MasterMetrics, policy: Policy): MasterObserver {
+  let wasCandidate = false;
+  return {
+    planned: (_assignments, durationMs) =>
+      metrics.schedulingLatencySeconds.observe(durationMs / 1_000),
+    assigned: (outcome) => {
+      const result = outcome.status === "assigned" ? "success" : "no_worker";
+      metrics.schedulingAttemptsTotal.inc({ policy, result });
+    },
+    assignFailed: (assignments) => {
+      metrics.schedulingAttemptsTotal.inc({ policy, result: "raft_error" }, assignments);
+      metrics.assignmentFailuresTotal.inc({ reason: "raft_error" }, assignments);
+    },
+    undelivered: (assignments) => {
+      metrics.schedulingAttemptsTotal.inc({ policy, result: "send_error" }, assignments);
+      metrics.assignmentFailuresTotal.inc({ reason: "send_error" }, assignments);
+    },
+    proposed: (command, durationMs, failure) => {
+      metrics.raftAppliesTotal.inc({
+        command,
+        status: failure === undefined ? "success" : "error",
+      });
+      metrics.raftApplyLatencySeconds.observe(durationMs / 1_000);
+    },
+    jobChanged: (event, isLeader) => {
+      if (isLeader) countJob(metrics, event);
+    },
+    heartbeat: (worker_id, accepted) =>
+      metrics.workerHeartbeatsTotal.inc({ worker_id, status: accepted ? "success" : "error" }),
+    roleChanged: ({ role }) => {
+      metrics.raftIsLeader.set(role === "leader" ? 1 : 0);
+      const isCandidate = role === "candidate" || role === "pre_candidate";
+      if (isCandidate && !wasCandidate) metrics.raftElectionsTotal.inc();
+      // A sole voter is elected within one step and is never seen as a candidate.
+      if (role === "leader" && !wasCandidate) metrics.raftElectionsTotal.inc();
+      wasCandidate = isCandidate;
+    },
+    snapshotMade: () => metrics.raftSnapshotsTotal.inc(),
+  };
+}
+
+/** Reads the sizes that no event tells. */
+export function sampleMaster(metrics: MasterMetrics, { machine, node, duties }: MasterContext) {
+  const status = node.status();
+  metrics.raftTerm.set(status.term);
+  metrics.raftCommitIndex.set(status.commitIndex);
+  metrics.raftAppliedIndex.set(status.appliedIndex);
+  metrics.raftLastLogIndex.set(status.lastIndex);
+  metrics.raftIsLeader.set(duties === undefined ? 0 : 1);
+  const { byStatus, deadLetters } = machine.counts();
+  metrics.jobsActive.set(byStatus.assigned + byStatus.running);
+  metrics.jobQueueSize.set(byStatus.pending);
+  metrics.jobsDlqTotal.set(deadLetters);
+  const workers = machine.workers();
+  const connected = workers.filter((each) => each.status !== "disconnected");
+  metrics.workersRegistered.set(workers.length);
+  metrics.workersActive.set(connected.length);
+  metrics.workersFailed.set(workers.length - connected.length);
+  metrics.workerJobCapacity.replaceAll(connected.flatMap(({ id, slots, activeJobs }) => [
+    [{ worker_id: id, metric: "max" }, slots] as const,
+    [{ worker_id: id, metric: "active" }, activeJobs] as const,
+    [{ worker_id: id, metric: "available" }, Math.max(0, slots - activeJobs)] as const,
+  ]));
+}
+
+function countJob(metrics: MasterMetrics, event: JobEvent): void {
+  const { type, cause, to } = event;
+  if (cause === "submit") metrics.jobsTotal.inc({ type, status: "pending" });
+  if (to === "completed" || to === "failed" || to === "cancelled") {
+    metrics.jobsTotal.inc({ type, status: to });
+    metrics.jobDurationSeconds.observe({ type, status: to }, event.sinceMs / 1_000);
+  }
+  const isRetried = (cause === "fail" || cause === "timeout") && !isTerminal(to);
+  if (isRetried) metrics.jobRetriesTotal.inc({ type });
+  if (cause === "worker_lost") {
+    metrics.recoveryAttemptsTotal.inc({ reason: cause });
+    if (isTerminal(to)) metrics.recoveryFailuresTotal.inc();
+    else metrics.recoverySuccessesTotal.inc();
+  }
+  if (to === "failed") metrics.dlqMovementsTotal.inc();
+}
