@@ -143,6 +143,8 @@ export function collectorEndpoint(): Kind<string> {
       const written = parsed.value.trim();
       if (!written.includes("://")) return parseAddress(written, {});
       const url = URL.parse(written);
+      // It is shown and logged, which a password must not be.
+      if (url?.username || url?.password) return { problem: "holds a user or password" };
       if (url && (url.protocol === "http:" || url.protocol === "https:")) return { value: written };
       return { problem: "is not an http or https URL" };
     },

@@ -118,5 +118,6 @@ Deno.test("a collector is HOST:PORT as the original has it, or a URL as OpenTele
     ["localhost", /no port/],
     ["grpc://localhost:4317", /not an http or https URL/],
     ["http://", /not an http or https URL/],
+    ["https://me:secret@otel.example.com", /holds a user or password/],
   ]);
 });

@@ -4,9 +4,16 @@
  * @module
  */
 
-import { type Source, strength } from "./faults.ts";
+import { type Fault, type Source, strength } from "./faults.ts";
 import type { Role } from "./key.ts";
-import type { Gathered } from "./load.ts";
+
+/** Values as they are being decided, by path. */
+export interface Gathered {
+  readonly values: Map<string, unknown>;
+  readonly sources: Map<string, Source>;
+  readonly faults: Fault[];
+  readonly warnings: string[];
+}
 
 /** The three ways for a master to begin; the value that means "not this way" with each. */
 const BEGINNINGS = [

@@ -12,7 +12,7 @@ import {
   type Source,
   strength,
 } from "./faults.ts";
-import { decideImplied } from "./implied.ts";
+import { decideImplied, type Gathered } from "./implied.ts";
 import { type Profile, PROFILES, type Role } from "./key.ts";
 import type { Raw } from "./kinds.ts";
 import { shippedFile } from "./profile_files.ts";
@@ -170,14 +170,6 @@ function chooseProfile(options: LoadOptions, contents: FileContents | undefined)
   throw new ConfigError("There is no such profile:", { faults: [fault] });
 }
 
-/** Values as they are being decided, by path. */
-export interface Gathered {
-  readonly values: Map<string, unknown>;
-  readonly sources: Map<string, Source>;
-  readonly faults: Fault[];
-  readonly warnings: string[];
-}
-
 function gather(options: LoadOptions, contents: FileContents, profile: Profile): Gathered {
   const gathered: Gathered = { values: new Map(), sources: new Map(), faults: [], warnings: [] };
   for (const entry of KEYS) {
@@ -297,7 +289,7 @@ function remedyFor(entry: SchemaKey, { raw, source }: Given): string {
 }
 
 /** The usual ways to set a key, as an instruction. */
-export function howToSet(entry: SchemaKey): string {
+function howToSet(entry: SchemaKey): string {
   const [systematic, bare] = entry.environment;
   return `Set ${bare ?? systematic} or ${entry.path} in a --config file`;
 }

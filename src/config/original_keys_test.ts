@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import type { Profile } from "./key.ts";
 import { type FlagValue, loadConfig } from "./load.ts";
-import { valueAt } from "./rules.ts";
-import { KEY_BY_PATH, type SchemaKey } from "./schema.ts";
+import { KEY_BY_PATH, type SchemaKey, valueAt } from "./schema.ts";
 
 /**
  * The original's table of keys: path, bare variable, value under development, staging and

@@ -9,8 +9,7 @@ import { escapeVariables } from "./expand.ts";
 import { describeSource, MASK } from "./faults.ts";
 import type { Raw } from "./kinds.ts";
 import type { LoadedConfig } from "./load.ts";
-import { valueAt } from "./rules.ts";
-import { KEYS, type SchemaKey } from "./schema.ts";
+import { KEYS, type SchemaKey, valueAt } from "./schema.ts";
 
 /** The forms in which a configuration can be shown. */
 export type ConfigFormat = "table" | "json" | "yaml";

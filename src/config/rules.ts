@@ -8,7 +8,7 @@ import { splitAddress, splitMember } from "./addresses.ts";
 import type { Fault, Source } from "./faults.ts";
 import { EVERYONE, MASTER, NODES, type Role, WORKER } from "./key.ts";
 import { formatBytes, formatDuration } from "./quantities.ts";
-import { type Config, KEY_BY_PATH } from "./schema.ts";
+import { type Config, KEY_BY_PATH, valueAt } from "./schema.ts";
 import { shownRaw } from "./yaml_file.ts";
 
 /** A rule that is broken: what is wrong, and what to do. */
@@ -316,15 +316,4 @@ function shownValue(path: string, config: Config): string {
   const entry = KEY_BY_PATH.get(path);
   if (!entry) throw new Error(`invariant: a rule reads ${path}, which the schema does not have`);
   return shownRaw(entry, entry.key.kind.write(valueAt(config, entry.fields)));
-}
-
-/** The value of a configuration at the end of a way of fields. */
-export function valueAt(config: Config, fields: readonly string[]): unknown {
-  let value: unknown = config;
-  for (const field of fields) {
-    value = typeof value === "object" && value !== null
-      ? (value as Readonly<Record<string, unknown>>)[field]
-      : undefined;
-  }
-  return value;
 }

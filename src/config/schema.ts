@@ -112,6 +112,17 @@ export function describeConfig(): readonly KeyDescription[] {
   }));
 }
 
+/** The value of a configuration at the end of a way of fields. */
+export function valueAt(config: Config, fields: readonly string[]): unknown {
+  let value: unknown = config;
+  for (const field of fields) {
+    value = typeof value === "object" && value !== null
+      ? (value as Readonly<Record<string, unknown>>)[field]
+      : undefined;
+  }
+  return value;
+}
+
 function canonicalDefault(key: Key<unknown, ValueUnit>, profile: Profile): Raw {
   const { raw } = key.defaultUnder(profile);
   const parsed = key.kind.parse(raw);
