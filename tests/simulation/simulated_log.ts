@@ -4,7 +4,7 @@
  * and refuses a journal that lost or changed what the marker says it held.
  */
 
-import { MemoryLog, NO_MEMBERSHIP } from "../../src/raft/mod.ts";
+import { MemoryLog } from "../../src/raft/mod.ts";
 import type { Entry, HardState, LogStore, SnapshotMetadata } from "../../src/raft/mod.ts";
 import type { SimulatedDisk } from "./disk.ts";
 import { checksumOf } from "./disk.ts";
@@ -30,6 +30,8 @@ export class SimulatedLog implements LogStore {
   readonly #disk: SimulatedDisk;
   readonly #memory = new MemoryLog();
   #records = 0;
+  /** Told of every hard state that became durable. */
+  onHardState: (hard: HardState) => void = () => {};
 
   /** @throws {SimulatedLogRefused} */
   constructor(disk: SimulatedDisk) {
@@ -103,6 +105,7 @@ export class SimulatedLog implements LogStore {
     this.#disk.sync(JOURNAL);
     this.#records++;
     this.#replay(record);
+    if ("hard" in record) this.onHardState(record.hard);
     this.#disk.replace(MARKER, [String(this.#records)]);
     this.#disk.sync(MARKER);
   }
@@ -121,34 +124,6 @@ export class SimulatedLog implements LogStore {
   }
 }
 
-/** What a disk holds durably, read without the store: for checkers. */
-export function durableLog(disk: SimulatedDisk): {
-  readonly boundaryIndex: number;
-  readonly terms: ReadonlyMap<number, number>;
-  readonly hard: HardState;
-} {
-  const terms = new Map<number, number>();
-  let boundaryIndex = 0;
-  let hard: HardState = { term: 0, vote: null, commit: 0 };
-  for (const { text, checksum } of disk.readDurable(JOURNAL)) {
-    if (checksumOf(text) !== checksum) break;
-    const record: JournalRecord = JSON.parse(text);
-    if (record.kind === "append") {
-      hard = record.hard;
-      const first = record.entries[0]?.[0] ?? Infinity;
-      for (const index of terms.keys()) if (index >= first) terms.delete(index);
-      for (const [index, term] of record.entries) terms.set(index, term);
-    } else if (record.kind === "compact") {
-      boundaryIndex = record.boundary.index;
-    } else if (record.kind === "reset") {
-      hard = record.hard;
-      boundaryIndex = record.boundary.index;
-      terms.clear();
-    }
-  }
-  return { boundaryIndex, terms, hard };
-}
-
 function stored({ index, term, kind, data }: Entry): StoredEntry {
   return [index, term, kind, new TextDecoder().decode(data)];
 }
@@ -156,5 +131,3 @@ function stored({ index, term, kind, data }: Entry): StoredEntry {
 function unstored([index, term, kind, text]: StoredEntry): Entry {
   return { index, term, kind, data: new TextEncoder().encode(text) };
 }
-
-export { NO_MEMBERSHIP };

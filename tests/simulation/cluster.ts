@@ -1,0 +1,124 @@
+/** The nodes of one run, and what an operator does with them. */
+
+import { ProposalRefused } from "../../src/raft/mod.ts";
+import type { Member, MembershipChange, Message, RaftStatus } from "../../src/raft/mod.ts";
+import { SimulatedNetwork } from "./network.ts";
+import { Oracle } from "./oracle.ts";
+import type { DurableView } from "./oracle.ts";
+import { SimulatedNode } from "./simulated_node.ts";
+import type { NodeSettings } from "./simulated_node.ts";
+import type { World } from "./world.ts";
+
+/** See the module's text. */
+export class SimulatedCluster {
+  readonly world: World;
+  readonly oracle: Oracle;
+  readonly network: SimulatedNetwork;
+  readonly nodes = new Map<string, SimulatedNode>();
+  readonly #settings: NodeSettings;
+  #made = 0;
+
+  /** Founds and starts a cluster of `size` voters, n1 to n`size`. */
+  constructor(world: World, size: number, settings: NodeSettings) {
+    this.world = world;
+    this.oracle = new Oracle(world);
+    this.#settings = settings;
+    this.network = new SimulatedNetwork(world, (message: Message) => {
+      this.nodes.get(message.to)?.receive(message);
+    });
+    const founders: SimulatedNode[] = [];
+    for (let n = 0; n < size; n++) founders.push(this.add());
+    for (const node of founders) node.found(founders);
+    for (const node of founders) node.start();
+  }
+
+  /** Adds a node with an empty disk, not started. */
+  add(): SimulatedNode {
+    const id = `n${++this.#made}`;
+    const node = new SimulatedNode(id, `disk-${this.#made}`, {
+      world: this.world,
+      oracle: this.oracle,
+      settings: this.#settings,
+      network: () => this.network,
+      disks: () => this.disks(),
+    });
+    this.nodes.set(id, node);
+    return node;
+  }
+
+  node(id: string): SimulatedNode {
+    const node = this.nodes.get(id);
+    if (node === undefined) throw new Error(`There is no node ${id}`);
+    return node;
+  }
+
+  get ids(): readonly string[] {
+    return [...this.nodes.keys()];
+  }
+
+  disks(): ReadonlyMap<string, DurableView> {
+    const disks = new Map<string, DurableView>();
+    for (const [id, node] of this.nodes) {
+      const { durable } = node;
+      if (durable !== undefined) disks.set(id, durable);
+    }
+    return disks;
+  }
+
+  statusOf(id: string): RaftStatus | undefined {
+    const node = this.nodes.get(id);
+    return node?.state === "running" ? node.raft?.status() : undefined;
+  }
+
+  /** The running leader of the highest term. */
+  get leader(): SimulatedNode | undefined {
+    let best: { readonly node: SimulatedNode; readonly term: number } | undefined;
+    for (const node of this.nodes.values()) {
+      const status = this.statusOf(node.id);
+      if (status?.role !== "leader") continue;
+      if (best === undefined || status.term > best.term) best = { node, term: status.term };
+    }
+    return best?.node;
+  }
+
+  memberOf(node: SimulatedNode): Member {
+    return { id: node.id, address: node.id, incarnation: node.incarnation };
+  }
+
+  /** Asks the leader for a change; `done` hears whether it was committed. */
+  change(change: MembershipChange, done: (committed: boolean) => void): void {
+    const { leader } = this;
+    if (leader === undefined) return done(false);
+    this.world.trace(`${leader.id} is asked to ${change.kind}`);
+    leader.call((raft) => {
+      raft.changeMembership(change).then(() => done(true), (error: unknown) => {
+        if (!(error instanceof ProposalRefused)) throw error;
+        done(false);
+      });
+    });
+  }
+
+  /** Why the cluster has not come to rest: no single leader, or members that differ from it. */
+  unrest(): string | undefined {
+    const { leader } = this;
+    const status = leader === undefined ? undefined : this.statusOf(leader.id);
+    if (leader === undefined || status === undefined) return "there is no leader";
+    for (const { id } of status.members) {
+      const node = this.nodes.get(id);
+      if (node === undefined || node.state === "refused") continue;
+      const other = this.statusOf(id);
+      if (other === undefined) return `${id} does not run`;
+      if (other.term !== status.term) return `${id} is in term ${other.term}, not ${status.term}`;
+      if (other.appliedIndex !== status.lastIndex || other.lastIndex !== status.lastIndex) {
+        return `${id} has applied ${other.appliedIndex} of ${other.lastIndex}, the leader ` +
+          `${leader.id} holds ${status.lastIndex}`;
+      }
+      if (membersOf(other) !== membersOf(status)) return `${id} has other members`;
+    }
+    return undefined;
+  }
+}
+
+function membersOf(status: RaftStatus): string {
+  return status.members.map(({ id, votes }) => `${id} ${votes}`).join();
+}

@@ -1,0 +1,290 @@
+/** A node of the simulation: real Raft, on a simulated disk, with a clock of its own rate. */
+
+import { RaftNode } from "../../src/raft/mod.ts";
+import type { Message, RaftBounds, RaftStatus, SnapshotBounds } from "../../src/raft/mod.ts";
+import { decodeMembership, foundCluster } from "../../src/raft/mod.ts";
+import { SimulatedCrash, SimulatedDeviceError, SimulatedDisk } from "./disk.ts";
+import { ListMachine, ListStorage } from "./list_machine.ts";
+import type { AppendOutcome } from "./list_machine.ts";
+import type { SimulatedNetwork } from "./network.ts";
+import type { DurableView, Oracle } from "./oracle.ts";
+import type { Random } from "./random.ts";
+import { SimulatedLog, SimulatedLogRefused } from "./simulated_log.ts";
+import type { World } from "./world.ts";
+
+/** Length of a tick by a clock that is right, in ms. */
+export const TICK_MS = 10;
+
+/** Timings and bounds of every node of a run. */
+export interface NodeSettings {
+  readonly electionTicks: number;
+  readonly heartbeatTicks: number;
+  readonly bounds: Partial<RaftBounds>;
+  readonly snapshotBounds: Partial<SnapshotBounds>;
+}
+
+/** What all nodes of a run share. */
+export interface Surroundings {
+  readonly world: World;
+  readonly oracle: Oracle;
+  readonly settings: NodeSettings;
+  network(): SimulatedNetwork;
+  /** Disks of all nodes, as they would be found after a power failure. */
+  disks(): ReadonlyMap<string, DurableView>;
+}
+
+/** `refused`: its disk forgot or changed what it had promised. */
+export type NodeState = "running" | "paused" | "down" | "refused";
+
+/** See the module's text. */
+export class SimulatedNode {
+  readonly id: string;
+  readonly incarnation: string;
+  readonly disk: SimulatedDisk;
+  readonly #around: Surroundings;
+  readonly #random: Random;
+  readonly #storage = new ListStorage();
+  state: NodeState = "down";
+  /** Speed of its clock; 1 is right. */
+  clockRate = 1;
+  /** Time that a turn takes, most of it waiting for the disk, in ms. */
+  turnMs = 0.1;
+  raft: RaftNode<AppendOutcome> | undefined;
+  machine: ListMachine | undefined;
+  #log: SimulatedLog | undefined;
+  /** Changes with every crash: what was scheduled before does not happen. */
+  #life = 0;
+  #backlog: (() => void)[] = [];
+  #seenCommit = 0;
+  #seenApplied = 0;
+
+  constructor(id: string, incarnation: string, around: Surroundings) {
+    this.id = id;
+    this.incarnation = incarnation;
+    this.#around = around;
+    this.#random = around.world.random.fork();
+    this.disk = new SimulatedDisk(this.#random);
+    this.#log = new SimulatedLog(this.disk);
+  }
+
+  /** Founds the cluster of `voters` on this node's disk. */
+  found(voters: readonly SimulatedNode[]): void {
+    const log = new SimulatedLog(this.disk);
+    foundCluster(
+      log,
+      voters.map(({ id, incarnation }) => ({ id, incarnation, address: id })),
+    );
+    this.#log = log;
+  }
+
+  /** Starts the process. */
+  start(): void {
+    if (this.state !== "down") return;
+    const { world, settings, oracle } = this.#around;
+    this.#life++;
+    this.#backlog = [];
+    try {
+      const log = new SimulatedLog(this.disk);
+      log.onHardState = (hard) => oracle.wroteHardState(this.id, hard);
+      const machine = new ListMachine(this.#storage, this.#random, (make) => this.#later(30, make));
+      machine.onApplied = (entries, hashes) => {
+        entries.forEach(({ index }, at) => oracle.applied(this.id, index, hashes[at] ?? 0));
+      };
+      this.#log = log;
+      this.machine = machine;
+      this.#seenCommit = log.boundary.index;
+      this.#seenApplied = log.boundary.index;
+      this.state = "running";
+      this.raft = new RaftNode<AppendOutcome>({
+        id: this.id,
+        incarnation: this.incarnation,
+        timings: settings,
+        bounds: settings.bounds,
+        snapshotBounds: settings.snapshotBounds,
+        log,
+        stateMachine: machine,
+        transport: { send: (messages) => this.#send(messages) },
+        random: () => this.#random.next(),
+        defer: (run) => this.#later(this.turnMs, run),
+        observer: {
+          roleChanged: (status) => this.#roleChanged(status),
+          failed: (error) => this.#failed(error),
+        },
+      });
+      world.trace(`${this.id} starts at ${log.lastIndex}`);
+      this.#tickLoop();
+    } catch (error) {
+      if (error instanceof SimulatedLogRefused) {
+        this.state = "refused";
+        this.#log = undefined;
+        world.trace(`${this.id} refuses: ${error.message}`);
+      } else this.#failed(error);
+    }
+  }
+
+  /** Kills the process; what was not synced may be lost. */
+  crash(): void {
+    if (this.state !== "running" && this.state !== "paused") return;
+    this.#around.world.trace(`${this.id} crashes`);
+    this.#life++;
+    this.state = "down";
+    this.raft?.stop();
+    this.raft = undefined;
+    this.machine = undefined;
+    this.disk.crash();
+    this.#log = this.#peek();
+  }
+
+  /** Stops the process for a while, as SIGSTOP does. */
+  pause(): void {
+    if (this.state === "running") this.state = "paused";
+  }
+
+  /** Goes on with all that came meanwhile. */
+  resume(): void {
+    if (this.state !== "paused") return;
+    this.state = "running";
+    const backlog = this.#backlog;
+    this.#backlog = [];
+    for (const run of backlog) run();
+  }
+
+  /** A message arrives. */
+  receive(message: Message): void {
+    this.#run(() => this.raft?.step(message));
+  }
+
+  /** Runs `use` on the live process now, or when it is resumed; never if it is down. */
+  call(use: (raft: RaftNode<AppendOutcome>, machine: ListMachine) => void): boolean {
+    if (this.raft === undefined || this.machine === undefined) return false;
+    this.#run(() => {
+      if (this.raft !== undefined && this.machine !== undefined) use(this.raft, this.machine);
+    });
+    return true;
+  }
+
+  /** Crashes amid the installation of snapshots with this probability. */
+  set crashAtInstall(probability: number) {
+    this.#storage.crashAtInstall = probability;
+  }
+
+  /** What its disk holds. */
+  get durable(): DurableView | undefined {
+    const log = this.#log;
+    if (log === undefined) return undefined;
+    const read = (index: number) => log.entries(index, index, Infinity)[0];
+    return {
+      boundaryIndex: log.boundary.index,
+      lastIndex: log.lastIndex,
+      hardState: log.hardState,
+      term: (index) => log.term(index),
+      text: (index) => new TextDecoder().decode(read(index)?.data),
+      membership: (index) => {
+        const entry = read(index);
+        if (entry?.kind !== "membership") return undefined;
+        return decodeMembership(entry.data).voters.map(({ id }) => id);
+      },
+    };
+  }
+
+  #run(work: () => void): void {
+    if (this.state === "paused") {
+      if (this.#backlog.length < 1000) {
+        const life = this.#life;
+        this.#backlog.push(() => {
+          if (life === this.#life) this.#run(work);
+        });
+      }
+      return;
+    }
+    if (this.state !== "running") return;
+    work();
+    this.#watchCommit();
+  }
+
+  #later(delayMs: number, run: () => void): void {
+    const life = this.#life;
+    this.#around.world.after(delayMs * (0.5 + this.#random.next()), () => {
+      if (life === this.#life) this.#run(run);
+    });
+  }
+
+  #tickLoop(): void {
+    const life = this.#life;
+    this.#around.world.after(TICK_MS / this.clockRate, () => {
+      if (life !== this.#life) return;
+      // A stopped process misses its ticks.
+      if (this.state === "running") this.#run(() => this.raft?.tick());
+      this.#tickLoop();
+    });
+  }
+
+  #send(messages: readonly Message[]): void {
+    const { durable } = this;
+    for (const message of messages) {
+      if (durable !== undefined) this.#around.oracle.sends(message, durable);
+      this.#around.network().send(message);
+    }
+  }
+
+  #roleChanged(status: RaftStatus): void {
+    const { role, term, leaderId } = status;
+    this.#around.world.trace(`${this.id} is ${role} in ${term}, leader ${leaderId}`);
+    if (role === "leader" && this.durable !== undefined) {
+      this.#around.oracle.leads(this.id, status, this.durable);
+    }
+  }
+
+  #watchCommit(): void {
+    const { oracle } = this.#around;
+    const status = this.raft?.status();
+    if (status === undefined || this.state !== "running") return;
+    const { commitIndex } = status;
+    oracle.check(
+      commitIndex >= this.#seenCommit,
+      () => `Commit index of ${this.id} fell from ${this.#seenCommit} to ${commitIndex}`,
+    );
+    oracle.check(
+      status.appliedIndex <= commitIndex && commitIndex <= status.lastIndex,
+      () =>
+        `${this.id}: applied ${status.appliedIndex}, committed ${commitIndex}, last ${status.lastIndex}`,
+    );
+    this.#seenCommit = commitIndex;
+    // What is committed but not applied may not be on this disk yet.
+    const { appliedIndex } = status;
+    if (appliedIndex <= this.#seenApplied) return;
+    const voters = status.members.filter((each) => each.votes).map(({ id }) => id);
+    oracle.commits(this.id, this.#seenApplied + 1, appliedIndex, this.#around.disks(), voters);
+    this.#seenApplied = appliedIndex;
+  }
+
+  #failed(error: unknown): void {
+    if (error instanceof SimulatedCrash || error instanceof SimulatedDeviceError) {
+      this.#around.world.trace(`${this.id} fails: ${error.name}`);
+      this.crash();
+      return;
+    }
+    const text = error instanceof Error
+      ? `${error.name}: ${error.message}\n${error.stack}`
+      : `${error}`;
+    this.#around.oracle.check(false, () => `${this.id} stopped itself: ${text}`);
+  }
+
+  #peek(): SimulatedLog | undefined {
+    const faults = { ...this.disk.faults };
+    Object.assign(this.disk.faults, {
+      crashBeforeSync: 0,
+      crashAfterSync: 0,
+      syncError: 0,
+      full: false,
+    });
+    try {
+      return new SimulatedLog(this.disk);
+    } catch (error) {
+      if (error instanceof SimulatedLogRefused) return undefined;
+      throw error;
+    } finally {
+      Object.assign(this.disk.faults, faults);
+    }
+  }
+}

@@ -1,0 +1,145 @@
+/** One seed: trouble for a while, then peace, then judgement. */
+
+import { SimulatedClient } from "./client.ts";
+import { SimulatedCluster } from "./cluster.ts";
+import type { Operation } from "./linearizability.ts";
+import { faultOfHistory } from "./linearizability.ts";
+import { Nemesis } from "./nemesis.ts";
+import { Violation } from "./oracle.ts";
+import type { Random } from "./random.ts";
+import type { NodeSettings } from "./simulated_node.ts";
+import { TICK_MS } from "./simulated_node.ts";
+import { World } from "./world.ts";
+
+/** What to run. */
+export interface SimulationOptions {
+  readonly seed: number;
+  /** Voters at the start. */
+  readonly nodes: number;
+  /** How long there is trouble, in ticks of 10 simulated ms. */
+  readonly ticks: number;
+}
+
+/** How it went. */
+export interface SimulationResult {
+  readonly seed: number;
+  readonly violation: Violation | undefined;
+  readonly traceHash: string;
+  readonly simulatedMs: number;
+  readonly events: number;
+  readonly messages: number;
+  readonly elections: number;
+  readonly committed: number;
+  readonly operations: number;
+  /** The last lines of the trace. */
+  readonly recent: readonly string[];
+}
+
+/** Peace lasts at most this long until everything must be in order, in ms. */
+const PEACE_MS_MAX = 15_000;
+const CLIENTS = 5;
+const KEYS = ["x", "y", "z"];
+
+/** Runs one seed. The same options give the same result, to the hash of the trace. */
+export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
+  const world = new World(options.seed);
+  const cluster = new SimulatedCluster(world, options.nodes, drawSettings(world.random));
+  const operations: Operation[] = [];
+  const clients = Array.from({ length: CLIENTS }, (_, at) =>
+    new SimulatedClient(`c${at + 1}`, {
+      world,
+      nodes: cluster.nodes,
+      operations,
+      keys: KEYS,
+      thinkMsMax: 60,
+    }));
+  const nemesis = new Nemesis(cluster);
+  await run(world, cluster, options.ticks * TICK_MS);
+  nemesis.stop();
+  world.trace("peace");
+  await run(world, cluster, world.nowMs + 500);
+  for (const client of clients) client.stop();
+  await untilRest(world, cluster, clients);
+  judge(cluster, operations);
+  return {
+    seed: options.seed,
+    violation: cluster.oracle.violation,
+    traceHash: world.traceHash,
+    simulatedMs: world.nowMs,
+    events: world.events,
+    messages: cluster.network.sent,
+    elections: cluster.oracle.elections,
+    committed: cluster.oracle.highestCommitted,
+    operations: operations.length,
+    recent: world.recent,
+  };
+}
+
+/** Runs events until `untilMs`, or until something is broken. */
+export async function run(world: World, cluster: SimulatedCluster, untilMs: number): Promise<void> {
+  while (cluster.oracle.violation === undefined && world.step(untilMs)) {
+    // Promises that the event settled reach their callers before the next one.
+    for (let turn = 0; turn < 3; turn++) await null;
+  }
+}
+
+/** Liveness: within a bounded time of peace one leads, all agree, and every client has its answer. */
+async function untilRest(
+  world: World,
+  cluster: SimulatedCluster,
+  clients: readonly SimulatedClient[],
+): Promise<void> {
+  const deadlineMs = world.nowMs + PEACE_MS_MAX;
+  const unrest = () => {
+    const busy = clients.find((client) => client.busy);
+    return busy === undefined ? cluster.unrest() : `${busy.id} has no answer`;
+  };
+  while (cluster.oracle.violation === undefined && unrest() !== undefined) {
+    if (world.nowMs >= deadlineMs) {
+      cluster.oracle.check(false, () => `Liveness: after ${PEACE_MS_MAX} ms of peace ${unrest()}`);
+      return;
+    }
+    await run(world, cluster, world.nowMs + 50);
+  }
+}
+
+function judge(cluster: SimulatedCluster, operations: readonly Operation[]): void {
+  const machine = cluster.leader?.machine;
+  if (cluster.oracle.violation !== undefined || machine === undefined) return;
+  const lists = new Map(machine.keys.map((key) => [key, machine.list(key)]));
+  const fault = faultOfHistory(operations, lists);
+  cluster.oracle.check(fault === undefined, () => fault ?? "");
+  for (const [id, node] of cluster.nodes) {
+    const member = cluster.statusOf(id)?.members.some((each) => each.id === id) ?? false;
+    if (!member || node.machine === undefined) continue;
+    const same = node.machine.hash === machine.hash;
+    cluster.oracle.check(same, () => `State machine safety: ${id} ends in another state`);
+  }
+}
+
+/** Sizes small enough that every bound is met. */
+export function drawSettings(random: Random): NodeSettings {
+  return {
+    electionTicks: random.between(8, 20),
+    heartbeatTicks: random.between(1, 3),
+    bounds: {
+      messageBytesMax: random.pick([100, 400, 4000]),
+      inflightMessagesMax: random.pick([1, 4, 64]),
+      inflightBytesMax: random.pick([500, 100_000]),
+      uncommittedEntriesMax: random.pick([8, 64, 1000]),
+      applyBytesMax: random.pick([200, 100_000]),
+      promotionLagMax: random.pick([5, 100]),
+    },
+    snapshotBounds: {
+      chunkBytes: random.pick([50, 300, 5000]),
+      windowChunks: random.pick([1, 4]),
+      resendTicks: 10,
+      resendsMax: random.pick([3, 10]),
+      trailingEntries: random.pick([0, 5, 50]),
+      compactAfterEntries: random.pick([10, 40, 400]),
+      compactAfterBytes: 1_000_000,
+    },
+  };
+}
+
+export { Violation };
