@@ -35,3 +35,31 @@ export {
   TracingConfigError,
 } from "./tracing.ts";
 export { formatTraceparent, parseTraceparent, type TraceContext } from "./traceparent.ts";
+export {
+  type Counter,
+  type CounterFamily,
+  createMetricsRegistry,
+  type Exposition,
+  type Gauge,
+  type GaugeFamily,
+  type Histogram,
+  type HistogramFamily,
+  type MetricsRegistry,
+  type MetricsRegistryOptions,
+} from "./metrics_registry.ts";
+export {
+  type CountedJobStatus,
+  createMasterMetrics,
+  type MasterMetrics,
+} from "./master_metrics.ts";
+export { type AttemptOutcome, createWorkerMetrics, type WorkerMetrics } from "./worker_metrics.ts";
+export { createRpcMetrics, type RpcMetrics } from "./rpc_metrics.ts";
+export {
+  createRpcObserver,
+  type ObservedCall,
+  type RpcObserver,
+  type RpcObserverOptions,
+} from "./rpc_observer.ts";
+export { type BuildInfo, observeProcess } from "./process_metrics.ts";
+export { MetricsSampler, type MetricsSamplerOptions, type Sample } from "./metrics_sampler.ts";
+export { systemTicker, type Ticker } from "./ticker.ts";

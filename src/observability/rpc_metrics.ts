@@ -1,0 +1,80 @@
+/**
+ * What a gRPC server measures of its calls: the original's three metrics, and the one that
+ * dashboards made for gRPC look for.
+ *
+ * @module
+ */
+
+import { firstOf, oneOf } from "./label_bound.ts";
+import type { CounterFamily, HistogramFamily, MetricsRegistry } from "./metrics_registry.ts";
+
+export interface RpcMetrics {
+  /** Calls that have ended. */
+  readonly requestsTotal: CounterFamily<{ method: string; status: "success" | "error" }>;
+  /** Unary calls alone: a stream's length says nothing about us. */
+  readonly latencySeconds: HistogramFamily<{ method: string }>;
+  /** `error_type` is the name of the gRPC status. */
+  readonly errorsTotal: CounterFamily<{ method: string; error_type: string }>;
+  readonly handledTotal: CounterFamily<
+    { grpc_type: string; grpc_service: string; grpc_method: string; grpc_code: string }
+  >;
+}
+
+/** Methods beyond these are not ours. */
+const METHODS_MAX = 128;
+const RPC_SECONDS = [
+  0.0005,
+  0.001,
+  0.0025,
+  0.005,
+  0.01,
+  0.025,
+  0.05,
+  0.1,
+  0.25,
+  0.5,
+  1,
+  2.5,
+  5,
+  10,
+];
+
+/** The names of gRPC's statuses, as grpc-js has them. */
+export const STATUS_NAMES = [
+  ...["OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND"],
+  ...["ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION"],
+  ...["ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"],
+  "UNAUTHENTICATED",
+] as const;
+
+/** Declares them in `registry`. Once for each registry. */
+export function createRpcMetrics(registry: MetricsRegistry): RpcMetrics {
+  const method = firstOf(METHODS_MAX);
+  const code = oneOf(...STATUS_NAMES);
+  return {
+    requestsTotal: registry.counterFamily("rpc_requests_total", "Calls served, by outcome.", {
+      method,
+      status: oneOf("success", "error"),
+    }),
+    latencySeconds: registry.histogramFamily(
+      "rpc_latency_seconds",
+      "Time to serve a unary call.",
+      RPC_SECONDS,
+      { method },
+    ),
+    errorsTotal: registry.counterFamily("rpc_errors_total", "Calls that failed, by gRPC status.", {
+      method,
+      error_type: code,
+    }),
+    handledTotal: registry.counterFamily(
+      "grpc_server_handled_total",
+      "Calls completed on the server, whatever their outcome.",
+      {
+        grpc_type: oneOf("unary", "stream"),
+        grpc_service: firstOf(16),
+        grpc_method: firstOf(METHODS_MAX),
+        grpc_code: code,
+      },
+    ),
+  };
+}

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { readExposition } from "./exposition_test_support.ts";
+import { createLogger } from "./logger.ts";
+import { createMetricsRegistry } from "./metrics_registry.ts";
+import { attributesOf, OtlpReceiver } from "./otlp_receiver_test_support.ts";
+import { createRpcMetrics } from "./rpc_metrics.ts";
+import { createRpcObserver } from "./rpc_observer.ts";
+import { parseTraceparent } from "./traceparent.ts";
+import { createTracer, silentTracer, type Tracer } from "./tracing.ts";
+
+const SUBMIT = "/proto.MasterService/SubmitJob";
+const WATCH = "/proto.MasterService/WatchJob";
+const PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+async function observed(tracer: Tracer = silentTracer) {
+  const registry = await createMetricsRegistry({ enabled: true });
+  const lines: Record<string, unknown>[] = [];
+  let nowMs = 0;
+  const observer = createRpcObserver({
+    metrics: createRpcMetrics(registry),
+    tracer,
+    streamingMethods: [WATCH],
+    log: await createLogger({
+      level: "debug",
+      format: "json",
+      name: "rpc",
+      output: (line) => lines.push(JSON.parse(line)),
+    }),
+    now: () => nowMs,
+  });
+  const samples = async (name: string) =>
+    (readExposition((await registry.expose()).text).get(name)?.samples ?? [])
+      .filter((sample) => sample.value > 0);
+  return { observer, lines, samples, pass: (ms: number) => nowMs += ms };
+}
+
+Deno.test("a call is counted once in each metric, timed, and logged with its trace id", async () => {
+  const { observer, lines, samples, pass } = await observed();
+  const call = observer.started(SUBMIT, undefined);
+  pass(30);
+  call.ended("OK", undefined);
+  assert.deepEqual(
+    (await samples("conductor_rpc_requests_total")).map(({ labels, value }) => [labels, value]),
+    [[{ method: SUBMIT, status: "success" }, 1]],
+  );
+  const latency = await samples("conductor_rpc_latency_seconds");
+  assert.equal(latency.find((each) => each.name.endsWith("_sum"))?.value, 0.03);
+  assert.deepEqual((await samples("grpc_server_handled_total"))[0]?.labels, {
+    grpc_type: "unary",
+    grpc_service: "proto.MasterService",
+    grpc_method: "SubmitJob",
+    grpc_code: "OK",
+  });
+  assert.deepEqual(await samples("conductor_rpc_errors_total"), []);
+  assert.equal(lines.length, 1);
+  assert.partialDeepStrictEqual(lines[0], {
+    level: "debug",
+    msg: "rpc",
+    method: SUBMIT,
+    code: "OK",
+    duration_ms: 30,
+    trace_id: parseTraceparent(call.traceparent)?.traceId,
+  });
+});
+
+Deno.test("a refusal is counted by its status, and only a fault of ours is a warning", async () => {
+  const { observer, lines, samples } = await observed();
+  observer.started(SUBMIT, undefined).ended("NOT_FOUND", new Error("no job j-1"));
+  observer.started(SUBMIT, undefined).ended("INTERNAL", new Error("a bug"));
+  assert.deepEqual((await samples("conductor_rpc_errors_total")).map((each) => each.labels), [
+    { method: SUBMIT, error_type: "NOT_FOUND" },
+    { method: SUBMIT, error_type: "INTERNAL" },
+  ]);
+  assert.deepEqual(lines.map((line) => [line.level, line.error]), [
+    ["debug", "no job j-1"],
+    ["warn", "a bug"],
+  ]);
+});
+
+Deno.test("a stream is counted, but its length is no latency", async () => {
+  const { observer, samples, pass } = await observed();
+  const call = observer.started(WATCH, undefined);
+  pass(3_600_000);
+  call.ended("CANCELLED", new Error("the caller hung up"));
+  assert.deepEqual(await samples("conductor_rpc_latency_seconds"), []);
+  assert.equal((await samples("grpc_server_handled_total"))[0]?.labels.grpc_type, "stream");
+});
+
+Deno.test("a call's span continues the caller's trace and fails only by our fault", async () => {
+  await using receiver = new OtlpReceiver();
+  const tracer = await createTracer({
+    enabled: true,
+    endpoint: `127.0.0.1:${receiver.port}`,
+    insecure: true,
+    samplingRatio: 1,
+    serviceName: "conductor-master",
+    version: "1.2.3",
+  });
+  const { observer } = await observed(tracer);
+  const call = observer.started(SUBMIT, PARENT);
+  assert.equal(parseTraceparent(call.traceparent)?.traceId, parseTraceparent(PARENT)?.traceId);
+  call.ended("NOT_FOUND", new Error("no job j-1"));
+  observer.started(SUBMIT, undefined).ended("INTERNAL", new Error("a bug"));
+  await tracer.shutdown();
+  const [refused, broken] = receiver.spans;
+  assert.ok(refused && broken);
+  assert.equal(refused.name, "proto.MasterService/SubmitJob");
+  assert.equal(refused.parentSpanId, parseTraceparent(PARENT)?.spanId);
+  assert.equal(attributesOf(refused)["rpc.grpc.status_code"], "NOT_FOUND");
+  assert.deepEqual([refused.status.code, broken.status.code], [0, 2]);
+});

@@ -1,0 +1,87 @@
+/**
+ * What a worker measures. The names are its own (`worker_`): jobs are counted by masters, and an
+ * attempt counted in both places would be counted twice.
+ *
+ * @module
+ */
+
+import { firstOf, oneOf } from "./label_bound.ts";
+import type {
+  Counter,
+  CounterFamily,
+  Gauge,
+  HistogramFamily,
+  MetricsRegistry,
+} from "./metrics_registry.ts";
+import { JOB_TYPES_MAX } from "./master_metrics.ts";
+import { createRpcMetrics, type RpcMetrics } from "./rpc_metrics.ts";
+
+/** How an attempt ended on the worker. */
+export type AttemptOutcome = "completed" | "failed" | "cancelled" | "timeout";
+
+export interface WorkerMetrics {
+  readonly attemptsTotal: CounterFamily<{ type: string; outcome: AttemptOutcome }>;
+  readonly attemptSeconds: HistogramFamily<{ type: string; outcome: AttemptOutcome }>;
+  readonly slotsMax: Gauge;
+  readonly slotsBusy: Gauge;
+  /** 1 while a master holds our session. */
+  readonly sessionConnected: Gauge;
+  readonly sessionLossesTotal: Counter;
+  /** Results not yet acknowledged by a master. */
+  readonly reportsPending: Gauge;
+  readonly rpc: RpcMetrics;
+}
+
+const ATTEMPT_SECONDS = [
+  0.005,
+  0.01,
+  0.025,
+  0.05,
+  0.1,
+  0.25,
+  0.5,
+  1,
+  2.5,
+  5,
+  10,
+  30,
+  60,
+  300,
+  1_800,
+];
+
+/** Declares a worker's metrics in `registry`. Once for each registry. */
+export function createWorkerMetrics(registry: MetricsRegistry): WorkerMetrics {
+  const labels = {
+    type: firstOf(JOB_TYPES_MAX),
+    outcome: oneOf("completed", "failed", "cancelled", "timeout"),
+  };
+  return {
+    attemptsTotal: registry.counterFamily(
+      "worker_attempts_total",
+      "Attempts run by this worker, by type and outcome.",
+      labels,
+    ),
+    attemptSeconds: registry.histogramFamily(
+      "worker_attempt_seconds",
+      "Time from an attempt's start on this worker to its end.",
+      ATTEMPT_SECONDS,
+      labels,
+    ),
+    slotsMax: registry.gauge("worker_slots_max", "Attempts that this worker runs at once."),
+    slotsBusy: registry.gauge("worker_slots_busy", "Attempts that run now."),
+    sessionConnected: registry.gauge(
+      "worker_session_connected",
+      "1 while this worker has a session with a master, else 0.",
+    ),
+    sessionLossesTotal: registry.counter(
+      "worker_session_losses_total",
+      "Sessions with a master that were lost.",
+    ),
+    reportsPending: registry.gauge(
+      "worker_reports_pending",
+      "Results of attempts that no master has acknowledged yet.",
+    ),
+    rpc: createRpcMetrics(registry),
+  };
+}
