@@ -23,15 +23,19 @@ import {
 /** An access token opens doors; a refresh token only buys new access tokens. */
 export type TokenKind = "access" | "refresh";
 
-/** What a token that passed says. */
-export interface TokenClaims {
+/** Which token it is, without what it says. */
+export interface TokenHandle {
   readonly subject: string;
-  readonly roles: readonly string[];
-  readonly kind: TokenKind;
   /** `jti`, when the token has one; the original's tokens have none. */
   readonly tokenId?: string;
   /** Milliseconds since the epoch. */
   readonly expiresAtMs: number;
+}
+
+/** What a token that passed says. */
+export interface TokenClaims extends TokenHandle {
+  readonly roles: readonly string[];
+  readonly kind: TokenKind;
 }
 
 /** Why a token did not pass; one word each, for audit and metrics. */
@@ -68,7 +72,7 @@ export interface TokenVerifierOptions {
   /** Verified tokens remembered. Default 10,000. */
   readonly rememberedMax?: number;
   /** Asked at every call, also for remembered tokens. */
-  readonly isRevoked?: (claims: TokenClaims) => boolean;
+  readonly isRevoked?: (token: TokenHandle) => boolean;
 }
 
 const LEEWAY_MS = 30_000;
@@ -194,6 +198,12 @@ export class TokenVerifier {
       });
     }
     return this.#unlessRevoked(checked.claims);
+  }
+
+  /** Whether a token that passed earlier would still pass: for streams that live long. */
+  stillGood(token: TokenHandle, nowMs: number): boolean {
+    const isInTime = this.#options.skipExpiry || nowMs < token.expiresAtMs + this.#leewayMs;
+    return isInTime && this.#options.isRevoked?.(token) !== true;
   }
 
   #unlessRevoked(claims: TokenClaims): TokenVerdict {
@@ -338,6 +348,7 @@ function claimRefusal(
 ): Refused {
   const { claim } = failure;
   if (failure.reason === "missing") return refused("claims", `the token has no ${claim}`);
+  if (failure.reason === "invalid") return refused("claims", `the token's ${claim} is no number`);
   switch (claim) {
     case "iss":
       return refused("issuer", `the token was not issued by "${options.issuer}"`);

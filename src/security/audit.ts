@@ -1,0 +1,364 @@
+/**
+ * The audit log: who was let in, who was turned away and why, as the original wrote it.
+ *
+ * One event is one line of JSON, whatever its values hold. The log goes to an output of its own and
+ * knows no level: nothing filters or samples it.
+ */
+
+import { CHAIN_START, chained, type ChainHead, headOf, tailOf } from "./audit_chain.ts";
+import { type AuditFileOptions, type AuditSink, FileSink, StreamSink } from "./audit_sink.ts";
+import { instant } from "./certificates.ts";
+
+/** What is known of the call that an event is about. */
+export interface AuditedCall {
+  readonly method: string;
+  /** The peer's IP address. */
+  readonly client: string;
+  readonly latencyMs?: number;
+  readonly jobId?: string;
+  readonly requestId?: string;
+  readonly traceId?: string;
+}
+
+/** Everything that is written to the audit log. */
+export type AuditEvent =
+  | {
+    readonly kind: "authentication_succeeded";
+    readonly userId: string;
+    readonly roles: readonly string[];
+    readonly call: AuditedCall;
+  }
+  | {
+    readonly kind: "authentication_failed";
+    /** What was missing or wrong, for the message: `missing token`, `token validation error`. */
+    readonly what: string;
+    /** One word: `no_token`, `invalid_token`, `expired`, ... */
+    readonly reason: string;
+    readonly error?: string;
+    readonly call: AuditedCall;
+  }
+  | {
+    readonly kind: "authorization_succeeded";
+    readonly userId: string;
+    readonly roles: readonly string[];
+    readonly call: AuditedCall;
+  }
+  | {
+    readonly kind: "authorization_failed";
+    readonly userId: string;
+    readonly roles: readonly string[];
+    readonly reason: string;
+    readonly call: AuditedCall;
+  }
+  | {
+    readonly kind: "rate_limited";
+    readonly userId?: string;
+    /** Calls refused since the last such line about the same caller, this one included. */
+    readonly refused: number;
+    readonly call: AuditedCall;
+  }
+  | {
+    readonly kind: "tokens_issued";
+    readonly userId: string;
+    readonly roles: readonly string[];
+    readonly accessExpiresAtMs: number;
+    readonly refreshExpiresAtMs: number;
+  }
+  | {
+    readonly kind: "token_refreshed" | "token_revoked";
+    readonly userId: string;
+    readonly tokenId?: string;
+  }
+  | {
+    readonly kind: "role_added" | "role_updated";
+    readonly role: string;
+    readonly permissions: readonly string[];
+  }
+  | {
+    readonly kind: "policy_added" | "policy_updated";
+    readonly method: string;
+    readonly permissions: readonly string[];
+  }
+  | {
+    /** Something an administrator did: a member removed, a worker drained. */
+    readonly kind: "administrative_act";
+    readonly act: string;
+    readonly userId: string;
+    readonly target: string;
+    readonly outcome: "done" | "refused" | "failed";
+    readonly call: AuditedCall;
+  };
+
+/** The `log.audit_*` keys, and what their output needs. */
+export interface AuditOptions extends Omit<AuditFileOptions, "path"> {
+  readonly enabled: boolean;
+  /** `stdout`, `stderr` or the path of a file. */
+  readonly output: string;
+  /** Chain lines by hash (see `audit_chain.ts`). Default: for files. */
+  readonly chain?: boolean;
+  /** Told when lines cannot be written, once until writing works again. */
+  readonly onFailure?: (failure: unknown) => void;
+}
+
+/**
+ * Opens the audit log. A chain goes on where the file's last line left it.
+ *
+ * @returns null when it is not enabled
+ * @throws {SecurityConfigurationError} naming the file, when it cannot be opened
+ */
+export function openAuditLog(options: AuditOptions): AuditLog | null {
+  if (!options.enabled) return null;
+  const { output, onFailure = () => {} } = options;
+  if (output === "stdout" || output === "stderr") {
+    const chain = options.chain === true ? CHAIN_START : undefined;
+    return new AuditLog(new StreamSink(output), chain, onFailure);
+  }
+  const sink = new FileSink({ ...options, path: output });
+  const tail = tailOf(output);
+  // A process that died in the middle of a line left it open; ours must not be glued to it.
+  if (tail.isTorn) sink.write("\n");
+  const lastLine = tail.line ?? tailOf(`${output}.1`).line;
+  return new AuditLog(sink, options.chain === false ? undefined : headOf(lastLine), onFailure);
+}
+
+const BACKLOG_LINES_MAX = 10_000;
+const RETRY_MS = 1_000;
+
+/**
+ * Writes events. Lines leave the process before the event loop turns: within a turn they are
+ * gathered into one write. When the output fails they wait, up to a bound, and those beyond it are
+ * counted and reported in a line of their own once writing works again.
+ */
+export class AuditLog {
+  readonly #sink: AuditSink;
+  readonly #onFailure: (failure: unknown) => void;
+  #chain: ChainHead | undefined;
+  #pending: string[] = [];
+  #isScheduled = false;
+  #isFailing = false;
+  #lost = 0;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+
+  /** Use {@linkcode openAuditLog}. */
+  constructor(
+    sink: AuditSink,
+    chain: ChainHead | undefined,
+    onFailure: (failure: unknown) => void,
+  ) {
+    this.#sink = sink;
+    this.#chain = chain;
+    this.#onFailure = onFailure;
+  }
+
+  /** @param nowMs milliseconds since the epoch, written as the event's time */
+  record(event: AuditEvent, nowMs: number): void {
+    if (this.#pending.length >= BACKLOG_LINES_MAX) {
+      this.#lost++;
+      return;
+    }
+    this.#push(entryOf(event), nowMs);
+    if (this.#isScheduled || this.#isFailing) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      this.flush();
+    });
+  }
+
+  /** Writes what is waiting, now. */
+  flush(): void {
+    if (this.#pending.length === 0) return;
+    try {
+      this.#sink.write(`${this.#pending.join("\n")}\n`);
+    } catch (failure) {
+      if (!this.#isFailing) this.#onFailure(failure);
+      this.#isFailing = true;
+      this.#retry ??= setTimeout(() => {
+        this.#retry = undefined;
+        this.flush();
+      }, RETRY_MS);
+      return;
+    }
+    this.#pending = [];
+    this.#isFailing = false;
+    if (this.#lost > 0) {
+      const fields = { count: this.#lost };
+      this.#lost = 0;
+      this.#push({ logger: "audit", msg: "Audit lines lost", level: "error", fields }, Date.now());
+      this.flush();
+    }
+  }
+
+  /** Writes what is waiting and closes the output. */
+  close(): void {
+    clearTimeout(this.#retry);
+    this.flush();
+    clearTimeout(this.#retry);
+    this.#sink.close();
+  }
+
+  #push(entry: Entry, nowMs: number): void {
+    const object = lineOf(entry, nowMs);
+    if (this.#chain === undefined) {
+      this.#pending.push(object);
+      return;
+    }
+    const { line, head } = chained(object, this.#chain);
+    this.#chain = head;
+    this.#pending.push(line);
+  }
+}
+
+type Fields = Readonly<Record<string, string | number | readonly string[] | undefined>>;
+
+interface Entry {
+  readonly logger: "audit" | "rbac-audit" | "policy";
+  readonly msg: string;
+  readonly level: "info" | "warn" | "error";
+  readonly fields: Fields;
+}
+
+/** Loggers, messages and field names are the original's, where it had them. */
+function entryOf(event: AuditEvent): Entry {
+  switch (event.kind) {
+    case "authentication_succeeded":
+      return info("audit", "Authentication successful", {
+        user_id: event.userId,
+        ...callFields(event.call),
+        roles: event.roles,
+      });
+    case "authentication_failed":
+      return warning("audit", `Authentication failed: ${event.what}`, {
+        ...callFields(event.call),
+        reason: event.reason,
+        error: event.error,
+      });
+    case "authorization_succeeded":
+      return info("rbac-audit", "Authorization successful", {
+        user_id: event.userId,
+        ...callFields(event.call),
+        roles: event.roles,
+      });
+    case "authorization_failed":
+      return warning("rbac-audit", "Authorization failed: permission denied", {
+        user_id: event.userId,
+        ...callFields(event.call),
+        roles: event.roles,
+        reason: event.reason,
+      });
+    case "rate_limited":
+      return warning("audit", "Rate limit exceeded", {
+        user_id: event.userId,
+        ...callFields(event.call),
+        refused: event.refused,
+      });
+    case "tokens_issued":
+      return info("audit", "Generated token pair", {
+        user_id: event.userId,
+        roles: event.roles,
+        access_expires: instant(event.accessExpiresAtMs),
+        refresh_expires: instant(event.refreshExpiresAtMs),
+      });
+    case "token_refreshed":
+      return info("audit", "Refreshed access token", tokenFields(event));
+    case "token_revoked":
+      return info("audit", "Revoked refresh token", tokenFields(event));
+    case "role_added":
+    case "role_updated":
+      return info("policy", event.kind === "role_added" ? "Added new role" : "Updated role", {
+        role: event.role,
+        permissions: event.permissions,
+      });
+    case "policy_added":
+    case "policy_updated":
+      return info("policy", event.kind === "policy_added" ? "Added new policy" : "Updated policy", {
+        method: event.method,
+        permissions: event.permissions,
+      });
+    case "administrative_act":
+      return info("audit", `Administrative act: ${event.act}`, {
+        user_id: event.userId,
+        ...callFields(event.call),
+        target: event.target,
+        outcome: event.outcome,
+      });
+  }
+}
+
+function info(logger: Entry["logger"], msg: string, fields: Fields): Entry {
+  return { logger, msg, level: "info", fields };
+}
+
+function warning(logger: Entry["logger"], msg: string, fields: Fields): Entry {
+  return { logger, msg, level: "warn", fields };
+}
+
+function callFields(call: AuditedCall): Fields {
+  return {
+    method: call.method,
+    client: call.client,
+    // In seconds, as the original's logger wrote durations.
+    latency: call.latencyMs === undefined ? undefined : Math.round(call.latencyMs * 1000) / 1e6,
+    job_id: call.jobId,
+    request_id: call.requestId,
+    trace_id: call.traceId,
+  };
+}
+
+function tokenFields(event: { readonly userId: string; readonly tokenId?: string }): Fields {
+  return { user_id: event.userId, token_id: event.tokenId };
+}
+
+/** Bounds that keep a line within what is read back at start. */
+const STRING_CHARACTERS_MAX = 512;
+const LIST_ENTRIES_MAX = 16;
+
+/** `undefined` fields are left out. The line starts with what the seed shows, in its order. */
+function lineOf(entry: Entry, nowMs: number): string {
+  const object: Record<string, unknown> = { logger: entry.logger, msg: bounded(entry.msg) };
+  for (const [name, value] of Object.entries(entry.fields)) {
+    if (value === undefined) continue;
+    object[name] = typeof value === "number"
+      ? value
+      : typeof value === "string"
+      ? bounded(value)
+      : value.slice(0, LIST_ENTRIES_MAX).map(bounded);
+  }
+  object["level"] = entry.level;
+  object["ts"] = instant(nowMs);
+  return neutralised(JSON.stringify(object));
+}
+
+function bounded(text: string): string {
+  const clean = withoutSecrets(text);
+  return clean.length <= STRING_CHARACTERS_MAX
+    ? clean
+    : `${clean.slice(0, STRING_CHARACTERS_MAX)}... (${clean.length} characters)`;
+}
+
+/** No caller of this file passes a secret; should one ever slip in, it is cut out here. */
+function withoutSecrets(text: string): string {
+  if (!/eyJ|bearer|PRIVATE KEY|:\/\//i.test(text)) return text;
+  return text
+    .replace(
+      /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|$)/g,
+      "[key]",
+    )
+    .replace(/\bbearer\s+\S+/gi, "[token]")
+    .replace(/eyJ[\w-]{4,}(\.[\w-]*){0,4}/g, "[token]")
+    .replace(/(:\/\/)[^/\s@]*@/g, "$1[credentials]@");
+}
+
+/**
+ * Escapes what JSON allows in a string but a terminal, a log viewer or a reader's eye would obey:
+ * DEL and C1 controls, line and paragraph separators, bidirectional controls, invisible characters
+ * and tags. Line breaks and ANSI escapes are escaped by JSON itself.
+ */
+function neutralised(json: string): string {
+  return json.replace(
+    /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\udb40[\udc00-\udc7f]/g,
+    (match) =>
+      match.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+        .join(""),
+  );
+}

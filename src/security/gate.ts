@@ -1,0 +1,407 @@
+/**
+ * The gate: every call passes it once, before its message is looked at.
+ *
+ * In this order, cheapest and least trusting first:
+ * 1. the peer's certificate, where client certificates are required (`peer_verification.ts`);
+ * 2. methods open to all (health) pass here;
+ * 3. who calls: by token, else by certificate, else, in development without roles, anybody. Calls
+ *    whose credentials fail or are not yet known to be good are first counted by address, so that
+ *    guessing is slow and checking signatures for strangers is bounded;
+ * 4. may they: by roles;
+ * 5. are they calling too often: by identity, workers' calls apart from users';
+ * 6. what came of it goes to the audit log.
+ *
+ * Two choices worth knowing. In development without RBAC a call without a token passes as
+ * `anonymous` with the role admin, but a token that is presented and wrong is refused: a caller who
+ * shows one means it, and a silently ignored mistake would surface in production. And a certificate
+ * that carries an RBAC role narrows a token's roles to it (a right needs both); the roles `client`
+ * and `master` do not narrow, since such holders speak for others.
+ */
+
+import type { AuditedCall, AuditEvent, AuditLog } from "./audit.ts";
+import { type CallClass, type CallLimits, classOf } from "./call_limits.ts";
+import type { CertificateIdentity } from "./certificates.ts";
+import { SecurityConfigurationError, type SecurityProfile } from "./configuration_error.ts";
+import type { PeerVerifier } from "./peer_verification.ts";
+import { ANONYMOUS, NOBODY, type Principal } from "./principal.ts";
+import { addressKey, peerIp } from "./rate_limit.ts";
+import { type Authorization, isOpenMethod, type PolicySet } from "./rbac.ts";
+import type { TokenClaims, TokenVerdict, TokenVerifier } from "./tokens.ts";
+
+/** What stands at the gate; null: that check is off. */
+export interface GateOptions {
+  readonly profile: SecurityProfile;
+  /** From `createTokenVerifier`. */
+  readonly tokens: TokenVerifier | null;
+  /** From `createPeerVerifier`. */
+  readonly peers: PeerVerifier | null;
+  /** From `loadPolicies`, when `security.rbac.enabled`. */
+  readonly policies: PolicySet | null;
+  readonly limits: CallLimits | null;
+  /** From `openAuditLog`. */
+  readonly audit: AuditLog | null;
+  /**
+   * Whether a certificate with a role is an identity by itself, without a token. Default: only when
+   * there is no token verifier.
+   */
+  readonly certificateIsIdentity?: boolean;
+  /** Milliseconds of a clock that does not jump, for latencies. Default `performance.now`. */
+  readonly monotonicMs?: () => number;
+}
+
+/** A call as it arrives. */
+export interface GateCall {
+  /** `/proto.MasterService/SubmitJob`, or `GET /cluster/status` together with `permission`. */
+  readonly method: string;
+  /** For what is no gRPC method: the permission it needs, in place of a policy. */
+  readonly permission?: string;
+  /** Every value of the `authorization` header. More than one is refused. */
+  readonly authorizationHeader?: string | readonly string[] | undefined;
+  /** As grpc-js gives it: `address:port`. */
+  readonly peerAddress: string;
+  /** DER of the certificate that the peer showed. */
+  readonly peerCertificate?: Uint8Array | undefined;
+  readonly requestId?: string | undefined;
+  /** W3C `traceparent`, whose trace id goes to the audit log. */
+  readonly traceparent?: string | undefined;
+  readonly jobId?: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: number;
+}
+
+/** Whether the call may go on, and as whom; else the gRPC status to answer with. */
+export type GateDecision =
+  | { readonly ok: true; readonly principal: Principal }
+  | GateRefusal;
+
+/** Why a call was turned away. The message may be shown to the caller. */
+export interface GateRefusal {
+  readonly ok: false;
+  readonly code: "UNAUTHENTICATED" | "PERMISSION_DENIED" | "RESOURCE_EXHAUSTED";
+  readonly message: string;
+  /** With RESOURCE_EXHAUSTED: when a call may succeed again. */
+  readonly retryAfterMs?: number;
+}
+
+/**
+ * Puts a gate together.
+ *
+ * @throws {SecurityConfigurationError} when nobody could ever be let in, or anybody would be outside
+ * development
+ */
+export function createGate(options: GateOptions): Gate {
+  const anonymousAllowed = options.profile === "development" && options.policies === null;
+  if (!anonymousAllowed && options.tokens === null && options.peers === null) {
+    throw new SecurityConfigurationError([
+      "there is no way to tell who is calling: set security.jwt.secret_key (JWT_SECRET_KEY) or " +
+      "security.jwt.public_key_path, or use mutual TLS with certificates that carry a role" +
+      (options.profile === "development" ? ", or set security.rbac.enabled to false" : ""),
+    ]);
+  }
+  return new Gate(options, anonymousAllowed);
+}
+
+const ANONYMOUS_PASSES: GateDecision = Object.freeze({ ok: true, principal: ANONYMOUS });
+
+/** Roles of certificates that do not narrow a token's roles. */
+const ROLES_THAT_DO_NOT_NARROW: ReadonlySet<string> = new Set(["client", "master"]);
+
+/** A call on its way through the gate. */
+interface Passage {
+  readonly call: GateCall;
+  readonly ip: string;
+  readonly callClass: CallClass;
+  readonly startedMs: number;
+  readonly certificate: CertificateIdentity | undefined;
+}
+
+type Authenticated =
+  | { readonly ok: true; readonly principal: Principal }
+  | GateRefusal;
+
+/** Checks calls; see the top of `gate.ts`. */
+export class Gate {
+  readonly #options: GateOptions;
+  readonly #anonymousAllowed: boolean;
+  readonly #certificateIsIdentity: boolean;
+  /** Nothing to check, nothing to count: what a development master does for each call. */
+  readonly #isOpen: boolean;
+  readonly #monotonicMs: () => number;
+
+  /** Use {@linkcode createGate}. */
+  constructor(options: GateOptions, anonymousAllowed: boolean) {
+    this.#options = options;
+    this.#anonymousAllowed = anonymousAllowed;
+    this.#certificateIsIdentity = options.certificateIsIdentity ?? options.tokens === null;
+    this.#isOpen = anonymousAllowed && options.peers === null && options.limits === null;
+    this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
+  }
+
+  /**
+   * Decides on one call. The answer comes as a plain value, not a promise, unless a signature has to
+   * be checked, which happens once for a token.
+   */
+  check(call: GateCall): GateDecision | Promise<GateDecision> {
+    if (this.#isOpen && call.authorizationHeader === undefined) return ANONYMOUS_PASSES;
+    const arrival = {
+      call,
+      ip: peerIp(call.peerAddress),
+      callClass: classOf(call.method),
+      startedMs: this.#monotonicMs(),
+    };
+    const { peers } = this.#options;
+    let certificate: CertificateIdentity | undefined;
+    if (peers !== null) {
+      const verdict = peers.verify(call.peerCertificate, call.nowMs);
+      if (!verdict.ok) {
+        return this.#unauthenticated({ ...arrival, certificate }, {
+          what: "client certificate refused",
+          reason: verdict.reason,
+          message: verdict.message,
+        });
+      }
+      certificate = verdict.identity;
+    }
+    const passage: Passage = { ...arrival, certificate };
+    if (call.permission === undefined && isOpenMethod(call.method)) {
+      return { ok: true, principal: NOBODY };
+    }
+    const outcome = this.#authenticate(passage);
+    return outcome instanceof Promise
+      ? outcome.then((settled) => this.#admit(passage, settled))
+      : this.#admit(passage, outcome);
+  }
+
+  /**
+   * Whether somebody who was let in earlier would still be, for streams that live long: neither the
+   * token nor the certificate has ended or been revoked since.
+   */
+  stillValid(principal: Principal, nowMs: number): boolean {
+    const { peers, tokens } = this.#options;
+    const { userId: subject, certificate, tokenId, expiresAtMs } = principal;
+    if (tokens !== null && expiresAtMs !== undefined) {
+      const token = { subject, expiresAtMs, ...(tokenId === undefined ? {} : { tokenId }) };
+      if (!tokens.stillGood(token, nowMs)) return false;
+    }
+    return certificate === undefined || peers === null || peers.stillGood(certificate, nowMs);
+  }
+
+  #authenticate(passage: Passage): Authenticated | Promise<Authenticated> {
+    const { tokens } = this.#options;
+    const { authorizationHeader, nowMs } = passage.call;
+    if (authorizationHeader === undefined || authorizationHeader.length === 0) {
+      return this.#withoutToken(passage);
+    }
+    const token = bearerTokenOf(authorizationHeader);
+    if (token === undefined) {
+      return this.#unauthenticated(passage, {
+        what: "token validation error",
+        reason: "invalid_token",
+        message: "the authorization header must be one value of the form: Bearer TOKEN",
+      });
+    }
+    if (tokens === null) {
+      return this.#unauthenticated(passage, {
+        what: "token validation error",
+        reason: "invalid_token",
+        message: "this node has no key to check tokens with: set security.jwt.secret_key " +
+          "(JWT_SECRET_KEY) or security.jwt.public_key_path, or send no token",
+      });
+    }
+    const remembered = tokens.recall(token, nowMs);
+    if (remembered !== undefined) return this.#withVerdict(passage, remembered);
+    const exhausted = this.#countStranger(passage);
+    if (exhausted !== undefined) return exhausted;
+    return tokens.verify(token, nowMs).then((verdict) =>
+      this.#withVerdict(passage, verdict, { isCounted: true })
+    );
+  }
+
+  #withoutToken(passage: Passage): Authenticated {
+    const { certificate } = passage;
+    const roles = certificate?.roles.filter((role) => role !== "client") ?? [];
+    if (this.#certificateIsIdentity && certificate !== undefined && roles.length > 0) {
+      const userId = certificate.commonName || certificate.fingerprint256;
+      return { ok: true, principal: { userId, roles, source: "certificate", certificate } };
+    }
+    if (this.#anonymousAllowed) {
+      return {
+        ok: true,
+        principal: certificate === undefined ? ANONYMOUS : { ...ANONYMOUS, certificate },
+      };
+    }
+    return this.#unauthenticated(passage, {
+      what: "missing token",
+      reason: "no_token",
+      message: "a token is required: pass --token, --token-file or CONDUCTOR_TOKEN (in gRPC: " +
+        "metadata authorization: Bearer TOKEN)",
+    });
+  }
+
+  #withVerdict(
+    passage: Passage,
+    verdict: TokenVerdict,
+    { isCounted = false }: { readonly isCounted?: boolean } = {},
+  ): Authenticated {
+    if (!verdict.ok) {
+      return this.#unauthenticated(passage, {
+        what: "token validation error",
+        reason: "invalid_token",
+        error: verdict.reason,
+        message: verdict.message,
+      }, { isCounted });
+    }
+    return { ok: true, principal: principalOf(verdict.claims, passage.certificate) };
+  }
+
+  /** Everything after it is known who calls. */
+  #admit(passage: Passage, outcome: Authenticated): GateDecision {
+    if (!outcome.ok) return outcome;
+    const { principal } = outcome;
+    const authorization = this.#authorize(passage.call, principal);
+    const exhausted = this.#countKnown(passage, principal, authorization.allowed);
+    if (exhausted !== undefined) return exhausted;
+    const { userId, roles } = principal;
+    // Nothing was established about an anonymous caller, so there is no success to record.
+    if (principal.source !== "anonymous") {
+      this.#record(passage, (call) => ({ kind: "authentication_succeeded", userId, roles, call }));
+    }
+    if (!authorization.allowed) {
+      const { reason } = authorization;
+      this.#record(
+        passage,
+        (call) => ({ kind: "authorization_failed", userId, roles, reason, call }),
+      );
+      return { ok: false, code: "PERMISSION_DENIED", message: reason };
+    }
+    if (this.#options.policies !== null) {
+      this.#record(passage, (call) => ({ kind: "authorization_succeeded", userId, roles, call }));
+    }
+    return { ok: true, principal };
+  }
+
+  #authorize(call: GateCall, principal: Principal): Authorization {
+    const { policies } = this.#options;
+    if (policies === null) return { allowed: true };
+    const { permission } = call;
+    if (permission === undefined) return policies.authorize(principal, call.method);
+    if (policies.grants(principal, permission)) return { allowed: true };
+    return {
+      allowed: false,
+      reason: `"${principal.userId}" (${principal.roles.join(", ") || "no role"}) may not use ` +
+        `${call.method}: it needs ${permission}`,
+    };
+  }
+
+  /** Who may not call a worker's method does not get a worker's allowance for trying. */
+  #countKnown(
+    passage: Passage,
+    principal: Principal,
+    isAllowed: boolean,
+  ): GateRefusal | undefined {
+    const { limits } = this.#options;
+    if (limits === null) return undefined;
+    const { call, callClass, ip } = passage;
+    const isAnonymous = principal.source === "anonymous";
+    const identity = isAnonymous ? `address ${addressKey(ip)}` : `user ${principal.userId}`;
+    const verdict = limits.take(isAllowed ? callClass : "user", identity, call.nowMs);
+    if (verdict.allowed) return undefined;
+    const userId = isAnonymous ? undefined : principal.userId;
+    return this.#exhausted(passage, identity, userId, verdict.retryAfterMs);
+  }
+
+  #countStranger(passage: Passage): GateRefusal | undefined {
+    const { limits } = this.#options;
+    if (limits === null) return undefined;
+    const { call, callClass, ip } = passage;
+    const verdict = limits.takeAsStranger(callClass, ip, call.nowMs);
+    if (verdict.allowed) return undefined;
+    return this.#exhausted(passage, `stranger ${addressKey(ip)}`, undefined, verdict.retryAfterMs);
+  }
+
+  #exhausted(
+    passage: Passage,
+    identity: string,
+    userId: string | undefined,
+    retryAfterMs: number,
+  ): GateRefusal {
+    const { nowMs } = passage.call;
+    const refused = this.#options.limits?.noteRefusal(identity, nowMs);
+    if (refused !== undefined) {
+      this.#record(passage, (call) => ({
+        kind: "rate_limited",
+        ...(userId === undefined ? {} : { userId }),
+        refused,
+        call,
+      }));
+    }
+    const who = userId === undefined ? `the address ${passage.ip}` : `"${userId}"`;
+    return {
+      ok: false,
+      code: "RESOURCE_EXHAUSTED",
+      message: `too many calls from ${who}: try again in ${retryAfterMs} ms`,
+      retryAfterMs,
+    };
+  }
+
+  #unauthenticated(
+    passage: Passage,
+    failure: {
+      readonly what: string;
+      readonly reason: string;
+      readonly error?: string;
+      readonly message: string;
+    },
+    { isCounted = false }: { readonly isCounted?: boolean } = {},
+  ): GateRefusal {
+    const exhausted = isCounted ? undefined : this.#countStranger(passage);
+    if (exhausted !== undefined) return exhausted;
+    const { what, reason, message } = failure;
+    const error = failure.error === undefined ? message : `${failure.error}: ${message}`;
+    this.#record(passage, (call) => ({ kind: "authentication_failed", what, reason, error, call }));
+    return { ok: false, code: "UNAUTHENTICATED", message };
+  }
+
+  #record(passage: Passage, event: (call: AuditedCall) => AuditEvent): void {
+    const { audit } = this.#options;
+    if (audit === null) return;
+    const { call, ip, startedMs } = passage;
+    const traceId = /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(call.traceparent ?? "")?.[1];
+    audit.record(
+      event({
+        method: call.method,
+        client: ip,
+        latencyMs: this.#monotonicMs() - startedMs,
+        ...(call.jobId === undefined ? {} : { jobId: call.jobId }),
+        ...(call.requestId === undefined ? {} : { requestId: call.requestId }),
+        ...(traceId === undefined ? {} : { traceId }),
+      }),
+      call.nowMs,
+    );
+  }
+}
+
+/** The token of `Bearer TOKEN`, or undefined when the header is anything else. */
+function bearerTokenOf(header: string | readonly string[]): string | undefined {
+  const value = typeof header === "string" ? header : header.length === 1 ? header[0] : undefined;
+  return /^bearer +([^\s,]+) *$/i.exec(value ?? "")?.[1];
+}
+
+function principalOf(
+  claims: TokenClaims,
+  certificate: CertificateIdentity | undefined,
+): Principal {
+  const narrowing = certificate?.roles.some((role) => ROLES_THAT_DO_NOT_NARROW.has(role)) === true
+    ? []
+    : certificate?.roles ?? [];
+  return {
+    userId: claims.subject,
+    roles: narrowing.length === 0
+      ? claims.roles
+      : claims.roles.filter((role) => narrowing.includes(role)),
+    source: "token",
+    ...(certificate === undefined ? {} : { certificate }),
+    ...(claims.tokenId === undefined ? {} : { tokenId: claims.tokenId }),
+    expiresAtMs: claims.expiresAtMs,
+  };
+}

@@ -1,0 +1,99 @@
+/**
+ * Security: who is calling, and may they.
+ *
+ * The room imports nothing of ours and takes plain options, one group of configuration keys each. A
+ * node puts it together once, at start:
+ *
+ * 1. {@linkcode assertRuntimeSafe}: is this Deno new enough to be trusted with client certificates;
+ * 2. {@linkcode loadTls} reads keys and certificates (or issues them, in development) and
+ *    {@linkcode createServerCredentials}, {@linkcode createChannelCredentials} and
+ *    {@linkcode channelOptions} turn them into what grpc-js wants; {@linkcode secureServer} arms each
+ *    server before it binds;
+ * 3. {@linkcode createPeerVerifier}, {@linkcode createTokenVerifier}, {@linkcode loadPolicies},
+ *    {@linkcode CallLimits} and {@linkcode openAuditLog} make the parts, and {@linkcode createGate}
+ *    the gate;
+ * 4. every call then passes {@linkcode Gate.check} before its message is looked at.
+ *
+ * What is wrong with the configuration is thrown as {@linkcode SecurityConfigurationError}, which
+ * lists every fault. What is wrong with a call is returned, never thrown.
+ *
+ * The parts hold no replicated state; they ask for it: revoked fingerprints and tokens come through
+ * `PeerRules.revoked` and `TokenVerifierOptions.isRevoked`, both asked at every call. Verifiers and
+ * policy sets never change: to reload, make new ones and a new gate.
+ *
+ * @module
+ */
+
+export {
+  type AuditedCall,
+  type AuditEvent,
+  AuditLog,
+  type AuditOptions,
+  openAuditLog,
+} from "./audit.ts";
+export { type AuditFault, type AuditReport, verifyAuditFile } from "./audit_chain.ts";
+export type { AuditSink } from "./audit_sink.ts";
+export { type CallClass, CallLimits, classOf } from "./call_limits.ts";
+export type { Certificate, CertificateIdentity } from "./certificates.ts";
+export {
+  SecurityConfigurationError,
+  type SecurityProfile,
+  type Warn,
+} from "./configuration_error.ts";
+export {
+  createGate,
+  Gate,
+  type GateCall,
+  type GateDecision,
+  type GateOptions,
+  type GateRefusal,
+} from "./gate.ts";
+export { readSecretFile, type SecretFileRules } from "./key_files.ts";
+export type { PeerRefusal, PeerVerdict, PeerVerifier } from "./peer_verification.ts";
+export { ANONYMOUS, NOBODY, type Principal } from "./principal.ts";
+export {
+  addressKey,
+  peerIp,
+  RateLimiter,
+  type RateLimitOptions,
+  type RateVerdict,
+} from "./rate_limit.ts";
+export {
+  type Authorization,
+  isOpenMethod,
+  loadPolicies,
+  parsePolicies,
+  PERMISSIONS,
+  type Policy,
+  PolicySet,
+  type Role,
+} from "./rbac.ts";
+export { assertRuntimeSafe, OLDEST_SAFE_DENO } from "./runtime_guard.ts";
+export {
+  channelOptions,
+  createChannelCredentials,
+  createPeerVerifier,
+  createServerCredentials,
+  loadTls,
+  type PeerRules,
+  secureServer,
+  type TlsMaterial,
+  type TlsOptions,
+} from "./tls.ts";
+export {
+  type IssuedTokens,
+  issueTokens,
+  type TokenIssuerOptions,
+  type TokenRequest,
+} from "./token_issuing.ts";
+export { SECRET_BYTES_MIN, weaknessOfSecret } from "./token_keys.ts";
+export {
+  createTokenVerifier,
+  type TokenClaims,
+  type TokenHandle,
+  type TokenKind,
+  type TokenRefusal,
+  type TokenVerdict,
+  TokenVerifier,
+  type TokenVerifierOptions,
+} from "./tokens.ts";

@@ -1,0 +1,206 @@
+import assert from "node:assert/strict";
+import { SecurityConfigurationError } from "./configuration_error.ts";
+import type { Principal } from "./principal.ts";
+import { isOpenMethod, loadPolicies, parsePolicies } from "./rbac.ts";
+import { temporaryDirectory } from "./certificate_fixtures.ts";
+
+function caller(...roles: string[]): Principal {
+  return { userId: "somebody", roles, source: "token" };
+}
+
+const MASTER = "/proto.MasterService";
+
+/** Every method that the .proto files declare. */
+async function declaredMethods(): Promise<string[]> {
+  const methods: string[] = [];
+  const root = new URL("../../proto/", import.meta.url);
+  const walk = async (directory: URL) => {
+    for await (const entry of Deno.readDir(directory)) {
+      const url = new URL(entry.isDirectory ? `${entry.name}/` : entry.name, directory);
+      if (entry.isDirectory) await walk(url);
+      else if (entry.name.endsWith(".proto")) {
+        methods.push(...methodsOf(await Deno.readTextFile(url)));
+      }
+    }
+  };
+  await walk(root);
+  return methods;
+}
+
+function methodsOf(source: string): string[] {
+  const bare = source.replace(/\/\/.*$/gm, "");
+  const name = /^\s*package\s+([\w.]+)\s*;/m.exec(bare)?.[1] ?? "";
+  return [...bare.matchAll(/service\s+(\w+)\s*\{([\s\S]*?)\n\}/g)].flatMap(([, service, body]) =>
+    [...(body ?? "").matchAll(/\brpc\s+(\w+)\s*\(/g)].map(([, rpc]) => `/${name}.${service}/${rpc}`)
+  );
+}
+
+Deno.test("every method that the proto files declare has a policy or is open to all", async () => {
+  const methods = await declaredMethods();
+  assert.ok(methods.includes(`${MASTER}/SubmitJob`), "the proto files were not read");
+  assert.ok(methods.length >= 20, methods.join("\n"));
+  assert.deepEqual((await loadPolicies()).methodsWithoutPolicy(methods), []);
+});
+
+Deno.test("only health is open to all", () => {
+  assert.equal(isOpenMethod("/grpc.health.v1.Health/Check"), true);
+  assert.equal(isOpenMethod("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"), false);
+  assert.equal(isOpenMethod(`${MASTER}/GetClusterHealth`), false);
+});
+
+/** Methods, and the shipped roles that may call them. */
+const TABLE: Readonly<Record<string, string>> = {
+  SubmitJob: "admin operator",
+  SubmitJobs: "admin operator",
+  GetJobStatus: "admin operator viewer",
+  ListJobs: "admin operator viewer",
+  WatchJob: "admin operator viewer",
+  GetJobLogs: "admin operator viewer",
+  CancelJob: "admin operator",
+  ListDLQ: "admin operator viewer",
+  RetryFromDLQ: "admin operator",
+  RegisterWorker: "admin worker",
+  Heartbeat: "admin worker",
+  WorkerSession: "admin worker",
+  ReportResult: "admin worker",
+  DeregisterWorker: "admin worker",
+  ListWorkers: "admin operator viewer",
+  DrainWorker: "admin operator",
+  GetClusterHealth: "admin operator viewer master",
+  ListMembers: "admin operator viewer master",
+  JoinCluster: "admin master",
+  AddMember: "admin",
+  PromoteMember: "admin",
+  RemoveMember: "admin",
+  TransferLeadership: "admin",
+};
+
+for (const [method, roles] of Object.entries(TABLE)) {
+  Deno.test(`${method} may be called by ${roles.replaceAll(" ", ", ")} and by no other role`, async () => {
+    const policies = await loadPolicies();
+    const allowed = ["admin", "operator", "viewer", "worker", "master", "stranger"].filter((role) =>
+      policies.authorize(caller(role), `${MASTER}/${method}`).allowed
+    );
+    assert.deepEqual(allowed.sort(), roles.split(" ").sort());
+    assert.equal(policies.authorize(caller(), `${MASTER}/${method}`).allowed, false);
+  });
+}
+
+Deno.test("a method without a policy is refused to everybody but an administrator", async () => {
+  const policies = await loadPolicies();
+  const operator = policies.authorize(caller("operator"), `${MASTER}/NewMethod`);
+  assert.ok(!operator.allowed);
+  assert.match(operator.reason, /no policy names this method/);
+  assert.equal(policies.authorize(caller("admin"), `${MASTER}/NewMethod`).allowed, true);
+  for (const odd of ["", "/", `${MASTER}/submitjob`, `${MASTER}/SubmitJob/`, "__proto__"]) {
+    assert.equal(policies.authorize(caller("operator"), odd).allowed, false, odd);
+  }
+});
+
+Deno.test("roles are matched exactly, and names from Object.prototype are no roles", async () => {
+  const policies = await loadPolicies();
+  for (const role of ["Admin", "admin ", "", "__proto__", "constructor", "admin:*"]) {
+    assert.equal(policies.authorize(caller(role), `${MASTER}/SubmitJob`).allowed, false, role);
+  }
+});
+
+Deno.test("any one of several roles suffices, and a refusal says what is missing", async () => {
+  const policies = await loadPolicies();
+  assert.equal(
+    policies.authorize(caller("stranger", "operator"), `${MASTER}/CancelJob`).allowed,
+    true,
+  );
+  assert.deepEqual(policies.authorize(caller("viewer", "worker"), `${MASTER}/CancelJob`), {
+    allowed: false,
+    reason: `"somebody" (viewer, worker) may not call ${MASTER}/CancelJob: it needs job:cancel`,
+  });
+});
+
+Deno.test("permissions of several roles are joined, and unknown roles add none", async () => {
+  const policies = await loadPolicies();
+  const both = policies.permissionsOf(["viewer", "worker", "nobody"]);
+  assert.ok(both.has("job:view") && both.has("worker:report"));
+  assert.ok(!both.has("job:submit"));
+  assert.equal(policies.permissionsOf([]).size, 0);
+  assert.equal(policies.grants(caller("admin"), "metrics:view"), true);
+  assert.equal(policies.grants(caller("worker"), "metrics:view"), false);
+});
+
+const ORIGINAL_FILE = {
+  roles: [
+    { name: "admin", description: "", permissions: ["job:submit", "cluster:manage"] },
+    { name: "worker", description: "", permissions: ["worker:register", "job:view"] },
+  ],
+  policies: [
+    { method: `${MASTER}/SubmitJob`, permissions: ["job:submit"], description: "Submit" },
+    { method: `${MASTER}/Heartbeat`, permissions: ["worker:register"], description: "" },
+  ],
+};
+
+Deno.test("a policy file replaces the embedded policies and keeps the original's format", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/policies.json`;
+  await Deno.writeTextFile(path, JSON.stringify(ORIGINAL_FILE));
+  const policies = await loadPolicies(path);
+  assert.equal(policies.authorize(caller("admin"), `${MASTER}/SubmitJob`).allowed, true);
+  assert.equal(policies.authorize(caller("admin"), `${MASTER}/ListDLQ`).allowed, false);
+  assert.deepEqual(policies.methodsWithoutPolicy([`${MASTER}/ListDLQ`, `${MASTER}/Heartbeat`]), [
+    `${MASTER}/ListDLQ`,
+  ]);
+});
+
+function faultsOf(file: unknown): readonly string[] {
+  try {
+    parsePolicies(typeof file === "string" ? file : JSON.stringify(file), "f.json");
+  } catch (thrown) {
+    assert.ok(thrown instanceof SecurityConfigurationError);
+    return thrown.faults;
+  }
+  return [];
+}
+
+Deno.test("all faults of a policy file's shape are named at once", () => {
+  const faults = faultsOf({
+    roles: [{ name: "has space", permissions: [] }, { name: "ok", permissions: ["Job:Submit"] }],
+    policies: [{ method: "SubmitJob", permissions: ["job:submit"], extra: 1 }],
+    more: true,
+  });
+  for (
+    const expected of [
+      "roles[0].name",
+      "roles[0].permissions",
+      "roles[1].permissions[0]",
+      "policies[0].method",
+      "extra",
+      "more",
+    ]
+  ) assert.ok(faults.some((fault) => fault.includes(expected)), `${expected} in ${faults}`);
+});
+
+Deno.test("doubles and misspelt permissions are named, with what was probably meant", () => {
+  const faults = faultsOf({
+    roles: [
+      { name: "a", permissions: ["job:sumbit"] },
+      { name: "a", permissions: ["job:view"] },
+    ],
+    policies: [
+      { method: "/p.S/M", permissions: ["job:submit"] },
+      { method: "/p.S/M", permissions: ["worker:viwe"] },
+    ],
+  });
+  assert.deepEqual(faults, [
+    'f.json: the role "a" is defined twice',
+    "f.json: the method /p.S/M has two policies: join their permissions",
+    'f.json: the role "a" grants "job:sumbit", which no policy asks for; did you mean "job:submit"?',
+    'f.json: the policy of /p.S/M asks for "worker:viwe", which no role grants; ' +
+    'did you mean "worker:view"?',
+  ]);
+});
+
+Deno.test("a file that is no JSON, or not there, is named", async () => {
+  assert.match(faultsOf("{")[0] ?? "", /^f\.json is not JSON/);
+  await assert.rejects(
+    loadPolicies("/nowhere/policies.json"),
+    /security\.rbac\.policy_file: cannot read "\/nowhere\/policies\.json": there is no such file/,
+  );
+});
