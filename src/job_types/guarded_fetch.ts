@@ -10,16 +10,23 @@ import { lookup } from "node:dns/promises";
 import type { IncomingMessage } from "node:http";
 import { type AddressGuard, type AddressPolicy, createAddressGuard } from "./address_guard.ts";
 import {
-  AddressRefusedError,
   type GuardedFetch,
   type GuardedFetchOptions,
   type GuardedResponse,
   PermanentJobError,
 } from "./contract.ts";
-import { ACCEPTED_CODINGS, decodedBody } from "./decoded_body.ts";
+import { decodedBody } from "./decoded_body.ts";
 import { FetchError, FetchTimeoutError, plainWords } from "./fetch_error.ts";
+import {
+  firstRequest,
+  nextUrl,
+  portOf,
+  redirectedRequest,
+  redirectTarget,
+  webUrl,
+} from "./fetch_request.ts";
 import { exchange, type ExchangeRequest } from "./http_exchange.ts";
-import { describeUrl, parseJobUrl, refuseCredentials } from "./job_url.ts";
+import { describeUrl } from "./job_url.ts";
 
 export { type DataUrlContent, decodeDataUrl } from "./data_url.ts";
 export { FetchError, FetchStatusError, FetchTimeoutError, requireSuccess } from "./fetch_error.ts";
@@ -59,7 +66,7 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
 /**
  * Builds the fetch that jobs are given. It answers with whatever status came; see
  * {@linkcode requireSuccess}. It throws
- * - {@linkcode AddressRefusedError}, permanent, for an address, scheme or port that is refused,
+ * - `AddressRefusedError`, permanent, for an address, scheme or port that is refused,
  * - `JobUrlError`, permanent, for a URL that is none or holds credentials,
  * - `InputTooLargeError`, permanent and while the body is read, beyond `bodyBytesMax`,
  * - {@linkcode FetchError} when the network or the server fails: another attempt may do,
@@ -102,7 +109,7 @@ async function followed(visit: Visit, road: Road): Promise<GuardedResponse> {
     if (redirects === redirectsMax) {
       throw new FetchError(`${visit.what} was redirected more than ${redirectsMax} times.`);
     }
-    const next = nextUrl(target, visit);
+    const next = nextUrl(target, visit.url);
     message = redirectedRequest(message, answer.statusCode ?? 0, visit.url, next);
     visit.goTo(next, message.method);
   }
@@ -239,40 +246,6 @@ class Visit {
   }
 }
 
-/** The URL of a request, without its fragment; nothing but http and https goes over the network. */
-function webUrl(input: string | URL): URL {
-  const url = typeof input === "string" ? parseJobUrl(input) : new URL(input);
-  if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw new AddressRefusedError(
-      `${describeUrl(url)} has the scheme ${url.protocol.slice(0, -1)}; ` +
-        "only http and https are fetched over the network.",
-    );
-  }
-  refuseCredentials(url);
-  url.hash = "";
-  return url;
-}
-
-/**
- * Ports of other protocols, where an HTTP request could be taken for a command (the Fetch standard's
- * "bad ports").
- */
-const BAD_PORTS: ReadonlySet<number> = new Set([
-  ...[0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101],
-  ...[102, 103, 104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389],
-  ...[427, 465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636],
-  ...[989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665],
-  ...[6666, 6667, 6668, 6669, 6679, 6697, 10080],
-]);
-
-function portOf(url: URL): number {
-  const port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
-  if (!BAD_PORTS.has(port)) return port;
-  throw new AddressRefusedError(
-    `${describeUrl(url)} names port ${port}, which belongs to another protocol than HTTP.`,
-  );
-}
-
 async function addressesOf(hostname: string, resolveHost: ResolveHost): Promise<readonly string[]> {
   // The URL parser has already turned every spelling of an IPv4 address into four decimal parts.
   if (hostname.startsWith("[")) return [hostname.slice(1, -1)];
@@ -285,87 +258,6 @@ async function addressesOf(hostname: string, resolveHost: ResolveHost): Promise<
 async function systemAddresses(host: string): Promise<readonly string[]> {
   const found = await lookup(host, { all: true, verbatim: true });
   return [...new Set(found.map(({ address }) => address))];
-}
-
-const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
-
-function redirectTarget(answer: IncomingMessage): string | undefined {
-  return REDIRECTS.has(answer.statusCode ?? 0) ? answer.headers.location : undefined;
-}
-
-function nextUrl(target: string, visit: Visit): URL {
-  // Browsers read a header's bytes as UTF-8, Node as Latin-1.
-  const text = new TextDecoder().decode(Uint8Array.from(target, (char) => char.charCodeAt(0)));
-  const url = URL.parse(text, visit.url);
-  if (url === null) throw new FetchError(`${visit.what} redirects to what is no URL.`);
-  try {
-    return webUrl(url);
-  } catch (cause) {
-    if (!(cause instanceof PermanentJobError)) throw cause;
-    throw new AddressRefusedError(`${visit.what} redirects where a job may not go.`, { cause });
-  }
-}
-
-/** Headers that frame the message or name the connection: not for a payload to say. */
-const OWN_HEADERS: ReadonlySet<string> = new Set([
-  "connection",
-  "content-length",
-  "expect",
-  "host",
-  "keep-alive",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
-
-function firstRequest(options: GuardedFetchOptions, policy: FetchPolicy): ExchangeRequest {
-  const headers: Record<string, string> = {
-    accept: "*/*",
-    "accept-encoding": ACCEPTED_CODINGS,
-    "user-agent": policy.userAgent,
-  };
-  for (const [name, value] of Object.entries(options.headers ?? {})) {
-    const key = name.toLowerCase();
-    if (OWN_HEADERS.has(key)) {
-      throw new PermanentJobError(
-        `The header ${JSON.stringify(name)} is set by the worker itself.`,
-      );
-    }
-    if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(key) || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
-      throw new PermanentJobError(
-        `The header ${JSON.stringify(name)} holds characters that HTTP does not allow there.`,
-      );
-    }
-    headers[key] = value;
-  }
-  const { body } = options;
-  return {
-    method: options.method ?? "GET",
-    headers,
-    body: typeof body === "string" ? new TextEncoder().encode(body) : body,
-  };
-}
-
-/** RFC 9110 §15.4, and the Fetch standard for what goes along to another origin. */
-function redirectedRequest(
-  message: ExchangeRequest,
-  status: number,
-  from: URL,
-  to: URL,
-): ExchangeRequest {
-  const becomesGet = (status === 303 && message.method !== "HEAD") ||
-    ((status === 301 || status === 302) && message.method === "POST");
-  const dropped = (name: string) =>
-    (from.origin !== to.origin && (name === "authorization" || name === "cookie")) ||
-    (becomesGet && name.startsWith("content-"));
-  return {
-    method: becomesGet ? "GET" : message.method,
-    headers: Object.fromEntries(Object.entries(message.headers).filter(([name]) => !dropped(name))),
-    body: becomesGet ? undefined : message.body,
-  };
 }
 
 function headersOf(answer: IncomingMessage): Readonly<Record<string, string>> {

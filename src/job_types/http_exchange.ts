@@ -137,6 +137,10 @@ function answerOf(
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      socket.destroy();
+      return reject(signal.reason);
+    }
     const sent = request({
       // A connection made here is used as it is: no agent, no name look-up, no proxy.
       createConnection: () => socket,
@@ -161,11 +165,13 @@ function answerOf(
       socket.destroy();
     };
     signal.addEventListener("abort", abort, { once: true });
-    sent.on("error", (error) => {
+    const fail = (error: Error) => {
       signal.removeEventListener("abort", abort);
       socket.destroy();
       reject(error);
-    });
+    };
+    sent.on("error", fail);
+    sent.on("upgrade", () => fail(new Error("its server changes to a protocol nobody asked for")));
     sent.end(body);
   });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { describeUrl } from "../job_url.ts";
 import { type PageDocument, parseDocument } from "./document.ts";
 import { extract } from "./extract.ts";
 import { overviewOf } from "./overview.ts";
@@ -46,8 +47,8 @@ export function pageResult(
     ? overviewOf(document)
     : extract(document, selectors);
   return {
-    url,
-    final_url: page.finalUrl,
+    url: named(url),
+    final_url: named(page.finalUrl),
     ...(page.status === 0 ? {} : { status: page.status }),
     content_type: page.contentType,
     charset: page.charset,
@@ -55,4 +56,9 @@ export function pageResult(
     ...(page.location === undefined ? {} : { location: page.location }),
     data,
   };
+}
+
+/** A `data:` URL is the page itself and not repeated. */
+function named(url: string): string {
+  return url.startsWith("data:") ? describeUrl(url) : url;
 }
