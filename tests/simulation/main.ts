@@ -13,6 +13,8 @@ const { values } = parseArgs({
     ticks: { type: "string", default: "1500" },
     nodes: { type: "string" },
     verbose: { type: "boolean", default: false },
+    /** Ends at the first failing seed. */
+    stop: { type: "boolean", default: false },
   },
 });
 const ticks = Number(values.ticks);
@@ -21,6 +23,7 @@ const count = values.seed === undefined ? Number(values.seeds) : Number(values.s
 const startedMs = performance.now();
 let simulatedMs = 0;
 let failures = 0;
+let ran = 0;
 const totals = { events: 0, elections: 0, committed: 0, operations: 0 };
 console.log(`seeds ${first} to ${first + count - 1}, ${ticks} ticks of trouble each`);
 for (let seed = first; seed < first + count; seed++) {
@@ -38,6 +41,7 @@ for (let seed = first; seed < first + count; seed++) {
         `committed ${committed} operations ${operations}`,
     );
   }
+  ran++;
   if (result.violation === undefined) continue;
   failures++;
   console.log(`seed ${seed}: ${result.violation.message}`);
@@ -45,10 +49,11 @@ for (let seed = first; seed < first + count; seed++) {
   console.log(
     `  replay: deno task sim --seeds 1 --seed ${seed} --nodes ${nodes} --ticks ${ticks} --verbose`,
   );
+  if (values.stop) break;
 }
 const wallMs = performance.now() - startedMs;
 console.log(
-  `${count} seeds, ${failures} failures, ${(simulatedMs / 3_600_000).toFixed(2)} simulated hours ` +
+  `${ran} seeds, ${failures} failures, ${(simulatedMs / 3_600_000).toFixed(2)} simulated hours ` +
     `in ${(wallMs / 1000).toFixed(1)} s; ${totals.events} events, ${totals.elections} leaders, ` +
     `${totals.committed} entries committed, ${totals.operations} client operations`,
 );

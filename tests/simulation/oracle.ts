@@ -35,6 +35,8 @@ export class Oracle {
   readonly #leaders = new Map<number, string>();
   readonly #votes = new Map<string, string>();
   readonly #hard = new Map<string, HardState>();
+  /** Terms in which somebody voted for itself: no other is ever entered. */
+  readonly #campaigned = new Set([0, 1]);
   readonly #hashes = new Map<number, { readonly hash: number; readonly by: string }>();
   /** Voters by the committed entry that named them. */
   readonly #voters: { readonly index: number; readonly voters: readonly string[] }[] = [];
@@ -85,6 +87,11 @@ export class Oracle {
       () => `Term of ${id} fell from ${before?.term} to ${hard.term}`,
     );
     this.#hard.set(id, hard);
+    if (hard.vote === id) this.#campaigned.add(hard.term);
+    this.check(
+      this.#campaigned.has(hard.term),
+      () => `${id} is in term ${hard.term}, in which nobody campaigned`,
+    );
     if (hard.vote !== null) this.#voted(id, hard.term, hard.vote);
   }
 

@@ -33,6 +33,9 @@ export interface Surroundings {
   disks(): ReadonlyMap<string, DurableView>;
 }
 
+/** A slow turn may come between the timer and the campaign. */
+const SLACK_TICKS = 20;
+
 /** `refused`: its disk forgot or changed what it had promised. */
 export type NodeState = "running" | "paused" | "down" | "refused";
 
@@ -57,6 +60,8 @@ export class SimulatedNode {
   #backlog: (() => void)[] = [];
   #seenCommit = 0;
   #seenApplied = 0;
+  /** Ticks since anything that may put off an election; see `#watchElection`. */
+  #ticksWithoutLeader = 0;
 
   constructor(id: string, incarnation: string, around: Surroundings) {
     this.id = id;
@@ -151,7 +156,10 @@ export class SimulatedNode {
 
   /** A message arrives. */
   receive(message: Message): void {
-    this.#run(() => this.raft?.step(message));
+    this.#run(() => {
+      if (fromLeader(message)) this.#ticksWithoutLeader = 0;
+      this.raft?.step(message);
+    });
   }
 
   /** Runs `use` on the live process now, or when it is resumed; never if it is down. */
@@ -214,7 +222,10 @@ export class SimulatedNode {
     this.#around.world.after(TICK_MS / this.clockRate, () => {
       if (life !== this.#life) return;
       // A stopped process misses its ticks.
-      if (this.state === "running") this.#run(() => this.raft?.tick());
+      if (this.state === "running") {
+        this.#run(() => this.raft?.tick());
+        this.#watchElection();
+      }
       this.#tickLoop();
     });
   }
@@ -223,8 +234,28 @@ export class SimulatedNode {
     const { durable } = this;
     for (const message of messages) {
       if (durable !== undefined) this.#around.oracle.sends(message, durable);
+      if (message.kind === "vote_request" || (message.kind === "vote_response" && !message.pre)) {
+        this.#ticksWithoutLeader = 0;
+      }
       this.#around.network().send(message);
     }
+  }
+
+  /** A voter without a leader for two election timeouts campaigns, whatever else it hears (P8). */
+  #watchElection(): void {
+    const status = this.raft?.status();
+    if (status === undefined || status.role !== "follower" || this.disk.faults.full) {
+      this.#ticksWithoutLeader = 0;
+      return;
+    }
+    const votes = status.members.some(({ id, votes }) => votes && id === this.id);
+    const { electionTicks } = this.#around.settings;
+    const late = ++this.#ticksWithoutLeader > 2 * electionTicks + SLACK_TICKS;
+    this.#around.oracle.check(
+      !votes || !late,
+      () =>
+        `${this.id} heard of no leader for ${this.#ticksWithoutLeader} ticks, and did not campaign`,
+    );
   }
 
   #roleChanged(status: RaftStatus): void {
@@ -287,4 +318,9 @@ export class SimulatedNode {
       Object.assign(this.disk.faults, faults);
     }
   }
+}
+
+function fromLeader(message: Message): boolean {
+  return message.kind === "append_request" || message.kind === "heartbeat_request" ||
+    message.kind === "snapshot_chunk" || message.kind === "timeout_now";
 }

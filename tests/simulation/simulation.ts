@@ -109,10 +109,10 @@ function judge(cluster: SimulatedCluster, operations: readonly Operation[]): voi
   const lists = new Map(machine.keys.map((key) => [key, machine.list(key)]));
   const fault = faultOfHistory(operations, lists);
   cluster.oracle.check(fault === undefined, () => fault ?? "");
-  for (const [id, node] of cluster.nodes) {
-    const member = cluster.statusOf(id)?.members.some((each) => each.id === id) ?? false;
-    if (!member || node.machine === undefined) continue;
-    const same = node.machine.hash === machine.hash;
+  const members = cluster.leader === undefined ? [] : cluster.statusOf(cluster.leader.id)?.members;
+  for (const { id } of members ?? []) {
+    const other = cluster.nodes.get(id)?.machine;
+    const same = other === undefined || other.hash === machine.hash;
     cluster.oracle.check(same, () => `State machine safety: ${id} ends in another state`);
   }
 }

@@ -1,0 +1,256 @@
+/**
+ * Deliberately broken copies of the code, each of which the simulation must notice. A mutant is a
+ * source patch that is applied to a copy, so the code itself has no switches.
+ */
+
+/** One replacement; `find` must occur exactly once. */
+export interface Edit {
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** See the module's text. */
+export interface Mutant {
+  readonly id: string;
+  readonly title: string;
+  readonly edits: readonly Edit[];
+  /** Found within so many seeds, counted from 1. */
+  readonly seedsMax: number;
+}
+
+const CORE = "src/raft/core.ts";
+const ELECTION = "src/raft/election.ts";
+const FOLLOWER = "src/raft/follower.ts";
+const LEADER = "src/raft/leader.ts";
+const LIST = "tests/simulation/list_machine.ts";
+const LOG = "src/raft/log.ts";
+const NODE = "src/raft/node.ts";
+const READS = "src/raft/read_index.ts";
+const RECEIVER = "src/raft/snapshot_receiver.ts";
+const SNAPSHOTS = "src/raft/snapshot_driver.ts";
+const STATE = "src/raft/state.ts";
+
+/** In the numbering of the project's reliability notes. */
+export const MUTANTS: readonly Mutant[] = [
+  {
+    id: "M1",
+    title: "entries of old terms are committed by counting",
+    seedsMax: 500,
+    edits: [{
+      file: LEADER,
+      find: "index <= state.log.committed || state.log.term(index) !== state.term",
+      replace: "index <= state.log.committed",
+    }],
+  },
+  {
+    id: "M2",
+    title: "votes ignore the log",
+    seedsMax: 100,
+    edits: [{
+      file: ELECTION,
+      find: "free && state.log.isUpToDate(message.lastIndex, message.lastTerm)",
+      replace: "free",
+    }],
+  },
+  {
+    id: "M3",
+    title: "the vote is not persisted",
+    seedsMax: 10,
+    edits: [{
+      file: CORE,
+      find: "hardState: { term, vote, commit: log.committed }",
+      replace: "hardState: { term, vote: vote === null ? vote : null, commit: log.committed }",
+    }],
+  },
+  {
+    id: "M4",
+    title: "messages leave before the write they depend on",
+    seedsMax: 10,
+    edits: [
+      {
+        file: NODE,
+        find: "        transport.send(ready.messagesAfterWrite);\n",
+        replace: "",
+      },
+      {
+        file: NODE,
+        find: "        if (ready.write !== undefined) log.append(",
+        replace:
+          "        transport.send(ready.messagesAfterWrite);\n        if (ready.write !== undefined) log.append(",
+      },
+    ],
+  },
+  {
+    id: "M5",
+    title: "any append shortens the log to what it brings",
+    seedsMax: 100,
+    edits: [{
+      file: LOG,
+      find: "if (position < 0) return { cutFrom: undefined, added: [] };",
+      replace: `if (position < 0) {
+      const from = prevIndex + entries.length + 1;
+      if (from > this.lastIndex || from <= this.#committed) return { cutFrom: undefined, added: [] };
+      this.#cutFrom(from);
+      return { cutFrom: from, added: [] };
+    }`,
+    }],
+  },
+  {
+    id: "M6",
+    title: "a change of role forgets the vote",
+    seedsMax: 100,
+    edits: [{
+      file: STATE,
+      find: "if (term > this.term) this.setTermAndVote(term, null);",
+      replace: "if (term > this.term) this.setTermAndVote(term, null);\n    else this.vote = null;",
+    }],
+  },
+  {
+    id: "M7",
+    title: "a follower commits up to its own last entry",
+    seedsMax: 200,
+    edits: [{
+      file: FOLLOWER,
+      find: "log.commitTo(Math.min(commit, match));",
+      replace: "log.commitTo(Math.min(commit, log.lastIndex));",
+    }],
+  },
+  {
+    id: "M8",
+    title: "any answer is taken for all that was sent",
+    seedsMax: 100,
+    edits: [{
+      file: LEADER,
+      find: "if (peer.accepted(message.match)) maybeCommit",
+      replace: "if (peer.accepted(Math.max(message.match, peer.next - 1))) maybeCommit",
+    }],
+  },
+  {
+    id: "M9",
+    title: "any message resets the election timer",
+    seedsMax: 200,
+    edits: [{
+      file: CORE,
+      find: "    if (message.term > state.term && !this.#admitHigherTerm(message)) return;",
+      replace:
+        "    if (state.role.kind !== 'leader') state.electionElapsedTicks = 0;\n    if (message.term > state.term && !this.#admitHigherTerm(message)) return;",
+    }],
+  },
+  {
+    id: "M10",
+    title: "reads are confirmed without a quorum",
+    seedsMax: 100,
+    edits: [{
+      file: LEADER,
+      find: "of leader.reads.confirmThrough(round)",
+      replace: "of leader.reads.confirmThrough(Math.max(round, openRound))",
+    }],
+  },
+  {
+    id: "M11",
+    title: "a leader serves reads before it committed in its term",
+    seedsMax: 500,
+    edits: [{
+      file: LEADER,
+      find: "leader.reads.hasWaiting && hasCommittedInTerm(state)",
+      replace: "leader.reads.hasWaiting",
+    }],
+  },
+  {
+    id: "M12",
+    title: "the number of a round of reads is used again",
+    seedsMax: 100,
+    edits: [{ file: READS, find: "this.#lastRound++;", replace: "this.#lastRound = 1;" }],
+  },
+  {
+    id: "M13",
+    title: "a snapshot keeps a log that conflicts with it",
+    seedsMax: 500,
+    edits: [{
+      file: FOLLOWER,
+      find: "if (log.matches(index, term)) {",
+      replace: "if (log.lastIndex >= index) {",
+    }],
+  },
+  {
+    id: "M14",
+    title: "the log is dropped before the state is durable",
+    seedsMax: 20,
+    edits: [{ file: SNAPSHOTS, find: "      stateMachine.durableAppliedIndex,\n", replace: "" }],
+  },
+  {
+    id: "M15",
+    title: "memberships change without their guards",
+    seedsMax: 500,
+    edits: [
+      { file: CORE, find: "if (!leading.hasCommittedInTerm(state)) {", replace: "if (false) {" },
+      { file: CORE, find: "if (currentIndex > state.log.committed) {", replace: "if (false) {" },
+    ],
+  },
+  {
+    id: "M16",
+    title: "a leader outside of the membership counts itself",
+    seedsMax: 500,
+    edits: [
+      {
+        file: LEADER,
+        find: "quorumValue(state.voterIds.map((id) => leader.peers.get(id)?.match ?? 0));",
+        replace:
+          "quorumValue([...new Set([...state.voterIds, state.id])].map((id) => id === state.id ? state.log.stableIndex : leader.peers.get(id)?.match ?? 0));",
+      },
+      {
+        file: LEADER,
+        find: "if (leader.peers.get(state.id)?.accepted(state.log.stableIndex) === true) {",
+        replace:
+          "const own = leader.peers.get(state.id);\n  if (own === undefined || own.accepted(state.log.stableIndex)) {",
+      },
+    ],
+  },
+  {
+    id: "M17",
+    title: "retried commands are done again",
+    seedsMax: 20,
+    edits: [{
+      file: LIST,
+      find: "if (last !== undefined && last.sequence >= sequence) {",
+      replace: "if (last !== undefined && last.sequence > sequence) {",
+    }],
+  },
+  {
+    id: "M18",
+    title: "the applied index is saved apart from the effects",
+    seedsMax: 50,
+    edits: [{
+      file: LIST,
+      find: "this.#storage.saved = encode(this.#state);",
+      replace: "this.#storage.saved = encode({ ...this.#state, index: this.#durableIndex });",
+    }],
+  },
+  {
+    id: "M20",
+    title: "checksums of snapshot chunks are ignored",
+    seedsMax: 100,
+    edits: [{ file: RECEIVER, find: " && crc32(data) === chunk.checksum", replace: "" }],
+  },
+  {
+    id: "M21",
+    title: "a pre-vote changes the term",
+    seedsMax: 20,
+    edits: [{
+      file: CORE,
+      find: "if (!message.pre) state.becomeFollower(term, undefined);",
+      replace: "state.becomeFollower(term, undefined);",
+    }],
+  },
+  {
+    id: "M22",
+    title: "pre-votes of a lower term are not answered",
+    seedsMax: 500,
+    edits: [{
+      file: CORE,
+      find: '} else if (message.kind === "vote_request" && message.pre) {',
+      replace: '} else if (message.kind === "vote_request" && message.pre && message.term < 0) {',
+    }],
+  },
+];
