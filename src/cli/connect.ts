@@ -43,7 +43,9 @@ async function clientChannel(loaded: LoadedConfig): Promise<ChannelOptions> {
     section: "security.tls",
     profile: loaded.profile,
     role: "client",
-    directory: certificateDirectory(config.cluster.dataDir),
+    generatedDir: certificateDirectory(config.cluster.dataDir),
+    purpose: "client",
+    commonName: "client",
   });
   return channelFrom(config, tls, CALL_TIMEOUT_MS);
 }

@@ -6,7 +6,7 @@
 
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Config, LoadedConfig } from "../config/mod.ts";
+import type { Config } from "../config/mod.ts";
 import { builtinJobTypes, type JobTypeRegistry, loadHandlers } from "../job_types/mod.ts";
 import {
   createMetricsRegistry,
@@ -33,6 +33,7 @@ import { Misuse } from "./failure.ts";
 import { Lifetime } from "./lifecycle.ts";
 import { openLog } from "./node_log.ts";
 import { nodeTls } from "./node_security.ts";
+import { tracerOptions } from "./node_tracing.ts";
 import { advertised } from "./addresses.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
@@ -182,28 +183,4 @@ function executorCommand(): readonly string[] {
     main,
     "__executor",
   ];
-}
-
-/** How a node exports its traces. */
-export function tracerOptions(
-  { config, profile }: LoadedConfig,
-  serviceName: string,
-  log: RootLogger,
-): Parameters<typeof createTracer>[0] {
-  const { tracing } = config;
-  return {
-    enabled: tracing.enabled,
-    endpoint: tracing.otlpEndpoint,
-    insecure: tracing.otlpInsecure,
-    ...(tracing.otlpCertificate === "" ? {} : { certificateFile: tracing.otlpCertificate }),
-    samplingRatio: tracing.sampleRatio,
-    serviceName: tracing.serviceName === "" ? serviceName : tracing.serviceName,
-    version: VERSION,
-    nodeId: serviceName === "conductor-master" ? config.cluster.nodeId : config.worker.workerId,
-    environment: tracing.environment === "" ? profile : tracing.environment,
-    onExport: (failure) => {
-      if (failure === undefined) log.info("traces are exported again");
-      else log.warn("traces cannot be exported", { error: failure.message });
-    },
-  };
 }

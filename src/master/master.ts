@@ -5,6 +5,7 @@
  * @module
  */
 
+import { join } from "node:path";
 import { v7 as uuidv7 } from "uuid";
 import { JobMachine, type Outcome } from "../jobs/mod.ts";
 import { type Member, RaftNode, type RaftStatus } from "../raft/mod.ts";
@@ -89,6 +90,10 @@ export class Master {
     const machine = new JobMachine(this.#store);
     this.#stateMachine = new JobStateMachine({
       machine,
+      store: this.#store,
+      snapshotDirectory: join(options.dataDir, "snapshots"),
+      onSnapshotMade: () => options.observer.snapshotMade(),
+      onRestored: (index) => options.log.info("a snapshot was installed", { applied_index: index }),
       onEvents: (events) => {
         const isLeader = this.#context.duties !== undefined;
         for (const event of events) options.observer.jobChanged(event, isLeader);
@@ -179,6 +184,7 @@ export class Master {
         proposalBytesMax: options.raftBounds.entryBytesMax,
         uncommittedEntriesMax: options.raftBounds.proposalQueueMax,
       },
+      snapshotBounds: { compactAfterEntries: options.snapshots.entriesMax },
       log: this.#log,
       stateMachine: this.#stateMachine,
       transport: this.#transport,
@@ -265,6 +271,7 @@ export class Master {
     this.#timers.push(
       setInterval(() => this.#node.tick(), tickMs),
       setInterval(() => this.#promoteLearners(), PROMOTION_INTERVAL_MS),
+      setInterval(() => this.#checkpointWhenDue(), this.#options.snapshots.intervalMs),
     );
     if (this.#isOnlyVoter()) this.#node.campaign();
     log.info("master listens", {
@@ -355,6 +362,13 @@ export class Master {
     const own = status.members.find((each) => each.id === nodeId);
     if (own === undefined || own.address === address) return;
     await this.#context.proposer.changeMembership({ kind: "readdress", id: nodeId, address });
+  }
+
+  /** state.db catches up with the log from time to time, so that the log can be compacted. */
+  #checkpointWhenDue(): void {
+    const { appliedIndex, durableAppliedIndex } = this.#stateMachine;
+    const { entriesMax } = this.#options.snapshots;
+    if (appliedIndex - durableAppliedIndex >= entriesMax) this.#stateMachine.checkpoint();
   }
 
   /** A learner that has caught up becomes a voter; the core refuses while it lags. */

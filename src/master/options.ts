@@ -5,7 +5,7 @@
  */
 
 import type { JobTypeRegistry } from "../job_types/mod.ts";
-import type { Logger } from "../observability/mod.ts";
+import type { Logger, Tracer } from "../observability/mod.ts";
 import type { ChannelOptions, PeerTransportOptions, RpcServerOptions } from "../rpc/mod.ts";
 import type { Policy } from "../scheduler/mod.ts";
 import type { AdmissionRules } from "./admission.ts";
@@ -47,6 +47,8 @@ export interface MasterOptions {
     readonly electionTimeoutMs: number;
   };
   readonly raftBounds: { readonly entryBytesMax: number; readonly proposalQueueMax: number };
+  /** How often, and after how many entries, the log is cut behind the state. */
+  readonly snapshots: { readonly intervalMs: number; readonly entriesMax: number };
   readonly leaderTimings: LeaderTimings;
   readonly heartbeatIntervalMs: number;
   /** How long a linearizable read may wait for the leader's word, in ms. */
@@ -67,6 +69,7 @@ export interface MasterOptions {
   /** How to call other masters as a client does, in order to join them. */
   readonly clientChannel: Omit<ChannelOptions, "addresses">;
   readonly log: Logger;
+  readonly tracer: Tracer;
   readonly observer: MasterObserver;
   /** Something broke that this process cannot live with: it must end. */
   readonly onFailed: (failure: unknown) => void;

@@ -6,8 +6,9 @@
  */
 
 import type { JobEvent, JobMachine, Outcome } from "../jobs/mod.ts";
-import type { Entry, StateMachine } from "../raft/mod.ts";
-import { decodeCommand } from "../storage/mod.ts";
+import { DiskFull, type Entry, type StateMachine } from "../raft/mod.ts";
+import { decodeCommand, type SqliteJobStore } from "../storage/mod.ts";
+import { JobSnapshots } from "./snapshots.ts";
 
 /** Rows that may wait to be written to state.db; they are safe in the log meanwhile. */
 const DIRTY_ROWS_MAX = 20_000;
@@ -16,6 +17,12 @@ const FLUSH_DELAY_MS = 50;
 
 export interface JobStateMachineOptions {
   readonly machine: JobMachine;
+  readonly store: SqliteJobStore;
+  /** Where snapshots lie while they are sent or received. */
+  readonly snapshotDirectory: string;
+  readonly onSnapshotMade: () => void;
+  /** The state was replaced as a whole. */
+  readonly onRestored: (index: number) => void;
   /** What changed, after each batch of entries. */
   readonly onEvents: (events: readonly JobEvent[]) => void;
   /** state.db could not be written: the process must end. */
@@ -25,6 +32,7 @@ export interface JobStateMachineOptions {
 export class JobStateMachine implements StateMachine<Outcome> {
   readonly #machine: JobMachine;
   readonly #options: JobStateMachineOptions;
+  readonly snapshots: JobSnapshots;
   #flushTimer: ReturnType<typeof setTimeout> | undefined;
   #appliedIndex: number;
 
@@ -32,6 +40,16 @@ export class JobStateMachine implements StateMachine<Outcome> {
     this.#machine = options.machine;
     this.#options = options;
     this.#appliedIndex = options.machine.applied.index;
+    this.snapshots = new JobSnapshots({
+      store: options.store,
+      machine: options.machine,
+      directory: options.snapshotDirectory,
+      onMade: options.onSnapshotMade,
+      onInstalled: ({ index }) => {
+        this.#appliedIndex = index;
+        options.onRestored(index);
+      },
+    });
   }
 
   get appliedIndex(): number {
@@ -54,6 +72,11 @@ export class JobStateMachine implements StateMachine<Outcome> {
     return outcomes;
   }
 
+  /** Makes everything applied durable in state.db, so that the log may be compacted behind it. */
+  checkpoint(): void {
+    this.#guarded(() => this.#machine.checkpoint());
+  }
+
   /** Writes what waits; part of an orderly stop. */
   close(): void {
     clearTimeout(this.#flushTimer);
@@ -63,11 +86,17 @@ export class JobStateMachine implements StateMachine<Outcome> {
   #scheduleFlush(): void {
     this.#flushTimer ??= setTimeout(() => {
       this.#flushTimer = undefined;
-      try {
-        this.#machine.flush();
-      } catch (failure) {
-        this.#options.onFailed(failure);
-      }
+      this.#guarded(() => this.#machine.flush());
     }, FLUSH_DELAY_MS);
+  }
+
+  /** A full disk is waited out: the log holds what state.db does not. Anything else is the end. */
+  #guarded(write: () => void): void {
+    try {
+      write();
+    } catch (failure) {
+      if (failure instanceof DiskFull) this.#scheduleFlush();
+      else this.#options.onFailed(failure);
+    }
   }
 }

@@ -1,0 +1,183 @@
+/**
+ * `conductor master`.
+ *
+ * @module
+ */
+
+import { type HostAndPort, type LoadedConfig, splitAddress, splitMember } from "../config/mod.ts";
+import { builtinJobTypes } from "../job_types/mod.ts";
+import {
+  type Founding,
+  Master,
+  type MasterOptions,
+  metricsObserver,
+  sampleMaster,
+} from "../master/mod.ts";
+import {
+  createMasterMetrics,
+  createMetricsRegistry,
+  createRpcObserver,
+  createTracer,
+  type MasterMetrics,
+  MetricsSampler,
+  type RootLogger,
+  type Tracer,
+} from "../observability/mod.ts";
+import { MasterService, methodPath } from "../rpc/mod.ts";
+import { assertRuntimeSafe, channelOptions, createChannelCredentials } from "../security/mod.ts";
+import { advertised } from "./addresses.ts";
+import { configFrom } from "./config_flags.ts";
+import { channelFrom } from "./connect.ts";
+import { Lifetime } from "./lifecycle.ts";
+import { startMasterHttp } from "./master_http.ts";
+import { openLog } from "./node_log.ts";
+import {
+  clientServerSetup,
+  type MasterSecurity,
+  masterSecurity,
+  peerServerSetup,
+} from "./node_security.ts";
+import { tracerOptions } from "./node_tracing.ts";
+import type { Flags } from "./router.ts";
+import type { Terminal } from "./terminal.ts";
+import { VERSION } from "./version.ts";
+
+/** Time allowed to one call to another master, in ms. */
+const CALL_TIMEOUT_MS = 5_000;
+
+/** Runs a master until it is told to stop. */
+export async function runMaster(flags: Flags, terminal: Terminal): Promise<void> {
+  const loaded = configFrom(flags, "master");
+  const { config } = loaded;
+  const log = await openLog(loaded, "master", config.cluster.nodeId, terminal);
+  assertRuntimeSafe(Deno.version.deno, loaded.profile, (fault) => log.warn(fault));
+  const lifetime = new Lifetime(log);
+  const tracer = await createTracer(tracerOptions(loaded, "conductor-master", log));
+  const registry = await createMetricsRegistry({ enabled: config.metrics.enabled });
+  const metrics = createMasterMetrics(registry);
+  const security = await masterSecurity(loaded, (text) => log.warn(text));
+  const master = await Master.start(
+    masterOptions(loaded, { log, tracer, metrics, security, lifetime }),
+  );
+  const sampler = new MetricsSampler({
+    registry,
+    intervalMs: config.metrics.collectIntervalMs,
+    log,
+  });
+  sampler.register("master", () => sampleMaster(metrics, master.context));
+  try {
+    const http = await startMasterHttp(loaded, { master, registry, security, log });
+    sampler.start();
+    log.info("master started", { version: VERSION, profile: loaded.profile });
+    try {
+      await lifetime.ended;
+    } finally {
+      await http.stop();
+    }
+  } finally {
+    sampler.stop();
+    await master.stop();
+    security.audit?.close();
+    await tracer.shutdown();
+    log.close();
+  }
+}
+
+interface Parts {
+  readonly log: RootLogger;
+  readonly tracer: Tracer;
+  readonly metrics: MasterMetrics;
+  readonly security: MasterSecurity;
+  readonly lifetime: Lifetime;
+}
+
+function masterOptions(
+  loaded: LoadedConfig,
+  { log, tracer, metrics, security, lifetime }: Parts,
+): MasterOptions {
+  const { config } = loaded;
+  const { cluster, raft, scheduler, jobs } = config;
+  const raftListen = listenAddress(cluster.bindAddr);
+  const observer = createRpcObserver({
+    metrics: metrics.rpc,
+    tracer,
+    log,
+    streamingMethods: streamingMethods(),
+  });
+  const shared = { messageBytesMax: config.grpc.maxMsgSizeBytes, observer };
+  const { addresses: _, ...clientChannel } = channelFrom(config, security.tls, CALL_TIMEOUT_MS);
+  return {
+    nodeId: cluster.nodeId,
+    version: VERSION,
+    raftDir: cluster.raftDir,
+    dataDir: cluster.dataDir,
+    founding: foundingOf(loaded),
+    grpc: {
+      host: cluster.grpcBindHost,
+      port: config.grpc.masterPort,
+      advertise: advertised(
+        cluster.grpcAdvertiseAddr,
+        cluster.grpcBindHost,
+        config.grpc.masterPort,
+      ),
+    },
+    raft: {
+      ...raftListen,
+      advertise: advertised(cluster.advertiseAddr, raftListen.host, raftListen.port),
+    },
+    raftTimings: raft,
+    raftBounds: raft,
+    snapshots: { intervalMs: raft.snapshotIntervalMs, entriesMax: raft.snapshotThreshold },
+    leaderTimings: {
+      heartbeatTimeoutMs: config.worker.heartbeatTimeoutMs,
+      assignmentTimeoutMs: scheduler.assignmentTimeoutMs,
+      rebalanceIntervalMs: scheduler.rebalanceIntervalMs,
+    },
+    heartbeatIntervalMs: config.worker.heartbeatIntervalMs,
+    barrierTimeoutMs: raft.barrierTimeoutMs,
+    applyTimeoutMs: raft.applyTimeoutMs,
+    policy: scheduler.schedulingPolicy,
+    liveJobsMax: scheduler.maxPendingJobs,
+    admission: {
+      payloadBytesMax: jobs.payloadBytesMax,
+      maxRetriesDefault: scheduler.maxRetries,
+      timeoutMsDefault: scheduler.jobTimeoutMs,
+      retryDelayMsDefault: scheduler.retryDelayMs,
+    },
+    registry: builtinJobTypes(),
+    clientServer: clientServerSetup(security, shared),
+    // Peers send snapshots in chunks and whole batches of entries: their bound is an entry's.
+    peerServer: peerServerSetup(security, { ...shared, messageBytesMax: -1 }),
+    peerChannel: {
+      credentials: createChannelCredentials(security.raftTls),
+      grpcOptions: channelOptions(security.raftTls),
+    },
+    clientChannel,
+    log,
+    tracer,
+    observer: metricsObserver(metrics, scheduler.schedulingPolicy),
+    onFailed: (failure) => lifetime.fail(failure),
+  };
+}
+
+function listenAddress(address: string): HostAndPort {
+  const parts = splitAddress(address);
+  if (parts === undefined) throw new Error(`invariant: ${address} was accepted as HOST:PORT`);
+  return { host: parts.host === "" ? "0.0.0.0" : parts.host, port: parts.port };
+}
+
+function foundingOf({ config }: LoadedConfig): Founding {
+  const { joinAddr, initialCluster } = config.cluster;
+  if (initialCluster.length > 0) {
+    const members = initialCluster.map((each) => {
+      const { id, address } = splitMember(each);
+      return [id, address] as const;
+    });
+    return { kind: "static", members: Object.fromEntries(members) };
+  }
+  return joinAddr === "" ? { kind: "bootstrap" } : { kind: "join", address: joinAddr };
+}
+
+function streamingMethods(): string[] {
+  return MasterService.methods.filter((each) => each.methodKind !== "unary").map(methodPath);
+}
