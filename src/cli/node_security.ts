@@ -96,6 +96,13 @@ export function nodeTls(
   });
 }
 
+/** What an HTTP server needs, where TLS is switched on. */
+export function httpsOf(tls: TlsMaterial | null): { tls?: { cert: string; key: string } } {
+  const { certificatePem, privateKeyPem } = tls ?? {};
+  if (certificatePem === undefined || privateKeyPem === undefined) return {};
+  return { tls: { cert: certificatePem, key: privateKeyPem } };
+}
+
 /** What a gRPC server needs of the doors: the port that clients and workers call. */
 export function clientServerSetup(
   { tls, gate }: MasterSecurity,

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { type HostAndPort, type LoadedConfig, splitAddress, splitMember } from "../config/mod.ts";
+import {
+  type Config,
+  type HostAndPort,
+  type LoadedConfig,
+  splitAddress,
+  splitMember,
+} from "../config/mod.ts";
 import { builtinJobTypes } from "../job_types/mod.ts";
 import {
   type Founding,
@@ -12,6 +18,7 @@ import {
   type MasterOptions,
   metricsObserver,
   sampleMaster,
+  startMasterHttp,
 } from "../master/mod.ts";
 import {
   createMasterMetrics,
@@ -19,6 +26,7 @@ import {
   createRpcObserver,
   createTracer,
   type MasterMetrics,
+  type MetricsRegistry,
   MetricsSampler,
   type RootLogger,
   type Tracer,
@@ -29,10 +37,10 @@ import { advertised } from "./addresses.ts";
 import { configFrom } from "./config_flags.ts";
 import { channelFrom } from "./connect.ts";
 import { Lifetime } from "./lifecycle.ts";
-import { startMasterHttp } from "./master_http.ts";
 import { openLog } from "./node_log.ts";
 import {
   clientServerSetup,
+  httpsOf,
   type MasterSecurity,
   masterSecurity,
   peerServerSetup,
@@ -66,7 +74,14 @@ export async function runMaster(flags: Flags, terminal: Terminal): Promise<void>
   });
   sampler.register("master", () => sampleMaster(metrics, master.context));
   try {
-    const http = await startMasterHttp(loaded, { master, registry, security, log });
+    const http = await startMasterHttp(master, {
+      host: config.cluster.httpBindHost,
+      port: config.cluster.httpPort,
+      setting: "cluster.http_port (--http-port, HTTP_PORT)",
+      ...(config.metrics.enabled ? { metrics: metricsPage(config, registry) } : {}),
+      ...httpsOf(security.tls),
+      log,
+    });
     sampler.start();
     log.info("master started", { version: VERSION, profile: loaded.profile });
     try {
@@ -81,6 +96,15 @@ export async function runMaster(flags: Flags, terminal: Terminal): Promise<void>
     await tracer.shutdown();
     log.close();
   }
+}
+
+function metricsPage({ metrics }: Config, registry: MetricsRegistry) {
+  return {
+    port: metrics.port,
+    setting: "metrics.port (--metrics-port, METRICS_PORT)",
+    path: metrics.path,
+    expose: () => registry.expose(),
+  };
 }
 
 interface Parts {

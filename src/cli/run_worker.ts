@@ -12,7 +12,8 @@ import {
   createMetricsRegistry,
   createTracer,
   createWorkerMetrics,
-  type RootLogger,
+  type MetricsRegistry,
+  MetricsSampler,
 } from "../observability/mod.ts";
 import { ClusterChannel } from "../rpc/mod.ts";
 import { assertRuntimeSafe } from "../security/mod.ts";
@@ -22,6 +23,7 @@ import {
   InlineExecutor,
   keepUndelivered,
   ProcessExecutor,
+  startWorkerHttp,
   takeUndelivered,
   Worker,
   workerObserver,
@@ -32,13 +34,12 @@ import { configFrom } from "./config_flags.ts";
 import { Misuse } from "./failure.ts";
 import { Lifetime } from "./lifecycle.ts";
 import { openLog } from "./node_log.ts";
-import { nodeTls } from "./node_security.ts";
+import { httpsOf, nodeTls } from "./node_security.ts";
 import { tracerOptions } from "./node_tracing.ts";
 import { advertised } from "./addresses.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
-import { startWorkerHttp } from "./worker_http.ts";
 
 /** Time allowed to one unary call of a worker, in ms. */
 const CALL_TIMEOUT_MS = 10_000;
@@ -75,7 +76,26 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     observer: workerObserver(metrics, tracer, config.worker.workerId),
     undelivered: await takeUndelivered(undeliveredPath),
   });
-  const http = await startWorkerHttp(loaded, { worker, metrics, metricsRegistry, log });
+  const http = config.worker.httpPort === 0 ? undefined : await startWorkerHttp(worker, {
+    host: config.worker.bindHost,
+    port: config.worker.httpPort,
+    setting: "worker.http_port (--http-port)",
+    ...(config.metrics.enabled ? { metrics: metricsPage(config, metricsRegistry) } : {}),
+    ...httpsOf(tls),
+    log,
+  });
+  const sampler = new MetricsSampler({
+    registry: metricsRegistry,
+    intervalMs: config.metrics.collectIntervalMs,
+    log,
+  });
+  sampler.register("worker", () => {
+    metrics.slotsMax.set(config.worker.maxConcurrentJobs);
+    metrics.slotsBusy.set(worker.activeJobs);
+    metrics.sessionConnected.set(worker.isConnected ? 1 : 0);
+    metrics.reportsPending.set(worker.pendingReports);
+  });
+  sampler.start();
   worker.start();
   log.info("worker started", {
     version: VERSION,
@@ -88,11 +108,20 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
   } finally {
     await keepUndelivered(undeliveredPath, await worker.stop(config.worker.drainTimeoutMs));
     channel.close();
+    sampler.stop();
     await http?.stop();
     await tracer.shutdown();
     log.info("worker stopped");
     log.close();
   }
+}
+
+function metricsPage({ metrics }: Config, registry: MetricsRegistry) {
+  return {
+    setting: "worker.http_port (--http-port)",
+    path: metrics.path,
+    expose: () => registry.expose(),
+  };
 }
 
 type Parts = Pick<

@@ -38,9 +38,8 @@ export function processTerminal(): Terminal {
 
 /** Takes away what could move a terminal's cursor or forge a line: for text that others wrote. */
 export function printable(text: string): string {
-  // deno-lint-ignore no-control-regex -- control characters are what this is about
   return text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
+    /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu,
     (character) =>
       character === "\t" ? " " : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );

@@ -7,6 +7,7 @@
 
 import { join } from "node:path";
 import { v7 as uuidv7 } from "uuid";
+import type { ClusterStatusView, FailoverStatusView } from "../http/mod.ts";
 import { JobMachine, type Outcome } from "../jobs/mod.ts";
 import { type Member, RaftNode, type RaftStatus } from "../raft/mod.ts";
 import {
@@ -33,6 +34,7 @@ import type { Listen, MasterOptions, ServerSetup } from "./options.ts";
 import { notLeader, Proposer } from "./proposer.ts";
 import { joinCluster, openRaftLog } from "./raft_start.ts";
 import { Sessions } from "./sessions.ts";
+import { clusterStatusView, failoverStatusView } from "./status_views.ts";
 import { JobStateMachine } from "./state_machine.ts";
 import { JobWatchers } from "./watchers.ts";
 
@@ -142,6 +144,16 @@ export class Master {
     return reasons;
   }
 
+  /** What `GET /cluster/status` shows. */
+  clusterStatus(): ClusterStatusView {
+    return clusterStatusView(this.#context, this.#tickMs);
+  }
+
+  /** What `GET /failover/status` shows. */
+  failoverStatus(): FailoverStatusView {
+    return failoverStatusView(this.#context);
+  }
+
   /** Stops taking calls, hands leadership over, writes everything, closes. */
   async stop(): Promise<void> {
     this.#stopping.abort();
@@ -166,10 +178,12 @@ export class Master {
     return this.#stopping.signal.aborted;
   }
 
+  get #tickMs(): number {
+    return this.#options.raftTimings.heartbeatTimeoutMs / TICKS_PER_HEARTBEAT;
+  }
+
   #newNode(): RaftNode<Outcome> {
     const options = this.#options;
-    const { raftTimings } = options;
-    const tickMs = raftTimings.heartbeatTimeoutMs / TICKS_PER_HEARTBEAT;
     return new RaftNode<Outcome>({
       id: options.nodeId,
       incarnation: this.#log.identity.incarnation,
@@ -177,7 +191,7 @@ export class Master {
         heartbeatTicks: TICKS_PER_HEARTBEAT,
         electionTicks: Math.max(
           TICKS_PER_HEARTBEAT + 1,
-          Math.round(raftTimings.electionTimeoutMs / tickMs),
+          Math.round(options.raftTimings.electionTimeoutMs / this.#tickMs),
         ),
       },
       bounds: {
@@ -263,13 +277,12 @@ export class Master {
   }
 
   async #listen(): Promise<void> {
-    const { raft, grpc, raftTimings, log } = this.#options;
+    const { raft, grpc, log } = this.#options;
     const raftPort = await bound(this.#peerServer, raft, "cluster.bind_addr (--bind-addr)");
     const grpcPort = await bound(this.#clientServer, grpc, "grpc.master_port (--grpc-port)");
     this.#ports = { raft: raftPort, grpc: grpcPort };
-    const tickMs = raftTimings.heartbeatTimeoutMs / TICKS_PER_HEARTBEAT;
     this.#timers.push(
-      setInterval(() => this.#node.tick(), tickMs),
+      setInterval(() => this.#node.tick(), this.#tickMs),
       setInterval(() => this.#promoteLearners(), PROMOTION_INTERVAL_MS),
       setInterval(() => this.#checkpointWhenDue(), this.#options.snapshots.intervalMs),
     );

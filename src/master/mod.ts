@@ -5,6 +5,7 @@
  */
 
 export type { AdmissionRules } from "./admission.ts";
+export { startMasterHttp } from "./http.ts";
 export type { LeaderTimings } from "./leader.ts";
 export { Master } from "./master.ts";
 export { metricsObserver, sampleMaster } from "./metrics_observer.ts";

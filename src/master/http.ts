@@ -1,0 +1,26 @@
+/**
+ * The HTTP side of a master: health, readiness, status, metrics.
+ *
+ * @module
+ */
+
+import { masterRoutes, type NodeHttp, type NodeHttpOptions, startNodeHttp } from "../http/mod.ts";
+import type { Master } from "./master.ts";
+
+/** Starts to serve a master's pages. @throws ListenError when a port cannot be had. */
+export function startMasterHttp(
+  master: Master,
+  options: Omit<NodeHttpOptions, "routes">,
+): Promise<NodeHttp> {
+  return startNodeHttp({
+    ...options,
+    routes: masterRoutes({
+      readiness: () => {
+        const reasons = master.notReadyReasons();
+        return reasons.length === 0 ? { isReady: true } : { isReady: false, reasons };
+      },
+      clusterStatus: () => master.clusterStatus(),
+      failoverStatus: () => master.failoverStatus(),
+    }),
+  });
+}

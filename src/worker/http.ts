@@ -1,0 +1,23 @@
+/**
+ * The HTTP side of a worker: health, readiness, metrics.
+ *
+ * @module
+ */
+
+import { type NodeHttp, type NodeHttpOptions, startNodeHttp, workerRoutes } from "../http/mod.ts";
+import type { Worker } from "./worker.ts";
+
+/** Starts to serve a worker's pages. @throws ListenError when the port cannot be had. */
+export function startWorkerHttp(
+  worker: Worker,
+  options: Omit<NodeHttpOptions, "routes">,
+): Promise<NodeHttp> {
+  return startNodeHttp({
+    ...options,
+    routes: workerRoutes(() =>
+      worker.isConnected
+        ? { isReady: true }
+        : { isReady: false, reasons: ["no master has let this worker in"] }
+    ),
+  });
+}
