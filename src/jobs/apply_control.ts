@@ -72,7 +72,8 @@ function redrive(state: State, jobId: string): RedriveOutcome {
     };
   }
   const record = found instanceof JobRecord ? found : state.revive(found);
-  record.result = undefined;
+  // Stands before whatever the store has of the earlier life.
+  record.result = { output: new Uint8Array(0), contentType: "", logTail: [] };
   state.move(record, "pending", "redrive", {
     deadLetter: false,
     failures: 0,

@@ -122,11 +122,12 @@ const register = fc.record({
   jobTypes: fc.constantFrom(null, ["resize"]),
   tags,
   running: fc.option(fc.subarray(["a", "b", "c"])),
-}).map(({ workerId, running, ...spec }) => (now: Now): Body => ({
+  token: fc.constantFrom("current", "current", "older"),
+}).map(({ workerId, running, token, ...spec }) => (now: Now): Body => ({
   kind: "register_worker",
   worker: workerOf(workerId, spec),
   ...(running !== null && {
-    runningAttempts: running.map((jobId) => ({ jobId, token: now.token(jobId, "current") })),
+    runningAttempts: running.map((jobId) => ({ jobId, token: now.token(jobId, token) })),
   }),
 }));
 
@@ -162,6 +163,19 @@ const others = fc.oneof(
   })),
 );
 
+/** At what is there to be redriven or forgotten, so that it often happens. */
+const aimed = fc.oneof(
+  fc.constant(({ machine }: Now): Body => ({
+    kind: "redrive",
+    jobIds: machine.list({ deadLetter: true, limit: 1 }).jobs.map(({ id }) => id),
+  })),
+  fc.nat(2).map((place) => ({ machine }: Now): Body => ({
+    kind: "prune",
+    jobSeqs: machine.list({}).jobs.filter(({ completedAtMs }) => completedAtMs > 0)
+      .slice(place, place + 1).map(({ seq }) => seq),
+  })),
+);
+
 const afterMs = fc.constantFrom(0, 1, 300, 1500, 70_000, -5000);
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -169,7 +183,17 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("command" as const),
       afterMs,
-      make: fc.oneof(submit, assign, assignWell, assignWell, report, report, register, others),
+      make: fc.oneof(
+        submit,
+        assign,
+        assignWell,
+        assignWell,
+        report,
+        report,
+        register,
+        others,
+        aimed,
+      ),
     }),
   },
   { weight: 3, arbitrary: fc.constant({ kind: "flush" as const }) },
@@ -179,7 +203,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 Deno.test("the machine does what a naive model does, through flushes and crashes", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 100, size: "max" }), (steps) => new Run().all(steps)),
-    { numRuns: 400 },
+    { numRuns: 1000 },
   );
 });
 
@@ -256,7 +280,8 @@ class Run {
       dead.jobs.map(({ id }) => id),
       model.jobs.filter((job) => job.dead).map(({ id }) => id),
     );
-    assert.equal(dead.total, machine.counts().deadLetters);
+    assert.equal(dead.total, dead.jobs.length);
+    assert.equal(machine.counts().deadLetters, dead.jobs.length);
     this.#compareQueues();
     for (const worker of machine.workers()) {
       const held = model.held(worker.id);
@@ -277,6 +302,7 @@ class Run {
         order.push(next.value.id);
       }
       assert.equal(order.length, queue.size);
+      assert.ok(queue.size > 0, "an empty queue is listed");
       const expected = this.#model.jobs
         .filter((job) => job.status === "pending" && job.type === queue.type)
         .filter((job) => JSON.stringify(job.tags) === JSON.stringify(queue.requiredTags))

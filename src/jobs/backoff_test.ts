@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import {
+  releaseBackoffMs,
+  RELEASES_FREE,
+  RETRY_DELAY_MAX_MS,
+  RETRY_JITTER,
+  retryBackoffMs,
+} from "./backoff.ts";
+
+Deno.test("a retry waits for its delay, doubled with each failure, and at most a quarter more", () => {
+  for (let failures = 1; failures <= 10; failures++) {
+    const pauseMs = retryBackoffMs(500, failures, "job", failures);
+    const baseMs = 500 * 2 ** (failures - 1);
+    assert.ok(
+      pauseMs >= baseMs && pauseMs < baseMs * (1 + RETRY_JITTER),
+      `${failures}: ${pauseMs}`,
+    );
+  }
+});
+
+Deno.test("no retry waits for longer than an hour and a quarter", () => {
+  for (const failures of [20, 60, 2000]) {
+    const pauseMs = retryBackoffMs(1000, failures, "job", failures);
+    assert.ok(pauseMs >= RETRY_DELAY_MAX_MS, `${pauseMs}`);
+    assert.ok(pauseMs < RETRY_DELAY_MAX_MS * (1 + RETRY_JITTER), `${pauseMs}`);
+  }
+});
+
+Deno.test("without a delay a retry comes at once", () => {
+  assert.equal(retryBackoffMs(0, 5, "job", 5), 0);
+});
+
+Deno.test("jobs that failed together do not come back together", () => {
+  const pauses = Array.from(
+    { length: 1000 },
+    (_, number) => retryBackoffMs(60_000, 1, `job-${number}`, 1),
+  );
+  const perTenth = Array.from({ length: 10 }, () => 0);
+  for (const pauseMs of pauses) perTenth[Math.floor((pauseMs - 60_000) / 1500)]!++;
+  for (const count of perTenth) assert.ok(count > 60 && count < 140, String(perTenth));
+});
+
+Deno.test("the pause is the same wherever and whenever it is worked out", () => {
+  // A recorded value: another hash would make replicas of two versions disagree.
+  assert.equal(retryBackoffMs(60_000, 1, "0199c0de-0000-7000-8000-000000000001", 1), 72_945);
+});
+
+Deno.test("a job handed back again and again pauses too, up to a minute", () => {
+  const pauses = Array.from({ length: 12 }, (_, number) => releaseBackoffMs(number + 1));
+  assert.deepEqual(pauses.slice(0, RELEASES_FREE), [0, 0, 0]);
+  assert.deepEqual(pauses.slice(RELEASES_FREE, RELEASES_FREE + 3), [1000, 2000, 4000]);
+  assert.equal(pauses.at(-1), 60_000);
+});

@@ -1,0 +1,267 @@
+import assert from "node:assert/strict";
+import { isCursor } from "./query.ts";
+import { Scene } from "./scene_test_support.ts";
+import { MemoryJobStore } from "./memory_store.ts";
+import type { StoreBatch } from "./store.ts";
+
+/** Remembers the batches that were written. */
+class SpyStore extends MemoryJobStore {
+  readonly batches: StoreBatch[] = [];
+  failure: Error | undefined;
+
+  override write(batch: StoreBatch): void {
+    if (this.failure !== undefined) throw this.failure;
+    this.batches.push(batch);
+    super.write(batch);
+  }
+}
+
+function finish(scene: Scene, id: string, spec = {}): void {
+  if (scene.machine.worker("w1") === undefined) scene.register("w1", { slots: 1000 });
+  scene.submit(id, spec);
+  scene.assign(id);
+  scene.complete(id);
+}
+
+Deno.test("a job that is submitted, assigned and completed between two flushes is written once", () => {
+  const store = new SpyStore();
+  const scene = new Scene({}, store);
+  finish(scene, "job");
+  scene.machine.flush();
+  const [batch] = store.batches;
+  assert.equal(store.batches.length, 1);
+  assert.deepEqual(batch?.live, []);
+  assert.deepEqual(batch?.liveRemoved, []);
+  assert.equal(batch?.finished.length, 1);
+  assert.equal(batch?.payloads.length, 1);
+});
+
+Deno.test("a payload is written once, however often its job changes", () => {
+  const store = new SpyStore();
+  const scene = new Scene({}, store);
+  scene.register("w1");
+  scene.submit("job");
+  scene.machine.flush();
+  scene.assign("job");
+  scene.machine.flush();
+  scene.complete("job");
+  scene.machine.flush();
+  assert.deepEqual(store.batches.map(({ payloads }) => payloads.length), [1, 0, 0]);
+});
+
+Deno.test("a flush of nothing writes nothing, unless the position moved", () => {
+  const store = new SpyStore();
+  const scene = new Scene({}, store);
+  scene.submit("job");
+  scene.machine.flush();
+  scene.machine.flush();
+  assert.equal(store.batches.length, 1);
+  scene.machine.flush({ index: 9, term: 2 });
+  assert.deepEqual(store.load().applied, { index: 9, term: 2 });
+  assert.deepEqual(scene.machine.applied, { index: 9, term: 2 });
+});
+
+Deno.test("a flush that fails loses nothing: all is there to be read and to be flushed again", () => {
+  const store = new SpyStore();
+  const scene = new Scene({}, store);
+  finish(scene, "done");
+  scene.submit("waiting");
+  const hash = scene.machine.stateHash();
+  store.failure = new Error("disk full");
+  assert.throws(() => scene.machine.flush(), { message: "disk full" });
+  assert.equal(scene.machine.stateHash(), hash);
+  assert.equal(scene.machine.get("done")?.status, "completed");
+  store.failure = undefined;
+  scene.machine.flush();
+  scene.crash();
+  assert.equal(scene.machine.stateHash(), hash);
+});
+
+Deno.test("an entry that was applied is not applied again", () => {
+  const scene = new Scene();
+  scene.submit("job");
+  const position = scene.machine.applied;
+  assert.throws(() => scene.machine.apply({ kind: "advance", atMs: 1 }, position), {
+    name: "InvariantError",
+  });
+});
+
+Deno.test("payloads beyond the budget are read back from the store, the others held", () => {
+  const scene = new Scene({ payloadMemoryBytesMax: 100 });
+  const payload = (byte: number) => new Uint8Array(80).fill(byte);
+  scene.submit("first", { payload: payload(1) });
+  scene.submit("second", { payload: payload(2) });
+  scene.machine.flush();
+  let reads = 0;
+  const original = scene.store.payload.bind(scene.store);
+  scene.store.payload = (seq) => {
+    reads++;
+    return original(seq);
+  };
+  assert.deepEqual(scene.machine.payload("first"), payload(1));
+  assert.deepEqual(scene.machine.payload("second"), payload(2));
+  assert.equal(reads, 1);
+});
+
+Deno.test("a held payload does not keep the log entry that it came in", () => {
+  const scene = new Scene();
+  const entry = new Uint8Array(10_000);
+  scene.submit("job", { payload: entry.subarray(100, 200) });
+  scene.machine.flush();
+  assert.equal(scene.machine.payload("job")?.buffer.byteLength, 100);
+});
+
+Deno.test("events tell each change once, in order, with what changed and for how long it lasted", () => {
+  const scene = new Scene();
+  scene.register("w1");
+  scene.submit("job");
+  scene.sleep(10);
+  const token = scene.assign("job");
+  scene.start("job");
+  scene.sleep(20);
+  scene.fail("job", { permanent: true, error: "no" });
+  const events = scene.machine.drainEvents();
+  assert.deepEqual(
+    events.map(({ seq, from, to, cause, sinceMs, workerId, reason }) => [
+      seq,
+      from,
+      to,
+      cause,
+      sinceMs,
+      workerId,
+      reason,
+    ]),
+    [
+      [1, "", "pending", "submit", 0, "", ""],
+      [2, "pending", "assigned", "assign", 10, "w1", ""],
+      [3, "assigned", "running", "start", 0, "w1", ""],
+      [4, "running", "failed", "fail", 20, "w1", "no"],
+    ],
+  );
+  assert.deepEqual(events.at(-1)?.token, token);
+  assert.deepEqual(scene.machine.drainEvents(), []);
+});
+
+Deno.test("events that nobody drains are bounded, and the gap can be seen", () => {
+  const scene = new Scene({ eventsMax: 10 });
+  for (let number = 0; number < 100; number++) scene.submit(`job-${number}`);
+  const events = scene.machine.drainEvents();
+  assert.ok(events.length <= 10);
+  assert.equal(events.at(-1)?.seq, 100);
+});
+
+Deno.test("a list is the same before and after a flush, by every filter, order and offset", () => {
+  const scene = new Scene();
+  for (let number = 0; number < 40; number++) {
+    const id = `job-${number}`;
+    const spec = {
+      type: number % 3 === 0 ? "crawl" : "resize",
+      maxRetries: 0,
+      labels: { parity: String(number % 2) },
+    };
+    if (number % 4 === 0) scene.submit(id, spec);
+    else finish(scene, id, spec);
+    if (number === 20) scene.machine.flush();
+  }
+  const queries = [
+    {},
+    { status: "completed" },
+    { status: "pending" },
+    { type: "crawl" },
+    { type: "crawl", status: "completed" },
+    { label: { key: "parity", value: "1" } },
+    { worker: "w1" },
+  ] as const;
+  const pages = () =>
+    queries.flatMap((query) =>
+      ([{}, { order: "oldest" }, { offset: 7, limit: 5 }, { cursor: "25" }] as const).map((more) =>
+        scene.machine.list({ ...query, ...more })
+      )
+    );
+  const before = pages();
+  scene.machine.flush();
+  assert.deepEqual(pages(), before);
+  assert.equal(before[0]?.total, 40);
+});
+
+Deno.test("a page has no payloads and says where the next one starts, or that it is the last", () => {
+  const scene = new Scene();
+  for (let number = 0; number < 5; number++) scene.submit(`job-${number}`);
+  const first = scene.machine.list({ limit: 3 });
+  assert.deepEqual(first.jobs.map(({ id }) => id), ["job-4", "job-3", "job-2"]);
+  assert.ok(isCursor(first.nextCursor));
+  assert.ok(!("payload" in first.jobs[0]!));
+  const second = scene.machine.list({ limit: 3, cursor: first.nextCursor });
+  assert.deepEqual(second.jobs.map(({ id }) => id), ["job-1", "job-0"]);
+  assert.equal(second.nextCursor, "");
+  assert.equal(scene.machine.list({ limit: 5 }).nextCursor, "");
+});
+
+Deno.test("strange limits and offsets are brought within bounds", () => {
+  const scene = new Scene();
+  for (let number = 0; number < 3; number++) scene.submit(`job-${number}`);
+  assert.equal(scene.machine.list({ limit: -5 }).jobs.length, 1);
+  assert.equal(scene.machine.list({ limit: 1e9, offset: -7 }).jobs.length, 3);
+  assert.deepEqual(scene.machine.list({ offset: 99 }).jobs, []);
+});
+
+Deno.test("deep offsets jump over finished jobs and land where counting would", () => {
+  const scene = new Scene();
+  for (let number = 0; number < 7000; number++) {
+    if (number % 7 === 3) scene.submit(`job-${number}`);
+    else finish(scene, `job-${number}`);
+    if (number === 6500) scene.machine.flush();
+  }
+  for (const offset of [999, 1000, 1001, 2500, 5000, 6999]) {
+    const [job] = scene.machine.list({ offset, limit: 1 }).jobs;
+    assert.equal(job?.id, `job-${6999 - offset}`);
+    const [oldest] = scene.machine.list({ offset, limit: 1, order: "oldest" }).jobs;
+    assert.equal(oldest?.id, `job-${offset}`);
+  }
+});
+
+Deno.test("pruning by age and by number names what may go, the oldest first, in bounded steps", () => {
+  const scene = new Scene();
+  for (let number = 1; number <= 10; number++) {
+    finish(scene, `job-${number}`);
+    scene.sleep(1000);
+  }
+  scene.machine.flush();
+  const byAge = { status: "completed", completedBeforeMs: scene.nowMs - 6500 } as const;
+  const firstStep = scene.machine.pruneCandidates({ ...byAge, afterSeq: 0, limit: 3 });
+  assert.deepEqual(firstStep, { jobSeqs: [1, 2, 3], nextSeq: 3 });
+  const nextStep = scene.machine.pruneCandidates({ ...byAge, afterSeq: 3, limit: 3 });
+  assert.deepEqual(nextStep, { jobSeqs: [4], nextSeq: 6 });
+  const byNumber = { status: "completed", keepNewest: 4, afterSeq: 0, limit: 100 } as const;
+  const plan = scene.machine.pruneCandidates(byNumber);
+  assert.deepEqual(plan, { jobSeqs: [1, 2, 3, 4, 5, 6], nextSeq: 0 });
+
+  const outcome = scene.apply({ kind: "prune", jobSeqs: plan.jobSeqs });
+  assert.equal(outcome.removedJobs, 6);
+  assert.equal(scene.machine.get("job-1"), undefined);
+  assert.equal(scene.machine.counts().byStatus.completed, 4);
+  assert.deepEqual(scene.machine.pruneCandidates(byNumber).jobSeqs, []);
+});
+
+Deno.test("what is not finished is never pruned", () => {
+  const scene = new Scene();
+  scene.submit("pending");
+  finish(scene, "done");
+  const outcome = scene.apply({ kind: "prune", jobSeqs: [1, 2, 99] });
+  assert.equal(outcome.removedJobs, 1);
+  assert.equal(scene.job("pending").status, "pending");
+});
+
+Deno.test("counts by type follow every change, and a type without jobs is forgotten", () => {
+  const scene = new Scene();
+  finish(scene, "a", { type: "crawl" });
+  scene.submit("b", { type: "crawl" });
+  const crawl = scene.machine.counts().byType.get("crawl");
+  assert.equal(crawl?.completed, 1);
+  assert.equal(crawl?.pending, 1);
+  scene.cancel("b");
+  scene.apply({ kind: "prune", jobSeqs: [1, 2] });
+  scene.machine.flush();
+  assert.equal(scene.machine.counts().byType.size, 0);
+  assert.equal(scene.machine.counts().total, 0);
+});
