@@ -1,0 +1,73 @@
+/**
+ * The pages of a node.
+ *
+ * @module
+ */
+
+import type { Exposition } from "../observability/mod.ts";
+import { jsonAnswer, textAnswer } from "./answer.ts";
+import type { ClusterStatusView, FailoverStatusView } from "./cluster_views.ts";
+import type { Route } from "./server.ts";
+
+/** Whether a node can serve, and what keeps it from it. */
+export type Readiness =
+  | { readonly isReady: true }
+  | { readonly isReady: false; readonly reasons: readonly string[] };
+
+/** What a node can be asked; a function may be asynchronous, and may throw. */
+export type View<Shown> = () => Shown | Promise<Shown>;
+
+export interface MasterViews {
+  readonly readiness: View<Readiness>;
+  readonly clusterStatus: View<ClusterStatusView>;
+  readonly failoverStatus: View<FailoverStatusView>;
+}
+
+/** The pages of a master: `/health`, `/ready`, `/cluster/status`, `/failover/status`. */
+export function masterRoutes(views: MasterViews): Route[] {
+  return [
+    healthRoute,
+    readyRoute(views.readiness),
+    jsonRoute("/cluster/status", views.clusterStatus),
+    jsonRoute("/failover/status", views.failoverStatus),
+  ];
+}
+
+/** The pages of a worker: `/health`, `/ready`. */
+export function workerRoutes(readiness: View<Readiness>): Route[] {
+  return [healthRoute, readyRoute(readiness)];
+}
+
+/** The metrics, for Prometheus. */
+export function metricsRoute(path: string, expose: () => Promise<Exposition>): Route {
+  return {
+    path,
+    async handle() {
+      const { text, contentType } = await expose();
+      return textAnswer(200, text, contentType);
+    },
+  };
+}
+
+/** The process lives and its event loop turns; no more is meant. */
+const healthRoute: Route = { path: "/health", handle: () => textAnswer(200, "OK") };
+
+function readyRoute(readiness: View<Readiness>): Route {
+  return {
+    path: "/ready",
+    async handle() {
+      const state = await readiness();
+      if (state.isReady) return textAnswer(200, "READY");
+      return textAnswer(503, `${["NOT READY", ...state.reasons].join("\n")}\n`);
+    },
+  };
+}
+
+function jsonRoute<Shown>(path: string, view: View<Shown>): Route {
+  return {
+    path,
+    async handle() {
+      return jsonAnswer(200, await view());
+    },
+  };
+}

@@ -1,0 +1,277 @@
+import assert from "node:assert/strict";
+import { createLogger, discardLogger, type Logger } from "../observability/mod.ts";
+import { AuthorityFixture } from "../security/certificate_fixtures.ts";
+import { textAnswer } from "./answer.ts";
+import { type HttpServer, ListenError, type Route, startHttpServer } from "./server.ts";
+
+const HELLO: Route = { path: "/hello", handle: () => textAnswer(200, "hello") };
+
+async function serving(
+  routes: readonly Route[],
+  work: (server: HttpServer) => Promise<void>,
+  log: Logger = discardLogger,
+): Promise<void> {
+  const server = startHttpServer({ host: "127.0.0.1", port: 0, setting: "http_port", routes, log });
+  try {
+    await work(server);
+  } finally {
+    await server.stop();
+  }
+}
+
+Deno.test("a page is answered with its type, its length, and not to be kept", () =>
+  serving([HELLO], async ({ url, port }) => {
+    assert.equal(url, `http://127.0.0.1:${port}`);
+    const response = await fetch(`${url}/hello?a=1`);
+    assert.equal(response.status, 200);
+    assert.equal(await response.text(), "hello");
+    assert.equal(response.headers.get("content-type"), "text/plain; charset=utf-8");
+    assert.equal(response.headers.get("content-length"), "5");
+    assert.equal(response.headers.get("cache-control"), "no-store");
+    assert.equal(response.headers.get("x-content-type-options"), "nosniff");
+  }));
+
+Deno.test("HEAD is GET without the body", () =>
+  serving([HELLO], async ({ url }) => {
+    const response = await fetch(`${url}/hello`, { method: "HEAD" });
+    assert.equal(response.status, 200);
+    assert.equal(await response.text(), "");
+    assert.equal(response.headers.get("content-length"), "5");
+    assert.equal(response.headers.get("content-type"), "text/plain; charset=utf-8");
+  }));
+
+Deno.test("an unknown path is told what there is", () =>
+  serving([HELLO, { ...HELLO, path: "/again" }], async ({ url }) => {
+    for (const path of ["/", "/hello/", "/HELLO", "/hello%2f", `/${"x".repeat(1_000)}`]) {
+      const response = await fetch(`${url}${path}`);
+      assert.equal(response.status, 404);
+      assert.equal(response.headers.get("content-type"), "application/json; charset=utf-8");
+      const body = await response.json();
+      assert.deepEqual(body.paths, ["/again", "/hello"]);
+      assert.ok(body.message.length < 300);
+    }
+  }));
+
+Deno.test("a method that a page does not take is told which it does", () =>
+  serving([HELLO], async ({ url }) => {
+    for (const method of ["POST", "PUT", "DELETE", "OPTIONS"]) {
+      const response = await fetch(`${url}/hello`, { method });
+      assert.equal(response.status, 405);
+      assert.equal(response.headers.get("allow"), "GET, HEAD");
+      assert.equal((await response.json()).message, `/hello takes GET and HEAD, not ${method}`);
+    }
+  }));
+
+Deno.test("a page that fails tells the caller nothing, and the log all", async () => {
+  const lines: Record<string, unknown>[] = [];
+  const log = await createLogger({
+    level: "info",
+    format: "json",
+    name: "http",
+    output: (line) => lines.push(JSON.parse(line)),
+  });
+  const broken: Route[] = [
+    {
+      path: "/sync",
+      handle: () => {
+        throw new Error("the secret of /etc/shadow");
+      },
+    },
+    { path: "/async", handle: () => Promise.reject(new Error("the secret of /etc/shadow")) },
+  ];
+  await serving(broken, async ({ url }) => {
+    for (const { path } of broken) {
+      const response = await fetch(`${url}${path}`);
+      assert.equal(response.status, 500);
+      const text = await response.text();
+      assert.equal(JSON.parse(text).error, "internal");
+      assert.doesNotMatch(text, /secret|shadow|at /);
+    }
+  }, log);
+  assert.deepEqual(lines.map(({ msg, path, error }) => [msg, path, error]), [
+    ["an HTTP page failed", "/sync", "the secret of /etc/shadow"],
+    ["an HTTP page failed", "/async", "the secret of /etc/shadow"],
+  ]);
+});
+
+/** What a server says to bytes that no HTTP client would send. */
+async function rawAnswer(port: number, bytes: string): Promise<string> {
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  try {
+    await connection.write(new TextEncoder().encode(bytes));
+    const buffer = new Uint8Array(4_096);
+    const count = await connection.read(buffer);
+    return new TextDecoder().decode(buffer.subarray(0, count ?? 0));
+  } finally {
+    connection.close();
+  }
+}
+
+Deno.test("a request that is none is refused, and the server lives on", () =>
+  serving([HELLO], async ({ port, url }) => {
+    const attempts = [
+      "GARBAGE\r\n\r\n",
+      "GET /hello HTTP/1.1\r\nHost: a b\r\n\r\n",
+      "GET /hello HTTP/1.1\r\nHost: [\r\n\r\n",
+    ];
+    for (const bytes of attempts) assert.match(await rawAnswer(port, bytes), /^HTTP\/1.1 400 /);
+    assert.equal(await (await fetch(`${url}/hello`)).text(), "hello");
+  }));
+
+Deno.test("a port in use is an error that names the setting", () =>
+  serving([HELLO], ({ port }) => {
+    const again = {
+      host: "127.0.0.1",
+      port,
+      setting: "cluster.http_port (--http-port)",
+      routes: [],
+      log: discardLogger,
+    };
+    assert.throws(() => startHttpServer(again), {
+      name: ListenError.name,
+      message: `cannot listen on 127.0.0.1:${port} for HTTP: another process uses the port; ` +
+        "stop it, or choose another port with cluster.http_port (--http-port)",
+    });
+    return Promise.resolve();
+  }));
+
+Deno.test("an address of another machine is an error that says so", () => {
+  const options = { port: 0, setting: "http_port", routes: [], log: discardLogger };
+  assert.throws(
+    () => startHttpServer({ ...options, host: "192.0.2.1" }),
+    /cannot listen on 192\.0\.2\.1:0 for HTTP: the address is not one of this machine/,
+  );
+});
+
+Deno.test("one path for two pages is an error", () => {
+  const routes = [HELLO, HELLO];
+  const options = { host: "127.0.0.1", port: 0, setting: "http_port", log: discardLogger };
+  assert.throws(() => startHttpServer({ ...options, routes }), /\/hello is served twice/);
+});
+
+Deno.test("with a certificate it speaks TLS", async () => {
+  const authority = await AuthorityFixture.create("pages");
+  const server = startHttpServer({
+    host: "127.0.0.1",
+    port: 0,
+    setting: "http_port",
+    routes: [HELLO],
+    tls: await authority.issue(),
+    log: discardLogger,
+  });
+  const client = Deno.createHttpClient({ caCerts: [authority.pem] });
+  try {
+    assert.equal(server.url, `https://127.0.0.1:${server.port}`);
+    const response = await fetch(`${server.url}/hello`, { client });
+    assert.equal(await response.text(), "hello");
+  } finally {
+    client.close();
+    await server.stop();
+  }
+});
+
+Deno.test("stopping lets a request finish, closes its connection, and takes no other", async () => {
+  const asked = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  const slow: Route = {
+    path: "/slow",
+    async handle() {
+      asked.resolve();
+      await release.promise;
+      return textAnswer(200, "done");
+    },
+  };
+  const server = startHttpServer({
+    host: "127.0.0.1",
+    port: 0,
+    setting: "http_port",
+    routes: [slow],
+    log: discardLogger,
+  });
+  const pending = rawAnswer(server.port, "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+  await asked.promise;
+  const stopped = server.stop(60_000);
+  release.resolve();
+  const answer = await pending;
+  assert.match(answer, /^HTTP\/1\.1 200 /);
+  assert.match(answer, /connection: close/i);
+  assert.match(answer, /done$/);
+  await stopped;
+  await assert.rejects(fetch(`${server.url}/slow`));
+});
+
+Deno.test("stopping cuts off what does not finish in time", async () => {
+  const asked = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const server = startHttpServer({
+    host: "127.0.0.1",
+    port: 0,
+    setting: "http_port",
+    routes: [
+      {
+        path: "/endless",
+        handle: () => new Response(new ReadableStream({ start: () => asked[0]?.resolve() })),
+      },
+      {
+        path: "/stuck",
+        handle() {
+          asked[1]?.resolve();
+          return new Promise(() => {});
+        },
+      },
+    ],
+    log: discardLogger,
+  });
+  const connect = () => Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  const [endless, stuck] = await Promise.all([connect(), connect()]);
+  await endless.write(new TextEncoder().encode("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n"));
+  await stuck.write(new TextEncoder().encode("GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n"));
+  await Promise.all(asked.map(({ promise }) => promise));
+  await server.stop(20);
+  const said = await new Response(stuck.readable).text();
+  assert.match(said, /^HTTP\/1\.1 503 .*"this node is stopping"/s);
+  endless.close();
+});
+
+Deno.test("idle and half-open connections do not hold up the end", async () => {
+  const server = startHttpServer({
+    host: "127.0.0.1",
+    port: 0,
+    setting: "http_port",
+    routes: [HELLO],
+    log: discardLogger,
+  });
+  const connect = () => Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  const [idle, half] = await Promise.all([connect(), connect()]);
+  await half.write(new TextEncoder().encode("GET /hello HT"));
+  await server.stop(60_000);
+  idle.close();
+  half.close();
+});
+
+Deno.test({
+  name: "a client that asks and does not read does not hold up the end",
+  // Its answer is given up, not ended: Deno.serve has no way to.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    const asked = Promise.withResolvers<void>();
+    const server = startHttpServer({
+      host: "127.0.0.1",
+      port: 0,
+      setting: "http_port",
+      routes: [{
+        path: "/large",
+        handle() {
+          asked.resolve();
+          return textAnswer(200, "x".repeat(64 * 1024 * 1024));
+        },
+      }],
+      log: discardLogger,
+    });
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    await connection.write(new TextEncoder().encode("GET /large HTTP/1.1\r\nHost: a\r\n\r\n"));
+    await asked.promise;
+    await server.stop(10);
+    connection.close();
+  },
+});
