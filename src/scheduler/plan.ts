@@ -70,7 +70,7 @@ export function plan(
     const { id: workerId, sessionId } = candidate.worker;
     assignments.push({ jobId: queue.head.id, workerId, sessionId });
     candidate.activeJobs++;
-    candidate.lastAssignment = laterThanAll + assignments.length;
+    candidate.lastAssignment = laterThanAll + inFlight.length + assignments.length;
     pool.reposition(candidate);
     queues.remove(queue);
     if (queue.advance(takenJobs)) queues.push(queue);
@@ -88,17 +88,20 @@ function poolsOf(
   policy: Policy,
   random: Random,
 ): CandidatePool[] {
-  const onTheWay = new Map<string, number>();
-  for (const { workerId } of inFlight) {
-    onTheWay.set(workerId, (onTheWay.get(workerId) ?? 0) + 1);
-  }
+  const onTheWay = new Map<string, { jobs: number; last: number }>();
+  inFlight.forEach(({ workerId }, place) => {
+    const jobs = (onTheWay.get(workerId)?.jobs ?? 0) + 1;
+    onTheWay.set(workerId, { jobs, last: laterThanAll + place });
+  });
   const byCapability = new Map<string, Candidate[]>();
   for (const worker of workers) {
     if (worker.draining) continue;
     const candidate = new Candidate(worker);
-    const coming = onTheWay.get(worker.id) ?? 0;
-    candidate.activeJobs += coming;
-    if (coming > 0) candidate.lastAssignment = laterThanAll;
+    const coming = onTheWay.get(worker.id);
+    if (coming !== undefined) {
+      candidate.activeJobs += coming.jobs;
+      candidate.lastAssignment = coming.last;
+    }
     if (candidate.freeSlots <= 0) continue;
     const alike = byCapability.get(worker.capabilityKey);
     if (alike === undefined) byCapability.set(worker.capabilityKey, [candidate]);

@@ -36,7 +36,7 @@ function whyNotPlaced(job: Job, workers: readonly WorkerSlots[]): string {
   if (working.length === 0) return `${all(able)} that may run it ${isOrAre(able)} draining`;
   const free = working.filter((worker) => worker.activeJobs < worker.slots);
   if (free.length > 0) return "a slot is free; it is about to be assigned";
-  const slots = working.reduce((sum, worker) => sum + worker.slots, 0);
+  const slots = working.reduce((sum, worker) => sum + worker.activeJobs, 0);
   const inUse = slots === 1 ? "its 1 slot is" : `${slots} slots are`;
   return `${all(working)} that may run it ${isOrAre(working)} full (${inUse} in use)`;
 }
