@@ -3,6 +3,7 @@ import {
   type Certificate,
   instant,
   issuerOf,
+  parseCertificate,
   parseCertificates,
   ROLE_URI_PREFIX,
 } from "./certificates.ts";
@@ -229,6 +230,14 @@ async function newLeaf(
       await x509.AuthorityKeyIdentifierExtension.create(issuer),
     ],
   });
+  const issued = parseCertificate(x509, new Uint8Array(certificate.rawData));
+  // The library reads some characters of a name as syntax; what it made of it is what counts.
+  if (issued.identity.commonName !== options.commonName) {
+    throw new SecurityConfigurationError([
+      `auto_generate: no certificate can be issued to ${JSON.stringify(options.commonName)}: ` +
+      "use letters, digits, dots and dashes",
+    ]);
+  }
   return {
     certificatePem: `${certificate.toString("pem")}\n`,
     privateKeyPem: `${await privateKeyPem(x509, keys.privateKey)}\n`,

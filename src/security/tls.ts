@@ -13,7 +13,6 @@ import {
   ServerCredentials,
 } from "@grpc/grpc-js";
 import { Buffer } from "node:buffer";
-import { createSecureContext } from "node:tls";
 import {
   assertKeyMatches,
   type Certificate,
@@ -23,6 +22,7 @@ import {
   parseCertificates,
   SERVER_AUTH_USAGE,
 } from "./certificates.ts";
+import { TlsChannelCredentials } from "./channel_credentials.ts";
 import {
   SecurityConfigurationError,
   type SecurityProfile,
@@ -63,6 +63,11 @@ export interface TlsOptions {
   readonly commonName: string;
   /** Role in a generated certificate: `master`, `worker` or `client`. */
   readonly role: string;
+  /**
+   * For clients: roles of which a server's certificate must carry one, so that a worker's
+   * certificate cannot pose as a master's. Not for certificates issued without roles.
+   */
+  readonly serverRoles?: readonly string[];
   /** Further DNS names and IP addresses in a generated certificate (the advertised host). */
   readonly names?: readonly string[];
   readonly warn?: Warn;
@@ -155,18 +160,12 @@ export function secureServer(
  */
 export function createChannelCredentials(material: TlsMaterial | null): ChannelCredentials {
   if (material === null) return ChannelCredentials.createInsecure();
-  const context = createSecureContext({
-    minVersion: OLDEST_TLS,
-    ...(material.authoritiesPem === undefined ? {} : { ca: material.authoritiesPem }),
-    ...(material.certificatePem === undefined ? {} : { cert: material.certificatePem }),
-    ...(material.privateKeyPem === undefined ? {} : { key: material.privateKeyPem }),
+  return new TlsChannelCredentials({
+    ...material,
+    skipVerify: material.options.skipVerify,
+    serverRoles: material.options.serverRoles,
+    oldestTls: OLDEST_TLS,
   });
-  return ChannelCredentials.createFromSecureContext(
-    context,
-    material.options.skipVerify
-      ? { rejectUnauthorized: false, checkServerIdentity: () => undefined }
-      : {},
-  );
 }
 
 /** What must go into a channel's options beside its credentials: `server_name`, when it is set. */

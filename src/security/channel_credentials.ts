@@ -1,0 +1,145 @@
+import { type CallCredentials, ChannelCredentials, type ChannelOptions } from "@grpc/grpc-js";
+import { isIP, type Socket } from "node:net";
+import {
+  connect as connectTls,
+  type ConnectionOptions,
+  createSecureContext,
+  type SecureContext,
+  type TLSSocket,
+} from "node:tls";
+import { parseCertificate } from "./certificates.ts";
+import { reasonOf } from "./configuration_error.ts";
+import type { X509 } from "./x509_library.ts";
+
+/** What a client shows, and what it asks of servers. */
+export interface ChannelCredentialsOptions {
+  readonly x509: X509;
+  /** PEM; undefined: the system's authorities. */
+  readonly authoritiesPem: string | undefined;
+  readonly certificatePem: string | undefined;
+  readonly privateKeyPem: string | undefined;
+  readonly skipVerify: boolean;
+  readonly oldestTls: "TLSv1.3";
+  /** When given, a server's certificate must carry one of these roles. */
+  readonly serverRoles: readonly string[] | undefined;
+}
+
+type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
+type Target = Parameters<ChannelCredentials["_createSecureConnector"]>[0];
+
+/**
+ * TLS credentials of a client. grpc-js's own always announce the host that was dialled as the
+ * server's name, and this runtime refuses an IP address there: a master could not be dialled by
+ * address. These announce names only, and check an address against the certificate's addresses.
+ */
+export class TlsChannelCredentials extends ChannelCredentials {
+  readonly #options: ChannelCredentialsOptions;
+  readonly #context: SecureContext;
+  /** Lends everything of a connector but its way to connect. */
+  readonly #inner: ChannelCredentials;
+
+  constructor(options: ChannelCredentialsOptions) {
+    super();
+    this.#options = options;
+    this.#context = createSecureContext({
+      minVersion: options.oldestTls,
+      ...(options.authoritiesPem === undefined ? {} : { ca: options.authoritiesPem }),
+      ...(options.certificatePem === undefined ? {} : { cert: options.certificatePem }),
+      ...(options.privateKeyPem === undefined ? {} : { key: options.privateKeyPem }),
+    });
+    this.#inner = ChannelCredentials.createFromSecureContext(this.#context);
+  }
+
+  override _isSecure(): boolean {
+    return true;
+  }
+
+  override _equals(other: ChannelCredentials): boolean {
+    return other === this;
+  }
+
+  override _createSecureConnector(
+    target: Target,
+    options: ChannelOptions,
+    callCredentials?: CallCredentials,
+  ): SecureConnector {
+    const inner = this.#inner._createSecureConnector(target, options, callCredentials);
+    const connection = this.#connectionTo(serverNameOf(target, options));
+    return {
+      connect: async (socket) => {
+        const tlsSocket = await connected(socket, connection);
+        const fault = this.#faultOfServer(tlsSocket);
+        if (fault === undefined) return { socket: tlsSocket, secure: true };
+        tlsSocket.destroy();
+        throw fault;
+      },
+      waitForReady: () => inner.waitForReady(),
+      getCallCredentials: () => inner.getCallCredentials(),
+      destroy: () => inner.destroy(),
+    };
+  }
+
+  #connectionTo(name: string): ConnectionOptions {
+    const { skipVerify } = this.#options;
+    return {
+      secureContext: this.#context,
+      host: name,
+      ...(isIP(name) === 0 ? { servername: name } : {}),
+      ALPNProtocols: ["h2"],
+      rejectUnauthorized: !skipVerify,
+      ...(skipVerify ? { checkServerIdentity: () => undefined } : {}),
+    };
+  }
+
+  /** Whether the server may play its part, once its certificate has been verified. */
+  #faultOfServer(socket: TLSSocket): Error | undefined {
+    const { serverRoles, skipVerify, x509 } = this.#options;
+    if (serverRoles === undefined || skipVerify) return undefined;
+    try {
+      const { identity, subject } = parseCertificate(x509, socket.getPeerCertificate().raw);
+      if (identity.roles.some((role) => serverRoles.includes(role))) return undefined;
+      return new Error(
+        `the server's certificate "${subject}" carries none of the roles ${serverRoles.join(", ")}`,
+      );
+    } catch (thrown) {
+      return new Error(`the server's certificate cannot be parsed: ${reasonOf(thrown)}`);
+    }
+  }
+}
+
+/** The name or address that the server must prove: `server_name`, else what was dialled. */
+function serverNameOf(target: Target, options: ChannelOptions): string {
+  const override = options["grpc.ssl_target_name_override"];
+  if (typeof override === "string" && override !== "") return override;
+  // Through an HTTP proxy the target is the proxy, and this says who lies behind it.
+  const behindProxy = options["grpc.http_connect_target"];
+  const path = typeof behindProxy === "string"
+    ? behindProxy.replace(/^(dns|ipv4|ipv6):(\/\/[^/]*\/)?/, "")
+    : target.path;
+  return hostOf(path.split(",")[0] ?? "");
+}
+
+/** `host` of `host:port`, `[v6]:port`, `v6` or `host`. */
+function hostOf(path: string): string {
+  const bracketed = /^\[([^\]]+)\]/.exec(path)?.[1];
+  if (bracketed !== undefined) return bracketed;
+  return isIP(path) === 6 ? path : path.replace(/:\d+$/, "");
+}
+
+/** A verified TLS connection over a TCP one. Rejects with what went wrong, never hangs. */
+function connected(socket: Socket, connection: ConnectionOptions): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const onClose = () => reject(new Error("the connection was closed during the TLS handshake"));
+    const tlsSocket = connectTls({ ...connection, socket }, () => {
+      tlsSocket.removeListener("close", onClose);
+      if (connection.rejectUnauthorized === false || tlsSocket.authorized) resolve(tlsSocket);
+      else {
+        tlsSocket.destroy();
+        reject(tlsSocket.authorizationError ?? new Error("the server's certificate was refused"));
+      }
+    });
+    tlsSocket.once("close", onClose);
+    // Stays for the connection's life: an error without a listener would end the process.
+    tlsSocket.on("error", reject);
+  });
+}
