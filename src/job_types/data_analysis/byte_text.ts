@@ -1,0 +1,179 @@
+/**
+ * From a stream of bytes to a stream of text: decompressed, decoded, bounded, never held whole.
+ *
+ * @module
+ */
+
+import { Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
+import { PermanentJobError } from "../contract.ts";
+import { requireSize, type Source } from "./source.ts";
+
+/** How a stream of bytes becomes text. */
+export interface TextTerms {
+  /** A WHATWG label; undefined: as the byte order mark says, or UTF-8. */
+  readonly encoding: string | undefined;
+  /** Most bytes after decompression. */
+  readonly bytesMax: number;
+}
+
+/** First bytes of formats that are no text, so that the answer is not "line 1 is malformed". */
+const FOREIGN_FORMATS: readonly (readonly [readonly number[], string])[] = [
+  [[0x50, 0x4b, 0x03, 0x04], "a zip archive or a spreadsheet (.xlsx, .ods)"],
+  [[0x50, 0x41, 0x52, 0x31], "Parquet"],
+  [[0x28, 0xb5, 0x2f, 0xfd], "compressed with zstd"],
+  [[0x42, 0x5a, 0x68], "compressed with bzip2"],
+  [[0xfd, 0x37, 0x7a, 0x58, 0x5a], "compressed with xz"],
+  [[0xd0, 0xcf, 0x11, 0xe0], "an old Office document (.xls)"],
+  [[0x25, 0x50, 0x44, 0x46], "a PDF"],
+  [[0x53, 0x51, 0x4c, 0x69, 0x74, 0x65, 0x20], "an SQLite database"],
+];
+
+/**
+ * The text of a source: gzip is undone, a byte order mark is obeyed and dropped.
+ *
+ * @throws {PermanentJobError} from the iteration, for bytes that are not text in the encoding, and
+ * for damaged gzip. What the source itself throws passes through as it is.
+ */
+export async function* textOf(source: Source, terms: TextTerms): AsyncGenerator<string> {
+  const compressed = await withHead(source.chunks);
+  const isGzip = compressed.head[0] === 0x1f && compressed.head[1] === 0x8b;
+  const plain = isGzip ? await withHead(gunzipped(compressed.chunks, source, terms)) : compressed;
+  refuseForeign(plain.head, source.what);
+  yield* decoded(plain.chunks, labelFor(plain.head, terms.encoding), source.what);
+}
+
+interface Headed {
+  /** The first bytes, at least 8 if there are as many. */
+  readonly head: Uint8Array;
+  /** All bytes, those of the head included. */
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+async function withHead(chunks: AsyncIterable<Uint8Array>): Promise<Headed> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  let head = new Uint8Array(0);
+  while (head.length < 8) {
+    const next = await iterator.next();
+    if (next.done) break;
+    const joined = new Uint8Array(head.length + next.value.length);
+    joined.set(head);
+    joined.set(next.value, head.length);
+    head = joined;
+  }
+  return { head, chunks: resumed(head, iterator) };
+}
+
+async function* resumed(
+  head: Uint8Array,
+  iterator: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield head;
+    for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
+      yield next.value;
+    }
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+async function* gunzipped(
+  chunks: AsyncIterable<Uint8Array>,
+  source: Source,
+  { bytesMax }: TextTerms,
+): AsyncGenerator<Uint8Array> {
+  const input = Readable.from(chunks, { objectMode: false });
+  // Several members one after the other, as pigz and bgzip write them, are one text.
+  const gunzip = createGunzip({ chunkSize: 64 * 1024 });
+  let sourceError: unknown;
+  input.once("error", (error) => {
+    sourceError = error;
+    gunzip.destroy(error);
+  });
+  let count = 0;
+  try {
+    for await (const chunk of input.pipe(gunzip)) {
+      count += chunk.length;
+      requireSize(count, bytesMax, `${source.what} (after decompression)`);
+      yield chunk;
+    }
+  } catch (error) {
+    if (sourceError !== undefined) throw sourceError;
+    if (!(error instanceof Error && "code" in error && String(error.code).startsWith("Z_"))) {
+      throw error;
+    }
+    throw new PermanentJobError(
+      `Cannot decompress ${source.what}: its gzip data is damaged or cut short ` +
+        `after ${count} bytes of text (${error.message}).`,
+      { cause: error },
+    );
+  } finally {
+    input.destroy();
+  }
+}
+
+function refuseForeign(head: Uint8Array, what: string): void {
+  for (const [magic, format] of FOREIGN_FORMATS) {
+    if (!magic.every((byte, at) => head[at] === byte)) continue;
+    throw new PermanentJobError(
+      `Cannot analyse ${what}: it is ${format}. Convert it to CSV, TSV, JSON or NDJSON ` +
+        "(plain or gzip) first.",
+    );
+  }
+}
+
+function labelFor(head: Uint8Array, encoding: string | undefined): string {
+  if (head[0] === 0xff && head[1] === 0xfe) return "utf-16le";
+  if (head[0] === 0xfe && head[1] === 0xff) return "utf-16be";
+  return encoding ?? "utf-8";
+}
+
+async function* decoded(
+  chunks: AsyncIterable<Uint8Array>,
+  label: string,
+  what: string,
+): AsyncGenerator<string> {
+  const decoder = new TextDecoder(label, { fatal: true });
+  let lines = 1;
+  const decode = (chunk?: Uint8Array) => {
+    try {
+      return chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true });
+    } catch (cause) {
+      const line = lines + (chunk === undefined ? 0 : linesBeforeFault(chunk, label));
+      throw new PermanentJobError(
+        `Cannot read ${what}: line ${line} is not ${label}. ` +
+          "If it is in another encoding, name it in csv.encoding, such as windows-1252.",
+        { cause },
+      );
+    }
+  };
+  for await (const chunk of chunks) {
+    yield decode(chunk);
+    lines += lineBreaks(chunk);
+  }
+  yield decode();
+}
+
+function lineBreaks(chunk: Uint8Array): number {
+  let count = 0;
+  for (let at = chunk.indexOf(0x0a); at >= 0; at = chunk.indexOf(0x0a, at + 1)) count++;
+  return count;
+}
+
+/** Whole lines of `chunk` before the one that cannot be decoded. */
+function linesBeforeFault(chunk: Uint8Array, label: string): number {
+  // The rest of a character that began in the chunk before.
+  let from = 0;
+  while (from < 3 && chunk[from] !== undefined && (chunk[from]! & 0xc0) === 0x80) from++;
+  for (let count = 0;; count++) {
+    const end = chunk.indexOf(0x0a, from);
+    if (end < 0) return count;
+    try {
+      new TextDecoder(label, { fatal: true }).decode(chunk.subarray(from, end));
+    } catch {
+      return count;
+    }
+    from = end + 1;
+  }
+}

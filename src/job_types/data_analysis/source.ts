@@ -1,0 +1,123 @@
+/**
+ * Opens a job's table as a stream of bytes, wherever it comes from.
+ *
+ * @module
+ */
+
+import { InputTooLargeError, type JobContext } from "../contract.ts";
+import { decodeDataUrl } from "../data_url.ts";
+import { requireSuccess } from "../fetch_error.ts";
+import { describeUrl, parseJobUrl } from "../job_url.ts";
+import { openLocalFile } from "../local_file.ts";
+import type { AnalysisPayload } from "./payload.ts";
+
+/** Bytes on their way, and what is known of them beforehand. */
+export interface Source {
+  readonly chunks: AsyncIterable<Uint8Array>;
+  /** Undefined when nobody says. */
+  readonly sizeBytes: number | undefined;
+  /** A file name or the path of a URL, for its extension. */
+  readonly name: string;
+  /** Lower case, without parameters; empty when unknown. */
+  readonly contentType: string;
+  /** For messages. */
+  readonly what: string;
+}
+
+/** Bytes handed on at once: an inline text of many megabytes becomes many pieces. */
+const PIECE_BYTES = 64 * 1024;
+
+/**
+ * Opens the payload's `url` or `data`.
+ *
+ * @throws {PermanentJobError} when the source is refused or answers that it is not there, and from
+ * `chunks` when it is longer than `limits.streamBytesMax`. A network that fails, or a server that
+ * says "later", throws an ordinary error: another attempt may do.
+ */
+export async function openSource(
+  { url, data }: Pick<AnalysisPayload, "url" | "data">,
+  context: JobContext,
+): Promise<Source> {
+  const { streamBytesMax } = context.limits;
+  if (data !== undefined) return inlineSource(data);
+  const parsed = parseJobUrl(url ?? "");
+  const what = describeUrl(parsed);
+  if (parsed.protocol === "data:") {
+    const { bytes, contentType } = decodeDataUrl(parsed, streamBytesMax);
+    return bytesSource(bytes, { name: "", contentType: mediaType(contentType), what });
+  }
+  if (parsed.protocol === "file:") {
+    const file = await openLocalFile(parsed, context.files);
+    requireSize(file.sizeBytes, streamBytesMax, what);
+    const chunks = bounded(file.stream, streamBytesMax, what);
+    return { chunks, sizeBytes: file.sizeBytes, name: file.path, contentType: "", what };
+  }
+  const response = await requireSuccess(
+    await context.fetch(parsed, {
+      headers: { accept: "text/csv, application/json, application/x-ndjson, */*;q=0.5" },
+      bodyBytesMax: streamBytesMax,
+      signal: context.signal,
+    }),
+  );
+  return {
+    chunks: bounded(response.body, streamBytesMax, what),
+    sizeBytes: lengthOf(response.headers),
+    name: URL.parse(response.url)?.pathname ?? parsed.pathname,
+    contentType: mediaType(response.headers["content-type"] ?? ""),
+    what,
+  };
+}
+
+function inlineSource(data: string | readonly Record<string, unknown>[]): Source {
+  const text = typeof data === "string" ? data : JSON.stringify(data);
+  return bytesSource(new TextEncoder().encode(text), {
+    name: "",
+    contentType: typeof data === "string" ? "" : "application/json",
+    what: "the payload's data",
+  });
+}
+
+function bytesSource(
+  bytes: Uint8Array,
+  known: Pick<Source, "name" | "contentType" | "what">,
+): Source {
+  return { ...known, sizeBytes: bytes.length, chunks: pieces(bytes) };
+}
+
+async function* pieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+    yield bytes.subarray(at, at + PIECE_BYTES);
+  }
+}
+
+async function* bounded(
+  stream: AsyncIterable<Uint8Array>,
+  bytesMax: number,
+  what: string,
+): AsyncGenerator<Uint8Array> {
+  let count = 0;
+  for await (const chunk of stream) {
+    count += chunk.length;
+    requireSize(count, bytesMax, what);
+    yield* chunk.length <= PIECE_BYTES ? [chunk] : pieces(chunk);
+  }
+}
+
+/** @throws {InputTooLargeError} when there is more than a job may stream through. */
+export function requireSize(count: number, bytesMax: number, what: string): void {
+  if (count <= bytesMax) return;
+  throw new InputTooLargeError(
+    `Cannot analyse ${what}: it has more than the ${bytesMax} bytes that this worker reads.`,
+  );
+}
+
+/** The length of the body as we will see it: not told when it was compressed on the way. */
+function lengthOf(headers: Readonly<Record<string, string>>): number | undefined {
+  const length = Number(headers["content-length"] ?? NaN);
+  const coding = headers["content-encoding"] ?? "identity";
+  return Number.isSafeInteger(length) && coding === "identity" ? length : undefined;
+}
+
+function mediaType(contentType: string): string {
+  return contentType.split(";", 1)[0]!.trim().toLowerCase();
+}
