@@ -6,6 +6,7 @@
 
 import { closestTo } from "./closest.ts";
 import type { JobType } from "./contract.ts";
+import { dataAnalysis } from "./data_analysis/mod.ts";
 import { imageProcessing } from "./image_processing/mod.ts";
 import { noop } from "./noop.ts";
 import { type ParsedPayload, parsePayload } from "./payload.ts";
@@ -70,6 +71,7 @@ export function builtinJobTypes(): JobTypeRegistry {
   const registry = new JobTypeRegistry();
   registry.register(imageProcessing);
   registry.register(webScraping);
+  registry.register(dataAnalysis);
   registry.register(testSleep);
   registry.register(noop);
   return registry;

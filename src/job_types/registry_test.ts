@@ -6,7 +6,7 @@ import { testContext } from "./test_context.ts";
 
 Deno.test("the built-in types are registered, each with an example that it accepts", () => {
   const registry = builtinJobTypes();
-  for (const name of ["image_processing", "noop", "test_sleep", "web_scraping"]) {
+  for (const name of ["data_analysis", "image_processing", "noop", "test_sleep", "web_scraping"]) {
     const type = registry.get(name);
     assert.ok(type !== undefined, name);
     assert.ok(type.summary.length > 10, name);
