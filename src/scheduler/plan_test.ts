@@ -235,6 +235,7 @@ Deno.test("the same view and the same chance give the same plan, in whatever ord
         plan(turned, 0, policy, chanceOf(seed)),
       );
     }),
+    { numRuns: 1000 },
   );
 });
 
