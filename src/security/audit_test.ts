@@ -332,3 +332,33 @@ Deno.test("an empty log is in order, and its hash is the chain's start", async (
   assert.deepEqual([report.lines, report.faults, report.lastHash], [0, [], CHAIN_START.hash]);
   await assert.rejects(verifyAuditFile(`${directory.path}/none.log`), /cannot read/);
 });
+
+const WRITER = `
+const { openAuditLog } = await import(Deno.args[0]);
+const log = openAuditLog({ enabled: true, output: Deno.args[1] });
+const call = { method: "/proto.MasterService/SubmitJob", client: "10.0.0.1" };
+log.record({ kind: "authentication_succeeded", userId: "admin", roles: ["admin"], call }, 0);
+queueMicrotask(() => Deno.exit(0));
+`;
+
+for (const output of ["stdout", "stderr"] as const) {
+  Deno.test(`a line for ${output} has left the process before it can end by itself`, async () => {
+    await using directory = await temporaryDirectory();
+    await Deno.writeTextFile(`${directory.path}/writer.ts`, WRITER);
+    const written = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "-A",
+        "--no-check",
+        "--config",
+        new URL("../../deno.json", import.meta.url).pathname,
+        `${directory.path}/writer.ts`,
+        new URL("audit.ts", import.meta.url).href,
+        output,
+      ],
+    }).output();
+    const text = new TextDecoder().decode(written[output]);
+    assert.equal(JSON.parse(text).user_id, "admin");
+    assert.ok(text.endsWith("}\n"));
+  });
+}

@@ -29,7 +29,7 @@ const WORKER_FACTOR = 10;
 /** ... and at least this fast, in calls a second and as a burst. */
 const WORKER_CALLS_MIN = 1000;
 
-/** How many refusals were passed over in silence, by caller. */
+/** How long no second audit line is written about refusals of the same caller. */
 const SILENCE_MS = 1000;
 
 /** The limits of a gate: by verified identity, and by address before there is one. */

@@ -23,10 +23,10 @@ import { type CallClass, type CallLimits, classOf } from "./call_limits.ts";
 import type { CertificateIdentity } from "./certificates.ts";
 import { SecurityConfigurationError, type SecurityProfile } from "./configuration_error.ts";
 import type { PeerVerifier } from "./peer_verification.ts";
-import { ANONYMOUS, NOBODY, type Principal } from "./principal.ts";
+import { ANONYMOUS, NOBODY, type Principal, principalOf } from "./principal.ts";
 import { addressKey, peerIp } from "./rate_limit.ts";
 import { type Authorization, isOpenMethod, type PolicySet } from "./rbac.ts";
-import type { TokenClaims, TokenVerdict, TokenVerifier } from "./tokens.ts";
+import type { TokenVerdict, TokenVerifier } from "./tokens.ts";
 
 /** What stands at the gate; null: that check is off. */
 export interface GateOptions {
@@ -102,9 +102,6 @@ export function createGate(options: GateOptions): Gate {
 }
 
 const ANONYMOUS_PASSES: GateDecision = Object.freeze({ ok: true, principal: ANONYMOUS });
-
-/** Roles of certificates that do not narrow a token's roles. */
-const ROLES_THAT_DO_NOT_NARROW: ReadonlySet<string> = new Set(["client", "master"]);
 
 /** A call on its way through the gate. */
 interface Passage {
@@ -385,23 +382,4 @@ export class Gate {
 function bearerTokenOf(header: string | readonly string[]): string | undefined {
   const value = typeof header === "string" ? header : header.length === 1 ? header[0] : undefined;
   return /^bearer +([^\s,]+) *$/i.exec(value ?? "")?.[1];
-}
-
-function principalOf(
-  claims: TokenClaims,
-  certificate: CertificateIdentity | undefined,
-): Principal {
-  const narrowing = certificate?.roles.some((role) => ROLES_THAT_DO_NOT_NARROW.has(role)) === true
-    ? []
-    : certificate?.roles ?? [];
-  return {
-    userId: claims.subject,
-    roles: narrowing.length === 0
-      ? claims.roles
-      : claims.roles.filter((role) => narrowing.includes(role)),
-    source: "token",
-    ...(certificate === undefined ? {} : { certificate }),
-    ...(claims.tokenId === undefined ? {} : { tokenId: claims.tokenId }),
-    expiresAtMs: claims.expiresAtMs,
-  };
 }

@@ -1,10 +1,11 @@
 import type { CertificateIdentity } from "./certificates.ts";
+import type { TokenClaims } from "./tokens.ts";
 
 /** Who is calling, as established by this room and by nothing that the caller merely says. */
 export interface Principal {
   /** The token's subject, the certificate's common name, or `anonymous`. */
   readonly userId: string;
-  /** Roles that count: after a certificate's role has narrowed a token's (see `gate.ts`). */
+  /** Roles that count: after a certificate's role has narrowed a token's (see {@linkcode principalOf}). */
   readonly roles: readonly string[];
   readonly source: "token" | "certificate" | "anonymous";
   /** The verified client certificate of the connection, whatever the source. */
@@ -28,3 +29,29 @@ export const NOBODY: Principal = Object.freeze({
   roles: Object.freeze([]),
   source: "anonymous",
 });
+
+/** Roles of certificates that do not narrow a token's roles: their holders speak for others. */
+const ROLES_THAT_DO_NOT_NARROW: ReadonlySet<string> = new Set(["client", "master"]);
+
+/**
+ * The bearer of a verified token, over a connection with a verified certificate or none. A
+ * certificate that carries a role of its own narrows the token's roles to it: a right needs both.
+ */
+export function principalOf(
+  claims: TokenClaims,
+  certificate: CertificateIdentity | undefined,
+): Principal {
+  const narrowing = certificate?.roles.some((role) => ROLES_THAT_DO_NOT_NARROW.has(role)) === true
+    ? []
+    : certificate?.roles ?? [];
+  return {
+    userId: claims.subject,
+    roles: narrowing.length === 0
+      ? claims.roles
+      : claims.roles.filter((role) => narrowing.includes(role)),
+    source: "token",
+    ...(certificate === undefined ? {} : { certificate }),
+    ...(claims.tokenId === undefined ? {} : { tokenId: claims.tokenId }),
+    expiresAtMs: claims.expiresAtMs,
+  };
+}

@@ -13,6 +13,7 @@ import {
   ServerCredentials,
 } from "@grpc/grpc-js";
 import { Buffer } from "node:buffer";
+import { inspect } from "node:util";
 import {
   assertKeyMatches,
   type Certificate,
@@ -75,7 +76,7 @@ export interface TlsOptions {
   readonly nowMs?: number;
 }
 
-/** Keys and certificates, read and checked. Holds a private key: never print it. */
+/** Keys and certificates, read and checked. Logged or made JSON, it shows no private key. */
 export interface TlsMaterial {
   readonly options: TlsOptions;
   /** This node's own certificate; undefined for a client without one. */
@@ -122,7 +123,7 @@ export async function loadTls(options: TlsOptions): Promise<TlsMaterial | null> 
     x509,
   };
   assertComplete(material, files);
-  return material;
+  return guardedFromPrinting(material);
 }
 
 /**
@@ -231,6 +232,22 @@ function refuseRelaxationInProduction(options: TlsOptions): void {
       : []),
   ];
   if (faults.length > 0) throw new SecurityConfigurationError(faults);
+}
+
+/** What is logged by accident, whole or inside something else, must not hold the key. */
+function guardedFromPrinting(material: TlsMaterial): TlsMaterial {
+  const { options, own } = material;
+  const shown = () => ({
+    section: options.section,
+    subject: own?.subject,
+    fingerprint256: own?.identity.fingerprint256,
+  });
+  Object.defineProperties(material, {
+    toJSON: { value: shown },
+    [inspect.custom]: { value: shown },
+    [Symbol.for("Deno.customInspect")]: { value: () => Deno.inspect(shown()) },
+  });
+  return material;
 }
 
 interface TlsFiles {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createSecureServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { inspect } from "node:util";
 import { status } from "@grpc/grpc-js";
 import {
   AuthorityFixture,
@@ -216,6 +217,18 @@ Deno.test("TLS that is not enabled is none, and its credentials are plain text",
   assert.equal(createServerCredentials(null)._isSecure(), false);
   assert.equal(createChannelCredentials(null)._isSecure(), false);
   assert.deepEqual(channelOptions(null), {});
+});
+
+Deno.test("key material that is logged by accident shows no key", async () => {
+  await using bench = await Bench.create();
+  const { material } = bench;
+  for (
+    const text of [JSON.stringify({ material }), Deno.inspect({ material }), inspect(material)]
+  ) {
+    assert.match(text, /master-1/);
+    assert.doesNotMatch(text, /PRIVATE KEY/);
+  }
+  assert.match(material.privateKeyPem ?? "", /PRIVATE KEY/);
 });
 
 interface Spoilt {
