@@ -375,6 +375,12 @@ function faultsOfOwn(own: Certificate, material: TlsMaterial, files: TlsFiles): 
   if (options.purpose === "server" && usages.length > 0 && !usages.includes(SERVER_AUTH_USAGE)) {
     faults.push(`${what} is not meant for servers: issue it with extended key usage serverAuth`);
   }
+  if (options.purpose === "server" && !usages.includes(CLIENT_AUTH_USAGE)) {
+    options.warn?.(
+      `${what} is not meant for clients: other nodes will refuse the calls of this one ` +
+        "(issue it with extended key usages serverAuth and clientAuth)",
+    );
+  }
   if (options.purpose === "client" && !usages.includes(CLIENT_AUTH_USAGE)) {
     faults.push(`${what} is not meant for clients: issue it with extended key usage clientAuth`);
   }

@@ -11,7 +11,7 @@ import {
   temporaryDirectory,
   writePair,
 } from "./certificate_fixtures.ts";
-import { CLIENT_AUTH_USAGE } from "./certificates.ts";
+import { CLIENT_AUTH_USAGE, SERVER_AUTH_USAGE } from "./certificates.ts";
 import { SecurityConfigurationError } from "./configuration_error.ts";
 import { Bench, call, EchoServer, loaded, tlsOptions } from "./tls_fixtures.ts";
 import {
@@ -229,6 +229,20 @@ Deno.test("key material that is logged by accident shows no key", async () => {
     assert.doesNotMatch(text, /PRIVATE KEY/);
   }
   assert.match(material.privateKeyPem ?? "", /PRIVATE KEY/);
+});
+
+Deno.test("a master's certificate that its peers would refuse as a client's is warned about", async () => {
+  const warnings: string[] = [];
+  await using bench = await Bench.create();
+  const files = await writePair(
+    bench.directory,
+    "half",
+    await bench.authority.issue({ usages: [SERVER_AUTH_USAGE] }),
+    bench.authority.pem,
+  );
+  await loaded({ ...files, warn: (message) => warnings.push(message) });
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0] ?? "", /half\.crt" is not meant for clients/);
 });
 
 interface Spoilt {
