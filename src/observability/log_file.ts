@@ -44,6 +44,8 @@ export class LogFile implements LogDestination {
   #file: Deno.FsFile | undefined;
   #inode: number | null = null;
   #sizeBytes = 0;
+  /** Put off while the file cannot be put aside: a long log is better than none. */
+  #rotateAtBytes: number;
   #checkedAtMs: number;
   #isFailing = false;
   linesLost = 0;
@@ -52,6 +54,7 @@ export class LogFile implements LogDestination {
   constructor(path: string, options: RotationOptions = {}) {
     this.#path = path;
     this.#bytesMax = options.fileBytesMax ?? FILE_BYTES_MAX;
+    this.#rotateAtBytes = this.#bytesMax;
     this.#filesKept = options.filesKept ?? FILES_KEPT;
     this.#checkIntervalMs = options.checkIntervalMs ?? CHECK_INTERVAL_MS;
     this.#now = options.now ?? (() => performance.now());
@@ -67,7 +70,9 @@ export class LogFile implements LogDestination {
     const bytes = this.#encoder.encode(line);
     try {
       this.#followPath();
-      if (this.#sizeBytes > 0 && this.#sizeBytes + bytes.length > this.#bytesMax) this.#rotate();
+      if (this.#sizeBytes > 0 && this.#sizeBytes + bytes.length > this.#rotateAtBytes) {
+        this.#rotate();
+      }
       if (this.#file === undefined) this.#open();
       if (this.#file !== undefined) writeAll(this.#file, bytes);
       this.#sizeBytes += bytes.length;
@@ -115,8 +120,16 @@ export class LogFile implements LogDestination {
   #rotate(): void {
     const ours = this.#inode;
     this.close();
-    // Another process with the same path may have been quicker.
-    if (statOf(this.#path)?.ino === ours) this.#shiftFiles();
+    try {
+      // Another process with the same path may have been quicker.
+      if (statOf(this.#path)?.ino === ours) this.#shiftFiles();
+      this.#rotateAtBytes = this.#bytesMax;
+    } catch (failure) {
+      this.#rotateAtBytes = this.#sizeBytes + this.#bytesMax;
+      tellOnStderr(
+        `cannot put the log file "${this.#path}" aside, so it grows: ${describeError(failure)}`,
+      );
+    }
     this.#open();
   }
 

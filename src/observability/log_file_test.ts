@@ -134,3 +134,18 @@ Deno.test("a file that cannot be written costs lines, not the process, and is tr
     assert.equal(Deno.readTextFileSync(path), "kept\n");
     assert.equal(file.linesLost, 1);
   }));
+
+Deno.test("a file that cannot be put aside grows on, without losing a line", () =>
+  inDirectory((directory) => {
+    const path = join(directory, "master.log");
+    Deno.mkdirSync(join(`${path}.1`, "in the way"), { recursive: true });
+    const file = new LogFile(path, { fileBytesMax: 20, filesKept: 1 });
+    const lines = ["first line\n", "second line\n", "third line\n", "fourth line\n"];
+    for (const line of lines) file.write(line);
+    assert.equal(Deno.readTextFileSync(path), lines.join(""));
+    assert.equal(file.linesLost, 0);
+    Deno.removeSync(`${path}.1`, { recursive: true });
+    for (const line of lines) file.write(line);
+    file.close();
+    assert.deepEqual(names(directory), ["master.log", "master.log.1"]);
+  }));

@@ -82,7 +82,7 @@ export interface LoggerOptions {
 export async function createLogger(options: LoggerOptions): Promise<RootLogger> {
   const destination = openLogDestination(options.output, options.rotation);
   const now = options.now ?? (() => new Date());
-  const { pino } = await import("pino");
+  const { pino } = await import("./pino_engine.ts");
   const engine = pino({
     level: "debug",
     // Neither pid nor host name: node_id says whose line it is.

@@ -265,3 +265,20 @@ for (const output of ["stdout", "stderr"] as const) {
     assert.equal(text(outcome[output === "stdout" ? "stderr" : "stdout"]), "");
   });
 }
+
+Deno.test("a reader that goes away costs lines, not the process", async () => {
+  const program = `${PROGRAM}
+    Deno.stderr.writeSync(new TextEncoder().encode(log.linesLost > 0 ? "lost" : "kept"));`;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--ext=ts", "-", "stdout"],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  await child.stdout.cancel();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(program));
+  await writer.close();
+  assert.equal(await new Response(child.stderr).text(), "lost");
+  assert.equal((await child.status).code, 0);
+});

@@ -84,7 +84,10 @@ export interface MetricsRegistry {
 export interface MetricsRegistryOptions {
   /** Without it every metric does nothing, and nothing is loaded. */
   readonly enabled: boolean;
-  /** Told when what {@linkcode MetricsRegistry.beforeScrape} was given throws. */
+  /**
+   * Told when what {@linkcode MetricsRegistry.beforeScrape} was given throws, and the rest is shown.
+   * Without it `expose` throws that.
+   */
   readonly onCollectFailure?: (failure: unknown) => void;
 }
 
@@ -94,21 +97,24 @@ export async function createMetricsRegistry(
 ): Promise<MetricsRegistry> {
   if (!options.enabled) return disabledMetrics;
   // Loaded here, so that commands that only ask and print need not wait for it.
-  return new PromMetrics(await import("prom-client"), options.onCollectFailure ?? (() => {}));
+  return new PromMetrics(await import("./prom_engine.ts"), options.onCollectFailure);
 }
 
 const PREFIX = "conductor_";
 
-type PromClient = typeof import("prom-client");
+type PromClient = typeof import("./prom_engine.ts");
 
 class PromMetrics implements MetricsRegistry {
   readonly isEnabled = true;
   readonly #prom: PromClient;
   readonly #registry: PromRegistry;
   readonly #collectors: (() => void)[] = [];
-  readonly #onCollectFailure: (failure: unknown) => void;
+  readonly #onCollectFailure: MetricsRegistryOptions["onCollectFailure"];
 
-  constructor(prom: PromClient, onCollectFailure: (failure: unknown) => void) {
+  constructor(
+    prom: PromClient,
+    onCollectFailure: MetricsRegistryOptions["onCollectFailure"],
+  ) {
     this.#prom = prom;
     this.#registry = new prom.Registry();
     this.#onCollectFailure = onCollectFailure;
@@ -176,6 +182,7 @@ class PromMetrics implements MetricsRegistry {
       try {
         collect();
       } catch (failure) {
+        if (this.#onCollectFailure === undefined) throw failure;
         this.#onCollectFailure(failure);
       }
     }

@@ -267,6 +267,14 @@ Deno.test("a collector that fails takes nothing else with it", async () => {
   assert.equal(failures.length, 1);
 });
 
+Deno.test("a collector that fails is not passed over in silence", async () => {
+  const registry = await createMetricsRegistry({ enabled: true });
+  registry.beforeScrape(() => {
+    throw new Error("no");
+  });
+  await assert.rejects(registry.expose(), /^Error: no$/);
+});
+
 Deno.test("disabled metrics take everything and hold nothing", async () => {
   const registry = await createMetricsRegistry({ enabled: false });
   const metrics = createMasterMetrics(registry);

@@ -39,6 +39,7 @@ export function observeProcess(
   if (!registry.isEnabled) return () => {};
   declareBuild(registry, build);
   declareUsage(registry);
+  declareOpenFiles(registry);
   return observeEventLoop(registry, ticker);
 }
 
@@ -78,18 +79,26 @@ function declareUsage(registry: MetricsRegistry): void {
     heapTotal.set(memory.heapTotal);
     external.set(memory.external);
   });
-  // Only Linux tells how many files a process has open without being asked one by one.
-  if (Deno.build.os !== "linux") return;
+}
+
+/** Only Linux tells how many files a process has open, and not in every sandbox. */
+function declareOpenFiles(registry: MetricsRegistry): void {
+  const limit = openFilesMax();
+  if (limit === undefined) return;
   const openFiles = registry.gauge("process_open_fds", "Open file descriptors.");
-  const filesMax = registry.gauge("process_max_fds", "Open file descriptors allowed.");
-  filesMax.set(openFilesMax());
+  registry.gauge("process_max_fds", "Open file descriptors allowed.").set(limit);
   registry.beforeScrape(() => openFiles.set([...Deno.readDirSync("/proc/self/fd")].length));
 }
 
-function openFilesMax(): number {
-  const limits = Deno.readTextFileSync("/proc/self/limits");
-  const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
-  return soft === undefined ? Infinity : Number(soft);
+function openFilesMax(): number | undefined {
+  let limits: string;
+  try {
+    limits = Deno.readTextFileSync("/proc/self/limits");
+  } catch {
+    return undefined;
+  }
+  const soft = /^Max open files\s+(\d+|unlimited)/m.exec(limits)?.[1];
+  return soft === undefined || soft === "unlimited" ? Infinity : Number(soft);
 }
 
 /** A timer that is late was held up by whatever else the loop did. */
