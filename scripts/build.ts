@@ -33,8 +33,12 @@ async function run(program: string, args: readonly string[], cwd = ROOT): Promis
   return { success: output.success, stderr: new TextDecoder().decode(output.stderr) };
 }
 
-function compile(output: string, target: string | undefined): Promise<Run> {
-  return run(Deno.execPath(), [
+async function compile(output: string, target: string | undefined): Promise<Run> {
+  // It refuses to write over what it has not made itself, such as a self-extracting file.
+  await Deno.remove(output).catch((failure) => {
+    if (!(failure instanceof Deno.errors.NotFound)) throw failure;
+  });
+  return await run(Deno.execPath(), [
     "compile",
     "--quiet",
     "--no-check",
