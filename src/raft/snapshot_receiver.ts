@@ -18,11 +18,16 @@ export type ChunkResult =
   }
   | { readonly kind: "complete"; readonly snapshot: SnapshotMetadata };
 
+/** Chunks that came before their turn and are kept for it. */
+const EARLY_CHUNKS_MAX = 8;
+
 interface Reception {
   readonly transferId: string;
   readonly snapshot: SnapshotMetadata;
   readonly totalBytes: number;
   readonly sink: SnapshotSink;
+  /** By offset. */
+  readonly early: Map<number, Uint8Array>;
 }
 
 /** At most one reception at a time: a newer transfer takes the place of an older. */
@@ -40,9 +45,8 @@ export class SnapshotReceiver {
       const reception = this.#receptionOf(chunk);
       const { sink, totalBytes, snapshot } = reception;
       const { offsetBytes, data } = chunk;
-      const next = offsetBytes === sink.receivedBytes;
       const fits = offsetBytes + data.byteLength <= totalBytes;
-      if (next && fits && crc32(data) === chunk.checksum) sink.write(data);
+      if (fits && crc32(data) === chunk.checksum) keep(reception, offsetBytes, data);
       if (sink.receivedBytes < totalBytes) return answer("wanted", sink.receivedBytes);
       const fault = sink.fault();
       if (fault === undefined) return { kind: "complete", snapshot };
@@ -73,8 +77,21 @@ export class SnapshotReceiver {
     if (this.#reception?.transferId === transferId) return this.#reception;
     this.discard();
     const sink = this.#port.receive(transferId, snapshot, totalBytes);
-    this.#reception = { transferId, snapshot, totalBytes, sink };
+    this.#reception = { transferId, snapshot, totalBytes, sink, early: new Map() };
     return this.#reception;
+  }
+}
+
+/** Writes `data` if it is its turn, and what was waiting for it; else keeps it for later. */
+function keep({ sink, early }: Reception, offsetBytes: number, data: Uint8Array): void {
+  if (offsetBytes < sink.receivedBytes) return;
+  if (early.size < EARLY_CHUNKS_MAX || offsetBytes === sink.receivedBytes) {
+    early.set(offsetBytes, data);
+  }
+  for (let next = early.get(sink.receivedBytes); next !== undefined;) {
+    early.delete(sink.receivedBytes);
+    sink.write(next);
+    next = early.get(sink.receivedBytes);
   }
 }
 

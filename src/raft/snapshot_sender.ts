@@ -40,6 +40,8 @@ interface Transfer {
   readonly shared: Shared;
   ackedBytes: number;
   sentBytes: number;
+  /** Offset of the chunk that was last sent again before its time; -1: none. */
+  resentBytes: number;
   idleTicks: number;
   resends: number;
 }
@@ -106,6 +108,7 @@ export class SnapshotSender {
     }
     if (message.nextOffsetBytes > totalBytes) return;
     if (message.nextOffsetBytes > transfer.ackedBytes) transfer.resends = 0;
+    else this.#resendMissing(transfer);
     transfer.idleTicks = 0;
     transfer.ackedBytes = Math.max(transfer.ackedBytes, message.nextOffsetBytes);
     transfer.sentBytes = Math.max(transfer.sentBytes, transfer.ackedBytes);
@@ -165,32 +168,52 @@ export class SnapshotSender {
 
   #begin(peer: NodeId, shared: Shared): void {
     shared.users++;
-    const transfer = { peer, shared, ackedBytes: 0, sentBytes: 0, idleTicks: 0, resends: 0 };
+    const transfer: Transfer = {
+      peer,
+      shared,
+      ackedBytes: 0,
+      sentBytes: 0,
+      resentBytes: -1,
+      idleTicks: 0,
+      resends: 0,
+    };
     this.#transfers.set(peer, transfer);
     this.#fill(transfer);
   }
 
   #fill(transfer: Transfer): void {
-    const { shared: { source, transferId }, peer } = transfer;
+    const { totalBytes } = transfer.shared.source;
     const { chunkBytes, windowChunks } = this.#bounds;
     while (
-      transfer.sentBytes < source.totalBytes &&
+      transfer.sentBytes < totalBytes &&
       transfer.sentBytes - transfer.ackedBytes < chunkBytes * windowChunks
     ) {
-      const offsetBytes = transfer.sentBytes;
-      const data = source.read(offsetBytes, chunkBytes);
-      this.#driver.send({
-        kind: "snapshot_chunk",
-        to: peer,
-        transferId,
-        snapshot: source.metadata,
-        totalBytes: source.totalBytes,
-        offsetBytes,
-        data,
-        checksum: crc32(data),
-      });
-      transfer.sentBytes += data.byteLength;
+      transfer.sentBytes += this.#sendChunk(transfer, transfer.sentBytes);
     }
+  }
+
+  /** A later chunk arrived, so the one that is wanted was probably lost: it goes again, once. */
+  #resendMissing(transfer: Transfer): void {
+    const { ackedBytes, sentBytes, resentBytes } = transfer;
+    if (ackedBytes >= sentBytes || resentBytes === ackedBytes) return;
+    transfer.resentBytes = ackedBytes;
+    this.#sendChunk(transfer, ackedBytes);
+  }
+
+  #sendChunk(transfer: Transfer, offsetBytes: number): number {
+    const { shared: { source, transferId }, peer } = transfer;
+    const data = source.read(offsetBytes, this.#bounds.chunkBytes);
+    this.#driver.send({
+      kind: "snapshot_chunk",
+      to: peer,
+      transferId,
+      snapshot: source.metadata,
+      totalBytes: source.totalBytes,
+      offsetBytes,
+      data,
+      checksum: crc32(data),
+    });
+    return data.byteLength;
   }
 
   #end(peer: NodeId): void {

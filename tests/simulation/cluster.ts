@@ -34,8 +34,18 @@ export class SimulatedCluster {
 
   /** Adds a node with an empty disk, not started. */
   add(): SimulatedNode {
-    const id = `n${++this.#made}`;
-    const node = new SimulatedNode(id, `disk-${this.#made}`, {
+    return this.#make(`n${++this.#made}`, `disk-${this.#made}`);
+  }
+
+  /** Puts a node with an empty disk, not started, in the place of the one called `id`. */
+  replace(id: string, incarnation: string): SimulatedNode {
+    this.node(id).crash();
+    this.oracle.forget(id);
+    return this.#make(id, incarnation);
+  }
+
+  #make(id: string, incarnation: string): SimulatedNode {
+    const node = new SimulatedNode(id, incarnation, {
       world: this.world,
       oracle: this.oracle,
       settings: this.#settings,

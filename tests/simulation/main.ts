@@ -4,6 +4,7 @@
  */
 
 import { parseArgs } from "node:util";
+import { SCENARIOS } from "./scenarios.ts";
 import { simulate } from "./simulation.ts";
 
 const { values } = parseArgs({
@@ -13,6 +14,8 @@ const { values } = parseArgs({
     ticks: { type: "string", default: "1500" },
     nodes: { type: "string" },
     verbose: { type: "boolean", default: false },
+    /** Runs the scripted scenarios first. */
+    scenarios: { type: "boolean", default: false },
     /** Ends at the first failing seed. */
     stop: { type: "boolean", default: false },
   },
@@ -26,6 +29,15 @@ let failures = 0;
 let ran = 0;
 const totals = { events: 0, elections: 0, committed: 0, operations: 0 };
 console.log(`seeds ${first} to ${first + count - 1}, ${ticks} ticks of trouble each`);
+if (values.scenarios) {
+  for (const { id, run } of SCENARIOS) {
+    const violation = await run();
+    if (violation === undefined) continue;
+    console.log(`${id}: ${violation.message}`);
+    if (values.stop) Deno.exit(1);
+    failures++;
+  }
+}
 for (let seed = first; seed < first + count; seed++) {
   const nodes = values.nodes === undefined ? (seed % 2 === 0 ? 3 : 5) : Number(values.nodes);
   const result = await simulate({ seed, nodes, ticks });

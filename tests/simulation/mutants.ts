@@ -108,13 +108,25 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: "M7",
-    title: "a follower commits up to its own last entry",
+    title: "a follower commits what it is told, up to its own last entry",
     seedsMax: 200,
-    edits: [{
-      file: FOLLOWER,
-      find: "log.commitTo(Math.min(commit, match));",
-      replace: "log.commitTo(Math.min(commit, log.lastIndex));",
-    }],
+    edits: [
+      {
+        file: FOLLOWER,
+        find: "log.commitTo(Math.min(commit, match));",
+        replace: "log.commitTo(Math.min(commit, log.lastIndex));",
+      },
+      {
+        file: FOLLOWER,
+        find: "state.log.commitTo(message.commit);",
+        replace: "state.log.commitTo(Math.min(message.commit, state.log.lastIndex));",
+      },
+      {
+        file: LEADER,
+        find: "const commit = Math.min(peer.match, log.committed);",
+        replace: "const commit = log.committed;",
+      },
+    ],
   },
   {
     id: "M8",

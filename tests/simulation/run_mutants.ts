@@ -1,6 +1,6 @@
 /**
  * `deno task sim:mutants [--only M1,M2] [--cheap]`: applies each mutant to a copy of the sources and
- * runs seeds from 1 until one fails. A mutant that survives its seeds is a hole in the checkers.
+ * runs the scripted scenarios, then seeds from 1, until one fails. A mutant that survives its seeds is a hole in the checkers.
  */
 
 import { join } from "node:path";
@@ -73,6 +73,7 @@ async function hunt(mutant: Mutant, directory: string): Promise<string> {
       "--no-config",
       "--no-check",
       script,
+      "--scenarios",
       "--seed",
       "1",
       "--seeds",
@@ -83,8 +84,8 @@ async function hunt(mutant: Mutant, directory: string): Promise<string> {
     stderr: "piped",
   }).output();
   const text = new TextDecoder().decode(stdout);
-  const found = /^seed (\d+): (.*)$/m.exec(text);
+  const found = /^(seed \d+|S\d+b?): (.*)$/m.exec(text);
   if (code === 0) return `SURVIVED ${mutant.seedsMax} seeds`;
   if (found === null) throw new Error(`${mutant.id}: ${new TextDecoder().decode(stderr)}`);
-  return `seed ${found[1]}: ${found[2]}`.slice(0, 68);
+  return `${found[1]}: ${found[2]}`.slice(0, 68);
 }

