@@ -106,6 +106,7 @@ export class Master {
     this.#transport = new PeerTransport({
       clusterId: log.identity.clusterId,
       ...options.peerChannel,
+      ownAddress: () => this.#ownAddress().raft,
       addressOf: (id) => this.#addressOf(id)?.raft,
       onPeerLost: (id) => this.#node.reportUnreachable(id),
     });
@@ -115,7 +116,10 @@ export class Master {
     this.#peerServer = this.#newServer(options.peerServer);
     this.#peerServer.add(
       RaftService,
-      raftService(log.identity.clusterId, (message) => this.#node.step(message)),
+      raftService(log.identity.clusterId, (message, senderAddress) => {
+        this.#transport.heardFrom(message.from, senderAddress);
+        this.#node.step(message);
+      }),
     );
   }
 
@@ -384,16 +388,20 @@ export class Master {
     if (appliedIndex - durableAppliedIndex >= entriesMax) this.#stateMachine.checkpoint();
   }
 
-  /** A learner that has caught up becomes a voter; the core refuses while it lags. */
+  /** A learner that has caught up becomes a voter; one that never answered has not. */
   #promoteLearners(): void {
     if (this.#context.duties === undefined) return;
-    const learner = this.#node.status().members.find((each) => !each.votes);
+    const { members, peers } = this.#node.status();
+    const learner = members.find((member) =>
+      !member.votes &&
+      peers.some((peer) => peer.id === member.id && peer.match > 0 && peer.state === "replicate")
+    );
     if (learner === undefined) return;
     this.#node.promote(learner.id).then(
-      () => this.#options.log.info("a learner votes now", { node_id: learner.id }),
+      () => this.#options.log.info("a learner votes now", { member_id: learner.id }),
       (failure) =>
         this.#options.log.debug("a learner does not vote yet", {
-          node_id: learner.id,
+          member_id: learner.id,
           reason: String(failure),
         }),
     );

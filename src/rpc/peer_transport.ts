@@ -16,7 +16,7 @@ import {
 import { decode, encode } from "cborg";
 import type { Message, Transport } from "../raft/mod.ts";
 import { RaftFrameSchema, RaftService } from "./gen/raft_pb.ts";
-import type { ServiceHandlers } from "./server.ts";
+import type { ServiceHandlers } from "./call.ts";
 import { Refusal } from "./status.ts";
 import { type AnyMessage, methodDefinition } from "./wire.ts";
 
@@ -24,12 +24,18 @@ import { type AnyMessage, methodDefinition } from "./wire.ts";
 const FORMAT = 1;
 /** Frames that may wait for one peer; beyond, messages to it are dropped. */
 const WAITING_FRAMES_MAX = 1_024;
+/** The same bound in bytes; a single frame may be longer. */
+const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 const RECONNECT_PAUSE_MS = 100;
+/** A peer that does not answer pings for so long is gone, though no packet says so. */
+const KEEPALIVE_MS = 5_000;
 
 export interface PeerTransportOptions {
   readonly clusterId: string;
   readonly credentials: ChannelCredentials;
   readonly grpcOptions?: ClientOptions;
+  /** `host:port` where peers reach this node; told to them with every frame. */
+  readonly ownAddress: () => string;
   /** `host:port` of a member, if known. */
   readonly addressOf: (nodeId: string) => string | undefined;
   readonly token?: () => string | undefined;
@@ -41,6 +47,8 @@ export interface PeerTransportOptions {
 export class PeerTransport implements Transport {
   readonly #options: PeerTransportOptions;
   readonly #peers = new Map<string, Peer>();
+  /** Addresses that senders gave of themselves; what the membership says counts more. */
+  readonly #heard = new Map<string, string>();
 
   constructor(options: PeerTransportOptions) {
     this.#options = options;
@@ -51,6 +59,11 @@ export class PeerTransport implements Transport {
     for (const [nodeId, group] of byPeer) this.#peerFor(nodeId)?.send(group);
   }
 
+  /** A frame came from a node that says where it is. */
+  heardFrom(nodeId: string, address: string): void {
+    if (address !== "") this.#heard.set(nodeId, address);
+  }
+
   /** Closes every connection. */
   close(): void {
     for (const peer of this.#peers.values()) peer.close();
@@ -58,7 +71,7 @@ export class PeerTransport implements Transport {
   }
 
   #peerFor(nodeId: string): Peer | undefined {
-    const address = this.#options.addressOf(nodeId);
+    const address = this.#options.addressOf(nodeId) ?? this.#heard.get(nodeId);
     if (address === undefined) return undefined;
     let peer = this.#peers.get(nodeId);
     if (peer?.address !== address) {
@@ -77,6 +90,7 @@ class Peer {
   readonly #client: Client;
   #stream: ClientDuplexStream<AnyMessage, AnyMessage> | undefined;
   #pausedUntilMs = 0;
+  #waitingBytes = 0;
 
   constructor(nodeId: string, address: string, options: PeerTransportOptions) {
     this.#nodeId = nodeId;
@@ -87,18 +101,31 @@ class Peer {
       "grpc.max_send_message_length": -1,
       "grpc.initial_reconnect_backoff_ms": 100,
       "grpc.max_reconnect_backoff_ms": 1_000,
+      "grpc.keepalive_time_ms": KEEPALIVE_MS,
+      "grpc.keepalive_timeout_ms": KEEPALIVE_MS,
+      "grpc.enable_retries": 0, // they would keep copies of what was sent; Raft sends again itself
       ...options.grpcOptions,
     });
   }
 
   send(messages: readonly Message[]): void {
     const stream = this.#stream ?? this.#open();
-    if (stream === undefined || stream.writableLength > WAITING_FRAMES_MAX) return;
-    stream.write(create(RaftFrameSchema, {
-      messages: encode(messages),
+    if (stream === undefined || this.#isCongested(stream)) return;
+    const bytes = encode(messages);
+    this.#waitingBytes += bytes.byteLength;
+    const frame = create(RaftFrameSchema, {
+      messages: bytes,
       format: FORMAT,
       clusterId: this.#options.clusterId,
-    }));
+      senderAddress: this.#options.ownAddress(),
+    });
+    stream.write(frame, () => {
+      if (this.#stream === stream) this.#waitingBytes -= bytes.byteLength;
+    });
+  }
+
+  #isCongested(stream: ClientDuplexStream<AnyMessage, AnyMessage>): boolean {
+    return stream.writableLength > WAITING_FRAMES_MAX || this.#waitingBytes > WAITING_BYTES_MAX;
   }
 
   close(): void {
@@ -131,6 +158,7 @@ class Peer {
     stream.on("end", () => lost("the peer closed the stream"));
     stream.on("data", () => {}); // nothing is answered, but an unread stream does not end
     this.#stream = stream;
+    this.#waitingBytes = 0;
     return stream;
   }
 }
@@ -138,18 +166,30 @@ class Peer {
 /** The receiving side: passes messages of the same cluster on. */
 export function raftService(
   clusterId: string,
-  step: (message: Message) => void,
+  step: (message: Message, senderAddress: string) => void,
 ): ServiceHandlers<typeof RaftService> {
   return {
     exchange: (stream) => {
       stream.onMessage((frame) => {
         const fault = faultOf(frame, clusterId);
         if (fault !== undefined) return stream.end(new Refusal("failed_precondition", fault));
-        for (const message of decode(frame.messages) as Message[]) step(message);
+        for (const message of decodedMessages(frame.messages)) {
+          step(message, frame.senderAddress);
+        }
       });
-      stream.onClosed(() => {});
     },
   };
+}
+
+function decodedMessages(bytes: Uint8Array): readonly Message[] {
+  let messages: unknown;
+  try {
+    messages = decode(bytes);
+  } catch (cause) {
+    throw new Refusal("invalid", `the frame is no CBOR: ${(cause as Error).message}`, { cause });
+  }
+  if (Array.isArray(messages)) return messages;
+  throw new Refusal("invalid", "the frame holds no array of messages");
 }
 
 function faultOf(

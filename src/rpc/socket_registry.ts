@@ -1,10 +1,7 @@
 /**
- * Ends a gRPC server's connections without a farewell.
- *
- * An HTTP/2 server says GOAWAY when it closes. A client on Deno 2.9.6 that has made many calls is
- * killed by that frame (nghttp2: `find_stream_on_goaway_func: Assertion stream->closed_next == NULL`;
- * `rpc_test.ts` has a client survive thousands of calls and a stop). A connection that simply breaks
- * is something every client must handle anyway, so that is how ours end: once no call is under way.
+ * Knows a gRPC server's connections: keeps GOAWAY frames away from them (see `goaway_filter.ts`) and
+ * ends them without a farewell, once no call is under way. A connection that simply breaks is
+ * something that every client must handle anyway.
  *
  * grpc-js offers no such hook, so this overrides its private `createHttp2Server`. Should a later
  * version rename it, the constructor throws; should it stop calling it, `listen` fails.
@@ -14,6 +11,7 @@
 
 import type { Server, ServerCredentials } from "@grpc/grpc-js";
 import { Server as NetServer, type Socket } from "node:net";
+import { filterGoaway } from "./goaway_filter.ts";
 
 interface GrpcServerInternals {
   createHttp2Server?: (credentials: ServerCredentials) => NetServer;
@@ -36,10 +34,12 @@ export class SocketRegistry {
     internals.createHttp2Server = (credentials) => {
       const listener = createHttp2Server.call(server, credentials);
       this.#listeners.push(listener);
-      listener.on("connection", (socket: Socket) => {
+      listener.prependListener("connection", (socket: Socket) => {
         this.#sockets.add(socket);
         socket.once("close", () => this.#sockets.delete(socket));
+        if (!credentials._isSecure()) filterGoaway(socket);
       });
+      listener.prependListener("secureConnection", filterGoaway);
       return listener;
     };
   }

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file raft.proto.
  */
 export const file_raft: GenFile = /*@__PURE__*/
-  fileDesc("CgpyYWZ0LnByb3RvEgVwcm90byJBCglSYWZ0RnJhbWUSEAoIbWVzc2FnZXMYASABKAwSDgoGZm9ybWF0GAIgASgFEhIKCmNsdXN0ZXJfaWQYAyABKAkyQQoLUmFmdFNlcnZpY2USMgoIRXhjaGFuZ2USEC5wcm90by5SYWZ0RnJhbWUaEC5wcm90by5SYWZ0RnJhbWUoATABYgZwcm90bzM");
+  fileDesc("CgpyYWZ0LnByb3RvEgVwcm90byJZCglSYWZ0RnJhbWUSEAoIbWVzc2FnZXMYASABKAwSDgoGZm9ybWF0GAIgASgFEhIKCmNsdXN0ZXJfaWQYAyABKAkSFgoOc2VuZGVyX2FkZHJlc3MYBCABKAkyQQoLUmFmdFNlcnZpY2USMgoIRXhjaGFuZ2USEC5wcm90by5SYWZ0RnJhbWUaEC5wcm90by5SYWZ0RnJhbWUoATABYgZwcm90bzM");
 
 /**
  * @generated from message proto.RaftFrame
@@ -36,6 +36,13 @@ export type RaftFrame = Message<"proto.RaftFrame"> & {
    * @generated from field: string cluster_id = 3;
    */
   clusterId: string;
+
+  /**
+   * Where the sender's peers reach it: a node that was just added knows its leader by nothing else.
+   *
+   * @generated from field: string sender_address = 4;
+   */
+  senderAddress: string;
 };
 
 /**

@@ -1,0 +1,96 @@
+/**
+ * Keeps GOAWAY frames (RFC 9113 §6.8) away from Deno's HTTP/2.
+ *
+ * On Deno 2.9.6 a session on which some hundred streams were opened dies with the whole process when
+ * it takes a GOAWAY, on the server's side as on the client's (denoland/deno#36788: nghttp2's
+ * `find_stream_on_goaway_func`). Every gRPC client sends one when it closes its channel, so a master
+ * could be ended by any of its clients. Deno's HTTP/2 moves its bytes through its socket in
+ * JavaScript, where frames can be seen: a peer that says goodbye closes its connection right after,
+ * and that alone is enough for us. Our own GOAWAYs are left out too, for the sake of clients on Deno.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import type { Socket } from "node:net";
+
+const PREFACE_BYTES = 24;
+const HEADER_BYTES = 9;
+const GOAWAY = 0x7;
+
+/** Drops GOAWAY frames from a client's bytes, whatever pieces they come in. */
+export class GoawayFilter {
+  /** Of the connection preface, which comes before the first frame. */
+  #prefaceBytesLeft = PREFACE_BYTES;
+  /** Of the present frame's payload. */
+  #payloadBytesLeft = 0;
+  #isDropping = false;
+  /** The beginning of a frame header whose rest has not come yet. */
+  #header: Buffer = Buffer.alloc(0);
+
+  /** The bytes to pass on; the same buffer where nothing is dropped, as nearly always. */
+  pass(received: Buffer): Buffer {
+    const chunk = this.#header.length === 0 ? received : Buffer.concat([this.#header, received]);
+    this.#header = Buffer.alloc(0);
+    const kept: Buffer[] = [];
+    let keptFrom = 0;
+    let at = 0;
+    const keepUntil = (end: number) => {
+      if (end > keptFrom) kept.push(chunk.subarray(keptFrom, end));
+    };
+    while (at < chunk.length) {
+      if (this.#prefaceBytesLeft > 0) {
+        const bytes = Math.min(this.#prefaceBytesLeft, chunk.length - at);
+        this.#prefaceBytesLeft -= bytes;
+        at += bytes;
+      } else if (this.#payloadBytesLeft > 0) {
+        const bytes = Math.min(this.#payloadBytesLeft, chunk.length - at);
+        this.#payloadBytesLeft -= bytes;
+        at += bytes;
+        if (this.#isDropping) keptFrom = at;
+      } else if (chunk.length - at < HEADER_BYTES) {
+        keepUntil(at);
+        keptFrom = chunk.length;
+        this.#header = chunk.subarray(at);
+        at = chunk.length;
+      } else {
+        this.#isDropping = chunk[at + 3] === GOAWAY;
+        this.#payloadBytesLeft = chunk.readUIntBE(at, 3);
+        if (this.#isDropping) {
+          keepUntil(at);
+          keptFrom = at + HEADER_BYTES;
+        }
+        at += HEADER_BYTES;
+      }
+    }
+    if (kept.length === 0 && keptFrom === 0) return chunk;
+    keepUntil(chunk.length);
+    return kept.length === 1 ? kept[0]! : Buffer.concat(kept);
+  }
+}
+
+/** Whether `chunk` is one GOAWAY frame: Deno's HTTP/2 writes each frame by itself. */
+function isGoaway(chunk: unknown): boolean {
+  return chunk instanceof Uint8Array && chunk.length >= HEADER_BYTES && chunk[3] === GOAWAY &&
+    ((chunk[0]! << 16) | (chunk[1]! << 8) | chunk[2]!) + HEADER_BYTES === chunk.length;
+}
+
+/** Puts the filter into a server's connection, before HTTP/2 takes hold of it. */
+export function filterGoaway(socket: Socket): void {
+  const filter = new GoawayFilter();
+  const emit = socket.emit;
+  socket.emit = function (this: Socket, event: string, ...args: unknown[]): boolean {
+    if (event === "data" && args[0] instanceof Uint8Array) {
+      const passed = filter.pass(args[0] as Buffer);
+      return passed.length === 0 ? true : emit.call(this, event, passed);
+    }
+    return emit.call(this, event, ...args);
+  } as Socket["emit"];
+  const write = socket.write as (...args: unknown[]) => boolean;
+  socket.write = function (this: Socket, chunk: unknown, ...rest: unknown[]): boolean {
+    if (!isGoaway(chunk)) return write.call(this, chunk, ...rest);
+    const done = rest.at(-1);
+    if (typeof done === "function") queueMicrotask(() => done());
+    return true;
+  } as Socket["write"];
+}
