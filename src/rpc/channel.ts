@@ -20,6 +20,7 @@ import {
   Metadata,
   type ServiceError,
 } from "@grpc/grpc-js";
+import { pause } from "./pause.ts";
 import { fromServiceError, Refusal } from "./status.ts";
 import { type AnyMessage, methodDefinition } from "./wire.ts";
 
@@ -42,6 +43,12 @@ export interface ChannelOptions {
   readonly traceparent?: () => string | undefined;
 }
 
+/** What one call may say beside its request. */
+export interface CallOptions {
+  readonly requestId?: string;
+  readonly signal?: AbortSignal;
+}
+
 const RETRY_PAUSE_MS_MIN = 50;
 const RETRY_PAUSE_MS_MAX = 1_000;
 
@@ -50,6 +57,7 @@ export class ClusterChannel {
   readonly #options: ChannelOptions;
   readonly #clients = new Map<string, Client>();
   #addresses: string[];
+  #isClosed = false;
 
   constructor(options: ChannelOptions) {
     if (options.addresses.length === 0) throw new Error("a client needs the address of a master");
@@ -62,20 +70,39 @@ export class ClusterChannel {
     return this.#addresses;
   }
 
-  /** The connection to one address, made when first needed. */
+  /** Longest message taken or sent, in bytes. */
+  get messageBytesMax(): number {
+    return this.#options.messageBytesMax;
+  }
+
+  /**
+   * The connection to one address, made when first needed.
+   *
+   * @throws Refusal when the channel is closed, or the address can be none.
+   */
   clientFor(address: string): Client {
+    if (this.#isClosed) throw closedChannel();
     let client = this.#clients.get(address);
     if (client === undefined) {
-      client = new Client(address, this.#options.credentials, {
+      client = this.#newClient(address);
+      this.#clients.set(address, client);
+    }
+    return client;
+  }
+
+  #newClient(address: string): Client {
+    try {
+      return new Client(address, this.#options.credentials, {
         "grpc.max_receive_message_length": this.#options.messageBytesMax,
         "grpc.max_send_message_length": this.#options.messageBytesMax,
         "grpc.initial_reconnect_backoff_ms": 100,
         "grpc.max_reconnect_backoff_ms": 2_000,
         ...this.#options.grpcOptions,
       });
-      this.#clients.set(address, client);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new Refusal("unavailable", `"${address}" cannot be an address: ${why}`, { cause });
     }
-    return client;
   }
 
   /** The metadata of one call. */
@@ -98,7 +125,7 @@ export class ClusterChannel {
   async call<Input extends DescMessage, Output extends DescMessage>(
     method: DescMethodUnary<Input, Output>,
     request: MessageInitShape<Input>,
-    options: { readonly requestId?: string; readonly signal?: AbortSignal } = {},
+    options: CallOptions = {},
   ): Promise<MessageShape<Output>> {
     const deadlineMs = Date.now() + this.#options.callTimeoutMs;
     const message = create(method.input, request);
@@ -108,13 +135,14 @@ export class ClusterChannel {
       options.signal?.throwIfAborted();
       const address = this.#addresses[0] ?? "";
       try {
-        return await this.#callOnce(address, method, message, deadlineMs, options.requestId);
+        return await this.#callOnce(address, method, message, deadlineMs, options);
       } catch (failure) {
         if (!(failure instanceof Refusal) || !isAboutTheMaster(failure)) throw failure;
         failures++;
         this.#turnFrom(address, failure);
         const hasTriedAll = failures % this.#addresses.length === 0;
         const waitMs = hasTriedAll ? pauseMs : 0;
+        if (this.#isClosed) throw closedChannel();
         if (Date.now() + waitMs >= deadlineMs) throw this.#gaveUp(failure);
         if (waitMs > 0) await pause(waitMs, options.signal);
         if (hasTriedAll) pauseMs = Math.min(pauseMs * 2, RETRY_PAUSE_MS_MAX);
@@ -122,74 +150,38 @@ export class ClusterChannel {
     }
   }
 
-  /** A server-streaming call to the master at the head of the list; it is not repeated. */
+  /**
+   * A server-streaming call to the master at the head of the list; it is not repeated, but after a
+   * failure the next one goes elsewhere.
+   */
   async *stream<Input extends DescMessage, Output extends DescMessage>(
     method: DescMethodServerStreaming<Input, Output>,
     request: MessageInitShape<Input>,
     signal?: AbortSignal,
   ): AsyncGenerator<MessageShape<Output>> {
     const address = this.#addresses[0] ?? "";
-    const definition = methodDefinition(method);
-    const call = this.clientFor(address).makeServerStreamRequest(
-      definition.path,
-      definition.requestSerialize,
-      definition.responseDeserialize,
-      create(method.input, request) as AnyMessage,
-      this.metadata(),
-    );
-    const cancel = () => call.cancel();
-    signal?.addEventListener("abort", cancel, { once: true });
     try {
-      for await (const message of call) yield message as MessageShape<Output>;
+      await this.connected(address);
+      signal?.throwIfAborted();
+      yield* this.#streamFrom(address, method, request, signal);
     } catch (failure) {
       const refusal = asRefusal(failure);
       if (refusal !== undefined && isAboutTheMaster(refusal)) this.#turnFrom(address, refusal);
       throw refusal ?? failure;
-    } finally {
-      signal?.removeEventListener("abort", cancel);
-      call.cancel();
     }
   }
 
-  /** Closes every connection. */
-  close(): void {
-    for (const client of this.#clients.values()) client.close();
-    this.#clients.clear();
-  }
-
-  async #callOnce<Input extends DescMessage, Output extends DescMessage>(
-    address: string,
-    method: DescMethodUnary<Input, Output>,
-    message: MessageShape<Input>,
-    deadlineMs: number,
-    requestId: string | undefined,
-  ): Promise<MessageShape<Output>> {
-    await this.#connected(address, deadlineMs);
-    const definition = methodDefinition(method);
-    return await new Promise((resolve, reject) => {
-      this.clientFor(address).makeUnaryRequest(
-        definition.path,
-        definition.requestSerialize,
-        definition.responseDeserialize,
-        message as AnyMessage,
-        this.metadata(requestId),
-        { deadline: deadlineMs },
-        (failure: ServiceError | null, answer?: AnyMessage) => {
-          if (failure !== null) reject(fromServiceError(failure));
-          else resolve(answer as MessageShape<Output>);
-        },
-      );
-    });
-  }
-
   /**
-   * Resolves when the connection stands. A refused one fails at once, a silent one after
-   * `connectionWaitMs`, so that a dead address costs no more than that.
+   * Resolves when the connection to `address` stands. A refused one fails at once, a silent one
+   * after `connectionWaitMs`, so that a dead address costs no more than that.
+   *
+   * @throws Refusal `unavailable`.
    */
-  async #connected(address: string, deadlineMs: number): Promise<void> {
+  async connected(address: string, deadlineMs = Number.POSITIVE_INFINITY): Promise<void> {
     const channel = this.clientFor(address).getChannel();
     const untilMs = Math.min(deadlineMs, Date.now() + this.#options.connectionWaitMs);
     while (true) {
+      if (this.#isClosed) throw closedChannel();
       const state = channel.getConnectivityState(true);
       if (state === connectivityState.READY) return;
       if (state === connectivityState.TRANSIENT_FAILURE) {
@@ -202,6 +194,67 @@ export class ClusterChannel {
         })
       );
     }
+  }
+
+  /** Closes every connection; calls under way fail, and so do later ones. */
+  close(): void {
+    this.#isClosed = true;
+    for (const client of this.#clients.values()) client.close();
+    this.#clients.clear();
+  }
+
+  async *#streamFrom<Input extends DescMessage, Output extends DescMessage>(
+    address: string,
+    method: DescMethodServerStreaming<Input, Output>,
+    request: MessageInitShape<Input>,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<MessageShape<Output>> {
+    const definition = methodDefinition(method);
+    const call = this.clientFor(address).makeServerStreamRequest(
+      definition.path,
+      definition.requestSerialize,
+      definition.responseDeserialize,
+      create(method.input, request) as AnyMessage,
+      this.metadata(),
+    );
+    const cancel = () => call.cancel();
+    signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      for await (const message of call) yield message as MessageShape<Output>;
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+      call.on("error", () => {}); // whoever stopped reading does not care how the call ends
+      call.cancel();
+    }
+  }
+
+  async #callOnce<Input extends DescMessage, Output extends DescMessage>(
+    address: string,
+    method: DescMethodUnary<Input, Output>,
+    message: MessageShape<Input>,
+    deadlineMs: number,
+    { requestId, signal }: CallOptions,
+  ): Promise<MessageShape<Output>> {
+    await this.connected(address, deadlineMs);
+    signal?.throwIfAborted();
+    const definition = methodDefinition(method);
+    return await new Promise((resolve, reject) => {
+      const cancel = () => call.cancel();
+      const call = this.clientFor(address).makeUnaryRequest(
+        definition.path,
+        definition.requestSerialize,
+        definition.responseDeserialize,
+        message as AnyMessage,
+        this.metadata(requestId),
+        { deadline: deadlineMs },
+        (failure: ServiceError | null, answer?: AnyMessage) => {
+          signal?.removeEventListener("abort", cancel);
+          if (failure === null) resolve(answer as MessageShape<Output>);
+          else reject(signal?.aborted ? signal.reason : fromServiceError(failure));
+        },
+      );
+      signal?.addEventListener("abort", cancel, { once: true });
+    });
   }
 
   /** Puts the leader that a follower named, or else the next address, at the head of the list. */
@@ -229,21 +282,12 @@ function isAboutTheMaster(refusal: Refusal): boolean {
   return refusal.reason === "unavailable" || refusal.reason === "not_leader";
 }
 
-function asRefusal(failure: unknown): Refusal | undefined {
-  const isStatus = failure instanceof Error && "code" in failure && "details" in failure;
-  return isStatus ? fromServiceError(failure as ServiceError) : undefined;
+function closedChannel(): Refusal {
+  return new Refusal("cancelled", "the connections to the cluster were closed");
 }
 
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", aborted);
-      resolve();
-    }, ms);
-    const aborted = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    signal?.addEventListener("abort", aborted, { once: true });
-  });
+function asRefusal(failure: unknown): Refusal | undefined {
+  if (failure instanceof Refusal) return failure;
+  const isStatus = failure instanceof Error && "code" in failure && "details" in failure;
+  return isStatus ? fromServiceError(failure as ServiceError) : undefined;
 }

@@ -23,6 +23,7 @@ import type {
   Submission,
   WorkerView,
 } from "./master_api.ts";
+import { pause } from "./pause.ts";
 import { Refusal } from "./status.ts";
 
 /** A job that the cluster has on disk. */
@@ -36,6 +37,9 @@ export interface SubmittedJob {
 
 /** What became of one job of a batch. */
 export type BatchItem = SubmittedJob | { readonly error: string; readonly code: number };
+
+const WATCH_PAUSE_MS_MIN = 50;
+const WATCH_PAUSE_MS_MAX = 2_000;
 
 /** Talks to a cluster. Every method throws {@linkcode Refusal} with a message meant to be read. */
 export class JobClient {
@@ -79,11 +83,15 @@ export class JobClient {
   }
 
   /** The job with its payload, result and history; linearizable unless `stale`. */
-  async getJob(jobId: string, options: { readonly stale?: boolean } = {}): Promise<JobDetails> {
-    const response = await this.#channel.call(MasterService.method.getJobStatus, {
-      jobId,
-      stale: options.stale ?? false,
-    });
+  async getJob(
+    jobId: string,
+    options: { readonly stale?: boolean; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<JobDetails> {
+    const response = await this.#channel.call(
+      MasterService.method.getJobStatus,
+      { jobId, stale: options.stale ?? false },
+      options.signal === undefined ? {} : { signal: options.signal },
+    );
     if (response.job === undefined) throw new Refusal("internal", "the master answered no job");
     return detailsFromWire(response, response.job);
   }
@@ -125,12 +133,14 @@ export class JobClient {
    * job's state is told again.
    */
   async *watch(jobId: string, signal?: AbortSignal): AsyncGenerator<JobEventView> {
+    let pauseMs = WATCH_PAUSE_MS_MIN;
     while (true) {
       try {
         const events = this.#channel.stream(MasterService.method.watchJob, { jobId }, signal);
         for await (const message of events) {
           const event = eventFromWire(message);
           if (event === undefined) continue;
+          pauseMs = WATCH_PAUSE_MS_MIN;
           yield event;
           if (event.kind === "state" && isFinished(event.job)) return;
         }
@@ -139,8 +149,11 @@ export class JobClient {
           (failure.reason === "unavailable" || failure.reason === "not_leader");
         if (!isLost || signal?.aborted) throw failure;
       }
-      // A unary call waits for a master with all the patience that calls have, and says so if none comes.
-      await this.getJob(jobId);
+      // A unary call waits for a master with all the patience that calls have, and says so if none
+      // comes. The pause is for one that answers calls and breaks watches.
+      await this.getJob(jobId, { signal });
+      await pause(pauseMs, signal);
+      pauseMs = Math.min(pauseMs * 2, WATCH_PAUSE_MS_MAX);
     }
   }
 

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { CallContext } from "./server.ts";
+import type { CallContext } from "./call.ts";
 import type { Refusal } from "./status.ts";
 
 /** A job as it is submitted. Absent fields take the cluster's defaults. */

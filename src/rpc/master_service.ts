@@ -24,7 +24,7 @@ import type {
   WorkerAnnouncement,
 } from "./master_api.ts";
 import { connectWorker } from "./worker_session.ts";
-import type { ServiceHandlers } from "./server.ts";
+import type { ServiceHandlers } from "./call.ts";
 import { codeOf, Refusal } from "./status.ts";
 
 const LIST_LIMIT_DEFAULT = 100;

@@ -6,6 +6,7 @@
  * @module
  */
 
+export * from "./call.ts";
 export * from "./channel.ts";
 export * from "./client.ts";
 export * from "./health.ts";

@@ -24,7 +24,6 @@ export function serveReflection(server: RpcServer, services: readonly DescServic
           messageResponse: directory.answer(request.messageRequest),
         });
       });
-      stream.onClosed(() => {});
     },
   });
   server.add(ServerReflectionAlpha, {
@@ -36,7 +35,6 @@ export function serveReflection(server: RpcServer, services: readonly DescServic
           messageResponse: directory.answer(request.messageRequest),
         });
       });
-      stream.onClosed(() => {});
     },
   });
 }

@@ -5,14 +5,7 @@
  * @module
  */
 
-import {
-  create,
-  type DescMessage,
-  type DescMethod,
-  type DescService,
-  type MessageInitShape,
-  type MessageShape,
-} from "@bufbuild/protobuf";
+import type { DescMessage, DescMethod, DescService, MessageInitShape } from "@bufbuild/protobuf";
 import {
   type handleBidiStreamingCall,
   type handleServerStreamingCall,
@@ -20,102 +13,29 @@ import {
   type Metadata,
   Server,
   type ServerCredentials,
-  type ServerDuplexStream,
-  type ServerWritableStream,
   status,
   type UntypedHandleCall,
 } from "@grpc/grpc-js";
+import type { Buffer } from "node:buffer";
+import type {
+  CallContext,
+  CallObserver,
+  DuplexCall,
+  Gatekeeper,
+  ServiceHandlers,
+  StreamWriter,
+} from "./call.ts";
+import { GrpcDuplexCall, LazyAborter, streamWriter } from "./server_stream.ts";
 import { SocketRegistry } from "./socket_registry.ts";
-import { Refusal, toServiceError } from "./status.ts";
-import { type AnyMessage, methodPath, serviceDefinition } from "./wire.ts";
-
-/** Who calls, and what came with the call. */
-export interface CallContext {
-  /** `/proto.MasterService/SubmitJob` */
-  readonly method: string;
-  readonly caller: Caller;
-  /** The caller's own name for the call, or one that the server made. */
-  readonly requestId: string;
-  /** W3C trace context of this call. */
-  readonly traceparent: string;
-  /** Aborted when the caller hangs up or the deadline passes. */
-  readonly signal: AbortSignal;
-}
-
-/** The verified identity behind a call. */
-export interface Caller {
-  readonly userId: string;
-  readonly roles: readonly string[];
-}
-
-/** What the gate is told about a call before it is let in. */
-export interface CallAttempt {
-  readonly method: string;
-  readonly metadata: Metadata;
-  /** `ip:port` */
-  readonly peerAddress: string;
-  /** DER, when the peer showed a certificate. */
-  readonly peerCertificate: Uint8Array | undefined;
-  readonly requestId: string;
-  readonly traceparent: string;
-}
-
-/** Decides who is calling and whether they may. Throws {@linkcode Refusal}. */
-export type Gatekeeper = (attempt: CallAttempt) => Caller | Promise<Caller>;
-
-/** A call from its first byte to its status, for metrics and traces. */
-export interface CallObserver {
-  /** Called at the start; what it returns is called at the end with the status code's name. */
-  started(
-    method: string,
-    parent: string | undefined,
-  ): { traceparent: string; ended(code: string, failure: unknown): void };
-}
-
-/** Writes down a server-side stream, heeding flow control. */
-export interface StreamWriter<Message> {
-  /** Resolves when there is room for more. Rejects when the stream is gone. */
-  write(message: Message): Promise<void>;
-}
-
-/** Both directions of a bidirectional call, as events. */
-export interface DuplexCall<Incoming, Outgoing> {
-  onMessage(listener: (message: Incoming) => void): void;
-  /** The peer closed its side, hung up or was lost; called once. */
-  onClosed(listener: (reason: string) => void): void;
-  /** Returns false when the peer reads more slowly than we write. */
-  write(message: Outgoing): boolean;
-  /** Ends the call: with OK, or with a refusal's status. */
-  end(failure?: Refusal): void;
-}
-
-type MethodOf<Service extends DescService, Name extends keyof Service["method"]> =
-  Service["method"][Name];
-
-type HandlerOf<Method> = Method extends
-  { methodKind: infer Kind; input: infer Input; output: infer Output }
-  ? Input extends DescMessage ? Output extends DescMessage ? Kind extends "unary" ? (
-          request: MessageShape<Input>,
-          call: CallContext,
-        ) => MessageInitShape<Output> | Promise<MessageInitShape<Output>>
-      : Kind extends "server_streaming" ? (
-          request: MessageShape<Input>,
-          call: CallContext,
-          out: StreamWriter<MessageInitShape<Output>>,
-        ) => Promise<void>
-      : Kind extends "bidi_streaming" ? (
-          stream: DuplexCall<MessageShape<Input>, MessageInitShape<Output>>,
-          call: CallContext,
-        ) => void
-      : never
-    : never
-  : never
-  : never;
-
-/** One function a method, typed by the service's descriptor. */
-export type ServiceHandlers<Service extends DescService> = {
-  [Name in keyof Service["method"]]: HandlerOf<MethodOf<Service, Name>>;
-};
+import { codeOf, Refusal, toServiceError } from "./status.ts";
+import {
+  type AnyMessage,
+  decoded,
+  encoded,
+  methodPath,
+  type Received,
+  serverDefinition,
+} from "./wire.ts";
 
 /** How a server is set up. */
 export interface RpcServerOptions {
@@ -140,7 +60,9 @@ export class RpcServer {
   readonly #server: Server;
   readonly #sockets: SocketRegistry;
   #callsUnderWay = 0;
-  #isStopping = false;
+  /** When the last unary call ended, on the clock of `performance.now()`. */
+  #lastAnswerMs = -FLUSH_MS;
+  #stopped: Promise<void> | undefined;
   #onQuiet: () => void = () => {};
 
   constructor(options: RpcServerOptions) {
@@ -163,7 +85,7 @@ export class RpcServer {
       const handler = (handlers as Record<string, unknown>)[method.localName];
       implementation[method.localName] = this.#wrap(method, handler);
     }
-    this.#server.addService(serviceDefinition(service), implementation);
+    this.#server.addService(serverDefinition(service), implementation);
   }
 
   /**
@@ -183,21 +105,32 @@ export class RpcServer {
     });
   }
 
-  /** Refuses new calls, lets unary ones under way finish for `graceMs`, then breaks the connections. */
-  async stop(graceMs: number): Promise<void> {
-    this.#isStopping = true;
+  /**
+   * Refuses new calls, lets unary ones under way finish for `graceMs`, then breaks the connections:
+   * open streams end with them. Stopping twice is stopping once.
+   */
+  stop(graceMs: number): Promise<void> {
+    return this.#stopped ??= this.#stop(graceMs);
+  }
+
+  async #stop(graceMs: number): Promise<void> {
     this.#sockets.stopListening();
-    if (this.#callsUnderWay > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, graceMs);
-        this.#onQuiet = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
+    await this.#quietWithin(graceMs);
+    const flushMs = this.#lastAnswerMs + FLUSH_MS - performance.now();
+    if (flushMs > 0) await new Promise((resolve) => setTimeout(resolve, flushMs));
     this.#sockets.destroyAll();
     this.#server.forceShutdown();
+  }
+
+  #quietWithin(ms: number): Promise<void> {
+    if (this.#callsUnderWay === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#onQuiet = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   #wrap(method: DescMethod, handler: unknown): UntypedHandleCall {
@@ -213,43 +146,58 @@ export class RpcServer {
     }
   }
 
-  #unary(method: DescMethod, handler: UnaryHandler): handleUnaryCall<AnyMessage, AnyMessage> {
+  #unary(method: DescMethod, handler: UnaryHandler): handleUnaryCall<Received, Buffer> {
     return (call, callback) => {
       const aborter = new LazyAborter();
       call.on("cancelled", () => aborter.abort("the caller hung up"));
-      this.#run(method, call, aborter, (context) => handler(call.request, context)).then(
-        (answer) => callback(null, create(method.output, answer)),
+      this.#run(method, call, aborter, async (context) => {
+        const answer = encoded(method.output, await handler(decoded(call.request), context));
+        return this.#bounded(answer);
+      }).then(
+        (answer) => callback(null, answer),
         (failure) => callback(toServiceError(failure)),
       );
     };
   }
 
+  /** An answer that would not get through says so, and what to do. */
+  #bounded(answer: Buffer): Buffer {
+    const { messageBytesMax } = this.#options;
+    if (messageBytesMax < 0 || answer.byteLength <= messageBytesMax) return answer;
+    throw new Refusal(
+      "overloaded",
+      `the answer has ${answer.byteLength} bytes; grpc.max_msg_size allows ${messageBytesMax}: ` +
+        "ask for less at a time",
+    );
+  }
+
   #serverStreaming(
     method: DescMethod,
     handler: ServerStreamingHandler,
-  ): handleServerStreamingCall<AnyMessage, AnyMessage> {
+  ): handleServerStreamingCall<Received, Buffer> {
     return (call) => {
       const aborter = new LazyAborter();
       call.on("cancelled", () => aborter.abort("the caller hung up"));
       const out = streamWriter(method, call, aborter.signal);
-      this.#run(method, call, aborter, (context) => handler(call.request, context, out)).then(
-        () => call.end(),
-        (failure) => call.emit("error", toServiceError(failure)),
-      );
+      this.#run(method, call, aborter, (context) => handler(decoded(call.request), context, out))
+        .then(
+          () => call.end(),
+          (failure) => call.emit("error", toServiceError(failure)),
+        );
     };
   }
 
   #bidiStreaming(
     method: DescMethod,
     handler: BidiStreamingHandler,
-  ): handleBidiStreamingCall<AnyMessage, AnyMessage> {
+  ): handleBidiStreamingCall<Received, Buffer> {
     return (call) => {
       const aborter = new LazyAborter();
       const duplex = new GrpcDuplexCall(method, call, aborter);
       this.#run(method, call, aborter, (context) => {
         handler(duplex, context);
         return duplex.closed;
-      }).catch((failure) => duplex.end(failure instanceof Refusal ? failure : undefined));
+      }).catch((failure) => duplex.end(Refusal.of(failure)));
     };
   }
 
@@ -265,7 +213,9 @@ export class RpcServer {
     if (isUnary) this.#callsUnderWay++;
     const observed = this.#options.observer.started(path, textOf(call.metadata, "traceparent"));
     try {
-      if (this.#isStopping) throw new Refusal("unavailable", "this server is shutting down");
+      if (this.#stopped !== undefined) {
+        throw new Refusal("unavailable", "this server is shutting down");
+      }
       const requestId = textOf(call.metadata, "x-request-id") ?? this.#options.newRequestId();
       const caller = await this.#options.gatekeeper({
         method: path,
@@ -287,14 +237,21 @@ export class RpcServer {
       observed.ended("OK", undefined);
       return answer;
     } catch (failure) {
-      if (!(failure instanceof Refusal)) this.#options.onInternalError(path, failure);
-      const code = toServiceError(failure).code ?? status.INTERNAL;
-      observed.ended(status[code], failure);
-      throw failure;
+      const refusal = Refusal.of(failure);
+      if (refusal.reason === "internal") {
+        this.#options.onInternalError(path, refusal.cause ?? refusal);
+      }
+      observed.ended(status[codeOf(refusal.reason)], failure);
+      throw refusal;
     } finally {
-      if (isUnary) this.#callsUnderWay--;
-      if (this.#isStopping && this.#callsUnderWay === 0) setTimeout(this.#onQuiet, FLUSH_MS);
+      if (isUnary) this.#ended();
     }
+  }
+
+  #ended(): void {
+    this.#callsUnderWay--;
+    this.#lastAnswerMs = performance.now();
+    if (this.#callsUnderWay === 0) this.#onQuiet();
   }
 }
 
@@ -321,108 +278,4 @@ interface AnyServerCall {
 function textOf(metadata: Metadata, key: string): string | undefined {
   const value = metadata.get(key)[0];
   return typeof value === "string" && value !== "" ? value : undefined;
-}
-
-/** An AbortSignal that costs nothing until a handler asks for it: most unary calls never do. */
-class LazyAborter {
-  #controller: AbortController | undefined;
-  #reason: string | undefined;
-
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#reason !== undefined) this.abort(this.#reason);
-    }
-    return this.#controller.signal;
-  }
-
-  abort(reason: string): void {
-    this.#reason = reason;
-    this.#controller?.abort(new Refusal("cancelled", reason));
-  }
-}
-
-function streamWriter(
-  method: DescMethod,
-  call: ServerWritableStream<AnyMessage, AnyMessage>,
-  signal: AbortSignal,
-): StreamWriter<MessageInitShape<DescMessage>> {
-  return {
-    write(message) {
-      signal.throwIfAborted();
-      if (call.write(create(method.output, message))) return Promise.resolve();
-      return new Promise((resolve, reject) => {
-        const settle = () => {
-          call.off("drain", drained);
-          signal.removeEventListener("abort", aborted);
-        };
-        const drained = () => {
-          settle();
-          resolve();
-        };
-        const aborted = () => {
-          settle();
-          reject(signal.reason);
-        };
-        call.once("drain", drained);
-        signal.addEventListener("abort", aborted, { once: true });
-      });
-    },
-  };
-}
-
-class GrpcDuplexCall implements DuplexCall<AnyMessage, MessageInitShape<DescMessage>> {
-  readonly closed: Promise<void>;
-  readonly #method: DescMethod;
-  readonly #call: ServerDuplexStream<AnyMessage, AnyMessage>;
-  #onClosed: (reason: string) => void = () => {};
-  #settle: (failure?: Refusal) => void = () => {};
-  #isOpen = true;
-
-  constructor(
-    method: DescMethod,
-    call: ServerDuplexStream<AnyMessage, AnyMessage>,
-    aborter: LazyAborter,
-  ) {
-    this.#method = method;
-    this.#call = call;
-    this.closed = new Promise((resolve, reject) => {
-      this.#settle = (failure) => failure === undefined ? resolve() : reject(failure);
-    });
-    call.on("end", () => this.#close("the worker closed the stream"));
-    call.on("cancelled", () => {
-      aborter.abort("the caller hung up");
-      this.#close("the connection was lost");
-    });
-    call.on("error", (failure: Error) => this.#close(`the stream failed: ${failure.message}`));
-  }
-
-  onMessage(listener: (message: AnyMessage) => void): void {
-    this.#call.on("data", listener);
-  }
-
-  onClosed(listener: (reason: string) => void): void {
-    this.#onClosed = listener;
-  }
-
-  write(message: MessageInitShape<DescMessage>): boolean {
-    if (!this.#isOpen) return false;
-    return this.#call.write(create(this.#method.output, message));
-  }
-
-  end(failure?: Refusal): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    if (failure === undefined) this.#call.end();
-    else this.#call.emit("error", toServiceError(failure));
-    this.#settle(failure);
-  }
-
-  #close(reason: string): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    this.#call.end();
-    this.#settle();
-    this.#onClosed(reason);
-  }
 }

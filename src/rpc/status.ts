@@ -69,6 +69,14 @@ export class Refusal extends Error {
     this.retryAfterMs = options.retryAfterMs;
     this.leaderAddress = options.leaderAddress;
   }
+
+  /** A failure as its caller may see it: ours keep their text and stack to the log. */
+  static of(failure: unknown): Refusal {
+    if (failure instanceof Refusal) return failure;
+    return new Refusal("internal", "internal error; the server's log has the details", {
+      cause: failure,
+    });
+  }
 }
 
 /** The gRPC status code of a reason. */
@@ -81,9 +89,7 @@ const LEADER_KEY = "leader-address";
 
 /** What a server answers for a failure: never UNKNOWN, never a stack trace. */
 export function toServiceError(failure: unknown): Partial<ServiceError> {
-  const refusal = failure instanceof Refusal
-    ? failure
-    : new Refusal("internal", "internal error; the server's log has the details");
+  const refusal = Refusal.of(failure);
   const metadata = new Metadata();
   if (refusal.retryAfterMs !== undefined) {
     metadata.set(RETRY_HINT_KEY, String(Math.ceil(refusal.retryAfterMs)));

@@ -5,15 +5,18 @@
  */
 
 import {
+  create,
   type DescMessage,
   type DescMethod,
   type DescService,
   fromBinary,
+  type MessageInitShape,
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
 import type { MethodDefinition } from "@grpc/grpc-js";
 import { Buffer } from "node:buffer";
+import { Refusal } from "./status.ts";
 
 /** A message of any type, as it travels through grpc-js, which does not care which. */
 export type AnyMessage = MessageShape<DescMessage>;
@@ -25,41 +28,85 @@ export function methodPath(method: DescMethod): string {
 
 const DEFINITIONS = new Map<DescMethod, MethodDefinition<AnyMessage, AnyMessage>>();
 
-/** The grpc-js definition of one method, made once. */
+/** How a client calls one method; made once. */
 export function methodDefinition(method: DescMethod): MethodDefinition<AnyMessage, AnyMessage> {
   let definition = DEFINITIONS.get(method);
   if (definition === undefined) {
-    definition = define(method);
+    definition = {
+      ...shapeOf(method),
+      requestSerialize: (message) => bytesOf(method.input, message),
+      requestDeserialize: (bytes) => fromBinary(method.input, bytes),
+      responseSerialize: (message) => bytesOf(method.output, message),
+      responseDeserialize: (bytes) => fromBinary(method.output, bytes),
+    };
     DEFINITIONS.set(method, definition);
   }
   return definition;
 }
 
-function define(method: DescMethod): MethodDefinition<AnyMessage, AnyMessage> {
-  const serialize = (schema: DescMessage) => (message: AnyMessage): Buffer => {
-    const bytes = toBinary(schema, message);
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  };
-  const deserialize = (schema: DescMessage) => (bytes: Buffer): AnyMessage =>
-    fromBinary(schema, bytes);
+/** A request as a server receives it; {@linkcode decoded} opens it. */
+export type Received = AnyMessage | Undecodable;
+
+/** What stands in for a request whose bytes are no message of its type. */
+class Undecodable {
+  readonly fault: string;
+
+  constructor(fault: string) {
+    this.fault = fault;
+  }
+}
+
+/**
+ * How a server serves a service, keyed by the methods' local names (`submitJob`). Decoding faults
+ * reach our own code, and answers leave it as bytes, so that both get our words and our metrics;
+ * grpc-js would call them INTERNAL.
+ */
+export function serverDefinition(
+  service: DescService,
+): Record<string, MethodDefinition<Received, Buffer>> {
+  return Object.fromEntries(service.methods.map((method) => [method.localName, {
+    ...shapeOf(method),
+    requestSerialize: () => notOurs(),
+    requestDeserialize: (bytes: Buffer) => received(method.input, bytes),
+    responseSerialize: (bytes: Buffer) => bytes,
+    responseDeserialize: () => notOurs(),
+  }]));
+}
+
+/** @throws Refusal `invalid` when the bytes were no such message. */
+export function decoded(message: Received): AnyMessage {
+  if (message instanceof Undecodable) throw new Refusal("invalid", message.fault);
+  return message;
+}
+
+/** A message of the schema as bytes. @throws Error when a field's value does not fit its type. */
+export function encoded(schema: DescMessage, message: MessageInitShape<DescMessage>): Buffer {
+  return bytesOf(schema, create(schema, message));
+}
+
+function received(schema: DescMessage, bytes: Buffer): Received {
+  try {
+    return fromBinary(schema, bytes);
+  } catch (failure) {
+    const why = failure instanceof Error ? failure.message : String(failure);
+    return new Undecodable(`the request is no ${schema.typeName}: ${why}`);
+  }
+}
+
+function bytesOf(schema: DescMessage, message: AnyMessage): Buffer {
+  const bytes = toBinary(schema, message);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function shapeOf(method: DescMethod) {
+  const { methodKind } = method;
   return {
     path: methodPath(method),
-    requestStream: method.methodKind === "client_streaming" ||
-      method.methodKind === "bidi_streaming",
-    responseStream: method.methodKind === "server_streaming" ||
-      method.methodKind === "bidi_streaming",
-    requestSerialize: serialize(method.input),
-    requestDeserialize: deserialize(method.input),
-    responseSerialize: serialize(method.output),
-    responseDeserialize: deserialize(method.output),
+    requestStream: methodKind === "client_streaming" || methodKind === "bidi_streaming",
+    responseStream: methodKind === "server_streaming" || methodKind === "bidi_streaming",
   };
 }
 
-/** The grpc-js definition of a whole service, keyed by the methods' local names (`submitJob`). */
-export function serviceDefinition(
-  service: DescService,
-): Record<string, MethodDefinition<AnyMessage, AnyMessage>> {
-  return Object.fromEntries(
-    service.methods.map((method) => [method.localName, methodDefinition(method)]),
-  );
+function notOurs(): never {
+  throw new Error("invariant: a server neither sends requests nor reads answers");
 }

@@ -17,7 +17,7 @@ import type {
   WorkerNews,
   WorkerWelcomeView,
 } from "./master_api.ts";
-import { fromServiceError, type Refusal } from "./status.ts";
+import { fromServiceError, Refusal } from "./status.ts";
 import { type AnyMessage, methodDefinition } from "./wire.ts";
 
 /** What a worker is told on its session. */
@@ -54,7 +54,15 @@ export class SessionStream {
       this.#isOpen = false;
       listener.onClosed(reason);
     };
-    this.#call.on("data", (message: MasterMessage) => dispatch(message, listener));
+    this.#call.on("data", (message: MasterMessage) => {
+      if (!this.#isOpen) return;
+      try {
+        dispatch(message, listener);
+      } catch (cause) {
+        closed(new Refusal("internal", `a message was not handled: ${String(cause)}`, { cause }));
+        this.#call.cancel();
+      }
+    });
     this.#call.on("error", (failure: ServiceError) => closed(fromServiceError(failure)));
     this.#call.on("end", () => closed(undefined));
     this.#call.write(create(WorkerMessageSchema, {
@@ -93,7 +101,12 @@ export class SessionStream {
     return true;
   }
 
-  /** Ends the session at once, without a word. */
+  /** The master reads more slowly than it is written to: what can wait should. */
+  get isCongested(): boolean {
+    return this.#call.writableNeedDrain;
+  }
+
+  /** Ends the session at once, without a word; `onClosed` follows. */
   cancel(): void {
     this.#call.cancel();
   }

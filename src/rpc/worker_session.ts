@@ -13,10 +13,24 @@ import {
   statsFromWire,
 } from "./convert.ts";
 import type { MasterMessageSchema, WorkerMessage } from "./gen/scheduler_pb.ts";
-import type { MasterApi, WorkerLink, WorkerNews, WorkerSession } from "./master_api.ts";
+import type {
+  JobView,
+  MasterApi,
+  WorkerLink,
+  WorkerNews,
+  WorkerOrders,
+  WorkerSession,
+} from "./master_api.ts";
 import { announcementFromHello } from "./master_service.ts";
-import type { CallContext, DuplexCall } from "./server.ts";
+import type { CallContext, DuplexCall } from "./call.ts";
 import { Refusal } from "./status.ts";
+
+/** Messages that a worker may send before it is welcome. */
+const EARLY_MESSAGES_MAX = 1_000;
+/** Payloads that travel in one message, in bytes; a larger one travels alone. */
+const ASSIGNMENT_BYTES_MAX = 1024 * 1024;
+/** What a job takes up beside its payload, about. */
+const JOB_BYTES = 2_048;
 
 type SessionStream = DuplexCall<WorkerMessage, MessageInitShape<typeof MasterMessageSchema>>;
 
@@ -29,6 +43,7 @@ export function connectWorker(master: MasterApi, stream: SessionStream, call: Ca
   let closedReason: string | undefined;
   let hasHello = false;
   const early: WorkerMessage[] = [];
+  const link = new StreamLink(stream);
 
   const open = async (message: WorkerMessage) => {
     if (message.hello === undefined) {
@@ -36,7 +51,7 @@ export function connectWorker(master: MasterApi, stream: SessionStream, call: Ca
     }
     session = await master.openWorkerSession(
       announcementFromHello(message.hello),
-      linkOver(stream),
+      link,
       call,
     );
     if (closedReason !== undefined) return session.onClosed(closedReason);
@@ -50,20 +65,21 @@ export function connectWorker(master: MasterApi, stream: SessionStream, call: Ca
         heartbeatTimeoutMs: BigInt(heartbeatTimeoutMs),
       },
     });
-    for (const each of early) session.onNews(newsFrom(each));
+    link.open();
+    for (const each of early.splice(0)) session.onNews(newsFrom(each));
   };
 
   stream.onMessage((message) => {
     if (!hasHello) {
       hasHello = true;
-      open(message).catch((failure) =>
-        stream.end(
-          failure instanceof Refusal
-            ? failure
-            : new Refusal("internal", "the session could not be opened", { cause: failure }),
-        )
-      );
+      open(message).catch((failure) => {
+        stream.end(Refusal.of(failure));
+        session?.onClosed("the session could not be opened");
+      });
     } else if (session === undefined) {
+      if (early.length >= EARLY_MESSAGES_MAX) {
+        throw new Refusal("overloaded", "wait for the welcome before you send so much");
+      }
       early.push(message);
     } else {
       session.onNews(newsFrom(message));
@@ -75,16 +91,58 @@ export function connectWorker(master: MasterApi, stream: SessionStream, call: Ca
   });
 }
 
-function linkOver(stream: SessionStream): WorkerLink {
-  return {
-    send: (orders) =>
-      stream.write({
-        assignments: orders.assignments?.map(jobToWire) ?? [],
-        cancellations: orders.cancellations?.map(cancellationToWire) ?? [],
-        reportAcks: orders.acks?.map(ackToWire) ?? [],
-      }),
-    close: (failure) => stream.end(failure),
-  };
+/** The road down. Orders that are given before the welcome is sent wait for it. */
+class StreamLink implements WorkerLink {
+  readonly #stream: SessionStream;
+  #isOpen = false;
+  readonly #waiting: WorkerOrders[] = [];
+
+  constructor(stream: SessionStream) {
+    this.#stream = stream;
+  }
+
+  /** The welcome is sent: what waited follows it. */
+  open(): void {
+    this.#isOpen = true;
+    for (const orders of this.#waiting.splice(0)) this.send(orders);
+  }
+
+  send(orders: WorkerOrders): boolean {
+    if (!this.#isOpen) {
+      this.#waiting.push(orders);
+      return true;
+    }
+    const [first = [], ...rest] = inMessages(orders.assignments ?? []);
+    let hasRoom = this.#stream.write({
+      assignments: first.map(jobToWire),
+      cancellations: orders.cancellations?.map(cancellationToWire) ?? [],
+      reportAcks: orders.acks?.map(ackToWire) ?? [],
+    });
+    for (const jobs of rest) hasRoom = this.#stream.write({ assignments: jobs.map(jobToWire) });
+    return hasRoom;
+  }
+
+  close(failure?: Refusal): void {
+    this.#stream.end(failure);
+  }
+}
+
+/** Many payloads at once would be more than one message may carry; each alone is not. */
+function inMessages(jobs: readonly JobView[]): readonly JobView[][] {
+  const messages: JobView[][] = [];
+  let room = 0;
+  for (const job of jobs) {
+    const bytes = (job.payload?.byteLength ?? 0) + JOB_BYTES;
+    const last = messages.at(-1);
+    if (last !== undefined && bytes <= room) {
+      last.push(job);
+      room -= bytes;
+    } else {
+      messages.push([job]);
+      room = ASSIGNMENT_BYTES_MAX - bytes;
+    }
+  }
+  return messages;
 }
 
 function newsFrom(message: WorkerMessage): WorkerNews {

@@ -1,0 +1,101 @@
+/**
+ * What a handler of the server is given and gives: the same for every service.
+ *
+ * @module
+ */
+
+import type { DescMessage, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { Metadata } from "@grpc/grpc-js";
+import type { Refusal } from "./status.ts";
+
+/** Who calls, and what came with the call. */
+export interface CallContext {
+  /** `/proto.MasterService/SubmitJob` */
+  readonly method: string;
+  readonly caller: Caller;
+  /** The caller's own name for the call, or one that the server made. */
+  readonly requestId: string;
+  /** W3C trace context of this call. */
+  readonly traceparent: string;
+  /** Aborted when the caller hangs up or the deadline passes. */
+  readonly signal: AbortSignal;
+}
+
+/** The verified identity behind a call. */
+export interface Caller {
+  readonly userId: string;
+  readonly roles: readonly string[];
+}
+
+/** What the gate is told about a call before it is let in. */
+export interface CallAttempt {
+  readonly method: string;
+  readonly metadata: Metadata;
+  /** `ip:port` */
+  readonly peerAddress: string;
+  /** DER, when the peer showed a certificate. */
+  readonly peerCertificate: Uint8Array | undefined;
+  readonly requestId: string;
+  readonly traceparent: string;
+}
+
+/** Decides who is calling and whether they may. Throws {@linkcode Refusal}. */
+export type Gatekeeper = (attempt: CallAttempt) => Caller | Promise<Caller>;
+
+/** A call from its first byte to its status, for metrics and traces. */
+export interface CallObserver {
+  /** Called at the start; what it returns is called at the end with the status code's name. */
+  started(
+    method: string,
+    parent: string | undefined,
+  ): { traceparent: string; ended(code: string, failure: unknown): void };
+}
+
+/** Writes down a server-side stream, heeding flow control. */
+export interface StreamWriter<Message> {
+  /** Resolves when there is room for more. Rejects when the stream is gone. */
+  write(message: Message): Promise<void>;
+}
+
+/** Both directions of a bidirectional call, as events. */
+export interface DuplexCall<Incoming, Outgoing> {
+  /** A listener that throws ends the call: with its refusal, or as our fault. */
+  onMessage(listener: (message: Incoming) => void): void;
+  /**
+   * The peer closed its side, hung up, was lost or sent what cannot be read; called once, at once
+   * if it has happened already. Not called when we end the call.
+   */
+  onClosed(listener: (reason: string) => void): void;
+  /** Returns false when the peer reads more slowly than we write. */
+  write(message: Outgoing): boolean;
+  /** Ends the call: with OK, or with a refusal's status. */
+  end(failure?: Refusal): void;
+}
+
+type MethodOf<Service extends DescService, Name extends keyof Service["method"]> =
+  Service["method"][Name];
+
+type HandlerOf<Method> = Method extends
+  { methodKind: infer Kind; input: infer Input; output: infer Output }
+  ? Input extends DescMessage ? Output extends DescMessage ? Kind extends "unary" ? (
+          request: MessageShape<Input>,
+          call: CallContext,
+        ) => MessageInitShape<Output> | Promise<MessageInitShape<Output>>
+      : Kind extends "server_streaming" ? (
+          request: MessageShape<Input>,
+          call: CallContext,
+          out: StreamWriter<MessageInitShape<Output>>,
+        ) => Promise<void>
+      : Kind extends "bidi_streaming" ? (
+          stream: DuplexCall<MessageShape<Input>, MessageInitShape<Output>>,
+          call: CallContext,
+        ) => void
+      : never
+    : never
+  : never
+  : never;
+
+/** One function a method, typed by the service's descriptor. */
+export type ServiceHandlers<Service extends DescService> = {
+  [Name in keyof Service["method"]]: HandlerOf<MethodOf<Service, Name>>;
+};

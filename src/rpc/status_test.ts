@@ -1,0 +1,69 @@
+import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import assert from "node:assert/strict";
+import { codeOf, fromServiceError, Refusal, type RefusalReason, toServiceError } from "./status.ts";
+
+const REASONS: Readonly<Record<RefusalReason, status>> = {
+  invalid: status.INVALID_ARGUMENT,
+  not_found: status.NOT_FOUND,
+  already_exists: status.ALREADY_EXISTS,
+  failed_precondition: status.FAILED_PRECONDITION,
+  conflict: status.ABORTED,
+  overloaded: status.RESOURCE_EXHAUSTED,
+  unauthenticated: status.UNAUTHENTICATED,
+  permission_denied: status.PERMISSION_DENIED,
+  unavailable: status.UNAVAILABLE,
+  not_leader: status.UNAVAILABLE,
+  outcome_unknown: status.DEADLINE_EXCEEDED,
+  cancelled: status.CANCELLED,
+  data_loss: status.DATA_LOSS,
+  unimplemented: status.UNIMPLEMENTED,
+  internal: status.INTERNAL,
+};
+
+function overTheWire(failure: unknown): Refusal {
+  const error = toServiceError(failure);
+  return fromServiceError(
+    Object.assign(new Error(`${error.code} ${error.details}`), error) as ServiceError,
+  );
+}
+
+Deno.test("every reason has its gRPC status and comes back as itself", () => {
+  for (const [reason, code] of Object.entries(REASONS) as [RefusalReason, status][]) {
+    assert.equal(codeOf(reason), code);
+    const leader = reason === "not_leader" ? { leaderAddress: "10.0.0.1:9000" } : {};
+    const back = overTheWire(new Refusal(reason, "the words", leader));
+    assert.equal(back.reason, reason);
+    assert.equal(back.message, "the words");
+  }
+});
+
+Deno.test("a retry hint and the leader's address survive the wire", () => {
+  const back = overTheWire(
+    new Refusal("not_leader", "ask the other", {
+      retryAfterMs: 12.3,
+      leaderAddress: "[::1]:9000",
+    }),
+  );
+  assert.equal(back.retryAfterMs, 13);
+  assert.equal(back.leaderAddress, "[::1]:9000");
+  assert.equal(overTheWire(new Refusal("unavailable", "later")).retryAfterMs, undefined);
+});
+
+Deno.test("a failure of ours becomes INTERNAL without its text", () => {
+  for (const failure of [new Error("password=hunter2"), "a string", undefined, null]) {
+    const error = toServiceError(failure);
+    assert.equal(error.code, status.INTERNAL);
+    assert.equal(error.details, "internal error; the server's log has the details");
+  }
+});
+
+Deno.test("a status that we never give is read as internal, with what it said", () => {
+  const foreign = Object.assign(new Error("2 UNKNOWN: odd"), {
+    code: status.UNKNOWN,
+    details: "odd",
+    metadata: new Metadata(),
+  });
+  const refusal = fromServiceError(foreign);
+  assert.equal(refusal.reason, "internal");
+  assert.equal(refusal.message, "odd");
+});
