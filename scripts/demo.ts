@@ -9,7 +9,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import colors from "picocolors";
-import { startCluster } from "./demo/cluster.ts";
+import { conductorCommand, startCluster } from "./demo/cluster.ts";
 import { demoJobs } from "./demo/jobs.ts";
 import { serveDirectory } from "./demo/site.ts";
 import { followAll } from "./demo/follow.ts";
@@ -20,11 +20,11 @@ const style = colors.createColors(
 );
 
 /** Runs the demo; resolves to whether every job completed. */
-async function demo(): Promise<boolean> {
+async function demo(binary: string | undefined): Promise<boolean> {
   const directory = await Deno.makeTempDir({ prefix: "conductor-demo-" });
   const outputs = await Deno.makeTempDir({ prefix: "conductor-demo-output-" });
   const site = serveDirectory(join(ROOT, "scripts", "samples"));
-  const cluster = await startCluster(ROOT, directory, outputs);
+  const cluster = await startCluster(conductorCommand(ROOT, binary), directory, outputs);
   try {
     say(`Samples are served at ${site.url}`);
     say(`The master listens on ${cluster.grpcAddress} (gRPC) and ${cluster.httpUrl} (HTTP)`);
@@ -54,13 +54,19 @@ async function demo(): Promise<boolean> {
   }
 }
 
+/** `--binary FILE`: run that in place of the source. */
+function binaryFlag(args: readonly string[]): string | undefined {
+  const position = args.indexOf("--binary");
+  return position < 0 ? undefined : args[position + 1];
+}
+
 function say(line: string): void {
   console.log(line);
 }
 
 if (import.meta.main) {
   const startedMs = performance.now();
-  const isWhole = await demo();
+  const isWhole = await demo(binaryFlag(Deno.args));
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   say(
     isWhole

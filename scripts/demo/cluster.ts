@@ -4,7 +4,7 @@
  * @module
  */
 
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 /** Both processes. */
 export interface Cluster {
@@ -18,7 +18,7 @@ const STOP_TIMEOUT_MS = 10_000;
 
 /** Starts a master and, once it is ready, a worker that may write below `outputs`. */
 export async function startCluster(
-  root: string,
+  command: readonly string[],
   directory: string,
   outputs: string,
 ): Promise<Cluster> {
@@ -30,7 +30,7 @@ export async function startCluster(
     for (const each of processes.reverse()) await ended(each);
   };
   try {
-    processes.push(conductor(root, [
+    processes.push(conductor(command, [
       "master",
       "--bootstrap",
       `--grpc-port=${grpc}`,
@@ -42,7 +42,7 @@ export async function startCluster(
       `--set=log.audit_output=${join(directory, "audit.log")}`,
     ]));
     await ready(`${httpUrl}/ready`, processes[0]!);
-    processes.push(conductor(root, [
+    processes.push(conductor(command, [
       "worker",
       `--join=${grpcAddress}`,
       "--worker-id=demo-worker",
@@ -58,9 +58,17 @@ export async function startCluster(
   return { grpcAddress, httpUrl, stop };
 }
 
-function conductor(root: string, args: readonly string[]): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-A", join(root, "main.ts"), ...args],
+/** How to start the program: from its source, or the file that `deno task build` made. */
+export function conductorCommand(root: string, binary: string | undefined): readonly string[] {
+  return binary === undefined
+    ? [Deno.execPath(), "run", "--quiet", "-A", join(root, "main.ts")]
+    : [resolve(binary)];
+}
+
+function conductor(command: readonly string[], args: readonly string[]): Deno.ChildProcess {
+  const [program = "", ...before] = command;
+  return new Deno.Command(program, {
+    args: [...before, ...args],
     stdin: "null",
     stdout: "null",
     stderr: "inherit",

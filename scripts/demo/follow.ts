@@ -17,6 +17,9 @@ export interface FinishedJob {
   readonly definition: DemoJob;
 }
 
+/** Progress of one job is told at most this often. */
+const PROGRESS_INTERVAL_MS = 400;
+
 /** Runs all jobs at once; resolves when the last one is finished. */
 export async function followAll(
   address: string,
@@ -40,7 +43,12 @@ export async function followAll(
       });
       let last: JobView | undefined;
       let told = "";
+      let progressToldMs = -PROGRESS_INTERVAL_MS;
       for await (const event of client.watch(jobId)) {
+        if (event.kind === "progress" && event.atMs - progressToldMs < PROGRESS_INTERVAL_MS) {
+          continue;
+        }
+        if (event.kind === "progress") progressToldMs = event.atMs;
         const line = describe(event, style);
         if (line !== told && line !== "") {
           say(`${style.dim(jobId)}  ${definition.type.padEnd(16)}  ${line}`);
