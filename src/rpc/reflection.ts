@@ -117,6 +117,9 @@ class DescriptorDirectory {
     const pending = [...file.messages];
     for (let message = pending.pop(); message !== undefined; message = pending.pop()) {
       this.#fileOfSymbol.set(message.typeName, file);
+      for (const field of message.fields) {
+        this.#fileOfSymbol.set(`${message.typeName}.${field.name}`, file);
+      }
       pending.push(...message.nestedMessages);
       for (const inner of message.nestedEnums) this.#fileOfSymbol.set(inner.typeName, file);
     }
