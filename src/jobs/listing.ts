@@ -20,15 +20,15 @@ import type { State } from "./state.ts";
 import type { FinishedQuery, JobStore } from "./store.ts";
 
 const limitDefault = 100;
-/** Finished jobs read at a time. */
-const chunkSize = 200;
+/** Most finished jobs read at a time. */
+const chunkSizeMax = 200;
 /** Offsets are jumped over in blocks of this many finished jobs. */
 const jumpSizeMax = 128_000;
 const jumpSizeMin = 1000;
 
 export function listJobs(state: State, store: JobStore, query: JobQuery): JobPage {
   const limit = Math.min(Math.max(1, Math.floor(query.limit ?? limitDefault)), JOB_PAGE_MAX);
-  const merged = new MergedJobs(state, store, query);
+  const merged = new MergedJobs(state, store, query, Math.min(limit + 1, chunkSizeMax));
   merged.skip(Math.max(0, Math.floor(query.offset ?? 0)));
   const jobs: Job[] = [];
   while (jobs.length < limit) {
@@ -67,6 +67,7 @@ class MergedJobs {
   readonly #state: State;
   readonly #store: JobStore;
   readonly #query: JobQuery;
+  readonly #chunkSize: number;
   readonly #isNewestFirst: boolean;
   readonly #inMemory: Iterator<Job>;
   #memoryNext: Job | undefined;
@@ -78,10 +79,11 @@ class MergedJobs {
   #storeFrom: number | undefined;
   #storeIsDone: boolean;
 
-  constructor(state: State, store: JobStore, query: JobQuery) {
+  constructor(state: State, store: JobStore, query: JobQuery, chunkSize: number) {
     this.#state = state;
     this.#store = store;
     this.#query = query;
+    this.#chunkSize = chunkSize;
     this.#isNewestFirst = query.order !== "oldest";
     const fromSeq = seqFromCursor(query.cursor);
     this.#storeFrom = fromSeq;
@@ -158,10 +160,10 @@ class MergedJobs {
 
   #readChunk(): boolean {
     if (this.#storeIsDone) return false;
-    this.#chunk = this.#store.listFinished({ ...this.#storeQuery(), limit: chunkSize });
+    this.#chunk = this.#store.listFinished({ ...this.#storeQuery(), limit: this.#chunkSize });
     this.#chunkAt = 0;
     this.#storeFrom = this.#chunk.at(-1)?.seq;
-    this.#storeIsDone = this.#chunk.length < chunkSize;
+    this.#storeIsDone = this.#chunk.length < this.#chunkSize;
     return this.#chunk.length > 0;
   }
 

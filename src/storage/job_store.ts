@@ -37,8 +37,12 @@ import {
 import { JobTables } from "./job_store_tables.ts";
 import { failureOf, StorageFailed } from "./storage_failure.ts";
 
-/** Write-ahead file beyond which a batch is followed by a checkpoint of its own accord, in bytes. */
-const WAL_BYTES_MAX = 16 * 1024 * 1024;
+/**
+ * Write-ahead file beyond which a batch is followed by a checkpoint of its own accord, in bytes.
+ * A checkpoint holds up the node for as long as the disk takes, so it should come often and be
+ * small; bench/jobs.ts prints the longest flush.
+ */
+const WAL_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Who may use a `state.db`. */
 export interface JobStoreOptions {

@@ -158,7 +158,7 @@ Deno.test("a full write-ahead file is followed by a checkpoint without being ask
     }
     assert.ok(scene.machine.durable.index > 10, `${scene.machine.durable.index}`);
     const { size } = statSync(join(directory, `${JOB_STORE_FILE}-wal`));
-    assert.ok(size < 17 * 1024 * 1024, `${size} bytes`);
+    assert.ok(size < 6 * 1024 * 1024, `${size} bytes`);
     store.close();
   });
 });
