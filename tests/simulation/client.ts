@@ -3,6 +3,7 @@
 import { ProposalRefused, ReadRefused } from "../../src/raft/mod.ts";
 import type { Operation } from "./linearizability.ts";
 import type { Random } from "./random.ts";
+import { encodeProposal } from "./simulated_machine.ts";
 import type { SimulatedNode } from "./simulated_node.ts";
 import type { World } from "./world.ts";
 
@@ -99,10 +100,9 @@ export class SimulatedClient {
         };
         if (operation.kind === "append") {
           const { key, value } = operation;
-          const command = { client: this.id, sequence, key, value };
-          const data = new TextEncoder().encode(JSON.stringify(command));
-          raft.propose(data).then(({ position }) => {
-            answered(() => operation.position = position);
+          const data = encodeProposal({ kind: "append", client: this.id, sequence, key, value });
+          raft.propose(data).then((outcome) => {
+            answered(() => operation.position = "position" in outcome ? outcome.position : 0);
           }, refused);
         } else {
           raft.readIndex().then(() => {

@@ -2,6 +2,8 @@
 
 import { ProposalRefused } from "../../src/raft/mod.ts";
 import type { Member, MembershipChange, Message, RaftStatus } from "../../src/raft/mod.ts";
+import type { MemoryJobStore } from "../../src/jobs/mod.ts";
+import { JobOracle } from "./job_oracle.ts";
 import { SimulatedNetwork } from "./network.ts";
 import { Oracle } from "./oracle.ts";
 import type { DurableView } from "./oracle.ts";
@@ -16,12 +18,16 @@ export class SimulatedCluster {
   readonly network: SimulatedNetwork;
   readonly nodes = new Map<string, SimulatedNode>();
   readonly #settings: NodeSettings;
+  /** Job stores of snapshots, by name. */
+  readonly #shelf = new Map<string, MemoryJobStore>();
+  readonly jobOracle: JobOracle;
   #made = 0;
 
   /** Founds and starts a cluster of `size` voters, n1 to n`size`. */
   constructor(world: World, size: number, settings: NodeSettings) {
     this.world = world;
     this.oracle = new Oracle(world);
+    this.jobOracle = new JobOracle(this.oracle);
     this.#settings = settings;
     this.network = new SimulatedNetwork(world, (message: Message) => {
       this.nodes.get(message.to)?.receive(message);
@@ -49,6 +55,9 @@ export class SimulatedCluster {
       world: this.world,
       oracle: this.oracle,
       settings: this.#settings,
+      leaders: () => this.#leaders(),
+      shelf: this.#shelf,
+      onJob: (command, outcome, position) => this.jobOracle.applied(command, outcome, position),
       network: () => this.network,
       disks: () => this.disks(),
     });
@@ -89,6 +98,12 @@ export class SimulatedCluster {
       if (best === undefined || status.term > best.term) best = { node, term: status.term };
     }
     return best?.node;
+  }
+
+  #leaders(): readonly RaftStatus[] {
+    const statuses = [...this.nodes.values()].map((node) => node.raft?.status());
+    return statuses.filter((status) => status !== undefined && status.role === "leader")
+      .map((status) => status as RaftStatus);
   }
 
   memberOf(node: SimulatedNode): Member {

@@ -27,7 +27,15 @@ const startedMs = performance.now();
 let simulatedMs = 0;
 let failures = 0;
 let ran = 0;
-const totals = { events: 0, elections: 0, committed: 0, operations: 0 };
+const totals = {
+  events: 0,
+  elections: 0,
+  committed: 0,
+  operations: 0,
+  jobs: 0,
+  completions: 0,
+  staleReports: 0,
+};
 console.log(`seeds ${first} to ${first + count - 1}, ${ticks} ticks of trouble each`);
 if (values.scenarios) {
   for (const { id, run } of SCENARIOS) {
@@ -46,6 +54,9 @@ for (let seed = first; seed < first + count; seed++) {
   totals.elections += result.elections;
   totals.committed += result.committed;
   totals.operations += result.operations;
+  totals.jobs += result.jobs;
+  totals.completions += result.completions;
+  totals.staleReports += result.staleReports;
   if (values.verbose || values.seeds === "1") {
     const { traceHash, events, elections, committed, operations } = result;
     console.log(
@@ -57,7 +68,7 @@ for (let seed = first; seed < first + count; seed++) {
   if (result.violation === undefined) continue;
   failures++;
   console.log(`seed ${seed}: ${result.violation.message}`);
-  if (values.verbose) { for (const line of result.recent.slice(-200)) console.log(`  ${line}`); }
+  if (values.verbose) { for (const line of result.recent.slice(-400)) console.log(`  ${line}`); }
   console.log(
     `  replay: deno task sim --seeds 1 --seed ${seed} --nodes ${nodes} --ticks ${ticks} --verbose`,
   );
@@ -67,6 +78,7 @@ const wallMs = performance.now() - startedMs;
 console.log(
   `${ran} seeds, ${failures} failures, ${(simulatedMs / 3_600_000).toFixed(2)} simulated hours ` +
     `in ${(wallMs / 1000).toFixed(1)} s; ${totals.events} events, ${totals.elections} leaders, ` +
-    `${totals.committed} entries committed, ${totals.operations} client operations`,
+    `${totals.committed} entries committed, ${totals.operations} client operations, ${totals.jobs} jobs ` +
+    `(${totals.completions} completed, ${totals.staleReports} stale reports refused)`,
 );
 Deno.exit(failures > 0 ? 1 : 0);

@@ -146,6 +146,7 @@ export class Nemesis {
         });
       case "clock":
         victim.clockRate = 0.95 + random.next() * 0.1;
+        if (random.chance(0.3)) victim.clockSkewMs = random.pick([-1, 1]) * 86_400_000;
         return;
       case "transfer":
         return this.#transfer();

@@ -153,7 +153,7 @@ export class Oracle {
     from: number,
     through: number,
     disks: ReadonlyMap<string, DurableView>,
-    voters: readonly string[],
+    voters: readonly (readonly string[])[],
   ): void {
     const disk = disks.get(id);
     if (disk === undefined) return;
@@ -203,7 +203,7 @@ export class Oracle {
     index: number,
     term: number,
     disks: ReadonlyMap<string, DurableView>,
-    voters: readonly string[],
+    voters: readonly (readonly string[])[],
   ): void {
     const holders = [...disks].filter(([, disk]) =>
       disk.boundaryIndex >= index || (disk.lastIndex >= index && disk.term(index) === term)
@@ -211,14 +211,16 @@ export class Oracle {
     const majorityOf = (group: readonly string[]) =>
       group.filter((each) => holders.includes(each)).length * 2 > group.length;
     // A membership is in force from when it is appended; this one may be committed under it.
-    const before = this.#voters.findLast((each) => each.index <= index)?.voters ?? voters;
+    const before = this.#voters.findLast((each) => each.index <= index)?.voters ?? [];
     this.check(
-      majorityOf(voters) || majorityOf(before),
+      [...voters, before].some(majorityOf),
       () =>
         `Commit: ${id} commits entry ${index} of term ${term}, which only ${
           holders.join(", ")
         } of ` +
-        `${voters.join(", ")} hold durably at ${this.#world.nowMs.toFixed(1)} ms`,
+        `${voters.map((group) => group.join("+")).join(" or ")} hold durably at ${
+          this.#world.nowMs.toFixed(1)
+        } ms`,
     );
   }
 }

@@ -3,6 +3,7 @@
 import type { Message } from "../../src/raft/mod.ts";
 import { SimulatedCluster } from "./cluster.ts";
 import type { Violation } from "./oracle.ts";
+import { encodeProposal } from "./simulated_machine.ts";
 import { run } from "./simulation.ts";
 import type { NodeSettings, SimulatedNode } from "./simulated_node.ts";
 import { TICK_MS } from "./simulated_node.ts";
@@ -100,8 +101,7 @@ export class Script {
   propose(id: string, count = 1): void {
     for (let n = 0; n < count; n++) {
       const value = `v${++this.#values}`;
-      const command = { client: value, sequence: 1, key: "x", value };
-      const data = new TextEncoder().encode(JSON.stringify(command));
+      const data = encodeProposal({ kind: "append", client: value, sequence: 1, key: "x", value });
       this.node(id).call((raft) => {
         raft.propose(data).then(() => this.acknowledged.push(value), () => {});
       });

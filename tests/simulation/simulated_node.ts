@@ -2,10 +2,11 @@
 
 import { RaftNode } from "../../src/raft/mod.ts";
 import type { Message, RaftBounds, RaftStatus, SnapshotBounds } from "../../src/raft/mod.ts";
+import type { MemoryJobStore } from "../../src/jobs/mod.ts";
 import { decodeMembership, foundCluster } from "../../src/raft/mod.ts";
 import { SimulatedCrash, SimulatedDeviceError, SimulatedDisk } from "./disk.ts";
-import { ListMachine, ListStorage } from "./list_machine.ts";
-import type { AppendOutcome } from "./list_machine.ts";
+import { ListStorage, SimulatedMachine } from "./simulated_machine.ts";
+import type { JobListener, ProposalOutcome } from "./simulated_machine.ts";
 import type { SimulatedNetwork } from "./network.ts";
 import type { DurableView, Oracle } from "./oracle.ts";
 import type { Random } from "./random.ts";
@@ -28,6 +29,12 @@ export interface Surroundings {
   readonly world: World;
   readonly oracle: Oracle;
   readonly settings: NodeSettings;
+  /** Of all nodes that lead, as far as they know. */
+  leaders(): readonly RaftStatus[];
+  /** Job stores of snapshots. */
+  readonly shelf: Map<string, MemoryJobStore>;
+  /** Hears of every job command that any node applies. */
+  readonly onJob: JobListener;
   network(): SimulatedNetwork;
   /** Disks of all nodes, as they would be found after a power failure. */
   disks(): ReadonlyMap<string, DurableView>;
@@ -46,14 +53,16 @@ export class SimulatedNode {
   readonly disk: SimulatedDisk;
   readonly #around: Surroundings;
   readonly #random: Random;
-  readonly #storage = new ListStorage();
+  readonly #storage: ListStorage;
   state: NodeState = "down";
   /** Speed of its clock; 1 is right. */
   clockRate = 1;
+  /** How far its clock is off, in ms; jumps. */
+  clockSkewMs = 0;
   /** Time that a turn takes, most of it waiting for the disk, in ms. */
   turnMs = 0.1;
-  raft: RaftNode<AppendOutcome> | undefined;
-  machine: ListMachine | undefined;
+  raft: RaftNode<ProposalOutcome> | undefined;
+  machine: SimulatedMachine | undefined;
   #log: SimulatedLog | undefined;
   /** Changes with every crash: what was scheduled before does not happen. */
   #life = 0;
@@ -68,6 +77,7 @@ export class SimulatedNode {
     this.incarnation = incarnation;
     this.#around = around;
     this.#random = around.world.random.fork();
+    this.#storage = new ListStorage(around.shelf);
     this.disk = new SimulatedDisk(this.#random);
     this.#log = new SimulatedLog(this.disk);
   }
@@ -88,12 +98,18 @@ export class SimulatedNode {
     const { world, settings, oracle } = this.#around;
     this.#life++;
     this.#backlog = [];
+    this.#ticksWithoutLeader = 0;
     try {
       const log = new SimulatedLog(this.disk);
       // A crash may have come between a write and the news of it.
       oracle.wroteHardState(this.id, log.hardState);
       log.onHardState = (hard) => oracle.wroteHardState(this.id, hard);
-      const machine = new ListMachine(this.#storage, this.#random, (make) => this.#later(30, make));
+      const machine = new SimulatedMachine(
+        this.#storage,
+        this.#random,
+        (make) => this.#later(30, make),
+      );
+      machine.onJob = this.#around.onJob;
       machine.onApplied = (entries, hashes) => {
         entries.forEach(({ index }, at) => oracle.applied(this.id, index, hashes[at] ?? 0));
       };
@@ -102,7 +118,7 @@ export class SimulatedNode {
       this.#seenCommit = log.boundary.index;
       this.#seenApplied = log.boundary.index;
       this.state = "running";
-      this.raft = new RaftNode<AppendOutcome>({
+      this.raft = new RaftNode<ProposalOutcome>({
         id: this.id,
         incarnation: this.incarnation,
         timings: settings,
@@ -165,7 +181,7 @@ export class SimulatedNode {
   }
 
   /** Runs `use` on the live process now, or when it is resumed; never if it is down. */
-  call(use: (raft: RaftNode<AppendOutcome>, machine: ListMachine) => void): boolean {
+  call(use: (raft: RaftNode<ProposalOutcome>, machine: SimulatedMachine) => void): boolean {
     if (this.raft === undefined || this.machine === undefined) return false;
     this.#run(() => {
       if (this.raft !== undefined && this.machine !== undefined) use(this.raft, this.machine);
@@ -286,7 +302,8 @@ export class SimulatedNode {
     // What is committed but not applied may not be on this disk yet.
     const { appliedIndex } = status;
     if (appliedIndex <= this.#seenApplied) return;
-    const voters = status.members.filter((each) => each.votes).map(({ id }) => id);
+    // A leader commits under the membership that its own log ends with, which may be a later one.
+    const voters = [votersOf(status), ...this.#around.leaders().map(votersOf)];
     oracle.commits(this.id, this.#seenApplied + 1, appliedIndex, this.#around.disks(), voters);
     this.#seenApplied = appliedIndex;
   }
@@ -320,6 +337,10 @@ export class SimulatedNode {
       Object.assign(this.disk.faults, faults);
     }
   }
+}
+
+function votersOf(status: RaftStatus): readonly string[] {
+  return status.members.filter((each) => each.votes).map(({ id }) => id);
 }
 
 function fromLeader(message: Message): boolean {

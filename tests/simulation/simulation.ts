@@ -2,6 +2,7 @@
 
 import { SimulatedClient } from "./client.ts";
 import { SimulatedCluster } from "./cluster.ts";
+import { JobWorld } from "./job_actors.ts";
 import type { Operation } from "./linearizability.ts";
 import { faultOfHistory } from "./linearizability.ts";
 import { Nemesis } from "./nemesis.ts";
@@ -31,6 +32,9 @@ export interface SimulationResult {
   readonly elections: number;
   readonly committed: number;
   readonly operations: number;
+  readonly jobs: number;
+  readonly completions: number;
+  readonly staleReports: number;
   /** The last lines of the trace. */
   readonly recent: readonly string[];
 }
@@ -53,13 +57,15 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       keys: KEYS,
       thinkMsMax: 60,
     }));
+  const jobs = new JobWorld(cluster, 3, 2);
   const nemesis = new Nemesis(cluster);
   await run(world, cluster, options.ticks * TICK_MS);
   nemesis.stop();
   world.trace("peace");
   await run(world, cluster, world.nowMs + 500);
-  for (const client of clients) client.stop();
-  await untilRest(world, cluster, clients);
+  for (const each of [...clients, ...jobs.submitters]) each.stop();
+  for (const worker of jobs.workers) worker.troubled = false;
+  await untilRest(world, cluster, clients, jobs);
   judge(cluster, operations);
   return {
     seed: options.seed,
@@ -71,6 +77,9 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     elections: cluster.oracle.elections,
     committed: cluster.oracle.highestCommitted,
     operations: operations.length,
+    jobs: cluster.jobOracle.acknowledged,
+    completions: cluster.jobOracle.completions,
+    staleReports: cluster.jobOracle.staleReports,
     recent: world.recent,
   };
 }
@@ -88,11 +97,15 @@ async function untilRest(
   world: World,
   cluster: SimulatedCluster,
   clients: readonly SimulatedClient[],
+  jobs: JobWorld,
 ): Promise<void> {
   const deadlineMs = world.nowMs + PEACE_MS_MAX;
   const unrest = () => {
     const busy = clients.find((client) => client.busy);
-    return busy === undefined ? cluster.unrest() : `${busy.id} has no answer`;
+    if (busy !== undefined) return `${busy.id} has no answer`;
+    if (jobs.submitters.some((each) => each.busy > 0)) return "a submitter has no answer";
+    const { open } = cluster.jobOracle;
+    return open > 0 ? `${open} jobs have not ended` : cluster.unrest();
   };
   while (cluster.oracle.violation === undefined && unrest() !== undefined) {
     if (world.nowMs >= deadlineMs) {
@@ -109,6 +122,7 @@ function judge(cluster: SimulatedCluster, operations: readonly Operation[]): voi
   const lists = new Map(machine.keys.map((key) => [key, machine.list(key)]));
   const fault = faultOfHistory(operations, lists);
   cluster.oracle.check(fault === undefined, () => fault ?? "");
+  cluster.jobOracle.judge((id) => machine.jobs.get(id)?.status);
   const members = cluster.leader === undefined ? [] : cluster.statusOf(cluster.leader.id)?.members;
   for (const { id } of members ?? []) {
     const other = cluster.nodes.get(id)?.machine;
@@ -123,15 +137,15 @@ export function drawSettings(random: Random): NodeSettings {
     electionTicks: random.between(8, 20),
     heartbeatTicks: random.between(1, 3),
     bounds: {
-      messageBytesMax: random.pick([100, 400, 4000]),
-      inflightMessagesMax: random.pick([1, 4, 64]),
-      inflightBytesMax: random.pick([500, 100_000]),
+      messageBytesMax: random.pick([300, 1000, 8000]),
+      inflightMessagesMax: random.pick([4, 16, 64]),
+      inflightBytesMax: random.pick([4_000, 100_000]),
       uncommittedEntriesMax: random.pick([8, 64, 1000]),
       applyBytesMax: random.pick([200, 100_000]),
       promotionLagMax: random.pick([5, 100]),
     },
     snapshotBounds: {
-      chunkBytes: random.pick([50, 300, 5000]),
+      chunkBytes: random.pick([300, 1000, 5000]),
       windowChunks: random.pick([1, 4]),
       resendTicks: 10,
       resendsMax: random.pick([3, 10]),

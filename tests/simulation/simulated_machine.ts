@@ -1,9 +1,12 @@
 /**
- * The simulation's own state machine: lists that clients append to. Each append carries its client's
- * sequence number, so that one that is retried is done once. What it holds durably lags behind what
- * it applied, as `state.db` does.
+ * What the simulated nodes replicate: the real job machine, and beside it lists that clients append
+ * to, whose histories are simple enough to judge. Each append carries its client's sequence number,
+ * so that one that is retried is done once. What is durable lags behind what was applied, as
+ * `state.db` does.
  */
 
+import type { Command, Outcome } from "../../src/jobs/mod.ts";
+import { JobMachine, MemoryJobStore } from "../../src/jobs/mod.ts";
 import type {
   Entry,
   SnapshotMetadata,
@@ -23,6 +26,24 @@ export interface AppendCommand {
   readonly value: string;
 }
 
+/** A proposal: an append, or a command to the job machine. */
+export type Proposal =
+  | ({ readonly kind: "append" } & AppendCommand)
+  | { readonly kind: "job"; readonly command: Command };
+
+/** What comes of a {@linkcode Proposal}. */
+export type ProposalOutcome = AppendOutcome | Outcome;
+
+/** Longer than all jumps of clocks together: a leap of a day forgets what a day old key knew. */
+const KEY_RETENTION_MS = 365 * 86_400_000;
+
+/** Told of every job command that is applied. */
+export type JobListener = (
+  command: Command,
+  outcome: Outcome,
+  position: { readonly index: number; readonly term: number },
+) => void;
+
 /** The length of the list after the append, and whether it had been done before. */
 export interface AppendOutcome {
   readonly position: number;
@@ -33,6 +54,8 @@ export interface AppendOutcome {
 interface ListState {
   index: number;
   hash: number;
+  /** In a snapshot: the name of its job store. */
+  jobs: string;
   lists: Map<string, string[]>;
   /** Last append of each client. */
   done: Map<string, { sequence: number; position: number }>;
@@ -41,21 +64,41 @@ interface ListState {
 /** What survives a crash of its process. */
 export class ListStorage {
   saved: string = encode(emptyState());
+  /** As of {@linkcode saved}. */
+  savedJobs = new MemoryJobStore();
+  /** Job stores of snapshots, which are too deep to be sent as text; by the snapshot's name. */
+  readonly #shelf: Map<string, MemoryJobStore>;
   /** Received parts of snapshots, by transfer. */
   readonly partial = new Map<string, number[]>();
   /** A crash amid an installation: before, or after it took effect. */
   crashAtInstall = 0;
+
+  /** @param shelf shared by all nodes of a run */
+  constructor(shelf: Map<string, MemoryJobStore>) {
+    this.#shelf = shelf;
+  }
+
+  shelve(name: string, jobs: MemoryJobStore): void {
+    this.#shelf.set(name, jobs);
+  }
+
+  fetch(name: string): MemoryJobStore | undefined {
+    return this.#shelf.get(name);
+  }
 }
 
 /** See the module's text. */
-export class ListMachine implements StateMachine<AppendOutcome> {
+export class SimulatedMachine implements StateMachine<ProposalOutcome> {
   readonly #storage: ListStorage;
   readonly #random: Random;
   #state: ListState;
+  readonly #jobStore: MemoryJobStore;
+  readonly jobs: JobMachine;
   #durableIndex: number;
   #unsaved = 0;
   /** Told after every batch. */
   onApplied: (entries: readonly Entry[], hashes: readonly number[]) => void = () => {};
+  onJob: JobListener = () => {};
   /** Runs `make` some time later. */
   readonly #later: (make: () => void) => void;
 
@@ -64,6 +107,8 @@ export class ListMachine implements StateMachine<AppendOutcome> {
     this.#random = random;
     this.#later = later;
     this.#state = decode(storage.saved);
+    this.#jobStore = storage.savedJobs.copy();
+    this.jobs = new JobMachine(this.#jobStore, { keyRetentionMs: KEY_RETENTION_MS });
     this.#durableIndex = this.#state.index;
   }
 
@@ -87,14 +132,18 @@ export class ListMachine implements StateMachine<AppendOutcome> {
     return [...this.#state.lists.keys()];
   }
 
-  apply(entries: readonly Entry[], throughIndex: number): readonly AppendOutcome[] {
+  apply(entries: readonly Entry[], throughIndex: number): readonly ProposalOutcome[] {
     const hashes: number[] = [];
     const outcomes = entries.map((entry) => {
       const text = new TextDecoder().decode(entry.data);
-      this.#state.hash = checksumOf(`${this.#state.hash} ${entry.index} ${text}`);
+      const outcome = this.#applyProposal(decodeProposal(text), entry);
+      // Replicas must agree on what came of a command, not only on the command.
+      const told = JSON.stringify(outcome);
+      this.#state.hash = checksumOf(`${this.#state.hash} ${entry.index} ${text} ${told}`);
       hashes.push(this.#state.hash);
-      return this.#applyOne(JSON.parse(text));
+      return outcome;
     });
+    this.jobs.drainEvents();
     this.#state.index = throughIndex;
     this.#unsaved += entries.length + 1;
     if (this.#unsaved > 20 + this.#random.below(40)) this.save();
@@ -104,19 +153,32 @@ export class ListMachine implements StateMachine<AppendOutcome> {
 
   /** Makes the state durable: effects and applied index together. */
   save(): void {
+    const { index } = this.#state;
+    this.jobs.flush({ index: Math.max(index, this.jobs.applied.index), term: 0 });
     this.#storage.saved = encode(this.#state);
-    this.#durableIndex = this.#state.index;
+    this.#storage.savedJobs = this.#jobStore.copy();
+    this.#durableIndex = index;
     this.#unsaved = 0;
   }
 
   readonly snapshots: SnapshotPort = {
     create: (metadata) => {
-      const text = encode(this.#state);
+      const name = `${metadata.index}-${metadata.term}-${this.#random.below(1e9)}`;
+      this.jobs.flush({ index: this.#state.index, term: 0 });
+      this.#storage.shelve(name, this.#jobStore.copy());
+      const text = encode({ ...this.#state, jobs: name });
       const bytes = new TextEncoder().encode(`${checksumOf(text)}\n${text}`);
       return new Promise((resolve) => this.#later(() => resolve(sourceOf(metadata, bytes))));
     },
     receive: (transferId, metadata, totalBytes) => this.#sink(transferId, metadata, totalBytes),
   };
+
+  #applyProposal(proposal: Proposal, entry: Entry): ProposalOutcome {
+    if (proposal.kind === "append") return this.#applyOne(proposal);
+    const outcome = this.jobs.apply(proposal.command, entry);
+    this.onJob(proposal.command, outcome, entry);
+    return outcome;
+  }
 
   #applyOne(command: AppendCommand): AppendOutcome {
     const { client, sequence, key, value } = command;
@@ -157,7 +219,11 @@ export class ListMachine implements StateMachine<AppendOutcome> {
       install: () => {
         if (parsed === undefined) throw new Error("A snapshot was installed unchecked");
         if (this.#random.chance(storage.crashAtInstall)) throw new SimulatedCrash();
+        const jobs = storage.fetch(parsed.jobs);
+        if (jobs === undefined) throw new Error(`There is no snapshot "${parsed.jobs}"`);
         this.#state = parsed;
+        this.#jobStore.install(jobs);
+        this.jobs.reload();
         this.save();
         storage.partial.clear();
         if (this.#random.chance(storage.crashAtInstall)) throw new SimulatedCrash();
@@ -179,15 +245,31 @@ function sourceOf(metadata: SnapshotMetadata, bytes: Uint8Array): SnapshotSource
 }
 
 function emptyState(): ListState {
-  return { index: 0, hash: 0, lists: new Map(), done: new Map() };
+  return { index: 0, hash: 0, jobs: "", lists: new Map(), done: new Map() };
 }
 
 function encode(state: ListState): string {
-  const { index, hash, lists, done } = state;
-  return JSON.stringify({ index, hash, lists: [...lists], done: [...done] });
+  const { index, hash, jobs, lists, done } = state;
+  return JSON.stringify({ index, hash, jobs, lists: [...lists], done: [...done] });
 }
 
 function decode(text: string): ListState {
-  const { index, hash, lists, done } = JSON.parse(text);
-  return { index, hash, lists: new Map(lists), done: new Map(done) };
+  const { index, hash, jobs, lists, done } = JSON.parse(text);
+  return { index, hash, jobs, lists: new Map(lists), done: new Map(done) };
+}
+
+/** A proposal as the bytes of an entry. */
+export function encodeProposal(proposal: Proposal): Uint8Array {
+  const text = JSON.stringify(
+    proposal,
+    (_, value) => value instanceof Uint8Array ? { bytes: [...value] } : value,
+  );
+  return new TextEncoder().encode(text);
+}
+
+function decodeProposal(text: string): Proposal {
+  return JSON.parse(text, (_, value) => {
+    const bytes = typeof value === "object" && value !== null ? value.bytes : undefined;
+    return Array.isArray(bytes) ? Uint8Array.from(bytes) : value;
+  });
 }

@@ -1,0 +1,418 @@
+/** Those around the masters: the leader's duties, workers that die and come back, and submitters. */
+
+import type {
+  Command,
+  Job,
+  JobMachine,
+  Outcome,
+  Report,
+  ReportOutcome,
+} from "../../src/jobs/mod.ts";
+import { ProposalRefused } from "../../src/raft/mod.ts";
+import type { RaftNode } from "../../src/raft/mod.ts";
+import { plan } from "../../src/scheduler/mod.ts";
+import type { SimulatedCluster } from "./cluster.ts";
+import type { Random } from "./random.ts";
+import { encodeProposal } from "./simulated_machine.ts";
+import type { ProposalOutcome } from "./simulated_machine.ts";
+import type { SimulatedNode } from "./simulated_node.ts";
+import { TICK_MS } from "./simulated_node.ts";
+import type { World } from "./world.ts";
+
+/** A silent worker loses its lease after this, in ms. */
+const LEASE_MS = 400;
+const ATTEMPT_LIMITS = { assignmentTimeoutMs: 300, graceMs: 50, limit: 50 };
+const DUTY_INTERVAL_MS = 25;
+const EPOCH_MS = 1_700_000_000_000;
+
+/** All job actors of one run. */
+export class JobWorld {
+  readonly world: World;
+  readonly cluster: SimulatedCluster;
+  readonly #duties = new Map<string, Duties>();
+  readonly workers: readonly SimulatedWorker[];
+  readonly submitters: readonly Submitter[];
+
+  constructor(cluster: SimulatedCluster, workers: number, submitters: number) {
+    this.world = cluster.world;
+    this.cluster = cluster;
+    this.#watch();
+    const names = (prefix: string, count: number) =>
+      Array.from({ length: count }, (_, at) => `${prefix}${at + 1}`);
+    this.workers = names("w", workers).map((id) => new SimulatedWorker(id, this));
+    this.submitters = names("s", submitters).map((id) => new Submitter(id, this));
+  }
+
+  /** The duties that run at `node`, if it believes to lead. */
+  dutiesAt(node: string): Duties | undefined {
+    return this.#duties.get(node);
+  }
+
+  /** A command goes to some master, and again, until one answers. */
+  propose(random: Random, make: () => Unstamped, done: (outcome: Outcome) => void): void {
+    const tryOnce = () => {
+      const { leader, ids } = this.cluster;
+      const target = leader !== undefined && random.chance(0.8) ? leader.id : random.pick(ids);
+      let answered = false;
+      const again = (delayMs: number) => {
+        if (answered) return;
+        answered = true;
+        this.world.after(delayMs, tryOnce);
+      };
+      const reached = this.cluster.node(target).call((raft, machine) => {
+        const command = this.#stamped(target, make(), machine.jobs);
+        raft.propose(encodeProposal({ kind: "job", command })).then((outcome) => {
+          this.world.after(1 + random.next(), () => {
+            if (answered || "position" in outcome) return;
+            answered = true;
+            done(outcome);
+          });
+        }, (error: unknown) => {
+          if (!(error instanceof ProposalRefused)) throw error;
+          again(5 + random.below(30));
+        });
+      });
+      if (!reached) again(20);
+      this.world.after(500, () => again(0));
+    };
+    this.world.after(random.next() * 2, tryOnce);
+  }
+
+  #stamped(node: string, command: Unstamped, machine: JobMachine): Command {
+    const atMs = this.#duties.get(node)?.nowMs() ?? machine.nowMs;
+    return { ...command, atMs } as Command;
+  }
+
+  /** Begins and ends duties as nodes win and lose leadership. */
+  #watch(): void {
+    this.world.after(TICK_MS, () => {
+      for (const node of this.cluster.nodes.values()) {
+        const status = this.cluster.statusOf(node.id);
+        const duties = this.#duties.get(node.id);
+        // A stopped process does not notice; a dead one has no duties left.
+        if (node.state === "paused") continue;
+        if (status?.role === "leader") {
+          if (duties?.term === status.term) continue;
+          duties?.stop();
+          this.#duties.set(node.id, new Duties(this, node, status.term));
+        } else if (duties !== undefined) {
+          duties.stop();
+          this.#duties.delete(node.id);
+        }
+      }
+      this.#watch();
+    });
+  }
+}
+
+type Unstamped = Command extends infer C ? C extends Command ? Omit<C, "atMs"> : never : never;
+
+/** What the leader of one term does, as `master/leader.ts` does it. */
+class Duties {
+  readonly term: number;
+  readonly #jobs: JobWorld;
+  readonly #node: SimulatedNode;
+  readonly #sessions = new Map<string, { readonly sessionId: string; heardAtMs: number }>();
+  #ready = false;
+  #stopped = false;
+  #baseMs = 0;
+  #startedMs: number;
+  #assigning = false;
+
+  constructor(jobs: JobWorld, node: SimulatedNode, term: number) {
+    this.#jobs = jobs;
+    this.#node = node;
+    this.term = term;
+    this.#startedMs = jobs.world.nowMs;
+    this.#begin();
+  }
+
+  /** Nothing is decided on a state that may lag (J12). */
+  #begin(): void {
+    const { world } = this.#jobs;
+    this.#node.call((raft, machine) => {
+      raft.readIndex().then(() => {
+        // The clock goes on from the replicated time, whatever this node's own clock says.
+        const ownMs = EPOCH_MS + world.nowMs + this.#node.clockSkewMs;
+        this.#baseMs = Math.max(ownMs, machine.jobs.nowMs);
+        this.#startedMs = world.nowMs;
+        for (const { id, sessionId, status } of machine.jobs.workers()) {
+          if (status === "disconnected") continue;
+          this.#sessions.set(id, { sessionId, heardAtMs: world.nowMs });
+        }
+        this.#ready = true;
+        this.#loop();
+      }, () => {
+        if (!this.#stopped) world.after(DUTY_INTERVAL_MS, () => this.#begin());
+      });
+    });
+  }
+
+  nowMs(): number {
+    return Math.floor(this.#baseMs + (this.#jobs.world.nowMs - this.#startedMs));
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** What a worker should be doing; `undefined` when it has to register. */
+  heartbeat(workerId: string, sessionId: string, machine: JobMachine): readonly Job[] | undefined {
+    if (!this.#ready || this.#stopped) return undefined;
+    const known = machine.worker(workerId);
+    if (known?.sessionId !== sessionId || known.status === "disconnected") return undefined;
+    this.#sessions.set(workerId, { sessionId, heardAtMs: this.#jobs.world.nowMs });
+    return machine.heldBy(workerId);
+  }
+
+  get ready(): boolean {
+    return this.#ready && !this.#stopped;
+  }
+
+  #loop(): void {
+    if (this.#stopped || this.#node.state === "down" || this.#node.state === "refused") return;
+    this.#node.call((raft, machine) => {
+      if (!this.#stopped) this.#work(raft, machine.jobs);
+    });
+    this.#jobs.world.after(DUTY_INTERVAL_MS, () => this.#loop());
+  }
+
+  #work(raft: RaftNode<ProposalOutcome>, machine: JobMachine): void {
+    const { world } = this.#jobs;
+    const nowMs = this.nowMs();
+    const leaderTerm = this.term;
+    for (const [workerId, { sessionId, heardAtMs }] of this.#sessions) {
+      if (world.nowMs - heardAtMs <= LEASE_MS) continue;
+      this.#sessions.delete(workerId);
+      const reason = "silent";
+      this.#propose(raft, { kind: "expire_worker", workerId, sessionId, reason, leaderTerm });
+    }
+    const attempts = machine.dueAttempts(nowMs, ATTEMPT_LIMITS);
+    if (attempts.length > 0) this.#propose(raft, { kind: "expire_attempts", attempts, leaderTerm });
+    if ((machine.nextDueMs ?? Infinity) <= nowMs) this.#propose(raft, { kind: "advance" });
+    if (this.#assigning) return;
+    const assignments = plan(machine.view(), nowMs, "least-loaded", () => 0.5);
+    if (assignments.length === 0) return;
+    this.#assigning = true;
+    this.#propose(raft, { kind: "assign", assignments }, () => this.#assigning = false);
+  }
+
+  #propose(raft: RaftNode<ProposalOutcome>, command: Unstamped, done = () => {}): void {
+    const stamped = { ...command, atMs: this.nowMs() } as Command;
+    raft.propose(encodeProposal({ kind: "job", command: stamped })).then(done, (error: unknown) => {
+      if (!(error instanceof ProposalRefused)) throw error;
+      done();
+    });
+  }
+}
+
+interface Running {
+  readonly token: number;
+  readonly endsAtMs: number;
+  readonly fails: boolean;
+  started: boolean;
+  reporting: boolean;
+}
+
+/** A worker that may die, stall, and come back as if nothing had happened. */
+export class SimulatedWorker {
+  readonly id: string;
+  readonly #jobs: JobWorld;
+  readonly #random: Random;
+  readonly #running = new Map<string, Running>();
+  #sessionId = "";
+  #sessions = 0;
+  #registering = false;
+  #stalledUntilMs = 0;
+  troubled = true;
+
+  constructor(id: string, jobs: JobWorld) {
+    this.id = id;
+    this.#jobs = jobs;
+    this.#random = jobs.world.random.fork();
+    this.#loop();
+  }
+
+  #loop(): void {
+    const { world } = this.#jobs;
+    world.after(15 + this.#random.below(20), () => {
+      if (this.troubled) this.#maybeFail();
+      if (world.nowMs >= this.#stalledUntilMs) this.#work();
+      this.#loop();
+    });
+  }
+
+  #maybeFail(): void {
+    const { world } = this.#jobs;
+    if (this.#random.chance(0.003)) {
+      world.trace(`${this.id} dies`);
+      this.#running.clear();
+      this.#sessionId = "";
+    } else if (this.#random.chance(0.006)) {
+      this.#stalledUntilMs = world.nowMs + this.#random.next() * 4 * LEASE_MS;
+      world.trace(`${this.id} stalls`);
+    }
+  }
+
+  #work(): void {
+    const { world, cluster } = this.#jobs;
+    // What has ended is reported first: after a stall, that is what a zombie does.
+    for (const [jobId, running] of this.#running) {
+      if (!running.started) this.#start(jobId, running);
+      if (world.nowMs >= running.endsAtMs && !running.reporting) this.#finish(jobId, running);
+    }
+    if (this.#sessionId === "") {
+      if (!this.#registering) this.#register();
+      return;
+    }
+    const target = cluster.leader;
+    const duties = target === undefined ? undefined : this.#jobs.dutiesAt(target.id);
+    const sessionId = this.#sessionId;
+    target?.call((_, machine) => {
+      if (duties === undefined || !duties.ready) return;
+      const held = duties.heartbeat(this.id, sessionId, machine.jobs);
+      world.after(1 + this.#random.next(), () => {
+        if (this.#sessionId !== sessionId) return;
+        if (held === undefined) this.#sessionId = "";
+        else this.#take(held);
+      });
+    });
+  }
+
+  #register(): void {
+    this.#registering = true;
+    const sessionId = `${this.id}-${++this.#sessions}`;
+    const running = [...this.#running].map(([jobId, { token }]) => ({ jobId, token }));
+    this.#jobs.propose(this.#random, () => ({
+      kind: "register_worker",
+      worker: {
+        id: this.id,
+        sessionId,
+        address: "",
+        slots: 4,
+        jobTypes: null,
+        tags: {},
+        version: "",
+      },
+      runningAttempts: running,
+    }), (outcome) => {
+      this.#registering = false;
+      if (outcome.kind !== "register_worker" || outcome.status !== "registered") return;
+      this.#sessionId = sessionId;
+      for (const { jobId } of outcome.foreign) this.#running.delete(jobId);
+    });
+  }
+
+  #take(held: readonly Job[]): void {
+    const { world } = this.#jobs;
+    const ids = new Set(held.map(({ id }) => id));
+    for (const [jobId, { reporting }] of this.#running) {
+      // A child is killed when its lease is gone; now and then it ends before that.
+      if (!ids.has(jobId) && !reporting && this.#random.chance(0.8)) this.#running.delete(jobId);
+    }
+    for (const { id, token } of held) {
+      const mine = this.#running.get(id);
+      if (mine?.token === token) continue;
+      // An old attempt of the same job goes on beside the new one until it is reported.
+      if (mine !== undefined && mine.reporting) continue;
+      this.#running.set(id, {
+        token,
+        endsAtMs: world.nowMs + 5 + this.#random.next() * 250,
+        fails: this.#random.chance(0.2),
+        started: false,
+        reporting: false,
+      });
+    }
+  }
+
+  #start(jobId: string, running: Running): void {
+    running.started = true;
+    this.#report({ kind: "started", jobId, token: running.token, workerId: this.id }, () => {});
+  }
+
+  #finish(jobId: string, running: Running): void {
+    running.reporting = true;
+    const about = { jobId, token: running.token, workerId: this.id, durationMs: 5 };
+    const report: Report = running.fails
+      ? { ...about, kind: "failed", error: "it failed", permanent: false }
+      : { ...about, kind: "completed", output: new Uint8Array([1]), contentType: "" };
+    this.#report(report, () => {
+      if (this.#running.get(jobId) === running) this.#running.delete(jobId);
+    });
+  }
+
+  #report(report: Report, done: (outcome: ReportOutcome | undefined) => void): void {
+    this.#jobs.propose(this.#random, () => ({ kind: "report", reports: [report] }), (outcome) => {
+      done(outcome.kind === "report" ? outcome.results[0] : undefined);
+    });
+  }
+}
+
+/** Submits jobs under keys, each retry with another id, and cancels some. */
+export class Submitter {
+  readonly #id: string;
+  readonly #jobs: JobWorld;
+  readonly #random: Random;
+  readonly #made: string[] = [];
+  #count = 0;
+  #stopped = false;
+  busy = 0;
+
+  constructor(id: string, jobs: JobWorld) {
+    this.#id = id;
+    this.#jobs = jobs;
+    this.#random = jobs.world.random.fork();
+    this.#next();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #next(): void {
+    this.#jobs.world.after(20 + this.#random.next() * 120, () => {
+      if (this.#stopped) return;
+      if (this.#random.chance(0.1) && this.#made.length > 0) this.#cancel();
+      else this.#submit();
+      this.#next();
+    });
+  }
+
+  #submit(): void {
+    const key = `${this.#id}-${++this.#count}`;
+    let tries = 0;
+    const timeoutMs = this.#random.pick([0, 150, 1000]);
+    const maxRetries = this.#random.below(4);
+    this.busy++;
+    this.#jobs.propose(this.#random, () => ({
+      kind: "submit",
+      jobs: [{
+        id: `${key}.${++tries}`,
+        type: this.#random.pick(["a", "b"]),
+        payload: new Uint8Array([this.#count % 256]),
+        fingerprint: key,
+        priority: this.#random.below(3),
+        maxRetries,
+        timeoutMs,
+        retryDelayMs: 40,
+        idempotencyKey: key,
+      }],
+    }), (outcome) => {
+      this.busy--;
+      const result = outcome.kind === "submit" ? outcome.results[0] : undefined;
+      if (result === undefined || result.status === "refused") return;
+      this.#made.push(result.jobId);
+      this.#jobs.cluster.jobOracle.acknowledge(result.jobId);
+    });
+  }
+
+  #cancel(): void {
+    const jobIds = [this.#random.pick(this.#made)];
+    this.busy++;
+    this.#jobs.propose(
+      this.#random,
+      () => ({ kind: "cancel", jobIds, reason: "", by: this.#id }),
+      () => this.busy--,
+    );
+  }
+}

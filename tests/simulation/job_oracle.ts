@@ -1,0 +1,186 @@
+/**
+ * Judges what becomes of jobs, from the commands and their outcomes alone: keeps its own, much
+ * simpler idea of who holds what, and shares no code with the job machine.
+ */
+
+import type { Command, Outcome } from "../../src/jobs/mod.ts";
+import type { Oracle } from "./oracle.ts";
+
+/** What is known of a job. */
+interface KnownJob {
+  readonly id: string;
+  /** Token of the attempt that holds it; 0: nobody does. */
+  holder: number;
+  highestToken: number;
+  /** How it ended; undefined: it has not. */
+  ended: "completed" | "failed" | "cancelled" | undefined;
+}
+
+/** See the module's text. */
+export class JobOracle {
+  readonly #oracle: Oracle;
+  readonly #jobs = new Map<string, KnownJob>();
+  readonly #byKey = new Map<string, string>();
+  /** Ids of jobs whose submission was answered. */
+  readonly #acknowledged = new Set<string>();
+  #judgedThrough = 0;
+  completions = 0;
+  staleReports = 0;
+
+  constructor(oracle: Oracle) {
+    this.#oracle = oracle;
+  }
+
+  /** A client was told that its job was accepted under this id (J1). */
+  acknowledge(jobId: string): void {
+    this.#acknowledged.add(jobId);
+  }
+
+  get acknowledged(): number {
+    return this.#acknowledged.size;
+  }
+
+  /** Some node applied a command. All nodes apply the same, so the first to do so is judged. */
+  applied(
+    command: Command,
+    outcome: Outcome,
+    position: { readonly index: number; readonly term: number },
+  ): void {
+    if (position.index <= this.#judgedThrough) return;
+    this.#judgedThrough = position.index;
+    if (command.kind === "submit" && outcome.kind === "submit") {
+      outcome.results.forEach((result, at) => {
+        const key = command.jobs[at]?.idempotencyKey;
+        if (result.status === "accepted") this.#submitted(result.jobId, key);
+        if (result.status === "duplicate" && key !== undefined) {
+          this.#check(
+            this.#byKey.get(key) === result.jobId,
+            () => `J2: key ${key} stands for ${this.#byKey.get(key)} and for ${result.jobId}`,
+          );
+        }
+      });
+    } else if (outcome.kind === "assign") {
+      for (const result of outcome.results) {
+        if (result.status === "assigned") {
+          this.#assigned(result.jobId, result.token, position.index);
+        }
+      }
+    } else if (command.kind === "report" && outcome.kind === "report") {
+      outcome.results.forEach((result, at) => {
+        const report = command.reports[at];
+        if (report === undefined) return;
+        if (result.status === "refused") this.staleReports++;
+        if (result.status !== "accepted" || result.repeated) return;
+        this.#reported(result.jobId, report.token, report.kind, result.jobStatus);
+      });
+    } else if (command.kind === "cancel" && outcome.kind === "cancel") {
+      for (const result of outcome.results) {
+        if (result.status === "cancelled") this.#end(result.jobId, "cancelled");
+      }
+    } else if (command.kind === "expire_attempts" && outcome.kind === "expire_attempts") {
+      for (const result of outcome.results) {
+        if (result.status !== "ended") continue;
+        this.#termGuarded(command.leaderTerm, position.term);
+        this.#taken(result.jobId, result.token, result.jobStatus);
+      }
+    } else if (command.kind === "expire_worker" && outcome.kind === "expire_worker") {
+      if (outcome.status !== "ended") return;
+      this.#termGuarded(command.leaderTerm, position.term);
+      for (const { jobId, token, jobStatus } of outcome.ended) this.#taken(jobId, token, jobStatus);
+    } else if (outcome.kind === "deregister_worker" && outcome.status === "ended") {
+      for (const { jobId, token, jobStatus } of outcome.ended) this.#taken(jobId, token, jobStatus);
+    } else if (outcome.kind === "register_worker" && outcome.status === "registered") {
+      for (const { jobId, token, jobStatus } of outcome.lost) this.#taken(jobId, token, jobStatus);
+    }
+  }
+
+  /** At the end: every job that was accepted is there, and ended as it was seen to end. */
+  judge(statusOf: (jobId: string) => string | undefined): void {
+    for (const id of this.#acknowledged) {
+      this.#check(this.#jobs.has(id), () => `J1: job ${id} was acknowledged and never submitted`);
+    }
+    for (const { id, ended } of this.#jobs.values()) {
+      const status = statusOf(id);
+      this.#check(status !== undefined, () => `J1: job ${id} is gone`);
+      this.#check(
+        ended === undefined || status === ended,
+        () => `J3: job ${id} had ended as ${ended}, and is ${status}`,
+      );
+      this.#check(ended !== undefined, () => `J6: job ${id} is still ${status}`);
+    }
+  }
+
+  /** How many have not ended. */
+  get open(): number {
+    return [...this.#jobs.values()].filter((each) => each.ended === undefined).length;
+  }
+
+  #submitted(id: string, key: string | undefined): void {
+    this.#check(!this.#jobs.has(id), () => `J2: job ${id} was accepted twice`);
+    this.#jobs.set(id, { id, holder: 0, highestToken: 0, ended: undefined });
+    if (key === undefined) return;
+    const other = this.#byKey.get(key);
+    this.#check(other === undefined, () => `J2: key ${key} made ${other} and ${id}`);
+    this.#byKey.set(key, id);
+  }
+
+  #assigned(id: string, token: number, index: number): void {
+    const job = this.#job(id);
+    this.#check(token === index, () => `J4: token ${token} of ${id} is not its entry, ${index}`);
+    this.#check(token > job.highestToken, () => `J4: token of ${id} fell to ${token}`);
+    this.#check(job.holder === 0, () => `J4: ${id} is held under ${job.holder}, given to ${token}`);
+    this.#check(job.ended === undefined, () => `J3: ${id} ended as ${job.ended}, and is assigned`);
+    job.holder = token;
+    job.highestToken = token;
+  }
+
+  #reported(id: string, token: number, kind: string, status: string): void {
+    const job = this.#job(id);
+    this.#check(
+      job.holder !== 0 && (token === 0 || token === job.holder),
+      () => `J4: a report on ${id} under token ${token} was taken, which ${job.holder} holds`,
+    );
+    if (kind === "started") return;
+    if (kind === "completed") {
+      this.completions++;
+      this.#end(id, "completed");
+    } else {
+      this.#taken(id, job.holder, status);
+    }
+  }
+
+  /** The attempt is over; the job goes on or has failed. */
+  #taken(id: string, token: number, status: string): void {
+    const job = this.#job(id);
+    this.#check(
+      job.holder === token,
+      () => `J4: attempt ${token} of ${id} was ended, but ${job.holder} holds it`,
+    );
+    job.holder = 0;
+    if (status === "failed") this.#end(id, "failed");
+  }
+
+  #end(id: string, how: "completed" | "failed" | "cancelled"): void {
+    const job = this.#job(id);
+    this.#check(job.ended === undefined, () => `J3: ${id} ended as ${job.ended}, then as ${how}`);
+    job.ended = how;
+    job.holder = 0;
+  }
+
+  #termGuarded(leaderTerm: number | undefined, term: number): void {
+    this.#check(
+      leaderTerm === term,
+      () => `P24: what the leader of term ${leaderTerm} let expire took effect in term ${term}`,
+    );
+  }
+
+  #job(id: string): KnownJob {
+    const job = this.#jobs.get(id);
+    this.#check(job !== undefined, () => `There is no job ${id}`);
+    return job ?? { id, holder: 0, highestToken: 0, ended: undefined };
+  }
+
+  #check(holds: boolean, sentence: () => string): void {
+    this.#oracle.check(holds, sentence);
+  }
+}
