@@ -42,7 +42,7 @@ export function demoJobs(site: string, outputs: string): DemoJob[] {
       title: "web_scraping: the articles of a small site, by CSS selectors",
       type: "web_scraping",
       payload: JSON.stringify({
-        url: `${site}/site/`,
+        url: `${site}/`,
         selectors: {
           title: "h1",
           published: "time@datetime",

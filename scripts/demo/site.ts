@@ -25,25 +25,32 @@ export interface Site {
   stop(): Promise<void>;
 }
 
-/** Starts to serve `directory`; `/robots.txt` is that of its `site/`. */
+/** Starts to serve `directory`'s files, and what is in its `site/` as the site's own pages. */
 export function serveDirectory(directory: string): Site {
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     async (request) => {
       const { pathname } = new URL(request.url);
-      const path = pathname === "/robots.txt" ? "/site/robots.txt" : decodeURIComponent(pathname);
-      const name = join(directory, normalize(path.endsWith("/") ? `${path}index.html` : path));
-      try {
-        const body = await Deno.readFile(name);
-        const type = TYPES[extname(name)] ?? "application/octet-stream";
-        return new Response(body, { headers: { "content-type": type } });
-      } catch (failure) {
-        const isMissing = failure instanceof Deno.errors.NotFound ||
-          failure instanceof Deno.errors.IsADirectory;
-        if (!isMissing) throw failure;
-        return new Response("not found\n", { status: 404 });
-      }
+      const path = normalize(decodeURIComponent(pathname));
+      const name = path.endsWith("/") ? `${path}index.html` : path;
+      const body = await readFirst([join(directory, "site", name), join(directory, name)]);
+      if (body === undefined) return new Response("not found\n", { status: 404 });
+      const type = TYPES[extname(name)] ?? "application/octet-stream";
+      return new Response(body, { headers: { "content-type": type } });
     },
   );
   return { url: `http://127.0.0.1:${server.addr.port}`, stop: () => server.shutdown() };
+}
+
+async function readFirst(paths: readonly string[]): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  for (const path of paths) {
+    try {
+      return await Deno.readFile(path);
+    } catch (failure) {
+      const isMissing = failure instanceof Deno.errors.NotFound ||
+        failure instanceof Deno.errors.IsADirectory;
+      if (!isMissing) throw failure;
+    }
+  }
+  return undefined;
 }

@@ -15,7 +15,7 @@ import assert from "node:assert/strict";
 import { Health } from "./gen/grpc/health/v1/health_pb.ts";
 import {
   ServerReflection,
-  ServerReflectionRequestSchema,
+  type ServerReflectionRequestSchema,
   type ServerReflectionResponse,
 } from "./gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionAlpha } from "./gen/grpc/reflection/v1alpha/reflection_pb.ts";

@@ -10,9 +10,11 @@ import {
   type handleBidiStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
+  logVerbosity,
   type Metadata,
   Server,
   type ServerCredentials,
+  setLogVerbosity,
   status,
   type UntypedHandleCall,
 } from "@grpc/grpc-js";
@@ -53,6 +55,9 @@ export interface RpcServerOptions {
 
 /** Time for the last answers to leave through the sockets, in ms. */
 const FLUSH_MS = 50;
+
+// What grpc-js would print goes to our callers as errors, who say it once and in their own words.
+setLogVerbosity(logVerbosity.NONE);
 
 /** A listening gRPC server. */
 export class RpcServer {

@@ -102,12 +102,29 @@ export function toServiceError(failure: unknown): Partial<ServiceError> {
 export function fromServiceError(failure: ServiceError): Refusal {
   const leaderAddress = failure.metadata?.get(LEADER_KEY)[0]?.toString();
   const retryAfter = failure.metadata?.get(RETRY_HINT_KEY)[0]?.toString();
-  const reason = leaderAddress === undefined
-    ? REASON_OF.get(failure.code) ?? "internal"
-    : "not_leader";
+  const reason = leaderAddress !== undefined
+    ? "not_leader"
+    : isBrokenConnection(failure)
+    ? "unavailable"
+    : REASON_OF.get(failure.code) ?? "internal";
   return new Refusal(reason, failure.details || failure.message, {
     cause: failure,
     ...(leaderAddress === undefined ? {} : { leaderAddress }),
     ...(retryAfter === undefined ? {} : { retryAfterMs: Number(retryAfter) }),
   });
+}
+
+/** grpc-js calls a connection that breaks under a call INTERNAL; nobody's code failed. */
+function isBrokenConnection({ code, details }: ServiceError): boolean {
+  return code === status.INTERNAL && /internal client error|RST_STREAM/.test(details);
+}
+
+/**
+ * grpc-js calls a connection that breaks under a call INTERNAL or UNKNOWN, depending on which socket
+ * call notices; no server of ours says such a thing, so it is a lost connection and nothing else.
+ */
+function isLostConnection({ code, details }: ServiceError): boolean {
+  const isVague = code === status.INTERNAL || code === status.UNKNOWN;
+  return isVague &&
+    /^Received RST_STREAM with code|EPIPE|ECONNRESET|ECONNREFUSED|socket hang up/.test(details);
 }

@@ -67,3 +67,12 @@ Deno.test("a status that we never give is read as internal, with what it said", 
   assert.equal(refusal.reason, "internal");
   assert.equal(refusal.message, "odd");
 });
+
+Deno.test("a connection that breaks under a call is a lost master, whatever grpc-js calls it", () => {
+  const broken = Object.assign(new Error(""), {
+    code: status.INTERNAL,
+    details: "Received RST_STREAM with code 2 triggered by internal client error: write EPIPE",
+    metadata: new Metadata(),
+  });
+  assert.equal(fromServiceError(broken).reason, "unavailable");
+});

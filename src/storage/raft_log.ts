@@ -40,6 +40,9 @@ export class SqliteRaftLog implements LogStore {
   #retainedBytes = 0;
   #membershipEntries: Entry[] = [];
 
+  /** Told how long each durable append took: database and marker together, in ms. */
+  onAppended: (durationMs: number, markerMs: number) => void = () => {};
+
   private constructor(file: RaftLogFile, marker: DurableMarker, state: StateRow) {
     this.#file = file;
     this.#marker = marker;
@@ -242,10 +245,14 @@ export class SqliteRaftLog implements LogStore {
 
   /** Database first, marker second. A full disk leaves both, and this object, as they were. */
   #write(change: RaftLogChange): void {
+    const startedMs = performance.now();
     const state = { ...change.state, generation: this.#state.generation + 1 };
     this.#file.write({ ...change, state });
     this.#state = state;
+    const markerStartedMs = performance.now();
     this.#marker.write(markerOf(state));
+    const endedMs = performance.now();
+    this.onAppended(endedMs - startedMs, endedMs - markerStartedMs);
   }
 
   /** What stays of the row that holds `index`, and what goes. */

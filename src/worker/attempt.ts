@@ -87,6 +87,7 @@ export async function runAttempt(
   if (!parsed.ok) return failed(parsed.message, true);
   const context = new AttemptContext(environment, task, listener, signal);
   try {
+    signal.throwIfAborted();
     const value = await unlessAborted(type.run(parsed.payload, context), signal);
     const { bytes, contentType } = encodeResult(value, environment.limits.resultBytesMax);
     return { ok: true, output: bytes, contentType };
@@ -135,7 +136,11 @@ class AttemptContext implements JobContext {
 
   get tempDir(): string {
     if (!this.#hasTempDir) {
-      Deno.mkdirSync(this.#tempDir, { recursive: true, mode: 0o700 });
+      try {
+        Deno.mkdirSync(this.#tempDir, { recursive: true, mode: 0o700 });
+      } catch (cause) {
+        throw new Error(`cannot make the attempt's directory ${this.#tempDir}`, { cause });
+      }
       this.#hasTempDir = true;
     }
     return this.#tempDir;
@@ -150,18 +155,26 @@ class AttemptContext implements JobContext {
     this.#listener.log(String(line));
   }
 
+  /** A directory that cannot be removed is told of, and changes nothing about how the job ended. */
   cleanUp(): void {
-    if (this.#hasTempDir) Deno.removeSync(this.#tempDir, { recursive: true });
+    if (!this.#hasTempDir) return;
+    try {
+      Deno.removeSync(this.#tempDir, { recursive: true });
+    } catch (failure) {
+      this.log(`cannot remove ${this.#tempDir}: ${messageOf(failure)}`);
+    }
   }
 }
 
 /** A job type that ignores its signal must not keep the attempt from ending. */
 function unlessAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  if (signal.aborted) return Promise.reject(signal.reason);
   return new Promise((resolve, reject) => {
     const aborted = () => reject(signal.reason);
     signal.addEventListener("abort", aborted, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", aborted));
+    if (signal.aborted) aborted();
+    Promise.resolve(work).then(resolve, reject).finally(() =>
+      signal.removeEventListener("abort", aborted)
+    );
   });
 }
 

@@ -32,6 +32,8 @@ export async function serveExecutor(): Promise<void> {
       send({ kind: "end", end: await runTask(environment, order.task) });
     }
   }
+  // The worker is gone: nothing that a job left running may keep this process alive.
+  Deno.exit(0);
 
   function runTask(environment: AttemptEnvironment, task: AttemptTask) {
     return runAttempt(registry, environment, task, {

@@ -27,27 +27,29 @@ export async function* readFrames(
   stream: ReadableStream<Uint8Array>,
   frameBytesMax: number,
 ): AsyncGenerator<unknown> {
-  let buffered = new Uint8Array(0);
+  const header = new Uint8Array(HEADER_BYTES);
+  let part: Uint8Array = header;
+  let filled = 0;
   for await (const chunk of stream) {
-    buffered = concatenated(buffered, chunk);
-    let start = 0;
-    while (buffered.byteLength - start >= HEADER_BYTES) {
-      const bodyBytes = new DataView(buffered.buffer, buffered.byteOffset + start).getUint32(0);
-      if (bodyBytes > frameBytesMax) {
-        throw new Error(`a frame of ${bodyBytes} bytes is over the limit of ${frameBytesMax}`);
+    // Each byte is copied once, however many chunks a frame comes in.
+    for (let start = 0; start < chunk.byteLength || (filled === part.byteLength);) {
+      const taken = chunk.subarray(start, start + part.byteLength - filled);
+      part.set(taken, filled);
+      filled += taken.byteLength;
+      start += taken.byteLength;
+      if (filled < part.byteLength) break;
+      filled = 0;
+      if (part === header) {
+        const bodyBytes = new DataView(header.buffer).getUint32(0);
+        if (bodyBytes > frameBytesMax) {
+          throw new Error(`a frame of ${bodyBytes} bytes is over the limit of ${frameBytesMax}`);
+        }
+        part = new Uint8Array(bodyBytes);
+      } else {
+        const body = part;
+        part = header;
+        yield decode(body);
       }
-      const end = start + HEADER_BYTES + bodyBytes;
-      if (end > buffered.byteLength) break;
-      yield decode(buffered.slice(start + HEADER_BYTES, end));
-      start = end;
     }
-    buffered = buffered.subarray(start);
   }
-}
-
-function concatenated(left: Uint8Array, right: Uint8Array): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(left.byteLength + right.byteLength);
-  whole.set(left);
-  whole.set(right, left.byteLength);
-  return whole;
 }

@@ -25,12 +25,16 @@ interface PendingProgress {
 interface Unacknowledged {
   readonly report: AttemptReportView;
   sentAtMs: number;
+  /** Acknowledgements that are still to come for a start that was sent on this session before. */
+  startAcksAhead: number;
 }
 
 export class Outbox {
   readonly #now: () => number;
   /** Finished and released attempts, until they are acknowledged; in order. */
   readonly #unacknowledged = new Map<string, Unacknowledged>();
+  /** Starts that were sent on the present session and are not acknowledged yet. */
+  readonly #startsInFlight = new Set<string>();
   /** Reports that the present session has not been sent yet. */
   readonly #unsent = new Map<string, AttemptReportView>();
   readonly #progress = new Map<string, PendingProgress & { jobId: string; token: number }>();
@@ -54,7 +58,9 @@ export class Outbox {
   report(report: AttemptReportView): void {
     const key = attemptKey(report.jobId, report.token);
     if (report.kind !== "started") {
-      this.#unacknowledged.set(key, { report, sentAtMs: this.#now() });
+      const startAcksAhead = this.#startsInFlight.has(key) ? 1 : 0;
+      this.#startsInFlight.delete(key);
+      this.#unacknowledged.set(key, { report, sentAtMs: this.#now(), startAcksAhead });
     }
     this.#unsent.delete(key);
     this.#unsent.set(key, report);
@@ -78,6 +84,9 @@ export class Outbox {
   /** Everything that waits to be sent. */
   take(): { reports: AttemptReportView[]; progress: AttemptProgressView[] } {
     const reports = [...this.#unsent.values()];
+    for (const { kind, jobId, token } of reports) {
+      if (kind === "started") this.#startsInFlight.add(attemptKey(jobId, token));
+    }
     const progress = [...this.#progress.values()].map((each) => ({
       jobId: each.jobId,
       token: each.token,
@@ -94,6 +103,8 @@ export class Outbox {
 
   /** A new session knows nothing of what was sent on an old one. */
   sendAgain(): void {
+    this.#startsInFlight.clear();
+    for (const waiting of this.#unacknowledged.values()) waiting.startAcksAhead = 0;
     this.sendAgainAfter(0);
   }
 
@@ -110,9 +121,24 @@ export class Outbox {
     return isAny;
   }
 
-  /** Reports that arrived, accepted or not: either way they are settled. */
+  /**
+   * Reports that arrived, accepted or not: either way they are settled. A session acknowledges in the
+   * order of sending, so the first word on an attempt whose start was sent is about its start.
+   */
   acknowledge(acks: readonly ReportAckView[]): void {
-    for (const ack of acks) this.#unacknowledged.delete(attemptKey(ack.jobId, ack.token));
+    for (const ack of acks) {
+      const key = attemptKey(ack.jobId, ack.token);
+      this.#startsInFlight.delete(key);
+      const waiting = this.#unacknowledged.get(key);
+      if (waiting === undefined) continue;
+      if (waiting.startAcksAhead > 0 && ack.accepted) waiting.startAcksAhead--;
+      else this.#unacknowledged.delete(key);
+    }
+  }
+
+  /** Whether the end of an attempt waits in here. */
+  has(jobId: string, token: number): boolean {
+    return this.#unacknowledged.has(attemptKey(jobId, token));
   }
 
   #pending(jobId: string, token: number): PendingProgress {

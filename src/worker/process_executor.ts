@@ -48,7 +48,14 @@ export class ProcessExecutor implements Executor {
     listener: AttemptListener,
     signal: AbortSignal,
   ): Promise<AttemptEnd> {
-    const process = this.#idle.pop() ?? this.#start();
+    let process: ExecutorProcess;
+    try {
+      if (this.#isClosed) throw new Error("the worker is shutting down");
+      process = this.#idle.pop() ?? this.#start();
+    } catch (failure) {
+      const error = `an executor process could not be started: ${(failure as Error).message}`;
+      return { ok: false, error, permanent: false };
+    }
     const kill = () => process.kill();
     signal.addEventListener("abort", kill, { once: true });
     try {
@@ -63,7 +70,10 @@ export class ProcessExecutor implements Executor {
       return { ok: false, error: (failure as Error).message, permanent: false };
     } finally {
       signal.removeEventListener("abort", kill);
-      await removeIfThere(task.tempDir);
+      // A directory that stays behind changes nothing about how the attempt ended.
+      await removeIfThere(task.tempDir).catch((failure) =>
+        listener.log(`cannot remove ${task.tempDir}: ${String(failure)}`)
+      );
     }
   }
 

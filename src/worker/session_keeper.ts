@@ -8,7 +8,7 @@
 import type { Logger } from "../observability/mod.ts";
 import {
   type ClusterChannel,
-  type Refusal,
+  Refusal,
   type SessionListener,
   SessionStream,
   type WorkerAnnouncement,
@@ -72,9 +72,19 @@ export class SessionKeeper {
   }
 
   #connect(): void {
+    if (this.#isStopped) return;
     const address = this.#addresses[0] ?? "";
+    try {
+      this.#stream = this.#open(address);
+    } catch (failure) {
+      // An address that can be none, or a token that cannot be read.
+      this.#closed(address, Refusal.of(failure));
+    }
+  }
+
+  #open(address: string): SessionStream {
     const { channel, listener, log } = this.#options;
-    this.#stream = new SessionStream(channel, address, this.#options.announce(), {
+    return new SessionStream(channel, address, this.#options.announce(), {
       ...listener,
       onWelcome: (welcome) => {
         this.#isWelcome = true;

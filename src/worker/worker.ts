@@ -67,6 +67,11 @@ const LOG_TAIL_LINES_MAX = 200;
 /** Progress and log lines are sent at most this often. */
 const PROGRESS_INTERVAL_MS = 100;
 
+/** Longest line that is kept, in characters. */
+const LOG_LINE_CHARACTERS_MAX = 2_000;
+/** A timer set for longer would fire at once; no attempt runs for 24 days. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 interface RunningAttempt {
   readonly job: JobView;
   readonly abort: AbortController;
@@ -205,7 +210,7 @@ export class Worker {
 
   #accept(job: JobView): void {
     const key = attemptKey(job.id, job.fencingToken);
-    if (this.#running.has(key)) return;
+    if (this.#running.has(key) || this.#outbox.has(job.id, job.fencingToken)) return;
     if (this.#isDraining) {
       this.#outbox.report({
         jobId: job.id,
@@ -240,7 +245,7 @@ export class Worker {
     const timer = job.timeoutMs > 0
       ? setTimeout(
         () => attempt.abort.abort(new TimeoutError(job.timeoutMs)),
-        job.timeoutMs,
+        Math.min(job.timeoutMs, TIMER_MS_MAX),
       )
       : undefined;
     try {
@@ -250,7 +255,7 @@ export class Worker {
           jobType: job.type,
           attempt: job.attempt,
           payload: job.payload ?? new Uint8Array(0),
-          tempDir: `${this.#options.tempRoot}/${job.id}-${job.fencingToken}`,
+          tempDir: `${this.#options.tempRoot}/${encodeURIComponent(job.id)}-${job.fencingToken}`,
         },
         this.#listenerOf(attempt),
         attempt.abort.signal,
@@ -278,8 +283,11 @@ export class Worker {
         this.#outbox.progress(id, fencingToken, fraction, message);
         this.#scheduleProgress();
       },
-      log: (line: string) => {
+      log: (whole: string) => {
         if (attempt.isWithdrawn) return;
+        const line = whole.length <= LOG_LINE_CHARACTERS_MAX
+          ? whole
+          : `${whole.slice(0, LOG_LINE_CHARACTERS_MAX)}…`;
         attempt.logTail.push(line);
         if (attempt.logTail.length > LOG_TAIL_LINES_MAX) attempt.logTail.shift();
         this.#outbox.log(id, fencingToken, line);
@@ -305,7 +313,7 @@ export class Worker {
         contentType: end.ok ? end.contentType : "",
         error: end.ok ? "" : end.error,
         permanent: end.ok ? false : end.permanent,
-        timedOut: attempt.abort.signal.reason instanceof TimeoutError,
+        timedOut: !end.ok && attempt.abort.signal.reason instanceof TimeoutError,
         durationMs,
         logTail: attempt.logTail,
       });

@@ -19,6 +19,7 @@ export interface Mutant {
   readonly seedsMax: number;
 }
 
+const ATTEMPTS = "src/jobs/apply_attempts.ts";
 const CORE = "src/raft/core.ts";
 const ELECTION = "src/raft/election.ts";
 const FOLLOWER = "src/raft/follower.ts";
@@ -26,8 +27,10 @@ const LEADER = "src/raft/leader.ts";
 const LIST = "tests/simulation/simulated_machine.ts";
 const LOG = "src/raft/log.ts";
 const NODE = "src/raft/node.ts";
+const JOB_WORKERS = "src/jobs/apply_workers.ts";
 const READS = "src/raft/read_index.ts";
 const RECEIVER = "src/raft/snapshot_receiver.ts";
+const SUBMIT = "src/jobs/apply_submit.ts";
 const SNAPSHOTS = "src/raft/snapshot_driver.ts";
 const STATE = "src/raft/state.ts";
 
@@ -221,12 +224,12 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: "M17",
-    title: "retried commands are done again",
+    title: "a submission that is retried makes another job",
     seedsMax: 20,
     edits: [{
-      file: LIST,
-      find: "if (last !== undefined && last.sequence >= sequence) {",
-      replace: "if (last !== undefined && last.sequence > sequence) {",
+      file: SUBMIT,
+      find: "if (earlier !== undefined) {",
+      replace: "if (earlier !== undefined && earlier.jobId === spec.id) {",
     }],
   },
   {
@@ -237,6 +240,16 @@ export const MUTANTS: readonly Mutant[] = [
       file: LIST,
       find: "this.#storage.saved = encode(this.#state);",
       replace: "this.#storage.saved = encode({ ...this.#state, index: this.#durableIndex });",
+    }],
+  },
+  {
+    id: "M19",
+    title: "the token is not looked at when a worker reports",
+    seedsMax: 50,
+    edits: [{
+      file: ATTEMPTS,
+      find: "(report.token === 0 || report.token === job.token)",
+      replace: "true",
     }],
   },
   {
@@ -263,6 +276,38 @@ export const MUTANTS: readonly Mutant[] = [
       file: CORE,
       find: '} else if (message.kind === "vote_request" && message.pre) {',
       replace: '} else if (message.kind === "vote_request" && message.pre && message.term < 0) {',
+    }],
+  },
+  {
+    id: "M23",
+    title: "what a deposed leader lets expire takes effect",
+    seedsMax: 200,
+    edits: [
+      {
+        file: ATTEMPTS,
+        find: "command.leaderTerm !== undefined && command.leaderTerm !== position.term",
+        replace: "false",
+      },
+      {
+        file: JOB_WORKERS,
+        find: "command.leaderTerm !== undefined && command.leaderTerm !== position.term",
+        replace: "false",
+      },
+    ],
+  },
+  {
+    id: "M24",
+    title: "an old lease is honoured after the job was leased again",
+    seedsMax: 50,
+    edits: [{
+      file: ATTEMPTS,
+      find: "isHeld(job.status) && job.assignedTo === report.workerId &&",
+      replace:
+        "isHeld(job.status) && (report.token <= job.token || job.assignedTo === report.workerId) &&",
+    }, {
+      file: ATTEMPTS,
+      find: "(report.token === 0 || report.token === job.token)",
+      replace: "report.token <= job.token",
     }],
   },
 ];

@@ -1,6 +1,7 @@
 /** Makes trouble: a random choice of faults for each seed, then random moments and victims. */
 
 import type { SimulatedCluster } from "./cluster.ts";
+import { FAIR } from "./network.ts";
 import type { Random } from "./random.ts";
 import type { SimulatedNode } from "./simulated_node.ts";
 
@@ -52,14 +53,7 @@ export class Nemesis {
     const { network, nodes } = this.#cluster;
     network.heal();
     network.drop = () => false;
-    network.weather = {
-      loss: 0,
-      duplication: 0,
-      delayMsMin: 0.5,
-      delayMsMax: 3,
-      slow: 0,
-      damage: 0,
-    };
+    network.weather = { ...FAIR };
     for (const node of nodes.values()) {
       this.#calm(node);
       node.clockRate = 1;
@@ -123,6 +117,7 @@ export class Nemesis {
         network.weather = {
           loss: random.next() * 0.2,
           duplication: random.next() * 0.3,
+          reordering: random.pick([0, 0.05, 1]),
           delayMsMin: 0.5,
           delayMsMax: 1 + random.next() * 30,
           slow: random.next() * 0.1,

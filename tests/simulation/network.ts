@@ -7,6 +7,8 @@ import type { World } from "./world.ts";
 export interface NetworkWeather {
   loss: number;
   duplication: number;
+  /** A message may overtake those before it on its link; others keep their order, as in a stream. */
+  reordering: number;
   delayMsMin: number;
   delayMsMax: number;
   /** Of these, a message takes up to 20 times as long: the heavy tail. */
@@ -19,6 +21,7 @@ export interface NetworkWeather {
 export const FAIR: NetworkWeather = {
   loss: 0,
   duplication: 0,
+  reordering: 0,
   delayMsMin: 0.5,
   delayMsMax: 3,
   slow: 0,
@@ -31,6 +34,8 @@ export class SimulatedNetwork {
   readonly #deliver: (message: Message) => void;
   weather: NetworkWeather = { ...FAIR };
   readonly #cuts = new Set<string>();
+  /** When the last message of a link arrives. */
+  readonly #lastArrivalMs = new Map<string, number>();
   /** Messages for which this says true are lost; for scripted scenarios. */
   drop: (message: Message) => boolean = () => false;
   sent = 0;
@@ -49,7 +54,7 @@ export class SimulatedNetwork {
     for (let copy = 0; copy < copies; copy++) {
       if (random.chance(weather.loss)) continue;
       const arriving = random.chance(weather.damage) ? damaged(message) : message;
-      this.#world.after(this.#delayMs(), () => this.#arrive(arriving));
+      this.#world.after(this.#delayMs(message), () => this.#arrive(arriving));
     }
   }
 
@@ -90,7 +95,17 @@ export class SimulatedNetwork {
     this.#deliver(message);
   }
 
-  #delayMs(): number {
+  #delayMs(message: Message): number {
+    const { random, nowMs } = this.#world;
+    const delayMs = this.#drawDelayMs();
+    if (random.chance(this.weather.reordering)) return delayMs;
+    const link = `${message.from}>${message.to}`;
+    const arrivesAtMs = Math.max(nowMs + delayMs, this.#lastArrivalMs.get(link) ?? 0);
+    this.#lastArrivalMs.set(link, arrivesAtMs);
+    return arrivesAtMs - nowMs;
+  }
+
+  #drawDelayMs(): number {
     const { random } = this.#world;
     const { delayMsMin, delayMsMax, slow } = this.weather;
     const delay = delayMsMin + random.next() * (delayMsMax - delayMsMin);

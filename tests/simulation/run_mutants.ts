@@ -41,7 +41,7 @@ console.log(`${chosen.length} mutants, ${survivors} survived`);
 Deno.exit(survivors > 0 ? 1 : 0);
 
 function copySources(directory: string): void {
-  for (const folder of ["src/raft", "tests/simulation"]) {
+  for (const folder of ["src/raft", "src/jobs", "src/scheduler", "tests/simulation"]) {
     Deno.mkdirSync(join(directory, folder), { recursive: true });
     for (const { name, isFile } of Deno.readDirSync(join(root, folder))) {
       if (isFile && name.endsWith(".ts") && !name.endsWith("_test.ts")) {

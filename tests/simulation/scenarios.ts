@@ -97,7 +97,7 @@ export const SCENARIOS: readonly Scenario[] = [
     script.propose("n1", 100);
     await script.until("n1 has a long tail", () => script.last("n1") > 100);
     await script.elect("n2");
-    await script.commit("n2", 40);
+    for (let round = 0; round < 16; round++) await script.commit("n2", 5);
     const compacted = script.node("n2").durable?.boundaryIndex ?? 0;
     script.expect(compacted > 10 && compacted < 100, `n2 compacted to ${compacted}`);
     return await healed(script);
@@ -271,7 +271,7 @@ export const SCENARIOS: readonly Scenario[] = [
     await script.elect("n1");
     await changed(script, { kind: "remove", id: "n1" });
     await script.until("another leads", () => ["n2", "n3"].some((id) => script.leads(id)));
-    await script.commit((await script.leader()).id, 3);
+    await script.write(3);
     for (const old of ["n2", "n3"]) {
       const fresh = script.cluster.add();
       fresh.start();
@@ -281,10 +281,10 @@ export const SCENARIOS: readonly Scenario[] = [
       await changed(script, { kind: "promote", id: fresh.id });
       await changed(script, { kind: "demote", id: old });
       await changed(script, { kind: "remove", id: old });
-      await script.commit((await script.leader()).id, 3);
+      await script.write(3);
     }
     await changed(script, { kind: "remove", id: (await script.leader()).id });
-    await script.commit((await script.leader()).id, 3);
+    await script.write(3);
     return await healed(script);
   }),
   scenario("S13", "writes while leadership is handed over, to whomever", async () => {
@@ -301,14 +301,14 @@ export const SCENARIOS: readonly Scenario[] = [
       late.release();
       await script.wait(3 * TIMEOUT_MS);
       late.release();
-      await script.commit((await script.leader()).id, 3);
+      await script.write(3);
     }
     const leader = await script.leader();
     const target = script.cluster.ids.find((id) => id !== leader.id) ?? "";
     script.node(target).crash();
     leader.call((raft) => raft.transferLeadership(target));
     await script.wait(2 * TIMEOUT_MS);
-    await script.commit((await script.leader()).id, 3);
+    await script.write(3);
     return await healed(script);
   }),
   scenario(
@@ -332,7 +332,7 @@ export const SCENARIOS: readonly Scenario[] = [
       await script.wait(3 * TIMEOUT_MS);
       script.network.drop = () => false;
       await script.until("another leads", () => ["n2", "n3"].some((id) => script.leads(id)));
-      await script.commit((await script.leader()).id, 3);
+      await script.write(3);
       let seenLater = Infinity;
       const written = script.acknowledged.length;
       script.node("n1").call((raft, machine) => {
@@ -360,7 +360,7 @@ export const SCENARIOS: readonly Scenario[] = [
     script.network.isolate("n1", FIVE);
     script.node("n1").pause();
     await script.until("another leads", () => ["n2", "n3"].some((id) => script.leads(id)));
-    await script.commit((await script.leader()).id, 3);
+    await script.write(3);
     const written = script.acknowledged.length;
     let seen = Infinity;
     script.node("n1").resume();

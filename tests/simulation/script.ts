@@ -118,6 +118,17 @@ export class Script {
     );
   }
 
+  /** Appends one after another at whoever leads, trying again when leadership moves. */
+  async write(count: number): Promise<void> {
+    const wanted = this.acknowledged.length + count;
+    await this.until(`${count} appends are done`, () => {
+      const { leader } = this.cluster;
+      if (this.acknowledged.length >= wanted) return true;
+      if (leader !== undefined) this.propose(leader.id);
+      return false;
+    }, 60 * TIMEOUT_MS);
+  }
+
   last(id: string): number {
     return this.node(id).durable?.lastIndex ?? 0;
   }

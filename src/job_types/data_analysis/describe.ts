@@ -59,9 +59,9 @@ export interface DescribeMemory {
 }
 
 const MEMORY: DescribeMemory = {
-  numbersMax: 6_000_000,
-  textsMax: 200_000,
-  textLengthMax: 8_000_000,
+  numbersMax: 3_000_000,
+  textsMax: 100_000,
+  textLengthMax: 4_000_000,
 };
 
 /** Columns of one scan. */

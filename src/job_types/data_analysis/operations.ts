@@ -27,7 +27,7 @@ import {
 } from "./payload.ts";
 import type { ResultBudget } from "./result_budget.ts";
 import { identifier } from "./sql_text.ts";
-import { rowsOf, type Table } from "./table.ts";
+import type { Table } from "./table.ts";
 import { explainSqlFailure, prepareUserSql } from "./user_sql.ts";
 
 /** Rows that a listing has unless the payload says otherwise. */
@@ -184,10 +184,10 @@ class Runner {
   }
 
   async #sql({ query, limit = this.#limit }: OperationOf<"sql">): Promise<Yield> {
-    const statement = prepareUserSql(query, this.#table, this.#current);
-    const columns = uniqueNames(statement.columns().map(({ name }) => name));
+    using prepared = prepareUserSql(query, this.#table, this.#current);
     try {
-      return await this.#rows(rowsOf(statement, true), columns, limit);
+      const rows = this.#table.query(prepared.text, { exact: true });
+      return await this.#rows(rows, uniqueNames(prepared.columnNames), limit);
     } catch (error) {
       throw explainSqlFailure(error);
     }

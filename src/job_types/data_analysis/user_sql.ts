@@ -1,15 +1,16 @@
 /**
  * SQL that a payload brings along: one SELECT over `data`, and nothing else, whatever it says.
  *
- * Four things keep it so, each alone enough for most of it: the connection is read-only; SQLite's
- * own authorizer is asked about everything the compiled statement would do and lets through reading
- * this table and calling functions; no other database may be attached; and the process the job runs
- * in is ended when its time is up. Rows and bytes of the result are bounded like any other's.
+ * Each of these would be enough for most of it: the connection is read-only; the text must be one
+ * statement that begins as a query; SQLite's own authorizer is asked about everything that the
+ * statement would do, when it is compiled and while it runs, and lets through reading this table
+ * and calling functions; no other database can be attached; and the process that the job runs in is
+ * ended when its time is up. Rows and bytes of the result are bounded like any other's.
  *
  * @module
  */
 
-import { constants, type DatabaseSync, type StatementSync } from "node:sqlite";
+import { constants, type DatabaseSync } from "node:sqlite";
 import { PermanentJobError } from "../contract.ts";
 import type { CurrentRows } from "./current_rows.ts";
 import { RAW_TABLE } from "./sql_text.ts";
@@ -31,6 +32,13 @@ const REFUSED_FUNCTIONS: ReadonlySet<string> = new Set([
   "edit",
 ]);
 
+/** A query that compiles. The connection is restricted to what it may do until it is disposed of. */
+export interface UserQuery extends Disposable {
+  /** Without a semicolon, and without comments before and after. */
+  readonly text: string;
+  readonly columnNames: readonly string[];
+}
+
 /**
  * Compiles a payload's SQL.
  *
@@ -40,24 +48,24 @@ export function prepareUserSql(
   query: string,
   table: Table,
   current: CurrentRows,
-): StatementSync {
-  requireOneStatement(query);
+): UserQuery {
+  const text = onlyQuery(query);
   const { database } = table;
   // `data` is the current rows. A temporary view comes before the table's own of the same name.
   database.exec(
-    `DROP VIEW IF EXISTS temp.data; ` +
+    "DROP VIEW IF EXISTS temp.data; " +
       `CREATE TEMP VIEW data AS SELECT * FROM main.data${current.where}`,
   );
   const refusal = restrict(database);
   try {
-    return database.prepare(query);
+    const columnNames = database.prepare(text).columns().map(({ name }) => name);
+    return { text, columnNames, [Symbol.dispose]: () => database.setAuthorizer(null) };
   } catch (error) {
+    database.setAuthorizer(null);
     throw new PermanentJobError(
       refusal() ?? `The SQL does not compile: ${reasonOf(error, table)}.`,
       { cause: error },
     );
-  } finally {
-    database.setAuthorizer(null);
   }
 }
 
@@ -84,6 +92,9 @@ function restrict(database: DatabaseSync): () => string | undefined {
   return () => refused;
 }
 
+const NOT_A_QUERY = "The SQL is not a SELECT. It may only read the table data: no changes, " +
+  "no ATTACH, no PRAGMA.";
+
 function refusalOf(
   action: number,
   first: string | null,
@@ -94,51 +105,63 @@ function refusalOf(
     case constants.SQLITE_RECURSIVE:
       return undefined;
     case constants.SQLITE_READ:
-      if (first !== null && READABLE.has(first.toLowerCase())) return undefined;
-      return `The SQL reads ${first ?? "something"}; only the table data may be read.`;
+      return isReadable((first ?? "").toLowerCase(), second ?? "")
+        ? undefined
+        : `The SQL reads ${first}; only the table data may be read.`;
     case constants.SQLITE_FUNCTION:
-      if (second !== null && !REFUSED_FUNCTIONS.has(second.toLowerCase())) return undefined;
-      return `The SQL calls ${second ?? "a function"}, which is not allowed.`;
+      return second !== null && !REFUSED_FUNCTIONS.has(second.toLowerCase())
+        ? undefined
+        : `The SQL calls ${second}, which is not allowed.`;
     default:
-      return "The SQL is not a SELECT. It may only read the table data: no changes, " +
-        "no ATTACH, no PRAGMA.";
+      return NOT_A_QUERY;
   }
 }
 
+function isReadable(table: string, column: string): boolean {
+  if (READABLE.has(table)) return true;
+  // No column: rows are counted at most. That is how SQLite asks about a WITH's own names, too,
+  // which cannot be known here; so this refuses the families of tables that SQLite has built in.
+  return column === "" && !/^(?:sqlite_|pragma_|dbstat)/.test(table);
+}
+
 /**
- * Refuses a text that is not exactly one statement, before SQLite sees it: it would run the first
- * and ignore the rest, and a text without any statement crashes the runtime (Deno 2.9.6).
+ * Refuses a text that is not exactly one query, before SQLite sees it: it would run the first
+ * statement and ignore the rest, and a text without any crashes the runtime (Deno 2.9.6).
  */
-function requireOneStatement(query: string): void {
-  const statements = splitStatements(query);
-  if (statements === 1) return;
-  throw new PermanentJobError(
-    statements === 0
-      ? "The SQL is empty: write one SELECT over the table data."
-      : "The SQL holds more than one statement; write one SELECT.",
-  );
+function onlyQuery(text: string): string {
+  const statements = statementsOf(text);
+  const [query] = statements;
+  if (query === undefined) {
+    throw new PermanentJobError("The SQL is empty: write one SELECT over the table data.");
+  }
+  if (statements.length > 1) {
+    throw new PermanentJobError("The SQL holds more than one statement; write one SELECT.");
+  }
+  // VACUUM INTO, for one, is not told to the authorizer before it runs.
+  if (!/^(?:select|with|values)\b/i.test(query)) throw new PermanentJobError(NOT_A_QUERY);
+  return query;
 }
 
 /** White space and comments, a semicolon, or something that belongs to a statement. */
 const TOKENS =
   /(?<blank>\s+|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$))|(?<end>;)|'(?:[^']|'')*'?|"(?:[^"]|"")*"?|`(?:[^`]|``)*`?|\[[^\]]*\]?|[\s\S]/g;
 
-function splitStatements(query: string): number {
-  if (query.includes("\0")) {
-    throw new PermanentJobError("The SQL holds a NUL character.");
-  }
-  let count = 0;
-  let isWithin = false;
-  for (const { groups } of query.matchAll(TOKENS)) {
+/** The statements of a text, each from its first token to its last. */
+function statementsOf(text: string): string[] {
+  if (text.includes("\0")) throw new PermanentJobError("The SQL holds a NUL character.");
+  const statements: string[] = [];
+  let span: { from: number; to: number } | undefined;
+  const end = () => {
+    if (span !== undefined) statements.push(text.slice(span.from, span.to));
+    span = undefined;
+  };
+  for (const { 0: token, groups, index } of text.matchAll(TOKENS)) {
     if (groups?.blank !== undefined) continue;
-    if (groups?.end !== undefined) {
-      isWithin = false;
-    } else if (!isWithin) {
-      isWithin = true;
-      count++;
-    }
+    if (groups?.end !== undefined) end();
+    else span = { from: span?.from ?? index, to: index + token.length };
   }
-  return count;
+  end();
+  return statements;
 }
 
 function reasonOf(error: unknown, table: Table): string {

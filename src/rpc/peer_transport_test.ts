@@ -1,0 +1,191 @@
+import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
+import assert from "node:assert/strict";
+import type { Message } from "../raft/mod.ts";
+import { RaftService } from "./gen/raft_pb.ts";
+import { PeerTransport, type PeerTransportOptions, raftService } from "./peer_transport.ts";
+import { freePort, startTestServer, type TestServer, until } from "./server_test_support.ts";
+import { methodDefinition } from "./wire.ts";
+
+/** A message whose term is its number, so that order can be seen. */
+function message(number: number, to = "b"): Message {
+  return {
+    kind: "append_request",
+    from: "a",
+    to,
+    toIncarnation: "",
+    term: number,
+    prevIndex: 0,
+    prevTerm: 0,
+    entries: [{ index: 1, term: 1, kind: "command", data: new Uint8Array([number & 255]) }],
+    commit: 0,
+  } as unknown as Message;
+}
+
+interface Inbox {
+  readonly server: TestServer;
+  readonly received: Message[];
+  readonly senders: Set<string>;
+}
+
+async function startPeer(port = 0, clusterId = "c"): Promise<Inbox> {
+  const received: Message[] = [];
+  const senders = new Set<string>();
+  const server = await startTestServer((each) =>
+    each.add(
+      RaftService,
+      raftService(clusterId, (incoming, senderAddress) => {
+        received.push(incoming);
+        senders.add(senderAddress);
+      }),
+    ), { port, messageBytesMax: -1 });
+  return { server, received, senders };
+}
+
+function transportTo(
+  addressOf: PeerTransportOptions["addressOf"],
+  changes: Partial<PeerTransportOptions> = {},
+): PeerTransport {
+  return new PeerTransport({
+    clusterId: "c",
+    credentials: credentials.createInsecure(),
+    ownAddress: () => "127.0.0.1:7",
+    addressOf,
+    onPeerLost: () => {},
+    ...changes,
+  });
+}
+
+Deno.test("messages arrive whole and in order", async () => {
+  const peer = await startPeer();
+  const transport = transportTo(() => peer.server.address);
+  for (let number = 1; number <= 500; number++) transport.send([message(number)]);
+  await until(() => peer.received.length === 500, "all arrived");
+  assert.deepEqual(
+    peer.received.map((each) => each.term),
+    Array.from({ length: 500 }, (_, position) => position + 1),
+  );
+  const [first] = peer.received;
+  const plain = (value: unknown) => JSON.parse(JSON.stringify(value)); // bytes as objects
+  assert.deepEqual(plain(first), plain(message(1)));
+  assert.deepEqual([...peer.senders], ["127.0.0.1:7"]);
+  transport.close();
+  await peer.server.server.stop(0);
+});
+
+Deno.test("each message goes to whom it is for, and one for nobody known is dropped", async () => {
+  const peers = { b: await startPeer(), c: await startPeer() };
+  const transport = transportTo((id) => id === "x" ? undefined : peers[id as "b"].server.address);
+  transport.send([message(1, "b"), message(2, "c"), message(3, "x"), message(4, "b")]);
+  await until(() => peers.b.received.length === 2 && peers.c.received.length === 1, "arrived");
+  assert.deepEqual(peers.b.received.map((each) => each.term), [1, 4]);
+  transport.close();
+  for (const peer of Object.values(peers)) await peer.server.server.stop(0);
+});
+
+Deno.test("a member of another cluster is refused and told so", async () => {
+  const peer = await startPeer(0, "another");
+  const lost: string[] = [];
+  const transport = transportTo(() => peer.server.address, {
+    onPeerLost: (id, reason) => lost.push(`${id}: ${reason}`),
+  });
+  transport.send([message(1)]);
+  await until(() => lost.length === 1, "the peer was lost");
+  assert.match(lost[0]!, /^b: .*you belong to cluster c, this master to another/);
+  assert.deepEqual(peer.received, []);
+  transport.close();
+  await peer.server.server.stop(0);
+});
+
+async function sendFrame(address: string, frame: object): Promise<ServiceError> {
+  const client = new Client(address, credentials.createInsecure());
+  const definition = methodDefinition(RaftService.method.exchange);
+  const stream = client.makeBidiStreamRequest(
+    definition.path,
+    definition.requestSerialize,
+    definition.responseDeserialize,
+  );
+  const failed = new Promise<ServiceError>((resolve) => stream.on("error", resolve));
+  stream.on("data", () => {});
+  stream.write({ $typeName: "proto.RaftFrame", senderAddress: "", ...frame } as never);
+  const failure = await failed;
+  client.close();
+  return failure;
+}
+
+Deno.test("another format and bytes that are no messages are refused, and harm nothing", async () => {
+  const peer = await startPeer();
+  const { address } = peer.server;
+  const later = await sendFrame(address, { format: 2, clusterId: "c", messages: new Uint8Array() });
+  assert.equal(later.code, status.FAILED_PRECONDITION);
+  assert.match(later.details, /format 2; this master knows 1/);
+  const garbage = new Uint8Array([0xff, 0x13, 0x37]);
+  const broken = await sendFrame(address, { format: 1, clusterId: "c", messages: garbage });
+  assert.equal(broken.code, status.INVALID_ARGUMENT);
+  const noArray = await sendFrame(address, {
+    format: 1,
+    clusterId: "c",
+    messages: new Uint8Array([0x01]),
+  });
+  assert.equal(noArray.code, status.INVALID_ARGUMENT);
+  const transport = transportTo(() => address);
+  transport.send([message(1)]);
+  await until(() => peer.received.length === 1, "a good message still arrives");
+  transport.close();
+  await peer.server.server.stop(0);
+});
+
+Deno.test("a broken stream is told of and opened again", async () => {
+  const first = await startPeer();
+  const lost: string[] = [];
+  const transport = transportTo(() => first.server.address, { onPeerLost: (id) => lost.push(id) });
+  transport.send([message(1)]);
+  await until(() => first.received.length === 1, "the first arrived");
+  await first.server.server.stop(0);
+  await until(() => lost.length === 1, "the loss was told");
+  const second = await startPeer(first.server.port);
+  let number = 2;
+  await until(() => {
+    transport.send([message(number++)]);
+    return second.received.length > 0;
+  }, "messages arrive again");
+  assert.ok(second.received[0]!.term >= 2);
+  transport.close();
+  await second.server.server.stop(0);
+});
+
+Deno.test("a peer that moved is followed to its new address", async () => {
+  const before = await startPeer();
+  const after = await startPeer();
+  let address = before.server.address;
+  const transport = transportTo(() => address);
+  transport.send([message(1)]);
+  await until(() => before.received.length === 1, "the first arrived");
+  address = after.server.address;
+  transport.send([message(2)]);
+  await until(() => after.received.length === 1, "the second arrived at the new place");
+  assert.equal(before.received.length, 1);
+  transport.close();
+  await before.server.server.stop(0);
+  await after.server.server.stop(0);
+});
+
+Deno.test("what a peer that is not there was sent is dropped, within bounds", async () => {
+  const lost: string[] = [];
+  const address = `127.0.0.1:${freePort()}`;
+  const transport = transportTo(() => address, { onPeerLost: (id) => lost.push(id) });
+  for (let number = 0; number < 10_000; number++) transport.send([message(number)]);
+  await until(() => lost.length === 1, "the loss was told");
+  transport.close();
+});
+
+Deno.test("a closed transport neither sends nor tells of losses", async () => {
+  const peer = await startPeer();
+  const lost: string[] = [];
+  const transport = transportTo(() => peer.server.address, { onPeerLost: (id) => lost.push(id) });
+  transport.send([message(1)]);
+  await until(() => peer.received.length === 1, "the first arrived");
+  transport.close();
+  transport.close();
+  await peer.server.server.stop(0);
+  assert.deepEqual(lost, []);
+});

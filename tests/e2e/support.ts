@@ -1,0 +1,156 @@
+/**
+ * The real program as processes of their own, for tests that drive it from outside: free loopback
+ * ports, directories that are removed, and no process left behind.
+ *
+ * @module
+ */
+
+import { credentials } from "@grpc/grpc-js";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { JobClient } from "../../src/rpc/mod.ts";
+import { freePorts } from "../../scripts/demo/cluster.ts";
+
+const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
+const DEADLINE_MS = 60_000;
+
+/** What a command answered. */
+export interface CommandResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** One machine's worth of processes and files. */
+export class Host {
+  readonly directory = Deno.makeTempDirSync({ prefix: "conductor-e2e-" });
+  readonly #ports = freePorts(4);
+  readonly #processes = new Set<Deno.ChildProcess>();
+
+  get grpcAddress(): string {
+    return `127.0.0.1:${this.#ports[0]}`;
+  }
+
+  get httpUrl(): string {
+    return `http://127.0.0.1:${this.#ports[2]}`;
+  }
+
+  /** Flags of this host's master; the same at every start, so that it is the same node. */
+  masterFlags(): string[] {
+    const [grpc, raft, http, metrics] = this.#ports;
+    return [
+      "--bootstrap",
+      `--grpc-port=${grpc}`,
+      `--bind-addr=127.0.0.1:${raft}`,
+      `--http-port=${http}`,
+      `--metrics-port=${metrics}`,
+      `--data-dir=${join(this.directory, "master")}`,
+      `--log-output=${join(this.directory, "master.log")}`,
+      `--set=log.audit_output=${join(this.directory, "audit.log")}`,
+      "--set=worker.heartbeat_timeout=2s",
+      "--set=worker.heartbeat_interval=200ms",
+      "--set=scheduler.retry_delay=100ms",
+    ];
+  }
+
+  /** Starts the master and waits until it can serve. */
+  async startMaster(...flags: string[]): Promise<Deno.ChildProcess> {
+    const master = this.start(["master", ...this.masterFlags(), ...flags]);
+    await until(`${this.httpUrl}/ready`, async () => {
+      const response = await fetch(`${this.httpUrl}/ready`);
+      await response.body?.cancel();
+      return response.ok;
+    });
+    return master;
+  }
+
+  startWorker(id: string, ...flags: string[]): Deno.ChildProcess {
+    return this.start([
+      "worker",
+      `--join=${this.grpcAddress}`,
+      `--worker-id=${id}`,
+      "--grpc-port=0",
+      `--data-dir=${join(this.directory, "worker")}`,
+      `--log-output=${join(this.directory, `${id}.log`)}`,
+      "--set=worker.heartbeat_interval=200ms",
+      "--set=worker.heartbeat_timeout=2s",
+      ...flags,
+    ]);
+  }
+
+  start(args: readonly string[]): Deno.ChildProcess {
+    const process = command(args, "null").spawn();
+    this.#processes.add(process);
+    process.status.then(() => this.#processes.delete(process));
+    return process;
+  }
+
+  /** Runs a client command against this host's master. */
+  client(...args: string[]): Promise<CommandResult> {
+    return run([...args, `--addr=${this.grpcAddress}`]);
+  }
+
+  /** The client library, with patience for a master that is being restarted. */
+  library(): JobClient {
+    return new JobClient({
+      addresses: [this.grpcAddress],
+      credentials: credentials.createInsecure(),
+      messageBytesMax: 4 * 1024 * 1024,
+      callTimeoutMs: 30_000,
+      connectionWaitMs: 2_000,
+    });
+  }
+
+  async stop(): Promise<void> {
+    for (const process of this.#processes) process.kill("SIGKILL");
+    await Promise.all([...this.#processes].map((process) => process.status));
+    await Deno.remove(this.directory, { recursive: true });
+  }
+}
+
+/** Runs a command to its end. */
+export async function run(args: readonly string[]): Promise<CommandResult> {
+  const { code, stdout, stderr } = await command(args, "piped").output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+/** Ends a process by a signal and waits for it. */
+export async function end(process: Deno.ChildProcess, signal: Deno.Signal): Promise<number> {
+  process.kill(signal);
+  return (await process.status).code;
+}
+
+/** Waits until `holds`; a failure to connect counts as "not yet". */
+export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const endMs = performance.now() + DEADLINE_MS;
+  while (performance.now() < endMs) {
+    try {
+      if (await holds()) return;
+    } catch (failure) {
+      if (!(failure instanceof TypeError)) throw failure;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`${what} did not come true within ${DEADLINE_MS} ms`);
+}
+
+/** Runs a test on a host of its own. */
+export async function onHost(test: (host: Host) => Promise<void>): Promise<void> {
+  const host = new Host();
+  try {
+    await test(host);
+  } finally {
+    await host.stop();
+  }
+}
+
+function command(args: readonly string[], output: "null" | "piped"): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-check", "--allow-all", MAIN, ...args],
+    stdin: "null",
+    stdout: output,
+    stderr: output,
+    env: { NO_COLOR: "1" },
+  });
+}
