@@ -57,6 +57,7 @@ export class ClusterChannel {
   readonly #options: ChannelOptions;
   readonly #clients = new Map<string, Client>();
   #addresses: string[];
+  readonly #cancels = new Set<() => void>();
   #isClosed = false;
 
   constructor(options: ChannelOptions) {
@@ -199,6 +200,7 @@ export class ClusterChannel {
   /** Closes every connection; calls under way fail, and so do later ones. */
   close(): void {
     this.#isClosed = true;
+    for (const cancel of this.#cancels) cancel();
     for (const client of this.#clients.values()) client.close();
     this.#clients.clear();
   }
@@ -249,11 +251,13 @@ export class ClusterChannel {
         { deadline: deadlineMs },
         (failure: ServiceError | null, answer?: AnyMessage) => {
           signal?.removeEventListener("abort", cancel);
+          this.#cancels.delete(cancel);
           if (failure === null) resolve(answer as MessageShape<Output>);
           else reject(signal?.aborted ? signal.reason : fromServiceError(failure));
         },
       );
       signal?.addEventListener("abort", cancel, { once: true });
+      this.#cancels.add(cancel);
     });
   }
 
