@@ -6,6 +6,7 @@
 
 import type { LoadedConfig } from "../config/mod.ts";
 import type { ServerSetup } from "../master/mod.ts";
+import type { MasterMetrics } from "../observability/mod.ts";
 import { type CallAttempt, type Gatekeeper, Refusal } from "../rpc/mod.ts";
 import {
   type AuditLog,
@@ -19,6 +20,7 @@ import {
   loadPolicies,
   loadTls,
   openAuditLog,
+  peerIp,
   secureServer,
   type TlsMaterial,
   type Warn,
@@ -107,12 +109,13 @@ export function httpsOf(tls: TlsMaterial | null): { tls?: { cert: string; key: s
 export function clientServerSetup(
   { tls, gate }: MasterSecurity,
   shared: Pick<ServerSetup, "messageBytesMax" | "observer">,
+  metrics: Pick<MasterMetrics, "authAttemptsTotal" | "rateLimitHitsTotal">,
 ): ServerSetup {
   return {
     ...shared,
     credentials: createServerCredentials(tls),
     prepare: (server) => secureServer(server, tls),
-    gatekeeper: gatekeeperOf(gate),
+    gatekeeper: gatekeeperOf(gate, metrics),
   };
 }
 
@@ -136,13 +139,25 @@ export function peerServerSetup(
   };
 }
 
-function gatekeeperOf(gate: Gate): Gatekeeper {
-  const admitted = (decision: Awaited<ReturnType<Gate["check"]>>) => {
-    if (decision.ok) return decision.principal;
+function gatekeeperOf(
+  gate: Gate,
+  metrics: Pick<MasterMetrics, "authAttemptsTotal" | "rateLimitHitsTotal">,
+): Gatekeeper {
+  const settled = (decision: Awaited<ReturnType<Gate["check"]>>, peerAddress: string) => {
+    if (decision.ok) {
+      metrics.authAttemptsTotal.inc({ result: "success" });
+      return decision.principal;
+    }
+    if (decision.code === "UNAUTHENTICATED") metrics.authAttemptsTotal.inc({ result: "failure" });
+    if (decision.code === "RESOURCE_EXHAUSTED") {
+      metrics.rateLimitHitsTotal.inc({ client: peerIp(peerAddress) });
+    }
     throw refusalOf(decision);
   };
   return (attempt: CallAttempt) => {
     const authorization = attempt.metadata.get("authorization").map(String);
+    const admitted = (decision: Awaited<ReturnType<Gate["check"]>>) =>
+      settled(decision, attempt.peerAddress);
     const decision = gate.check({
       method: attempt.method,
       authorizationHeader: authorization.length === 0 ? undefined : authorization,

@@ -28,6 +28,7 @@ import {
   type MasterMetrics,
   type MetricsRegistry,
   MetricsSampler,
+  observeProcess,
   type RootLogger,
   type Tracer,
 } from "../observability/mod.ts";
@@ -63,6 +64,11 @@ export async function runMaster(flags: Flags, terminal: Terminal): Promise<void>
   const tracer = await createTracer(tracerOptions(loaded, "conductor-master", log));
   const registry = await createMetricsRegistry({ enabled: config.metrics.enabled });
   const metrics = createMasterMetrics(registry);
+  const stopObserving = observeProcess(registry, {
+    version: VERSION,
+    role: "master",
+    nodeId: config.cluster.nodeId,
+  });
   const security = await masterSecurity(loaded, (text) => log.warn(text));
   const master = await Master.start(
     masterOptions(loaded, { log, tracer, metrics, security, lifetime }),
@@ -91,6 +97,7 @@ export async function runMaster(flags: Flags, terminal: Terminal): Promise<void>
     }
   } finally {
     sampler.stop();
+    stopObserving();
     await master.stop();
     security.audit?.close();
     await tracer.shutdown();
@@ -169,7 +176,7 @@ function masterOptions(
       retryDelayMsDefault: scheduler.retryDelayMs,
     },
     registry: builtinJobTypes(),
-    clientServer: clientServerSetup(security, shared),
+    clientServer: clientServerSetup(security, shared, metrics),
     // Peers send snapshots in chunks and whole batches of entries: their bound is an entry's.
     peerServer: peerServerSetup(security, { ...shared, messageBytesMax: -1 }),
     peerChannel: {

@@ -14,6 +14,7 @@ import {
   createWorkerMetrics,
   type MetricsRegistry,
   MetricsSampler,
+  observeProcess,
 } from "../observability/mod.ts";
 import { ClusterChannel } from "../rpc/mod.ts";
 import { assertRuntimeSafe } from "../security/mod.ts";
@@ -67,6 +68,11 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
   });
   const metricsRegistry = await createMetricsRegistry({ enabled: config.metrics.enabled });
   const metrics = createWorkerMetrics(metricsRegistry);
+  const stopObserving = observeProcess(metricsRegistry, {
+    version: VERSION,
+    role: "worker",
+    nodeId: config.worker.workerId,
+  });
   const undeliveredPath = join(directoryOf(config), "undelivered.cbor");
   const worker = newWorker(config, {
     registry,
@@ -109,6 +115,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     await keepUndelivered(undeliveredPath, await worker.stop(config.worker.drainTimeoutMs));
     channel.close();
     sampler.stop();
+    stopObserving();
     await http?.stop();
     await tracer.shutdown();
     log.info("worker stopped");

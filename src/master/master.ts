@@ -87,6 +87,7 @@ export class Master {
   private constructor(options: MasterOptions, log: SqliteRaftLog) {
     this.#options = options;
     this.#log = log;
+    log.onAppended = (durationMs, markerMs) => options.observer.appended(durationMs, markerMs);
     createDataDirectory(options.dataDir);
     this.#store = SqliteJobStore.open(options.dataDir, { clusterId: log.identity.clusterId });
     const machine = new JobMachine(this.#store);

@@ -49,6 +49,10 @@ export function metricsObserver(metrics: MasterMetrics, policy: Policy): MasterO
       if (role === "leader" && !wasCandidate) metrics.raftElectionsTotal.inc();
       wasCandidate = isCandidate;
     },
+    appended: (durationMs, markerMs) => {
+      metrics.raftAppendSeconds.observe(durationMs / 1_000);
+      metrics.raftFsyncSeconds.observe(markerMs / 1_000);
+    },
     snapshotMade: () => metrics.raftSnapshotsTotal.inc(),
   };
 }

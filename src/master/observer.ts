@@ -15,6 +15,8 @@ export interface MasterObserver extends LeaderObserver {
   jobChanged(event: JobEvent, isLeader: boolean): void;
   heartbeat(workerId: string, accepted: boolean): void;
   roleChanged(status: RaftStatus): void;
+  /** A batch is durable in the log: all of it, and the marker's fsync alone. */
+  appended(durationMs: number, markerMs: number): void;
   /** This node made a snapshot of its state. */
   snapshotMade(): void;
 }

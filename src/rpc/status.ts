@@ -104,7 +104,7 @@ export function fromServiceError(failure: ServiceError): Refusal {
   const retryAfter = failure.metadata?.get(RETRY_HINT_KEY)[0]?.toString();
   const reason = leaderAddress !== undefined
     ? "not_leader"
-    : isBrokenConnection(failure)
+    : isLostConnection(failure)
     ? "unavailable"
     : REASON_OF.get(failure.code) ?? "internal";
   return new Refusal(reason, failure.details || failure.message, {
@@ -114,11 +114,6 @@ export function fromServiceError(failure: ServiceError): Refusal {
   });
 }
 
-/** grpc-js calls a connection that breaks under a call INTERNAL; nobody's code failed. */
-function isBrokenConnection({ code, details }: ServiceError): boolean {
-  return code === status.INTERNAL && /internal client error|RST_STREAM/.test(details);
-}
-
 /**
  * grpc-js calls a connection that breaks under a call INTERNAL or UNKNOWN, depending on which socket
  * call notices; no server of ours says such a thing, so it is a lost connection and nothing else.
@@ -126,5 +121,6 @@ function isBrokenConnection({ code, details }: ServiceError): boolean {
 function isLostConnection({ code, details }: ServiceError): boolean {
   const isVague = code === status.INTERNAL || code === status.UNKNOWN;
   return isVague &&
-    /^Received RST_STREAM with code|EPIPE|ECONNRESET|ECONNREFUSED|socket hang up/.test(details);
+    /^Received RST_STREAM with code|internal client error|EPIPE|ECONNRESET|ECONNREFUSED|socket hang up/
+      .test(details);
 }

@@ -134,6 +134,11 @@ class AttemptContext implements JobContext {
     return (url, options = {}) => fetch(url, { signal: this.signal, ...options });
   }
 
+  /** The name that the job's fetches go by. */
+  get userAgent(): string {
+    return this.#environment.fetchPolicy.userAgent;
+  }
+
   get tempDir(): string {
     if (!this.#hasTempDir) {
       try {
