@@ -22,7 +22,10 @@ export interface TransferBounds {
 
 /** What a sender asks of its driver. */
 export interface SenderDriver {
-  /** Begins the names of transfers; no other leader, and no other term, has the same. */
+  /**
+   * Begins the names of transfers. No other leader and no other term has the same: a receiver that
+   * resumed a transfer of the same name but of other bytes would join two snapshots into a third.
+   */
   name(): string;
   /** Makes a snapshot of now. Rejects when it cannot. */
   create(): Promise<SnapshotSource>;
@@ -146,12 +149,8 @@ export class SnapshotSender {
         return;
       }
       this.#making = false;
-      const { index, term } = source.metadata;
-      const shared = {
-        transferId: `${index}-${term}-${this.#epoch}-${++this.#made}`,
-        source,
-        users: 0,
-      };
+      const transferId = `${this.#driver.name()}-${++this.#made}-${source.metadata.index}`;
+      const shared = { transferId, source, users: 0 };
       this.#shared = shared;
       for (const peer of this.#waiting) this.#begin(peer, shared);
       if (this.#waiting.size === 0) this.#release(shared);
