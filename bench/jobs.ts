@@ -157,6 +157,17 @@ function runPending(bench: Bench, batch: number): void {
 
 function main(): void {
   console.log(`${jobsPerRun.toLocaleString("en")} jobs of ${payload.length} bytes a run\n`);
+  const encoder = new Bench();
+  const entries: Uint8Array[] = [];
+  timed("encode submissions, batches of 100", jobsPerRun, () => {
+    for (let jobs = 0; jobs < jobsPerRun; jobs += 100) {
+      entries.push(encoder.submission(100, false));
+    }
+  });
+  timed(`decode them (${(entries[0]!.length / 100).toFixed(0)} bytes each)`, jobsPerRun, () => {
+    for (const entry of entries) decodeCommand(entry);
+  });
+  encoder.close();
   for (const [batch, withKeys] of [[1, false], [100, false], [100, true]] as const) {
     const bench = new Bench();
     const commands = Array.from(

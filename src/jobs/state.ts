@@ -87,7 +87,7 @@ export class State {
 
   /** Lets time pass, never backwards, and makes pending what was delayed until now. */
   advance(atMs: number): number {
-    if (atMs > this.nowMs) this.nowMs = atMs;
+    if (atMs > this.nowMs) this.nowMs = Math.floor(atMs);
     let moved = 0;
     for (; moved < DUE_JOBS_PER_COMMAND_MAX; moved++) {
       const record = this.table.nextDue;

@@ -7,40 +7,56 @@
  * @module
  */
 
-import { decode, encode } from "cborg";
+import { decode, encode, type EncodeOptions } from "cborg";
 import type {
   Assignment,
   AttemptRef,
   Command,
   ExpiredAttempt,
   Report,
-  StringMap,
   SubmitSpec,
   WorkerSpec,
 } from "../jobs/mod.ts";
+import {
+  binary,
+  boolean,
+  CommandFormatError,
+  list,
+  malformed,
+  number,
+  oneOf,
+  optional,
+  stringMap,
+  stringMapToWire,
+  text,
+  texts,
+} from "./command_values.ts";
 
 /** First byte of every encoded Command. */
 export const COMMAND_FORMAT_VERSION = 1;
 
-/** Bytes that are not a Command of this version. The replica must stop: it cannot skip an entry. */
-export class CommandFormatError extends Error {
-  override name = "CommandFormatError";
-  readonly reason: "unknown_version" | "malformed";
-
-  constructor(reason: CommandFormatError["reason"], message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.reason = reason;
-  }
-}
-
-/** Encodes a Command; the bytes are the caller's own. */
+/**
+ * Encodes a Command; the bytes are the caller's own.
+ * @throws {RangeError} for a number that is none: no replica could read it back
+ */
 export function encodeCommand(command: Command): Uint8Array {
-  const body = encode(toWire(command));
+  const body = encode(toWire(command), encodeOptions);
   const bytes = new Uint8Array(body.byteLength + 1);
   bytes[0] = COMMAND_FORMAT_VERSION;
   bytes.set(body, 1);
   return bytes;
 }
+
+const encodeOptions: EncodeOptions = {
+  typeEncoders: {
+    number(value: number) {
+      if (!Number.isFinite(value)) {
+        throw new RangeError(`Cannot encode a command with ${value} in it`);
+      }
+      return null; // as usual
+    },
+  },
+};
 
 /**
  * Decodes a Command; payloads and outputs are copied out of `bytes`.
@@ -63,10 +79,6 @@ export function decodeCommand(bytes: Uint8Array): Command {
     throw malformed("it is not CBOR", cause);
   }
   return fromWire(list(wire));
-}
-
-function malformed(what: string, cause?: unknown): CommandFormatError {
-  return new CommandFormatError("malformed", `Cannot read log entry: ${what}`, { cause });
 }
 
 // --- Commands ---------------------------------------------------------------------------------
@@ -394,68 +406,4 @@ function workerFromWire(value: unknown): WorkerSpec {
     version: text(wire[6]),
     ...optional("unary", wire[7], boolean),
   };
-}
-
-// --- Values -----------------------------------------------------------------------------------
-
-/** `{ [name]: read(value) }`, or nothing when the value is null or not there. */
-function optional<Name extends string, Value>(
-  name: Name,
-  value: unknown,
-  read: (value: unknown) => Value,
-): { [name in Name]?: Value } {
-  if (value === null || value === undefined) return {};
-  const field: { [name in Name]?: Value } = {};
-  field[name] = read(value);
-  return field;
-}
-
-function list(value: unknown): unknown[] {
-  if (!Array.isArray(value)) throw malformed(`${typeof value} where a list was to be`);
-  return value;
-}
-
-function text(value: unknown): string {
-  if (typeof value !== "string") throw malformed(`${typeof value} where a text was to be`);
-  return value;
-}
-
-function texts(value: unknown): string[] {
-  return list(value).map(text);
-}
-
-function number(value: unknown): number {
-  if (typeof value !== "number") throw malformed(`${typeof value} where a number was to be`);
-  return value;
-}
-
-function boolean(value: unknown): boolean {
-  if (typeof value !== "boolean") throw malformed(`${typeof value} where a yes or no was to be`);
-  return value;
-}
-
-function binary(value: unknown): Uint8Array {
-  if (!(value instanceof Uint8Array)) throw malformed(`${typeof value} where bytes were to be`);
-  return value;
-}
-
-function oneOf<Value extends string>(...values: readonly Value[]): (value: unknown) => Value {
-  return (value) => {
-    const found = values.find((known) => known === value);
-    if (found === undefined) throw malformed(`${String(value)} is none of ${values.join(", ")}`);
-    return found;
-  };
-}
-
-/** Names and values in turn: no name can become a property by accident. */
-function stringMapToWire(map: StringMap): string[] {
-  return Object.entries(map).flat();
-}
-
-function stringMap(value: unknown): StringMap {
-  const wire = texts(value);
-  if (wire.length % 2 !== 0) throw malformed("a name without a value");
-  const pairs: [string, string][] = [];
-  for (let at = 0; at < wire.length; at += 2) pairs.push([wire[at]!, wire[at + 1]!]);
-  return Object.fromEntries(pairs);
 }

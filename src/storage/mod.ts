@@ -4,12 +4,8 @@
  * @module
  */
 
-export {
-  COMMAND_FORMAT_VERSION,
-  CommandFormatError,
-  decodeCommand,
-  encodeCommand,
-} from "./command_codec.ts";
+export { COMMAND_FORMAT_VERSION, decodeCommand, encodeCommand } from "./command_codec.ts";
+export { CommandFormatError } from "./command_values.ts";
 export { createDataDirectory } from "./data_directory.ts";
 export { RAFT_LOG_FILES, SqliteRaftLog } from "./raft_log.ts";
 export type { RaftLogIdentity } from "./raft_log_file.ts";
