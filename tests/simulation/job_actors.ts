@@ -96,8 +96,9 @@ export class JobWorld {
           duties?.stop();
           this.#duties.set(node.id, new Duties(this, node, status.term));
         } else if (duties !== undefined) {
-          duties.stop();
           this.#duties.delete(node.id);
+          // What was decided before the news is still on its way.
+          this.world.after(3 * DUTY_INTERVAL_MS, () => duties.stop());
         }
       }
       this.#watch();
@@ -197,11 +198,23 @@ class Duties {
     this.#propose(raft, { kind: "assign", assignments }, () => this.#assigning = false);
   }
 
+  /** As the real proposer does, hands on to the leader what this node may not append itself. */
   #propose(raft: RaftNode<ProposalOutcome>, command: Unstamped, done = () => {}): void {
+    const { world, cluster } = this.#jobs;
     const stamped = { ...command, atMs: this.nowMs() } as Command;
-    raft.propose(encodeProposal({ kind: "job", command: stamped })).then(done, (error: unknown) => {
+    const data = encodeProposal({ kind: "job", command: stamped });
+    const refused = (error: unknown) => {
       if (!(error instanceof ProposalRefused)) throw error;
       done();
+      return error;
+    };
+    raft.propose(data).then(done, (error: unknown) => {
+      const { reason } = refused(error);
+      if (reason !== "not_leader") return;
+      world.after(
+        2,
+        () => cluster.leader?.call((other) => void other.propose(data).catch(refused)),
+      );
     });
   }
 }
