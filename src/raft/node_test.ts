@@ -1,0 +1,191 @@
+/** The driver: group commit, promises kept and broken, full disks, strangers. */
+
+import assert from "node:assert/strict";
+import type { Entry, HardState } from "./entry.ts";
+import { MemoryLog } from "./memory_log.ts";
+import type { Message } from "./message.ts";
+import { RaftNode } from "./node.ts";
+import { DiskFull } from "./ports.ts";
+import type { StateMachine } from "./ports.ts";
+import { ProposalRefused, ReadRefused } from "./refusal.ts";
+import { foundCluster } from "./start.ts";
+
+/** Counts what reaches it, and fails when told to. */
+class WatchedLog extends MemoryLog {
+  appends = 0;
+  failure: Error | undefined;
+
+  override append(entries: readonly Entry[], hardState: HardState): void {
+    if (this.failure !== undefined) throw this.failure;
+    this.appends++;
+    super.append(entries, hardState);
+  }
+}
+
+/** Answers each command with its text. */
+class Echo implements StateMachine<string> {
+  appliedIndex = 0;
+  batches = 0;
+
+  get durableAppliedIndex(): number {
+    return this.appliedIndex;
+  }
+
+  apply(entries: readonly Entry[], throughIndex: number): readonly string[] {
+    this.batches++;
+    this.appliedIndex = throughIndex;
+    return entries.map(({ data }) => new TextDecoder().decode(data));
+  }
+}
+
+function makeNode(voters = ["a"]) {
+  const log = new WatchedLog();
+  foundCluster(log, voters.map((id) => ({ id, address: "", incarnation: `${id}1` })));
+  const stateMachine = new Echo();
+  const sent: Message[] = [];
+  const seen = { failed: [] as unknown[], refused: [] as string[], full: [] as boolean[] };
+  let turn: (() => void)[] = [];
+  const node = new RaftNode<string>({
+    id: "a",
+    incarnation: "a1",
+    timings: { electionTicks: 10, heartbeatTicks: 1 },
+    log,
+    stateMachine,
+    transport: { send: (messages) => sent.push(...messages) },
+    random: () => 0,
+    defer: (run) => turn.push(run),
+    observer: {
+      failed: (error) => seen.failed.push(error),
+      messageRefused: (_, reason) => seen.refused.push(reason),
+      diskFullChanged: (full) => seen.full.push(full),
+    },
+  });
+  /** Ends the turn of the event loop. */
+  const endTurn = () => {
+    const due = turn;
+    turn = [];
+    for (const run of due) run();
+  };
+  return { node, log, stateMachine, sent, seen, endTurn };
+}
+
+function leading() {
+  const all = makeNode();
+  all.node.campaign();
+  all.endTurn();
+  assert.equal(all.node.isLeader, true);
+  return all;
+}
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+Deno.test("proposals of one turn share one append and one apply, and have their own outcomes", async () => {
+  const { node, log, stateMachine, endTurn } = leading();
+  const [appends, batches] = [log.appends, stateMachine.batches];
+  const outcomes = Promise.all(["x", "y", "z"].map((text) => node.propose(bytes(text))));
+  endTurn();
+  assert.deepEqual(await outcomes, ["x", "y", "z"]);
+  assert.deepEqual([log.appends - appends, stateMachine.batches - batches], [1, 1]);
+});
+
+Deno.test("a node that does not lead refuses proposals and reads, and says so", async () => {
+  const { node } = makeNode(["a", "b"]);
+  await assert.rejects(node.propose(bytes("x")), (error: unknown) => {
+    return error instanceof ProposalRefused && error.reason === "not_leader";
+  });
+  await assert.rejects(node.readIndex(), ReadRefused);
+});
+
+Deno.test("a read waits until what was committed before it is applied", async () => {
+  const { node, stateMachine, endTurn } = leading();
+  const write = node.propose(bytes("x"));
+  const read = node.readIndex();
+  endTurn();
+  await write;
+  assert.ok(stateMachine.appliedIndex >= await read);
+});
+
+Deno.test("a message for another incarnation of this node is refused", () => {
+  const { node, seen } = makeNode(["a", "b"]);
+  node.step({
+    kind: "heartbeat_request",
+    from: "b",
+    to: "a",
+    toIncarnation: "a0",
+    term: 9,
+    commit: 0,
+    readRound: 0,
+  });
+  assert.match(seen.refused[0] ?? "", /whose disk this is not/);
+  assert.equal(node.status().term, 1);
+});
+
+for (
+  const [what, fields] of [
+    ["a term beyond all counting", { term: 2 ** 53 }],
+    ["a negative index", { prevIndex: -1 }],
+    ["a fraction", { commit: 1.5 }],
+    ["entries that leave a gap", {
+      entries: [{ index: 7, term: 1, kind: "noop" as const, data: new Uint8Array() }],
+    }],
+  ] as const
+) {
+  Deno.test(`a message with ${what} is refused and harms nothing`, () => {
+    const { node, seen } = makeNode(["a", "b"]);
+    const envelope = { from: "b", to: "a", toIncarnation: "", term: 2 };
+    const base = { prevIndex: 1, prevTerm: 1, entries: [], commit: 0 };
+    node.step({ kind: "append_request", ...envelope, ...base, ...fields });
+    assert.equal(seen.refused.length, 1);
+    assert.equal(seen.failed.length, 0);
+  });
+}
+
+Deno.test("with a full disk a node gives up leadership, and goes on when there is room", async () => {
+  const { node, log, seen, endTurn } = leading();
+  log.failure = new DiskFull("full");
+  const lost = node.propose(bytes("x"));
+  endTurn();
+  await assert.rejects(
+    lost,
+    (error: unknown) => error instanceof ProposalRefused && error.reason === "outcome_unknown",
+  );
+  assert.equal(node.isLeader, false);
+  await assert.rejects(
+    node.propose(bytes("y")),
+    (error: unknown) => error instanceof ProposalRefused && error.reason === "disk_full",
+  );
+  log.failure = undefined;
+  for (let tick = 0; tick < 30; tick++) {
+    node.tick();
+    endTurn();
+  }
+  assert.deepEqual(seen.full, [true, false]);
+  const outcome = node.propose(bytes("z"));
+  endTurn();
+  assert.equal(await outcome, "z");
+});
+
+Deno.test("any other failure of the disk ends the node, and leaves outcomes unknown", async () => {
+  const { node, log, seen, endTurn } = leading();
+  const failure = new Error("fsync: EIO");
+  log.failure = failure;
+  const lost = node.propose(bytes("x"));
+  endTurn();
+  await assert.rejects(
+    lost,
+    (error: unknown) => error instanceof ProposalRefused && error.reason === "outcome_unknown",
+  );
+  assert.deepEqual(seen.failed, [failure]);
+  await assert.rejects(
+    node.propose(bytes("y")),
+    (error: unknown) => error instanceof ProposalRefused && error.reason === "stopped",
+  );
+});
+
+Deno.test("a node that stops breaks its promises with a reason", async () => {
+  const { node } = leading();
+  const lost = node.propose(bytes("x"));
+  node.stop();
+  await assert.rejects(lost, ProposalRefused);
+  await assert.rejects(node.readIndex(), ReadRefused);
+});
