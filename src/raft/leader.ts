@@ -231,12 +231,14 @@ function maybeHandOver(state: CoreState, leader: Leader): void {
   }
 }
 
-/** Gives every member a progress, and forgets those who left. */
+/** Gives every incarnation of a member a progress, and forgets those who left. */
 function followMembership(state: CoreState, leader: Leader): void {
   const members = everyMember(state.memberships.current);
-  for (const { id } of members) {
-    if (leader.peers.has(id)) continue;
-    const progress = new Progress(id, state.log.lastIndex + 1, true, state.options.bounds);
+  for (const member of members) {
+    const { id, incarnation } = member;
+    // What another incarnation held is gone with its disk: counting it would commit on air.
+    if (leader.peers.get(id)?.incarnation === incarnation) continue;
+    const progress = new Progress(member, state.log.lastIndex + 1, true, state.options.bounds);
     if (id === state.id) progress.accepted(state.log.stableIndex);
     leader.peers.set(id, progress);
   }

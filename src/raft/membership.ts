@@ -28,9 +28,14 @@ export interface Membership {
 /** A membership that names nobody: a node that waits to be added. */
 export const NO_MEMBERSHIP: Membership = { voters: [], learners: [] };
 
-/** One step from one membership to the next. `readdress` keeps the role and the incarnation. */
+/**
+ * One step from one membership to the next. `readdress` keeps the role and the incarnation.
+ * `replace` puts a new incarnation of a known id in the place of the old one, as a learner: one
+ * voter fewer at most, in one step, so that no leader can be lost between a removal and an addition.
+ */
 export type MembershipChange =
   | { readonly kind: "add_learner"; readonly member: Member }
+  | { readonly kind: "replace"; readonly member: Member }
   | { readonly kind: "promote"; readonly id: NodeId }
   | { readonly kind: "demote"; readonly id: NodeId }
   | { readonly kind: "remove"; readonly id: NodeId }
@@ -49,25 +54,32 @@ export function changed(
     }
     return { voters, learners: [...learners, change.member] };
   }
-  const member = memberOf(membership, change.id);
-  if (member === undefined) return { refusal: `"${change.id}" is not a member` };
-  const voter = isVoter(membership, change.id);
-  const votersLeft = voters.filter((each) => each.id !== change.id);
-  const learnersLeft = learners.filter((each) => each.id !== change.id);
+  const id = change.kind === "replace" ? change.member.id : change.id;
+  const member = memberOf(membership, id);
+  if (member === undefined) return { refusal: `"${id}" is not a member` };
+  const voter = isVoter(membership, id);
+  const votersLeft = voters.filter((each) => each.id !== id);
+  const learnersLeft = learners.filter((each) => each.id !== id);
   switch (change.kind) {
+    case "replace":
+      if (member.incarnation === change.member.incarnation) {
+        return { refusal: `"${id}" is a member under this incarnation already` };
+      }
+      if (votersLeft.length === 0) return { refusal: `"${id}" is the only voter` };
+      return { voters: votersLeft, learners: [...learnersLeft, change.member] };
     case "promote":
-      if (voter) return { refusal: `"${change.id}" already votes` };
+      if (voter) return { refusal: `"${id}" already votes` };
       return { voters: [...voters, member], learners: learnersLeft };
     case "demote":
-      if (!voter) return { refusal: `"${change.id}" does not vote` };
-      if (votersLeft.length === 0) return { refusal: `"${change.id}" is the only voter` };
+      if (!voter) return { refusal: `"${id}" does not vote` };
+      if (votersLeft.length === 0) return { refusal: `"${id}" is the only voter` };
       return { voters: votersLeft, learners: [...learners, member] };
     case "remove":
-      if (votersLeft.length === 0) return { refusal: `"${change.id}" is the only voter` };
+      if (votersLeft.length === 0) return { refusal: `"${id}" is the only voter` };
       return { voters: votersLeft, learners: learnersLeft };
     case "readdress": {
       const moved = { ...member, address: change.address };
-      const replace = (each: Member) => each.id === change.id ? moved : each;
+      const replace = (each: Member) => each.id === id ? moved : each;
       return { voters: voters.map(replace), learners: learners.map(replace) };
     }
   }
@@ -89,9 +101,13 @@ export function everyMember(membership: Membership): readonly Member[] {
   return [...membership.voters, ...membership.learners];
 }
 
+/** Of a membership entry; a program that knows less must not guess who votes. */
+export const MEMBERSHIP_FORMAT = 1;
+
 /** A membership as the data of an entry: JSON, so that a log can be read by eye. */
-export function encodeMembership(membership: Membership): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(membership));
+export function encodeMembership({ voters, learners }: Membership): Uint8Array {
+  const body = { format: MEMBERSHIP_FORMAT, voters, learners };
+  return new TextEncoder().encode(JSON.stringify(body));
 }
 
 /**
@@ -106,8 +122,15 @@ export function decodeMembership(data: Uint8Array): Membership {
   } catch (cause) {
     throw new InvariantViolation("A membership entry does not hold JSON", { cause });
   }
+  const format = (value as { format?: unknown } | null)?.format ?? 1;
+  invariant(
+    format === MEMBERSHIP_FORMAT,
+    () =>
+      `A membership entry has format ${String(format)}, and this program knows ` +
+      `${MEMBERSHIP_FORMAT}; run the newer version of conductor that wrote it`,
+  );
   invariant(isMembership(value), () => `Not a membership: ${JSON.stringify(value)}`);
-  return value;
+  return { voters: value.voters, learners: value.learners };
 }
 
 /** Whether `value` has the shape of a {@linkcode Membership}. */

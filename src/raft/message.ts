@@ -145,3 +145,9 @@ export type Message = Exclude<CoreMessage, SnapshotReceived> | SnapshotChunk | S
 
 /** A message without what the sender's core fills in. */
 export type Unaddressed<M> = M extends Envelope ? Omit<M, "from" | "toIncarnation"> : never;
+
+/** What says how its sender's disk stands: it counts only for the incarnation that was asked. */
+export function isAnswer({ kind }: Message): boolean {
+  return kind === "vote_response" || kind === "append_accepted" || kind === "append_rejected" ||
+    kind === "heartbeat_response" || kind === "snapshot_chunk_ack";
+}

@@ -11,7 +11,9 @@ import type { ChangeResult } from "./core.ts";
 import type { Entry, NodeId } from "./entry.ts";
 import { invariant } from "./invariant.ts";
 import type { Member, Membership, MembershipChange } from "./membership.ts";
+import { memberOf } from "./membership.ts";
 import type { CoreMessage, Message } from "./message.ts";
+import { isAnswer } from "./message.ts";
 import { faultOf } from "./message_check.ts";
 import { PendingProposals, PendingReads } from "./pending.ts";
 import { DiskFull } from "./ports.ts";
@@ -136,10 +138,14 @@ export class RaftNode<Outcome> {
     });
   }
 
-  /** Takes a message from the transport. Its sender's identity must have been verified. */
-  step(message: Message): void {
+  /**
+   * Takes a message from the transport. Its sender's identity must have been verified.
+   *
+   * @param senderIncarnation as the sender's data directory has it; empty: unknown, and unchecked
+   */
+  step(message: Message, senderIncarnation = ""): void {
     if (this.#state !== "running" || this.#blocked !== undefined) return;
-    const refusal = this.#faultOf(message);
+    const refusal = this.#faultOf(message, senderIncarnation);
     if (refusal !== undefined) {
       this.#options.observer.messageRefused?.(message, refusal);
       return;
@@ -244,6 +250,25 @@ export class RaftNode<Outcome> {
     this.#schedule();
   }
 
+  /**
+   * Compacts the log now, up to what the state machine holds durably; returns that index.
+   *
+   * @throws {ProposalRefused} when this node cannot write
+   */
+  compactNow(): number {
+    const refusal = this.#notWritable();
+    if (refusal !== undefined) throw refusal;
+    try {
+      return this.#snapshots.compactNow();
+    } catch (error) {
+      if (error instanceof DiskFull) throw new ProposalRefused("disk_full", this.leaderId);
+      this.#guarded(() => {
+        throw error;
+      });
+      throw new ProposalRefused("stopped", undefined);
+    }
+  }
+
   /** The transport lost its connection to `peer`. */
   reportUnreachable(peer: NodeId): void {
     this.#core.reportUnreachable(peer);
@@ -271,8 +296,14 @@ export class RaftNode<Outcome> {
     this.#abandonAll();
   }
 
-  #faultOf(message: Message): string | undefined {
+  #faultOf(message: Message, senderIncarnation: string): string | undefined {
     const { id, incarnation } = this.#options;
+    const sender = memberOf(this.#core.view.memberships.current, message.from);
+    const known = sender?.incarnation ?? "";
+    // Only answers: a request may come from a leader whose incarnation this node has yet to learn.
+    if (
+      isAnswer(message) && known !== "" && senderIncarnation !== "" && known !== senderIncarnation
+    ) return `it answers for incarnation ${senderIncarnation} of "${message.from}", not ${known}`;
     if (message.to !== id) return `it is for "${message.to}"`;
     const wanted = message.toIncarnation;
     if (wanted !== "" && incarnation !== "" && wanted !== incarnation) {

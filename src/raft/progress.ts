@@ -22,6 +22,8 @@ export interface WindowBounds {
 /** One peer, as its leader sees it. `match < next` always. */
 export class Progress {
   readonly id: NodeId;
+  /** Whose log this is about: another incarnation's begins anew. */
+  readonly incarnation: string;
   state: ProgressState = "probe";
   /** Highest index known to be durable at the peer and equal to ours. Never falls in a term. */
   match = 0;
@@ -31,8 +33,10 @@ export class Progress {
   sentCommit = 0;
   /** Heard of since the leader last checked its quorum. */
   recentlyActive: boolean;
-  /** Ticks since the peer was last heard of. */
+  /** Ticks since the peer was last heard of or, before it ever was, since it is being followed. */
   lastContactTicks = 0;
+  /** It has been heard of since this node leads. */
+  hasAnswered = false;
   /** Newest round of reads the peer confirmed. */
   readRound = 0;
   readonly #window: Window;
@@ -41,8 +45,14 @@ export class Progress {
   /** `match` at the last heartbeat answer, to notice a stream that lost its tail. */
   #matchAtHeartbeat = -1;
 
-  constructor(id: NodeId, next: number, recentlyActive: boolean, bounds: WindowBounds) {
-    this.id = id;
+  constructor(
+    member: { readonly id: NodeId; readonly incarnation: string },
+    next: number,
+    recentlyActive: boolean,
+    bounds: WindowBounds,
+  ) {
+    this.id = member.id;
+    this.incarnation = member.incarnation;
     this.next = next;
     this.recentlyActive = recentlyActive;
     this.#window = new Window(bounds);
@@ -60,6 +70,7 @@ export class Progress {
   }
 
   heard(): void {
+    this.hasAnswered = true;
     this.recentlyActive = true;
     this.lastContactTicks = 0;
   }

@@ -152,7 +152,7 @@ export class SnapshotDriver {
 
   /** Removes entries that the state machine holds durably, when there are enough of them. */
   compactWhenDue(): void {
-    const { core, log, stateMachine, bounds } = this.#options;
+    const { log, stateMachine, bounds } = this.#options;
     if (stateMachine.snapshots === undefined) return;
     const { index: boundary } = log.boundary;
     const held = stateMachine.appliedIndex - boundary;
@@ -167,7 +167,32 @@ export class SnapshotDriver {
       stateMachine.durableAppliedIndex,
       this.#sender.lowestIndex ?? Infinity,
     );
-    if (index <= boundary) return;
+    if (index > boundary) this.#compactTo(index);
+  }
+
+  /**
+   * Compacts as far as can be without sending anybody a snapshot who keeps up now. Returns the index
+   * up to which the log is compacted.
+   */
+  compactNow(): number {
+    const { core, log, stateMachine } = this.#options;
+    const { role, log: { boundary } } = core.view;
+    const followers = role.kind === "leader" ? [...role.peers.values()] : [];
+    const wanted = followers
+      .filter((peer) => peer.recentlyActive && peer.state === "replicate")
+      .map((peer) => peer.match);
+    const index = Math.min(
+      stateMachine.appliedIndex,
+      stateMachine.durableAppliedIndex,
+      this.#sender.lowestIndex ?? Infinity,
+      ...wanted,
+    );
+    if (stateMachine.snapshots !== undefined && index > boundary.index) this.#compactTo(index);
+    return log.boundary.index;
+  }
+
+  #compactTo(index: number): void {
+    const { core, log } = this.#options;
     log.compact(this.#metadataAt(index));
     core.compacted(index);
   }

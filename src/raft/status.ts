@@ -13,6 +13,8 @@ export interface PeerStatus {
   readonly next: number;
   readonly state: ProgressState;
   readonly lastContactTicks: number;
+  /** Whether it was heard of since this node leads. */
+  readonly hasAnswered: boolean;
   readonly inflightMessages: number;
   readonly inflightBytes: number;
 }
@@ -76,6 +78,7 @@ function peersOf(state: Readonly<CoreState>, leader: Extract<Role, { kind: "lead
     next: peer.next,
     state: peer.state,
     lastContactTicks: peer.lastContactTicks,
+    hasAnswered: peer.hasAnswered,
     inflightMessages: peer.inflight.messages,
     inflightBytes: peer.inflight.bytes,
   }));

@@ -7,6 +7,7 @@
 
 import { hash } from "node:crypto";
 import type { Entry, EntryKind } from "../raft/mod.ts";
+import { RaftLogRefused } from "./storage_failure.ts";
 
 /** A batch as stored. */
 export interface Row {
@@ -63,6 +64,7 @@ export function chainHash(chain: Uint8Array, body: Uint8Array): Uint8Array {
  * The entries of a row's body. Only bytes whose hash was checked come here.
  *
  * @throws {RangeError} when the body ends amid an entry
+ * @throws {RaftLogRefused} when an entry is of a kind that this program does not know
  */
 export function unpackRow(body: Uint8Array): Entry[] {
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
@@ -71,7 +73,8 @@ export function unpackRow(body: Uint8Array): Entry[] {
   let at = ROW_HEADER_BYTES;
   while (at < body.byteLength) {
     const term = view.getFloat64(at);
-    const kind = KINDS[view.getUint8(at + 8)] ?? "noop";
+    const kind = KINDS[view.getUint8(at + 8)];
+    if (kind === undefined) throw unknownKind(index, view.getUint8(at + 8));
     const length = view.getUint32(at + 9);
     at += ENTRY_HEADER_BYTES;
     entries.push({ index, term, kind, data: body.subarray(at, at + length) });
@@ -79,6 +82,13 @@ export function unpackRow(body: Uint8Array): Entry[] {
     index++;
   }
   return entries;
+}
+
+function unknownKind(index: number, kind: number): RaftLogRefused {
+  return new RaftLogRefused(
+    `Cannot read entry ${index} of raft.db: it is of kind ${kind}, which this program does not ` +
+      "know; start the newer version of conductor that wrote it",
+  );
 }
 
 function packRow(

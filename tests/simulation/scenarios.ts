@@ -444,7 +444,7 @@ async function changed(
   const done = () => {
     const leader = script.cluster.leader;
     const members = leader === undefined ? [] : script.cluster.statusOf(leader.id)?.members ?? [];
-    const id = change.kind === "add_learner" ? change.member.id : change.id;
+    const id = "member" in change ? change.member.id : change.id;
     const member = members.find((each) => each.id === id);
     if (leader === undefined) return false;
     switch (change.kind) {
