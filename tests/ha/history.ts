@@ -1,0 +1,54 @@
+/**
+ * What clients asked and were told, with times of one monotonic clock.
+ *
+ * @module
+ */
+
+/** One submission, with the id that its payload carries. */
+export interface Submission {
+  readonly id: string;
+  readonly sentMs: number;
+  /** When the cluster said that it has the job. */
+  ackedMs?: number;
+  jobId?: string;
+  /** It was refused, or nobody knows: the job may or may not be there. */
+  failure?: string;
+}
+
+/** One answered linearizable read. */
+export type Read =
+  & { readonly startedMs: number; readonly endedMs: number; readonly by: string }
+  & (
+    /** How many jobs there are: only ever more. */
+    | { readonly kind: "count"; readonly total: number }
+    /** One job that was acknowledged before. */
+    | { readonly kind: "job"; readonly jobId: string; readonly status: string }
+  );
+
+/** Everything that happened to the clients of one cluster. */
+export class History {
+  readonly submissions: Submission[] = [];
+  readonly reads: Read[] = [];
+
+  /** Submissions that the cluster said it has, as they were told. */
+  acknowledged(): (Submission & { ackedMs: number; jobId: string })[] {
+    return this.submissions.filter((
+      each,
+    ): each is Submission & { ackedMs: number; jobId: string } =>
+      each.ackedMs !== undefined && each.jobId !== undefined
+    );
+  }
+
+  /** The longest time between two acknowledgements that follow each other, from `sinceMs` on. */
+  longestGapMs(sinceMs: number, untilMs: number): number {
+    const times = this.acknowledged().map((each) => each.ackedMs)
+      .filter((ms) => ms >= sinceMs && ms <= untilMs).sort((a, b) => a - b);
+    let longest = 0;
+    let before = sinceMs;
+    for (const ms of [...times, untilMs]) {
+      longest = Math.max(longest, ms - before);
+      before = ms;
+    }
+    return longest;
+  }
+}

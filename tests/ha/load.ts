@@ -1,0 +1,138 @@
+/**
+ * Clients at work: a steady stream of submissions, each with an id of its own, and reads beside it.
+ *
+ * @module
+ */
+
+import { type JobClient, Refusal } from "../../src/rpc/mod.ts";
+import type { Cluster } from "./cluster.ts";
+import { History, type Submission } from "./history.ts";
+import { LEDGER_JOB_TYPE, type LedgerPayload } from "./ledger.ts";
+import { eventually, pause } from "./wait.ts";
+
+export interface LoadOptions {
+  /** Submissions on their way at once. */
+  readonly lanes?: number;
+  /** Pause of a lane between two submissions, in ms. */
+  readonly pauseMs?: number;
+  /** How long each job takes, in ms. */
+  readonly sleepMs?: number;
+  /** Reads on their way at once. */
+  readonly readers?: number;
+}
+
+/** The label by which a job is known in listings, which carry no payload. */
+export const SUBMISSION_LABEL = "submission";
+/** More than any round of faults takes from a job, so that none may fail. */
+const RETRIES_MAX = 100;
+const READ_PAUSE_MS = 20;
+
+export class Load {
+  readonly history = new History();
+  readonly #cluster: Cluster;
+  readonly #options: Required<LoadOptions>;
+  readonly #clients: JobClient[] = [];
+  #isRunning = true;
+  #work: Promise<unknown> = Promise.resolve();
+
+  private constructor(cluster: Cluster, options: LoadOptions) {
+    this.#cluster = cluster;
+    this.#options = { lanes: 4, pauseMs: 25, sleepMs: 0, readers: 2, ...options };
+  }
+
+  static start(cluster: Cluster, options: LoadOptions = {}): Load {
+    const load = new Load(cluster, options);
+    load.#run();
+    return load;
+  }
+
+  /** Lets what is under way come to its end. */
+  async stop(): Promise<void> {
+    this.#isRunning = false;
+    await this.#work;
+    for (const client of this.#clients) client.close();
+  }
+
+  /** Resolves once `count` more submissions than now were acknowledged. */
+  async accepts(count: number): Promise<void> {
+    const wanted = this.history.acknowledged().length + count;
+    await eventually(
+      `${count} more submissions are accepted`,
+      () => Promise.resolve(this.history.acknowledged().length >= wanted ? true : undefined),
+    );
+  }
+
+  #run(): void {
+    const { lanes, readers } = this.#options;
+    this.#work = Promise.all([
+      ...Array.from({ length: lanes }, (_, lane) => this.#submit(this.#client(), lane)),
+      ...Array.from({ length: readers }, (_, reader) => this.#read(this.#client(), `r${reader}`)),
+    ]);
+  }
+
+  #client(): JobClient {
+    const client = this.#cluster.client();
+    this.#clients.push(client);
+    return client;
+  }
+
+  async #submit(client: JobClient, lane: number): Promise<void> {
+    for (let number = 0; this.#isRunning; number++) {
+      const submission: Submission = { id: `${lane}-${number}`, sentMs: performance.now() };
+      this.history.submissions.push(submission);
+      try {
+        const { jobId } = await client.submit({
+          type: LEDGER_JOB_TYPE,
+          payload: payloadOf({ id: submission.id, sleepMs: this.#options.sleepMs }),
+          priority: 5,
+          maxRetries: RETRIES_MAX,
+          labels: { [SUBMISSION_LABEL]: submission.id },
+        });
+        submission.jobId = jobId;
+        submission.ackedMs = performance.now();
+      } catch (failure) {
+        if (!(failure instanceof Refusal)) throw failure;
+        submission.failure = `${failure.reason}: ${failure.message}`;
+      }
+      await pause(this.#options.pauseMs);
+    }
+  }
+
+  async #read(client: JobClient, by: string): Promise<void> {
+    for (let turn = 0; this.#isRunning; turn++) {
+      const startedMs = performance.now();
+      try {
+        const seen = await this.#ask(client, turn);
+        this.history.reads.push({ startedMs, endedMs: performance.now(), by, ...seen });
+      } catch (failure) {
+        // A missing job is an answer; a cluster that could not say is none.
+        if (!(failure instanceof Refusal)) throw failure;
+      }
+      await pause(READ_PAUSE_MS);
+    }
+  }
+
+  async #ask(client: JobClient, turn: number) {
+    const known = this.history.acknowledged();
+    const one = known[Math.floor(Math.random() * known.length)];
+    if (one === undefined || turn % 2 === 0) {
+      return { kind: "count" as const, total: (await client.listJobs({ limit: 1 })).total };
+    }
+    const status = await statusOf(client, one.jobId);
+    return { kind: "job" as const, jobId: one.jobId, status };
+  }
+}
+
+/** The job's status; "missing" when the cluster says that there is no such job. */
+export async function statusOf(client: JobClient, jobId: string): Promise<string> {
+  try {
+    return (await client.getJob(jobId)).job.status;
+  } catch (failure) {
+    if (failure instanceof Refusal && failure.reason === "not_found") return "missing";
+    throw failure;
+  }
+}
+
+export function payloadOf(payload: LedgerPayload): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(payload));
+}

@@ -1,0 +1,111 @@
+/**
+ * One process of the real program: started, killed, frozen, told to stop, started again.
+ *
+ * @module
+ */
+
+export class NodeProcess {
+  readonly name: string;
+  readonly #main: string;
+  readonly #args: readonly string[];
+  readonly #onStarted: (pid: number) => void;
+  readonly #environment: Readonly<Record<string, string>>;
+  #founding: readonly string[] = [];
+  #child: Deno.ChildProcess | undefined;
+  #said = Promise.resolve("");
+  #isFrozen = false;
+
+  constructor(
+    name: string,
+    main: string,
+    args: readonly string[],
+    onStarted: (pid: number) => void,
+    environment: Readonly<Record<string, string>> = {},
+  ) {
+    this.name = name;
+    this.#main = main;
+    this.#args = args;
+    this.#onStarted = onStarted;
+    this.#environment = environment;
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== undefined;
+  }
+
+  get isFrozen(): boolean {
+    return this.#isFrozen;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** What the last process wrote to stderr, once it has ended. */
+  get said(): Promise<string> {
+    return this.#said;
+  }
+
+  /** Starts it; `founding` flags hold for later starts too. */
+  start(founding?: readonly string[], environment: Readonly<Record<string, string>> = {}): void {
+    if (this.#child !== undefined) throw new Error(`${this.name} runs already`);
+    this.#founding = founding ?? this.#founding;
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "--quiet",
+        "--no-check",
+        "--allow-all",
+        this.#main,
+        ...this.#args,
+        ...this.#founding,
+      ],
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+      env: { NO_COLOR: "1", ...this.#environment, ...environment },
+    }).spawn();
+    this.#child = child;
+    this.#said = new Response(child.stderr).text();
+    this.#onStarted(child.pid);
+    child.status.then(() => {
+      if (this.#child === child) this.#child = undefined;
+    });
+  }
+
+  /** As a power cut: no goodbye. */
+  kill(): Promise<number> {
+    return this.#end("SIGKILL");
+  }
+
+  /** Asks it to stop, and waits until it has; resolves to its exit code. */
+  terminate(): Promise<number> {
+    return this.#end("SIGTERM");
+  }
+
+  /** Waits for an end that comes by itself; resolves to the exit code. */
+  async ended(): Promise<number> {
+    return this.#child === undefined ? 0 : (await this.#child.status).code;
+  }
+
+  /** As a long pause of the machine: nothing runs, connections stay. */
+  freeze(): void {
+    this.#child?.kill("SIGSTOP");
+    this.#isFrozen = true;
+  }
+
+  thaw(): void {
+    this.#child?.kill("SIGCONT");
+    this.#isFrozen = false;
+  }
+
+  async #end(signal: Deno.Signal): Promise<number> {
+    const child = this.#child;
+    if (child === undefined) return 0;
+    child.kill(signal);
+    const { code } = await child.status;
+    this.#child = undefined;
+    this.#isFrozen = false;
+    return code;
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * Waiting for what must come true.
+ *
+ * @module
+ */
+
+/** Far beyond what anything here takes, so that only a fault runs into it. */
+const DEADLINE_MS = 60_000;
+const PAUSE_MS = 25;
+
+/**
+ * Asks until the answer is not undefined, and resolves to it.
+ *
+ * @throws Error that names what did not come true.
+ */
+export async function eventually<Answer>(
+  what: string,
+  ask: () => Promise<Answer | undefined>,
+  deadlineMs = DEADLINE_MS,
+): Promise<Answer> {
+  const endMs = performance.now() + deadlineMs;
+  while (performance.now() < endMs) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    await pause(PAUSE_MS);
+  }
+  throw new Error(`not within ${deadlineMs} ms: ${what}`);
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
