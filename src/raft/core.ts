@@ -9,7 +9,7 @@
  */
 
 import { handleTimeoutNow, handleVoteRequest, handleVoteResponse } from "./election.ts";
-import { maybeCampaign, ownVoteIsDurable } from "./election.ts";
+import { maybeCampaign, ownVoteIsDurable, tickPreCandidate } from "./election.ts";
 import type { NodeId } from "./entry.ts";
 import { handleAppend, handleHeartbeat, handleSnapshot } from "./follower.ts";
 import { invariant } from "./invariant.ts";
@@ -61,6 +61,7 @@ export class RaftCore {
     // A lone voter has nobody to wait for.
     const alone = state.voterIds.length === 1 && state.votes;
     if (alone || state.electionElapsedTicks >= state.electionTimeoutTicks) maybeCampaign(state);
+    else tickPreCandidate(state);
   }
 
   /** Campaigns now, with PreVote, instead of waiting for the election timer. */
@@ -186,12 +187,20 @@ export class RaftCore {
     if (role.kind === "leader") role.peers.get(peer)?.snapshotEnded(index);
   }
 
-  /** The transport lost its connection to `peer`, and with it perhaps what was under way. */
-  reportUnreachable(peer: NodeId): void {
-    const { role } = this.#state;
-    if (role.kind !== "leader") return;
-    const progress = role.peers.get(peer);
-    if (progress?.state === "replicate") progress.becomeProbe();
+  /**
+   * The transport lost its connection to `peer`, and with it perhaps what was under way. Returns
+   * whether that was the leader: then this node has none any more, and campaigning soon may help.
+   */
+  reportUnreachable(peer: NodeId): boolean {
+    const state = this.#state;
+    if (state.role.kind === "leader") {
+      const progress = state.role.peers.get(peer);
+      if (progress?.state === "replicate") progress.becomeProbe();
+      return false;
+    }
+    if (state.leaderId !== peer) return false;
+    state.forgetLeader();
+    return true;
   }
 
   /** All that is to be done now, or `undefined`. See {@linkcode Ready}. */

@@ -158,6 +158,20 @@ Deno.test("a transfer first brings its target up to date", () => {
   assert.equal(network.node("c").applied.length, 10);
 });
 
+Deno.test("a transfer waits until all that was accepted is committed: no outcome is left unknown", () => {
+  const network = new TestNetwork(THREE);
+  const a = network.elect("a");
+  // The followers write, and their answers are on their way when leadership is to move.
+  a.propose("x");
+  const appends = a.work();
+  a.core.transferLeadership("b");
+  assert.deepEqual(a.work(), [], "nobody is told to campaign before x is committed");
+  for (const message of appends) network.deliver(message);
+  network.settle();
+  assert.deepEqual(a.applied, ["x"], "and this leader applied it itself, so it could answer");
+  assert.equal(network.leader?.id, "b");
+});
+
 Deno.test("a transfer to a node that does not answer is given up after an election timeout", () => {
   const network = new TestNetwork(THREE);
   const a = network.elect("a");
@@ -240,4 +254,66 @@ Deno.test("a ticket of an older term confirms nothing (async-append ABA)", () =>
   assert.equal(node.view.log.stableIndex, 0);
   node.core.wrote(third.ticket);
   assert.equal(node.view.log.stableIndex, 1);
+});
+
+Deno.test("who loses its connection to the leader forgets it, and no longer shields it", () => {
+  const network = new TestNetwork(THREE);
+  network.elect("a");
+  const [b, c] = [network.node("b"), network.node("c")];
+  network.isolate("a");
+  assert.equal(b.core.reportUnreachable("c"), false, "c is no leader");
+  assert.equal(b.view.leaderId, "a");
+  assert.equal(b.core.reportUnreachable("a"), true);
+  assert.equal(c.core.reportUnreachable("a"), true);
+  assert.equal(b.view.leaderId, undefined);
+  b.core.campaign();
+  network.settle();
+  assert.equal(b.view.role.kind, "leader", "elected without one tick of time");
+});
+
+Deno.test("while others hear of the leader, who lost the connection to it disturbs nobody", () => {
+  const network = new TestNetwork(THREE);
+  const a = network.elect("a");
+  const { term } = a.view;
+  const b = network.node("b");
+  for (let time = 0; time < 5; time++) {
+    b.core.reportUnreachable("a");
+    b.core.campaign();
+    network.settle();
+    assert.equal(b.view.role.kind, "pre_candidate");
+  }
+  network.tickAll(2);
+  assert.deepEqual(b.view.role, { kind: "follower", leaderId: "a" }, "its next word is believed");
+  assert.deepEqual([...network.nodes.values()].map((each) => each.view.term), [term, term, term]);
+  assert.equal(network.leader?.id, "a");
+});
+
+Deno.test("a leader that is cut off answers no read, though a follower forgot it early", () => {
+  const network = new TestNetwork(THREE);
+  const a = network.elect("a");
+  network.isolate("a");
+  for (const id of ["b", "c"]) network.node(id).core.reportUnreachable("a");
+  network.node("b").core.campaign();
+  network.settle();
+  assert.equal(network.node("b").propose("x").kind, "appended");
+  network.settle();
+  a.core.requestRead(1);
+  network.tickAll(3);
+  assert.deepEqual(a.readies.flatMap((each) => each.reads), [], "a still takes itself for leader");
+  assert.equal(a.view.role.kind, "leader");
+});
+
+Deno.test("a pre-candidate asks again whoever did not answer, without a new election timeout", () => {
+  const network = new TestNetwork(THREE);
+  network.elect("a");
+  network.isolate("a");
+  const [b, c] = [network.node("b"), network.node("c")];
+  b.core.reportUnreachable("a");
+  b.core.campaign();
+  network.settle();
+  assert.equal(b.view.role.kind, "pre_candidate", "c still shields a");
+  c.core.reportUnreachable("a");
+  b.tick();
+  network.settle();
+  assert.equal(b.view.role.kind, "leader");
 });

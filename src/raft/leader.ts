@@ -153,6 +153,7 @@ function maybeCommit(state: CoreState, leader: Leader): void {
   if (index <= state.log.committed || state.log.term(index) !== state.term) return;
   state.log.commitTo(index);
   leader.uncommitted.freeThrough(index);
+  maybeHandOver(state, leader);
 }
 
 function sendAppend(state: CoreState, peer: Progress, evenIfEmpty: boolean): boolean {
@@ -220,13 +221,18 @@ function quorumIsActive(state: CoreState, leader: Leader): boolean {
   return active >= majority(state.voterIds.length);
 }
 
+/**
+ * Tells the target to campaign once it holds all of the log and all of it is committed: nothing new
+ * is appended meanwhile, so every proposal that was accepted gets its outcome from this leader, and
+ * none is left as unknown.
+ */
 function maybeHandOver(state: CoreState, leader: Leader): void {
   if (leader.transfer === undefined) return;
   const target = leader.peers.get(leader.transfer);
+  const { lastIndex, committed } = state.log;
   if (target === undefined || !state.voterIds.includes(target.id)) {
     leader.transfer = undefined;
-  } else if (target.match === state.log.lastIndex) {
-    const { lastIndex } = state.log;
+  } else if (target.match === lastIndex && committed === lastIndex) {
     state.send({ kind: "timeout_now", to: target.id, term: state.term, lastIndex });
   }
 }

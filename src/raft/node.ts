@@ -269,10 +269,14 @@ export class RaftNode<Outcome> {
     }
   }
 
-  /** The transport lost its connection to `peer`. */
-  reportUnreachable(peer: NodeId): void {
-    this.#core.reportUnreachable(peer);
+  /**
+   * The transport lost its connection to `peer`. Returns whether that was the leader: campaigning
+   * soon, after a pause that differs from the others', then ends the silence early.
+   */
+  reportUnreachable(peer: NodeId): boolean {
+    const wasLeader = this.#core.reportUnreachable(peer);
     this.#schedule();
+    return wasLeader;
   }
 
   /** Who leads, as far as this node knows. */

@@ -13,7 +13,7 @@ import type { OutgoingMessage, ReadState } from "./ready.ts";
 
 /** Bounds and timings. Ticks are whatever the driver makes them; sizes are bytes. */
 export interface RaftTimings {
-  /** A follower campaigns after this many to twice as many ticks without a leader. */
+  /** A follower campaigns after this many ticks without a leader, or up to half as many more. */
   readonly electionTicks: number;
   /** Much smaller than `electionTicks`. */
   readonly heartbeatTicks: number;
@@ -159,8 +159,23 @@ export class CoreState {
     const { electionTicks } = this.options.timings;
     this.electionElapsedTicks = 0;
     this.heartbeatElapsedTicks = 0;
+    // The paper draws from a whole further timeout, so that rivals seldom meet. PreVote makes a
+    // meeting cheap, so half of one is enough, and ends the silence of a dead leader sooner.
     this.electionTimeoutTicks = electionTicks +
-      Math.floor(this.options.random() * electionTicks);
+      Math.floor(this.options.random() * Math.ceil(electionTicks / 2));
+  }
+
+  /**
+   * The connection to the leader broke: nothing speaks for its being alive, so this node stops
+   * shielding it (see {@linkcode inLease}) and may campaign.
+   *
+   * Safe, because a lease guards nothing but the peace of a working leader: votes and logs alone
+   * decide who is elected and what is committed, and no read relies on a lease (thesis §6.4 by
+   * rounds). Harmless if the leader lives: PreVote changes no term, the leader itself and those who
+   * still hear of it ignore the question, and its next message makes it this node's leader again.
+   */
+  forgetLeader(): void {
+    if (this.role.kind === "follower") this.role = { kind: "follower", leaderId: undefined };
   }
 
   /** Sends in parallel with the write: only what a leader's role lets it say, or a question. */

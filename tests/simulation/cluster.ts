@@ -11,6 +11,9 @@ import { SimulatedNode } from "./simulated_node.ts";
 import type { NodeSettings } from "./simulated_node.ts";
 import type { World } from "./world.ts";
 
+/** How long the news of a closed connection may take. */
+const RESET_DELAY_MS_MAX = 20;
+
 /** See the module's text. */
 export class SimulatedCluster {
   readonly world: World;
@@ -50,6 +53,21 @@ export class SimulatedCluster {
     return this.#make(id, incarnation);
   }
 
+  /** Whoever can still be reached by the lost node's machine learns that its process is gone. */
+  #tellOthers(lost: string): void {
+    for (const other of this.ids) {
+      if (other !== lost && this.network.reaches(lost, other)) this.resetConnection(lost, other);
+    }
+  }
+
+  /** The connection between two nodes breaks, though both may live; `to` notices. */
+  resetConnection(from: string, to: string): void {
+    this.world.after(
+      this.world.random.next() * RESET_DELAY_MS_MAX,
+      () => this.nodes.get(to)?.lostConnection(from),
+    );
+  }
+
   #make(id: string, incarnation: string): SimulatedNode {
     const node = new SimulatedNode(id, incarnation, {
       world: this.world,
@@ -58,6 +76,7 @@ export class SimulatedCluster {
       leaders: () => this.#leaders(),
       shelf: this.#shelf,
       onJob: (command, outcome, position) => this.jobOracle.applied(command, outcome, position),
+      connectionsClosed: (lost) => this.#tellOthers(lost),
       network: () => this.network,
       disks: () => this.disks(),
     });

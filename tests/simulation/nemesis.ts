@@ -11,6 +11,7 @@ const KINDS = [
   "isolate_leader",
   "one_way",
   "bridge",
+  "reset",
   "crash",
   "crash_many",
   "pause",
@@ -102,6 +103,14 @@ export class Nemesis {
         network.partition([others.slice(0, half), others.slice(half)]);
         return this.#later(2000, () => network.heal());
       }
+      case "reset":
+        // Connections break though nobody died: followers must not depose a leader that lives.
+        for (const from of ids) {
+          for (const to of ids) {
+            if (from !== to && random.chance(0.5)) this.#cluster.resetConnection(from, to);
+          }
+        }
+        return;
       case "crash":
         victim.crash();
         return this.#later(1000, () => this.#revive(victim));

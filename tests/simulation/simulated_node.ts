@@ -1,6 +1,7 @@
 /** A node of the simulation: real Raft, on a simulated disk, with a clock of its own rate. */
 
 import { RaftNode } from "../../src/raft/mod.ts";
+import { Succession } from "../../src/master/succession.ts";
 import type { Message, RaftBounds, RaftStatus, SnapshotBounds } from "../../src/raft/mod.ts";
 import type { MemoryJobStore } from "../../src/jobs/mod.ts";
 import { decodeMembership, foundCluster } from "../../src/raft/mod.ts";
@@ -35,6 +36,8 @@ export interface Surroundings {
   readonly shelf: Map<string, MemoryJobStore>;
   /** Hears of every job command that any node applies. */
   readonly onJob: JobListener;
+  /** A process is gone, and with it its connections. */
+  readonly connectionsClosed: (id: string) => void;
   network(): SimulatedNetwork;
   /** Disks of all nodes, as they would be found after a power failure. */
   disks(): ReadonlyMap<string, DurableView>;
@@ -63,6 +66,7 @@ export class SimulatedNode {
   turnMs = 0.1;
   raft: RaftNode<ProposalOutcome> | undefined;
   machine: SimulatedMachine | undefined;
+  #succession: Succession | undefined;
   #log: SimulatedLog | undefined;
   /** Changes with every crash: what was scheduled before does not happen. */
   #life = 0;
@@ -134,6 +138,11 @@ export class SimulatedNode {
           failed: (error) => this.#failed(error),
         },
       });
+      this.#succession = new Succession({
+        node: this.raft,
+        random: () => this.#random.next(),
+        after: (delayMs, run) => this.#later(delayMs, run),
+      });
       world.trace(`${this.id} starts at ${log.lastIndex}`);
       this.#tickLoop();
     } catch (error) {
@@ -156,6 +165,12 @@ export class SimulatedNode {
     this.machine = undefined;
     this.disk.crash();
     this.#log = this.#peek();
+    this.#around.connectionsClosed(this.id);
+  }
+
+  /** The connection to `peer` broke: it crashed, or something between them did. */
+  lostConnection(peer: string): void {
+    this.#run(() => this.#succession?.peerLost(peer));
   }
 
   /** Stops the process for a while, as SIGSTOP does. */
