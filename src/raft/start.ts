@@ -48,15 +48,13 @@ export function openMemberships(log: LogStore, applied: Applied): MembershipHist
   if (appliedIndex < boundary.index) {
     throw new StartRefused(
       `Cannot start: the state stands at ${appliedIndex}, but the log begins behind ` +
-        `${boundary.index}; the state was lost or replaced by an old copy. Remove this node from ` +
-        "the cluster and let it join again with an empty data directory",
+        `${boundary.index}; the state was lost or replaced by an old copy`,
     );
   }
   if (appliedIndex > lastIndex) {
     throw new StartRefused(
       `Cannot start: the state stands at ${appliedIndex}, but the log ends at ${lastIndex}; the ` +
-        "log was lost or replaced by an old copy. Remove this node from the cluster and let it " +
-        "join again with an empty data directory",
+        "log was lost or replaced by an old copy",
     );
   }
   const history = new MembershipHistory(boundary.index, boundary.membership);

@@ -25,6 +25,7 @@ import type {
   StoredResult,
   StoredState,
 } from "../jobs/mod.ts";
+import { DiskFull } from "../raft/mod.ts";
 import { copyDescriptor } from "./copy_descriptor.ts";
 import {
   JOB_STORE_FILE,
@@ -35,7 +36,9 @@ import {
   syncPath,
 } from "./job_store_file.ts";
 import { JobTables } from "./job_store_tables.ts";
-import { failureOf, StorageFailed } from "./storage_failure.ts";
+import { JOB_STORE_MARKER, JobStoreSeal } from "./job_store_seal.ts";
+import { RowDamaged } from "./job_store_rows.ts";
+import { failureOf, isDamage, StorageFailed } from "./storage_failure.ts";
 
 /**
  * Write-ahead file beyond which a batch is followed by a checkpoint of its own accord, in bytes.
@@ -53,18 +56,32 @@ export interface JobStoreOptions {
 export class SqliteJobStore implements JobStore {
   readonly #path: string;
   readonly #options: JobStoreOptions;
+  readonly #seal: JobStoreSeal;
   #open: OpenFile;
   #applied: LogPosition;
   #durable: LogPosition;
   /** Copies being made: the main file must stand still. */
   #copies = 0;
 
-  private constructor(path: string, options: JobStoreOptions) {
-    this.#path = path;
+  private constructor(directory: string, options: JobStoreOptions) {
+    this.#path = join(directory, JOB_STORE_FILE);
     this.#options = options;
-    this.#open = openFile(path, options);
-    this.#applied = this.#open.tables.applied;
-    this.#durable = this.#checkpointNow();
+    this.#seal = new JobStoreSeal(this.#path, join(directory, JOB_STORE_MARKER));
+    try {
+      this.#open = openFile(this.#path, options, () => this.#seal.break());
+    } catch (cause) {
+      this.#seal.close();
+      throw cause;
+    }
+    try {
+      this.#applied = this.#open.tables.applied;
+      this.#seal.check(this.#open.database, this.#applied);
+      this.#durable = this.#checkpointNow();
+    } catch (cause) {
+      closeFile(this.#open);
+      this.#seal.close();
+      throw cause;
+    }
   }
 
   /**
@@ -72,11 +89,22 @@ export class SqliteJobStore implements JobStore {
    * @throws {JobStoreRefused} when it is locked, damaged, of another cluster or of another format
    */
   static open(directory: string, options: JobStoreOptions = {}): SqliteJobStore {
-    return new SqliteJobStore(join(directory, JOB_STORE_FILE), options);
+    return new SqliteJobStore(directory, options);
   }
 
+  /** Leaves the file sealed, unless there is no room to make it whole: the log has what it lacks. */
   close(): void {
-    closeFile(this.#open);
+    let isWhole = true;
+    try {
+      this.#checkpointNow();
+    } catch (failure) {
+      isWhole = false;
+      if (!(failure instanceof DiskFull)) throw failure;
+    } finally {
+      closeFile(this.#open);
+    }
+    if (isWhole) this.#seal.seal();
+    this.#seal.close();
   }
 
   get durable(): LogPosition {
@@ -96,11 +124,11 @@ export class SqliteJobStore implements JobStore {
     try {
       tables.write(batch);
     } catch (cause) {
-      const failure = failureIn(`write "${this.#path}"`, cause);
+      const failure = failureOf(`write "${this.#path}"`, cause);
       try {
         tables.rollBack();
       } catch (cause) {
-        throw failureIn(`roll back "${this.#path}"`, cause);
+        throw failureOf(`roll back "${this.#path}"`, cause);
       }
       throw failure;
     }
@@ -131,7 +159,7 @@ export class SqliteJobStore implements JobStore {
       return position;
     } catch (cause) {
       rmSync(path, { force: true });
-      throw failureIn(`copy "${this.#path}" to "${path}"`, cause);
+      throw failureOf(`copy "${this.#path}" to "${path}"`, cause);
     } finally {
       this.#copies--;
     }
@@ -154,12 +182,23 @@ export class SqliteJobStore implements JobStore {
       renameSync(path, this.#path);
       syncDirectoryOf(this.#path);
     } catch (cause) {
-      throw failureIn(`install snapshot "${path}"`, cause);
+      throw failureOf(`install snapshot "${path}"`, cause);
     }
     this.#open = openFile(this.#path, this.#options);
     this.#applied = this.#open.tables.applied;
-    this.#durable = this.#applied;
+    this.#durable = this.#checkpointNow();
     return this.#applied;
+  }
+
+  /** What is wrong with the file at `path`, as far as it can be told without installing it. */
+  snapshotFault(path: string): string | undefined {
+    try {
+      checkSnapshot(path, this.#options);
+      return undefined;
+    } catch (failure) {
+      if (!(failure instanceof JobStoreRefused)) throw failure;
+      return failure.message;
+    }
   }
 
   finishedById(id: string): StoredJob | undefined {
@@ -204,9 +243,10 @@ export class SqliteJobStore implements JobStore {
       // TRUNCATE syncs the main file before it empties the write-ahead file.
       const row = this.#open.database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
       if (row?.busy !== 0) throw new Error("a statement is still reading");
+      this.#seal.durable(this.#applied);
       return this.#applied;
     } catch (cause) {
-      throw failureIn(`make "${this.#path}" durable`, cause);
+      throw failureOf(`make "${this.#path}" durable`, cause);
     }
   }
 
@@ -218,7 +258,9 @@ export class SqliteJobStore implements JobStore {
     try {
       return read(this.#open.tables);
     } catch (cause) {
-      throw failureIn(`read "${this.#path}"`, cause);
+      const failure = failureOf(`read "${this.#path}"`, cause);
+      if (!(cause instanceof RowDamaged) && !isDamage(cause)) throw failure;
+      throw new StorageFailed(`${failure.message}. ${REBUILD_ADVICE}`, { cause });
     }
   }
 }
@@ -233,8 +275,8 @@ interface OpenFile {
   readonly reader: number;
 }
 
-function openFile(path: string, options: JobStoreOptions): OpenFile {
-  const database = openJobStoreFile(path);
+function openFile(path: string, options: JobStoreOptions, beforeChange?: () => void): OpenFile {
+  const database = openJobStoreFile(path, beforeChange);
   try {
     checkCluster(database, path, options);
     const tables = new JobTables(database);
@@ -279,8 +321,4 @@ function checkSnapshot(path: string, options: JobStoreOptions): void {
   } finally {
     closeFile(file);
   }
-}
-
-function failureIn(action: string, cause: unknown): Error {
-  return cause instanceof StorageFailed ? cause : failureOf(action, cause);
 }

@@ -3,7 +3,7 @@
 import { chmodSync, closeSync, existsSync, fsyncSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { isLocked } from "./storage_failure.ts";
+import { isDamage, isLocked, REJOIN_ADVICE, StorageFailed } from "./storage_failure.ts";
 
 /** Name of the file in a data directory. */
 export const JOB_STORE_FILE = "state.db";
@@ -24,15 +24,15 @@ export class JobStoreRefused extends Error {
 
 /** What to do about a state.db that is of no use. */
 export const REBUILD_ADVICE =
-  "To rebuild it, stop this node and move the file away: the node then replays its Raft log, and " +
-  "if the log does not reach back to its beginning it says so; then empty the data directory and " +
-  "let the node join again, or restore a backup";
+  "To rebuild it, move it away (with its -wal file) and start again: the " +
+  "log is replayed if it reaches back far enough. " + REJOIN_ADVICE;
 
 /**
  * Opens `path` for this process alone, and makes what is missing.
+ * @param beforeChange runs once the file is locked, before anything of it changes
  * @throws {JobStoreRefused} when it is locked, damaged, foreign, or of another format
  */
-export function openJobStoreFile(path: string): DatabaseSync {
+export function openJobStoreFile(path: string, beforeChange?: () => void): DatabaseSync {
   const isNew = !existsSync(path);
   let database: DatabaseSync | undefined;
   try {
@@ -49,6 +49,7 @@ export function openJobStoreFile(path: string): DatabaseSync {
     database.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
     database.exec("PRAGMA temp_store = MEMORY");
     database.exec("BEGIN IMMEDIATE");
+    beforeChange?.();
     database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
     database.exec(`PRAGMA user_version = ${JOB_STORE_FORMAT}`);
     database.exec(schema);
@@ -159,6 +160,7 @@ function assertPragma(
 
 function refusalOf(path: string, cause: unknown): JobStoreRefused {
   if (cause instanceof JobStoreRefused) return cause;
+  if (cause instanceof StorageFailed) return new JobStoreRefused(cause.message, { cause });
   if (isLocked(cause)) {
     return new JobStoreRefused(
       `Cannot open "${path}": it is locked; another master runs on this data directory. ` +
@@ -167,6 +169,6 @@ function refusalOf(path: string, cause: unknown): JobStoreRefused {
     );
   }
   const detail = cause instanceof Error ? cause.message : String(cause);
-  const advice = /not a database|malformed/.test(detail) ? `. ${REBUILD_ADVICE}` : "";
+  const advice = isDamage(cause) ? `. ${REBUILD_ADVICE}` : "";
   return new JobStoreRefused(`Cannot open "${path}": ${detail}${advice}`, { cause });
 }

@@ -14,21 +14,22 @@ import {
   type StoredJob,
   type StringMap,
 } from "../jobs/mod.ts";
-import { StorageFailed } from "./storage_failure.ts";
 
 /** CRC-32 of one or several parts. */
 export function checksumOf(...parts: (string | Uint8Array)[]): number {
   return parts.reduce((checksum: number, part) => crc32(part, checksum), 0);
 }
 
-/** @throws {StorageFailed} when a row is not what was written */
+/** A row is not what was written. */
+export class RowDamaged extends Error {
+  override name = "RowDamaged";
+}
+
+/** @throws {RowDamaged} when a row is not what was written */
 export function verify(what: string, stored: number, ...parts: (string | Uint8Array)[]): void {
   const found = checksumOf(...parts);
   if (found === stored) return;
-  throw new StorageFailed(
-    `Cannot read state.db: ${what} is damaged (checksum ${found}, and ${stored} was written); ` +
-      "stop this node and rebuild it from the other members, or restore a backup",
-  );
+  throw new RowDamaged(`${what} is damaged (checksum ${found}, and ${stored} was written)`);
 }
 
 export function statusNumber(status: JobStatus): number {

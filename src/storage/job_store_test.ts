@@ -8,6 +8,7 @@ import { Scene } from "../jobs/scene_test_support.ts";
 import { describeJobStore } from "../jobs/store_conformance_test_support.ts";
 import { SqliteJobStore } from "./job_store.ts";
 import { JOB_STORE_FILE } from "./job_store_file.ts";
+import { JOB_STORE_MARKER } from "./job_store_seal.ts";
 
 describeJobStore("SQLite store", () => {
   const directory = mkdtempSync(join(tmpdir(), "conductor-test-"));
@@ -98,6 +99,7 @@ Deno.test(
     const later = new DatabaseSync(path);
     later.exec("PRAGMA user_version = 99");
     later.close();
+    rmSync(join(directory, JOB_STORE_MARKER));
     assert.throws(() => SqliteJobStore.open(directory), {
       message: /format is version 99, and this program knows version 1/,
     });
@@ -129,6 +131,12 @@ Deno.test(
       assert.ok(at > 0, text);
       damaged[at + 1]! ^= 1;
       writeFileSync(pathIn(directory), damaged);
+      assert.throws(() => SqliteJobStore.open(directory), {
+        name: "JobStoreRefused",
+        message: /its bytes are not those that this node left/,
+      });
+      // After a crash nobody knows what the bytes were: the row's own checksum tells.
+      rmSync(join(directory, JOB_STORE_MARKER));
       const store = SqliteJobStore.open(directory);
       assert.throws(() => {
         for (const { job } of store.scanFinished()) {

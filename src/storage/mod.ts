@@ -9,6 +9,12 @@ export { CommandFormatError } from "./command_values.ts";
 export { createDataDirectory } from "./data_directory.ts";
 export { RAFT_LOG_FILES, SqliteRaftLog } from "./raft_log.ts";
 export type { RaftLogIdentity } from "./raft_log_file.ts";
-export { DataDirectoryRefused, RaftLogRefused, StorageFailed } from "./storage_failure.ts";
+export {
+  DataDirectoryRefused,
+  failureOf,
+  RaftLogRefused,
+  REJOIN_ADVICE,
+  StorageFailed,
+} from "./storage_failure.ts";
 export { type JobStoreOptions, SqliteJobStore } from "./job_store.ts";
 export { JOB_STORE_FILE, JobStoreRefused } from "./job_store_file.ts";

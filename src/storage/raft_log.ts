@@ -20,7 +20,7 @@ import { TailCache, TermRuns } from "./raft_log_index.ts";
 import { CHAIN_START, chainHash, packRows, unpackRow } from "./raft_log_rows.ts";
 import type { Row } from "./raft_log_rows.ts";
 import { checkIdentity, checkMarker, RowChecker } from "./raft_log_check.ts";
-import { RaftLogRefused, StorageFailed } from "./storage_failure.ts";
+import { RaftLogRefused, REJOIN_ADVICE, StorageFailed } from "./storage_failure.ts";
 
 /** Entries kept in memory beside the database, in bytes. */
 const CACHE_BYTES_MAX = 32 * 1024 * 1024;
@@ -87,16 +87,17 @@ export class SqliteRaftLog implements LogStore {
     if (!existsSync(paths.database)) {
       throw new RaftLogRefused(
         `Cannot open "${paths.database}": it is missing, though "${paths.marker}" says that this ` +
-          "node took part in a cluster; put the file back, or remove this node from the cluster " +
-          "and let it join again with an empty data directory",
+          `node took part in a cluster; put the file back. ${REJOIN_ADVICE}`,
       );
     }
     const file = new RaftLogFile(paths.database);
     try {
       return SqliteRaftLog.#checked(file, paths, expected);
-    } catch (error) {
+    } catch (cause) {
       file.close();
-      throw error;
+      if (!(cause instanceof StorageFailed)) throw cause;
+      // Found before this process promised anything, so it is a refusal and no failure.
+      throw new RaftLogRefused(`${cause.message}. ${REJOIN_ADVICE}`, { cause });
     }
   }
 

@@ -7,16 +7,12 @@ import type { StateRow } from "./raft_log_file.ts";
 import { RAFT_LOG_FORMAT } from "./raft_log_file.ts";
 import { chainHash, unpackRow } from "./raft_log_rows.ts";
 import type { Row } from "./raft_log_rows.ts";
-import { RaftLogRefused } from "./storage_failure.ts";
+import { RaftLogRefused, REJOIN_ADVICE } from "./storage_failure.ts";
 
 interface Paths {
   readonly database: string;
   readonly marker: string;
 }
-
-/** The way out of most refusals: this node's promises are lost, the cluster's are not. */
-const REJOIN = "Remove this node from the cluster, and let it join again with an empty data " +
-  "directory; if it is the only node, restore the directory from a backup";
 
 /**
  * The state row, if it is whole, of a format this program knows, and of this node and cluster.
@@ -30,9 +26,9 @@ export function checkIdentity(
 ): StateRow {
   const refuse = (found: string) => new RaftLogRefused(`Cannot use "${paths.database}": ${found}`);
   if (state === undefined) {
-    throw refuse(`it is empty, so what this node had promised is lost. ${REJOIN}`);
+    throw refuse(`it is empty, so what this node had promised is lost. ${REJOIN_ADVICE}`);
   }
-  if (state === "damaged") throw refuse(`its state row fails its checksum. ${REJOIN}`);
+  if (state === "damaged") throw refuse(`its state row fails its checksum. ${REJOIN_ADVICE}`);
   if (state.format > RAFT_LOG_FORMAT) {
     throw refuse(
       `its format is ${state.format}, and this program knows formats up to ${RAFT_LOG_FORMAT}; ` +
@@ -70,10 +66,10 @@ export function checkMarker(
   if (!present) {
     // The crash came while the directory was being made: nothing was promised yet.
     if (state.generation === 1) return "equal";
-    throw refuse(`its marker "${paths.marker}" is missing; put it back. ${REJOIN}`);
+    throw refuse(`its marker "${paths.marker}" is missing; put it back. ${REJOIN_ADVICE}`);
   }
   if (marker === undefined) {
-    throw refuse(`neither slot of its marker "${paths.marker}" is whole. ${REJOIN}`);
+    throw refuse(`neither slot of its marker "${paths.marker}" is whole. ${REJOIN_ADVICE}`);
   }
   if (marker.format > MARKER_FORMAT) {
     throw refuse(
@@ -96,20 +92,22 @@ export function checkMarker(
       `it has lost its last ${-ahead} commits (it ends at index ${state.lastIndex}, term ` +
         `${state.hardState.term}; the marker recorded index ${marker.lastIndex}, term ` +
         `${marker.term}): its -wal file was damaged, removed or replaced by an old copy. This ` +
-        `node may have voted or acknowledged what it no longer holds. ${REJOIN}`,
+        `node may have voted or acknowledged what it no longer holds. ${REJOIN_ADVICE}`,
     );
   }
   if (ahead > 1) {
     throw refuse(
       `"${paths.marker}" is ${ahead} commits older than it: one of them is an old copy. Put the ` +
-        `right one back. ${REJOIN}`,
+        `right one back. ${REJOIN_ADVICE}`,
     );
   }
   const { term, vote } = state.hardState;
   const same = marker.lastIndex === state.lastIndex && marker.lastHash === state.lastHash &&
     marker.term === term && marker.vote === vote;
   if (ahead === 0 && !same) {
-    throw refuse(`it differs from its marker "${paths.marker}" in the same commit. ${REJOIN}`);
+    throw refuse(
+      `it differs from its marker "${paths.marker}" in the same commit. ${REJOIN_ADVICE}`,
+    );
   }
   return ahead === 0 ? "equal" : "marker_is_one_behind";
 }
@@ -161,7 +159,7 @@ export class RowChecker {
   }
 
   #refuse(found: string): RaftLogRefused {
-    return new RaftLogRefused(`Cannot use "${this.#path}": ${found}. ${REJOIN}`);
+    return new RaftLogRefused(`Cannot use "${this.#path}": ${found}. ${REJOIN_ADVICE}`);
   }
 }
 

@@ -3,9 +3,17 @@
 import { hash } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
 import type { StatementSync } from "node:sqlite";
+import { DiskFull } from "../raft/mod.ts";
 import type { HardState, SnapshotMetadata } from "../raft/mod.ts";
 import type { Row } from "./raft_log_rows.ts";
-import { failureOf, isLocked, RaftLogRefused } from "./storage_failure.ts";
+import {
+  failureOf,
+  isDamage,
+  isLocked,
+  RaftLogRefused,
+  REJOIN_ADVICE,
+  StorageFailed,
+} from "./storage_failure.ts";
 
 /** Who the log belongs to. Fixed when the data directory is made. */
 export interface RaftLogIdentity {
@@ -44,8 +52,11 @@ export interface RaftLogChange {
   readonly state: StateRow;
 }
 
-/** Pages of write-ahead log after which SQLite moves them into the database: about 16 MB. */
-const CHECKPOINT_PAGES = 4000;
+/** Bytes written to the write-ahead log after which they are moved into the database. */
+const CHECKPOINT_BYTES = 16 * 1024 * 1024;
+
+/** What a transaction writes at least, beside the bodies of its rows: a few pages of 4 KiB. */
+const TRANSACTION_BYTES = 3 * 4096;
 
 /** An open, exclusively locked `raft.db`. */
 export class RaftLogFile {
@@ -53,12 +64,15 @@ export class RaftLogFile {
   readonly #database: DatabaseSync;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
+  readonly #checkpoint: StatementSync;
   readonly #insert: StatementSync;
   readonly #deleteFrom: StatementSync;
   readonly #deleteThrough: StatementSync;
   readonly #writeState: StatementSync;
   readonly #rowEndingAtOrAfter: StatementSync;
   readonly #rowEndingBefore: StatementSync;
+  /** About how much the write-ahead log holds that the database does not. */
+  #walBytes = 0;
 
   /** @throws {RaftLogRefused} when it is locked, or not a database */
   constructor(path: string) {
@@ -67,6 +81,7 @@ export class RaftLogFile {
     const prepare = (sql: string) => this.#database.prepare(sql);
     this.#begin = prepare("BEGIN IMMEDIATE");
     this.#commit = prepare("COMMIT");
+    this.#checkpoint = prepare("PRAGMA wal_checkpoint(PASSIVE)");
     this.#insert = prepare("INSERT INTO batch VALUES (?, ?, ?, ?)");
     this.#deleteFrom = prepare("DELETE FROM batch WHERE last_index >= ?");
     this.#deleteThrough = prepare("DELETE FROM batch WHERE last_index <= ?");
@@ -140,10 +155,28 @@ export class RaftLogFile {
       this.#rollBack();
       throw failure;
     }
+    this.#walBytes += change.insert.reduce((sum, row) => sum + row.body.byteLength, 0);
+    this.#walBytes += TRANSACTION_BYTES;
+    if (this.#walBytes >= CHECKPOINT_BYTES) this.#checkpointNow();
   }
 
   close(): void {
     this.#database.close();
+  }
+
+  /**
+   * Moves the write-ahead log into the database. SQLite would do it by itself, but would then keep a
+   * failed fsync to itself as well.
+   */
+  #checkpointNow(): void {
+    this.#walBytes = 0;
+    try {
+      this.#checkpoint.get();
+    } catch (cause) {
+      const failure = failureOf(`move the write-ahead log of "${this.#path}" into it`, cause);
+      // The commit is durable all the same, and there will be another try when there is more.
+      if (!(failure instanceof DiskFull)) throw failure;
+    }
   }
 
   /** SQLite has rolled back already after some errors; then there is nothing left to do. */
@@ -172,7 +205,7 @@ function openDatabase(path: string): DatabaseSync {
     database.exec("PRAGMA journal_mode = WAL");
     database.exec("PRAGMA synchronous = FULL");
     database.exec("PRAGMA fullfsync = ON");
-    database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    database.exec("PRAGMA wal_autocheckpoint = 0");
     database.exec("BEGIN IMMEDIATE; COMMIT");
     database.exec(
       "CREATE TABLE IF NOT EXISTS batch " +
@@ -193,7 +226,8 @@ function openDatabase(path: string): DatabaseSync {
     }
     if (cause instanceof RaftLogRefused) throw cause;
     const detail = cause instanceof Error ? cause.message : String(cause);
-    throw new RaftLogRefused(`Cannot open "${path}": ${detail}`, { cause });
+    const advice = isDamage(cause) ? `. ${REJOIN_ADVICE}` : "";
+    throw new RaftLogRefused(`Cannot open "${path}": ${detail}${advice}`, { cause });
   }
 }
 
@@ -216,7 +250,9 @@ function toRow(value: Record<string, unknown>): Row {
   const { first_index, last_index, chain, body } = value;
   const sound = typeof first_index === "number" && typeof last_index === "number" &&
     chain instanceof Uint8Array && body instanceof Uint8Array;
-  if (!sound) throw new RaftLogRefused("A row of raft.db does not have the columns it should");
+  if (!sound) {
+    throw new StorageFailed("Cannot read raft.db: a row lacks the columns it should have");
+  }
   return { firstIndex: first_index, lastIndex: last_index, chain, body };
 }
 

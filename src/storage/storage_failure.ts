@@ -23,14 +23,23 @@ export class StorageFailed extends Error {
   override name = "StorageFailed";
 }
 
-const SQLITE_FULL = 13;
+/**
+ * The way out when a node's promises are lost: the cluster's are not, and it takes the node in again
+ * under its old name, as a new member.
+ */
+export const REJOIN_ADVICE = "To rebuild this node from the others, empty its data directory and " +
+  "start it with `conductor master --join HOST:PORT` (any other master); if it is the only node, restore " +
+  "the directory from a backup";
 
-/** What SQLite's error means for the node: `DiskFull`, or `StorageFailed` for all others. */
+const SQLITE_CORRUPT = 11;
+const SQLITE_FULL = 13;
+const SQLITE_NOTADB = 26;
+
+/** What an error of SQLite or of a file means for the node: `DiskFull`, or `StorageFailed`. */
 export function failureOf(action: string, cause: unknown): Error {
+  if (cause instanceof StorageFailed) return cause;
   const code = sqliteCode(cause);
-  if (code !== undefined && (code & 0xff) === SQLITE_FULL) {
-    return new DiskFull(`Cannot ${action}: the disk is full`, { cause });
-  }
+  if (isFull(cause)) return new DiskFull(`Cannot ${action}: the disk is full`, { cause });
   const detail = cause instanceof Error ? cause.message : String(cause);
   const suffix = code === undefined ? "" : ` (SQLite error ${code})`;
   return new StorageFailed(`Cannot ${action}: ${detail}${suffix}`, { cause });
@@ -40,6 +49,22 @@ export function failureOf(action: string, cause: unknown): Error {
 export function sqliteCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !("errcode" in error)) return undefined;
   return typeof error.errcode === "number" ? error.errcode : undefined;
+}
+
+/** Whether there was no room, for SQLite or for a plain file. */
+export function isFull(error: unknown): boolean {
+  if (error instanceof DiskFull) return true;
+  const code = sqliteCode(error);
+  if (code !== undefined) return (code & 0xff) === SQLITE_FULL;
+  return error instanceof Error && "code" in error &&
+    (error.code === "ENOSPC" || error.code === "EDQUOT");
+}
+
+/** Whether SQLite found that a file is not what it wrote. */
+export function isDamage(error: unknown): boolean {
+  const code = (sqliteCode(error) ?? 0) & 0xff;
+  return code === SQLITE_CORRUPT || code === SQLITE_NOTADB ||
+    (error instanceof Error && /malformed|not a database/.test(error.message));
 }
 
 /** Whether another process, or another part of this one, holds the database. */

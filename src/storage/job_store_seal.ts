@@ -1,0 +1,167 @@
+/**
+ * `state.marker`: a tiny file beside `state.db` that tells damage which SQLite does not see. A
+ * flipped bit in a key or an index makes a row invisible, and an old write-ahead file laid over a
+ * newer database mixes two states; both look sound from inside.
+ *
+ * It says up to where `state.db` was durable, and after an orderly stop also what its bytes were
+ * (the seal). After a crash there is no seal, and SQLite's own check of every row and index has to
+ * do instead.
+ */
+
+import { createHash } from "node:crypto";
+import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
+import type { DatabaseSync } from "node:sqlite";
+import type { LogPosition } from "../jobs/mod.ts";
+import { JobStoreRefused, REBUILD_ADVICE } from "./job_store_file.ts";
+import { SlotFile } from "./slot_file.ts";
+import { failureOf, isDamage } from "./storage_failure.ts";
+
+/** Name of the file in a data directory. */
+export const JOB_STORE_MARKER = "state.marker";
+
+interface SealRecord {
+  readonly format: number;
+  readonly generation: number;
+  /** The state was durable up to here; what stands lower has lost it. */
+  readonly durableIndex: number;
+  /** Of the whole file, in hexadecimal digits; empty while the node runs and after a crash. */
+  readonly sha256: string;
+}
+
+const SEAL_FORMAT = 1;
+const READ_BYTES = 4 * 1024 * 1024;
+
+/** The marker of one `state.db`. */
+export class JobStoreSeal {
+  readonly #databasePath: string;
+  readonly #path: string;
+  #file: SlotFile<SealRecord> | undefined;
+  #record: SealRecord;
+  /** Whether the file was sealed when it was found, and still is what was sealed. */
+  readonly wasSealed: boolean;
+
+  /**
+   * Reads the marker, and holds a sealed database against it. Nothing was opened yet.
+   *
+   * @throws {JobStoreRefused} when the file was changed since it was sealed
+   */
+  constructor(databasePath: string, markerPath: string) {
+    this.#databasePath = databasePath;
+    this.#path = markerPath;
+    const found = existsSync(markerPath) ? SlotFile.read<SealRecord>(markerPath) : undefined;
+    if (found !== undefined && found.format > SEAL_FORMAT) {
+      throw new JobStoreRefused(
+        `Cannot open "${databasePath}": the format of "${markerPath}" is ${found.format}, and this ` +
+          `program knows formats up to ${SEAL_FORMAT}; start the newer version that wrote it`,
+      );
+    }
+    this.#record = found ?? { format: SEAL_FORMAT, generation: 0, durableIndex: 0, sha256: "" };
+    this.wasSealed = this.#record.sha256 !== "";
+    if (this.wasSealed) this.#checkSeal();
+    else if (found !== undefined && !existsSync(databasePath) && found.durableIndex > 0) {
+      // The log may still rebuild it: whoever opens the log will see.
+      this.#record = { ...this.#record, durableIndex: 0 };
+    }
+  }
+
+  /** Before the first change. */
+  break(): void {
+    this.#write({ sha256: "" });
+  }
+
+  /**
+   * What crashed without a seal is looked through, every row and every index.
+   *
+   * @throws {JobStoreRefused} when something does not fit
+   */
+  check(database: DatabaseSync, applied: LogPosition): void {
+    if (applied.index < this.#record.durableIndex) {
+      throw this.#refused(
+        `it stands at entry ${applied.index}, but was durable up to ${this.#record.durableIndex}: ` +
+          "it or its -wal file was replaced by an old copy",
+      );
+    }
+    if (this.wasSealed) return;
+    const found = damageIn(database);
+    if (found !== "ok") throw this.#refused(`it is damaged (${found})`);
+  }
+
+  /** The state is durable up to `index`. */
+  durable({ index }: LogPosition): void {
+    if (index > this.#record.durableIndex) this.#write({ durableIndex: index });
+  }
+
+  /** The database is closed, whole, in its one file. */
+  seal(): void {
+    this.#write({ sha256: sha256Of(this.#databasePath) });
+  }
+
+  close(): void {
+    this.#file?.close();
+  }
+
+  #checkSeal(): void {
+    const { durableIndex } = this.#record;
+    if (!existsSync(this.#databasePath)) {
+      // Moved away, in order to be rebuilt from the log.
+      this.#record = { ...this.#record, durableIndex: 0, sha256: "" };
+      return;
+    }
+    const wal = `${this.#databasePath}-wal`;
+    if ((statSync(wal, { throwIfNoEntry: false })?.size ?? 0) > 0) {
+      throw this.#refused(
+        `"${wal}" is there, though this node left none when it stopped at entry ${durableIndex}; ` +
+          "remove it if it is a copy from elsewhere",
+      );
+    }
+    if (sha256Of(this.#databasePath) !== this.#record.sha256) {
+      throw this.#refused(
+        `its bytes are not those that this node left when it stopped at entry ${durableIndex}: ` +
+          "it was damaged, or replaced by another copy",
+      );
+    }
+  }
+
+  #write(change: Partial<SealRecord>): void {
+    const record = { ...this.#record, ...change, generation: this.#record.generation + 1 };
+    if (this.#file !== undefined) {
+      this.#file.write(record);
+    } else if (existsSync(this.#path)) {
+      this.#file = SlotFile.open(this.#path);
+      this.#file.write(record);
+    } else {
+      this.#file = SlotFile.create(this.#path, record);
+    }
+    this.#record = record;
+  }
+
+  #refused(found: string): JobStoreRefused {
+    return new JobStoreRefused(`Cannot open "${this.#databasePath}": ${found}. ${REBUILD_ADVICE}`);
+  }
+}
+
+/** "ok", or one line of what SQLite found. */
+function damageIn(database: DatabaseSync): string {
+  try {
+    const found = database.prepare("PRAGMA integrity_check(1)").get()?.integrity_check;
+    return String(found).trim().replaceAll(/\s+/g, " ");
+  } catch (cause) {
+    if (!isDamage(cause)) throw failureOf("check state.db", cause);
+    return cause instanceof Error ? cause.message : String(cause);
+  }
+}
+
+function sha256Of(path: string): string {
+  const hash = createHash("sha256");
+  const descriptor = openSync(path, "r");
+  try {
+    const chunk = new Uint8Array(READ_BYTES);
+    for (;;) {
+      const bytes = readSync(descriptor, chunk, 0, chunk.length, null);
+      if (bytes === 0) return hash.digest("hex");
+      hash.update(chunk.subarray(0, bytes));
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+}
