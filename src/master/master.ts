@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { v7 as uuidv7 } from "uuid";
 import type { ClusterStatusView, FailoverStatusView } from "../http/mod.ts";
 import { JobMachine, type Outcome } from "../jobs/mod.ts";
-import { type Member, RaftNode, type RaftStatus } from "../raft/mod.ts";
+import { type Member, RaftNode, type RaftStatus, StartRefused } from "../raft/mod.ts";
 import {
   Health,
   HealthRegistry,
@@ -22,7 +22,13 @@ import {
   RpcServer,
   serveReflection,
 } from "../rpc/mod.ts";
-import { createDataDirectory, SqliteJobStore, type SqliteRaftLog } from "../storage/mod.ts";
+import {
+  createDataDirectory,
+  REJOIN_ADVICE,
+  SqliteJobStore,
+  type SqliteRaftLog,
+  StorageFailed,
+} from "../storage/mod.ts";
 import { Admission } from "./admission.ts";
 import { masterApi } from "./api.ts";
 import type { MasterContext } from "./context.ts";
@@ -73,7 +79,7 @@ export class Master {
       master = new Master(options, log);
     } catch (failure) {
       log.close();
-      throw failure;
+      throw failure instanceof StartRefused ? withAdvice(failure, options) : failure;
     }
     try {
       await master.#listen();
@@ -213,6 +219,7 @@ export class Master {
         roleChanged: (status) => this.#roleChanged(status),
         messageRefused: (message, reason) =>
           options.log.warn("a raft message was refused", { from: message.from, reason }),
+        snapshotFailed: (failure) => this.#snapshotFailed(failure),
         diskFullChanged: (full) =>
           full
             ? options.log.error("the disk is full: this master steps aside until there is room")
@@ -351,6 +358,12 @@ export class Master {
     }
   }
 
+  /** Consensus will try again; a disk that failed is another matter. */
+  #snapshotFailed(failure: unknown): void {
+    if (failure instanceof StorageFailed) this.#options.onFailed(failure);
+    else this.#options.log.warn("a snapshot could not be made", { error: String(failure) });
+  }
+
   /** Begins the leader's duties once everything committed before its term is applied. */
   async #takeOffice(term: number): Promise<void> {
     await this.#node.readIndex();
@@ -414,6 +427,14 @@ export class Master {
     );
     return member === undefined ? undefined : parseMemberAddress(member.address);
   }
+}
+
+/** Consensus knows what does not fit together; which directories that means is known here. */
+function withAdvice(failure: StartRefused, { raftDir, dataDir }: MasterOptions): StartRefused {
+  const directories = `(log in "${raftDir}", state in "${dataDir}")`;
+  return new StartRefused(`${failure.message} ${directories}. ${REJOIN_ADVICE}`, {
+    cause: failure,
+  });
 }
 
 async function bound(server: RpcServer, listen: Listen, key: string): Promise<number> {

@@ -5,8 +5,10 @@
  * @module
  */
 
+import { createHash } from "node:crypto";
 import {
   closeSync,
+  createReadStream,
   fsyncSync,
   ftruncateSync,
   mkdirSync,
@@ -19,8 +21,14 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { JobMachine } from "../jobs/mod.ts";
-import type { SnapshotMetadata, SnapshotPort, SnapshotSink, SnapshotSource } from "../raft/mod.ts";
-import type { SqliteJobStore } from "../storage/mod.ts";
+import {
+  DiskFull,
+  type SnapshotMetadata,
+  type SnapshotPort,
+  type SnapshotSink,
+  type SnapshotSource,
+} from "../raft/mod.ts";
+import { failureOf, JobStoreRefused, type SqliteJobStore } from "../storage/mod.ts";
 
 export interface JobSnapshotsOptions {
   readonly store: SqliteJobStore;
@@ -50,41 +58,56 @@ export class JobSnapshots implements SnapshotPort {
     const path = join(directory, `${index}-${term}.outgoing`);
     machine.flush({ index, term });
     await store.exportSnapshot(path);
+    const source = new FileSource(path, metadata, await sha256Of(path));
     onMade();
-    return new FileSource(path, metadata);
+    return source;
   }
 
   receive(transferId: string, metadata: SnapshotMetadata, totalBytes: number): SnapshotSink {
     const { store, machine, directory, onInstalled } = this.#options;
     const path = join(directory, `${fileName(transferId)}.incoming`);
     for (const name of readdirSync(directory)) {
-      const isAnother = name.endsWith(".incoming") && join(directory, name) !== path;
+      const isAnother = name.includes(".incoming") && !join(directory, name).startsWith(path);
       if (isAnother) rmSync(join(directory, name));
     }
-    return new FileSink(path, totalBytes, () => {
-      store.installSnapshot(path);
-      machine.reload();
-      onInstalled(metadata);
-    });
+    return withRoom(`receive "${path}"`, () =>
+      new FileSink(path, totalBytes, {
+        fault: () => store.snapshotFault(path),
+        install: () => {
+          store.installSnapshot(path);
+          machine.reload();
+          onInstalled(metadata);
+        },
+      }));
   }
 }
 
+/**
+ * What travels is the file, and behind it its digest: chunks have checksums of their own, but the
+ * file also lies on two disks, and half of it may be from before a crash.
+ */
 class FileSource implements SnapshotSource {
   readonly metadata: SnapshotMetadata;
   readonly totalBytes: number;
   readonly #path: string;
+  readonly #digest: Uint8Array;
   readonly #descriptor: number;
 
-  constructor(path: string, metadata: SnapshotMetadata) {
+  constructor(path: string, metadata: SnapshotMetadata, digest: Uint8Array) {
     this.#path = path;
     this.metadata = metadata;
-    this.totalBytes = statSync(path).size;
+    this.#digest = digest;
+    this.totalBytes = statSync(path).size + digest.byteLength;
     this.#descriptor = openSync(path, "r");
   }
 
   read(offsetBytes: number, lengthBytes: number): Uint8Array {
-    const buffer = new Uint8Array(lengthBytes);
-    const bytes = readSync(this.#descriptor, buffer, 0, lengthBytes, offsetBytes);
+    const fileBytes = this.totalBytes - this.#digest.byteLength;
+    if (offsetBytes >= fileBytes) {
+      return this.#digest.slice(offsetBytes - fileBytes, offsetBytes - fileBytes + lengthBytes);
+    }
+    const buffer = new Uint8Array(Math.min(lengthBytes, fileBytes - offsetBytes));
+    const bytes = readSync(this.#descriptor, buffer, 0, buffer.byteLength, offsetBytes);
     return buffer.subarray(0, bytes);
   }
 
@@ -94,18 +117,24 @@ class FileSource implements SnapshotSource {
   }
 }
 
+/** What becomes of a file that came whole. */
+interface Arrival {
+  fault(): string | undefined;
+  install(): void;
+}
+
 class FileSink implements SnapshotSink {
   readonly #path: string;
   readonly #totalBytes: number;
-  readonly #install: () => void;
+  readonly #arrival: Arrival;
   readonly #descriptor: number;
   #receivedBytes: number;
   #isClosed = false;
 
-  constructor(path: string, totalBytes: number, install: () => void) {
+  constructor(path: string, totalBytes: number, arrival: Arrival) {
     this.#path = path;
     this.#totalBytes = totalBytes;
-    this.#install = install;
+    this.#arrival = arrival;
     this.#receivedBytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
     this.#descriptor = openSync(path, this.#receivedBytes > 0 ? "r+" : "w+", 0o600);
     if (this.#receivedBytes > totalBytes) {
@@ -119,27 +148,48 @@ class FileSink implements SnapshotSink {
   }
 
   write(data: Uint8Array): void {
-    for (let written = 0; written < data.byteLength;) {
-      written += writeSync(
-        this.#descriptor,
-        data,
-        written,
-        data.byteLength - written,
-        this.#receivedBytes + written,
-      );
-    }
+    withRoom(`write "${this.#path}"`, () => {
+      for (let written = 0; written < data.byteLength;) {
+        written += writeSync(
+          this.#descriptor,
+          data,
+          written,
+          data.byteLength - written,
+          this.#receivedBytes + written,
+        );
+      }
+    });
     this.#receivedBytes += data.byteLength;
   }
 
   fault(): string | undefined {
-    if (this.#receivedBytes === this.#totalBytes) return undefined;
-    return `${this.#receivedBytes} bytes came of ${this.#totalBytes}`;
+    const fileBytes = this.#totalBytes - DIGEST_BYTES;
+    if (this.#receivedBytes !== this.#totalBytes || fileBytes < 0) {
+      return `${this.#receivedBytes} bytes came of ${this.#totalBytes}`;
+    }
+    const digest = new Uint8Array(DIGEST_BYTES);
+    readSync(this.#descriptor, digest, 0, DIGEST_BYTES, fileBytes);
+    const hash = createHash("sha256");
+    const chunk = new Uint8Array(READ_BYTES);
+    for (let at = 0; at < fileBytes;) {
+      const wanted = Math.min(READ_BYTES, fileBytes - at);
+      const bytes = readSync(this.#descriptor, chunk, 0, wanted, at);
+      if (bytes === 0) return `it ends at ${at} of ${fileBytes} bytes`;
+      hash.update(chunk.subarray(0, bytes));
+      at += bytes;
+    }
+    if (!hash.digest().equals(digest)) return "its digest is not the one it was sent with";
+    ftruncateSync(this.#descriptor, fileBytes);
+    return this.#arrival.fault();
   }
 
   install(): void {
-    fsyncSync(this.#descriptor);
-    this.#close();
-    this.#install();
+    withRoom(`install "${this.#path}"`, () => {
+      // Tried again after a full disk, it is closed already.
+      if (!this.#isClosed) fsyncSync(this.#descriptor);
+      this.#close();
+      this.#arrival.install();
+    });
   }
 
   discard(): void {
@@ -150,6 +200,28 @@ class FileSink implements SnapshotSink {
   #close(): void {
     if (!this.#isClosed) closeSync(this.#descriptor);
     this.#isClosed = true;
+  }
+}
+
+const DIGEST_BYTES = 32;
+const READ_BYTES = 1024 * 1024;
+
+async function sha256Of(path: string): Promise<Uint8Array> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) {
+    hash.update(chunk);
+  }
+  return hash.digest();
+}
+
+/** Says `DiskFull` where there is no room, and anything else as the failure that it is. */
+function withRoom<Result>(action: string, work: () => Result): Result {
+  try {
+    return work();
+  } catch (cause) {
+    throw cause instanceof DiskFull || cause instanceof JobStoreRefused
+      ? cause
+      : failureOf(action, cause);
   }
 }
 

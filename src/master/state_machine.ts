@@ -60,13 +60,14 @@ export class JobStateMachine implements StateMachine<Outcome> {
     return this.#machine.durable.index;
   }
 
+  /** @throws {DiskFull} before anything is applied, so that it can be tried again */
   apply(entries: readonly Entry[], throughIndex: number): readonly Outcome[] {
+    if (this.#machine.dirtyCount >= DIRTY_ROWS_MAX) this.#machine.flush();
     const outcomes = entries.map(({ index, term, data }) =>
       this.#machine.apply(decodeCommand(data), { index, term })
     );
     this.#appliedIndex = throughIndex;
-    if (this.#machine.dirtyCount >= DIRTY_ROWS_MAX) this.#machine.flush();
-    else this.#scheduleFlush();
+    this.#scheduleFlush();
     const events = this.#machine.drainEvents();
     if (events.length > 0) this.#options.onEvents(events);
     return outcomes;
@@ -77,10 +78,14 @@ export class JobStateMachine implements StateMachine<Outcome> {
     this.#guarded(() => this.#machine.checkpoint());
   }
 
-  /** Writes what waits; part of an orderly stop. */
+  /** Writes what waits; part of an orderly stop. What finds no room is in the log. */
   close(): void {
     clearTimeout(this.#flushTimer);
-    this.#machine.checkpoint();
+    try {
+      this.#machine.checkpoint();
+    } catch (failure) {
+      if (!(failure instanceof DiskFull)) throw failure;
+    }
   }
 
   #scheduleFlush(): void {
