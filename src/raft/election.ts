@@ -3,6 +3,7 @@
 import type { NodeId } from "./entry.ts";
 import { invariant } from "./invariant.ts";
 import { becomeLeader } from "./leader.ts";
+import { isVoter } from "./membership.ts";
 import type { TimeoutNow, VoteRequest, VoteResponse } from "./message.ts";
 import { voteResult } from "./quorum.ts";
 import type { CoreState } from "./state.ts";
@@ -80,7 +81,18 @@ export function ownVoteIsDurable(state: CoreState): void {
 
 /** A learner, a removed node, or one whose state is being replaced does not campaign. */
 function mayBeElected(state: CoreState): boolean {
-  return state.votes && state.log.snapshotToInstall === undefined;
+  if (state.log.snapshotToInstall !== undefined) return false;
+  return state.votes || isLeavingOnly(state);
+}
+
+/**
+ * This node stops being a voter by a change that it does not know to be committed. Nobody else may
+ * hold that change, and then nobody else can win: of two voters, one that removed itself would keep
+ * the other from being elected for ever (thesis §4.2.2). It leads until the change is committed.
+ */
+function isLeavingOnly({ id, log, memberships }: CoreState): boolean {
+  const { currentIndex } = memberships;
+  return currentIndex > log.committed && isVoter(memberships.at(currentIndex - 1), id);
 }
 
 function campaign(state: CoreState, transfer: boolean): void {

@@ -271,6 +271,23 @@ Deno.test("thesis §4.2.2: a leader that removed itself does not count itself, t
   assert.deepEqual(network.leader?.view.voterIds, ["b", "c"]);
 });
 
+for (const kind of ["remove", "demote"] as const) {
+  Deno.test(`thesis §4.2.2: who asks to ${kind} itself still campaigns until that is committed`, () => {
+    const network = new TestNetwork(["a", "b"]);
+    const a = network.elect("a");
+    network.tickAll(2);
+    // Only a holds the change, so b cannot be elected; and b alone cannot elect itself.
+    network.isolate("a");
+    a.core.changeMembership({ kind, id: "a" });
+    network.tickAll(3 * ELECTION_TICKS);
+    assert.notEqual(a.view.role.kind, "leader");
+    network.heal();
+    network.tickAll(8 * ELECTION_TICKS);
+    assert.equal(network.leader?.id, "b");
+    assert.deepEqual(network.leader?.view.voterIds, ["b"]);
+  });
+}
+
 Deno.test("a removed server that comes back disturbs nobody", () => {
   const network = new TestNetwork(THREE);
   const a = network.elect("a");

@@ -16,6 +16,8 @@ export interface ClientSurroundings {
   readonly keys: readonly string[];
   /** Time between two operations of a client, in ms at most. */
   readonly thinkMsMax: number;
+  /** Until when nobody begins anything. */
+  readonly quietUntilMs: () => number;
 }
 
 /** Without an answer for this long, a client tries another node; in ms. */
@@ -51,6 +53,7 @@ export class SimulatedClient {
 
   #begin(): void {
     if (this.#stopped) return;
+    if (this.#around.world.nowMs < this.#around.quietUntilMs()) return this.#think();
     this.busy = true;
     const { world, operations, keys } = this.#around;
     const kind = this.#random.chance(0.6) ? "append" : "read";

@@ -24,6 +24,8 @@ export class SimulatedCluster {
   /** Job stores of snapshots, by name. */
   readonly #shelf = new Map<string, MemoryJobStore>();
   readonly jobOracle: JobOracle;
+  /** Until then nobody asks for anything. */
+  quietUntilMs = 0;
   #made = 0;
 
   /** Founds and starts a cluster of `size` voters, n1 to n`size`. */
@@ -32,8 +34,8 @@ export class SimulatedCluster {
     this.oracle = new Oracle(world);
     this.jobOracle = new JobOracle(this.oracle);
     this.#settings = settings;
-    this.network = new SimulatedNetwork(world, (message: Message) => {
-      this.nodes.get(message.to)?.receive(message);
+    this.network = new SimulatedNetwork(world, (message: Message, incarnation: string) => {
+      this.nodes.get(message.to)?.receive(message, incarnation);
     });
     const founders: SimulatedNode[] = [];
     for (let n = 0; n < size; n++) founders.push(this.add());
@@ -125,16 +127,53 @@ export class SimulatedCluster {
       .map((status) => status as RaftStatus);
   }
 
+  /**
+   * Whether all members hold the same log, as far back as the shortest one goes.
+   *
+   * @returns what differs
+   */
+  differenceOfLogs(): string | undefined {
+    const status = this.leader && this.statusOf(this.leader.id);
+    const disks = [...this.disks()].filter(([id]) =>
+      status?.members.some((member) => member.id === id)
+    );
+    const from = Math.max(...disks.map(([, disk]) => disk.boundaryIndex)) + 1;
+    const [firstId, first] = disks[0] ?? [];
+    if (first === undefined) return undefined;
+    for (const [id, disk] of disks) {
+      if (disk.lastIndex !== first.lastIndex) {
+        return `logs of ${firstId} and ${id} differ in length`;
+      }
+      for (let index = from; index <= disk.lastIndex; index++) {
+        const same = disk.term(index) === first.term(index) &&
+          disk.text(index) === first.text(index);
+        if (!same) return `${firstId} and ${id} differ in entry ${index}`;
+      }
+    }
+    return undefined;
+  }
+
   memberOf(node: SimulatedNode): Member {
     return { id: node.id, address: node.id, incarnation: node.incarnation };
   }
 
-  /** Asks the leader for a change; `done` hears whether it was committed. */
-  change(change: MembershipChange, done: (committed: boolean) => void): void {
+  /**
+   * Asks the leader for a change; `done` hears whether it was committed. A leader that is stopped
+   * looks at it when it goes on, if it is still wanted then.
+   */
+  change(
+    { change, stillWanted = () => true }: {
+      readonly change: MembershipChange;
+      readonly stillWanted?: () => boolean;
+    },
+    done: (committed: boolean) => void,
+  ): void {
     const { leader } = this;
     if (leader === undefined) return done(false);
-    this.world.trace(`${leader.id} is asked to ${change.kind}`);
+    const about = "member" in change ? change.member.id : change.id;
+    this.world.trace(`${leader.id} is asked to ${change.kind} ${about}`);
     leader.call((raft) => {
+      if (!stillWanted()) return done(false);
       raft.changeMembership(change).then(() => done(true), (error: unknown) => {
         if (!(error instanceof ProposalRefused)) throw error;
         done(false);
@@ -147,9 +186,10 @@ export class SimulatedCluster {
     const { leader } = this;
     const status = leader === undefined ? undefined : this.statusOf(leader.id);
     if (leader === undefined || status === undefined) return "there is no leader";
-    for (const { id } of status.members) {
+    for (const { id, incarnation } of status.members) {
       const node = this.nodes.get(id);
       if (node === undefined || node.state === "refused") continue;
+      if (node.incarnation !== incarnation) return `${id} has another disk than its member`;
       const other = this.statusOf(id);
       if (other === undefined) return `${id} does not run`;
       if (other.term !== status.term) return `${id} is in term ${other.term}, not ${status.term}`;

@@ -1,7 +1,7 @@
 /**
- * A simulated disk: what is written waits in a cache until it is synced, and a crash keeps any prefix
- * of what waits, torn where it pleases. Syncs may fail, be refused for want of room, or crash the
- * process before or after they take effect; bytes at rest may rot.
+ * A simulated disk: what is written waits in a cache until it is synced, and a crash keeps any
+ * sectors of what waits and loses the others. Syncs may fail, be refused for want of room, or crash
+ * the process before or after they take effect; what is at rest may rot, get lost or be overwritten.
  */
 
 import type { Random } from "./random.ts";
@@ -30,6 +30,9 @@ export interface Frame {
   readonly text: string;
   readonly checksum: number;
 }
+
+/** What reaches a platter whole or not at all, in characters. */
+const SECTOR = 512;
 
 /** Files of one node. */
 export class SimulatedDisk {
@@ -85,21 +88,34 @@ export class SimulatedDisk {
     if (this.#random.chance(this.faults.crashAfterSync)) throw new SimulatedCrash();
   }
 
-  /** Power fails: of what waits, any prefix may have reached the disk, the last piece torn. */
+  /**
+   * Power fails. A file that was to be replaced is the old or the new one. Of one that was growing
+   * any length may be there, and of that any sectors: those that are not hold nothing.
+   */
   crash(): void {
     for (const [file, cached] of this.#cached) {
       const durable = this.#durable.get(file) ?? [];
       const grown = durable.every((frame, at) => frame === cached[at]);
-      if (!grown) continue;
-      const kept = durable.length + this.#random.below(cached.length - durable.length + 1);
-      const frames = cached.slice(0, kept);
-      const torn = cached[kept];
-      if (torn !== undefined && this.#random.chance(0.3)) {
-        frames.push({ text: torn.text.slice(0, torn.text.length >> 1), checksum: torn.checksum });
+      if (!grown) {
+        if (this.#random.chance(0.5)) this.#durable.set(file, cached);
+        continue;
       }
-      this.#durable.set(file, frames);
+      const length = durable.length + this.#random.below(cached.length - durable.length + 1);
+      const survivors = cached.slice(durable.length, length).map((frame) => this.#torn(frame));
+      this.#durable.set(file, [...durable, ...survivors]);
     }
     this.#cached.clear();
+  }
+
+  /** Often whole; else with some of its sectors lost. */
+  #torn(frame: Frame): Frame {
+    if (this.#random.chance(0.5)) return frame;
+    let text = "";
+    for (let at = 0; at < frame.text.length; at += SECTOR) {
+      const sector = frame.text.slice(at, at + SECTOR);
+      text += this.#random.chance(0.5) ? sector : "\0".repeat(sector.length);
+    }
+    return { text, checksum: frame.checksum };
   }
 
   /** Loses `count` synced frames at the end, as SQLite does behind a damaged spot of its WAL. */
@@ -119,6 +135,17 @@ export class SimulatedDisk {
     const other = frame.text[position] === "7" ? "8" : "7";
     const text = frame.text.slice(0, position) + other + frame.text.slice(position + 1);
     frames[at] = { text, checksum: frame.checksum };
+    this.#durable.set(file, frames);
+  }
+
+  /** A write went to the wrong place: one frame is where another was, itself quite sound. */
+  misdirect(file: string): void {
+    const frames = [...(this.#durable.get(file) ?? [])];
+    if (frames.length < 2) return;
+    const from = this.#random.below(frames.length);
+    const to = (from + 1 + this.#random.below(frames.length - 1)) % frames.length;
+    const frame = frames[from];
+    if (frame !== undefined) frames[to] = frame;
     this.#durable.set(file, frames);
   }
 

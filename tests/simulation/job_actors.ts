@@ -12,15 +12,17 @@ import { ProposalRefused } from "../../src/raft/mod.ts";
 import type { RaftNode } from "../../src/raft/mod.ts";
 import { plan } from "../../src/scheduler/mod.ts";
 import type { SimulatedCluster } from "./cluster.ts";
+import { JobHistory, keyOf } from "./job_history.ts";
 import type { Random } from "./random.ts";
 import { encodeProposal } from "./simulated_machine.ts";
 import type { ProposalOutcome } from "./simulated_machine.ts";
 import type { SimulatedNode } from "./simulated_node.ts";
 import { TICK_MS } from "./simulated_node.ts";
+import { Submitter } from "./submitter.ts";
 import type { World } from "./world.ts";
 
 /** A silent worker loses its lease after this, in ms. */
-const LEASE_MS = 400;
+export const LEASE_MS = 400;
 const ATTEMPT_LIMITS = { assignmentTimeoutMs: 300, graceMs: 50, limit: 50 };
 const DUTY_INTERVAL_MS = 25;
 const EPOCH_MS = 1_700_000_000_000;
@@ -29,6 +31,7 @@ const EPOCH_MS = 1_700_000_000_000;
 export class JobWorld {
   readonly world: World;
   readonly cluster: SimulatedCluster;
+  readonly history: JobHistory;
   readonly #duties = new Map<string, Duties>();
   readonly workers: readonly SimulatedWorker[];
   readonly submitters: readonly Submitter[];
@@ -36,6 +39,7 @@ export class JobWorld {
   constructor(cluster: SimulatedCluster, workers: number, submitters: number) {
     this.world = cluster.world;
     this.cluster = cluster;
+    this.history = new JobHistory(cluster.world);
     this.#watch();
     const names = (prefix: string, count: number) =>
       Array.from({ length: count }, (_, at) => `${prefix}${at + 1}`);
@@ -78,8 +82,11 @@ export class JobWorld {
     this.world.after(random.next() * 2, tryOnce);
   }
 
+  /** Stamped with the time of the node that takes it, by its own clock if it does not lead. */
   #stamped(node: string, command: Unstamped, machine: JobMachine): Command {
-    const atMs = this.#duties.get(node)?.nowMs() ?? machine.nowMs;
+    const ownMs = Math.floor(EPOCH_MS + this.world.nowMs + this.cluster.node(node).clockSkewMs);
+    const duties = this.#duties.get(node);
+    const atMs = duties?.ready === true ? duties.nowMs() : Math.max(ownMs, machine.nowMs);
     return { ...command, atMs } as Command;
   }
 
@@ -106,7 +113,9 @@ export class JobWorld {
   }
 }
 
-type Unstamped = Command extends infer C ? C extends Command ? Omit<C, "atMs"> : never : never;
+/** A command before its leader's time is on it. */
+export type Unstamped = Command extends infer C ? C extends Command ? Omit<C, "atMs"> : never
+  : never;
 
 /** What the leader of one term does, as `master/leader.ts` does it. */
 class Duties {
@@ -150,7 +159,8 @@ class Duties {
   }
 
   nowMs(): number {
-    return Math.floor(this.#baseMs + (this.#jobs.world.nowMs - this.#startedMs));
+    const elapsedMs = this.#jobs.world.nowMs - this.#startedMs;
+    return Math.floor(this.#baseMs + elapsedMs * this.#node.clockRate);
   }
 
   stop(): void {
@@ -349,7 +359,12 @@ export class SimulatedWorker {
     const report: Report = running.fails
       ? { ...about, kind: "failed", error: "it failed", permanent: false }
       : { ...about, kind: "completed", output: new Uint8Array([1]), contentType: "" };
-    this.#report(report, () => {
+    const { history } = this.#jobs;
+    const call = running.fails ? undefined : history.begin(keyOf(jobId), "complete", jobId);
+    this.#report(report, (outcome) => {
+      if (call !== undefined) {
+        history.end(call, outcome?.status === "accepted" ? "completed" : "refused");
+      }
       if (this.#running.get(jobId) === running) this.#running.delete(jobId);
     });
   }
@@ -358,74 +373,5 @@ export class SimulatedWorker {
     this.#jobs.propose(this.#random, () => ({ kind: "report", reports: [report] }), (outcome) => {
       done(outcome.kind === "report" ? outcome.results[0] : undefined);
     });
-  }
-}
-
-/** Submits jobs under keys, each retry with another id, and cancels some. */
-export class Submitter {
-  readonly #id: string;
-  readonly #jobs: JobWorld;
-  readonly #random: Random;
-  readonly #made: string[] = [];
-  #count = 0;
-  #stopped = false;
-  busy = 0;
-
-  constructor(id: string, jobs: JobWorld) {
-    this.#id = id;
-    this.#jobs = jobs;
-    this.#random = jobs.world.random.fork();
-    this.#next();
-  }
-
-  stop(): void {
-    this.#stopped = true;
-  }
-
-  #next(): void {
-    this.#jobs.world.after(20 + this.#random.next() * 120, () => {
-      if (this.#stopped) return;
-      if (this.#random.chance(0.1) && this.#made.length > 0) this.#cancel();
-      else this.#submit();
-      this.#next();
-    });
-  }
-
-  #submit(): void {
-    const key = `${this.#id}-${++this.#count}`;
-    let tries = 0;
-    const timeoutMs = this.#random.pick([0, 150, 1000]);
-    const maxRetries = this.#random.below(4);
-    this.busy++;
-    this.#jobs.propose(this.#random, () => ({
-      kind: "submit",
-      jobs: [{
-        id: `${key}.${++tries}`,
-        type: this.#random.pick(["a", "b"]),
-        payload: new Uint8Array([this.#count % 256]),
-        fingerprint: key,
-        priority: this.#random.below(3),
-        maxRetries,
-        timeoutMs,
-        retryDelayMs: 40,
-        idempotencyKey: key,
-      }],
-    }), (outcome) => {
-      this.busy--;
-      const result = outcome.kind === "submit" ? outcome.results[0] : undefined;
-      if (result === undefined || result.status === "refused") return;
-      this.#made.push(result.jobId);
-      this.#jobs.cluster.jobOracle.acknowledge(result.jobId);
-    });
-  }
-
-  #cancel(): void {
-    const jobIds = [this.#random.pick(this.#made)];
-    this.busy++;
-    this.#jobs.propose(
-      this.#random,
-      () => ({ kind: "cancel", jobIds, reason: "", by: this.#id }),
-      () => this.busy--,
-    );
   }
 }

@@ -12,9 +12,20 @@ interface KnownJob {
   /** Token of the attempt that holds it; 0: nobody does. */
   holder: number;
   highestToken: number;
+  /** Of its submission. */
+  readonly maxRetries: number;
+  /** Attempts that failed or ran out of time, and such as were lost with their worker. */
+  failures: number;
+  crashes: number;
   /** How it ended; undefined: it has not. */
   ended: "completed" | "failed" | "cancelled" | undefined;
 }
+
+/** Attempts that may be lost with their worker before a job is given up, as README states it. */
+const CRASHES_MAX = 3;
+
+/** How an attempt ended: at its job's expense, at its worker's, or at nobody's. */
+type Ending = "failure" | "crash" | "released";
 
 /** See the module's text. */
 export class JobOracle {
@@ -50,8 +61,8 @@ export class JobOracle {
     this.#judgedThrough = position.index;
     if (command.kind === "submit" && outcome.kind === "submit") {
       outcome.results.forEach((result, at) => {
-        const key = command.jobs[at]?.idempotencyKey;
-        if (result.status === "accepted") this.#submitted(result.jobId, key);
+        const { idempotencyKey: key, maxRetries = 0 } = command.jobs[at] ?? {};
+        if (result.status === "accepted") this.#submitted(result.jobId, key, maxRetries);
         if (result.status === "duplicate" && key !== undefined) {
           this.#check(
             this.#byKey.get(key) === result.jobId,
@@ -78,19 +89,22 @@ export class JobOracle {
         if (result.status === "cancelled") this.#end(result.jobId, "cancelled");
       }
     } else if (command.kind === "expire_attempts" && outcome.kind === "expire_attempts") {
-      for (const result of outcome.results) {
-        if (result.status !== "ended") continue;
+      outcome.results.forEach((result, at) => {
+        if (result.status !== "ended") return;
         this.#termGuarded(command.leaderTerm, position.term);
-        this.#taken(result.jobId, result.token, result.jobStatus);
-      }
+        const how = command.attempts[at]?.reason === "not_started" ? "released" : "failure";
+        this.#taken(result, how);
+      });
     } else if (command.kind === "expire_worker" && outcome.kind === "expire_worker") {
       if (outcome.status !== "ended") return;
       this.#termGuarded(command.leaderTerm, position.term);
-      for (const { jobId, token, jobStatus } of outcome.ended) this.#taken(jobId, token, jobStatus);
+      for (const attempt of outcome.ended) this.#taken(attempt, "crash");
     } else if (outcome.kind === "deregister_worker" && outcome.status === "ended") {
-      for (const { jobId, token, jobStatus } of outcome.ended) this.#taken(jobId, token, jobStatus);
+      for (const attempt of outcome.ended) this.#taken(attempt, "released");
     } else if (outcome.kind === "register_worker" && outcome.status === "registered") {
-      for (const { jobId, token, jobStatus } of outcome.lost) this.#taken(jobId, token, jobStatus);
+      // In the same session the worker lives: what it does not have never reached it.
+      const how = outcome.replacedSessionId === "" ? "released" : "crash";
+      for (const attempt of outcome.lost) this.#taken(attempt, how);
     }
   }
 
@@ -115,9 +129,9 @@ export class JobOracle {
     return [...this.#jobs.values()].filter((each) => each.ended === undefined).length;
   }
 
-  #submitted(id: string, key: string | undefined): void {
+  #submitted(id: string, key: string | undefined, maxRetries: number): void {
     this.#check(!this.#jobs.has(id), () => `J2: job ${id} was accepted twice`);
-    this.#jobs.set(id, { id, holder: 0, highestToken: 0, ended: undefined });
+    this.#jobs.set(id, newJob(id, maxRetries));
     if (key === undefined) return;
     const other = this.#byKey.get(key);
     this.#check(other === undefined, () => `J2: key ${key} made ${other} and ${id}`);
@@ -145,19 +159,28 @@ export class JobOracle {
       this.completions++;
       this.#end(id, "completed");
     } else {
-      this.#taken(id, job.holder, status);
+      this.#taken({ jobId: id, token: job.holder, jobStatus: status }, "failure");
     }
   }
 
-  /** The attempt is over; the job goes on or has failed. */
-  #taken(id: string, token: number, status: string): void {
+  /** The attempt is over; the job goes on, or has failed because a budget is used up (J5). */
+  #taken({ jobId: id, token, jobStatus }: EndedAttempt, how: Ending): void {
     const job = this.#job(id);
     this.#check(
       job.holder === token,
       () => `J4: attempt ${token} of ${id} was ended, but ${job.holder} holds it`,
     );
     job.holder = 0;
-    if (status === "failed") this.#end(id, "failed");
+    if (how === "failure") job.failures++;
+    if (how === "crash") job.crashes++;
+    const exhausted = job.failures > job.maxRetries || job.crashes >= CRASHES_MAX;
+    this.#check(
+      exhausted === (jobStatus === "failed"),
+      () =>
+        `J5: after ${job.failures} failures of ${job.maxRetries} retries and ${job.crashes} ` +
+        `crashes ${id} is ${jobStatus}`,
+    );
+    if (jobStatus === "failed") this.#end(id, "failed");
   }
 
   #end(id: string, how: "completed" | "failed" | "cancelled"): void {
@@ -176,11 +199,29 @@ export class JobOracle {
 
   #job(id: string): KnownJob {
     const job = this.#jobs.get(id);
-    this.#check(job !== undefined, () => `There is no job ${id}`);
-    return job ?? { id, holder: 0, highestToken: 0, ended: undefined };
+    this.#check(job !== undefined, () => `J1: there is no job ${id}`);
+    return job ?? newJob(id, 0);
   }
 
   #check(holds: boolean, sentence: () => string): void {
     this.#oracle.check(holds, sentence);
   }
+}
+
+function newJob(id: string, maxRetries: number): KnownJob {
+  return {
+    id,
+    maxRetries,
+    holder: 0,
+    highestToken: 0,
+    failures: 0,
+    crashes: 0,
+    ended: undefined,
+  };
+}
+
+interface EndedAttempt {
+  readonly jobId: string;
+  readonly token: number;
+  readonly jobStatus: string;
 }

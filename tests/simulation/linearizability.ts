@@ -51,7 +51,7 @@ function faultOfList(
 ): string | undefined {
   const positions = new Map<string, number>();
   for (const [at, value] of list.entries()) {
-    if (positions.has(value)) return `${value} is in list ${key} twice`;
+    if (positions.has(value)) return `Linearizability: ${value} is in list ${key} twice`;
     positions.set(value, at + 1);
   }
   const versioned: Versioned[] = [];
@@ -60,18 +60,22 @@ function faultOfList(
     if (kind === "append") {
       const position = positions.get(value);
       if (position === undefined) {
-        if (returnedAtMs < Infinity) return `${value} was acknowledged, but is not in list ${key}`;
+        if (returnedAtMs < Infinity) {
+          return `Durability: ${value} was acknowledged, but is not in list ${key}`;
+        }
         continue;
       }
       const told = operation.position;
       if (returnedAtMs < Infinity && told !== position) {
-        return `${value} is at ${position} of list ${key}, its client was told ${told}`;
+        return `Linearizability: ${value} is at ${position} of list ${key}, its client was told ${told}`;
       }
       versioned.push({ operation, place: 2 * position - 1 });
     } else if (returnedAtMs < Infinity) {
       const differs = seen.findIndex((each, at) => each !== list[at]);
       if (differs >= 0) {
-        return `${operation.client} saw ${seen[differs]} at ${differs + 1} of list ${key}, where ` +
+        return `Linearizability: ${operation.client} saw ${seen[differs]} at ${
+          differs + 1
+        } of list ${key}, where ` +
           `${list[differs]} is`;
       }
       versioned.push({ operation, place: 2 * seen.length });
@@ -98,7 +102,7 @@ function faultInTime(versioned: readonly Versioned[], key: string): string | und
       if (highest === undefined || returned.place > highest.place) highest = returned;
     }
     if (highest !== undefined && each.place < highest.place) {
-      return `List ${key} is not linearizable: ${describe(each)} was invoked after ` +
+      return `Linearizability: in list ${key} ${describe(each)} was invoked after ` +
         `${describe(highest)} had returned`;
     }
   }

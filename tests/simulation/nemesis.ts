@@ -1,54 +1,40 @@
-/** Makes trouble: a random choice of faults for each seed, then random moments and victims. */
+/** Makes the trouble that was planned, and in the end repairs what an operator has to repair. */
 
 import type { SimulatedCluster } from "./cluster.ts";
+import type { PlannedEvent } from "./nemesis_plan.ts";
 import { FAIR } from "./network.ts";
-import type { Random } from "./random.ts";
+import { Operator } from "./operator.ts";
+import { Random } from "./random.ts";
 import type { SimulatedNode } from "./simulated_node.ts";
-
-/** Kinds of trouble; a seed draws which of them it makes. */
-const KINDS = [
-  "partition",
-  "isolate_leader",
-  "one_way",
-  "bridge",
-  "reset",
-  "crash",
-  "crash_many",
-  "pause",
-  "weather",
-  "slow_disk",
-  "disk_full",
-  "sync_faults",
-  "clock",
-  "transfer",
-  "membership",
-  "lose_tail",
-  "quiet",
-] as const;
-type Kind = typeof KINDS[number];
+import { TICK_MS } from "./simulated_node.ts";
 
 /** See the module's text. */
 export class Nemesis {
   readonly #cluster: SimulatedCluster;
-  readonly #random: Random;
-  readonly #kinds: readonly Kind[];
-  /** Once a disk lied, members stay as they are, and no other disk does. */
-  #diskLied = false;
-  #changing = false;
+  readonly #operator: Operator;
   #stopped = false;
-  /** Nodes that were removed and may be switched off. */
-  readonly removed = new Set<string>();
 
-  constructor(cluster: SimulatedCluster) {
+  /** @param kept which events of `plan` happen, by position; all if it is left out */
+  constructor(
+    cluster: SimulatedCluster,
+    plan: readonly PlannedEvent[],
+    kept?: ReadonlySet<number>,
+  ) {
     this.#cluster = cluster;
-    this.#random = cluster.world.random.fork();
-    const enabled = KINDS.filter(() => this.#random.chance(0.5));
-    this.#kinds = enabled.length > 0 ? enabled : KINDS;
-    cluster.world.trace(`nemesis: ${this.#kinds.join(" ")}`);
-    this.#next();
+    this.#operator = new Operator(cluster);
+    for (const [at, event] of plan.entries()) {
+      if (kept !== undefined && !kept.has(at)) continue;
+      cluster.world.after(event.atMs, () => {
+        if (!this.#stopped) new Deed(event, at, this.#cluster, this.#operator, this).do();
+      });
+    }
   }
 
-  /** Ends all faults: everybody runs, sees everybody, and writes. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** Ends all faults: everybody runs, sees everybody, and writes; disks that lied are replaced. */
   stop(): void {
     this.#stopped = true;
     const { network, nodes } = this.#cluster;
@@ -56,195 +42,205 @@ export class Nemesis {
     network.drop = () => false;
     network.weather = { ...FAIR };
     for (const node of nodes.values()) {
-      this.#calm(node);
+      calm(node);
       node.clockRate = 1;
       node.resume();
-      if (!this.removed.has(node.id)) node.start();
+      if (!this.#operator.removed.has(node.id)) node.start();
     }
+    this.#operator.repairUntilDone();
+  }
+}
+
+/** One event while it lasts. */
+class Deed {
+  readonly #event: PlannedEvent;
+  readonly #number: number;
+  readonly #cluster: SimulatedCluster;
+  readonly #operator: Operator;
+  readonly #nemesis: Nemesis;
+  readonly #random: Random;
+
+  constructor(
+    event: PlannedEvent,
+    number: number,
+    cluster: SimulatedCluster,
+    operator: Operator,
+    nemesis: Nemesis,
+  ) {
+    this.#event = event;
+    this.#number = number;
+    this.#cluster = cluster;
+    this.#operator = operator;
+    this.#nemesis = nemesis;
+    this.#random = new Random(event.seed);
   }
 
-  #next(): void {
-    const pauseMs = 50 + this.#random.next() * 600;
-    this.#cluster.world.after(pauseMs, () => {
-      if (this.#stopped) return;
-      this.#do(this.#random.pick(this.#kinds));
-      this.#next();
-    });
-  }
-
-  #do(kind: Kind): void {
-    const { network, ids, world } = this.#cluster;
-    const random = this.#random;
-    const victim = this.#cluster.node(random.pick(ids));
-    world.trace(`nemesis: ${kind} ${victim.id}`);
+  do(): void {
+    const { ids, world } = this.#cluster;
+    const victim = this.#cluster.node(this.#random.pick(ids));
+    const { kind } = this.#event;
+    world.trace(`nemesis ${this.#number}: ${kind} (${victim.id})`);
     switch (kind) {
-      case "partition": {
-        network.heal();
-        const mixed = random.shuffled(ids);
-        const at = random.between(1, mixed.length - 1);
-        network.partition([mixed.slice(0, at), mixed.slice(at)]);
-        return this.#later(1500, () => network.heal());
-      }
-      case "isolate_leader": {
-        const { leader } = this.#cluster;
-        if (leader !== undefined) network.isolate(leader.id, ids);
-        return this.#later(1500, () => network.heal());
-      }
+      case "partition":
+      case "isolate":
+      case "isolate_leader":
       case "one_way":
-        for (const other of ids) {
-          if (other === victim.id || random.chance(0.3)) continue;
-          if (random.chance(0.5)) network.cutOneWay(victim.id, other);
-          else network.cutOneWay(other, victim.id);
-        }
-        return this.#later(1500, () => network.heal());
-      case "bridge": {
-        const others = random.shuffled(ids.filter((id) => id !== victim.id));
-        const half = others.length >> 1;
-        network.partition([others.slice(0, half), others.slice(half)]);
-        return this.#later(2000, () => network.heal());
-      }
+      case "bridge":
+      case "ring":
+      case "scatter":
+      case "clog":
+        return this.#cut(kind, victim);
       case "reset":
         // Connections break though nobody died: followers must not depose a leader that lives.
         for (const from of ids) {
           for (const to of ids) {
-            if (from !== to && random.chance(0.5)) this.#cluster.resetConnection(from, to);
+            if (from !== to && this.#random.chance(0.5)) this.#cluster.resetConnection(from, to);
           }
         }
         return;
       case "crash":
         victim.crash();
-        return this.#later(1000, () => this.#revive(victim));
+        return this.#later(1000, () => this.#operator.revive(victim));
+      case "crash_long":
+        victim.crash();
+        return this.#later(5000, () => this.#operator.revive(victim));
       case "crash_many":
         for (const id of ids) {
-          if (random.chance(0.7)) this.#crashAndRevive(this.#cluster.node(id));
+          if (this.#random.chance(0.7)) this.#crashAndRevive(this.#cluster.node(id));
         }
         return;
       case "pause":
-        victim.pause();
-        return this.#later(1200, () => victim.resume());
+        return this.#pause(victim);
+      case "pause_leader":
+        return this.#pause(this.#cluster.leader ?? victim);
       case "weather":
-        network.weather = {
-          loss: random.next() * 0.2,
-          duplication: random.next() * 0.3,
-          reordering: random.pick([0, 0.05, 1]),
-          delayMsMin: 0.5,
-          delayMsMax: 1 + random.next() * 30,
-          slow: random.next() * 0.1,
-          damage: random.next() * 0.3,
-        };
-        return;
+        return this.#weather();
       case "slow_disk":
-        victim.turnMs = random.next() * 60;
+        victim.turnMs = this.#random.next() * this.#random.pick([20, 60, 1000]);
         return this.#later(1500, () => victim.turnMs = 0.1);
       case "disk_full":
         victim.disk.faults.full = true;
         return this.#later(800, () => victim.disk.faults.full = false);
       case "sync_faults":
-        victim.disk.faults.crashBeforeSync = 0.05;
-        victim.disk.faults.crashAfterSync = 0.05;
-        victim.disk.faults.syncError = random.chance(0.3) ? 0.05 : 0;
-        victim.crashAtInstall = 0.3;
-        return this.#later(1000, () => {
-          this.#calm(victim);
-          this.#revive(victim);
-        });
+        return this.#syncFaults(victim);
       case "clock":
-        victim.clockRate = 0.95 + random.next() * 0.1;
-        if (random.chance(0.3)) victim.clockSkewMs = random.pick([-1, 1]) * 86_400_000;
+        victim.clockRate = 0.95 + this.#random.next() * 0.1;
+        if (this.#random.chance(0.3)) victim.clockSkewMs = this.#random.pick([-1, 1]) * 86_400_000;
         return;
       case "transfer":
-        return this.#transfer();
+        return this.#operator.transfer(this.#random.chance(0.5) ? undefined : victim.id);
       case "membership":
-        return this.#membership();
-      case "lose_tail":
-        return this.#loseTail(victim);
+        return this.#operator.change(this.#random);
+      case "disk_lies":
+        if (!this.#operator.lie(victim, this.#random)) return;
+        return this.#later(500, () => this.#operator.revive(victim));
       case "quiet":
-        network.heal();
+        // Traffic tails off; half the time all faults end meanwhile, half the time they go on.
+        this.#cluster.quietUntilMs = world.nowMs + 300 + this.#random.next() * 1700;
+        if (this.#random.chance(0.5)) this.#cluster.network.heal();
     }
+  }
+
+  #cut(kind: PlannedEvent["kind"], victim: SimulatedNode): void {
+    const { network, ids, leader } = this.#cluster;
+    const random = this.#random;
+    const mixed = random.shuffled(ids);
+    const others = mixed.filter((id) => id !== victim.id);
+    switch (kind) {
+      case "partition": {
+        network.heal();
+        const at = random.between(1, mixed.length - 1);
+        network.partition([mixed.slice(0, at), mixed.slice(at)]);
+        break;
+      }
+      case "isolate":
+        network.isolate(victim.id, ids);
+        break;
+      case "isolate_leader":
+        if (leader !== undefined) network.isolate(leader.id, ids);
+        break;
+      case "one_way":
+        for (const other of others) {
+          if (random.chance(0.3)) continue;
+          if (random.chance(0.5)) network.cutOneWay(victim.id, other);
+          else network.cutOneWay(other, victim.id);
+        }
+        break;
+      case "bridge": {
+        const half = others.length >> 1;
+        network.partition([others.slice(0, half), others.slice(half)]);
+        break;
+      }
+      case "ring":
+        network.ring(mixed);
+        break;
+      case "scatter":
+        network.partition(mixed.map((id) => [id]));
+        break;
+      case "clog": {
+        const ms = random.next() * random.pick([500, 2000, 5000]);
+        for (const other of others) {
+          if (random.chance(0.5)) network.clog(victim.id, other, ms);
+          if (random.chance(0.3)) network.clog(other, victim.id, ms);
+        }
+        return;
+      }
+    }
+    this.#later(2000, () => network.heal());
+  }
+
+  /** For one to ten election timeouts, as SIGSTOP does. */
+  #pause(victim: SimulatedNode): void {
+    victim.pause();
+    const ms = victim.electionTicks * TICK_MS * (1 + 9 * this.#random.next());
+    this.#cluster.world.after(ms, () => {
+      if (!this.#nemesis.stopped) victim.resume();
+    });
+  }
+
+  #weather(): void {
+    const random = this.#random;
+    this.#cluster.network.weather = {
+      loss: random.next() * random.pick([0.02, 0.1, 0.3]),
+      duplication: random.next() * random.pick([0.1, 0.5]),
+      reordering: random.pick([0, 0.05, 1]),
+      delayMsMin: 0.5,
+      delayMsMax: 1 + random.next() * random.pick([5, 30, 30, 200]),
+      slow: random.next() * 0.1,
+      damage: random.next() * 0.3,
+    };
+  }
+
+  #syncFaults(victim: SimulatedNode): void {
+    victim.disk.faults.crashBeforeSync = 0.05;
+    victim.disk.faults.crashAfterSync = 0.05;
+    victim.disk.faults.syncError = this.#random.chance(0.3) ? 0.05 : 0;
+    victim.crashAtInstall = 0.3;
+    this.#later(1000, () => {
+      calm(victim);
+      this.#operator.revive(victim);
+    });
   }
 
   #crashAndRevive(node: SimulatedNode): void {
     node.crash();
-    this.#later(600, () => this.#revive(node));
-  }
-
-  #revive(node: SimulatedNode): void {
-    if (!this.removed.has(node.id)) node.start();
-  }
-
-  #calm(node: SimulatedNode): void {
-    const { faults } = node.disk;
-    faults.crashBeforeSync = 0;
-    faults.crashAfterSync = 0;
-    faults.syncError = 0;
-    faults.full = false;
-    node.turnMs = 0.1;
-    node.crashAtInstall = 0;
-  }
-
-  #transfer(): void {
-    const { leader, ids } = this.#cluster;
-    const target = this.#random.chance(0.5) ? undefined : this.#random.pick(ids);
-    leader?.call((raft) => {
-      try {
-        raft.transferLeadership(target);
-      } catch (error) {
-        this.#cluster.world.trace(`no transfer: ${error instanceof Error ? error.message : error}`);
-      }
-    });
-  }
-
-  /** One change: a new learner, a promotion, a demotion or a removal, between 2 and 6 voters. */
-  #membership(): void {
-    const { leader } = this.#cluster;
-    const status = leader === undefined ? undefined : this.#cluster.statusOf(leader.id);
-    if (status === undefined || this.#changing || this.#diskLied) return;
-    const voters = status.members.filter((each) => each.votes).map(({ id }) => id);
-    const learners = status.members.filter((each) => !each.votes).map(({ id }) => id);
-    const options: (() => void)[] = [];
-    if (status.members.length < 6) {
-      options.push(() => {
-        const node = this.#cluster.add();
-        node.start();
-        this.#change({ kind: "add_learner", member: this.#cluster.memberOf(node) });
-      });
-    }
-    const learner = learners[0];
-    if (learner !== undefined && voters.length < 5) {
-      options.push(() => this.#change({ kind: "promote", id: learner }));
-    }
-    if (voters.length > 2) {
-      options.push(() => this.#change({ kind: "demote", id: this.#random.pick(voters) }));
-      options.push(() => this.#change({ kind: "remove", id: this.#random.pick(voters) }));
-    }
-    this.#random.pick(options)();
-  }
-
-  #change(change: Parameters<SimulatedCluster["change"]>[0]): void {
-    this.#changing = true;
-    this.#cluster.change(change, (committed) => {
-      this.#changing = false;
-      if (committed && change.kind === "remove") this.removed.add(change.id);
-    });
-    this.#later(1000, () => this.#changing = false);
-  }
-
-  /** At most one disk a run: with more, nobody could tell what was promised. */
-  #loseTail(victim: SimulatedNode): void {
-    const status = this.#cluster.leader && this.#cluster.statusOf(this.#cluster.leader.id);
-    const voters = status?.members.filter((each) => each.votes).length ?? 0;
-    const isMember = status?.members.some(({ id }) => id === victim.id) ?? false;
-    if (this.#diskLied || this.#changing || voters < 3 || !isMember) return;
-    this.#diskLied = true;
-    victim.crash();
-    if (this.#random.chance(0.5)) victim.disk.loseTail("journal", this.#random.between(1, 10));
-    else victim.disk.rot("journal");
-    this.#later(500, () => this.#revive(victim));
+    this.#later(600, () => this.#operator.revive(node));
   }
 
   #later(delayMsMax: number, run: () => void): void {
     this.#cluster.world.after(delayMsMax * (0.1 + 0.9 * this.#random.next()), () => {
-      if (!this.#stopped) run();
+      if (!this.#nemesis.stopped) run();
     });
   }
+}
+
+/** Ends what ails the disk of `node`. */
+export function calm(node: SimulatedNode): void {
+  const { faults } = node.disk;
+  faults.crashBeforeSync = 0;
+  faults.crashAfterSync = 0;
+  faults.syncError = 0;
+  faults.full = false;
+  node.turnMs = 0.1;
+  node.crashAtInstall = 0;
 }

@@ -31,21 +31,24 @@ export const FAIR: NetworkWeather = {
 /** See the module's text. */
 export class SimulatedNetwork {
   readonly #world: World;
-  readonly #deliver: (message: Message) => void;
+  readonly #deliver: (message: Message, incarnation: string) => void;
   weather: NetworkWeather = { ...FAIR };
   readonly #cuts = new Set<string>();
+  /** Links that hold back what they carry, and until when. */
+  readonly #clogs = new Map<string, number>();
   /** When the last message of a link arrives. */
   readonly #lastArrivalMs = new Map<string, number>();
   /** Messages for which this says true are lost; for scripted scenarios. */
   drop: (message: Message) => boolean = () => false;
   sent = 0;
 
-  constructor(world: World, deliver: (message: Message) => void) {
+  constructor(world: World, deliver: (message: Message, incarnation: string) => void) {
     this.#world = world;
     this.#deliver = deliver;
   }
 
-  send(message: Message): void {
+  /** @param incarnation of the sender, which travels along */
+  send(message: Message, incarnation: string): void {
     this.sent++;
     const { random } = this.#world;
     const { weather } = this;
@@ -54,7 +57,7 @@ export class SimulatedNetwork {
     for (let copy = 0; copy < copies; copy++) {
       if (random.chance(weather.loss)) continue;
       const arriving = random.chance(weather.damage) ? damaged(message) : message;
-      this.#world.after(this.#delayMs(message), () => this.#arrive(arriving));
+      this.#world.after(this.#delayMs(message), () => this.#arrive(arriving, incarnation));
     }
   }
 
@@ -80,8 +83,25 @@ export class SimulatedNetwork {
     }
   }
 
+  /** Each sees only its two neighbours of a ring: of five, a majority, and everyone another one. */
+  ring(ids: readonly string[]): void {
+    for (const [at, id] of ids.entries()) {
+      for (const [other, otherId] of ids.entries()) {
+        const distance = Math.abs(at - other);
+        if (distance > 1 && distance < ids.length - 1) this.cut(id, otherId);
+      }
+    }
+  }
+
+  /** The link from `from` to `to` holds back everything for `ms`, and then delivers it at once. */
+  clog(from: string, to: string, ms: number): void {
+    this.#clogs.set(`${from}>${to}`, this.#world.nowMs + ms);
+  }
+
+  /** Nothing is cut or held back any more. */
   heal(): void {
     this.#cuts.clear();
+    this.#clogs.clear();
   }
 
   /** Whether `from` reaches `to`. */
@@ -89,17 +109,18 @@ export class SimulatedNetwork {
     return !this.#cuts.has(`${from}>${to}`);
   }
 
-  #arrive(message: Message): void {
+  #arrive(message: Message, incarnation: string): void {
     if (this.#cuts.has(`${message.from}>${message.to}`)) return;
     this.#world.trace(summary(message));
-    this.#deliver(message);
+    this.#deliver(message, incarnation);
   }
 
   #delayMs(message: Message): number {
     const { random, nowMs } = this.#world;
-    const delayMs = this.#drawDelayMs();
-    if (random.chance(this.weather.reordering)) return delayMs;
     const link = `${message.from}>${message.to}`;
+    const cloggedMs = Math.max(0, (this.#clogs.get(link) ?? 0) - nowMs);
+    const delayMs = this.#drawDelayMs() + cloggedMs;
+    if (random.chance(this.weather.reordering)) return delayMs;
     const arrivesAtMs = Math.max(nowMs + delayMs, this.#lastArrivalMs.get(link) ?? 0);
     this.#lastArrivalMs.set(link, arrivesAtMs);
     return arrivesAtMs - nowMs;

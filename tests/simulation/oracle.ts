@@ -6,9 +6,14 @@
 import type { HardState, Message, RaftStatus } from "../../src/raft/mod.ts";
 import type { World } from "./world.ts";
 
-/** A promise was broken; the run is over. */
+/** A promise was broken; the run is over. Its message begins with the name of who noticed. */
 export class Violation extends Error {
   override name = "Violation";
+
+  /** The checker that noticed. */
+  get checker(): string {
+    return this.message.slice(0, Math.max(0, this.message.indexOf(":")));
+  }
 }
 
 /** A committed entry, as first seen. */
@@ -16,6 +21,14 @@ interface Committed {
   readonly term: number;
   readonly text: string;
   readonly by: string;
+}
+
+/** An entry as somebody first wrote it. */
+interface Written {
+  readonly by: string;
+  readonly text: string;
+  /** Term of the entry before it; undefined where a snapshot ends. */
+  readonly termBefore: number | undefined;
 }
 
 /** What the oracle reads of a node's disk. */
@@ -35,6 +48,8 @@ export class Oracle {
   readonly #leaders = new Map<number, string>();
   readonly #votes = new Map<string, string>();
   readonly #hard = new Map<string, HardState>();
+  /** By index and term. */
+  readonly #written = new Map<string, Written>();
   /** Terms in which somebody voted for itself: no other is ever entered. */
   readonly #campaigned = new Set([0, 1]);
   readonly #hashes = new Map<number, { readonly hash: number; readonly by: string }>();
@@ -84,20 +99,84 @@ export class Oracle {
     const before = this.#hard.get(id);
     this.check(
       before === undefined || hard.term >= before.term,
-      () => `Term of ${id} fell from ${before?.term} to ${hard.term}`,
+      () => `Durable term: that of ${id} fell from ${before?.term} to ${hard.term}`,
     );
     this.#hard.set(id, hard);
     if (hard.vote === id) this.#campaigned.add(hard.term);
     this.check(
       this.#campaigned.has(hard.term),
-      () => `${id} is in term ${hard.term}, in which nobody campaigned`,
+      () => `Terms: ${id} is in ${hard.term}, in which nobody campaigned`,
     );
     if (hard.vote !== null) this.#voted(id, hard.term, hard.vote);
   }
 
-  /** A node was given a new disk and a new name: nothing is held against it. */
+  /**
+   * Log matching, entry by entry: whoever writes an entry of the same index and term writes the same,
+   * behind an entry of the same term. And nobody overwrites what it held of the committed log.
+   *
+   * @param disk as it was before
+   */
+  wroteEntries(
+    id: string,
+    entries: readonly { index: number; term: number; text: string }[],
+    disk: DurableView,
+  ): void {
+    const first = entries[0];
+    if (first === undefined) return;
+    this.#overwrites(id, first.index, disk);
+    const before = first.index - 1;
+    let termBefore = before > disk.boundaryIndex ? disk.term(before) : undefined;
+    for (const { index, term, text } of entries) {
+      const key = `${index}@${term}`;
+      const known = this.#written.get(key);
+      const position = { by: id, text, termBefore };
+      if (known === undefined) this.#written.set(key, position);
+      else this.#matches(known, position, key);
+      termBefore = term;
+    }
+  }
+
+  #overwrites(id: string, from: number, disk: DurableView): void {
+    for (let index = from; index <= disk.lastIndex; index++) {
+      const term = disk.term(index);
+      this.check(
+        this.#committed.get(index)?.term !== term,
+        () => `Committed entries stay: ${id} overwrites entry ${index} of term ${term}`,
+      );
+    }
+  }
+
+  #matches(known: Written, found: Written, key: string): void {
+    const { by } = found;
+    this.check(
+      known.text === found.text,
+      () => `Log matching: entry ${key} of ${by} is not that of ${known.by}`,
+    );
+    const terms = [known.termBefore, found.termBefore];
+    this.check(
+      terms.includes(undefined) || terms[0] === terms[1],
+      () => `Log matching: before entry ${key} ${by} has another term than ${known.by}`,
+    );
+  }
+
+  /** A snapshot replaced the state of `id`: its hash is that of whoever applied as much. */
+  installed(id: string, index: number, hash: number): void {
+    let at = index;
+    // What is not a command changes no hash.
+    while (at > 0 && !this.#hashes.has(at)) at--;
+    const known = this.#hashes.get(at);
+    this.check(
+      (known?.hash ?? 0) === hash,
+      () => `State machine safety: ${id} installed another state at ${index} than ${known?.by} had`,
+    );
+  }
+
+  /** A node was given a new disk: nothing is held against it. */
   forget(id: string): void {
     this.#hard.delete(id);
+    for (const key of this.#votes.keys()) {
+      if (key.startsWith(`${id}@`)) this.#votes.delete(key);
+    }
   }
 
   /** What leaves a node must be durable there already (thesis §3.8). */
@@ -110,7 +189,7 @@ export class Oracle {
         this.check(
           hard.term > term || (hard.term === term && hard.vote === to),
           () =>
-            `${from} promises its vote of term ${term} to ${to}, but its disk says ${hard.vote} in ` +
+            `Persist before answering: ${from} promises its vote of term ${term} to ${to}, but its disk says ${hard.vote} in ` +
             `term ${hard.term}`,
         );
         this.#voted(from, term, to);
@@ -119,7 +198,9 @@ export class Oracle {
         if (message.pre) return;
         this.check(
           hard.term > term || (hard.term === term && hard.vote === from),
-          () => `${from} campaigns in term ${term}, but its disk says ${hard.vote} in ${hard.term}`,
+          () =>
+            `Persist before answering: ${from} campaigns in term ${term}, but its disk says ` +
+            `${hard.vote} in ${hard.term}`,
         );
         this.#voted(from, term, from);
         return;
@@ -128,18 +209,20 @@ export class Oracle {
         this.check(
           hard.term > term || disk.lastIndex >= message.match,
           () =>
-            `${from} acknowledges entry ${message.match}, but its disk ends at ${disk.lastIndex}`,
+            `Persist before answering: ${from} acknowledges entry ${message.match}, but its disk ends at ${disk.lastIndex}`,
         );
         this.check(
           hard.term >= term,
-          () => `${from} speaks of term ${term}, its disk of ${hard.term}`,
+          () =>
+            `Persist before answering: ${from} speaks of term ${term}, its disk of ${hard.term}`,
         );
         return;
       case "append_rejected":
       case "heartbeat_response":
         this.check(
           hard.term >= term,
-          () => `${from} speaks of term ${term}, its disk of ${hard.term}`,
+          () =>
+            `Persist before answering: ${from} speaks of term ${term}, its disk of ${hard.term}`,
         );
     }
   }
@@ -193,7 +276,7 @@ export class Oracle {
     const before = this.#votes.get(key);
     this.check(
       before === undefined || before === vote,
-      () => `${id} votes for ${before} and for ${vote} in term ${term}`,
+      () => `One vote a term: ${id} votes for ${before} and for ${vote} in term ${term}`,
     );
     this.#votes.set(key, vote);
   }

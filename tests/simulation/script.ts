@@ -1,6 +1,7 @@
 /** What scripted scenarios are told with: a cluster in fair weather, and steps that wait for facts. */
 
-import type { Message } from "../../src/raft/mod.ts";
+import { ProposalRefused } from "../../src/raft/mod.ts";
+import type { MembershipChange, Message } from "../../src/raft/mod.ts";
 import { SimulatedCluster } from "./cluster.ts";
 import type { Violation } from "./oracle.ts";
 import { encodeProposal } from "./simulated_machine.ts";
@@ -27,7 +28,7 @@ export class Script {
   /** Values whose append was acknowledged. */
   readonly acknowledged: string[] = [];
   #values = 0;
-  #campaignedAtMs = -Infinity;
+  #actedAtMs = -Infinity;
 
   constructor(nodes: number, settings: NodeSettings = PLAIN, seed = 1) {
     this.world = new World(seed);
@@ -68,23 +69,46 @@ export class Script {
     this.cluster.oracle.check(holds, () => `Expected: ${what}`);
   }
 
-  /** Waits until `id` leads, campaigning for it whenever nobody does. */
+  /**
+   * Waits until `id` leads: others' requests for votes are lost meanwhile, and one that leads hands
+   * over.
+   */
   async elect(id: string): Promise<void> {
+    const { drop } = this.network;
+    this.network.drop = (each) => drop(each) || (each.kind === "vote_request" && each.from !== id);
     await this.until(`${id} leads`, () => {
       if (this.leads(id)) return true;
       const followed = this.cluster.statusOf(id)?.leaderId;
-      if (followed === undefined || this.cluster.node(followed).state !== "running") {
-        this.campaign(id);
-      }
+      const reached = followed !== undefined && this.network.reaches(followed, id);
+      if (!reached || !this.leads(followed)) this.campaign(id);
+      else this.#handOver(followed, id);
       return false;
     }, 60 * TIMEOUT_MS);
+    this.network.drop = drop;
+  }
+
+  #handOver(from: string, to: string): void {
+    this.#soon(() =>
+      this.node(from).call((raft) => {
+        try {
+          raft.transferLeadership(to);
+        } catch (error) {
+          // It is being handed over already, or not led any more: the next look will show.
+          if (!(error instanceof ProposalRefused)) throw error;
+        }
+      })
+    );
   }
 
   /** Lets `id` campaign, unless it was told to a moment ago: a campaign takes some round trips. */
   campaign(id: string): void {
-    if (this.world.nowMs - this.#campaignedAtMs < TIMEOUT_MS / 2) return;
-    this.#campaignedAtMs = this.world.nowMs;
-    this.node(id).call((raft) => raft.campaign());
+    this.#soon(() => this.node(id).call((raft) => raft.campaign()));
+  }
+
+  #soon(act: () => void): void {
+    if (this.world.nowMs - this.#actedAtMs < TIMEOUT_MS / 2) return;
+    this.#actedAtMs = this.world.nowMs;
+    act();
   }
 
   leads(id: string): boolean {
@@ -127,6 +151,11 @@ export class Script {
       if (leader !== undefined) this.propose(leader.id);
       return false;
     }, 60 * TIMEOUT_MS);
+  }
+
+  /** Asks the leader for a change, and does not wait. */
+  ask(change: MembershipChange, done: (committed: boolean) => void = () => {}): void {
+    this.cluster.change({ change }, done);
   }
 
   last(id: string): number {

@@ -1,7 +1,7 @@
 /**
- * The log store of a simulated node: a journal of checksummed records on a {@linkcode SimulatedDisk},
- * and beside it a marker, as the real store has one. Opening replays the journal, cuts a torn tail,
- * and refuses a journal that lost or changed what the marker says it held.
+ * The log store of a simulated node: a journal of checksummed, numbered records on a
+ * {@linkcode SimulatedDisk}, and beside it a marker, as the real store has one. Opening replays the
+ * journal, cuts a torn tail, and refuses a journal that lost or changed what the marker says it held.
  */
 
 import { MemoryLog } from "../../src/raft/mod.ts";
@@ -20,7 +20,8 @@ type JournalRecord =
   | { readonly kind: "installing"; readonly snapshot: SnapshotMetadata | null }
   | { readonly kind: "reset"; readonly boundary: SnapshotMetadata; readonly hard: HardState };
 
-type StoredEntry = readonly [index: number, term: number, kind: Entry["kind"], data: string];
+/** An entry in the journal. */
+export type StoredEntry = readonly [index: number, term: number, kind: Entry["kind"], data: string];
 
 const JOURNAL = "journal";
 const MARKER = "marker";
@@ -32,24 +33,30 @@ export class SimulatedLog implements LogStore {
   #records = 0;
   /** Told of every hard state that became durable. */
   onHardState: (hard: HardState) => void = () => {};
+  /** Told of entries that are durable, before they show here. */
+  onEntries: (entries: readonly StoredEntry[]) => void = () => {};
 
   /** @throws {SimulatedLogRefused} */
   constructor(disk: SimulatedDisk) {
     this.#disk = disk;
     const frames = disk.read(JOURNAL);
-    const sound = frames.findIndex((frame) => checksumOf(frame.text) !== frame.checksum);
-    const whole = sound < 0 ? frames : frames.slice(0, sound);
+    const unsound = frames.findIndex(({ text, checksum }, at) =>
+      checksumOf(text) !== checksum || !text.startsWith(`${at} `)
+    );
+    const whole = unsound < 0 ? frames : frames.slice(0, unsound);
     const marker = disk.read(MARKER).at(-1);
     const promised = marker === undefined ? 0 : Number(marker.text);
     if (whole.length < promised) {
       throw new SimulatedLogRefused(`${whole.length} records are left of ${promised}`);
     }
-    for (const { text } of whole) this.#replay(JSON.parse(text));
+    for (const { text } of whole) this.#replay(JSON.parse(text.slice(text.indexOf(" "))));
     this.#records = whole.length;
     if (whole.length < frames.length) {
       disk.replace(JOURNAL, whole.map(({ text }) => text));
       disk.sync(JOURNAL);
     }
+    // What was found is acknowledged from now on, so it is promised from now on.
+    if (promised < whole.length) this.#promise();
   }
 
   get hardState(): HardState {
@@ -101,11 +108,16 @@ export class SimulatedLog implements LogStore {
   }
 
   #write(record: JournalRecord): void {
-    this.#disk.append(JOURNAL, JSON.stringify(record));
+    this.#disk.append(JOURNAL, `${this.#records} ${JSON.stringify(record)}`);
     this.#disk.sync(JOURNAL);
     this.#records++;
+    if (record.kind === "append") this.onEntries(record.entries);
     this.#replay(record);
     if ("hard" in record) this.onHardState(record.hard);
+    this.#promise();
+  }
+
+  #promise(): void {
     this.#disk.replace(MARKER, [String(this.#records)]);
     this.#disk.sync(MARKER);
   }

@@ -99,6 +99,8 @@ export class SimulatedMachine implements StateMachine<ProposalOutcome> {
   /** Told after every batch. */
   onApplied: (entries: readonly Entry[], hashes: readonly number[]) => void = () => {};
   onJob: JobListener = () => {};
+  /** Told when a snapshot took the place of the state. */
+  onInstalled: (index: number, hash: number) => void = () => {};
   /** Runs `make` some time later. */
   readonly #later: (make: () => void) => void;
 
@@ -226,6 +228,7 @@ export class SimulatedMachine implements StateMachine<ProposalOutcome> {
         this.jobs.reload();
         this.save();
         storage.partial.clear();
+        this.onInstalled(metadata.index, this.hash);
         if (this.#random.chance(storage.crashAtInstall)) throw new SimulatedCrash();
       },
       discard: () => {
@@ -268,6 +271,7 @@ export function encodeProposal(proposal: Proposal): Uint8Array {
 }
 
 function decodeProposal(text: string): Proposal {
+  if (!text.includes('"bytes"')) return JSON.parse(text);
   return JSON.parse(text, (_, value) => {
     const bytes = typeof value === "object" && value !== null ? value.bytes : undefined;
     return Array.isArray(bytes) ? Uint8Array.from(bytes) : value;

@@ -4,7 +4,7 @@ import { RaftNode } from "../../src/raft/mod.ts";
 import { Succession } from "../../src/master/succession.ts";
 import type { Message, RaftBounds, RaftStatus, SnapshotBounds } from "../../src/raft/mod.ts";
 import type { MemoryJobStore } from "../../src/jobs/mod.ts";
-import { decodeMembership, foundCluster } from "../../src/raft/mod.ts";
+import { decodeMembership, DiskFull, foundCluster } from "../../src/raft/mod.ts";
 import { SimulatedCrash, SimulatedDeviceError, SimulatedDisk } from "./disk.ts";
 import { ListStorage, SimulatedMachine } from "./simulated_machine.ts";
 import type { JobListener, ProposalOutcome } from "./simulated_machine.ts";
@@ -21,6 +21,8 @@ export const TICK_MS = 10;
 export interface NodeSettings {
   readonly electionTicks: number;
   readonly heartbeatTicks: number;
+  /** Election timeouts that an operator set wrong: that of a node is multiplied by one of these. */
+  readonly electionFactors?: readonly number[];
   readonly bounds: Partial<RaftBounds>;
   readonly snapshotBounds: Partial<SnapshotBounds>;
 }
@@ -45,6 +47,10 @@ export interface Surroundings {
 
 /** A slow turn may come between the timer and the campaign. */
 const SLACK_TICKS = 20;
+/** With slower turns than this, the slack would not do. */
+const TURN_MS_WATCHED = 60;
+/** A program that cannot start is started again after this, in ms. */
+const RESTART_MS = 200;
 
 /** `refused`: its disk forgot or changed what it had promised. */
 export type NodeState = "running" | "paused" | "down" | "refused";
@@ -54,6 +60,7 @@ export class SimulatedNode {
   readonly id: string;
   readonly incarnation: string;
   readonly disk: SimulatedDisk;
+  readonly electionTicks: number;
   readonly #around: Surroundings;
   readonly #random: Random;
   readonly #storage: ListStorage;
@@ -81,6 +88,9 @@ export class SimulatedNode {
     this.incarnation = incarnation;
     this.#around = around;
     this.#random = around.world.random.fork();
+    const { electionTicks, heartbeatTicks, electionFactors = [1] } = around.settings;
+    const drawn = Math.round(electionTicks * this.#random.pick(electionFactors));
+    this.electionTicks = Math.max(drawn, 2 * heartbeatTicks + 2);
     this.#storage = new ListStorage(around.shelf);
     this.disk = new SimulatedDisk(this.#random);
     this.#log = new SimulatedLog(this.disk);
@@ -108,6 +118,10 @@ export class SimulatedNode {
       // A crash may have come between a write and the news of it.
       oracle.wroteHardState(this.id, log.hardState);
       log.onHardState = (hard) => oracle.wroteHardState(this.id, hard);
+      log.onEntries = (stored) => {
+        const entries = stored.map(([index, term, , text]) => ({ index, term, text }));
+        oracle.wroteEntries(this.id, entries, viewOf(log));
+      };
       const machine = new SimulatedMachine(
         this.#storage,
         this.#random,
@@ -117,6 +131,7 @@ export class SimulatedNode {
       machine.onApplied = (entries, hashes) => {
         entries.forEach(({ index }, at) => oracle.applied(this.id, index, hashes[at] ?? 0));
       };
+      machine.onInstalled = (index, hash) => oracle.installed(this.id, index, hash);
       this.#log = log;
       this.machine = machine;
       this.#seenCommit = log.boundary.index;
@@ -125,7 +140,10 @@ export class SimulatedNode {
       this.raft = new RaftNode<ProposalOutcome>({
         id: this.id,
         incarnation: this.incarnation,
-        timings: settings,
+        timings: {
+          electionTicks: this.electionTicks,
+          heartbeatTicks: settings.heartbeatTicks,
+        },
         bounds: settings.bounds,
         snapshotBounds: settings.snapshotBounds,
         log,
@@ -150,6 +168,11 @@ export class SimulatedNode {
         this.state = "refused";
         this.#log = undefined;
         world.trace(`${this.id} refuses: ${error.message}`);
+      } else if (error instanceof DiskFull) {
+        world.after(RESTART_MS, () => this.start());
+      } else if (error instanceof SimulatedCrash || error instanceof SimulatedDeviceError) {
+        this.disk.crash();
+        world.after(RESTART_MS, () => this.start());
       } else this.#failed(error);
     }
   }
@@ -187,11 +210,11 @@ export class SimulatedNode {
     for (const run of backlog) run();
   }
 
-  /** A message arrives. */
-  receive(message: Message): void {
+  /** A message arrives. Without an incarnation the sender's is not checked. */
+  receive(message: Message, senderIncarnation = ""): void {
     this.#run(() => {
       if (fromLeader(message)) this.#ticksWithoutLeader = 0;
-      this.raft?.step(message);
+      this.raft?.step(message, senderIncarnation);
     });
   }
 
@@ -211,21 +234,7 @@ export class SimulatedNode {
 
   /** What its disk holds. */
   get durable(): DurableView | undefined {
-    const log = this.#log;
-    if (log === undefined) return undefined;
-    const read = (index: number) => log.entries(index, index, Infinity)[0];
-    return {
-      boundaryIndex: log.boundary.index,
-      lastIndex: log.lastIndex,
-      hardState: log.hardState,
-      term: (index) => log.term(index),
-      text: (index) => new TextDecoder().decode(read(index)?.data),
-      membership: (index) => {
-        const entry = read(index);
-        if (entry?.kind !== "membership") return undefined;
-        return decodeMembership(entry.data).voters.map(({ id }) => id);
-      },
-    };
+    return this.#log === undefined ? undefined : viewOf(this.#log);
   }
 
   #run(work: () => void): void {
@@ -270,24 +279,24 @@ export class SimulatedNode {
       if (message.kind === "vote_request" || (message.kind === "vote_response" && !message.pre)) {
         this.#ticksWithoutLeader = 0;
       }
-      this.#around.network().send(message);
+      this.#around.network().send(message, this.incarnation);
     }
   }
 
   /** A voter without a leader for some election timeouts campaigns, whatever else it hears (P8). */
   #watchElection(): void {
     const status = this.raft?.status();
-    if (status === undefined || status.role !== "follower" || this.disk.faults.full) {
+    const slow = this.turnMs > TURN_MS_WATCHED;
+    if (status === undefined || status.role !== "follower" || this.disk.faults.full || slow) {
       this.#ticksWithoutLeader = 0;
       return;
     }
     const votes = status.members.some(({ id, votes }) => votes && id === this.id);
-    const { electionTicks } = this.#around.settings;
-    const late = ++this.#ticksWithoutLeader > 3 * electionTicks + SLACK_TICKS;
+    const late = ++this.#ticksWithoutLeader > 3 * this.electionTicks + SLACK_TICKS;
     this.#around.oracle.check(
       !votes || !late,
       () =>
-        `${this.id} heard of no leader for ${this.#ticksWithoutLeader} ticks, and did not campaign`,
+        `Election timer: ${this.id} heard of no leader for ${this.#ticksWithoutLeader} ticks, and did not campaign`,
     );
   }
 
@@ -306,12 +315,13 @@ export class SimulatedNode {
     const { commitIndex } = status;
     oracle.check(
       commitIndex >= this.#seenCommit,
-      () => `Commit index of ${this.id} fell from ${this.#seenCommit} to ${commitIndex}`,
+      () =>
+        `Commit monotonicity: that of ${this.id} fell from ${this.#seenCommit} to ${commitIndex}`,
     );
     oracle.check(
       status.appliedIndex <= commitIndex && commitIndex <= status.lastIndex,
       () =>
-        `${this.id}: applied ${status.appliedIndex}, committed ${commitIndex}, last ${status.lastIndex}`,
+        `Order of pointers: ${this.id} applied ${status.appliedIndex}, committed ${commitIndex}, last ${status.lastIndex}`,
     );
     this.#seenCommit = commitIndex;
     // What is committed but not applied may not be on this disk yet.
@@ -332,7 +342,10 @@ export class SimulatedNode {
     const text = error instanceof Error
       ? `${error.name}: ${error.message}\n${error.stack}`
       : `${error}`;
-    this.#around.oracle.check(false, () => `${this.id} stopped itself: ${text}`);
+    this.#around.oracle.check(
+      false,
+      () => `Invariant of the core: ${this.id} stopped itself: ${text}`,
+    );
   }
 
   #peek(): SimulatedLog | undefined {
@@ -352,6 +365,22 @@ export class SimulatedNode {
       Object.assign(this.disk.faults, faults);
     }
   }
+}
+
+function viewOf(log: SimulatedLog): DurableView {
+  const read = (index: number) => log.entries(index, index, Infinity)[0];
+  return {
+    boundaryIndex: log.boundary.index,
+    lastIndex: log.lastIndex,
+    hardState: log.hardState,
+    term: (index) => log.term(index),
+    text: (index) => new TextDecoder().decode(read(index)?.data),
+    membership: (index) => {
+      const entry = read(index);
+      if (entry?.kind !== "membership") return undefined;
+      return decodeMembership(entry.data).voters.map(({ id }) => id);
+    },
+  };
 }
 
 function votersOf(status: RaftStatus): readonly string[] {

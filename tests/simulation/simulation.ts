@@ -6,8 +6,10 @@ import { JobWorld } from "./job_actors.ts";
 import type { Operation } from "./linearizability.ts";
 import { faultOfHistory } from "./linearizability.ts";
 import { Nemesis } from "./nemesis.ts";
+import type { PlannedEvent } from "./nemesis_plan.ts";
+import { planTrouble } from "./nemesis_plan.ts";
 import { Violation } from "./oracle.ts";
-import type { Random } from "./random.ts";
+import { Random } from "./random.ts";
 import type { NodeSettings } from "./simulated_node.ts";
 import { TICK_MS } from "./simulated_node.ts";
 import { World } from "./world.ts";
@@ -19,18 +21,22 @@ export interface SimulationOptions {
   readonly nodes: number;
   /** How long there is trouble, in ticks of 10 simulated ms. */
   readonly ticks: number;
+  /** Which planned events happen, by position; all, if it is left out. */
+  readonly kept?: ReadonlySet<number>;
 }
 
 /** How it went. */
 export interface SimulationResult {
   readonly seed: number;
   readonly violation: Violation | undefined;
+  readonly plan: readonly PlannedEvent[];
   readonly traceHash: string;
   readonly simulatedMs: number;
   readonly events: number;
   readonly messages: number;
   readonly elections: number;
   readonly committed: number;
+  /** Of clients, on lists and on jobs. */
   readonly operations: number;
   readonly jobs: number;
   readonly completions: number;
@@ -43,40 +49,55 @@ export interface SimulationResult {
 const PEACE_MS_MAX = 15_000;
 const CLIENTS = 5;
 const KEYS = ["x", "y", "z"];
+/** Writes, and reads of them, that a cluster at peace must serve. */
+const PROBES = 10;
+const PROBE_MS_MAX = 5_000;
+
+/** The trouble of a seed, which does not depend on how the run goes. */
+export function planOf({ seed, ticks }: SimulationOptions): readonly PlannedEvent[] {
+  return planTrouble(new Random(seed).fork(), ticks * TICK_MS);
+}
 
 /** Runs one seed. The same options give the same result, to the hash of the trace. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
   const world = new World(options.seed);
   const cluster = new SimulatedCluster(world, options.nodes, drawSettings(world.random));
   const operations: Operation[] = [];
-  const clients = Array.from({ length: CLIENTS }, (_, at) =>
-    new SimulatedClient(`c${at + 1}`, {
+  const client = (id: string, thinkMsMax: number) =>
+    new SimulatedClient(id, {
       world,
       nodes: cluster.nodes,
       operations,
       keys: KEYS,
-      thinkMsMax: 60,
-    }));
+      thinkMsMax,
+      quietUntilMs: () => cluster.quietUntilMs,
+    });
+  const clients = Array.from({ length: CLIENTS }, (_, at) => client(`c${at + 1}`, 60));
   const jobs = new JobWorld(cluster, 3, 2);
-  const nemesis = new Nemesis(cluster);
+  const plan = planOf(options);
+  const nemesis = new Nemesis(cluster, plan, options.kept);
   await run(world, cluster, options.ticks * TICK_MS);
   nemesis.stop();
   world.trace("peace");
   await run(world, cluster, world.nowMs + 500);
   for (const each of [...clients, ...jobs.submitters]) each.stop();
   for (const worker of jobs.workers) worker.troubled = false;
-  await untilRest(world, cluster, clients, jobs);
-  judge(cluster, operations);
+  const rest = { world, cluster, clients, jobs };
+  await untilRest(rest);
+  await probe(rest, client("probe", 5), operations);
+  await powerCycle(rest);
+  judge(cluster, operations, jobs);
   return {
     seed: options.seed,
     violation: cluster.oracle.violation,
+    plan,
     traceHash: world.traceHash,
     simulatedMs: world.nowMs,
     events: world.events,
     messages: cluster.network.sent,
     elections: cluster.oracle.elections,
     committed: cluster.oracle.highestCommitted,
-    operations: operations.length,
+    operations: operations.length + jobs.history.answered,
     jobs: cluster.jobOracle.acknowledged,
     completions: cluster.jobOracle.completions,
     staleReports: cluster.jobOracle.staleReports,
@@ -92,13 +113,15 @@ export async function run(world: World, cluster: SimulatedCluster, untilMs: numb
   }
 }
 
+interface Resting {
+  readonly world: World;
+  readonly cluster: SimulatedCluster;
+  readonly clients: readonly SimulatedClient[];
+  readonly jobs: JobWorld;
+}
+
 /** Liveness: within a bounded time of peace one leads, all agree, and every client has its answer. */
-async function untilRest(
-  world: World,
-  cluster: SimulatedCluster,
-  clients: readonly SimulatedClient[],
-  jobs: JobWorld,
-): Promise<void> {
+async function untilRest({ world, cluster, clients, jobs }: Resting): Promise<void> {
   const deadlineMs = world.nowMs + PEACE_MS_MAX;
   const unrest = () => {
     const busy = clients.find((client) => client.busy);
@@ -114,14 +137,59 @@ async function untilRest(
     }
     await run(world, cluster, world.nowMs + 50);
   }
+  const difference = cluster.differenceOfLogs();
+  cluster.oracle.check(difference === undefined, () => `Log matching: at rest ${difference}`);
 }
 
-function judge(cluster: SimulatedCluster, operations: readonly Operation[]): void {
+/** At peace, a client is served: so many writes, and as many linearizable reads. */
+async function probe(
+  { world, cluster }: Resting,
+  client: SimulatedClient,
+  operations: readonly Operation[],
+): Promise<void> {
+  const deadlineMs = world.nowMs + PROBE_MS_MAX;
+  const served = (kind: Operation["kind"]) =>
+    operations.filter((each) =>
+      each.client === client.id && each.kind === kind && each.returnedAtMs < Infinity
+    ).length;
+  const left = () => Math.min(served("append"), served("read")) < PROBES;
+  while (cluster.oracle.violation === undefined && left()) {
+    if (world.nowMs >= deadlineMs) {
+      cluster.oracle.check(
+        false,
+        () =>
+          `Liveness: in ${PROBE_MS_MAX} ms of peace only ${served("append")} writes and ` +
+          `${served("read")} reads were served`,
+      );
+      return;
+    }
+    await run(world, cluster, world.nowMs + 20);
+  }
+  client.stop();
+}
+
+/** The power fails once more, everywhere: what is judged is what the disks hold. */
+async function powerCycle(resting: Resting): Promise<void> {
+  const { world, cluster } = resting;
+  if (cluster.oracle.violation !== undefined) return;
+  world.trace("power cycle");
+  const running = [...cluster.nodes.values()].filter((node) => node.state === "running");
+  for (const node of running) node.crash();
+  for (const node of running) node.start();
+  await untilRest(resting);
+}
+
+function judge(
+  cluster: SimulatedCluster,
+  operations: readonly Operation[],
+  jobs: JobWorld,
+): void {
   const machine = cluster.leader?.machine;
   if (cluster.oracle.violation !== undefined || machine === undefined) return;
   const lists = new Map(machine.keys.map((key) => [key, machine.list(key)]));
-  const fault = faultOfHistory(operations, lists);
-  cluster.oracle.check(fault === undefined, () => fault ?? "");
+  for (const fault of [faultOfHistory(operations, lists), jobs.history.fault()]) {
+    cluster.oracle.check(fault === undefined, () => fault ?? "");
+  }
   cluster.jobOracle.judge((id) => machine.jobs.get(id)?.status);
   const members = cluster.leader === undefined ? [] : cluster.statusOf(cluster.leader.id)?.members;
   for (const { id } of members ?? []) {
@@ -136,6 +204,7 @@ export function drawSettings(random: Random): NodeSettings {
   return {
     electionTicks: random.between(8, 20),
     heartbeatTicks: random.between(1, 3),
+    electionFactors: random.chance(0.2) ? [0.5, 1, 3] : [1],
     bounds: {
       messageBytesMax: random.pick([300, 1000, 8000]),
       inflightMessagesMax: random.pick([4, 16, 64]),
@@ -149,8 +218,8 @@ export function drawSettings(random: Random): NodeSettings {
       windowChunks: random.pick([1, 4]),
       resendTicks: 10,
       resendsMax: random.pick([3, 10]),
-      trailingEntries: random.pick([0, 5, 50]),
-      compactAfterEntries: random.pick([10, 40, 400]),
+      trailingEntries: random.pick([0, 0, 5, 50]),
+      compactAfterEntries: random.pick([1, 10, 40, 400]),
       compactAfterBytes: 1_000_000,
     },
   };

@@ -1,0 +1,87 @@
+/** Scenarios about who is a member. */
+
+import { changed, FIVE, healed, scenario } from "./scenario_steps.ts";
+import type { Scenario } from "./scenario_steps.ts";
+import { PLAIN, Script, TIMEOUT_MS } from "./script.ts";
+
+export const SCENARIOS_OF_MEMBERSHIP: readonly Scenario[] = [
+  scenario("S11", "two leaders cannot each change the membership by one", async (seed) => {
+    const script = new Script(4, PLAIN, seed);
+    await script.elect("n1");
+    await script.commit("n1", 2);
+    const n5 = script.cluster.add();
+    n5.start();
+    script.ask({ kind: "add_learner", member: script.cluster.memberOf(n5) });
+    await script.until("n5 follows", () => script.last("n5") === script.last("n1"));
+    await script.wait(TIMEOUT_MS);
+    // n1 promotes n5, and only n5 hears of it.
+    for (const id of ["n2", "n3", "n4"]) {
+      script.network.cut("n1", id);
+      script.network.cut("n5", id);
+    }
+    const before = script.last("n1");
+    script.ask({ kind: "promote", id: "n5" });
+    await script.until("n5 hears of it", () => script.last("n5") > before);
+    // n2 is elected by n2, n3 and n4, and at once removes n1; n4 does not hear of it.
+    script.network.drop = (each) =>
+      (each.kind === "append_request" && each.to === "n4") ||
+      (each.kind === "vote_request" && each.from !== "n2");
+    await script.until("n2 leads", () => {
+      script.campaign("n2");
+      return script.leads("n2");
+    }, 30 * TIMEOUT_MS);
+    script.node("n2").call((raft) => void raft.remove("n1").catch(() => {}));
+    await script.wait(TIMEOUT_MS / 2);
+    // n4 is with n1 and n5 now, who are three of five by their own membership.
+    script.network.heal();
+    script.network.drop = () => false;
+    script.network.partition([["n1", "n4", "n5"], ["n2", "n3"]]);
+    for (let tries = 0; tries < 5; tries++) {
+      script.node("n1").call((raft) => raft.campaign());
+      await script.wait(2 * TIMEOUT_MS);
+    }
+    return await healed(script);
+  }),
+  scenario("S12", "leaders removed and demoted, all replaced, two made one", async (seed) => {
+    const script = new Script(3, PLAIN, seed);
+    await script.elect("n1");
+    await changed(script, { kind: "remove", id: "n1" });
+    await script.until("another leads", () => ["n2", "n3"].some((id) => script.leads(id)));
+    await script.write(3);
+    for (const old of ["n2", "n3"]) {
+      const fresh = script.cluster.add();
+      fresh.start();
+      const member = script.cluster.memberOf(fresh);
+      await changed(script, { kind: "add_learner", member });
+      await script.until("it catches up", () => script.cluster.unrest() === undefined);
+      await changed(script, { kind: "promote", id: fresh.id });
+      await changed(script, { kind: "demote", id: old });
+      await changed(script, { kind: "remove", id: old });
+      await script.write(3);
+    }
+    await changed(script, { kind: "remove", id: (await script.leader()).id });
+    await script.write(3);
+    return await healed(script);
+  }),
+  scenario(
+    "S16",
+    "a voter that lost its disk and comes back under its name is not heard",
+    async (seed) => {
+      const script = new Script(3, PLAIN, seed);
+      await script.elect("n1");
+      await script.commit("n1", 3);
+      const wiped = script.cluster.replace("n3", "another-disk");
+      wiped.start();
+      await script.wait(3 * TIMEOUT_MS);
+      script.expect(script.last("n3") === 0, "it takes nothing");
+      // n2 and the wiped n3 must not elect each other into forgetting.
+      script.network.isolate("n1", FIVE);
+      await script.wait(5 * TIMEOUT_MS);
+      script.expect(!script.leads("n2"), "its vote does not count");
+      script.network.heal();
+      await changed(script, { kind: "remove", id: "n3" });
+      script.cluster.nodes.delete("n3");
+      return await healed(script);
+    },
+  ),
+];

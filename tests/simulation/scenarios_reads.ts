@@ -1,0 +1,90 @@
+/** Scenarios about handing leadership over, and about reads meanwhile. */
+
+import { FIVE, healed, scenario } from "./scenario_steps.ts";
+import type { Scenario } from "./scenario_steps.ts";
+import { PLAIN, Script, TIMEOUT_MS } from "./script.ts";
+
+export const SCENARIOS_OF_READS: readonly Scenario[] = [
+  scenario("S13", "writes while leadership is handed over, to whomever", async (seed) => {
+    const script = new Script(3, PLAIN, seed);
+    await script.elect("n1");
+    for (const target of ["n2", "n3", "n1"]) {
+      const old = await script.leader();
+      if (old.id === target) continue;
+      const late = script.hold((each) => each.kind === "timeout_now");
+      script.propose(old.id, 5);
+      old.call((raft) => raft.transferLeadership(target));
+      script.propose(old.id, 5);
+      await script.wait(TIMEOUT_MS / 2);
+      late.release();
+      await script.wait(3 * TIMEOUT_MS);
+      late.release();
+      await script.write(3);
+    }
+    const leader = await script.leader();
+    const target = script.cluster.ids.find((id) => id !== leader.id) ?? "";
+    script.node(target).crash();
+    leader.call((raft) => raft.transferLeadership(target));
+    await script.wait(2 * TIMEOUT_MS);
+    await script.write(3);
+    return await healed(script);
+  }),
+  scenario(
+    "S14",
+    "a read asked of a leader that was stopped and passed over is not stale",
+    async (seed) => {
+      const script = new Script(3, PLAIN, seed);
+      await script.elect("n1");
+      await script.commit("n1", 2);
+      let seen = Infinity;
+      const held = script.hold((each) =>
+        each.kind === "heartbeat_response" || each.kind === "heartbeat_request"
+      );
+      let asked = 0;
+      script.node("n1").call((raft, machine) => {
+        raft.readIndex().then(() => seen = machine.list("x").length, () => {});
+        asked = script.acknowledged.length;
+      });
+      await script.wait(2);
+      script.node("n1").pause();
+      await script.wait(3 * TIMEOUT_MS);
+      script.network.drop = () => false;
+      await script.until("another leads", () => ["n2", "n3"].some((id) => script.leads(id)));
+      await script.write(3);
+      let seenLater = Infinity;
+      const written = script.acknowledged.length;
+      script.node("n1").call((raft, machine) => {
+        raft.readIndex().then(() => seenLater = machine.list("x").length, () => {});
+      });
+      held.release();
+      script.node("n1").resume();
+      await script.wait(2 * TIMEOUT_MS);
+      script.expect(seen >= asked, `the first read saw ${seen} of ${asked}`);
+      script.expect(seenLater >= written, `the second read saw ${seenLater} of ${written}`);
+      return await healed(script);
+    },
+  ),
+  scenario("S14b", "a stopped leader that wakes alone serves no stale read", async (seed) => {
+    const script = new Script(3, PLAIN, seed);
+    await script.elect("n1");
+    await script.commit("n1", 2);
+    let reads = 0;
+    const read = (done: (seen: number) => void) =>
+      script.node("n1").call((raft, machine) => {
+        raft.readIndex().then(() => done(machine.list("x").length), () => {});
+      });
+    read(() => reads++);
+    await script.until("the first read is served", () => reads === 1);
+    script.network.isolate("n1", FIVE);
+    script.node("n1").pause();
+    await script.until("another leads", () => ["n2", "n3"].some((id) => script.leads(id)));
+    await script.write(3);
+    const written = script.acknowledged.length;
+    let seen = Infinity;
+    script.node("n1").resume();
+    read((length) => seen = length);
+    await script.wait(3 * TIMEOUT_MS);
+    script.expect(seen >= written, `the read saw ${seen} of ${written}`);
+    return await healed(script);
+  }),
+];

@@ -1,0 +1,139 @@
+/** Clients of the job machine: submit under keys, look, and cancel, each again until answered. */
+
+import type { CancelOutcome } from "../../src/jobs/mod.ts";
+import { ReadRefused } from "../../src/raft/mod.ts";
+import type { JobWorld } from "./job_actors.ts";
+import { keyOf, statusSeen } from "./job_history.ts";
+import type { Random } from "./random.ts";
+
+/** Several clients use these, each for its own submission of the same job. */
+const SHARED_KEYS = 40;
+/** Without an answer for this long, a read goes to another node, in ms. */
+const READ_PATIENCE_MS = 300;
+
+/** See the module's text. */
+export class Submitter {
+  readonly #id: string;
+  readonly #jobs: JobWorld;
+  readonly #random: Random;
+  /** Ids that are known here. */
+  readonly #made: string[] = [];
+  #count = 0;
+  #tries = 0;
+  #stopped = false;
+  busy = 0;
+
+  constructor(id: string, jobs: JobWorld) {
+    this.#id = id;
+    this.#jobs = jobs;
+    this.#random = jobs.world.random.fork();
+    this.#next();
+  }
+
+  /** Begins nothing new. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #next(): void {
+    this.#jobs.world.after(20 + this.#random.next() * 120, () => {
+      if (this.#stopped) return;
+      if (this.#jobs.world.nowMs < this.#jobs.cluster.quietUntilMs) return this.#next();
+      const known = this.#made.length > 0;
+      if (known && this.#random.chance(0.12)) this.#cancel();
+      else if (known && this.#random.chance(0.4)) this.#get();
+      else this.#submit();
+      this.#next();
+    });
+  }
+
+  #submit(): void {
+    const key = this.#random.chance(0.15)
+      ? `k-${this.#random.below(SHARED_KEYS)}`
+      : `${this.#id}-${++this.#count}`;
+    const timeoutMs = this.#random.pick([0, 150, 1000]);
+    const maxRetries = this.#random.below(4);
+    const call = this.#jobs.history.begin(key, "submit");
+    this.busy++;
+    this.#jobs.propose(this.#random, () => ({
+      kind: "submit",
+      jobs: [{
+        id: `${key}.${this.#id}/${++this.#tries}`,
+        type: this.#random.pick(["a", "b"]),
+        payload: new Uint8Array([this.#count % 256]),
+        fingerprint: key,
+        priority: this.#random.below(3),
+        maxRetries,
+        timeoutMs,
+        retryDelayMs: 40,
+        idempotencyKey: key,
+      }],
+    }), (outcome) => {
+      this.busy--;
+      const result = outcome.kind === "submit" ? outcome.results[0] : undefined;
+      if (result === undefined || result.status === "refused") return;
+      this.#jobs.history.end(call, "there", result.jobId);
+      this.#made.push(result.jobId);
+      this.#jobs.cluster.jobOracle.acknowledge(result.jobId);
+    });
+  }
+
+  #cancel(): void {
+    const jobId = this.#pickKnown();
+    const call = this.#jobs.history.begin(keyOf(jobId), "cancel", jobId);
+    this.busy++;
+    this.#jobs.propose(
+      this.#random,
+      () => ({ kind: "cancel", jobIds: [jobId], reason: "", by: this.#id }),
+      (outcome) => {
+        this.busy--;
+        const result = outcome.kind === "cancel" ? outcome.results[0] : undefined;
+        if (result !== undefined) this.#jobs.history.end(call, answerOf(result));
+      },
+    );
+  }
+
+  /** A linearizable read at any node. */
+  #get(): void {
+    const { world, cluster, history } = this.#jobs;
+    const jobId = this.#pickKnown();
+    const call = history.begin(keyOf(jobId), "get", jobId);
+    this.busy++;
+    const tryOnce = () => {
+      let over = false;
+      const again = () => {
+        if (over) return;
+        over = true;
+        world.after(10 + this.#random.below(30), tryOnce);
+      };
+      const node = cluster.node(this.#random.pick(cluster.ids));
+      const reached = node.call((raft, machine) => {
+        raft.readIndex().then(() => {
+          const status = statusSeen(machine.jobs.get(jobId)?.status);
+          world.after(1 + this.#random.next(), () => {
+            if (over) return;
+            over = true;
+            this.busy--;
+            history.end(call, status);
+          });
+        }, (error: unknown) => {
+          if (!(error instanceof ReadRefused)) throw error;
+          again();
+        });
+      });
+      if (!reached) again();
+      world.after(READ_PATIENCE_MS, again);
+    };
+    world.after(this.#random.next() * 2, tryOnce);
+  }
+
+  /** Mostly a recent one, about which something is still to be decided. */
+  #pickKnown(): string {
+    return this.#random.pick(this.#random.chance(0.8) ? this.#made.slice(-4) : this.#made);
+  }
+}
+
+function answerOf(outcome: CancelOutcome): string {
+  if (outcome.status === "cancelled") return "cancelled";
+  return outcome.reason === "unknown_job" ? "absent" : statusSeen(outcome.jobStatus);
+}
