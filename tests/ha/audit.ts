@@ -30,23 +30,58 @@ export interface Evidence {
   readonly ledger: readonly LedgerLine[];
 }
 
+/** A promise that was broken. */
+export interface Fault {
+  readonly kind: FaultKind;
+  readonly what: string;
+}
+
+/** Who looks for which kind of fault. */
+const JUDGES = {
+  lost: lostJobs,
+  shared: sharedJobs,
+  doubled: doubledJobs,
+  stranger: strangers,
+  different: differences,
+  unfinished,
+  completed_twice: doubledCompletions,
+  ran_twice: doubledRuns,
+  phantom: phantomCompletions,
+  stale: staleReads,
+} as const;
+
+export type FaultKind = keyof typeof JUDGES;
+
+const MEANING: Readonly<Record<FaultKind, string>> = {
+  lost: "an acknowledged job is lost",
+  shared: "one job answers two submissions",
+  doubled: "a submission made two jobs",
+  stranger: "a job that nobody submitted",
+  different: "replicas differ",
+  unfinished: "a job is not completed",
+  completed_twice: "a job was completed more than once",
+  ran_twice: "an attempt ran twice",
+  phantom: "a job is completed that never ran to its end",
+  stale: "a stale answer",
+};
+
 /** Faults of one kind that are spelt out; the rest is counted. */
 const EXAMPLES_MAX = 5;
 
-/** Every promise that was broken, in words; none: all is right. */
-export function audit(evidence: Evidence): string[] {
-  return [
-    ...grouped("an acknowledged job is lost", lostJobs(evidence)),
-    ...grouped("one job answers two submissions", sharedJobs(evidence.history)),
-    ...grouped("a submission made two jobs", doubledJobs(evidence)),
-    ...grouped("a job that nobody submitted", strangers(evidence)),
-    ...grouped("replicas differ", differences(evidence.replicas)),
-    ...grouped("a job is not completed", unfinished(evidence)),
-    ...grouped("a job was completed more than once", doubledCompletions(evidence)),
-    ...grouped("an attempt ran twice", doubledRuns(evidence.ledger)),
-    ...grouped("a job is completed that never ran to its end", phantomCompletions(evidence)),
-    ...grouped("a stale answer", staleReads(evidence.history)),
-  ];
+/** Every promise that was broken; none: all is right. */
+export function audit(evidence: Evidence): Fault[] {
+  return (Object.keys(JUDGES) as FaultKind[]).flatMap((kind) =>
+    [...JUDGES[kind](evidence)].map((what) => ({ kind, what }))
+  );
+}
+
+/** Faults in words, a few of each kind. */
+export function describeFaults(faults: readonly Fault[]): string[] {
+  return [...Map.groupBy(faults, (each) => each.kind)].flatMap(([kind, all]) => {
+    const lines = all.slice(0, EXAMPLES_MAX).map(({ what }) => `${MEANING[kind]}: ${what}`);
+    const more = all.length - lines.length;
+    return more === 0 ? lines : [...lines, `${MEANING[kind]}: and ${more} more`];
+  });
 }
 
 function* lostJobs({ history, replicas }: Evidence): Iterable<string> {
@@ -58,7 +93,7 @@ function* lostJobs({ history, replicas }: Evidence): Iterable<string> {
   }
 }
 
-function* sharedJobs(history: History): Iterable<string> {
+function* sharedJobs({ history }: Evidence): Iterable<string> {
   const submissionOf = new Map<string, string>();
   for (const { id, jobId } of history.acknowledged()) {
     const other = submissionOf.get(jobId);
@@ -93,7 +128,7 @@ function* strangers({ history, replicas }: Evidence): Iterable<string> {
   }
 }
 
-function* differences(replicas: Evidence["replicas"]): Iterable<string> {
+function* differences({ replicas }: Evidence): Iterable<string> {
   const [first, ...others] = replicas;
   if (first === undefined) return;
   const [name, records] = first;
@@ -124,7 +159,7 @@ function* doubledCompletions({ completions }: Evidence): Iterable<string> {
 }
 
 /** A job may run again after a fault; the same attempt of it may not: attempts are fenced. */
-function* doubledRuns(ledger: readonly LedgerLine[]): Iterable<string> {
+function* doubledRuns({ ledger }: Evidence): Iterable<string> {
   const begun = ledger.filter((each) => each.event === "begin");
   const byAttempt = Map.groupBy(
     begun,
@@ -148,7 +183,7 @@ function* phantomCompletions({ replicas, ledger }: Evidence): Iterable<string> {
  * A read sees everything that was acknowledged before it began and nothing that was not yet sent
  * when it ended, and no less than a read that had ended before it began.
  */
-function* staleReads(history: History): Iterable<string> {
+function* staleReads({ history }: Evidence): Iterable<string> {
   const acks = history.acknowledged().map((each) => each.ackedMs).sort((a, b) => a - b);
   const sent = history.submissions.map((each) => each.sentMs).sort((a, b) => a - b);
   const ackedAt = new Map(history.acknowledged().map((each) => [each.jobId, each.ackedMs]));
@@ -208,13 +243,4 @@ function countUpTo(times: readonly number[], ms: number): number {
     else high = middle;
   }
   return low;
-}
-
-function grouped(kind: string, faults: Iterable<string>): string[] {
-  const all = [...faults];
-  if (all.length <= EXAMPLES_MAX) return all.map((each) => `${kind}: ${each}`);
-  return [
-    ...all.slice(0, EXAMPLES_MAX).map((each) => `${kind}: ${each}`),
-    `${kind}: and ${all.length - EXAMPLES_MAX} more`,
-  ];
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { audit, type Evidence, type JobRecord } from "./audit.ts";
+import { audit, describeFaults, type Evidence, type JobRecord } from "./audit.ts";
 import { History } from "./history.ts";
 import type { LedgerLine } from "./ledger.ts";
 
@@ -45,7 +45,7 @@ function assertFound(fault: RegExp, forge: (evidence: Forged) => void): void {
   const evidence = honest();
   assert.deepEqual(audit(evidence as Evidence), []);
   forge(evidence);
-  const faults = audit(evidence as Evidence);
+  const faults = describeFaults(audit(evidence as Evidence));
   assert.ok(faults.some((each) => fault.test(each)), `not found among: ${faults.join("; ")}`);
 }
 
@@ -171,6 +171,15 @@ Deno.test("the audit allows reads that overlap to answer in either order", () =>
     { kind: "count", startedMs: 52, endedMs: 53, by: "r9", total: 2 },
   );
   assert.deepEqual(audit(evidence), []);
+});
+
+Deno.test("many faults of one kind are counted, not all told", () => {
+  const evidence = honest();
+  evidence.completions.clear();
+  for (let number = 0; number < 9; number++) evidence.completions.set(`job-${number}`, 2);
+  const lines = describeFaults(audit(evidence));
+  assert.equal(lines.length, 6);
+  assert.equal(lines.at(-1), "a job was completed more than once: and 4 more");
 });
 
 Deno.test("the longest gap counts from the beginning of the window to its end", () => {

@@ -70,32 +70,24 @@ export class Cluster {
   readonly #options: ClusterOptions;
   readonly #clients: JobClient[] = [];
 
-  private constructor(options: ClusterOptions) {
+  constructor(options: ClusterOptions = {}) {
     this.#options = options;
   }
 
   /** Starts everything; resolves once all masters vote, one leads and all workers are known. */
-  static async start(options: ClusterOptions = {}): Promise<Cluster> {
-    const cluster = new Cluster(options);
-    try {
-      await Deno.writeTextFile(cluster.ledgerFile, "");
-      await Deno.writeTextFile(cluster.#handlers, ledgerHandler(cluster.ledgerFile));
-      for (let number = 1; number <= (options.masters ?? 3); number++) {
-        cluster.masters.push(cluster.newMaster(`m${number}`));
-      }
-      for (const [position, master] of cluster.masters.entries()) {
-        master.process.start(cluster.#foundingFlags(position));
-      }
-      await cluster.settled();
-      for (let number = 1; number <= (options.workers ?? 2); number++) {
-        cluster.startWorker(`w${number}`);
-      }
-      await cluster.#workersKnown();
-      return cluster;
-    } catch (failure) {
-      await cluster.stop();
-      throw failure;
+  async start(): Promise<void> {
+    const { masters = 3, workers = 2 } = this.#options;
+    await Deno.writeTextFile(this.ledgerFile, "");
+    await Deno.writeTextFile(this.#handlers, ledgerHandler(this.ledgerFile));
+    for (let number = 1; number <= masters; number++) {
+      this.masters.push(this.newMaster(`m${number}`));
     }
+    for (const [position, master] of this.masters.entries()) {
+      master.process.start(this.#foundingFlags(position));
+    }
+    await this.settled();
+    for (let number = 1; number <= workers; number++) this.startWorker(`w${number}`);
+    await this.#workersKnown();
   }
 
   /** A master that is not started yet. Its name is its node id. */
@@ -129,6 +121,14 @@ export class Cluster {
       directAddress: `127.0.0.1:${grpc}`,
       httpUrl: `http://127.0.0.1:${http}`,
     };
+  }
+
+  /** Empties a stopped master's disk and starts it again, to be let in through another member. */
+  async rejoinWiped(master: MasterNode): Promise<void> {
+    const other = this.masters.find((each) => each !== master && each.process.isRunning);
+    if (other === undefined) throw new Error("nobody is left to join");
+    await Deno.remove(master.directory, { recursive: true });
+    master.process.start([`--join=${other.grpcAddress}`]);
   }
 
   /** Starts a worker that knows every master and runs, beside the built-in types, the ledger's. */
@@ -178,7 +178,7 @@ export class Cluster {
 
   /** What a master says of itself; undefined while it does not answer. */
   async status(master: MasterNode): Promise<ClusterStatusView | undefined> {
-    if (!master.process.isRunning) return undefined;
+    if (!master.process.isRunning || master.process.isFrozen) return undefined;
     try {
       const response = await fetch(`${master.httpUrl}/cluster/status`, {
         signal: AbortSignal.timeout(1_000),
@@ -191,21 +191,36 @@ export class Cluster {
   }
 
   /** The master that leads now: of those that think so, the one of the highest term. */
-  async leader(except: readonly string[] = []): Promise<MasterNode> {
-    return await eventually("a master leads", async () => {
-      const asked = this.masters.filter((each) => !except.includes(each.name));
-      const statuses = await Promise.all(asked.map((each) => this.status(each)));
-      const leading = asked
-        .map((master, position) => ({ master, status: statuses[position] }))
-        .filter(({ status }) => status?.state === "Leader")
-        .sort((a, b) => (b.status?.term ?? 0) - (a.status?.term ?? 0));
-      return leading[0]?.master;
-    });
+  leader(except: readonly string[] = []): Promise<MasterNode> {
+    return eventually("a master leads", () => this.leaderNow(except));
+  }
+
+  /** The same, if there is one at this moment. */
+  async leaderNow(except: readonly string[] = []): Promise<MasterNode | undefined> {
+    const asked = this.masters.filter((each) => !except.includes(each.name));
+    const statuses = await Promise.all(asked.map((each) => this.status(each)));
+    const leading = asked
+      .map((master, position) => ({ master, status: statuses[position] }))
+      .filter(({ status }) => status?.state === "Leader")
+      .sort((a, b) => (b.status?.term ?? 0) - (a.status?.term ?? 0));
+    return leading[0]?.master;
+  }
+
+  /** @throws Error when a process ended that nobody ended. */
+  async assertAlive(): Promise<void> {
+    for (const node of [...this.masters.map((each) => each.process), ...this.workers]) {
+      if (node.hasDied) {
+        throw new Error(
+          `${node.name} ended by itself (code ${await node.ended()}): ${await node.said}`,
+        );
+      }
+    }
   }
 
   /** All running masters vote, agree on a leader that serves, and have applied the same entries. */
   async settled(): Promise<void> {
     await eventually("the masters agree", async () => {
+      await this.assertAlive();
       const running = this.masters.filter((each) => each.process.isRunning);
       const ready = await Promise.all(running.map((each) => isReady(each)));
       if (ready.includes(false)) return undefined;
@@ -269,9 +284,10 @@ export async function onCluster(
   options: ClusterOptions,
   test: (cluster: Cluster) => Promise<void>,
 ): Promise<void> {
-  const cluster = await Cluster.start(options);
+  const cluster = new Cluster(options);
   let keep = Deno.env.get("HA_KEEP") === "1";
   try {
+    await cluster.start();
     await test(cluster);
     keep = false;
   } finally {

@@ -19,6 +19,9 @@ export interface LoadOptions {
   readonly sleepMs?: number;
   /** Reads on their way at once. */
   readonly readers?: number;
+  /** What to go on writing; and what its submissions' ids begin with, to be different from others. */
+  readonly history?: History;
+  readonly prefix?: string;
 }
 
 /** The label by which a job is known in listings, which carry no payload. */
@@ -28,16 +31,17 @@ const RETRIES_MAX = 100;
 const READ_PAUSE_MS = 20;
 
 export class Load {
-  readonly history = new History();
+  readonly history: History;
   readonly #cluster: Cluster;
-  readonly #options: Required<LoadOptions>;
+  readonly #options: Required<Omit<LoadOptions, "history">>;
   readonly #clients: JobClient[] = [];
   #isRunning = true;
   #work: Promise<unknown> = Promise.resolve();
 
   private constructor(cluster: Cluster, options: LoadOptions) {
     this.#cluster = cluster;
-    this.#options = { lanes: 4, pauseMs: 25, sleepMs: 0, readers: 2, ...options };
+    this.history = options.history ?? new History();
+    this.#options = { lanes: 4, pauseMs: 25, sleepMs: 0, readers: 2, prefix: "", ...options };
   }
 
   static start(cluster: Cluster, options: LoadOptions = {}): Load {
@@ -78,15 +82,16 @@ export class Load {
 
   async #submit(client: JobClient, lane: number): Promise<void> {
     for (let number = 0; this.#isRunning; number++) {
-      const submission: Submission = { id: `${lane}-${number}`, sentMs: performance.now() };
+      const id = `${this.#options.prefix}${lane}-${number}`;
+      const submission: Submission = { id, sentMs: performance.now() };
       this.history.submissions.push(submission);
       try {
         const { jobId } = await client.submit({
           type: LEDGER_JOB_TYPE,
-          payload: payloadOf({ id: submission.id, sleepMs: this.#options.sleepMs }),
+          payload: payloadOf({ id, sleepMs: this.#options.sleepMs }),
           priority: 5,
           maxRetries: RETRIES_MAX,
-          labels: { [SUBMISSION_LABEL]: submission.id },
+          labels: { [SUBMISSION_LABEL]: id },
         });
         submission.jobId = jobId;
         submission.ackedMs = performance.now();

@@ -12,8 +12,10 @@ export class NodeProcess {
   readonly #environment: Readonly<Record<string, string>>;
   #founding: readonly string[] = [];
   #child: Deno.ChildProcess | undefined;
-  #said = Promise.resolve("");
+  #said: Promise<string> | undefined;
   #isFrozen = false;
+  #isEnding = false;
+  #exitCode = 0;
 
   constructor(
     name: string,
@@ -33,6 +35,11 @@ export class NodeProcess {
     return this.#child !== undefined;
   }
 
+  /** It ended, and nobody had asked it to. */
+  get hasDied(): boolean {
+    return this.#said !== undefined && this.#child === undefined && !this.#isEnding;
+  }
+
   get isFrozen(): boolean {
     return this.#isFrozen;
   }
@@ -43,7 +50,7 @@ export class NodeProcess {
 
   /** What the last process wrote to stderr, once it has ended. */
   get said(): Promise<string> {
-    return this.#said;
+    return this.#said ?? Promise.resolve("");
   }
 
   /** Starts it; `founding` flags hold for later starts too. */
@@ -68,7 +75,9 @@ export class NodeProcess {
     this.#child = child;
     this.#said = new Response(child.stderr).text();
     this.#onStarted(child.pid);
-    child.status.then(() => {
+    this.#isEnding = false;
+    child.status.then(({ code }) => {
+      this.#exitCode = code;
       if (this.#child === child) this.#child = undefined;
     });
   }
@@ -85,7 +94,7 @@ export class NodeProcess {
 
   /** Waits for an end that comes by itself; resolves to the exit code. */
   async ended(): Promise<number> {
-    return this.#child === undefined ? 0 : (await this.#child.status).code;
+    return this.#child === undefined ? this.#exitCode : (await this.#child.status).code;
   }
 
   /** As a long pause of the machine: nothing runs, connections stay. */
@@ -102,6 +111,8 @@ export class NodeProcess {
   async #end(signal: Deno.Signal): Promise<number> {
     const child = this.#child;
     if (child === undefined) return 0;
+    this.#isEnding = true;
+    if (this.#isFrozen && signal !== "SIGKILL") this.thaw();
     child.kill(signal);
     const { code } = await child.status;
     this.#child = undefined;

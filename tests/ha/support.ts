@@ -13,5 +13,6 @@ export * from "./ledger.ts";
 export * from "./load.ts";
 export * from "./network.ts";
 export * from "./node_process.ts";
+export * from "./pinned_reader.ts";
 export * from "./ports.ts";
 export * from "./wait.ts";
