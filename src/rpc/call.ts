@@ -17,6 +17,10 @@ export interface CallContext {
   readonly requestId: string;
   /** W3C trace context of this call. */
   readonly traceparent: string;
+  /** `ip:port` that the caller called from. */
+  readonly peerAddress: string;
+  /** When the caller stops waiting, in ms since the epoch; `Infinity` when it did not say. */
+  readonly deadlineMs: number;
   /** Aborted when the caller hangs up or the deadline passes. */
   readonly signal: AbortSignal;
 }

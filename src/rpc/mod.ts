@@ -9,6 +9,9 @@
 export * from "./call.ts";
 export * from "./channel.ts";
 export * from "./client.ts";
+export * from "./forward_client.ts";
+export * from "./forward_service.ts";
+export * from "./forwarding.ts";
 export * from "./health.ts";
 export * from "./master_api.ts";
 export { DEFAULT_JOB_TYPES, masterService } from "./master_service.ts";
@@ -22,4 +25,5 @@ export { methodPath } from "./wire.ts";
 export { Health } from "./gen/grpc/health/v1/health_pb.ts";
 export { MasterService } from "./gen/scheduler_pb.ts";
 export { RaftService } from "./gen/raft_pb.ts";
+export { ForwardService } from "./gen/forward_pb.ts";
 export { WorkerService } from "./gen/worker_pb.ts";

@@ -7,6 +7,7 @@
 
 import type { DescMessage, DescMethod, DescService, MessageInitShape } from "@bufbuild/protobuf";
 import {
+  type Deadline,
   type handleBidiStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
@@ -222,10 +223,11 @@ export class RpcServer {
         throw new Refusal("unavailable", "this server is shutting down");
       }
       const requestId = textOf(call.metadata, "x-request-id") ?? this.#options.newRequestId();
+      const peerAddress = call.getPeer();
       const caller = await this.#options.gatekeeper({
         method: path,
         metadata: call.metadata,
-        peerAddress: call.getPeer(),
+        peerAddress,
         peerCertificate: call.getAuthContext().sslPeerCertificate?.raw,
         requestId,
         traceparent: observed.traceparent,
@@ -235,6 +237,8 @@ export class RpcServer {
         caller,
         requestId,
         traceparent: observed.traceparent,
+        peerAddress,
+        deadlineMs: millisecondsOf(call.getDeadline()),
         get signal() {
           return aborter.signal;
         },
@@ -277,7 +281,12 @@ type BidiStreamingHandler = (
 interface AnyServerCall {
   readonly metadata: Metadata;
   getPeer(): string;
+  getDeadline(): Deadline;
   getAuthContext(): { sslPeerCertificate?: { raw?: Uint8Array } };
+}
+
+function millisecondsOf(deadline: Deadline): number {
+  return typeof deadline === "number" ? deadline : deadline.getTime();
 }
 
 function textOf(metadata: Metadata, key: string): string | undefined {

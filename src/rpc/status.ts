@@ -54,6 +54,8 @@ export interface RefusalOptions extends ErrorOptions {
   readonly retryAfterMs?: number;
   /** Address (`host:port`) of the leader, where the caller should turn. */
   readonly leaderAddress?: string;
+  /** See {@linkcode Refusal.isAnswer}. */
+  readonly isAnswer?: boolean;
 }
 
 /** A call that was understood and not carried out. Its message is written for the caller to read. */
@@ -62,12 +64,18 @@ export class Refusal extends Error {
   readonly reason: RefusalReason;
   readonly retryAfterMs: number | undefined;
   readonly leaderAddress: string | undefined;
+  /**
+   * Of a failed call: a server of ours said so, and means it. Otherwise the connection failed, and
+   * what became of a request that had been sent is unknown.
+   */
+  readonly isAnswer: boolean;
 
   constructor(reason: RefusalReason, message: string, options: RefusalOptions = {}) {
     super(message, options);
     this.reason = reason;
     this.retryAfterMs = options.retryAfterMs;
     this.leaderAddress = options.leaderAddress;
+    this.isAnswer = options.isAnswer ?? false;
   }
 
   /** A failure as its caller may see it: ours keep their text and stack to the log. */
@@ -86,11 +94,14 @@ export function codeOf(reason: RefusalReason): status {
 
 const RETRY_HINT_KEY = "retry-after-ms";
 const LEADER_KEY = "leader-address";
+/** Tells apart reasons that share a status code, and a server's word from a lost connection. */
+const REASON_KEY = "refusal-reason";
 
 /** What a server answers for a failure: never UNKNOWN, never a stack trace. */
 export function toServiceError(failure: unknown): Partial<ServiceError> {
   const refusal = Refusal.of(failure);
   const metadata = new Metadata();
+  metadata.set(REASON_KEY, refusal.reason);
   if (refusal.retryAfterMs !== undefined) {
     metadata.set(RETRY_HINT_KEY, String(Math.ceil(refusal.retryAfterMs)));
   }
@@ -102,13 +113,17 @@ export function toServiceError(failure: unknown): Partial<ServiceError> {
 export function fromServiceError(failure: ServiceError): Refusal {
   const leaderAddress = failure.metadata?.get(LEADER_KEY)[0]?.toString();
   const retryAfter = failure.metadata?.get(RETRY_HINT_KEY)[0]?.toString();
-  const reason = leaderAddress !== undefined
+  const said = failure.metadata?.get(REASON_KEY)[0]?.toString();
+  const reason = said !== undefined && said in CODE_OF
+    ? said as RefusalReason
+    : leaderAddress !== undefined
     ? "not_leader"
     : isLostConnection(failure)
     ? "unavailable"
     : REASON_OF.get(failure.code) ?? "internal";
   return new Refusal(reason, failure.details || failure.message, {
     cause: failure,
+    isAnswer: said !== undefined,
     ...(leaderAddress === undefined ? {} : { leaderAddress }),
     ...(retryAfter === undefined ? {} : { retryAfterMs: Number(retryAfter) }),
   });

@@ -84,7 +84,12 @@ export function encoded(schema: DescMessage, message: MessageInitShape<DescMessa
   return bytesOf(schema, create(schema, message));
 }
 
-function received(schema: DescMessage, bytes: Buffer): Received {
+/** @throws Refusal `invalid` when the bytes are no such message. */
+export function messageOf(schema: DescMessage, bytes: Uint8Array): AnyMessage {
+  return decoded(received(schema, bytes));
+}
+
+function received(schema: DescMessage, bytes: Uint8Array): Received {
   try {
     return fromBinary(schema, bytes);
   } catch (failure) {
@@ -93,7 +98,8 @@ function received(schema: DescMessage, bytes: Buffer): Received {
   }
 }
 
-function bytesOf(schema: DescMessage, message: AnyMessage): Buffer {
+/** The inverse of {@linkcode messageOf}. */
+export function bytesOf(schema: DescMessage, message: AnyMessage): Buffer {
   const bytes = toBinary(schema, message);
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

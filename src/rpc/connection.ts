@@ -1,0 +1,34 @@
+/**
+ * Waiting for a connection, apart from the call that needs it: what fails here was not sent.
+ *
+ * @module
+ */
+
+import { type Client, connectivityState } from "@grpc/grpc-js";
+import { Refusal } from "./status.ts";
+
+/**
+ * Resolves when the connection of `client` stands. A refused one fails at once, a silent one at
+ * `untilMs`, on the clock of `Date.now`.
+ *
+ * @throws Refusal `unavailable`
+ */
+export async function connected(client: Client, address: string, untilMs: number): Promise<void> {
+  const channel = client.getChannel();
+  while (true) {
+    const state = channel.getConnectivityState(true);
+    if (state === connectivityState.READY) return;
+    if (state === connectivityState.TRANSIENT_FAILURE) {
+      throw new Refusal("unavailable", `${address} refuses connections`);
+    }
+    if (state === connectivityState.SHUTDOWN) {
+      throw new Refusal("cancelled", "the connections to the cluster were closed");
+    }
+    await new Promise<void>((resolve, reject) =>
+      channel.watchConnectivityState(state, untilMs, (timedOut) => {
+        if (timedOut === undefined) resolve();
+        else reject(new Refusal("unavailable", `${address} does not answer`));
+      })
+    );
+  }
+}

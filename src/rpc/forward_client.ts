@@ -1,0 +1,184 @@
+/**
+ * A member's calls to the leader on behalf of its own callers.
+ *
+ * @module
+ */
+
+import { create, type DescMethod } from "@bufbuild/protobuf";
+import {
+  type ChannelCredentials,
+  Client,
+  type ClientOptions,
+  Metadata,
+  type ServiceError,
+} from "@grpc/grpc-js";
+import type { CallContext } from "./call.ts";
+import { connected } from "./connection.ts";
+import {
+  type ForwardResponse,
+  ForwardService,
+  type ForwardStreamResponse,
+} from "./gen/forward_pb.ts";
+import { fromServiceError, Refusal } from "./status.ts";
+import { type AnyMessage, bytesOf, messageOf, methodDefinition, methodPath } from "./wire.ts";
+
+export interface ForwardClientOptions {
+  readonly clusterId: string;
+  readonly nodeId: string;
+  readonly credentials: ChannelCredentials;
+  readonly grpcOptions?: ClientOptions;
+  /** Time allowed to a connection before the call is tried again, in ms. */
+  readonly connectionWaitMs: number;
+}
+
+/** A leader that hangs, or a cable that is cut, closes nothing: only a ping tells. */
+const KEEPALIVE_MS = 5_000;
+
+export class ForwardClient {
+  readonly #options: ForwardClientOptions;
+  readonly #clients = new Map<string, Client>();
+
+  constructor(options: ForwardClientOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Has the leader at `address` (its peers' one) carry out a unary call.
+   *
+   * @param abandoned gives the call up: its outcome is then unknown
+   * @throws Refusal as the leader answered; `unavailable` when nothing was sent; `outcome_unknown`
+   * when the request may have reached the leader and no answer came back
+   */
+  async forward(
+    address: string,
+    method: DescMethod,
+    request: AnyMessage,
+    call: CallContext,
+    abandoned: AbortSignal | undefined,
+  ): Promise<AnyMessage> {
+    const client = await this.#connectedTo(address, call);
+    const definition = methodDefinition(ForwardService.method.forward);
+    const answer = await new Promise<ForwardResponse>((resolve, reject) => {
+      const abandon = () => underWay.cancel();
+      const underWay = client.makeUnaryRequest(
+        definition.path,
+        definition.requestSerialize,
+        definition.responseDeserialize,
+        this.#requestOf(method, request, call),
+        metadataOf(call),
+        { deadline: call.deadlineMs },
+        (failure: ServiceError | null, answered?: AnyMessage) => {
+          abandoned?.removeEventListener("abort", abandon);
+          if (failure === null) resolve(answered as ForwardResponse);
+          else reject(asForwarded(failure));
+        },
+      );
+      abandoned?.addEventListener("abort", abandon, { once: true });
+      if (abandoned?.aborted) abandon();
+    });
+    return messageOf(method.output, answer.response);
+  }
+
+  /**
+   * The same for a call that streams its answers; resolves when the leader has sent the last one.
+   *
+   * @throws Refusal as {@linkcode forward} does
+   */
+  async forwardStream(
+    address: string,
+    method: DescMethod,
+    request: AnyMessage,
+    call: CallContext,
+    options: {
+      readonly abandoned: AbortSignal;
+      readonly onMessage: (message: AnyMessage) => Promise<void>;
+    },
+  ): Promise<void> {
+    const client = await this.#connectedTo(address, call);
+    const definition = methodDefinition(ForwardService.method.forwardStream);
+    const stream = client.makeServerStreamRequest(
+      definition.path,
+      definition.requestSerialize,
+      definition.responseDeserialize,
+      this.#requestOf(method, request, call),
+      metadataOf(call),
+      { deadline: call.deadlineMs },
+    );
+    const abandon = () => stream.cancel();
+    options.abandoned.addEventListener("abort", abandon, { once: true });
+    if (options.abandoned.aborted) abandon();
+    try {
+      for await (const message of stream) {
+        const { response } = message as ForwardStreamResponse;
+        await options.onMessage(messageOf(method.output, response));
+      }
+    } catch (failure) {
+      throw isServiceError(failure) ? asForwarded(failure) : failure;
+    } finally {
+      options.abandoned.removeEventListener("abort", abandon);
+      stream.on("error", () => {}); // whoever stopped reading does not care how the call ends
+      stream.cancel();
+    }
+  }
+
+  close(): void {
+    for (const client of this.#clients.values()) client.close();
+    this.#clients.clear();
+  }
+
+  async #connectedTo(address: string, call: CallContext): Promise<Client> {
+    let client = this.#clients.get(address);
+    if (client === undefined) {
+      client = new Client(address, this.#options.credentials, {
+        "grpc.max_receive_message_length": -1,
+        "grpc.max_send_message_length": -1,
+        "grpc.initial_reconnect_backoff_ms": 50,
+        "grpc.max_reconnect_backoff_ms": 500,
+        "grpc.keepalive_time_ms": KEEPALIVE_MS,
+        "grpc.keepalive_timeout_ms": KEEPALIVE_MS,
+        // Not the connection of Raft's own stream: a large forwarded job must not delay heartbeats.
+        "grpc.use_local_subchannel_pool": 1,
+        ...this.#options.grpcOptions,
+      });
+      this.#clients.set(address, client);
+    }
+    const untilMs = Math.min(call.deadlineMs, Date.now() + this.#options.connectionWaitMs);
+    await connected(client, address, untilMs);
+    return client;
+  }
+
+  #requestOf(method: DescMethod, request: AnyMessage, call: CallContext): AnyMessage {
+    const { clusterId, nodeId } = this.#options;
+    return create(ForwardService.method.forward.input, {
+      clusterId,
+      fromNode: nodeId,
+      method: methodPath(method),
+      request: bytesOf(method.input, request),
+      userId: call.caller.userId,
+      roles: [...call.caller.roles],
+      peerAddress: call.peerAddress,
+    });
+  }
+}
+
+function metadataOf({ requestId, traceparent }: CallContext): Metadata {
+  const metadata = new Metadata();
+  metadata.set("x-request-id", requestId);
+  if (traceparent !== "") metadata.set("traceparent", traceparent);
+  return metadata;
+}
+
+function isServiceError(failure: unknown): failure is ServiceError {
+  return failure instanceof Error && "code" in failure && "details" in failure;
+}
+
+function asForwarded(failure: ServiceError): Refusal {
+  const refusal = fromServiceError(failure);
+  if (refusal.isAnswer) return refusal;
+  return new Refusal(
+    "outcome_unknown",
+    `the leader was lost before it answered (${refusal.message}); the call may have been carried ` +
+      "out: it is safe to try again with the same idempotency key",
+    { cause: failure },
+  );
+}

@@ -1,0 +1,96 @@
+/**
+ * The leader's end of forwarded calls. Answers them itself or not at all, so that no call goes round
+ * in circles among members that disagree on who leads.
+ *
+ * @module
+ */
+
+import type { DescMethod, MessageInitShape } from "@bufbuild/protobuf";
+import type { CallContext, ServiceHandlers } from "./call.ts";
+import { type ForwardRequest, ForwardService } from "./gen/forward_pb.ts";
+import { MasterService } from "./gen/scheduler_pb.ts";
+import { Refusal } from "./status.ts";
+import { type AnyMessage, encoded, messageOf, methodPath } from "./wire.ts";
+
+export interface ForwardServiceOptions {
+  readonly clusterId: string;
+  /** Whether a node belongs to the cluster now. */
+  readonly isMember: (nodeId: string) => boolean;
+  /**
+   * Whether the caller may, by this node's own policies: what the sender let in is asked again.
+   *
+   * @throws Refusal `permission_denied`
+   */
+  readonly authorize: (call: CallContext) => void;
+}
+
+type UnaryHandler = (
+  request: AnyMessage,
+  call: CallContext,
+) => MessageInitShape<DescMethod["output"]> | Promise<MessageInitShape<DescMethod["output"]>>;
+type StreamHandler = (
+  request: AnyMessage,
+  call: CallContext,
+  out: { write(message: MessageInitShape<DescMethod["output"]>): Promise<void> },
+) => Promise<void>;
+
+/** `handlers` must be those that answer here, not those that forward. */
+export function forwardService(
+  handlers: ServiceHandlers<typeof MasterService>,
+  options: ForwardServiceOptions,
+): ServiceHandlers<typeof ForwardService> {
+  const opened = (request: ForwardRequest, call: CallContext, kind: DescMethod["methodKind"]) => {
+    const fault = faultOf(request, options);
+    if (fault !== undefined) throw new Refusal("failed_precondition", fault);
+    const method = METHODS.get(request.method);
+    if (method === undefined || method.methodKind !== kind) {
+      throw new Refusal("unimplemented", `${request.method} cannot be forwarded like this`);
+    }
+    const context = contextOf(request, call);
+    options.authorize(context);
+    const handler = handlers[method.localName as keyof typeof handlers] as unknown;
+    return { method, context, handler, message: messageOf(method.input, request.request) };
+  };
+  return {
+    forward: async (request, call) => {
+      const { method, context, handler, message } = opened(request, call, "unary");
+      const answer = await (handler as UnaryHandler)(message, context);
+      return { response: encoded(method.output, answer) };
+    },
+    forwardStream: async (request, call, out) => {
+      const { method, context, handler, message } = opened(request, call, "server_streaming");
+      await (handler as StreamHandler)(message, context, {
+        write: (answer) => out.write({ response: encoded(method.output, answer) }),
+      });
+    },
+  };
+}
+
+const METHODS: ReadonlyMap<string, DescMethod> = new Map(
+  MasterService.methods.map((method) => [methodPath(method), method]),
+);
+
+function faultOf(request: ForwardRequest, options: ForwardServiceOptions): string | undefined {
+  const { clusterId, fromNode } = request;
+  if (clusterId !== options.clusterId) {
+    return `you belong to cluster ${clusterId}, this master to ${options.clusterId}`;
+  }
+  return options.isMember(fromNode)
+    ? undefined
+    : `${JSON.stringify(fromNode)} is no member of this cluster`;
+}
+
+/** The call as its caller made it, not as the member that passes it on did. */
+function contextOf(request: ForwardRequest, call: CallContext): CallContext {
+  return {
+    method: request.method,
+    caller: { userId: request.userId, roles: request.roles },
+    requestId: call.requestId,
+    traceparent: call.traceparent,
+    peerAddress: request.peerAddress,
+    deadlineMs: call.deadlineMs,
+    get signal() {
+      return call.signal;
+    },
+  };
+}

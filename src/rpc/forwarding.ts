@@ -1,0 +1,306 @@
+/**
+ * Any member takes any call: what only the leader can answer goes to it, with the caller's verified
+ * identity, deadline, trace and request id, and its answer comes back. While nobody leads, calls wait
+ * within their deadline instead of failing. Nothing is done twice: a call whose outcome is unknown is
+ * tried again only where that is harmless, and said to be unknown otherwise.
+ *
+ * @module
+ */
+
+import type { DescMethod } from "@bufbuild/protobuf";
+import type { CallContext, DuplexCall, ServiceHandlers, StreamWriter } from "./call.ts";
+import type { ForwardClient } from "./forward_client.ts";
+import {
+  type GetJobStatusRequest,
+  type GetJobStatusResponse,
+  MasterService,
+  type SubmitJobRequest,
+  type SubmitJobsRequest,
+} from "./gen/scheduler_pb.ts";
+import { Refusal } from "./status.ts";
+import type { AnyMessage } from "./wire.ts";
+
+/** Who answers calls that need the leader, until `ended` aborts. */
+export type Route =
+  /** This node, whose leader's duties have begun. */
+  | { readonly kind: "here"; readonly ended: AbortSignal }
+  | {
+    readonly kind: "at";
+    readonly nodeId: string;
+    /** Where its peers reach it. */
+    readonly raftAddress: string;
+    /** Where clients and workers do; empty if not known. */
+    readonly grpcAddress: string;
+    readonly ended: AbortSignal;
+  };
+
+/** Knows who leads. */
+export interface LeaderRouter {
+  /** Undefined while nobody does, or leadership moves. */
+  readonly current: Route | undefined;
+  /**
+   * Resolves to a route as soon as there is one.
+   *
+   * @throws Refusal `unavailable` when there is none by `untilMs`, on the clock of `Date.now`;
+   * `overloaded` when too many calls wait already
+   */
+  next(untilMs: number, signal: AbortSignal): Promise<Route>;
+}
+
+/**
+ * How a method is answered.
+ * - `here`: by the member that is asked, about itself.
+ * - `read`: by the member that is asked, once the leader confirmed that it is up to date.
+ * - `leader`: by the leader. `isRepeatable` says whether a request may be carried out twice without
+ *   harm, because the second time changes nothing.
+ * - `redirect`: by the leader, to which the caller is sent: a session is not worth a further hop.
+ */
+type Road =
+  | { readonly kind: "here" | "read" | "redirect" }
+  | { readonly kind: "leader"; readonly isRepeatable: (request: AnyMessage) => boolean };
+
+const ALWAYS = () => true;
+const NEVER = () => false;
+
+const ROADS: Readonly<Record<keyof typeof MasterService["method"], Road>> = {
+  submitJob: {
+    kind: "leader",
+    isRepeatable: (request) => (request as SubmitJobRequest).idempotencyKey !== "",
+  },
+  submitJobs: {
+    kind: "leader",
+    isRepeatable: (request) =>
+      (request as SubmitJobsRequest).jobs.every((each) => each.idempotencyKey !== ""),
+  },
+  getJobStatus: { kind: "read" },
+  listJobs: { kind: "read" },
+  listDLQ: { kind: "read" },
+  cancelJob: { kind: "leader", isRepeatable: ALWAYS },
+  watchJob: { kind: "leader", isRepeatable: ALWAYS },
+  // The second time a fresh retry budget could be given to a job that failed again meanwhile.
+  retryFromDLQ: { kind: "leader", isRepeatable: NEVER },
+  joinCluster: { kind: "leader", isRepeatable: ALWAYS },
+  registerWorker: { kind: "leader", isRepeatable: ALWAYS },
+  // Its answer gives jobs, each once: one that is lost must not be asked for again unnoticed.
+  heartbeat: { kind: "leader", isRepeatable: NEVER },
+  // Known by its attempt's token, so that the second one finds itself acknowledged.
+  reportResult: { kind: "leader", isRepeatable: ALWAYS },
+  // The second time it would find no session, and call that a failure.
+  deregisterWorker: { kind: "leader", isRepeatable: NEVER },
+  workerSession: { kind: "redirect" },
+  drainWorker: { kind: "leader", isRepeatable: ALWAYS },
+  listWorkers: { kind: "leader", isRepeatable: ALWAYS },
+  getClusterHealth: { kind: "here" },
+};
+
+export interface ForwardingOptions {
+  readonly router: LeaderRouter;
+  readonly client: ForwardClient;
+  /** How long a call may wait for a leader when its own deadline allows more, in ms. */
+  readonly leaderWaitMsMax: number;
+}
+
+/** Left of a deadline for the way back, in ms. */
+const ANSWER_MARGIN_MS = 20;
+/** Pause before the same leader is tried again, in ms. */
+const RETRY_PAUSE_MS = 50;
+/** How long a worker's session is held for a leader to send it to, in ms. */
+const SESSION_WAIT_MS = 2_000;
+
+type Handlers = ServiceHandlers<typeof MasterService>;
+type Unary = (request: AnyMessage, call: CallContext) => unknown;
+type Streaming = (
+  request: AnyMessage,
+  call: CallContext,
+  out: StreamWriter<AnyMessage>,
+) => Promise<void>;
+type Bidi = (stream: DuplexCall<AnyMessage, AnyMessage>, call: CallContext) => void;
+
+/** Handlers that answer like `local` ones do, wherever the leader is. */
+export function forwardingHandlers(local: Handlers, options: ForwardingOptions): Handlers {
+  const forwarding = new Forwarding(options);
+  const wrapped: Record<string, unknown> = {};
+  for (const method of MasterService.methods) {
+    const name = method.localName as keyof Handlers;
+    wrapped[name] = forwarding.wrap(method, ROADS[name], local[name]);
+  }
+  const getJobStatus = wrapped.getJobStatus as Unary;
+  wrapped.getJobStatus = (request: AnyMessage, call: CallContext) =>
+    forwarding.withProgress(request, call, getJobStatus);
+  return wrapped as unknown as Handlers;
+}
+
+class Forwarding {
+  readonly #options: ForwardingOptions;
+
+  constructor(options: ForwardingOptions) {
+    this.#options = options;
+  }
+
+  wrap(method: DescMethod, road: Road, handler: unknown): unknown {
+    switch (road.kind) {
+      case "here":
+        return handler;
+      case "read":
+        return (request: AnyMessage, call: CallContext) =>
+          this.#untilSettled(call, ALWAYS, request, () => (handler as Unary)(request, call));
+      case "redirect":
+        return (stream: DuplexCall<AnyMessage, AnyMessage>, call: CallContext) =>
+          this.#redirect(stream, call, handler as Bidi);
+      case "leader":
+        return method.methodKind === "server_streaming"
+          ? (request: AnyMessage, call: CallContext, out: StreamWriter<AnyMessage>) =>
+            this.#stream(method, request, call, out, handler as Streaming)
+          : (request: AnyMessage, call: CallContext) =>
+            this.#untilSettled(
+              call,
+              road.isRepeatable,
+              request,
+              (untilMs) =>
+                this.#atLeader(method, road.isRepeatable, request, call, untilMs, handler as Unary),
+            );
+    }
+  }
+
+  /** How far a running job is, its leader alone knows; without one the rest is told. */
+  async withProgress(request: AnyMessage, call: CallContext, read: Unary): Promise<unknown> {
+    const answer = await read(request, call) as Partial<GetJobStatusResponse>;
+    const route = this.#options.router.current;
+    const isLive = answer.job?.status === "running" && !(request as GetJobStatusRequest).stale;
+    if (!isLive || route?.kind !== "at") return answer;
+    try {
+      const method = MasterService.method.getJobStatus;
+      return await this.#options.client.forward(
+        route.raftAddress,
+        method,
+        request,
+        call,
+        route.ended,
+      );
+    } catch (failure) {
+      if (failure instanceof Refusal) return answer;
+      throw failure;
+    }
+  }
+
+  /** Tries until the outcome is known, or time is up, or another try could do harm. */
+  async #untilSettled<Answer>(
+    call: CallContext,
+    isRepeatable: (request: AnyMessage) => boolean,
+    request: AnyMessage,
+    attempt: (untilMs: number) => Answer | Promise<Answer>,
+  ): Promise<Answer> {
+    const untilMs = this.#untilMs(call);
+    const { router } = this.#options;
+    let unknown: Refusal | undefined;
+    while (true) {
+      const route = router.current;
+      try {
+        return await attempt(untilMs);
+      } catch (failure) {
+        if (!(failure instanceof Refusal)) throw failure;
+        if (failure.reason === "outcome_unknown") {
+          if (!isRepeatable(request)) throw failure;
+          unknown = failure;
+        } else if (failure.reason === "overloaded") throw unknown ?? failure;
+        else if (!isNothingDone(failure)) throw failure;
+        if (Date.now() + RETRY_PAUSE_MS >= untilMs) throw unknown ?? failure;
+        if (route !== undefined) await endOf(route, RETRY_PAUSE_MS);
+        else {await router.next(untilMs, call.signal).catch((noLeader) => {
+            throw unknown ?? noLeader;
+          });}
+      }
+    }
+  }
+
+  async #atLeader(
+    method: DescMethod,
+    isRepeatable: (request: AnyMessage) => boolean,
+    request: AnyMessage,
+    call: CallContext,
+    untilMs: number,
+    handler: Unary,
+  ): Promise<unknown> {
+    const { router, client } = this.#options;
+    const route = router.current ?? await router.next(untilMs, call.signal);
+    if (route.kind === "here") return await handler(request, call);
+    // What may be asked again need not wait for a leader that was passed over.
+    const abandoned = isRepeatable(request) ? route.ended : undefined;
+    return await client.forward(route.raftAddress, method, request, call, abandoned);
+  }
+
+  /** A stream goes on at the next leader when its own is lost; its first event is told again. */
+  async #stream(
+    method: DescMethod,
+    request: AnyMessage,
+    call: CallContext,
+    out: StreamWriter<AnyMessage>,
+    handler: Streaming,
+  ): Promise<void> {
+    const { router, client } = this.#options;
+    while (true) {
+      const route = router.current ?? await router.next(this.#untilMs(call), call.signal);
+      const abandoned = AbortSignal.any([call.signal, route.ended]);
+      try {
+        if (route.kind === "here") {
+          return await handler(request, { ...call, signal: abandoned }, out);
+        }
+        return await client.forwardStream(route.raftAddress, method, request, call, {
+          abandoned,
+          onMessage: (message) => out.write(message),
+        });
+      } catch (failure) {
+        if (call.signal.aborted || !(failure instanceof Refusal)) throw failure;
+        const isLost = route.ended.aborted || failure.reason === "outcome_unknown" ||
+          isNothingDone(failure);
+        if (!isLost || Date.now() >= call.deadlineMs - ANSWER_MARGIN_MS) throw failure;
+        await endOf(route, RETRY_PAUSE_MS);
+      }
+    }
+  }
+
+  #redirect(
+    stream: DuplexCall<AnyMessage, AnyMessage>,
+    call: CallContext,
+    handler: Bidi,
+  ): void {
+    const { router } = this.#options;
+    const go = (route: Route) => {
+      if (route.kind === "here") return handler(stream, call);
+      const { nodeId, grpcAddress } = route;
+      stream.end(
+        grpcAddress === ""
+          ? new Refusal("unavailable", `${nodeId} leads; ask it instead of this master`)
+          : new Refusal("not_leader", `this master does not lead; ${nodeId} does`, {
+            leaderAddress: grpcAddress,
+          }),
+      );
+    };
+    if (router.current !== undefined) return go(router.current);
+    router.next(Date.now() + SESSION_WAIT_MS, call.signal)
+      .then(go)
+      .catch((failure) => stream.end(Refusal.of(failure)));
+  }
+
+  #untilMs({ deadlineMs }: CallContext): number {
+    return Math.min(deadlineMs - ANSWER_MARGIN_MS, Date.now() + this.#options.leaderWaitMsMax);
+  }
+}
+
+function isNothingDone({ reason }: Refusal): boolean {
+  return reason === "unavailable" || reason === "not_leader";
+}
+
+/** Resolves when the route ends, or after `ms`. */
+function endOf({ ended }: Route, ms: number): Promise<void> {
+  if (ended.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      ended.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    ended.addEventListener("abort", done, { once: true });
+  });
+}
