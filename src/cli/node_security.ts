@@ -7,7 +7,7 @@
 import type { LoadedConfig } from "../config/mod.ts";
 import type { ServerSetup } from "../master/mod.ts";
 import type { MasterMetrics } from "../observability/mod.ts";
-import { type CallAttempt, type Gatekeeper, Refusal } from "../rpc/mod.ts";
+import { type CallAttempt, type CallContext, type Gatekeeper, Refusal } from "../rpc/mod.ts";
 import {
   type AuditLog,
   CallLimits,
@@ -136,6 +136,20 @@ export function peerServerSetup(
       }
       return { userId: verdict?.identity.commonName ?? "peer", roles: ["master"] };
     },
+  };
+}
+
+/** What is asked again of a caller whom another master let in and passed on. */
+export function forwardedAuthority({ gate }: MasterSecurity): (call: CallContext) => void {
+  return ({ method, caller, peerAddress, requestId, traceparent }) => {
+    const decision = gate.checkForwarded(caller, {
+      method,
+      peerAddress,
+      requestId,
+      traceparent,
+      nowMs: Date.now(),
+    });
+    if (!decision.ok) throw refusalOf(decision);
   };
 }
 

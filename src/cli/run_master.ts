@@ -41,6 +41,7 @@ import { Lifetime } from "./lifecycle.ts";
 import { openLog } from "./node_log.ts";
 import {
   clientServerSetup,
+  forwardedAuthority,
   httpsOf,
   type MasterSecurity,
   masterSecurity,
@@ -179,6 +180,7 @@ function masterOptions(
     clientServer: clientServerSetup(security, shared, metrics),
     // Peers send snapshots in chunks and whole batches of entries: their bound is an entry's.
     peerServer: peerServerSetup(security, { ...shared, messageBytesMax: -1 }),
+    authorizeForwarded: forwardedAuthority(security),
     peerChannel: {
       credentials: createChannelCredentials(security.raftTls),
       grpcOptions: channelOptions(security.raftTls),

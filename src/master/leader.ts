@@ -68,6 +68,7 @@ const WATCH_INTERVAL_MS_MAX = 1_000;
 export class LeaderDuties {
   readonly #options: LeaderOptions;
   readonly #term: number;
+  readonly #beganMs = performance.now();
   readonly #inFlight = new Set<readonly Assignment[]>();
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   #dueTimer: ReturnType<typeof setTimeout> | undefined;
@@ -189,6 +190,9 @@ export class LeaderDuties {
       now() - each.lastHeardMs > timings.heartbeatTimeoutMs
     );
     for (const session of silent) await this.#expire(session);
+    // What began under another leader gets one full lease from the election on (J7): until then its
+    // worker comes back with what it started and finished while nobody led.
+    if (performance.now() - this.#beganMs < timings.heartbeatTimeoutMs) return;
     const attempts = machine.dueAttempts(now(), {
       assignmentTimeoutMs: timings.assignmentTimeoutMs,
       graceMs: TIMEOUT_GRACE_MS,

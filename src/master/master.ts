@@ -9,8 +9,12 @@ import { join } from "node:path";
 import { v7 as uuidv7 } from "uuid";
 import type { ClusterStatusView, FailoverStatusView } from "../http/mod.ts";
 import { JobMachine, type Outcome } from "../jobs/mod.ts";
-import { type Member, RaftNode, type RaftStatus, StartRefused } from "../raft/mod.ts";
+import { type Member, RaftNode, StartRefused } from "../raft/mod.ts";
 import {
+  ForwardClient,
+  forwardingHandlers,
+  ForwardService,
+  forwardService,
   Health,
   HealthRegistry,
   MasterService,
@@ -18,9 +22,9 @@ import {
   PeerTransport,
   RaftService,
   raftService,
-  Refusal,
   RpcServer,
   serveReflection,
+  type ServiceHandlers,
 } from "../rpc/mod.ts";
 import {
   createDataDirectory,
@@ -34,20 +38,28 @@ import { masterApi } from "./api.ts";
 import type { MasterContext } from "./context.ts";
 import { onJobEvents } from "./events.ts";
 import { ReportInbox } from "./inbox.ts";
-import { LeaderDuties } from "./leader.ts";
-import { formatMemberAddress, type MemberAddress, parseMemberAddress } from "./member_address.ts";
+import { Router } from "./leader_router.ts";
+import { Leadership } from "./leadership.ts";
+import { type MemberAddress, parseMemberAddress } from "./member_address.ts";
 import type { Listen, MasterOptions, ServerSetup } from "./options.ts";
-import { notLeader, Proposer } from "./proposer.ts";
+import { Proposer } from "./proposer.ts";
 import { joinCluster, openRaftLog } from "./raft_start.ts";
 import { Sessions } from "./sessions.ts";
 import { clusterStatusView, failoverStatusView } from "./status_views.ts";
 import { JobStateMachine } from "./state_machine.ts";
+import { Succession } from "./succession.ts";
 import { JobWatchers } from "./watchers.ts";
 
-/** Ticks of consensus in one of the leader's heartbeat intervals. */
-const TICKS_PER_HEARTBEAT = 2;
+/** Ticks of consensus in one of the leader's heartbeat intervals: as many as chance has choices. */
+const TICKS_PER_HEARTBEAT = 10;
+/** No tick is shorter, in ms. */
+const TICK_MS_MIN = 5;
 /** How long calls may go on when the master stops, in ms. */
 const STOP_GRACE_MS = 3_000;
+/** How often connections to other members are looked after, in ms. */
+const RECONNECT_INTERVAL_MS = 500;
+/** How many election timeouts a call may wait for a leader. */
+const LEADER_WAIT_ELECTIONS = 3;
 /** How often the leader looks for learners that may vote by now, in ms. */
 const PROMOTION_INTERVAL_MS = 500;
 
@@ -61,6 +73,10 @@ export class Master {
   readonly #node: RaftNode<Outcome>;
   readonly #context: MasterContext;
   readonly #health = new HealthRegistry([MasterService.typeName]);
+  readonly #router = new Router();
+  readonly #succession: Succession;
+  readonly #leadership: Leadership;
+  readonly #forwardClient: ForwardClient;
   readonly #clientServer: RpcServer;
   readonly #peerServer: RpcServer;
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
@@ -115,19 +131,35 @@ export class Master {
       ...options.peerChannel,
       ownAddress: () => this.#ownAddress().raft,
       addressOf: (id) => this.#addressOf(id)?.raft,
-      onPeerLost: (id) => this.#node.reportUnreachable(id),
+      onPeerLost: (id) => this.#succession.peerLost(id),
     });
     this.#node = this.#newNode();
+    this.#succession = new Succession({
+      node: this.#node,
+      random: Math.random,
+      after: (delayMs, run) => setTimeout(run, delayMs),
+    });
     this.#context = this.#newContext(machine);
-    this.#clientServer = this.#newClientServer();
-    this.#peerServer = this.#newServer(options.peerServer);
-    this.#peerServer.add(
-      RaftService,
-      raftService(log.identity.clusterId, (message, senderAddress) => {
-        this.#transport.heardFrom(message.from, senderAddress);
-        this.#node.step(message);
-      }),
-    );
+    this.#leadership = new Leadership({
+      context: this.#context,
+      router: this.#router,
+      health: this.#health,
+      addressOf: (id) => this.#reachableAddressOf(id),
+      ownAddress: () => this.#ownAddress(),
+      master: options,
+    });
+    this.#forwardClient = new ForwardClient({
+      clusterId: log.identity.clusterId,
+      nodeId: options.nodeId,
+      ...options.peerChannel,
+      connectionWaitMs: options.raftTimings.electionTimeoutMs,
+    });
+    const handlers = masterService(masterApi(
+      this.#context,
+      (workerId, accepted) => options.observer.heartbeat(workerId, accepted),
+    ));
+    this.#clientServer = this.#newClientServer(handlers);
+    this.#peerServer = this.#newPeerServer(handlers);
   }
 
   /** What the parts share; for status views and tests. */
@@ -146,6 +178,7 @@ export class Master {
     const reasons: string[] = [];
     if (this.#isStopping) reasons.push("it is shutting down");
     if (status.leaderId === undefined) reasons.push("no leader is known");
+    else if (!this.#leadership.isCaughtUp) reasons.push("it has not caught up with the leader yet");
     if (status.appliedIndex < status.commitIndex) {
       reasons.push("committed entries wait to be applied");
     }
@@ -169,15 +202,16 @@ export class Master {
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#health.setServing(false);
-    const { sessions, duties } = this.#context;
-    duties?.stop();
-    this.#context.duties = undefined;
-    sessions.closeAll(new Refusal("unavailable", "this master is shutting down"));
-    await this.#clientServer.stop(STOP_GRACE_MS);
+    await this.#leadership.handOver();
+    const drained = this.#clientServer.stop(STOP_GRACE_MS);
+    this.#leadership.stop();
+    await drained;
     for (const timer of this.#timers) clearInterval(timer);
+    this.#succession.stop();
     this.#node.stop();
     this.#context.proposer.stop();
     this.#transport.close();
+    this.#forwardClient.close();
     await this.#peerServer.stop(STOP_GRACE_MS);
     this.#stateMachine.close();
     this.#store.close();
@@ -189,8 +223,13 @@ export class Master {
     return this.#stopping.signal.aborted;
   }
 
+  get #heartbeatTicks(): number {
+    const { heartbeatTimeoutMs } = this.#options.raftTimings;
+    return Math.max(2, Math.min(TICKS_PER_HEARTBEAT, Math.floor(heartbeatTimeoutMs / TICK_MS_MIN)));
+  }
+
   get #tickMs(): number {
-    return this.#options.raftTimings.heartbeatTimeoutMs / TICKS_PER_HEARTBEAT;
+    return this.#options.raftTimings.heartbeatTimeoutMs / this.#heartbeatTicks;
   }
 
   #newNode(): RaftNode<Outcome> {
@@ -199,9 +238,9 @@ export class Master {
       id: options.nodeId,
       incarnation: this.#log.identity.incarnation,
       timings: {
-        heartbeatTicks: TICKS_PER_HEARTBEAT,
+        heartbeatTicks: this.#heartbeatTicks,
         electionTicks: Math.max(
-          TICKS_PER_HEARTBEAT + 1,
+          this.#heartbeatTicks + 1,
           Math.round(options.raftTimings.electionTimeoutMs / this.#tickMs),
         ),
       },
@@ -216,7 +255,8 @@ export class Master {
       random: Math.random,
       defer: (run) => setImmediate(run),
       observer: {
-        roleChanged: (status) => this.#roleChanged(status),
+        roleChanged: (status) => this.#leadership.roleChanged(status),
+        membershipChanged: () => this.#membershipChanged(),
         messageRefused: (message, reason) =>
           options.log.warn("a raft message was refused", { from: message.from, reason }),
         snapshotFailed: (failure) => this.#snapshotFailed(failure),
@@ -264,15 +304,50 @@ export class Master {
     };
   }
 
-  #newClientServer(): RpcServer {
-    const server = this.#newServer(this.#options.clientServer);
-    const api = masterApi(
-      this.#context,
-      (workerId, accepted) => this.#options.observer.heartbeat(workerId, accepted),
+  #newClientServer(handlers: ServiceHandlers<typeof MasterService>): RpcServer {
+    const { clientServer, raftTimings, barrierTimeoutMs } = this.#options;
+    const server = this.#newServer(clientServer);
+    server.add(
+      MasterService,
+      forwardingHandlers(handlers, {
+        router: this.#router,
+        client: this.#forwardClient,
+        leaderWaitMsMax: Math.max(
+          barrierTimeoutMs,
+          LEADER_WAIT_ELECTIONS * raftTimings.electionTimeoutMs,
+        ),
+      }),
     );
-    server.add(MasterService, masterService(api));
     this.#health.serveOn(server);
     serveReflection(server, [MasterService, Health]);
+    return server;
+  }
+
+  /** The other masters' door: what comes through it is answered here or not at all. */
+  #newPeerServer(handlers: ServiceHandlers<typeof MasterService>): RpcServer {
+    const { peerServer, authorizeForwarded } = this.#options;
+    const { clusterId } = this.#log.identity;
+    const server = this.#newServer(peerServer);
+    server.add(
+      RaftService,
+      raftService(clusterId, {
+        onMessage: (message, senderAddress) => {
+          this.#transport.heardFrom(message.from, senderAddress);
+          this.#node.step(message);
+        },
+        onLost: (nodeId) => {
+          if (!this.#isStopping) this.#succession.peerLost(nodeId);
+        },
+      }),
+    );
+    server.add(
+      ForwardService,
+      forwardService(handlers, {
+        clusterId,
+        isMember: (id) => this.#node.status().members.some((each) => each.id === id),
+        authorize: authorizeForwarded,
+      }),
+    );
     return server;
   }
 
@@ -296,8 +371,10 @@ export class Master {
     this.#timers.push(
       setInterval(() => this.#node.tick(), this.#tickMs),
       setInterval(() => this.#promoteLearners(), PROMOTION_INTERVAL_MS),
+      setInterval(() => this.#connectPeers(), RECONNECT_INTERVAL_MS),
       setInterval(() => this.#checkpointWhenDue(), this.#options.snapshots.intervalMs),
     );
+    this.#connectPeers();
     if (this.#isOnlyVoter()) this.#node.campaign();
     log.info("master listens", {
       grpc: `${grpc.host}:${grpcPort}`,
@@ -333,66 +410,10 @@ export class Master {
     return voters.length === 1 && voters[0]?.id === this.#options.nodeId;
   }
 
-  #roleChanged(status: RaftStatus): void {
-    const { log, observer } = this.#options;
-    log.info("raft role", { role: status.role, term: status.term, leader_id: status.leaderId });
-    observer.roleChanged(status);
-    const { duties, sessions } = this.#context;
-    if (duties !== undefined) {
-      duties.stop();
-      this.#context.duties = undefined;
-      sessions.closeAll(notLeader(
-        status.leaderId,
-        status.leaderId === undefined
-          ? undefined
-          : this.#addressOf(status.leaderId)?.grpc || undefined,
-      ));
-    }
-    this.#health.setServing(status.leaderId !== undefined && status.role !== "leader");
-    if (status.role === "leader") {
-      this.#takeOffice(status.term).catch((failure) => {
-        if (!this.#isStopping) {
-          log.warn("could not begin the leader's duties", { error: String(failure) });
-        }
-      });
-    }
-  }
-
   /** Consensus will try again; a disk that failed is another matter. */
   #snapshotFailed(failure: unknown): void {
     if (failure instanceof StorageFailed) this.#options.onFailed(failure);
     else this.#options.log.warn("a snapshot could not be made", { error: String(failure) });
-  }
-
-  /** Begins the leader's duties once everything committed before its term is applied. */
-  async #takeOffice(term: number): Promise<void> {
-    await this.#node.readIndex();
-    const status = this.#node.status();
-    if (this.#isStopping || status.role !== "leader" || status.term !== term) return;
-    const { machine, proposer, sessions, log } = this.#context;
-    this.#context.duties = new LeaderDuties({
-      machine,
-      proposer,
-      sessions,
-      policy: this.#options.policy,
-      timings: this.#options.leaderTimings,
-      now: Date.now,
-      random: Math.random,
-      log,
-      observer: this.#options.observer,
-    }, term);
-    this.#health.setServing(true);
-    log.info("this master leads", { term });
-    await this.#tellOwnAddress(status);
-  }
-
-  /** A member that came back under other addresses says so. */
-  async #tellOwnAddress(status: RaftStatus): Promise<void> {
-    const { nodeId } = this.#options;
-    const address = formatMemberAddress(this.#ownAddress());
-    const own = status.members.find((each) => each.id === nodeId);
-    if (own === undefined || own.address === address) return;
-    await this.#context.proposer.changeMembership({ kind: "readdress", id: nodeId, address });
   }
 
   /** state.db catches up with the log from time to time, so that the log can be compacted. */
@@ -419,6 +440,27 @@ export class Master {
           reason: String(failure),
         }),
     );
+  }
+
+  #membershipChanged(): void {
+    this.#connectPeers();
+    this.#leadership.membershipChanged();
+  }
+
+  /** Keeps a connection to every member: an election should not have to wait for one. */
+  #connectPeers(): void {
+    const { nodeId } = this.#options;
+    for (const { id } of this.#node.status().members) {
+      if (id !== nodeId) this.#transport.connect(id);
+    }
+  }
+
+  /** A node that is being let in knows its leader from its messages before its log names it. */
+  #reachableAddressOf(nodeId: string): MemberAddress | undefined {
+    const known = this.#addressOf(nodeId);
+    if (known !== undefined) return known;
+    const raft = this.#transport.addressOf(nodeId);
+    return raft === undefined ? undefined : { raft, grpc: "" };
   }
 
   #addressOf(nodeId: string): MemberAddress | undefined {

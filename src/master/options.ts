@@ -6,7 +6,12 @@
 
 import type { JobTypeRegistry } from "../job_types/mod.ts";
 import type { Logger, Tracer } from "../observability/mod.ts";
-import type { ChannelOptions, PeerTransportOptions, RpcServerOptions } from "../rpc/mod.ts";
+import type {
+  CallContext,
+  ChannelOptions,
+  PeerTransportOptions,
+  RpcServerOptions,
+} from "../rpc/mod.ts";
 import type { Policy } from "../scheduler/mod.ts";
 import type { AdmissionRules } from "./admission.ts";
 import type { LeaderTimings } from "./leader.ts";
@@ -65,6 +70,12 @@ export interface MasterOptions {
   readonly clientServer: ServerSetup;
   /** The server that the other masters call. */
   readonly peerServer: ServerSetup;
+  /**
+   * Whether the caller of a call that another master passed on may make it, by this one's policies.
+   *
+   * @throws Refusal `permission_denied`
+   */
+  readonly authorizeForwarded: (call: CallContext) => void;
   readonly peerChannel: Pick<PeerTransportOptions, "credentials" | "grpcOptions" | "token">;
   /** How to call other masters as a client does, in order to join them. */
   readonly clientChannel: Omit<ChannelOptions, "addresses">;

@@ -7,7 +7,7 @@
 
 import type { DescMethod, MessageInitShape } from "@bufbuild/protobuf";
 import type { CallContext, ServiceHandlers } from "./call.ts";
-import { type ForwardRequest, ForwardService } from "./gen/forward_pb.ts";
+import type { ForwardRequest, ForwardService } from "./gen/forward_pb.ts";
 import { MasterService } from "./gen/scheduler_pb.ts";
 import { Refusal } from "./status.ts";
 import { type AnyMessage, encoded, messageOf, methodPath } from "./wire.ts";

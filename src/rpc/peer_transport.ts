@@ -59,6 +59,16 @@ export class PeerTransport implements Transport {
     for (const [nodeId, group] of byPeer) this.#peerFor(nodeId)?.send(group);
   }
 
+  /** Opens the stream to a member if there is none, so that its first message need not wait. */
+  connect(nodeId: string): void {
+    this.#peerFor(nodeId)?.connect();
+  }
+
+  /** `host:port` of a node, by membership or by its own word. */
+  addressOf(nodeId: string): string | undefined {
+    return this.#options.addressOf(nodeId) ?? this.#heard.get(nodeId);
+  }
+
   /** A frame came from a node that says where it is. */
   heardFrom(nodeId: string, address: string): void {
     if (address !== "") this.#heard.set(nodeId, address);
@@ -71,7 +81,7 @@ export class PeerTransport implements Transport {
   }
 
   #peerFor(nodeId: string): Peer | undefined {
-    const address = this.#options.addressOf(nodeId) ?? this.#heard.get(nodeId);
+    const address = this.addressOf(nodeId);
     if (address === undefined) return undefined;
     let peer = this.#peers.get(nodeId);
     if (peer?.address !== address) {
@@ -106,6 +116,10 @@ class Peer {
       "grpc.enable_retries": 0, // they would keep copies of what was sent; Raft sends again itself
       ...options.grpcOptions,
     });
+  }
+
+  connect(): void {
+    if (this.#stream === undefined) this.#open();
   }
 
   send(messages: readonly Message[]): void {
@@ -163,19 +177,31 @@ class Peer {
   }
 }
 
+/** Told of what comes in. */
+export interface PeerListener {
+  onMessage(message: Message, senderAddress: string): void;
+  /** The stream of a node that has sent something broke: it may be gone. */
+  onLost(nodeId: string): void;
+}
+
 /** The receiving side: passes messages of the same cluster on. */
 export function raftService(
   clusterId: string,
-  step: (message: Message, senderAddress: string) => void,
+  listener: PeerListener,
 ): ServiceHandlers<typeof RaftService> {
   return {
     exchange: (stream) => {
+      let sender: string | undefined;
       stream.onMessage((frame) => {
         const fault = faultOf(frame, clusterId);
         if (fault !== undefined) return stream.end(new Refusal("failed_precondition", fault));
         for (const message of decodedMessages(frame.messages)) {
-          step(message, frame.senderAddress);
+          sender = message.from;
+          listener.onMessage(message, frame.senderAddress);
         }
+      });
+      stream.onClosed(() => {
+        if (sender !== undefined) listener.onLost(sender);
       });
     },
   };

@@ -25,20 +25,26 @@ interface Inbox {
   readonly server: TestServer;
   readonly received: Message[];
   readonly senders: Set<string>;
+  /** Senders whose streams broke. */
+  readonly lost: string[];
 }
 
 async function startPeer(port = 0, clusterId = "c"): Promise<Inbox> {
   const received: Message[] = [];
   const senders = new Set<string>();
+  const lost: string[] = [];
   const server = await startTestServer((each) =>
     each.add(
       RaftService,
-      raftService(clusterId, (incoming, senderAddress) => {
-        received.push(incoming);
-        senders.add(senderAddress);
+      raftService(clusterId, {
+        onMessage: (incoming, senderAddress) => {
+          received.push(incoming);
+          senders.add(senderAddress);
+        },
+        onLost: (nodeId) => void lost.push(nodeId),
       }),
     ), { port, messageBytesMax: -1 });
-  return { server, received, senders };
+  return { server, received, senders, lost };
 }
 
 function transportTo(

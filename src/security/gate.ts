@@ -183,6 +183,30 @@ export class Gate {
     return certificate === undefined || peers === null || peers.stillGood(certificate, nowMs);
   }
 
+  /**
+   * A call that another master let in, audited and counted, and passed on to this one: may its
+   * caller, by this node's policies? Whoever passes it on must have been verified as a master.
+   */
+  checkForwarded(caller: Pick<Principal, "userId" | "roles">, call: GateCall): GateDecision {
+    const principal: Principal = { ...caller, source: "token" };
+    const authorization = this.#authorize(call, principal);
+    if (authorization.allowed) return { ok: true, principal };
+    const { reason } = authorization;
+    const { userId, roles } = caller;
+    const passage: Passage = {
+      call,
+      ip: peerIp(call.peerAddress),
+      callClass: classOf(call.method),
+      startedMs: this.#monotonicMs(),
+      certificate: undefined,
+    };
+    this.#record(
+      passage,
+      (audited) => ({ kind: "authorization_failed", userId, roles, reason, call: audited }),
+    );
+    return { ok: false, code: "PERMISSION_DENIED", message: reason };
+  }
+
   #authenticate(passage: Passage): Authenticated | Promise<Authenticated> {
     const { tokens } = this.#options;
     const { authorizationHeader, nowMs } = passage.call;

@@ -1,0 +1,157 @@
+/**
+ * Masters as processes of their own on loopback ports, with the development profile's timings, and
+ * nothing between them: what a user on one machine gets.
+ *
+ * @module
+ */
+
+import { credentials } from "@grpc/grpc-js";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { ClusterStatusView } from "../src/http/mod.ts";
+import { JobClient } from "../src/rpc/mod.ts";
+import { eventually } from "../tests/ha/wait.ts";
+import { NodeProcess } from "../tests/ha/node_process.ts";
+import { unusedPorts } from "../tests/ha/ports.ts";
+
+const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
+
+export interface MasterProcess {
+  readonly name: string;
+  readonly process: NodeProcess;
+  readonly grpcAddress: string;
+  readonly httpUrl: string;
+  readonly directory: string;
+}
+
+export class Masters implements AsyncDisposable {
+  readonly directory = Deno.makeTempDirSync({ prefix: "conductor-bench-" });
+  readonly all: MasterProcess[] = [];
+  readonly #workers: NodeProcess[] = [];
+  readonly #flags: readonly string[];
+
+  private constructor(flags: readonly string[]) {
+    this.#flags = flags;
+  }
+
+  /** Starts `count` masters; resolves when all are ready and vote. */
+  static async start(count: number, flags: readonly string[] = []): Promise<Masters> {
+    const masters = new Masters(flags);
+    for (let number = 1; number <= count; number++) masters.add(`m${number}`);
+    await masters.ready();
+    return masters;
+  }
+
+  /** Starts one more, which joins the first. */
+  add(name: string): MasterProcess {
+    const [grpc = 0, raft = 0, http = 0] = unusedPorts(3);
+    const directory = join(this.directory, name);
+    const first = this.all[0];
+    const process = new NodeProcess(name, MAIN, [
+      "master",
+      `--node-id=${name}`,
+      `--grpc-port=${grpc}`,
+      `--bind-addr=127.0.0.1:${raft}`,
+      `--http-port=${http}`,
+      `--data-dir=${directory}`,
+      `--log-output=${join(this.directory, `${name}.log`)}`,
+      "--log-level=warn",
+      `--set=log.audit_output=${join(this.directory, `${name}.audit.log`)}`,
+      "--set=metrics.enabled=false",
+      "--set=scheduler.max_pending_jobs=100000000",
+      ...this.#flags,
+    ], () => {});
+    process.start(first === undefined ? ["--bootstrap"] : [`--join=${first.grpcAddress}`]);
+    const master = {
+      name,
+      process,
+      directory,
+      grpcAddress: `127.0.0.1:${grpc}`,
+      httpUrl: `http://127.0.0.1:${http}`,
+    };
+    this.all.push(master);
+    return master;
+  }
+
+  startWorker(name: string, ...flags: string[]): void {
+    const worker = new NodeProcess(name, MAIN, [
+      "worker",
+      ...this.all.map((each) => `--join=${each.grpcAddress}`),
+      `--worker-id=${name}`,
+      "--grpc-port=0",
+      `--data-dir=${join(this.directory, "workers")}`,
+      `--log-output=${join(this.directory, `${name}.log`)}`,
+      "--log-level=warn",
+      ...flags,
+    ], () => {});
+    worker.start();
+    this.#workers.push(worker);
+  }
+
+  /** Resolves when every running master is ready and votes. */
+  async ready(): Promise<void> {
+    await eventually("every master is ready and votes", async () => {
+      const running = this.all.filter((each) => each.process.isRunning);
+      const statuses = await Promise.all(running.map(status));
+      const voters = statuses[0]?.servers.filter((each) => each.suffrage === "Voter").length ?? 0;
+      const isReady = await Promise.all(running.map(isMasterReady));
+      return isReady.every((each) => each) && voters >= running.length ? true : undefined;
+    }, 120_000);
+  }
+
+  async leader(): Promise<MasterProcess> {
+    return await eventually("a master leads", async () => {
+      for (const master of this.all) {
+        if (!master.process.isRunning || master.process.isFrozen) continue;
+        if ((await status(master))?.state === "Leader") return master;
+      }
+      return undefined;
+    });
+  }
+
+  /** The client library with every address, or those given. */
+  client(addresses = this.all.map((each) => each.grpcAddress), callTimeoutMs = 30_000): JobClient {
+    return new JobClient({
+      addresses,
+      credentials: credentials.createInsecure(),
+      messageBytesMax: 4 * 1024 * 1024,
+      callTimeoutMs,
+      connectionWaitMs: 2_000,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const processes = [...this.#workers, ...this.all.map((each) => each.process)];
+    await Promise.all(processes.map((each) => each.kill()));
+    await Deno.remove(this.directory, { recursive: true });
+  }
+}
+
+/** What a master says of itself; undefined while it does not answer. */
+export async function status(master: MasterProcess): Promise<ClusterStatusView | undefined> {
+  try {
+    const response = await fetch(`${master.httpUrl}/cluster/status`, {
+      signal: AbortSignal.timeout(1_000),
+    });
+    return await response.json();
+  } catch (failure) {
+    if (isNoAnswer(failure)) return undefined;
+    throw failure;
+  }
+}
+
+async function isMasterReady(master: MasterProcess): Promise<boolean> {
+  try {
+    const response = await fetch(`${master.httpUrl}/ready`, { signal: AbortSignal.timeout(1_000) });
+    await response.body?.cancel();
+    return response.ok;
+  } catch (failure) {
+    if (isNoAnswer(failure)) return false;
+    throw failure;
+  }
+}
+
+function isNoAnswer(failure: unknown): boolean {
+  return failure instanceof TypeError ||
+    (failure instanceof DOMException && failure.name === "TimeoutError");
+}

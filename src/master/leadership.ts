@@ -1,0 +1,208 @@
+/**
+ * What follows from who leads: the leader's duties, the way that calls take, what health says, and
+ * where workers are sent.
+ *
+ * @module
+ */
+
+import { ProposalRefused, type RaftStatus } from "../raft/mod.ts";
+import { type HealthRegistry, Refusal } from "../rpc/mod.ts";
+import type { MasterContext } from "./context.ts";
+import { LeaderDuties } from "./leader.ts";
+import type { Router } from "./leader_router.ts";
+import { formatMemberAddress, type MemberAddress } from "./member_address.ts";
+import type { MasterOptions } from "./options.ts";
+import { notLeader } from "./proposer.ts";
+
+export interface LeadershipOptions {
+  readonly context: MasterContext;
+  readonly router: Router;
+  readonly health: HealthRegistry;
+  /** Where a node is reached; its peers' address is known before the membership tells the other. */
+  readonly addressOf: (nodeId: string) => MemberAddress | undefined;
+  readonly ownAddress: () => MemberAddress;
+  readonly master: Pick<
+    MasterOptions,
+    "policy" | "leaderTimings" | "raftTimings" | "observer" | "log"
+  >;
+}
+
+/** How long workers of a leader that was deposed wait for the name of the next one, in ms. */
+const WORKERS_KEPT_MS = 500;
+const CATCH_UP_PAUSE_MS = 100;
+
+export class Leadership {
+  readonly #options: LeadershipOptions;
+  #isStopping = false;
+  /** A confirmed read succeeded under the present leader. */
+  #isCaughtUp = false;
+  /** Changes with leader and term. */
+  #reign = 0;
+  #workersTimer: ReturnType<typeof setTimeout> | undefined;
+  #onMoved: () => void = () => {};
+
+  constructor(options: LeadershipOptions) {
+    this.#options = options;
+  }
+
+  /** Whether this node has seen all that was committed when it last found a leader. */
+  get isCaughtUp(): boolean {
+    return this.#isCaughtUp;
+  }
+
+  /** Role, term or known leader have changed. */
+  roleChanged(status: RaftStatus): void {
+    const { context, health, master: { log, observer } } = this.#options;
+    log.info("raft role", { role: status.role, term: status.term, leader_id: status.leaderId });
+    observer.roleChanged(status);
+    this.#isCaughtUp = false;
+    const reign = ++this.#reign;
+    if (context.duties !== undefined) {
+      context.duties.stop();
+      context.duties = undefined;
+      this.#workersTimer = setTimeout(() => this.#sendWorkersOn(), WORKERS_KEPT_MS);
+    }
+    this.#turn(status);
+    health.setServing(status.leaderId !== undefined && status.role !== "leader");
+    if (status.role === "leader") {
+      this.#takeOffice(status.term).catch((failure) => {
+        if (this.#isStopping) return;
+        log.warn("could not begin the leader's duties", { error: String(failure) });
+      });
+    } else if (status.leaderId !== undefined) {
+      this.#sendWorkersOn();
+      this.#onMoved();
+    }
+    if (status.leaderId !== undefined) {
+      this.#catchUp(reign).catch((failure) =>
+        log.error("could not find out how far behind this master is", { error: String(failure) })
+      );
+    }
+  }
+
+  /** Members, or their addresses, have changed. */
+  membershipChanged(): void {
+    const { node, duties } = this.#options.context;
+    if (duties === undefined) this.#turn(node.status());
+  }
+
+  /**
+   * Gives leadership away, so that whoever calls the cluster next does not have to wait for an
+   * election. Calls that arrive meanwhile wait for the next leader, and are passed on to it.
+   */
+  async handOver(): Promise<void> {
+    this.#isStopping = true;
+    const { context, router, master: { log, raftTimings } } = this.#options;
+    const { node } = context;
+    const { members, id } = node.status();
+    const hasHeirs = members.some((each) => each.votes && each.id !== id);
+    if (!node.isLeader || !hasHeirs) return;
+    context.duties?.stop();
+    router.turn(undefined);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const moved = new Promise<boolean>((resolve) => {
+      this.#onMoved = () => resolve(true);
+      timer = setTimeout(() => resolve(false), raftTimings.electionTimeoutMs);
+    });
+    try {
+      const heir = node.transferLeadership();
+      log.info("handing leadership over", { to: heir });
+      if (!await moved) log.warn("leadership could not be handed over in time", { to: heir });
+    } catch (failure) {
+      if (!(failure instanceof ProposalRefused)) throw failure;
+      log.warn("leadership cannot be handed over", { reason: failure.message });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Ends everything that waits for a leader. */
+  stop(): void {
+    this.#isStopping = true;
+    this.#reign++;
+    const { context, router } = this.#options;
+    context.duties?.stop();
+    context.duties = undefined;
+    router.stop();
+    this.#sendWorkersOn();
+  }
+
+  /** Points calls at whoever leads; at this node only once its duties have begun. */
+  #turn({ role, leaderId }: RaftStatus): void {
+    const { router, addressOf } = this.#options;
+    const address = leaderId === undefined || role === "leader" ? undefined : addressOf(leaderId);
+    if (leaderId === undefined || address === undefined || address.raft === "") {
+      return router.turn(undefined);
+    }
+    router.turn({
+      kind: "at",
+      nodeId: leaderId,
+      raftAddress: address.raft,
+      grpcAddress: address.grpc,
+    });
+  }
+
+  /** Begins the leader's duties once everything committed before its term is applied. */
+  async #takeOffice(term: number): Promise<void> {
+    const { context, router, health, master } = this.#options;
+    const { node, machine, proposer, sessions, log } = context;
+    await node.readIndex();
+    const status = node.status();
+    if (this.#isStopping || status.role !== "leader" || status.term !== term) return;
+    this.#sendWorkersOn();
+    context.duties = new LeaderDuties({
+      machine,
+      proposer,
+      sessions,
+      policy: master.policy,
+      timings: master.leaderTimings,
+      now: Date.now,
+      random: Math.random,
+      log,
+      observer: master.observer,
+    }, term);
+    router.turn({ kind: "here" });
+    health.setServing(true);
+    log.info("this master leads", { term });
+    await this.#tellOwnAddress(status);
+  }
+
+  /** A member that came back under other addresses says so. */
+  async #tellOwnAddress(status: RaftStatus): Promise<void> {
+    const { ownAddress, context: { proposer } } = this.#options;
+    const { id, members } = status;
+    const address = formatMemberAddress(ownAddress());
+    const own = members.find((each) => each.id === id);
+    if (own === undefined || own.address === address) return;
+    await proposer.changeMembership({ kind: "readdress", id, address });
+  }
+
+  /** Workers of a former reign are told who leads, or to look for somebody. */
+  #sendWorkersOn(): void {
+    if (this.#workersTimer === undefined && !this.#isStopping) return;
+    clearTimeout(this.#workersTimer);
+    this.#workersTimer = undefined;
+    const { context: { node, sessions }, addressOf } = this.#options;
+    const { leaderId } = node;
+    const isElsewhere = leaderId !== undefined && !node.isLeader;
+    const address = isElsewhere ? addressOf(leaderId)?.grpc || undefined : undefined;
+    sessions.closeAll(
+      address !== undefined
+        ? notLeader(leaderId, address)
+        : new Refusal("unavailable", "this master leads no more"),
+    );
+  }
+
+  async #catchUp(reign: number): Promise<void> {
+    const { node } = this.#options.context;
+    while (reign === this.#reign) {
+      const isConfirmed = await node.readIndex().then(() => true, () => false);
+      if (reign !== this.#reign) return;
+      if (isConfirmed) {
+        this.#isCaughtUp = true;
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, CATCH_UP_PAUSE_MS));
+    }
+  }
+}
