@@ -210,13 +210,9 @@ function attemptEnvironment({ jobs }: Config): AttemptEnvironment {
 function executorCommand(): readonly string[] {
   if (Deno.build.standalone) return [Deno.execPath(), "__executor"];
   const main = fileURLToPath(Deno.mainModule);
-  return [
-    Deno.execPath(),
-    "run",
-    "--quiet",
-    "--allow-all",
-    "--unstable-raw-imports",
-    main,
-    "__executor",
-  ];
+  // A bundle (scripts/build.ts) needs neither configuration nor packages; the sources need both.
+  const options = main.endsWith(".js")
+    ? ["--no-config", "--no-lock", "--no-remote", "--cached-only"]
+    : ["--unstable-raw-imports"];
+  return [Deno.execPath(), "run", "--quiet", "--allow-all", ...options, main, "__executor"];
 }

@@ -140,6 +140,7 @@ class ExecutorProcess {
       clearEnv: true,
       env: {
         ...inheritedEnvironment(),
+        DENO_NO_UPDATE_CHECK: "1",
         DENO_V8_FLAGS: `--max-old-space-size=${options.heapMebibytesMax}`,
       },
     }).spawn();

@@ -14,6 +14,19 @@ import { freePorts } from "../../scripts/demo/cluster.ts";
 const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 const DEADLINE_MS = 60_000;
 
+/** How the program is started: from its sources, or as what `deno task build` made of them. */
+export interface Program {
+  readonly command: readonly [string, ...string[]];
+  /** Where processes start; left out: here. */
+  readonly directory?: string;
+  /** Added to this process's. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+const FROM_SOURCE: Program = {
+  command: [Deno.execPath(), "run", "--quiet", "--no-check", "--allow-all", MAIN],
+};
+
 /** What a command answered. */
 export interface CommandResult {
   readonly code: number;
@@ -26,6 +39,11 @@ export class Host {
   readonly directory = Deno.makeTempDirSync({ prefix: "conductor-e2e-" });
   readonly #ports = freePorts(4);
   readonly #processes = new Set<Deno.ChildProcess>();
+  readonly #program: Program;
+
+  constructor(program: Program = FROM_SOURCE) {
+    this.#program = program;
+  }
 
   get grpcAddress(): string {
     return `127.0.0.1:${this.#ports[0]}`;
@@ -79,7 +97,7 @@ export class Host {
   }
 
   start(args: readonly string[]): Deno.ChildProcess {
-    const process = command(args, "null").spawn();
+    const process = command(this.#program, args, "null").spawn();
     this.#processes.add(process);
     process.status.then(() => this.#processes.delete(process));
     return process;
@@ -87,7 +105,7 @@ export class Host {
 
   /** Runs a client command against this host's master. */
   client(...args: string[]): Promise<CommandResult> {
-    return run([...args, `--addr=${this.grpcAddress}`]);
+    return run([...args, `--addr=${this.grpcAddress}`], this.#program);
   }
 
   /** The client library, with patience for a master that is being restarted. */
@@ -109,8 +127,11 @@ export class Host {
 }
 
 /** Runs a command to its end. */
-export async function run(args: readonly string[]): Promise<CommandResult> {
-  const { code, stdout, stderr } = await command(args, "piped").output();
+export async function run(
+  args: readonly string[],
+  program: Program = FROM_SOURCE,
+): Promise<CommandResult> {
+  const { code, stdout, stderr } = await command(program, args, "piped").output();
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
@@ -145,12 +166,17 @@ export async function onHost(test: (host: Host) => Promise<void>): Promise<void>
   }
 }
 
-function command(args: readonly string[], output: "null" | "piped"): Deno.Command {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-check", "--allow-all", MAIN, ...args],
+function command(
+  { command: [executable, ...first], directory, environment }: Program,
+  args: readonly string[],
+  output: "null" | "piped",
+): Deno.Command {
+  return new Deno.Command(executable, {
+    args: [...first, ...args],
+    ...(directory !== undefined && { cwd: directory }),
     stdin: "null",
     stdout: output,
     stderr: output,
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...environment },
   });
 }

@@ -1,0 +1,150 @@
+/**
+ * What `deno task build` makes, copied alone into an empty directory and put to work as processes of
+ * its own. `BUILT_CONDUCTOR=PATH` tests a file that was made before instead of making one.
+ *
+ * @module
+ */
+
+import { create } from "@bufbuild/protobuf";
+import { Client, credentials } from "@grpc/grpc-js";
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { demoJobs } from "../../scripts/demo/jobs.ts";
+import { serveDirectory } from "../../scripts/demo/site.ts";
+import {
+  ServerReflection,
+  ServerReflectionRequestSchema,
+  type ServerReflectionResponse,
+} from "../../src/rpc/gen/grpc/reflection/v1/reflection_pb.ts";
+import { methodDefinition } from "../../src/rpc/wire.ts";
+import { type CommandResult, end, Host, type Program, run, until } from "./support.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const SAMPLES = join(ROOT, "scripts", "samples");
+/** What src/cli/run_worker.ts gives an executor process, and some that V8 adds. */
+const EXECUTOR_HEAP_BYTES_MAX = 1.2 * 512 * 1024 * 1024;
+const HANDLERS = `
+  import { getHeapStatistics } from "node:v8";
+  export const greet = ({ name }) => "Hello, " + name + "!";
+  export const heapLimit = () => getHeapStatistics().heap_size_limit;
+`;
+
+Deno.test({
+  name: "what the build makes does everything, alone in an empty directory",
+  ignore: Deno.build.os === "windows",
+  fn: async (context) => {
+    const directory = await Deno.makeTempDir({ prefix: "conductor-built-" });
+    const program: Program = {
+      command: [join(directory, "conductor")],
+      directory,
+      environment: { HOME: directory, XDG_CACHE_HOME: "" },
+    };
+    const host = new Host(program);
+    const site = serveDirectory(SAMPLES);
+    try {
+      await build(join(directory, "conductor"));
+      await context.step("it answers at once what needs no master", () => checkAnswers(program));
+      const master = await host.startMaster();
+      await Deno.writeTextFile(join(directory, "handlers.js"), HANDLERS);
+      const worker = host.startWorker(
+        "w1",
+        "--handlers=handlers.js",
+        `--set=jobs.file_write_roots=${directory}`,
+      );
+      await context.step("it runs every type of job", async () => {
+        await checkEveryType(host, site.url, directory);
+      });
+      await context.step("it describes its services to gRPC clients", async () => {
+        const names = await servicesOf(host.grpcAddress);
+        assert.ok(names.includes("proto.MasterService"), names.join());
+        assert.ok(names.includes("grpc.health.v1.Health"), names.join());
+      });
+      await context.step("jobs outlive a kill -9 of the master", () => checkCrash(host, master));
+      await context.step("a signal ends a worker in order", async () => {
+        assert.equal(await end(worker, "SIGTERM"), 0);
+      });
+    } finally {
+      await site.stop();
+      await host.stop();
+      await Deno.remove(directory, { recursive: true });
+    }
+  },
+});
+
+async function build(output: string): Promise<void> {
+  const made = Deno.env.get("BUILT_CONDUCTOR");
+  if (made !== undefined) return await Deno.copyFile(made, output);
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", join(ROOT, "scripts", "build.ts"), `--output=${output}`],
+    stdout: "null",
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+}
+
+async function checkAnswers(program: Program): Promise<void> {
+  const version = await run(["--version"], program);
+  assert.match(version.stdout, /^conductor \d+\.\d+\.\d+\n$/);
+  const production = await run(["config", "show", "--profile=production"], program);
+  assert.match(production.stdout + production.stderr, /rbac|tls/i, "the profiles are embedded");
+  assert.match((await run(["completion", "zsh"], program)).stdout, /compdef/);
+  const misused = await run(["sumbit"], program);
+  assert.equal(misused.code, 2);
+  assert.match(misused.stderr, /submit/);
+}
+
+async function checkEveryType(host: Host, url: string, directory: string): Promise<void> {
+  for (const { title, type, payload, describe } of demoJobs(url, directory)) {
+    const done = await submit(host, type, payload);
+    const { result } = JSON.parse(done.stdout);
+    assert.notEqual(describe(JSON.stringify(result.output)).length, 0, title);
+  }
+  const greeted = await submit(host, "greet", '{"name":"Ada"}');
+  assert.equal(JSON.parse(greeted.stdout).result.output, "Hello, Ada!");
+  // A flag for the runtime, which a compiled program must heed too.
+  const limit = JSON.parse((await submit(host, "heapLimit", "{}")).stdout).result.output;
+  assert.ok(limit < EXECUTOR_HEAP_BYTES_MAX, `an executor may use ${limit} bytes`);
+}
+
+async function submit(host: Host, type: string, payload: string): Promise<CommandResult> {
+  const done = await host.client(
+    ...["submit", `--type=${type}`, `--payload=${payload}`, "--wait", "--output=json"],
+  );
+  assert.equal(done.code, 0, `${type}: ${done.stderr}`);
+  return done;
+}
+
+async function servicesOf(address: string): Promise<string[]> {
+  const client = new Client(address, credentials.createInsecure());
+  try {
+    const { path, requestSerialize, responseDeserialize } = methodDefinition(
+      ServerReflection.method.serverReflectionInfo,
+    );
+    const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+    const answer = new Promise<unknown>((resolve, reject) => {
+      stream.once("data", resolve);
+      stream.once("error", reject);
+    });
+    stream.write(create(ServerReflectionRequestSchema, {
+      messageRequest: { case: "listServices", value: "" },
+    }));
+    const { messageResponse } = await answer as ServerReflectionResponse;
+    stream.end();
+    assert.equal(messageResponse.case, "listServicesResponse");
+    return messageResponse.value.service.map(({ name }) => name);
+  } finally {
+    client.close();
+  }
+}
+
+async function checkCrash(host: Host, master: Deno.ChildProcess): Promise<void> {
+  const submitted = await host.client("submit", "--type=later", "--payload={}");
+  const id = submitted.stdout.trim();
+  await end(master, "SIGKILL");
+  await host.startMaster();
+  const status = await host.client("status", id, "--output=json");
+  assert.equal(JSON.parse(status.stdout).status, "pending");
+  await until("the worker is back", async () => {
+    return (await host.client("workers")).stdout.includes("w1");
+  });
+}
