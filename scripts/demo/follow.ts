@@ -32,7 +32,7 @@ export async function followAll(
     credentials: credentials.createInsecure(),
     messageBytesMax: 8 * 1024 * 1024,
     callTimeoutMs: 10_000,
-    connectionWaitMs: 2_000,
+    dialTimeoutMs: 2_000,
   });
   try {
     return await Promise.all(definitions.map(async (definition) => {

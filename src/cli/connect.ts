@@ -63,7 +63,8 @@ export function channelFrom(
     token: tokenSource(config),
     messageBytesMax: config.grpc.maxMsgSizeBytes,
     callTimeoutMs,
-    connectionWaitMs: config.grpc.dialTimeoutMs,
+    dialTimeoutMs: config.grpc.dialTimeoutMs,
+    connectionWaitMs: config.grpc.connectionWaitMs,
   };
 }
 

@@ -191,14 +191,17 @@ export const grpcKeys = {
     legacyEnv: ["GRPC_MAX_MSG_SIZE"],
   }),
   dial_timeout: key(duration({ min: "1ms", max: "10m" }), {
-    doc: "How long one attempt to connect to one address may take, TLS handshake included.",
+    doc:
+      "How long one attempt to connect to one address may take, TLS handshake included, before " +
+      "the next address has its turn and this one is dialled anew.",
     usedBy: EVERYONE,
     default: "2s",
     profileDefaults: { staging: "3s", production: "5s" },
     legacyEnv: ["GRPC_DIAL_TIMEOUT"],
   }),
   connection_wait: key(duration({ min: "1ms", max: "10m" }), {
-    doc: "How long a call waits for a channel to become ready, over all addresses, until it fails.",
+    doc: "How long a call waits while no connection to any of its addresses becomes ready, until " +
+      "it fails. Workers and joining masters go on trying all the same.",
     usedBy: EVERYONE,
     default: "2s",
     profileDefaults: { staging: "3s", production: "5s" },

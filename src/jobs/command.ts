@@ -264,6 +264,8 @@ export interface WorkerSpec {
   readonly tags: StringMap;
   readonly version: string;
   readonly unary?: boolean;
+  /** With `unary`: masters call its WorkerService at `address` with its orders. */
+  readonly pushed?: boolean;
 }
 
 export type RegisterWorkerOutcome =

@@ -77,6 +77,7 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
     tags: stringMap,
     version: name,
     unary: fc.boolean(),
+    pushed: fc.boolean(),
   }, ["id", "sessionId", "address", "slots", "jobTypes", "tags", "version"]);
 
   const attempt = plain({ jobId: name, token: time });

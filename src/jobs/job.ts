@@ -227,6 +227,8 @@ export interface Worker {
   readonly version: string;
   /** It speaks the unary road. */
   readonly unary: boolean;
+  /** Of the unary road: masters bring it its orders at `address`. Absent: it comes for them. */
+  readonly pushed?: boolean;
   /** `draining` gets no new jobs; `disconnected` has lost its session and holds nothing. */
   readonly status: "active" | "draining" | "disconnected";
   readonly registeredAtMs: number;

@@ -73,6 +73,8 @@ export interface StoredWorker {
   readonly tags: StringMap;
   readonly version: string;
   readonly unary: boolean;
+  /** Only when it is true, so that what was stored before there was such a thing is the same. */
+  readonly pushed?: boolean;
   /** Who stopped it from getting jobs: "" nobody. */
   readonly drainedBy: "" | "operator" | "worker";
   readonly connected: boolean;

@@ -195,6 +195,7 @@ export function storedFrom(
     tags: spec.tags,
     version: spec.version,
     unary: spec.unary ?? false,
+    ...(spec.pushed === true ? { pushed: true } : {}),
     drainedBy,
     connected: true,
     registeredAtMs: isSameSession ? before.registeredAtMs : nowMs,

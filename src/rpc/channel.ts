@@ -37,8 +37,13 @@ export interface ChannelOptions {
   readonly messageBytesMax: number;
   /** Time allowed to one call with all its tries, in ms. */
   readonly callTimeoutMs: number;
-  /** Time allowed to one connection before the next address is tried, in ms. */
-  readonly connectionWaitMs: number;
+  /** Time allowed to one attempt to connect to one address, its TLS handshake included, in ms. */
+  readonly dialTimeoutMs: number;
+  /**
+   * How long a call waits while none of the addresses can be connected to, in ms. Default: as long as
+   * a call may take. A master that answers, though it be to say that it does not lead, was connected.
+   */
+  readonly connectionWaitMs?: number;
   /** W3C trace context to send along, if any. */
   readonly traceparent?: () => string | undefined;
 }
@@ -47,6 +52,10 @@ export interface ChannelOptions {
 export interface CallOptions {
   readonly requestId?: string;
   readonly signal?: AbortSignal;
+  /** In place of the channel's own. */
+  readonly traceparent?: string;
+  /** Leave `connectionWaitMs` aside: for one who was connected, and whose master comes back. */
+  readonly patient?: boolean;
 }
 
 const RETRY_PAUSE_MS_MIN = 50;
@@ -107,19 +116,19 @@ export class ClusterChannel {
   }
 
   /** The metadata of one call. */
-  metadata(requestId?: string): Metadata {
+  metadata(requestId?: string, traceparent = this.#options.traceparent?.()): Metadata {
     const metadata = new Metadata();
     const token = this.#options.token?.();
     if (token !== undefined) metadata.set("authorization", `Bearer ${token}`);
     if (requestId !== undefined) metadata.set("x-request-id", requestId);
-    const traceparent = this.#options.traceparent?.();
-    if (traceparent !== undefined) metadata.set("traceparent", traceparent);
+    if (traceparent !== undefined && traceparent !== "") metadata.set("traceparent", traceparent);
     return metadata;
   }
 
   /**
    * One unary call. A master that cannot be reached or does not lead is left for the next one, until
-   * `callTimeoutMs` is over: only for calls that may be repeated.
+   * `callTimeoutMs` is over, or `connectionWaitMs` without a connection to any of them: only for
+   * calls that may be repeated.
    *
    * @throws Refusal what the cluster answered, or `unavailable` with every address that was tried.
    */
@@ -130,12 +139,16 @@ export class ClusterChannel {
   ): Promise<MessageShape<Output>> {
     const deadlineMs = Date.now() + this.#options.callTimeoutMs;
     const message = create(method.input, request);
+    const reach = new Reach(options.patient === true ? undefined : this.#options.connectionWaitMs);
     let pauseMs = RETRY_PAUSE_MS_MIN;
     let failures = 0;
     while (true) {
       options.signal?.throwIfAborted();
       const address = this.#addresses[0] ?? "";
       try {
+        reach.seeks();
+        await this.connected(address, Math.min(deadlineMs, reach.untilMs));
+        reach.found();
         return await this.#callOnce(address, method, message, deadlineMs, options);
       } catch (failure) {
         if (!(failure instanceof Refusal) || !isAboutTheMaster(failure)) throw failure;
@@ -144,11 +157,35 @@ export class ClusterChannel {
         const hasTriedAll = failures % this.#addresses.length === 0;
         const waitMs = hasTriedAll ? pauseMs : 0;
         if (this.#isClosed) throw closedChannel();
-        if (Date.now() + waitMs >= deadlineMs) throw this.#gaveUp(failure);
+        const nextTryMs = Date.now() + waitMs;
+        if (nextTryMs >= reach.untilMs) throw this.#gaveUp(failure, reach.waitMs);
+        if (nextTryMs >= deadlineMs) throw this.#gaveUp(failure, this.#options.callTimeoutMs);
         if (waitMs > 0) await pause(waitMs, options.signal);
         if (hasTriedAll) pauseMs = Math.min(pauseMs * 2, RETRY_PAUSE_MS_MAX);
       }
     }
+  }
+
+  /**
+   * One unary call to one address, tried once.
+   *
+   * @throws Refusal what was answered, or `unavailable` when nothing was by `callTimeoutMs`.
+   */
+  async callAt<Input extends DescMessage, Output extends DescMessage>(
+    address: string,
+    method: DescMethodUnary<Input, Output>,
+    request: MessageInitShape<Input>,
+    options: CallOptions = {},
+  ): Promise<MessageShape<Output>> {
+    const deadlineMs = Date.now() + this.#options.callTimeoutMs;
+    await this.connected(address, deadlineMs);
+    return await this.#callOnce(
+      address,
+      method,
+      create(method.input, request),
+      deadlineMs,
+      options,
+    );
   }
 
   /**
@@ -174,27 +211,35 @@ export class ClusterChannel {
 
   /**
    * Resolves when the connection to `address` stands. A refused one fails at once, a silent one
-   * after `connectionWaitMs`, so that a dead address costs no more than that.
+   * after `dialTimeoutMs`, so that a dead address costs no more than that; the next attempt dials anew.
    *
    * @throws Refusal `unavailable`.
    */
   async connected(address: string, deadlineMs = Number.POSITIVE_INFINITY): Promise<void> {
-    const channel = this.clientFor(address).getChannel();
-    const untilMs = Math.min(deadlineMs, Date.now() + this.#options.connectionWaitMs);
+    const dialUntilMs = Date.now() + this.#options.dialTimeoutMs;
+    const untilMs = Math.min(deadlineMs, dialUntilMs);
     while (true) {
-      if (this.#isClosed) throw closedChannel();
+      const client = this.clientFor(address);
+      const channel = client.getChannel();
       const state = channel.getConnectivityState(true);
       if (state === connectivityState.READY) return;
       if (state === connectivityState.TRANSIENT_FAILURE) {
         throw new Refusal("unavailable", `${address} refuses connections`);
       }
-      await new Promise<void>((resolve, reject) =>
-        channel.watchConnectivityState(state, untilMs, (timedOut) => {
-          if (timedOut === undefined) resolve();
-          else reject(new Refusal("unavailable", `${address} does not answer`));
-        })
+      const isOverdue = await new Promise<boolean>((resolve) =>
+        channel.watchConnectivityState(state, untilMs, (late) => resolve(late !== undefined))
       );
+      if (!isOverdue) continue;
+      if (untilMs === dialUntilMs) this.#discard(address, client);
+      throw new Refusal("unavailable", `${address} does not answer`);
     }
+  }
+
+  /** A handshake that hangs would hang for ever: whoever comes next shall begin another. */
+  #discard(address: string, client: Client): void {
+    if (this.#clients.get(address) !== client) return;
+    this.#clients.delete(address);
+    client.close();
   }
 
   /** Closes every connection; calls under way fail, and so do later ones. */
@@ -235,9 +280,8 @@ export class ClusterChannel {
     method: DescMethodUnary<Input, Output>,
     message: MessageShape<Input>,
     deadlineMs: number,
-    { requestId, signal }: CallOptions,
+    { requestId, signal, traceparent }: CallOptions,
   ): Promise<MessageShape<Output>> {
-    await this.connected(address, deadlineMs);
     signal?.throwIfAborted();
     const definition = methodDefinition(method);
     return await new Promise((resolve, reject) => {
@@ -247,7 +291,7 @@ export class ClusterChannel {
         definition.requestSerialize,
         definition.responseDeserialize,
         message as AnyMessage,
-        this.metadata(requestId),
+        this.metadata(requestId, traceparent),
         { deadline: deadlineMs },
         (failure: ServiceError | null, answer?: AnyMessage) => {
           signal?.removeEventListener("abort", cancel);
@@ -270,14 +314,37 @@ export class ClusterChannel {
       : [leader, ...rest.filter((each) => each !== leader), address];
   }
 
-  #gaveUp(failure: Refusal): Refusal {
+  #gaveUp(failure: Refusal, waitedMs: number): Refusal {
     const tried = this.#addresses.join(", ");
     return new Refusal(
       "unavailable",
-      `no master could be reached at ${tried} within ${this.#options.callTimeoutMs} ms ` +
+      `no master could be reached at ${tried} within ${waitedMs} ms ` +
         `(last: ${failure.message}); is one running there?`,
       { cause: failure },
     );
+  }
+}
+
+/** How long a call has been without a connection to anybody. */
+class Reach {
+  readonly waitMs: number;
+  #sinceMs: number | undefined;
+
+  constructor(waitMs = Number.POSITIVE_INFINITY) {
+    this.waitMs = waitMs;
+  }
+
+  /** Until when it may go on so; for ever while a connection stands. */
+  get untilMs(): number {
+    return this.#sinceMs === undefined ? Number.POSITIVE_INFINITY : this.#sinceMs + this.waitMs;
+  }
+
+  seeks(): void {
+    this.#sinceMs ??= Date.now();
+  }
+
+  found(): void {
+    this.#sinceMs = undefined;
   }
 }
 

@@ -32,8 +32,14 @@ function startHealth(
     }), changes);
 }
 
+interface Silence {
+  readonly address: string;
+  readonly connections: readonly Deno.Conn[];
+  stop(): void;
+}
+
 /** An address that takes connections and says nothing. */
-function startSilence(): { readonly address: string; stop(): void } {
+function startSilence(): Silence {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const connections: Deno.Conn[] = [];
   (async () => {
@@ -41,6 +47,7 @@ function startSilence(): { readonly address: string; stop(): void } {
   })();
   return {
     address: `127.0.0.1:${listener.addr.port}`,
+    connections,
     stop() {
       listener.close();
       for (const each of connections) each.close();
@@ -57,14 +64,54 @@ Deno.test("a dead first address costs nothing but the next one's turn", async ()
   channel.close();
 });
 
-Deno.test("a silent address is left after connectionWaitMs", async () => {
+Deno.test("a silent address is left after dialTimeoutMs", async () => {
   const silence = startSilence();
   await using server = await startHealth();
   const channel = new ClusterChannel(
-    channelTo([silence.address, server.address], { connectionWaitMs: 100, callTimeoutMs: 10_000 }),
+    channelTo([silence.address, server.address], { dialTimeoutMs: 100, callTimeoutMs: 10_000 }),
   );
   assert.equal((await channel.call(Health.method.check, {})).status, SERVING);
   assert.equal(channel.addresses[0], server.address);
+  channel.close();
+  silence.stop();
+});
+
+Deno.test("a call without a connection to anybody gives up after connectionWaitMs", async () => {
+  const addresses = [`127.0.0.1:${freePort()}`, `127.0.0.1:${freePort()}`];
+  const channel = new ClusterChannel(
+    channelTo(addresses, { connectionWaitMs: 200, callTimeoutMs: 600_000 }),
+  );
+  try {
+    await assert.rejects(
+      channel.call(Health.method.check, {}),
+      (failure) =>
+        failure instanceof Refusal && failure.reason === "unavailable" &&
+        failure.message.includes("within 200 ms") &&
+        addresses.every((address) => failure.message.includes(address)),
+    );
+  } finally {
+    channel.close();
+  }
+});
+
+Deno.test("a master that answers was connected to: connectionWaitMs does not count against it", async () => {
+  let asked = 0;
+  await using server = await startHealth(() => {
+    // Five pauses of 50, 100, 200 ms and so on are longer than 100 ms.
+    if (++asked <= 5) throw new Refusal("unavailable", "no master leads at this moment");
+  });
+  const channel = new ClusterChannel(channelTo([server.address], { connectionWaitMs: 100 }));
+  assert.equal((await channel.call(Health.method.check, {})).status, SERVING);
+  channel.close();
+});
+
+Deno.test("after a handshake that hangs the next attempt begins another", async () => {
+  const silence = startSilence();
+  const channel = new ClusterChannel(channelTo([silence.address], { dialTimeoutMs: 100 }));
+  for (const attempt of [1, 2]) {
+    await assert.rejects(channel.connected(silence.address), /does not answer/);
+    await until(() => silence.connections.length >= attempt, `connection ${attempt}`);
+  }
   channel.close();
   silence.stop();
 });
@@ -192,9 +239,9 @@ Deno.test("a broken stream sends the next call elsewhere", async () => {
   channel.close();
 });
 
-Deno.test("a stream to a silent address fails after connectionWaitMs", async () => {
+Deno.test("a stream to a silent address fails after dialTimeoutMs", async () => {
   const silence = startSilence();
-  const channel = new ClusterChannel(channelTo([silence.address], { connectionWaitMs: 100 }));
+  const channel = new ClusterChannel(channelTo([silence.address], { dialTimeoutMs: 100 }));
   await assert.rejects(channel.stream(Health.method.watch, {}).next(), { reason: "unavailable" });
   channel.close();
   silence.stop();
@@ -217,7 +264,7 @@ Deno.test("closing fails the calls under way and those that come later", async (
 Deno.test("closing ends a call that still waits for its connection", async () => {
   const silence = startSilence();
   const channel = new ClusterChannel(
-    channelTo([silence.address], { connectionWaitMs: 60_000, callTimeoutMs: 60_000 }),
+    channelTo([silence.address], { dialTimeoutMs: 60_000, callTimeoutMs: 60_000 }),
   );
   const call = channel.call(Health.method.check, {});
   await until(() => true, "the call has begun");

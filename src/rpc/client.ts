@@ -85,12 +85,17 @@ export class JobClient {
   /** The job with its payload, result and history; linearizable unless `stale`. */
   async getJob(
     jobId: string,
-    options: { readonly stale?: boolean; readonly signal?: AbortSignal | undefined } = {},
+    { stale = false, patient = false, signal }: {
+      readonly stale?: boolean;
+      readonly signal?: AbortSignal | undefined;
+      /** Wait for a lost master as long as a call may take. */
+      readonly patient?: boolean;
+    } = {},
   ): Promise<JobDetails> {
     const response = await this.#channel.call(
       MasterService.method.getJobStatus,
-      { jobId, stale: options.stale ?? false },
-      options.signal === undefined ? {} : { signal: options.signal },
+      { jobId, stale },
+      { patient, ...(signal === undefined ? {} : { signal }) },
     );
     if (response.job === undefined) throw new Refusal("internal", "the master answered no job");
     return detailsFromWire(response, response.job);
@@ -151,7 +156,7 @@ export class JobClient {
       }
       // A unary call waits for a master with all the patience that calls have, and says so if none
       // comes. The pause is for one that answers calls and breaks watches.
-      await this.getJob(jobId, { signal });
+      await this.getJob(jobId, { signal, patient: true });
       await pause(pauseMs, signal);
       pauseMs = Math.min(pauseMs * 2, WATCH_PAUSE_MS_MAX);
     }

@@ -19,6 +19,8 @@ export * from "./peer_transport.ts";
 export * from "./reflection.ts";
 export * from "./server.ts";
 export * from "./status.ts";
+export * from "./worker_caller.ts";
+export * from "./worker_service.ts";
 export { SessionStream } from "./worker_client.ts";
 export type { SessionListener } from "./worker_client.ts";
 export { methodPath } from "./wire.ts";

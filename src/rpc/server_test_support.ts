@@ -84,7 +84,7 @@ export function channelTo(
     credentials: credentials.createInsecure(),
     messageBytesMax: 4 * 1024 * 1024,
     callTimeoutMs: 5_000,
-    connectionWaitMs: 500,
+    dialTimeoutMs: 500,
     ...changes,
   };
 }

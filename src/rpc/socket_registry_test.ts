@@ -11,7 +11,7 @@ import { ClusterChannel, Health } from "${new URL("./mod.ts", import.meta.url)}"
 const [address] = Deno.args;
 const channel = new ClusterChannel({
   addresses: [address], credentials: credentials.createInsecure(), messageBytesMax: 1 << 20,
-  callTimeoutMs: 60_000, connectionWaitMs: 5_000,
+  callTimeoutMs: 60_000, dialTimeoutMs: 5_000,
 });
 for (let round = 0; round < 200; round++) {
   await Promise.all(Array.from({ length: 25 }, () => channel.call(Health.method.check, {})));

@@ -391,6 +391,7 @@ function workerToWire(worker: WorkerSpec): unknown[] {
     stringMapToWire(worker.tags),
     worker.version,
     worker.unary ?? null,
+    ...(worker.pushed === undefined ? [] : [worker.pushed]),
   ];
 }
 
@@ -405,5 +406,6 @@ function workerFromWire(value: unknown): WorkerSpec {
     tags: stringMap(wire[5]),
     version: text(wire[6]),
     ...optional("unary", wire[7], boolean),
+    ...optional("pushed", wire[8], boolean),
   };
 }

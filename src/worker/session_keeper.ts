@@ -48,7 +48,7 @@ export class SessionKeeper {
 
   /** Opens the first session; every later one opens by itself. */
   start(): void {
-    this.#connect();
+    this.#dial();
   }
 
   /** Sends on the open session; false when there is none. */
@@ -71,15 +71,17 @@ export class SessionKeeper {
     this.#stream?.cancel();
   }
 
-  #connect(): void {
-    if (this.#isStopped) return;
+  #dial(): void {
     const address = this.#addresses[0] ?? "";
-    try {
-      this.#stream = this.#open(address);
-    } catch (failure) {
-      // An address that can be none, or a token that cannot be read.
-      this.#closed(address, Refusal.of(failure));
-    }
+    // Also an address that can be none, or a token that cannot be read.
+    this.#connect(address).catch((failure) => this.#closed(address, Refusal.of(failure)));
+  }
+
+  /** A stream alone would wait for its connection as long as it takes. */
+  async #connect(address: string): Promise<void> {
+    if (this.#isStopped) return;
+    await this.#options.channel.connected(address);
+    if (!this.#isStopped) this.#stream = this.#open(address);
   }
 
   #open(address: string): SessionStream {
@@ -113,7 +115,7 @@ export class SessionKeeper {
       next_address: this.#addresses[0] ?? "",
       retry_in_ms: pauseMs,
     });
-    this.#timer = setTimeout(() => this.#connect(), pauseMs);
+    this.#timer = setTimeout(() => this.#dial(), pauseMs);
   }
 
   #turnFrom(address: string, leaderAddress: string | undefined): void {

@@ -105,7 +105,10 @@ export class Host {
 
   /** Runs a client command against this host's master. */
   client(...args: string[]): Promise<CommandResult> {
-    return run([...args, `--addr=${this.grpcAddress}`], this.#program);
+    return run(
+      [...args, `--addr=${this.grpcAddress}`, "--set=grpc.connection_wait=10s"],
+      this.#program,
+    );
   }
 
   /** The client library, with patience for a master that is being restarted. */
@@ -115,7 +118,7 @@ export class Host {
       credentials: credentials.createInsecure(),
       messageBytesMax: 4 * 1024 * 1024,
       callTimeoutMs: 30_000,
-      connectionWaitMs: 2_000,
+      dialTimeoutMs: 2_000,
     });
   }
 
