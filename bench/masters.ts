@@ -116,7 +116,7 @@ export class Masters implements AsyncDisposable {
       credentials: credentials.createInsecure(),
       messageBytesMax: 4 * 1024 * 1024,
       callTimeoutMs,
-      connectionWaitMs: 2_000,
+      dialTimeoutMs: 2_000,
     });
   }
 

@@ -5,9 +5,14 @@
  */
 
 import type { LoadedConfig } from "../config/mod.ts";
-import type { ServerSetup } from "../master/mod.ts";
-import type { MasterMetrics } from "../observability/mod.ts";
-import { type CallAttempt, type CallContext, type Gatekeeper, Refusal } from "../rpc/mod.ts";
+import type { GateMetrics } from "../observability/mod.ts";
+import {
+  type CallAttempt,
+  type CallContext,
+  type Gatekeeper,
+  Refusal,
+  type ServerSetup,
+} from "../rpc/mod.ts";
 import {
   type AuditLog,
   CallLimits,
@@ -22,21 +27,35 @@ import {
   openAuditLog,
   peerIp,
   secureServer,
+  SecurityConfigurationError,
   type TlsMaterial,
   type Warn,
+  workerAudience,
+  WorkerTokens,
 } from "../security/mod.ts";
 import { certificateDirectory } from "./connect.ts";
 
-/** What a master's doors are made of. */
-export interface MasterSecurity {
-  /** Towards clients and workers. */
+/** What a node's doors are made of. */
+export interface NodeSecurity {
+  /** Towards clients and workers; of a worker: towards masters. */
   readonly tls: TlsMaterial | null;
-  /** Towards the other masters. */
-  readonly raftTls: TlsMaterial | null;
   readonly gate: Gate;
   readonly audit: AuditLog | null;
   readonly limits: CallLimits | null;
 }
+
+/** What a master's doors are made of. */
+export interface MasterSecurity extends NodeSecurity {
+  /** Towards the other masters. */
+  readonly raftTls: TlsMaterial | null;
+  /** What it presents to workers that it calls; undefined: it has no key to sign with. */
+  readonly workerTokens: WorkerTokens | undefined;
+  /** The key that was made for this start, since a development cluster needs none configured. */
+  readonly madeSecret: string | undefined;
+}
+
+/** Bytes of a key that is made at a start. */
+const MADE_SECRET_BYTES = 48;
 
 /**
  * Reads keys, certificates and policies.
@@ -45,31 +64,96 @@ export interface MasterSecurity {
  */
 export async function masterSecurity(loaded: LoadedConfig, warn: Warn): Promise<MasterSecurity> {
   const { config, profile } = loaded;
-  const { security } = config;
+  const { jwt } = config.security;
   const tls = await nodeTls(loaded, "security.tls", "master", warn);
   const raftTls = await nodeTls(loaded, "security.raft_tls", "master", warn);
+  const hasNoKey = jwt.secretKey === "" && jwt.publicKeyPath === "";
+  const madeSecret = hasNoKey && profile === "development" ? randomSecret() : undefined;
+  const doors = await doorsOf(loaded, tls, warn, {
+    secret: madeSecret ?? jwt.secretKey,
+    // A key of which nobody could know yet does not take certificates their worth.
+    ...(madeSecret === undefined ? {} : { certificateIsIdentity: true }),
+  });
+  const workerTokens = jwt.secretKey === "" ? undefined : new WorkerTokens({
+    profile,
+    secret: jwt.secretKey,
+    issuer: jwt.issuer,
+    subject: config.cluster.nodeId,
+    ttlMs: jwt.accessTokenTtlMs,
+  });
+  return { ...doors, raftTls, workerTokens, madeSecret };
+}
+
+/**
+ * The same for a worker that serves: masters may call it, by their certificate or by a token that is
+ * for this worker alone, and so may administrators.
+ *
+ * @throws SecurityConfigurationError with every fault.
+ */
+export async function workerSecurity(
+  loaded: LoadedConfig,
+  tls: TlsMaterial | null,
+  warn: Warn,
+): Promise<NodeSecurity> {
+  const { config } = loaded;
+  try {
+    return await doorsOf(loaded, tls, warn, {
+      secret: config.security.jwt.secretKey,
+      alsoFor: [workerAudience(config.worker.workerId)],
+      certificateIsIdentity: true,
+    });
+  } catch (failure) {
+    if (!(failure instanceof SecurityConfigurationError)) throw failure;
+    throw new SecurityConfigurationError([
+      ...failure.faults,
+      `this is about grpc.worker_port ${config.grpc.workerPort}, on which masters may bring jobs: ` +
+      "with 0 (--grpc-port 0) the worker serves nobody and takes its jobs on its session alone",
+    ], { cause: failure });
+  }
+}
+
+async function doorsOf(
+  { config, profile }: LoadedConfig,
+  tls: TlsMaterial | null,
+  warn: Warn,
+  own: {
+    readonly secret: string;
+    readonly alsoFor?: readonly string[];
+    readonly certificateIsIdentity?: boolean;
+  },
+): Promise<NodeSecurity> {
+  const { jwt, rbac, rateLimit } = config.security;
+  const { secret, alsoFor = [], certificateIsIdentity } = own;
+  const tokens = await createTokenVerifier({
+    profile,
+    secret,
+    publicKeyPath: jwt.publicKeyPath,
+    issuer: jwt.issuer,
+    audience: jwt.audience,
+    alsoFor,
+    skipExpiry: jwt.skipExpiry,
+  });
+  const policies = rbac.enabled ? await loadPolicies(rbac.policyFile) : null;
+  const limits = rateLimit.enabled ? new CallLimits(rateLimit) : null;
   const audit = openAuditLog({
     enabled: config.log.auditEnabled,
     output: config.log.auditOutput,
     onFailure: (failure) => warn(`the audit log cannot be written: ${String(failure)}`),
   });
-  const limits = security.rateLimit.enabled ? new CallLimits(security.rateLimit) : null;
   const gate = createGate({
     profile,
-    tokens: await createTokenVerifier({
-      profile,
-      secret: security.jwt.secretKey,
-      publicKeyPath: security.jwt.publicKeyPath,
-      issuer: security.jwt.issuer,
-      audience: security.jwt.audience,
-      skipExpiry: security.jwt.skipExpiry,
-    }),
+    tokens,
     peers: createPeerVerifier(tls),
-    policies: security.rbac.enabled ? await loadPolicies(security.rbac.policyFile) : null,
+    policies,
     limits,
     audit,
+    ...(certificateIsIdentity === undefined ? {} : { certificateIsIdentity }),
   });
-  return { tls, raftTls, gate, audit, limits };
+  return { tls, gate, audit, limits };
+}
+
+function randomSecret(): string {
+  return crypto.getRandomValues(new Uint8Array(MADE_SECRET_BYTES)).toBase64();
 }
 
 /** Certificates of a node, or null where the section is switched off. */
@@ -80,6 +164,7 @@ export function nodeTls(
   warn: Warn = () => {},
 ): Promise<TlsMaterial | null> {
   const { config, profile } = loaded;
+  const serves = role === "master" || role === "worker" && config.grpc.workerPort !== 0;
   const options = section === "security.tls" ? config.security.tls : config.security.raftTls;
   const commonName = role === "master"
     ? config.cluster.nodeId
@@ -91,7 +176,7 @@ export function nodeTls(
     section,
     profile,
     generatedDir: certificateDirectory(config.cluster.dataDir),
-    purpose: role === "master" ? "server" : "client",
+    purpose: serves ? "server" : "client",
     commonName,
     role,
     warn,
@@ -105,11 +190,11 @@ export function httpsOf(tls: TlsMaterial | null): { tls?: { cert: string; key: s
   return { tls: { cert: certificatePem, key: privateKeyPem } };
 }
 
-/** What a gRPC server needs of the doors: the port that clients and workers call. */
+/** What a gRPC server needs of the doors: the port that clients and workers call, or a worker's. */
 export function clientServerSetup(
-  { tls, gate }: MasterSecurity,
+  { tls, gate }: NodeSecurity,
   shared: Pick<ServerSetup, "messageBytesMax" | "observer">,
-  metrics: Pick<MasterMetrics, "authAttemptsTotal" | "rateLimitHitsTotal">,
+  metrics: GateMetrics,
 ): ServerSetup {
   return {
     ...shared,
@@ -155,7 +240,7 @@ export function forwardedAuthority({ gate }: MasterSecurity): (call: CallContext
 
 function gatekeeperOf(
   gate: Gate,
-  metrics: Pick<MasterMetrics, "authAttemptsTotal" | "rateLimitHitsTotal">,
+  metrics: GateMetrics,
 ): Gatekeeper {
   const settled = (decision: Awaited<ReturnType<Gate["check"]>>, peerAddress: string) => {
     if (decision.ok) {

@@ -37,6 +37,7 @@ import { assertRuntimeSafe, channelOptions, createChannelCredentials } from "../
 import { advertised } from "./addresses.ts";
 import { configFrom } from "./config_flags.ts";
 import { channelFrom } from "./connect.ts";
+import { tellOfMadeSecret } from "./development_token.ts";
 import { Lifetime } from "./lifecycle.ts";
 import { openLog } from "./node_log.ts";
 import {
@@ -81,6 +82,7 @@ export async function runMaster(flags: Flags, terminal: Terminal): Promise<void>
   });
   sampler.register("master", () => sampleMaster(metrics, master.context));
   try {
+    if (security.madeSecret !== undefined) await tellOfMadeSecret(loaded, security.madeSecret, log);
     const http = await startMasterHttp(master, {
       host: config.cluster.httpBindHost,
       port: config.cluster.httpPort,

@@ -37,10 +37,10 @@ import { Lifetime } from "./lifecycle.ts";
 import { openLog } from "./node_log.ts";
 import { httpsOf, nodeTls } from "./node_security.ts";
 import { tracerOptions } from "./node_tracing.ts";
-import { advertised } from "./addresses.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
+import { openWorkerDoor } from "./worker_door.ts";
 
 /** Time allowed to one unary call of a worker, in ms. */
 const CALL_TIMEOUT_MS = 10_000;
@@ -74,7 +74,9 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     nodeId: config.worker.workerId,
   });
   const undeliveredPath = join(directoryOf(config), "undelivered.cbor");
+  const reach = { address: config.worker.advertiseAddr };
   const worker = newWorker(config, {
+    address: () => reach.address,
     registry,
     jobTypes,
     channel,
@@ -82,6 +84,8 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     observer: workerObserver(metrics, tracer, config.worker.workerId),
     undelivered: await takeUndelivered(undeliveredPath),
   });
+  const door = await openWorkerDoor(loaded, worker, { tls, log, tracer, metrics });
+  if (door !== undefined) reach.address = door.address;
   const http = config.worker.httpPort === 0 ? undefined : await startWorkerHttp(worker, {
     host: config.worker.bindHost,
     port: config.worker.httpPort,
@@ -113,6 +117,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     await lifetime.ended;
   } finally {
     await keepUndelivered(undeliveredPath, await worker.stop(config.worker.drainTimeoutMs));
+    await door?.close();
     channel.close();
     sampler.stop();
     stopObserving();
@@ -133,7 +138,7 @@ function metricsPage({ metrics }: Config, registry: MetricsRegistry) {
 
 type Parts = Pick<
   WorkerOptions,
-  "registry" | "jobTypes" | "channel" | "log" | "observer" | "undelivered"
+  "address" | "registry" | "jobTypes" | "channel" | "log" | "observer" | "undelivered"
 >;
 
 function newWorker(config: Config, parts: Parts): Worker {
@@ -141,11 +146,6 @@ function newWorker(config: Config, parts: Parts): Worker {
   return new Worker({
     ...parts,
     workerId: config.worker.workerId,
-    address: advertised(
-      config.worker.advertiseAddr,
-      config.worker.bindHost,
-      config.grpc.workerPort,
-    ),
     slots: config.worker.maxConcurrentJobs,
     tags: config.worker.tags,
     version: VERSION,

@@ -26,9 +26,20 @@ const BEGINNINGS = [
 export function decideImplied(gathered: Gathered, role: Role): void {
   decideBeginning(gathered, role);
   decideRaftDir(gathered);
-  const output = gathered.values.get("log.output");
-  if (typeof output === "string") {
-    gathered.values.set("log.output", output.replaceAll("{role}", role));
+  decideAuditOutput(gathered, role);
+  for (const path of ["log.output", "log.audit_output"]) {
+    const output = gathered.values.get(path);
+    if (typeof output === "string") gathered.values.set(path, output.replaceAll("{role}", role));
+  }
+}
+
+/** A file of the audit log has one writer, and masters and workers may share a host. */
+function decideAuditOutput(gathered: Gathered, role: Role): void {
+  const path = "log.audit_output";
+  const output = gathered.values.get(path);
+  if (role !== "worker" || typeof output !== "string" || !output.includes("/")) return;
+  if (!isOwn(sourceOf(gathered, path))) {
+    gathered.values.set(path, output.replace(/[^/]*$/, "worker-$&"));
   }
 }
 

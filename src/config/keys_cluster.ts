@@ -177,8 +177,10 @@ export const grpcKeys = {
     flags: flag("grpc-port", MASTER),
   }),
   worker_port: key(port({ zeroIsOff: true }), {
-    doc: "Port on which a worker serves WorkerService (AssignJob, CancelJob). 0: it serves none " +
-      "and takes its work over its stream alone.",
+    doc:
+      "Port on which a worker serves WorkerService (AssignJob, CancelJob), by which jobs can be " +
+      "brought to it. 0: it serves none and takes its work over its stream alone; so does, in " +
+      "development, a worker that finds the default port taken.",
     usedBy: WORKER,
     default: 9001,
     legacyEnv: ["GRPC_WORKER_PORT"],

@@ -41,14 +41,16 @@ export const logKeys = {
     flags: flag("log-output", NODES),
   }),
   audit_enabled: key(boolean(), {
-    doc: "Whether a master records who did, or was refused, what.",
-    usedBy: MASTER,
+    doc: "Whether a master, and a worker on its gRPC port, records who did, or was refused, what.",
+    usedBy: NODES,
     default: true,
     legacyEnv: ["LOG_AUDIT_ENABLED"],
   }),
   audit_output: key(path(), {
-    doc: "stdout, stderr or a file of the audit log's own.",
-    usedBy: MASTER,
+    doc:
+      "stdout, stderr or a file of the audit log's own, in whose path {role} stands for master " +
+      "or worker. Where nobody names one, a worker's has worker- before the master's name.",
+    usedBy: NODES,
     default: "stdout",
     profileDefaults: {
       staging: "/var/log/conductor/audit.log",

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { EVERYONE, flag, key, MASTER, type Role } from "./key.ts";
+import { EVERYONE, flag, key, MASTER, NODES, type Role } from "./key.ts";
 import { boolean, integer, matching, number, path, text } from "./kinds.ts";
 import { duration } from "./quantities.ts";
 
@@ -151,22 +151,25 @@ export const securityKeys = {
   },
   jwt: {
     secret_key: key(text({ emptyAllowed: true }), {
-      doc: "Secret that signs and checks HS256 tokens. Staging and production need 32 bytes or " +
-        "more (or public_key_path); empty, in development: a random one at each start.",
-      usedBy: MASTER,
+      doc: "Secret that signs and checks HS256 tokens. Masters of staging and production need 32 " +
+        "bytes or more (or public_key_path); empty, in development: a master makes a random one " +
+        "at each start and, where roles are enforced, writes an administrator's token signed " +
+        "with it to development-token in its data directory. A worker uses it, if it has it, on " +
+        "its own gRPC port.",
+      usedBy: NODES,
       default: "",
       legacyEnv: ["JWT_SECRET_KEY", "CONDUCTOR_JWT_SECRET"],
       secret: true,
     }),
     public_key_path: key(path({ emptyAllowed: true }), {
       doc: "PEM file of a public key whose RS256, ES256 or EdDSA tokens are accepted.",
-      usedBy: MASTER,
+      usedBy: NODES,
       default: "",
       legacyEnv: ["JWT_PUBLIC_KEY_PATH"],
     }),
     issuer: key(text(), {
       doc: "iss of the tokens that are issued, and required of those presented.",
-      usedBy: MASTER,
+      usedBy: NODES,
       default: "conductor",
       profileDefaults: {
         development: "conductor-dev",
@@ -177,7 +180,7 @@ export const securityKeys = {
     }),
     audience: key(text(), {
       doc: "aud of the tokens that are issued, and required of those presented.",
-      usedBy: MASTER,
+      usedBy: NODES,
       // The original's common default was conductor, but no profile left it at that.
       default: "conductor-api",
       legacyEnv: ["JWT_AUDIENCE"],
@@ -196,7 +199,7 @@ export const securityKeys = {
     }),
     skip_expiry: key(boolean(), {
       doc: "Accept tokens past their exp. Refused in production.",
-      usedBy: MASTER,
+      usedBy: NODES,
       default: false,
       profileDefaults: { development: true },
       legacyEnv: ["JWT_SKIP_EXPIRY"],
@@ -205,7 +208,7 @@ export const securityKeys = {
   rbac: {
     enabled: key(boolean(), {
       doc: "Whether a call needs a permission of its caller's roles. Required in production.",
-      usedBy: MASTER,
+      usedBy: NODES,
       default: true,
       profileDefaults: { development: false },
       legacyEnv: ["RBAC_ENABLED"],
@@ -213,7 +216,7 @@ export const securityKeys = {
     policy_file: key(path({ emptyAllowed: true }), {
       // ./config/rbac-policies.json in the original, which worked from one directory only.
       doc: "JSON file of roles and policies; empty: the ones inside the program.",
-      usedBy: MASTER,
+      usedBy: NODES,
       default: "",
       legacyEnv: ["RBAC_POLICY_FILE"],
     }),
@@ -221,35 +224,35 @@ export const securityKeys = {
   rate_limit: {
     enabled: key(boolean(), {
       doc: "Whether each caller's requests are limited.",
-      usedBy: MASTER,
+      usedBy: NODES,
       default: true,
       profileDefaults: { development: false },
       legacyEnv: ["SECURITY_RATE_LIMIT_ENABLED"],
     }),
     requests_per_sec: key(number({ min: 0.001, max: 10_000_000 }), {
       doc: "Requests a second that a caller may make for long.",
-      usedBy: MASTER,
+      usedBy: NODES,
       default: 100,
       profileDefaults: { staging: 50 },
       legacyEnv: ["SECURITY_RATE_LIMIT_REQUESTS_PER_SEC"],
     }),
     burst: key(integer({ min: 1, max: 10_000_000 }), {
       doc: "Requests that a caller may make at once after a pause.",
-      usedBy: MASTER,
+      usedBy: NODES,
       default: 50,
       profileDefaults: { staging: 25 },
       legacyEnv: ["SECURITY_RATE_LIMIT_BURST"],
     }),
     cleanup_interval: key(duration({ min: "1s", max: "24h" }), {
       doc: "How often callers are forgotten that have made no request for client_ttl.",
-      usedBy: MASTER,
+      usedBy: NODES,
       default: "5m",
       profileDefaults: { production: "10m" },
       legacyEnv: ["SECURITY_RATE_LIMIT_CLEANUP_INTERVAL"],
     }),
     client_ttl: key(duration({ min: "1s", max: "576h" }), {
       doc: "How long an idle caller's count is kept.",
-      usedBy: MASTER,
+      usedBy: NODES,
       default: "30m",
       profileDefaults: { production: "1h" },
       legacyEnv: ["SECURITY_RATE_LIMIT_CLIENT_TTL"],

@@ -41,7 +41,8 @@ export const workerKeys = {
     flags: flag("bind-host", WORKER),
   }),
   advertise_addr: key(address({ emptyAllowed: true }), {
-    doc: "Where masters dial this worker's WorkerService, told to them when it registers. Empty: " +
+    doc:
+      "Where this worker's WorkerService is reached, told to masters when it registers. Empty: " +
       "bind_host, or this host's name when that is every interface, with grpc.worker_port.",
     usedBy: WORKER,
     default: "",

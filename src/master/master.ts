@@ -11,6 +11,7 @@ import type { ClusterStatusView, FailoverStatusView } from "../http/mod.ts";
 import { JobMachine, type Outcome } from "../jobs/mod.ts";
 import { type Member, RaftNode, StartRefused } from "../raft/mod.ts";
 import {
+  bound,
   ForwardClient,
   forwardingHandlers,
   ForwardService,
@@ -24,6 +25,7 @@ import {
   raftService,
   RpcServer,
   serveReflection,
+  type ServerSetup,
   type ServiceHandlers,
 } from "../rpc/mod.ts";
 import {
@@ -41,7 +43,7 @@ import { ReportInbox } from "./inbox.ts";
 import { Router } from "./leader_router.ts";
 import { Leadership } from "./leadership.ts";
 import { type MemberAddress, parseMemberAddress } from "./member_address.ts";
-import type { Listen, MasterOptions, ServerSetup } from "./options.ts";
+import type { Listen, MasterOptions } from "./options.ts";
 import { Proposer } from "./proposer.ts";
 import { joinCluster, openRaftLog } from "./raft_start.ts";
 import { Sessions } from "./sessions.ts";
@@ -477,19 +479,6 @@ function withAdvice(failure: StartRefused, { raftDir, dataDir }: MasterOptions):
   return new StartRefused(`${failure.message} ${directories}. ${REJOIN_ADVICE}`, {
     cause: failure,
   });
-}
-
-async function bound(server: RpcServer, listen: Listen, key: string): Promise<number> {
-  try {
-    return await server.listen(listen.host, listen.port);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(
-      `cannot listen on ${listen.host}:${listen.port}: ${reason}; ` +
-        `is another program there? change ${key} or stop it`,
-      { cause },
-    );
-  }
 }
 
 function reachableAt(listen: Listen, port: number): string {

@@ -10,4 +10,4 @@ export type { LeaderTimings } from "./leader.ts";
 export { Master } from "./master.ts";
 export { metricsObserver, sampleMaster } from "./metrics_observer.ts";
 export type { MasterObserver } from "./observer.ts";
-export type { Founding, Listen, MasterOptions, ServerSetup } from "./options.ts";
+export type { Founding, Listen, MasterOptions } from "./options.ts";

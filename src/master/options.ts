@@ -6,12 +6,7 @@
 
 import type { JobTypeRegistry } from "../job_types/mod.ts";
 import type { Logger, Tracer } from "../observability/mod.ts";
-import type {
-  CallContext,
-  ChannelOptions,
-  PeerTransportOptions,
-  RpcServerOptions,
-} from "../rpc/mod.ts";
+import type { CallContext, ChannelOptions, PeerTransportOptions, ServerSetup } from "../rpc/mod.ts";
 import type { Policy } from "../scheduler/mod.ts";
 import type { AdmissionRules } from "./admission.ts";
 import type { LeaderTimings } from "./leader.ts";
@@ -34,9 +29,6 @@ export type Founding =
   | { readonly kind: "join"; readonly address: string }
   /** It starts together with others, all of which name the same members (`id` to Raft address). */
   | { readonly kind: "static"; readonly members: Readonly<Record<string, string>> };
-
-/** Part of {@linkcode RpcServerOptions} that differs from server to server. */
-export type ServerSetup = Omit<RpcServerOptions, "newRequestId" | "onInternalError">;
 
 export interface MasterOptions {
   readonly nodeId: string;

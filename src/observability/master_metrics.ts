@@ -5,6 +5,7 @@
  * @module
  */
 
+import { createGateMetrics, type GateMetrics } from "./gate_metrics.ts";
 import { firstOf, oneOf } from "./label_bound.ts";
 import type { MetricsRegistry } from "./metrics_registry.ts";
 import { createRpcMetrics, type RpcMetrics } from "./rpc_metrics.ts";
@@ -16,7 +17,7 @@ export type MasterMetrics =
   & ReturnType<typeof schedulingMetrics>
   & ReturnType<typeof raftMetrics>
   & ReturnType<typeof recoveryMetrics>
-  & ReturnType<typeof securityMetrics>
+  & GateMetrics
   & { readonly rpc: RpcMetrics };
 
 /** Declares a master's metrics in `registry`. Once for each registry. */
@@ -27,15 +28,14 @@ export function createMasterMetrics(registry: MetricsRegistry): MasterMetrics {
     ...schedulingMetrics(registry),
     ...raftMetrics(registry),
     ...recoveryMetrics(registry),
-    ...securityMetrics(registry),
+    ...createGateMetrics(registry),
     rpc: createRpcMetrics(registry),
   };
 }
 
-/** Series for this many job types, workers and clients; the rest is counted as `other`. */
+/** Series for this many job types and workers; the rest is counted as `other`. */
 export const JOB_TYPES_MAX = 64;
 export const WORKERS_MAX = 1_000;
-export const CLIENTS_MAX = 100;
 
 /** The original's (Go's defaults), and on to half an hour: jobs take longer than calls. */
 const JOB_SECONDS = [
@@ -190,21 +190,6 @@ function recoveryMetrics(registry: MetricsRegistry) {
     recoveryFailuresTotal: registry.counter(
       "recovery_failures_total",
       "Attempts taken back whose job had none left.",
-    ),
-  };
-}
-
-function securityMetrics(registry: MetricsRegistry) {
-  return {
-    authAttemptsTotal: registry.counterFamily<{ result: "success" | "failure" }>(
-      "auth_attempts_total",
-      "Calls by whether the caller could be authenticated.",
-      { result: oneOf("success", "failure") },
-    ),
-    rateLimitHitsTotal: registry.counterFamily<{ client: string }>(
-      "rate_limit_hits_total",
-      "Calls refused because the client made too many.",
-      { client: firstOf(CLIENTS_MAX) },
     ),
   };
 }

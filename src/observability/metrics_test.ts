@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { readExposition } from "./exposition_test_support.ts";
+import { CLIENTS_MAX } from "./gate_metrics.ts";
 import { firstOf, oneOf } from "./label_bound.ts";
 import {
-  CLIENTS_MAX,
   createMasterMetrics,
   JOB_TYPES_MAX,
   type MasterMetrics,
@@ -248,7 +248,8 @@ Deno.test("a worker's metrics have names of their own, but for the calls that it
   const ofMaster = new Set((await read(master)).keys());
   const shared = [...(await read(worker)).keys()].filter((name) => ofMaster.has(name));
   assert.ok(
-    shared.length > 0 && shared.every((name) => /^(conductor_rpc|grpc_server)_/.test(name)),
+    shared.length > 0 &&
+      shared.every((name) => /^(conductor_(rpc|auth|rate_limit)|grpc_server)_/.test(name)),
   );
 });
 

@@ -53,6 +53,7 @@ export {
   type MasterMetrics,
 } from "./master_metrics.ts";
 export { type AttemptOutcome, createWorkerMetrics, type WorkerMetrics } from "./worker_metrics.ts";
+export { createGateMetrics, type GateMetrics } from "./gate_metrics.ts";
 export { createRpcMetrics, type RpcMetrics } from "./rpc_metrics.ts";
 export {
   createRpcObserver,

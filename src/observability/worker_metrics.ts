@@ -5,6 +5,7 @@
  * @module
  */
 
+import { createGateMetrics, type GateMetrics } from "./gate_metrics.ts";
 import { firstOf, oneOf } from "./label_bound.ts";
 import type {
   Counter,
@@ -19,7 +20,7 @@ import { createRpcMetrics, type RpcMetrics } from "./rpc_metrics.ts";
 /** How an attempt ended on the worker. */
 export type AttemptOutcome = "completed" | "failed" | "cancelled" | "timeout";
 
-export interface WorkerMetrics {
+export interface WorkerMetrics extends GateMetrics {
   readonly attemptsTotal: CounterFamily<{ type: string; outcome: AttemptOutcome }>;
   readonly attemptSeconds: HistogramFamily<{ type: string; outcome: AttemptOutcome }>;
   readonly slotsMax: Gauge;
@@ -82,6 +83,7 @@ export function createWorkerMetrics(registry: MetricsRegistry): WorkerMetrics {
       "worker_reports_pending",
       "Results of attempts that no master has acknowledged yet.",
     ),
+    ...createGateMetrics(registry),
     rpc: createRpcMetrics(registry),
   };
 }

@@ -6,6 +6,7 @@
  * @module
  */
 
+export * from "./bound.ts";
 export * from "./call.ts";
 export * from "./channel.ts";
 export * from "./client.ts";

@@ -54,6 +54,9 @@ export interface RpcServerOptions {
   readonly prepare?: (server: Server) => void;
 }
 
+/** Part of {@linkcode RpcServerOptions} that differs from server to server of a process. */
+export type ServerSetup = Omit<RpcServerOptions, "newRequestId" | "onInternalError">;
+
 /** Time for the last answers to leave through the sockets, in ms. */
 const FLUSH_MS = 50;
 

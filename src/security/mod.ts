@@ -97,3 +97,4 @@ export {
   TokenVerifier,
   type TokenVerifierOptions,
 } from "./tokens.ts";
+export { workerAudience, WorkerTokens, type WorkerTokensOptions } from "./worker_tokens.ts";

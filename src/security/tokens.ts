@@ -65,6 +65,8 @@ export interface TokenVerifierOptions {
   readonly publicKeyPath: string;
   readonly issuer: string;
   readonly audience: string;
+  /** Further audiences of which one will do, for a node that has a name of its own. */
+  readonly alsoFor?: readonly string[];
   /** Let tokens pass that have expired. Development only. */
   readonly skipExpiry: boolean;
   /** How far clocks may differ, in ms, at `exp`, `nbf` and `iat`. Default 30,000. */
@@ -217,11 +219,11 @@ export class TokenVerifier {
     | { readonly ok: true; readonly payload: JWTPayload; readonly type: string | undefined }
     | Extract<TokenVerdict, { ok: false }>
   > {
-    const { issuer, audience } = this.#options;
+    const { issuer, audience, alsoFor = [] } = this.#options;
     const options: JWTVerifyOptions = {
       algorithms: this.algorithms.slice(),
       issuer,
-      audience,
+      audience: [audience, ...alsoFor],
       requiredClaims: ["exp", "sub"],
       clockTolerance: this.#leewayMs / 1000,
       currentDate: new Date(nowMs),

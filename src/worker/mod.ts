@@ -7,6 +7,7 @@
 
 export { type AttemptEnd, type AttemptEnvironment, InlineExecutor } from "./attempt.ts";
 export { serveExecutor } from "./executor_process.ts";
+export { startWorkerGrpc, type WorkerGrpc, type WorkerGrpcOptions } from "./grpc.ts";
 export { startWorkerHttp } from "./http.ts";
 export { hostUsageMeter } from "./host_usage.ts";
 export { workerObserver } from "./metrics_observer.ts";

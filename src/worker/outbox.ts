@@ -136,11 +136,6 @@ export class Outbox {
     }
   }
 
-  /** Whether the end of an attempt waits in here. */
-  has(jobId: string, token: number): boolean {
-    return this.#unacknowledged.has(attemptKey(jobId, token));
-  }
-
   #pending(jobId: string, token: number): PendingProgress {
     const key = attemptKey(jobId, token);
     let pending = this.#progress.get(key);

@@ -7,25 +7,30 @@
 
 import type { JobTypeRegistry } from "../job_types/mod.ts";
 import type { Logger } from "../observability/mod.ts";
-import type {
-  AttemptReportView,
-  CancellationView,
-  ClusterChannel,
-  JobView,
-  ReportAckView,
-  WorkerAnnouncement,
-  WorkerStatsView,
-  WorkerWelcomeView,
+import {
+  type AttemptReportView,
+  type CancellationView,
+  type ClusterChannel,
+  type JobView,
+  type OrderAnswer,
+  Refusal,
+  type ReportAckView,
+  type WorkerAnnouncement,
+  type WorkerApi,
+  type WorkerStatsView,
+  type WorkerWelcomeView,
 } from "../rpc/mod.ts";
 import type { AttemptEnd, Executor } from "./attempt.ts";
 import { attemptKey, Outbox } from "./outbox.ts";
+import { type AttemptVerdict, RunningAttempt } from "./running_attempt.ts";
 import { SessionKeeper } from "./session_keeper.ts";
+import { TakenAttempts, type Taking } from "./taken_attempts.ts";
 
 /** How a worker is set up. */
 export interface WorkerOptions {
   readonly workerId: string;
-  /** Where others can reach this worker; for people and the original's road. */
-  readonly address: string;
+  /** Where masters can bring jobs to this worker; empty: it serves nobody. Asked at each session. */
+  readonly address: () => string;
   /** Attempts that run at once. */
   readonly slots: number;
   readonly tags: Readonly<Record<string, string>>;
@@ -52,9 +57,6 @@ export interface WorkerOptions {
   readonly undelivered?: readonly AttemptReportView[];
 }
 
-/** How an attempt ended, as it is counted. */
-export type AttemptVerdict = "completed" | "failed" | "cancelled" | "timeout";
-
 /** Told what the worker does, for metrics and traces. */
 export interface WorkerObserver {
   attemptStarted(
@@ -62,30 +64,16 @@ export interface WorkerObserver {
   ): { ended(verdict: AttemptVerdict, error: string, durationMs: number): void };
 }
 
-/** Log lines that go along with a finished attempt, to be kept with the job. */
-const LOG_TAIL_LINES_MAX = 200;
 /** Progress and log lines are sent at most this often. */
 const PROGRESS_INTERVAL_MS = 100;
-
-/** Longest line that is kept, in characters. */
-const LOG_LINE_CHARACTERS_MAX = 2_000;
 /** A timer set for longer would fire at once; no attempt runs for 24 days. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
-interface RunningAttempt {
-  readonly job: JobView;
-  readonly abort: AbortController;
-  readonly logTail: string[];
-  /** The master took the attempt away: its end is nobody's business. */
-  isWithdrawn: boolean;
-  /** It is being handed back because the worker leaves. */
-  isReleased: boolean;
-}
-
-export class Worker {
+export class Worker implements WorkerApi {
   readonly #options: WorkerOptions;
   readonly #running = new Map<string, RunningAttempt>();
   readonly #outbox = new Outbox();
+  readonly #taken = new TakenAttempts();
   readonly #session: SessionKeeper;
   readonly #incarnation = crypto.randomUUID();
   #completedJobs = 0;
@@ -98,18 +86,25 @@ export class Worker {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    for (const report of options.undelivered ?? []) this.#outbox.report(report);
+    for (const report of options.undelivered ?? []) {
+      this.#outbox.report(report);
+      this.#taken.take(report.jobId, report.token);
+    }
     this.#session = new SessionKeeper({
       channel: options.channel,
       log: options.log,
       announce: () => this.#announcement(),
       listener: {
         onWelcome: (welcome) => this.#welcomed(welcome),
-        onAssignments: (jobs) => jobs.forEach((job) => this.#accept(job)),
+        onAssignments: (jobs) => jobs.forEach((job) => this.#take(job)),
         onCancellations: (cancellations) => cancellations.forEach((each) => this.#withdraw(each)),
         onAcks: (acks) => this.#acknowledged(acks),
       },
     });
+  }
+
+  get workerId(): string {
+    return this.#options.workerId;
   }
 
   /** Connected to a master that leads. */
@@ -142,8 +137,7 @@ export class Worker {
     this.#flushNow();
     await this.#idleWithin(graceMs);
     for (const attempt of this.#running.values()) {
-      attempt.isReleased = true;
-      attempt.abort.abort(new Error("the worker is shutting down"));
+      attempt.stop("released", "the worker is shutting down");
     }
     await this.#idleWithin(this.#options.shutdownDelayMs);
     this.#flushNow();
@@ -161,7 +155,7 @@ export class Worker {
     return {
       workerId,
       incarnation: this.#incarnation,
-      address,
+      address: address(),
       slots,
       jobTypes,
       tags,
@@ -208,9 +202,55 @@ export class Worker {
     };
   }
 
-  #accept(job: JobView): void {
-    const key = attemptKey(job.id, job.fencingToken);
-    if (this.#running.has(key) || this.#outbox.has(job.id, job.fencingToken)) return;
+  /**
+   * Takes a job that is brought here, rather than on the session: as one from there, if there is
+   * room for it.
+   *
+   * @throws Refusal for a job that cannot be told from another attempt at it.
+   */
+  assign(job: JobView): OrderAnswer {
+    if (job.fencingToken <= 0) {
+      throw new Refusal(
+        "failed_precondition",
+        "job.fencing_token is missing: without it the job could run twice, and its result would " +
+          "be no attempt's; let a master of this cluster assign it",
+      );
+    }
+    if (this.#isDraining) return { done: false, message: "the worker is draining" };
+    if (!this.#options.jobTypes.includes(job.type)) {
+      const types = this.#options.jobTypes.join(", ");
+      return { done: false, message: `this worker offers ${types}, not ${job.type}` };
+    }
+    const isHere = this.#running.has(attemptKey(job.id, job.fencingToken));
+    if (!isHere && this.#running.size >= this.#options.slots) {
+      return { done: false, message: `all ${this.#options.slots} slots are taken` };
+    }
+    switch (this.#take(job)) {
+      case "new":
+        return { done: true, message: `attempt ${job.attempt} runs` };
+      case "repeated":
+        return { done: true, message: "this attempt was taken before" };
+      case "outdated":
+        return { done: false, message: "a later attempt of the job was taken" };
+    }
+  }
+
+  /** Stops whatever attempt of a job runs here, for whoever does not call on the session. */
+  cancel(jobId: string, reason: string): OrderAnswer {
+    const attempts = [...this.#running.values()].filter(({ job }) => job.id === jobId);
+    const why = `stopped by CancelJob: ${reason === "" ? "no reason given" : reason}`;
+    for (const attempt of attempts) {
+      if (reason === "reassigned") attempt.withdraw(why);
+      else attempt.stop(reason === "timeout" ? "timeout" : "cancelled", why);
+    }
+    return attempts.length > 0
+      ? { done: true, message: "the attempt is being stopped" }
+      : { done: false, message: `job ${jobId} does not run here` };
+  }
+
+  #take(job: JobView): Taking {
+    const taking = this.#taken.take(job.id, job.fencingToken);
+    if (taking !== "new") return taking;
     if (this.#isDraining) {
       this.#outbox.report({
         jobId: job.id,
@@ -218,18 +258,18 @@ export class Worker {
         kind: "released",
         reason: "the worker is draining",
       });
-      return this.#scheduleFlush();
+    } else {
+      this.#begin(job);
     }
-    const attempt: RunningAttempt = {
-      job,
-      abort: new AbortController(),
-      logTail: [],
-      isWithdrawn: false,
-      isReleased: false,
-    };
+    this.#scheduleFlush();
+    return taking;
+  }
+
+  #begin(job: JobView): void {
+    const key = attemptKey(job.id, job.fencingToken);
+    const attempt = new RunningAttempt(job);
     this.#running.set(key, attempt);
     this.#outbox.report({ jobId: job.id, token: job.fencingToken, kind: "started" });
-    this.#scheduleFlush();
     this.#run(key, attempt).catch((failure) =>
       this.#options.log.error("an attempt could not be run", {
         job_id: job.id,
@@ -244,7 +284,7 @@ export class Worker {
     const observed = this.#options.observer.attemptStarted(job);
     const timer = job.timeoutMs > 0
       ? setTimeout(
-        () => attempt.abort.abort(new TimeoutError(job.timeoutMs)),
+        () => attempt.stop("timeout", `timed out after ${job.timeoutMs} ms`),
         Math.min(job.timeoutMs, TIMER_MS_MAX),
       )
       : undefined;
@@ -258,10 +298,13 @@ export class Worker {
           tempDir: `${this.#options.tempRoot}/${encodeURIComponent(job.id)}-${job.fencingToken}`,
         },
         this.#listenerOf(attempt),
-        attempt.abort.signal,
+        attempt.signal,
       );
       const durationMs = performance.now() - startedMs;
-      observed.ended(verdictOf(attempt, end), end.ok ? "" : end.error, durationMs);
+      const verdict = attempt.verdictOf(end);
+      observed.ended(verdict, end.ok ? "" : end.error, durationMs);
+      if (verdict === "completed") this.#completedJobs++;
+      else if (verdict !== "cancelled") this.#failedJobs++;
       this.#ended(attempt, end, durationMs);
     } finally {
       clearTimeout(timer);
@@ -285,47 +328,22 @@ export class Worker {
       },
       log: (whole: string) => {
         if (attempt.isWithdrawn) return;
-        const line = whole.length <= LOG_LINE_CHARACTERS_MAX
-          ? whole
-          : `${whole.slice(0, LOG_LINE_CHARACTERS_MAX)}…`;
-        attempt.logTail.push(line);
-        if (attempt.logTail.length > LOG_TAIL_LINES_MAX) attempt.logTail.shift();
-        this.#outbox.log(id, fencingToken, line);
+        this.#outbox.log(id, fencingToken, attempt.log(whole));
         this.#scheduleProgress();
       },
     };
   }
 
   #ended(attempt: RunningAttempt, end: AttemptEnd, durationMs: number): void {
-    if (end.ok) this.#completedJobs++;
-    else if (!attempt.isWithdrawn && !attempt.isReleased) this.#failedJobs++;
-    if (attempt.isWithdrawn) return;
-    const { id: jobId, fencingToken: token } = attempt.job;
-    if (attempt.isReleased && !end.ok) {
-      this.#outbox.report({ jobId, token, kind: "released", reason: end.error });
-    } else {
-      this.#outbox.report({
-        jobId,
-        token,
-        kind: "finished",
-        success: end.ok,
-        output: end.ok ? end.output : new Uint8Array(0),
-        contentType: end.ok ? end.contentType : "",
-        error: end.ok ? "" : end.error,
-        permanent: end.ok ? false : end.permanent,
-        timedOut: !end.ok && attempt.abort.signal.reason instanceof TimeoutError,
-        durationMs,
-        logTail: attempt.logTail,
-      });
-    }
+    const report = attempt.reportOf(end, durationMs);
+    if (report === undefined) return;
+    this.#outbox.report(report);
     this.#scheduleFlush();
   }
 
   #withdraw(cancellation: CancellationView): void {
     const attempt = this.#running.get(attemptKey(cancellation.jobId, cancellation.token));
-    if (attempt === undefined) return;
-    attempt.isWithdrawn = true;
-    attempt.abort.abort(new Error(`the job was withdrawn: ${cancellation.reason}`));
+    attempt?.withdraw(`the job was withdrawn: ${cancellation.reason}`);
   }
 
   #acknowledged(acks: readonly ReportAckView[]): void {
@@ -337,10 +355,7 @@ export class Worker {
         fencing_token: ack.token,
         reason: ack.message,
       });
-      const attempt = this.#running.get(attemptKey(ack.jobId, ack.token));
-      if (attempt === undefined) continue;
-      attempt.isWithdrawn = true;
-      attempt.abort.abort(new Error(ack.message));
+      this.#running.get(attemptKey(ack.jobId, ack.token))?.withdraw(ack.message);
     }
     if (this.#outbox.isSettled) this.#onIdle();
   }
@@ -391,19 +406,5 @@ export class Worker {
         stop();
       }
     });
-  }
-}
-
-function verdictOf(attempt: RunningAttempt, end: AttemptEnd): AttemptVerdict {
-  if (end.ok) return "completed";
-  if (attempt.abort.signal.reason instanceof TimeoutError) return "timeout";
-  return attempt.isWithdrawn || attempt.isReleased ? "cancelled" : "failed";
-}
-
-class TimeoutError extends Error {
-  override name = "TimeoutError";
-
-  constructor(timeoutMs: number) {
-    super(`timed out after ${timeoutMs} ms`);
   }
 }

@@ -170,7 +170,7 @@ export class Cluster {
       credentials: credentials.createInsecure(),
       messageBytesMax: 4 * 1024 * 1024,
       callTimeoutMs: options.callTimeoutMs ?? 30_000,
-      connectionWaitMs: 1_000,
+      dialTimeoutMs: 1_000,
     });
     this.#clients.push(client);
     return client;
