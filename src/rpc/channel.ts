@@ -16,10 +16,10 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
-  connectivityState,
   Metadata,
   type ServiceError,
 } from "@grpc/grpc-js";
+import { connected } from "./connection.ts";
 import { pause } from "./pause.ts";
 import { fromServiceError, Refusal } from "./status.ts";
 import { type AnyMessage, methodDefinition } from "./wire.ts";
@@ -216,22 +216,16 @@ export class ClusterChannel {
    * @throws Refusal `unavailable`.
    */
   async connected(address: string, deadlineMs = Number.POSITIVE_INFINITY): Promise<void> {
+    const client = this.clientFor(address);
     const dialUntilMs = Date.now() + this.#options.dialTimeoutMs;
-    const untilMs = Math.min(deadlineMs, dialUntilMs);
-    while (true) {
-      const client = this.clientFor(address);
-      const channel = client.getChannel();
-      const state = channel.getConnectivityState(true);
-      if (state === connectivityState.READY) return;
-      if (state === connectivityState.TRANSIENT_FAILURE) {
-        throw new Refusal("unavailable", `${address} refuses connections`);
-      }
-      const isOverdue = await new Promise<boolean>((resolve) =>
-        channel.watchConnectivityState(state, untilMs, (late) => resolve(late !== undefined))
-      );
-      if (!isOverdue) continue;
-      if (untilMs === dialUntilMs) this.#discard(address, client);
-      throw new Refusal("unavailable", `${address} does not answer`);
+    try {
+      await connected(client, address, Math.min(deadlineMs, dialUntilMs));
+    } catch (failure) {
+      if (this.#isClosed) throw closedChannel();
+      if (Date.now() >= dialUntilMs) this.#discard(address, client);
+      // Another call may have discarded the connection that this one waited for.
+      const isDiscarded = failure instanceof Refusal && failure.reason === "cancelled";
+      throw isDiscarded ? new Refusal("unavailable", `${address} does not answer`) : failure;
     }
   }
 
