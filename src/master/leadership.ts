@@ -7,6 +7,7 @@
 
 import { ProposalRefused, type RaftStatus } from "../raft/mod.ts";
 import { type HealthRegistry, Refusal } from "../rpc/mod.ts";
+import type { ClusterClock } from "./cluster_clock.ts";
 import type { MasterContext } from "./context.ts";
 import { LeaderDuties } from "./leader.ts";
 import type { Router } from "./leader_router.ts";
@@ -16,6 +17,7 @@ import { notLeader } from "./proposer.ts";
 
 export interface LeadershipOptions {
   readonly context: MasterContext;
+  readonly clock: ClusterClock;
   readonly router: Router;
   readonly health: HealthRegistry;
   /** Where a node is reached; its peers' address is known before the membership tells the other. */
@@ -150,13 +152,14 @@ export class Leadership {
     const status = node.status();
     if (this.#isStopping || status.role !== "leader" || status.term !== term) return;
     this.#sendWorkersOn();
+    this.#options.clock.begin(machine.nowMs);
     context.duties = new LeaderDuties({
       machine,
       proposer,
       sessions,
       policy: master.policy,
       timings: master.leaderTimings,
-      now: Date.now,
+      now: context.now,
       random: Math.random,
       log,
       observer: master.observer,

@@ -37,6 +37,7 @@ import {
 } from "../storage/mod.ts";
 import { Admission } from "./admission.ts";
 import { masterApi } from "./api.ts";
+import { ClusterClock } from "./cluster_clock.ts";
 import type { MasterContext } from "./context.ts";
 import { onJobEvents } from "./events.ts";
 import { ReportInbox } from "./inbox.ts";
@@ -76,6 +77,7 @@ export class Master {
   readonly #context: MasterContext;
   readonly #health = new HealthRegistry([MasterService.typeName]);
   readonly #router = new Router();
+  readonly #clock: ClusterClock;
   readonly #succession: Succession;
   readonly #leadership: Leadership;
   readonly #forwardClient: ForwardClient;
@@ -111,6 +113,7 @@ export class Master {
   private constructor(options: MasterOptions, log: SqliteRaftLog) {
     this.#options = options;
     this.#log = log;
+    this.#clock = newClock(options);
     log.onAppended = (durationMs, markerMs) => options.observer.appended(durationMs, markerMs);
     createDataDirectory(options.dataDir);
     this.#store = SqliteJobStore.open(options.dataDir, { clusterId: log.identity.clusterId });
@@ -144,6 +147,7 @@ export class Master {
     this.#context = this.#newContext(machine);
     this.#leadership = new Leadership({
       context: this.#context,
+      clock: this.#clock,
       router: this.#router,
       health: this.#health,
       addressOf: (id) => this.#reachableAddressOf(id),
@@ -275,7 +279,7 @@ export class Master {
     const options = this.#options;
     const proposer = new Proposer({
       node: this.#node,
-      now: Date.now,
+      now: () => this.#clock.now(),
       liveJobsMax: options.liveJobsMax,
       applyTimeoutMs: options.applyTimeoutMs,
       addressOf: (id) => this.#addressOf(id)?.grpc || undefined,
@@ -296,7 +300,7 @@ export class Master {
       sessions: new Sessions(),
       watchers: new JobWatchers(),
       log: options.log,
-      now: Date.now,
+      now: () => this.#clock.now(),
       newJobId: () => uuidv7(),
       heartbeatIntervalMs: options.heartbeatIntervalMs,
       heartbeatTimeoutMs: options.leaderTimings.heartbeatTimeoutMs,
@@ -337,6 +341,7 @@ export class Master {
           this.#transport.heardFrom(message.from, senderAddress);
           this.#node.step(message);
         },
+        onTime: (nodeId, timeMs) => this.#clock.heard(nodeId, timeMs),
         onLost: (nodeId) => {
           if (!this.#isStopping) this.#succession.peerLost(nodeId);
         },
@@ -445,6 +450,7 @@ export class Master {
   }
 
   #membershipChanged(): void {
+    this.#clock.retain(new Set(this.#node.status().members.map((each) => each.id)));
     this.#connectPeers();
     this.#leadership.membershipChanged();
   }
@@ -483,4 +489,17 @@ function withAdvice(failure: StartRefused, { raftDir, dataDir }: MasterOptions):
 
 function reachableAt(listen: Listen, port: number): string {
   return listen.advertise ?? `${listen.host}:${port}`;
+}
+
+function newClock({ log }: MasterOptions): ClusterClock {
+  return new ClusterClock({
+    wall: Date.now,
+    monotonic: () => performance.now(),
+    onSkewChanged: (skewMs) =>
+      skewMs === 0
+        ? log.info("this machine's clock agrees with most members' again")
+        : log.warn("this machine's clock is wrong: most members show another time, which counts", {
+          ahead_ms: skewMs,
+        }),
+  });
 }

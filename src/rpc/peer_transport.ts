@@ -132,6 +132,7 @@ class Peer {
       format: FORMAT,
       clusterId: this.#options.clusterId,
       senderAddress: this.#options.ownAddress(),
+      senderTimeMs: BigInt(Date.now()),
     });
     stream.write(frame, () => {
       if (this.#stream === stream) this.#waitingBytes -= bytes.byteLength;
@@ -180,6 +181,8 @@ class Peer {
 /** Told of what comes in. */
 export interface PeerListener {
   onMessage(message: Message, senderAddress: string): void;
+  /** A node sent something, and says what time it has, in ms since the epoch. */
+  onTime(nodeId: string, timeMs: number): void;
   /** The stream of a node that has sent something broke: it may be gone. */
   onLost(nodeId: string): void;
 }
@@ -198,6 +201,9 @@ export function raftService(
         for (const message of decodedMessages(frame.messages)) {
           sender = message.from;
           listener.onMessage(message, frame.senderAddress);
+        }
+        if (sender !== undefined && frame.senderTimeMs > 0n) {
+          listener.onTime(sender, Number(frame.senderTimeMs));
         }
       });
       stream.onClosed(() => {

@@ -25,6 +25,8 @@ interface Inbox {
   readonly server: TestServer;
   readonly received: Message[];
   readonly senders: Set<string>;
+  /** What time a sender said it has. */
+  readonly times: Map<string, number>;
   /** Senders whose streams broke. */
   readonly lost: string[];
 }
@@ -32,6 +34,7 @@ interface Inbox {
 async function startPeer(port = 0, clusterId = "c"): Promise<Inbox> {
   const received: Message[] = [];
   const senders = new Set<string>();
+  const times = new Map<string, number>();
   const lost: string[] = [];
   const server = await startTestServer((each) =>
     each.add(
@@ -41,10 +44,11 @@ async function startPeer(port = 0, clusterId = "c"): Promise<Inbox> {
           received.push(incoming);
           senders.add(senderAddress);
         },
+        onTime: (nodeId, timeMs) => times.set(nodeId, timeMs),
         onLost: (nodeId) => void lost.push(nodeId),
       }),
     ), { port, messageBytesMax: -1 });
-  return { server, received, senders, lost };
+  return { server, received, senders, times, lost };
 }
 
 function transportTo(
@@ -74,6 +78,7 @@ Deno.test("messages arrive whole and in order", async () => {
   const plain = (value: unknown) => JSON.parse(JSON.stringify(value)); // bytes as objects
   assert.deepEqual(plain(first), plain(message(1)));
   assert.deepEqual([...peer.senders], ["127.0.0.1:7"]);
+  assert.ok(Math.abs((peer.times.get("a") ?? 0) - Date.now()) < 60_000, "it told no time");
   transport.close();
   await peer.server.server.stop(0);
 });
@@ -112,7 +117,9 @@ async function sendFrame(address: string, frame: object): Promise<ServiceError> 
   );
   const failed = new Promise<ServiceError>((resolve) => stream.on("error", resolve));
   stream.on("data", () => {});
-  stream.write({ $typeName: "proto.RaftFrame", senderAddress: "", ...frame } as never);
+  stream.write(
+    { $typeName: "proto.RaftFrame", senderAddress: "", senderTimeMs: 0n, ...frame } as never,
+  );
   const failure = await failed;
   client.close();
   return failure;

@@ -28,6 +28,8 @@ export interface ClusterOptions {
   readonly workerFlags?: readonly string[];
   /** `join`: the first one founds it and the others join; `static`: all are named to all. */
   readonly founding?: "join" | "static";
+  /** Environment of a master, by its name. */
+  readonly environment?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 /** Silence after which a follower stands for election: short, but not too short for two cores. */
@@ -83,7 +85,8 @@ export class Cluster {
       this.masters.push(this.newMaster(`m${number}`));
     }
     for (const [position, master] of this.masters.entries()) {
-      master.process.start(this.#foundingFlags(position));
+      const environment = this.#options.environment?.[master.name];
+      master.process.start(this.#foundingFlags(position), environment);
     }
     await this.settled();
     for (let number = 1; number <= workers; number++) this.startWorker(`w${number}`);
@@ -243,6 +246,19 @@ export class Cluster {
       return known.length >= this.workers.length ? true : undefined;
     });
     client.close();
+  }
+
+  /** Lets `master` lead: whoever leads in its place is frozen until it does not. */
+  async makeLead(master: MasterNode): Promise<void> {
+    await eventually(`${master.name} leads`, async () => {
+      const leader = await this.leader();
+      if (leader === master) return true;
+      leader.process.freeze();
+      await this.leader([leader.name]);
+      leader.process.thaw();
+      await this.settled();
+      return undefined;
+    });
   }
 
   /** Ends every process, and removes every file unless `keep`. */

@@ -12,6 +12,8 @@ export interface LedgerPayload {
   /** The submission's own id. */
   readonly id: string;
   readonly sleepMs?: number;
+  /** Attempts that fail before the first one that does not. */
+  readonly failures?: number;
 }
 
 /** One line of the ledger. */
@@ -30,6 +32,7 @@ export async function ${LEDGER_JOB_TYPE}(payload, context) {
   const line = { submission: payload.id, jobId: context.jobId, attempt: context.attempt };
   write({ event: "begin", ...line });
   if (payload.sleepMs > 0) await new Promise((resolve) => setTimeout(resolve, payload.sleepMs));
+  if (context.attempt <= payload.failures) throw new Error("on purpose");
   write({ event: "end", ...line });
   return { id: payload.id };
 }

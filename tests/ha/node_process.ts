@@ -9,8 +9,8 @@ export class NodeProcess {
   readonly #main: string;
   readonly #args: readonly string[];
   readonly #onStarted: (pid: number) => void;
-  readonly #environment: Readonly<Record<string, string>>;
   #founding: readonly string[] = [];
+  #given: Readonly<Record<string, string>> = {};
   #child: Deno.ChildProcess | undefined;
   #said: Promise<string> | undefined;
   #isFrozen = false;
@@ -22,13 +22,11 @@ export class NodeProcess {
     main: string,
     args: readonly string[],
     onStarted: (pid: number) => void,
-    environment: Readonly<Record<string, string>> = {},
   ) {
     this.name = name;
     this.#main = main;
     this.#args = args;
     this.#onStarted = onStarted;
-    this.#environment = environment;
   }
 
   get isRunning(): boolean {
@@ -53,10 +51,11 @@ export class NodeProcess {
     return this.#said ?? Promise.resolve("");
   }
 
-  /** Starts it; `founding` flags hold for later starts too. */
-  start(founding?: readonly string[], environment: Readonly<Record<string, string>> = {}): void {
+  /** Starts it; `founding` flags and `environment` hold for later starts too. */
+  start(founding?: readonly string[], environment?: Readonly<Record<string, string>>): void {
     if (this.#child !== undefined) throw new Error(`${this.name} runs already`);
     this.#founding = founding ?? this.#founding;
+    this.#given = environment ?? this.#given;
     const child = new Deno.Command(Deno.execPath(), {
       args: [
         "run",
@@ -70,7 +69,7 @@ export class NodeProcess {
       stdin: "null",
       stdout: "null",
       stderr: "piped",
-      env: { NO_COLOR: "1", ...this.#environment, ...environment },
+      env: { NO_COLOR: "1", ...this.#given },
     }).spawn();
     this.#child = child;
     this.#said = new Response(child.stderr).text();

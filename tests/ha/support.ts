@@ -15,4 +15,5 @@ export * from "./network.ts";
 export * from "./node_process.ts";
 export * from "./pinned_reader.ts";
 export * from "./ports.ts";
+export * from "./shims.ts";
 export * from "./wait.ts";

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file raft.proto.
  */
 export const file_raft: GenFile = /*@__PURE__*/
-  fileDesc("CgpyYWZ0LnByb3RvEgVwcm90byJZCglSYWZ0RnJhbWUSEAoIbWVzc2FnZXMYASABKAwSDgoGZm9ybWF0GAIgASgFEhIKCmNsdXN0ZXJfaWQYAyABKAkSFgoOc2VuZGVyX2FkZHJlc3MYBCABKAkyQQoLUmFmdFNlcnZpY2USMgoIRXhjaGFuZ2USEC5wcm90by5SYWZ0RnJhbWUaEC5wcm90by5SYWZ0RnJhbWUoATABYgZwcm90bzM");
+  fileDesc("CgpyYWZ0LnByb3RvEgVwcm90byJxCglSYWZ0RnJhbWUSEAoIbWVzc2FnZXMYASABKAwSDgoGZm9ybWF0GAIgASgFEhIKCmNsdXN0ZXJfaWQYAyABKAkSFgoOc2VuZGVyX2FkZHJlc3MYBCABKAkSFgoOc2VuZGVyX3RpbWVfbXMYCSABKAMyQQoLUmFmdFNlcnZpY2USMgoIRXhjaGFuZ2USEC5wcm90by5SYWZ0RnJhbWUaEC5wcm90by5SYWZ0RnJhbWUoATABYgZwcm90bzM");
 
 /**
  * @generated from message proto.RaftFrame
@@ -43,6 +43,13 @@ export type RaftFrame = Message<"proto.RaftFrame"> & {
    * @generated from field: string sender_address = 4;
    */
   senderAddress: string;
+
+  /**
+   * What time the sender has, in ms since the epoch: members go by what most of them show.
+   *
+   * @generated from field: int64 sender_time_ms = 9;
+   */
+  senderTimeMs: bigint;
 };
 
 /**

@@ -1,0 +1,97 @@
+/**
+ * The time that a leader stamps Commands with. A wall clock alone will not do: the state never goes
+ * back in time, so that after a leader whose clock was an hour ahead nothing would come due for an
+ * hour, and under one that takes office with such a clock everything would be overdue at once.
+ *
+ * So a master compares its clock with those of its peers, which send their time with every frame,
+ * and where it differs goes by what most of them show. And where that is behind what the log says
+ * already, time goes on from there, a little more slowly, until it agrees again.
+ *
+ * @module
+ */
+
+export interface ClusterClockOptions {
+  /** This machine's idea of the time, in ms since the epoch. */
+  readonly wall: () => number;
+  /** In ms; it never jumps. */
+  readonly monotonic: () => number;
+  /** This machine's clock is (or, with 0, is no more) off from what most members show, in ms. */
+  readonly onSkewChanged?: (skewMs: number) => void;
+}
+
+/** Differences up to this are what synchronised clocks and a slow network come to, in ms. */
+const TOLERANCE_MS = 1_000;
+/** How fast time goes while it is ahead of what most members show. */
+const SLOWED = 0.9;
+/** A peer's time is looked at no more often than this, in ms. */
+const LOOK_INTERVAL_MS = 1_000;
+
+interface PeerClock {
+  /** The peer's wall clock, less our monotonic one. */
+  readonly offsetMs: number;
+  readonly seenMs: number;
+}
+
+export class ClusterClock {
+  readonly #options: ClusterClockOptions;
+  readonly #peers = new Map<string, PeerClock>();
+  /** The time when it was last read, and the monotonic clock then. */
+  #timeMs: number;
+  #readMs: number;
+  #isSkewed = false;
+
+  constructor(options: ClusterClockOptions) {
+    this.#options = options;
+    this.#timeMs = options.wall();
+    this.#readMs = options.monotonic();
+  }
+
+  /** The time in ms since the epoch; it never goes back, and never stands still. */
+  now(): number {
+    const readMs = this.#options.monotonic();
+    const elapsedMs = readMs - this.#readMs;
+    this.#timeMs = Math.max(this.#agreedMs(readMs), this.#timeMs + SLOWED * elapsedMs);
+    this.#readMs = readMs;
+    return Math.floor(this.#timeMs);
+  }
+
+  /** Taking office: goes on from `floorMs`, the time that the log has come to. */
+  begin(floorMs: number): void {
+    this.#readMs = this.#options.monotonic();
+    this.#timeMs = Math.max(this.#agreedMs(this.#readMs), floorMs);
+  }
+
+  /** A peer says what time it has. */
+  heard(nodeId: string, timeMs: number): void {
+    const seenMs = this.#options.monotonic();
+    const before = this.#peers.get(nodeId);
+    if (before !== undefined && seenMs - before.seenMs < LOOK_INTERVAL_MS) return;
+    this.#peers.set(nodeId, { offsetMs: timeMs - seenMs, seenMs });
+    const skewMs = this.#skewMs(seenMs);
+    const isSkewed = skewMs !== 0;
+    if (isSkewed === this.#isSkewed) return;
+    this.#isSkewed = isSkewed;
+    this.#options.onSkewChanged?.(Math.round(skewMs));
+  }
+
+  /** Only these are members now. */
+  retain(nodeIds: ReadonlySet<string>): void {
+    for (const nodeId of this.#peers.keys()) if (!nodeIds.has(nodeId)) this.#peers.delete(nodeId);
+  }
+
+  #agreedMs(monotonicMs: number): number {
+    return this.#options.wall() - this.#skewMs(monotonicMs);
+  }
+
+  /**
+   * How far our clock is ahead of the median of all (of an even number: the earlier one, since time
+   * that comes too early does more harm); 0 within the tolerance.
+   */
+  #skewMs(monotonicMs: number): number {
+    const ownMs = this.#options.wall() - monotonicMs;
+    const offsets = [ownMs, ...[...this.#peers.values()].map((each) => each.offsetMs)];
+    offsets.sort((a, b) => a - b);
+    const skewMs = ownMs - offsets[(offsets.length - 1) >> 1]!;
+    return Math.abs(skewMs) <= TOLERANCE_MS ? 0 : skewMs;
+  }
+}

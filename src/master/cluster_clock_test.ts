@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { ClusterClock } from "./cluster_clock.ts";
+
+const HOUR_MS = 3_600_000;
+
+/** A machine whose clocks are turned by hand; it starts at noon, so to speak. */
+function machine(aheadMs = 0) {
+  const time = { wallMs: 12 * HOUR_MS + aheadMs, monotonicMs: 5_000 };
+  const skews: number[] = [];
+  const clock = new ClusterClock({
+    wall: () => time.wallMs,
+    monotonic: () => time.monotonicMs,
+    onSkewChanged: (skewMs) => skews.push(skewMs),
+  });
+  const pass = (ms: number) => {
+    time.wallMs += ms;
+    time.monotonicMs += ms;
+  };
+  return { time, clock, skews, pass };
+}
+
+const NOON_MS = 12 * HOUR_MS;
+
+Deno.test("alone, or among clocks that agree, the time is the wall clock's", () => {
+  const { clock, pass, skews } = machine();
+  assert.equal(clock.now(), NOON_MS);
+  clock.heard("b", NOON_MS + 400);
+  clock.heard("c", NOON_MS - 700);
+  pass(5_000);
+  assert.equal(clock.now(), NOON_MS + 5_000);
+  assert.deepEqual(skews, []);
+});
+
+for (const aheadMs of [HOUR_MS, -HOUR_MS]) {
+  Deno.test(`a clock that is off by ${aheadMs} ms gives way to two that agree`, () => {
+    const { clock, pass, skews } = machine(aheadMs);
+    clock.heard("b", NOON_MS);
+    clock.heard("c", NOON_MS);
+    clock.begin(0);
+    assert.equal(clock.now(), NOON_MS);
+    pass(2_000);
+    assert.equal(clock.now(), NOON_MS + 2_000);
+    assert.equal(skews.at(-1), aheadMs);
+  });
+
+  Deno.test(`a peer whose clock is off by ${aheadMs} ms does not move two that agree`, () => {
+    const { clock, pass, skews } = machine();
+    clock.heard("b", NOON_MS);
+    clock.heard("c", NOON_MS + aheadMs);
+    clock.begin(NOON_MS - 1);
+    pass(2_000);
+    assert.equal(clock.now(), NOON_MS + 2_000);
+    assert.deepEqual(skews, []);
+  });
+}
+
+Deno.test("of two clocks that differ the earlier one counts, but never before the log", () => {
+  const { clock } = machine(HOUR_MS);
+  clock.heard("b", NOON_MS);
+  clock.begin(0);
+  assert.equal(clock.now(), NOON_MS);
+  clock.begin(NOON_MS + 1_234);
+  assert.equal(clock.now(), NOON_MS + 1_234);
+});
+
+Deno.test("behind the log time goes on from there, more slowly, until it agrees", () => {
+  const { clock, pass } = machine();
+  clock.begin(NOON_MS + 1_000);
+  assert.equal(clock.now(), NOON_MS + 1_000);
+  pass(1_000);
+  assert.equal(clock.now(), NOON_MS + 1_900);
+  pass(9_000);
+  assert.equal(clock.now(), NOON_MS + 10_000);
+  pass(1_000);
+  assert.equal(clock.now(), NOON_MS + 11_000);
+});
+
+Deno.test("a wall clock that is set back does not take time with it; one that is set forward does", () => {
+  const { clock, time, pass } = machine();
+  clock.begin(0);
+  pass(1_000);
+  assert.equal(clock.now(), NOON_MS + 1_000);
+  time.wallMs -= HOUR_MS;
+  assert.equal(clock.now(), NOON_MS + 1_000);
+  pass(1_000);
+  assert.equal(clock.now(), NOON_MS + 1_900);
+  time.wallMs += 2 * HOUR_MS; // the machine slept, say
+  assert.equal(clock.now(), NOON_MS + HOUR_MS + 2_000);
+});
+
+Deno.test("a member's clock that jumps is outvoted by what was heard of the others before", () => {
+  const { clock, time, pass, skews } = machine();
+  clock.heard("b", NOON_MS);
+  clock.heard("c", NOON_MS);
+  pass(60_000);
+  time.wallMs += HOUR_MS;
+  assert.equal(clock.now(), NOON_MS + 60_000);
+  clock.heard("b", NOON_MS + 60_000);
+  assert.deepEqual(skews, [HOUR_MS]);
+  time.wallMs -= HOUR_MS;
+  pass(1_000);
+  clock.heard("b", NOON_MS + 61_000);
+  assert.deepEqual(skews, [HOUR_MS, 0]);
+});
+
+Deno.test("a member that is gone has no say in the time", () => {
+  const { clock } = machine();
+  clock.heard("b", NOON_MS - HOUR_MS);
+  clock.heard("c", NOON_MS - HOUR_MS);
+  clock.retain(new Set(["a", "b"]));
+  clock.heard("d", NOON_MS);
+  clock.begin(0);
+  assert.equal(clock.now(), NOON_MS);
+});
