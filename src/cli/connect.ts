@@ -28,7 +28,7 @@ export async function withClient<Answer>(
 ): Promise<Answer> {
   const loaded = configFrom(flags, "client");
   for (const warning of loaded.warnings) terminal.err.write(`conductor: ${warning}\n`);
-  const client = new JobClient(await clientChannel(loaded));
+  const client = new JobClient(await clientChannel(loaded, CALL_TIMEOUT_MS));
   try {
     return await use(client, flags.output as OutputFormat);
   } finally {
@@ -36,7 +36,11 @@ export async function withClient<Answer>(
   }
 }
 
-async function clientChannel(loaded: LoadedConfig): Promise<ChannelOptions> {
+/** How a command of that configuration reaches its cluster. */
+export async function clientChannel(
+  loaded: LoadedConfig,
+  callTimeoutMs: number,
+): Promise<ChannelOptions> {
   const { config } = loaded;
   const tls = await loadTls({
     ...config.security.tls,
@@ -47,7 +51,7 @@ async function clientChannel(loaded: LoadedConfig): Promise<ChannelOptions> {
     purpose: "client",
     commonName: "client",
   });
-  return channelFrom(config, tls, CALL_TIMEOUT_MS);
+  return channelFrom(config, tls, callTimeoutMs);
 }
 
 /** What every caller of a master needs: addresses, credentials, token, bounds. */

@@ -5,6 +5,7 @@
  */
 
 import { Command, CommanderError, Option } from "commander";
+import { addBackupCommands, addMemberCommands } from "./cluster_router.ts";
 import { addConfigFlags, collect } from "./config_flags.ts";
 import { EXIT, reportFailure } from "./failure.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
@@ -180,6 +181,8 @@ function addClusterCommands(program: Command, terminal: Terminal): void {
     const { clusterStatus } = await import("./cluster.ts");
     await clusterStatus(flags, terminal);
   });
+  addMemberCommands(cluster, terminal, client);
+  addBackupCommands(program, terminal, client);
 }
 
 function addLocalCommands(program: Command, terminal: Terminal): void {

@@ -167,6 +167,11 @@ function masterOptions(
       assignmentTimeoutMs: scheduler.assignmentTimeoutMs,
       rebalanceIntervalMs: scheduler.rebalanceIntervalMs,
     },
+    deadServers: {
+      cleanup: cluster.deadServerCleanup,
+      afterMs: cluster.deadServerAfterMs,
+      votersMin: cluster.minVoters,
+    },
     heartbeatIntervalMs: config.worker.heartbeatIntervalMs,
     barrierTimeoutMs: raft.barrierTimeoutMs,
     applyTimeoutMs: raft.applyTimeoutMs,
@@ -191,6 +196,7 @@ function masterOptions(
     log,
     tracer,
     observer: metricsObserver(metrics, scheduler.schedulingPolicy),
+    audit: (act) => security.audit?.record({ kind: "administrative_act", ...act }, Date.now()),
     onFailed: (failure) => lifetime.fail(failure),
   };
 }

@@ -106,6 +106,23 @@ export const clusterKeys = {
     default: [],
     flags: flag("initial-cluster", MASTER),
   }),
+  dead_server_cleanup: key(boolean(), {
+    doc:
+      "Let the leader remove voters that have been silent for dead_server_after, as long as the " +
+      "others have a quorum and there are more than min_voters.",
+    usedBy: MASTER,
+    default: false,
+  }),
+  dead_server_after: key(duration({ min: "1s", max: "720h" }), {
+    doc: "Silence after which a voter is taken for lost by dead_server_cleanup.",
+    usedBy: MASTER,
+    default: "10m",
+  }),
+  min_voters: key(integer({ min: 1, max: 99 }), {
+    doc: "Voters below which dead_server_cleanup never goes: three survive the loss of one.",
+    usedBy: MASTER,
+    default: 3,
+  }),
 };
 
 /** `raft.*` */

@@ -99,6 +99,19 @@ const RULES: readonly Rule[] = [
       },
   },
   {
+    reads: ["cluster.dead_server_after", "raft.election_timeout", "cluster.dead_server_cleanup"],
+    roles: MASTER,
+    check({ cluster, raft }) {
+      const least = 2 * raft.electionTimeoutMs;
+      return !cluster.deadServerCleanup || cluster.deadServerAfterMs >= least ? undefined : {
+        problem:
+          `is shorter than two raft.election_timeout (${formatDuration(least)}), so that a ` +
+          "short silence would cost a member its vote",
+        remedy: `Make it at least ${formatDuration(least)}; minutes are usual`,
+      };
+    },
+  },
+  {
     reads: ["worker.heartbeat_timeout", "worker.heartbeat_interval"],
     roles: NODES,
     check: ({ worker }) =>

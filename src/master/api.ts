@@ -7,6 +7,7 @@
 import type { MasterApi } from "../rpc/mod.ts";
 import { ClusterApi } from "./cluster_api.ts";
 import type { MasterContext } from "./context.ts";
+import { MembersApi } from "./members_api.ts";
 import { JobsApi } from "./jobs_api.ts";
 import { WorkersApi } from "./workers_api.ts";
 
@@ -18,6 +19,7 @@ export function masterApi(
   const jobs = new JobsApi(context);
   const workers = new WorkersApi(context, onHeartbeat);
   const cluster = new ClusterApi(context);
+  const members = new MembersApi(context);
   return {
     submit: (...args) => jobs.submit(...args),
     getJob: (...args) => jobs.getJob(...args),
@@ -33,7 +35,14 @@ export function masterApi(
     drainWorker: (workerId, draining) => workers.drainWorker(workerId, draining),
     openWorkerSession: (announcement, link) => workers.openWorkerSession(announcement, link),
     listWorkers: (...args) => workers.listWorkers(...args),
-    joinCluster: (...args) => cluster.joinCluster(...args),
+    joinCluster: (...args) => members.joinCluster(...args),
+    listMembers: () => members.listMembers(),
+    addMember: (...args) => members.addMember(...args),
+    promoteMember: (...args) => members.promoteMember(...args),
+    removeMember: (...args) => members.removeMember(...args),
+    transferLeadership: (...args) => members.transferLeadership(...args),
+    takeSnapshot: (call) => members.takeSnapshot(call),
+    backup: (...args) => members.backup(...args),
     clusterHealth: () => cluster.clusterHealth(),
   };
 }

@@ -1,56 +1,21 @@
 /**
- * The calls about the cluster itself.
+ * The call about the cluster as a whole.
  *
  * @module
  */
 
-import {
-  type ClusterHealthView,
-  type JoiningNode,
-  type MasterApi,
-  type MemberView,
-  Refusal,
-} from "../rpc/mod.ts";
-import { dutiesOf, type MasterContext } from "./context.ts";
-import { formatMemberAddress, parseMemberAddress } from "./member_address.ts";
+import type { ClusterHealthView, MasterApi, MemberView } from "../rpc/mod.ts";
+import type { MasterContext } from "./context.ts";
+import { parseMemberAddress } from "./member_address.ts";
 import { raftStateName } from "./status_views.ts";
 
-type ClusterCalls = Pick<MasterApi, "joinCluster" | "clusterHealth">;
+type ClusterCalls = Pick<MasterApi, "clusterHealth">;
 
 export class ClusterApi implements ClusterCalls {
   readonly #context: MasterContext;
 
   constructor(context: MasterContext) {
     this.#context = context;
-  }
-
-  async joinCluster(
-    joining: JoiningNode,
-  ): Promise<{ message: string; leaderId: string; clusterId: string }> {
-    dutiesOf(this.#context);
-    const { node, facts, proposer } = this.#context;
-    const { nodeId: id, incarnation, raftAddress, grpcAddress } = joining;
-    const answer = { leaderId: facts.nodeId, clusterId: facts.clusterId };
-    const address = formatMemberAddress({ raft: raftAddress, grpc: grpcAddress });
-    const known = node.status().members.find((each) => each.id === id);
-    if (known === undefined) {
-      await proposer.changeMembership({
-        kind: "add_learner",
-        member: { id, address, incarnation },
-      });
-      return { ...answer, message: `${id} joined as a learner; it votes once it has caught up` };
-    }
-    if (known.incarnation !== "" && incarnation !== "" && known.incarnation !== incarnation) {
-      throw new Refusal(
-        "failed_precondition",
-        `${id} is a member with another data directory (was its disk wiped?); ` +
-          "remove that member first, or join under a new node id",
-      );
-    }
-    if (known.address !== address) {
-      await proposer.changeMembership({ kind: "readdress", id, address });
-    }
-    return { ...answer, message: `${id} is a member already` };
   }
 
   clusterHealth(): Promise<ClusterHealthView> {

@@ -7,11 +7,17 @@
 import type { JobMachine, Outcome } from "../jobs/mod.ts";
 import type { Logger } from "../observability/mod.ts";
 import type { RaftNode } from "../raft/mod.ts";
+import type { MembersView } from "../rpc/mod.ts";
 import type { Admission } from "./admission.ts";
 import type { ReportInbox } from "./inbox.ts";
+import type { AuditedAct } from "./options.ts";
 import type { LeaderDuties } from "./leader.ts";
+import type { MemberDuties } from "./member_duties.ts";
+import type { Peers } from "./peers.ts";
 import { notLeader, type Proposer } from "./proposer.ts";
+import type { Roles } from "./roles.ts";
 import type { Sessions } from "./sessions.ts";
+import type { JobSnapshots } from "./snapshots.ts";
 import type { JobWatchers } from "./watchers.ts";
 
 /** Facts about this node and its cluster. */
@@ -39,8 +45,23 @@ export interface MasterContext {
   readonly barrierTimeoutMs: number;
   /** gRPC address of a member, if known. */
   readonly addressOf: (nodeId: string) => string | undefined;
+  readonly roles: Roles;
+  readonly peers: Peers;
+  /** Length of a tick of consensus. */
+  readonly tickMs: number;
+  /** Longest time between two messages of the leader to a member. */
+  readonly peerHeartbeatMs: number;
+  /** Silence after which a member is taken for dead. */
+  readonly memberTimeoutMs: number;
+  /** The members as this node sees them, which must lead to see much. */
+  readonly members: () => MembersView;
+  /** Puts the state on disk and cuts the log behind it. */
+  readonly compactNow: () => { readonly snapshotIndex: number; readonly firstLogIndex: number };
+  readonly snapshots: JobSnapshots;
+  readonly audit: (act: AuditedAct) => void;
   /** The leader's duties, while this node leads. */
   duties: LeaderDuties | undefined;
+  memberDuties: MemberDuties | undefined;
 }
 
 /**

@@ -11,7 +11,8 @@ import type { ClusterClock } from "./cluster_clock.ts";
 import type { MasterContext } from "./context.ts";
 import { LeaderDuties } from "./leader.ts";
 import type { Router } from "./leader_router.ts";
-import { formatMemberAddress, type MemberAddress } from "./member_address.ts";
+import type { MemberAddress } from "./member_address.ts";
+import { MemberDuties } from "./member_duties.ts";
 import type { MasterOptions } from "./options.ts";
 import { notLeader } from "./proposer.ts";
 
@@ -25,7 +26,7 @@ export interface LeadershipOptions {
   readonly ownAddress: () => MemberAddress;
   readonly master: Pick<
     MasterOptions,
-    "policy" | "leaderTimings" | "raftTimings" | "observer" | "log"
+    "policy" | "leaderTimings" | "raftTimings" | "deadServers" | "observer" | "log"
   >;
 }
 
@@ -57,11 +58,12 @@ export class Leadership {
     const { context, health, master: { log, observer } } = this.#options;
     log.info("raft role", { role: status.role, term: status.term, leader_id: status.leaderId });
     observer.roleChanged(status);
+    context.roles.changed(status);
+    const wasServing = context.duties !== undefined;
+    this.#endDuties();
     this.#isCaughtUp = false;
     const reign = ++this.#reign;
-    if (context.duties !== undefined) {
-      context.duties.stop();
-      context.duties = undefined;
+    if (wasServing) {
       this.#workersTimer = setTimeout(() => this.#sendWorkersOn(), WORKERS_KEPT_MS);
     }
     this.#turn(status);
@@ -122,10 +124,8 @@ export class Leadership {
   stop(): void {
     this.#isStopping = true;
     this.#reign++;
-    const { context, router } = this.#options;
-    context.duties?.stop();
-    context.duties = undefined;
-    router.stop();
+    this.#endDuties();
+    this.#options.router.stop();
     this.#sendWorkersOn();
   }
 
@@ -146,7 +146,7 @@ export class Leadership {
 
   /** Begins the leader's duties once everything committed before its term is applied. */
   async #takeOffice(term: number): Promise<void> {
-    const { context, router, health, master } = this.#options;
+    const { context, router, health, ownAddress, master } = this.#options;
     const { node, machine, proposer, sessions, log } = context;
     await node.readIndex();
     const status = node.status();
@@ -164,20 +164,18 @@ export class Leadership {
       log,
       observer: master.observer,
     }, term);
+    context.memberDuties = new MemberDuties(context, master.deadServers, ownAddress());
     router.turn({ kind: "here" });
     health.setServing(true);
     log.info("this master leads", { term });
-    await this.#tellOwnAddress(status);
   }
 
-  /** A member that came back under other addresses says so. */
-  async #tellOwnAddress(status: RaftStatus): Promise<void> {
-    const { ownAddress, context: { proposer } } = this.#options;
-    const { id, members } = status;
-    const address = formatMemberAddress(ownAddress());
-    const own = members.find((each) => each.id === id);
-    if (own === undefined || own.address === address) return;
-    await proposer.changeMembership({ kind: "readdress", id, address });
+  #endDuties(): void {
+    const { context } = this.#options;
+    context.duties?.stop();
+    context.duties = undefined;
+    context.memberDuties?.stop();
+    context.memberDuties = undefined;
   }
 
   /** Workers of a former reign are told who leads, or to look for somebody. */

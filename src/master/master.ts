@@ -9,20 +9,25 @@ import { join } from "node:path";
 import { v7 as uuidv7 } from "uuid";
 import type { ClusterStatusView, FailoverStatusView } from "../http/mod.ts";
 import { JobMachine, type Outcome } from "../jobs/mod.ts";
-import { type Member, RaftNode, StartRefused } from "../raft/mod.ts";
+import { type Member, type Message, ProposalRefused, RaftNode, StartRefused } from "../raft/mod.ts";
 import {
   bound,
   ForwardClient,
   forwardingHandlers,
   ForwardService,
   forwardService,
+  FoundingService,
+  foundingService,
   Health,
   HealthRegistry,
+  type IntroductionAnswer,
   MasterService,
   masterService,
+  type PeerFacts,
   PeerTransport,
   RaftService,
   raftService,
+  Refusal,
   RpcServer,
   serveReflection,
   type ServerSetup,
@@ -30,6 +35,7 @@ import {
 } from "../rpc/mod.ts";
 import {
   createDataDirectory,
+  ENTRY_FORMATS,
   REJOIN_ADVICE,
   SqliteJobStore,
   type SqliteRaftLog,
@@ -39,6 +45,7 @@ import { Admission } from "./admission.ts";
 import { masterApi } from "./api.ts";
 import { ClusterClock } from "./cluster_clock.ts";
 import type { MasterContext } from "./context.ts";
+import { initialClusterText } from "./founding.ts";
 import { onJobEvents } from "./events.ts";
 import { ReportInbox } from "./inbox.ts";
 import { Router } from "./leader_router.ts";
@@ -46,7 +53,17 @@ import { Leadership } from "./leadership.ts";
 import { type MemberAddress, parseMemberAddress } from "./member_address.ts";
 import type { Listen, MasterOptions } from "./options.ts";
 import { Proposer } from "./proposer.ts";
-import { joinCluster, openRaftLog } from "./raft_start.ts";
+import { membersView } from "./members.ts";
+import { Peers } from "./peers.ts";
+import {
+  foundersOf,
+  initialClusterFault,
+  joinCluster,
+  type OpenedLog,
+  openRaftLog,
+} from "./raft_start.ts";
+import { Roles } from "./roles.ts";
+import { Said } from "./said.ts";
 import { Sessions } from "./sessions.ts";
 import { clusterStatusView, failoverStatusView } from "./status_views.ts";
 import { JobStateMachine } from "./state_machine.ts";
@@ -63,13 +80,15 @@ const STOP_GRACE_MS = 3_000;
 const RECONNECT_INTERVAL_MS = 500;
 /** How many election timeouts a call may wait for a leader. */
 const LEADER_WAIT_ELECTIONS = 3;
-/** How often the leader looks for learners that may vote by now, in ms. */
-const PROMOTION_INTERVAL_MS = 500;
+/** A member is taken for dead after so many election timeouts of silence. */
+const MEMBER_TIMEOUT_ELECTIONS = 2;
 
 /** A running master. */
 export class Master {
   readonly #options: MasterOptions;
   readonly #log: SqliteRaftLog;
+  readonly #joinThrough: OpenedLog["joinThrough"];
+  readonly #said = new Said();
   readonly #store: SqliteJobStore;
   readonly #stateMachine: JobStateMachine;
   readonly #transport: PeerTransport;
@@ -93,12 +112,12 @@ export class Master {
    * @throws Error with a message for the operator when a directory or a port cannot be had.
    */
   static async start(options: MasterOptions): Promise<Master> {
-    const log = await openRaftLog(options);
+    const opened = await openRaftLog(options);
     let master: Master;
     try {
-      master = new Master(options, log);
+      master = new Master(options, opened);
     } catch (failure) {
-      log.close();
+      opened.log.close();
       throw failure instanceof StartRefused ? withAdvice(failure, options) : failure;
     }
     try {
@@ -110,10 +129,11 @@ export class Master {
     return master;
   }
 
-  private constructor(options: MasterOptions, log: SqliteRaftLog) {
+  private constructor(options: MasterOptions, { log, joinThrough }: OpenedLog) {
     this.#options = options;
     this.#log = log;
     this.#clock = newClock(options);
+    this.#joinThrough = joinThrough;
     log.onAppended = (durationMs, markerMs) => options.observer.appended(durationMs, markerMs);
     createDataDirectory(options.dataDir);
     this.#store = SqliteJobStore.open(options.dataDir, { clusterId: log.identity.clusterId });
@@ -134,9 +154,10 @@ export class Master {
     this.#transport = new PeerTransport({
       clusterId: log.identity.clusterId,
       ...options.peerChannel,
-      ownAddress: () => this.#ownAddress().raft,
+      own: () => this.#ownFacts(),
       addressOf: (id) => this.#addressOf(id)?.raft,
       onPeerLost: (id) => this.#succession.peerLost(id),
+      onPeerRefused: (id, reason) => this.#warnOnce("a peer turned us away", { peer: id, reason }),
     });
     this.#node = this.#newNode();
     this.#succession = new Succession({
@@ -229,6 +250,10 @@ export class Master {
     return this.#stopping.signal.aborted;
   }
 
+  get #memberTimeoutMs(): number {
+    return this.#options.raftTimings.electionTimeoutMs * MEMBER_TIMEOUT_ELECTIONS;
+  }
+
   get #heartbeatTicks(): number {
     const { heartbeatTimeoutMs } = this.#options.raftTimings;
     return Math.max(2, Math.min(TICKS_PER_HEARTBEAT, Math.floor(heartbeatTimeoutMs / TICK_MS_MIN)));
@@ -283,6 +308,7 @@ export class Master {
       liveJobsMax: options.liveJobsMax,
       applyTimeoutMs: options.applyTimeoutMs,
       addressOf: (id) => this.#addressOf(id)?.grpc || undefined,
+      entryFormat: () => this.#context.memberDuties?.entryFormat ?? ENTRY_FORMATS.oldest,
       onProposed: (kind, durationMs, failure) =>
         options.observer.proposed(kind, durationMs, failure),
     });
@@ -306,7 +332,24 @@ export class Master {
       heartbeatTimeoutMs: options.leaderTimings.heartbeatTimeoutMs,
       barrierTimeoutMs: options.barrierTimeoutMs,
       addressOf: (id) => this.#addressOf(id)?.grpc || undefined,
+      roles: new Roles(),
+      peers: new Peers(),
+      tickMs: this.#tickMs,
+      memberTimeoutMs: this.#memberTimeoutMs,
+      peerHeartbeatMs: options.raftTimings.heartbeatTimeoutMs,
+      members: () =>
+        membersView({
+          status: this.#node.status(),
+          factsOf: (id, incarnation) => this.#context.peers.get(id, incarnation),
+          version: options.version,
+          tickMs: this.#tickMs,
+          memberTimeoutMs: this.#memberTimeoutMs,
+        }),
+      compactNow: () => this.#compactNow(),
+      snapshots: this.#stateMachine.snapshots,
+      audit: options.audit,
       duties: undefined,
+      memberDuties: undefined,
     };
   }
 
@@ -337,16 +380,15 @@ export class Master {
     server.add(
       RaftService,
       raftService(clusterId, {
-        onMessage: (message, senderAddress) => {
-          this.#transport.heardFrom(message.from, senderAddress);
-          this.#node.step(message);
-        },
+        onMessage: (message, sender) => this.#step(message, sender),
         onTime: (nodeId, timeMs) => this.#clock.heard(nodeId, timeMs),
+        onRefused: (reason) => this.#warnOnce("a peer was turned away", { reason }),
         onLost: (nodeId) => {
           if (!this.#isStopping) this.#succession.peerLost(nodeId);
         },
       }),
     );
+    server.add(FoundingService, foundingService(() => this.#introduction()));
     server.add(
       ForwardService,
       forwardService(handlers, {
@@ -377,7 +419,6 @@ export class Master {
     this.#ports = { raft: raftPort, grpc: grpcPort };
     this.#timers.push(
       setInterval(() => this.#node.tick(), this.#tickMs),
-      setInterval(() => this.#promoteLearners(), PROMOTION_INTERVAL_MS),
       setInterval(() => this.#connectPeers(), RECONNECT_INTERVAL_MS),
       setInterval(() => this.#checkpointWhenDue(), this.#options.snapshots.intervalMs),
     );
@@ -388,19 +429,92 @@ export class Master {
       raft: `${raft.host}:${raftPort}`,
       cluster_id: this.#log.identity.clusterId,
     });
+    this.#compareInitialCluster();
     this.#join();
   }
 
   /** A node that came to join asks until it is let in; its own API says "no leader" meanwhile. */
   #join(): void {
-    const { founding, onFailed } = this.#options;
-    if (founding.kind !== "join") return;
-    const joining = { ...this.#ownAddress(), incarnation: this.#log.identity.incarnation };
-    joinCluster(this.#options, founding.address, joining, this.#stopping.signal).catch(
+    const { onFailed } = this.#options;
+    if (this.#joinThrough === undefined) return;
+    const { incarnation, clusterId } = this.#log.identity;
+    const joining = { ...this.#ownAddress(), incarnation, clusterId };
+    joinCluster(this.#options, this.#joinThrough, joining, this.#stopping.signal).catch(
       (failure) => {
         if (!this.#isStopping) onFailed(failure);
       },
     );
+  }
+
+  /** The membership on disk counts; what a flag says otherwise is worth a word. */
+  #compareInitialCluster(): void {
+    const { founding, log } = this.#options;
+    if (founding.kind !== "static") return;
+    const difference = initialClusterFault(founding.members, this.#node.status().members);
+    if (difference !== undefined) {
+      log.warn("cluster.initial_cluster differs from the cluster on disk, which counts", {
+        difference,
+      });
+    }
+  }
+
+  #step(message: Message, sender: PeerFacts): void {
+    if (this.#ports.grpc === 0) return; // not all ports are bound: answers would give wrong ones
+    this.#transport.heardFrom(message.from, sender.address);
+    this.#context.peers.heard(message.from, sender);
+    const member = this.#node.status().members.find((each) => each.id === message.from);
+    if (member !== undefined && isOther(member.incarnation, sender.incarnation)) {
+      this.#warnOnce("a peer comes from another disk than the member of its name", {
+        peer: message.from,
+        member_incarnation: member.incarnation,
+        peer_incarnation: sender.incarnation,
+        peer_address: sender.address,
+      });
+    }
+    this.#node.step(message, sender.incarnation);
+  }
+
+  #introduction(): IntroductionAnswer {
+    const { nodeId, founding } = this.#options;
+    const { clusterId, incarnation } = this.#log.identity;
+    const members = this.#node.status().members
+      .map(({ id, address, incarnation }) => ({ id, address, incarnation }));
+    return {
+      nodeId,
+      incarnation,
+      grpcAddress: this.#ownAddress().grpc,
+      initialCluster: founding.kind === "static" ? initialClusterText(founding.members) : [],
+      cluster: { id: clusterId, members, founders: foundersOf(this.#log) },
+    };
+  }
+
+  #ownFacts(): PeerFacts {
+    const { raft, grpc } = this.#ownAddress();
+    return {
+      address: raft,
+      grpcAddress: grpc,
+      incarnation: this.#log.identity.incarnation,
+      version: this.#options.version,
+      entryFormat: ENTRY_FORMATS.newest,
+    };
+  }
+
+  #compactNow() {
+    const { appliedIndex: index, appliedTerm: term } = this.#node.status();
+    this.#stateMachine.checkpoint({ index, term });
+    try {
+      const firstLogIndex = this.#node.compactNow() + 1;
+      return { snapshotIndex: this.#stateMachine.durableAppliedIndex, firstLogIndex };
+    } catch (failure) {
+      if (!(failure instanceof ProposalRefused)) throw failure;
+      throw new Refusal("overloaded", failure.message);
+    }
+  }
+
+  #warnOnce(text: string, fields: Readonly<Record<string, string>>): void {
+    if (this.#said.isNews(`${text} ${Object.values(fields).join(" ")}`)) {
+      this.#options.log.warn(text, fields);
+    }
   }
 
   #ownAddress(): MemberAddress {
@@ -428,25 +542,6 @@ export class Master {
     const { appliedIndex, durableAppliedIndex } = this.#stateMachine;
     const { entriesMax } = this.#options.snapshots;
     if (appliedIndex - durableAppliedIndex >= entriesMax) this.#stateMachine.checkpoint();
-  }
-
-  /** A learner that has caught up becomes a voter; one that never answered has not. */
-  #promoteLearners(): void {
-    if (this.#context.duties === undefined) return;
-    const { members, peers } = this.#node.status();
-    const learner = members.find((member) =>
-      !member.votes &&
-      peers.some((peer) => peer.id === member.id && peer.match > 0 && peer.state === "replicate")
-    );
-    if (learner === undefined) return;
-    this.#node.promote(learner.id).then(
-      () => this.#options.log.info("a learner votes now", { member_id: learner.id }),
-      (failure) =>
-        this.#options.log.debug("a learner does not vote yet", {
-          member_id: learner.id,
-          reason: String(failure),
-        }),
-    );
   }
 
   #membershipChanged(): void {
@@ -485,6 +580,10 @@ function withAdvice(failure: StartRefused, { raftDir, dataDir }: MasterOptions):
   return new StartRefused(`${failure.message} ${directories}. ${REJOIN_ADVICE}`, {
     cause: failure,
   });
+}
+
+function isOther(known: string, found: string): boolean {
+  return known !== "" && found !== "" && known !== found;
 }
 
 function reachableAt(listen: Listen, port: number): string {

@@ -6,6 +6,7 @@
 
 export type { AdmissionRules } from "./admission.ts";
 export { startMasterHttp } from "./http.ts";
+export { BackupChecker, type BackupHead } from "../storage/mod.ts";
 export type { LeaderTimings } from "./leader.ts";
 export { Master } from "./master.ts";
 export { metricsObserver, sampleMaster } from "./metrics_observer.ts";

@@ -10,6 +10,7 @@ import type { CallContext, ChannelOptions, PeerTransportOptions, ServerSetup } f
 import type { Policy } from "../scheduler/mod.ts";
 import type { AdmissionRules } from "./admission.ts";
 import type { LeaderTimings } from "./leader.ts";
+import type { DeadServerPolicy } from "./members.ts";
 import type { MasterObserver } from "./observer.ts";
 
 /** Where a server listens, and where others reach it. */
@@ -30,6 +31,17 @@ export type Founding =
   /** It starts together with others, all of which name the same members (`id` to Raft address). */
   | { readonly kind: "static"; readonly members: Readonly<Record<string, string>> };
 
+/** Something that was done to the cluster, for the audit log. */
+export interface AuditedAct {
+  readonly act: string;
+  readonly target: string;
+  readonly outcome: "done" | "refused" | "failed";
+  readonly userId: string;
+  readonly detail?: string;
+  /** Absent: the cluster did it by itself. */
+  readonly call?: { readonly method: string; readonly requestId: string };
+}
+
 export interface MasterOptions {
   readonly nodeId: string;
   readonly version: string;
@@ -47,6 +59,7 @@ export interface MasterOptions {
   /** How often, and after how many entries, the log is cut behind the state. */
   readonly snapshots: { readonly intervalMs: number; readonly entriesMax: number };
   readonly leaderTimings: LeaderTimings;
+  readonly deadServers: DeadServerPolicy;
   readonly heartbeatIntervalMs: number;
   /** How long a linearizable read may wait for the leader's word, in ms. */
   readonly barrierTimeoutMs: number;
@@ -74,6 +87,8 @@ export interface MasterOptions {
   readonly log: Logger;
   readonly tracer: Tracer;
   readonly observer: MasterObserver;
+  /** Writes to the audit log. */
+  readonly audit: (act: AuditedAct) => void;
   /** Something broke that this process cannot live with: it must end. */
   readonly onFailed: (failure: unknown) => void;
 }

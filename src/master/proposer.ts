@@ -34,6 +34,8 @@ export interface ProposerOptions {
   readonly now: () => number;
   /** Unfinished jobs beyond which submissions are refused. */
   readonly liveJobsMax: number;
+  /** In which every member reads entries. */
+  readonly entryFormat: () => number;
   /** How long a change may wait to be committed and applied, in ms. */
   readonly applyTimeoutMs: number;
   /** gRPC address of a member, if known. */
@@ -76,7 +78,9 @@ export class Proposer {
     const stamped = { ...command, atMs: this.#options.now() } as unknown as C;
     const startedMs = performance.now();
     try {
-      const outcome = await this.#inTime(this.#options.node.propose(encodeCommand(stamped)));
+      const outcome = await this.#inTime(
+        this.#options.node.propose(encodeCommand(stamped, this.#options.entryFormat())),
+      );
       this.#options.onProposed(stamped.kind, performance.now() - startedMs, undefined);
       return outcome as OutcomeOf[C["kind"]];
     } catch (failure) {
@@ -93,6 +97,19 @@ export class Proposer {
   async changeMembership(change: MembershipChange): Promise<void> {
     try {
       await this.#options.node.changeMembership(change);
+    } catch (failure) {
+      throw this.#asRefusal(failure);
+    }
+  }
+
+  /**
+   * Begins to hand leadership over. Returns to whom.
+   *
+   * @throws Refusal when it cannot.
+   */
+  transferLeadership(to: string | undefined): string {
+    try {
+      return this.#options.node.transferLeadership(to);
     } catch (failure) {
       throw this.#asRefusal(failure);
     }
@@ -208,6 +225,7 @@ export class Proposer {
       case "stopped":
         return new Refusal("unavailable", "this master is shutting down");
       case "change_in_progress":
+        return new Refusal("unavailable", `${failure.message}; try again`, { retryAfterMs: 100 });
       case "not_caught_up":
       case "invalid":
         return new Refusal("failed_precondition", failure.message);

@@ -5,59 +5,88 @@
  * @module
  */
 
-import { foundCluster } from "../raft/mod.ts";
+import { decodeMembership, foundCluster, type Member } from "../raft/mod.ts";
 import { JobClient, Refusal } from "../rpc/mod.ts";
-import { SqliteRaftLog } from "../storage/mod.ts";
-import { formatMemberAddress } from "./member_address.ts";
+import { ENTRY_FORMATS, SqliteRaftLog } from "../storage/mod.ts";
+import { askOthers, foundTogether, initialClusterText } from "./founding.ts";
+import { formatMemberAddress, type MemberAddress } from "./member_address.ts";
 import type { MasterOptions } from "./options.ts";
 
 const PAUSE_MS_MIN = 200;
 const PAUSE_MS_MAX = 5_000;
 
+/** A log, and whom to ask to be let in, if that is still to be done; asked for again at every try. */
+export interface OpenedLog {
+  readonly log: SqliteRaftLog;
+  readonly joinThrough: (() => Promise<readonly string[]>) | undefined;
+}
+
 /**
- * Opens the log of `raftDir`, or makes one. A node that is to join waits until a member answers.
+ * Opens the log of `raftDir`, or makes one. A node that is to join waits until a member answers, one
+ * that is to start with others until they all have.
  *
  * @throws Error with a message for the operator when the directory must not, or cannot, be used.
  */
-export async function openRaftLog(options: MasterOptions): Promise<SqliteRaftLog> {
+export async function openRaftLog(options: MasterOptions): Promise<OpenedLog> {
   const { raftDir, nodeId, founding, log } = options;
+  const joinThrough = founding.kind === "join"
+    ? () => Promise.resolve([founding.address])
+    : undefined;
   if (SqliteRaftLog.exists(raftDir)) {
     const opened = SqliteRaftLog.open(raftDir, { nodeId });
     log.info("raft log opened", { directory: raftDir, last_index: opened.lastIndex });
-    return opened;
+    return { log: opened, joinThrough: joinThrough ?? unfinishedJoin(options, opened) };
   }
   const incarnation = crypto.randomUUID();
   switch (founding.kind) {
     case "bootstrap": {
       const clusterId = crypto.randomUUID();
       const created = SqliteRaftLog.create(raftDir, { clusterId, nodeId, incarnation });
-      foundCluster(created, [{ id: nodeId, address: ownAddress(options), incarnation }]);
+      const address = formatMemberAddress(advertisedAddress(options));
+      foundCluster(created, [{ id: nodeId, address, incarnation }]);
       log.info("cluster founded", { cluster_id: clusterId });
-      return created;
+      return { log: created, joinThrough };
     }
     case "static": {
-      const clusterId = await commonClusterId(founding.members);
-      const created = SqliteRaftLog.create(raftDir, { clusterId, nodeId, incarnation });
-      // No member knows the others' incarnations: an empty one is not checked.
-      const voters = Object.entries(founding.members).sort().map(([id, raft]) => ({
-        id,
-        address: formatMemberAddress({ raft, grpc: "" }),
-        incarnation: "",
-      }));
-      foundCluster(created, voters);
-      log.info("cluster founded together", { cluster_id: clusterId, members: voters.length });
-      return created;
+      const { grpc } = advertisedAddress(options);
+      const made = await foundTogether(options, founding.members, grpc);
+      return { log: made.log, joinThrough: unfinishedJoin(options, made.log) };
     }
     case "join": {
       const { clusterId } = await untilAnswered(
         options,
-        founding.address,
+        () => Promise.resolve([founding.address]),
         (client) => client.clusterHealth(),
       );
       log.info("found the cluster to join", { cluster_id: clusterId, address: founding.address });
-      return SqliteRaftLog.create(raftDir, { clusterId, nodeId, incarnation });
+      const created = SqliteRaftLog.create(raftDir, { clusterId, nodeId, incarnation });
+      return { log: created, joinThrough };
     }
   }
+}
+
+/** Those that founded the cluster; none when the log begins later. */
+export function foundersOf(log: SqliteRaftLog): readonly Member[] {
+  const [first] = log.membershipEntries();
+  return first?.index === 1 ? decodeMembership(first.data).voters : [];
+}
+
+/** Says what `cluster.initial_cluster` says otherwise than the membership that is in force. */
+export function initialClusterFault(
+  members: Readonly<Record<string, string>>,
+  inForce: readonly { readonly id: string }[],
+): string | undefined {
+  if (inForce.length === 0) return undefined;
+  const named = new Set(Object.keys(members));
+  const known = new Set(inForce.map((each) => each.id));
+  const gone = [...named].filter((id) => !known.has(id));
+  const come = [...known].filter((id) => !named.has(id));
+  if (gone.length === 0 && come.length === 0) return undefined;
+  const parts = [
+    ...(gone.length === 0 ? [] : [`${gone.join(", ")} left`]),
+    ...(come.length === 0 ? [] : [`${come.join(", ")} came`]),
+  ];
+  return `since the cluster was founded ${parts.join(" and ")}; the flag is only for the founding`;
 }
 
 /**
@@ -68,43 +97,76 @@ export async function openRaftLog(options: MasterOptions): Promise<SqliteRaftLog
  */
 export async function joinCluster(
   options: MasterOptions,
-  address: string,
-  joining: { readonly raft: string; readonly grpc: string; readonly incarnation: string },
+  through: () => Promise<readonly string[]>,
+  joining: MemberAddress & { readonly incarnation: string; readonly clusterId: string },
   signal: AbortSignal,
 ): Promise<void> {
-  const { message } = await untilAnswered(options, address, (client) =>
+  const { message } = await untilAnswered(options, through, (client) =>
     client.joinCluster({
       nodeId: options.nodeId,
       raftAddress: joining.raft,
       grpcAddress: joining.grpc,
       incarnation: joining.incarnation,
+      clusterId: joining.clusterId,
+      entryFormat: ENTRY_FORMATS.newest,
     }), signal);
-  options.log.info("joined the cluster", { address, message });
+  options.log.info("joined the cluster", { message });
+}
+
+/** A node of an initial cluster whose log knows no members has yet to be let in. */
+function unfinishedJoin(
+  options: MasterOptions,
+  log: SqliteRaftLog,
+): OpenedLog["joinThrough"] {
+  const { founding, nodeId } = options;
+  const knowsMembers = log.lastIndex > 0;
+  if (founding.kind !== "static" || knowsMembers) return undefined;
+  const { members } = founding;
+  const { grpc: grpcAddress } = advertisedAddress(options);
+  const { incarnation } = log.identity;
+  const initialCluster = initialClusterText(members);
+  return async () => {
+    const own = { nodeId, incarnation, grpcAddress, initialCluster };
+    const answers = await askOthers(options, members, own);
+    return [...answers.values()].map((each) => each.grpcAddress).filter((each) => each !== "");
+  };
 }
 
 /** Calls the cluster until it answers, with growing pauses and a word in the log each time. */
 async function untilAnswered<Answer>(
   options: MasterOptions,
-  address: string,
+  through: () => Promise<readonly string[]>,
   ask: (client: JobClient) => Promise<Answer>,
   signal?: AbortSignal,
 ): Promise<Answer> {
-  const client = new JobClient({ ...options.clientChannel, addresses: [address] });
+  for (let pauseMs = PAUSE_MS_MIN;; pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)) {
+    signal?.throwIfAborted();
+    const addresses = await through();
+    const failure = addresses.length === 0
+      ? new Refusal("unavailable", "none of the other masters answers")
+      : await asked(options, addresses, ask);
+    if (!(failure instanceof Refusal)) return failure.answer;
+    options.log.warn("the cluster does not let this master in yet", {
+      address: addresses.join(","),
+      reason: failure.message,
+      retry_in_ms: pauseMs,
+    });
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+}
+
+/** An answer, or a refusal that may pass. */
+async function asked<Answer>(
+  options: MasterOptions,
+  addresses: readonly string[],
+  ask: (client: JobClient) => Promise<Answer>,
+): Promise<{ readonly answer: Answer } | Refusal> {
+  const client = new JobClient({ ...options.clientChannel, addresses });
   try {
-    for (let pauseMs = PAUSE_MS_MIN;; pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)) {
-      signal?.throwIfAborted();
-      try {
-        return await ask(client);
-      } catch (failure) {
-        if (!(failure instanceof Refusal) || isFinal(failure)) throw failure;
-        options.log.warn("the cluster does not let this master in yet", {
-          address,
-          reason: failure.message,
-          retry_in_ms: pauseMs,
-        });
-      }
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
-    }
+    return { answer: await ask(client) };
+  } catch (failure) {
+    if (failure instanceof Refusal && !isFinal(failure)) return failure;
+    throw failure;
   } finally {
     client.close();
   }
@@ -116,17 +178,10 @@ function isFinal({ reason }: Refusal): boolean {
   return !isPassing;
 }
 
-/** Members that start together agree on the cluster's id because they agree on the members. */
-async function commonClusterId(members: Readonly<Record<string, string>>): Promise<string> {
-  const text = Object.entries(members).sort().map(([id, address]) => `${id}=${address}`).join(",");
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return `static-${new Uint8Array(digest).toHex().slice(0, 32)}`;
-}
-
-/** What is known before the ports are bound; a leader corrects it (see `Master`). */
-function ownAddress({ raft, grpc }: MasterOptions): string {
-  return formatMemberAddress({
+/** What is known before the ports are bound; the leader corrects it (see `MemberDuties`). */
+export function advertisedAddress({ raft, grpc }: MasterOptions): MemberAddress {
+  return {
     raft: raft.advertise ?? `${raft.host}:${raft.port}`,
     grpc: grpc.advertise ?? `${grpc.host}:${grpc.port}`,
-  });
+  };
 }

@@ -20,7 +20,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { JobMachine } from "../jobs/mod.ts";
+import type { JobMachine, LogPosition } from "../jobs/mod.ts";
 import {
   DiskFull,
   type SnapshotMetadata,
@@ -42,6 +42,7 @@ export interface JobSnapshotsOptions {
 
 export class JobSnapshots implements SnapshotPort {
   readonly #options: JobSnapshotsOptions;
+  #exporting: Promise<LogPosition> | undefined;
 
   /** Removes copies that an earlier life was sending; half received ones are kept to go on with. */
   constructor(options: JobSnapshotsOptions) {
@@ -53,14 +54,39 @@ export class JobSnapshots implements SnapshotPort {
   }
 
   async create(metadata: SnapshotMetadata): Promise<SnapshotSource> {
-    const { store, machine, directory, onMade } = this.#options;
+    const { directory, onMade } = this.#options;
     const { index, term } = metadata;
     const path = join(directory, `${index}-${term}.outgoing`);
-    machine.flush({ index, term });
-    await store.exportSnapshot(path);
+    await this.#export(path, metadata);
     const source = new FileSource(path, metadata, await sha256Of(path));
     onMade();
     return source;
+  }
+
+  /**
+   * Copies the state to a file that is the caller's to remove. One copy is made at a time, so this
+   * waits for one that is being made.
+   *
+   * @param position where the state stands, asked for when the copy begins
+   */
+  async copy(position: () => LogPosition): Promise<LogPosition & { readonly path: string }> {
+    while (this.#exporting !== undefined) await this.#exporting.catch(() => {});
+    const { index, term } = position();
+    const path = join(this.#options.directory, `${crypto.randomUUID()}.outgoing`);
+    await this.#export(path, { index, term });
+    return { index, term, path };
+  }
+
+  async #export(path: string, { index, term }: LogPosition): Promise<void> {
+    const { store, machine } = this.#options;
+    machine.flush({ index, term });
+    const exporting = store.exportSnapshot(path);
+    this.#exporting ??= exporting;
+    try {
+      await exporting;
+    } finally {
+      if (this.#exporting === exporting) this.#exporting = undefined;
+    }
   }
 
   receive(transferId: string, metadata: SnapshotMetadata, totalBytes: number): SnapshotSink {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { JobEvent, JobMachine, Outcome } from "../jobs/mod.ts";
+import type { JobEvent, JobMachine, LogPosition, Outcome } from "../jobs/mod.ts";
 import { DiskFull, type Entry, type StateMachine } from "../raft/mod.ts";
 import { decodeCommand, type SqliteJobStore } from "../storage/mod.ts";
 import { JobSnapshots } from "./snapshots.ts";
@@ -73,9 +73,13 @@ export class JobStateMachine implements StateMachine<Outcome> {
     return outcomes;
   }
 
-  /** Makes everything applied durable in state.db, so that the log may be compacted behind it. */
-  checkpoint(): void {
-    this.#guarded(() => this.#machine.checkpoint());
+  /**
+   * Makes everything applied durable in state.db, so that the log may be compacted behind it.
+   *
+   * @param position of the last entry, where it was not a command
+   */
+  checkpoint(position?: LogPosition): void {
+    this.#guarded(() => this.#machine.checkpoint(position));
   }
 
   /** Writes what waits; part of an orderly stop. What finds no room is in the log. */

@@ -35,8 +35,8 @@ export class Progress {
   recentlyActive: boolean;
   /** Ticks since the peer was last heard of or, before it ever was, since it is being followed. */
   lastContactTicks = 0;
-  /** It has been heard of since this node leads. */
-  hasAnswered = false;
+  /** How often it has been heard of since it is being followed. */
+  answers = 0;
   /** Newest round of reads the peer confirmed. */
   readRound = 0;
   readonly #window: Window;
@@ -70,7 +70,7 @@ export class Progress {
   }
 
   heard(): void {
-    this.hasAnswered = true;
+    this.answers++;
     this.recentlyActive = true;
     this.lastContactTicks = 0;
   }

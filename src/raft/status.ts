@@ -13,8 +13,8 @@ export interface PeerStatus {
   readonly next: number;
   readonly state: ProgressState;
   readonly lastContactTicks: number;
-  /** Whether it was heard of since this node leads. */
-  readonly hasAnswered: boolean;
+  /** How often it was heard of since this node leads. */
+  readonly answers: number;
   readonly inflightMessages: number;
   readonly inflightBytes: number;
 }
@@ -28,6 +28,8 @@ export interface RaftStatus {
   readonly vote: NodeId | null;
   readonly commitIndex: number;
   readonly appliedIndex: number;
+  /** Of the entry at `appliedIndex`; 0 while a snapshot waits to be installed. */
+  readonly appliedTerm: number;
   /** The first index that was not compacted. */
   readonly firstIndex: number;
   readonly lastIndex: number;
@@ -56,6 +58,7 @@ export function statusOf(state: Readonly<CoreState>, appliedIndex: number): Raft
     vote: state.vote,
     commitIndex: log.committed,
     appliedIndex,
+    appliedTerm: log.term(appliedIndex) ?? 0,
     firstIndex: log.firstIndex,
     lastIndex: log.lastIndex,
     lastTerm: log.lastTerm,
@@ -78,7 +81,7 @@ function peersOf(state: Readonly<CoreState>, leader: Extract<Role, { kind: "lead
     next: peer.next,
     state: peer.state,
     lastContactTicks: peer.lastContactTicks,
-    hasAnswered: peer.hasAnswered,
+    answers: peer.answers,
     inflightMessages: peer.inflight.messages,
     inflightBytes: peer.inflight.bytes,
   }));

@@ -239,6 +239,8 @@ export class JobClient {
       address: joining.raftAddress,
       grpcAddress: joining.grpcAddress,
       incarnation: joining.incarnation,
+      clusterId: joining.clusterId,
+      entryFormat: joining.entryFormat,
     });
     return { message: response.message, leaderId: response.leader };
   }

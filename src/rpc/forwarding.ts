@@ -16,6 +16,7 @@ import {
   MasterService,
   type SubmitJobRequest,
   type SubmitJobsRequest,
+  type TransferLeadershipRequest,
 } from "./gen/scheduler_pb.ts";
 import { Refusal } from "./status.ts";
 import type { AnyMessage } from "./wire.ts";
@@ -91,6 +92,18 @@ const ROADS: Readonly<Record<keyof typeof MasterService["method"], Road>> = {
   drainWorker: { kind: "leader", isRepeatable: ALWAYS },
   listWorkers: { kind: "leader", isRepeatable: ALWAYS },
   getClusterHealth: { kind: "here" },
+  listMembers: { kind: "leader", isRepeatable: ALWAYS },
+  addMember: { kind: "leader", isRepeatable: ALWAYS },
+  promoteMember: { kind: "leader", isRepeatable: ALWAYS },
+  // The second time there would be no such member, and that be called a failure.
+  removeMember: { kind: "leader", isRepeatable: NEVER },
+  // Who leads already goes on; but "whoever is furthest" would be another one the second time.
+  transferLeadership: {
+    kind: "leader",
+    isRepeatable: (request) => (request as TransferLeadershipRequest).to !== "",
+  },
+  takeSnapshot: { kind: "here" },
+  backup: { kind: "here" },
 };
 
 export interface ForwardingOptions {

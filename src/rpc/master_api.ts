@@ -8,6 +8,7 @@
  */
 
 import type { CallContext } from "./call.ts";
+import type { MemberApi } from "./member_api.ts";
 import type { Refusal } from "./status.ts";
 
 /** A job as it is submitted. Absent fields take the cluster's defaults. */
@@ -268,6 +269,10 @@ export interface JoiningNode {
   readonly grpcAddress: string;
   /** Drawn at random when its data directory was made; empty: it has none yet. */
   readonly incarnation: string;
+  /** Of its data directory; empty: not checked. */
+  readonly clusterId: string;
+  /** The highest format of log entries that it reads; 0: unknown. */
+  readonly entryFormat: number;
 }
 
 /** The cluster as one node sees it. */
@@ -291,7 +296,7 @@ export interface ClusterHealthView {
 }
 
 /** The calls themselves. */
-export interface MasterApi {
+export interface MasterApi extends MemberApi {
   /** One outcome a submission, in order. With `allOrNothing` one refusal throws for all. */
   submit(
     submissions: readonly Submission[],
@@ -310,6 +315,7 @@ export interface MasterApi {
   ): Promise<void>;
   joinCluster(
     node: JoiningNode,
+    call: CallContext,
   ): Promise<{ message: string; leaderId: string; clusterId: string }>;
   registerWorker(announcement: WorkerAnnouncement, call: CallContext): Promise<WorkerWelcomeView>;
   heartbeat(heartbeat: HeartbeatView, signal: AbortSignal): Promise<HeartbeatAnswer>;

@@ -23,6 +23,7 @@ import type {
   SubmissionOutcome,
   WorkerAnnouncement,
 } from "./master_api.ts";
+import { address, memberHandlers, nodeId } from "./member_service.ts";
 import { connectWorker } from "./worker_session.ts";
 import type { ServiceHandlers } from "./call.ts";
 import { codeOf, Refusal } from "./status.ts";
@@ -45,6 +46,7 @@ export function masterService(master: MasterApi): ServiceHandlers<typeof MasterS
     ...jobHandlers(master),
     ...workerHandlers(master),
     ...clusterHandlers(master),
+    ...memberHandlers(master),
   };
 }
 
@@ -211,13 +213,15 @@ function clusterHandlers(
   master: MasterApi,
 ): Pick<Handlers, "joinCluster" | "getClusterHealth"> {
   return {
-    joinCluster: async (request) => {
+    joinCluster: async (request, call) => {
       const { message, leaderId, clusterId } = await master.joinCluster({
-        nodeId: required(request.nodeId, "node_id"),
-        raftAddress: required(request.address, "address"),
-        grpcAddress: request.grpcAddress,
+        nodeId: nodeId(request.nodeId),
+        raftAddress: address(request.address, "address"),
+        grpcAddress: request.grpcAddress === "" ? "" : address(request.grpcAddress, "grpc_address"),
         incarnation: request.incarnation,
-      });
+        clusterId: request.clusterId,
+        entryFormat: request.entryFormat,
+      }, call);
       return { success: true, message, leader: leaderId, clusterId };
     },
     getClusterHealth: async () => {

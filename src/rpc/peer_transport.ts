@@ -12,10 +12,12 @@ import {
   type ClientDuplexStream,
   type ClientOptions,
   Metadata,
+  type ServiceError,
+  status,
 } from "@grpc/grpc-js";
 import { decode, encode } from "cborg";
 import type { Message, Transport } from "../raft/mod.ts";
-import { RaftFrameSchema, RaftService } from "./gen/raft_pb.ts";
+import { type RaftFrame, RaftFrameSchema, RaftService } from "./gen/raft_pb.ts";
 import type { ServiceHandlers } from "./call.ts";
 import { Refusal } from "./status.ts";
 import { type AnyMessage, methodDefinition } from "./wire.ts";
@@ -30,17 +32,32 @@ const RECONNECT_PAUSE_MS = 100;
 /** A peer that does not answer pings for so long is gone, though no packet says so. */
 const KEEPALIVE_MS = 5_000;
 
+/** What a master tells its peers of itself, once a stream. */
+export interface PeerFacts {
+  /** `host:port` where peers reach it. */
+  readonly address: string;
+  /** `host:port` where clients and workers reach it. */
+  readonly grpcAddress: string;
+  /** As its data directory has it. */
+  readonly incarnation: string;
+  readonly version: string;
+  /** The highest format of log entries that it reads; 0: unknown. */
+  readonly entryFormat: number;
+}
+
 export interface PeerTransportOptions {
   readonly clusterId: string;
   readonly credentials: ChannelCredentials;
   readonly grpcOptions?: ClientOptions;
-  /** `host:port` where peers reach this node; told to them with every frame. */
-  readonly ownAddress: () => string;
+  /** Told to every peer. */
+  readonly own: () => PeerFacts;
   /** `host:port` of a member, if known. */
   readonly addressOf: (nodeId: string) => string | undefined;
   readonly token?: () => string | undefined;
   /** The stream to a peer broke: it may be gone. */
   readonly onPeerLost: (nodeId: string, reason: string) => void;
+  /** A peer wants to hear nothing from this node, and says why; it will be tried again. */
+  readonly onPeerRefused?: (nodeId: string, reason: string) => void;
 }
 
 /** Sends Raft messages to the other members. */
@@ -101,6 +118,8 @@ class Peer {
   #stream: ClientDuplexStream<AnyMessage, AnyMessage> | undefined;
   #pausedUntilMs = 0;
   #waitingBytes = 0;
+  /** The next frame is the first one of its stream. */
+  #isFirst = true;
 
   constructor(nodeId: string, address: string, options: PeerTransportOptions) {
     this.#nodeId = nodeId;
@@ -131,9 +150,10 @@ class Peer {
       messages: bytes,
       format: FORMAT,
       clusterId: this.#options.clusterId,
-      senderAddress: this.#options.ownAddress(),
+      ...(this.#isFirst ? { sender: this.#options.own() } : {}),
       senderTimeMs: BigInt(Date.now()),
     });
+    this.#isFirst = false;
     stream.write(frame, () => {
       if (this.#stream === stream) this.#waitingBytes -= bytes.byteLength;
     });
@@ -169,22 +189,31 @@ class Peer {
         this.#options.onPeerLost(this.#nodeId, reason);
       }
     };
-    stream.on("error", (failure: Error) => lost(failure.message));
+    stream.on("error", (failure: ServiceError) => {
+      if (failure.code === status.FAILED_PRECONDITION && this.#stream === stream) {
+        this.#options.onPeerRefused?.(this.#nodeId, failure.details);
+      }
+      lost(failure.message);
+    });
     stream.on("end", () => lost("the peer closed the stream"));
     stream.on("data", () => {}); // nothing is answered, but an unread stream does not end
     this.#stream = stream;
     this.#waitingBytes = 0;
+    this.#isFirst = true;
     return stream;
   }
 }
 
 /** Told of what comes in. */
 export interface PeerListener {
-  onMessage(message: Message, senderAddress: string): void;
+  /** With what its sender said of itself. */
+  onMessage(message: Message, sender: PeerFacts): void;
   /** A node sent something, and says what time it has, in ms since the epoch. */
   onTime(nodeId: string, timeMs: number): void;
   /** The stream of a node that has sent something broke: it may be gone. */
   onLost(nodeId: string): void;
+  /** Somebody was turned away: a member of another cluster, or one that speaks another version. */
+  onRefused?(reason: string): void;
 }
 
 /** The receiving side: passes messages of the same cluster on. */
@@ -195,12 +224,17 @@ export function raftService(
   return {
     exchange: (stream) => {
       let sender: string | undefined;
+      let facts: PeerFacts | undefined;
       stream.onMessage((frame) => {
+        facts ??= factsIn(frame);
         const fault = faultOf(frame, clusterId);
-        if (fault !== undefined) return stream.end(new Refusal("failed_precondition", fault));
+        if (fault !== undefined) {
+          listener.onRefused?.(`${facts.address || "a peer"}: ${fault}`);
+          return stream.end(new Refusal("failed_precondition", fault));
+        }
         for (const message of decodedMessages(frame.messages)) {
           sender = message.from;
-          listener.onMessage(message, frame.senderAddress);
+          listener.onMessage(message, facts);
         }
         if (sender !== undefined && frame.senderTimeMs > 0n) {
           listener.onTime(sender, Number(frame.senderTimeMs));
@@ -212,6 +246,20 @@ export function raftService(
     },
   };
 }
+
+function factsIn({ sender }: RaftFrame): PeerFacts {
+  if (sender === undefined) return NO_FACTS;
+  const { address, grpcAddress, incarnation, version, entryFormat } = sender;
+  return { address, grpcAddress, incarnation, version, entryFormat };
+}
+
+const NO_FACTS: PeerFacts = {
+  address: "",
+  grpcAddress: "",
+  incarnation: "",
+  version: "",
+  entryFormat: 0,
+};
 
 function decodedMessages(bytes: Uint8Array): readonly Message[] {
   let messages: unknown;

@@ -2,7 +2,12 @@ import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
 import assert from "node:assert/strict";
 import type { Message } from "../raft/mod.ts";
 import { RaftService } from "./gen/raft_pb.ts";
-import { PeerTransport, type PeerTransportOptions, raftService } from "./peer_transport.ts";
+import {
+  type PeerFacts,
+  PeerTransport,
+  type PeerTransportOptions,
+  raftService,
+} from "./peer_transport.ts";
 import { freePort, startTestServer, type TestServer, until } from "./server_test_support.ts";
 import { methodDefinition } from "./wire.ts";
 
@@ -24,31 +29,42 @@ function message(number: number, to = "b"): Message {
 interface Inbox {
   readonly server: TestServer;
   readonly received: Message[];
-  readonly senders: Set<string>;
+  readonly senders: Set<PeerFacts>;
   /** What time a sender said it has. */
   readonly times: Map<string, number>;
   /** Senders whose streams broke. */
   readonly lost: string[];
+  readonly refused: string[];
 }
+
+const OWN: PeerFacts = {
+  address: "127.0.0.1:7",
+  grpcAddress: "127.0.0.1:9",
+  incarnation: "i1",
+  version: "1.2.3",
+  entryFormat: 4,
+};
 
 async function startPeer(port = 0, clusterId = "c"): Promise<Inbox> {
   const received: Message[] = [];
-  const senders = new Set<string>();
+  const senders = new Set<PeerFacts>();
   const times = new Map<string, number>();
   const lost: string[] = [];
+  const refused: string[] = [];
   const server = await startTestServer((each) =>
     each.add(
       RaftService,
       raftService(clusterId, {
-        onMessage: (incoming, senderAddress) => {
+        onMessage: (incoming, sender) => {
           received.push(incoming);
-          senders.add(senderAddress);
+          senders.add(sender);
         },
         onTime: (nodeId, timeMs) => times.set(nodeId, timeMs),
         onLost: (nodeId) => void lost.push(nodeId),
+        onRefused: (reason) => void refused.push(reason),
       }),
     ), { port, messageBytesMax: -1 });
-  return { server, received, senders, times, lost };
+  return { server, received, senders, times, lost, refused };
 }
 
 function transportTo(
@@ -58,7 +74,7 @@ function transportTo(
   return new PeerTransport({
     clusterId: "c",
     credentials: credentials.createInsecure(),
-    ownAddress: () => "127.0.0.1:7",
+    own: () => OWN,
     addressOf,
     onPeerLost: () => {},
     ...changes,
@@ -77,7 +93,7 @@ Deno.test("messages arrive whole and in order", async () => {
   const [first] = peer.received;
   const plain = (value: unknown) => JSON.parse(JSON.stringify(value)); // bytes as objects
   assert.deepEqual(plain(first), plain(message(1)));
-  assert.deepEqual([...peer.senders], ["127.0.0.1:7"]);
+  assert.deepEqual([...peer.senders], [OWN], "said once, and true of every frame");
   assert.ok(Math.abs((peer.times.get("a") ?? 0) - Date.now()) < 60_000, "it told no time");
   transport.close();
   await peer.server.server.stop(0);
@@ -97,11 +113,12 @@ Deno.test("a member of another cluster is refused and told so", async () => {
   const peer = await startPeer(0, "another");
   const lost: string[] = [];
   const transport = transportTo(() => peer.server.address, {
-    onPeerLost: (id, reason) => lost.push(`${id}: ${reason}`),
+    onPeerRefused: (id, reason) => lost.push(`${id}: ${reason}`),
   });
   transport.send([message(1)]);
-  await until(() => lost.length === 1, "the peer was lost");
-  assert.match(lost[0]!, /^b: .*you belong to cluster c, this master to another/);
+  await until(() => lost.length === 1, "the peer refused");
+  assert.match(lost[0]!, /^b: you belong to cluster c, this master to another/);
+  assert.match(peer.refused[0]!, /^127\.0\.0\.1:7: you belong to cluster c/);
   assert.deepEqual(peer.received, []);
   transport.close();
   await peer.server.server.stop(0);

@@ -86,7 +86,10 @@ export type AuditEvent =
     readonly userId: string;
     readonly target: string;
     readonly outcome: "done" | "refused" | "failed";
-    readonly call: AuditedCall;
+    /** What was refused, or how it was done. */
+    readonly detail?: string;
+    /** Absent: the cluster did it by itself. */
+    readonly call?: Omit<AuditedCall, "client"> & { readonly client?: string };
   };
 
 /** The `log.audit_*` keys, and what their output needs. */
@@ -278,9 +281,10 @@ function entryOf(event: AuditEvent): Entry {
     case "administrative_act":
       return info("audit", `Administrative act: ${event.act}`, {
         user_id: event.userId,
-        ...callFields(event.call),
+        ...(event.call === undefined ? {} : callFields(event.call)),
         target: event.target,
         outcome: event.outcome,
+        detail: event.detail,
       });
   }
 }
@@ -293,7 +297,7 @@ function warning(logger: Entry["logger"], msg: string, fields: Fields): Entry {
   return { logger, msg, level: "warn", fields };
 }
 
-function callFields(call: AuditedCall): Fields {
+function callFields(call: Omit<AuditedCall, "client"> & { readonly client?: string }): Fields {
   return {
     method: call.method,
     client: call.client,

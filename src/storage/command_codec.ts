@@ -36,13 +36,25 @@ import {
 export const COMMAND_FORMAT_VERSION = 1;
 
 /**
- * Encodes a Command; the bytes are the caller's own.
+ * Formats of entries that this program reads. A leader writes the highest that all members read, so
+ * a new format comes with a way to still write the one before it.
+ */
+export const ENTRY_FORMATS = { oldest: 1, newest: COMMAND_FORMAT_VERSION } as const;
+
+/**
+ * Encodes a Command in one of {@linkcode ENTRY_FORMATS}; the bytes are the caller's own.
  * @throws {RangeError} for a number that is none: no replica could read it back
  */
-export function encodeCommand(command: Command): Uint8Array {
+export function encodeCommand(
+  command: Command,
+  format: number = COMMAND_FORMAT_VERSION,
+): Uint8Array {
+  if (format < ENTRY_FORMATS.oldest || format > ENTRY_FORMATS.newest) {
+    throw new RangeError(`Cannot encode a command in format ${format}`);
+  }
   const body = encode(toWire(command), encodeOptions);
   const bytes = new Uint8Array(body.byteLength + 1);
-  bytes[0] = COMMAND_FORMAT_VERSION;
+  bytes[0] = format;
   bytes.set(body, 1);
   return bytes;
 }

@@ -4,7 +4,21 @@
  * @module
  */
 
-export { COMMAND_FORMAT_VERSION, decodeCommand, encodeCommand } from "./command_codec.ts";
+export {
+  BACKUP_FORMAT,
+  BackupChecker,
+  type BackupHead,
+  BackupRefused,
+  BackupWriter,
+  checkBackup,
+  type CheckedBackup,
+} from "./backup_file.ts";
+export {
+  COMMAND_FORMAT_VERSION,
+  decodeCommand,
+  encodeCommand,
+  ENTRY_FORMATS,
+} from "./command_codec.ts";
 export { CommandFormatError } from "./command_values.ts";
 export { createDataDirectory } from "./data_directory.ts";
 export { RAFT_LOG_FILES, SqliteRaftLog } from "./raft_log.ts";

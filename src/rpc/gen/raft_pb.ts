@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file raft.proto.
  */
 export const file_raft: GenFile = /*@__PURE__*/
-  fileDesc("CgpyYWZ0LnByb3RvEgVwcm90byJxCglSYWZ0RnJhbWUSEAoIbWVzc2FnZXMYASABKAwSDgoGZm9ybWF0GAIgASgFEhIKCmNsdXN0ZXJfaWQYAyABKAkSFgoOc2VuZGVyX2FkZHJlc3MYBCABKAkSFgoOc2VuZGVyX3RpbWVfbXMYCSABKAMyQQoLUmFmdFNlcnZpY2USMgoIRXhjaGFuZ2USEC5wcm90by5SYWZ0RnJhbWUaEC5wcm90by5SYWZ0RnJhbWUoATABYgZwcm90bzM");
+  fileDesc("CgpyYWZ0LnByb3RvEgVwcm90byKCAQoJUmFmdEZyYW1lEhAKCG1lc3NhZ2VzGAEgASgMEg4KBmZvcm1hdBgCIAEoBRISCgpjbHVzdGVyX2lkGAMgASgJEiEKBnNlbmRlchgFIAEoCzIRLnByb3RvLlJhZnRTZW5kZXISFgoOc2VuZGVyX3RpbWVfbXMYCSABKANKBAgEEAUibwoKUmFmdFNlbmRlchIPCgdhZGRyZXNzGAEgASgJEhQKDGdycGNfYWRkcmVzcxgCIAEoCRITCgtpbmNhcm5hdGlvbhgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEhQKDGVudHJ5X2Zvcm1hdBgFIAEoBSJnChBJbnRyb2R1Y2VSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAkSFAoMZ3JwY19hZGRyZXNzGAMgASgJEhcKD2luaXRpYWxfY2x1c3RlchgEIAMoCSLRAQoRSW50cm9kdWNlUmVzcG9uc2USDwoHbm9kZV9pZBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoCRIUCgxncnBjX2FkZHJlc3MYAyABKAkSFwoPaW5pdGlhbF9jbHVzdGVyGAQgAygJEhIKCmNsdXN0ZXJfaWQYBSABKAkSKAoHbWVtYmVycxgGIAMoCzIXLnByb3RvLkludHJvZHVjZWRNZW1iZXISKQoIZm91bmRlcnMYByADKAsyFy5wcm90by5JbnRyb2R1Y2VkTWVtYmVyIkkKEEludHJvZHVjZWRNZW1iZXISDwoHbm9kZV9pZBgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEhMKC2luY2FybmF0aW9uGAMgASgJMkEKC1JhZnRTZXJ2aWNlEjIKCEV4Y2hhbmdlEhAucHJvdG8uUmFmdEZyYW1lGhAucHJvdG8uUmFmdEZyYW1lKAEwATJRCg9Gb3VuZGluZ1NlcnZpY2USPgoJSW50cm9kdWNlEhcucHJvdG8uSW50cm9kdWNlUmVxdWVzdBoYLnByb3RvLkludHJvZHVjZVJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * @generated from message proto.RaftFrame
@@ -38,11 +38,11 @@ export type RaftFrame = Message<"proto.RaftFrame"> & {
   clusterId: string;
 
   /**
-   * Where the sender's peers reach it: a node that was just added knows its leader by nothing else.
+   * In the first frame of a stream, and true of all of them.
    *
-   * @generated from field: string sender_address = 4;
+   * @generated from field: proto.RaftSender sender = 5;
    */
-  senderAddress: string;
+  sender?: RaftSender | undefined;
 
   /**
    * What time the sender has, in ms since the epoch: members go by what most of them show.
@@ -58,6 +58,167 @@ export type RaftFrame = Message<"proto.RaftFrame"> & {
  */
 export const RaftFrameSchema: GenMessage<RaftFrame> = /*@__PURE__*/
   messageDesc(file_raft, 0);
+
+/**
+ * @generated from message proto.RaftSender
+ */
+export type RaftSender = Message<"proto.RaftSender"> & {
+  /**
+   * Where its peers reach it: a node that was just added knows its leader by nothing else.
+   *
+   * @generated from field: string address = 1;
+   */
+  address: string;
+
+  /**
+   * Where clients and workers reach it.
+   *
+   * @generated from field: string grpc_address = 2;
+   */
+  grpcAddress: string;
+
+  /**
+   * Drawn at random when its data directory was made.
+   *
+   * @generated from field: string incarnation = 3;
+   */
+  incarnation: string;
+
+  /**
+   * @generated from field: string version = 4;
+   */
+  version: string;
+
+  /**
+   * The highest format of log entries that it reads.
+   *
+   * @generated from field: int32 entry_format = 5;
+   */
+  entryFormat: number;
+};
+
+/**
+ * Describes the message proto.RaftSender.
+ * Use `create(RaftSenderSchema)` to create a new message.
+ */
+export const RaftSenderSchema: GenMessage<RaftSender> = /*@__PURE__*/
+  messageDesc(file_raft, 1);
+
+/**
+ * @generated from message proto.IntroduceRequest
+ */
+export type IntroduceRequest = Message<"proto.IntroduceRequest"> & {
+  /**
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * @generated from field: string incarnation = 2;
+   */
+  incarnation: string;
+
+  /**
+   * @generated from field: string grpc_address = 3;
+   */
+  grpcAddress: string;
+
+  /**
+   * ID=HOST:PORT of all masters that start together, sorted.
+   *
+   * @generated from field: repeated string initial_cluster = 4;
+   */
+  initialCluster: string[];
+};
+
+/**
+ * Describes the message proto.IntroduceRequest.
+ * Use `create(IntroduceRequestSchema)` to create a new message.
+ */
+export const IntroduceRequestSchema: GenMessage<IntroduceRequest> = /*@__PURE__*/
+  messageDesc(file_raft, 2);
+
+/**
+ * @generated from message proto.IntroduceResponse
+ */
+export type IntroduceResponse = Message<"proto.IntroduceResponse"> & {
+  /**
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * @generated from field: string incarnation = 2;
+   */
+  incarnation: string;
+
+  /**
+   * @generated from field: string grpc_address = 3;
+   */
+  grpcAddress: string;
+
+  /**
+   * @generated from field: repeated string initial_cluster = 4;
+   */
+  initialCluster: string[];
+
+  /**
+   * Empty: the one that answers belongs to no cluster yet.
+   *
+   * @generated from field: string cluster_id = 5;
+   */
+  clusterId: string;
+
+  /**
+   * Members of that cluster now.
+   *
+   * @generated from field: repeated proto.IntroducedMember members = 6;
+   */
+  members: IntroducedMember[];
+
+  /**
+   * Those that founded it, while the log still begins with them.
+   *
+   * @generated from field: repeated proto.IntroducedMember founders = 7;
+   */
+  founders: IntroducedMember[];
+};
+
+/**
+ * Describes the message proto.IntroduceResponse.
+ * Use `create(IntroduceResponseSchema)` to create a new message.
+ */
+export const IntroduceResponseSchema: GenMessage<IntroduceResponse> = /*@__PURE__*/
+  messageDesc(file_raft, 3);
+
+/**
+ * @generated from message proto.IntroducedMember
+ */
+export type IntroducedMember = Message<"proto.IntroducedMember"> & {
+  /**
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * Raft and gRPC address in one text, as the membership has it.
+   *
+   * @generated from field: string address = 2;
+   */
+  address: string;
+
+  /**
+   * @generated from field: string incarnation = 3;
+   */
+  incarnation: string;
+};
+
+/**
+ * Describes the message proto.IntroducedMember.
+ * Use `create(IntroducedMemberSchema)` to create a new message.
+ */
+export const IntroducedMemberSchema: GenMessage<IntroducedMember> = /*@__PURE__*/
+  messageDesc(file_raft, 4);
 
 /**
  * Between masters, on cluster.bind_addr. Not for clients.
@@ -77,4 +238,24 @@ export const RaftService: GenService<{
   },
 }> = /*@__PURE__*/
   serviceDesc(file_raft, 0);
+
+/**
+ * Between masters too, on the same port.
+ *
+ * @generated from service proto.FoundingService
+ */
+export const FoundingService: GenService<{
+  /**
+   * Masters that start together (cluster.initial_cluster) tell each other who they are, and whether
+   * there is a cluster already, before the first of them founds it.
+   *
+   * @generated from rpc proto.FoundingService.Introduce
+   */
+  introduce: {
+    methodKind: "unary";
+    input: typeof IntroduceRequestSchema;
+    output: typeof IntroduceResponseSchema;
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_raft, 1);
 

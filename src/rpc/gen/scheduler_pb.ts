@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file scheduler.proto.
  */
 export const file_scheduler: GenFile = /*@__PURE__*/
-  fileDesc("Cg9zY2hlZHVsZXIucHJvdG8SBXByb3RvIrwDChBTdWJtaXRKb2JSZXF1ZXN0EgwKBHR5cGUYASABKAkSDwoHcGF5bG9hZBgCIAEoDBIQCghwcmlvcml0eRgDIAEoBRITCgttYXhfcmV0cmllcxgEIAEoBRIXCg90aW1lb3V0X3NlY29uZHMYBSABKAMSEgoKdGltZW91dF9tcxgGIAEoAxIXCg9pZGVtcG90ZW5jeV9rZXkYByABKAkSMwoGbGFiZWxzGAggAygLMiMucHJvdG8uU3VibWl0Sm9iUmVxdWVzdC5MYWJlbHNFbnRyeRIQCghkZWxheV9tcxgJIAEoAxJACg1yZXF1aXJlZF90YWdzGAogAygLMikucHJvdG8uU3VibWl0Sm9iUmVxdWVzdC5SZXF1aXJlZFRhZ3NFbnRyeRIWCg5yZXRyeV9kZWxheV9tcxgLIAEoAxIXCg9kZWZhdWx0X3JldHJpZXMYDCABKAgaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARozChFSZXF1aXJlZFRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImUKEVN1Ym1pdEpvYlJlc3BvbnNlEg4KBmpvYl9pZBgBIAEoCRIOCgZzdGF0dXMYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIRCglkdXBsaWNhdGUYBCABKAgSDAoEY29kZRgFIAEoBSJSChFTdWJtaXRKb2JzUmVxdWVzdBIlCgRqb2JzGAEgAygLMhcucHJvdG8uU3VibWl0Sm9iUmVxdWVzdBIWCg5hbGxfb3Jfbm90aGluZxgCIAEoCCI/ChJTdWJtaXRKb2JzUmVzcG9uc2USKQoHcmVzdWx0cxgBIAMoCzIYLnByb3RvLlN1Ym1pdEpvYlJlc3BvbnNlIk0KE0dldEpvYlN0YXR1c1JlcXVlc3QSDgoGam9iX2lkGAEgASgJEg0KBXN0YWxlGAIgASgIEhcKD3dpdGhvdXRfcGF5bG9hZBgDIAEoCCKrAQoUR2V0Sm9iU3RhdHVzUmVzcG9uc2USFwoDam9iGAEgASgLMgoucHJvdG8uSm9iEhcKD3dhaXRpbmdfcmVhc29ucxgCIAMoCRIjCghhdHRlbXB0cxgDIAMoCzIRLnByb3RvLkpvYkF0dGVtcHQSEAoIcHJvZ3Jlc3MYBCABKAESGAoQcHJvZ3Jlc3NfbWVzc2FnZRgFIAEoCRIQCghsb2dfdGFpbBgGIAMoCSLfAQoKSm9iQXR0ZW1wdBIPCgdhdHRlbXB0GAEgASgFEhEKCXdvcmtlcl9pZBgCIAEoCRIvCgthc3NpZ25lZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB291dGNvbWUYBiABKAkSDQoFZXJyb3IYByABKAkikgEKD0xpc3RKb2JzUmVxdWVzdBIVCg1zdGF0dXNfZmlsdGVyGAEgASgJEg0KBWxpbWl0GAIgASgFEg4KBm9mZnNldBgDIAEoBRITCgt0eXBlX2ZpbHRlchgEIAEoCRIVCg13b3JrZXJfZmlsdGVyGAUgASgJEg4KBmN1cnNvchgGIAEoCRINCgVzdGFsZRgHIAEoCCJQChBMaXN0Sm9ic1Jlc3BvbnNlEhgKBGpvYnMYASADKAsyCi5wcm90by5Kb2ISDQoFdG90YWwYAiABKAUSEwoLbmV4dF9jdXJzb3IYAyABKAkiMgoQQ2FuY2VsSm9iUmVxdWVzdBIOCgZqb2JfaWQYASABKAkSDgoGcmVhc29uGAIgASgJIjUKEUNhbmNlbEpvYlJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCSIhCg9XYXRjaEpvYlJlcXVlc3QSDgoGam9iX2lkGAEgASgJIq0BCghKb2JFdmVudBIOCgZqb2JfaWQYASABKAkSJgoCYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhsKBXN0YXRlGAMgASgLMgoucHJvdG8uSm9iSAASIwoIcHJvZ3Jlc3MYBCABKAsyDy5wcm90by5Qcm9ncmVzc0gAEh4KA2xvZxgFIAEoCzIPLnByb3RvLkxvZ0xpbmVzSABCBwoFZXZlbnQiLQoIUHJvZ3Jlc3MSEAoIZnJhY3Rpb24YASABKAESDwoHbWVzc2FnZRgCIAEoCSIZCghMb2dMaW5lcxINCgVsaW5lcxgBIAMoCSJhChJKb2luQ2x1c3RlclJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEhQKDGdycGNfYWRkcmVzcxgDIAEoCRITCgtpbmNhcm5hdGlvbhgEIAEoCSJbChNKb2luQ2x1c3RlclJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRIOCgZsZWFkZXIYAyABKAkSEgoKY2x1c3Rlcl9pZBgEIAEoCSL7AQoVUmVnaXN0ZXJXb3JrZXJSZXF1ZXN0EhEKCXdvcmtlcl9pZBgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEhsKE21heF9jb25jdXJyZW50X2pvYnMYAyABKAUSRAoMY2FwYWJpbGl0aWVzGAQgAygLMi4ucHJvdG8uUmVnaXN0ZXJXb3JrZXJSZXF1ZXN0LkNhcGFiaWxpdGllc0VudHJ5EiYKB3J1bm5pbmcYBSADKAsyFS5wcm90by5SdW5uaW5nQXR0ZW1wdBozChFDYXBhYmlsaXRpZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIosBChZSZWdpc3RlcldvcmtlclJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgJEh0KFWhlYXJ0YmVhdF9pbnRlcnZhbF9tcxgEIAEoAxIcChRoZWFydGJlYXRfdGltZW91dF9tcxgFIAEoAyI3Cg5SdW5uaW5nQXR0ZW1wdBIOCgZqb2JfaWQYASABKAkSFQoNZmVuY2luZ190b2tlbhgCIAEoAyKUAQoQSGVhcnRiZWF0UmVxdWVzdBIRCgl3b3JrZXJfaWQYASABKAkSIQoFc3RhdHMYAiABKAsyEi5wcm90by5Xb3JrZXJTdGF0cxIlCgdyZXBvcnRzGAMgAygLMhQucHJvdG8uQXR0ZW1wdFJlcG9ydBISCgpzZXNzaW9uX2lkGAQgASgJEg8KB3dhaXRfbXMYBSABKAMisQEKEUhlYXJ0YmVhdFJlc3BvbnNlEgsKA2FjaxgBIAEoCBIbChNhc3NpZ25lZF9qb2JzX2NvdW50GAIgASgFEh8KC2Fzc2lnbm1lbnRzGAMgAygLMgoucHJvdG8uSm9iEioKDWNhbmNlbGxhdGlvbnMYBCADKAsyEy5wcm90by5DYW5jZWxsYXRpb24SJQoLcmVwb3J0X2Fja3MYBSADKAsyEC5wcm90by5SZXBvcnRBY2siuwEKDUF0dGVtcHRSZXBvcnQSDgoGam9iX2lkGAEgASgJEhUKDWZlbmNpbmdfdG9rZW4YAiABKAMSKAoHc3RhcnRlZBgDIAEoCzIVLnByb3RvLkF0dGVtcHRTdGFydGVkSAASIgoGcmVzdWx0GAQgASgLMhAucHJvdG8uSm9iUmVzdWx0SAASKgoIcmVsZWFzZWQYBSABKAsyFi5wcm90by5BdHRlbXB0UmVsZWFzZWRIAEIJCgdvdXRjb21lIjgKDkF0dGVtcHRTdGFydGVkEiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIhCg9BdHRlbXB0UmVsZWFzZWQSDgoGcmVhc29uGAEgASgJIlUKCVJlcG9ydEFjaxIOCgZqb2JfaWQYASABKAkSFQoNZmVuY2luZ190b2tlbhgCIAEoAxIQCghhY2NlcHRlZBgDIAEoCBIPCgdtZXNzYWdlGAQgASgJIkUKDENhbmNlbGxhdGlvbhIOCgZqb2JfaWQYASABKAkSFQoNZmVuY2luZ190b2tlbhgCIAEoAxIOCgZyZWFzb24YAyABKAkicQoTUmVwb3J0UmVzdWx0UmVxdWVzdBIOCgZqb2JfaWQYASABKAkSEQoJd29ya2VyX2lkGAIgASgJEiAKBnJlc3VsdBgDIAEoCzIQLnByb3RvLkpvYlJlc3VsdBIVCg1mZW5jaW5nX3Rva2VuGAQgASgDIjgKFFJlcG9ydFJlc3VsdFJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCSJAChdEZXJlZ2lzdGVyV29ya2VyUmVxdWVzdBIRCgl3b3JrZXJfaWQYASABKAkSEgoKc2Vzc2lvbl9pZBgCIAEoCSIxChhEZXJlZ2lzdGVyV29ya2VyUmVzcG9uc2USFQoNcmVsZWFzZWRfam9icxgBIAEoBSLJAQoNV29ya2VyTWVzc2FnZRIhCgVoZWxsbxgBIAEoCzISLnByb3RvLldvcmtlckhlbGxvEiEKBXN0YXRzGAIgASgLMhIucHJvdG8uV29ya2VyU3RhdHMSJQoHcmVwb3J0cxgDIAMoCzIULnByb3RvLkF0dGVtcHRSZXBvcnQSKAoIcHJvZ3Jlc3MYBCADKAsyFi5wcm90by5BdHRlbXB0UHJvZ3Jlc3MSEAoIZHJhaW5pbmcYBSABKAgSDwoHZ29vZGJ5ZRgGIAEoCCKIAgoLV29ya2VySGVsbG8SEQoJd29ya2VyX2lkGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgJEhsKE21heF9jb25jdXJyZW50X2pvYnMYAyABKAUSEQoJam9iX3R5cGVzGAQgAygJEioKBHRhZ3MYBSADKAsyHC5wcm90by5Xb3JrZXJIZWxsby5UYWdzRW50cnkSDwoHdmVyc2lvbhgGIAEoCRIPCgdhZGRyZXNzGAcgASgJEiYKB3J1bm5pbmcYCCADKAsyFS5wcm90by5SdW5uaW5nQXR0ZW1wdBorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJuCg9BdHRlbXB0UHJvZ3Jlc3MSDgoGam9iX2lkGAEgASgJEhUKDWZlbmNpbmdfdG9rZW4YAiABKAMSEAoIZnJhY3Rpb24YAyABKAESDwoHbWVzc2FnZRgEIAEoCRIRCglsb2dfbGluZXMYBSADKAkiqgEKDU1hc3Rlck1lc3NhZ2USJQoHd2VsY29tZRgBIAEoCzIULnByb3RvLldvcmtlcldlbGNvbWUSHwoLYXNzaWdubWVudHMYAiADKAsyCi5wcm90by5Kb2ISKgoNY2FuY2VsbGF0aW9ucxgDIAMoCzITLnByb3RvLkNhbmNlbGxhdGlvbhIlCgtyZXBvcnRfYWNrcxgEIAMoCzIQLnByb3RvLlJlcG9ydEFjayKhAQoNV29ya2VyV2VsY29tZRISCgpzZXNzaW9uX2lkGAEgASgJEh0KFWhlYXJ0YmVhdF9pbnRlcnZhbF9tcxgCIAEoAxIcChRoZWFydGJlYXRfdGltZW91dF9tcxgDIAEoAxIRCglsZWFkZXJfaWQYBCABKAkSGAoQbWFzdGVyX2FkZHJlc3NlcxgFIAMoCRISCgpjbHVzdGVyX2lkGAYgASgJIjgKEkRyYWluV29ya2VyUmVxdWVzdBIRCgl3b3JrZXJfaWQYASABKAkSDwoHdW5kcmFpbhgCIAEoCCI3ChNEcmFpbldvcmtlclJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCSIvCg5MaXN0RExRUmVxdWVzdBINCgVsaW1pdBgBIAEoBRIOCgZvZmZzZXQYAiABKAUiOgoPTGlzdERMUVJlc3BvbnNlEhgKBGpvYnMYASADKAsyCi5wcm90by5Kb2ISDQoFdG90YWwYAiABKAUiJQoTUmV0cnlGcm9tRExRUmVxdWVzdBIOCgZqb2JfaWQYASABKAkiOAoUUmV0cnlGcm9tRExRUmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIPCgdtZXNzYWdlGAIgASgJIhkKF0dldENsdXN0ZXJIZWFsdGhSZXF1ZXN0IvUCChhHZXRDbHVzdGVySGVhbHRoUmVzcG9uc2USEQoJbGVhZGVyX2lkGAEgASgJEhYKDmxlYWRlcl9hZGRyZXNzGAIgASgJEhEKCWlzX2xlYWRlchgDIAEoCBIUCgx3b3JrZXJfY291bnQYBCABKAUSGwoTYWN0aXZlX3dvcmtlcl9jb3VudBgFIAEoBRIUCgxwZW5kaW5nX2pvYnMYBiABKAUSFAoMcnVubmluZ19qb2JzGAcgASgFEhAKCGRscV9qb2JzGAggASgFEhIKCnJhZnRfc3RhdGUYCSABKAkSDwoHbm9kZV9pZBgKIAEoCRIMCgR0ZXJtGAsgASgDEhQKDGNvbW1pdF9pbmRleBgMIAEoAxIVCg1hcHBsaWVkX2luZGV4GA0gASgDEiUKB21lbWJlcnMYDiADKAsyFC5wcm90by5DbHVzdGVyTWVtYmVyEhIKCmNsdXN0ZXJfaWQYDyABKAkSDwoHdmVyc2lvbhgQIAEoCSJWCg1DbHVzdGVyTWVtYmVyEg8KB25vZGVfaWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIQCghzdWZmcmFnZRgDIAEoCRIRCglpc19sZWFkZXIYBCABKAgiKwoSTGlzdFdvcmtlcnNSZXF1ZXN0EhUKDXN0YXR1c19maWx0ZXIYASABKAkiSAoTTGlzdFdvcmtlcnNSZXNwb25zZRIiCgd3b3JrZXJzGAEgAygLMhEucHJvdG8uV29ya2VySW5mbxINCgV0b3RhbBgCIAEoBSLiBAoDSm9iEgoKAmlkGAEgASgJEgwKBHR5cGUYAiABKAkSDwoHcGF5bG9hZBgDIAEoDBIQCghwcmlvcml0eRgEIAEoBRIOCgZzdGF0dXMYBSABKAkSEwoLYXNzaWduZWRfdG8YBiABKAkSLgoKY3JlYXRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMY29tcGxldGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIgCgZyZXN1bHQYCiABKAsyEC5wcm90by5Kb2JSZXN1bHQSEwoLcmV0cnlfY291bnQYCyABKAUSEwoLbWF4X3JldHJpZXMYDCABKAUSFQoNZXJyb3JfbWVzc2FnZRgNIAEoCRIXCg90aW1lb3V0X3NlY29uZHMYDiABKAMSFQoNZmVuY2luZ190b2tlbhgPIAEoAxIPCgdhdHRlbXB0GBAgASgFEhIKCnRpbWVvdXRfbXMYESABKAMSJgoGbGFiZWxzGBIgAygLMhYucHJvdG8uSm9iLkxhYmVsc0VudHJ5EhMKC2RlYWRfbGV0dGVyGBMgASgIEhMKC3RyYWNlcGFyZW50GBQgASgJEi4KCm5vdF9iZWZvcmUYFSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEingEKCUpvYlJlc3VsdBIPCgdzdWNjZXNzGAEgASgIEg4KBm91dHB1dBgCIAEoDBINCgVlcnJvchgDIAEoCRITCgtkdXJhdGlvbl9tcxgEIAEoAxIUCgxjb250ZW50X3R5cGUYBSABKAkSEQoJcGVybWFuZW50GAYgASgIEhAKCGxvZ190YWlsGAcgAygJEhEKCXRpbWVkX291dBgIIAEoCCJ4CgtXb3JrZXJTdGF0cxITCgthY3RpdmVfam9icxgBIAEoBRIWCg5jb21wbGV0ZWRfam9icxgCIAEoBRITCgtmYWlsZWRfam9icxgDIAEoBRIRCgljcHVfdXNhZ2UYBCABKAESFAoMbWVtb3J5X3VzYWdlGAUgASgBItYCCgpXb3JrZXJJbmZvEgoKAmlkGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSGwoTbWF4X2NvbmN1cnJlbnRfam9icxgDIAEoBRITCgthY3RpdmVfam9icxgEIAEoBRIOCgZzdGF0dXMYBSABKAkSMgoObGFzdF9oZWFydGJlYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjkKDGNhcGFiaWxpdGllcxgHIAMoCzIjLnByb3RvLldvcmtlckluZm8uQ2FwYWJpbGl0aWVzRW50cnkSEQoJam9iX3R5cGVzGAggAygJEg8KB3ZlcnNpb24YCSABKAkSIQoFc3RhdHMYCiABKAsyEi5wcm90by5Xb3JrZXJTdGF0cxozChFDYXBhYmlsaXRpZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBMqcJCg1NYXN0ZXJTZXJ2aWNlEj4KCVN1Ym1pdEpvYhIXLnByb3RvLlN1Ym1pdEpvYlJlcXVlc3QaGC5wcm90by5TdWJtaXRKb2JSZXNwb25zZRJBCgpTdWJtaXRKb2JzEhgucHJvdG8uU3VibWl0Sm9ic1JlcXVlc3QaGS5wcm90by5TdWJtaXRKb2JzUmVzcG9uc2USRwoMR2V0Sm9iU3RhdHVzEhoucHJvdG8uR2V0Sm9iU3RhdHVzUmVxdWVzdBobLnByb3RvLkdldEpvYlN0YXR1c1Jlc3BvbnNlEjsKCExpc3RKb2JzEhYucHJvdG8uTGlzdEpvYnNSZXF1ZXN0GhcucHJvdG8uTGlzdEpvYnNSZXNwb25zZRI+CglDYW5jZWxKb2ISFy5wcm90by5DYW5jZWxKb2JSZXF1ZXN0GhgucHJvdG8uQ2FuY2VsSm9iUmVzcG9uc2USNQoIV2F0Y2hKb2ISFi5wcm90by5XYXRjaEpvYlJlcXVlc3QaDy5wcm90by5Kb2JFdmVudDABEkQKC0pvaW5DbHVzdGVyEhkucHJvdG8uSm9pbkNsdXN0ZXJSZXF1ZXN0GhoucHJvdG8uSm9pbkNsdXN0ZXJSZXNwb25zZRJNCg5SZWdpc3RlcldvcmtlchIcLnByb3RvLlJlZ2lzdGVyV29ya2VyUmVxdWVzdBodLnByb3RvLlJlZ2lzdGVyV29ya2VyUmVzcG9uc2USPgoJSGVhcnRiZWF0EhcucHJvdG8uSGVhcnRiZWF0UmVxdWVzdBoYLnByb3RvLkhlYXJ0YmVhdFJlc3BvbnNlEkcKDFJlcG9ydFJlc3VsdBIaLnByb3RvLlJlcG9ydFJlc3VsdFJlcXVlc3QaGy5wcm90by5SZXBvcnRSZXN1bHRSZXNwb25zZRJTChBEZXJlZ2lzdGVyV29ya2VyEh4ucHJvdG8uRGVyZWdpc3RlcldvcmtlclJlcXVlc3QaHy5wcm90by5EZXJlZ2lzdGVyV29ya2VyUmVzcG9uc2USPwoNV29ya2VyU2Vzc2lvbhIULnByb3RvLldvcmtlck1lc3NhZ2UaFC5wcm90by5NYXN0ZXJNZXNzYWdlKAEwARJECgtEcmFpbldvcmtlchIZLnByb3RvLkRyYWluV29ya2VyUmVxdWVzdBoaLnByb3RvLkRyYWluV29ya2VyUmVzcG9uc2USOAoHTGlzdERMURIVLnByb3RvLkxpc3RETFFSZXF1ZXN0GhYucHJvdG8uTGlzdERMUVJlc3BvbnNlEkcKDFJldHJ5RnJvbURMURIaLnByb3RvLlJldHJ5RnJvbURMUVJlcXVlc3QaGy5wcm90by5SZXRyeUZyb21ETFFSZXNwb25zZRJTChBHZXRDbHVzdGVySGVhbHRoEh4ucHJvdG8uR2V0Q2x1c3RlckhlYWx0aFJlcXVlc3QaHy5wcm90by5HZXRDbHVzdGVySGVhbHRoUmVzcG9uc2USRAoLTGlzdFdvcmtlcnMSGS5wcm90by5MaXN0V29ya2Vyc1JlcXVlc3QaGi5wcm90by5MaXN0V29ya2Vyc1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("Cg9zY2hlZHVsZXIucHJvdG8SBXByb3RvIrwDChBTdWJtaXRKb2JSZXF1ZXN0EgwKBHR5cGUYASABKAkSDwoHcGF5bG9hZBgCIAEoDBIQCghwcmlvcml0eRgDIAEoBRITCgttYXhfcmV0cmllcxgEIAEoBRIXCg90aW1lb3V0X3NlY29uZHMYBSABKAMSEgoKdGltZW91dF9tcxgGIAEoAxIXCg9pZGVtcG90ZW5jeV9rZXkYByABKAkSMwoGbGFiZWxzGAggAygLMiMucHJvdG8uU3VibWl0Sm9iUmVxdWVzdC5MYWJlbHNFbnRyeRIQCghkZWxheV9tcxgJIAEoAxJACg1yZXF1aXJlZF90YWdzGAogAygLMikucHJvdG8uU3VibWl0Sm9iUmVxdWVzdC5SZXF1aXJlZFRhZ3NFbnRyeRIWCg5yZXRyeV9kZWxheV9tcxgLIAEoAxIXCg9kZWZhdWx0X3JldHJpZXMYDCABKAgaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARozChFSZXF1aXJlZFRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImUKEVN1Ym1pdEpvYlJlc3BvbnNlEg4KBmpvYl9pZBgBIAEoCRIOCgZzdGF0dXMYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIRCglkdXBsaWNhdGUYBCABKAgSDAoEY29kZRgFIAEoBSJSChFTdWJtaXRKb2JzUmVxdWVzdBIlCgRqb2JzGAEgAygLMhcucHJvdG8uU3VibWl0Sm9iUmVxdWVzdBIWCg5hbGxfb3Jfbm90aGluZxgCIAEoCCI/ChJTdWJtaXRKb2JzUmVzcG9uc2USKQoHcmVzdWx0cxgBIAMoCzIYLnByb3RvLlN1Ym1pdEpvYlJlc3BvbnNlIk0KE0dldEpvYlN0YXR1c1JlcXVlc3QSDgoGam9iX2lkGAEgASgJEg0KBXN0YWxlGAIgASgIEhcKD3dpdGhvdXRfcGF5bG9hZBgDIAEoCCKrAQoUR2V0Sm9iU3RhdHVzUmVzcG9uc2USFwoDam9iGAEgASgLMgoucHJvdG8uSm9iEhcKD3dhaXRpbmdfcmVhc29ucxgCIAMoCRIjCghhdHRlbXB0cxgDIAMoCzIRLnByb3RvLkpvYkF0dGVtcHQSEAoIcHJvZ3Jlc3MYBCABKAESGAoQcHJvZ3Jlc3NfbWVzc2FnZRgFIAEoCRIQCghsb2dfdGFpbBgGIAMoCSLfAQoKSm9iQXR0ZW1wdBIPCgdhdHRlbXB0GAEgASgFEhEKCXdvcmtlcl9pZBgCIAEoCRIvCgthc3NpZ25lZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB291dGNvbWUYBiABKAkSDQoFZXJyb3IYByABKAkikgEKD0xpc3RKb2JzUmVxdWVzdBIVCg1zdGF0dXNfZmlsdGVyGAEgASgJEg0KBWxpbWl0GAIgASgFEg4KBm9mZnNldBgDIAEoBRITCgt0eXBlX2ZpbHRlchgEIAEoCRIVCg13b3JrZXJfZmlsdGVyGAUgASgJEg4KBmN1cnNvchgGIAEoCRINCgVzdGFsZRgHIAEoCCJQChBMaXN0Sm9ic1Jlc3BvbnNlEhgKBGpvYnMYASADKAsyCi5wcm90by5Kb2ISDQoFdG90YWwYAiABKAUSEwoLbmV4dF9jdXJzb3IYAyABKAkiMgoQQ2FuY2VsSm9iUmVxdWVzdBIOCgZqb2JfaWQYASABKAkSDgoGcmVhc29uGAIgASgJIjUKEUNhbmNlbEpvYlJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCSIhCg9XYXRjaEpvYlJlcXVlc3QSDgoGam9iX2lkGAEgASgJIq0BCghKb2JFdmVudBIOCgZqb2JfaWQYASABKAkSJgoCYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhsKBXN0YXRlGAMgASgLMgoucHJvdG8uSm9iSAASIwoIcHJvZ3Jlc3MYBCABKAsyDy5wcm90by5Qcm9ncmVzc0gAEh4KA2xvZxgFIAEoCzIPLnByb3RvLkxvZ0xpbmVzSABCBwoFZXZlbnQiLQoIUHJvZ3Jlc3MSEAoIZnJhY3Rpb24YASABKAESDwoHbWVzc2FnZRgCIAEoCSIZCghMb2dMaW5lcxINCgVsaW5lcxgBIAMoCSKLAQoSSm9pbkNsdXN0ZXJSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIUCgxncnBjX2FkZHJlc3MYAyABKAkSEwoLaW5jYXJuYXRpb24YBCABKAkSEgoKY2x1c3Rlcl9pZBgFIAEoCRIUCgxlbnRyeV9mb3JtYXQYBiABKAUiWwoTSm9pbkNsdXN0ZXJSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSDgoGbGVhZGVyGAMgASgJEhIKCmNsdXN0ZXJfaWQYBCABKAki+wEKFVJlZ2lzdGVyV29ya2VyUmVxdWVzdBIRCgl3b3JrZXJfaWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIbChNtYXhfY29uY3VycmVudF9qb2JzGAMgASgFEkQKDGNhcGFiaWxpdGllcxgEIAMoCzIuLnByb3RvLlJlZ2lzdGVyV29ya2VyUmVxdWVzdC5DYXBhYmlsaXRpZXNFbnRyeRImCgdydW5uaW5nGAUgAygLMhUucHJvdG8uUnVubmluZ0F0dGVtcHQaMwoRQ2FwYWJpbGl0aWVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKLAQoWUmVnaXN0ZXJXb3JrZXJSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSEgoKc2Vzc2lvbl9pZBgDIAEoCRIdChVoZWFydGJlYXRfaW50ZXJ2YWxfbXMYBCABKAMSHAoUaGVhcnRiZWF0X3RpbWVvdXRfbXMYBSABKAMiNwoOUnVubmluZ0F0dGVtcHQSDgoGam9iX2lkGAEgASgJEhUKDWZlbmNpbmdfdG9rZW4YAiABKAMilAEKEEhlYXJ0YmVhdFJlcXVlc3QSEQoJd29ya2VyX2lkGAEgASgJEiEKBXN0YXRzGAIgASgLMhIucHJvdG8uV29ya2VyU3RhdHMSJQoHcmVwb3J0cxgDIAMoCzIULnByb3RvLkF0dGVtcHRSZXBvcnQSEgoKc2Vzc2lvbl9pZBgEIAEoCRIPCgd3YWl0X21zGAUgASgDIrEBChFIZWFydGJlYXRSZXNwb25zZRILCgNhY2sYASABKAgSGwoTYXNzaWduZWRfam9ic19jb3VudBgCIAEoBRIfCgthc3NpZ25tZW50cxgDIAMoCzIKLnByb3RvLkpvYhIqCg1jYW5jZWxsYXRpb25zGAQgAygLMhMucHJvdG8uQ2FuY2VsbGF0aW9uEiUKC3JlcG9ydF9hY2tzGAUgAygLMhAucHJvdG8uUmVwb3J0QWNrIrsBCg1BdHRlbXB0UmVwb3J0Eg4KBmpvYl9pZBgBIAEoCRIVCg1mZW5jaW5nX3Rva2VuGAIgASgDEigKB3N0YXJ0ZWQYAyABKAsyFS5wcm90by5BdHRlbXB0U3RhcnRlZEgAEiIKBnJlc3VsdBgEIAEoCzIQLnByb3RvLkpvYlJlc3VsdEgAEioKCHJlbGVhc2VkGAUgASgLMhYucHJvdG8uQXR0ZW1wdFJlbGVhc2VkSABCCQoHb3V0Y29tZSI4Cg5BdHRlbXB0U3RhcnRlZBImCgJhdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiIQoPQXR0ZW1wdFJlbGVhc2VkEg4KBnJlYXNvbhgBIAEoCSJVCglSZXBvcnRBY2sSDgoGam9iX2lkGAEgASgJEhUKDWZlbmNpbmdfdG9rZW4YAiABKAMSEAoIYWNjZXB0ZWQYAyABKAgSDwoHbWVzc2FnZRgEIAEoCSJFCgxDYW5jZWxsYXRpb24SDgoGam9iX2lkGAEgASgJEhUKDWZlbmNpbmdfdG9rZW4YAiABKAMSDgoGcmVhc29uGAMgASgJInEKE1JlcG9ydFJlc3VsdFJlcXVlc3QSDgoGam9iX2lkGAEgASgJEhEKCXdvcmtlcl9pZBgCIAEoCRIgCgZyZXN1bHQYAyABKAsyEC5wcm90by5Kb2JSZXN1bHQSFQoNZmVuY2luZ190b2tlbhgEIAEoAyI4ChRSZXBvcnRSZXN1bHRSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkiQAoXRGVyZWdpc3RlcldvcmtlclJlcXVlc3QSEQoJd29ya2VyX2lkGAEgASgJEhIKCnNlc3Npb25faWQYAiABKAkiMQoYRGVyZWdpc3RlcldvcmtlclJlc3BvbnNlEhUKDXJlbGVhc2VkX2pvYnMYASABKAUiyQEKDVdvcmtlck1lc3NhZ2USIQoFaGVsbG8YASABKAsyEi5wcm90by5Xb3JrZXJIZWxsbxIhCgVzdGF0cxgCIAEoCzISLnByb3RvLldvcmtlclN0YXRzEiUKB3JlcG9ydHMYAyADKAsyFC5wcm90by5BdHRlbXB0UmVwb3J0EigKCHByb2dyZXNzGAQgAygLMhYucHJvdG8uQXR0ZW1wdFByb2dyZXNzEhAKCGRyYWluaW5nGAUgASgIEg8KB2dvb2RieWUYBiABKAgiiAIKC1dvcmtlckhlbGxvEhEKCXdvcmtlcl9pZBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoCRIbChNtYXhfY29uY3VycmVudF9qb2JzGAMgASgFEhEKCWpvYl90eXBlcxgEIAMoCRIqCgR0YWdzGAUgAygLMhwucHJvdG8uV29ya2VySGVsbG8uVGFnc0VudHJ5Eg8KB3ZlcnNpb24YBiABKAkSDwoHYWRkcmVzcxgHIAEoCRImCgdydW5uaW5nGAggAygLMhUucHJvdG8uUnVubmluZ0F0dGVtcHQaKwoJVGFnc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEibgoPQXR0ZW1wdFByb2dyZXNzEg4KBmpvYl9pZBgBIAEoCRIVCg1mZW5jaW5nX3Rva2VuGAIgASgDEhAKCGZyYWN0aW9uGAMgASgBEg8KB21lc3NhZ2UYBCABKAkSEQoJbG9nX2xpbmVzGAUgAygJIqoBCg1NYXN0ZXJNZXNzYWdlEiUKB3dlbGNvbWUYASABKAsyFC5wcm90by5Xb3JrZXJXZWxjb21lEh8KC2Fzc2lnbm1lbnRzGAIgAygLMgoucHJvdG8uSm9iEioKDWNhbmNlbGxhdGlvbnMYAyADKAsyEy5wcm90by5DYW5jZWxsYXRpb24SJQoLcmVwb3J0X2Fja3MYBCADKAsyEC5wcm90by5SZXBvcnRBY2sioQEKDVdvcmtlcldlbGNvbWUSEgoKc2Vzc2lvbl9pZBgBIAEoCRIdChVoZWFydGJlYXRfaW50ZXJ2YWxfbXMYAiABKAMSHAoUaGVhcnRiZWF0X3RpbWVvdXRfbXMYAyABKAMSEQoJbGVhZGVyX2lkGAQgASgJEhgKEG1hc3Rlcl9hZGRyZXNzZXMYBSADKAkSEgoKY2x1c3Rlcl9pZBgGIAEoCSI4ChJEcmFpbldvcmtlclJlcXVlc3QSEQoJd29ya2VyX2lkGAEgASgJEg8KB3VuZHJhaW4YAiABKAgiNwoTRHJhaW5Xb3JrZXJSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkiLwoOTGlzdERMUVJlcXVlc3QSDQoFbGltaXQYASABKAUSDgoGb2Zmc2V0GAIgASgFIjoKD0xpc3RETFFSZXNwb25zZRIYCgRqb2JzGAEgAygLMgoucHJvdG8uSm9iEg0KBXRvdGFsGAIgASgFIiUKE1JldHJ5RnJvbURMUVJlcXVlc3QSDgoGam9iX2lkGAEgASgJIjgKFFJldHJ5RnJvbURMUVJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCSIZChdHZXRDbHVzdGVySGVhbHRoUmVxdWVzdCL1AgoYR2V0Q2x1c3RlckhlYWx0aFJlc3BvbnNlEhEKCWxlYWRlcl9pZBgBIAEoCRIWCg5sZWFkZXJfYWRkcmVzcxgCIAEoCRIRCglpc19sZWFkZXIYAyABKAgSFAoMd29ya2VyX2NvdW50GAQgASgFEhsKE2FjdGl2ZV93b3JrZXJfY291bnQYBSABKAUSFAoMcGVuZGluZ19qb2JzGAYgASgFEhQKDHJ1bm5pbmdfam9icxgHIAEoBRIQCghkbHFfam9icxgIIAEoBRISCgpyYWZ0X3N0YXRlGAkgASgJEg8KB25vZGVfaWQYCiABKAkSDAoEdGVybRgLIAEoAxIUCgxjb21taXRfaW5kZXgYDCABKAMSFQoNYXBwbGllZF9pbmRleBgNIAEoAxIlCgdtZW1iZXJzGA4gAygLMhQucHJvdG8uQ2x1c3Rlck1lbWJlchISCgpjbHVzdGVyX2lkGA8gASgJEg8KB3ZlcnNpb24YECABKAkiVgoNQ2x1c3Rlck1lbWJlchIPCgdub2RlX2lkGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSEAoIc3VmZnJhZ2UYAyABKAkSEQoJaXNfbGVhZGVyGAQgASgIIhQKEkxpc3RNZW1iZXJzUmVxdWVzdCK4AQoTTGlzdE1lbWJlcnNSZXNwb25zZRIiCgdtZW1iZXJzGAEgAygLMhEucHJvdG8uTWVtYmVySW5mbxIRCglsZWFkZXJfaWQYAiABKAkSDAoEdGVybRgDIAEoAxIUCgxjb21taXRfaW5kZXgYBCABKAMSFgoObGFzdF9sb2dfaW5kZXgYBSABKAMSGAoQbWVtYmVyc2hpcF9pbmRleBgGIAEoAxIUCgxlbnRyeV9mb3JtYXQYByABKAUi8QEKCk1lbWJlckluZm8SDwoHbm9kZV9pZBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoCRIUCgxyYWZ0X2FkZHJlc3MYAyABKAkSFAoMZ3JwY19hZGRyZXNzGAQgASgJEhAKCHN1ZmZyYWdlGAUgASgJEgwKBHJvbGUYBiABKAkSEwoLbWF0Y2hfaW5kZXgYByABKAMSCwoDbGFnGAggASgDEhcKD2xhc3RfY29udGFjdF9tcxgJIAEoAxIPCgd2ZXJzaW9uGAogASgJEg8KB2Fuc3dlcnMYCyABKAgSFAoMZW50cnlfZm9ybWF0GAwgASgFIk8KEEFkZE1lbWJlclJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCRIUCgxyYWZ0X2FkZHJlc3MYAiABKAkSFAoMZ3JwY19hZGRyZXNzGAMgASgJIiQKEUFkZE1lbWJlclJlc3BvbnNlEg8KB21lc3NhZ2UYASABKAkiJwoUUHJvbW90ZU1lbWJlclJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCSIoChVQcm9tb3RlTWVtYmVyUmVzcG9uc2USDwoHbWVzc2FnZRgBIAEoCSI1ChNSZW1vdmVNZW1iZXJSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkSDQoFZm9yY2UYAiABKAgiJwoUUmVtb3ZlTWVtYmVyUmVzcG9uc2USDwoHbWVzc2FnZRgBIAEoCSInChlUcmFuc2ZlckxlYWRlcnNoaXBSZXF1ZXN0EgoKAnRvGAEgASgJIj0KGlRyYW5zZmVyTGVhZGVyc2hpcFJlc3BvbnNlEhEKCWxlYWRlcl9pZBgBIAEoCRIMCgR0ZXJtGAIgASgDIhUKE1Rha2VTbmFwc2hvdFJlcXVlc3QiWAoUVGFrZVNuYXBzaG90UmVzcG9uc2USDwoHbm9kZV9pZBgBIAEoCRIWCg5zbmFwc2hvdF9pbmRleBgCIAEoAxIXCg9maXJzdF9sb2dfaW5kZXgYAyABKAMiHgoNQmFja3VwUmVxdWVzdBINCgVzdGFsZRgBIAEoCCIeCg5CYWNrdXBSZXNwb25zZRIMCgRkYXRhGAEgASgMIisKEkxpc3RXb3JrZXJzUmVxdWVzdBIVCg1zdGF0dXNfZmlsdGVyGAEgASgJIkgKE0xpc3RXb3JrZXJzUmVzcG9uc2USIgoHd29ya2VycxgBIAMoCzIRLnByb3RvLldvcmtlckluZm8SDQoFdG90YWwYAiABKAUi4gQKA0pvYhIKCgJpZBgBIAEoCRIMCgR0eXBlGAIgASgJEg8KB3BheWxvYWQYAyABKAwSEAoIcHJpb3JpdHkYBCABKAUSDgoGc3RhdHVzGAUgASgJEhMKC2Fzc2lnbmVkX3RvGAYgASgJEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGNvbXBsZXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIAoGcmVzdWx0GAogASgLMhAucHJvdG8uSm9iUmVzdWx0EhMKC3JldHJ5X2NvdW50GAsgASgFEhMKC21heF9yZXRyaWVzGAwgASgFEhUKDWVycm9yX21lc3NhZ2UYDSABKAkSFwoPdGltZW91dF9zZWNvbmRzGA4gASgDEhUKDWZlbmNpbmdfdG9rZW4YDyABKAMSDwoHYXR0ZW1wdBgQIAEoBRISCgp0aW1lb3V0X21zGBEgASgDEiYKBmxhYmVscxgSIAMoCzIWLnByb3RvLkpvYi5MYWJlbHNFbnRyeRITCgtkZWFkX2xldHRlchgTIAEoCBITCgt0cmFjZXBhcmVudBgUIAEoCRIuCgpub3RfYmVmb3JlGBUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIp4BCglKb2JSZXN1bHQSDwoHc3VjY2VzcxgBIAEoCBIOCgZvdXRwdXQYAiABKAwSDQoFZXJyb3IYAyABKAkSEwoLZHVyYXRpb25fbXMYBCABKAMSFAoMY29udGVudF90eXBlGAUgASgJEhEKCXBlcm1hbmVudBgGIAEoCBIQCghsb2dfdGFpbBgHIAMoCRIRCgl0aW1lZF9vdXQYCCABKAgieAoLV29ya2VyU3RhdHMSEwoLYWN0aXZlX2pvYnMYASABKAUSFgoOY29tcGxldGVkX2pvYnMYAiABKAUSEwoLZmFpbGVkX2pvYnMYAyABKAUSEQoJY3B1X3VzYWdlGAQgASgBEhQKDG1lbW9yeV91c2FnZRgFIAEoASLWAgoKV29ya2VySW5mbxIKCgJpZBgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEhsKE21heF9jb25jdXJyZW50X2pvYnMYAyABKAUSEwoLYWN0aXZlX2pvYnMYBCABKAUSDgoGc3RhdHVzGAUgASgJEjIKDmxhc3RfaGVhcnRiZWF0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI5CgxjYXBhYmlsaXRpZXMYByADKAsyIy5wcm90by5Xb3JrZXJJbmZvLkNhcGFiaWxpdGllc0VudHJ5EhEKCWpvYl90eXBlcxgIIAMoCRIPCgd2ZXJzaW9uGAkgASgJEiEKBXN0YXRzGAogASgLMhIucHJvdG8uV29ya2VyU3RhdHMaMwoRQ2FwYWJpbGl0aWVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ATKfDQoNTWFzdGVyU2VydmljZRI+CglTdWJtaXRKb2ISFy5wcm90by5TdWJtaXRKb2JSZXF1ZXN0GhgucHJvdG8uU3VibWl0Sm9iUmVzcG9uc2USQQoKU3VibWl0Sm9icxIYLnByb3RvLlN1Ym1pdEpvYnNSZXF1ZXN0GhkucHJvdG8uU3VibWl0Sm9ic1Jlc3BvbnNlEkcKDEdldEpvYlN0YXR1cxIaLnByb3RvLkdldEpvYlN0YXR1c1JlcXVlc3QaGy5wcm90by5HZXRKb2JTdGF0dXNSZXNwb25zZRI7CghMaXN0Sm9icxIWLnByb3RvLkxpc3RKb2JzUmVxdWVzdBoXLnByb3RvLkxpc3RKb2JzUmVzcG9uc2USPgoJQ2FuY2VsSm9iEhcucHJvdG8uQ2FuY2VsSm9iUmVxdWVzdBoYLnByb3RvLkNhbmNlbEpvYlJlc3BvbnNlEjUKCFdhdGNoSm9iEhYucHJvdG8uV2F0Y2hKb2JSZXF1ZXN0Gg8ucHJvdG8uSm9iRXZlbnQwARJECgtKb2luQ2x1c3RlchIZLnByb3RvLkpvaW5DbHVzdGVyUmVxdWVzdBoaLnByb3RvLkpvaW5DbHVzdGVyUmVzcG9uc2USTQoOUmVnaXN0ZXJXb3JrZXISHC5wcm90by5SZWdpc3RlcldvcmtlclJlcXVlc3QaHS5wcm90by5SZWdpc3RlcldvcmtlclJlc3BvbnNlEj4KCUhlYXJ0YmVhdBIXLnByb3RvLkhlYXJ0YmVhdFJlcXVlc3QaGC5wcm90by5IZWFydGJlYXRSZXNwb25zZRJHCgxSZXBvcnRSZXN1bHQSGi5wcm90by5SZXBvcnRSZXN1bHRSZXF1ZXN0GhsucHJvdG8uUmVwb3J0UmVzdWx0UmVzcG9uc2USUwoQRGVyZWdpc3RlcldvcmtlchIeLnByb3RvLkRlcmVnaXN0ZXJXb3JrZXJSZXF1ZXN0Gh8ucHJvdG8uRGVyZWdpc3RlcldvcmtlclJlc3BvbnNlEj8KDVdvcmtlclNlc3Npb24SFC5wcm90by5Xb3JrZXJNZXNzYWdlGhQucHJvdG8uTWFzdGVyTWVzc2FnZSgBMAESRAoLRHJhaW5Xb3JrZXISGS5wcm90by5EcmFpbldvcmtlclJlcXVlc3QaGi5wcm90by5EcmFpbldvcmtlclJlc3BvbnNlEjgKB0xpc3RETFESFS5wcm90by5MaXN0RExRUmVxdWVzdBoWLnByb3RvLkxpc3RETFFSZXNwb25zZRJHCgxSZXRyeUZyb21ETFESGi5wcm90by5SZXRyeUZyb21ETFFSZXF1ZXN0GhsucHJvdG8uUmV0cnlGcm9tRExRUmVzcG9uc2USUwoQR2V0Q2x1c3RlckhlYWx0aBIeLnByb3RvLkdldENsdXN0ZXJIZWFsdGhSZXF1ZXN0Gh8ucHJvdG8uR2V0Q2x1c3RlckhlYWx0aFJlc3BvbnNlEkQKC0xpc3RXb3JrZXJzEhkucHJvdG8uTGlzdFdvcmtlcnNSZXF1ZXN0GhoucHJvdG8uTGlzdFdvcmtlcnNSZXNwb25zZRJECgtMaXN0TWVtYmVycxIZLnByb3RvLkxpc3RNZW1iZXJzUmVxdWVzdBoaLnByb3RvLkxpc3RNZW1iZXJzUmVzcG9uc2USPgoJQWRkTWVtYmVyEhcucHJvdG8uQWRkTWVtYmVyUmVxdWVzdBoYLnByb3RvLkFkZE1lbWJlclJlc3BvbnNlEkoKDVByb21vdGVNZW1iZXISGy5wcm90by5Qcm9tb3RlTWVtYmVyUmVxdWVzdBocLnByb3RvLlByb21vdGVNZW1iZXJSZXNwb25zZRJHCgxSZW1vdmVNZW1iZXISGi5wcm90by5SZW1vdmVNZW1iZXJSZXF1ZXN0GhsucHJvdG8uUmVtb3ZlTWVtYmVyUmVzcG9uc2USWQoSVHJhbnNmZXJMZWFkZXJzaGlwEiAucHJvdG8uVHJhbnNmZXJMZWFkZXJzaGlwUmVxdWVzdBohLnByb3RvLlRyYW5zZmVyTGVhZGVyc2hpcFJlc3BvbnNlEkcKDFRha2VTbmFwc2hvdBIaLnByb3RvLlRha2VTbmFwc2hvdFJlcXVlc3QaGy5wcm90by5UYWtlU25hcHNob3RSZXNwb25zZRI3CgZCYWNrdXASFC5wcm90by5CYWNrdXBSZXF1ZXN0GhUucHJvdG8uQmFja3VwUmVzcG9uc2UwAWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message proto.SubmitJobRequest
@@ -582,6 +582,20 @@ export type JoinClusterRequest = Message<"proto.JoinClusterRequest"> & {
    * @generated from field: string incarnation = 4;
    */
   incarnation: string;
+
+  /**
+   * Of the data directory; a member of another cluster is refused. Empty: not checked.
+   *
+   * @generated from field: string cluster_id = 5;
+   */
+  clusterId: string;
+
+  /**
+   * The highest format of log entries that it reads; 0: unknown.
+   *
+   * @generated from field: int32 entry_format = 6;
+   */
+  entryFormat: number;
 };
 
 /**
@@ -1547,6 +1561,402 @@ export const ClusterMemberSchema: GenMessage<ClusterMember> = /*@__PURE__*/
   messageDesc(file_scheduler, 44);
 
 /**
+ * @generated from message proto.ListMembersRequest
+ */
+export type ListMembersRequest = Message<"proto.ListMembersRequest"> & {
+};
+
+/**
+ * Describes the message proto.ListMembersRequest.
+ * Use `create(ListMembersRequestSchema)` to create a new message.
+ */
+export const ListMembersRequestSchema: GenMessage<ListMembersRequest> = /*@__PURE__*/
+  messageDesc(file_scheduler, 45);
+
+/**
+ * @generated from message proto.ListMembersResponse
+ */
+export type ListMembersResponse = Message<"proto.ListMembersResponse"> & {
+  /**
+   * @generated from field: repeated proto.MemberInfo members = 1;
+   */
+  members: MemberInfo[];
+
+  /**
+   * @generated from field: string leader_id = 2;
+   */
+  leaderId: string;
+
+  /**
+   * @generated from field: int64 term = 3;
+   */
+  term: bigint;
+
+  /**
+   * @generated from field: int64 commit_index = 4;
+   */
+  commitIndex: bigint;
+
+  /**
+   * @generated from field: int64 last_log_index = 5;
+   */
+  lastLogIndex: bigint;
+
+  /**
+   * Log index of the present membership.
+   *
+   * @generated from field: int64 membership_index = 6;
+   */
+  membershipIndex: bigint;
+
+  /**
+   * Format of the entries that the leader writes: what every member reads.
+   *
+   * @generated from field: int32 entry_format = 7;
+   */
+  entryFormat: number;
+};
+
+/**
+ * Describes the message proto.ListMembersResponse.
+ * Use `create(ListMembersResponseSchema)` to create a new message.
+ */
+export const ListMembersResponseSchema: GenMessage<ListMembersResponse> = /*@__PURE__*/
+  messageDesc(file_scheduler, 46);
+
+/**
+ * @generated from message proto.MemberInfo
+ */
+export type MemberInfo = Message<"proto.MemberInfo"> & {
+  /**
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * Drawn at random when its data directory was made; empty: it has not joined yet.
+   *
+   * @generated from field: string incarnation = 2;
+   */
+  incarnation: string;
+
+  /**
+   * @generated from field: string raft_address = 3;
+   */
+  raftAddress: string;
+
+  /**
+   * @generated from field: string grpc_address = 4;
+   */
+  grpcAddress: string;
+
+  /**
+   * "voter" or "learner".
+   *
+   * @generated from field: string suffrage = 5;
+   */
+  suffrage: string;
+
+  /**
+   * "leader", "follower" or "learner".
+   *
+   * @generated from field: string role = 6;
+   */
+  role: string;
+
+  /**
+   * Up to here its log is known to be on its disk and equal to the leader's.
+   *
+   * @generated from field: int64 match_index = 7;
+   */
+  matchIndex: bigint;
+
+  /**
+   * Entries that it lacks.
+   *
+   * @generated from field: int64 lag = 8;
+   */
+  lag: bigint;
+
+  /**
+   * Since it last answered the leader, in ms; -1: not yet, since this leader leads.
+   *
+   * @generated from field: int64 last_contact_ms = 9;
+   */
+  lastContactMs: bigint;
+
+  /**
+   * Of the program it runs; empty: unknown.
+   *
+   * @generated from field: string version = 10;
+   */
+  version: string;
+
+  /**
+   * It answered within the time after which a silent member is taken for dead.
+   *
+   * @generated from field: bool answers = 11;
+   */
+  answers: boolean;
+
+  /**
+   * The highest format of log entries that it reads; 0: unknown.
+   *
+   * @generated from field: int32 entry_format = 12;
+   */
+  entryFormat: number;
+};
+
+/**
+ * Describes the message proto.MemberInfo.
+ * Use `create(MemberInfoSchema)` to create a new message.
+ */
+export const MemberInfoSchema: GenMessage<MemberInfo> = /*@__PURE__*/
+  messageDesc(file_scheduler, 47);
+
+/**
+ * @generated from message proto.AddMemberRequest
+ */
+export type AddMemberRequest = Message<"proto.AddMemberRequest"> & {
+  /**
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * @generated from field: string raft_address = 2;
+   */
+  raftAddress: string;
+
+  /**
+   * @generated from field: string grpc_address = 3;
+   */
+  grpcAddress: string;
+};
+
+/**
+ * Describes the message proto.AddMemberRequest.
+ * Use `create(AddMemberRequestSchema)` to create a new message.
+ */
+export const AddMemberRequestSchema: GenMessage<AddMemberRequest> = /*@__PURE__*/
+  messageDesc(file_scheduler, 48);
+
+/**
+ * @generated from message proto.AddMemberResponse
+ */
+export type AddMemberResponse = Message<"proto.AddMemberResponse"> & {
+  /**
+   * @generated from field: string message = 1;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message proto.AddMemberResponse.
+ * Use `create(AddMemberResponseSchema)` to create a new message.
+ */
+export const AddMemberResponseSchema: GenMessage<AddMemberResponse> = /*@__PURE__*/
+  messageDesc(file_scheduler, 49);
+
+/**
+ * @generated from message proto.PromoteMemberRequest
+ */
+export type PromoteMemberRequest = Message<"proto.PromoteMemberRequest"> & {
+  /**
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+};
+
+/**
+ * Describes the message proto.PromoteMemberRequest.
+ * Use `create(PromoteMemberRequestSchema)` to create a new message.
+ */
+export const PromoteMemberRequestSchema: GenMessage<PromoteMemberRequest> = /*@__PURE__*/
+  messageDesc(file_scheduler, 50);
+
+/**
+ * @generated from message proto.PromoteMemberResponse
+ */
+export type PromoteMemberResponse = Message<"proto.PromoteMemberResponse"> & {
+  /**
+   * @generated from field: string message = 1;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message proto.PromoteMemberResponse.
+ * Use `create(PromoteMemberResponseSchema)` to create a new message.
+ */
+export const PromoteMemberResponseSchema: GenMessage<PromoteMemberResponse> = /*@__PURE__*/
+  messageDesc(file_scheduler, 51);
+
+/**
+ * @generated from message proto.RemoveMemberRequest
+ */
+export type RemoveMemberRequest = Message<"proto.RemoveMemberRequest"> & {
+  /**
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * Even if too few of the others answer to go on without it.
+   *
+   * @generated from field: bool force = 2;
+   */
+  force: boolean;
+};
+
+/**
+ * Describes the message proto.RemoveMemberRequest.
+ * Use `create(RemoveMemberRequestSchema)` to create a new message.
+ */
+export const RemoveMemberRequestSchema: GenMessage<RemoveMemberRequest> = /*@__PURE__*/
+  messageDesc(file_scheduler, 52);
+
+/**
+ * @generated from message proto.RemoveMemberResponse
+ */
+export type RemoveMemberResponse = Message<"proto.RemoveMemberResponse"> & {
+  /**
+   * @generated from field: string message = 1;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message proto.RemoveMemberResponse.
+ * Use `create(RemoveMemberResponseSchema)` to create a new message.
+ */
+export const RemoveMemberResponseSchema: GenMessage<RemoveMemberResponse> = /*@__PURE__*/
+  messageDesc(file_scheduler, 53);
+
+/**
+ * @generated from message proto.TransferLeadershipRequest
+ */
+export type TransferLeadershipRequest = Message<"proto.TransferLeadershipRequest"> & {
+  /**
+   * Empty: the voter that is furthest.
+   *
+   * @generated from field: string to = 1;
+   */
+  to: string;
+};
+
+/**
+ * Describes the message proto.TransferLeadershipRequest.
+ * Use `create(TransferLeadershipRequestSchema)` to create a new message.
+ */
+export const TransferLeadershipRequestSchema: GenMessage<TransferLeadershipRequest> = /*@__PURE__*/
+  messageDesc(file_scheduler, 54);
+
+/**
+ * @generated from message proto.TransferLeadershipResponse
+ */
+export type TransferLeadershipResponse = Message<"proto.TransferLeadershipResponse"> & {
+  /**
+   * @generated from field: string leader_id = 1;
+   */
+  leaderId: string;
+
+  /**
+   * @generated from field: int64 term = 2;
+   */
+  term: bigint;
+};
+
+/**
+ * Describes the message proto.TransferLeadershipResponse.
+ * Use `create(TransferLeadershipResponseSchema)` to create a new message.
+ */
+export const TransferLeadershipResponseSchema: GenMessage<TransferLeadershipResponse> = /*@__PURE__*/
+  messageDesc(file_scheduler, 55);
+
+/**
+ * @generated from message proto.TakeSnapshotRequest
+ */
+export type TakeSnapshotRequest = Message<"proto.TakeSnapshotRequest"> & {
+};
+
+/**
+ * Describes the message proto.TakeSnapshotRequest.
+ * Use `create(TakeSnapshotRequestSchema)` to create a new message.
+ */
+export const TakeSnapshotRequestSchema: GenMessage<TakeSnapshotRequest> = /*@__PURE__*/
+  messageDesc(file_scheduler, 56);
+
+/**
+ * @generated from message proto.TakeSnapshotResponse
+ */
+export type TakeSnapshotResponse = Message<"proto.TakeSnapshotResponse"> & {
+  /**
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * The state on disk is that of this index.
+   *
+   * @generated from field: int64 snapshot_index = 2;
+   */
+  snapshotIndex: bigint;
+
+  /**
+   * The first entry that the log still holds.
+   *
+   * @generated from field: int64 first_log_index = 3;
+   */
+  firstLogIndex: bigint;
+};
+
+/**
+ * Describes the message proto.TakeSnapshotResponse.
+ * Use `create(TakeSnapshotResponseSchema)` to create a new message.
+ */
+export const TakeSnapshotResponseSchema: GenMessage<TakeSnapshotResponse> = /*@__PURE__*/
+  messageDesc(file_scheduler, 57);
+
+/**
+ * @generated from message proto.BackupRequest
+ */
+export type BackupRequest = Message<"proto.BackupRequest"> & {
+  /**
+   * Take the state of the called member as it is, without asking the leader whether it is current.
+   *
+   * @generated from field: bool stale = 1;
+   */
+  stale: boolean;
+};
+
+/**
+ * Describes the message proto.BackupRequest.
+ * Use `create(BackupRequestSchema)` to create a new message.
+ */
+export const BackupRequestSchema: GenMessage<BackupRequest> = /*@__PURE__*/
+  messageDesc(file_scheduler, 58);
+
+/**
+ * @generated from message proto.BackupResponse
+ */
+export type BackupResponse = Message<"proto.BackupResponse"> & {
+  /**
+   * The next bytes of the file.
+   *
+   * @generated from field: bytes data = 1;
+   */
+  data: Uint8Array;
+};
+
+/**
+ * Describes the message proto.BackupResponse.
+ * Use `create(BackupResponseSchema)` to create a new message.
+ */
+export const BackupResponseSchema: GenMessage<BackupResponse> = /*@__PURE__*/
+  messageDesc(file_scheduler, 59);
+
+/**
  * @generated from message proto.ListWorkersRequest
  */
 export type ListWorkersRequest = Message<"proto.ListWorkersRequest"> & {
@@ -1563,7 +1973,7 @@ export type ListWorkersRequest = Message<"proto.ListWorkersRequest"> & {
  * Use `create(ListWorkersRequestSchema)` to create a new message.
  */
 export const ListWorkersRequestSchema: GenMessage<ListWorkersRequest> = /*@__PURE__*/
-  messageDesc(file_scheduler, 45);
+  messageDesc(file_scheduler, 60);
 
 /**
  * @generated from message proto.ListWorkersResponse
@@ -1585,7 +1995,7 @@ export type ListWorkersResponse = Message<"proto.ListWorkersResponse"> & {
  * Use `create(ListWorkersResponseSchema)` to create a new message.
  */
 export const ListWorkersResponseSchema: GenMessage<ListWorkersResponse> = /*@__PURE__*/
-  messageDesc(file_scheduler, 46);
+  messageDesc(file_scheduler, 61);
 
 /**
  * @generated from message proto.Job
@@ -1710,7 +2120,7 @@ export type Job = Message<"proto.Job"> & {
  * Use `create(JobSchema)` to create a new message.
  */
 export const JobSchema: GenMessage<Job> = /*@__PURE__*/
-  messageDesc(file_scheduler, 47);
+  messageDesc(file_scheduler, 62);
 
 /**
  * @generated from message proto.JobResult
@@ -1768,7 +2178,7 @@ export type JobResult = Message<"proto.JobResult"> & {
  * Use `create(JobResultSchema)` to create a new message.
  */
 export const JobResultSchema: GenMessage<JobResult> = /*@__PURE__*/
-  messageDesc(file_scheduler, 48);
+  messageDesc(file_scheduler, 63);
 
 /**
  * @generated from message proto.WorkerStats
@@ -1809,7 +2219,7 @@ export type WorkerStats = Message<"proto.WorkerStats"> & {
  * Use `create(WorkerStatsSchema)` to create a new message.
  */
 export const WorkerStatsSchema: GenMessage<WorkerStats> = /*@__PURE__*/
-  messageDesc(file_scheduler, 49);
+  messageDesc(file_scheduler, 64);
 
 /**
  * @generated from message proto.WorkerInfo
@@ -1871,7 +2281,7 @@ export type WorkerInfo = Message<"proto.WorkerInfo"> & {
  * Use `create(WorkerInfoSchema)` to create a new message.
  */
 export const WorkerInfoSchema: GenMessage<WorkerInfo> = /*@__PURE__*/
-  messageDesc(file_scheduler, 50);
+  messageDesc(file_scheduler, 65);
 
 /**
  * What clients, workers and operators ask of a master. Any member of a cluster takes any call.
@@ -2048,6 +2458,76 @@ export const MasterService: GenService<{
     methodKind: "unary";
     input: typeof ListWorkersRequestSchema;
     output: typeof ListWorkersResponseSchema;
+  },
+  /**
+   * The masters as their leader sees them.
+   *
+   * @generated from rpc proto.MasterService.ListMembers
+   */
+  listMembers: {
+    methodKind: "unary";
+    input: typeof ListMembersRequestSchema;
+    output: typeof ListMembersResponseSchema;
+  },
+  /**
+   * Expects a master: it is a learner that gets the log as soon as it starts and joins.
+   *
+   * @generated from rpc proto.MasterService.AddMember
+   */
+  addMember: {
+    methodKind: "unary";
+    input: typeof AddMemberRequestSchema;
+    output: typeof AddMemberResponseSchema;
+  },
+  /**
+   * Lets a learner vote.
+   *
+   * @generated from rpc proto.MasterService.PromoteMember
+   */
+  promoteMember: {
+    methodKind: "unary";
+    input: typeof PromoteMemberRequestSchema;
+    output: typeof PromoteMemberResponseSchema;
+  },
+  /**
+   * Takes a master out of the cluster.
+   *
+   * @generated from rpc proto.MasterService.RemoveMember
+   */
+  removeMember: {
+    methodKind: "unary";
+    input: typeof RemoveMemberRequestSchema;
+    output: typeof RemoveMemberResponseSchema;
+  },
+  /**
+   * Hands leadership over; answers when another master leads.
+   *
+   * @generated from rpc proto.MasterService.TransferLeadership
+   */
+  transferLeadership: {
+    methodKind: "unary";
+    input: typeof TransferLeadershipRequestSchema;
+    output: typeof TransferLeadershipResponseSchema;
+  },
+  /**
+   * The member that is called puts its state on disk and cuts its log behind it.
+   *
+   * @generated from rpc proto.MasterService.TakeSnapshot
+   */
+  takeSnapshot: {
+    methodKind: "unary";
+    input: typeof TakeSnapshotRequestSchema;
+    output: typeof TakeSnapshotResponseSchema;
+  },
+  /**
+   * A copy of the whole state at one log index, as the bytes of a backup file. Any member answers.
+   *
+   * @generated from rpc proto.MasterService.Backup
+   */
+  backup: {
+    methodKind: "server_streaming";
+    input: typeof BackupRequestSchema;
+    output: typeof BackupResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_scheduler, 0);
