@@ -135,7 +135,7 @@ async function sendFrame(address: string, frame: object): Promise<ServiceError> 
   const failed = new Promise<ServiceError>((resolve) => stream.on("error", resolve));
   stream.on("data", () => {});
   stream.write(
-    { $typeName: "proto.RaftFrame", senderAddress: "", senderTimeMs: 0n, ...frame } as never,
+    { $typeName: "proto.RaftFrame", senderTimeMs: 0n, ...frame } as never,
   );
   const failure = await failed;
   client.close();

@@ -1,9 +1,10 @@
+import { create } from "@bufbuild/protobuf";
 import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { ClusterChannel } from "./channel.ts";
 import { Health, HealthCheckResponse_ServingStatus } from "./gen/grpc/health/v1/health_pb.ts";
-import { RaftService } from "./gen/raft_pb.ts";
+import { RaftFrameSchema, RaftService } from "./gen/raft_pb.ts";
 import { MasterService } from "./gen/scheduler_pb.ts";
 import type { ServiceHandlers } from "./call.ts";
 import { channelTo, startTestMaster, startTestServer, until } from "./server_test_support.ts";
@@ -285,7 +286,7 @@ async function exchange(
   stream.on("error", failed.resolve);
   stream.on("data", () => {});
   for (const frame of frames) {
-    stream.write({ $typeName: "proto.RaftFrame", messages: new Uint8Array(), ...frame } as never);
+    stream.write(create(RaftFrameSchema, frame));
   }
   const failure = await failed.promise;
   client.close();
@@ -313,7 +314,7 @@ Deno.test("both sides of a bidirectional call talk until the caller closes it", 
   const ended = new Promise((resolve) => stream.on("end", resolve));
   stream.on("data", (frame) => answers.push((frame as unknown as { format: number }).format));
   for (let format = 0; format < 100; format++) {
-    stream.write({ $typeName: "proto.RaftFrame", messages: new Uint8Array(), format } as never);
+    stream.write(create(RaftFrameSchema, { format }));
   }
   stream.end();
   await ended;
