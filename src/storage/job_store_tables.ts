@@ -54,9 +54,9 @@ export class JobTables {
 
   /** All rows of the batch, or none of them. */
   write(batch: StoreBatch): void {
-    this.#database.exec("BEGIN IMMEDIATE");
+    this.#statements.begin.run();
     this.#writeRows(batch);
-    this.#database.exec("COMMIT");
+    this.#statements.commit.run();
     this.#names.keep();
   }
 
@@ -300,6 +300,8 @@ type Statements = ReturnType<typeof prepareAll>;
 function prepareAll(database: DatabaseSync) {
   const prepare = (sql: string) => database.prepare(sql);
   return {
+    begin: prepare("BEGIN IMMEDIATE"),
+    commit: prepare("COMMIT"),
     state: prepare("SELECT * FROM state WHERE id = 1"),
     putState: prepare("INSERT OR REPLACE INTO state VALUES (1, ?, ?, ?, ?)"),
     putLive: prepare("INSERT OR REPLACE INTO live VALUES (?, ?, ?)"),

@@ -56,8 +56,10 @@ export function isFull(error: unknown): boolean {
   if (error instanceof DiskFull) return true;
   const code = sqliteCode(error);
   if (code !== undefined) return (code & 0xff) === SQLITE_FULL;
-  return error instanceof Error && "code" in error &&
-    (error.code === "ENOSPC" || error.code === "EDQUOT");
+  if (!(error instanceof Error) || !("code" in error)) return false;
+  // Deno's `exec` says why in words alone.
+  return error.code === "ENOSPC" || error.code === "EDQUOT" ||
+    (error.code === "ERR_SQLITE_ERROR" && error.message === "database or disk is full");
 }
 
 /** Whether SQLite found that a file is not what it wrote. */

@@ -14,6 +14,8 @@ export interface LedgerPayload {
   readonly sleepMs?: number;
   /** Attempts that fail before the first one that does not. */
   readonly failures?: number;
+  /** What makes a payload long. */
+  readonly padding?: string;
 }
 
 /** One line of the ledger. */

@@ -17,6 +17,8 @@ export interface LoadOptions {
   readonly pauseMs?: number;
   /** How long each job takes, in ms. */
   readonly sleepMs?: number;
+  /** Bytes of padding in each payload. */
+  readonly paddingBytes?: number;
   /** Reads on their way at once. */
   readonly readers?: number;
   /** What to go on writing; and what its submissions' ids begin with, to be different from others. */
@@ -41,7 +43,15 @@ export class Load {
   private constructor(cluster: Cluster, options: LoadOptions) {
     this.#cluster = cluster;
     this.history = options.history ?? new History();
-    this.#options = { lanes: 4, pauseMs: 25, sleepMs: 0, readers: 2, prefix: "", ...options };
+    this.#options = {
+      lanes: 4,
+      pauseMs: 25,
+      sleepMs: 0,
+      paddingBytes: 0,
+      readers: 2,
+      prefix: "",
+      ...options,
+    };
   }
 
   static start(cluster: Cluster, options: LoadOptions = {}): Load {
@@ -60,10 +70,10 @@ export class Load {
   /** Resolves once `count` more submissions than now were acknowledged. */
   async accepts(count: number): Promise<void> {
     const wanted = this.history.acknowledged().length + count;
-    await eventually(
-      `${count} more submissions are accepted`,
-      () => Promise.resolve(this.history.acknowledged().length >= wanted ? true : undefined),
-    );
+    await eventually(`${count} more submissions are accepted`, async () => {
+      await this.#cluster.assertAlive();
+      return this.history.acknowledged().length >= wanted ? true : undefined;
+    });
   }
 
   #run(): void {
@@ -81,6 +91,8 @@ export class Load {
   }
 
   async #submit(client: JobClient, lane: number): Promise<void> {
+    const { sleepMs, paddingBytes } = this.#options;
+    const padding = "x".repeat(paddingBytes);
     for (let number = 0; this.#isRunning; number++) {
       const id = `${this.#options.prefix}${lane}-${number}`;
       const submission: Submission = { id, sentMs: performance.now() };
@@ -88,7 +100,7 @@ export class Load {
       try {
         const { jobId } = await client.submit({
           type: LEDGER_JOB_TYPE,
-          payload: payloadOf({ id, sleepMs: this.#options.sleepMs }),
+          payload: payloadOf({ id, sleepMs, padding }),
           priority: 5,
           maxRetries: RETRIES_MAX,
           labels: { [SUBMISSION_LABEL]: id },
