@@ -44,6 +44,8 @@ import { openWorkerDoor } from "./worker_door.ts";
 
 /** Time allowed to one unary call of a worker, in ms. */
 const CALL_TIMEOUT_MS = 10_000;
+/** How often in the time of a lease a worker makes sure that a silent master still lives. */
+const LOOKS_A_LEASE = 6;
 /** Heap of one executor process, in MiB. */
 const EXECUTOR_HEAP_MEBIBYTES_MAX = 512;
 
@@ -59,12 +61,9 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
   const tls = await nodeTls(loaded, "security.tls", "worker", (text) => log.warn(text));
   const channel = new ClusterChannel({
     ...channelFrom(config, tls, CALL_TIMEOUT_MS),
-    grpcOptions: {
-      ...channelFrom(config, tls, CALL_TIMEOUT_MS).grpcOptions,
-      // A master that hangs, or a cable that is cut, closes nothing: only a ping tells.
-      "grpc.keepalive_time_ms": config.worker.heartbeatIntervalMs,
-      "grpc.keepalive_timeout_ms": config.worker.heartbeatTimeoutMs,
-    },
+    // A master that hangs, or a cable that is cut, closes nothing. The worker must be back with the
+    // next leader well before its lease there is over.
+    streamSilenceMs: config.worker.heartbeatTimeoutMs / LOOKS_A_LEASE,
   });
   const metricsRegistry = await createMetricsRegistry({ enabled: config.metrics.enabled });
   const metrics = createWorkerMetrics(metricsRegistry);

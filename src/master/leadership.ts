@@ -6,7 +6,7 @@
  */
 
 import { ProposalRefused, type RaftStatus } from "../raft/mod.ts";
-import { type HealthRegistry, Refusal } from "../rpc/mod.ts";
+import { type ClusterView, type HealthRegistry, Refusal } from "../rpc/mod.ts";
 import type { ClusterClock } from "./cluster_clock.ts";
 import type { MasterContext } from "./context.ts";
 import { LeaderDuties } from "./leader.ts";
@@ -43,6 +43,8 @@ export class Leadership {
   #reign = 0;
   #workersTimer: ReturnType<typeof setTimeout> | undefined;
   #onMoved: () => void = () => {};
+  /** Made anew after a change, when somebody asks. */
+  #view: ClusterView | undefined;
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
@@ -51,6 +53,11 @@ export class Leadership {
   /** Whether this node has seen all that was committed when it last found a leader. */
   get isCaughtUp(): boolean {
     return this.#isCaughtUp;
+  }
+
+  /** What clients are told of the cluster. */
+  get view(): ClusterView {
+    return this.#view ??= this.#newView();
   }
 
   /** Role, term or known leader have changed. */
@@ -62,6 +69,7 @@ export class Leadership {
     const wasServing = context.duties !== undefined;
     this.#endDuties();
     this.#isCaughtUp = false;
+    this.#view = undefined;
     const reign = ++this.#reign;
     if (wasServing) {
       this.#workersTimer = setTimeout(() => this.#sendWorkersOn(), WORKERS_KEPT_MS);
@@ -86,6 +94,7 @@ export class Leadership {
 
   /** Members, or their addresses, have changed. */
   membershipChanged(): void {
+    this.#view = undefined;
     const { node, duties } = this.#options.context;
     if (duties === undefined) this.#turn(node.status());
   }
@@ -127,6 +136,16 @@ export class Leadership {
     this.#endDuties();
     this.#options.router.stop();
     this.#sendWorkersOn();
+  }
+
+  #newView(): ClusterView {
+    const { context: { node }, addressOf } = this.#options;
+    const { term, leaderId, members } = node.status();
+    return {
+      term,
+      leader: leaderId === undefined ? "" : addressOf(leaderId)?.grpc ?? "",
+      members: members.map((each) => addressOf(each.id)?.grpc ?? "").filter((each) => each !== ""),
+    };
   }
 
   /** Points calls at whoever leads; at this node only once its duties have begun. */

@@ -12,6 +12,7 @@ import { JobMachine, type Outcome } from "../jobs/mod.ts";
 import { type Member, type Message, ProposalRefused, RaftNode, StartRefused } from "../raft/mod.ts";
 import {
   bound,
+  type ClusterView,
   ForwardClient,
   forwardingHandlers,
   ForwardService,
@@ -355,7 +356,7 @@ export class Master {
 
   #newClientServer(handlers: ServiceHandlers<typeof MasterService>): RpcServer {
     const { clientServer, raftTimings, barrierTimeoutMs } = this.#options;
-    const server = this.#newServer(clientServer);
+    const server = this.#newServer(clientServer, () => this.#leadership.view);
     server.add(
       MasterService,
       forwardingHandlers(handlers, {
@@ -400,9 +401,10 @@ export class Master {
     return server;
   }
 
-  #newServer(setup: ServerSetup): RpcServer {
+  #newServer(setup: ServerSetup, clusterView?: () => ClusterView): RpcServer {
     return new RpcServer({
       ...setup,
+      ...(clusterView === undefined ? {} : { clusterView }),
       newRequestId: () => crypto.randomUUID(),
       onInternalError: (method, failure) =>
         this.#options.log.error("a call failed by our fault", {

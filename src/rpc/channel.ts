@@ -1,6 +1,7 @@
 /**
- * Calls to a cluster through whichever of its masters answers: follows the leader, goes on to the
- * next address when one is lost, and tries again only what is safe to try again.
+ * Calls to a cluster through whichever of its masters answers: learns who belongs to it, follows the
+ * leader, goes on to the next address when one is lost, and tries again only what is safe to try
+ * again.
  *
  * @module
  */
@@ -18,15 +19,21 @@ import {
   type ClientOptions,
   Metadata,
   type ServiceError,
+  type StatusObject,
 } from "@grpc/grpc-js";
+import { AddressBook } from "./address_book.ts";
+import { askForView, type ClusterView, toldView } from "./cluster_view.ts";
 import { connected } from "./connection.ts";
+import { Health } from "./gen/grpc/health/v1/health_pb.ts";
 import { pause } from "./pause.ts";
+import { Pulse } from "./pulse.ts";
+import { Reach } from "./reach.ts";
 import { fromServiceError, Refusal } from "./status.ts";
 import { type AnyMessage, methodDefinition } from "./wire.ts";
 
 /** How a client reaches its cluster. */
 export interface ChannelOptions {
-  /** `host:port` of one or more masters. */
+  /** `host:port` of one or more masters; a name may stand for several. The rest are found. */
   readonly addresses: readonly string[];
   readonly credentials: ChannelCredentials;
   /** Extra gRPC options, such as the name to expect in a certificate. */
@@ -46,6 +53,12 @@ export interface ChannelOptions {
   readonly connectionWaitMs?: number;
   /** W3C trace context to send along, if any. */
   readonly traceparent?: () => string | undefined;
+  /** Silence after which a master that owes an answer is asked whether it lives, in ms. */
+  readonly silenceMs?: number;
+  /** The same for one that holds an open stream, in ms. */
+  readonly streamSilenceMs?: number;
+  /** How long a silent master may take to say that it lives, in ms. */
+  readonly probeMs?: number;
 }
 
 /** What one call may say beside its request. */
@@ -56,33 +69,60 @@ export interface CallOptions {
   readonly traceparent?: string;
   /** Leave `connectionWaitMs` aside: for one who was connected, and whose master comes back. */
   readonly patient?: boolean;
+  /**
+   * The call may be carried out twice without harm (the default), so it is made again when its
+   * outcome is unknown. Otherwise that is what its caller is told.
+   */
+  readonly isRepeatable?: boolean;
 }
 
 const RETRY_PAUSE_MS_MIN = 50;
 const RETRY_PAUSE_MS_MAX = 1_000;
+const SILENCE_MS = 400;
+const STREAM_SILENCE_MS = 2_000;
+const PROBE_MS = 400;
+
+/** One master. */
+interface Connection {
+  readonly client: Client;
+  /** For calls, and for streams, on which less is said. */
+  readonly pulses: { readonly call: Pulse; readonly stream: Pulse };
+}
 
 /** Connections to the masters of one cluster. */
 export class ClusterChannel {
   readonly #options: ChannelOptions;
-  readonly #clients = new Map<string, Client>();
-  #addresses: string[];
+  readonly #connections = new Map<string, Connection>();
+  readonly #book: AddressBook;
   readonly #cancels = new Set<() => void>();
+  #view: ClusterView | undefined;
   #isClosed = false;
 
   constructor(options: ChannelOptions) {
     if (options.addresses.length === 0) throw new Error("a client needs the address of a master");
     this.#options = options;
-    this.#addresses = [...options.addresses];
+    this.#book = new AddressBook(options.addresses);
   }
 
   /** The addresses in the order in which they will be tried. */
   get addresses(): readonly string[] {
-    return this.#addresses;
+    return this.#book.all;
   }
 
   /** Longest message taken or sent, in bytes. */
   get messageBytesMax(): number {
     return this.#options.messageBytesMax;
+  }
+
+  /** Masters that were heard of elsewhere. */
+  learn(addresses: readonly string[]): void {
+    this.#book.learn(addresses);
+  }
+
+  /** The next call shall not begin at `address`, but at the leader that it named, or the next one. */
+  turnFrom(address: string, leader: string | undefined): void {
+    this.#view = undefined; // whose word on the leader counted most may be the one that is gone
+    this.#book.turnFrom(address, leader);
   }
 
   /**
@@ -91,28 +131,7 @@ export class ClusterChannel {
    * @throws Refusal when the channel is closed, or the address can be none.
    */
   clientFor(address: string): Client {
-    if (this.#isClosed) throw closedChannel();
-    let client = this.#clients.get(address);
-    if (client === undefined) {
-      client = this.#newClient(address);
-      this.#clients.set(address, client);
-    }
-    return client;
-  }
-
-  #newClient(address: string): Client {
-    try {
-      return new Client(address, this.#options.credentials, {
-        "grpc.max_receive_message_length": this.#options.messageBytesMax,
-        "grpc.max_send_message_length": this.#options.messageBytesMax,
-        "grpc.initial_reconnect_backoff_ms": 100,
-        "grpc.max_reconnect_backoff_ms": 2_000,
-        ...this.#options.grpcOptions,
-      });
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new Refusal("unavailable", `"${address}" cannot be an address: ${why}`, { cause });
-    }
+    return this.#connectionTo(address).client;
   }
 
   /** The metadata of one call. */
@@ -126,11 +145,11 @@ export class ClusterChannel {
   }
 
   /**
-   * One unary call. A master that cannot be reached or does not lead is left for the next one, until
-   * `callTimeoutMs` is over, or `connectionWaitMs` without a connection to any of them: only for
-   * calls that may be repeated.
+   * One unary call. A master that cannot be reached, falls silent or does not lead is left for the
+   * next one, until `callTimeoutMs` is over, or `connectionWaitMs` without a connection to any.
    *
-   * @throws Refusal what the cluster answered, or `unavailable` with every address that was tried.
+   * @throws Refusal what the cluster answered, or `unavailable` with every address that was tried;
+   * `outcome_unknown` when the call may have been carried out and may not be repeated.
    */
   async call<Input extends DescMessage, Output extends DescMessage>(
     method: DescMethodUnary<Input, Output>,
@@ -139,27 +158,38 @@ export class ClusterChannel {
   ): Promise<MessageShape<Output>> {
     const deadlineMs = Date.now() + this.#options.callTimeoutMs;
     const message = create(method.input, request);
+    const { isRepeatable = true } = options;
+    const requestId = options.requestId ?? crypto.randomUUID();
     const reach = new Reach(options.patient === true ? undefined : this.#options.connectionWaitMs);
     let pauseMs = RETRY_PAUSE_MS_MIN;
     let failures = 0;
     while (true) {
       options.signal?.throwIfAborted();
-      const address = this.#addresses[0] ?? "";
+      const address = this.#book.first;
       try {
         reach.seeks();
         await this.connected(address, Math.min(deadlineMs, reach.untilMs));
         reach.found();
-        return await this.#callOnce(address, method, message, deadlineMs, options);
+        return await this.#callOnce(address, method, message, deadlineMs, {
+          ...options,
+          requestId,
+          isRepeatable,
+        });
       } catch (failure) {
-        if (!(failure instanceof Refusal) || !isAboutTheMaster(failure)) throw failure;
+        if (!(failure instanceof Refusal)) throw failure;
+        const isUnknown = failure.reason === "outcome_unknown";
+        if (!isAboutTheMaster(failure) && !(isUnknown && isRepeatable)) throw failure;
         failures++;
-        this.#turnFrom(address, failure);
-        const hasTriedAll = failures % this.#addresses.length === 0;
+        this.turnFrom(address, failure.leaderAddress);
+        const hasTriedAll = failures % this.#book.all.length === 0;
         const waitMs = hasTriedAll ? pauseMs : 0;
         if (this.#isClosed) throw closedChannel();
         const nextTryMs = Date.now() + waitMs;
+        const { callTimeoutMs } = this.#options;
         if (nextTryMs >= reach.untilMs) throw this.#gaveUp(failure, reach.waitMs);
-        if (nextTryMs >= deadlineMs) throw this.#gaveUp(failure, this.#options.callTimeoutMs);
+        if (nextTryMs >= deadlineMs) {
+          throw isUnknown ? failure : this.#gaveUp(failure, callTimeoutMs);
+        }
         if (waitMs > 0) await pause(waitMs, options.signal);
         if (hasTriedAll) pauseMs = Math.min(pauseMs * 2, RETRY_PAUSE_MS_MAX);
       }
@@ -197,14 +227,16 @@ export class ClusterChannel {
     request: MessageInitShape<Input>,
     signal?: AbortSignal,
   ): AsyncGenerator<MessageShape<Output>> {
-    const address = this.#addresses[0] ?? "";
+    const address = this.#book.first;
     try {
       await this.connected(address);
       signal?.throwIfAborted();
       yield* this.#streamFrom(address, method, request, signal);
     } catch (failure) {
       const refusal = asRefusal(failure);
-      if (refusal !== undefined && isAboutTheMaster(refusal)) this.#turnFrom(address, refusal);
+      if (refusal !== undefined && isAboutTheMaster(refusal)) {
+        this.turnFrom(address, refusal.leaderAddress);
+      }
       throw refusal ?? failure;
     }
   }
@@ -222,26 +254,80 @@ export class ClusterChannel {
       await connected(client, address, Math.min(deadlineMs, dialUntilMs));
     } catch (failure) {
       if (this.#isClosed) throw closedChannel();
-      if (Date.now() >= dialUntilMs) this.#discard(address, client);
-      // Another call may have discarded the connection that this one waited for.
-      const isDiscarded = failure instanceof Refusal && failure.reason === "cancelled";
-      throw isDiscarded ? new Refusal("unavailable", `${address} does not answer`) : failure;
+      // A handshake that hangs would hang for ever: whoever comes next shall begin another.
+      if (Date.now() >= dialUntilMs) this.#drop(address, client);
+      // Another call may have dropped the connection that this one waited for.
+      const isDropped = failure instanceof Refusal && failure.reason === "cancelled";
+      throw isDropped ? new Refusal("unavailable", `${address} does not answer`) : failure;
     }
   }
 
-  /** A handshake that hangs would hang for ever: whoever comes next shall begin another. */
-  #discard(address: string, client: Client): void {
-    if (this.#clients.get(address) !== client) return;
-    this.#clients.delete(address);
-    client.close();
+  /**
+   * Watches over an open stream with the master at `address`: `onGone` is called once if it falls
+   * silent. Returns what to call when something is heard, and how to end the watch.
+   */
+  watchOver(
+    address: string,
+    onGone: (why: Refusal) => void,
+  ): { heard(): void; end(): void } {
+    const { client, pulses } = this.#connectionTo(address);
+    const end = pulses.stream.watch((why) => {
+      this.#drop(address, client);
+      onGone(why);
+    });
+    return { heard: () => pulses.stream.heard(), end };
   }
 
   /** Closes every connection; calls under way fail, and so do later ones. */
   close(): void {
     this.#isClosed = true;
     for (const cancel of this.#cancels) cancel();
-    for (const client of this.#clients.values()) client.close();
-    this.#clients.clear();
+    for (const [address, { client }] of [...this.#connections]) this.#drop(address, client);
+  }
+
+  #connectionTo(address: string): Connection {
+    if (this.#isClosed) throw closedChannel();
+    let connection = this.#connections.get(address);
+    if (connection === undefined) {
+      const client = this.#newClient(address);
+      const { silenceMs = SILENCE_MS, streamSilenceMs = STREAM_SILENCE_MS } = this.#options;
+      const probe = () => isAlive(client, this.#options.probeMs ?? PROBE_MS);
+      connection = {
+        client,
+        pulses: {
+          call: new Pulse({ address, silenceMs, probe }),
+          stream: new Pulse({ address, silenceMs: streamSilenceMs, probe }),
+        },
+      };
+      this.#connections.set(address, connection);
+    }
+    return connection;
+  }
+
+  #newClient(address: string): Client {
+    try {
+      return new Client(address, this.#options.credentials, {
+        "grpc.max_receive_message_length": this.#options.messageBytesMax,
+        "grpc.max_send_message_length": this.#options.messageBytesMax,
+        "grpc.initial_reconnect_backoff_ms": 100,
+        "grpc.max_reconnect_backoff_ms": 2_000,
+        "grpc.use_local_subchannel_pool": 1, // a silent connection must not be found again
+        ...this.#options.grpcOptions,
+      });
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new Refusal("unavailable", `"${address}" cannot be an address: ${why}`, { cause });
+    }
+  }
+
+  /** The next call to `address` makes a new connection. */
+  #drop(address: string, client: Client): void {
+    const connection = this.#connections.get(address);
+    if (connection?.client !== client) return;
+    this.#connections.delete(address);
+    connection.pulses.call.stop();
+    connection.pulses.stream.stop();
+    client.close();
   }
 
   async *#streamFrom<Input extends DescMessage, Output extends DescMessage>(
@@ -260,9 +346,20 @@ export class ClusterChannel {
     );
     const cancel = () => call.cancel();
     signal?.addEventListener("abort", cancel, { once: true });
+    let gone: Refusal | undefined;
+    const watch = this.watchOver(address, (why) => {
+      gone = why;
+      call.cancel();
+    });
     try {
-      for await (const message of call) yield message as MessageShape<Output>;
+      for await (const message of call) {
+        watch.heard();
+        yield message as MessageShape<Output>;
+      }
+    } catch (failure) {
+      throw gone ?? failure;
     } finally {
+      watch.end();
       signal?.removeEventListener("abort", cancel);
       call.on("error", () => {}); // whoever stopped reading does not care how the call ends
       call.cancel();
@@ -274,42 +371,70 @@ export class ClusterChannel {
     method: DescMethodUnary<Input, Output>,
     message: MessageShape<Input>,
     deadlineMs: number,
-    { requestId, signal, traceparent }: CallOptions,
+    { requestId, signal, traceparent, isRepeatable }: CallOptions,
   ): Promise<MessageShape<Output>> {
     signal?.throwIfAborted();
     const definition = methodDefinition(method);
+    const { client, pulses } = this.#connectionTo(address);
+    const metadata = this.metadata(requestId, traceparent);
+    askForView(metadata, this.#view);
+    let gone: Refusal | undefined;
     return await new Promise((resolve, reject) => {
       const cancel = () => call.cancel();
-      const call = this.clientFor(address).makeUnaryRequest(
+      const settle = () => {
+        signal?.removeEventListener("abort", cancel);
+        this.#cancels.delete(cancel);
+        endWatch();
+      };
+      const call = client.makeUnaryRequest(
         definition.path,
         definition.requestSerialize,
         definition.responseDeserialize,
         message as AnyMessage,
-        this.metadata(requestId, traceparent),
+        metadata,
         { deadline: deadlineMs },
         (failure: ServiceError | null, answer?: AnyMessage) => {
-          signal?.removeEventListener("abort", cancel);
-          this.#cancels.delete(cancel);
-          if (failure === null) resolve(answer as MessageShape<Output>);
-          else reject(signal?.aborted ? signal.reason : fromServiceError(failure));
+          settle();
+          if (failure === null) {
+            pulses.call.heard();
+            return resolve(answer as MessageShape<Output>);
+          }
+          if (signal?.aborted) return reject(signal.reason);
+          const refusal = fromServiceError(failure);
+          if (refusal.isAnswer) pulses.call.heard();
+          reject(gone ?? (isRepeatable === false ? onceOnly(refusal) : refusal));
         },
       );
+      call.on("status", ({ metadata }: StatusObject) => this.#told(toldView(metadata)));
+      // A call that may not be repeated gains nothing by being given up early.
+      const endWatch = isRepeatable === false ? () => {} : pulses.call.watch((why) => {
+        gone = why;
+        this.#drop(address, client);
+        call.cancel();
+      });
       signal?.addEventListener("abort", cancel, { once: true });
       this.#cancels.add(cancel);
     });
   }
 
-  /** Puts the leader that a follower named, or else the next address, at the head of the list. */
-  #turnFrom(address: string, failure: Refusal): void {
-    const rest = this.#addresses.filter((each) => each !== address);
-    const leader = failure.leaderAddress;
-    this.#addresses = leader === undefined || leader === address
-      ? [...rest, address]
-      : [leader, ...rest.filter((each) => each !== leader), address];
+  /** Takes a master's word on the cluster, unless it is older than another's. */
+  #told(view: ClusterView | undefined): void {
+    if (view === undefined || view.term < (this.#view?.term ?? 0) || this.#isClosed) return;
+    this.#view = view;
+    this.#book.learn(view.members);
+    const { leader } = view;
+    if (leader === "" || leader === this.#book.first) return;
+    // Not before it was reached: its members may know it by an address that leads nowhere from here.
+    this.connected(leader).then(
+      () => {
+        if (this.#view?.leader === leader) this.#book.prefer(leader);
+      },
+      () => {}, // then its followers pass calls on to it, as they do now
+    );
   }
 
   #gaveUp(failure: Refusal, waitedMs: number): Refusal {
-    const tried = this.#addresses.join(", ");
+    const tried = this.#book.all.join(", ");
     return new Refusal(
       "unavailable",
       `no master could be reached at ${tried} within ${waitedMs} ms ` +
@@ -319,32 +444,38 @@ export class ClusterChannel {
   }
 }
 
-/** How long a call has been without a connection to anybody. */
-class Reach {
-  readonly waitMs: number;
-  #sinceMs: number | undefined;
-
-  constructor(waitMs = Number.POSITIVE_INFINITY) {
-    this.waitMs = waitMs;
-  }
-
-  /** Until when it may go on so; for ever while a connection stands. */
-  get untilMs(): number {
-    return this.#sinceMs === undefined ? Number.POSITIVE_INFINITY : this.#sinceMs + this.waitMs;
-  }
-
-  seeks(): void {
-    this.#sinceMs ??= Date.now();
-  }
-
-  found(): void {
-    this.#sinceMs = undefined;
-  }
+/** Asks a master whether it lives; whatever it answers says so. */
+function isAlive(client: Client, probeMs: number): Promise<void> {
+  const definition = methodDefinition(Health.method.check);
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(
+      definition.path,
+      definition.requestSerialize,
+      definition.responseDeserialize,
+      create(Health.method.check.input) as AnyMessage,
+      new Metadata(),
+      { deadline: Date.now() + probeMs },
+      (failure: ServiceError | null) => {
+        if (failure === null || fromServiceError(failure).isAnswer) resolve();
+        else reject(failure);
+      },
+    );
+  });
 }
 
 /** The call may not have been carried out because of which master it went to. */
 function isAboutTheMaster(refusal: Refusal): boolean {
   return refusal.reason === "unavailable" || refusal.reason === "not_leader";
+}
+
+/** What a lost connection means for a call that was sent and may not be made again. */
+function onceOnly(refusal: Refusal): Refusal {
+  if (refusal.isAnswer || refusal.reason !== "unavailable") return refusal;
+  return new Refusal(
+    "outcome_unknown",
+    `the master was lost before it answered (${refusal.message}), and may have carried the call out`,
+    { cause: refusal },
+  );
 }
 
 function closedChannel(): Refusal {

@@ -4,17 +4,19 @@ import { Health, HealthCheckResponse_ServingStatus } from "./gen/grpc/health/v1/
 import {
   channelTo,
   freePort,
+  startRelay,
   startTestServer,
   type TestServer,
   until,
 } from "./server_test_support.ts";
+import type { RpcServerOptions } from "./server.ts";
 import { Refusal } from "./status.ts";
 
 const { SERVING } = HealthCheckResponse_ServingStatus;
 
 function startHealth(
-  check: () => void | Promise<void> = () => {},
-  changes: { readonly port?: number } = {},
+  check: () => void | Promise<void> | undefined = () => {},
+  changes: Partial<RpcServerOptions> & { readonly port?: number } = {},
 ): Promise<TestServer> {
   return startTestServer((server) =>
     server.add(Health, {
@@ -271,4 +273,169 @@ Deno.test("closing ends a call that still waits for its connection", async () =>
   channel.close();
   await assert.rejects(call, Refusal);
   silence.stop();
+});
+
+Deno.test("from one address a client learns all members, and goes straight to the leader", async () => {
+  await using leader = await startHealth();
+  const members = [leader.address];
+  let asked = 0;
+  await using follower = await startHealth(() => void asked++, {
+    clusterView: () => ({ term: 3, leader: leader.address, members }),
+  });
+  members.push(follower.address);
+  const channel = new ClusterChannel(channelTo([follower.address]));
+  await channel.call(Health.method.check, {});
+  await until(() => channel.addresses[0] === leader.address, "the leader is preferred");
+  assert.deepEqual([...channel.addresses].sort(), [...members].sort());
+  await channel.call(Health.method.check, {});
+  assert.equal(asked, 1, "the second call did not go through the follower");
+  channel.close();
+});
+
+Deno.test("the loss of the only address that was given is survived", async () => {
+  await using other = await startHealth();
+  const given = await startHealth(() => {}, {
+    clusterView: () => ({ term: 1, leader: "", members: [other.address] }),
+  });
+  const channel = new ClusterChannel(channelTo([given.address]));
+  await channel.call(Health.method.check, {});
+  await given.server.stop(0);
+  assert.equal((await channel.call(Health.method.check, {})).status, SERVING);
+  channel.close();
+});
+
+Deno.test("a leader that cannot be reached from here is left to the followers", async () => {
+  const nowhere = `127.0.0.1:${freePort()}`;
+  await using follower = await startHealth(() => {}, {
+    clusterView: () => ({ term: 1, leader: nowhere, members: [nowhere] }),
+  });
+  const channel = new ClusterChannel(channelTo([follower.address]));
+  for (let call = 0; call < 3; call++) await channel.call(Health.method.check, {});
+  assert.deepEqual(channel.addresses, [follower.address, nowhere]);
+  channel.close();
+});
+
+Deno.test("an older term's word on who leads does not count", async () => {
+  await using leader = await startHealth();
+  await using stale = await startHealth();
+  let view = { term: 5, leader: "", members: [] as string[] };
+  await using follower = await startHealth(() => {}, { clusterView: () => view });
+  const channel = new ClusterChannel(channelTo([follower.address]));
+  await channel.call(Health.method.check, {});
+  view = { term: 4, leader: stale.address, members: [stale.address] };
+  await channel.call(Health.method.check, {});
+  view = { term: 5, leader: leader.address, members: [leader.address] };
+  await channel.call(Health.method.check, {});
+  await until(() => channel.addresses[0] === leader.address, "the leader is preferred");
+  assert.ok(!channel.addresses.includes(stale.address));
+  channel.close();
+});
+
+Deno.test("a master that freezes amid a call is left, though its connection stands", async () => {
+  let asked = 0;
+  const frozen = Promise.withResolvers<void>();
+  await using target = await startHealth(() => {
+    asked++;
+    return asked === 2 ? frozen.promise : undefined;
+  });
+  await using relay = startRelay(target.port);
+  await using other = await startHealth();
+  const channel = new ClusterChannel(
+    channelTo([relay.address, other.address], { callTimeoutMs: 20_000, silenceMs: 50 }),
+  );
+  await channel.call(Health.method.check, {});
+  const call = channel.call(Health.method.check, {});
+  await until(() => asked === 2, "it has the call");
+  relay.freeze();
+  assert.equal((await call).status, SERVING);
+  assert.equal(channel.addresses[0], other.address);
+  frozen.resolve();
+  channel.close();
+});
+
+Deno.test("a stream from a master that freezes fails, though its connection stands", async () => {
+  await using target = await startHealth();
+  await using relay = startRelay(target.port);
+  const channel = new ClusterChannel(channelTo([relay.address], { streamSilenceMs: 50 }));
+  const watch = channel.stream(Health.method.watch, {});
+  await watch.next();
+  relay.freeze();
+  await assert.rejects(watch.next(), { reason: "unavailable", message: /has fallen silent/ });
+  channel.close();
+});
+
+Deno.test("a slow answer is waited for, if the master says that it lives", async () => {
+  let asked = 0;
+  let slow: Promise<void> = Promise.resolve();
+  await using server = await startHealth(() => {
+    asked++;
+    return slow;
+  });
+  await using other = await startHealth();
+  const channel = new ClusterChannel(
+    channelTo([server.address, other.address], {
+      silenceMs: 20,
+      probeMs: 60_000,
+      callTimeoutMs: 60_000,
+    }),
+  );
+  await channel.call(Health.method.check, {});
+  const answer = Promise.withResolvers<void>();
+  slow = answer.promise;
+  const call = channel.call(Health.method.check, {});
+  await until(() => asked === 2, "it has the call");
+  slow = Promise.resolve();
+  await until(() => asked >= 5, "it was asked a few times whether it lives");
+  answer.resolve();
+  await call;
+  assert.equal(channel.addresses[0], server.address, "nobody else was asked");
+  channel.close();
+});
+
+Deno.test("a call that may not be repeated is not: its outcome is said to be unknown", async () => {
+  const started = Promise.withResolvers<void>();
+  const dying = await startHealth(() => {
+    started.resolve();
+    return new Promise(() => {});
+  });
+  let asked = 0;
+  await using other = await startHealth(() => void asked++);
+  const channel = new ClusterChannel(channelTo([dying.address, other.address]));
+  const call = channel.call(Health.method.check, {}, { isRepeatable: false });
+  call.catch(() => {});
+  await started.promise;
+  await dying.server.stop(0);
+  await assert.rejects(call, { reason: "outcome_unknown" });
+  assert.equal(asked, 0);
+  await channel.call(Health.method.check, {}, { isRepeatable: false });
+  assert.equal(asked, 1, "what was never sent may go elsewhere");
+  channel.close();
+});
+
+Deno.test("all tries of one call carry one request id", async () => {
+  const ids: string[] = [];
+  const changes: Partial<RpcServerOptions> = {
+    gatekeeper: ({ requestId }) => {
+      ids.push(requestId);
+      return { userId: "x", roles: [] };
+    },
+  };
+  await using unsure = await startHealth(() => {
+    throw new Refusal("outcome_unknown", "leadership was lost");
+  }, changes);
+  await using other = await startHealth(() => {}, changes);
+  const channel = new ClusterChannel(channelTo([unsure.address, other.address]));
+  await channel.call(Health.method.check, {});
+  assert.equal(ids.length, 2);
+  assert.equal(ids[0], ids[1]);
+  assert.match(ids[0]!, /^[0-9a-f-]{36}$/);
+  channel.close();
+});
+
+Deno.test("a name that stands for several addresses is as good as the one that answers", async () => {
+  // localhost is ::1 and 127.0.0.1; the server listens on one of them alone.
+  await using server = await startHealth();
+  const channel = new ClusterChannel(channelTo([`localhost:${server.port}`]));
+  assert.equal((await channel.call(Health.method.check, {})).status, SERVING);
+  channel.close();
 });

@@ -200,7 +200,11 @@ export class JobClient {
 
   /** Puts a dead letter back into the queue. */
   async retryDeadLetter(jobId: string): Promise<string> {
-    const response = await this.#channel.call(MasterService.method.retryFromDLQ, { jobId });
+    const response = await this.#channel.call(
+      MasterService.method.retryFromDLQ,
+      { jobId },
+      { isRepeatable: false }, // it might give a fresh budget to a job that failed again meanwhile
+    );
     return response.message;
   }
 

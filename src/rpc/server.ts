@@ -12,9 +12,10 @@ import {
   type handleServerStreamingCall,
   type handleUnaryCall,
   logVerbosity,
-  type Metadata,
+  Metadata,
   Server,
   type ServerCredentials,
+  type ServiceError,
   setLogVerbosity,
   status,
   type UntypedHandleCall,
@@ -28,6 +29,7 @@ import type {
   ServiceHandlers,
   StreamWriter,
 } from "./call.ts";
+import { type ClusterView, tellView } from "./cluster_view.ts";
 import { GrpcDuplexCall, LazyAborter, streamWriter } from "./server_stream.ts";
 import { SocketRegistry } from "./socket_registry.ts";
 import { codeOf, Refusal, toServiceError } from "./status.ts";
@@ -48,6 +50,8 @@ export interface RpcServerOptions {
   readonly gatekeeper: Gatekeeper;
   readonly observer: CallObserver;
   readonly newRequestId: () => string;
+  /** Told to callers who ask, along with answers. */
+  readonly clusterView?: () => ClusterView;
   /** Told of failures that are our fault, with the method. */
   readonly onInternalError: (method: string, failure: unknown) => void;
   /** Gives a chance to harden the server before it listens (see security/tls). */
@@ -55,7 +59,10 @@ export interface RpcServerOptions {
 }
 
 /** Part of {@linkcode RpcServerOptions} that differs from server to server of a process. */
-export type ServerSetup = Omit<RpcServerOptions, "newRequestId" | "onInternalError">;
+export type ServerSetup = Omit<
+  RpcServerOptions,
+  "newRequestId" | "onInternalError" | "clusterView"
+>;
 
 /** Time for the last answers to leave through the sockets, in ms. */
 const FLUSH_MS = 50;
@@ -163,10 +170,23 @@ export class RpcServer {
         const answer = encoded(method.output, await handler(decoded(call.request), context));
         return this.#bounded(answer);
       }).then(
-        (answer) => callback(null, answer),
-        (failure) => callback(toServiceError(failure)),
+        (answer) => callback(null, answer, this.#trailer(call.metadata)),
+        (failure) => callback(this.#failed(failure, call.metadata)),
       );
     };
+  }
+
+  #trailer(asked: Metadata): Metadata {
+    const trailer = new Metadata();
+    const { clusterView } = this.#options;
+    if (clusterView !== undefined) tellView(asked, trailer, clusterView());
+    return trailer;
+  }
+
+  #failed(failure: unknown, asked: Metadata): Partial<ServiceError> {
+    const error = toServiceError(failure);
+    error.metadata?.merge(this.#trailer(asked));
+    return error;
   }
 
   /** An answer that would not get through says so, and what to do. */

@@ -74,6 +74,54 @@ export function startTestMaster(
   );
 }
 
+/** A connection that can stop to carry anything without being closed. */
+export interface Relay extends AsyncDisposable {
+  readonly address: string;
+  /** From now on nothing passes, either way; nothing is closed either. */
+  freeze(): void;
+}
+
+/** Stands between clients and the server at `port`. */
+export function startRelay(port: number): Relay {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const connections = new Set<Deno.Conn>();
+  let isFrozen = false;
+  const pump = async (from: Deno.Conn, to: Deno.Conn) => {
+    const buffer = new Uint8Array(64 * 1024);
+    try {
+      while (true) {
+        const count = await from.read(buffer);
+        if (count === null) break;
+        for (let at = 0; at < count && !isFrozen;) at += await to.write(buffer.subarray(at, count));
+      }
+    } catch {
+      // the other side has closed, or the relay has ended
+    }
+    if (!isFrozen) { for (const each of [from, to]) close(each); }
+  };
+  const close = (connection: Deno.Conn) => {
+    if (!connections.delete(connection)) return;
+    connection.close();
+  };
+  const accepting = (async () => {
+    for await (const incoming of listener) {
+      const outgoing = await Deno.connect({ hostname: "127.0.0.1", port });
+      for (const each of [incoming, outgoing]) connections.add(each);
+      pump(incoming, outgoing);
+      pump(outgoing, incoming);
+    }
+  })();
+  return {
+    address: `127.0.0.1:${listener.addr.port}`,
+    freeze: () => void (isFrozen = true),
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      await accepting;
+      for (const each of connections) close(each);
+    },
+  };
+}
+
 /** How to reach servers on loopback; patient for a few seconds. */
 export function channelTo(
   addresses: readonly string[],

@@ -49,13 +49,19 @@ export class SessionStream {
       definition.responseDeserialize,
       channel.metadata(),
     );
+    const watch = channel.watchOver(address, (why) => {
+      closed(why);
+      this.#call.cancel();
+    });
     const closed = (reason: Refusal | undefined) => {
       if (!this.#isOpen) return;
       this.#isOpen = false;
+      watch.end();
       listener.onClosed(reason);
     };
     this.#call.on("data", (message: MasterMessage) => {
       if (!this.#isOpen) return;
+      watch.heard();
       try {
         dispatch(message, listener);
       } catch (cause) {

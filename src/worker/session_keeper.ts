@@ -24,21 +24,19 @@ export interface SessionKeeperOptions {
 }
 
 const PAUSE_MS_MIN = 100;
-const PAUSE_MS_MAX = 5_000;
+const PAUSE_MS_MAX = 2_000;
 
 export class SessionKeeper {
   readonly #options: SessionKeeperOptions;
   #stream: SessionStream | undefined;
   #isWelcome = false;
   #isStopped = false;
-  #addresses: string[];
   #pauseMs = PAUSE_MS_MIN;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #onStopped: () => void = () => {};
 
   constructor(options: SessionKeeperOptions) {
     this.#options = options;
-    this.#addresses = [...options.channel.addresses];
   }
 
   /** A master has let the worker in and the session stands. */
@@ -72,7 +70,7 @@ export class SessionKeeper {
   }
 
   #dial(): void {
-    const address = this.#addresses[0] ?? "";
+    const address = this.#options.channel.addresses[0] ?? "";
     // Also an address that can be none, or a token that cannot be read.
     this.#connect(address).catch((failure) => this.#closed(address, Refusal.of(failure)));
   }
@@ -91,9 +89,7 @@ export class SessionKeeper {
       onWelcome: (welcome) => {
         this.#isWelcome = true;
         this.#pauseMs = PAUSE_MS_MIN;
-        for (const each of welcome.masterAddresses) {
-          if (!this.#addresses.includes(each)) this.#addresses.push(each);
-        }
+        channel.learn(welcome.masterAddresses);
         log.info("connected to a master", { address, leader_id: welcome.leaderId });
         listener.onWelcome(welcome);
       },
@@ -106,23 +102,16 @@ export class SessionKeeper {
     this.#isWelcome = false;
     this.#stream = undefined;
     if (this.#isStopped) return this.#onStopped();
+    const { log, channel } = this.#options;
     const pauseMs = this.#nextPauseMs(wasWelcome || reason?.reason === "not_leader");
-    this.#turnFrom(address, reason?.leaderAddress);
-    const { log } = this.#options;
+    channel.turnFrom(address, reason?.leaderAddress);
     log.warn(wasWelcome ? "lost the master" : `cannot reach a master at ${address}`, {
       address,
       reason: reason?.message ?? "the master closed the session",
-      next_address: this.#addresses[0] ?? "",
+      next_address: channel.addresses[0] ?? "",
       retry_in_ms: pauseMs,
     });
     this.#timer = setTimeout(() => this.#dial(), pauseMs);
-  }
-
-  #turnFrom(address: string, leaderAddress: string | undefined): void {
-    const rest = this.#addresses.filter((each) => each !== address);
-    this.#addresses = leaderAddress === undefined || leaderAddress === address
-      ? [...rest, address]
-      : [leaderAddress, ...rest.filter((each) => each !== leaderAddress), address];
   }
 
   /** Doubles from try to try, with jitter so that many workers do not come back at once. */
