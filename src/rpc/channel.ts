@@ -233,6 +233,7 @@ export class ClusterChannel {
       signal?.throwIfAborted();
       yield* this.#streamFrom(address, method, request, signal);
     } catch (failure) {
+      signal?.throwIfAborted();
       const refusal = asRefusal(failure);
       if (refusal !== undefined && isAboutTheMaster(refusal)) {
         this.turnFrom(address, refusal.leaderAddress);
