@@ -37,6 +37,9 @@ export class JobOracle {
   #judgedThrough = 0;
   completions = 0;
   staleReports = 0;
+  /** Sessions that leaders ended for being silent, and such endings that came too late. */
+  expiredSessions = 0;
+  lateExpiries = 0;
 
   constructor(oracle: Oracle) {
     this.#oracle = oracle;
@@ -96,7 +99,11 @@ export class JobOracle {
         this.#taken(result, how);
       });
     } else if (command.kind === "expire_worker" && outcome.kind === "expire_worker") {
-      if (outcome.status !== "ended") return;
+      if (outcome.status !== "ended") {
+        if (outcome.reason === "stale_term") this.lateExpiries++;
+        return;
+      }
+      this.expiredSessions++;
       this.#termGuarded(command.leaderTerm, position.term);
       for (const attempt of outcome.ended) this.#taken(attempt, "crash");
     } else if (outcome.kind === "deregister_worker" && outcome.status === "ended") {

@@ -192,7 +192,19 @@ export const MUTANTS: readonly Mutant[] = [
     id: "M14",
     title: "the log is dropped before the state is durable",
     seedsMax: 20,
-    edits: [{ file: SNAPSHOTS, find: "      stateMachine.durableAppliedIndex,\n", replace: "" }],
+    edits: [
+      {
+        file: SNAPSHOTS,
+        find:
+          "      stateMachine.appliedIndex - trailing,\n      stateMachine.durableAppliedIndex,\n",
+        replace: "      stateMachine.appliedIndex - trailing,\n",
+      },
+      {
+        file: SNAPSHOTS,
+        find: "      stateMachine.appliedIndex,\n      stateMachine.durableAppliedIndex,\n",
+        replace: "      stateMachine.appliedIndex,\n",
+      },
+    ],
   },
   {
     id: "M15",
@@ -308,6 +320,41 @@ export const MUTANTS: readonly Mutant[] = [
       file: ATTEMPTS,
       find: "(report.token === 0 || report.token === job.token)",
       replace: "report.token <= job.token",
+    }],
+  },
+  // Beyond the notes: what the simulation or others found here once.
+  {
+    id: "M25",
+    title: "answers of another incarnation of a member are counted",
+    seedsMax: 100,
+    edits: [{
+      file: NODE,
+      find: 'isAnswer(message) && known !== "" &&',
+      replace: 'false && known !== "" &&',
+    }, {
+      file: LEADER,
+      find: "if (leader.peers.get(id)?.incarnation === incarnation) continue;",
+      replace: "if (leader.peers.has(id)) continue;",
+    }],
+  },
+  {
+    id: "M26",
+    title: "who asked to leave never campaigns",
+    seedsMax: 100,
+    edits: [{
+      file: ELECTION,
+      find: "return state.votes || isLeavingOnly(state);",
+      replace: "return state.votes;",
+    }],
+  },
+  {
+    id: "M27",
+    title: "transfers of snapshots of one leader have the same name",
+    seedsMax: 200,
+    edits: [{
+      file: "src/raft/snapshot_sender.ts",
+      find: "`${this.#driver.name()}-${++this.#made}-${source.metadata.index}`",
+      replace: '"transfer"',
     }],
   },
 ];

@@ -1,5 +1,6 @@
 /** Makes the trouble that was planned, and in the end repairs what an operator has to repair. */
 
+import { ProposalRefused } from "../../src/raft/mod.ts";
 import type { SimulatedCluster } from "./cluster.ts";
 import type { PlannedEvent } from "./nemesis_plan.ts";
 import { FAIR } from "./network.ts";
@@ -113,6 +114,10 @@ class Deed {
         return this.#pause(victim);
       case "pause_leader":
         return this.#pause(this.#cluster.leader ?? victim);
+      case "freeze_leader":
+        return this.#freeze(this.#cluster.leader ?? victim);
+      case "compact":
+        return this.#compact();
       case "weather":
         return this.#weather();
       case "slow_disk":
@@ -196,6 +201,35 @@ class Deed {
     this.#cluster.world.after(ms, () => {
       if (!this.#nemesis.stopped) victim.resume();
     });
+  }
+
+  /** It stands still until another has long led, and finds itself alone when it goes on. */
+  #freeze(victim: SimulatedNode): void {
+    const { network, ids, world } = this.#cluster;
+    network.isolate(victim.id, ids);
+    victim.pause();
+    const ms = victim.electionTicks * TICK_MS * (2 + 4 * this.#random.next());
+    world.after(ms, () => {
+      if (this.#nemesis.stopped) return;
+      victim.resume();
+      this.#later(1500, () => network.heal());
+    });
+  }
+
+  /** Everybody's state is made durable, and the log compacted to its tip; then nobody asks for more. */
+  #compact(): void {
+    const { world, nodes } = this.#cluster;
+    this.#cluster.quietUntilMs = world.nowMs + 300 + this.#random.next() * 1000;
+    for (const node of nodes.values()) {
+      node.call((raft, machine) => {
+        machine.save();
+        try {
+          raft.compactNow();
+        } catch (error) {
+          if (!(error instanceof ProposalRefused)) throw error;
+        }
+      });
+    }
   }
 
   #weather(): void {

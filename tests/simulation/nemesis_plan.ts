@@ -22,6 +22,8 @@ export const KINDS = [
   "crash_many",
   "pause",
   "pause_leader",
+  "freeze_leader",
+  "compact",
   "weather",
   "slow_disk",
   "disk_full",

@@ -38,6 +38,8 @@ export async function changed(
       case "add_learner":
       case "demote":
         return member?.votes === false;
+      case "replace":
+        return member?.incarnation === change.member.incarnation;
       case "promote":
         return member?.votes === true;
       case "remove":

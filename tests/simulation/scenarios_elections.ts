@@ -61,35 +61,39 @@ export const SCENARIOS_OF_ELECTIONS: readonly Scenario[] = [
     }
     return await healed(script);
   }),
-  scenario("S7", "a node of a lower term with the newer log can still be elected", async (seed) => {
-    const script = new Script(3, PLAIN, seed);
-    await script.elect("n1");
-    await script.commit("n1");
-    await script.wait(TIMEOUT_MS / 2);
-    // While n1 is down, n2 campaigns thrice; its pre-votes are heard, its votes are not.
-    script.node("n1").crash();
-    script.network.drop = (each) =>
-      each.kind === "vote_request" && (!each.pre || each.from === "n3");
-    const start = script.cluster.statusOf("n2")?.term ?? 0;
-    await script.until("n2's term is higher by three", () => {
-      script.campaign("n2");
-      return (script.cluster.statusOf("n2")?.term ?? 0) >= start + 3;
-    }, 50 * TIMEOUT_MS);
-    // n1 and n3 go on without n2, in a lower term.
-    script.network.isolate("n2", FIVE);
-    script.network.drop = () => false;
-    script.node("n1").start();
-    await script.elect("n1");
-    await script.commit("n1", 3);
-    await script.until("n3 has all", () => script.last("n3") === script.last("n1"));
-    const [low, high] = ["n3", "n2"].map((id) => script.cluster.statusOf(id)?.term ?? 0);
-    script.expect((low ?? 0) + 1 < (high ?? 0), `n3 is in ${low}, n2 far above in ${high}`);
-    // n1 dies for good: only n3 can win, and needs n2's vote.
-    script.node("n1").crash();
-    script.network.heal();
-    await script.until("n3 leads", () => script.leads("n3"), 10 * TIMEOUT_MS);
-    return await healed(script);
-  }),
+  scenario(
+    "S7",
+    "a node of a lower term with the newer log can still be elected (etcd-8243)",
+    async (seed) => {
+      const script = new Script(3, PLAIN, seed);
+      await script.elect("n1");
+      await script.commit("n1");
+      await script.wait(TIMEOUT_MS / 2);
+      // While n1 is down, n2 campaigns thrice; its pre-votes are heard, its votes are not.
+      script.node("n1").crash();
+      script.network.drop = (each) =>
+        each.kind === "vote_request" && (!each.pre || each.from === "n3");
+      const start = script.cluster.statusOf("n2")?.term ?? 0;
+      await script.until("n2's term is higher by three", () => {
+        script.campaign("n2");
+        return (script.cluster.statusOf("n2")?.term ?? 0) >= start + 3;
+      }, 50 * TIMEOUT_MS);
+      // n1 and n3 go on without n2, in a lower term.
+      script.network.isolate("n2", FIVE);
+      script.network.drop = () => false;
+      script.node("n1").start();
+      await script.elect("n1");
+      await script.commit("n1", 3);
+      await script.until("n3 has all", () => script.last("n3") === script.last("n1"));
+      const [low, high] = ["n3", "n2"].map((id) => script.cluster.statusOf(id)?.term ?? 0);
+      script.expect((low ?? 0) + 1 < (high ?? 0), `n3 is in ${low}, n2 far above in ${high}`);
+      // n1 dies for good: only n3 can win, and needs n2's vote.
+      script.node("n1").crash();
+      script.network.heal();
+      await script.until("n3 leads", () => script.leads("n3"), 10 * TIMEOUT_MS);
+      return await healed(script);
+    },
+  ),
   scenario("S8", "a node with a higher term disturbs the cluster once at most", async (seed) => {
     const script = new Script(3, PLAIN, seed);
     await script.elect("n1");

@@ -1,7 +1,8 @@
 /** Scenarios about logs, snapshots and disks. */
 
 import type { Message } from "../../src/raft/mod.ts";
-import { FIVE, healed, scenario } from "./scenario_steps.ts";
+import { AsynchronousNode } from "./asynchronous_node.ts";
+import { changed, FIVE, healed, scenario } from "./scenario_steps.ts";
 import type { Scenario } from "./scenario_steps.ts";
 import { PLAIN, Script, TIMEOUT_MS } from "./script.ts";
 
@@ -24,23 +25,27 @@ export const SCENARIOS_OF_LOGS: readonly Scenario[] = [
     await script.commit("n1", 3);
     return await healed(script);
   }),
-  scenario("S4", "a snapshot over a log that conflicts with it discards that log", async (seed) => {
-    const script = new Script(3, PLAIN, seed);
-    await script.elect("n1");
-    await script.commit("n1", 3);
-    await script.wait(TIMEOUT_MS / 2);
-    script.network.isolate("n1", FIVE);
-    script.propose("n1", 100);
-    await script.until("n1 has a long tail", () => script.last("n1") > 100);
-    await script.elect("n2");
-    for (let round = 0; round < 16; round++) await script.commit("n2", 5);
-    const compacted = script.node("n2").durable?.boundaryIndex ?? 0;
-    script.expect(compacted > 10 && compacted < 100, `n2 compacted to ${compacted}`);
-    return await healed(script);
-  }),
+  scenario(
+    "S4",
+    "a snapshot over a log that conflicts with it discards that log (hashicorp-697)",
+    async (seed) => {
+      const script = new Script(3, PLAIN, seed);
+      await script.elect("n1");
+      await script.commit("n1", 3);
+      await script.wait(TIMEOUT_MS / 2);
+      script.network.isolate("n1", FIVE);
+      script.propose("n1", 100);
+      await script.until("n1 has a long tail", () => script.last("n1") > 100);
+      await script.elect("n2");
+      for (let round = 0; round < 16; round++) await script.commit("n2", 5);
+      const compacted = script.node("n2").durable?.boundaryIndex ?? 0;
+      script.expect(compacted > 10 && compacted < 100, `n2 compacted to ${compacted}`);
+      return await healed(script);
+    },
+  ),
   scenario(
     "S5",
-    "a learner that was cut off while all was compacted still catches up",
+    "a learner that was cut off while all was compacted still catches up (openraft-1828)",
     async (seed) => {
       const script = new Script(1, {
         ...PLAIN,
@@ -89,6 +94,42 @@ export const SCENARIOS_OF_LOGS: readonly Scenario[] = [
     },
   ),
   scenario(
+    "S15",
+    "a slow write that is done after others took its place promises nothing (async ABA)",
+    (seed) => {
+      const script = new Script(1, PLAIN, seed);
+      const voters = ["n1", "n2", "n3"].map((id) => ({ id, address: id, incarnation: "" }));
+      const follower = new AsynchronousNode("n2", voters, () => script.world.random.next());
+      const sent: Message[] = [];
+      const append = (from: string, term: number, entryTerm: number) => {
+        const entry = { index: 1, term: entryTerm, kind: "noop" as const, data: new Uint8Array() };
+        const where = { prevIndex: 0, prevTerm: 0, commit: 0 };
+        const envelope = { from, to: "n2", toIncarnation: "", term };
+        follower.step({ kind: "append_request", ...envelope, ...where, entries: [entry] });
+        sent.push(...follower.work());
+      };
+      const promised = (term: number) =>
+        sent.some((each) =>
+          each.kind === "append_accepted" && each.term === term && each.match === 1
+        );
+      // The same entry twice, and another between them; each with a write of its own.
+      append("n1", 1, 1);
+      append("n3", 2, 2);
+      append("n1", 3, 1);
+      script.expect(follower.writesPending === 3, "nothing is written yet");
+      sent.push(...follower.completeWrite());
+      script.expect(!promised(3), "the first write promises nothing in term 3");
+      script.expect(follower.core.view.log.stableIndex === 0, "nor does the core believe it");
+      sent.push(...follower.completeWrite());
+      script.expect(follower.disk.term(1) === 2, "the disk holds the entry between them now");
+      script.expect(!promised(3), "which promises nothing either");
+      sent.push(...follower.completeWrite());
+      script.expect(promised(3), "the last write does");
+      script.expect(follower.disk.term(1) === 1, "because the disk holds it now");
+      return Promise.resolve(script.violation);
+    },
+  ),
+  scenario(
     "S17",
     "a disk that lost acknowledged entries abstains, and nothing is lost",
     async (seed) => {
@@ -103,6 +144,26 @@ export const SCENARIOS_OF_LOGS: readonly Scenario[] = [
       return await healed(script);
     },
   ),
+  scenario("S17b", "one disk after another loses what it had acknowledged", async (seed) => {
+    const script = new Script(5, PLAIN, seed);
+    await script.elect("n1");
+    for (const [liar, incarnation] of [["n2", "another-2"], ["n3", "another-3"]] as const) {
+      await script.write(10);
+      await script.until("all have all", () => script.cluster.unrest() === undefined);
+      script.node(liar).crash();
+      script.node(liar).disk.loseTail("journal", 3);
+      script.node(liar).start();
+      script.expect(script.node(liar).state === "refused", `${liar} notices`);
+      await script.write(3);
+      // Its operator gives it another disk; what it had promised is forgotten with the old one.
+      const fresh = script.cluster.replace(liar, incarnation);
+      fresh.start();
+      await changed(script, { kind: "replace", member: script.cluster.memberOf(fresh) });
+      await script.until("it catches up", () => script.cluster.unrest() === undefined);
+      await changed(script, { kind: "promote", id: liar });
+    }
+    return await healed(script);
+  }),
   scenario("S18", "all crash amid writes, and lose what was not synced", async (seed) => {
     const script = new Script(3, PLAIN, seed);
     await script.elect("n1");
@@ -120,6 +181,22 @@ export const SCENARIOS_OF_LOGS: readonly Scenario[] = [
         script.node(each).crash();
       }
       for (const each of script.cluster.ids) script.node(each).start();
+    }
+    return await healed(script);
+  }),
+  scenario("S18b", "a lone voter loses nothing that it acknowledged (etcd-14143)", async (seed) => {
+    const script = new Script(1, PLAIN, seed);
+    await script.elect("n1");
+    const { faults } = script.node("n1").disk;
+    for (let round = 0; round < 20; round++) {
+      Object.assign(faults, { crashBeforeSync: 0.3, crashAfterSync: 0.3 });
+      script.propose("n1", 5);
+      await script.wait(20);
+      Object.assign(faults, { crashBeforeSync: 0, crashAfterSync: 0 });
+      script.node("n1").crash();
+      script.node("n1").start();
+      await script.elect("n1");
+      await script.commit("n1", 1);
     }
     return await healed(script);
   }),

@@ -64,6 +64,78 @@ export const SCENARIOS_OF_MEMBERSHIP: readonly Scenario[] = [
     return await healed(script);
   }),
   scenario(
+    "S12b",
+    "who was removed while cut off cannot disturb when it comes back",
+    async (seed) => {
+      const script = new Script(3, PLAIN, seed);
+      await script.elect("n1");
+      await script.commit("n1", 3);
+      script.network.isolate("n3", FIVE);
+      await changed(script, { kind: "remove", id: "n3" });
+      await script.write(3);
+      await script.wait(10 * TIMEOUT_MS);
+      const before = script.cluster.oracle.elections;
+      script.network.heal();
+      await script.wait(30 * TIMEOUT_MS);
+      script.expect(script.cluster.oracle.elections === before, "no further election");
+      return await healed(script);
+    },
+  ),
+  scenario(
+    "S12c",
+    "a leader that is demoted commits that without itself, and follows",
+    async (seed) => {
+      const script = new Script(3, PLAIN, seed);
+      await script.elect("n1");
+      await script.commit("n1", 3);
+      await changed(script, { kind: "demote", id: "n1" });
+      await script.until("another leads", () => ["n2", "n3"].some((id) => script.leads(id)));
+      await script.write(3);
+      await script.wait(5 * TIMEOUT_MS);
+      script.expect(!script.leads("n1"), "a learner does not lead");
+      return await healed(script);
+    },
+  ),
+  scenario(
+    "S12d",
+    "a learner that does not know it was promoted votes when it is asked",
+    async (seed) => {
+      const script = new Script(2, PLAIN, seed);
+      await script.elect("n1");
+      const learner = script.cluster.add();
+      learner.start();
+      await changed(script, { kind: "add_learner", member: script.cluster.memberOf(learner) });
+      await script.until("it catches up", () => script.cluster.unrest() === undefined);
+      // n1 and n2 agree on the promotion, which n3 does not hear of; then n1 dies.
+      script.network.drop = ({ to, kind }) => to === "n3" && kind === "append_request";
+      const before = script.last("n2");
+      script.ask({ kind: "promote", id: "n3" });
+      await script.until("n2 has it", () => script.last("n2") > before);
+      await script.wait(TIMEOUT_MS / 2);
+      script.node("n1").crash();
+      script.network.drop = () => false;
+      await script.until("n2 leads", () => script.leads("n2"), 20 * TIMEOUT_MS);
+      await script.write(3);
+      return await healed(script);
+    },
+  ),
+  scenario(
+    "S12e",
+    "of two voters one leaves, and is the only one that knows (seed 9036)",
+    async (seed) => {
+      const script = new Script(2, PLAIN, seed);
+      await script.elect("n1");
+      await script.commit("n1", 2);
+      script.network.isolate("n1", FIVE);
+      script.ask({ kind: "demote", id: "n1" });
+      await script.wait(4 * TIMEOUT_MS);
+      script.network.heal();
+      await script.until("n2 leads", () => script.leads("n2"), 20 * TIMEOUT_MS);
+      await script.write(3);
+      return await healed(script);
+    },
+  ),
+  scenario(
     "S16",
     "a voter that lost its disk and comes back under its name is not heard",
     async (seed) => {

@@ -31,7 +31,7 @@ export const SCENARIOS_OF_READS: readonly Scenario[] = [
   }),
   scenario(
     "S14",
-    "a read asked of a leader that was stopped and passed over is not stale",
+    "a read asked of a leader that was stopped and passed over is not stale (etcd-20418)",
     async (seed) => {
       const script = new Script(3, PLAIN, seed);
       await script.elect("n1");

@@ -47,8 +47,8 @@ export interface Surroundings {
 
 /** A slow turn may come between the timer and the campaign. */
 const SLACK_TICKS = 20;
-/** With slower turns than this, the slack would not do. */
-const TURN_MS_WATCHED = 60;
+/** While a slower turn than this is under way, the slack would not do. */
+const TURN_MS_WATCHED = 90;
 /** A program that cannot start is started again after this, in ms. */
 const RESTART_MS = 200;
 
@@ -82,6 +82,8 @@ export class SimulatedNode {
   #seenApplied = 0;
   /** Ticks since anything that may put off an election; see `#watchElection`. */
   #ticksWithoutLeader = 0;
+  /** When its last slow turn ends. */
+  #slowUntilMs = 0;
 
   constructor(id: string, incarnation: string, around: Surroundings) {
     this.id = id;
@@ -254,7 +256,10 @@ export class SimulatedNode {
 
   #later(delayMs: number, run: () => void): void {
     const life = this.#life;
-    this.#around.world.after(delayMs * (0.5 + this.#random.next()), () => {
+    const { world } = this.#around;
+    const drawnMs = delayMs * (0.5 + this.#random.next());
+    if (drawnMs > TURN_MS_WATCHED) this.#slowUntilMs = world.nowMs + drawnMs;
+    world.after(drawnMs, () => {
       if (life === this.#life) this.#run(run);
     });
   }
@@ -286,7 +291,7 @@ export class SimulatedNode {
   /** A voter without a leader for some election timeouts campaigns, whatever else it hears (P8). */
   #watchElection(): void {
     const status = this.raft?.status();
-    const slow = this.turnMs > TURN_MS_WATCHED;
+    const slow = this.#around.world.nowMs <= this.#slowUntilMs;
     if (status === undefined || status.role !== "follower" || this.disk.faults.full || slow) {
       this.#ticksWithoutLeader = 0;
       return;

@@ -204,7 +204,7 @@ export function drawSettings(random: Random): NodeSettings {
   return {
     electionTicks: random.between(8, 20),
     heartbeatTicks: random.between(1, 3),
-    electionFactors: random.chance(0.2) ? [0.5, 1, 3] : [1],
+    electionFactors: random.chance(0.3) ? [0.5, 1, 3] : [1],
     bounds: {
       messageBytesMax: random.pick([300, 1000, 8000]),
       inflightMessagesMax: random.pick([4, 16, 64]),
