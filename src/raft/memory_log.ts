@@ -13,13 +13,14 @@ export class MemoryLog implements LogStore {
   installing: SnapshotMetadata | undefined;
   /** Those behind the boundary. */
   #entries: Entry[] = [];
+  #retainedBytes = 0;
 
   get lastIndex(): number {
     return this.boundary.index + this.#entries.length;
   }
 
   get retainedBytes(): number {
-    return this.#entries.reduce((sum, entry) => sum + entryBytes(entry), 0);
+    return this.#retainedBytes;
   }
 
   membershipEntries(): readonly Entry[] {
@@ -59,14 +60,18 @@ export class MemoryLog implements LogStore {
       first.index > this.boundary.index && first.index <= this.lastIndex + 1,
       () => `Entry ${first.index} does not fit behind ${this.lastIndex}`,
     );
-    this.#entries.length = first.index - this.boundary.index - 1;
+    const kept = first.index - this.boundary.index - 1;
+    this.#retainedBytes += bytesOf(entries) - bytesOf(this.#entries.slice(kept));
+    this.#entries.length = kept;
     for (const entry of entries) this.#entries.push(entry);
   }
 
   compact(boundary: SnapshotMetadata): void {
     if (boundary.index <= this.boundary.index) return;
     invariant(boundary.index <= this.lastIndex, () => `Cannot compact to ${boundary.index}`);
-    this.#entries = this.#entries.slice(boundary.index - this.boundary.index);
+    const removed = boundary.index - this.boundary.index;
+    this.#retainedBytes -= bytesOf(this.#entries.slice(0, removed));
+    this.#entries = this.#entries.slice(removed);
     this.boundary = boundary;
   }
 
@@ -76,8 +81,13 @@ export class MemoryLog implements LogStore {
 
   reset(boundary: SnapshotMetadata, hardState: HardState): void {
     this.#entries = [];
+    this.#retainedBytes = 0;
     this.boundary = boundary;
     this.hardState = hardState;
     this.installing = undefined;
   }
+}
+
+function bytesOf(entries: readonly Entry[]): number {
+  return entries.reduce((sum, entry) => sum + entryBytes(entry), 0);
 }

@@ -48,6 +48,8 @@ export class SimulatedDisk {
   /** Written, not synced: content by file name. */
   readonly #cached = new Map<string, Frame[]>();
   syncs = 0;
+  /** Grows whenever what is at rest changes other than by a sync. */
+  changes = 0;
 
   constructor(random: Random) {
     this.#random = random;
@@ -93,6 +95,7 @@ export class SimulatedDisk {
    * any length may be there, and of that any sectors: those that are not hold nothing.
    */
   crash(): void {
+    this.changes++;
     for (const [file, cached] of this.#cached) {
       const durable = this.#durable.get(file) ?? [];
       const grown = durable.every((frame, at) => frame === cached[at]);
@@ -120,6 +123,7 @@ export class SimulatedDisk {
 
   /** Loses `count` synced frames at the end, as SQLite does behind a damaged spot of its WAL. */
   loseTail(file: string, count: number): void {
+    this.changes++;
     const frames = this.#durable.get(file) ?? [];
     this.#durable.set(file, frames.slice(0, Math.max(0, frames.length - count)));
     this.#cached.delete(file);
@@ -127,6 +131,7 @@ export class SimulatedDisk {
 
   /** Changes one character of one frame. */
   rot(file: string): void {
+    this.changes++;
     const frames = [...(this.#durable.get(file) ?? [])];
     const at = this.#random.below(frames.length);
     const frame = frames[at];
@@ -140,6 +145,7 @@ export class SimulatedDisk {
 
   /** A write went to the wrong place: one frame is where another was, itself quite sound. */
   misdirect(file: string): void {
+    this.changes++;
     const frames = [...(this.#durable.get(file) ?? [])];
     if (frames.length < 2) return;
     const from = this.#random.below(frames.length);
@@ -151,6 +157,7 @@ export class SimulatedDisk {
 
   /** Removes everything: a new disk. */
   wipe(): void {
+    this.changes++;
     this.#durable.clear();
     this.#cached.clear();
   }

@@ -10,7 +10,7 @@ import type { SimulationOptions } from "./simulation.ts";
 import { simulate } from "./simulation.ts";
 
 // Refusals are many here, and nobody looks at where they were made.
-Error.stackTraceLimit = 4;
+if (!Deno.args.includes("--verbose")) Error.stackTraceLimit = 0;
 
 const { values } = parseArgs({
   options: {

@@ -82,6 +82,7 @@ export class SimulatedNode {
   #seenApplied = 0;
   /** Ticks since anything that may put off an election; see `#watchElection`. */
   #ticksWithoutLeader = 0;
+  #peekedAt = -1;
   /** When its last slow turn ends. */
   #slowUntilMs = 0;
 
@@ -116,7 +117,7 @@ export class SimulatedNode {
     this.#backlog = [];
     this.#ticksWithoutLeader = 0;
     try {
-      const log = new SimulatedLog(this.disk);
+      const log = this.#found() ?? new SimulatedLog(this.disk);
       // A crash may have come between a write and the news of it.
       oracle.wroteHardState(this.id, log.hardState);
       log.onHardState = (hard) => oracle.wroteHardState(this.id, hard);
@@ -353,7 +354,14 @@ export class SimulatedNode {
     );
   }
 
+  /** The log as it was read after the crash, if nothing has happened to the disk since. */
+  #found(): SimulatedLog | undefined {
+    return this.disk.changes === this.#peekedAt ? this.#log : undefined;
+  }
+
+  /** Reads the log as a program would that has no trouble of its own. */
   #peek(): SimulatedLog | undefined {
+    this.#peekedAt = this.disk.changes;
     const faults = { ...this.disk.faults };
     Object.assign(this.disk.faults, {
       crashBeforeSync: 0,
