@@ -6,26 +6,12 @@
  * @module
  */
 
-import { audit, describeFaults, type Evidence, type Fault, type FaultKind } from "./audit.ts";
+import { describeFaults, type Fault } from "./audit.ts";
 import { Cluster } from "./cluster.ts";
-import { gather } from "./evidence.ts";
 import { History } from "./history.ts";
 import { untilInterrupted } from "./interrupt.ts";
-import { Load } from "./load.ts";
-import { type Step, STEPS } from "./demo_steps.ts";
-
-interface Row {
-  readonly title: string;
-  readonly submitted: number;
-  readonly accepted: number;
-  readonly finished: number;
-  readonly lost: number;
-  readonly doubled: number;
-  readonly stale: number;
-  readonly gapMs: number;
-  readonly remark: string;
-  readonly isRight: boolean;
-}
+import { perform, type Row } from "./perform.ts";
+import { STEPS } from "./steps.ts";
 
 const COLUMNS = [
   "",
@@ -37,15 +23,6 @@ const COLUMNS = [
   "stale",
   "gap",
   "as it was",
-];
-
-const LOST: readonly FaultKind[] = ["lost", "unfinished", "phantom"];
-const DOUBLED: readonly FaultKind[] = [
-  "shared",
-  "doubled",
-  "completed_twice",
-  "ran_twice",
-  "stranger",
 ];
 
 async function demo(cluster: Cluster): Promise<boolean> {
@@ -66,49 +43,6 @@ async function demo(cluster: Cluster): Promise<boolean> {
   console.log(`\n${table(rows)}`);
   describeFaults(faults).forEach((line) => console.log(line));
   return rows.every((row) => row.isRight);
-}
-
-/** One fault under load, then the audit of everything since the start. */
-async function perform(
-  cluster: Cluster,
-  history: History,
-  step: Step,
-  prefix: string,
-): Promise<{ row: Row; found: Fault[] }> {
-  const load = Load.start(cluster, { history, prefix });
-  const startedMs = performance.now();
-  let remark: string;
-  try {
-    remark = await step.run(cluster, load);
-  } finally {
-    await load.stop();
-  }
-  const gapMs = history.longestGapMs(startedMs, performance.now());
-  const evidence = await gather(cluster, history);
-  const found = audit(evidence);
-  return { row: { ...counted(evidence, prefix, found), title: step.title, gapMs, remark }, found };
-}
-
-function counted(evidence: Evidence, prefix: string, faults: readonly Fault[]) {
-  const { history, replicas } = evidence;
-  const mine = history.submissions.filter((each) => each.id.startsWith(prefix));
-  const accepted = mine.filter((each) => each.jobId !== undefined);
-  const completed = [...replicas.values()].map((records) =>
-    new Set(records.filter((each) => each.status === "completed").map((each) => each.id))
-  );
-  const finished = accepted.filter(({ jobId = "" }) => completed.every((ids) => ids.has(jobId)));
-  const count = (kinds: readonly FaultKind[]) =>
-    faults.filter((each) => kinds.includes(each.kind)).length;
-  const isWhole = mine.length === accepted.length && accepted.length === finished.length;
-  return {
-    submitted: mine.length,
-    accepted: accepted.length,
-    finished: finished.length,
-    lost: count(LOST),
-    doubled: count(DOUBLED),
-    stale: count(["stale"]),
-    isRight: mine.length > 0 && isWhole && faults.length === 0,
-  };
 }
 
 function table(rows: readonly Row[]): string {

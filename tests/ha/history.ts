@@ -39,16 +39,13 @@ export class History {
     );
   }
 
-  /** The longest time between two acknowledgements that follow each other, from `sinceMs` on. */
-  longestGapMs(sinceMs: number, untilMs: number): number {
-    const times = this.acknowledged().map((each) => each.ackedMs)
-      .filter((ms) => ms >= sinceMs && ms <= untilMs).sort((a, b) => a - b);
-    let longest = 0;
-    let before = sinceMs;
-    for (const ms of [...times, untilMs]) {
-      longest = Math.max(longest, ms - before);
-      before = ms;
-    }
-    return longest;
+  /** The longest time, from `sinceMs` on, in which nothing was acknowledged. */
+  longestGapMs(sinceMs: number): number {
+    const times = this.acknowledged().map((each) => each.ackedMs).filter((ms) => ms >= sinceMs);
+    times.sort((a, b) => a - b);
+    return times.reduce(
+      ({ longest, before }, ms) => ({ longest: Math.max(longest, ms - before), before: ms }),
+      { longest: 0, before: sinceMs },
+    ).longest;
   }
 }
