@@ -193,11 +193,27 @@ function masterOptions(
       grpcOptions: channelOptions(security.raftTls),
     },
     clientChannel,
+    workerChannel: workerChannel(config, security),
     log,
     tracer,
     observer: metricsObserver(metrics, scheduler.schedulingPolicy),
     audit: (act) => security.audit?.record({ kind: "administrative_act", ...act }, Date.now()),
     onFailed: (failure) => lifetime.fail(failure),
+  };
+}
+
+/** Workers are called over the cluster's TLS, each with a token of its own where there is a key. */
+function workerChannel(
+  { grpc }: Config,
+  { tls, workerTokens }: MasterSecurity,
+): MasterOptions["workerChannel"] {
+  return {
+    credentials: createChannelCredentials(tls),
+    messageBytesMax: grpc.maxMsgSizeBytes,
+    dialTimeoutMs: grpc.dialTimeoutMs,
+    ...(workerTokens === undefined
+      ? {}
+      : { token: (workerId) => workerTokens.tokenFor(workerId, Date.now()) }),
   };
 }
 

@@ -28,7 +28,7 @@ export function masterApi(
     watchJob: (...args) => jobs.watchJob(...args),
     listDeadLetters: (...args) => jobs.listDeadLetters(...args),
     retryDeadLetter: (jobId) => jobs.retryDeadLetter(jobId),
-    registerWorker: (announcement) => workers.registerWorker(announcement),
+    registerWorker: (...args) => workers.registerWorker(...args),
     heartbeat: (...args) => workers.heartbeat(...args),
     reportResult: (...args) => workers.reportResult(...args),
     deregisterWorker: (...args) => workers.deregisterWorker(...args),

@@ -15,12 +15,13 @@ import type {
   ExpireWorkerCommand,
   JobMachine,
   SchedulingView,
+  Worker as JobWorker,
 } from "../jobs/mod.ts";
 import type { Logger } from "../observability/mod.ts";
 import { Refusal } from "../rpc/mod.ts";
 import { plan, type Policy } from "../scheduler/mod.ts";
 import type { Proposer } from "./proposer.ts";
-import type { Session, Sessions } from "./sessions.ts";
+import type { Road, Session, Sessions } from "./sessions.ts";
 import { assignmentView } from "./views.ts";
 
 /** How the leader schedules, and how patient it is. All in ms. */
@@ -121,10 +122,7 @@ export class LeaderDuties {
     const { machine, sessions, now } = this.#options;
     for (const worker of machine.workers()) {
       if (worker.status === "disconnected" || sessions.get(worker.id) !== undefined) continue;
-      sessions.open(
-        { workerId: worker.id, sessionId: worker.sessionId, unary: worker.unary },
-        now(),
-      );
+      sessions.open(worker.id, worker.sessionId, roadOf(worker), now());
     }
   }
 
@@ -244,4 +242,10 @@ export class LeaderDuties {
       this.#options.log.warn(`could not ${duty}`, { error: String(failure) });
     });
   }
+}
+
+/** How a worker gets its orders that registered with an earlier leader. */
+function roadOf({ unary, pushed, address }: JobWorker): Road {
+  if (!unary) return { kind: "stream" };
+  return pushed === true ? { kind: "push", address } : { kind: "mailbox" };
 }

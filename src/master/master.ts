@@ -33,6 +33,7 @@ import {
   serveReflection,
   type ServerSetup,
   type ServiceHandlers,
+  WorkerCaller,
 } from "../rpc/mod.ts";
 import {
   createDataDirectory,
@@ -56,6 +57,7 @@ import type { Listen, MasterOptions } from "./options.ts";
 import { Proposer } from "./proposer.ts";
 import { membersView } from "./members.ts";
 import { Peers } from "./peers.ts";
+import { PushLink } from "./push_link.ts";
 import {
   foundersOf,
   initialClusterFault,
@@ -324,7 +326,7 @@ export class Master {
       proposer,
       inbox: new ReportInbox(proposer),
       admission: new Admission(options.admission, options.registry),
-      sessions: new Sessions(),
+      sessions: new Sessions((workerId, address) => this.#pushLink(workerId, address)),
       watchers: new JobWatchers(),
       log: options.log,
       now: () => this.#clock.now(),
@@ -352,6 +354,22 @@ export class Master {
       duties: undefined,
       memberDuties: undefined,
     };
+  }
+
+  /** The road to a worker that has to be called. */
+  #pushLink(workerId: string, address: string): PushLink {
+    const { workerChannel, leaderTimings, log } = this.#options;
+    return new PushLink({
+      workerId,
+      address,
+      caller: new WorkerCaller(workerId, address, {
+        ...workerChannel,
+        callTimeoutMs: leaderTimings.assignmentTimeoutMs,
+      }),
+      report: (report) => this.#context.inbox.take(workerId, report),
+      onReady: () => this.#context.duties?.schedule(),
+      log,
+    });
   }
 
   #newClientServer(handlers: ServiceHandlers<typeof MasterService>): RpcServer {

@@ -6,7 +6,13 @@
 
 import type { JobTypeRegistry } from "../job_types/mod.ts";
 import type { Logger, Tracer } from "../observability/mod.ts";
-import type { CallContext, ChannelOptions, PeerTransportOptions, ServerSetup } from "../rpc/mod.ts";
+import type {
+  CallContext,
+  ChannelOptions,
+  PeerTransportOptions,
+  ServerSetup,
+  WorkerCallerOptions,
+} from "../rpc/mod.ts";
 import type { Policy } from "../scheduler/mod.ts";
 import type { AdmissionRules } from "./admission.ts";
 import type { LeaderTimings } from "./leader.ts";
@@ -84,6 +90,8 @@ export interface MasterOptions {
   readonly peerChannel: Pick<PeerTransportOptions, "credentials" | "grpcOptions" | "token">;
   /** How to call other masters as a client does, in order to join them. */
   readonly clientChannel: Omit<ChannelOptions, "addresses">;
+  /** How to call workers that do not come for their orders. */
+  readonly workerChannel: Omit<WorkerCallerOptions, "callTimeoutMs">;
   readonly log: Logger;
   readonly tracer: Tracer;
   readonly observer: MasterObserver;

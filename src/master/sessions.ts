@@ -1,6 +1,6 @@
 /**
  * The leader's roads to its workers: a stream for those that hold one, a mailbox for those that come
- * by with heartbeats. Also when each was last heard of. None of it is replicated: a new leader
+ * by with heartbeats, calls for those that wait to be called. Also when each was last heard of. None of it is replicated: a new leader
  * starts from the workers that the state names, and gives each a full lease.
  *
  * @module
@@ -15,24 +15,41 @@ import type {
   WorkerStatsView,
 } from "../rpc/mod.ts";
 
+/** How a worker gets its orders. */
+export type Road =
+  /** Down its stream; without one until it is back. */
+  | { readonly kind: "stream"; readonly link?: WorkerLink }
+  /** It comes for them with its heartbeats. */
+  | { readonly kind: "mailbox" }
+  /** They are brought to it by calls. */
+  | { readonly kind: "push"; readonly address: string };
+
+/** Makes the road to a worker that is called. */
+export type DialWorker = (workerId: string, address: string) => WorkerLink;
+
 /** One worker's present session. */
 export interface Session {
   readonly workerId: string;
   readonly sessionId: string;
-  /** It has no stream and collects its orders with heartbeats. */
-  readonly unary: boolean;
-  /** The stream, while there is one. */
+  /** It collects its orders with heartbeats. */
+  readonly hasMailbox: boolean;
+  /** The stream, while there is one; the calls, where there is to be none. */
   link: WorkerLink | undefined;
   lastHeardMs: number;
   stats: WorkerStatsView | undefined;
-  /** Orders that wait for the next heartbeat of a unary worker. */
+  /** Orders that wait for the next heartbeat. */
   readonly mailbox: { assignments: JobView[]; cancellations: CancellationView[] };
   /** Wakes a heartbeat that waits for orders. */
   wake: () => void;
 }
 
 export class Sessions {
+  readonly #dial: DialWorker;
   readonly #byWorker = new Map<string, Session>();
+
+  constructor(dial: DialWorker) {
+    this.#dial = dial;
+  }
 
   /** Everybody, in no order. */
   all(): Iterable<Session> {
@@ -43,37 +60,41 @@ export class Sessions {
     return this.#byWorker.get(workerId);
   }
 
-  /** Whether a worker can be given a job now: it has a stream, or it will come by. */
+  /** Whether a worker can be given a job now: it has a stream, or will come by, or be called. */
   isReachable(workerId: string, sessionId: string): boolean {
     const session = this.#byWorker.get(workerId);
-    return session?.sessionId === sessionId && (session.unary || session.link !== undefined);
+    if (session?.sessionId !== sessionId) return false;
+    return session.hasMailbox || (session.link !== undefined && session.link.isReady !== false);
   }
 
   /** Begins a session, or takes up the same one again over a new stream. */
-  open(
-    worker: {
-      readonly workerId: string;
-      readonly sessionId: string;
-      readonly unary: boolean;
-      readonly link?: WorkerLink;
-    },
-    nowMs: number,
-  ): Session {
-    const before = this.#byWorker.get(worker.workerId);
+  open(workerId: string, sessionId: string, road: Road, nowMs: number): Session {
+    const before = this.#byWorker.get(workerId);
     before?.link?.close();
     before?.wake();
     const session: Session = {
-      workerId: worker.workerId,
-      sessionId: worker.sessionId,
-      unary: worker.unary,
-      link: worker.link,
+      workerId,
+      sessionId,
+      hasMailbox: road.kind === "mailbox",
+      link: this.#linkOf(workerId, road),
       lastHeardMs: nowMs,
       stats: before?.stats,
       mailbox: { assignments: [], cancellations: [] },
       wake: () => {},
     };
-    this.#byWorker.set(worker.workerId, session);
+    this.#byWorker.set(workerId, session);
     return session;
+  }
+
+  #linkOf(workerId: string, road: Road): WorkerLink | undefined {
+    switch (road.kind) {
+      case "stream":
+        return road.link;
+      case "mailbox":
+        return undefined;
+      case "push":
+        return this.#dial(workerId, road.address);
+    }
   }
 
   /** Forgets a session that has ended. */
@@ -100,7 +121,7 @@ export class Sessions {
    */
   assign(workerId: string, jobs: readonly JobView[]): boolean {
     const session = this.#byWorker.get(workerId);
-    if (session?.unary === true) {
+    if (session?.hasMailbox === true) {
       session.mailbox.assignments.push(...jobs);
       session.wake();
       return true;
@@ -114,7 +135,7 @@ export class Sessions {
   cancel(workerId: string, cancellation: CancellationView): void {
     const session = this.#byWorker.get(workerId);
     if (session === undefined) return;
-    if (!session.unary) {
+    if (!session.hasMailbox) {
       session.link?.send({ cancellations: [cancellation] });
       return;
     }

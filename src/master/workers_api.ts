@@ -11,6 +11,7 @@ import type {
 } from "../jobs/mod.ts";
 import {
   type AttemptReportView,
+  type CallContext,
   type HeartbeatAnswer,
   type HeartbeatView,
   type MasterApi,
@@ -24,7 +25,8 @@ import {
   type WorkerWelcomeView,
 } from "../rpc/mod.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
-import type { Session } from "./sessions.ts";
+import type { Road, Session } from "./sessions.ts";
+import { callableAddress } from "./worker_address.ts";
 
 type WorkerCalls = Pick<
   MasterApi,
@@ -51,9 +53,17 @@ export class WorkersApi implements WorkerCalls {
     this.#onHeartbeat = onHeartbeat;
   }
 
-  async registerWorker(announcement: WorkerAnnouncement): Promise<WorkerWelcomeView> {
+  async registerWorker(
+    announcement: WorkerAnnouncement,
+    call: Pick<CallContext, "peerAddress">,
+  ): Promise<WorkerWelcomeView> {
     const sessionId = crypto.randomUUID();
-    await this.#register(announcement, sessionId, { unary: true });
+    if (announcement.pushed === true) {
+      const address = callableAddress(announcement.address, call.peerAddress);
+      await this.#register({ ...announcement, address }, sessionId, { kind: "push", address });
+    } else {
+      await this.#register(announcement, sessionId, { kind: "mailbox" });
+    }
     return this.#welcome(sessionId);
   }
 
@@ -62,7 +72,7 @@ export class WorkersApi implements WorkerCalls {
     link: WorkerLink,
   ): Promise<WorkerSession> {
     const sessionId = announcement.incarnation;
-    const session = await this.#register(announcement, sessionId, { unary: false, link });
+    const session = await this.#register(announcement, sessionId, { kind: "stream", link });
     return {
       welcome: this.#welcome(sessionId),
       onNews: (news) => this.#news(session, news),
@@ -79,7 +89,8 @@ export class WorkersApi implements WorkerCalls {
   async heartbeat(heartbeat: HeartbeatView, signal: AbortSignal): Promise<HeartbeatAnswer> {
     const { machine, inbox } = this.#context;
     dutiesOf(this.#context);
-    const session = this.#sessionOf(heartbeat.workerId, heartbeat.sessionId);
+    const session = await this.#revived(heartbeat) ??
+      this.#sessionOf(heartbeat.workerId, heartbeat.sessionId);
     this.#heard(session, heartbeat.stats);
     const acks = await Promise.all(
       heartbeat.reports.map((report) => inbox.take(heartbeat.workerId, report)),
@@ -164,7 +175,7 @@ export class WorkersApi implements WorkerCalls {
   async #register(
     announcement: WorkerAnnouncement,
     sessionId: string,
-    road: { readonly unary: boolean; readonly link?: WorkerLink },
+    road: Road,
   ): Promise<Session> {
     const duties = dutiesOf(this.#context);
     const { proposer, sessions, log, now } = this.#context;
@@ -179,16 +190,18 @@ export class WorkersApi implements WorkerCalls {
         jobTypes,
         tags,
         version,
-        unary: road.unary,
+        unary: road.kind !== "stream",
+        ...(road.kind === "push" ? { pushed: true } : {}),
       },
       runningAttempts: running,
     });
     if (outcome.status === "refused") throw new Refusal("invalid", outcome.message);
     if (this.#context.duties !== duties) dutiesOf(this.#context);
-    const session = sessions.open({ workerId, sessionId, ...road }, now());
+    const session = sessions.open(workerId, sessionId, road, now());
     log.info("a worker registered", {
       worker_id: workerId,
       slots,
+      road: road.kind,
       job_types: jobTypes.join(","),
       kept_attempts: outcome.kept.length,
       lost_attempts: outcome.lost.length,
@@ -286,6 +299,25 @@ export class WorkersApi implements WorkerCalls {
       session.stats = stats;
       this.#onHeartbeat(session.workerId, true);
     }
+  }
+
+  /**
+   * The original's workers register once in their lives: one that was taken for dead, and whose
+   * heartbeats come again, is let in as it registered.
+   */
+  async #revived({ workerId, sessionId }: HeartbeatView): Promise<Session | undefined> {
+    const { machine, sessions, log } = this.#context;
+    const worker = machine.worker(workerId);
+    const isGone = worker?.pushed === true && sessions.get(workerId) === undefined;
+    if (!isGone || sessionId !== "") return undefined;
+    log.info("a worker that was taken for dead is heard of again", { worker_id: workerId });
+    const { address, slots, tags, version } = worker;
+    const jobTypes = worker.jobTypes ?? [];
+    return await this.#register(
+      { workerId, incarnation: "", address, slots, jobTypes, tags, version, running: [] },
+      crypto.randomUUID(),
+      { kind: "push", address },
+    );
   }
 
   #sessionOf(workerId: string, sessionId: string): Session {

@@ -178,6 +178,8 @@ export interface WorkerAnnouncement {
   readonly jobTypes: readonly string[];
   readonly tags: Readonly<Record<string, string>>;
   readonly version: string;
+  /** On the unary road: it waits at `address` for its orders, and does not come for them. */
+  readonly pushed?: boolean;
   readonly running: readonly { readonly jobId: string; readonly token: number }[];
 }
 
@@ -209,6 +211,8 @@ export interface WorkerNews {
 
 /** The road down to one connected worker. */
 export interface WorkerLink {
+  /** False while the worker had better be given no jobs; absent: it never had. */
+  readonly isReady?: boolean;
   /** False when the worker reads more slowly than it is written to. */
   send(orders: WorkerOrders): boolean;
   close(failure?: Refusal): void;

@@ -284,6 +284,8 @@ function announcementFromRegister(request: RegisterWorkerRequest): WorkerAnnounc
     workerId: required(request.workerId, "worker_id"),
     incarnation: "",
     address: request.address,
+    // Who names types knows this version's Heartbeat; the original's workers name none, and wait.
+    pushed: named === undefined && request.address !== "",
     slots: slotsOf(request.maxConcurrentJobs),
     jobTypes,
     tags,

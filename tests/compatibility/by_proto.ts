@@ -26,6 +26,9 @@ import { fileURLToPath } from "node:url";
 /** A message as the loader gives it: field names as in the .proto, numbers for 64 bits. */
 export type Fields = Readonly<Record<string, unknown>>;
 
+/** How long a server may take to come (back), in ms. */
+const PATIENCE_MS = 30_000;
+
 /** Metadata of a call. */
 export type CallHeaders = Readonly<Record<string, string>>;
 
@@ -68,11 +71,20 @@ export class ProtoClient {
     this.#client = new Client(address, credentials.createInsecure(), options);
   }
 
-  /** One unary call, by the method's name in the .proto. Rejects with grpc-js's ServiceError. */
-  call(method: string, request: Fields = {}, headers: CallHeaders = {}): Promise<Fields> {
+  /**
+   * One unary call, by the method's name in the .proto, once the server is there. Rejects with
+   * grpc-js's ServiceError.
+   */
+  async call(method: string, request: Fields = {}, headers: CallHeaders = {}): Promise<Fields> {
     const definition = this.#service[method] as MethodDefinition<Fields, Fields> | undefined;
-    if (definition === undefined) return Promise.reject(new Error(`there is no method ${method}`));
-    return new Promise((resolve, reject) =>
+    if (definition === undefined) throw new Error(`there is no method ${method}`);
+    await new Promise<void>((resolve, reject) =>
+      this.#client.waitForReady(
+        Date.now() + PATIENCE_MS,
+        (failure) => failure === undefined ? resolve() : reject(failure),
+      )
+    );
+    return await new Promise((resolve, reject) =>
       this.#client.makeUnaryRequest(
         definition.path,
         definition.requestSerialize,

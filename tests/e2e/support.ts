@@ -49,6 +49,10 @@ export class Host {
     return `127.0.0.1:${this.#ports[0]}`;
   }
 
+  get raftAddress(): string {
+    return `127.0.0.1:${this.#ports[1]}`;
+  }
+
   get httpUrl(): string {
     return `http://127.0.0.1:${this.#ports[2]}`;
   }

@@ -657,8 +657,9 @@ export type RegisterWorkerRequest = Message<"proto.RegisterWorkerRequest"> & {
   maxConcurrentJobs: number;
 
   /**
-   * "job_types": the types it offers, comma-separated (without it: the built-in ones).
-   * Every other entry is a tag.
+   * "job_types": the types it offers, comma-separated. Every other entry is a tag. A worker that
+   * names its types comes for its jobs with Heartbeat. One that names none offers the built-in ones
+   * and, where it gives an address, is called there (WorkerService), as the original's workers expect.
    *
    * @generated from field: map<string, string> capabilities = 4;
    */
@@ -2360,7 +2361,8 @@ export const MasterService: GenService<{
     output: typeof JoinClusterResponseSchema;
   },
   /**
-   * Announces a worker of the unary road; it then calls Heartbeat.
+   * Announces a worker of the unary road; it then calls Heartbeat, and may be called (see
+   * RegisterWorkerRequest.capabilities).
    *
    * @generated from rpc proto.MasterService.RegisterWorker
    */

@@ -73,7 +73,8 @@ export type WorkerCancelJobRequest = Message<"proto.WorkerCancelJobRequest"> & {
   jobId: string;
 
   /**
-   * "timeout" or "user_cancelled".
+   * "timeout", "user_cancelled" or "reassigned". A worker of this version reports the first as an
+   * attempt that timed out, the last not at all, and any other as a failure that is not tried again.
    *
    * @generated from field: string reason = 3;
    */
@@ -110,13 +111,16 @@ export const WorkerCancelJobResponseSchema: GenMessage<WorkerCancelJobResponse> 
   messageDesc(file_worker, 3);
 
 /**
- * Served by a worker on grpc.worker_port: the original's road, on which a job is pushed to the
- * worker. Workers of this version are given their jobs on their session instead.
+ * Served by a worker: the original's road, on which the leader calls a worker to give it a job. It
+ * is taken with workers that register as the original's do; those of this version are given their
+ * jobs on their session, and serve this for whoever else may call them (grpc.worker_port).
  *
  * @generated from service proto.WorkerService
  */
 export const WorkerService: GenService<{
   /**
+   * Gives the worker a job. One of this version takes it only with its fencing token, and only once.
+   *
    * @generated from rpc proto.WorkerService.AssignJob
    */
   assignJob: {
@@ -125,6 +129,8 @@ export const WorkerService: GenService<{
     output: typeof AssignJobResponseSchema;
   },
   /**
+   * Stops whatever attempt of a job runs there.
+   *
    * @generated from rpc proto.WorkerService.CancelJob
    */
   cancelJob: {
