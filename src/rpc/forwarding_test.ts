@@ -1,0 +1,454 @@
+/** Members of a cluster that forward to each other, over real sockets, with masters that are scripts. */
+
+import { credentials } from "@grpc/grpc-js";
+import assert from "node:assert/strict";
+import { Router } from "../master/leader_router.ts";
+import type { CallContext } from "./call.ts";
+import { ClusterChannel } from "./channel.ts";
+import { ForwardClient } from "./forward_client.ts";
+import { forwardService } from "./forward_service.ts";
+import { forwardingHandlers } from "./forwarding.ts";
+import { ForwardService } from "./gen/forward_pb.ts";
+import { MasterService } from "./gen/scheduler_pb.ts";
+import type { MasterApi } from "./master_api.ts";
+import { masterService } from "./master_service.ts";
+import { channelTo, scriptedMaster, startTestServer, until } from "./server_test_support.ts";
+import { Refusal } from "./status.ts";
+
+interface Member extends AsyncDisposable {
+  readonly router: Router;
+  /** Where clients call it. */
+  readonly address: string;
+  readonly peerAddress: string;
+  /** Ends it as a crash would. */
+  die(): Promise<void>;
+}
+
+interface MemberOptions {
+  readonly name?: string;
+  readonly clusterId?: string;
+  readonly members?: readonly string[];
+  readonly authorize?: (call: CallContext) => void;
+}
+
+async function startMember(
+  calls: Partial<MasterApi>,
+  { name = "a", clusterId = "c", members = ["a", "b"], authorize = () => {} }: MemberOptions = {},
+): Promise<Member> {
+  const router = new Router();
+  const handlers = masterService(scriptedMaster(calls));
+  const client = new ForwardClient({
+    clusterId,
+    nodeId: name,
+    credentials: credentials.createInsecure(),
+    connectionWaitMs: 2_000,
+  });
+  const clients = await startTestServer((server) =>
+    server.add(
+      MasterService,
+      forwardingHandlers(handlers, { router, client, leaderWaitMsMax: 20_000 }),
+    ), {
+    gatekeeper: () => ({ userId: "alice", roles: ["operator", "viewer"] }),
+    observer: { started: () => ({ traceparent: TRACE, ended: () => {} }) },
+  });
+  const peers = await startTestServer((server) =>
+    server.add(
+      ForwardService,
+      forwardService(handlers, {
+        clusterId,
+        isMember: (nodeId) => members.includes(nodeId),
+        authorize,
+      }),
+    ), {
+    observer: {
+      started: (_method, parent) => ({ traceparent: `of ${parent}`, ended: () => {} }),
+    },
+  });
+  const die = async () => {
+    router.stop();
+    client.close();
+    await Promise.all([clients.server.stop(0), peers.server.stop(0)]);
+  };
+  return {
+    router,
+    address: clients.address,
+    peerAddress: peers.address,
+    die,
+    [Symbol.asyncDispose]: die,
+  };
+}
+
+const TRACE = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`;
+
+/** From now on `follower` takes `leader` for the one. */
+function follow(follower: Member, leader: Member): void {
+  follower.router.turn({
+    kind: "at",
+    nodeId: "b",
+    raftAddress: leader.peerAddress,
+    grpcAddress: leader.address,
+  });
+}
+
+const accepted = [{ jobId: "j-1", duplicate: false, message: "" }];
+const keyed = { type: "noop", idempotencyKey: "k" };
+const unkeyed = { type: "noop" };
+const submitJob = MasterService.method.submitJob;
+
+Deno.test("the leader hears of a forwarded call what its caller said, and who it is", async () => {
+  const heard: CallContext[] = [];
+  const leaderApi: Partial<MasterApi> = {
+    submit: (_jobs, _options, call) => {
+      heard.push({ ...call });
+      return Promise.resolve(accepted);
+    },
+  };
+  await using leader = await startMember(leaderApi, { name: "b" });
+  await using follower = await startMember({});
+  follow(follower, leader);
+  const channel = new ClusterChannel(channelTo([follower.address], { callTimeoutMs: 9_000 }));
+  const beforeMs = Date.now();
+  const answer = await channel.call(submitJob, unkeyed, { requestId: "r-7" });
+  assert.equal(answer.jobId, "j-1");
+  const [call] = heard;
+  assert.deepEqual(call?.caller, { userId: "alice", roles: ["operator", "viewer"] });
+  assert.equal(call?.method, "/proto.MasterService/SubmitJob");
+  assert.equal(call?.requestId, "r-7");
+  assert.equal(call?.traceparent, `of ${TRACE}`, "its span is the child of the follower's");
+  assert.match(call?.peerAddress ?? "", /^127\.0\.0\.1:\d+$/);
+  assert.ok(
+    Math.abs((call?.deadlineMs ?? 0) - beforeMs - 9_000) < 5_000,
+    "the deadline came along",
+  );
+  channel.close();
+});
+
+Deno.test("what the leader refuses is refused in its words, with its code and hints", async () => {
+  await using leader = await startMember({
+    submit: () => Promise.reject(new Refusal("overloaded", "full up", { retryAfterMs: 70 })),
+  }, { name: "b" });
+  await using follower = await startMember({});
+  follow(follower, leader);
+  const channel = new ClusterChannel(channelTo([follower.address]));
+  await assert.rejects(channel.call(submitJob, keyed), {
+    reason: "overloaded",
+    message: "full up",
+    retryAfterMs: 70,
+  });
+  channel.close();
+});
+
+Deno.test("the leader asks its own policies whether the caller may", async () => {
+  await using leader = await startMember({ submit: () => Promise.resolve(accepted) }, {
+    name: "b",
+    authorize: ({ caller }) => {
+      throw new Refusal("permission_denied", `not ${caller.userId}`);
+    },
+  });
+  await using follower = await startMember({});
+  follow(follower, leader);
+  const channel = new ClusterChannel(channelTo([follower.address]));
+  await assert.rejects(channel.call(submitJob, keyed), {
+    reason: "permission_denied",
+    message: "not alice",
+  });
+  channel.close();
+});
+
+for (
+  const [who, options, reason] of [
+    ["of another cluster", { clusterId: "another" }, /you belong to cluster another/],
+    ["that is no member", { name: "x" }, /"x" is no member of this cluster/],
+  ] as const
+) {
+  Deno.test(`a forwarded call from a node ${who} is refused`, async () => {
+    await using leader = await startMember({ submit: () => assert.fail() }, { name: "b" });
+    await using stranger = await startMember({}, options);
+    follow(stranger, leader);
+    const channel = new ClusterChannel(channelTo([stranger.address]));
+    await assert.rejects(channel.call(submitJob, keyed), {
+      reason: "failed_precondition",
+      message: reason,
+    });
+    channel.close();
+  });
+}
+
+Deno.test("clients' own port has no door for forwarded calls", async () => {
+  await using member = await startMember({});
+  const channel = new ClusterChannel(channelTo([member.address]));
+  const forged = channel.call(ForwardService.method.forward, {
+    clusterId: "c",
+    fromNode: "b",
+    method: "/proto.MasterService/SubmitJob",
+    userId: "admin",
+    roles: ["admin"],
+  });
+  await assert.rejects(forged, { reason: "unimplemented" });
+  channel.close();
+});
+
+Deno.test("a forwarded call is never forwarded again: who leads no more says so, and is left", async () => {
+  let asked = 0;
+  await using former = await startMember({
+    submit: () => {
+      asked++;
+      return Promise.reject(new Refusal("unavailable", "no master leads at this moment"));
+    },
+  }, { name: "b" });
+  await using leader = await startMember(
+    { submit: () => Promise.resolve(accepted) },
+    { name: "b" },
+  );
+  await using follower = await startMember({});
+  follow(follower, former);
+  follow(former, follower); // were it passed on, it would go round in circles
+  const channel = new ClusterChannel(channelTo([follower.address], { callTimeoutMs: 20_000 }));
+  const call = channel.call(submitJob, unkeyed);
+  await until(() => asked >= 2, "the follower tries again, since nothing was done");
+  follow(follower, leader);
+  assert.equal((await call).jobId, "j-1");
+  channel.close();
+});
+
+Deno.test("while nobody leads a call waits, and is then answered by whoever does", async () => {
+  await using leader = await startMember({ submit: () => Promise.resolve(accepted) }, {
+    name: "b",
+  });
+  await using follower = await startMember({ submit: () => Promise.resolve(accepted) });
+  const channel = new ClusterChannel(channelTo([follower.address], { callTimeoutMs: 20_000 }));
+  const forwarded = channel.call(submitJob, unkeyed);
+  await until(() => follower.router.waiting === 1, "it waits");
+  follow(follower, leader);
+  assert.equal((await forwarded).jobId, "j-1");
+  follower.router.turn(undefined);
+  const local = channel.call(submitJob, unkeyed);
+  await until(() => follower.router.waiting === 1, "it waits");
+  follower.router.turn({ kind: "here" });
+  assert.equal((await local).jobId, "j-1");
+  channel.close();
+});
+
+Deno.test("without a leader a call ends at its deadline, in words", async () => {
+  await using follower = await startMember({});
+  const channel = new ClusterChannel(channelTo([follower.address], { callTimeoutMs: 300 }));
+  await assert.rejects(channel.call(submitJob, keyed), { message: /no master leads/ });
+  channel.close();
+});
+
+Deno.test("a submission with a key outlives the leader that took it", async () => {
+  const taken = Promise.withResolvers<void>();
+  const first = await startMember({
+    submit: () => {
+      taken.resolve();
+      return new Promise(() => {});
+    },
+  }, { name: "b" });
+  await using second = await startMember({ submit: () => Promise.resolve(accepted) }, {
+    name: "b",
+  });
+  await using follower = await startMember({});
+  follow(follower, first);
+  const channel = new ClusterChannel(channelTo([follower.address], { callTimeoutMs: 20_000 }));
+  const call = channel.call(submitJob, keyed);
+  await taken.promise;
+  await first.die();
+  follow(follower, second);
+  assert.equal((await call).jobId, "j-1");
+  channel.close();
+});
+
+Deno.test("a submission without a key is not made twice: its outcome is said to be unknown", async () => {
+  const taken = Promise.withResolvers<void>();
+  const first = await startMember({
+    submit: () => {
+      taken.resolve();
+      return new Promise(() => {});
+    },
+  }, { name: "b" });
+  await using second = await startMember({ submit: () => assert.fail("it was made twice") }, {
+    name: "b",
+  });
+  await using follower = await startMember({});
+  follow(follower, first);
+  const channel = new ClusterChannel(channelTo([follower.address], { callTimeoutMs: 20_000 }));
+  const call = channel.call(submitJob, unkeyed, { isRepeatable: false });
+  call.catch(() => {});
+  await taken.promise;
+  follow(follower, second);
+  await first.die();
+  await assert.rejects(call, { reason: "outcome_unknown", message: /may have been carried out/ });
+  channel.close();
+});
+
+Deno.test("a keyed submission leaves a leader that was passed over, though it answers nothing", async () => {
+  const taken = Promise.withResolvers<void>();
+  await using silent = await startMember({
+    submit: () => {
+      taken.resolve();
+      return new Promise(() => {});
+    },
+  }, { name: "b" });
+  await using next = await startMember({ submit: () => Promise.resolve(accepted) }, {
+    name: "b",
+  });
+  await using follower = await startMember({});
+  follow(follower, silent);
+  const channel = new ClusterChannel(channelTo([follower.address], { callTimeoutMs: 20_000 }));
+  const call = channel.call(submitJob, keyed);
+  await taken.promise;
+  follow(follower, next);
+  assert.equal((await call).jobId, "j-1");
+  channel.close();
+});
+
+Deno.test("a batch is as repeatable as its least job", async () => {
+  let asked = 0;
+  await using leader = await startMember({
+    submit: () => {
+      asked++;
+      return asked % 2 === 1
+        ? Promise.reject(new Refusal("outcome_unknown", "leadership was lost"))
+        : Promise.resolve([...accepted, ...accepted]);
+    },
+  }, { name: "b" });
+  await using follower = await startMember({});
+  follow(follower, leader);
+  const channel = new ClusterChannel(channelTo([follower.address]));
+  const { submitJobs } = MasterService.method;
+  const answer = await channel.call(submitJobs, { jobs: [keyed, keyed] });
+  assert.equal(answer.results.length, 2);
+  assert.equal(asked, 2);
+  await assert.rejects(
+    channel.call(submitJobs, { jobs: [keyed, unkeyed] }, { isRepeatable: false }),
+    { reason: "outcome_unknown" },
+  );
+  assert.equal(asked, 3);
+  channel.close();
+});
+
+Deno.test("a read that finds no leader is tried again when there is one", async () => {
+  let hasLeader = false;
+  const page = { jobs: [], total: 0, nextCursor: "" };
+  await using leader = await startMember({}, { name: "b" });
+  await using follower = await startMember({
+    listJobs: () =>
+      hasLeader
+        ? Promise.resolve(page)
+        : Promise.reject(new Refusal("unavailable", "no master leads at this moment")),
+  });
+  const channel = new ClusterChannel(channelTo([follower.address], { callTimeoutMs: 20_000 }));
+  const call = channel.call(MasterService.method.listJobs, {});
+  await until(() => follower.router.waiting === 1, "it waits");
+  hasLeader = true;
+  follow(follower, leader);
+  assert.equal((await call).total, 0);
+  channel.close();
+});
+
+Deno.test("a watch through a follower goes on at the next leader", async () => {
+  const at = (status: string) => ({
+    kind: "state" as const,
+    atMs: 1,
+    job: job("j-1", status),
+  });
+  const first = await startMember({
+    watchJob: async (_jobId, send, signal) => {
+      await send(at("running"));
+      await new Promise((_, reject) =>
+        signal.addEventListener("abort", () => reject(signal.reason))
+      );
+    },
+  }, { name: "b" });
+  await using second = await startMember({
+    watchJob: async (_jobId, send) => {
+      await send(at("running"));
+      await send(at("completed"));
+    },
+  }, { name: "b" });
+  await using follower = await startMember({});
+  follow(follower, first);
+  const channel = new ClusterChannel(channelTo([follower.address]));
+  const watch = channel.stream(MasterService.method.watchJob, { jobId: "j-1" });
+  const statuses: string[] = [];
+  for await (const { event } of watch) {
+    if (event.case === "state") statuses.push(event.value.status);
+    if (statuses.length === 1) {
+      await first.die();
+      follow(follower, second);
+    }
+  }
+  assert.deepEqual(statuses, ["running", "running", "completed"]);
+  channel.close();
+});
+
+Deno.test("a watch at a leader that is deposed goes on at the next one", async () => {
+  const event = (status: string) => ({ kind: "state" as const, atMs: 1, job: job("j-1", status) });
+  await using next = await startMember({
+    watchJob: (_jobId, send) => send(event("completed")),
+  }, { name: "b" });
+  await using former = await startMember({
+    watchJob: async (_jobId, send, signal) => {
+      await send(event("running"));
+      await new Promise((_, reject) =>
+        signal.addEventListener("abort", () => reject(signal.reason))
+      );
+    },
+  });
+  former.router.turn({ kind: "here" });
+  const channel = new ClusterChannel(channelTo([former.address]));
+  const watch = channel.stream(MasterService.method.watchJob, { jobId: "j-1" });
+  await watch.next();
+  follow(former, next);
+  const { value } = await watch.next();
+  assert.equal(value?.event.case === "state" && value.event.value.status, "completed");
+  channel.close();
+});
+
+Deno.test("a worker's session is sent to the leader, also when that is elected later", async () => {
+  await using leader = await startMember({}, { name: "b" });
+  await using follower = await startMember({});
+  const channel = new ClusterChannel(channelTo([follower.address]));
+  const { SessionStream } = await import("./worker_client.ts");
+  const closed = Promise.withResolvers<Refusal | undefined>();
+  new SessionStream(channel, follower.address, {
+    workerId: "w",
+    incarnation: "i",
+    address: "",
+    slots: 1,
+    jobTypes: [],
+    tags: {},
+    version: "",
+    running: [],
+  }, {
+    onWelcome: () => assert.fail("a follower opens no session"),
+    onAssignments: () => {},
+    onCancellations: () => {},
+    onAcks: () => {},
+    onClosed: closed.resolve,
+  });
+  await until(() => follower.router.waiting === 1, "it is held");
+  follow(follower, leader);
+  assert.equal((await closed.promise)?.leaderAddress, leader.address);
+  channel.close();
+});
+
+function job(id: string, status: string) {
+  return {
+    id,
+    type: "noop",
+    status,
+    priority: 5,
+    assignedTo: "",
+    createdAtMs: 1,
+    retryCount: 0,
+    maxRetries: 0,
+    errorMessage: "",
+    timeoutMs: 0,
+    fencingToken: 0,
+    attempt: 1,
+    labels: {},
+    deadLetter: false,
+    traceparent: "",
+  };
+}
