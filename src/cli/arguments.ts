@@ -1,5 +1,5 @@
 /**
- * What commander leaves as text, made into values, with an error that says what is allowed.
+ * What commander leaves as text, made into values. Every fault of a command line is told at once.
  *
  * @module
  */
@@ -7,53 +7,121 @@
 import { parseDuration } from "../job_types/mod.ts";
 import { Misuse } from "./failure.ts";
 import type { Flags } from "./router.ts";
+import type { Sink } from "./terminal.ts";
 
-/** A whole number, or undefined when the flag was not given. */
-export function integerFlag(flags: Flags, name: string, min: number): number | undefined {
-  const text = flags[name];
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= min && String(text).trim() !== "") return value;
-  throw new Misuse(`--${dashed(name)} is ${JSON.stringify(text)}; give a whole number from ${min}`);
+/** The whole numbers that a flag may be. */
+export interface IntegerRange {
+  readonly min: number;
+  readonly max?: number;
 }
 
-/** A duration in ms, or undefined when the flag was not given. */
-export function durationFlag(flags: Flags, name: string): number | undefined {
-  const text = flags[name];
-  if (typeof text !== "string") return undefined;
-  try {
-    return parseDuration(text);
-  } catch (cause) {
-    throw new Misuse(
-      `--${dashed(name)} is ${JSON.stringify(text)}; give a duration such as 500ms, 30s or 1m30s`,
-      { cause },
-    );
+/** Reads the flags of one command and gathers what is wrong with them. */
+export class FlagReader {
+  readonly #flags: Flags;
+  readonly #faults: string[] = [];
+
+  constructor(flags: Flags) {
+    this.#flags = flags;
   }
-}
 
-/** `name=value` pairs as a record, or undefined when the flag was not given. */
-export function pairsFlag(flags: Flags, name: string): Record<string, string> | undefined {
-  const pairs = flags[name] as string[] | undefined;
-  if (pairs === undefined) return undefined;
-  return Object.fromEntries(pairs.map((pair) => {
-    const equals = pair.indexOf("=");
-    if (equals > 0) return [pair.slice(0, equals), pair.slice(equals + 1)];
-    throw new Misuse(`--${dashed(name)} is ${JSON.stringify(pair)}; give name=value`);
-  }));
+  /** The text of a flag, or undefined when it was not given. */
+  text(name: string): string | undefined {
+    const value = this.#flags[name];
+    return typeof value === "string" ? value : undefined;
+  }
+
+  /** The text of a flag that the command cannot do without. */
+  required(name: string, what: string): string {
+    const value = this.text(name);
+    if (value !== undefined && value !== "") return value;
+    this.#faults.push(
+      value === undefined
+        ? `--${dashed(name)} is missing; ${what}`
+        : `--${dashed(name)} is empty; ${what}`,
+    );
+    return "";
+  }
+
+  /** A whole number, or undefined when the flag was not given. */
+  integer(name: string, { min, max }: IntegerRange): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const value = Number(text);
+    const isInRange = value >= min && value <= (max ?? Number.MAX_SAFE_INTEGER);
+    if (/^-?\d+$/.test(text) && Number.isSafeInteger(value) && isInRange) return value;
+    const range = max === undefined ? `from ${min}` : `from ${min} to ${max}`;
+    this.#faults.push(
+      `--${dashed(name)} is ${JSON.stringify(text)}; give a whole number ${range}`,
+    );
+    return undefined;
+  }
+
+  /** A duration in ms, or undefined when the flag was not given. */
+  duration(name: string): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    try {
+      return parseDuration(text);
+    } catch {
+      // The reader's own message speaks of payloads; this one of flags.
+      const unit = /^\d+(\.\d+)?$/.test(text) ? ` (did you mean ${text}s?)` : "";
+      this.#faults.push(
+        `--${dashed(name)} is ${JSON.stringify(text)}; give a duration such as 500ms, 30s or ` +
+          `1m30s${unit}`,
+      );
+      return undefined;
+    }
+  }
+
+  /** `name=value` pairs as a record, or undefined when the flag was not given. */
+  pairs(name: string): Record<string, string> | undefined {
+    const pairs = this.#flags[name] as string[] | undefined;
+    if (pairs === undefined) return undefined;
+    const read: Record<string, string> = {};
+    for (const pair of pairs) {
+      const equals = pair.indexOf("=");
+      const key = pair.slice(0, equals);
+      if (equals <= 0) {
+        this.#faults.push(`--${dashed(name)} is ${JSON.stringify(pair)}; give name=value`);
+      } else if (Object.hasOwn(read, key)) {
+        this.#faults.push(`--${dashed(name)} names ${JSON.stringify(key)} twice`);
+      } else read[key] = pair.slice(equals + 1);
+    }
+    return read;
+  }
+
+  /**
+   * To be called when all flags were read.
+   *
+   * @throws Misuse with every fault.
+   */
+  done(): void {
+    if (this.#faults.length > 0) throw new Misuse(this.#faults.join("; "));
+  }
 }
 
 /** A payload as it was given: text, `@FILE`, or `-` for all of stdin. */
-export async function readPayload(text: string): Promise<Uint8Array> {
-  if (text === "-") return new Uint8Array(await new Response(Deno.stdin.readable).arrayBuffer());
+export async function readPayload(text: string, err: Sink): Promise<Uint8Array> {
+  if (text === "-") {
+    if (Deno.stdin.isTerminal()) {
+      err.write("conductor: reading the payload from the terminal; Ctrl-D ends it\n");
+    }
+    return new Uint8Array(await new Response(Deno.stdin.readable).arrayBuffer());
+  }
   if (!text.startsWith("@")) return new TextEncoder().encode(text);
   const path = text.slice(1);
+  if (path === "") throw new Misuse("--payload is @; give the file's path after it, as @job.json");
   try {
     return await Deno.readFile(path);
   } catch (cause) {
-    throw new Misuse(`cannot read the payload from ${path}: ${(cause as Error).message}`, {
-      cause,
-    });
+    throw new Misuse(`cannot read the payload from ${path}: ${reasonOf(cause)}`, { cause });
   }
+}
+
+/** What the system said, without its error number and the name of our call. */
+export function reasonOf(failure: unknown): string {
+  const message = failure instanceof Error ? failure.message : String(failure);
+  return message.replace(/ \(os error \d+\).*$/s, "");
 }
 
 function dashed(name: string): string {

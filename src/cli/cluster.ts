@@ -12,7 +12,7 @@ import { printable, type Terminal } from "./terminal.ts";
 
 /** Leader, members, log and queue. */
 export async function clusterStatus(flags: Flags, terminal: Terminal): Promise<void> {
-  await withClient(flags, terminal, async (client, format) => {
+  await withClient(flags, terminal, async ({ client, format }) => {
     const health = await client.clusterHealth();
     terminal.out.write(
       format === "json" ? overviewJson(health) : `${overviewText(health)}\n${memberTable(health)}`,

@@ -14,50 +14,58 @@ export function addMemberCommands(
   terminal: Terminal,
   client: (command: Command) => Command,
 ): void {
-  client(cluster.command("members").description("the masters, as their leader sees them"))
-    .action(async (flags: Flags) => {
-      const { listMembers } = await import("./members.ts");
-      await listMembers(flags, terminal);
-    });
-  client(cluster.command("add").description("expect a master, which then starts with --join"))
-    .argument("<node-id>", "what it will be called")
-    .argument("<raft-address>", "HOST:PORT where the other masters will reach it")
-    .option("--grpc-address <address>", "HOST:PORT where clients and workers will reach it", "")
-    .action(async (nodeId: string, raftAddress: string, flags: Flags) => {
-      const { addMember } = await import("./members.ts");
-      await addMember(nodeId, raftAddress, flags, terminal);
-    });
-  client(cluster.command("remove").description("take a master out of the cluster"))
-    .argument("<node-id>", "the master")
-    .option("--force", "even if too few of the others answer to go on without it")
-    .action(async (nodeId: string, flags: Flags) => {
-      const { removeMember } = await import("./members.ts");
-      await removeMember(nodeId, flags, terminal);
-    });
-  client(cluster.command("promote").description("let a learner vote; it must have caught up"))
-    .argument("<node-id>", "the learner")
-    .action(async (nodeId: string, flags: Flags) => {
-      const { promoteMember } = await import("./members.ts");
-      await promoteMember(nodeId, flags, terminal);
-    });
+  client(
+    cluster.command("members").description("the masters, as their leader sees them")
+      .action(async (flags: Flags) => {
+        const { listMembers } = await import("./members.ts");
+        await listMembers(flags, terminal);
+      }),
+  );
+  client(
+    cluster.command("add").description("expect a master, which then starts with --join")
+      .argument("<node-id>", "what it will be called")
+      .argument("<raft-address>", "HOST:PORT where the other masters will reach it")
+      .option("--grpc-address <address>", "HOST:PORT where clients and workers will reach it", "")
+      .action(async (nodeId: string, raftAddress: string, flags: Flags) => {
+        const { addMember } = await import("./members.ts");
+        await addMember(nodeId, raftAddress, flags, terminal);
+      }),
+  );
+  client(
+    cluster.command("remove").description("take a master out of the cluster")
+      .argument("<node-id>", "the master")
+      .option("--force", "even if too few of the others answer to go on without it")
+      .action(async (nodeId: string, flags: Flags) => {
+        const { removeMember } = await import("./members.ts");
+        await removeMember(nodeId, flags, terminal);
+      }),
+  );
+  client(
+    cluster.command("promote").description("let a learner vote; it must have caught up")
+      .argument("<node-id>", "the learner")
+      .action(async (nodeId: string, flags: Flags) => {
+        const { promoteMember } = await import("./members.ts");
+        await promoteMember(nodeId, flags, terminal);
+      }),
+  );
   client(
     cluster.command("transfer-leadership").description(
       "hand leadership over, and wait until it is",
-    ),
-  )
-    .option("--to <node-id>", "to this master (default: the one that is furthest)")
-    .action(async (flags: Flags) => {
-      const { transferLeadership } = await import("./members.ts");
-      await transferLeadership(flags, terminal);
-    });
+    )
+      .option("--to <node-id>", "to this master (default: the one that is furthest)")
+      .action(async (flags: Flags) => {
+        const { transferLeadership } = await import("./members.ts");
+        await transferLeadership(flags, terminal);
+      }),
+  );
   client(
     cluster.command("snapshot").description(
       "let the master at --addr put its state on disk and cut its log behind it",
-    ),
-  ).action(async (flags: Flags) => {
-    const { takeSnapshot } = await import("./members.ts");
-    await takeSnapshot(flags, terminal);
-  });
+    ).action(async (flags: Flags) => {
+      const { takeSnapshot } = await import("./members.ts");
+      await takeSnapshot(flags, terminal);
+    }),
+  );
 }
 
 /** Adds `backup`. */
@@ -66,12 +74,14 @@ export function addBackupCommands(
   terminal: Terminal,
   client: (command: Command) => Command,
 ): void {
-  client(program.command("backup").description("copy the whole state of the cluster to a file"))
-    .argument("<file>", "the file to make")
-    .option("--stale", "do not ask the leader whether the member's state is current")
-    .option("--force", "replace the file if there is one")
-    .action(async (file: string, flags: Flags) => {
-      const { backup } = await import("./backup.ts");
-      await backup(file, flags, terminal);
-    });
+  client(
+    program.command("backup").description("copy the whole state of the cluster to a file")
+      .argument("<file>", "the file to make")
+      .option("--stale", "do not ask the leader whether the member's state is current")
+      .option("--force", "replace the file if there is one")
+      .action(async (file: string, flags: Flags) => {
+        const { backup } = await import("./backup.ts");
+        await backup(file, flags, terminal);
+      }),
+  );
 }

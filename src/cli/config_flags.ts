@@ -20,14 +20,18 @@ import { Misuse } from "./failure.ts";
 export function addConfigFlags(command: Command, role: Role): Command {
   for (const key of describeConfig()) {
     const flag = key.flags[role];
-    if (flag !== undefined) command.addOption(optionFor(key, flag));
+    if (flag !== undefined) command.addOption(optionFor(key, flag, role));
   }
-  command.option("--config <file>", "YAML file to use in place of the profile's own");
-  command.option(
-    "--set <path=value>",
-    "any other configuration key (repeatable); `conductor config show` lists them",
-    collect,
-  );
+  const others = [
+    new Option("--config <file>", "YAML file to use in place of the profile's own"),
+    new Option(
+      "--set <path=value>",
+      "any other configuration key (repeatable); `conductor config show` lists them",
+    ).argParser(collect),
+  ];
+  for (const option of others) {
+    command.addOption(role === "client" ? option.helpGroup("Connection:") : option);
+  }
   return command;
 }
 
@@ -63,24 +67,38 @@ export function flagsFrom(
   for (const pair of (options.set as string[] | undefined) ?? []) {
     const equals = pair.indexOf("=");
     if (equals <= 0) {
-      throw new Misuse(`--set ${pair}: give a key and a value, as --set raft.apply_timeout=2s`);
+      throw new Misuse(
+        `--set is ${JSON.stringify(pair)}; give a key and a value, as --set raft.apply_timeout=2s`,
+      );
     }
     flags[pair.slice(0, equals)] = pair.slice(equals + 1);
   }
   return flags;
 }
 
-function optionFor(key: KeyDescription, flag: string): Option {
+function optionFor(key: KeyDescription, flag: string, role: Role): Option {
   const isBoolean = key.kind === "boolean";
-  const isRepeatable = key.kind === "list" || key.kind === "map";
   const placeholder = key.kind === "map" ? "name=value" : key.kind;
   const option = new Option(
     isBoolean ? `--${flag} [boolean]` : `--${flag} <${placeholder}>`,
-    firstSentence(key.doc),
+    `${firstSentence(key.doc)}${defaultText(key)}`,
   );
-  if (isBoolean) option.preset("true");
-  if (isRepeatable) option.argParser(collect);
+  const group = role === "client" ? "Connection:" : GROUPS[key.path.split(".")[0] ?? ""];
+  if (group !== undefined) option.helpGroup(group);
+  // Not `choices()`, which would refuse a value before the configuration can tell of all faults.
+  if (key.values !== undefined) option.argChoices = [...key.values];
+  if (key.kind === "list" || key.kind === "map") option.argParser(collect);
   return option;
+}
+
+/** Where a node's flags stand in its help, by the section of the configuration. */
+const GROUPS: Readonly<Record<string, string>> = { security: "Security:" };
+
+/** What holds in the profile that holds where none is named. */
+function defaultText({ kind, defaults: { development } }: KeyDescription): string {
+  const text = Array.isArray(development) ? development.join(",") : String(development ?? "");
+  const isTold = kind !== "boolean" && kind !== "map" && text !== "";
+  return isTold ? ` (default: ${text})` : "";
 }
 
 function flagValue(key: KeyDescription, value: unknown): FlagValue {
@@ -93,7 +111,8 @@ function flagValue(key: KeyDescription, value: unknown): FlagValue {
     );
   }
   if (key.kind === "list") return (value as string[]).flatMap((each) => each.split(","));
-  return value as FlagValue;
+  // A flag without its value: `--bootstrap` alone.
+  return value === true ? "true" : value as FlagValue;
 }
 
 /** Gathers the values of a flag that may be given more than once. */

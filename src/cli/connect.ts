@@ -13,27 +13,53 @@ import {
   type TlsMaterial,
 } from "../security/mod.ts";
 import { configFrom } from "./config_flags.ts";
+import { reasonOf } from "./arguments.ts";
 import { Misuse } from "./failure.ts";
+import { LiveLine } from "./live_line.ts";
 import type { Flags } from "./router.ts";
 import type { OutputFormat, Terminal } from "./terminal.ts";
 
 /** Time allowed to one call with all its tries, in ms. */
 const CALL_TIMEOUT_MS = 10_000;
 
+/** A cluster that has not answered for so long is told of, in ms. */
+const SILENCE_TOLD_AFTER_MS = 1_000;
+
+/** What a command calls the cluster with. */
+export interface Connection {
+  readonly client: JobClient;
+  readonly format: OutputFormat;
+  /** The last line on stderr, while something goes on. */
+  readonly line: LiveLine;
+}
+
 /** Calls the cluster, and closes the connections whatever comes of it. */
 export async function withClient<Answer>(
   flags: Flags,
   terminal: Terminal,
-  use: (client: JobClient, format: OutputFormat) => Promise<Answer>,
+  use: (connection: Connection) => Promise<Answer>,
 ): Promise<Answer> {
   const loaded = configFrom(flags, "client");
   for (const warning of loaded.warnings) terminal.err.write(`conductor: ${warning}\n`);
-  const client = new JobClient(await clientChannel(loaded, CALL_TIMEOUT_MS));
+  const line = new LiveLine(terminal.err);
+  const channel = await clientChannel(loaded, CALL_TIMEOUT_MS);
+  const client = new JobClient({ ...channel, onUnavailable: tellOfSilence(line) });
   try {
-    return await use(client, flags.output as OutputFormat);
+    return await use({ client, format: flags.output as OutputFormat, line });
+  } catch (failure) {
+    line.clear();
+    throw failure;
   } finally {
     client.close();
   }
+}
+
+/** Says why nothing happens, as long as calls are repeated because no master takes them. */
+function tellOfSilence(line: LiveLine): (reason: string, sinceMs: number) => void {
+  return (reason, sinceMs) => {
+    if (sinceMs < SILENCE_TOLD_AFTER_MS) return;
+    line.show(`no master answers yet: ${reason}`);
+  };
 }
 
 /** How a command of that configuration reaches its cluster. */
@@ -86,7 +112,7 @@ export function tokenSource(config: Config): () => string | undefined {
     try {
       return Deno.readTextFileSync(tokenFile).trim();
     } catch (cause) {
-      throw new Misuse(`cannot read the token file ${tokenFile}: ${(cause as Error).message}`, {
+      throw new Misuse(`cannot read the token file ${tokenFile}: ${reasonOf(cause)}`, {
         cause,
       });
     }

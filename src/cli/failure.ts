@@ -8,7 +8,7 @@ import { ConfigError } from "../config/mod.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Exit codes of every command. */
-export const EXIT = { done: 0, failed: 1, misused: 2 } as const;
+export const EXIT = { done: 0, failed: 1, misused: 2, interrupted: 130 } as const;
 
 /** The command line asks for something that is not possible. Exit code 2. */
 export class Misuse extends Error {
@@ -20,14 +20,20 @@ export class NegativeAnswer extends Error {
   override name = "NegativeAnswer";
 }
 
+/** The person at the terminal did not want to wait. Exit code 130, as shells have it. */
+export class Interrupted extends Error {
+  override name = "Interrupted";
+}
+
 /** Prints a failure and says which exit code it means. */
 export function reportFailure(failure: unknown, terminal: Terminal): number {
-  if (failure instanceof NegativeAnswer) {
-    if (failure.message !== "") say(terminal, failure.message);
-    return EXIT.failed;
-  }
+  // Whoever read our answer has gone (`conductor list | head -1`): there is nobody to tell.
+  if (failure instanceof Deno.errors.BrokenPipe) return EXIT.failed;
   const message = failure instanceof Error ? failure.message : String(failure);
-  say(terminal, message);
+  if (message !== "") {
+    terminal.err.write(`${terminal.err.style.red("conductor:")} ${message}\n`);
+  }
+  if (failure instanceof Interrupted) return EXIT.interrupted;
   return isMisuse(failure) ? EXIT.misused : EXIT.failed;
 }
 
@@ -36,8 +42,4 @@ function isMisuse(failure: unknown): boolean {
   // Refusal is of src/rpc, which is heavy; a command that never called it has none.
   return failure instanceof Error && failure.name === "Refusal" && "reason" in failure &&
     failure.reason === "invalid";
-}
-
-function say({ err }: Terminal, message: string): void {
-  err.write(`${err.style.red("conductor:")} ${message}\n`);
 }

@@ -4,14 +4,19 @@
  * @module
  */
 
-import { type JobPage, Refusal } from "../rpc/mod.ts";
-import { integerFlag } from "./arguments.ts";
+import { type JobPage, type JobView, Refusal } from "../rpc/mod.ts";
+import { FlagReader } from "./arguments.ts";
 import { overviewJson, overviewText } from "./cluster.ts";
 import { withClient } from "./connect.ts";
 import { NegativeAnswer } from "./failure.ts";
-import { detailsJson, detailsText, jobJson, jobTable } from "./present.ts";
+import { detailsJson, detailsText, jobJson, jobTable, textOf } from "./present.ts";
 import type { Flags } from "./router.ts";
 import { type OutputFormat, printable, type Terminal } from "./terminal.ts";
+
+/** Jobs in a page that was not told how many. */
+const PAGE_JOBS_DEFAULT = 20;
+/** The master gives no longer pages. */
+const PAGE_JOBS_MAX = 1_000;
 
 /** One job in full, or the cluster as a whole. */
 export async function status(
@@ -19,7 +24,7 @@ export async function status(
   flags: Flags,
   terminal: Terminal,
 ): Promise<void> {
-  await withClient(flags, terminal, async (client, format) => {
+  await withClient(flags, terminal, async ({ client, format }) => {
     if (jobId === undefined) {
       const health = await client.clusterHealth();
       terminal.out.write(format === "json" ? overviewJson(health) : overviewText(health));
@@ -36,16 +41,19 @@ export async function status(
 
 /** A page of jobs. */
 export async function list(flags: Flags, terminal: Terminal): Promise<void> {
-  await withClient(flags, terminal, async (client, format) => {
-    const page = await client.listJobs({
-      limit: integerFlag(flags, "limit", 1) ?? 20,
-      offset: integerFlag(flags, "offset", 0) ?? 0,
-      ...textFlag(flags, "status"),
-      ...textFlag(flags, "type"),
-      ...(flags.worker === undefined ? {} : { workerId: flags.worker as string }),
-      ...textFlag(flags, "cursor"),
-    });
-    printPage(page, format, terminal);
+  const reader = new FlagReader(flags);
+  const pages = pageFlags(reader);
+  const query = {
+    status: reader.text("status"),
+    type: reader.text("type"),
+    workerId: reader.text("worker"),
+    cursor: reader.text("cursor"),
+  };
+  reader.done();
+  await withClient(flags, terminal, async ({ client, format }) => {
+    const page = await client.listJobs({ ...pages, ...query });
+    const next = page.nextCursor === "" ? "" : `--cursor ${page.nextCursor}`;
+    printPage(page, next, format, terminal);
   });
 }
 
@@ -58,14 +66,14 @@ export async function cancel(
   await withClient(
     flags,
     terminal,
-    (client, format) =>
+    ({ client, format }) =>
       eachJob(jobIds, format, terminal, (id) => client.cancel(id, (flags.reason as string) ?? "")),
   );
 }
 
 /** The result's bytes as they are. */
 export async function result(jobId: string, flags: Flags, terminal: Terminal): Promise<void> {
-  await withClient(flags, terminal, async (client, format) => {
+  await withClient(flags, terminal, async ({ client, format }) => {
     const { job } = await client.getJob(jobId);
     if (format === "json") {
       terminal.out.write(`${JSON.stringify(jobJson(job).result ?? null, null, 2)}\n`);
@@ -74,18 +82,34 @@ export async function result(jobId: string, flags: Flags, terminal: Terminal): P
       const reason = job.errorMessage === "" ? "" : `: ${printable(job.errorMessage)}`;
       throw new NegativeAnswer(`job ${jobId} has no result; it is ${job.status}${reason}`);
     }
-    if (format !== "json") await writeAll(job.result?.output ?? new Uint8Array(0));
+    if (format !== "json") await writeResult(job, terminal);
   });
+}
+
+/** The bytes and nothing else; to a terminal only text, and it ends with a new line. */
+async function writeResult(job: JobView, { out }: Terminal): Promise<void> {
+  const { output = new Uint8Array(0), contentType = "" } = job.result ?? {};
+  if (!out.isTerminal) return await writeAll(output);
+  const text = textOf(output);
+  if (text === undefined) {
+    throw new NegativeAnswer(
+      `the result is ${output.byteLength} bytes of ${contentType || "no known type"}, which a ` +
+        `terminal cannot show; use \`conductor result ${job.id} > FILE\``,
+    );
+  }
+  const shown = text.split("\n").map(printable).join("\n");
+  out.write(shown.endsWith("\n") || shown === "" ? shown : `${shown}\n`);
 }
 
 /** A page of dead letters. */
 export async function listDeadLetters(flags: Flags, terminal: Terminal): Promise<void> {
-  await withClient(flags, terminal, async (client, format) => {
-    const page = await client.listDeadLetters({
-      limit: integerFlag(flags, "limit", 1) ?? 20,
-      offset: integerFlag(flags, "offset", 0) ?? 0,
-    });
-    printPage(page, format, terminal);
+  const reader = new FlagReader(flags);
+  const pages = pageFlags(reader);
+  reader.done();
+  await withClient(flags, terminal, async ({ client, format }) => {
+    const page = await client.listDeadLetters(pages);
+    const shown = pages.offset + page.jobs.length;
+    printPage(page, shown < page.total ? `--offset ${shown}` : "", format, terminal);
   });
 }
 
@@ -98,7 +122,7 @@ export async function retryDeadLetters(
   await withClient(
     flags,
     terminal,
-    (client, format) => eachJob(jobIds, format, terminal, (id) => client.retryDeadLetter(id)),
+    ({ client, format }) => eachJob(jobIds, format, terminal, (id) => client.retryDeadLetter(id)),
   );
 }
 
@@ -127,7 +151,12 @@ async function eachJob(
   if (results.some((each) => !each.success)) throw new NegativeAnswer("");
 }
 
-function printPage(page: JobPage, format: OutputFormat, terminal: Terminal): void {
+function printPage(
+  page: JobPage,
+  next: string,
+  format: OutputFormat,
+  terminal: Terminal,
+): void {
   if (format === "json") {
     const { jobs, total, nextCursor } = page;
     const answer = { jobs: jobs.map(jobJson), total, next_cursor: nextCursor };
@@ -135,11 +164,9 @@ function printPage(page: JobPage, format: OutputFormat, terminal: Terminal): voi
     return;
   }
   terminal.out.write(jobTable(page.jobs, terminal.out.style));
-  const hasMore = page.jobs.length < page.total;
-  if (hasMore) {
-    const next = page.nextCursor === "" ? "" : `; the next page: --cursor ${page.nextCursor}`;
-    terminal.err.write(`${page.jobs.length} of ${page.total} jobs${next}\n`);
-  }
+  if (page.jobs.length === page.total) return;
+  const more = next === "" ? "" : `; the next page: ${next}`;
+  terminal.err.write(`${page.jobs.length} of ${page.total} jobs${more}\n`);
 }
 
 async function writeAll(bytes: Uint8Array): Promise<void> {
@@ -148,6 +175,9 @@ async function writeAll(bytes: Uint8Array): Promise<void> {
   }
 }
 
-function textFlag<Name extends string>(flags: Flags, name: Name): { [N in Name]?: string } {
-  return flags[name] === undefined ? {} : { [name]: flags[name] } as { [N in Name]?: string };
+function pageFlags(reader: FlagReader): { readonly limit: number; readonly offset: number } {
+  return {
+    limit: reader.integer("limit", { min: 1, max: PAGE_JOBS_MAX }) ?? PAGE_JOBS_DEFAULT,
+    offset: reader.integer("offset", { min: 0, max: 2 ** 31 - 1 }) ?? 0,
+  };
 }

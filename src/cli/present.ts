@@ -67,7 +67,7 @@ export function jobTable(jobs: readonly JobView[], style: Styles): string {
       String(job.priority),
       `${job.attempt}/${job.maxRetries + 1}`,
       printable(job.assignedTo),
-      timeText(job.createdAtMs) ?? "",
+      secondText(job.createdAtMs),
     ]),
   );
 }
@@ -153,6 +153,11 @@ export function timeText(ms: number | undefined): string | undefined {
   return ms === undefined ? undefined : new Date(ms).toISOString();
 }
 
+/** A time as a table shows it: whole seconds are enough for people. */
+export function secondText(ms: number | undefined): string {
+  return timeText(ms)?.replace(/\.\d+Z$/, "Z") ?? "";
+}
+
 function timePair(name: string, ms: number | undefined): [string, string][] {
   const text = timeText(ms);
   return text === undefined ? [] : [[name, text]];
@@ -206,7 +211,7 @@ function prettyJson(text: string): string {
 }
 
 /** Undefined when the bytes are not UTF-8. */
-function textOf(bytes: Uint8Array): string | undefined {
+export function textOf(bytes: Uint8Array): string | undefined {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {

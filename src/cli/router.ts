@@ -4,12 +4,26 @@
  * @module
  */
 
-import { Command, CommanderError, Option } from "commander";
+import { Argument, Command, CommanderError, Option } from "commander";
+import { nearest } from "../config/mod.ts";
 import { addBackupCommands, addMemberCommands } from "./cluster_router.ts";
 import { addConfigFlags, collect } from "./config_flags.ts";
-import { EXIT, reportFailure } from "./failure.ts";
+import { EXIT, Misuse, reportFailure } from "./failure.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
+
+/** Statuses to choose jobs by. */
+export const JOB_STATUSES = [
+  "waiting",
+  "pending",
+  "assigned",
+  "running",
+  "completed",
+  "failed",
+  "cancelled",
+] as const;
+/** Statuses to choose workers by. */
+export const WORKER_STATUSES = ["active", "draining", "disconnected"] as const;
 
 /** Flags of a command, as commander parsed them. */
 export type Flags = Readonly<Record<string, unknown>>;
@@ -21,6 +35,12 @@ export async function route(
 ): Promise<number> {
   const program = buildProgram(terminal);
   try {
+    if (args[0] === "__complete") {
+      const { answerShell } = await import("./complete_live.ts");
+      await answerShell(args.slice(1), program, terminal.out);
+      return EXIT.done;
+    }
+    refuseUnknownCommand(program, args);
     await program.parseAsync([...args], { from: "user" });
     return EXIT.done;
   } catch (failure) {
@@ -31,7 +51,7 @@ export async function route(
   }
 }
 
-/** The program with all its commands; also what completions and the reference are made from. */
+/** The program with all its commands; also what completions are made from. */
 export function buildProgram(terminal: Terminal): Command {
   const program = new Command("conductor")
     .description(
@@ -40,12 +60,15 @@ export function buildProgram(terminal: Terminal): Command {
     .version(`conductor ${VERSION}`, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [command]", "print the help of a command")
-    .showHelpAfterError("(run with --help for what is possible)")
-    .showSuggestionAfterError(true)
     .exitOverride()
+    .configureHelp({
+      optionDescription,
+      styleTitle: (title) => terminal.out.style.bold(title),
+    })
     .configureOutput({
       writeOut: (text) => terminal.out.write(text),
-      writeErr: (text) => terminal.err.write(text.replace(/^error: /, "conductor: ")),
+      writeErr: (text) => terminal.err.write(text),
+      outputError: (text, write) => write(misuseLine(text, terminal)),
     })
     .addHelpText(
       "after",
@@ -56,7 +79,7 @@ Examples:
   conductor submit --type web_scraping --payload '{"url":"https://example.com"}' --wait
   conductor status JOB_ID
 
-Exit codes: 0 done, 1 failed, 2 misused.`,
+Exit codes: 0 done, 1 failed, 2 misused, 130 interrupted by Ctrl-C.`,
     );
   addNodeCommands(program, terminal);
   addJobCommands(program, terminal);
@@ -66,121 +89,190 @@ Exit codes: 0 done, 1 failed, 2 misused.`,
   return program;
 }
 
+/**
+ * Names a command that does not exist where commander would take it for an argument: below a group
+ * with a default (`conductor dlq retri`) and after `help`.
+ *
+ * @throws Misuse
+ */
+function refuseUnknownCommand(program: Command, [first, second]: readonly string[]): void {
+  if (first === undefined || second === undefined || second.startsWith("-")) return;
+  const group = first === "help"
+    ? program
+    : program.commands.find((each) => each.name() === first && each.commands.length > 0);
+  const names = group?.commands.map((each) => each.name()) ?? [];
+  if (group === undefined || [...names, "help"].includes(second)) return;
+  const near = nearest(second, names);
+  const where = group === program ? "" : ` of \`conductor ${first}\``;
+  throw new Misuse(
+    `unknown command '${second}'${where}` +
+      (near === undefined ? `; there are ${names.join(", ")}` : ` (did you mean ${near}?)`),
+  );
+}
+
+/** Commander's complaint on one line, as all of ours are. */
+function misuseLine(text: string, { err }: Terminal): string {
+  const line = text.trim().replace(/^error: /, "").replace(
+    /\n\(Did you mean (.*)\)$/s,
+    (_, suggestion: string) => ` (did you mean ${suggestion})`,
+  );
+  return `${err.style.red("conductor:")} ${
+    line.replace(/\.$/, "")
+  }; --help shows what is possible\n`;
+}
+
+function optionDescription(option: Option): string {
+  const facts = option.argChoices === undefined ? [] : [option.argChoices.join(", ")];
+  const { defaultValue } = option;
+  if (typeof defaultValue === "string" && defaultValue !== "") {
+    facts.push(`default: ${defaultValue}`);
+  }
+  return facts.length === 0 ? option.description : `${option.description} (${facts.join("; ")})`;
+}
+
+const NODE_HELP = `
+The defaults are those of the profile development. A flag wins over the environment, the environment
+over --config FILE, the file over the profile; \`conductor config show\` prints what holds and why.`;
+
 function addNodeCommands(program: Command, terminal: Terminal): void {
   addConfigFlags(
     program.command("master").description("run a master until it is told to stop"),
     "master",
-  ).action(async (flags: Flags) => {
+  ).addHelpText("after", NODE_HELP).action(async (flags: Flags) => {
     const { runMaster } = await import("./run_master.ts");
     await runMaster(flags, terminal);
   });
   addConfigFlags(
     program.command("worker").description("run a worker until it is told to stop"),
     "worker",
-  ).action(async (flags: Flags) => {
+  ).addHelpText("after", NODE_HELP).action(async (flags: Flags) => {
     const { runWorker } = await import("./run_worker.ts");
     await runWorker(flags, terminal);
   });
 }
 
 function addJobCommands(program: Command, terminal: Terminal): void {
-  client(program.command("submit").description("submit a job; prints its id"))
-    .requiredOption("-t, --type <type>", "type of the job, such as web_scraping")
-    .option("-p, --payload <text>", "payload: text, @FILE, or - for stdin", "")
-    .option("--priority <number>", "higher runs first", "5")
-    .option("--max-retries <number>", "attempts after the first (default: the cluster's)")
-    .option("--timeout <duration>", "time allowed to one attempt, such as 30s")
-    .option(
-      "--retry-delay <duration>",
-      "pause before the first retry, doubled for each further one",
-    )
-    .option("--delay <duration>", "not before this long from now")
-    .option("--idempotency-key <key>", "a repeated submission with it returns the same job")
-    .option("-l, --label <name=value>", "label to find the job by (repeatable)", collect)
-    .option("--require <name=value>", "tag that the worker must have (repeatable)", collect)
-    .option("-w, --wait", "follow the job to its end; exit 1 if it does not complete")
-    .action(async (flags: Flags) => {
-      const { submit } = await import("./submit.ts");
-      await submit(flags, terminal);
-    });
-  client(program.command("status").description("a job, or the cluster as a whole"))
-    .argument("[job-id]", "the job; without it: an overview")
-    .option("--stale", "answer at once from the node's own state, which may lag behind")
-    .action(async (jobId: string | undefined, flags: Flags) => {
-      const { status } = await import("./jobs.ts");
-      await status(jobId, flags, terminal);
-    });
-  client(program.command("list").description("jobs, newest first"))
-    .option("-s, --status <status>", "only jobs of this status")
-    .option("-t, --type <type>", "only jobs of this type")
-    .option("--worker <id>", "only jobs that this worker holds or had last")
-    .option("-n, --limit <number>", "at most this many", "20")
-    .option("--offset <number>", "skip this many", "0")
-    .option("--cursor <cursor>", "go on where an earlier page ended")
-    .action(async (flags: Flags) => {
-      const { list } = await import("./jobs.ts");
-      await list(flags, terminal);
-    });
-  client(program.command("cancel").description("cancel jobs that are not finished"))
-    .argument("<job-id...>", "the jobs")
-    .option("--reason <text>", "kept with the job", "")
-    .action(async (jobIds: string[], flags: Flags) => {
-      const { cancel } = await import("./jobs.ts");
-      await cancel(jobIds, flags, terminal);
-    });
-  client(program.command("watch").description("follow a job to its end"))
-    .argument("<job-id>", "the job")
-    .action(async (jobId: string, flags: Flags) => {
-      const { watch } = await import("./submit.ts");
-      await watch(jobId, flags, terminal);
-    });
-  client(program.command("result").description("a job's result as it is, on stdout"))
-    .argument("<job-id>", "the job")
-    .action(async (jobId: string, flags: Flags) => {
-      const { result } = await import("./jobs.ts");
-      await result(jobId, flags, terminal);
-    });
+  client(
+    program.command("submit").description("submit a job; prints its id")
+      .usage("--type <type> [options]")
+      .option("-t, --type <type>", "type of the job, such as web_scraping")
+      .option("-p, --payload <text>", "payload: text, @FILE, or - for stdin", "")
+      .option("--priority <number>", "higher runs first", "5")
+      .option("--max-retries <number>", "attempts after the first (default: the cluster's)")
+      .option("--timeout <duration>", "time allowed to one attempt, such as 30s")
+      .option(
+        "--retry-delay <duration>",
+        "pause before the first retry, doubled for each further one",
+      )
+      .option("--delay <duration>", "not before this long from now")
+      .option("--idempotency-key <key>", "a repeated submission with it returns the same job")
+      .option("-l, --label <name=value>", "label to find the job by (repeatable)", collect)
+      .option("--require <name=value>", "tag that the worker must have (repeatable)", collect)
+      .option("-w, --wait", "follow the job to its end; exit 1 if it does not complete")
+      .action(async (flags: Flags) => {
+        const { submit } = await import("./submit.ts");
+        await submit(flags, terminal);
+      }),
+  );
+  client(
+    program.command("status").description("a job, or the cluster as a whole")
+      .argument("[job-id]", "the job; without it: an overview")
+      .option("--stale", "answer at once from the node's own state, which may lag behind")
+      .action(async (jobId: string | undefined, flags: Flags) => {
+        const { status } = await import("./jobs.ts");
+        await status(jobId, flags, terminal);
+      }),
+  );
+  client(
+    program.command("list").description("jobs, newest first")
+      .addOption(withValues("-s, --status <status>", "only jobs of this status", JOB_STATUSES))
+      .option("-t, --type <type>", "only jobs of this type")
+      .option("--worker <id>", "only jobs that this worker holds or had last")
+      .option("-n, --limit <number>", "at most this many", "20")
+      .option("--offset <number>", "skip this many", "0")
+      .option("--cursor <cursor>", "go on where an earlier page ended")
+      .action(async (flags: Flags) => {
+        const { list } = await import("./jobs.ts");
+        await list(flags, terminal);
+      }),
+  );
+  client(
+    program.command("cancel").description("cancel jobs that are not finished")
+      .argument("<job-id...>", "the jobs")
+      .option("--reason <text>", "kept with the job", "")
+      .action(async (jobIds: string[], flags: Flags) => {
+        const { cancel } = await import("./jobs.ts");
+        await cancel(jobIds, flags, terminal);
+      }),
+  );
+  client(
+    program.command("watch").description("follow a job to its end")
+      .argument("<job-id>", "the job")
+      .action(async (jobId: string, flags: Flags) => {
+        const { watch } = await import("./submit.ts");
+        await watch(jobId, flags, terminal);
+      }),
+  );
+  client(
+    program.command("result").description("a job's result as it is, on stdout")
+      .argument("<job-id>", "the job")
+      .action(async (jobId: string, flags: Flags) => {
+        const { result } = await import("./jobs.ts");
+        await result(jobId, flags, terminal);
+      }),
+  );
   const dlq = program.command("dlq").description("jobs that used up their attempts");
-  client(dlq.command("list", { isDefault: true }).description("the dead letters, newest first"))
-    .option("-n, --limit <number>", "at most this many", "20")
-    .option("--offset <number>", "skip this many", "0")
-    .action(async (flags: Flags) => {
-      const { listDeadLetters } = await import("./jobs.ts");
-      await listDeadLetters(flags, terminal);
-    });
-  client(dlq.command("retry").description("put dead letters back into the queue"))
-    .argument("<job-id...>", "the jobs")
-    .action(async (jobIds: string[], flags: Flags) => {
-      const { retryDeadLetters } = await import("./jobs.ts");
-      await retryDeadLetters(jobIds, flags, terminal);
-    });
+  client(
+    dlq.command("list", { isDefault: true }).description("the dead letters, newest first")
+      .option("-n, --limit <number>", "at most this many", "20")
+      .option("--offset <number>", "skip this many", "0")
+      .action(async (flags: Flags) => {
+        const { listDeadLetters } = await import("./jobs.ts");
+        await listDeadLetters(flags, terminal);
+      }),
+  );
+  client(
+    dlq.command("retry").description("put dead letters back into the queue")
+      .argument("<job-id...>", "the jobs")
+      .action(async (jobIds: string[], flags: Flags) => {
+        const { retryDeadLetters } = await import("./jobs.ts");
+        await retryDeadLetters(jobIds, flags, terminal);
+      }),
+  );
 }
 
 function addClusterCommands(program: Command, terminal: Terminal): void {
   const workers = program.command("workers").description("the workers of the cluster");
-  client(workers.command("list", { isDefault: true }).description("who they are and what they do"))
-    .option("-s, --status <status>", "active, draining or disconnected")
-    .action(async (flags: Flags) => {
-      const { listWorkers } = await import("./workers.ts");
-      await listWorkers(flags, terminal);
-    });
+  client(
+    workers.command("list", { isDefault: true }).description("who they are and what they do")
+      .addOption(
+        withValues("-s, --status <status>", "only workers of this status", WORKER_STATUSES),
+      )
+      .action(async (flags: Flags) => {
+        const { listWorkers } = await import("./workers.ts");
+        await listWorkers(flags, terminal);
+      }),
+  );
   for (
     const [name, text] of [["drain", "give it no new jobs"], ["undrain", "give it jobs again"]]
   ) {
-    client(workers.command(name!).description(text!))
-      .argument("<worker-id>", "the worker")
-      .action(async (workerId: string, flags: Flags) => {
-        const { drainWorker } = await import("./workers.ts");
-        await drainWorker(workerId, name === "undrain", flags, terminal);
-      });
+    client(
+      workers.command(name!).description(text!)
+        .argument("<worker-id>", "the worker")
+        .action(async (workerId: string, flags: Flags) => {
+          const { drainWorker } = await import("./workers.ts");
+          await drainWorker(workerId, name === "undrain", flags, terminal);
+        }),
+    );
   }
   const cluster = program.command("cluster").description("the masters of the cluster");
   client(
-    cluster.command("status", { isDefault: true }).description("leader, members, log and queue"),
-  ).action(async (flags: Flags) => {
-    const { clusterStatus } = await import("./cluster.ts");
-    await clusterStatus(flags, terminal);
-  });
+    cluster.command("status", { isDefault: true }).description("leader, members, log and queue")
+      .action(async (flags: Flags) => {
+        const { clusterStatus } = await import("./cluster.ts");
+        await clusterStatus(flags, terminal);
+      }),
+  );
   addMemberCommands(cluster, terminal, client);
   addBackupCommands(program, terminal, client);
 }
@@ -209,22 +301,41 @@ function addLocalCommands(program: Command, terminal: Terminal): void {
       showConfig(flags, terminal);
     });
   program.command("completion").description("a completion script for your shell")
-    .addHelpText("after", '\nFor bash: eval "$(conductor completion bash)" in ~/.bashrc')
-    .argument("<shell>", "bash, zsh or fish")
+    .addHelpText("after", COMPLETION_HELP)
+    .addArgument(shellArgument())
     .action(async (shell: string) => {
-      const { completion } = await import("./completion.ts");
-      terminal.out.write(completion(shell, program));
+      const { completionScript } = await import("./completion.ts");
+      terminal.out.write(completionScript(shell));
     });
 }
 
-/** Flags of every command that calls the cluster. */
+const COMPLETION_HELP = `
+bash:  eval "$(conductor completion bash)"       in ~/.bashrc
+zsh:   eval "$(conductor completion zsh)"        in ~/.zshrc, after compinit
+fish:  conductor completion fish | source        in ~/.config/fish/config.fish
+
+It completes commands, flags, their values, and the ids of jobs and workers if a master answers.`;
+
+function shellArgument(): Argument {
+  const argument = new Argument("<shell>", "bash, zsh or fish");
+  argument.argChoices = ["bash", "zsh", "fish"];
+  return argument;
+}
+
+/** Adds the flags of every command that calls the cluster, after its own. */
 function client(command: Command): Command {
-  addConfigFlags(command, "client");
   command.addOption(
     new Option("-o, --output <format>", "how to print answers").choices(["table", "json"])
       .default("table"),
   );
-  return command;
+  return addConfigFlags(command, "client");
+}
+
+/** An option whose values are shown and completed; the master refuses others. */
+function withValues(flags: string, description: string, values: readonly string[]): Option {
+  const option = new Option(flags, description);
+  option.argChoices = [...values];
+  return option;
 }
 
 function inheritSettings(command: Command): void {

@@ -38,6 +38,7 @@ import { advertised } from "./addresses.ts";
 import { configFrom } from "./config_flags.ts";
 import { channelFrom } from "./connect.ts";
 import { tellOfMadeSecret } from "./development_token.ts";
+import { greetFromMaster } from "./greeting.ts";
 import { Lifetime } from "./lifecycle.ts";
 import { openLog } from "./node_log.ts";
 import {
@@ -93,6 +94,7 @@ export async function runMaster(flags: Flags, terminal: Terminal): Promise<void>
     });
     sampler.start();
     log.info("master started", { version: VERSION, profile: loaded.profile });
+    greetFromMaster(loaded, terminal.err);
     try {
       await lifetime.ended;
     } finally {

@@ -33,6 +33,7 @@ import {
 import { channelFrom } from "./connect.ts";
 import { configFrom } from "./config_flags.ts";
 import { Misuse } from "./failure.ts";
+import { greetFromWorker } from "./greeting.ts";
 import { Lifetime } from "./lifecycle.ts";
 import { openLog } from "./node_log.ts";
 import { httpsOf, nodeTls } from "./node_security.ts";
@@ -80,7 +81,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     jobTypes,
     channel,
     log,
-    observer: workerObserver(metrics, tracer, config.worker.workerId),
+    observer: workerObserver({ metrics, tracer, log, workerId: config.worker.workerId }),
     undelivered: await takeUndelivered(undeliveredPath),
   });
   const door = await openWorkerDoor(loaded, worker, { tls, log, tracer, metrics });
@@ -105,6 +106,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     metrics.reportsPending.set(worker.pendingReports);
   });
   sampler.start();
+  greetFromWorker(loaded, jobTypes, terminal.err);
   worker.start();
   log.info("worker started", {
     version: VERSION,

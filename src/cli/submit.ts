@@ -4,23 +4,29 @@
  * @module
  */
 
-import type { JobClient, JobEventView, JobView, Submission } from "../rpc/mod.ts";
-import { durationFlag, integerFlag, pairsFlag, readPayload } from "./arguments.ts";
-import { withClient } from "./connect.ts";
-import { NegativeAnswer } from "./failure.ts";
+import type { JobEventView, JobView, Submission } from "../rpc/mod.ts";
+import { FlagReader, readPayload } from "./arguments.ts";
+import { type Connection, withClient } from "./connect.ts";
+import { Interrupted, NegativeAnswer } from "./failure.ts";
+import type { LiveLine } from "./live_line.ts";
 import { jobJson, progressText, resultText, statusText } from "./present.ts";
 import type { Flags } from "./router.ts";
-import { type OutputFormat, printable, type Sink, type Terminal } from "./terminal.ts";
+import { printable, type Sink, type Terminal } from "./terminal.ts";
+
+/** What a priority may be on the wire. */
+const INT32 = { min: -(2 ** 31), max: 2 ** 31 - 1 };
 
 /** Submits one job, and with `--wait` follows it to its end. */
 export async function submit(flags: Flags, terminal: Terminal): Promise<void> {
-  const submission = await submissionFrom(flags);
-  await withClient(flags, terminal, async (client, format) => {
+  const submission = await submissionFrom(flags, terminal.err);
+  await withClient(flags, terminal, async (connection) => {
+    const { client, format, line } = connection;
     const { jobId, duplicate, message } = await client.submit(submission);
-    if (duplicate) terminal.err.write(`conductor: an earlier submission made this job\n`);
+    if (duplicate) line.say("conductor: an earlier submission made this job");
     const isPlain = message === "" || message === "Job submitted successfully";
-    if (!isPlain) terminal.err.write(`conductor: ${printable(message)}\n`);
-    if (flags.wait === true) return await follow(client, jobId, format, terminal);
+    if (!isPlain) line.say(`conductor: ${printable(message)}`);
+    line.clear();
+    if (flags.wait === true) return await follow(connection, jobId, terminal);
     terminal.out.write(
       format === "json"
         ? `${JSON.stringify({ job_id: jobId, duplicate, message })}\n`
@@ -31,53 +37,71 @@ export async function submit(flags: Flags, terminal: Terminal): Promise<void> {
 
 /** Follows a job to its end. */
 export async function watch(jobId: string, flags: Flags, terminal: Terminal): Promise<void> {
-  await withClient(flags, terminal, (client, format) => follow(client, jobId, format, terminal));
+  await withClient(flags, terminal, (connection) => follow(connection, jobId, terminal));
 }
 
-async function submissionFrom(flags: Flags): Promise<Submission> {
-  const maxRetries = integerFlag(flags, "maxRetries", 0);
-  const timeoutMs = durationFlag(flags, "timeout");
-  const retryDelayMs = durationFlag(flags, "retryDelay");
-  const delayMs = durationFlag(flags, "delay");
-  const labels = pairsFlag(flags, "label");
-  const requiredTags = pairsFlag(flags, "require");
+/** What the flags ask for; every fault of theirs is told before the payload is read. */
+export async function submissionFrom(flags: Flags, err: Sink): Promise<Submission> {
+  const reader = new FlagReader(flags);
+  const type = reader.required("type", "name what kind of job it is, as --type web_scraping");
+  const priority = reader.integer("priority", INT32);
+  const maxRetries = reader.integer("maxRetries", { min: 0, max: INT32.max });
+  const timeoutMs = reader.duration("timeout");
+  const retryDelayMs = reader.duration("retryDelay");
+  const delayMs = reader.duration("delay");
+  const labels = reader.pairs("label");
+  const requiredTags = reader.pairs("require");
+  const idempotencyKey = reader.text("idempotencyKey");
+  reader.done();
   return {
-    type: flags.type as string,
-    payload: await readPayload(flags.payload as string),
-    priority: integerFlag(flags, "priority", Number.MIN_SAFE_INTEGER) ?? 0,
+    type,
+    payload: await readPayload(reader.text("payload") ?? "", err),
+    priority: priority ?? 0,
     ...(maxRetries === undefined ? {} : { maxRetries }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(retryDelayMs === undefined ? {} : { retryDelayMs }),
     ...(delayMs === undefined ? {} : { delayMs }),
     ...(labels === undefined ? {} : { labels }),
     ...(requiredTags === undefined ? {} : { requiredTags }),
-    ...(flags.idempotencyKey === undefined
-      ? {}
-      : { idempotencyKey: flags.idempotencyKey as string }),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
   };
 }
 
 /**
- * Tells every change on stderr, the outcome on stdout.
+ * Tells every change on stderr, the outcome on stdout. Ctrl-C ends the watching, not the job.
  *
  * @throws NegativeAnswer when the job does not complete.
+ * @throws Interrupted
  */
 async function follow(
-  client: JobClient,
+  { client, format, line }: Connection,
   jobId: string,
-  format: OutputFormat,
-  terminal: Terminal,
+  { out }: Terminal,
 ): Promise<void> {
-  const line = new LiveLine(terminal.err);
+  const interruption = new AbortController();
+  const interrupt = () => {
+    Deno.removeSignalListener("SIGINT", interrupt);
+    interruption.abort(
+      new Interrupted(
+        `job ${jobId} goes on; follow it with \`conductor watch ${jobId}\`, end it with ` +
+          `\`conductor cancel ${jobId}\``,
+      ),
+    );
+  };
+  Deno.addSignalListener("SIGINT", interrupt);
   let last: JobView | undefined;
-  for await (const event of client.watch(jobId)) {
-    tell(event, jobId, line, last);
-    if (event.kind === "state") last = event.job;
+  try {
+    for await (const event of client.watch(jobId, interruption.signal)) {
+      tell(event, jobId, line, last);
+      if (event.kind === "state") last = event.job;
+    }
+  } finally {
+    if (!interruption.signal.aborted) Deno.removeSignalListener("SIGINT", interrupt);
+    line.clear();
   }
-  line.clear();
   if (last === undefined) throw new NegativeAnswer(`job ${jobId}: nothing was heard of it`);
-  if (format === "json") terminal.out.write(`${JSON.stringify(jobJson(last), null, 2)}\n`);
-  else if (last.status === "completed") terminal.out.write(resultText(last));
+  if (format === "json") out.write(`${JSON.stringify(jobJson(last), null, 2)}\n`);
+  else if (last.status === "completed") out.write(resultText(last));
   if (last.status === "completed") return;
   const reason = last.errorMessage === "" ? "" : `: ${printable(last.errorMessage)}`;
   throw new NegativeAnswer(`job ${jobId} ${last.status}${reason}`);
@@ -103,35 +127,5 @@ function tell(event: JobEventView, jobId: string, line: LiveLine, last: JobView 
       for (const text of event.lines) {
         line.say(`${jobId}  ${line.sink.style.dim(printable(text))}`);
       }
-  }
-}
-
-/** A last line that is drawn over on a terminal, and left out where there is none. */
-class LiveLine {
-  readonly sink: Sink;
-  #isShown = false;
-
-  constructor(sink: Sink) {
-    this.sink = sink;
-  }
-
-  /** A line that stays. */
-  say(text: string): void {
-    this.clear();
-    this.sink.write(`${text}\n`);
-  }
-
-  /** A line that the next one takes the place of. */
-  show(text: string): void {
-    if (!this.sink.isTerminal) return;
-    this.clear();
-    const { columns } = Deno.consoleSize();
-    this.sink.write(text.slice(0, columns - 1));
-    this.#isShown = true;
-  }
-
-  clear(): void {
-    if (this.#isShown) this.sink.write("\r\u001b[2K");
-    this.#isShown = false;
   }
 }

@@ -23,6 +23,8 @@ export interface Styles {
 export interface Sink {
   readonly isTerminal: boolean;
   readonly style: Styles;
+  /** Width of the terminal in characters. */
+  columns(): number;
   write(text: string): void;
 }
 
@@ -52,6 +54,10 @@ function sinkOver(stream: typeof Deno.stdout | typeof Deno.stderr): Sink {
   return {
     isTerminal,
     style: colors.createColors(isTerminal && !noColor),
+    columns() {
+      // A terminal that does not know its width says 0.
+      return isTerminal ? Deno.consoleSize().columns || 80 : 80;
+    },
     write(text) {
       const bytes = encoder.encode(text);
       for (let written = 0; written < bytes.byteLength;) {

@@ -5,14 +5,14 @@
  */
 
 import { withClient } from "./connect.ts";
-import { timeText } from "./present.ts";
+import { secondText, timeText } from "./present.ts";
 import type { Flags } from "./router.ts";
 import { renderTable } from "./table.ts";
 import { printable, type Terminal } from "./terminal.ts";
 
 /** Every worker that the cluster knows. */
 export async function listWorkers(flags: Flags, terminal: Terminal): Promise<void> {
-  await withClient(flags, terminal, async (client, format) => {
+  await withClient(flags, terminal, async ({ client, format }) => {
     const workers = await client.listWorkers((flags.status as string | undefined) ?? "");
     if (format === "json") {
       const answer = workers.map((worker) => ({
@@ -41,7 +41,7 @@ export async function listWorkers(flags: Flags, terminal: Terminal): Promise<voi
         printable(Object.entries(worker.tags).map(([name, value]) => `${name}=${value}`).join(",")),
         percent(worker.stats?.cpuUsage),
         percent(worker.stats?.memoryUsage),
-        timeText(worker.lastHeartbeatMs) ?? "",
+        secondText(worker.lastHeartbeatMs),
       ]),
     ));
   });
@@ -54,7 +54,7 @@ export async function drainWorker(
   flags: Flags,
   terminal: Terminal,
 ): Promise<void> {
-  await withClient(flags, terminal, async (client, format) => {
+  await withClient(flags, terminal, async ({ client, format }) => {
     const message = await client.drainWorker(workerId, { undrain });
     terminal.out.write(
       format === "json" ? `${JSON.stringify({ worker_id: workerId, message })}\n` : `${message}\n`,

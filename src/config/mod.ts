@@ -27,4 +27,5 @@ export {
 export { shippedFile } from "./profile_files.ts";
 export { type ConfigFormat, renderConfig } from "./render.ts";
 export { type Config, describeConfig, type KeyDescription } from "./schema.ts";
+export { nearest } from "./suggest.ts";
 export type { ConfigFile } from "./yaml_file.ts";

@@ -51,6 +51,8 @@ export interface ChannelOptions {
    * a call may take. A master that answers, though it be to say that it does not lead, was connected.
    */
   readonly connectionWaitMs?: number;
+  /** Told before a call is repeated because no master takes it, with the time since its first try. */
+  readonly onUnavailable?: (reason: string, sinceMs: number) => void;
   /** W3C trace context to send along, if any. */
   readonly traceparent?: () => string | undefined;
   /** Silence after which a master that owes an answer is asked whether it lives, in ms. */
@@ -156,7 +158,8 @@ export class ClusterChannel {
     request: MessageInitShape<Input>,
     options: CallOptions = {},
   ): Promise<MessageShape<Output>> {
-    const deadlineMs = Date.now() + this.#options.callTimeoutMs;
+    const startedMs = Date.now();
+    const deadlineMs = startedMs + this.#options.callTimeoutMs;
     const message = create(method.input, request);
     const { isRepeatable = true } = options;
     const requestId = options.requestId ?? crypto.randomUUID();
@@ -190,6 +193,7 @@ export class ClusterChannel {
         if (nextTryMs >= deadlineMs) {
           throw isUnknown ? failure : this.#gaveUp(failure, callTimeoutMs);
         }
+        this.#options.onUnavailable?.(failure.message, Date.now() - startedMs);
         if (waitMs > 0) await pause(waitMs, options.signal);
         if (hasTriedAll) pauseMs = Math.min(pauseMs * 2, RETRY_PAUSE_MS_MAX);
       }

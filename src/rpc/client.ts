@@ -150,9 +150,11 @@ export class JobClient {
           if (event.kind === "state" && isFinished(event.job)) return;
         }
       } catch (failure) {
+        // Whoever ended the watch wants to hear the own reason, whatever broke for it.
+        signal?.throwIfAborted();
         const isLost = failure instanceof Refusal &&
           (failure.reason === "unavailable" || failure.reason === "not_leader");
-        if (!isLost || signal?.aborted) throw failure;
+        if (!isLost) throw failure;
       }
       // A unary call waits for a master with all the patience that calls have, and says so if none
       // comes. The pause is for one that answers calls and breaks watches.

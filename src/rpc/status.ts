@@ -111,6 +111,8 @@ export function toServiceError(failure: unknown): Partial<ServiceError> {
 
 /** What a client makes of a failed call. */
 export function fromServiceError(failure: ServiceError): Refusal {
+  const ours = ofTheLibrary(failure.details ?? "");
+  if (ours !== undefined) return new Refusal(ours.reason, ours.message, { cause: failure });
   const leaderAddress = failure.metadata?.get(LEADER_KEY)[0]?.toString();
   const retryAfter = failure.metadata?.get(RETRY_HINT_KEY)[0]?.toString();
   const said = failure.metadata?.get(REASON_KEY)[0]?.toString();
@@ -127,6 +129,28 @@ export function fromServiceError(failure: ServiceError): Refusal {
     ...(leaderAddress === undefined ? {} : { leaderAddress }),
     ...(retryAfter === undefined ? {} : { retryAfterMs: Number(retryAfter) }),
   });
+}
+
+/** What grpc-js says of itself, in words that help. */
+function ofTheLibrary(details: string): { reason: RefusalReason; message: string } | undefined {
+  const unconnected =
+    /^No connection established\. Last error: (?:Error: )?(.*?)\.? ?(?:Resolution note:.*)?$/s
+      .exec(details);
+  if (unconnected !== null) return { reason: "unavailable", message: unconnected[1]! };
+  const sent = /^Attempted to send message with a size larger than (\d+)/.exec(details);
+  if (sent !== null) {
+    return {
+      reason: "invalid",
+      message: `the request is larger than the ${sent[1]} bytes that grpc.max_msg_size allows`,
+    };
+  }
+  const received = /^Received message larger than max \((\d+) vs (\d+)\)/.exec(details);
+  if (received === null) return undefined;
+  return {
+    reason: "overloaded",
+    message: `a message says that it is ${received[1]} bytes long, and grpc.max_msg_size allows ` +
+      `${received[2]}; is the other side a gRPC port?`,
+  };
 }
 
 /**

@@ -76,3 +76,30 @@ Deno.test("a connection that breaks under a call is a lost master, whatever grpc
   });
   assert.equal(fromServiceError(broken).reason, "unavailable");
 });
+
+Deno.test("what the gRPC library says of itself is told in words that help", () => {
+  const of = (code: status, details: string) =>
+    fromServiceError(Object.assign(new Error(details), {
+      code,
+      details,
+      metadata: new Metadata(),
+    }));
+  const refused = of(
+    status.UNAVAILABLE,
+    "No connection established. Last error: Error: connect ECONNREFUSED 127.0.0.1:9. Resolution note: ",
+  );
+  assert.equal(refused.reason, "unavailable");
+  assert.equal(refused.message, "connect ECONNREFUSED 127.0.0.1:9");
+  const sent = of(
+    status.RESOURCE_EXHAUSTED,
+    "Attempted to send message with a size larger than 4194304",
+  );
+  assert.equal(sent.reason, "invalid", "nothing will make room for it");
+  assert.match(sent.message, /4194304 bytes that grpc\.max_msg_size allows/);
+  const received = of(
+    status.RESOURCE_EXHAUSTED,
+    "Received message larger than max (577073778 vs 4194304)",
+  );
+  assert.equal(received.reason, "overloaded");
+  assert.match(received.message, /is the other side a gRPC port/);
+});

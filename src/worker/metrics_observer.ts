@@ -1,20 +1,27 @@
 /**
- * A worker's doings as metrics and spans.
+ * A worker's doings as metrics, spans and lines of the log.
  *
  * @module
  */
 
-import type { Tracer, WorkerMetrics } from "../observability/mod.ts";
+import type { Logger, Tracer, WorkerMetrics } from "../observability/mod.ts";
 import type { WorkerObserver } from "./worker.ts";
 
-/** Counts attempts, and traces each as a part of its job's trace. */
+/** Where the doings of a worker are told. */
+export interface WorkerRecords {
+  readonly metrics: WorkerMetrics;
+  readonly tracer: Tracer;
+  readonly log: Logger;
+  readonly workerId: string;
+}
+
+/** Counts attempts, traces each as a part of its job's trace, and logs those that do not complete. */
 export function workerObserver(
-  metrics: WorkerMetrics,
-  tracer: Tracer,
-  workerId: string,
+  { metrics, tracer, log, workerId }: WorkerRecords,
 ): WorkerObserver {
   return {
     attemptStarted(job) {
+      log.debug("attempt started", { job_id: job.id, type: job.type, attempt: job.attempt });
       const span = tracer.startSpan("worker.execute_job", {
         parent: job.traceparent,
         kind: "consumer",
@@ -30,6 +37,15 @@ export function workerObserver(
           const labels = { type: job.type, outcome: verdict };
           metrics.attemptsTotal.inc(labels);
           metrics.attemptSeconds.observe(labels, durationMs / 1_000);
+          const fields = {
+            job_id: job.id,
+            type: job.type,
+            attempt: job.attempt,
+            outcome: verdict,
+            duration_ms: Math.round(durationMs),
+          };
+          if (verdict === "completed") log.debug("attempt ended", fields);
+          else log.info("attempt ended", { ...fields, error });
           span.setAttribute("job.success", verdict === "completed");
           span.setAttribute("job.duration_ms", Math.round(durationMs));
           if (error !== "") span.recordError(new Error(error));

@@ -105,10 +105,10 @@ export class SessionKeeper {
     const { log, channel } = this.#options;
     const pauseMs = this.#nextPauseMs(wasWelcome || reason?.reason === "not_leader");
     channel.turnFrom(address, reason?.leaderAddress);
+    const next = channel.addresses[0] ?? "";
     log.warn(wasWelcome ? "lost the master" : `cannot reach a master at ${address}`, {
-      address,
       reason: reason?.message ?? "the master closed the session",
-      next_address: channel.addresses[0] ?? "",
+      ...(next === address ? {} : { next_address: next }),
       retry_in_ms: pauseMs,
     });
     this.#timer = setTimeout(() => this.#dial(), pauseMs);
