@@ -1,0 +1,147 @@
+/** The road that calls and workers take when the master they know is not, or no longer, the leader. */
+
+import assert from "node:assert/strict";
+import { type Fields, ORIGINAL_PROTO, ProtoClient, serviceOf } from "../compatibility/by_proto.ts";
+import { OriginalWorker } from "../compatibility/original_worker.ts";
+import { type Cluster, eventually, LEDGER_JOB_TYPE, onCluster, readLedger } from "./support.ts";
+
+const payload = (id: string, sleepMs: number) =>
+  new TextEncoder().encode(JSON.stringify({ id, sleepMs }));
+
+async function followerOf(cluster: Cluster) {
+  const leader = await cluster.leader();
+  return cluster.masters.find((each) => each !== leader)!;
+}
+
+Deno.test("an original client and worker that know one follower alone can do all twelve methods", () =>
+  onCluster({ workers: 0 }, async (cluster) => {
+    const follower = await followerOf(cluster);
+    const client = new ProtoClient(
+      serviceOf(ORIGINAL_PROTO, "MasterService"),
+      follower.grpcAddress,
+    );
+    let fails = true;
+    // RegisterWorker, Heartbeat, ReportResult
+    const worker = await OriginalWorker.start({
+      id: "by-hand",
+      master: follower.grpcAddress,
+      work: ({ id }) => fails ? Promise.reject(new Error("on purpose")) : Promise.resolve(id),
+    });
+    const jobOf = async (jobId: unknown) =>
+      (await client.call("GetJobStatus", { job_id: jobId })).job as Fields;
+    const ends = (jobId: unknown, status: string) =>
+      eventually(`${jobId} is ${status}`, async () => {
+        return (await jobOf(jobId)).status === status ? true : undefined;
+      });
+    const submit = (more: Fields = {}) =>
+      client.call("SubmitJob", {
+        type: "test_sleep",
+        payload: new TextEncoder().encode('{"duration":"1ms"}'),
+        max_retries: 0,
+        ...more,
+      });
+    try {
+      const { job_id: dead, status } = await submit();
+      assert.equal(status, "success");
+      await ends(dead, "failed");
+      assert.equal((await client.call("ListDLQ")).total, 1);
+      fails = false;
+      assert.equal((await client.call("RetryFromDLQ", { job_id: dead })).success, true);
+      await ends(dead, "completed");
+      const { job_id: unwanted } = await submit({ type: "nobody_offers_this" });
+      assert.equal((await client.call("CancelJob", { job_id: unwanted })).success, true);
+      assert.equal((await jobOf(unwanted)).status, "cancelled");
+      assert.equal((await client.call("ListJobs", { status_filter: "cancelled" })).total, 1);
+      const { workers } = await client.call("ListWorkers") as { workers: Fields[] };
+      assert.deepEqual(workers.map(({ id }) => id), ["by-hand"]);
+      const health = await client.call("GetClusterHealth");
+      assert.deepEqual([health.is_leader, health.raft_state], [false, "Follower"]);
+      assert.equal(health.leader_address, (await cluster.leader()).grpcAddress);
+      const joined = await client.call("JoinCluster", {
+        node_id: follower.name,
+        address: follower.raftAddress,
+      });
+      assert.equal(joined.success, true, "a member that asks again is welcome");
+    } finally {
+      worker.stop();
+      client.close();
+    }
+  }));
+
+for (
+  const [what, harm] of [
+    ["is killed", (cluster) => cluster.leader().then((leader) => leader.process.kill())],
+    ["freezes", (cluster) => cluster.leader().then((leader) => leader.process.freeze())],
+    ["is told to stop", (cluster) => cluster.leader().then((each) => each.process.terminate())],
+  ] as readonly (readonly [string, (cluster: Cluster) => Promise<unknown>])[]
+) {
+  Deno.test(`when the leader ${what}, a running job goes on and is completed once`, () =>
+    onCluster({ workers: 1 }, async (cluster) => {
+      const client = cluster.client();
+      const { jobId } = await client.submit({
+        type: LEDGER_JOB_TYPE,
+        payload: payload("long", 6_000),
+        priority: 5,
+      });
+      await eventually("it runs", async () => {
+        return (await client.getJob(jobId)).job.status === "running" ? true : undefined;
+      });
+      await harm(cluster);
+      const job = await client.waitFor(jobId);
+      assert.deepEqual([job.status, job.attempt, job.retryCount], ["completed", 1, 0]);
+      const { attempts } = await client.getJob(jobId);
+      assert.deepEqual(attempts.map((each) => each.outcome), ["completed"]);
+      const events = (await readLedger(cluster.ledgerFile)).map((each) => each.event);
+      assert.deepEqual(events, ["begin", "end"], "it was run once");
+    }));
+}
+
+Deno.test("a result that no leader could take is kept, and taken once by the next", () =>
+  onCluster({ workers: 1 }, async (cluster) => {
+    const client = cluster.client({ callTimeoutMs: 60_000 });
+    const { jobId } = await client.submit({
+      type: LEDGER_JOB_TYPE,
+      payload: payload("short", 1_000),
+      priority: 5,
+    });
+    await eventually("it runs", async () => {
+      return (await client.getJob(jobId)).job.status === "running" ? true : undefined;
+    });
+    // Without a majority nobody leads while the job comes to its end.
+    const [first, second] = cluster.masters;
+    await Promise.all([first!.process.kill(), second!.process.kill()]);
+    await eventually("it has ended", async () => {
+      const lines = await readLedger(cluster.ledgerFile);
+      return lines.some((each) => each.event === "end") ? true : undefined;
+    });
+    first!.process.start();
+    second!.process.start();
+    const job = await client.waitFor(jobId);
+    assert.deepEqual([job.status, job.attempt], ["completed", 1]);
+    assert.equal((await readLedger(cluster.ledgerFile)).length, 2, "it was run once");
+  }));
+
+Deno.test("a client that was given the leader's address alone survives the leader", () =>
+  onCluster({ workers: 0 }, async (cluster) => {
+    const leader = await cluster.leader();
+    const client = cluster.client({ only: leader.grpcAddress });
+    const submission = { type: "noop", payload: new Uint8Array(0), priority: 5 };
+    const before = await client.submit(submission);
+    await leader.process.kill();
+    const after = await client.submit(submission);
+    for (const { jobId } of [before, after]) {
+      assert.equal((await client.getJob(jobId)).job.status, "pending");
+    }
+  }));
+
+Deno.test("a submission waits for a leader, and is made once however often it was asked for", () =>
+  onCluster({ workers: 0 }, async (cluster) => {
+    const [first, second, third] = cluster.masters;
+    await Promise.all([first!.process.kill(), second!.process.kill()]);
+    const client = cluster.client({ only: third!.grpcAddress, callTimeoutMs: 60_000 });
+    const submitted = client.submit({ type: "noop", payload: new Uint8Array(0), priority: 5 });
+    first!.process.start();
+    const { jobId } = await submitted;
+    const page = await client.listJobs({ limit: 10 });
+    assert.deepEqual(page.jobs.map((each) => each.id), [jobId]);
+  }));
