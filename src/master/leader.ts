@@ -16,6 +16,7 @@ import type {
   JobMachine,
   SchedulingView,
   Worker as JobWorker,
+  WorkerSlots,
 } from "../jobs/mod.ts";
 import type { Logger } from "../observability/mod.ts";
 import { Refusal } from "../rpc/mod.ts";
@@ -100,15 +101,21 @@ export class LeaderDuties {
     });
   }
 
-  /** What a scheduler may use: the state's view, without workers that nobody can reach now. */
+  /** What a scheduler may use: the state's view, without slots that nobody can reach now. */
   view(): SchedulingView {
-    const view = this.#options.machine.view();
+    const { nowMs, queues, workers } = this.#options.machine.view();
+    return { nowMs, queues, workers: this.#reachable(workers) };
+  }
+
+  #reachable(workers: Iterable<WorkerSlots>): WorkerSlots[] {
     const { sessions } = this.#options;
-    return {
-      nowMs: view.nowMs,
-      queues: view.queues,
-      workers: [...view.workers].filter((each) => sessions.isReachable(each.id, each.sessionId)),
-    };
+    const reachable: WorkerSlots[] = [];
+    for (const worker of workers) {
+      const room = sessions.roomOf(worker.id, worker.sessionId);
+      if (room === undefined) continue;
+      reachable.push(room === Number.POSITIVE_INFINITY ? worker : withRoom(worker, room));
+    }
+    return reachable;
   }
 
   stop(): void {
@@ -248,4 +255,19 @@ export class LeaderDuties {
 function roadOf({ unary, pushed, address }: JobWorker): Road {
   if (!unary) return { kind: "stream" };
   return pushed === true ? { kind: "push", address } : { kind: "mailbox" };
+}
+
+function withRoom(worker: WorkerSlots, room: number): WorkerSlots {
+  const { id, sessionId, activeJobs, jobTypes, tags, draining, lastAssignment } = worker;
+  return {
+    id,
+    sessionId,
+    slots: Math.min(worker.slots, activeJobs + room),
+    activeJobs,
+    jobTypes,
+    tags,
+    draining,
+    lastAssignment,
+    capabilityKey: worker.capabilityKey,
+  };
 }

@@ -21,7 +21,7 @@ import {
 export interface PushLinkOptions {
   readonly workerId: string;
   readonly address: string;
-  readonly caller: Pick<WorkerCaller, "assign" | "cancel" | "close">;
+  readonly caller: Pick<WorkerCaller, "reach" | "assign" | "cancel" | "close">;
   /** Puts a report on the worker's behalf into the log: it says nothing of starts and refusals. */
   readonly report: (report: AttemptReportView) => Promise<ReportAckView>;
   /** The worker may be given jobs again. */
@@ -29,10 +29,7 @@ export interface PushLinkOptions {
   readonly log: Logger;
 }
 
-/**
- * A worker that cannot be given a job is left alone for this long, doubled for each further failure:
- * with its free slots it would else draw every job of the queue.
- */
+/** A worker that took no job is left alone for this long, doubled for each further failure. */
 const PAUSE_MS_MIN = 250;
 const PAUSE_MS_MAX = 30_000;
 
@@ -40,6 +37,11 @@ export class PushLink implements WorkerLink {
   readonly #options: PushLinkOptions;
   /** Jobs that are being brought, by token: a cancellation must not overtake its job. */
   readonly #underWay = new Map<number, Promise<void>>();
+  /**
+   * It has not shown that it takes jobs, or not since it failed to: until it does it gets one at a
+   * time. With its free slots it would else draw every job of the queue.
+   */
+  #isOnTrial = true;
   #failures = 0;
   #pause: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
@@ -48,9 +50,10 @@ export class PushLink implements WorkerLink {
     this.#options = options;
   }
 
-  /** False while the worker is left alone. */
-  get isReady(): boolean {
-    return this.#pause === undefined;
+  /** None while it is left alone. */
+  get room(): number {
+    if (this.#pause !== undefined) return 0;
+    return this.#isOnTrial ? Math.max(0, 1 - this.#underWay.size) : Number.POSITIVE_INFINITY;
   }
 
   send({ assignments = [], cancellations = [] }: WorkerOrders): boolean {
@@ -87,6 +90,7 @@ export class PushLink implements WorkerLink {
     const fault = await faultOf(caller.assign(job));
     if (this.#isClosed) return;
     if (fault === undefined) {
+      this.#isOnTrial = false;
       this.#failures = 0;
       await report({ ...attempt, kind: "started" });
       return;
@@ -104,20 +108,33 @@ export class PushLink implements WorkerLink {
   }
 
   #leaveAlone({ message }: Fault): void {
+    this.#isOnTrial = true;
     if (this.#pause !== undefined) return;
-    const { workerId, address, log, onReady } = this.#options;
+    const { workerId, address, log } = this.#options;
     const pauseMs = Math.min(PAUSE_MS_MIN * 2 ** Math.min(this.#failures, 20), PAUSE_MS_MAX);
     this.#failures++;
-    this.#pause = setTimeout(() => {
-      this.#pause = undefined;
-      onReady();
-    }, pauseMs);
+    this.#pause = setTimeout(() => this.#lookAfter(), pauseMs);
     log.warn("a job could not be brought to a worker", {
       worker_id: workerId,
       address,
       reason: message,
-      next_job_in_ms: pauseMs,
+      next_try_in_ms: pauseMs,
     });
+  }
+
+  /** One that cannot be connected to need not be tried with a job. */
+  #lookAfter(): void {
+    const { caller, onReady } = this.#options;
+    caller.reach().then(
+      () => {
+        this.#pause = undefined;
+        if (!this.#isClosed) onReady();
+      },
+      (failure) => {
+        this.#pause = undefined;
+        if (!this.#isClosed) this.#leaveAlone(faultBy(failure));
+      },
+    );
   }
 
   /** Its late result will be refused; that it goes on costs the worker a slot. */
@@ -147,10 +164,14 @@ async function faultOf(
     if (done) return undefined;
     return { message: `the worker refused it: ${message || "no reason"}`, mayHaveArrived: false };
   } catch (failure) {
-    const message = failure instanceof Error ? failure.message : String(failure);
-    return {
-      message: `it could not be brought to the worker: ${message}`,
-      mayHaveArrived: failure instanceof Refusal && failure.reason === "outcome_unknown",
-    };
+    return faultBy(failure);
   }
+}
+
+function faultBy(failure: unknown): Fault {
+  const message = failure instanceof Error ? failure.message : String(failure);
+  return {
+    message: `it could not be brought to the worker: ${message}`,
+    mayHaveArrived: failure instanceof Refusal && failure.reason === "outcome_unknown",
+  };
 }

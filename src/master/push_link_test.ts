@@ -39,16 +39,21 @@ function job(id: string, token: number): JobView {
 }
 
 /** A link to a worker whose answers the test gives. */
-function scene() {
+function scene(isAway = () => false) {
   const assigned = new Map<string, PromiseWithResolvers<OrderAnswer>>();
   const cancelled: CancellationView[] = [];
   const reports: AttemptReportView[] = [];
   let readyCount = 0;
   let isCallerClosed = false;
+  let reachedCount = 0;
   const link = new PushLink({
     workerId: "w1",
     address: "127.0.0.1:1",
     caller: {
+      reach: () => {
+        reachedCount++;
+        return isAway() ? Promise.reject(new Refusal("unavailable", "away")) : Promise.resolve();
+      },
       assign: ({ id }) => {
         const answer = Promise.withResolvers<OrderAnswer>();
         assigned.set(id, answer);
@@ -75,6 +80,7 @@ function scene() {
     reports,
     reportedOf: () => reports.map(({ jobId, kind }) => `${jobId} ${kind}`),
     readyCount: () => readyCount,
+    reachedCount: () => reachedCount,
     isCallerClosed: () => isCallerClosed,
   };
 }
@@ -87,7 +93,35 @@ Deno.test("a job that the worker accepts has started; one that hangs holds up no
   assigned.get("runs")!.resolve(ACCEPTED);
   await until(() => reportedOf().length === 1, "one is reported");
   assert.deepEqual(reportedOf(), ["runs started"]);
-  assert.ok(link.isReady);
+  link.close();
+});
+
+Deno.test("a worker gets one job at a time until it has taken one, and again after it failed to", async () => {
+  const { link, assigned, reports } = scene();
+  assert.equal(link.room, 1);
+  link.send({ assignments: [job("a", 1)] });
+  assert.equal(link.room, 0, "the first one is under way");
+  assigned.get("a")!.resolve(ACCEPTED);
+  await until(() => reports.length === 1, "it is taken");
+  assert.equal(link.room, Number.POSITIVE_INFINITY);
+  link.send({ assignments: [job("b", 2), job("c", 3)] });
+  assigned.get("b")!.resolve({ done: false, message: "queue full" });
+  assigned.get("c")!.resolve(ACCEPTED);
+  await until(() => reports.length === 3, "one is refused, one is taken");
+  assert.equal(link.room, 0, "it is left alone all the same");
+  link.close();
+});
+
+Deno.test("a worker that cannot be connected to is given no job to find out", async () => {
+  let isAway = true;
+  const { link, assigned, readyCount, reachedCount } = scene(() => isAway);
+  link.send({ assignments: [job("a", 1)] });
+  assigned.get("a")!.reject(new Refusal("unavailable", "127.0.0.1:1 refuses connections"));
+  await until(() => reachedCount() === 2, "it is looked after twice");
+  assert.deepEqual([link.room, readyCount()], [0, 0]);
+  isAway = false;
+  await until(() => readyCount() === 1, "it is there");
+  assert.equal(link.room, 1);
   link.close();
 });
 
@@ -99,10 +133,10 @@ Deno.test("a refused job goes back at once, and the worker is left alone for a w
   const [report] = reports;
   assert.ok(report?.kind === "released");
   assert.match(report.reason, /refused it: queue full/);
-  assert.equal(link.isReady, false);
+  assert.equal(link.room, 0);
   assert.deepEqual(cancelled, [], "what was refused is not there");
   await until(() => readyCount() === 1, "it may be given jobs again");
-  assert.ok(link.isReady);
+  assert.equal(link.room, 1);
   link.close();
 });
 

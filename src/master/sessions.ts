@@ -60,11 +60,12 @@ export class Sessions {
     return this.#byWorker.get(workerId);
   }
 
-  /** Whether a worker can be given a job now: it has a stream, or will come by, or be called. */
-  isReachable(workerId: string, sessionId: string): boolean {
+  /** How many jobs a worker may be given now, whatever its slots; undefined: nobody reaches it. */
+  roomOf(workerId: string, sessionId: string): number | undefined {
     const session = this.#byWorker.get(workerId);
-    if (session?.sessionId !== sessionId) return false;
-    return session.hasMailbox || (session.link !== undefined && session.link.isReady !== false);
+    if (session?.sessionId !== sessionId) return undefined;
+    if (session.hasMailbox) return Number.POSITIVE_INFINITY;
+    return session.link === undefined ? undefined : session.link.room ?? Number.POSITIVE_INFINITY;
   }
 
   /** Begins a session, or takes up the same one again over a new stream. */

@@ -211,8 +211,8 @@ export interface WorkerNews {
 
 /** The road down to one connected worker. */
 export interface WorkerLink {
-  /** False while the worker had better be given no jobs; absent: it never had. */
-  readonly isReady?: boolean;
+  /** Jobs that it may be given beside those that it holds; absent: as many as it has slots. */
+  readonly room?: number;
   /** False when the worker reads more slowly than it is written to. */
   send(orders: WorkerOrders): boolean;
   close(failure?: Refusal): void;

@@ -46,6 +46,11 @@ export class WorkerCaller {
     });
   }
 
+  /** Resolves when a connection stands. @throws Refusal `unavailable` */
+  reach(): Promise<void> {
+    return this.#channel.connected(this.#address);
+  }
+
   /**
    * Gives the worker a job; it is asked once, since a worker that does not know tokens would run a
    * job that it is given twice twice.
