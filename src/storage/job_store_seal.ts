@@ -10,11 +10,12 @@
 
 import { createHash } from "node:crypto";
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
-import type { DatabaseSync } from "node:sqlite";
+import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 import type { LogPosition } from "../jobs/mod.ts";
 import { JobStoreRefused, REBUILD_ADVICE } from "./job_store_file.ts";
 import { SlotFile } from "./slot_file.ts";
-import { failureOf, isDamage } from "./storage_failure.ts";
+import { failureOf, isDamage, sqliteCode } from "./storage_failure.ts";
 
 /** Name of the file in a data directory. */
 export const JOB_STORE_MARKER = "state.marker";
@@ -57,10 +58,13 @@ export class JobStoreSeal {
     }
     this.#record = found ?? { format: SEAL_FORMAT, generation: 0, durableIndex: 0, sha256: "" };
     this.wasSealed = this.#record.sha256 !== "";
-    if (this.wasSealed) this.#checkSeal();
-    else if (found !== undefined && !existsSync(databasePath) && found.durableIndex > 0) {
-      // The log may still rebuild it: whoever opens the log will see.
-      this.#record = { ...this.#record, durableIndex: 0 };
+    if (!existsSync(databasePath)) {
+      // Moved away: the log may still rebuild it, and whoever opens the log will see.
+      this.#record = { ...this.#record, durableIndex: 0, sha256: "" };
+    } else if (this.wasSealed) {
+      this.#checkSeal();
+    } else {
+      this.#checkDurable(indexInMainFile(databasePath));
     }
   }
 
@@ -75,12 +79,7 @@ export class JobStoreSeal {
    * @throws {JobStoreRefused} when something does not fit
    */
   check(database: DatabaseSync, applied: LogPosition): void {
-    if (applied.index < this.#record.durableIndex) {
-      throw this.#refused(
-        `it stands at entry ${applied.index}, but was durable up to ${this.#record.durableIndex}: ` +
-          "it or its -wal file was replaced by an old copy",
-      );
-    }
+    this.#checkDurable(applied.index);
     if (this.wasSealed) return;
     const found = damageIn(database);
     if (found !== "ok") throw this.#refused(`it is damaged (${found})`);
@@ -100,13 +99,17 @@ export class JobStoreSeal {
     this.#file?.close();
   }
 
+  #checkDurable(index: number): void {
+    const { durableIndex } = this.#record;
+    if (index >= durableIndex) return;
+    throw this.#refused(
+      `it stands at entry ${index}, but was durable up to ${durableIndex}: it or its -wal file ` +
+        "was replaced by an old copy",
+    );
+  }
+
   #checkSeal(): void {
     const { durableIndex } = this.#record;
-    if (!existsSync(this.#databasePath)) {
-      // Moved away, in order to be rebuilt from the log.
-      this.#record = { ...this.#record, durableIndex: 0, sha256: "" };
-      return;
-    }
     const wal = `${this.#databasePath}-wal`;
     if ((statSync(wal, { throwIfNoEntry: false })?.size ?? 0) > 0) {
       throw this.#refused(
@@ -137,6 +140,26 @@ export class JobStoreSeal {
 
   #refused(found: string): JobStoreRefused {
     return new JobStoreRefused(`Cannot open "${this.#databasePath}": ${found}. ${REBUILD_ADVICE}`);
+  }
+}
+
+/**
+ * Where the database stands without its write-ahead file, which would hide that it is an old copy.
+ * What cannot be read, a crash amid a checkpoint may have left so: what follows will tell.
+ */
+function indexInMainFile(path: string): number {
+  let database: DatabaseSync | undefined;
+  try {
+    const url = pathToFileURL(path);
+    url.searchParams.set("immutable", "1");
+    database = new DatabaseSync(url, { readOnly: true });
+    const index = database.prepare("SELECT applied_index FROM state").get()?.applied_index;
+    return typeof index === "number" ? index : Infinity;
+  } catch (cause) {
+    if (sqliteCode(cause) === undefined) throw cause;
+    return Infinity;
+  } finally {
+    database?.close();
   }
 }
 

@@ -6,14 +6,7 @@ import type { StatementSync } from "node:sqlite";
 import { DiskFull } from "../raft/mod.ts";
 import type { HardState, SnapshotMetadata } from "../raft/mod.ts";
 import type { Row } from "./raft_log_rows.ts";
-import {
-  failureOf,
-  isDamage,
-  isLocked,
-  RaftLogRefused,
-  REJOIN_ADVICE,
-  StorageFailed,
-} from "./storage_failure.ts";
+import { failureOf, isDamage, isLocked, RaftLogRefused, REJOIN_ADVICE } from "./storage_failure.ts";
 
 /** Who the log belongs to. Fixed when the data directory is made. */
 export interface RaftLogIdentity {
@@ -111,7 +104,7 @@ export class RaftLogFile {
     while (true) {
       const next = this.#reading(() => rows.next());
       if (next.done === true) return;
-      yield toRow(next.value);
+      yield this.#reading(() => toRow(next.value));
     }
   }
 
@@ -251,7 +244,7 @@ function toRow(value: Record<string, unknown>): Row {
   const sound = typeof first_index === "number" && typeof last_index === "number" &&
     chain instanceof Uint8Array && body instanceof Uint8Array;
   if (!sound) {
-    throw new StorageFailed("Cannot read raft.db: a row lacks the columns it should have");
+    throw new Error("a row lacks the columns it should have");
   }
   return { firstIndex: first_index, lastIndex: last_index, chain, body };
 }
