@@ -107,6 +107,7 @@ export class Master {
   readonly #peerServer: RpcServer;
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   #ports = { grpc: 0, raft: 0 };
+  #diskIsFull = false;
   readonly #stopping = new AbortController();
 
   /**
@@ -207,6 +208,7 @@ export class Master {
     const status = this.#node.status();
     const reasons: string[] = [];
     if (this.#isStopping) reasons.push("it is shutting down");
+    if (this.#diskIsFull) reasons.push("its disk is full");
     if (status.leaderId === undefined) reasons.push("no leader is known");
     else if (!this.#leadership.isCaughtUp) reasons.push("it has not caught up with the leader yet");
     if (status.appliedIndex < status.commitIndex) {
@@ -294,10 +296,7 @@ export class Master {
         messageRefused: (message, reason) =>
           options.log.warn("a raft message was refused", { from: message.from, reason }),
         snapshotFailed: (failure) => this.#snapshotFailed(failure),
-        diskFullChanged: (full) =>
-          full
-            ? options.log.error("the disk is full: this master steps aside until there is room")
-            : options.log.info("the disk has room again: this master takes part again"),
+        diskFullChanged: (full) => this.#diskFullChanged(full),
         failed: options.onFailed,
       },
     });
@@ -549,6 +548,13 @@ export class Master {
   #isOnlyVoter(): boolean {
     const voters = this.#node.status().members.filter((each) => each.votes);
     return voters.length === 1 && voters[0]?.id === this.#options.nodeId;
+  }
+
+  #diskFullChanged(full: boolean): void {
+    const { log } = this.#options;
+    this.#diskIsFull = full;
+    if (full) log.error("the disk is full: this master steps aside until there is room");
+    else log.info("the disk has room again: this master takes part again");
   }
 
   /** Consensus will try again; a disk that failed is another matter. */

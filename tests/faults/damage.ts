@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Random } from "../simulation/random.ts";
+import type { Random } from "../simulation/random.ts";
 
 /** Of this run. */
 export const SEED = Number(Deno.env.get("CONDUCTOR_FAULT_SEED") ?? Date.now() % 2 ** 31);

@@ -1,7 +1,7 @@
 /** Snapshots on their way: damaged files, halves from before a crash, and disks without room. */
 
 import assert from "node:assert/strict";
-import { JobMachine } from "../../src/jobs/mod.ts";
+import type { JobMachine } from "../../src/jobs/mod.ts";
 import { Scene } from "../../src/jobs/scene_test_support.ts";
 import { JobSnapshots } from "../../src/master/snapshots.ts";
 import type { SnapshotMetadata, SnapshotSink, SnapshotSource } from "../../src/raft/mod.ts";

@@ -1,0 +1,129 @@
+/**
+ * A disk that fails under the running program. A failed fsync ends it, with one line: the next one
+ * might succeed without having written anything. A full disk makes it step aside until there is
+ * room. Whatever happens, what was acknowledged is there afterwards.
+ */
+
+import assert from "node:assert/strict";
+import { Refusal } from "../../src/rpc/mod.ts";
+import { until } from "../e2e/support.ts";
+import { canInject, canMount, type FaultyMaster, onFaultyDisk, onSmallDisk } from "./process.ts";
+
+const INJECTS = await canInject();
+
+for (
+  const [file, when, payloadBytes] of [
+    // Of the commits of the log, of the marker behind them, and of checkpoints of both databases.
+    ["raft/raft.db-wal", "14", 10],
+    ["raft/raft.marker", "9", 10],
+    ["raft/raft.db", "3", 1_000_000],
+    ["state.db", "3", 1_000_000],
+  ] as const
+) {
+  Deno.test({
+    name: `an fsync of ${file} that fails ends the master, and nothing acknowledged is lost`,
+    ignore: !INJECTS,
+    fn: () =>
+      onFaultyDisk(async (master) => {
+        const ended = master.start({ file, calls: "fsync,fdatasync", error: "EIO", when });
+        let hasEnded = false;
+        ended.then(() => hasEnded = true);
+        await master.ready();
+        const acknowledged = await submitUntil(master, () => hasEnded, payloadBytes);
+        const { code, stderr } = await ended;
+        assert.equal(code, 1, stderr);
+        assert.match(stderr, new RegExp(`^conductor: Cannot .*${file.replace("-wal", "")}`));
+        assert.match(stderr, /I\/O error|input\/output error/i);
+        assert.equal(stderr.trim().split("\n").length, 1, stderr);
+        assert.ok(acknowledged.length > 0, "it ended before anything was asked of it");
+        master.start();
+        await master.ready();
+        await assertHolds(master, acknowledged);
+      }),
+  });
+}
+
+Deno.test({
+  name: "a master that meets a full disk steps aside, says so, and goes on when there is room",
+  ignore: !INJECTS,
+  fn: () =>
+    onFaultyDisk(async (master) => {
+      const file = "raft/raft.db-wal";
+      const ended = master.start({ file, calls: "pwrite64", error: "ENOSPC", when: "60..66" });
+      await master.ready();
+      const acknowledged = await submitUntil(
+        master,
+        () => master.logged("the disk has room again"),
+        10,
+      );
+      assert.ok(master.logged("the disk is full: this master steps aside"));
+      acknowledged.push(...await submitOnceReady(master));
+      await assertHolds(master, acknowledged);
+      await master.stop();
+      assert.equal((await ended).code, 0);
+    }),
+});
+
+Deno.test({
+  name: "on a file system that is really full nothing is lost, and room is all it takes",
+  ignore: !(await canMount()),
+  fn: () =>
+    onSmallDisk(async (master, disk) => {
+      const ended = master.start();
+      await master.ready();
+      let submitted = 0;
+      const acknowledged = await submitUntil(master, () => submitted++ >= 20, 10);
+      disk.fill();
+      acknowledged.push(
+        ...await submitUntil(master, () => master.logged("the disk is full"), 10),
+      );
+      assert.equal(await master.isReady(), false);
+      disk.free();
+      acknowledged.push(...await submitOnceReady(master));
+      await assertHolds(master, acknowledged);
+      await master.stop();
+      assert.equal((await ended).code, 0);
+    }),
+});
+
+/** Submits one job after the other until `isDone`; returns the ids that were acknowledged. */
+async function submitUntil(
+  master: FaultyMaster,
+  isDone: () => boolean,
+  payloadBytes: number,
+): Promise<string[]> {
+  const client = master.client();
+  const acknowledged: string[] = [];
+  try {
+    const payload = new Uint8Array(payloadBytes).fill(7);
+    while (!isDone()) {
+      try {
+        const { jobId } = await client.submit({ type: "custom", payload, priority: 5 });
+        acknowledged.push(jobId);
+      } catch (failure) {
+        if (!(failure instanceof Refusal)) throw failure;
+      }
+    }
+    return acknowledged;
+  } finally {
+    client.close();
+  }
+}
+
+async function submitOnceReady(master: FaultyMaster): Promise<string[]> {
+  await until("it leads again", () => master.isReady());
+  let submitted = 0;
+  return await submitUntil(master, () => submitted++ > 0, 10);
+}
+
+async function assertHolds(master: FaultyMaster, acknowledged: readonly string[]): Promise<void> {
+  const client = master.client();
+  try {
+    for (const jobId of acknowledged) {
+      const { job } = await client.getJob(jobId);
+      assert.equal(job.id, jobId);
+    }
+  } finally {
+    client.close();
+  }
+}
