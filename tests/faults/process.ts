@@ -87,6 +87,7 @@ export class FaultyMaster {
       messageBytesMax: 8 * 1024 * 1024,
       callTimeoutMs,
       connectionWaitMs: 500,
+      dialTimeoutMs: 2_000,
     });
   }
 
