@@ -128,7 +128,8 @@ export class Cluster {
 
   /** Empties a stopped master's disk and starts it again, to be let in through another member. */
   async rejoinWiped(master: MasterNode): Promise<void> {
-    const other = this.masters.find((each) => each !== master && each.process.isRunning);
+    const others = this.masters.filter((each) => each !== master);
+    const other = others.find((each) => each.process.isRunning) ?? others[0];
     if (other === undefined) throw new Error("nobody is left to join");
     await Deno.remove(master.directory, { recursive: true });
     master.process.start([`--join=${other.grpcAddress}`]);

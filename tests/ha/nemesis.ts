@@ -31,6 +31,7 @@ const FAULTS: readonly { readonly weight: number; readonly begin: Fault }[] = [
   { weight: 2, begin: (nemesis) => nemesis.halfOpen() },
   { weight: 2, begin: (nemesis) => nemesis.hideLeader() },
   { weight: 2, begin: (nemesis) => nemesis.restartOne() },
+  { weight: 2, begin: (nemesis) => nemesis.wipeOne() },
   { weight: 2, begin: (nemesis) => nemesis.killWorker() },
   { weight: 2, begin: (nemesis) => nemesis.freezeWorker() },
 ];
@@ -65,18 +66,17 @@ export class Nemesis {
     await begin();
     if (this.#random.chance(SECOND_FAULT)) await begin();
     for (const trouble of troubles) await trouble.end();
-    await this.heal();
+    this.heal();
   }
 
   /** Everybody runs and hears everybody. */
-  async heal(): Promise<void> {
+  heal(): void {
     const { network, masters, workers } = this.#cluster;
     network.heal();
     for (const node of [...masters.map((each) => each.process), ...workers]) {
       if (node.isFrozen) node.thaw();
       if (!node.isRunning) node.start();
     }
-    await Promise.resolve();
   }
 
   async killOne(): Promise<Trouble> {
@@ -186,6 +186,22 @@ export class Nemesis {
     const { name, process } = await this.#target();
     await process.terminate();
     return { what: `stop ${name}`, end: () => startAgain(process) };
+  }
+
+  /** One master loses its disk. Two that do so are more than a cluster of three can bear. */
+  async wipeOne(): Promise<Trouble> {
+    this.heal();
+    await this.#cluster.settled();
+    const wiped = await this.#target();
+    await wiped.process.kill();
+    return {
+      what: `wipe ${wiped.name}`,
+      end: async () => {
+        if (!wiped.process.isRunning) await this.#cluster.rejoinWiped(wiped);
+        this.heal();
+        await this.#cluster.settled();
+      },
+    };
   }
 
   async killWorker(): Promise<Trouble> {
