@@ -14,7 +14,7 @@ import { History } from "./history.ts";
 import { untilInterrupted } from "./interrupt.ts";
 import { Load } from "./load.ts";
 import { Nemesis } from "./nemesis.ts";
-import { PinnedReader } from "./pinned_reader.ts";
+import { PinnedReader } from "./pinned_client.ts";
 
 export interface ChaosOptions {
   readonly seed: number;
@@ -29,6 +29,8 @@ export interface ChaosReport {
   readonly reads: number;
   readonly runs: number;
   readonly longestGapMs: number;
+  /** Why submissions were not accepted; each client tries for half a minute. */
+  readonly refusals: readonly string[];
 }
 
 /** Rounds between two audits, so that a fault is found near where it was made. */
@@ -76,6 +78,7 @@ async function report(
     reads: history.reads.length,
     runs: (await Deno.readTextFile(cluster.ledgerFile)).split("\n").length - 1,
     longestGapMs: history.longestGapMs(startedMs),
+    refusals: history.submissions.flatMap((each) => each.failure ?? []),
   };
 }
 
@@ -106,6 +109,7 @@ async function main(): Promise<boolean> {
       `${told.submitted} submitted, ${told.accepted} accepted, ${told.reads} reads, ` +
         `${told.runs} lines of work; longest gap ${Math.round(told.longestGapMs)} ms`,
     );
+    told.refusals.forEach((each) => console.log(`not accepted: ${each}`));
     told.faults.forEach((each) => console.log(each));
     isRight = told.faults.length === 0;
     return isRight;

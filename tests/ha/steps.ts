@@ -7,7 +7,7 @@
 
 import type { Cluster } from "./cluster.ts";
 import type { Load } from "./load.ts";
-import { PinnedReader } from "./pinned_reader.ts";
+import { PinnedReader } from "./pinned_client.ts";
 
 export interface Step {
   readonly title: string;

@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { audit, gather, Load, onCluster } from "./support.ts";
+
+Deno.test("a damaged member is refused at its start, and rebuilt from its peers as it says", () =>
+  onCluster({ workers: 1 }, async (cluster) => {
+    const load = Load.start(cluster, { paddingBytes: 2_000 });
+    await load.accepts(60);
+    const leader = await cluster.leader();
+    const damaged = cluster.masters.find((each) => each !== leader)!;
+    await damaged.process.kill();
+    await corrupt(join(damaged.directory, "raft", "raft.db-wal"));
+
+    damaged.process.start();
+    assert.equal(await damaged.process.ended(), 1);
+    const said = (await damaged.process.said).trim().split("\n").at(-1)!;
+    assert.match(said, /^conductor: Cannot use .*raft\.db/);
+    assert.match(said, /empty its data directory and start it with `conductor master --join/);
+
+    await cluster.rejoinWiped(damaged);
+    await cluster.settled();
+    await load.accepts(20);
+    await load.stop();
+    assert.deepEqual(audit(await gather(cluster, load.history)), []);
+  }));
+
+/** Turns over a byte in the middle of a file. */
+async function corrupt(path: string): Promise<void> {
+  const bytes = await Deno.readFile(path);
+  bytes[bytes.length >> 1]! ^= 0xff;
+  await Deno.writeFile(path, bytes);
+}
