@@ -110,7 +110,7 @@ async function joinsThroughFollower(cluster: Cluster): Promise<void> {
   joiner.process.start([`--join=${follower.grpcAddress}`]);
   await eventually("it asks in vain", async () => {
     const log = await logOf(cluster, joiner);
-    return /cannot|could not|not reached|does not answer/.test(log) ? true : undefined;
+    return /does not let this master in yet/.test(log) ? true : undefined;
   });
   follower.process.start();
   cluster.masters.push(joiner);
