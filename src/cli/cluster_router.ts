@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
+import { addConfigFlags } from "./config_flags.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -68,12 +69,23 @@ export function addMemberCommands(
   );
 }
 
-/** Adds `backup`. */
+/** Adds `cluster recover`, `backup` and `restore`. */
 export function addBackupCommands(
   program: Command,
+  cluster: Command,
   terminal: Terminal,
   client: (command: Command) => Command,
 ): void {
+  offline(
+    cluster.command("recover").description(
+      "let the one survivor of a lost majority go on alone, with what it holds (it must be stopped)",
+    )
+      .option("--accept-data-loss", "do it, knowing that acknowledged writes may be lost")
+      .action(async (flags: Flags) => {
+        const { recover } = await import("./offline.ts");
+        await recover(flags, terminal);
+      }),
+  );
   client(
     program.command("backup").description("copy the whole state of the cluster to a file")
       .argument("<file>", "the file to make")
@@ -84,4 +96,24 @@ export function addBackupCommands(
         await backup(file, flags, terminal);
       }),
   );
+  offline(
+    program.command("restore").description(
+      "make a backup the beginning of a new cluster, in an empty data directory",
+    )
+      .argument("<file>", "the backup")
+      .action(async (file: string, flags: Flags) => {
+        const { restore } = await import("./offline.ts");
+        await restore(file, flags, terminal);
+      }),
+  );
+}
+
+/** Flags of a command that works on a stopped master's files: where they are, and who it is. */
+function offline(command: Command): Command {
+  addConfigFlags(command, "master");
+  command.addOption(
+    new Option("-o, --output <format>", "how to print answers").choices(["table", "json"])
+      .default("table"),
+  );
+  return command;
 }

@@ -274,7 +274,7 @@ function addClusterCommands(program: Command, terminal: Terminal): void {
       }),
   );
   addMemberCommands(cluster, terminal, client);
-  addBackupCommands(program, terminal, client);
+  addBackupCommands(program, cluster, terminal, client);
 }
 
 function addLocalCommands(program: Command, terminal: Terminal): void {

@@ -11,4 +11,6 @@ export type { LeaderTimings } from "./leader.ts";
 export { Master } from "./master.ts";
 export { metricsObserver, sampleMaster } from "./metrics_observer.ts";
 export type { MasterObserver } from "./observer.ts";
+export { inspectSurvivor, recoverSurvivor, type SurvivorState } from "./recover.ts";
+export { restoreBackup } from "./restore.ts";
 export type { Founding, Listen, MasterOptions } from "./options.ts";

@@ -11,6 +11,7 @@ import { ENTRY_FORMATS, SqliteRaftLog } from "../storage/mod.ts";
 import { askOthers, foundTogether, initialClusterText } from "./founding.ts";
 import { formatMemberAddress, type MemberAddress } from "./member_address.ts";
 import type { MasterOptions } from "./options.ts";
+import { isRecovering } from "./recover.ts";
 
 const PAUSE_MS_MIN = 200;
 const PAUSE_MS_MAX = 5_000;
@@ -29,6 +30,12 @@ export interface OpenedLog {
  */
 export async function openRaftLog(options: MasterOptions): Promise<OpenedLog> {
   const { raftDir, nodeId, founding, log } = options;
+  if (isRecovering(options)) {
+    throw new Error(
+      `a recovery of "${options.dataDir}" was interrupted; finish it with conductor cluster ` +
+        `recover --data-dir "${options.dataDir}" --accept-data-loss`,
+    );
+  }
   const joinThrough = founding.kind === "join"
     ? () => Promise.resolve([founding.address])
     : undefined;

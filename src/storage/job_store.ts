@@ -51,6 +51,8 @@ const WAL_BYTES_MAX = 4 * 1024 * 1024;
 export interface JobStoreOptions {
   /** A file of another cluster is refused. Left out: not checked. */
   readonly clusterId?: string;
+  /** Makes a file of another cluster this one's: for a backup that founds a new cluster. */
+  readonly adopt?: boolean;
 }
 
 export class SqliteJobStore implements JobStore {
@@ -296,11 +298,17 @@ function closeFile({ database, reader }: OpenFile): void {
 }
 
 /** A new file becomes the cluster's; an old one must be. */
-function checkCluster(database: DatabaseSync, path: string, { clusterId }: JobStoreOptions): void {
+function checkCluster(
+  database: DatabaseSync,
+  path: string,
+  { clusterId, adopt = false }: JobStoreOptions,
+): void {
   if (clusterId === undefined) return;
   const found = database.prepare("SELECT cluster_id FROM identity").get()?.cluster_id;
   if (found === undefined) {
     database.prepare("INSERT INTO identity VALUES (1, ?)").run(clusterId);
+  } else if (found !== clusterId && adopt) {
+    database.prepare("UPDATE identity SET cluster_id = ?").run(clusterId);
   } else if (found !== clusterId) {
     throw new JobStoreRefused(
       `Cannot open "${path}": it belongs to cluster ${String(found)}, and this node to cluster ` +

@@ -76,12 +76,12 @@ export class SqliteRaftLog implements LogStore {
   /**
    * Opens and checks an existing log: every hash, and that it is not behind its marker.
    *
-   * @param expected the node that wants to run on it, and the cluster if it is known
+   * @param expected the node that wants to run on it and the cluster, as far as they are known
    * @throws {RaftLogRefused} when the files must not be used
    */
   static open(
     directory: string,
-    expected: { readonly nodeId: string; readonly clusterId?: string },
+    expected: { readonly nodeId?: string; readonly clusterId?: string },
   ): SqliteRaftLog {
     const paths = pathsIn(directory);
     if (!existsSync(paths.database)) {
@@ -104,7 +104,7 @@ export class SqliteRaftLog implements LogStore {
   static #checked(
     file: RaftLogFile,
     paths: { readonly database: string; readonly marker: string },
-    expected: { readonly nodeId: string; readonly clusterId?: string },
+    expected: { readonly nodeId?: string; readonly clusterId?: string },
   ): SqliteRaftLog {
     const state = file.readState();
     const sound = checkIdentity(state, paths, expected);

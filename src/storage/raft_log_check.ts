@@ -22,7 +22,7 @@ interface Paths {
 export function checkIdentity(
   state: StateRow | "damaged" | undefined,
   paths: Paths,
-  expected: { readonly nodeId: string; readonly clusterId?: string },
+  expected: { readonly nodeId?: string; readonly clusterId?: string },
 ): StateRow {
   const refuse = (found: string) => new RaftLogRefused(`Cannot use "${paths.database}": ${found}`);
   if (state === undefined) {
@@ -35,7 +35,7 @@ export function checkIdentity(
         "start the newer version that wrote it",
     );
   }
-  if (state.nodeId !== expected.nodeId) {
+  if (expected.nodeId !== undefined && state.nodeId !== expected.nodeId) {
     throw refuse(
       `it belongs to node "${state.nodeId}", not to "${expected.nodeId}"; correct the node id or ` +
         "the data directory",

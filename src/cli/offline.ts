@@ -1,0 +1,119 @@
+/**
+ * `conductor restore` and `conductor cluster recover`: work on the files of a master that is stopped.
+ *
+ * @module
+ */
+
+import { type LoadedConfig, splitAddress } from "../config/mod.ts";
+import {
+  inspectSurvivor,
+  recoverSurvivor,
+  restoreBackup,
+  type SurvivorState,
+} from "../master/mod.ts";
+import { advertised } from "./addresses.ts";
+import { configFrom } from "./config_flags.ts";
+import { NegativeAnswer } from "./failure.ts";
+import type { Flags } from "./router.ts";
+import { renderPairs } from "./table.ts";
+import { printable, type Terminal } from "./terminal.ts";
+
+/** Makes a backup the beginning of a new cluster. */
+export function restore(file: string, flags: Flags, terminal: Terminal): Promise<void> {
+  const { config } = configFrom(flags, "master");
+  const { nodeId, raftDir, dataDir } = config.cluster;
+  const restored = restoreBackup(file, { nodeId, raftDir, dataDir, address: addressOf(config) });
+  const { backup, clusterId, index, liveJobs, releasedAttempts } = restored;
+  const answer = {
+    file,
+    data_dir: dataDir,
+    node_id: nodeId,
+    cluster_id: clusterId,
+    backup_of_cluster_id: backup.clusterId,
+    backup_index: backup.index,
+    backup_created_at: new Date(backup.createdAtMs).toISOString(),
+    first_log_index: index + 1,
+    unfinished_jobs: liveJobs,
+    released_attempts: releasedAttempts,
+  };
+  if (flags.output === "json") {
+    terminal.out.write(`${JSON.stringify(answer, null, 2)}\n`);
+    return Promise.resolve();
+  }
+  terminal.out.write(renderPairs([
+    ["Restored", `${file}, entry ${backup.index} of cluster ${backup.clusterId}`],
+    ["Taken", answer.backup_created_at],
+    ["Into", `${dataDir}, as master ${nodeId} of the new cluster ${clusterId}`],
+    ["Jobs", `${liveJobs} unfinished; ${releasedAttempts} attempts went back to the queue`],
+    ["Next", `conductor master --node-id ${nodeId} --data-dir ${dataDir}; others join it, empty`],
+  ]));
+  return Promise.resolve();
+}
+
+/** Lets the survivor of a lost majority go on alone. */
+export async function recover(flags: Flags, terminal: Terminal): Promise<void> {
+  const { cluster } = configFrom(flags, "master").config;
+  const place = { raftDir: cluster.raftDir, dataDir: cluster.dataDir };
+  const survivor = inspectSurvivor(place);
+  if (flags.acceptDataLoss !== true) {
+    terminal.err.write(`${warningText(survivor)}\n`);
+    throw new NegativeAnswer(
+      "nothing was changed; to go on, give the same command with --accept-data-loss",
+    );
+  }
+  terminal.err.write(`${warningText(survivor)}\n`);
+  const recovered = await recoverSurvivor(place);
+  const answer = {
+    data_dir: place.dataDir,
+    node_id: survivor.nodeId,
+    old_cluster_id: survivor.clusterId,
+    cluster_id: recovered.clusterId,
+    old_last_index: survivor.lastIndex,
+    old_term: survivor.term,
+    first_log_index: recovered.index + 1,
+    unfinished_jobs: recovered.liveJobs,
+    released_attempts: recovered.releasedAttempts,
+    old_files: recovered.putAside,
+  };
+  terminal.out.write(
+    flags.output === "json" ? `${JSON.stringify(answer, null, 2)}\n` : renderPairs([
+      ["Recovered", `${survivor.nodeId}, alone, as the new cluster ${recovered.clusterId}`],
+      [
+        "Jobs",
+        `${recovered.liveJobs} unfinished; ${recovered.releasedAttempts} attempts went back to ` +
+        "the queue",
+      ],
+      ["Old files", `${recovered.putAside}, in ${place.dataDir} and ${place.raftDir}`],
+      [
+        "Next",
+        `start it as before; the others join it with empty data directories. If one of the old ` +
+        "ones comes back, it is refused",
+      ],
+    ]),
+  );
+}
+
+function warningText(survivor: SurvivorState): string {
+  const { nodeId, lastIndex, lastTerm, commitIndex, term, membership } = survivor;
+  if (survivor.isUnfinished) return `An earlier recovery of ${nodeId} is unfinished.`;
+  const others = [...membership.voters, ...membership.learners]
+    .map((each) => printable(each.id)).filter((id) => id !== nodeId);
+  return [
+    `${nodeId} will go on alone, without ${others.join(", ") || "anybody"}.`,
+    `It holds the log up to entry ${lastIndex} (term ${lastTerm}; its current term is ${term}), ` +
+    `of which it knew entry ${commitIndex} to be committed when it last wrote.`,
+    `LOST: whatever the others acknowledged behind entry ${lastIndex}. A majority of them may ` +
+    "have; if one of them can still be had, ask `conductor cluster recover` there too, without " +
+    "the flag, and take the one whose last term and last entry are highest.",
+    `KEPT: entries ${commitIndex + 1} to ${lastIndex}, though perhaps nobody was told that they ` +
+    "were accepted.",
+  ].filter((line) => !line.startsWith("KEPT") || commitIndex < lastIndex).join("\n");
+}
+
+function addressOf({ cluster, grpc }: LoadedConfig["config"]) {
+  const raft = splitAddress(cluster.bindAddr) ?? { host: "127.0.0.1", port: 7000 };
+  return {
+    raft: advertised(cluster.advertiseAddr, raft.host, raft.port),
+    grpc: advertised(cluster.grpcAdvertiseAddr, cluster.grpcBindHost, grpc.masterPort),
+  };
+}
