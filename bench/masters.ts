@@ -109,13 +109,14 @@ export class Masters implements AsyncDisposable {
     });
   }
 
-  /** The client library with every address, or those given. */
-  client(addresses = this.all.map((each) => each.grpcAddress), callTimeoutMs = 30_000): JobClient {
+  /** The client library with every address, or that of one master, at which it stays. */
+  client(only?: MasterProcess): JobClient {
     return new JobClient({
-      addresses,
+      addresses: only === undefined ? this.all.map((each) => each.grpcAddress) : [only.grpcAddress],
+      followsLeader: only === undefined,
       credentials: credentials.createInsecure(),
       messageBytesMax: 4 * 1024 * 1024,
-      callTimeoutMs,
+      callTimeoutMs: 30_000,
       dialTimeoutMs: 2_000,
     });
   }

@@ -55,6 +55,11 @@ export interface ChannelOptions {
   readonly onUnavailable?: (reason: string, sinceMs: number) => void;
   /** W3C trace context to send along, if any. */
   readonly traceparent?: () => string | undefined;
+  /**
+   * Learn of other members and go to whoever leads (the default), or ask the given addresses alone,
+   * for one who wants a certain member's answer.
+   */
+  readonly followsLeader?: boolean;
   /** Silence after which a master that owes an answer is asked whether it lives, in ms. */
   readonly silenceMs?: number;
   /** The same for one that holds an open stream, in ms. */
@@ -382,7 +387,7 @@ export class ClusterChannel {
     const definition = methodDefinition(method);
     const { client, pulses } = this.#connectionTo(address);
     const metadata = this.metadata(requestId, traceparent);
-    askForView(metadata, this.#view);
+    if (this.#options.followsLeader !== false) askForView(metadata, this.#view);
     let gone: Refusal | undefined;
     return await new Promise((resolve, reject) => {
       const cancel = () => call.cancel();

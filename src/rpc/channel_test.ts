@@ -439,3 +439,15 @@ Deno.test("a name that stands for several addresses is as good as the one that a
   assert.equal((await channel.call(Health.method.check, {})).status, SERVING);
   channel.close();
 });
+
+Deno.test("who wants a certain member's answer stays there", async () => {
+  await using leader = await startHealth();
+  await using follower = await startHealth(() => {}, {
+    clusterView: () => ({ term: 1, leader: leader.address, members: [leader.address] }),
+  });
+  const channel = new ClusterChannel(channelTo([follower.address], { followsLeader: false }));
+  for (let call = 0; call < 3; call++) await channel.call(Health.method.check, {});
+  assert.deepEqual(channel.addresses, [follower.address]);
+  assert.deepEqual(leader.codes, []);
+  channel.close();
+});
