@@ -114,6 +114,7 @@ export class SimulatedCluster {
   get leader(): SimulatedNode | undefined {
     let best: { readonly node: SimulatedNode; readonly term: number } | undefined;
     for (const node of this.nodes.values()) {
+      if (node.raft?.isLeader !== true) continue;
       const status = this.statusOf(node.id);
       if (status?.role !== "leader") continue;
       if (best === undefined || status.term > best.term) best = { node, term: status.term };
@@ -122,9 +123,11 @@ export class SimulatedCluster {
   }
 
   #leaders(): readonly RaftStatus[] {
-    const statuses = [...this.nodes.values()].map((node) => node.raft?.status());
-    return statuses.filter((status) => status !== undefined && status.role === "leader")
-      .map((status) => status as RaftStatus);
+    const leaders: RaftStatus[] = [];
+    for (const { raft } of this.nodes.values()) {
+      if (raft?.isLeader === true) leaders.push(raft.status());
+    }
+    return leaders;
   }
 
   /**

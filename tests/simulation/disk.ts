@@ -65,10 +65,11 @@ export class SimulatedDisk {
     return this.#durable.get(file) ?? [];
   }
 
-  append(file: string, text: string): void {
+  append(file: string, text: string): Frame {
     if (this.faults.full) throw new DiskFull("The simulated disk is full");
-    const frames = [...this.read(file), { text, checksum: checksumOf(text) }];
-    this.#cached.set(file, frames);
+    const frame = { text, checksum: checksumOf(text) };
+    this.#cached.set(file, [...this.read(file), frame]);
+    return frame;
   }
 
   /** Replaces the whole file, atomically once synced (write aside, then rename). */

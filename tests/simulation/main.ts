@@ -57,6 +57,7 @@ async function runSeeds(): Promise<number> {
     for (const [name, value] of Object.entries(result)) {
       if (typeof value === "number") totals.set(name, (totals.get(name) ?? 0) + value);
     }
+    if (ran % 50 === 0 && ran < count) console.log(`${ran} seeds, ${failures} failures so far`);
     if (values.verbose || count === 1) {
       console.log(`seed ${seed} nodes ${options.nodes} trace ${result.traceHash}`);
     }

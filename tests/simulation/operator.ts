@@ -89,6 +89,7 @@ export class Operator {
     if (status === undefined || !this.#isSettled(status)) return false;
     this.#liar = victim.id;
     victim.crash();
+    this.#cluster.oracle.lied(victim.id, victim.durable);
     const how = random.pick(["lost", "rotten", "misdirected", "wiped"]);
     this.#cluster.world.trace(`the disk of ${victim.id} is ${how}`);
     if (how === "lost") victim.disk.loseTail("journal", random.between(1, 10));
@@ -114,6 +115,7 @@ export class Operator {
     if (node.state !== "refused" && isMember(status, node)) {
       // Its disk was good after all, or it is a member again.
       this.#liar = undefined;
+      this.#cluster.oracle.lied(id, undefined);
       return;
     }
     const fresh = node.state === "refused" ? this.#cluster.replace(id, this.#newDisk(id)) : node;

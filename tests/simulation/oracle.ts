@@ -53,6 +53,8 @@ export class Oracle {
   /** Terms in which somebody voted for itself: no other is ever entered. */
   readonly #campaigned = new Set([0, 1]);
   readonly #hashes = new Map<number, { readonly hash: number; readonly by: string }>();
+  /** What disks held that have lost or changed it since: it was promised, and may yet be counted. */
+  readonly #lost = new Map<string, DurableView>();
   /** Voters by the committed entry that named them. */
   readonly #voters: { readonly index: number; readonly voters: readonly string[] }[] = [];
   /** The first broken promise. */
@@ -169,6 +171,12 @@ export class Oracle {
       (known?.hash ?? 0) === hash,
       () => `State machine safety: ${id} installed another state at ${index} than ${known?.by} had`,
     );
+  }
+
+  /** The disk of `id` lied: it held `before`; or (undefined) it is a member again, with what it has. */
+  lied(id: string, before: DurableView | undefined): void {
+    if (before === undefined) this.#lost.delete(id);
+    else this.#lost.set(id, before);
   }
 
   /** A node was given a new disk: nothing is held against it. */
@@ -288,7 +296,7 @@ export class Oracle {
     disks: ReadonlyMap<string, DurableView>,
     voters: readonly (readonly string[])[],
   ): void {
-    const holders = [...disks].filter(([, disk]) =>
+    const holders = [...disks, ...this.#lost].filter(([, disk]) =>
       disk.boundaryIndex >= index || (disk.lastIndex >= index && disk.term(index) === term)
     ).map(([holder]) => holder);
     const majorityOf = (group: readonly string[]) =>

@@ -137,8 +137,8 @@ export class SimulatedMachine implements StateMachine<ProposalOutcome> {
   apply(entries: readonly Entry[], throughIndex: number): readonly ProposalOutcome[] {
     const hashes: number[] = [];
     const outcomes = entries.map((entry) => {
-      const text = new TextDecoder().decode(entry.data);
-      const outcome = this.#applyProposal(decodeProposal(text), entry);
+      const { text, proposal } = decoded(entry.data);
+      const outcome = this.#applyProposal(proposal, entry);
       // Replicas must agree on what came of a command, not only on the command.
       const told = JSON.stringify(outcome);
       this.#state.hash = checksumOf(`${this.#state.hash} ${entry.index} ${text} ${told}`);
@@ -268,6 +268,24 @@ export function encodeProposal(proposal: Proposal): Uint8Array {
     (_, value) => value instanceof Uint8Array ? { bytes: [...value] } : value,
   );
   return new TextEncoder().encode(text);
+}
+
+interface Decoded {
+  readonly text: string;
+  readonly proposal: Proposal;
+}
+
+/** Nodes of one process share the bytes of an entry, so each is decoded once. */
+const DECODED = new WeakMap<Uint8Array, Decoded>();
+
+function decoded(data: Uint8Array): Decoded {
+  let known = DECODED.get(data);
+  if (known === undefined) {
+    const text = new TextDecoder().decode(data);
+    known = { text, proposal: decodeProposal(text) };
+    DECODED.set(data, known);
+  }
+  return known;
 }
 
 function decodeProposal(text: string): Proposal {

@@ -206,8 +206,8 @@ export function drawSettings(random: Random): NodeSettings {
     heartbeatTicks: random.between(1, 3),
     electionFactors: random.chance(0.3) ? [0.5, 1, 3] : [1],
     bounds: {
-      messageBytesMax: random.pick([300, 1000, 8000]),
-      inflightMessagesMax: random.pick([4, 16, 64]),
+      messageBytesMax: random.pick([1, 300, 1000, 8000]),
+      inflightMessagesMax: random.pick([1, 4, 16, 64]),
       inflightBytesMax: random.pick([4_000, 100_000]),
       uncommittedEntriesMax: random.pick([8, 64, 1000]),
       applyBytesMax: random.pick([200, 100_000]),
