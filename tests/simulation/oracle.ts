@@ -3,7 +3,7 @@
  * told. Shares no code with the core.
  */
 
-import type { HardState, Message, RaftStatus } from "../../src/raft/mod.ts";
+import type { HardState, Message } from "../../src/raft/mod.ts";
 import type { World } from "./world.ts";
 
 /** A promise was broken; the run is over. Its message begins with the name of who noticed. */
@@ -76,8 +76,7 @@ export class Oracle {
   }
 
   /** Election safety and leader completeness. */
-  leads(id: string, status: RaftStatus, disk: DurableView): void {
-    const { term } = status;
+  leads(id: string, term: number, disk: DurableView): void {
     const other = this.#leaders.get(term);
     this.check(
       other === undefined || other === id,

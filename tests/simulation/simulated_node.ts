@@ -310,7 +310,7 @@ export class SimulatedNode {
     const { role, term, leaderId } = status;
     this.#around.world.trace(`${this.id} is ${role} in ${term}, leader ${leaderId}`);
     if (role === "leader" && this.durable !== undefined) {
-      this.#around.oracle.leads(this.id, status, this.durable);
+      this.#around.oracle.leads(this.id, term, this.durable);
     }
   }
 
