@@ -43,7 +43,9 @@ export interface PeerView {
   readonly match_index: number;
   /** Entries that it lacks. */
   readonly lag: number;
-  /** Since its last answer; absent: never heard of. */
+  /** `probe`: it is being asked where its log agrees; `replicate`; `snapshot`: one is being sent. */
+  readonly state: "probe" | "replicate" | "snapshot";
+  /** Since its last answer; absent: none yet since this leader leads. */
   readonly last_contact_ms?: number;
 }
 
@@ -76,6 +78,8 @@ export interface RaftFacts {
   readonly lastSnapshotIndex: number;
   readonly lastSnapshotTerm: number;
   readonly members: readonly ServerView[];
+  /** The node that answers. */
+  readonly nodeId: string;
   /** Log index of the present membership. */
   readonly membershipIndex: number;
   /** Since the leader was last heard of; `undefined`: never. A leader says 0. */
@@ -88,7 +92,9 @@ const SNAPSHOT_VERSION = "1";
 
 /** Writes the statistics as hashicorp/raft does. */
 export function raftStatsView(facts: RaftFacts) {
-  const others = facts.members.filter((member) => member.suffrage === "Voter").length - 1;
+  const others = facts.members.filter(({ id, suffrage }) =>
+    id !== facts.nodeId && suffrage === "Voter"
+  );
   return {
     state: facts.state,
     term: String(facts.term),
@@ -106,7 +112,7 @@ export function raftStatsView(facts: RaftFacts) {
     snapshot_version_max: SNAPSHOT_VERSION,
     latest_configuration: `[${facts.members.map(configurationText).join(" ")}]`,
     latest_configuration_index: String(facts.membershipIndex),
-    num_peers: String(Math.max(0, others)),
+    num_peers: String(others.length),
     last_contact: lastContactText(facts.lastContactMs),
   };
 }

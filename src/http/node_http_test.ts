@@ -24,6 +24,7 @@ const CLUSTER: ClusterStatusView = {
       { id: "node-2", address: "127.0.0.1:7001", suffrage: "Voter" },
       { id: "node-3", address: "127.0.0.1:7002", suffrage: "Nonvoter" },
     ],
+    nodeId: "node-1",
     membershipIndex: 1,
     lastContactMs: 0,
   }),
@@ -99,7 +100,7 @@ Deno.test("Raft's statistics read as hashicorp/raft's do", () => {
     raftStatsView({
       ...{ state: "Follower", term: 0, lastLogIndex: 0, lastLogTerm: 0, commitIndex: 0 },
       ...{ appliedIndex: 0, pendingEntries: 0, lastSnapshotIndex: 0, lastSnapshotTerm: 0 },
-      ...{ members: [], membershipIndex: 0, lastContactMs },
+      ...{ members: [], nodeId: "node-1", membershipIndex: 0, lastContactMs },
     }).last_contact;
   assert.deepEqual([undefined, 0, 12.3456].map(lastContact), ["never", "0", "12.346ms"]);
 });

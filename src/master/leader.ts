@@ -72,6 +72,7 @@ export class LeaderDuties {
   readonly #term: number;
   readonly #beganMs = performance.now();
   readonly #inFlight = new Set<readonly Assignment[]>();
+  readonly #faults = new Map<string, string>();
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   #dueTimer: ReturnType<typeof setTimeout> | undefined;
   #isPlanScheduled = false;
@@ -99,6 +100,11 @@ export class LeaderDuties {
       this.#isPlanScheduled = false;
       if (!this.#isStopped) this.#plan();
     });
+  }
+
+  /** Duties that failed when they were last tried, in words. */
+  get faults(): readonly string[] {
+    return [...this.#faults.values()];
   }
 
   /** What a scheduler may use: the state's view, without slots that nobody can reach now. */
@@ -244,8 +250,10 @@ export class LeaderDuties {
 
   /** A duty that fails is logged and tried again at its next turn; a deposed leader's may fail. */
   #guard(duty: string, run: () => Promise<void>): void {
-    run().catch((failure) => {
+    run().then(() => void this.#faults.delete(duty), (failure) => {
       if (this.#isStopped) return;
+      const reason = failure instanceof Error ? failure.message : String(failure);
+      this.#faults.set(duty, `could not ${duty}: ${reason}`);
       this.#options.log.warn(`could not ${duty}`, { error: String(failure) });
     });
   }

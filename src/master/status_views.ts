@@ -54,6 +54,7 @@ export function clusterStatusView(context: MasterContext, tickMs: number): Clust
       lastSnapshotIndex: context.machine.durable.index,
       lastSnapshotTerm: context.machine.durable.term,
       members,
+      nodeId: status.id,
       membershipIndex: status.membershipIndex,
       lastContactMs: status.leaderId === undefined ? undefined : status.leaderContactTicks * tickMs,
     }),
@@ -69,7 +70,8 @@ export function clusterStatusView(context: MasterContext, tickMs: number): Clust
       id: peer.id,
       match_index: peer.match,
       lag: status.lastIndex - peer.match,
-      last_contact_ms: peer.lastContactTicks * tickMs,
+      state: peer.state,
+      ...(peer.answers === 0 ? {} : { last_contact_ms: peer.lastContactTicks * tickMs }),
     })),
   };
 }
@@ -81,8 +83,8 @@ export function failoverStatusView({ node, machine, duties }: MasterContext): Fa
   const leads = duties !== undefined;
   return {
     failure_detector: leads ? "active" : "not_initialized",
-    recovery_manager: leads
-      ? "healthy"
+    recovery_manager: duties !== undefined
+      ? recoveryHealth(duties.faults)
       : node.isLeader
       ? "unhealthy: it was just elected and does not serve yet"
       : "not_initialized",
@@ -91,4 +93,8 @@ export function failoverStatusView({ node, machine, duties }: MasterContext): Fa
     is_leader: leads,
     ...(node.leaderId === undefined ? {} : { leader_id: node.leaderId }),
   };
+}
+
+function recoveryHealth(faults: readonly string[]): FailoverStatusView["recovery_manager"] {
+  return faults.length === 0 ? "healthy" : `unhealthy: ${faults.join("; ")}`;
 }
