@@ -56,7 +56,9 @@ export class FaultyMaster {
       stdin: "null",
       stdout: "null",
       stderr: "piped",
-      env: { NO_COLOR: "1" },
+      // The tester's own settings are none of the master's.
+      clearEnv: true,
+      env: { ...inherited("PATH", "HOME", "DENO_DIR", "TMPDIR"), NO_COLOR: "1" },
     });
     const process = command.spawn();
     this.#process = process;
@@ -117,6 +119,13 @@ export class FaultyMaster {
       `--set=log.audit_output=${this.#directory}/audit.log`,
     ];
   }
+}
+
+function inherited(...names: string[]): Record<string, string> {
+  const found = names.map((name) => [name, Deno.env.get(name)] as const);
+  return Object.fromEntries(
+    found.filter((each): each is [string, string] => each[1] !== undefined),
+  );
 }
 
 function strace(path: string, { calls, error, when }: Injection): string[] {
