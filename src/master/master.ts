@@ -9,7 +9,14 @@ import { join } from "node:path";
 import { v7 as uuidv7 } from "uuid";
 import type { ClusterStatusView, FailoverStatusView } from "../http/mod.ts";
 import { JobMachine, type Outcome } from "../jobs/mod.ts";
-import { type Member, type Message, ProposalRefused, RaftNode, StartRefused } from "../raft/mod.ts";
+import {
+  LogForgotten,
+  type Member,
+  type Message,
+  ProposalRefused,
+  RaftNode,
+  StartRefused,
+} from "../raft/mod.ts";
 import {
   bound,
   type ClusterView,
@@ -297,7 +304,10 @@ export class Master {
           options.log.warn("a raft message was refused", { from: message.from, reason }),
         snapshotFailed: (failure) => this.#snapshotFailed(failure),
         diskFullChanged: (full) => this.#diskFullChanged(full),
-        failed: options.onFailed,
+        failed: (failure) =>
+          options.onFailed(
+            failure instanceof LogForgotten ? withAdvice(failure, options) : failure,
+          ),
       },
     });
   }
@@ -601,11 +611,9 @@ export class Master {
 }
 
 /** Consensus knows what does not fit together; which directories that means is known here. */
-function withAdvice(failure: StartRefused, { raftDir, dataDir }: MasterOptions): StartRefused {
+function withAdvice(failure: Error, { raftDir, dataDir }: MasterOptions): Error {
   const directories = `(log in "${raftDir}", state in "${dataDir}")`;
-  return new StartRefused(`${failure.message} ${directories}. ${REJOIN_ADVICE}`, {
-    cause: failure,
-  });
+  return new Error(`${failure.message} ${directories}. ${REJOIN_ADVICE}`, { cause: failure });
 }
 
 function isOther(known: string, found: string): boolean {

@@ -39,8 +39,28 @@ export function handleAppend(state: CoreState, message: AppendRequest): void {
   state.sendAfterWrite({ kind: "append_accepted", to, term, match });
 }
 
-/** The leader keeps `commit` within what it knows to match here. */
+/**
+ * This node acknowledged entries that its disk no longer holds, and nothing on the disk showed it: it
+ * must not take part with the log it has.
+ */
+export class LogForgotten extends Error {
+  override name = "LogForgotten";
+}
+
+/**
+ * The leader keeps `commit` within what it knows to match here.
+ *
+ * @throws {LogForgotten}
+ */
 export function handleHeartbeat(state: CoreState, message: HeartbeatRequest): void {
+  const { log: { lastIndex } } = state;
+  if (message.commit > lastIndex) {
+    throw new LogForgotten(
+      `Cannot go on: "${message.from}", which leads, knows that this node held entries up to ` +
+        `${message.commit}, but its log ends at ${lastIndex}; the data directory was replaced by ` +
+        "an old copy",
+    );
+  }
   state.log.commitTo(message.commit);
   const { from: to, readRound } = message;
   state.sendAfterWrite({ kind: "heartbeat_response", to, term: state.term, readRound });

@@ -7,6 +7,7 @@
 
 export * from "./core.ts";
 export * from "./entry.ts";
+export { LogForgotten } from "./follower.ts";
 export * from "./invariant.ts";
 export * from "./membership.ts";
 export * from "./message.ts";
