@@ -14,7 +14,7 @@ export * from "./message.ts";
 export { MemoryLog } from "./memory_log.ts";
 export { faultOf } from "./message_check.ts";
 export { RaftNode } from "./node.ts";
-export type { RaftNodeOptions, RaftObserver } from "./node.ts";
+export type { RaftNodeOptions, RaftObserver } from "./node_options.ts";
 export * from "./ports.ts";
 export type { OutgoingMessage, ReadState, WriteTicket } from "./ready.ts";
 export * from "./refusal.ts";

@@ -8,70 +8,23 @@
 
 import { RaftCore } from "./core.ts";
 import type { ChangeResult } from "./core.ts";
-import type { Entry, NodeId } from "./entry.ts";
-import { invariant } from "./invariant.ts";
-import type { Member, Membership, MembershipChange } from "./membership.ts";
+import type { NodeId } from "./entry.ts";
+import type { Member, MembershipChange } from "./membership.ts";
 import { memberOf } from "./membership.ts";
-import type { CoreMessage, Message } from "./message.ts";
+import type { Message } from "./message.ts";
 import { isAnswer } from "./message.ts";
 import { faultOf } from "./message_check.ts";
+import type { RaftNodeOptions } from "./node_options.ts";
 import { PendingProposals, PendingReads } from "./pending.ts";
 import { DiskFull } from "./ports.ts";
-import type { LogStore, StateMachine, Transport } from "./ports.ts";
-import type { Ready } from "./ready.ts";
+import { ReadyWork } from "./ready_work.ts";
 import { ProposalRefused, ReadRefused } from "./refusal.ts";
 import { DEFAULT_SNAPSHOT_BOUNDS, SnapshotDriver } from "./snapshot_driver.ts";
-import type { SnapshotBounds } from "./snapshot_driver.ts";
 import { openMemberships } from "./start.ts";
-import type { RaftBounds, RaftTimings } from "./state.ts";
+import type { RaftBounds } from "./state.ts";
 import { DEFAULT_BOUNDS } from "./state.ts";
 import { statusOf } from "./status.ts";
 import type { RaftStatus } from "./status.ts";
-
-/** What a node tells the one who assembled it. Called synchronously; must not throw. */
-export interface RaftObserver {
-  /** Role, term or known leader differ from the last call. Start or stop a leader's duties here. */
-  roleChanged?(status: RaftStatus): void;
-  /** In force now, committed or not. */
-  membershipChanged?(membership: Membership): void;
-  /** A message was dropped: forged, damaged, or meant for a disk that is gone. */
-  messageRefused?(message: Message, reason: string): void;
-  /** The disk is full (true): this node neither votes nor acknowledges until it is not (false). */
-  diskFullChanged?(full: boolean): void;
-  /** A snapshot could not be made; its transfer will be tried again. */
-  snapshotFailed?(error: unknown): void;
-  /** The node stopped for good, because something broke: the process must end. */
-  failed(error: unknown): void;
-}
-
-/** What a node is made of. */
-export interface RaftNodeOptions<Outcome> {
-  readonly id: NodeId;
-  /** As the data directory has it; messages meant for another one are refused. Empty: unchecked. */
-  readonly incarnation: string;
-  readonly timings: RaftTimings;
-  /** Those left out are {@linkcode DEFAULT_BOUNDS}. */
-  readonly bounds?: Partial<RaftBounds>;
-  /** When to compact, and how snapshots travel. Left out: {@linkcode DEFAULT_SNAPSHOT_BOUNDS}. */
-  readonly snapshotBounds?: Partial<SnapshotBounds>;
-  readonly log: LogStore;
-  readonly stateMachine: StateMachine<Outcome>;
-  readonly transport: Transport;
-  /** Chance: at least 0, below 1. */
-  readonly random: () => number;
-  /** Runs its argument once, at the end of this turn of the event loop. */
-  readonly defer: (run: () => void) => void;
-  readonly observer: RaftObserver;
-}
-
-/** Where the work on a `Ready` met a full disk: nothing of that stage is done. */
-type Stage = "write" | "apply";
-
-/** What is left to do once the disk has room. */
-interface Blocked {
-  readonly ready: Ready;
-  readonly stage: Stage;
-}
 
 /** Rounds of work in one turn, after which ticks and messages get their turn. */
 const ROUNDS_PER_TURN_MAX = 16;
@@ -86,9 +39,7 @@ export class RaftNode<Outcome> {
   readonly #snapshots: SnapshotDriver;
   #state: "running" | "stopped" | "failed" = "running";
   #flushIsDue = false;
-  /** What is left to do of a `Ready` that met a full disk. */
-  #blocked: Blocked | undefined;
-  #ticksUntilRetry = 0;
+  readonly #work: ReadyWork<Outcome>;
   #seen: { term: number; role: string; leaderId: NodeId | undefined; membershipIndex: number };
 
   /** @throws {StartRefused} when log and state machine do not belong together */
@@ -119,6 +70,17 @@ export class RaftNode<Outcome> {
     });
     const firstRequestId = 1 + Math.floor(options.random() * 2 ** 40);
     this.#reads = new PendingReads(firstRequestId, 2 * options.timings.electionTicks);
+    this.#work = new ReadyWork({
+      core: this.#core,
+      log,
+      transport: options.transport,
+      stateMachine,
+      snapshots: this.#snapshots,
+      proposals: this.#proposals,
+      reads: this.#reads,
+      retryTicks: options.timings.electionTicks,
+      fullChanged: (full) => options.observer.diskFullChanged?.(full),
+    });
     this.#seen = this.#glance();
     this.#schedule();
   }
@@ -127,8 +89,8 @@ export class RaftNode<Outcome> {
   tick(): void {
     if (this.#state !== "running") return;
     this.#guarded(() => {
-      if (this.#blocked !== undefined) {
-        if (--this.#ticksUntilRetry <= 0) this.#schedule();
+      if (this.#work.isBlocked) {
+        if (this.#work.tick()) this.#schedule();
         return;
       }
       this.#core.tick();
@@ -144,7 +106,7 @@ export class RaftNode<Outcome> {
    * @param senderIncarnation as the sender's data directory has it; empty: unknown, and unchecked
    */
   step(message: Message, senderIncarnation = ""): void {
-    if (this.#state !== "running" || this.#blocked !== undefined) return;
+    if (this.#state !== "running" || this.#work.isBlocked) return;
     const refusal = this.#faultOf(message, senderIncarnation);
     if (refusal !== undefined) {
       this.#options.observer.messageRefused?.(message, refusal);
@@ -319,7 +281,7 @@ export class RaftNode<Outcome> {
 
   #notWritable(): ProposalRefused | undefined {
     if (this.#state !== "running") return new ProposalRefused("stopped", undefined);
-    if (this.#blocked !== undefined) return new ProposalRefused("disk_full", this.leaderId);
+    if (this.#work.isBlocked) return new ProposalRefused("disk_full", this.leaderId);
     return undefined;
   }
 
@@ -334,13 +296,12 @@ export class RaftNode<Outcome> {
 
   /** Works off what the core wants, round by round: a write may commit, a commit is to be applied. */
   #flush(): void {
-    if (this.#blocked !== undefined && !this.#resume(this.#blocked)) return;
+    if (!this.#work.resume()) return;
     this.#reads.close();
     for (let round = 0; round < ROUNDS_PER_TURN_MAX; round++) {
       const ready = this.#core.takeReady();
       if (ready === undefined) break;
-      this.#options.transport.send(ready.messages);
-      const done = this.#finish(ready, "write");
+      const done = this.#work.do(ready);
       this.#noticeChanges();
       if (!done) return;
       if (round === ROUNDS_PER_TURN_MAX - 1) this.#schedule();
@@ -356,62 +317,6 @@ export class RaftNode<Outcome> {
       // Nothing was promised that needs it; the next append meets the full disk too, and says so.
       if (!(error instanceof DiskFull)) throw error;
     }
-  }
-
-  /** Everything of `ready` from `stage` on. Returns false when the disk is full. */
-  #finish(ready: Ready, stage: Stage): boolean {
-    const { log, transport, stateMachine } = this.#options;
-    try {
-      if (stage === "write") {
-        if (ready.snapshotToInstall !== undefined) this.#snapshots.install(ready.snapshotToInstall);
-        if (ready.write !== undefined) log.append(ready.write.entries, ready.write.hardState);
-        transport.send(ready.messagesAfterWrite);
-        if (ready.write !== undefined) this.#core.wrote(ready.write.ticket);
-        for (const { requestId, index } of ready.reads) this.#reads.confirmed(requestId, index);
-        stage = "apply";
-      }
-      this.#apply(ready.committed);
-    } catch (error) {
-      return this.#block(error, { ready, stage });
-    }
-    this.#reads.applied(stateMachine.appliedIndex);
-    for (const peer of ready.snapshotsToSend) this.#snapshots.start(peer);
-    return true;
-  }
-
-  #apply(committed: readonly Entry[]): void {
-    const last = committed.at(-1);
-    if (last === undefined) return;
-    const { stateMachine } = this.#options;
-    const commands = committed.every((entry) => entry.kind === "command")
-      ? committed
-      : committed.filter((entry) => entry.kind === "command");
-    const outcomes = stateMachine.apply(commands, last.index);
-    invariant(
-      outcomes.length === commands.length && stateMachine.appliedIndex === last.index,
-      () =>
-        `${commands.length} commands up to ${last.index} had ${outcomes.length} outcomes, ` +
-        `and the state machine stands at ${stateMachine.appliedIndex}`,
-    );
-    this.#core.applied(last.index);
-    this.#proposals.applied(commands, outcomes, last.index);
-  }
-
-  /** Steps aside while the disk is full; other failures of a port go up, and end the node. */
-  #block(error: unknown, rest: Blocked): false {
-    if (!(error instanceof DiskFull)) throw error;
-    if (this.#blocked === undefined) this.#options.observer.diskFullChanged?.(true);
-    this.#blocked = rest;
-    this.#ticksUntilRetry = this.#options.timings.electionTicks;
-    this.#core.stepDown();
-    return false;
-  }
-
-  #resume(blocked: Blocked): boolean {
-    if (this.#ticksUntilRetry > 0 || !this.#finish(blocked.ready, blocked.stage)) return false;
-    this.#blocked = undefined;
-    this.#options.observer.diskFullChanged?.(false);
-    return true;
   }
 
   #noticeChanges(): void {
@@ -452,5 +357,3 @@ export class RaftNode<Outcome> {
     this.#reads.stop();
   }
 }
-
-export type { CoreMessage };

@@ -27,6 +27,7 @@ const LEADER = "src/raft/leader.ts";
 const LIST = "tests/simulation/simulated_machine.ts";
 const LOG = "src/raft/log.ts";
 const NODE = "src/raft/node.ts";
+const READY_WORK = "src/raft/ready_work.ts";
 const JOB_WORKERS = "src/jobs/apply_workers.ts";
 const READS = "src/raft/read_index.ts";
 const RECEIVER = "src/raft/snapshot_receiver.ts";
@@ -72,15 +73,15 @@ export const MUTANTS: readonly Mutant[] = [
     seedsMax: 10,
     edits: [
       {
-        file: NODE,
-        find: "        transport.send(ready.messagesAfterWrite);\n",
+        file: READY_WORK,
+        find: "    transport.send(ready.messagesAfterWrite);\n",
         replace: "",
       },
       {
-        file: NODE,
-        find: "        if (ready.write !== undefined) log.append(",
+        file: READY_WORK,
+        find: "    if (ready.write !== undefined) log.append(",
         replace:
-          "        transport.send(ready.messagesAfterWrite);\n        if (ready.write !== undefined) log.append(",
+          "    transport.send(ready.messagesAfterWrite);\n    if (ready.write !== undefined) log.append(",
       },
     ],
   },
