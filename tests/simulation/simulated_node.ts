@@ -8,6 +8,7 @@ import { decodeMembership, DiskFull, foundCluster } from "../../src/raft/mod.ts"
 import { SimulatedCrash, SimulatedDeviceError, SimulatedDisk } from "./disk.ts";
 import { ListStorage, SimulatedMachine } from "./simulated_machine.ts";
 import type { JobListener, ProposalOutcome } from "./simulated_machine.ts";
+import { NodeWatch } from "./node_watch.ts";
 import type { SimulatedNetwork } from "./network.ts";
 import type { DurableView, Oracle } from "./oracle.ts";
 import type { Random } from "./random.ts";
@@ -45,9 +46,7 @@ export interface Surroundings {
   disks(): ReadonlyMap<string, DurableView>;
 }
 
-/** A slow turn may come between the timer and the campaign. */
-const SLACK_TICKS = 20;
-/** While a slower turn than this is under way, the slack would not do. */
+/** While a slower turn than this is under way, nobody expects a campaign. */
 const TURN_MS_WATCHED = 90;
 /** A program that cannot start is started again after this, in ms. */
 const RESTART_MS = 200;
@@ -78,10 +77,7 @@ export class SimulatedNode {
   /** Changes with every crash: what was scheduled before does not happen. */
   #life = 0;
   #backlog: (() => void)[] = [];
-  #seenCommit = 0;
-  #seenApplied = 0;
-  /** Ticks since anything that may put off an election; see `#watchElection`. */
-  #ticksWithoutLeader = 0;
+  readonly #watch: NodeWatch;
   #peekedAt = -1;
   /** When its last slow turn ends. */
   #slowUntilMs = 0;
@@ -94,6 +90,14 @@ export class SimulatedNode {
     const { electionTicks, heartbeatTicks, electionFactors = [1] } = around.settings;
     const drawn = Math.round(electionTicks * this.#random.pick(electionFactors));
     this.electionTicks = Math.max(drawn, 2 * heartbeatTicks + 2);
+    this.#watch = new NodeWatch({
+      id,
+      electionTicks: this.electionTicks,
+      bounds: around.settings.bounds,
+      oracle: around.oracle,
+      leaders: () => around.leaders(),
+      disks: () => around.disks(),
+    });
     this.#storage = new ListStorage(around.shelf);
     this.disk = new SimulatedDisk(this.#random);
     this.#log = new SimulatedLog(this.disk);
@@ -115,7 +119,6 @@ export class SimulatedNode {
     const { world, settings, oracle } = this.#around;
     this.#life++;
     this.#backlog = [];
-    this.#ticksWithoutLeader = 0;
     try {
       const log = this.#found() ?? new SimulatedLog(this.disk);
       // A crash may have come between a write and the news of it.
@@ -137,8 +140,7 @@ export class SimulatedNode {
       machine.onInstalled = (index, hash) => oracle.installed(this.id, index, hash);
       this.#log = log;
       this.machine = machine;
-      this.#seenCommit = log.boundary.index;
-      this.#seenApplied = log.boundary.index;
+      this.#watch.starts(log.boundary.index);
       this.state = "running";
       this.raft = new RaftNode<ProposalOutcome>({
         id: this.id,
@@ -216,7 +218,7 @@ export class SimulatedNode {
   /** A message arrives. Without an incarnation the sender's is not checked. */
   receive(message: Message, senderIncarnation = ""): void {
     this.#run(() => {
-      if (fromLeader(message)) this.#ticksWithoutLeader = 0;
+      if (fromLeader(message)) this.#watch.putsOffElection();
       this.raft?.step(message, senderIncarnation);
     });
   }
@@ -252,7 +254,13 @@ export class SimulatedNode {
     }
     if (this.state !== "running") return;
     work();
-    this.#watchCommit();
+    const status = this.raft?.status();
+    // The work may have ended the process.
+    if (status !== undefined && this.#isRunning) this.#watch.moved(status);
+  }
+
+  get #isRunning(): boolean {
+    return this.state === "running";
   }
 
   #later(delayMs: number, run: () => void): void {
@@ -272,7 +280,8 @@ export class SimulatedNode {
       // A stopped process misses its ticks.
       if (this.state === "running") {
         this.#run(() => this.raft?.tick());
-        this.#watchElection();
+        const able = !this.disk.faults.full && this.#around.world.nowMs > this.#slowUntilMs;
+        if (this.raft !== undefined) this.#watch.ticked(this.raft.status(), able);
       }
       this.#tickLoop();
     });
@@ -283,60 +292,17 @@ export class SimulatedNode {
     for (const message of messages) {
       if (durable !== undefined) this.#around.oracle.sends(message, durable);
       if (message.kind === "vote_request" || (message.kind === "vote_response" && !message.pre)) {
-        this.#ticksWithoutLeader = 0;
+        this.#watch.putsOffElection();
       }
       this.#around.network().send(message, this.incarnation);
     }
   }
 
-  /** A voter without a leader for some election timeouts campaigns, whatever else it hears (P8). */
-  #watchElection(): void {
-    const status = this.raft?.status();
-    const slow = this.#around.world.nowMs <= this.#slowUntilMs;
-    if (status === undefined || status.role !== "follower" || this.disk.faults.full || slow) {
-      this.#ticksWithoutLeader = 0;
-      return;
-    }
-    const votes = status.members.some(({ id, votes }) => votes && id === this.id);
-    const late = ++this.#ticksWithoutLeader > 3 * this.electionTicks + SLACK_TICKS;
-    this.#around.oracle.check(
-      !votes || !late,
-      () =>
-        `Election timer: ${this.id} heard of no leader for ${this.#ticksWithoutLeader} ticks, and did not campaign`,
-    );
-  }
-
   #roleChanged(status: RaftStatus): void {
     const { role, term, leaderId } = status;
     this.#around.world.trace(`${this.id} is ${role} in ${term}, leader ${leaderId}`);
-    if (role === "leader" && this.durable !== undefined) {
-      this.#around.oracle.leads(this.id, term, this.durable);
-    }
-  }
-
-  #watchCommit(): void {
-    const { oracle } = this.#around;
-    const status = this.raft?.status();
-    if (status === undefined || this.state !== "running") return;
-    const { commitIndex } = status;
-    oracle.check(
-      commitIndex >= this.#seenCommit,
-      () =>
-        `Commit monotonicity: that of ${this.id} fell from ${this.#seenCommit} to ${commitIndex}`,
-    );
-    oracle.check(
-      status.appliedIndex <= commitIndex && commitIndex <= status.lastIndex,
-      () =>
-        `Order of pointers: ${this.id} applied ${status.appliedIndex}, committed ${commitIndex}, last ${status.lastIndex}`,
-    );
-    this.#seenCommit = commitIndex;
-    // What is committed but not applied may not be on this disk yet.
-    const { appliedIndex } = status;
-    if (appliedIndex <= this.#seenApplied) return;
-    // A leader commits under the membership that its own log ends with, which may be a later one.
-    const voters = [votersOf(status), ...this.#around.leaders().map(votersOf)];
-    oracle.commits(this.id, this.#seenApplied + 1, appliedIndex, this.#around.disks(), voters);
-    this.#seenApplied = appliedIndex;
+    const { durable } = this;
+    if (role === "leader" && durable !== undefined) this.#watch.leads(status, durable);
   }
 
   #failed(error: unknown): void {
@@ -394,10 +360,6 @@ function viewOf(log: SimulatedLog): DurableView {
       return decodeMembership(entry.data).voters.map(({ id }) => id);
     },
   };
-}
-
-function votersOf(status: RaftStatus): readonly string[] {
-  return status.members.filter((each) => each.votes).map(({ id }) => id);
 }
 
 function fromLeader(message: Message): boolean {
