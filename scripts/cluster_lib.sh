@@ -1,59 +1,119 @@
 # Shared by start-cluster.sh and start-ha-cluster.sh: starts conductor processes in the background,
-# knows them by their pid files, and stops exactly those.
+# knows them by their pid files, and stops exactly those, even if the script itself is killed.
+# CLUSTER_STATE is where data, logs and pid files go; PORT_OFFSET is added to every port.
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
-state=$root/.conductor
+state=${CLUSTER_STATE:-$root/.conductor}
+offset=${PORT_OFFSET:-0}
 run=$state/run
 logs=$state/logs
+session=$run/session.$$
 mkdir -p "$run" "$logs"
+: >"$session"
+
+# The path of Deno itself: what npm installs is a launcher, which a signal ends without reaching Deno.
+if command -v deno >/dev/null 2>&1; then
+  deno=$(deno eval --quiet 'console.log(Deno.execPath())')
+elif [ ! -x "$root/dist/conductor" ]; then
+  deno=$(npx -y deno@2.9.6 eval --quiet 'console.log(Deno.execPath())')
+else
+  deno=
+fi
 
 conductor() {
-  if [ -x "$root/dist/conductor" ]; then exec "$root/dist/conductor" "$@"; fi
-  if command -v deno >/dev/null 2>&1; then exec deno run --quiet --allow-all "$root/main.ts" "$@"; fi
-  exec npx -y deno@2.9.6 run --quiet --allow-all "$root/main.ts" "$@"
+  if [ -n "$deno" ]; then exec "$deno" run --quiet --allow-all "$root/main.ts" "$@"; fi
+  exec "$root/dist/conductor" "$@"
 }
 
-# start NAME ARGUMENTS...: one process, its log in .conductor/logs/NAME.log
+# pid_of NAME: what its pid file says
+pid_of() {
+  cat "$run/$1.pid" 2>/dev/null || true
+}
+
+# runs NAME PID: whether that process runs and is ours: a pid may have been given to a stranger since
+runs() {
+  [ -n "$2" ] || return 1
+  if [ -r "/proc/$2/cmdline" ]; then
+    { tr '\0' ' ' <"/proc/$2/cmdline"; } 2>/dev/null | grep -qF -- "$logs/$1.log"
+  elif [ -d /proc/self ]; then
+    return 1
+  else
+    ps -o args= -p "$2" | grep -qF -- "$logs/$1.log"
+  fi
+}
+
+# start NAME ARGUMENTS...: one process, its log in $logs/NAME.log
 start() {
   name=$1
   shift
-  if [ -f "$run/$name.pid" ] && kill -0 "$(cat "$run/$name.pid")" 2>/dev/null; then
-    echo "$name runs already (pid $(cat "$run/$name.pid")); deno task stop ends it" >&2
+  if runs "$name" "$(pid_of "$name")"; then
+    echo "$name runs already (pid $(pid_of "$name")); deno task stop ends it" >&2
     exit 1
   fi
   # exec, so that the pid is the program's own
   (conductor "$@" --log-output "$logs/$name.log") &
+  echo "$name $!" >>"$session"
   echo $! >"$run/$name.pid"
-  started="$name ${started:-}"
+}
+
+# Waits up to 3 s for an answer, and says what came instead.
+answers() {
+  if [ -n "$deno" ]; then
+    "$deno" run --quiet --no-check --allow-net "$root/scripts/answers.ts" "$1" 3
+  else
+    curl -fsS -o /dev/null --retry 3 --retry-delay 1 --retry-connrefused "$1"
+  fi
 }
 
 # ready NAME PORT: waits until the node answers that it can serve
 ready() {
   tries=0
-  until curl -fsS -o /dev/null "http://127.0.0.1:$2/ready" 2>/dev/null; do
+  until why=$(answers "http://127.0.0.1:$2/ready" 2>&1); do
     tries=$((tries + 1))
-    if ! kill -0 "$(cat "$run/$1.pid")" 2>/dev/null; then
+    if ! runs "$1" "$(pid_of "$1")"; then
       echo "$1 ended; its log: $logs/$1.log" >&2
       exit 1
     fi
-    if [ "$tries" -gt 300 ]; then
-      echo "$1 is not ready after 30 s; its log: $logs/$1.log" >&2
+    if [ "$tries" -gt 20 ]; then
+      echo "$1 is not ready after a minute ($why); its log: $logs/$1.log" >&2
       exit 1
     fi
-    sleep 0.1
   done
 }
 
-# Ends what this script started, the last one first: workers hand back what they run.
-stop_all() {
-  trap - EXIT INT TERM
-  for name in ${started:-}; do
-    [ -f "$run/$name.pid" ] || continue
-    pid=$(cat "$run/$name.pid")
-    kill -TERM "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || true
-    rm -f "$run/$name.pid"
+# Asks what this script started to stop, the last one first: workers hand back what they run.
+ask_all() {
+  last_first=
+  while read -r name pid; do last_first="$name $pid
+$last_first"; done <"$session"
+  echo "$last_first" | while read -r name pid; do
+    if runs "$name" "$pid"; then kill -TERM "$pid" 2>/dev/null || true; fi
+    while runs "$name" "$pid"; do sleep 0.1; done
+    # Somebody may have started it again.
+    [ "$(pid_of "$name")" != "$pid" ] || rm -f "$run/$name.pid"
   done
+  rm -f "$session"
 }
+
+stop_all() {
+  trap '' INT TERM HUP
+  trap - EXIT
+  kill "$watcher" 2>/dev/null || true
+  [ ! -f "$session" ] || ask_all
+}
+
+# Nobody can trap SIGKILL: a second process does what this script then cannot do any more.
+(
+  trap '' INT HUP
+  while kill -0 $$ 2>/dev/null; do sleep 1; done
+  [ ! -f "$session" ] || ask_all
+) &
+watcher=$!
 trap stop_all EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+trap 'exit 129' HUP
+
+# Waits until everything has ended, by Ctrl-C or by deno task stop.
+wait_all() {
+  for pid in $(cut -d ' ' -f 2 "$session"); do wait "$pid" || true; done
+}

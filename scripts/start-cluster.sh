@@ -4,12 +4,16 @@
 set -eu
 . "$(dirname -- "$0")/cluster_lib.sh"
 
-grpc=${GRPC_MASTER_PORT:-9000}
-http=${HTTP_PORT:-8080}
-start master master --bootstrap --data-dir "$state/master" --grpc-port "$grpc" --http-port "$http"
+grpc=$((${GRPC_MASTER_PORT:-9000} + offset))
+http=$((${HTTP_PORT:-8080} + offset))
+start master master --bootstrap --data-dir "$state/master" --grpc-port "$grpc" \
+  --bind-addr "127.0.0.1:$((7000 + offset))" --http-port "$http" \
+  --metrics-port "$((${METRICS_PORT:-9090} + offset))" \
+  --set "log.audit_output=$logs/master.audit.log"
 ready master "$http"
-start worker worker --join "localhost:$grpc" --data-dir "$state/worker"
+start worker worker --join "localhost:$grpc" --data-dir "$state/worker" \
+  --grpc-port "$((${GRPC_WORKER_PORT:-9001} + offset))"
 echo "Cluster is up: gRPC localhost:$grpc, status http://localhost:$http/cluster/status"
-echo "  conductor submit --type test_sleep --payload '{\"duration\":\"2s\"}' --wait"
+echo "  conductor submit --addr localhost:$grpc --type test_sleep --payload '{\"duration\":\"2s\"}' --wait"
 echo "Logs: $logs. Ctrl-C stops it."
-wait
+wait_all

@@ -13,14 +13,16 @@ const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
 /** The end of a node's life. */
 export class Lifetime {
   readonly #ended = Promise.withResolvers<void>();
-  #isStopping = false;
+  #stoppedBy: Deno.Signal | undefined;
 
   constructor(log: RootLogger) {
     for (const signal of SIGNALS) {
       Deno.addSignalListener(signal, () => {
-        // Whoever asks twice does not want to wait.
-        if (this.#isStopping) Deno.exit(130);
-        this.#isStopping = true;
+        // Whoever asks twice does not want to wait. Two signals that differ are one wish: Ctrl-C
+        // reaches the node, and the script that started it asks it to stop in its own way.
+        if (this.#stoppedBy === signal) Deno.exit(130);
+        if (this.#stoppedBy !== undefined) return;
+        this.#stoppedBy = signal;
         log.info("stopping", { signal });
         this.#ended.resolve();
       });

@@ -5,10 +5,10 @@
  */
 
 /**
- * Below those that the kernel hands out to whoever asks for any port: between a kill and a restart
- * nobody gets ours by chance.
+ * Below those that the kernel hands out to whoever asks for any port, so that between a kill and a
+ * restart nobody gets ours by chance; and above the last one that `fetch` refuses to call.
  */
-const LOWEST = 10_000;
+const LOWEST = 10_081;
 const HIGHEST = 30_000;
 
 const given = new Set<number>();

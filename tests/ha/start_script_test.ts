@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { eventually } from "./support.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+/** Those of the script, as it says itself. */
+const PORTS = [7000, 7001, 7002, 8080, 8081, 8082, 8083, 9000, 9001, 9002, 9004, 9090, 9091, 9092];
+
+Deno.test({
+  name:
+    "start-ha-cluster.sh starts what it says, and stops that and nothing else, even when killed",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const state = await Deno.makeTempDir({ prefix: "conductor-ha-script-" });
+    const environment = { CLUSTER_STATE: state, PORT_OFFSET: String(freeOffset()) };
+    // A pid file that outlived its process, whose pid somebody else has now.
+    const stranger = new Deno.Command("sleep", { args: ["600"] }).spawn();
+    await Deno.mkdir(join(state, "run"));
+    await Deno.writeTextFile(join(state, "run", "ha-worker.pid"), String(stranger.pid));
+    const pids: number[] = [];
+    try {
+      const killed = await startScript(environment);
+      pids.push(...await pidsOf(state));
+      assert.equal(pids.length, 4);
+      killed.script.kill("SIGKILL");
+      await allEnd(pids.splice(0));
+
+      const stopped = await startScript(environment);
+      pids.push(...await pidsOf(state));
+      const { stdout, success } = await new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", join(ROOT, "scripts", "stop.ts")],
+        env: environment,
+      }).output();
+      assert.ok(success);
+      assert.equal(new TextDecoder().decode(stdout).match(/^stopped /gm)?.length, 4);
+      assert.equal((await stopped.script.status).code, 0);
+      await allEnd(pids.splice(0));
+
+      const interrupted = await startScript(environment);
+      pids.push(...await pidsOf(state));
+      // Ctrl-C reaches everybody at the terminal.
+      for (const pid of [interrupted.script.pid, ...pids]) Deno.kill(pid, "SIGINT");
+      assert.equal((await interrupted.script.status).code, 130);
+      await allEnd(pids.splice(0));
+      const log = await Deno.readTextFile(join(state, "logs", "ha-worker.log"));
+      assert.match(log.trim().split("\n").at(-1)!, /worker stopped/, "it was not let finish");
+      assert.equal(await isRunning(stranger.pid), true, "a stranger was ended");
+    } finally {
+      for (const pid of pids) if (await isRunning(pid)) Deno.kill(pid, "SIGKILL");
+      stranger.kill("SIGKILL");
+      await stranger.status;
+      await Deno.remove(state, { recursive: true });
+    }
+  },
+});
+
+/** Runs the script until it says that the cluster is up, which it then is. */
+async function startScript(environment: Record<string, string>) {
+  const script = new Deno.Command("sh", {
+    args: [join(ROOT, "scripts", "start-ha-cluster.sh")],
+    env: { PATH: `${join(Deno.execPath(), "..")}:${Deno.env.get("PATH")}`, ...environment },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  let said = "";
+  const listen = async (stream: ReadableStream<Uint8Array>) => {
+    for await (const bytes of stream) said += new TextDecoder().decode(bytes);
+  };
+  const reading = Promise.all([listen(script.stdout), listen(script.stderr)]);
+  const ended = script.status.then(({ code }) => code);
+  await eventually("the cluster is up", async () => {
+    const code = await Promise.race([ended, Promise.resolve(undefined)]);
+    assert.equal(code, undefined, `the script ended with ${code}: ${said}`);
+    return /^Cluster is up/m.test(said) ? true : undefined;
+  });
+  reading.catch((failure) => console.error(failure));
+  for (const port of [8080, 8081, 8082]) {
+    const url = `http://127.0.0.1:${port + Number(environment.PORT_OFFSET)}/cluster/status`;
+    const status = await (await fetch(url)).json();
+    assert.equal(status.servers.length, 3, `${url} does not know all three`);
+  }
+  return { script };
+}
+
+/** What the pid files of a cluster say. */
+async function pidsOf(state: string): Promise<number[]> {
+  const pids: number[] = [];
+  for await (const { name } of Deno.readDir(join(state, "run"))) {
+    if (!name.endsWith(".pid")) continue;
+    pids.push(Number(await Deno.readTextFile(join(state, "run", name))));
+  }
+  return pids;
+}
+
+async function allEnd(pids: readonly number[]): Promise<void> {
+  await eventually("every node has ended", async () => {
+    const running = await Promise.all(pids.map(isRunning));
+    return running.includes(true) ? undefined : true;
+  });
+}
+
+/** A zombie has no command line. */
+async function isRunning(pid: number): Promise<boolean> {
+  try {
+    return (await Deno.readTextFile(`/proc/${pid}/cmdline`)) !== "";
+  } catch (failure) {
+    if (failure instanceof Deno.errors.NotFound) return false;
+    throw failure;
+  }
+}
+
+/** What to add to the script's ports so that nobody uses one of them. */
+function freeOffset(): number {
+  for (;;) {
+    const offset = 5_000 + Math.floor(Math.random() * 14_000);
+    const listeners: Deno.TcpListener[] = [];
+    try {
+      for (const port of PORTS) {
+        listeners.push(Deno.listen({ hostname: "127.0.0.1", port: port + offset }));
+      }
+      return offset;
+    } catch (failure) {
+      if (!(failure instanceof Deno.errors.AddrInUse)) throw failure;
+    } finally {
+      for (const listener of listeners) listener.close();
+    }
+  }
+}
