@@ -10,7 +10,7 @@ import { end, Host, run, until } from "../tests/e2e/support.ts";
 
 const MEASURED_MS = 4_000;
 const FINISHED_JOBS = 100_000;
-const payload = new Uint8Array(200);
+const payload = new TextEncoder().encode(JSON.stringify({ pad: "x".repeat(190) }));
 const nobodysJob = { type: "bench", payload, priority: 5 };
 
 interface Row {

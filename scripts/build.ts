@@ -88,7 +88,8 @@ async function buildHere(output: string, bundle: string, selfExtracting: boolean
     await removeIfThere(output);
     await writeSelfExtracting(output, { runtime: Deno.execPath(), app: bundle });
   }
-  const { stdout, stderr } = await run(output, ["--version"]);
+  // It may unpack itself: beside the bundle, which goes when the build is done.
+  const { stdout, stderr } = await run(output, ["--version"], { CONDUCTOR_CACHE_DIR: bundle });
   if (stdout.trim() !== `conductor ${VERSION}`) {
     throw new Error(`${output} does not start: ${firstLine(stderr)}`);
   }
@@ -156,8 +157,12 @@ function deno(options: readonly string[], entry: string): Promise<Run> {
   return run(Deno.execPath(), [...options, entry]);
 }
 
-async function run(program: string, args: readonly string[]): Promise<Run> {
-  const options = { args: [...args], cwd: ROOT, env: { NO_COLOR: "1" } };
+async function run(
+  program: string,
+  args: readonly string[],
+  environment?: Record<string, string>,
+): Promise<Run> {
+  const options = { args: [...args], cwd: ROOT, env: { NO_COLOR: "1", ...environment } };
   const { success, stdout, stderr } = await new Deno.Command(program, options).output();
   const decoder = new TextDecoder();
   return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };

@@ -46,13 +46,16 @@ function refused(type: JobType, found: readonly string[]): ParsedPayload<never> 
 
 type Read = { readonly json: unknown } | { readonly fault: string };
 
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
+const lossyUtf8 = new TextDecoder();
+
 function valueOf(type: JobType, bytes: Uint8Array): Read {
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    text = strictUtf8.decode(bytes);
   } catch {
-    const lossy = new TextDecoder().decode(bytes);
-    return ownReading(type, lossy) ?? { fault: "it is not JSON, nor any text in UTF-8" };
+    return ownReading(type, lossyUtf8.decode(bytes)) ??
+      { fault: "it is not JSON, nor any text in UTF-8" };
   }
   try {
     if (text.trim() !== "") return { json: JSON.parse(text) };

@@ -21,11 +21,14 @@ const MAX_RETRIES_MAX = 1_000;
 const DURATION_MS_MAX = 366 * 24 * 60 * 60 * 1000;
 const TEXT_CHARACTERS_MAX = 256;
 const MAP_ENTRIES_MAX = 64;
+const SUGGESTIONS_KEPT_MAX = 1_000;
 
 /** Turns a submission into what goes into the log, or refuses it with every reason. */
 export class Admission {
   readonly #rules: AdmissionRules;
   readonly #registry: JobTypeRegistry;
+  /** Of types that nobody offers: as often as not many jobs of one are submitted. */
+  readonly #suggestions = new Map<string, string | undefined>();
 
   constructor(rules: AdmissionRules, registry: JobTypeRegistry) {
     this.#rules = rules;
@@ -65,7 +68,12 @@ export class Admission {
 
   /** A name close to one that we know, for a type that nobody offers. */
   suggest(type: string): string | undefined {
-    return this.#registry.get(type) === undefined ? this.#registry.suggest(type) : undefined;
+    if (this.#registry.get(type) !== undefined) return undefined;
+    if (this.#suggestions.has(type)) return this.#suggestions.get(type);
+    if (this.#suggestions.size >= SUGGESTIONS_KEPT_MAX) this.#suggestions.clear();
+    const suggestion = this.#registry.suggest(type);
+    this.#suggestions.set(type, suggestion);
+    return suggestion;
   }
 
   /** Built-in types are checked here already; custom ones are known to their workers alone. */

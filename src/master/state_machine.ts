@@ -12,8 +12,11 @@ import { JobSnapshots } from "./snapshots.ts";
 
 /** Rows that may wait to be written to state.db; they are safe in the log meanwhile. */
 const DIRTY_ROWS_MAX = 20_000;
-/** How long a change may wait to be written to state.db when nothing else happens, in ms. */
-const FLUSH_DELAY_MS = 50;
+/**
+ * How long a change may wait to be written to state.db when nothing else happens, in ms. A job that
+ * ends within it costs one row of a job instead of three; the longer, the longer a flush holds up.
+ */
+const FLUSH_DELAY_MS = 200;
 
 export interface JobStateMachineOptions {
   readonly machine: JobMachine;

@@ -15,7 +15,7 @@ export const JOB_STORE_FORMAT = 1;
 const APPLICATION_ID = 0x434f4e44;
 
 /** Pages kept in memory, in KiB. */
-const CACHE_KIB = 32 * 1024;
+const CACHE_KIB = 16 * 1024;
 
 /** The file must not be used as it is. Nothing was changed; the message says what to do. */
 export class JobStoreRefused extends Error {

@@ -184,7 +184,7 @@ export class JobTables {
       const detail = JSON.stringify([key.jobId, key.fingerprint]);
       const name = JSON.stringify(key.key);
       const limits = `${key.keySeq} ${key.expiresAtMs}`;
-      putKey.run(key.keySeq, name, detail, key.expiresAtMs, checksumOf(name, detail, limits));
+      putKey.run(key.keySeq, name, detail, key.expiresAtMs, checksumOf(name + detail + limits));
     }
     // Keys expire in the order in which they came, so the expired ones are the first ones.
     const oldest = oldestKey.get();
@@ -290,7 +290,7 @@ function isExpired(row: NonNullable<Row>, expired: StoreBatch["keysExpired"]): b
 function keyOf(row: Row): StoredKey | undefined {
   if (row === undefined) return undefined;
   const { seq, key, detail, expires_at, checksum } = row as unknown as KeyRow;
-  verify(`idempotency key number ${seq}`, checksum, key, detail, `${seq} ${expires_at}`);
+  verify(`idempotency key number ${seq}`, checksum, `${key}${detail}${seq} ${expires_at}`);
   const [jobId, fingerprint]: [string, string] = JSON.parse(detail);
   return { keySeq: seq, key: JSON.parse(key), jobId, fingerprint, expiresAtMs: expires_at };
 }

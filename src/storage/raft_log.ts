@@ -23,7 +23,7 @@ import { checkIdentity, checkMarker, RowChecker } from "./raft_log_check.ts";
 import { RaftLogRefused, REJOIN_ADVICE, StorageFailed } from "./storage_failure.ts";
 
 /** Entries kept in memory beside the database, in bytes. */
-const CACHE_BYTES_MAX = 32 * 1024 * 1024;
+const CACHE_BYTES_MAX = 8 * 1024 * 1024;
 
 /** Names of the two files in a data directory. */
 export const RAFT_LOG_FILES = { database: "raft.db", marker: "raft.marker" } as const;
