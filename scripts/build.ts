@@ -13,6 +13,7 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { writeSelfExtracting } from "./build/self_extracting.ts";
+import { V8_FLAGS } from "./build/v8_flags.ts";
 import { VERSION } from "../src/cli/version.ts";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -129,7 +130,14 @@ async function compile(output: string, bundle: string, target?: string): Promise
   // A code cache would be a file of a guessable name in a directory that all users share.
   const options = ["--quiet", "--no-check", "--no-config", "--no-code-cache", "--allow-all"];
   const { success, stderr } = await deno(
-    ["compile", ...options, ...(target ? ["--target", target] : []), "--output", output],
+    [
+      "compile",
+      ...options,
+      `--v8-flags=${V8_FLAGS}`,
+      ...(target ? ["--target", target] : []),
+      "--output",
+      output,
+    ],
     join(bundle, "main.js"),
   );
   if (success) return;

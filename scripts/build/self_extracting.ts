@@ -6,6 +6,7 @@
  */
 
 import { join } from "node:path";
+import { V8_FLAGS } from "./v8_flags.ts";
 
 const STUB = new URL("stub.sh", import.meta.url);
 
@@ -61,7 +62,8 @@ async function stubFor(
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", archive));
   const template = (await Deno.readTextFile(STUB))
     .replace("@ID@", digest.toHex().slice(0, 32))
-    .replace("@FILES@", String(fileCount));
+    .replace("@FILES@", String(fileCount))
+    .replace("@V8_FLAGS@", V8_FLAGS);
   const encoder = new TextEncoder();
   for (let length = 0;;) {
     const stub = encoder.encode(template.replace("@OFFSET@", String(length + 1)));

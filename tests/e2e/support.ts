@@ -9,6 +9,7 @@ import { credentials } from "@grpc/grpc-js";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { JobClient } from "../../src/rpc/mod.ts";
+import { V8_FLAGS } from "../../scripts/build/v8_flags.ts";
 import { freePorts } from "../../scripts/demo/cluster.ts";
 
 const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
@@ -24,7 +25,10 @@ export interface Program {
 }
 
 const FROM_SOURCE: Program = {
-  command: [Deno.execPath(), "run", "--quiet", "--no-check", "--allow-all", MAIN],
+  command: [
+    ...[Deno.execPath(), "run", "--quiet", "--no-check", "--allow-all"] as const,
+    ...[`--v8-flags=${V8_FLAGS}`, MAIN],
+  ],
 };
 
 /** What a command answered. */
