@@ -1,3 +1,4 @@
+import { MemoryLog } from "../../src/raft/mod.ts";
 import { SqliteRaftLog } from "../../src/storage/raft_log.ts";
 import { SimulatedDisk } from "./disk.ts";
 import { testLogStore } from "./log_store_conformance.ts";
@@ -32,4 +33,10 @@ testLogStore("simulated disk", () => {
     },
     dispose: () => {},
   };
+});
+
+testLogStore("memory", () => {
+  // It forgets with its process, so what a restart finds is what it holds.
+  const store = new MemoryLog();
+  return { store, reopen: () => store, dispose: () => {} };
 });
