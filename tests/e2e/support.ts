@@ -113,10 +113,34 @@ export class Host {
 
   /** Runs a client command against this host's master. */
   client(...args: string[]): Promise<CommandResult> {
+    return this.clientGiven({}, ...args);
+  }
+
+  /** The same, with something on its stdin or in its environment. */
+  clientGiven(given: Given, ...args: string[]): Promise<CommandResult> {
     return run(
       [...args, `--addr=${this.grpcAddress}`, "--set=grpc.connection_wait=10s"],
       this.#program,
+      given,
     );
+  }
+
+  /** Submits a job, waits for its end and gives it as `--output json` prints it. */
+  async finished(type: string, payload: unknown, ...flags: string[]) {
+    const { code, stdout, stderr } = await this.client(
+      "submit",
+      `--type=${type}`,
+      `--payload=${JSON.stringify(payload)}`,
+      "--wait",
+      "--output=json",
+      ...flags,
+    );
+    if (stdout === "") throw new Error(stderr);
+    const job = JSON.parse(stdout);
+    if (code !== (job.status === "completed" ? 0 : 1)) {
+      throw new Error(`a job that is ${job.status} gave exit code ${code}`);
+    }
+    return job;
   }
 
   /** The client library, with patience for a master that is being restarted. */
@@ -137,12 +161,26 @@ export class Host {
   }
 }
 
+/** What a command finds when it starts. */
+export interface Given {
+  readonly stdin?: string | Uint8Array<ArrayBuffer>;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /** Runs a command to its end. */
 export async function run(
   args: readonly string[],
   program: Program = FROM_SOURCE,
+  { stdin, environment }: Given = {},
 ): Promise<CommandResult> {
-  const { code, stdout, stderr } = await command(program, args, "piped").output();
+  const own = { ...program, environment: { ...program.environment, ...environment } };
+  const process = command(own, args, "piped", stdin === undefined ? "null" : "piped").spawn();
+  if (stdin !== undefined) {
+    const writer = process.stdin.getWriter();
+    await writer.write(typeof stdin === "string" ? new TextEncoder().encode(stdin) : stdin);
+    await writer.close();
+  }
+  const { code, stdout, stderr } = await process.output();
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
@@ -181,13 +219,22 @@ function command(
   { command: [executable, ...first], directory, environment }: Program,
   args: readonly string[],
   output: "null" | "piped",
+  input: "null" | "piped" = "null",
 ): Deno.Command {
   return new Deno.Command(executable, {
     args: [...first, ...args],
     ...(directory !== undefined && { cwd: directory }),
-    stdin: "null",
+    stdin: input,
     stdout: output,
     stderr: output,
-    env: { NO_COLOR: "1", ...environment },
+    clearEnv: true,
+    env: { ...inherited(), NO_COLOR: "1", ...environment },
   });
+}
+
+/** Nothing that is set for another Conductor may change what a test sees. */
+function inherited(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(Deno.env.toObject()).filter(([name]) => !name.startsWith("CONDUCTOR_")),
+  );
 }
