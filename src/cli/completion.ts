@@ -30,21 +30,22 @@ export function completionScript(shell: string): string {
 const BASH = `# bash completion for conductor
 _conductor() {
   local line="\${COMP_LINE:0:COMP_POINT}" word answer
-  local -a words answers
+  local -a words
   read -ra words <<< "$line"
   case "$line" in *[[:space:]]) words+=("") ;; esac
-  word="\${words[-1]}"
+  word="\${words[\${#words[@]} - 1]}"
   local current="\${word##*[=:]}"
   local kept="\${word%"$current"}"
-  mapfile -t answers < <("\${words[0]/#\\~/$HOME}" __complete "\${words[@]:1}" 2>/dev/null)
   COMPREPLY=()
-  for answer in "\${answers[@]}"; do
+  while IFS= read -r answer; do
     case "$answer" in
-      :files) mapfile -t COMPREPLY < <(compgen -f -- "$current"); compopt -o filenames ;;
+      :files)
+        while IFS= read -r answer; do COMPREPLY+=("$answer"); done < <(compgen -f -- "$current")
+        compopt -o filenames 2>/dev/null ;;
       *) answer="\${answer%%$'\\t'*}"; COMPREPLY+=("\${answer#"$kept"}") ;;
     esac
-  done
-  if [[ \${#COMPREPLY[@]} -eq 1 && \${COMPREPLY[0]} == */ ]]; then compopt -o nospace; fi
+  done < <("\${words[0]/#\\~/$HOME}" __complete "\${words[@]:1}" 2>/dev/null)
+  if [[ \${#COMPREPLY[@]} -eq 1 && \${COMPREPLY[0]} == */ ]]; then compopt -o nospace 2>/dev/null; fi
 }
 complete -F _conductor conductor
 `;

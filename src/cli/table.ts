@@ -4,6 +4,8 @@
  * @module
  */
 
+import { stripVTControlCharacters } from "node:util";
+
 /** Rows below a head; a cell may be styled, `widths` are of what is seen. */
 export function renderTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows];
@@ -25,6 +27,5 @@ export function renderPairs(pairs: readonly (readonly [string, string])[]): stri
 }
 
 function visibleLength(text: string): number {
-  // deno-lint-ignore no-control-regex -- the escape sequences of our own styles
-  return text.replace(/\u001b\[[0-9;]*m/g, "").length;
+  return stripVTControlCharacters(text).length;
 }

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { FlagReader, readPayload, reasonOf } from "./arguments.ts";
+import { Misuse } from "./failure.ts";
+import { recording } from "./terminal_test_support.ts";
+
+Deno.test("a whole number is taken as it is written, within its range and without ornaments", () => {
+  const read = (text: string) => {
+    const reader = new FlagReader({ limit: text });
+    const value = reader.integer("limit", { min: -1, max: 10 });
+    try {
+      reader.done();
+      return value;
+    } catch (failure) {
+      assert.ok(failure instanceof Misuse);
+      return "refused";
+    }
+  };
+  const table: [string, number | "refused"][] = [
+    ["0", 0],
+    ["10", 10],
+    ["-1", -1],
+    ["007", 7],
+    ["11", "refused"],
+    ["-2", "refused"],
+    ["1.0", "refused"],
+    ["1e1", "refused"],
+    ["0x1", "refused"],
+    [" 1", "refused"],
+    ["", "refused"],
+    ["99999999999999999999", "refused"],
+  ];
+  for (const [text, expected] of table) assert.equal(read(text), expected, JSON.stringify(text));
+});
+
+Deno.test("a flag that was not given is undefined, and no fault", () => {
+  const reader = new FlagReader({});
+  assert.equal(reader.integer("limit", { min: 1 }), undefined);
+  assert.equal(reader.duration("timeout"), undefined);
+  assert.equal(reader.pairs("label"), undefined);
+  assert.equal(reader.text("cursor"), undefined);
+  reader.done();
+});
+
+Deno.test("all faults of a command line are told in one error, by the names that were typed", () => {
+  const reader = new FlagReader({
+    maxRetries: "many",
+    retryDelay: "5",
+    label: ["=x", "a=1", "a=2"],
+  });
+  reader.required("type", "name one");
+  reader.integer("maxRetries", { min: 0 });
+  reader.duration("retryDelay");
+  reader.pairs("label");
+  assert.throws(() => reader.done(), {
+    name: "Misuse",
+    message: "--type is missing; name one; " +
+      '--max-retries is "many"; give a whole number from 0; ' +
+      '--retry-delay is "5"; give a duration such as 500ms, 30s or 1m30s (did you mean 5s?); ' +
+      '--label is "=x"; give name=value; --label names "a" twice',
+  });
+});
+
+Deno.test("a pair is cut at its first =, and its name may be one that objects have", () => {
+  const reader = new FlagReader({ label: ["a=b=c", "empty=", "constructor=x"] });
+  assert.deepEqual({ ...reader.pairs("label") }, { a: "b=c", empty: "", constructor: "x" });
+  reader.done();
+});
+
+Deno.test("a payload is the text itself, or the bytes of the file behind @", async () => {
+  const { err } = recording();
+  const file = await Deno.makeTempFile();
+  try {
+    const bytes = Uint8Array.of(0, 255, 10);
+    await Deno.writeFile(file, bytes);
+    assert.deepEqual(await readPayload(`@${file}`, err), bytes);
+    assert.deepEqual(await readPayload("ä", err), Uint8Array.of(0xc3, 0xa4));
+    assert.deepEqual(await readPayload("", err), new Uint8Array(0));
+  } finally {
+    await Deno.remove(file);
+  }
+  await assert.rejects(readPayload(`@${file}`, err), {
+    name: "Misuse",
+    message: `cannot read the payload from ${file}: No such file or directory`,
+  });
+  await assert.rejects(readPayload("@", err), Misuse);
+});
+
+Deno.test("what the system said is told without its number and our call", () => {
+  const failure = new Error("Permission denied (os error 13): readfile '/x'");
+  assert.equal(reasonOf(failure), "Permission denied");
+  assert.equal(reasonOf(new Error("something else")), "something else");
+  assert.equal(reasonOf("a text"), "a text");
+});

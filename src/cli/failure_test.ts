@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { ConfigError } from "../config/mod.ts";
+import { Refusal, type RefusalReason } from "../rpc/mod.ts";
+import { EXIT, Interrupted, Misuse, NegativeAnswer, reportFailure } from "./failure.ts";
+import { recording } from "./terminal_test_support.ts";
+
+function reported(failure: unknown): { code: number; said: string } {
+  const terminal = recording();
+  const code = reportFailure(failure, terminal);
+  assert.equal(terminal.written.out, "", "stdout is for answers");
+  return { code, said: terminal.written.err };
+}
+
+Deno.test("every failure has its exit code: 1 failed, 2 misused, 130 interrupted", () => {
+  const table: [unknown, number][] = [
+    [new Misuse("m"), EXIT.misused],
+    [new ConfigError("m", { faults: [] }), EXIT.misused],
+    [new NegativeAnswer("m"), EXIT.failed],
+    [new Interrupted("m"), EXIT.interrupted],
+    [new Error("m"), EXIT.failed],
+    [new Refusal("invalid", "m"), EXIT.misused],
+  ];
+  for (const [failure, code] of table) {
+    assert.deepEqual(reported(failure), { code, said: "conductor: m\n" }, String(failure));
+  }
+});
+
+Deno.test("of what a master refuses, only a request that was wrong in itself is a misuse", () => {
+  const reasons: RefusalReason[] = [
+    "not_found",
+    "already_exists",
+    "failed_precondition",
+    "conflict",
+    "overloaded",
+    "unauthenticated",
+    "permission_denied",
+    "unavailable",
+    "not_leader",
+    "outcome_unknown",
+    "internal",
+  ];
+  for (const reason of reasons) {
+    assert.equal(reported(new Refusal(reason, "m")).code, EXIT.failed, reason);
+  }
+});
+
+Deno.test("a reader that went away is told nothing, and what is no Error is told as text", () => {
+  assert.deepEqual(reported(new Deno.errors.BrokenPipe("Broken pipe (os error 32)")), {
+    code: EXIT.failed,
+    said: "",
+  });
+  assert.deepEqual(reported(new NegativeAnswer("")), { code: EXIT.failed, said: "" });
+  assert.equal(reported("only text").said, "conductor: only text\n");
+});

@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import type { JobDetails, JobView } from "../rpc/mod.ts";
+import {
+  detailsJson,
+  detailsText,
+  jobJson,
+  jobTable,
+  progressText,
+  resultText,
+  secondText,
+  timeText,
+} from "./present.ts";
+import { recording } from "./terminal_test_support.ts";
+
+const { out } = recording();
+
+function job(changes: Partial<JobView> = {}): JobView {
+  return {
+    id: "j-1",
+    type: "t",
+    status: "pending",
+    priority: 5,
+    assignedTo: "",
+    createdAtMs: Date.UTC(2026, 0, 2, 3, 4, 5, 678),
+    retryCount: 0,
+    maxRetries: 3,
+    errorMessage: "",
+    timeoutMs: 1_000,
+    fencingToken: 0,
+    attempt: 0,
+    labels: {},
+    deadLetter: false,
+    traceparent: "00-0123456789abcdef0123456789abcdef-0123456789abcdef-00",
+    ...changes,
+  };
+}
+
+function finished(output: string | Uint8Array, contentType: string): JobView {
+  const bytes = typeof output === "string" ? new TextEncoder().encode(output) : output;
+  const result = { success: true, output: bytes, contentType, error: "", durationMs: 1 };
+  return job({ status: "completed", attempt: 1, result });
+}
+
+function details(changes: Partial<JobDetails>): JobDetails {
+  return {
+    job: job(),
+    waitingReasons: [],
+    attempts: [],
+    progress: 0,
+    progressMessage: "",
+    logTail: [],
+    ...changes,
+  };
+}
+
+Deno.test("JSON has every time in RFC 3339 and leaves out what has not come", () => {
+  const shown = jobJson(job());
+  assert.equal(shown.created_at, "2026-01-02T03:04:05.678Z");
+  assert.equal(shown.started_at, undefined);
+  assert.equal(shown.error, null);
+  assert.ok(!("result" in shown));
+  assert.equal(timeText(undefined), undefined);
+  assert.equal(secondText(job().createdAtMs), "2026-01-02T03:04:05Z");
+  assert.equal(secondText(undefined), "");
+});
+
+Deno.test("a result's JSON is parsed, its text is text, its bytes are base64", () => {
+  const output = (view: JobView) => (jobJson(view).result as { output: unknown }).output;
+  assert.deepEqual(output(finished('{"n":1}', "application/json")), { n: 1 });
+  assert.equal(output(finished("{no json", "application/json")), "{no json");
+  assert.equal(output(finished('{"n":1}', "text/plain")), '{"n":1}');
+  assert.deepEqual(output(finished(Uint8Array.of(255, 254), "image/png")), { base64: "//4=" });
+  assert.equal(output(finished("", "application/json")), null);
+});
+
+Deno.test("a payload that is JSON is shown as such, whatever its type takes", () => {
+  const payload = new TextEncoder().encode('{"a":[1]}');
+  assert.deepEqual(detailsJson(details({ job: job({ payload }) })).payload, { a: [1] });
+});
+
+Deno.test("a person sees why a job waits, what it logged, and each attempt of several", () => {
+  const waits = detailsText(details({ waitingReasons: ["no worker offers it"] }), out);
+  assert.match(waits, /^Waits +no worker offers it$/m);
+  assert.doesNotMatch(waits, /ATTEMPT/);
+  const attempt = {
+    attempt: 1,
+    workerId: "w1",
+    assignedAtMs: 0,
+    outcome: "failed",
+    error: "first",
+  };
+  const again = detailsText(
+    details({
+      job: job({ status: "running", attempt: 2, assignedTo: "w2" }),
+      attempts: [attempt, { ...attempt, attempt: 2, workerId: "w2", outcome: "", error: "" }],
+      progress: 0.426,
+      progressMessage: "half",
+      logTail: ["a line"],
+    }),
+    out,
+  );
+  assert.match(again, /^Progress +42% half$/m);
+  assert.match(again, /^1 +w1 +failed .* first$/m);
+  assert.match(again, /^2 +w2 +runs /m);
+  assert.match(again, /^ {2}a line$/m);
+});
+
+Deno.test("what others wrote cannot move the cursor or forge a line", () => {
+  const evil = "x\u001b[2J\nJob  fake\u202e";
+  const harmless = "x\\u001b[2J\\u000aJob  fake\\u202e";
+  const shown = detailsText(
+    details({
+      job: job({ type: evil, errorMessage: evil, assignedTo: evil, labels: { a: evil } }),
+      waitingReasons: [evil],
+      logTail: [evil],
+    }),
+    out,
+  );
+  // deno-lint-ignore no-control-regex -- what must not be there
+  assert.doesNotMatch(shown, /\u001b|\u202e/);
+  assert.equal(shown.split(harmless).length - 1, 6);
+  // deno-lint-ignore no-control-regex -- what must not be there
+  assert.doesNotMatch(jobTable([job({ type: evil })], out.style), /\u001b/);
+  // deno-lint-ignore no-control-regex -- what must not be there
+  assert.doesNotMatch(resultText(finished(evil, "text/plain")), /\u001b/);
+  assert.equal(progressText(0.5, evil), ` 50% ${harmless}`);
+});
+
+Deno.test("a result is shown pretty, a long one in part, bytes not at all", () => {
+  assert.equal(resultText(finished('{"n":1}', "application/json")), '{\n  "n": 1\n}\n');
+  assert.equal(resultText(finished("", "text/plain")), "The result is empty.\n");
+  const long = resultText(finished("x".repeat(5_000), "text/plain"));
+  assert.match(long, /… 1000 characters more: conductor result j-1\n$/);
+  assert.match(
+    resultText(finished(Uint8Array.of(255), "image/png")),
+    /1 bytes of image\/png: conductor result j-1 > FILE/,
+  );
+});
+
+Deno.test("a dead letter is marked as one in the table", () => {
+  const table = jobTable([job({ status: "failed", deadLetter: true, attempt: 4 })], out.style);
+  assert.match(table, /^j-1 +t +failed \(dead letter\) +5 +4\/4 +2026-01-02T03:04:05Z$/m);
+});

@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import type { Command } from "commander";
+import { describeConfig } from "../config/mod.ts";
+import { JOB_STATUSES as REPLICATED_STATUSES } from "../jobs/mod.ts";
+import { EXIT } from "./failure.ts";
+import { buildProgram, JOB_STATUSES, route } from "./router.ts";
+import { recording } from "./terminal_test_support.ts";
+
+async function routed(...args: string[]) {
+  const terminal = recording();
+  const code = await route(args, terminal);
+  return { code, ...terminal.written };
+}
+
+function everyCommand(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(everyCommand)];
+}
+
+Deno.test("what commander refuses is told on one line, with what was meant, and exits 2", async () => {
+  const table: [string[], RegExp][] = [
+    [["submti"], /unknown command 'submti' \(did you mean submit\?\)/],
+    [["submit", "--pyload", "x"], /unknown option '--pyload' \(did you mean --payload\?\)/],
+    [["submit", "--typ", "x"], /unknown option '--typ' \(did you mean --type\?\)/],
+    [["--verion"], /unknown option '--verion' \(did you mean --version\?\)/],
+    [["cancel"], /missing required argument 'job-id'/],
+    [["status", "a", "b"], /too many arguments/],
+    [["list", "--output", "xml"], /'xml' is invalid/],
+    [["dlq", "retri"], /unknown command 'retri' of `conductor dlq` \(did you mean retry\?\)/],
+    [["help", "statsu"], /unknown command 'statsu' \(did you mean status\?\)/],
+    [["completion", "tcsh"], /no completion for "tcsh"; there is one for bash, zsh, fish/],
+  ];
+  for (const [args, pattern] of table) {
+    const { code, out, err } = await routed(...args);
+    assert.equal(code, EXIT.misused, args.join(" "));
+    assert.equal(out, "");
+    assert.match(err, /^conductor: [^\n]*\n$/);
+    assert.match(err, pattern);
+  }
+});
+
+Deno.test("help of every command is an answer: stdout, exit 0, and no default shown as code", async () => {
+  for (const command of everyCommand(buildProgram(recording()))) {
+    const path: string[] = [];
+    for (let each: Command | null = command; each?.parent; each = each.parent) {
+      path.unshift(each.name());
+    }
+    const { code, out, err } = await routed(...path, "--help");
+    assert.deepEqual([code, err], [EXIT.done, ""], path.join(" "));
+    assert.match(out, /^Usage: conductor/);
+    assert.doesNotMatch(out, /preset|default: "/, path.join(" "));
+  }
+});
+
+Deno.test("no two flags of a command have one name, and every flag says what it is for", () => {
+  for (const command of everyCommand(buildProgram(recording()))) {
+    const names = command.options.flatMap(({ long, short }) => [long, short]).filter(Boolean);
+    assert.equal(new Set(names).size, names.length, `${command.name()}: ${names}`);
+    for (const option of command.options) {
+      assert.ok(option.description.length > 5, `${command.name()} ${option.long}`);
+    }
+  }
+});
+
+Deno.test("every flag of the configuration is on the commands of its role", () => {
+  const program = buildProgram(recording());
+  const optionsOf = (...path: string[]) => {
+    let command = program;
+    for (const name of path) command = command.commands.find((each) => each.name() === name)!;
+    return new Set(command.options.map((each) => each.long));
+  };
+  const commands = {
+    master: [optionsOf("master"), optionsOf("config", "show")],
+    worker: [optionsOf("worker")],
+    client: [optionsOf("submit"), optionsOf("dlq", "retry"), optionsOf("cluster", "status")],
+  };
+  for (const key of describeConfig()) {
+    for (const role of ["master", "worker", "client"] as const) {
+      const flag = key.flags[role];
+      if (flag === undefined) continue;
+      for (const options of commands[role]) assert.ok(options.has(`--${flag}`), `${key.path}`);
+    }
+  }
+});
+
+Deno.test("the statuses to choose by are those that there are", () => {
+  assert.deepEqual([...JOB_STATUSES], [...REPLICATED_STATUSES]);
+});
+
+Deno.test("a configuration that is wrong is refused with all its faults before anything starts", async () => {
+  const { code, err } = await routed(
+    "master",
+    "--grpc-port=x",
+    "--log-level=loud",
+    "--set=nope.key=1",
+    "--profile=development",
+  );
+  assert.equal(code, EXIT.misused);
+  for (const fault of [/grpc\.master_port/, /log\.level/, /nope\.key/]) assert.match(err, fault);
+});
+
+Deno.test("a shell is answered and never refused, whatever stands in its line", async () => {
+  const { code, out, err } = await routed("__complete", "submit", "--outp");
+  assert.deepEqual([code, err], [EXIT.done, ""]);
+  assert.match(out, /^--output\t/);
+  const nonsense = await routed("__complete", "xyzzy", "--no=", "-", "=");
+  assert.deepEqual([nonsense.code, nonsense.err], [EXIT.done, ""]);
+});
