@@ -4,14 +4,13 @@
  * @module
  */
 
-import { type LoadedConfig, splitAddress } from "../config/mod.ts";
 import {
   inspectSurvivor,
   recoverSurvivor,
   restoreBackup,
   type SurvivorState,
 } from "../master/mod.ts";
-import { advertised } from "./addresses.ts";
+import { masterAddresses } from "./addresses.ts";
 import { configFrom } from "./config_flags.ts";
 import { NegativeAnswer } from "./failure.ts";
 import type { Flags } from "./router.ts";
@@ -22,7 +21,12 @@ import { printable, type Terminal } from "./terminal.ts";
 export function restore(file: string, flags: Flags, terminal: Terminal): Promise<void> {
   const { config } = configFrom(flags, "master");
   const { nodeId, raftDir, dataDir } = config.cluster;
-  const restored = restoreBackup(file, { nodeId, raftDir, dataDir, address: addressOf(config) });
+  const restored = restoreBackup(file, {
+    nodeId,
+    raftDir,
+    dataDir,
+    address: masterAddresses(config),
+  });
   const { backup, clusterId, index, liveJobs, releasedAttempts } = restored;
   const answer = {
     file,
@@ -108,12 +112,4 @@ function warningText(survivor: SurvivorState): string {
     `KEPT: entries ${commitIndex + 1} to ${lastIndex}, though perhaps nobody was told that they ` +
     "were accepted.",
   ].filter((line) => !line.startsWith("KEPT") || commitIndex < lastIndex).join("\n");
-}
-
-function addressOf({ cluster, grpc }: LoadedConfig["config"]) {
-  const raft = splitAddress(cluster.bindAddr) ?? { host: "127.0.0.1", port: 7000 };
-  return {
-    raft: advertised(cluster.advertiseAddr, raft.host, raft.port),
-    grpc: advertised(cluster.grpcAdvertiseAddr, cluster.grpcBindHost, grpc.masterPort),
-  };
 }

@@ -34,7 +34,7 @@ import {
 } from "../observability/mod.ts";
 import { MasterService, methodPath } from "../rpc/mod.ts";
 import { assertRuntimeSafe, channelOptions, createChannelCredentials } from "../security/mod.ts";
-import { advertised } from "./addresses.ts";
+import { addressCautions, masterAddresses } from "./addresses.ts";
 import { configFrom } from "./config_flags.ts";
 import { channelFrom } from "./connect.ts";
 import { tellOfMadeSecret } from "./development_token.ts";
@@ -63,6 +63,7 @@ export async function runMaster(flags: Flags, terminal: Terminal): Promise<void>
   const { config } = loaded;
   const log = await openLog(loaded, "master", config.cluster.nodeId, terminal);
   assertRuntimeSafe(Deno.version.deno, loaded.profile, (fault) => log.warn(fault));
+  for (const caution of addressCautions(config)) log.warn(caution);
   const lifetime = new Lifetime(log);
   const tracer = await createTracer(tracerOptions(loaded, "conductor-master", log));
   const registry = await createMetricsRegistry({ enabled: config.metrics.enabled });
@@ -134,6 +135,7 @@ function masterOptions(
   const { config } = loaded;
   const { cluster, raft, scheduler, jobs } = config;
   const raftListen = listenAddress(cluster.bindAddr);
+  const told = masterAddresses(config);
   const observer = createRpcObserver({
     metrics: metrics.rpc,
     tracer,
@@ -151,15 +153,11 @@ function masterOptions(
     grpc: {
       host: cluster.grpcBindHost,
       port: config.grpc.masterPort,
-      advertise: advertised(
-        cluster.grpcAdvertiseAddr,
-        cluster.grpcBindHost,
-        config.grpc.masterPort,
-      ),
+      advertise: told.grpc,
     },
     raft: {
       ...raftListen,
-      advertise: advertised(cluster.advertiseAddr, raftListen.host, raftListen.port),
+      advertise: told.raft,
     },
     raftTimings: raft,
     raftBounds: raft,

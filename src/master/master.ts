@@ -492,6 +492,13 @@ export class Master {
     this.#transport.heardFrom(message.from, sender.address);
     this.#context.peers.heard(message.from, sender);
     const member = this.#node.status().members.find((each) => each.id === message.from);
+    // A leader knows who belongs; others may lag behind somebody's coming.
+    if (member === undefined && this.#context.duties !== undefined) {
+      throw new Refusal(
+        "failed_precondition",
+        `${message.from} is not a member of this cluster (any more)`,
+      );
+    }
     if (member !== undefined && isOther(member.incarnation, sender.incarnation)) {
       this.#warnOnce("a peer comes from another disk than the member of its name", {
         peer: message.from,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Cluster, eventually, type MasterNode, onCluster } from "./support.ts";
+import { type Cluster, eventually, type MasterNode, onCluster, unusedPorts } from "./support.ts";
 import { run } from "../e2e/support.ts";
 
 /** Runs a command against one master. */
@@ -23,7 +23,7 @@ function another(cluster: Cluster, ...masters: MasterNode[]): MasterNode {
 
 interface Member {
   readonly node_id: string;
-  readonly incarnation: string;
+  readonly incarnation: string | null;
   readonly suffrage: string;
   readonly role: string;
   readonly answers: boolean;
@@ -48,7 +48,7 @@ Deno.test("operators see the members, hand leadership over, and shrink and grow 
     assert.deepEqual(seen.map((each) => each.node_id).sort(), ["m1", "m2", "m3"]);
     for (const member of seen) {
       const { node_id, incarnation, suffrage, raft_address, grpc_address, version } = member;
-      assert.match(incarnation, /^[0-9a-f-]{36}$/);
+      assert.match(incarnation ?? "", /^[0-9a-f-]{36}$/);
       assert.equal(suffrage, "voter");
       assert.equal(raft_address, cluster.master(node_id).raftAddress);
       assert.equal(grpc_address, cluster.master(node_id).grpcAddress);
@@ -85,6 +85,10 @@ Deno.test("operators see the members, hand leadership over, and shrink and grow 
     const gone = successor;
     const removed = await asked(gone, "cluster", "remove", gone.name);
     assert.match(removed.message, /was removed/);
+    await eventually("it learns that it was removed", async () => {
+      const log = await Deno.readTextFile(`${cluster.directory}/${gone.name}.log`);
+      return /not a member of this cluster \(any more\)/.test(log) ? true : undefined;
+    });
     await gone.process.kill();
     const rest = await eventually("two are left", async () => {
       const all = await members(await cluster.leader([gone.name]));
@@ -98,7 +102,17 @@ Deno.test("operators see the members, hand leadership over, and shrink and grow 
     await cluster.settled();
     assert.equal((await members(follower)).length, 3);
 
-    // A command through each member's snapshot.
+    // One that is expected and does not come cannot be made to count.
+    const [port] = unusedPorts(1);
+    await asked(follower, "cluster", "add", "m9", `127.0.0.1:${port}`);
+    const expected = (await members(follower)).find((each) => each.node_id === "m9");
+    assert.equal(expected?.suffrage, "learner");
+    assert.equal(expected?.incarnation, null);
+    const early = await command(follower, "cluster", "promote", "m9");
+    assert.equal(early.code, 1);
+    assert.match(early.stderr, /m9 does not answer, so it is not promoted/);
+    await asked(follower, "cluster", "remove", "m9");
+
     const compacted = await asked(follower, "cluster", "snapshot");
     assert.equal(compacted.node_id, follower.name);
     const status = await cluster.status(follower);
