@@ -577,7 +577,7 @@ export class Master {
   /** Consensus will try again; a disk that failed is another matter. */
   #snapshotFailed(failure: unknown): void {
     if (failure instanceof StorageFailed) this.#options.onFailed(failure);
-    else this.#options.log.warn("a snapshot could not be made", { error: String(failure) });
+    else this.#options.log.warn("a snapshot was of no use", { error: String(failure) });
   }
 
   /** state.db catches up with the log from time to time, so that the log can be compacted. */

@@ -96,6 +96,11 @@ export class SnapshotDriver {
     }
     const result = this.#receiver.take(chunk);
     if (result.kind === "answer") {
+      if (result.fault !== undefined) {
+        this.#options.failed(
+          new Error(`the snapshot of ${chunk.from} is refused: ${result.fault}`),
+        );
+      }
       this.#answer(chunk, result.status, result.nextOffsetBytes);
       return;
     }

@@ -15,6 +15,8 @@ export type ChunkResult =
     readonly kind: "answer";
     readonly status: SnapshotChunkAck["status"];
     nextOffsetBytes: number;
+    /** What is wrong with the snapshot that came whole. */
+    readonly fault?: string;
   }
   | { readonly kind: "complete"; readonly snapshot: SnapshotMetadata };
 
@@ -51,7 +53,7 @@ export class SnapshotReceiver {
       const fault = sink.fault();
       if (fault === undefined) return { kind: "complete", snapshot };
       this.discard();
-      return answer("refused", 0);
+      return { kind: "answer", status: "refused", nextOffsetBytes: 0, fault };
     } catch (error) {
       if (!(error instanceof DiskFull)) throw error;
       // No room for a snapshot: the leader will try again, and what was received makes room now.

@@ -1,0 +1,90 @@
+/** Everything on disk carries its format, and what this program does not know is refused. */
+
+import assert from "node:assert/strict";
+import { hash } from "node:crypto";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { encodeMembership } from "../raft/mod.ts";
+import { decodeCommand, encodeCommand, ENTRY_FORMATS } from "./command_codec.ts";
+import { SqliteJobStore } from "./job_store.ts";
+import { JOB_STORE_FILE } from "./job_store_file.ts";
+import { RAFT_LOG_FILES, SqliteRaftLog } from "./raft_log.ts";
+import { packRows, unpackRow } from "./raft_log_rows.ts";
+
+const IDENTITY = { clusterId: "c", nodeId: "a", incarnation: "i" };
+
+function inDirectory(test: (directory: string) => void): () => void {
+  return () => {
+    const directory = Deno.makeTempDirSync();
+    try {
+      test(directory);
+    } finally {
+      Deno.removeSync(directory, { recursive: true });
+    }
+  };
+}
+
+Deno.test("a command is written in a format that is asked for, if there is such a one", () => {
+  const command = { kind: "advance", atMs: 5 } as const;
+  for (let format = ENTRY_FORMATS.oldest; format <= ENTRY_FORMATS.newest; format++) {
+    const bytes = encodeCommand(command, format);
+    assert.equal(bytes[0], format);
+    assert.deepEqual(decodeCommand(bytes), command);
+  }
+  assert.throws(() => encodeCommand(command, ENTRY_FORMATS.newest + 1), RangeError);
+  assert.throws(() => encodeCommand(command, ENTRY_FORMATS.oldest - 1), RangeError);
+});
+
+Deno.test("an entry of a kind that is not known is refused, not taken for one that does nothing", () => {
+  const entry = { index: 1, term: 1, kind: "command", data: new Uint8Array(3) } as const;
+  const [row] = packRows([entry], new Uint8Array(32));
+  assert.ok(row !== undefined);
+  const body = row.body.slice();
+  const kindAt = body.length - entry.data.length - 5;
+  assert.equal(body[kindAt], 1);
+  body[kindAt] = 9;
+  assert.throws(() => unpackRow(body), /entry 1 .* of kind 9.*start the newer version/);
+});
+
+Deno.test(
+  "a Raft log of a later format is refused",
+  inDirectory((directory) => {
+    SqliteRaftLog.create(directory, IDENTITY).close();
+    const database = new DatabaseSync(join(directory, RAFT_LOG_FILES.database));
+    const state = JSON.parse(String(database.prepare("SELECT body FROM state").get()?.body));
+    const body = JSON.stringify({ ...state, format: 2 });
+    database.prepare("UPDATE state SET body = ?, checksum = ?").run(body, hash("sha256", body));
+    database.close();
+    assert.throws(
+      () => SqliteRaftLog.open(directory, { nodeId: "a" }),
+      /its format is 2, and this program knows formats up to 1; start the newer version/,
+    );
+  }),
+);
+
+Deno.test(
+  "a snapshot of a later format is refused before anything is replaced",
+  inDirectory((directory) => {
+    const path = join(directory, "incoming");
+    const theirs = join(directory, "theirs");
+    Deno.mkdirSync(theirs);
+    SqliteJobStore.open(theirs, { clusterId: "c" }).close();
+    Deno.copyFileSync(join(theirs, JOB_STORE_FILE), path);
+    const later = new DatabaseSync(path);
+    later.exec("PRAGMA user_version = 99");
+    later.close();
+    const ours = join(directory, "ours");
+    Deno.mkdirSync(ours);
+    const store = SqliteJobStore.open(ours, { clusterId: "c" });
+    const fault = store.snapshotFault(path);
+    assert.match(fault ?? "", /format is version 99, and this program knows version 1/);
+    assert.throws(() => store.installSnapshot(path), /format is version 99/);
+    assert.equal(store.durable.index, 0);
+    store.close();
+  }),
+);
+
+Deno.test("a membership says its format", () => {
+  const text = new TextDecoder().decode(encodeMembership({ voters: [], learners: [] }));
+  assert.equal(JSON.parse(text).format, 1);
+});
