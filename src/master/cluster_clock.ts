@@ -20,16 +20,18 @@ export interface ClusterClockOptions {
 }
 
 /** Differences up to this are what synchronised clocks and a slow network come to, in ms. */
-const TOLERANCE_MS = 1_000;
+const TOLERANCE_MS = 2_000;
 /** How fast time goes while it is ahead of what most members show. */
 const SLOWED = 0.9;
 /** A peer's time is looked at no more often than this, in ms. */
 const LOOK_INTERVAL_MS = 1_000;
+/** Looks that are remembered: a frame that took long makes its sender seem to be behind. */
+const LOOKS_MAX = 10;
 
 interface PeerClock {
-  /** The peer's wall clock, less our monotonic one. */
-  readonly offsetMs: number;
-  readonly seenMs: number;
+  /** The peer's wall clock, less our monotonic one, at the last looks. */
+  readonly looks: number[];
+  seenMs: number;
 }
 
 export class ClusterClock {
@@ -64,9 +66,12 @@ export class ClusterClock {
   /** A peer says what time it has. */
   heard(nodeId: string, timeMs: number): void {
     const seenMs = this.#options.monotonic();
-    const before = this.#peers.get(nodeId);
-    if (before !== undefined && seenMs - before.seenMs < LOOK_INTERVAL_MS) return;
-    this.#peers.set(nodeId, { offsetMs: timeMs - seenMs, seenMs });
+    let peer = this.#peers.get(nodeId);
+    if (peer === undefined) this.#peers.set(nodeId, peer = { looks: [], seenMs: -Infinity });
+    if (seenMs - peer.seenMs < LOOK_INTERVAL_MS) return;
+    peer.seenMs = seenMs;
+    peer.looks.push(timeMs - seenMs);
+    if (peer.looks.length > LOOKS_MAX) peer.looks.shift();
     const skewMs = this.#skewMs(seenMs);
     const isSkewed = skewMs !== 0;
     if (isSkewed === this.#isSkewed) return;
@@ -89,7 +94,8 @@ export class ClusterClock {
    */
   #skewMs(monotonicMs: number): number {
     const ownMs = this.#options.wall() - monotonicMs;
-    const offsets = [ownMs, ...[...this.#peers.values()].map((each) => each.offsetMs)];
+    const peersMs = [...this.#peers.values()].map(({ looks }) => Math.max(...looks));
+    const offsets = [ownMs, ...peersMs];
     offsets.sort((a, b) => a - b);
     const skewMs = ownMs - offsets[(offsets.length - 1) >> 1]!;
     return Math.abs(skewMs) <= TOLERANCE_MS ? 0 : skewMs;

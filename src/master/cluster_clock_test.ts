@@ -103,6 +103,29 @@ Deno.test("a member's clock that jumps is outvoted by what was heard of the othe
   assert.deepEqual(skews, [HOUR_MS, 0]);
 });
 
+Deno.test("frames that took long do not make their senders' clocks wrong", () => {
+  const { clock, pass, skews } = machine();
+  for (let second = 1; second <= 30; second++) {
+    pass(1_000);
+    const late = second % 5 === 0 ? 0 : 8_000;
+    clock.heard("b", NOON_MS + 1_000 * second - late);
+    clock.heard("c", NOON_MS + 1_000 * second - late);
+    if (second >= 5) assert.equal(clock.now(), NOON_MS + 1_000 * second);
+  }
+  assert.deepEqual(skews.filter((each) => each === 0), [0], "it wavered");
+});
+
+Deno.test("peers that set their clocks back are followed before long", () => {
+  const { clock, time, pass, skews } = machine();
+  for (let second = 1; second <= 30; second++) {
+    pass(1_000);
+    const peersMs = second <= 15 ? time.wallMs : time.wallMs - HOUR_MS;
+    clock.heard("b", peersMs);
+    clock.heard("c", peersMs);
+  }
+  assert.deepEqual(skews, [HOUR_MS]);
+});
+
 Deno.test("a member that is gone has no say in the time", () => {
   const { clock } = machine();
   clock.heard("b", NOON_MS - HOUR_MS);
