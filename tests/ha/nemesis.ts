@@ -165,6 +165,7 @@ export class Nemesis {
     const everybody = [
       ...this.#othersThan(name),
       ...this.#cluster.workers.map((each) => each.name),
+      CLIENT,
     ];
     const other = this.#random.pick(everybody);
     this.#cluster.network.halfOpen(other, name);
