@@ -11,7 +11,6 @@ import type { ClusterStatusView, FailoverStatusView } from "../http/mod.ts";
 import { JobMachine, type Outcome } from "../jobs/mod.ts";
 import {
   LogForgotten,
-  type Member,
   type Message,
   ProposalRefused,
   RaftNode,
@@ -19,26 +18,15 @@ import {
 } from "../raft/mod.ts";
 import {
   bound,
-  type ClusterView,
   ForwardClient,
-  forwardingHandlers,
-  ForwardService,
-  forwardService,
-  FoundingService,
-  foundingService,
-  Health,
   HealthRegistry,
   type IntroductionAnswer,
   MasterService,
   masterService,
   type PeerFacts,
   PeerTransport,
-  RaftService,
-  raftService,
   Refusal,
-  RpcServer,
-  serveReflection,
-  type ServerSetup,
+  type RpcServer,
   type ServiceHandlers,
   WorkerCaller,
 } from "../rpc/mod.ts";
@@ -59,7 +47,8 @@ import { onJobEvents } from "./events.ts";
 import { ReportInbox } from "./inbox.ts";
 import { Router } from "./leader_router.ts";
 import { Leadership } from "./leadership.ts";
-import { type MemberAddress, parseMemberAddress } from "./member_address.ts";
+import type { MemberAddress } from "./member_address.ts";
+import { MemberDirectory } from "./member_directory.ts";
 import type { Listen, MasterOptions } from "./options.ts";
 import { Proposer } from "./proposer.ts";
 import { membersView } from "./members.ts";
@@ -74,22 +63,20 @@ import {
 } from "./raft_start.ts";
 import { Roles } from "./roles.ts";
 import { Said } from "./said.ts";
+import { newClientServer, newPeerServer } from "./servers.ts";
 import { Sessions } from "./sessions.ts";
 import { clusterStatusView, failoverStatusView } from "./status_views.ts";
 import { JobStateMachine } from "./state_machine.ts";
 import { Succession } from "./succession.ts";
+import { type Tempo, tempoOf } from "./tempo.ts";
 import { JobWatchers } from "./watchers.ts";
 
-/** Ticks of consensus in one of the leader's heartbeat intervals: as many as chance has choices. */
-const TICKS_PER_HEARTBEAT = 10;
-/** No tick is shorter, in ms. */
-const TICK_MS_MIN = 5;
 /** How long calls may go on when the master stops, in ms. */
 const STOP_GRACE_MS = 3_000;
 /** How often connections to other members are looked after, in ms. */
 const RECONNECT_INTERVAL_MS = 500;
-/** How many election timeouts a call may wait for a leader. */
-const LEADER_WAIT_ELECTIONS = 3;
+/** A part of a snapshot that is not acknowledged for so many election timeouts is sent again. */
+const SNAPSHOT_PATIENCE_ELECTIONS = 3;
 /** A member is taken for dead after so many election timeouts of silence. */
 const MEMBER_TIMEOUT_ELECTIONS = 2;
 
@@ -99,6 +86,8 @@ export class Master {
   readonly #log: SqliteRaftLog;
   readonly #joinThrough: OpenedLog["joinThrough"];
   readonly #said = new Said();
+  readonly #tempo: Tempo;
+  readonly #directory = new MemberDirectory();
   readonly #store: SqliteJobStore;
   readonly #stateMachine: JobStateMachine;
   readonly #transport: PeerTransport;
@@ -142,6 +131,7 @@ export class Master {
 
   private constructor(options: MasterOptions, { log, joinThrough }: OpenedLog) {
     this.#options = options;
+    this.#tempo = tempoOf(options.raftTimings);
     this.#log = log;
     this.#clock = newClock(options);
     this.#joinThrough = joinThrough;
@@ -166,11 +156,12 @@ export class Master {
       clusterId: log.identity.clusterId,
       ...options.peerChannel,
       own: () => this.#ownFacts(),
-      addressOf: (id) => this.#addressOf(id)?.raft,
+      addressOf: (id) => this.#directory.addressOf(id)?.raft,
       onPeerLost: (id) => this.#succession.peerLost(id),
       onPeerRefused: (id, reason) => this.#warnOnce("a peer turned us away", { peer: id, reason }),
     });
     this.#node = this.#newNode();
+    this.#directory.update(this.#node.status().members);
     this.#succession = new Succession({
       node: this.#node,
       random: Math.random,
@@ -196,7 +187,13 @@ export class Master {
       this.#context,
       (workerId, accepted) => options.observer.heartbeat(workerId, accepted),
     ));
-    this.#clientServer = this.#newClientServer(handlers);
+    this.#clientServer = newClientServer(options, {
+      handlers,
+      router: this.#router,
+      forwardClient: this.#forwardClient,
+      health: this.#health,
+      clusterView: () => this.#leadership.view,
+    });
     this.#peerServer = this.#newPeerServer(handlers);
   }
 
@@ -229,7 +226,7 @@ export class Master {
 
   /** What `GET /cluster/status` shows. */
   clusterStatus(): ClusterStatusView {
-    return clusterStatusView(this.#context, this.#tickMs);
+    return clusterStatusView(this.#context, this.#tempo.tickMs);
   }
 
   /** What `GET /failover/status` shows. */
@@ -266,32 +263,21 @@ export class Master {
     return this.#options.raftTimings.electionTimeoutMs * MEMBER_TIMEOUT_ELECTIONS;
   }
 
-  get #heartbeatTicks(): number {
-    const { heartbeatTimeoutMs } = this.#options.raftTimings;
-    return Math.max(2, Math.min(TICKS_PER_HEARTBEAT, Math.floor(heartbeatTimeoutMs / TICK_MS_MIN)));
-  }
-
-  get #tickMs(): number {
-    return this.#options.raftTimings.heartbeatTimeoutMs / this.#heartbeatTicks;
-  }
-
   #newNode(): RaftNode<Outcome> {
     const options = this.#options;
     return new RaftNode<Outcome>({
       id: options.nodeId,
       incarnation: this.#log.identity.incarnation,
-      timings: {
-        heartbeatTicks: this.#heartbeatTicks,
-        electionTicks: Math.max(
-          this.#heartbeatTicks + 1,
-          Math.round(options.raftTimings.electionTimeoutMs / this.#tickMs),
-        ),
-      },
+      timings: this.#tempo,
       bounds: {
         proposalBytesMax: options.raftBounds.entryBytesMax,
         uncommittedEntriesMax: options.raftBounds.proposalQueueMax,
       },
-      snapshotBounds: { compactAfterEntries: options.snapshots.entriesMax },
+      snapshotBounds: {
+        compactAfterEntries: options.snapshots.entriesMax,
+        // Installing a large one takes a while, in which its receiver says nothing.
+        resendTicks: SNAPSHOT_PATIENCE_ELECTIONS * this.#tempo.electionTicks,
+      },
       log: this.#log,
       stateMachine: this.#stateMachine,
       transport: this.#transport,
@@ -319,7 +305,7 @@ export class Master {
       now: () => this.#clock.now(),
       liveJobsMax: options.liveJobsMax,
       applyTimeoutMs: options.applyTimeoutMs,
-      addressOf: (id) => this.#addressOf(id)?.grpc || undefined,
+      addressOf: (id) => this.#directory.addressOf(id)?.grpc || undefined,
       entryFormat: () => this.#context.memberDuties?.entryFormat ?? ENTRY_FORMATS.oldest,
       onProposed: (kind, durationMs, failure) =>
         options.observer.proposed(kind, durationMs, failure),
@@ -343,10 +329,10 @@ export class Master {
       heartbeatIntervalMs: options.heartbeatIntervalMs,
       heartbeatTimeoutMs: options.leaderTimings.heartbeatTimeoutMs,
       barrierTimeoutMs: options.barrierTimeoutMs,
-      addressOf: (id) => this.#addressOf(id)?.grpc || undefined,
+      addressOf: (id) => this.#directory.addressOf(id)?.grpc || undefined,
       roles: new Roles(),
       peers: new Peers(),
-      tickMs: this.#tickMs,
+      tickMs: this.#tempo.tickMs,
       memberTimeoutMs: this.#memberTimeoutMs,
       peerHeartbeatMs: options.raftTimings.heartbeatTimeoutMs,
       members: () =>
@@ -354,7 +340,7 @@ export class Master {
           status: this.#node.status(),
           factsOf: (id, incarnation) => this.#context.peers.get(id, incarnation),
           version: options.version,
-          tickMs: this.#tickMs,
+          tickMs: this.#tempo.tickMs,
           memberTimeoutMs: this.#memberTimeoutMs,
         }),
       compactNow: () => this.#compactNow(),
@@ -381,63 +367,20 @@ export class Master {
     });
   }
 
-  #newClientServer(handlers: ServiceHandlers<typeof MasterService>): RpcServer {
-    const { clientServer, raftTimings, barrierTimeoutMs } = this.#options;
-    const server = this.#newServer(clientServer, () => this.#leadership.view);
-    server.add(
-      MasterService,
-      forwardingHandlers(handlers, {
-        router: this.#router,
-        client: this.#forwardClient,
-        leaderWaitMsMax: Math.max(
-          barrierTimeoutMs,
-          LEADER_WAIT_ELECTIONS * raftTimings.electionTimeoutMs,
-        ),
-      }),
-    );
-    this.#health.serveOn(server);
-    serveReflection(server, [MasterService, Health]);
-    return server;
-  }
-
-  /** The other masters' door: what comes through it is answered here or not at all. */
   #newPeerServer(handlers: ServiceHandlers<typeof MasterService>): RpcServer {
-    const { peerServer, authorizeForwarded } = this.#options;
-    const { clusterId } = this.#log.identity;
-    const server = this.#newServer(peerServer);
-    server.add(
-      RaftService,
-      raftService(clusterId, {
+    return newPeerServer(this.#options, {
+      clusterId: this.#log.identity.clusterId,
+      handlers,
+      listener: {
         onMessage: (message, sender) => this.#step(message, sender),
         onTime: (nodeId, timeMs) => this.#clock.heard(nodeId, timeMs),
         onRefused: (reason) => this.#warnOnce("a peer was turned away", { reason }),
         onLost: (nodeId) => {
           if (!this.#isStopping) this.#succession.peerLost(nodeId);
         },
-      }),
-    );
-    server.add(FoundingService, foundingService(() => this.#introduction()));
-    server.add(
-      ForwardService,
-      forwardService(handlers, {
-        clusterId,
-        isMember: (id) => this.#node.status().members.some((each) => each.id === id),
-        authorize: authorizeForwarded,
-      }),
-    );
-    return server;
-  }
-
-  #newServer(setup: ServerSetup, clusterView?: () => ClusterView): RpcServer {
-    return new RpcServer({
-      ...setup,
-      ...(clusterView === undefined ? {} : { clusterView }),
-      newRequestId: () => crypto.randomUUID(),
-      onInternalError: (method, failure) =>
-        this.#options.log.error("a call failed by our fault", {
-          method,
-          error: failure instanceof Error ? failure.stack ?? failure.message : String(failure),
-        }),
+      },
+      introduction: () => this.#introduction(),
+      isMember: (id) => this.#directory.get(id) !== undefined,
     });
   }
 
@@ -447,7 +390,7 @@ export class Master {
     const grpcPort = await bound(this.#clientServer, grpc, "grpc.master_port (--grpc-port)");
     this.#ports = { raft: raftPort, grpc: grpcPort };
     this.#timers.push(
-      setInterval(() => this.#node.tick(), this.#tickMs),
+      setInterval(() => this.#node.tick(), this.#tempo.tickMs),
       setInterval(() => this.#connectPeers(), RECONNECT_INTERVAL_MS),
       setInterval(() => this.#checkpointWhenDue(), this.#options.snapshots.intervalMs),
     );
@@ -491,7 +434,7 @@ export class Master {
     if (this.#ports.grpc === 0) return; // not all ports are bound: answers would give wrong ones
     this.#transport.heardFrom(message.from, sender.address);
     this.#context.peers.heard(message.from, sender);
-    const member = this.#node.status().members.find((each) => each.id === message.from);
+    const member = this.#directory.get(message.from);
     // A leader knows who belongs; others may lag behind somebody's coming.
     if (member === undefined && this.#context.duties !== undefined) {
       throw new Refusal(
@@ -588,7 +531,8 @@ export class Master {
   }
 
   #membershipChanged(): void {
-    this.#clock.retain(new Set(this.#node.status().members.map((each) => each.id)));
+    this.#directory.update(this.#node.status().members);
+    this.#clock.retain(new Set(this.#directory.ids));
     this.#connectPeers();
     this.#leadership.membershipChanged();
   }
@@ -596,24 +540,17 @@ export class Master {
   /** Keeps a connection to every member: an election should not have to wait for one. */
   #connectPeers(): void {
     const { nodeId } = this.#options;
-    for (const { id } of this.#node.status().members) {
+    for (const id of this.#directory.ids) {
       if (id !== nodeId) this.#transport.connect(id);
     }
   }
 
   /** A node that is being let in knows its leader from its messages before its log names it. */
   #reachableAddressOf(nodeId: string): MemberAddress | undefined {
-    const known = this.#addressOf(nodeId);
+    const known = this.#directory.addressOf(nodeId);
     if (known !== undefined) return known;
     const raft = this.#transport.addressOf(nodeId);
     return raft === undefined ? undefined : { raft, grpc: "" };
-  }
-
-  #addressOf(nodeId: string): MemberAddress | undefined {
-    const member: Member | undefined = this.#node.status().members.find((each) =>
-      each.id === nodeId
-    );
-    return member === undefined ? undefined : parseMemberAddress(member.address);
   }
 }
 

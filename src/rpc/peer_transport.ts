@@ -73,12 +73,16 @@ export class PeerTransport implements Transport {
 
   send(messages: readonly Message[]): void {
     const byPeer = Map.groupBy(messages, (message) => message.to);
-    for (const [nodeId, group] of byPeer) this.#peerFor(nodeId)?.send(group);
+    for (const [nodeId, group] of byPeer) {
+      const { snapshot = [], talk = [] } = Object.groupBy(group, laneOf);
+      if (talk.length > 0) this.#peerFor(nodeId, "talk")?.send(talk);
+      if (snapshot.length > 0) this.#peerFor(nodeId, "snapshot")?.send(snapshot);
+    }
   }
 
   /** Opens the stream to a member if there is none, so that its first message need not wait. */
   connect(nodeId: string): void {
-    this.#peerFor(nodeId)?.connect();
+    this.#peerFor(nodeId, "talk")?.connect();
   }
 
   /** `host:port` of a node, by membership or by its own word. */
@@ -97,22 +101,31 @@ export class PeerTransport implements Transport {
     this.#peers.clear();
   }
 
-  #peerFor(nodeId: string): Peer | undefined {
+  #peerFor(nodeId: string, lane: Lane): Peer | undefined {
     const address = this.addressOf(nodeId);
     if (address === undefined) return undefined;
-    let peer = this.#peers.get(nodeId);
+    const key = `${lane} ${nodeId}`;
+    let peer = this.#peers.get(key);
     if (peer?.address !== address) {
       peer?.close();
-      peer = new Peer(nodeId, address, this.#options);
-      this.#peers.set(nodeId, peer);
+      peer = new Peer(nodeId, address, lane, this.#options);
+      this.#peers.set(key, peer);
     }
     return peer;
   }
 }
 
+/** Snapshots have a connection of their own: on a slow link they would hold up heartbeats. */
+type Lane = "talk" | "snapshot";
+
+function laneOf({ kind }: Message): Lane {
+  return kind === "snapshot_chunk" ? "snapshot" : "talk";
+}
+
 class Peer {
   readonly address: string;
   readonly #nodeId: string;
+  readonly #lane: Lane;
   readonly #options: PeerTransportOptions;
   readonly #client: Client;
   #stream: ClientDuplexStream<AnyMessage, AnyMessage> | undefined;
@@ -121,8 +134,9 @@ class Peer {
   /** The next frame is the first one of its stream. */
   #isFirst = true;
 
-  constructor(nodeId: string, address: string, options: PeerTransportOptions) {
+  constructor(nodeId: string, address: string, lane: Lane, options: PeerTransportOptions) {
     this.#nodeId = nodeId;
+    this.#lane = lane;
     this.address = address;
     this.#options = options;
     this.#client = new Client(address, options.credentials, {
@@ -132,6 +146,7 @@ class Peer {
       "grpc.max_reconnect_backoff_ms": 1_000,
       "grpc.keepalive_time_ms": KEEPALIVE_MS,
       "grpc.keepalive_timeout_ms": KEEPALIVE_MS,
+      "grpc.use_local_subchannel_pool": 1, // one connection for each lane
       "grpc.enable_retries": 0, // they would keep copies of what was sent; Raft sends again itself
       ...options.grpcOptions,
     });
@@ -186,7 +201,8 @@ class Peer {
       this.#stream = undefined;
       if (this.#pausedUntilMs !== Number.POSITIVE_INFINITY) {
         this.#pausedUntilMs = performance.now() + RECONNECT_PAUSE_MS;
-        this.#options.onPeerLost(this.#nodeId, reason);
+        // A transfer that stalls is sent again by its sender; nothing else depends on this lane.
+        if (this.#lane === "talk") this.#options.onPeerLost(this.#nodeId, reason);
       }
     };
     stream.on("error", (failure: ServiceError) => {
@@ -233,7 +249,7 @@ export function raftService(
           return stream.end(new Refusal("failed_precondition", fault));
         }
         for (const message of decodedMessages(frame.messages)) {
-          sender = message.from;
+          if (laneOf(message) === "talk") sender = message.from;
           listener.onMessage(message, facts);
         }
         if (sender !== undefined && frame.senderTimeMs > 0n) {

@@ -9,6 +9,7 @@ import {
   raftService,
 } from "./peer_transport.ts";
 import { freePort, startTestServer, type TestServer, until } from "./server_test_support.ts";
+import type { RpcServerOptions } from "./server.ts";
 import { methodDefinition } from "./wire.ts";
 
 /** A message whose term is its number, so that order can be seen. */
@@ -45,7 +46,11 @@ const OWN: PeerFacts = {
   entryFormat: 4,
 };
 
-async function startPeer(port = 0, clusterId = "c"): Promise<Inbox> {
+async function startPeer(
+  port = 0,
+  clusterId = "c",
+  changes: Partial<RpcServerOptions> = {},
+): Promise<Inbox> {
   const received: Message[] = [];
   const senders = new Set<PeerFacts>();
   const times = new Map<string, number>();
@@ -63,7 +68,7 @@ async function startPeer(port = 0, clusterId = "c"): Promise<Inbox> {
         onLost: (nodeId) => void lost.push(nodeId),
         onRefused: (reason) => void refused.push(reason),
       }),
-    ), { port, messageBytesMax: -1 });
+    ), { port, messageBytesMax: -1, ...changes });
   return { server, received, senders, times, lost, refused };
 }
 
@@ -218,4 +223,37 @@ Deno.test("a closed transport neither sends nor tells of losses", async () => {
   transport.close();
   await peer.server.server.stop(0);
   assert.deepEqual(lost, []);
+});
+
+Deno.test("snapshots travel on a connection of their own, so that they hold up nothing else", async () => {
+  const peers = new Set<string>();
+  const peer = await startPeer(0, "c", {
+    gatekeeper: ({ peerAddress }) => {
+      peers.add(peerAddress);
+      return { userId: "peer", roles: ["master"] };
+    },
+  });
+  const transport = transportTo(() => peer.server.address);
+  const chunk = { ...message(2), kind: "snapshot_chunk" } as unknown as Message;
+  transport.send([message(1), chunk, message(3)]);
+  await until(() => peer.received.length === 3, "all arrived");
+  assert.equal(peers.size, 2);
+  const others = peer.received.filter((each) => each.kind !== "snapshot_chunk");
+  assert.deepEqual(others.map((each) => each.term), [1, 3]);
+  transport.close();
+  await peer.server.server.stop(0);
+});
+
+Deno.test("a receiver learns that a sender's stream broke, but not from its snapshots'", async () => {
+  const peer = await startPeer();
+  const talking = transportTo(() => peer.server.address);
+  talking.send([message(1)]);
+  const sending = transportTo(() => peer.server.address);
+  sending.send([{ ...message(2), kind: "snapshot_chunk", from: "z" } as unknown as Message]);
+  await until(() => peer.received.length === 2, "both arrived");
+  sending.close();
+  talking.close();
+  await until(() => peer.lost.length > 0, "one was lost");
+  assert.deepEqual(peer.lost, ["a"]);
+  await peer.server.server.stop(0);
 });
