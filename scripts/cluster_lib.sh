@@ -19,6 +19,12 @@ else
   deno=
 fi
 
+# How a person calls the program, for what these scripts propose.
+if command -v conductor >/dev/null 2>&1; then program=conductor
+elif [ -n "$deno" ]; then program="deno run -A main.ts"
+else program=dist/conductor
+fi
+
 conductor() {
   if [ -n "$deno" ]; then exec "$deno" run --quiet --allow-all "$root/main.ts" "$@"; fi
   exec "$root/dist/conductor" "$@"

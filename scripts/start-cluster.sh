@@ -14,6 +14,6 @@ ready master "$http"
 start worker worker --join "localhost:$grpc" --data-dir "$state/worker" \
   --grpc-port "$((${GRPC_WORKER_PORT:-9001} + offset))"
 echo "Cluster is up: gRPC localhost:$grpc, status http://localhost:$http/cluster/status"
-echo "  conductor submit --addr localhost:$grpc --type test_sleep --payload '{\"duration\":\"2s\"}' --wait"
+echo "  $program submit --addr localhost:$grpc --type test_sleep --payload '{\"duration\":\"2s\"}' --wait"
 echo "Logs: $logs. Ctrl-C stops it."
 wait_all

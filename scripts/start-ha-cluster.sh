@@ -35,7 +35,7 @@ start ha-worker worker --worker-id ha-worker --data-dir "$state/ha/worker" \
 ready ha-worker "$(at 8083)"
 
 echo "Cluster is up: gRPC $first, :$(at 9002), :$(at 9004); HTTP :$(at 8080), :$(at 8081), :$(at 8082)"
-echo "  conductor cluster members --addr $first"
-echo "  conductor submit --addr $first --type test_sleep --payload '{\"duration\":\"2s\"}' --wait"
+echo "  $program cluster members --addr $first"
+echo "  $program submit --addr $first --type test_sleep --payload '{\"duration\":\"2s\"}' --wait"
 echo "Logs: $logs. Ctrl-C stops it."
 wait_all

@@ -106,8 +106,17 @@ async function ready(url: string, process: Deno.ChildProcess): Promise<void> {
 
 /** Asks a process to end, and insists if it does not. */
 async function ended(process: Deno.ChildProcess): Promise<void> {
-  process.kill("SIGTERM");
-  const timer = setTimeout(() => process.kill("SIGKILL"), STOP_TIMEOUT_MS);
+  send(process, "SIGTERM");
+  const timer = setTimeout(() => send(process, "SIGKILL"), STOP_TIMEOUT_MS);
   await process.status;
   clearTimeout(timer);
+}
+
+function send(process: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    process.kill(signal);
+  } catch (failure) {
+    // It has ended already: Ctrl-C reaches all processes of a terminal.
+    if (!(failure instanceof TypeError)) throw failure;
+  }
 }

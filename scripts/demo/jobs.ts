@@ -48,7 +48,12 @@ export function demoJobs(site: string, outputs: string): DemoJob[] {
           published: "time@datetime",
           headings: { selector: "h2", multiple: true },
         },
-        crawl: { depth: 1, max_pages: 8, delay_ms: 20, include: ["/articles/", "/private/"] },
+        crawl: {
+          depth: 2,
+          max_pages: 12,
+          delay_ms: 20,
+          include: ["/about", "/articles/", "/private/"],
+        },
       }),
       describe(output) {
         const { pages, fetched, refused_by_robots: refused } = JSON.parse(output);

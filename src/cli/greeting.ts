@@ -1,6 +1,6 @@
 /**
  * What a node says to the person who started it at a terminal: where it listens, and what to do next.
- * Where there is no terminal the log alone speaks.
+ * Where there is no terminal, or the log goes elsewhere, nobody sits before this node: it is silent.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const GRPC_PORT_DEFAULT = 9000;
 
 /** Greets the person who started a master. */
 export function greetFromMaster(loaded: LoadedConfig, sink: Sink, command = ownCommand()): void {
-  if (!sink.isTerminal) return;
+  if (!isWatched(loaded, sink)) return;
   const { cluster, grpc, metrics, security } = loaded.config;
   const scheme = security.tls.enabled ? "https" : "http";
   const http = `${scheme}://${hostToDial(cluster.httpBindHost)}`;
@@ -46,7 +46,7 @@ export function greetFromWorker(
   sink: Sink,
   command = ownCommand(),
 ): void {
-  if (!sink.isTerminal) return;
+  if (!isWatched(loaded, sink)) return;
   const { worker, security } = loaded.config;
   const [address = ""] = worker.masterAddrs;
   const isDefault = /^(localhost|127\.0\.0\.1):9000$/.test(address) && !security.tls.enabled;
@@ -58,6 +58,10 @@ export function greetFromWorker(
   ], [
     `${command} workers${elsewhere}`,
   ]);
+}
+
+function isWatched({ config: { log } }: LoadedConfig, sink: Sink): boolean {
+  return sink.isTerminal && (log.output === "stdout" || log.output === "stderr");
 }
 
 function say(

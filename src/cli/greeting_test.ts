@@ -44,6 +44,13 @@ Deno.test("a worker says whom it works for and what it can do", () => {
   assert.match(said, /^ {2}conductor workers --addr 10\.0\.0\.1:9000$/m);
 });
 
+Deno.test("a node that a script started, with its log in a file, is silent", () => {
+  const terminal = recording({ isTerminal: true });
+  greetFromMaster(loaded("master", { "log.output": "/tmp/master.log" }), terminal.err);
+  greetFromWorker(loaded("worker", { "log.output": "/tmp/worker.log" }), [], terminal.err);
+  assert.equal(terminal.written.err, "");
+});
+
 Deno.test("where there is no terminal nothing is said beside the log", () => {
   const terminal = recording();
   greetFromMaster(loaded("master"), terminal.err);
