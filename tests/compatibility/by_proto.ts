@@ -7,7 +7,6 @@
 
 import {
   Client,
-  type ClientOptions,
   credentials,
   type GrpcObject,
   loadPackageDefinition,
@@ -66,9 +65,13 @@ export class ProtoClient {
   readonly #client: Client;
   readonly #service: ServiceDefinition;
 
-  constructor(service: ServiceDefinition, address: string, options: ClientOptions = {}) {
+  constructor(
+    service: ServiceDefinition,
+    address: string,
+    channelCredentials = credentials.createInsecure(),
+  ) {
     this.#service = service;
-    this.#client = new Client(address, credentials.createInsecure(), options);
+    this.#client = new Client(address, channelCredentials);
   }
 
   /**
@@ -124,13 +127,14 @@ export class ProtoClient {
 export async function serve(
   service: ServiceDefinition,
   implementation: UntypedServiceImplementation,
+  serverCredentials = ServerCredentials.createInsecure(),
 ): Promise<{ readonly address: string; stop(): void }> {
   const server = new Server();
   server.addService(service, implementation);
   const port = await new Promise<number>((resolve, reject) =>
     server.bindAsync(
       "127.0.0.1:0",
-      ServerCredentials.createInsecure(),
+      serverCredentials,
       (failure, bound) => failure === null ? resolve(bound) : reject(failure),
     )
   );
