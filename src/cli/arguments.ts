@@ -7,7 +7,6 @@
 import { parseDuration } from "../job_types/mod.ts";
 import { Misuse } from "./failure.ts";
 import type { Flags } from "./router.ts";
-import type { Sink } from "./terminal.ts";
 
 /** The whole numbers that a flag may be. */
 export interface IntegerRange {
@@ -97,24 +96,6 @@ export class FlagReader {
    */
   done(): void {
     if (this.#faults.length > 0) throw new Misuse(this.#faults.join("; "));
-  }
-}
-
-/** A payload as it was given: text, `@FILE`, or `-` for all of stdin. */
-export async function readPayload(text: string, err: Sink): Promise<Uint8Array> {
-  if (text === "-") {
-    if (Deno.stdin.isTerminal()) {
-      err.write("conductor: reading the payload from the terminal; Ctrl-D ends it\n");
-    }
-    return new Uint8Array(await new Response(Deno.stdin.readable).arrayBuffer());
-  }
-  if (!text.startsWith("@")) return new TextEncoder().encode(text);
-  const path = text.slice(1);
-  if (path === "") throw new Misuse("--payload is @; give the file's path after it, as @job.json");
-  try {
-    return await Deno.readFile(path);
-  } catch (cause) {
-    throw new Misuse(`cannot read the payload from ${path}: ${reasonOf(cause)}`, { cause });
   }
 }
 

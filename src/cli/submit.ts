@@ -5,10 +5,12 @@
  */
 
 import type { JobEventView, JobView, Submission } from "../rpc/mod.ts";
-import { FlagReader, readPayload } from "./arguments.ts";
+import { FlagReader } from "./arguments.ts";
+import { configFrom } from "./config_flags.ts";
 import { type Connection, withClient } from "./connect.ts";
 import { Interrupted, NegativeAnswer } from "./failure.ts";
 import type { LiveLine } from "./live_line.ts";
+import { readPayload } from "./payload.ts";
 import { jobJson, progressText, resultText, statusText } from "./present.ts";
 import type { Flags } from "./router.ts";
 import { printable, type Sink, type Terminal } from "./terminal.ts";
@@ -52,10 +54,12 @@ export async function submissionFrom(flags: Flags, err: Sink): Promise<Submissio
   const labels = reader.pairs("label");
   const requiredTags = reader.pairs("require");
   const idempotencyKey = reader.text("idempotencyKey");
+  const payload = reader.text("payload") ?? "";
   reader.done();
+  const { payloadBytesMax } = configFrom(flags, "client").config.jobs;
   return {
     type,
-    payload: await readPayload(reader.text("payload") ?? "", err),
+    payload: await readPayload(payload, payloadBytesMax, err),
     priority: priority ?? 0,
     ...(maxRetries === undefined ? {} : { maxRetries }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
