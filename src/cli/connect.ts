@@ -12,11 +12,13 @@ import {
   loadTls,
   type TlsMaterial,
 } from "../security/mod.ts";
+import { createTracer } from "../observability/mod.ts";
 import { configFrom } from "./config_flags.ts";
 import { reasonOf } from "./arguments.ts";
 import { Misuse } from "./failure.ts";
 import { LiveLine } from "./live_line.ts";
 import type { Flags } from "./router.ts";
+import { tracerOptions } from "./node_tracing.ts";
 import type { OutputFormat, Terminal } from "./terminal.ts";
 
 /** Time allowed to one call with all its tries, in ms. */
@@ -33,24 +35,41 @@ export interface Connection {
   readonly line: LiveLine;
 }
 
-/** Calls the cluster, and closes the connections whatever comes of it. */
+/**
+ * Calls the cluster, and closes the connections whatever comes of it.
+ *
+ * @param spanName what the command's span is called, in which all of its calls are
+ */
 export async function withClient<Answer>(
   flags: Flags,
   terminal: Terminal,
   use: (connection: Connection) => Promise<Answer>,
+  spanName = "client.command",
 ): Promise<Answer> {
   const loaded = configFrom(flags, "client");
   for (const warning of loaded.warnings) terminal.err.write(`conductor: ${warning}\n`);
   const line = new LiveLine(terminal.err);
   const channel = await clientChannel(loaded, CALL_TIMEOUT_MS);
-  const client = new JobClient({ ...channel, onUnavailable: tellOfSilence(line) });
+  const tracer = await createTracer(tracerOptions(loaded, "conductor-client", {
+    info: () => {},
+    warn: (message, { error }) => line.say(`conductor: ${message}: ${error}`),
+  }));
+  const span = tracer.isEnabled ? tracer.startSpan(spanName, { kind: "client" }) : undefined;
+  const client = new JobClient({
+    ...channel,
+    onUnavailable: tellOfSilence(line),
+    ...(span === undefined ? {} : { traceparent: () => span.traceparent }),
+  });
   try {
     return await use({ client, format: flags.output as OutputFormat, line });
   } catch (failure) {
     line.clear();
+    span?.recordError(failure);
     throw failure;
   } finally {
     client.close();
+    span?.end();
+    await tracer.shutdown();
   }
 }
 

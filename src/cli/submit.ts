@@ -34,7 +34,7 @@ export async function submit(flags: Flags, terminal: Terminal): Promise<void> {
         ? `${JSON.stringify({ job_id: jobId, duplicate, message })}\n`
         : `${jobId}\n`,
     );
-  });
+  }, "client.submit_job");
 }
 
 /** Follows a job to its end. */

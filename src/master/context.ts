@@ -5,7 +5,7 @@
  */
 
 import type { JobMachine, Outcome } from "../jobs/mod.ts";
-import type { Logger } from "../observability/mod.ts";
+import type { Logger, Tracer } from "../observability/mod.ts";
 import type { RaftNode } from "../raft/mod.ts";
 import type { MembersView } from "../rpc/mod.ts";
 import type { Admission } from "./admission.ts";
@@ -37,6 +37,7 @@ export interface MasterContext {
   readonly sessions: Sessions;
   readonly watchers: JobWatchers;
   readonly log: Logger;
+  readonly tracer: Tracer;
   readonly now: () => number;
   readonly newJobId: () => string;
   readonly heartbeatIntervalMs: number;

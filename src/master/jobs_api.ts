@@ -26,6 +26,7 @@ import {
   type SubmissionOutcome,
 } from "../rpc/mod.ts";
 import { whyWaiting } from "../scheduler/mod.ts";
+import { inSubmitSpan, type SubmitSpan } from "./submit_tracing.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
 import { attemptView, fullView, jobView, resultOf } from "./views.ts";
 
@@ -50,10 +51,24 @@ export class JobsApi implements JobCalls {
     this.#context = context;
   }
 
-  async submit(
+  submit(
     submissions: readonly Submission[],
     options: { readonly allOrNothing: boolean },
     call: CallContext,
+  ): Promise<readonly SubmissionOutcome[]> {
+    return inSubmitSpan(
+      this.#context.tracer,
+      call.traceparent,
+      submissions,
+      (span) => this.#submit(submissions, options, call, span),
+    );
+  }
+
+  async #submit(
+    submissions: readonly Submission[],
+    options: { readonly allOrNothing: boolean },
+    call: CallContext,
+    span: SubmitSpan | undefined,
   ): Promise<readonly SubmissionOutcome[]> {
     const duties = dutiesOf(this.#context);
     const { admission, proposer, newJobId, now } = this.#context;
@@ -64,10 +79,11 @@ export class JobsApi implements JobCalls {
       );
     }
     const nowMs = now();
+    const traceparent = span?.traceparent ?? call.traceparent;
     const admitted = submissions.map((submission): SubmitSpec | Refusal => {
       try {
         const spec = admission.admit(submission, newJobId(), call.caller.userId, nowMs);
-        return { ...spec, traceparent: call.traceparent };
+        return { ...spec, traceparent };
       } catch (failure) {
         if (!(failure instanceof Refusal) || options.allOrNothing) throw failure;
         return failure;
@@ -75,6 +91,7 @@ export class JobsApi implements JobCalls {
     });
     const specs = admitted.filter((each): each is SubmitSpec => !(each instanceof Refusal));
     const [only] = specs;
+    span?.tell("submitting_to_raft");
     const outcomes = only !== undefined && specs.length === 1
       ? [await proposer.submitOne(only)]
       : await proposer.submitMany(specs, options.allOrNothing);
@@ -83,7 +100,9 @@ export class JobsApi implements JobCalls {
     return admitted.map((each, index) => {
       if (each instanceof Refusal) return { refused: each };
       const type = submissions[index]?.type ?? "";
-      return this.#outcome(outcomes[position++]!, type, offered);
+      const outcome = outcomes[position++]!;
+      if (span !== undefined) tellOutcome(span, outcome, isOffered(offered, type));
+      return this.#outcome(outcome, type, offered);
     });
   }
 
@@ -192,7 +211,7 @@ export class JobsApi implements JobCalls {
     offered: ReadonlySet<string> | "all",
   ): SubmissionOutcome {
     if (outcome.status === "refused") return { refused: refusedSubmission(outcome) };
-    const message = offered === "all" || offered.has(type)
+    const message = isOffered(offered, type)
       ? "Job submitted successfully"
       : this.#nobodyOffers(type);
     return { jobId: outcome.jobId, duplicate: outcome.status === "duplicate", message };
@@ -240,6 +259,19 @@ function offeredTypes(
     for (const type of jobTypes) offered.add(type);
   }
   return offered;
+}
+
+function isOffered(offered: ReadonlySet<string> | "all", type: string): boolean {
+  return offered === "all" || offered.has(type);
+}
+
+function tellOutcome(span: SubmitSpan, outcome: SubmitOutcome, isOffered: boolean): void {
+  if (outcome.status === "refused") {
+    if (outcome.reason === "queue_full") span.tell("pending_jobs_limit_reached");
+    return;
+  }
+  if (!isOffered) span.tell("no_workers_available");
+  span.tell("job_submitted_successfully", outcome.jobId);
 }
 
 function jobStatus(name: string): JobStatus {

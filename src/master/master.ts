@@ -39,6 +39,7 @@ import {
   StorageFailed,
 } from "../storage/mod.ts";
 import { Admission } from "./admission.ts";
+import { ApplyTracing } from "./apply_tracing.ts";
 import { masterApi } from "./api.ts";
 import { ClusterClock } from "./cluster_clock.ts";
 import type { MasterContext } from "./context.ts";
@@ -143,6 +144,15 @@ export class Master {
       machine,
       store: this.#store,
       snapshotDirectory: join(options.dataDir, "snapshots"),
+      ...(options.tracer.isEnabled
+        ? {
+          tracing: new ApplyTracing({
+            tracer: options.tracer,
+            machine,
+            isLeader: () => this.#context.duties !== undefined,
+          }),
+        }
+        : {}),
       onSnapshotMade: () => options.observer.snapshotMade(),
       onRestored: (index) => options.log.info("a snapshot was installed", { applied_index: index }),
       onEvents: (events) => {
@@ -324,6 +334,7 @@ export class Master {
       sessions: new Sessions((workerId, address) => this.#pushLink(workerId, address)),
       watchers: new JobWatchers(),
       log: options.log,
+      tracer: options.tracer,
       now: () => this.#clock.now(),
       newJobId: () => uuidv7(),
       heartbeatIntervalMs: options.heartbeatIntervalMs,

@@ -8,6 +8,7 @@
 import type { JobEvent, JobMachine, LogPosition, Outcome } from "../jobs/mod.ts";
 import { DiskFull, type Entry, type StateMachine } from "../raft/mod.ts";
 import { decodeCommand, type SqliteJobStore } from "../storage/mod.ts";
+import type { ApplyTracing } from "./apply_tracing.ts";
 import { JobSnapshots } from "./snapshots.ts";
 
 /** Rows that may wait to be written to state.db; they are safe in the log meanwhile. */
@@ -26,6 +27,8 @@ export interface JobStateMachineOptions {
   readonly onSnapshotMade: () => void;
   /** The state was replaced as a whole. */
   readonly onRestored: (index: number) => void;
+  /** Absent while tracing is off. */
+  readonly tracing?: ApplyTracing;
   /** What changed, after each batch of entries. */
   readonly onEvents: (events: readonly JobEvent[]) => void;
   /** state.db could not be written: the process must end. */
@@ -66,14 +69,20 @@ export class JobStateMachine implements StateMachine<Outcome> {
   /** @throws {DiskFull} before anything is applied, so that it can be tried again */
   apply(entries: readonly Entry[], throughIndex: number): readonly Outcome[] {
     if (this.#machine.dirtyCount >= DIRTY_ROWS_MAX) this.#machine.flush();
-    const outcomes = entries.map(({ index, term, data }) =>
-      this.#machine.apply(decodeCommand(data), { index, term })
-    );
+    const outcomes = entries.map((entry) => this.#applyEntry(entry));
     this.#appliedIndex = throughIndex;
     this.#scheduleFlush();
     const events = this.#machine.drainEvents();
     if (events.length > 0) this.#options.onEvents(events);
     return outcomes;
+  }
+
+  #applyEntry({ index, term, data }: Entry): Outcome {
+    const command = decodeCommand(data);
+    const position = { index, term };
+    const { tracing } = this.#options;
+    if (tracing === undefined) return this.#machine.apply(command, position);
+    return tracing.run(command, position, () => this.#machine.apply(command, position));
   }
 
   /**

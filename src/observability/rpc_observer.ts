@@ -23,6 +23,8 @@ export interface RpcObserverOptions {
 export interface ObservedCall {
   /** The call's own place in the trace. */
   readonly traceparent: string;
+  /** Notes an event in the call's span; absent while it is not recorded. */
+  readonly note?: ((event: string) => void) | undefined;
   /** @param code the gRPC status's name, such as `OK` or `NOT_FOUND` */
   ended(code: string, failure: unknown): void;
 }
@@ -54,6 +56,7 @@ export function createRpcObserver(options: RpcObserverOptions): RpcObserver {
       });
       return {
         traceparent: span.traceparent,
+        note: span.isRecording ? (event) => span.addEvent(event) : undefined,
         ended(code, failure) {
           const durationMs = now() - startedAtMs;
           const isOk = code === "OK";

@@ -99,6 +99,7 @@ Deno.test("a call's span continues the caller's trace and fails only by our faul
   const { observer } = await observed(tracer);
   const call = observer.started(SUBMIT, PARENT);
   assert.equal(parseTraceparent(call.traceparent)?.traceId, parseTraceparent(PARENT)?.traceId);
+  call.note?.("forwarding_to_leader");
   call.ended("NOT_FOUND", new Error("no job j-1"));
   observer.started(SUBMIT, undefined).ended("INTERNAL", new Error("a bug"));
   await tracer.shutdown();
@@ -107,5 +108,11 @@ Deno.test("a call's span continues the caller's trace and fails only by our faul
   assert.equal(refused.name, "proto.MasterService/SubmitJob");
   assert.equal(refused.parentSpanId, parseTraceparent(PARENT)?.spanId);
   assert.equal(attributesOf(refused)["rpc.grpc.status_code"], "NOT_FOUND");
+  assert.deepEqual(refused.events.map(({ name }) => name), ["forwarding_to_leader"]);
   assert.deepEqual([refused.status.code, broken.status.code], [0, 2]);
+});
+
+Deno.test("where nothing is recorded, nobody takes note of what happens to a call", async () => {
+  const { observer } = await observed();
+  assert.equal(observer.started(SUBMIT, PARENT).note, undefined);
 });

@@ -17,6 +17,8 @@ export interface CallContext {
   readonly requestId: string;
   /** W3C trace context of this call. */
   readonly traceparent: string;
+  /** Notes that something happened to the call; absent where nobody takes note. */
+  readonly note?: ((event: string) => void) | undefined;
   /** `ip:port` that the caller called from. */
   readonly peerAddress: string;
   /** When the caller stops waiting, in ms since the epoch; `Infinity` when it did not say. */
@@ -52,7 +54,11 @@ export interface CallObserver {
   started(
     method: string,
     parent: string | undefined,
-  ): { traceparent: string; ended(code: string, failure: unknown): void };
+  ): {
+    traceparent: string;
+    note?: ((event: string) => void) | undefined;
+    ended(code: string, failure: unknown): void;
+  };
 }
 
 /** Writes down a server-side stream, heeding flow control. */

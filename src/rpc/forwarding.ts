@@ -239,6 +239,7 @@ class Forwarding {
     if (route.kind === "here") return await handler(request, call);
     // What may be asked again need not wait for a leader that was passed over.
     const abandoned = isRepeatable(request) ? route.ended : undefined;
+    call.note?.("forwarding_to_leader");
     return await client.forward(route.raftAddress, method, request, call, abandoned);
   }
 

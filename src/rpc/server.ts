@@ -260,6 +260,7 @@ export class RpcServer {
         caller,
         requestId,
         traceparent: observed.traceparent,
+        note: observed.note,
         peerAddress,
         deadlineMs: millisecondsOf(call.getDeadline()),
         get signal() {
