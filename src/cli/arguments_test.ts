@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { FlagReader, readPayload, reasonOf } from "./arguments.ts";
+import { FlagReader, reasonOf } from "./arguments.ts";
 import { Misuse } from "./failure.ts";
-import { recording } from "./terminal_test_support.ts";
 
 Deno.test("a whole number is taken as it is written, within its range and without ornaments", () => {
   const read = (text: string) => {
@@ -64,25 +63,6 @@ Deno.test("a pair is cut at its first =, and its name may be one that objects ha
   const reader = new FlagReader({ label: ["a=b=c", "empty=", "constructor=x"] });
   assert.deepEqual({ ...reader.pairs("label") }, { a: "b=c", empty: "", constructor: "x" });
   reader.done();
-});
-
-Deno.test("a payload is the text itself, or the bytes of the file behind @", async () => {
-  const { err } = recording();
-  const file = await Deno.makeTempFile();
-  try {
-    const bytes = Uint8Array.of(0, 255, 10);
-    await Deno.writeFile(file, bytes);
-    assert.deepEqual(await readPayload(`@${file}`, err), bytes);
-    assert.deepEqual(await readPayload("ä", err), Uint8Array.of(0xc3, 0xa4));
-    assert.deepEqual(await readPayload("", err), new Uint8Array(0));
-  } finally {
-    await Deno.remove(file);
-  }
-  await assert.rejects(readPayload(`@${file}`, err), {
-    name: "Misuse",
-    message: `cannot read the payload from ${file}: No such file or directory`,
-  });
-  await assert.rejects(readPayload("@", err), Misuse);
 });
 
 Deno.test("what the system said is told without its number and our call", () => {

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Misuse } from "./failure.ts";
 import { readPayload } from "./payload.ts";
-import type { Sink } from "./terminal.ts";
+import { recording } from "./terminal_test_support.ts";
 
-const SILENT = { write() {} } as unknown as Sink;
+const SILENT = recording().err;
 
 async function inDirectory(test: (directory: string) => Promise<void>): Promise<void> {
   const directory = await Deno.makeTempDir({ prefix: "conductor-arguments-" });
@@ -51,3 +51,22 @@ Deno.test("a file that cannot be read is named", () =>
       );
     }
   }));
+
+Deno.test("a payload is the text itself, or the bytes of the file behind @", async () => {
+  const { err } = recording();
+  const file = await Deno.makeTempFile();
+  try {
+    const bytes = Uint8Array.of(0, 255, 10);
+    await Deno.writeFile(file, bytes);
+    assert.deepEqual(await readPayload(`@${file}`, 100, err), bytes);
+    assert.deepEqual(await readPayload("ä", 100, err), Uint8Array.of(0xc3, 0xa4));
+    assert.deepEqual(await readPayload("", 100, err), new Uint8Array(0));
+  } finally {
+    await Deno.remove(file);
+  }
+  await assert.rejects(readPayload(`@${file}`, 100, err), {
+    name: "Misuse",
+    message: `cannot read the payload from ${file}: No such file or directory`,
+  });
+  await assert.rejects(readPayload("@", 100, err), Misuse);
+});
