@@ -90,8 +90,8 @@ export async function recover(flags: Flags, terminal: Terminal): Promise<void> {
       ["Old files", `${recovered.putAside}, in ${place.dataDir} and ${place.raftDir}`],
       [
         "Next",
-        `start it as before; the others join it with empty data directories. If one of the old ` +
-        "ones comes back, it is refused",
+        "start it without --join; the others join it with empty data directories. If one of the " +
+        "old ones comes back, it is refused",
       ],
     ]),
   );

@@ -66,13 +66,15 @@ const EXPIRED_ATTEMPTS_MAX = 256;
 /** How much longer than its limit an attempt may take before the leader ends it itself. */
 const TIMEOUT_GRACE_MS = 1_000;
 const WATCH_INTERVAL_MS_MAX = 1_000;
+/** A duty that failed longer ago and was not needed since is no news, in ms. */
+const FAULT_KEPT_MS = 30_000;
 
 export class LeaderDuties {
   readonly #options: LeaderOptions;
   readonly #term: number;
   readonly #beganMs = performance.now();
   readonly #inFlight = new Set<readonly Assignment[]>();
-  readonly #faults = new Map<string, string>();
+  readonly #faults = new Map<string, { readonly text: string; readonly atMs: number }>();
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   #dueTimer: ReturnType<typeof setTimeout> | undefined;
   #isPlanScheduled = false;
@@ -102,9 +104,12 @@ export class LeaderDuties {
     });
   }
 
-  /** Duties that failed when they were last tried, in words. */
+  /** Duties that failed lately, when they were last tried, in words. */
   get faults(): readonly string[] {
-    return [...this.#faults.values()];
+    const sinceMs = performance.now() - FAULT_KEPT_MS;
+    return [...this.#faults.values()].filter((each) => each.atMs > sinceMs).map((each) =>
+      each.text
+    );
   }
 
   /** What a scheduler may use: the state's view, without slots that nobody can reach now. */
@@ -253,7 +258,7 @@ export class LeaderDuties {
     run().then(() => void this.#faults.delete(duty), (failure) => {
       if (this.#isStopped) return;
       const reason = failure instanceof Error ? failure.message : String(failure);
-      this.#faults.set(duty, `could not ${duty}: ${reason}`);
+      this.#faults.set(duty, { text: `could not ${duty}: ${reason}`, atMs: performance.now() });
       this.#options.log.warn(`could not ${duty}`, { error: String(failure) });
     });
   }

@@ -50,16 +50,18 @@ export class MemberDuties {
     this.membershipChanged();
     if (this.#isBusy) return;
     this.#isBusy = true;
-    this.#next().catch((failure) =>
-      this.#context.log.debug("a member could not be seen to", { reason: String(failure) })
-    ).finally(() => this.#isBusy = false);
+    this.#next().finally(() => this.#isBusy = false);
   }
 
-  /** One change at a time, as consensus has it. */
+  /** One change at a time, as consensus has it; one that fails does not keep the others back. */
   async #next(): Promise<void> {
-    if (await this.#promote()) return;
-    if (await this.#readdress()) return;
-    await this.#removeDead();
+    for (const duty of [this.#promote, this.#readdress, this.#removeDead]) {
+      try {
+        if (await duty.call(this)) return;
+      } catch (failure) {
+        this.#context.log.debug("a member could not be seen to", { reason: String(failure) });
+      }
+    }
   }
 
   /** A learner that has caught up becomes a voter; one that never answered has not. */
@@ -98,13 +100,14 @@ export class MemberDuties {
     return false;
   }
 
-  async #removeDead(): Promise<void> {
+  /** A voter that has been silent for so long that nobody expects it back. */
+  async #removeDead(): Promise<boolean> {
     const { node, proposer, log, audit, facts, tickMs } = this.#context;
     const { peers } = node.status();
     const silentMs = (id: string) =>
       (peers.find((peer) => peer.id === id)?.lastContactTicks ?? 0) * tickMs;
     const id = deadVoter(this.#context.members(), this.#policy, silentMs);
-    if (id === undefined) return;
+    if (id === undefined) return false;
     const detail = `silent for ${Math.round(silentMs(id))} ms (cluster.dead_server_cleanup)`;
     await proposer.changeMembership({ kind: "remove", id });
     log.warn("a dead member was removed", { member_id: id, silent_ms: Math.round(silentMs(id)) });
@@ -115,5 +118,6 @@ export class MemberDuties {
       userId: `master ${facts.nodeId}`,
       detail,
     });
+    return true;
   }
 }

@@ -126,6 +126,12 @@ Deno.test("three masters, two lost for good: the third goes on with every job, a
       "nothing was changed",
       async () => (await cluster.status(survivor))?.servers.length === 3 ? true : undefined,
     );
+    const file = join(cluster.directory, "survivor.backup");
+    const current = await command(survivor, "backup", file);
+    assert.equal(current.code, 1, "nobody says that its state is current");
+    const stale = await command(survivor, "backup", file, "--stale", "--output=json");
+    assert.equal(stale.code, 0, stale.stderr);
+    assert.equal(JSON.parse(stale.stdout).node_id, survivor.name);
     const running = await run([...place, "--accept-data-loss"]);
     assert.equal(running.code, 1, "a running master is left alone");
     assert.match(running.stderr, /locked/);
@@ -136,7 +142,7 @@ Deno.test("three masters, two lost for good: the third goes on with every job, a
     const answer = JSON.parse(recovered.stdout);
     assert.equal(answer.node_id, survivor.name);
     assert.equal(answer.unfinished_jobs, 200);
-    survivor.process.start();
+    survivor.process.start([]);
     await eventually("it leads alone", async () => {
       const status = await cluster.status(survivor);
       return status?.state === "Leader" && status.servers.length === 1 ? true : undefined;
