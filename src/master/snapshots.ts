@@ -11,7 +11,6 @@ import {
   createReadStream,
   fsyncSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readSync,
@@ -28,7 +27,12 @@ import {
   type SnapshotSink,
   type SnapshotSource,
 } from "../raft/mod.ts";
-import { failureOf, JobStoreRefused, type SqliteJobStore } from "../storage/mod.ts";
+import {
+  createDataDirectory,
+  failureOf,
+  JobStoreRefused,
+  type SqliteJobStore,
+} from "../storage/mod.ts";
 
 export interface JobSnapshotsOptions {
   readonly store: SqliteJobStore;
@@ -47,7 +51,7 @@ export class JobSnapshots implements SnapshotPort {
   /** Removes copies that an earlier life was sending; half received ones are kept to go on with. */
   constructor(options: JobSnapshotsOptions) {
     this.#options = options;
-    mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+    createDataDirectory(options.directory);
     for (const name of readdirSync(options.directory)) {
       if (name.endsWith(".outgoing")) rmSync(join(options.directory, name));
     }

@@ -17,7 +17,7 @@ const WAL = `${DATABASE}-wal`;
 const MARKER = "state.marker";
 const NAMES = [DATABASE, WAL, MARKER];
 const JOBS = 120;
-const DAMAGES_PER_FILE = 60;
+const DAMAGES_PER_FILE = 40;
 
 const life = live();
 
