@@ -22,6 +22,9 @@ import { checksumOf, decodeJob, encodeJob, statusNumber, verify } from "./job_st
 /** Expired idempotency keys removed with one batch, beside two for each that it brings. */
 const KEYS_REMOVED_MIN = 1000;
 
+/** Rows in memory at once while a table is read. */
+const ROWS_READ_MAX = 1_000;
+
 export class JobTables {
   readonly #database: DatabaseSync;
   readonly #statements: Statements;
@@ -46,7 +49,7 @@ export class JobTables {
     return {
       applied: this.applied,
       scalars: row === undefined ? noScalars : { ...noScalars, ...JSON.parse(row.scalars) },
-      live: this.#jobs("SELECT detail, checksum FROM live ORDER BY seq"),
+      live: this.#jobs("live"),
       workers: this.#details<StoredWorker>("workers"),
       counts: this.#details<StoredCount>("counts"),
     };
@@ -108,7 +111,7 @@ export class JobTables {
   }
 
   scanFinished(): StoredJob[] {
-    return this.#jobs("SELECT detail, checksum FROM finished ORDER BY seq");
+    return this.#jobs("finished");
   }
 
   scanKeys(): StoredKey[] {
@@ -211,10 +214,19 @@ export class JobTables {
     return row;
   }
 
-  #jobs(sql: string): StoredJob[] {
+  #jobs(table: "live" | "finished"): StoredJob[] {
+    // Not by `iterate`: in Deno 2.9.6 it takes a step that failed for the end of the rows.
+    const statement = this.#database.prepare(
+      `SELECT detail, checksum FROM ${table} WHERE seq > ? ORDER BY seq LIMIT ${ROWS_READ_MAX}`,
+    );
     const jobs: StoredJob[] = [];
-    for (const row of this.#database.prepare(sql).iterate()) jobs.push(jobOf(row)!);
-    return jobs;
+    for (let after = 0;;) {
+      const page = statement.all(after).map((row) => jobOf(row)!);
+      for (const each of page) jobs.push(each);
+      const last = page.at(-1);
+      if (last === undefined) return jobs;
+      after = last.job.seq;
+    }
   }
 
   #details<Detail>(table: "workers" | "counts"): Detail[] {

@@ -51,6 +51,9 @@ const CHECKPOINT_BYTES = 16 * 1024 * 1024;
 /** What a transaction writes at least, beside the bodies of its rows: a few pages of 4 KiB. */
 const TRANSACTION_BYTES = 3 * 4096;
 
+/** Rows in memory at once while all are read; one may have a MB. */
+const ROWS_READ_MAX = 64;
+
 /** An open, exclusively locked `raft.db`. */
 export class RaftLogFile {
   readonly #path: string;
@@ -99,12 +102,17 @@ export class RaftLogFile {
 
   /** All rows, oldest first, as stored: nothing is checked. */
   *rows(): Generator<Row> {
-    const statement = this.#database.prepare("SELECT * FROM batch ORDER BY last_index");
-    const rows = this.#reading(() => statement.iterate());
+    // Not by `iterate`: in Deno 2.9.6 it takes a step that failed for the end of the rows.
+    const statement = this.#database.prepare(
+      `SELECT * FROM batch WHERE last_index > ? ORDER BY last_index LIMIT ${ROWS_READ_MAX}`,
+    );
+    let after = Number.MIN_SAFE_INTEGER;
     while (true) {
-      const next = this.#reading(() => rows.next());
-      if (next.done === true) return;
-      yield this.#reading(() => toRow(next.value));
+      const rows = this.#reading(() => statement.all(after).map(toRow));
+      yield* rows;
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      after = last.lastIndex;
     }
   }
 
