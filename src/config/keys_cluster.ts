@@ -136,7 +136,7 @@ export const raftKeys = {
   }),
   election_timeout: key(duration({ min: "10ms", max: "10m" }), {
     doc: "Shortest silence of the leader after which a follower stands for election; the wait is " +
-      "drawn from one to two times this.",
+      "drawn from one to one and a half times this. A leader that dies is noticed at once.",
     usedBy: MASTER,
     default: "1s",
     profileDefaults: { staging: "3s", production: "5s" },

@@ -141,7 +141,7 @@ export class JobsApi implements JobCalls {
     const { results } = await proposer.propose<CancelCommand>({
       kind: "cancel",
       jobIds: [jobId],
-      reason: reason === "" ? `cancelled by ${call.caller.userId}` : reason,
+      reason,
       by: call.caller.userId,
     });
     const [outcome] = results;

@@ -90,7 +90,7 @@ export class Cluster {
     }
     await this.settled();
     for (let number = 1; number <= workers; number++) this.startWorker(`w${number}`);
-    await this.#workersKnown();
+    if (workers > 0) await this.#workersKnown();
   }
 
   /** A master that is not started yet. Its name is its node id. */
