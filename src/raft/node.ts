@@ -17,6 +17,7 @@ import { faultOf } from "./message_check.ts";
 import type { RaftNodeOptions } from "./node_options.ts";
 import { PendingProposals, PendingReads } from "./pending.ts";
 import { DiskFull } from "./ports.ts";
+import type { Transport } from "./ports.ts";
 import { ReadyWork } from "./ready_work.ts";
 import { ProposalRefused, ReadRefused } from "./refusal.ts";
 import { DEFAULT_SNAPSHOT_BOUNDS, SnapshotDriver } from "./snapshot_driver.ts";
@@ -39,6 +40,8 @@ export class RaftNode<Outcome> {
   readonly #snapshots: SnapshotDriver;
   #state: "running" | "stopped" | "failed" = "running";
   #flushIsDue = false;
+  /** Of those who asked something, as they said; a log that lags behind knows former ones. */
+  readonly #askers = new Map<NodeId, string>();
   readonly #work: ReadyWork<Outcome>;
   #seen: { term: number; role: string; leaderId: NodeId | undefined; membershipIndex: number };
 
@@ -48,6 +51,9 @@ export class RaftNode<Outcome> {
     this.#bounds = { ...DEFAULT_BOUNDS, ...options.bounds };
     const { log, stateMachine } = options;
     const memberships = openMemberships(log, stateMachine);
+    const transport: Transport = {
+      send: (messages) => options.transport.send(messages.map((each) => this.#returned(each))),
+    };
     this.#core = new RaftCore({
       id: options.id,
       log,
@@ -63,7 +69,7 @@ export class RaftNode<Outcome> {
       core: this.#core,
       log,
       stateMachine,
-      transport: options.transport,
+      transport,
       bounds: { ...DEFAULT_SNAPSHOT_BOUNDS, ...options.snapshotBounds },
       schedule: () => this.#schedule(),
       failed: (error) => options.observer.snapshotFailed?.(error),
@@ -73,7 +79,7 @@ export class RaftNode<Outcome> {
     this.#work = new ReadyWork({
       core: this.#core,
       log,
-      transport: options.transport,
+      transport,
       stateMachine,
       snapshots: this.#snapshots,
       proposals: this.#proposals,
@@ -111,6 +117,9 @@ export class RaftNode<Outcome> {
     if (refusal !== undefined) {
       this.#options.observer.messageRefused?.(message, refusal);
       return;
+    }
+    if (senderIncarnation !== "" && !isAnswer(message)) {
+      this.#askers.set(message.from, senderIncarnation);
     }
     this.#guarded(() => {
       if (message.kind === "snapshot_chunk") this.#snapshots.take(message);
@@ -277,6 +286,16 @@ export class RaftNode<Outcome> {
         "remove that member, and add this node as a new one";
     }
     return faultOf(message);
+  }
+
+  /**
+   * An answer goes to the incarnation that asked. By this node's own membership it could go to a
+   * former one of a leader that lost its disk once, and the leader, who never heard of how far this
+   * node has come, would never send what tells of its present one.
+   */
+  #returned(message: Message): Message {
+    const asker = isAnswer(message) ? this.#askers.get(message.to) : undefined;
+    return asker === undefined ? message : { ...message, toIncarnation: asker };
   }
 
   #notWritable(): ProposalRefused | undefined {

@@ -120,6 +120,25 @@ Deno.test("a message for another incarnation of this node is refused", () => {
   assert.equal(node.status().term, 1);
 });
 
+Deno.test("an answer goes to the incarnation that asked, whatever this node's log knows of it", () => {
+  const { node, sent, endTurn } = makeNode(["a", "b"]);
+  const request = {
+    kind: "append_request",
+    from: "b",
+    to: "a",
+    toIncarnation: "a1",
+    term: 9,
+    prevIndex: 7,
+    prevTerm: 7,
+    entries: [],
+    commit: 0,
+  } as const;
+  for (const incarnation of ["b1", "b2", ""]) node.step(request, incarnation);
+  endTurn();
+  const answers = sent.filter((each) => each.kind === "append_rejected");
+  assert.deepEqual(answers.map((each) => each.toIncarnation), ["b2", "b2", "b2"]);
+});
+
 for (
   const [what, fields] of [
     ["a term beyond all counting", { term: 2 ** 53 }],
