@@ -37,7 +37,11 @@ export class Watcher {
     if (event !== undefined) return Promise.resolve(event);
     signal.throwIfAborted();
     return new Promise((resolve, reject) => {
-      const aborted = () => reject(signal.reason);
+      const aborted = () => {
+        // An event that comes now is for whoever asks next.
+        this.#wake = () => {};
+        reject(signal.reason);
+      };
       signal.addEventListener("abort", aborted, { once: true });
       this.#wake = () => {
         signal.removeEventListener("abort", aborted);

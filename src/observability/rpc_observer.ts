@@ -40,6 +40,9 @@ export interface RpcObserver {
 /** What is wrong with us rather than with the request. */
 const OUR_FAULTS: ReadonlySet<string> = new Set(["INTERNAL", "UNKNOWN", "DATA_LOSS"]);
 
+/** Asked every second or two by whoever watches a server; its answers would bury all other lines. */
+const HEALTH_SERVICE = "grpc.health.v1.Health";
+
 export function createRpcObserver(options: RpcObserverOptions): RpcObserver {
   const { metrics, tracer, log } = options;
   const streaming = new Set(options.streamingMethods ?? []);
@@ -73,7 +76,8 @@ export function createRpcObserver(options: RpcObserverOptions): RpcObserver {
           if (OUR_FAULTS.has(code)) span.recordError(failure);
           span.end();
           const level = OUR_FAULTS.has(code) ? "warn" : "debug";
-          if (!log.isEnabled(level)) return;
+          const isProbe = isOk && service === HEALTH_SERVICE;
+          if (isProbe || !log.isEnabled(level)) return;
           log[level]("rpc", {
             method,
             code,

@@ -34,6 +34,16 @@ async function observed(tracer: Tracer = silentTracer) {
   return { observer, lines, samples, pass: (ms: number) => nowMs += ms };
 }
 
+Deno.test("a health probe is counted, and logged only if its answer is no", async () => {
+  const { observer, lines, samples } = await observed();
+  const probe = "/grpc.health.v1.Health/Check";
+  observer.started(probe, undefined).ended("OK", undefined);
+  assert.deepEqual(lines, []);
+  assert.equal((await samples("conductor_rpc_requests_total"))[0]?.value, 1);
+  observer.started(probe, undefined).ended("NOT_FOUND", new Error("no such service"));
+  assert.equal(lines.length, 1);
+});
+
 Deno.test("a call is counted once in each metric, timed, and logged with its trace id", async () => {
   const { observer, lines, samples, pass } = await observed();
   const call = observer.started(SUBMIT, undefined);
