@@ -27,9 +27,10 @@ export class StorageFailed extends Error {
  * The way out when a node's promises are lost: the cluster's are not, and it takes the node in again
  * under its old name, as a new member.
  */
-export const REJOIN_ADVICE = "To rebuild this node from the others, empty its data directory and " +
-  "start it with `conductor master --join HOST:PORT` (any other master); if it is the only node, restore " +
-  "the directory from a backup";
+export const REJOIN_ADVICE =
+  "To rebuild this node from the others, empty its data directory and start it with " +
+  "`conductor master --join HOST:PORT` (any other master); if it is the only one, empty it and run " +
+  "`conductor restore FILE` with a backup";
 
 const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
