@@ -7,13 +7,29 @@
 
 import { dirname } from "node:path";
 import { BackupChecker, type BackupHead } from "../master/mod.ts";
-import { Misuse } from "./failure.ts";
+import { Interrupted, Misuse } from "./failure.ts";
 import { withMemberClient } from "./members.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 
 export async function backup(file: string, flags: Flags, terminal: Terminal): Promise<void> {
   if (flags.force !== true) await refuseExisting(file);
+  const interruption = new AbortController();
+  const interrupt = () => interruption.abort(new Interrupted(`${file} was not made`));
+  Deno.addSignalListener("SIGINT", interrupt);
+  try {
+    await backUp(file, flags, terminal, interruption.signal);
+  } finally {
+    Deno.removeSignalListener("SIGINT", interrupt);
+  }
+}
+
+async function backUp(
+  file: string,
+  flags: Flags,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<void> {
   await withMemberClient(flags, terminal, async (client, format) => {
     const partial = `${file}.partial-${crypto.randomUUID()}`;
     let head: BackupHead;
@@ -22,7 +38,7 @@ export async function backup(file: string, flags: Flags, terminal: Terminal): Pr
       const target = await Deno.open(partial, { write: true, createNew: true, mode: 0o600 });
       try {
         const checker = new BackupChecker();
-        for await (const chunk of client.backup({ stale: flags.stale === true })) {
+        for await (const chunk of client.backup({ stale: flags.stale === true }, signal)) {
           checker.take(chunk);
           bytes += chunk.byteLength;
           for (let at = 0; at < chunk.byteLength;) at += await target.write(chunk.subarray(at));
@@ -36,7 +52,7 @@ export async function backup(file: string, flags: Flags, terminal: Terminal): Pr
       await syncDirectory(dirname(file));
     } catch (failure) {
       await removeIfThere(partial);
-      throw failure;
+      throw signal.aborted ? signal.reason : failure;
     }
     const answer = {
       file,

@@ -96,6 +96,7 @@ export class MembersApi implements MemberCalls {
       const member = this.#member(id);
       if (member === undefined) throw this.#unknown(id);
       if (member.votes) return { message: `${id} votes already` };
+      await this.#heardOut();
       const details = this.#context.members().members.find((each) => each.id === id);
       if (details?.answers !== true) {
         throw new Refusal(
@@ -115,6 +116,7 @@ export class MembersApi implements MemberCalls {
       const { facts, proposer, log } = this.#context;
       const member = this.#member(id);
       if (member === undefined) throw this.#unknown(id);
+      await this.#heardOut();
       const voters = this.#context.members().members.filter((each) => each.suffrage === "voter");
       if (member.votes && voters.length === 1) {
         throw new Refusal(
@@ -138,7 +140,9 @@ export class MembersApi implements MemberCalls {
       await proposer.changeMembership({ kind: "remove", id });
       this.#context.memberDuties?.membershipChanged();
       log.warn("a member was removed", { member_id: id, by: call.caller.userId, force });
-      return { message: `${id} was removed; it may be stopped now` };
+      return {
+        message: `${id} was removed; stop it, since with --join it would come back when it starts`,
+      };
     });
   }
 
@@ -148,6 +152,7 @@ export class MembersApi implements MemberCalls {
       const { node, facts } = this.#context;
       if (to === facts.nodeId) return { leaderId: to, term: node.status().term };
       if (to !== undefined) {
+        await this.#heardOut();
         const member = this.#context.members().members.find((each) => each.id === to);
         if (member === undefined) throw this.#unknown(to);
         if (member.suffrage === "learner") {
@@ -246,6 +251,7 @@ export class MembersApi implements MemberCalls {
       return `${id} joined as a learner; it votes once it has caught up`;
     }
     await this.#checkDead(id, known.incarnation, address);
+    await this.#heardOut();
     const fault = known.votes ? quorumFaultWithout(this.#context.members(), id) : undefined;
     if (fault !== undefined) {
       throw new Refusal("unavailable", `${id} cannot be replaced now: ${fault}`);
@@ -299,6 +305,21 @@ export class MembersApi implements MemberCalls {
       }
       await pause(tickMs);
     }
+  }
+
+  /** A leader that was just elected lets everybody answer before it calls anybody silent. */
+  async #heardOut(): Promise<void> {
+    const { node, tickMs, memberTimeoutMs } = this.#context;
+    const untilMs = performance.now() + Math.min(memberTimeoutMs, LIVENESS_WAIT_MS_MAX);
+    while (performance.now() < untilMs) {
+      const { peers } = node.status();
+      const isAwaited = peers.some((peer) =>
+        peer.answers === 0 && peer.lastContactTicks * tickMs < memberTimeoutMs
+      );
+      if (!isAwaited) return;
+      await pause(tickMs);
+    }
+    dutiesOf(this.#context);
   }
 
   #peer(id: string) {

@@ -73,6 +73,8 @@ const TABLE: Readonly<Record<string, string>> = {
   PromoteMember: "admin",
   RemoveMember: "admin",
   TransferLeadership: "admin",
+  TakeSnapshot: "admin",
+  Backup: "admin",
 };
 
 for (const [method, roles] of Object.entries(TABLE)) {

@@ -1,0 +1,213 @@
+/** Whom a leader lets in, lets go and trusts, with peers that a test speaks for. */
+
+import assert from "node:assert/strict";
+import { discardLogger } from "../observability/mod.ts";
+import { changed, type MembershipChange, type PeerStatus, type RaftStatus } from "../raft/mod.ts";
+import { type CallContext, type JoiningNode, Refusal } from "../rpc/mod.ts";
+import type { MasterContext } from "./context.ts";
+import { membersView } from "./members.ts";
+import { MembersApi } from "./members_api.ts";
+import type { AuditedAct } from "./options.ts";
+
+const TICK_MS = 1;
+const MEMBER_TIMEOUT_MS = 40;
+
+/** A leader `a` of voters `a`, `b` and `c`, all of whom answer until a test says otherwise. */
+class Leader {
+  readonly changes: MembershipChange[] = [];
+  readonly audited: AuditedAct[] = [];
+  readonly silent = new Set<string>();
+  entryFormat = 1;
+  membership = {
+    voters: ["a", "b", "c"].map((id) => ({
+      id,
+      address: `${id}:7/${id}:9`,
+      incarnation: `${id}1`,
+    })),
+    learners: [] as { id: string; address: string; incarnation: string }[],
+  };
+  readonly #silentSinceMs = new Map<string, number>();
+  readonly api: MembersApi;
+
+  constructor() {
+    const status = () => this.#status();
+    const context = {
+      facts: { nodeId: "a", clusterId: "x", version: "1" },
+      node: { status, leaderId: "a" },
+      proposer: {
+        changeMembership: (change: MembershipChange) => {
+          const after = changed(this.membership, change);
+          if ("refusal" in after) throw new Refusal("failed_precondition", after.refusal);
+          this.membership = after as Leader["membership"];
+          this.changes.push(change);
+          return Promise.resolve();
+        },
+      },
+      tickMs: TICK_MS,
+      peerHeartbeatMs: 3,
+      memberTimeoutMs: MEMBER_TIMEOUT_MS,
+      members: () => ({
+        ...membersView({
+          status: status(),
+          factsOf: () => undefined,
+          version: "1",
+          tickMs: TICK_MS,
+          memberTimeoutMs: MEMBER_TIMEOUT_MS,
+        }),
+        entryFormat: this.entryFormat,
+      }),
+      addressOf: () => undefined,
+      audit: (act: AuditedAct) => this.audited.push(act),
+      log: discardLogger,
+      duties: {},
+      memberDuties: undefined,
+    };
+    this.api = new MembersApi(context as unknown as MasterContext);
+  }
+
+  fall(id: string): void {
+    this.silent.add(id);
+    this.#silentSinceMs.set(id, performance.now());
+  }
+
+  #status(): RaftStatus {
+    const { voters, learners } = this.membership;
+    const all = [...voters, ...learners];
+    const peers = all.filter(({ id }) => id !== "a").map((each) => this.#peer(each.id));
+    return {
+      id: "a",
+      leaderId: "a",
+      lastIndex: 10,
+      members: all.map((each) => ({ ...each, votes: voters.includes(each) })),
+      peers,
+    } as unknown as RaftStatus;
+  }
+
+  /** One that lives answers all the time; one that fell, not since. */
+  #peer(id: string): PeerStatus {
+    const sinceMs = this.#silentSinceMs.get(id);
+    const quietMs = sinceMs === undefined ? 0 : performance.now() - sinceMs;
+    return {
+      id,
+      match: 10,
+      answers: sinceMs === undefined ? Math.floor(performance.now()) : 7,
+      lastContactTicks: Math.floor(quietMs / TICK_MS),
+    } as unknown as PeerStatus;
+  }
+}
+
+const CALL = { caller: { userId: "op" }, method: "m", requestId: "r" } as unknown as CallContext;
+
+function joining(id: string, incarnation: string, more: Partial<JoiningNode> = {}): JoiningNode {
+  const addresses = { raftAddress: `${id}:7`, grpcAddress: `${id}:9` };
+  return { nodeId: id, incarnation, ...addresses, clusterId: "x", entryFormat: 1, ...more };
+}
+
+function refused(reason: Refusal["reason"], message: RegExp) {
+  return (failure: unknown) =>
+    failure instanceof Refusal && failure.reason === reason && message.test(failure.message);
+}
+
+Deno.test("a join is harmless when it is repeated, and tells a new address", async () => {
+  const leader = new Leader();
+  const first = await leader.api.joinCluster(joining("d", "d1"), CALL);
+  assert.match(first.message, /joined as a learner/);
+  const again = await leader.api.joinCluster(joining("d", "d1"), CALL);
+  assert.match(again.message, /is a member already/);
+  await leader.api.joinCluster(joining("d", "d1", { raftAddress: "elsewhere:7" }), CALL);
+  assert.deepEqual(leader.changes.map((each) => each.kind), ["add_learner", "readdress"]);
+  assert.deepEqual(leader.audited.map((each) => each.outcome), ["done", "done", "done"]);
+});
+
+Deno.test("C11: a live member's name is refused to another disk, for good", async () => {
+  const leader = new Leader();
+  for (const id of ["b", "a"]) {
+    await assert.rejects(
+      leader.api.joinCluster(joining(id, `${id}2`), CALL),
+      refused("failed_precondition", /is alive at .*one node id was started twice/),
+    );
+  }
+  assert.deepEqual(leader.changes, []);
+  assert.equal(leader.audited[0]?.outcome, "refused");
+});
+
+Deno.test("P17: a dead member's name goes to its new disk in one step, as a learner", async () => {
+  const leader = new Leader();
+  leader.fall("b");
+  const { message } = await leader.api.joinCluster(joining("b", "b2"), CALL);
+  assert.match(message, /lost its disk/);
+  assert.deepEqual(leader.changes.map((each) => each.kind), ["replace"]);
+  assert.deepEqual(leader.membership.voters.map((each) => each.id), ["a", "c"]);
+  assert.equal(leader.membership.learners[0]?.incarnation, "b2");
+});
+
+Deno.test("a dead member is not replaced while the others have no quorum; it may try again", async () => {
+  const leader = new Leader();
+  leader.fall("b");
+  leader.fall("c");
+  await assert.rejects(
+    leader.api.joinCluster(joining("b", "b2"), CALL),
+    refused("unavailable", /cannot be replaced now: without b .* only 1 answers/),
+  );
+  assert.deepEqual(leader.changes, []);
+});
+
+Deno.test("members of other clusters, and those that cannot read the log, are kept out", async () => {
+  const leader = new Leader();
+  await assert.rejects(
+    leader.api.joinCluster(joining("d", "d1", { clusterId: "y" }), CALL),
+    refused("failed_precondition", /belongs to cluster y, and this is cluster x/),
+  );
+  leader.entryFormat = 3;
+  await assert.rejects(
+    leader.api.joinCluster(joining("d", "d1", { entryFormat: 2 }), CALL),
+    refused("failed_precondition", /reads log entries up to format 2, .* writes format 3/),
+  );
+  await leader.api.joinCluster(joining("d", "d1", { entryFormat: 3 }), CALL);
+  assert.deepEqual(leader.changes.map((each) => each.kind), ["add_learner"]);
+});
+
+Deno.test("one that is expected takes its place at once, and is not let in twice under one name", async () => {
+  const leader = new Leader();
+  const expected = { id: "d", raftAddress: "d:7", grpcAddress: "" };
+  assert.match((await leader.api.addMember(expected, CALL)).message, /d is expected/);
+  assert.match((await leader.api.addMember(expected, CALL)).message, /already/);
+  await assert.rejects(
+    leader.api.addMember({ ...expected, raftAddress: "e:7" }, CALL),
+    refused("already_exists", /d is a member already, at d:7/),
+  );
+  await leader.api.joinCluster(joining("d", "d1"), CALL);
+  assert.equal(leader.membership.learners[0]?.incarnation, "d1");
+});
+
+Deno.test("nobody is removed, promoted or made leader who must not be", async () => {
+  const leader = new Leader();
+  leader.fall("c");
+  await new Promise((resolve) => setTimeout(resolve, MEMBER_TIMEOUT_MS + 10));
+  await assert.rejects(
+    leader.api.removeMember("b", { force: false }, CALL),
+    refused("failed_precondition", /b is not removed: without b .*--force/),
+  );
+  await assert.rejects(
+    leader.api.removeMember("z", { force: true }, CALL),
+    refused("not_found", /no member "z"; there are a, b, c/),
+  );
+  await assert.rejects(
+    leader.api.transferLeadership("c", CALL),
+    refused("failed_precondition", /c does not answer/),
+  );
+  await assert.rejects(leader.api.promoteMember("z", CALL), refused("not_found", /"z"/));
+  assert.deepEqual(await leader.api.promoteMember("b", CALL), { message: "b votes already" });
+  assert.match(
+    (await leader.api.removeMember("c", { force: false }, CALL)).message,
+    /c was removed/,
+  );
+  assert.match(
+    (await leader.api.removeMember("b", { force: true }, CALL)).message,
+    /b was removed/,
+  );
+  await assert.rejects(
+    leader.api.removeMember("a", { force: true }, CALL),
+    refused("failed_precondition", /only voter/),
+  );
+});
