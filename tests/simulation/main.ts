@@ -57,10 +57,10 @@ async function runSeeds(): Promise<number> {
     for (const [name, value] of Object.entries(result)) {
       if (typeof value === "number") totals.set(name, (totals.get(name) ?? 0) + value);
     }
-    if (ran % 50 === 0 && ran < count) console.log(`${ran} seeds, ${failures} failures so far`);
     if (values.verbose || count === 1) {
       console.log(`seed ${seed} nodes ${options.nodes} trace ${result.traceHash}`);
     }
+    if (ran % 25 === 0 && ran < count) console.log(`so far ${summaryOf(ran, failures, totals)}`);
     if (result.violation === undefined) continue;
     failures++;
     if (values.verbose) { for (const line of result.recent.slice(-400)) console.log(`  ${line}`); }
@@ -69,16 +69,18 @@ async function runSeeds(): Promise<number> {
       if (values.stop) break;
     } else console.log(await reportOf(options, result));
   }
+  console.log(summaryOf(ran, failures, totals));
+  return failures;
+}
+
+function summaryOf(ran: number, failures: number, totals: ReadonlyMap<string, number>): string {
   const total = (name: string) => totals.get(name) ?? 0;
   const seconds = (performance.now() - startedMs) / 1000;
-  console.log(
-    `${ran} seeds, ${failures} failures, ${(total("simulatedMs") / 3_600_000).toFixed(2)} ` +
-      `simulated hours in ${seconds.toFixed(1)} s; ${total("events")} events, ` +
-      `${total("elections")} leaders, ${total("committed")} entries committed, ` +
-      `${total("operations")} client operations, ${total("jobs")} jobs ` +
-      `(${total("completions")} completed, ${total("staleReports")} stale reports refused)`,
-  );
-  return failures;
+  return `${ran} seeds, ${failures} failures, ${(total("simulatedMs") / 3_600_000).toFixed(2)} ` +
+    `simulated hours in ${seconds.toFixed(1)} s; ${total("events")} events, ` +
+    `${total("elections")} leaders, ${total("committed")} entries committed, ` +
+    `${total("operations")} client operations, ${total("jobs")} jobs ` +
+    `(${total("completions")} completed, ${total("staleReports")} stale reports refused)`;
 }
 
 /** Mostly three or five, now and then one, two, four or seven. */
