@@ -3,11 +3,18 @@
  * pointers keep their order, what it takes in is bounded, and it campaigns when it should.
  */
 
-import type { RaftBounds, RaftStatus } from "../../src/raft/mod.ts";
+import type { PeerStatus, RaftBounds, RaftStatus } from "../../src/raft/mod.ts";
 import type { DurableView, Oracle } from "./oracle.ts";
 
 /** A slow turn may come between the timer and the campaign. */
 const SLACK_TICKS = 20;
+
+/** What is looked at of a node's status. */
+export interface Watched
+  extends Pick<RaftStatus, "id" | "role" | "term" | "commitIndex" | "appliedIndex" | "lastIndex"> {
+  readonly members: readonly Pick<RaftStatus["members"][number], "id" | "votes">[];
+  readonly peers: readonly Pick<PeerStatus, "id" | "inflightMessages">[];
+}
 
 /** What a {@linkcode NodeWatch} is made of. */
 export interface NodeWatchOptions {
@@ -26,7 +33,9 @@ export class NodeWatch {
   readonly #options: NodeWatchOptions;
   #commitIndex = 0;
   #appliedIndex = 0;
-  /** Entries that were not committed when it began to lead; they count against no bound. */
+  /** The term in which it was last seen to lead. */
+  #ledTerm = 0;
+  /** Entries that were not committed when it began to; they count against no bound. */
   #inherited = 0;
   #ticksWithoutLeader = 0;
 
@@ -42,8 +51,7 @@ export class NodeWatch {
   }
 
   /** It leads. */
-  leads({ id, term, lastIndex, commitIndex }: RaftStatus, disk: DurableView): void {
-    this.#inherited = lastIndex - commitIndex;
+  leads({ id, term }: Watched, disk: DurableView): void {
     this.#options.oracle.leads(id, term, disk);
   }
 
@@ -57,7 +65,7 @@ export class NodeWatch {
    *
    * @param able whether it could: its disk has room, and no slow turn is under way
    */
-  ticked(status: RaftStatus, able: boolean): void {
+  ticked(status: Watched, able: boolean): void {
     if (status.role !== "follower" || !able) {
       this.#ticksWithoutLeader = 0;
       return;
@@ -74,7 +82,7 @@ export class NodeWatch {
   }
 
   /** Something happened to it. */
-  moved(status: RaftStatus): void {
+  moved(status: Watched): void {
     const { oracle } = this.#options;
     const { id, commitIndex, appliedIndex, lastIndex } = status;
     oracle.check(
@@ -99,8 +107,12 @@ export class NodeWatch {
   }
 
   /** What a leader holds for others, and what it has taken in, stays within its bounds (P20). */
-  #isBounded({ id, lastIndex, commitIndex, peers }: RaftStatus): void {
+  #isBounded({ id, term, lastIndex, commitIndex, peers }: Watched): void {
     const { oracle, bounds } = this.#options;
+    if (term !== this.#ledTerm) {
+      this.#ledTerm = term;
+      this.#inherited = lastIndex - commitIndex;
+    }
     const { inflightMessagesMax = Infinity, uncommittedEntriesMax = Infinity } = bounds;
     for (const { id: peer, inflightMessages } of peers) {
       oracle.check(
@@ -108,15 +120,14 @@ export class NodeWatch {
         () => `Bounds: ${id} has ${inflightMessages} messages under way to ${peer}`,
       );
     }
-    // Beyond the bound come its first entry and one change of membership.
     const taken = lastIndex - commitIndex - this.#inherited;
     oracle.check(
-      taken <= uncommittedEntriesMax + 2,
+      taken <= uncommittedEntriesMax,
       () => `Bounds: ${id} took ${taken} entries that are not committed`,
     );
   }
 }
 
-function votersOf(status: RaftStatus): readonly string[] {
+function votersOf(status: Watched): readonly string[] {
   return status.members.filter((each) => each.votes).map(({ id }) => id);
 }
