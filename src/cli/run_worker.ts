@@ -49,6 +49,8 @@ const CALL_TIMEOUT_MS = 10_000;
 const LOOKS_A_LEASE = 6;
 /** Heap of one executor process, in MiB. */
 const EXECUTOR_HEAP_MEBIBYTES_MAX = 512;
+/** All memory of one executor process, in MiB: the most that pictures may take, the heap, the runtime. */
+const EXECUTOR_MEMORY_MEBIBYTES_MAX = 3072;
 
 /** Runs a worker until it is told to stop. */
 export async function runWorker(flags: Flags, terminal: Terminal): Promise<void> {
@@ -156,6 +158,7 @@ function newWorker(config: Config, parts: Parts): Worker {
       environment,
       handlerPaths: config.worker.handlers.map((path) => resolve(path)),
       heapMebibytesMax: EXECUTOR_HEAP_MEBIBYTES_MAX,
+      memoryMebibytesMax: EXECUTOR_MEMORY_MEBIBYTES_MAX,
       idleMax: config.worker.maxConcurrentJobs,
     }),
     tempRoot: join(directoryOf(config), "attempts"),

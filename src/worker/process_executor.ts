@@ -14,6 +14,7 @@ import type {
 } from "./attempt.ts";
 import { FRAME_BYTES_MAX, type FromExecutor, type ToExecutor } from "./executor_protocol.ts";
 import { encodeFrame, readFrames } from "./frames.ts";
+import { watchMemory } from "./resident_memory.ts";
 
 /** How executor processes are started. */
 export interface ProcessExecutorOptions {
@@ -22,8 +23,10 @@ export interface ProcessExecutorOptions {
   readonly environment: AttemptEnvironment;
   /** Modules with custom job types. */
   readonly handlerPaths: readonly string[];
-  /** Heap of one process, in MiB. */
+  /** JavaScript heap of one process, in MiB. */
   readonly heapMebibytesMax: number;
+  /** All memory of one process, in MiB; watched on Linux. */
+  readonly memoryMebibytesMax: number;
   /** Idle processes kept ready. */
   readonly idleMax: number;
 }
@@ -126,6 +129,8 @@ class ExecutorProcess {
   readonly #stdin: WritableStreamDefaultWriter<Uint8Array>;
   readonly #stderr: Promise<string>;
   readonly #ready: Promise<void>;
+  /** Why it was killed, if by our own decision. */
+  #verdict = "";
   #listener: AttemptListener | undefined;
   #settle: { resolve(end: AttemptEnd): void; reject(failure: Error): void } | undefined;
 
@@ -149,7 +154,11 @@ class ExecutorProcess {
     const ready = Promise.withResolvers<void>();
     this.#ready = ready.promise;
     this.#ready.catch(() => {}); // whoever runs an attempt awaits it and is told
-    this.ended = this.#read(ready);
+    const unwatch = watchMemory(this.#child.pid, options.memoryMebibytesMax, (excess) => {
+      this.#verdict = excess;
+      this.kill();
+    });
+    this.ended = this.#read(ready).finally(unwatch);
     this.#send({
       kind: "setup",
       environment: options.environment,
@@ -219,6 +228,7 @@ class ExecutorProcess {
   }
 
   async #deathOf(status: Deno.CommandStatus, broken: unknown): Promise<string> {
+    if (this.#verdict !== "") return `the executor process was ended: ${this.#verdict}`;
     const how = status.signal === null
       ? `exited with code ${status.code}`
       : `was ended by ${status.signal}`;
