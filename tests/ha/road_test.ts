@@ -1,9 +1,22 @@
 /** The road that calls and workers take when the master they know is not, or no longer, the leader. */
 
 import assert from "node:assert/strict";
-import { type Fields, ORIGINAL_PROTO, ProtoClient, serviceOf } from "../compatibility/by_proto.ts";
+import {
+  type Fields,
+  ORIGINAL_PROTO,
+  OUR_PROTO,
+  ProtoClient,
+  serviceOf,
+} from "../compatibility/by_proto.ts";
 import { OriginalWorker } from "../compatibility/original_worker.ts";
-import { type Cluster, eventually, LEDGER_JOB_TYPE, onCluster, readLedger } from "./support.ts";
+import {
+  type Cluster,
+  eventually,
+  isReady,
+  LEDGER_JOB_TYPE,
+  onCluster,
+  readLedger,
+} from "./support.ts";
 
 const payload = (id: string, sleepMs: number) =>
   new TextEncoder().encode(JSON.stringify({ id, sleepMs }));
@@ -99,14 +112,17 @@ for (
 Deno.test("a result that no leader could take is kept, and taken once by the next", () =>
   onCluster({ workers: 1 }, async (cluster) => {
     const client = cluster.client({ callTimeoutMs: 60_000 });
+    const timeoutMs = 8_000;
     const { jobId } = await client.submit({
       type: LEDGER_JOB_TYPE,
       payload: payload("short", 1_000),
       priority: 5,
+      timeoutMs,
     });
     await eventually("it runs", async () => {
       return (await client.getJob(jobId)).job.status === "running" ? true : undefined;
     });
+    const startedMs = Date.now();
     // Without a majority nobody leads while the job comes to its end.
     const [first, second] = cluster.masters;
     await Promise.all([first!.process.kill(), second!.process.kill()]);
@@ -114,11 +130,38 @@ Deno.test("a result that no leader could take is kept, and taken once by the nex
       const lines = await readLedger(cluster.ledgerFile);
       return lines.some((each) => each.event === "end") ? true : undefined;
     });
+    // Whoever leads next finds an attempt that is over its time, and must wait for the worker's word.
+    await eventually("its time is over", () => {
+      return Promise.resolve(Date.now() > startedMs + timeoutMs + 1_500 ? true : undefined);
+    });
     first!.process.start();
     second!.process.start();
     const job = await client.waitFor(jobId);
     assert.deepEqual([job.status, job.attempt], ["completed", 1]);
     assert.equal((await readLedger(cluster.ledgerFile)).length, 2, "it was run once");
+  }));
+
+Deno.test("a master that came back is ready no sooner than it has all that was acknowledged", () =>
+  onCluster({ workers: 0 }, async (cluster) => {
+    const follower = await followerOf(cluster);
+    const client = cluster.client();
+    const own = new ProtoClient(serviceOf(OUR_PROTO, "MasterService"), follower.directAddress);
+    const job = { type: "noop", payload: new Uint8Array(1_000), priority: 5 };
+    try {
+      for (let round = 0; round < 3; round++) {
+        await follower.process.kill();
+        for (let batch = 0; batch < 6; batch++) {
+          await client.submitBatch(Array.from({ length: 500 }, () => job));
+        }
+        const last = await client.submit(job);
+        follower.process.start();
+        await eventually("it is ready", async () => await isReady(follower) ? true : undefined);
+        const answer = await own.call("GetJobStatus", { job_id: last.jobId, stale: true });
+        assert.equal((answer.job as Fields).id, last.jobId);
+      }
+    } finally {
+      own.close();
+    }
   }));
 
 Deno.test("a client that was given the leader's address alone survives the leader", () =>
