@@ -316,7 +316,8 @@ export class SqliteRaftLog implements LogStore {
   #unpack(row: Row, chain: Uint8Array): Entry[] {
     if (hex(chainHash(chain, row.body)) !== hex(row.chain)) {
       throw new StorageFailed(
-        `Entries ${row.firstIndex} to ${row.lastIndex} of raft.db changed since they were written`,
+        `Entries ${row.firstIndex} to ${row.lastIndex} of raft.db changed since they were written. ` +
+          REJOIN_ADVICE,
       );
     }
     return unpackRow(row.body);

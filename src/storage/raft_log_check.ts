@@ -1,5 +1,6 @@
 /** What must hold before a log on disk is used. Each refusal says what was found and what to do. */
 
+import { existsSync } from "node:fs";
 import type { Entry } from "../raft/mod.ts";
 import type { MarkerRecord } from "./durable_marker.ts";
 import { MARKER_FORMAT } from "./durable_marker.ts";
@@ -25,6 +26,13 @@ export function checkIdentity(
   expected: { readonly nodeId?: string; readonly clusterId?: string },
 ): StateRow {
   const refuse = (found: string) => new RaftLogRefused(`Cannot use "${paths.database}": ${found}`);
+  if (state === undefined && !existsSync(paths.marker)) {
+    throw refuse(
+      `it is empty, and there is no "${paths.marker}": its first start was probably cut short, ` +
+        "before it promised anything. If this node never ran, remove the file and start again. " +
+        REJOIN_ADVICE,
+    );
+  }
   if (state === undefined) {
     throw refuse(`it is empty, so what this node had promised is lost. ${REJOIN_ADVICE}`);
   }

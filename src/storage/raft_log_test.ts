@@ -39,6 +39,11 @@ test("a crash while the directory was made does no harm", (directory) => {
   assert.ok(existsSync(join(directory, MARKER)));
 });
 
+test("a first start that was cut short is said to be one, with its step", (directory) => {
+  Deno.writeFileSync(join(directory, DATABASE), new Uint8Array());
+  refused(directory, /first start was probably cut short.*remove the file and start again/);
+});
+
 test("a crash between database and marker does no harm", (directory) => {
   crashed(directory, 5);
   const before = Deno.readFileSync(join(directory, MARKER));
