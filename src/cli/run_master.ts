@@ -177,6 +177,7 @@ function masterOptions(
     applyTimeoutMs: raft.applyTimeoutMs,
     policy: scheduler.schedulingPolicy,
     liveJobsMax: scheduler.maxPendingJobs,
+    resultBytesMax: jobs.resultBytesMax,
     admission: {
       payloadBytesMax: jobs.payloadBytesMax,
       maxRetriesDefault: scheduler.maxRetries,
@@ -224,7 +225,7 @@ function listenAddress(address: string): HostAndPort {
 }
 
 function foundingOf({ config }: LoadedConfig): Founding {
-  const { joinAddr, initialCluster } = config.cluster;
+  const { bootstrap, joinAddr, initialCluster } = config.cluster;
   if (initialCluster.length > 0) {
     const members = initialCluster.map((each) => {
       const { id, address } = splitMember(each);
@@ -232,7 +233,8 @@ function foundingOf({ config }: LoadedConfig): Founding {
     });
     return { kind: "static", members: Object.fromEntries(members) };
   }
-  return joinAddr === "" ? { kind: "bootstrap" } : { kind: "join", address: joinAddr };
+  if (joinAddr !== "") return { kind: "join", address: joinAddr };
+  return { kind: bootstrap ? "bootstrap" : "none" };
 }
 
 function streamingMethods(): string[] {

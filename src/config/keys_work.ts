@@ -103,7 +103,7 @@ export const workerKeys = {
   heartbeat_timeout: key(duration({ min: "20ms", max: "24h" }), {
     doc:
       "Silence after which the leader takes a worker for dead and gives its jobs to others, and " +
-      "after which the worker itself no longer counts on owning them.",
+      "after which a worker takes its connection for broken and looks for a master anew.",
     usedBy: NODES,
     default: "10s",
     legacyEnv: ["WORKER_HEARTBEAT_TIMEOUT"],
@@ -173,8 +173,7 @@ export const schedulerKeys = {
     legacyEnv: ["SCHEDULER_RETRY_DELAY"],
   }),
   rebalance_interval: key(duration({ min: "100ms", max: "24h" }), {
-    doc: "How often the leader plans the whole placement anew and takes back jobs that were " +
-      "assigned but not started within assignment_timeout.",
+    doc: "How often the leader plans the whole placement anew, whatever events have said.",
     usedBy: MASTER,
     default: "1m",
     profileDefaults: { development: "30s", staging: "2m", production: "5m" },

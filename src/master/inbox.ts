@@ -21,11 +21,14 @@ const ENTRY_REPORTS_MAX = 512;
 
 export class ReportInbox {
   readonly #proposer: Proposer;
+  readonly #resultBytesMax: number;
   #waiting: WaitingReport[] = [];
   #waitingBytes = 0;
 
-  constructor(proposer: Proposer) {
+  /** @param resultBytesMax `jobs.result_bytes_max`, of whatever worker the result is */
+  constructor(proposer: Proposer, resultBytesMax: number) {
     this.#proposer = proposer;
+    this.#resultBytesMax = resultBytesMax;
   }
 
   /**
@@ -33,7 +36,8 @@ export class ReportInbox {
    *
    * @throws Refusal when it could not be put into the log; the worker sends it again.
    */
-  take(workerId: string, view: AttemptReportView): Promise<ReportAckView> {
+  take(workerId: string, reported: AttemptReportView): Promise<ReportAckView> {
+    const view = withinLimit(reported, this.#resultBytesMax);
     return new Promise((resolve, reject) => {
       if (this.#waiting.length === 0) setImmediate(() => this.#flush());
       this.#waiting.push({ report: reportOf(workerId, view), resolve, reject });
@@ -57,6 +61,21 @@ export class ReportInbox {
       (failure) => waiting.forEach((each) => each.reject(failure)),
     );
   }
+}
+
+/** A result that is too long to be kept ends its job: another attempt would bring it again. */
+function withinLimit(view: AttemptReportView, resultBytesMax: number): AttemptReportView {
+  if (view.kind !== "finished" || view.output.byteLength <= resultBytesMax) return view;
+  const fault = `the result is ${view.output.byteLength} bytes; jobs.result_bytes_max allows ` +
+    `${resultBytesMax}: write it to a destination`;
+  return {
+    ...view,
+    success: false,
+    output: new Uint8Array(0),
+    contentType: "",
+    error: view.success ? fault : `${view.error} (${fault})`,
+    permanent: view.success || view.permanent,
+  };
 }
 
 function reportOf(workerId: string, view: AttemptReportView): Report {

@@ -329,7 +329,7 @@ export class Master {
       node: this.#node,
       machine,
       proposer,
-      inbox: new ReportInbox(proposer),
+      inbox: new ReportInbox(proposer, options.resultBytesMax),
       admission: new Admission(options.admission, options.registry),
       sessions: new Sessions((workerId, address) => this.#pushLink(workerId, address)),
       watchers: new JobWatchers(),

@@ -35,7 +35,9 @@ export type Founding =
   /** It asks a member to let it in, at `address`, until it is. */
   | { readonly kind: "join"; readonly address: string }
   /** It starts together with others, all of which name the same members (`id` to Raft address). */
-  | { readonly kind: "static"; readonly members: Readonly<Record<string, string>> };
+  | { readonly kind: "static"; readonly members: Readonly<Record<string, string>> }
+  /** It does not: it has data, or nothing to do. */
+  | { readonly kind: "none" };
 
 /** Something that was done to the cluster, for the audit log. */
 export interface AuditedAct {
@@ -75,6 +77,8 @@ export interface MasterOptions {
   /** Unfinished jobs beyond which submissions are refused. */
   readonly liveJobsMax: number;
   readonly admission: AdmissionRules;
+  /** Longest result that is kept with a job. */
+  readonly resultBytesMax: number;
   /** Built-in types, whose payloads are checked when they are submitted. */
   readonly registry: JobTypeRegistry;
   /** The server that clients and workers call. */

@@ -69,6 +69,12 @@ export async function openRaftLog(options: MasterOptions): Promise<OpenedLog> {
       const created = SqliteRaftLog.create(raftDir, { clusterId, nodeId, incarnation });
       return { log: created, joinThrough };
     }
+    case "none":
+      throw new Error(
+        `"${raftDir}" holds no cluster, and this master is told neither to found one nor where one ` +
+          "is: start it with --bootstrap, --join ADDRESS or --initial-cluster, or with the " +
+          "directories that it had before",
+      );
   }
 }
 

@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import assert from "node:assert/strict";
-import { type Host, onHost, until } from "../e2e/support.ts";
+import { onHost, until } from "../e2e/support.ts";
 import { type Fields, OUR_PROTO, ProtoClient, serviceOf } from "./by_proto.ts";
 
 /** What README tells the writer of a worker in another language, and nothing else. */
@@ -42,13 +42,14 @@ class PullWorker {
 }
 
 async function withWorker(
-  test: (worker: PullWorker, client: ProtoClient, host: Host) => Promise<void>,
+  test: (worker: PullWorker, client: ProtoClient) => Promise<void>,
+  ...flags: string[]
 ): Promise<void> {
   await onHost(async (host) => {
-    await host.startMaster("--set=worker.heartbeat_timeout=60s");
+    await host.startMaster("--set=worker.heartbeat_timeout=60s", ...flags);
     const client = new ProtoClient(serviceOf(OUR_PROTO, "MasterService"), host.grpcAddress);
     try {
-      await test(new PullWorker(client, "puller"), client, host);
+      await test(new PullWorker(client, "puller"), client);
     } finally {
       client.close();
     }
@@ -207,3 +208,16 @@ Deno.test("a worker that comes back keeps the attempts that it names, and only t
     assert.equal((await jobOf(client, kept!.id as string)).status, "completed");
     assert.deepEqual(jobs.map(({ id }) => id as string).sort(), ids.sort());
   }));
+
+Deno.test("a result over jobs.result_bytes_max ends its job, from whatever worker it comes", () =>
+  withWorker(async (worker, client) => {
+    await worker.register();
+    const jobId = await submit(client, "greet", { max_retries: 3 });
+    const [job] = await worker.jobs();
+    const tooLong = resultOf(job!, { success: true, output: new Uint8Array(1_025) });
+    const { report_acks: acks } = await worker.heartbeat({ reports: [tooLong] });
+    assert.equal((acks as Fields[])[0]?.accepted, true);
+    const failed = await jobOf(client, jobId);
+    assert.deepEqual([failed.status, failed.dead_letter], ["failed", true]);
+    assert.match(String(failed.error_message), /1025 bytes; jobs\.result_bytes_max allows 1024/);
+  }, "--set=jobs.result_bytes_max=1KiB"));
