@@ -20,6 +20,7 @@ import { ClusterChannel } from "../rpc/mod.ts";
 import { assertRuntimeSafe } from "../security/mod.ts";
 import {
   type AttemptEnvironment,
+  claimDirectory,
   hostUsageMeter,
   InlineExecutor,
   keepUndelivered,
@@ -61,6 +62,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
   const lifetime = new Lifetime(log);
   const tracer = await createTracer(tracerOptions(loaded, "conductor-worker", log));
   const { registry, jobTypes } = await offeredTypes(config);
+  const claim = claimDirectory(directoryOf(config), config.worker.workerId);
   const tls = await nodeTls(loaded, "security.tls", "worker", (text) => log.warn(text));
   const channel = new ClusterChannel({
     ...channelFrom(config, tls, CALL_TIMEOUT_MS),
@@ -126,6 +128,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     stopObserving();
     await http?.stop();
     await tracer.shutdown();
+    claim.release();
     log.info("worker stopped");
     log.close();
   }

@@ -25,11 +25,22 @@ export async function bound(
   try {
     return await server.listen(host, port);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
     throw new PortError(
-      `cannot listen on ${host}:${port}: ${reason}; is another program there? change ${setting} ` +
-        "or stop it",
+      `cannot listen on ${host}:${port}: ${reasonOf(cause)} ${setting}`,
       { cause },
     );
   }
+}
+
+/** What the system said, and what to do about it, up to the name of the setting. */
+function reasonOf(cause: unknown): string {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (message.includes("EADDRINUSE")) {
+    return "another process uses the port; stop it, or choose another port with";
+  }
+  if (message.includes("EACCES")) return "it is not permitted; choose a port above 1023 with";
+  if (message.includes("EADDRNOTAVAIL")) {
+    return "this host has no such address; choose one that it has with";
+  }
+  return `${message}; change`;
 }

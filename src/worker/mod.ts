@@ -14,3 +14,4 @@ export { workerObserver } from "./metrics_observer.ts";
 export { ProcessExecutor } from "./process_executor.ts";
 export { keepUndelivered, takeUndelivered } from "./undelivered.ts";
 export { Worker, type WorkerObserver, type WorkerOptions } from "./worker.ts";
+export { claimDirectory, type DirectoryClaim, DirectoryTakenError } from "./directory_claim.ts";

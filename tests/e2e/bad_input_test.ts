@@ -166,14 +166,17 @@ Deno.test("bytes that are no text are refused where a type takes JSON, and nothi
     const name = await host.client("submit", "--type=not a name");
     assertRefused(name, { code: 2, says: /type "not a name" is not a name/ });
 
-    // Beyond what one gRPC message may hold, beyond what a payload may be.
+    // Beyond what may be sent: it is not even read to its end.
     const huge = await host.clientGiven(
       { stdin: new Uint8Array(6 * 1024 * 1024) },
       "submit",
       "--type=custom",
       "--payload=-",
     );
-    assertRefused(huge, { code: 2, says: /larger than the 4194304 bytes that grpc\.max_msg_size/ });
+    assertRefused(huge, {
+      code: 2,
+      says: /the payload is more than 2097152 bytes; jobs\.payload_bytes_max/,
+    });
 
     const cursor = await host.client("list", "--cursor=no cursor");
     assertRefused(cursor, { code: 2, says: /cursor "no cursor"/ });
@@ -240,4 +243,32 @@ Deno.test("a worker without a master tries again with longer and longer pauses, 
     const told = await pauses();
     assert.ok(told[5]! > 4 * told[0]!, `the pauses do not grow: ${told}`);
     assert.equal(await end(worker, "SIGTERM"), 0);
+  }));
+
+Deno.test("a second worker of one name on a host is told so, and the first keeps its session", () =>
+  onHost(async (host) => {
+    await host.startMaster();
+    host.startWorker("w1");
+    await host.finished("noop", {});
+    const second = await run([
+      "worker",
+      `--join=${host.grpcAddress}`,
+      "--worker-id=w1",
+      "--grpc-port=0",
+      `--data-dir=${join(host.directory, "worker")}`,
+    ]);
+    assertRefused(second, { code: 1, says: /worker called w1 runs already .*--worker-id/ });
+    assert.equal((await host.finished("noop", {})).assigned_to, "w1");
+    const log = await Deno.readTextFile(join(host.directory, "w1.log"));
+    assert.equal(log.match(/connected to a master/g)?.length, 1, "its session was taken away");
+  }));
+
+Deno.test("a worker that is killed may start again at once under its name", () =>
+  onHost(async (host) => {
+    await host.startMaster();
+    const first = host.startWorker("w1");
+    await host.finished("noop", {});
+    await end(first, "SIGKILL");
+    host.startWorker("w1");
+    assert.equal((await host.finished("noop", {})).status, "completed");
   }));
