@@ -32,6 +32,12 @@ export class TakenAttempts {
     return "new";
   }
 
+  /** Another cluster counts its tokens anew. */
+  forgetAll(): void {
+    this.#tokens.clear();
+    this.#forgottenUpTo = 0;
+  }
+
   #forgetOldest(): void {
     for (const [jobId, token] of this.#tokens) {
       this.#tokens.delete(jobId);

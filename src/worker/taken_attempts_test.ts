@@ -20,6 +20,14 @@ Deno.test("what is forgotten is not new: its token is not above those that were 
   assert.equal(taken.take("a", 4), "new");
 });
 
+Deno.test("another cluster's attempts are not taken for old ones of this", () => {
+  const taken = new TakenAttempts(1);
+  for (const [jobId, token] of [["a", 1_000], ["b", 1_001]] as const) taken.take(jobId, token);
+  assert.equal(taken.take("c", 5), "outdated");
+  taken.forgetAll();
+  assert.equal(taken.take("c", 5), "new");
+});
+
 Deno.test("no attempt is ever new twice, however many jobs there are and in whatever order", () => {
   const attempts = fc.array(fc.record({ job: fc.nat(8), token: fc.integer({ min: 1, max: 30 }) }));
   fc.assert(fc.property(attempts, fc.integer({ min: 1, max: 4 }), (offers, rememberedMax) => {

@@ -74,6 +74,7 @@ export class Worker implements WorkerApi {
   readonly #running = new Map<string, RunningAttempt>();
   readonly #outbox = new Outbox();
   readonly #taken = new TakenAttempts();
+  #clusterId = "";
   readonly #session: SessionKeeper;
   readonly #incarnation = crypto.randomUUID();
   #completedJobs = 0;
@@ -174,6 +175,9 @@ export class Worker implements WorkerApi {
   }
 
   #welcomed(welcome: WorkerWelcomeView): void {
+    const isElsewhere = this.#clusterId !== "" && this.#clusterId !== welcome.clusterId;
+    if (isElsewhere) this.#taken.forgetAll();
+    this.#clusterId = welcome.clusterId;
     clearInterval(this.#heartbeatTimer);
     const intervalMs = Math.min(this.#options.heartbeatIntervalMs, welcome.heartbeatIntervalMs);
     this.#heartbeatTimer = setInterval(() => this.#heartbeat(), intervalMs);
