@@ -11,6 +11,7 @@ import type { ClusterClock } from "./cluster_clock.ts";
 import type { MasterContext } from "./context.ts";
 import { LeaderDuties } from "./leader.ts";
 import type { Router } from "./leader_router.ts";
+import { LeaderlessWatch } from "./leaderless.ts";
 import type { MemberAddress } from "./member_address.ts";
 import { MemberDuties } from "./member_duties.ts";
 import type { MasterOptions } from "./options.ts";
@@ -43,11 +44,14 @@ export class Leadership {
   #reign = 0;
   #workersTimer: ReturnType<typeof setTimeout> | undefined;
   #onMoved: () => void = () => {};
+  readonly #leaderless: LeaderlessWatch;
   /** Made anew after a change, when somebody asks. */
   #view: ClusterView | undefined;
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
+    const { log, raftTimings } = options.master;
+    this.#leaderless = new LeaderlessWatch(log, raftTimings.electionTimeoutMs);
   }
 
   /** Whether this node has seen all that was committed when it last found a leader. */
@@ -66,6 +70,7 @@ export class Leadership {
     log.info("raft role", { role: status.role, term: status.term, leader_id: status.leaderId });
     observer.roleChanged(status);
     context.roles.changed(status);
+    this.#leaderless.roleChanged(status, () => context.node.status());
     const wasServing = context.duties !== undefined;
     this.#endDuties();
     this.#isCaughtUp = false;
@@ -134,6 +139,7 @@ export class Leadership {
     this.#isStopping = true;
     this.#reign++;
     this.#endDuties();
+    this.#leaderless.stop();
     this.#options.router.stop();
     this.#sendWorkersOn();
   }

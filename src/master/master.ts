@@ -297,7 +297,7 @@ export class Master {
         roleChanged: (status) => this.#leadership.roleChanged(status),
         membershipChanged: () => this.#membershipChanged(),
         messageRefused: (message, reason) =>
-          options.log.warn("a raft message was refused", { from: message.from, reason }),
+          this.#warnOnce("a raft message was refused", { from: message.from, reason }),
         snapshotFailed: (failure) => this.#snapshotFailed(failure),
         diskFullChanged: (full) => this.#diskFullChanged(full),
         failed: (failure) =>

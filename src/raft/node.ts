@@ -282,8 +282,8 @@ export class RaftNode<Outcome> {
     if (message.to !== id) return `it is for "${message.to}"`;
     const wanted = message.toIncarnation;
     if (wanted !== "" && incarnation !== "" && wanted !== incarnation) {
-      return `it is for incarnation ${wanted} of "${id}", whose disk this is not; ` +
-        "remove that member, and add this node as a new one";
+      return `it is for incarnation ${wanted} of "${id}", whose disk this is not; this node joins ` +
+        "as a new member, in the place of that one when it is dead";
     }
     return faultOf(message);
   }

@@ -1,0 +1,51 @@
+/**
+ * Says what can be done when no leader is found for long: the majority may be down, or lost.
+ *
+ * @module
+ */
+
+import type { Logger } from "../observability/mod.ts";
+import type { RaftStatus } from "../raft/mod.ts";
+
+/** Election timeouts without a leader after which it is said, and said again. */
+const PATIENCE_ELECTIONS = 10;
+
+export class LeaderlessWatch {
+  readonly #log: Logger;
+  readonly #patienceMs: number;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #sinceMs = 0;
+
+  constructor(log: Logger, electionTimeoutMs: number) {
+    this.#log = log;
+    this.#patienceMs = electionTimeoutMs * PATIENCE_ELECTIONS;
+  }
+
+  /** Role, term or known leader have changed; `status` tells how it is when somebody looks. */
+  roleChanged(now: RaftStatus, status: () => RaftStatus): void {
+    if (now.leaderId !== undefined) return this.stop();
+    if (this.#timer !== undefined) return;
+    this.#sinceMs = performance.now();
+    this.#timer = setInterval(() => this.#tell(status()), this.#patienceMs);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #tell(status: RaftStatus): void {
+    const voters = status.members.filter((each) => each.votes).map((each) => each.id);
+    if (!voters.includes(status.id)) return; // it waits to be let in, which is another matter
+    const needed = Math.floor(voters.length / 2) + 1;
+    this.#log.warn(
+      `no leader is found: of ${voters.length} voters ${needed} are needed; see whether the ` +
+        "others run and can be reached. If a majority is lost for good, stop this master and see " +
+        "what `conductor cluster recover` says",
+      {
+        voters: voters.join(","),
+        leaderless_ms: Math.round(performance.now() - this.#sinceMs),
+      },
+    );
+  }
+}
