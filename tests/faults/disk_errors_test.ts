@@ -92,7 +92,7 @@ async function submitUntil(
   isDone: () => boolean,
   payloadBytes: number,
 ): Promise<string[]> {
-  const client = master.client();
+  const client = master.client("impatient");
   const acknowledged: string[] = [];
   try {
     const payload = new Uint8Array(payloadBytes).fill(7);

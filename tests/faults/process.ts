@@ -8,7 +8,7 @@
 import { credentials } from "@grpc/grpc-js";
 import { fileURLToPath } from "node:url";
 import { JobClient } from "../../src/rpc/mod.ts";
-import { freePorts } from "../../scripts/demo/cluster.ts";
+import { unusedPorts } from "../ha/ports.ts";
 import { until } from "../e2e/support.ts";
 
 const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
@@ -33,8 +33,9 @@ export interface Ended {
 export class FaultyMaster {
   readonly #directory: string;
   readonly dataDir: string;
-  readonly #ports = freePorts(4);
+  readonly #ports = unusedPorts(4);
   #process: Deno.ChildProcess | undefined;
+  #ended: Promise<Ended> = Promise.resolve({ code: 0, stderr: "it was not started" });
 
   constructor(directory: string, dataDir = `${directory}/data`) {
     this.#directory = directory;
@@ -62,12 +63,19 @@ export class FaultyMaster {
     });
     const process = command.spawn();
     this.#process = process;
-    return Promise.all([process.status, new Response(process.stderr).text()])
+    this.#ended = Promise.all([process.status, new Response(process.stderr).text()])
       .then(([{ code }, stderr]) => ({ code, stderr }));
+    return this.#ended;
   }
 
+  /** Waits until it can serve; says why when it ends instead. */
   async ready(): Promise<void> {
-    await until("the master is ready", () => this.isReady());
+    let failure: string | undefined;
+    this.#ended.then(({ code, stderr }) => failure = `it ended with ${code}: ${stderr}`);
+    await until("the master is ready", () => {
+      if (failure !== undefined) throw new Error(failure);
+      return this.isReady();
+    });
   }
 
   async isReady(): Promise<boolean> {
@@ -81,15 +89,16 @@ export class FaultyMaster {
     return Deno.readTextFileSync(`${this.#directory}/master.log`).includes(text);
   }
 
-  /** A client that does not wait for a master that is gone. */
-  client(callTimeoutMs = 5_000): JobClient {
+  /** A client: patient, or one that soon takes a silent master for gone. */
+  client(patience: "patient" | "impatient" = "patient"): JobClient {
+    const isPatient = patience === "patient";
     return new JobClient({
       addresses: [`127.0.0.1:${this.#ports[0]}`],
       credentials: credentials.createInsecure(),
       messageBytesMax: 8 * 1024 * 1024,
-      callTimeoutMs,
-      connectionWaitMs: 500,
-      dialTimeoutMs: 2_000,
+      callTimeoutMs: isPatient ? 60_000 : 5_000,
+      connectionWaitMs: isPatient ? 30_000 : 500,
+      dialTimeoutMs: isPatient ? 10_000 : 2_000,
     });
   }
 
