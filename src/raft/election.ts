@@ -59,9 +59,25 @@ export function handleVoteRequest(state: CoreState, message: VoteRequest): void 
     state.setTermAndVote(term, from);
     state.resetElectionTimer();
   }
+  if (granted && pre) maybeGiveWay(state, message);
   // A refusal carries our own term, so that an asker of an older term learns it.
   const answerTerm = granted ? term : state.term;
   state.sendAfterWrite({ kind: "vote_response", to: from, term: answerTerm, pre, granted });
+}
+
+/**
+ * Followers of a leader that died campaign at about the same time, and would split the votes. So a
+ * pre-candidate gives way to one whose log is newer or, with equal logs, whose id comes first: one of
+ * any two goes on. But only once until there is a leader: a rival that can speak and not hear would
+ * otherwise ask for ever and keep everybody from being elected.
+ */
+function maybeGiveWay(state: CoreState, rival: VoteRequest): void {
+  if (state.role.kind !== "pre_candidate" || state.hasGivenWay) return;
+  const { lastIndex, lastTerm } = state.log;
+  const isEqual = rival.lastIndex === lastIndex && rival.lastTerm === lastTerm;
+  if (isEqual && rival.from > state.id) return;
+  state.becomeFollower(state.term, undefined);
+  state.hasGivenWay = true;
 }
 
 /** Counts an answer to the campaign that is under way; others are old, and dropped. */

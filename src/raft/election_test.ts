@@ -317,3 +317,48 @@ Deno.test("a pre-candidate asks again whoever did not answer, without a new elec
   network.settle();
   assert.equal(b.view.role.kind, "leader");
 });
+
+Deno.test("of two that campaign at the same moment one gives way, and the other is elected at once", () => {
+  const network = new TestNetwork(THREE);
+  network.elect("a");
+  network.isolate("a");
+  const [b, c] = [network.node("b"), network.node("c")];
+  for (const node of [c, b]) {
+    node.core.reportUnreachable("a");
+    node.core.campaign();
+  }
+  network.settle();
+  assert.equal(b.view.role.kind, "leader", "the logs are equal, and b comes first");
+  assert.equal(b.view.term, 3, "there was no split vote");
+});
+
+Deno.test("a pre-candidate does not give way to one whose log is older", () => {
+  const network = new TestNetwork(THREE);
+  const a = network.elect("a");
+  network.cut("a", "b");
+  a.propose("only c has it");
+  network.settle();
+  network.isolate("a");
+  const [b, c] = [network.node("b"), network.node("c")];
+  for (const node of [b, c]) {
+    node.core.reportUnreachable("a");
+    node.core.campaign();
+  }
+  network.settle();
+  assert.equal(c.view.role.kind, "leader");
+});
+
+Deno.test("who gave way campaigns again when its rival is not elected", () => {
+  const network = new TestNetwork(FIVE);
+  network.elect("a");
+  network.isolate("a");
+  // b reaches c alone and cannot win; c reaches all others.
+  network.cut("b", "d");
+  network.cut("b", "e");
+  for (const id of ["b", "c", "d", "e"]) network.node(id).core.reportUnreachable("a");
+  for (const id of ["b", "c"]) network.node(id).core.campaign();
+  network.settle();
+  assert.equal(network.node("c").view.role.kind, "follower", "c gave way");
+  network.tickAll(4 * ELECTION_TICKS);
+  assert.notEqual(network.leader, undefined);
+});

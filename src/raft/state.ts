@@ -93,6 +93,8 @@ export class CoreState {
   heartbeatElapsedTicks = 0;
   /** Drawn anew with every change of role, so that rivals part (paper §5.2). */
   electionTimeoutTicks = 0;
+  /** Withdrew a campaign in favour of a rival, since there was a leader. */
+  hasGivenWay = false;
   hardStateChanged = false;
   messages: OutgoingMessage[] = [];
   messagesAfterWrite: OutgoingMessage[] = [];
@@ -140,6 +142,7 @@ export class CoreState {
     // A higher term alone resets no timer: a node that cannot win would keep those that can from
     // trying (etcd #12959).
     const reset = leaderId !== undefined || this.role.kind === "leader";
+    if (reset) this.hasGivenWay = false;
     this.role = { kind: "follower", leaderId };
     if (reset) this.resetElectionTimer();
   }
