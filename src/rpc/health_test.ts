@@ -53,7 +53,7 @@ Deno.test("a watcher is told the state, then every change of it, each once", asy
   await until(() => seen.length === 3, "the next change was told");
   assert.deepEqual(seen, [NOT_SERVING, SERVING, NOT_SERVING]);
   stop.abort();
-  await assert.rejects(watch, { reason: "cancelled" });
+  await assert.rejects(watch, { name: "AbortError" });
   await until(() => server.codes.length === 1, "the server let go of the watcher");
   channel.close();
 });
