@@ -18,7 +18,7 @@ export interface Verdict {
 const FOLDERS = ["src/raft", "src/jobs", "src/scheduler", "tests/simulation"];
 const FILES = ["src/master/succession.ts"];
 /** A broken core may spin; then it is found, too. */
-const PATIENCE_MS = 900_000;
+const PATIENCE_MS = 3_600_000;
 
 const root = new URL("../../", import.meta.url).pathname;
 

@@ -15,7 +15,7 @@ export interface Mutant {
   readonly id: string;
   readonly title: string;
   readonly edits: readonly Edit[];
-  /** Found within so many seeds, counted from 1. */
+  /** Found by a scenario, or within so many seeds, counted from 1. */
   readonly seedsMax: number;
 }
 
@@ -40,7 +40,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M1",
     title: "entries of old terms are committed by counting",
-    seedsMax: 500,
+    seedsMax: 40,
     edits: [{
       file: LEADER,
       find: "index <= state.log.committed || state.log.term(index) !== state.term",
@@ -50,7 +50,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M2",
     title: "votes ignore the log",
-    seedsMax: 100,
+    seedsMax: 10,
     edits: [{
       file: ELECTION,
       find: "free && state.log.isUpToDate(message.lastIndex, message.lastTerm)",
@@ -60,7 +60,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M3",
     title: "the vote is not persisted",
-    seedsMax: 10,
+    seedsMax: 5,
     edits: [{
       file: CORE,
       find: "hardState: { term, vote, commit: log.committed }",
@@ -70,7 +70,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M4",
     title: "messages leave before the write they depend on",
-    seedsMax: 10,
+    seedsMax: 5,
     edits: [
       {
         file: READY_WORK,
@@ -88,7 +88,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M5",
     title: "any append shortens the log to what it brings",
-    seedsMax: 100,
+    seedsMax: 10,
     edits: [{
       file: LOG,
       find: "if (position < 0) return { cutFrom: undefined, added: [] };",
@@ -103,7 +103,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M6",
     title: "a change of role forgets the vote",
-    seedsMax: 100,
+    seedsMax: 10,
     edits: [{
       file: STATE,
       find: "if (term > this.term) this.setTermAndVote(term, null);",
@@ -113,7 +113,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M7",
     title: "a follower commits what it is told, up to its own last entry",
-    seedsMax: 200,
+    seedsMax: 20,
     edits: [
       {
         file: FOLLOWER,
@@ -135,7 +135,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M8",
     title: "any answer is taken for all that was sent",
-    seedsMax: 100,
+    seedsMax: 10,
     edits: [{
       file: LEADER,
       find: "if (peer.accepted(message.match)) maybeCommit",
@@ -145,7 +145,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M9",
     title: "any message resets the election timer",
-    seedsMax: 200,
+    seedsMax: 10,
     edits: [{
       file: CORE,
       find: "    if (message.term > state.term && !this.#admitHigherTerm(message)) return;",
@@ -156,7 +156,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M10",
     title: "reads are confirmed without a quorum",
-    seedsMax: 100,
+    seedsMax: 40,
     edits: [{
       file: LEADER,
       find: "of leader.reads.confirmThrough(round)",
@@ -166,7 +166,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M11",
     title: "a leader serves reads before it committed in its term",
-    seedsMax: 500,
+    seedsMax: 20,
     edits: [{
       file: LEADER,
       find: "leader.reads.hasWaiting && hasCommittedInTerm(state)",
@@ -176,13 +176,13 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M12",
     title: "the number of a round of reads is used again",
-    seedsMax: 100,
+    seedsMax: 40,
     edits: [{ file: READS, find: "this.#lastRound++;", replace: "this.#lastRound = 1;" }],
   },
   {
     id: "M13",
     title: "a snapshot keeps a log that conflicts with it",
-    seedsMax: 500,
+    seedsMax: 40,
     edits: [{
       file: FOLLOWER,
       find: "if (log.matches(index, term)) {",
@@ -192,7 +192,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M14",
     title: "the log is dropped before the state is durable",
-    seedsMax: 20,
+    seedsMax: 10,
     edits: [
       {
         file: SNAPSHOTS,
@@ -210,7 +210,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M15",
     title: "memberships change without their guards",
-    seedsMax: 500,
+    seedsMax: 40,
     edits: [
       { file: CORE, find: "if (!leading.hasCommittedInTerm(state)) {", replace: "if (false) {" },
       { file: CORE, find: "if (currentIndex > state.log.committed) {", replace: "if (false) {" },
@@ -219,7 +219,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M16",
     title: "a leader outside of the membership counts itself",
-    seedsMax: 500,
+    seedsMax: 40,
     edits: [
       {
         file: LEADER,
@@ -238,7 +238,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M17",
     title: "a submission that is retried makes another job",
-    seedsMax: 20,
+    seedsMax: 10,
     edits: [{
       file: SUBMIT,
       find: "if (earlier !== undefined) {",
@@ -248,7 +248,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M18",
     title: "the applied index is saved apart from the effects",
-    seedsMax: 50,
+    seedsMax: 10,
     edits: [{
       file: LIST,
       find: "this.#storage.saved = encode(this.#state);",
@@ -258,7 +258,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M19",
     title: "the token is not looked at when a worker reports",
-    seedsMax: 50,
+    seedsMax: 20,
     edits: [{
       file: ATTEMPTS,
       find: "(report.token === 0 || report.token === job.token)",
@@ -268,13 +268,13 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M20",
     title: "checksums of snapshot chunks are ignored",
-    seedsMax: 100,
+    seedsMax: 20,
     edits: [{ file: RECEIVER, find: " && crc32(data) === chunk.checksum", replace: "" }],
   },
   {
     id: "M21",
     title: "a pre-vote changes the term",
-    seedsMax: 20,
+    seedsMax: 5,
     edits: [{
       file: CORE,
       find: "if (!message.pre) state.becomeFollower(term, undefined);",
@@ -284,7 +284,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M22",
     title: "pre-votes of a lower term are not answered",
-    seedsMax: 500,
+    seedsMax: 40,
     edits: [{
       file: CORE,
       find: '} else if (message.kind === "vote_request" && message.pre) {',
@@ -294,7 +294,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M23",
     title: "what a deposed leader lets expire takes effect",
-    seedsMax: 200,
+    seedsMax: 20,
     edits: [
       {
         file: ATTEMPTS,
@@ -311,7 +311,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M24",
     title: "an old lease is honoured after the job was leased again",
-    seedsMax: 50,
+    seedsMax: 20,
     edits: [{
       file: ATTEMPTS,
       find: "isHeld(job.status) && job.assignedTo === report.workerId &&",
@@ -327,7 +327,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M25",
     title: "answers of another incarnation of a member are counted",
-    seedsMax: 100,
+    seedsMax: 40,
     edits: [{
       file: NODE,
       find: 'isAnswer(message) && known !== "" &&',
@@ -341,7 +341,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M26",
     title: "who asked to leave never campaigns",
-    seedsMax: 100,
+    seedsMax: 40,
     edits: [{
       file: ELECTION,
       find: "return state.votes || isLeavingOnly(state);",
@@ -351,7 +351,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: "M27",
     title: "transfers of snapshots of one leader have the same name",
-    seedsMax: 200,
+    seedsMax: 20,
     edits: [{
       file: "src/raft/snapshot_sender.ts",
       find: "`${this.#driver.name()}-${++this.#made}-${source.metadata.index}`",

@@ -136,6 +136,31 @@ export const SCENARIOS_OF_MEMBERSHIP: readonly Scenario[] = [
     },
   ),
   scenario(
+    "S12f",
+    "a leader that leaves does not count itself towards what commits that",
+    async (seed) => {
+      const script = new Script(3, PLAIN, seed);
+      await script.elect("n1");
+      await script.commit("n1", 2);
+      await script.until("all have all", () => script.cluster.unrest() === undefined);
+      script.network.isolate("n3", FIVE);
+      const before = script.last("n1");
+      script.ask({ kind: "remove", id: "n1" });
+      await script.until("n2 has it", () => script.last("n2") > before);
+      await script.wait(TIMEOUT_MS / 2);
+      const committed = script.cluster.statusOf("n2")?.commitIndex ?? Infinity;
+      script.expect(committed <= before, "n2 alone is no majority of n2 and n3");
+      script.network.heal();
+      await script.until(
+        "another leads",
+        () => ["n2", "n3"].some((id) => script.leads(id)),
+        20 * TIMEOUT_MS,
+      );
+      await script.write(3);
+      return await healed(script);
+    },
+  ),
+  scenario(
     "S16",
     "a voter that lost its disk and comes back under its name is not heard",
     async (seed) => {
