@@ -19,6 +19,8 @@ export class Violation extends Error {
 /** A committed entry, as first seen. */
 interface Committed {
   readonly term: number;
+  /** Not before its commit: the term of who applied it first. Later leaders must have it. */
+  readonly knownInTerm: number;
   readonly text: string;
   readonly by: string;
 }
@@ -84,7 +86,8 @@ export class Oracle {
     );
     this.#leaders.set(term, id);
     for (const [index, entry] of this.#committed) {
-      if (index <= disk.boundaryIndex) continue;
+      // The news of a leader may come after that of the next one's commits.
+      if (index <= disk.boundaryIndex || entry.knownInTerm >= term) continue;
       const has = index <= disk.lastIndex && disk.term(index) === entry.term;
       this.check(
         has,
@@ -260,7 +263,8 @@ export class Oracle {
         );
         continue;
       }
-      this.#committed.set(index, { term, text: disk.text(index), by: id });
+      const knownInTerm = disk.hardState.term;
+      this.#committed.set(index, { term, knownInTerm, text: disk.text(index), by: id });
       this.highestCommitted = Math.max(this.highestCommitted, index);
       const named = disk.membership(index);
       if (named !== undefined) this.#voters.push({ index, voters: named });

@@ -97,6 +97,13 @@ for (const [checker, how, act] of BROKEN) {
   });
 }
 
+Deno.test("a leader of an earlier term, of which one hears late, need not have later commits", () => {
+  const oracle = new Oracle(new World(1));
+  committed(oracle, [1, 3]);
+  oracle.leads("b", 2, disk([1]));
+  assert.equal(oracle.violation, undefined);
+});
+
 Deno.test("what a disk held before it lied still counts, until it is replaced", () => {
   const disks = new Map([["a", disk([1])], ["b", disk([])], ["c", disk([])]]);
   const oracle = new Oracle(new World(1));
