@@ -9,6 +9,7 @@
  * @module
  */
 
+import wasm from "@imagemagick/magick-wasm/magick.wasm" with { type: "bytes" };
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -18,6 +19,8 @@ import { VERSION } from "../src/cli/version.ts";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const DIST = join(ROOT, "dist");
+/** How src/job_types/image_processing/engine.ts imports it. */
+const WASM = "@imagemagick/magick-wasm/magick.wasm";
 const IS_WINDOWS = Deno.build.os === "windows";
 
 /** The systems that `deno compile` knows, and what the file for each is called. */
@@ -117,10 +120,33 @@ async function buildFor(target: string, bundle: string): Promise<void> {
 
 async function writeBundle(directory: string): Promise<void> {
   const { success, stderr } = await deno(
-    ["bundle", "--quiet", "--platform", "deno", "--code-splitting", "--outdir", directory],
+    [
+      // The last option must not be one that takes several values, such as --external.
+      ...["bundle", "--external", "*.wasm", "--quiet", "--platform", "deno"],
+      ...["--code-splitting", "--outdir", directory],
+    ],
     "main.ts",
   );
   if (!success) throw new Error(`deno bundle failed:\n${stderr.trim()}`);
+  await writeWasm(directory);
+}
+
+/**
+ * Puts the images' codecs beside the bundle. Inside of it they would be 20 MB of text, which the
+ * runtime parses at every start, for whatever command.
+ */
+async function writeWasm(directory: string): Promise<void> {
+  const from = `import wasm from "${WASM}" with`;
+  let importers = 0;
+  for await (const { name } of Deno.readDir(directory)) {
+    const path = join(directory, name);
+    const text = await Deno.readTextFile(path);
+    if (!text.includes(from)) continue;
+    await Deno.writeTextFile(path, text.replace(from, `import wasm from "./magick.wasm" with`));
+    importers++;
+  }
+  if (importers !== 1) throw new Error(`${importers} files of the bundle import ${WASM}, not one`);
+  await Deno.writeFile(join(directory, "magick.wasm"), wasm);
 }
 
 /** @throws {RuntimeMissing} */
@@ -129,11 +155,11 @@ async function compile(output: string, bundle: string, target?: string): Promise
   await removeIfThere(output);
   // A code cache would be a file of a guessable name in a directory that all users share.
   const options = ["--quiet", "--no-check", "--no-config", "--no-code-cache", "--allow-all"];
+  options.push("--unstable-raw-imports", `--v8-flags=${V8_FLAGS}`);
   const { success, stderr } = await deno(
     [
       "compile",
       ...options,
-      `--v8-flags=${V8_FLAGS}`,
       ...(target ? ["--target", target] : []),
       "--output",
       output,

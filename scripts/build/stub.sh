@@ -73,4 +73,4 @@ unset CONDUCTOR_CACHE_DIR
 # The runtime would look for updates of itself, and keep its caches in a home that need not exist.
 export DENO_NO_UPDATE_CHECK=1 DENO_DIR="${DENO_DIR:-$home/cache}"
 exec "$home/conductor" run --quiet --allow-all --no-config --no-lock --no-remote --cached-only \
-  --v8-flags=@V8_FLAGS@ "$home/app/main.js" "$@"
+  --unstable-raw-imports --v8-flags=@V8_FLAGS@ "$home/app/main.js" "$@"

@@ -218,8 +218,8 @@ function executorCommand(): readonly string[] {
   if (Deno.build.standalone) return [Deno.execPath(), "__executor"];
   const main = fileURLToPath(Deno.mainModule);
   // A bundle (scripts/build.ts) needs neither configuration nor packages; the sources need both.
-  const options = main.endsWith(".js")
-    ? ["--no-config", "--no-lock", "--no-remote", "--cached-only"]
-    : ["--unstable-raw-imports"];
+  const isBundle = main.endsWith(".js");
+  const options = isBundle ? ["--no-config", "--no-lock", "--no-remote", "--cached-only"] : [];
+  options.push("--unstable-raw-imports");
   return [Deno.execPath(), "run", "--quiet", "--allow-all", ...options, main, "__executor"];
 }
