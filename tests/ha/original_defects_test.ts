@@ -32,6 +32,8 @@ import {
   PinnedClient,
 } from "./support.ts";
 
+const COMPLETION_MS_MAX = 60_000;
+
 Deno.test("what users of the original ran into with several masters", (test) =>
   onCluster({ workers: 1 }, async (cluster) => {
     for (const [name, show] of Object.entries(DEFECTS)) {
@@ -171,7 +173,8 @@ async function completes(
     priority: 5,
     ...where,
   });
-  assert.equal((await client.waitFor(jobId)).status, "completed");
+  const { status } = await client.waitFor(jobId, AbortSignal.timeout(COMPLETION_MS_MAX));
+  assert.equal(status, "completed");
 }
 
 async function withClient(
