@@ -113,7 +113,7 @@ Deno.test("a worker whose chosen port is taken says so and ends", () =>
         `--data-dir=${join(host.directory, "worker")}`,
       ]);
       assert.equal(worker.code, 1);
-      assert.match(worker.stderr, /cannot listen on .*change grpc\.worker_port \(--grpc-port\)/);
+      assert.match(worker.stderr, /cannot listen on .*grpc\.worker_port \(--grpc-port\)/);
     } finally {
       taken.close();
     }
