@@ -374,13 +374,20 @@ export class RaftCore {
     }
     if (change.kind === "promote" && !isVoter(state.memberships.current, change.id)) {
       const learner = (state.role as Leader).peers.get(change.id);
-      const lag = state.log.lastIndex - (learner?.match ?? 0);
-      const silent = learner !== undefined && !learner.recentlyActive;
-      if (silent || (learner !== undefined && lag > state.options.bounds.promotionLagMax)) {
+      if (learner !== undefined && (!learner.recentlyActive || this.#isFarBehind(learner.match))) {
+        const lag = state.log.lastIndex - learner.match;
         return refuse("not_caught_up", `"${change.id}" is ${lag} entries behind or silent`);
       }
     }
     return undefined;
+  }
+
+  /** Whether what follows `match` is so much that a node which lacks it should not vote yet. */
+  #isFarBehind(match: number): boolean {
+    const { log, options: { bounds } } = this.#state;
+    if (log.lastIndex - match > bounds.promotionLagMax || match + 1 < log.firstIndex) return true;
+    const fitting = log.entries(match + 1, log.lastIndex, bounds.promotionLagBytesMax);
+    return match < log.lastIndex && fitting.at(-1)?.index !== log.lastIndex;
   }
 }
 

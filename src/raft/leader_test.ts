@@ -203,6 +203,22 @@ Deno.test("a learner that is silent or far behind is not promoted", () => {
   assert.equal(a.core.changeMembership({ kind: "promote", id: "d" }).kind, "appended");
 });
 
+Deno.test("a learner that lacks few entries but many bytes is not promoted", () => {
+  const network = new TestNetwork(["a"], { promotionLagBytesMax: 1_000 });
+  const a = network.elect("a");
+  network.join("d");
+  a.core.changeMembership({ kind: "add_learner", member: member("d") });
+  network.settle();
+  network.isolate("d");
+  for (const size of [900, 900]) a.propose("x".repeat(size));
+  network.settle();
+  const refused = a.core.changeMembership({ kind: "promote", id: "d" });
+  assert.ok(refused.kind === "refused" && refused.reason === "not_caught_up");
+  network.heal();
+  network.tickAll(3);
+  assert.equal(a.core.changeMembership({ kind: "promote", id: "d" }).kind, "appended");
+});
+
 Deno.test("one membership change at a time", () => {
   const network = new TestNetwork(THREE);
   const a = network.elect("a");

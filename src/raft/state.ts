@@ -34,18 +34,21 @@ export interface RaftBounds {
   readonly applyBytesMax: number;
   /** A learner further behind than this many entries is not promoted. */
   readonly promotionLagMax: number;
+  /** Nor one that lacks more than this, in bytes: it would take long, and commits would wait for it. */
+  readonly promotionLagBytesMax: number;
 }
 
 /** For masters with small commands on a local network. */
 export const DEFAULT_BOUNDS: RaftBounds = {
   messageBytesMax: 1024 * 1024,
   inflightMessagesMax: 256,
-  inflightBytesMax: 16 * 1024 * 1024,
+  inflightBytesMax: 4 * 1024 * 1024, // what a follower may have to write in one turn
   uncommittedBytesMax: 64 * 1024 * 1024,
   uncommittedEntriesMax: 65_536,
   proposalBytesMax: 8 * 1024 * 1024,
   applyBytesMax: 4 * 1024 * 1024,
   promotionLagMax: 1_000,
+  promotionLagBytesMax: 4 * 1024 * 1024,
 };
 
 /** What a core starts from. */
