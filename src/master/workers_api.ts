@@ -72,6 +72,7 @@ export class WorkersApi implements WorkerCalls {
     link: WorkerLink,
   ): Promise<WorkerSession> {
     const sessionId = announcement.incarnation;
+    this.#refuseRival(announcement.workerId, sessionId);
     const session = await this.#register(announcement, sessionId, { kind: "stream", link });
     return {
       welcome: this.#welcome(sessionId),
@@ -170,6 +171,23 @@ export class WorkersApi implements WorkerCalls {
         ...(session?.stats === undefined ? {} : { stats: session.stats }),
       };
     });
+  }
+
+  /**
+   * Two processes of one name would take the session from each other for ever, and neither would
+   * finish a job. So the first keeps it while its stream stands and it is heard of; a worker that was
+   * started again is let in as soon as the connection of its former life is known to be gone.
+   */
+  #refuseRival(workerId: string, sessionId: string): void {
+    const { sessions, now, heartbeatTimeoutMs } = this.#context;
+    const held = sessions.get(workerId);
+    const isAlive = held?.link !== undefined && now() - held.lastHeardMs <= heartbeatTimeoutMs;
+    if (!isAlive || held.sessionId === sessionId) return;
+    throw new Refusal(
+      "already_exists",
+      `a worker called ${JSON.stringify(workerId)} is connected already; give this one a name of ` +
+        "its own (--worker-id), or stop the other",
+    );
   }
 
   async #register(

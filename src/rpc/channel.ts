@@ -320,7 +320,7 @@ export class ClusterChannel {
         "grpc.max_receive_message_length": this.#options.messageBytesMax,
         "grpc.max_send_message_length": this.#options.messageBytesMax,
         "grpc.initial_reconnect_backoff_ms": 100,
-        "grpc.max_reconnect_backoff_ms": 2_000,
+        "grpc.max_reconnect_backoff_ms": 500,
         "grpc.use_local_subchannel_pool": 1, // a silent connection must not be found again
         ...this.#options.grpcOptions,
       });

@@ -25,6 +25,8 @@ export interface SessionKeeperOptions {
 
 const PAUSE_MS_MIN = 100;
 const PAUSE_MS_MAX = 2_000;
+/** Tries that fit into a lease: a worker that comes back late loses what it runs. */
+const TRIES_A_LEASE = 8;
 
 export class SessionKeeper {
   readonly #options: SessionKeeperOptions;
@@ -32,6 +34,7 @@ export class SessionKeeper {
   #isWelcome = false;
   #isStopped = false;
   #pauseMs = PAUSE_MS_MIN;
+  #pauseMsMax = PAUSE_MS_MAX;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #onStopped: () => void = () => {};
 
@@ -89,6 +92,8 @@ export class SessionKeeper {
       onWelcome: (welcome) => {
         this.#isWelcome = true;
         this.#pauseMs = PAUSE_MS_MIN;
+        const triesApartMs = welcome.heartbeatTimeoutMs / TRIES_A_LEASE;
+        this.#pauseMsMax = Math.min(PAUSE_MS_MAX, Math.max(PAUSE_MS_MIN, triesApartMs));
         channel.learn(welcome.masterAddresses);
         log.info("connected to a master", { address, leader_id: welcome.leaderId });
         listener.onWelcome(welcome);
@@ -118,7 +123,7 @@ export class SessionKeeper {
   #nextPauseMs(isFirstTry: boolean): number {
     if (isFirstTry) this.#pauseMs = PAUSE_MS_MIN;
     const pauseMs = Math.round(this.#pauseMs * (0.5 + Math.random()));
-    this.#pauseMs = Math.min(this.#pauseMs * 2, PAUSE_MS_MAX);
+    this.#pauseMs = Math.min(this.#pauseMs * 2, this.#pauseMsMax);
     return pauseMs;
   }
 }

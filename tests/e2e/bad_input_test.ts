@@ -263,6 +263,28 @@ Deno.test("a second worker of one name on a host is told so, and the first keeps
     assert.equal(log.match(/connected to a master/g)?.length, 1, "its session was taken away");
   }));
 
+Deno.test("of two workers of one name on two machines the first keeps its session while it lives", () =>
+  onHost(async (host) => {
+    await host.startMaster();
+    const first = host.startWorker("w1");
+    await host.finished("noop", {});
+    const logOf = (name: string) => join(host.directory, name);
+    host.startWorker(
+      "w1",
+      `--data-dir=${logOf("elsewhere")}`,
+      `--log-output=${logOf("second.log")}`,
+    );
+    await until("the second was refused twice", async () => {
+      const log = await Deno.readTextFile(logOf("second.log")).catch(() => "");
+      return (log.match(/w1.{1,3} is connected already.*--worker-id/g)?.length ?? 0) >= 2;
+    });
+    assert.equal((await host.finished("noop", {})).assigned_to, "w1");
+    const log = await Deno.readTextFile(logOf("w1.log"));
+    assert.equal(log.match(/connected to a master/g)?.length, 1, "its session was taken away");
+    await end(first, "SIGKILL");
+    assert.equal((await host.finished("noop", {})).status, "completed", "nobody took its place");
+  }));
+
 Deno.test("a worker that is killed may start again at once under its name", () =>
   onHost(async (host) => {
     await host.startMaster();
