@@ -9,21 +9,13 @@ import { join } from "node:path";
 import { v7 as uuidv7 } from "uuid";
 import type { ClusterStatusView, FailoverStatusView } from "../http/mod.ts";
 import { JobMachine, type Outcome } from "../jobs/mod.ts";
-import {
-  LogForgotten,
-  type Message,
-  ProposalRefused,
-  RaftNode,
-  StartRefused,
-} from "../raft/mod.ts";
+import { LogForgotten, ProposalRefused, RaftNode, StartRefused } from "../raft/mod.ts";
 import {
   bound,
   ForwardClient,
   HealthRegistry,
-  type IntroductionAnswer,
   MasterService,
   masterService,
-  type PeerFacts,
   PeerTransport,
   Refusal,
   type RpcServer,
@@ -43,27 +35,19 @@ import { ApplyTracing } from "./apply_tracing.ts";
 import { masterApi } from "./api.ts";
 import { ClusterClock } from "./cluster_clock.ts";
 import type { MasterContext } from "./context.ts";
-import { initialClusterText } from "./founding.ts";
 import { onJobEvents } from "./events.ts";
 import { ReportInbox } from "./inbox.ts";
 import { Router } from "./leader_router.ts";
 import { Leadership } from "./leadership.ts";
 import type { MemberAddress } from "./member_address.ts";
 import { MemberDirectory } from "./member_directory.ts";
-import type { Listen, MasterOptions } from "./options.ts";
+import type { MasterOptions } from "./options.ts";
 import { Proposer } from "./proposer.ts";
 import { membersView } from "./members.ts";
-import { Peers } from "./peers.ts";
+import { PeerDoor } from "./peer_door.ts";
 import { PushLink } from "./push_link.ts";
-import {
-  foundersOf,
-  initialClusterFault,
-  joinCluster,
-  type OpenedLog,
-  openRaftLog,
-} from "./raft_start.ts";
+import { joinCluster, type OpenedLog, openRaftLog } from "./raft_start.ts";
 import { Roles } from "./roles.ts";
-import { Said } from "./said.ts";
 import { newClientServer, newPeerServer } from "./servers.ts";
 import { Sessions } from "./sessions.ts";
 import { clusterStatusView, failoverStatusView } from "./status_views.ts";
@@ -86,7 +70,7 @@ export class Master {
   readonly #options: MasterOptions;
   readonly #log: SqliteRaftLog;
   readonly #joinThrough: OpenedLog["joinThrough"];
-  readonly #said = new Said();
+  readonly #door: PeerDoor;
   readonly #tempo: Tempo;
   readonly #directory = new MemberDirectory();
   readonly #store: SqliteJobStore;
@@ -162,13 +146,24 @@ export class Master {
       },
       onFailed: options.onFailed,
     });
+    this.#door = new PeerDoor({
+      master: options,
+      log,
+      directory: this.#directory,
+      isLeading: () => this.#context.duties !== undefined,
+      step: (message, sender) => {
+        this.#transport.heardFrom(message.from, sender.address);
+        this.#node.step(message, sender.incarnation);
+      },
+    });
     this.#transport = new PeerTransport({
       clusterId: log.identity.clusterId,
       ...options.peerChannel,
-      own: () => this.#ownFacts(),
+      own: () => this.#door.ownFacts,
       addressOf: (id) => this.#directory.addressOf(id)?.raft,
       onPeerLost: (id) => this.#succession.peerLost(id),
-      onPeerRefused: (id, reason) => this.#warnOnce("a peer turned us away", { peer: id, reason }),
+      onPeerRefused: (id, reason) =>
+        this.#door.warnOnce("a peer turned us away", { peer: id, reason }),
     });
     this.#node = this.#newNode();
     this.#directory.update(this.#node.status().members);
@@ -184,7 +179,7 @@ export class Master {
       router: this.#router,
       health: this.#health,
       addressOf: (id) => this.#reachableAddressOf(id),
-      ownAddress: () => this.#ownAddress(),
+      ownAddress: () => this.#door.ownAddress,
       master: options,
     });
     this.#forwardClient = new ForwardClient({
@@ -297,7 +292,7 @@ export class Master {
         roleChanged: (status) => this.#leadership.roleChanged(status),
         membershipChanged: () => this.#membershipChanged(),
         messageRefused: (message, reason) =>
-          this.#warnOnce("a raft message was refused", { from: message.from, reason }),
+          this.#door.warnOnce("a raft message was refused", { from: message.from, reason }),
         snapshotFailed: (failure) => this.#snapshotFailed(failure),
         diskFullChanged: (full) => this.#diskFullChanged(full),
         failed: (failure) =>
@@ -342,7 +337,7 @@ export class Master {
       barrierTimeoutMs: options.barrierTimeoutMs,
       addressOf: (id) => this.#directory.addressOf(id)?.grpc || undefined,
       roles: new Roles(),
-      peers: new Peers(),
+      peers: this.#door.peers,
       tickMs: this.#tempo.tickMs,
       memberTimeoutMs: this.#memberTimeoutMs,
       peerHeartbeatMs: options.raftTimings.heartbeatTimeoutMs,
@@ -383,14 +378,14 @@ export class Master {
       clusterId: this.#log.identity.clusterId,
       handlers,
       listener: {
-        onMessage: (message, sender) => this.#step(message, sender),
+        onMessage: (message, sender) => this.#door.take(message, sender),
         onTime: (nodeId, timeMs) => this.#clock.heard(nodeId, timeMs),
-        onRefused: (reason) => this.#warnOnce("a peer was turned away", { reason }),
+        onRefused: (reason) => this.#door.warnOnce("a peer was turned away", { reason }),
         onLost: (nodeId) => {
           if (!this.#isStopping) this.#succession.peerLost(nodeId);
         },
       },
-      introduction: () => this.#introduction(),
+      introduction: () => this.#door.introduction(),
       isMember: (id) => this.#directory.get(id) !== undefined,
     });
   }
@@ -400,6 +395,7 @@ export class Master {
     const raftPort = await bound(this.#peerServer, raft, "cluster.bind_addr (--bind-addr)");
     const grpcPort = await bound(this.#clientServer, grpc, "grpc.master_port (--grpc-port)");
     this.#ports = { raft: raftPort, grpc: grpcPort };
+    this.#door.open(this.#ports);
     this.#timers.push(
       setInterval(() => this.#node.tick(), this.#tempo.tickMs),
       setInterval(() => this.#connectPeers(), RECONNECT_INTERVAL_MS),
@@ -412,7 +408,7 @@ export class Master {
       raft: `${raft.host}:${raftPort}`,
       cluster_id: this.#log.identity.clusterId,
     });
-    this.#compareInitialCluster();
+    this.#door.compareInitialCluster();
     this.#join();
   }
 
@@ -421,72 +417,12 @@ export class Master {
     const { onFailed } = this.#options;
     if (this.#joinThrough === undefined) return;
     const { incarnation, clusterId } = this.#log.identity;
-    const joining = { ...this.#ownAddress(), incarnation, clusterId };
+    const joining = { ...this.#door.ownAddress, incarnation, clusterId };
     joinCluster(this.#options, this.#joinThrough, joining, this.#stopping.signal).catch(
       (failure) => {
         if (!this.#isStopping) onFailed(failure);
       },
     );
-  }
-
-  /** The membership on disk counts; what a flag says otherwise is worth a word. */
-  #compareInitialCluster(): void {
-    const { founding, log } = this.#options;
-    if (founding.kind !== "static") return;
-    const difference = initialClusterFault(founding.members, this.#node.status().members);
-    if (difference !== undefined) {
-      log.warn("cluster.initial_cluster differs from the cluster on disk, which counts", {
-        difference,
-      });
-    }
-  }
-
-  #step(message: Message, sender: PeerFacts): void {
-    if (this.#ports.grpc === 0) return; // not all ports are bound: answers would give wrong ones
-    this.#transport.heardFrom(message.from, sender.address);
-    this.#context.peers.heard(message.from, sender);
-    const member = this.#directory.get(message.from);
-    // A leader knows who belongs; others may lag behind somebody's coming.
-    if (member === undefined && this.#context.duties !== undefined) {
-      throw new Refusal(
-        "failed_precondition",
-        `${message.from} is not a member of this cluster (any more)`,
-      );
-    }
-    if (member !== undefined && isOther(member.incarnation, sender.incarnation)) {
-      this.#warnOnce("a peer comes from another disk than the member of its name", {
-        peer: message.from,
-        member_incarnation: member.incarnation,
-        peer_incarnation: sender.incarnation,
-        peer_address: sender.address,
-      });
-    }
-    this.#node.step(message, sender.incarnation);
-  }
-
-  #introduction(): IntroductionAnswer {
-    const { nodeId, founding } = this.#options;
-    const { clusterId, incarnation } = this.#log.identity;
-    const members = this.#node.status().members
-      .map(({ id, address, incarnation }) => ({ id, address, incarnation }));
-    return {
-      nodeId,
-      incarnation,
-      grpcAddress: this.#ownAddress().grpc,
-      initialCluster: founding.kind === "static" ? initialClusterText(founding.members) : [],
-      cluster: { id: clusterId, members, founders: foundersOf(this.#log) },
-    };
-  }
-
-  #ownFacts(): PeerFacts {
-    const { raft, grpc } = this.#ownAddress();
-    return {
-      address: raft,
-      grpcAddress: grpc,
-      incarnation: this.#log.identity.incarnation,
-      version: this.#options.version,
-      entryFormat: ENTRY_FORMATS.newest,
-    };
   }
 
   #compactNow() {
@@ -499,20 +435,6 @@ export class Master {
       if (!(failure instanceof ProposalRefused)) throw failure;
       throw new Refusal("overloaded", failure.message);
     }
-  }
-
-  #warnOnce(text: string, fields: Readonly<Record<string, string>>): void {
-    if (this.#said.isNews(`${text} ${Object.values(fields).join(" ")}`)) {
-      this.#options.log.warn(text, fields);
-    }
-  }
-
-  #ownAddress(): MemberAddress {
-    const { raft, grpc } = this.#options;
-    return {
-      raft: reachableAt(raft, this.#ports.raft),
-      grpc: reachableAt(grpc, this.#ports.grpc),
-    };
   }
 
   /** Nobody else could be leader: there is no reason to wait for an election timeout. */
@@ -569,14 +491,6 @@ export class Master {
 function withAdvice(failure: Error, { raftDir, dataDir }: MasterOptions): Error {
   const directories = `(log in "${raftDir}", state in "${dataDir}")`;
   return new Error(`${failure.message} ${directories}. ${REJOIN_ADVICE}`, { cause: failure });
-}
-
-function isOther(known: string, found: string): boolean {
-  return known !== "" && found !== "" && known !== found;
-}
-
-function reachableAt(listen: Listen, port: number): string {
-  return listen.advertise ?? `${listen.host}:${port}`;
 }
 
 function newClock({ log }: MasterOptions): ClusterClock {
