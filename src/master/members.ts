@@ -48,7 +48,7 @@ export function membersView(facts: MembersFacts): MembersView {
       lag: status.lastIndex - match,
       lastContactMs,
       version: isSelf ? facts.version : said?.version ?? "",
-      answers: lastContactMs !== undefined && lastContactMs <= facts.memberTimeoutMs,
+      answers: lastContactMs !== undefined && lastContactMs < facts.memberTimeoutMs,
       entryFormat: isSelf ? ENTRY_FORMATS.newest : said?.entryFormat ?? 0,
     };
   });
