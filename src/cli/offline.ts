@@ -59,6 +59,12 @@ export async function recover(flags: Flags, terminal: Terminal): Promise<void> {
   const { cluster } = configFrom(flags, "master").config;
   const place = { raftDir: cluster.raftDir, dataDir: cluster.dataDir };
   const survivor = inspectSurvivor(place);
+  const { voters } = survivor.membership;
+  if (!survivor.isUnfinished && voters.length === 1 && voters[0]?.id === survivor.nodeId) {
+    throw new NegativeAnswer(
+      `${survivor.nodeId} is the only voter of its cluster, so no majority is lost: start it`,
+    );
+  }
   if (flags.acceptDataLoss !== true) {
     terminal.err.write(`${warningText(survivor)}\n`);
     throw new NegativeAnswer(
@@ -109,7 +115,11 @@ function warningText(survivor: SurvivorState): string {
     `LOST: whatever the others acknowledged behind entry ${lastIndex}. A majority of them may ` +
     "have; if one of them can still be had, ask `conductor cluster recover` there too, without " +
     "the flag, and take the one whose last term and last entry are highest.",
-    `KEPT: entries ${commitIndex + 1} to ${lastIndex}, though perhaps nobody was told that they ` +
+    `KEPT: ${entriesText(commitIndex + 1, lastIndex)}, though perhaps nobody was told that they ` +
     "were accepted.",
   ].filter((line) => !line.startsWith("KEPT") || commitIndex < lastIndex).join("\n");
+}
+
+function entriesText(first: number, last: number): string {
+  return first === last ? `entry ${last}` : `entries ${first} to ${last}`;
 }

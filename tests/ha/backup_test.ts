@@ -147,6 +147,12 @@ Deno.test("three masters, two lost for good: the third goes on with every job, a
       const status = await cluster.status(survivor);
       return status?.state === "Leader" && status.servers.length === 1 ? true : undefined;
     });
+    await survivor.process.terminate();
+    const needless = await run([...place, "--accept-data-loss"]);
+    assert.equal(needless.code, 1);
+    assert.match(needless.stderr, /is the only voter of its cluster, so no majority is lost/);
+    survivor.process.start([]);
+    await cluster.leader(lost.map((each) => each.name));
     assert.deepEqual(new Set(await statusesOf(cluster, survivor, jobs)), new Set(["pending"]));
 
     // One of the lost ones was not lost after all: it is turned away, and harms nothing.
