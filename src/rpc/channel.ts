@@ -13,35 +13,22 @@ import {
   type MessageInitShape,
   type MessageShape,
 } from "@bufbuild/protobuf";
-import {
-  type ChannelCredentials,
-  Client,
-  type ClientOptions,
-  Metadata,
-  type ServiceError,
-  type StatusObject,
-} from "@grpc/grpc-js";
+import { type Client, Metadata, type ServiceError, type StatusObject } from "@grpc/grpc-js";
 import { AddressBook } from "./address_book.ts";
 import { askForView, type ClusterView, toldView } from "./cluster_view.ts";
 import { connected } from "./connection.ts";
-import { Health } from "./gen/grpc/health/v1/health_pb.ts";
+import { type Connection, type ConnectionOptions, Connections } from "./connections.ts";
 import { pause } from "./pause.ts";
-import { Pulse } from "./pulse.ts";
 import { Reach } from "./reach.ts";
 import { fromServiceError, Refusal } from "./status.ts";
 import { type AnyMessage, methodDefinition } from "./wire.ts";
 
 /** How a client reaches its cluster. */
-export interface ChannelOptions {
+export interface ChannelOptions extends ConnectionOptions {
   /** `host:port` of one or more masters; a name may stand for several. The rest are found. */
   readonly addresses: readonly string[];
-  readonly credentials: ChannelCredentials;
-  /** Extra gRPC options, such as the name to expect in a certificate. */
-  readonly grpcOptions?: ClientOptions;
   /** Asked for at every call, so that a token can be renewed. */
   readonly token?: () => string | undefined;
-  /** Longest message taken or sent, in bytes. */
-  readonly messageBytesMax: number;
   /** Time allowed to one call with all its tries, in ms. */
   readonly callTimeoutMs: number;
   /** Time allowed to one attempt to connect to one address, its TLS handshake included, in ms. */
@@ -60,12 +47,6 @@ export interface ChannelOptions {
    * for one who wants a certain member's answer.
    */
   readonly followsLeader?: boolean;
-  /** Silence after which a master that owes an answer is asked whether it lives, in ms. */
-  readonly silenceMs?: number;
-  /** The same for one that holds an open stream, in ms. */
-  readonly streamSilenceMs?: number;
-  /** How long a silent master may take to say that it lives, in ms. */
-  readonly probeMs?: number;
 }
 
 /** What one call may say beside its request. */
@@ -85,21 +66,11 @@ export interface CallOptions {
 
 const RETRY_PAUSE_MS_MIN = 50;
 const RETRY_PAUSE_MS_MAX = 1_000;
-const SILENCE_MS = 400;
-const STREAM_SILENCE_MS = 2_000;
-const PROBE_MS = 400;
-
-/** One master. */
-interface Connection {
-  readonly client: Client;
-  /** For calls, and for streams, on which less is said. */
-  readonly pulses: { readonly call: Pulse; readonly stream: Pulse };
-}
 
 /** Connections to the masters of one cluster. */
 export class ClusterChannel {
   readonly #options: ChannelOptions;
-  readonly #connections = new Map<string, Connection>();
+  readonly #connections: Connections;
   readonly #book: AddressBook;
   readonly #cancels = new Set<() => void>();
   #view: ClusterView | undefined;
@@ -108,6 +79,7 @@ export class ClusterChannel {
   constructor(options: ChannelOptions) {
     if (options.addresses.length === 0) throw new Error("a client needs the address of a master");
     this.#options = options;
+    this.#connections = new Connections(options);
     this.#book = new AddressBook(options.addresses);
   }
 
@@ -265,7 +237,7 @@ export class ClusterChannel {
     } catch (failure) {
       if (this.#isClosed) throw closedChannel();
       // A handshake that hangs would hang for ever: whoever comes next shall begin another.
-      if (Date.now() >= dialUntilMs) this.#drop(address, client);
+      if (Date.now() >= dialUntilMs) this.#connections.drop(address, client, Refusal.of(failure));
       // Another call may have dropped the connection that this one waited for.
       const isDropped = failure instanceof Refusal && failure.reason === "cancelled";
       throw isDropped ? new Refusal("unavailable", `${address} does not answer`) : failure;
@@ -282,7 +254,7 @@ export class ClusterChannel {
   ): { heard(): void; end(): void } {
     const { client, pulses } = this.#connectionTo(address);
     const end = pulses.stream.watch((why) => {
-      this.#drop(address, client);
+      this.#connections.drop(address, client, why);
       onGone(why);
     });
     return { heard: () => pulses.stream.heard(), end };
@@ -292,52 +264,12 @@ export class ClusterChannel {
   close(): void {
     this.#isClosed = true;
     for (const cancel of this.#cancels) cancel();
-    for (const [address, { client }] of [...this.#connections]) this.#drop(address, client);
+    this.#connections.close(closedChannel());
   }
 
   #connectionTo(address: string): Connection {
     if (this.#isClosed) throw closedChannel();
-    let connection = this.#connections.get(address);
-    if (connection === undefined) {
-      const client = this.#newClient(address);
-      const { silenceMs = SILENCE_MS, streamSilenceMs = STREAM_SILENCE_MS } = this.#options;
-      const probe = () => isAlive(client, this.#options.probeMs ?? PROBE_MS);
-      connection = {
-        client,
-        pulses: {
-          call: new Pulse({ address, silenceMs, probe }),
-          stream: new Pulse({ address, silenceMs: streamSilenceMs, probe }),
-        },
-      };
-      this.#connections.set(address, connection);
-    }
-    return connection;
-  }
-
-  #newClient(address: string): Client {
-    try {
-      return new Client(address, this.#options.credentials, {
-        "grpc.max_receive_message_length": this.#options.messageBytesMax,
-        "grpc.max_send_message_length": this.#options.messageBytesMax,
-        "grpc.initial_reconnect_backoff_ms": 100,
-        "grpc.max_reconnect_backoff_ms": 500,
-        "grpc.use_local_subchannel_pool": 1, // a silent connection must not be found again
-        ...this.#options.grpcOptions,
-      });
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new Refusal("unavailable", `"${address}" cannot be an address: ${why}`, { cause });
-    }
-  }
-
-  /** The next call to `address` makes a new connection. */
-  #drop(address: string, client: Client): void {
-    const connection = this.#connections.get(address);
-    if (connection?.client !== client) return;
-    this.#connections.delete(address);
-    connection.pulses.call.stop();
-    connection.pulses.stream.stop();
-    client.close();
+    return this.#connections.to(address);
   }
 
   async *#streamFrom<Input extends DescMessage, Output extends DescMessage>(
@@ -419,7 +351,7 @@ export class ClusterChannel {
       // A call that may not be repeated gains nothing by being given up early.
       const endWatch = isRepeatable === false ? () => {} : pulses.call.watch((why) => {
         gone = why;
-        this.#drop(address, client);
+        this.#connections.drop(address, client, why);
         call.cancel();
       });
       signal?.addEventListener("abort", cancel, { once: true });
@@ -452,25 +384,6 @@ export class ClusterChannel {
       { cause: failure },
     );
   }
-}
-
-/** Asks a master whether it lives; whatever it answers says so. */
-function isAlive(client: Client, probeMs: number): Promise<void> {
-  const definition = methodDefinition(Health.method.check);
-  return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(
-      definition.path,
-      definition.requestSerialize,
-      definition.responseDeserialize,
-      create(Health.method.check.input) as AnyMessage,
-      new Metadata(),
-      { deadline: Date.now() + probeMs },
-      (failure: ServiceError | null) => {
-        if (failure === null || fromServiceError(failure).isAnswer) resolve();
-        else reject(failure);
-      },
-    );
-  });
 }
 
 /** The call may not have been carried out because of which master it went to. */

@@ -451,3 +451,21 @@ Deno.test("who wants a certain member's answer stays there", async () => {
   assert.deepEqual(leader.codes, []);
   channel.close();
 });
+
+Deno.test("a stream is told when a call finds that its master is gone", async () => {
+  await using target = await startHealth();
+  await using relay = startRelay(target.port);
+  await using other = await startHealth();
+  const channel = new ClusterChannel(channelTo([relay.address, other.address], {
+    silenceMs: 50,
+    streamSilenceMs: 3_600_000, // the stream itself would look after an hour
+    callTimeoutMs: 20_000,
+  }));
+  const watch = channel.stream(Health.method.watch, {});
+  await watch.next();
+  relay.freeze();
+  const ended = assert.rejects(watch.next(), { reason: "unavailable" });
+  assert.equal((await channel.call(Health.method.check, {})).status, SERVING);
+  await ended;
+  channel.close();
+});

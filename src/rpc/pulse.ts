@@ -45,9 +45,12 @@ export class Pulse {
     return () => this.#waiting.delete(onGone);
   }
 
-  stop(): void {
+  /** The connection is given up: whoever waits is told. */
+  end(why: Refusal): void {
     clearTimeout(this.#timer);
+    const waiting = [...this.#waiting];
     this.#waiting.clear();
+    for (const onGone of waiting) onGone(why);
   }
 
   #checkAfter(ms: number): ReturnType<typeof setTimeout> {
@@ -79,12 +82,7 @@ export class Pulse {
     }, () => {
       const isGone = this.#heardMs === heardMs;
       goOn();
-      if (!isGone) return;
-      const waiting = [...this.#waiting];
-      this.#waiting.clear();
-      for (const onGone of waiting) {
-        onGone(new Refusal("unavailable", `${address} has fallen silent`));
-      }
+      if (isGone) this.end(new Refusal("unavailable", `${address} has fallen silent`));
     });
   }
 }

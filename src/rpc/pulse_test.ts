@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { Pulse } from "./pulse.ts";
 import { until } from "./server_test_support.ts";
-import type { Refusal } from "./status.ts";
+import { Refusal } from "./status.ts";
+
+const over = new Refusal("cancelled", "the test is over");
 
 function watched(probe: () => Promise<void>) {
   let probes = 0;
@@ -35,7 +37,7 @@ Deno.test("a master that answers no probe is gone, and everybody who waits is to
     await until(() => gone.length > 0, "it is gone");
     assert.deepEqual(gone.map((each) => each.reason), ["unavailable", "unavailable"]);
     assert.match(gone[0]!.message, /m1 has fallen silent/);
-    pulse.stop();
+    pulse.end(over);
   }));
 
 Deno.test("a slow master that answers probes is waited for", () =>
@@ -44,7 +46,7 @@ Deno.test("a slow master that answers probes is waited for", () =>
     watch();
     await until(() => probes() >= 3, "it was asked again and again");
     assert.deepEqual(gone, []);
-    pulse.stop();
+    pulse.end(over);
   }));
 
 Deno.test("whoever got an answer is not told, and nobody is asked about a master none waits for", () =>
@@ -55,8 +57,8 @@ Deno.test("whoever got an answer is not told, and nobody is asked about a master
     other.watch();
     await until(() => other.gone.length === 1, "as much time has passed");
     assert.deepEqual([answered.gone, answered.probes()], [[], 0]);
-    answered.pulse.stop();
-    other.pulse.stop();
+    answered.pulse.end(over);
+    other.pulse.end(over);
   }));
 
 Deno.test("an answer that comes during the probe is a sign of life", () =>
@@ -69,5 +71,5 @@ Deno.test("an answer that comes during the probe is a sign of life", () =>
     probing.reject(new Error("late"));
     await until(() => probes() === 2, "it is asked again, not given up");
     assert.equal(gone.length, 1, "the second probe failed too");
-    pulse.stop();
+    pulse.end(over);
   }));
