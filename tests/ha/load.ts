@@ -30,7 +30,7 @@ export interface LoadOptions {
 export const SUBMISSION_LABEL = "submission";
 /** More than any round of faults takes from a job, so that none may fail. */
 const RETRIES_MAX = 100;
-const READ_PAUSE_MS = 20;
+const READ_PAUSE_MS = 40;
 
 export class Load {
   readonly history: History;

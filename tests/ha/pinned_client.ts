@@ -52,7 +52,7 @@ export class PinnedClient {
 }
 
 const READ_DEADLINE_MS = 500;
-const READ_PAUSE_MS = 20;
+const READ_PAUSE_MS = 40;
 
 /** Reads from one master again and again: it may have been deposed and not know it yet. */
 export class PinnedReader {

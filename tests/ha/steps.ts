@@ -16,8 +16,8 @@ export interface Step {
 }
 
 /** Submissions that must be accepted during a fault, and after it, before it counts as survived. */
-const DURING = 40;
-const AFTER = 40;
+const DURING = 25;
+const AFTER = 25;
 
 export const STEPS: readonly Step[] = [
   { title: "no fault", run: nothing },
