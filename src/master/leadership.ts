@@ -82,9 +82,9 @@ export class Leadership {
     this.#turn(status);
     health.setServing(status.leaderId !== undefined && status.role !== "leader");
     if (status.role === "leader") {
-      this.#takeOffice(status.term).catch((failure) => {
+      this.#takeOffice(status.term, reign).catch((failure) => {
         if (this.#isStopping) return;
-        log.warn("could not begin the leader's duties", { error: String(failure) });
+        log.error("could not begin the leader's duties", { error: String(failure) });
       });
     } else if (status.leaderId !== undefined) {
       this.#sendWorkersOn();
@@ -170,12 +170,13 @@ export class Leadership {
   }
 
   /** Begins the leader's duties once everything committed before its term is applied. */
-  async #takeOffice(term: number): Promise<void> {
+  async #takeOffice(term: number, reign: number): Promise<void> {
     const { context, router, health, ownAddress, master } = this.#options;
     const { node, machine, proposer, sessions, log } = context;
-    await node.readIndex();
+    const isConfirmed = await this.#isConfirmedIn(reign);
     const status = node.status();
-    if (this.#isStopping || status.role !== "leader" || status.term !== term) return;
+    const isOver = this.#isStopping || status.role !== "leader" || status.term !== term;
+    if (!isConfirmed || isOver) return;
     this.#sendWorkersOn();
     this.#options.clock.begin(machine.nowMs);
     context.duties = new LeaderDuties({
@@ -220,15 +221,21 @@ export class Leadership {
   }
 
   async #catchUp(reign: number): Promise<void> {
+    if (await this.#isConfirmedIn(reign)) this.#isCaughtUp = true;
+  }
+
+  /**
+   * Whether this node came to hold all that was committed when the reign began, before it ended. A
+   * read that is not confirmed in time is tried again: a leader that gave up here would hold its
+   * office, and keep everybody else from it, without doing its work.
+   */
+  async #isConfirmedIn(reign: number): Promise<boolean> {
     const { node } = this.#options.context;
     while (reign === this.#reign) {
       const isConfirmed = await node.readIndex().then(() => true, () => false);
-      if (reign !== this.#reign) return;
-      if (isConfirmed) {
-        this.#isCaughtUp = true;
-        return;
-      }
+      if (reign === this.#reign && isConfirmed) return true;
       await new Promise((resolve) => setTimeout(resolve, CATCH_UP_PAUSE_MS));
     }
+    return false;
   }
 }

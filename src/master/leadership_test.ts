@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { JobMachine, MemoryJobStore } from "../jobs/mod.ts";
+import { type RaftStatus, ReadRefused } from "../raft/mod.ts";
+import { HealthRegistry } from "../rpc/mod.ts";
+import { ClusterClock } from "./cluster_clock.ts";
+import type { MasterContext } from "./context.ts";
+import { Router } from "./leader_router.ts";
+import { Leadership } from "./leadership.ts";
+import type { MasterOptions } from "./options.ts";
+import { Sessions } from "./sessions.ts";
+
+/** A leader of term 3 whose reads are confirmed only after `refusals` that are not. */
+function leaderWith(refusals: number) {
+  let reads = 0;
+  const status = {
+    id: "a",
+    role: "leader",
+    term: 3,
+    leaderId: "a",
+    members: [{ id: "a", address: "a:7/a:9", incarnation: "a1", votes: true }],
+    peers: [],
+  } as unknown as RaftStatus;
+  const log = { debug() {}, info() {}, warn() {}, error() {} };
+  const node = {
+    leaderId: "a",
+    isLeader: true,
+    status: () => status,
+    readIndex: () =>
+      ++reads <= refusals ? Promise.reject(new ReadRefused("timeout", "a")) : Promise.resolve(1),
+  };
+  const context = {
+    node,
+    log,
+    machine: new JobMachine(new MemoryJobStore()),
+    sessions: new Sessions(() => {
+      throw new Error("no worker is dialled here");
+    }),
+    facts: { nodeId: "a" },
+    roles: { changed() {} },
+    peers: { get: () => undefined },
+    members: () => ({ entryFormat: 1, members: [] }),
+    now: Date.now,
+    duties: undefined,
+    memberDuties: undefined,
+  } as unknown as MasterContext;
+  const router = new Router();
+  const leadership = new Leadership({
+    context,
+    clock: new ClusterClock({ wall: Date.now, monotonic: () => performance.now() }),
+    router,
+    health: new HealthRegistry([]),
+    addressOf: () => undefined,
+    ownAddress: () => ({ raft: "a:7", grpc: "a:9" }),
+    master: {
+      policy: "least-loaded",
+      leaderTimings: {
+        heartbeatTimeoutMs: 1_000,
+        assignmentTimeoutMs: 1_000,
+        rebalanceIntervalMs: 1_000,
+      },
+      raftTimings: { heartbeatTimeoutMs: 10, electionTimeoutMs: 100 },
+      observer: { roleChanged() {}, planned() {} },
+      deadServers: { cleanup: false, afterMs: 1_000, minVoters: 1 },
+      log,
+    } as unknown as MasterOptions,
+  });
+  return { leadership, router, status, reads: () => reads };
+}
+
+Deno.test("a leader whose reads are not confirmed in time at first takes office all the same", async () => {
+  const { leadership, router, status, reads } = leaderWith(3);
+  try {
+    leadership.roleChanged(status);
+    const route = await router.next(Date.now() + 10_000, new AbortController().signal);
+    assert.equal(route.kind, "here");
+    assert.ok(reads() > 3);
+  } finally {
+    leadership.stop();
+  }
+});
+
+Deno.test("a leader that is deposed before a read was confirmed does not take office", async () => {
+  const { leadership, router, status, reads } = leaderWith(Infinity);
+  try {
+    leadership.roleChanged(status);
+    while (reads() < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    leadership.roleChanged({ ...status, role: "follower", leaderId: undefined } as RaftStatus);
+    assert.equal(router.current, undefined);
+  } finally {
+    leadership.stop();
+  }
+});
