@@ -252,6 +252,8 @@ export class MembersApi implements MemberCalls {
     }
     await this.#checkDead(id, known.incarnation, address);
     await this.#heardOut();
+    // Whoever waited too long for the answer has asked again, and one of the two came first.
+    if (this.#member(id)?.incarnation !== known.incarnation) return this.#letIn(joining);
     const fault = known.votes ? quorumFaultWithout(this.#context.members(), id) : undefined;
     if (fault !== undefined) {
       throw new Refusal("unavailable", `${id} cannot be replaced now: ${fault}`);

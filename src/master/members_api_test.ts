@@ -142,6 +142,18 @@ Deno.test("P17: a dead member's name goes to its new disk in one step, as a lear
   assert.equal(leader.membership.learners[0]?.incarnation, "b2");
 });
 
+Deno.test("a new disk that asks again before it is answered is let in once", async () => {
+  const leader = new Leader();
+  leader.fall("b");
+  const answers = await Promise.all([
+    leader.api.joinCluster(joining("b", "b2"), CALL),
+    leader.api.joinCluster(joining("b", "b2"), CALL),
+  ]);
+  assert.match(answers[0].message, /lost its disk/);
+  assert.match(answers[1].message, /is a member already/);
+  assert.deepEqual(leader.changes.map((each) => each.kind), ["replace"]);
+});
+
 Deno.test("a dead member is not replaced while the others have no quorum; it may try again", async () => {
   const leader = new Leader();
   leader.fall("c", 1);
