@@ -8,6 +8,9 @@ import type { TimeoutNow, VoteRequest, VoteResponse } from "./message.ts";
 import { voteResult } from "./quorum.ts";
 import type { CoreState } from "./state.ts";
 
+/** How often a pre-candidate asks again in a heartbeat interval, if ticks are that fine. */
+const QUESTIONS_A_HEARTBEAT = 5;
+
 /**
  * The election timer ran out. Asks first whether a campaign would succeed (PreVote, thesis §9.6),
  * so that a node that cannot win does not disturb those that work. Nodes that may not be elected
@@ -29,13 +32,15 @@ export function maybeCampaign(state: CoreState): void {
 
 /**
  * Asks those again who have not answered: a question may be lost, and whoever still took the leader
- * for alive when it came did not answer. Asking changes nothing anywhere, so once a heartbeat
- * interval is cheap, and saves waiting for the next election timeout.
+ * for alive when it came did not answer: its lease may have ended a tick later than ours. Asking
+ * changes nothing anywhere, so some times a heartbeat interval is cheap, and saves waiting for the
+ * next election timeout.
  */
 export function tickPreCandidate(state: CoreState): void {
   if (state.role.kind !== "pre_candidate") return;
   state.heartbeatElapsedTicks++;
-  if (state.heartbeatElapsedTicks < state.options.timings.heartbeatTicks) return;
+  const pauseTicks = Math.ceil(state.options.timings.heartbeatTicks / QUESTIONS_A_HEARTBEAT);
+  if (state.heartbeatElapsedTicks < pauseTicks) return;
   state.heartbeatElapsedTicks = 0;
   const { votes } = state.role;
   askForVotes(state, { pre: true, transfer: false }, (id) => !votes.has(id));
