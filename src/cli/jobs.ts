@@ -11,7 +11,7 @@ import { withClient } from "./connect.ts";
 import { NegativeAnswer } from "./failure.ts";
 import { detailsJson, detailsText, jobJson, jobTable, textOf } from "./present.ts";
 import type { Flags } from "./router.ts";
-import { type OutputFormat, printable, type Terminal } from "./terminal.ts";
+import { type OutputFormat, printable, printableLines, type Terminal } from "./terminal.ts";
 
 /** Jobs in a page that was not told how many. */
 const PAGE_JOBS_DEFAULT = 20;
@@ -97,7 +97,7 @@ async function writeResult(job: JobView, { out }: Terminal): Promise<void> {
         `terminal cannot show; use \`conductor result ${job.id} > FILE\``,
     );
   }
-  const shown = text.split("\n").map(printable).join("\n");
+  const shown = printableLines(text);
   out.write(shown.endsWith("\n") || shown === "" ? shown : `${shown}\n`);
 }
 

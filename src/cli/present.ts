@@ -6,7 +6,7 @@
 
 import type { AttemptView, JobDetails, JobView, ResultView } from "../rpc/mod.ts";
 import { renderPairs, renderTable } from "./table.ts";
-import { printable, type Sink, type Styles } from "./terminal.ts";
+import { printable, printableLines, type Sink, type Styles } from "./terminal.ts";
 
 /** Characters of a result that are shown unasked. */
 const RESULT_SHOWN_CHARACTERS_MAX = 4_000;
@@ -118,7 +118,7 @@ export function resultText(job: JobView): string {
       `conductor result ${job.id} > FILE\n`;
   }
   const whole = contentType.includes("json") ? prettyJson(text) : text;
-  const shown = whole.split("\n").map(printable).join("\n");
+  const shown = printableLines(whole);
   if (shown.length <= RESULT_SHOWN_CHARACTERS_MAX) return `${shown.trimEnd()}\n`;
   return `${shown.slice(0, RESULT_SHOWN_CHARACTERS_MAX).trimEnd()}\n… ${
     shown.length - RESULT_SHOWN_CHARACTERS_MAX

@@ -129,6 +129,7 @@ Deno.test("what others wrote cannot move the cursor or forge a line", () => {
 Deno.test("a result is shown pretty, a long one in part, bytes not at all", () => {
   assert.equal(resultText(finished('{"n":1}', "application/json")), '{\n  "n": 1\n}\n');
   assert.equal(resultText(finished("", "text/plain")), "The result is empty.\n");
+  assert.equal(resultText(finished("a,b\r\n1,2\r\n", "text/csv")), "a,b\n1,2\n");
   const long = resultText(finished("x".repeat(5_000), "text/plain"));
   assert.match(long, /… 1000 characters more: conductor result j-1\n$/);
   assert.match(

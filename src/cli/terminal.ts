@@ -47,6 +47,11 @@ export function printable(text: string): string {
   );
 }
 
+/** {@linkcode printable} for a text of several lines, such as CSV with the line ends of RFC 4180. */
+export function printableLines(text: string): string {
+  return text.split(/\r?\n/).map(printable).join("\n");
+}
+
 function sinkOver(stream: typeof Deno.stdout | typeof Deno.stderr): Sink {
   const isTerminal = stream.isTerminal();
   const noColor = (Deno.env.get("NO_COLOR") ?? "") !== "";

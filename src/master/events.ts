@@ -5,7 +5,7 @@
  * @module
  */
 
-import { isTerminal, type JobEvent } from "../jobs/mod.ts";
+import { isTerminal, type Job, type JobEvent } from "../jobs/mod.ts";
 import type { JobView } from "../rpc/mod.ts";
 import type { MasterContext } from "./context.ts";
 import { jobView, resultOf } from "./views.ts";
@@ -26,13 +26,23 @@ function tellWatchers({ watchers, machine }: MasterContext, event: JobEvent): vo
   if (!watchers.has(event.jobId)) return;
   const job = machine.get(event.jobId);
   if (job === undefined) return;
-  // A job may have moved on within the batch: what is told is each step, not only the last.
-  const view: JobView = { ...jobView(job), status: event.to, attempt: event.attempt };
+  const view = stepView(job, event);
   watchers.tell(event.jobId, {
     kind: "state",
     atMs: event.atMs,
     job: isTerminal(event.to) ? { ...view, ...resultOf(job, machine) } : view,
   });
+}
+
+/**
+ * The job at the step that `event` tells of. It may have moved on within the batch: what is told is
+ * each step, not only the last, and nothing of a later one.
+ */
+export function stepView(job: Job, event: JobEvent): JobView {
+  const { completedAtMs, ...view } = jobView(job);
+  const step = { ...view, status: event.to, attempt: event.attempt };
+  if (!isTerminal(event.to)) return { ...step, deadLetter: false };
+  return completedAtMs === undefined ? step : { ...step, completedAtMs };
 }
 
 function stopAttempt({ sessions }: MasterContext, event: JobEvent): void {

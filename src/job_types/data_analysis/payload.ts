@@ -7,6 +7,7 @@
 
 import { z } from "zod";
 import { jobUrl } from "../job_url.ts";
+import { ruleAbout } from "../rule_about.ts";
 
 /** Longest list of operations. */
 export const OPERATIONS_MAX = 64;
@@ -138,6 +139,7 @@ const aggregate = z.strictObject({
 }).refine(({ fn, column }) => fn === "count" || column !== undefined, {
   error: "needs a column",
   path: ["column"],
+  ...ruleAbout("fn", "column"),
 });
 
 const describe = z.strictObject({
@@ -184,6 +186,7 @@ const histogram = z.strictObject({
 }).refine(({ bins, bin_width }) => bins === undefined || bin_width === undefined, {
   error: "bins and bin_width exclude each other",
   path: ["bin_width"],
+  ...ruleAbout("bins", "bin_width"),
 });
 const correlation = z.strictObject({
   type: z.literal("correlation"),
@@ -200,26 +203,29 @@ const sql = z.strictObject({
   limit: rowLimit.optional(),
 });
 
-const operation = z.preprocess(
-  spelledOut,
-  z.discriminatedUnion("type", [
-    describe,
-    groupBy,
-    filter,
-    sort,
-    select,
-    histogram,
-    correlation,
-    sql,
-  ]),
-);
+const spelledOutOperation = z.discriminatedUnion("type", [
+  describe,
+  groupBy,
+  filter,
+  sort,
+  select,
+  histogram,
+  correlation,
+  sql,
+]);
+const operationTypes = spelledOutOperation.options.map(({ shape }) => shape.type.value);
+const operation = z.preprocess(spelledOut, spelledOutOperation);
 
 /**
  * Accepts two shorter spellings: `"describe"` for `{"type":"describe"}`, and a filter's single
  * condition written into the filter itself.
  */
-function spelledOut(value: unknown): unknown {
-  if (typeof value === "string") return { type: value };
+function spelledOut(value: unknown, context: z.RefinementCtx): unknown {
+  if (typeof value === "string") {
+    if (operationTypes.some((type) => type === value)) return { type: value };
+    context.addIssue({ code: "invalid_value", values: operationTypes, input: value });
+    return z.NEVER;
+  }
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   if (!("type" in value) || value.type !== "filter" || "where" in value) return value;
   const { type, name, ...where } = value as Record<string, unknown>;
@@ -285,12 +291,12 @@ const payload = z.strictObject({
 });
 
 /** Names every fault at once; fills in the defaults. */
-export const payloadSchema = payload.superRefine((given, context) => {
+export const payloadSchema = payload.refine(
+  ({ url, data }) => (url === undefined) !== (data === undefined),
+  { path: ["url"], message: "give either url or data", ...ruleAbout("url", "data") },
+).superRefine((given, context) => {
   const refuse = (path: PropertyKey[], message: string) =>
     context.addIssue({ code: "custom", path, message });
-  if ((given.url === undefined) === (given.data === undefined)) {
-    refuse(["url"], "give either url or data");
-  }
   const operations = plannedOperations(given);
   for (const [index, planned] of operations.entries()) {
     if (planned.type === "group_by") {

@@ -52,7 +52,7 @@ export class Table implements Disposable {
     if (column !== undefined) return column;
     const nearest = closestTo(name, this.#byName.keys());
     return `there is no column ${JSON.stringify(name)}` +
-      (nearest === undefined ? "" : `; did you mean ${JSON.stringify(nearest)}?`);
+      (nearest === undefined ? "" : ` (did you mean ${JSON.stringify(nearest)}?)`);
   }
 
   /** A column that is known to exist: names are checked before anything runs. */

@@ -7,6 +7,7 @@
 
 import { z } from "zod";
 import { jobUrl } from "../job_url.ts";
+import { ruleAbout } from "../rule_about.ts";
 
 /** Largest width or height that may be asked for, in pixels. */
 export const SIDE_MAX = 16_384;
@@ -60,6 +61,7 @@ const resize = z.strictObject({
   enlarge: z.boolean().default(true),
 }).refine((operation) => operation.width !== undefined || operation.height !== undefined, {
   message: "resize needs width, height or both",
+  ...ruleAbout("width", "height"),
 });
 
 const crop = z.strictObject({
@@ -73,8 +75,10 @@ const crop = z.strictObject({
   gravity: gravity.optional(),
 }).refine((operation) => (operation.x === undefined) === (operation.y === undefined), {
   message: "crop takes x and y together",
+  ...ruleAbout("x", "y"),
 }).refine((operation) => operation.x === undefined || operation.gravity === undefined, {
   message: "crop takes either x and y or gravity, not both",
+  ...ruleAbout("x", "y", "gravity"),
 });
 
 const rotate = z.strictObject({
@@ -150,6 +154,7 @@ export const payloadSchema = z.strictObject({
   thumbnail: z.strictObject(thumbnailSize).optional(),
 }).refine((payload) => (payload.url === undefined) !== (payload.data === undefined), {
   message: "give the image either by url or inline as data, exactly one of them",
+  ...ruleAbout("url", "data"),
 });
 
 /** A payload as its schema yields it, defaults filled in. */

@@ -68,3 +68,26 @@ for (const [name, payload] of refused) {
     assert.equal(faultsOf(payload).length > 0, true);
   });
 }
+
+Deno.test("a missing source is named beside the other faults, and a bad one is not called missing", () => {
+  const source = ": give the image either by url or inline as data, exactly one of them";
+  const beside = faultsOf({ operations: [{ type: "sharpen" }], colour: "red" });
+  assert.ok(beside.includes(source), String(beside));
+  assert.equal(beside.length, 3);
+  const bad = faultsOf({ url: "ftp://example.com/a.png", colour: "red" });
+  assert.ok(!bad.includes(source), String(bad));
+  assert.equal(bad.length, 2);
+});
+
+Deno.test("a rule over two fields of an operation is checked beside its other faults", () => {
+  const faults = faultsOf({
+    url: "a",
+    operations: [
+      { type: "resize", fit: "squeeze" },
+      { type: "crop", width: 0, height: 1, x: 0 },
+    ],
+  });
+  assert.ok(faults.includes("operations.0: resize needs width, height or both"), String(faults));
+  assert.ok(faults.includes("operations.1: crop takes x and y together"), String(faults));
+  assert.equal(faults.length, 4);
+});

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { parsePayload } from "../payload.ts";
+import { dataAnalysis } from "./mod.ts";
+
+function faultsOf(payload: unknown): readonly string[] {
+  const parsed = parsePayload(dataAnalysis, new TextEncoder().encode(JSON.stringify(payload)));
+  return parsed.ok ? [] : parsed.faults;
+}
+
+Deno.test("a missing table, an operation that there is not and a bad output are named at once", () => {
+  assert.deepEqual(faultsOf({ operations: ["describ"], output: { format: "xml" }, sqll: "" }), [
+    'operations[0] is "describ"; allowed: "describe", "group_by", "filter", "sort", "select", ' +
+    '"histogram", "correlation", "sql"',
+    'output.format is "xml"; allowed: "json", "csv"',
+    'it has the unknown key "sqll" (did you mean sql?); known: url, data, format, csv, ' +
+    "operations, sql, output",
+    "url is missing: give either url or data",
+  ]);
+});
+
+Deno.test("a table that is there but bad is not called missing as well", () => {
+  const faults = faultsOf({ url: "ftp://example.com/a.csv", operations: ["describ"] });
+  assert.equal(faults.length, 2, String(faults));
+  assert.match(String(faults), /scheme ftp/);
+});
+
+Deno.test("every operation may be written as its name alone where it needs nothing more", () => {
+  assert.deepEqual(
+    faultsOf({ data: "a\n1", operations: ["describe", "select", "correlation"] }),
+    [],
+  );
+  assert.match(
+    String(faultsOf({ data: "a\n1", operations: ["sql"] })),
+    /operations\[0\]\.query is missing/,
+  );
+});
