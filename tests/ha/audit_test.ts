@@ -24,6 +24,7 @@ function honest() {
     assignedTo: "w1",
     createdAtMs: 5,
     completedAtMs: 35,
+    error: "",
   });
   const records = () => [record("job-b", "b"), record("job-a", "a")];
   const ledger: LedgerLine[] = ["a", "b"].flatMap((id) => [
@@ -104,6 +105,18 @@ Deno.test("the audit finds a job that is stuck", () =>
   assertFound(/^a job is not completed: job job-b is assigned/, ({ replicas }) => {
     for (const records of replicas.values()) records[0] = { ...records[0]!, status: "assigned" };
   }));
+
+Deno.test("the audit allows a job to be given up that lost three workers, and no other", () => {
+  const failed = (error: string) => {
+    const evidence = honest();
+    for (const records of evidence.replicas.values()) {
+      records[0] = { ...records[0]!, status: "failed", error };
+    }
+    return audit(evidence).map((each) => each.kind);
+  };
+  assert.deepEqual(failed("3 attempts were lost with their workers, the last one because"), []);
+  assert.deepEqual(failed("on purpose"), ["unfinished", "unfinished", "unfinished"]);
+});
 
 Deno.test("the audit finds a job that was completed twice", () =>
   assertFound(/^a job was completed more than once: job job-a/, ({ completions }) => {

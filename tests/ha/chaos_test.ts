@@ -3,7 +3,7 @@ import { chaos } from "./chaos.ts";
 import { onCluster } from "./support.ts";
 
 /** The long one is `deno task chaos --rounds 200`. */
-const ROUNDS = 6;
+const ROUNDS = 5;
 
 Deno.test("whatever happens to a cluster under load, it keeps every promise", () =>
   onCluster({}, async (cluster) => {

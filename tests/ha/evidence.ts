@@ -63,6 +63,7 @@ async function recordsOf(cluster: Cluster, directAddress: string): Promise<JobRe
           assignedTo: job.assignedTo,
           createdAtMs: job.createdAtMs,
           completedAtMs: job.completedAtMs ?? 0,
+          error: job.errorMessage,
         });
       }
       cursor = page.nextCursor;
