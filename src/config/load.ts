@@ -294,12 +294,15 @@ function howToSet(entry: SchemaKey): string {
   return `Set ${bare ?? systematic} or ${entry.path} in a --config file`;
 }
 
+/** No keys: they say where the configuration is, and where the self-extracting program unpacks. */
+const READ_ELSEWHERE = ["CONDUCTOR_CONFIG", "CONDUCTOR_CACHE_DIR"];
+
 /** Variables with our prefix that nothing reads: most likely misspelled, possibly another tool's. */
 function unknownVariables(
   env: LoadOptions["env"],
   named: ReadonlySet<string>,
 ): readonly string[] {
-  const known = new Set(["CONDUCTOR_CONFIG", ...KEYS.flatMap((entry) => entry.environment)]);
+  const known = new Set([...READ_ELSEWHERE, ...KEYS.flatMap((entry) => entry.environment)]);
   // Compared without the prefix: it would make any two names look alike, and the bare ones not.
   const bare = (name: string) => name.replace(/^CONDUCTOR_/, "");
   const ours = [...known].filter((name) => name.startsWith("CONDUCTOR_"));

@@ -269,6 +269,7 @@ Deno.test("an unknown CONDUCTOR_ variable is a warning with what was meant", () 
       CONDUCTOR_RAFT_HEARTBEAT_TIMOUT: "1s",
       CONDUCTOR_HOMEPAGE: "x",
       CONDUCTOR_EMPTY: "",
+      CONDUCTOR_CACHE_DIR: "/cache",
       OTHER: "x",
     },
   });

@@ -175,7 +175,7 @@ function refusal(host: string, kind: AddressKind): string {
     : `leads to ${kind === "unspecified" ? "an" : "a"} ${kind} address`;
   // The address itself stays unsaid: a job must not learn what an internal name resolves to.
   return `The host ${JSON.stringify(host)} ${reason}, and this worker refuses those to jobs. ` +
-    "If they may reach it, name the host, address or range in the worker's address allow-list.";
+    "If they may reach it, name the host, address or range in the worker's jobs.address_allow_list.";
 }
 
 /** What an entry of the allow-list covers. */
@@ -213,7 +213,7 @@ function parseEntry(written: string): Entry {
   const entry = rangeEntry(text) ?? addressEntry(text) ?? nameEntry(text);
   if (entry !== undefined) return entry;
   throw new RangeError(
-    `The address allow-list holds ${JSON.stringify(written)}; an entry is a host ` +
+    `jobs.address_allow_list holds ${JSON.stringify(written)}; an entry is a host ` +
       "(intranet.example.com, *.example.com), host:port, an address or a range (10.1.0.0/16).",
   );
 }

@@ -98,7 +98,10 @@ Deno.test("one private address among public ones refuses the host", () => {
 Deno.test("a refusal names the host and the kind, not the address behind the name", () => {
   const guard = createAddressGuard({ privateAddresses: "refuse", allowList: [] });
   assert.throws(() => guard.check("db.internal", 80, ["10.1.2.3"]), (error: Error) => {
-    assert.match(error.message, /"db\.internal" leads to a private address.*allow-list/);
+    assert.match(
+      error.message,
+      /"db\.internal" leads to a private address.*jobs\.address_allow_list/,
+    );
     assert.doesNotMatch(error.message, /10\.1\.2\.3/);
     return true;
   });

@@ -26,7 +26,7 @@ export function parseJobUrl(text: string): URL {
   if (hasControlCharacter(written)) {
     throw new JobUrlError(`The URL ${quoted(written)} holds a line break or control character.`);
   }
-  const url = URL.parse(withScheme(written));
+  const url = /^\.+$/.test(written) ? null : URL.parse(withScheme(written));
   if (url === null) {
     throw new JobUrlError(
       `${quoted(written)} is not a URL; write it such as https://example.com/page.`,
@@ -80,8 +80,11 @@ export const jobUrl = z.string().superRefine((text, context) => {
 function withScheme(written: string): string {
   if (written.startsWith("//")) return `https:${written}`;
   if (/^(?:[/\\.~]|[a-z]:\\)/i.test(written)) {
+    const example = written.startsWith("/") ? written : "/data/table.csv";
     throw new JobUrlError(
-      `${quoted(written)} looks like a file's path; write it such as file:///data/table.csv.`,
+      `${quoted(written)} looks like a file's path; write it such as ${
+        shortened(`file://${example}`, 120)
+      }.`,
     );
   }
   // `localhost:8080/x` is a host and a port, though it parses as a scheme and a path.
