@@ -10,6 +10,8 @@
  * @module
  */
 
+import type { Logger } from "../observability/mod.ts";
+
 export interface ClusterClockOptions {
   /** This machine's idea of the time, in ms since the epoch. */
   readonly wall: () => number;
@@ -100,4 +102,18 @@ export class ClusterClock {
     const skewMs = ownMs - offsets[(offsets.length - 1) >> 1]!;
     return Math.abs(skewMs) <= TOLERANCE_MS ? 0 : skewMs;
   }
+}
+
+/** This machine's clock among those of the members; what is wrong with it goes to `log`. */
+export function clockToldIn(log: Logger): ClusterClock {
+  return new ClusterClock({
+    wall: Date.now,
+    monotonic: () => performance.now(),
+    onSkewChanged: (skewMs) =>
+      skewMs === 0
+        ? log.info("this machine's clock agrees with most members' again")
+        : log.warn("this machine's clock is wrong: most members show another time, which counts", {
+          ahead_ms: skewMs,
+        }),
+  });
 }

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { v7 as uuidv7 } from "uuid";
 import type { ClusterStatusView, FailoverStatusView } from "../http/mod.ts";
 import { JobMachine, type Outcome } from "../jobs/mod.ts";
-import { LogForgotten, ProposalRefused, RaftNode, StartRefused } from "../raft/mod.ts";
+import { LogForgotten, RaftNode, StartRefused } from "../raft/mod.ts";
 import {
   bound,
   ForwardClient,
@@ -17,7 +17,6 @@ import {
   MasterService,
   masterService,
   PeerTransport,
-  Refusal,
   type RpcServer,
   type ServiceHandlers,
   WorkerCaller,
@@ -28,12 +27,11 @@ import {
   REJOIN_ADVICE,
   SqliteJobStore,
   type SqliteRaftLog,
-  StorageFailed,
 } from "../storage/mod.ts";
 import { Admission } from "./admission.ts";
 import { ApplyTracing } from "./apply_tracing.ts";
 import { masterApi } from "./api.ts";
-import { ClusterClock } from "./cluster_clock.ts";
+import { clockToldIn, type ClusterClock } from "./cluster_clock.ts";
 import type { MasterContext } from "./context.ts";
 import { onJobEvents } from "./events.ts";
 import { ReportInbox } from "./inbox.ts";
@@ -54,6 +52,7 @@ import { clusterStatusView, failoverStatusView } from "./status_views.ts";
 import { JobStateMachine } from "./state_machine.ts";
 import { Succession } from "./succession.ts";
 import { type Tempo, tempoOf } from "./tempo.ts";
+import { Upkeep } from "./upkeep.ts";
 import { JobWatchers } from "./watchers.ts";
 
 /** How long calls may go on when the master stops, in ms. */
@@ -75,6 +74,7 @@ export class Master {
   readonly #directory = new MemberDirectory();
   readonly #store: SqliteJobStore;
   readonly #stateMachine: JobStateMachine;
+  readonly #upkeep: Upkeep;
   readonly #transport: PeerTransport;
   readonly #node: RaftNode<Outcome>;
   readonly #context: MasterContext;
@@ -88,7 +88,6 @@ export class Master {
   readonly #peerServer: RpcServer;
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   #ports = { grpc: 0, raft: 0 };
-  #diskIsFull = false;
   readonly #stopping = new AbortController();
 
   /**
@@ -118,7 +117,7 @@ export class Master {
     this.#options = options;
     this.#tempo = tempoOf(options.raftTimings);
     this.#log = log;
-    this.#clock = newClock(options);
+    this.#clock = clockToldIn(options.log);
     this.#joinThrough = joinThrough;
     log.onAppended = (durationMs, markerMs) => options.observer.appended(durationMs, markerMs);
     createDataDirectory(options.dataDir);
@@ -144,6 +143,13 @@ export class Master {
         for (const event of events) options.observer.jobChanged(event, isLeader);
         onJobEvents(this.#context, events);
       },
+      onFailed: options.onFailed,
+    });
+    this.#upkeep = new Upkeep({
+      stateMachine: this.#stateMachine,
+      node: () => this.#node,
+      entriesMax: options.snapshots.entriesMax,
+      log: options.log,
       onFailed: options.onFailed,
     });
     this.#door = new PeerDoor({
@@ -217,7 +223,7 @@ export class Master {
     const status = this.#node.status();
     const reasons: string[] = [];
     if (this.#isStopping) reasons.push("it is shutting down");
-    if (this.#diskIsFull) reasons.push("its disk is full");
+    if (this.#upkeep.diskIsFull) reasons.push("its disk is full");
     if (status.leaderId === undefined) reasons.push("no leader is known");
     else if (!this.#leadership.isCaughtUp) reasons.push("it has not caught up with the leader yet");
     if (status.appliedIndex < status.commitIndex) {
@@ -293,8 +299,8 @@ export class Master {
         membershipChanged: () => this.#membershipChanged(),
         messageRefused: (message, reason) =>
           this.#door.warnOnce("a raft message was refused", { from: message.from, reason }),
-        snapshotFailed: (failure) => this.#snapshotFailed(failure),
-        diskFullChanged: (full) => this.#diskFullChanged(full),
+        snapshotFailed: (failure) => this.#upkeep.snapshotFailed(failure),
+        diskFullChanged: (full) => this.#upkeep.diskFullChanged(full),
         failed: (failure) =>
           options.onFailed(
             failure instanceof LogForgotten ? withAdvice(failure, options) : failure,
@@ -349,7 +355,7 @@ export class Master {
           tickMs: this.#tempo.tickMs,
           memberTimeoutMs: this.#memberTimeoutMs,
         }),
-      compactNow: () => this.#compactNow(),
+      compactNow: () => this.#upkeep.compactNow(),
       snapshots: this.#stateMachine.snapshots,
       audit: options.audit,
       duties: undefined,
@@ -399,7 +405,7 @@ export class Master {
     this.#timers.push(
       setInterval(() => this.#node.tick(), this.#tempo.tickMs),
       setInterval(() => this.#connectPeers(), RECONNECT_INTERVAL_MS),
-      setInterval(() => this.#checkpointWhenDue(), this.#options.snapshots.intervalMs),
+      setInterval(() => this.#upkeep.checkpointWhenDue(), this.#options.snapshots.intervalMs),
     );
     this.#connectPeers();
     if (this.#isOnlyVoter()) this.#node.campaign();
@@ -425,42 +431,10 @@ export class Master {
     );
   }
 
-  #compactNow() {
-    const { appliedIndex: index, appliedTerm: term } = this.#node.status();
-    this.#stateMachine.checkpoint({ index, term });
-    try {
-      const firstLogIndex = this.#node.compactNow() + 1;
-      return { snapshotIndex: this.#stateMachine.durableAppliedIndex, firstLogIndex };
-    } catch (failure) {
-      if (!(failure instanceof ProposalRefused)) throw failure;
-      throw new Refusal("overloaded", failure.message);
-    }
-  }
-
   /** Nobody else could be leader: there is no reason to wait for an election timeout. */
   #isOnlyVoter(): boolean {
     const voters = this.#node.status().members.filter((each) => each.votes);
     return voters.length === 1 && voters[0]?.id === this.#options.nodeId;
-  }
-
-  #diskFullChanged(full: boolean): void {
-    const { log } = this.#options;
-    this.#diskIsFull = full;
-    if (full) log.error("the disk is full: this master steps aside until there is room");
-    else log.info("the disk has room again: this master takes part again");
-  }
-
-  /** Consensus will try again; a disk that failed is another matter. */
-  #snapshotFailed(failure: unknown): void {
-    if (failure instanceof StorageFailed) this.#options.onFailed(failure);
-    else this.#options.log.warn("a snapshot was of no use", { error: String(failure) });
-  }
-
-  /** state.db catches up with the log from time to time, so that the log can be compacted. */
-  #checkpointWhenDue(): void {
-    const { appliedIndex, durableAppliedIndex } = this.#stateMachine;
-    const { entriesMax } = this.#options.snapshots;
-    if (appliedIndex - durableAppliedIndex >= entriesMax) this.#stateMachine.checkpoint();
   }
 
   #membershipChanged(): void {
@@ -491,17 +465,4 @@ export class Master {
 function withAdvice(failure: Error, { raftDir, dataDir }: MasterOptions): Error {
   const directories = `(log in "${raftDir}", state in "${dataDir}")`;
   return new Error(`${failure.message} ${directories}. ${REJOIN_ADVICE}`, { cause: failure });
-}
-
-function newClock({ log }: MasterOptions): ClusterClock {
-  return new ClusterClock({
-    wall: Date.now,
-    monotonic: () => performance.now(),
-    onSkewChanged: (skewMs) =>
-      skewMs === 0
-        ? log.info("this machine's clock agrees with most members' again")
-        : log.warn("this machine's clock is wrong: most members show another time, which counts", {
-          ahead_ms: skewMs,
-        }),
-  });
 }
