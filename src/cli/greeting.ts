@@ -5,7 +5,7 @@
  * @module
  */
 
-import { relative } from "node:path";
+import { basename, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isWildcardHost, type LoadedConfig } from "../config/mod.ts";
 import { renderPairs } from "./table.ts";
@@ -89,10 +89,27 @@ function hostToDial(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
+/** What this process was started from. */
+export interface Start {
+  readonly isStandalone: boolean;
+  readonly runtime: string;
+  readonly main: string;
+  readonly directory: string;
+}
+
 /** How this program was called, so that what it says can be pasted. */
-function ownCommand(): string {
-  if (Deno.build.standalone) return "conductor";
-  const main = fileURLToPath(Deno.mainModule);
-  const near = relative(Deno.cwd(), main);
+export function ownCommand({ isStandalone, runtime, main, directory }: Start = ownStart()): string {
+  // The self-extracting program runs a script too, by a runtime that bears its own name.
+  if (isStandalone || basename(runtime) === "conductor") return "conductor";
+  const near = relative(directory, main);
   return `deno run -A ${near.startsWith("..") ? main : near}`;
+}
+
+function ownStart(): Start {
+  return {
+    isStandalone: Deno.build.standalone,
+    runtime: Deno.execPath(),
+    main: Deno.mainModule.startsWith("file:") ? fileURLToPath(Deno.mainModule) : "",
+    directory: Deno.cwd(),
+  };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { loadConfig, type Role } from "../config/mod.ts";
-import { greetFromMaster, greetFromWorker } from "./greeting.ts";
+import { greetFromMaster, greetFromWorker, ownCommand } from "./greeting.ts";
 import { recording } from "./terminal_test_support.ts";
 
 function loaded(role: Role, flags: Record<string, string> = {}) {
@@ -56,4 +56,15 @@ Deno.test("where there is no terminal nothing is said beside the log", () => {
   greetFromMaster(loaded("master"), terminal.err);
   greetFromWorker(loaded("worker"), [], terminal.err);
   assert.deepEqual(terminal.written, { out: "", err: "" });
+});
+
+Deno.test("the program is called as it was started, and by its name once it is built", () => {
+  const source = { isStandalone: false, runtime: "/usr/bin/deno", main: "/src/main.ts" };
+  assert.equal(ownCommand({ ...source, directory: "/src" }), "deno run -A main.ts");
+  assert.equal(ownCommand({ ...source, directory: "/home/me" }), "deno run -A /src/main.ts");
+  const directory = "/home/me";
+  assert.equal(ownCommand({ ...source, directory, isStandalone: true }), "conductor");
+  const runtime = "/home/me/.cache/conductor/07ec/conductor";
+  const main = "/home/me/.cache/conductor/07ec/app/main.js";
+  assert.equal(ownCommand({ isStandalone: false, runtime, main, directory }), "conductor");
 });
