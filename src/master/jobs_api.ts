@@ -28,7 +28,7 @@ import {
 import { whyWaiting } from "../scheduler/mod.ts";
 import { inSubmitSpan, type SubmitSpan } from "./submit_tracing.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
-import { attemptView, fullView, jobView, resultOf } from "./views.ts";
+import { attemptView, fullView, jobView, resultOf, unknownJob } from "./views.ts";
 
 /** Jobs in one SubmitJobs call. */
 const BATCH_JOBS_MAX = 10_000;
@@ -281,10 +281,6 @@ function jobStatus(name: string): JobStatus {
     "invalid",
     `status_filter is ${JSON.stringify(name)}; it may be one of ${JOB_STATUSES.join(", ")}`,
   );
-}
-
-function unknownJob(jobId: string): Refusal {
-  return new Refusal("not_found", `there is no job ${JSON.stringify(jobId)}`);
 }
 
 function refusedSubmission(outcome: SubmitOutcome & { status: "refused" }): Refusal {

@@ -5,7 +5,7 @@
  */
 
 import { type Attempt, isTerminal, type Job, type JobMachine } from "../jobs/mod.ts";
-import type { AttemptView, JobView } from "../rpc/mod.ts";
+import { type AttemptView, type JobView, Refusal } from "../rpc/mod.ts";
 
 /** A job without payload and result. */
 export function jobView(job: Job): JobView {
@@ -67,4 +67,9 @@ export function attemptView(attempt: Attempt): AttemptView {
     outcome: attempt.outcome,
     error: attempt.error,
   };
+}
+
+/** The answer to a call about a job that is not there. */
+export function unknownJob(jobId: string): Refusal {
+  return new Refusal("not_found", `there is no job ${JSON.stringify(jobId)}`);
 }

@@ -26,6 +26,7 @@ import {
 } from "../rpc/mod.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
 import type { Road, Session } from "./sessions.ts";
+import { unknownJob } from "./views.ts";
 import { callableAddress } from "./worker_address.ts";
 
 type WorkerCalls = Pick<
@@ -120,6 +121,9 @@ export class WorkersApi implements WorkerCalls {
     if (session !== undefined) this.#heard(session, undefined);
     const ack = await this.#context.inbox.take(workerId, report);
     this.#context.duties?.schedule();
+    if (!ack.accepted && this.#context.machine.get(report.jobId) === undefined) {
+      throw unknownJob(report.jobId);
+    }
     return ack;
   }
 

@@ -137,6 +137,10 @@ Deno.test("ReportResult reports too: once, with the token or without, and never 
     );
     await report(job!, { fencing_token: 0, ...success });
     assert.equal((await jobOf(client, second)).status, "completed");
+    await assert.rejects(report(job!, { job_id: "nobodys", ...success }), {
+      code: status.NOT_FOUND,
+      details: 'there is no job "nobodys"',
+    });
   }));
 
 Deno.test("cancellations come down with a heartbeat, unstarted work goes back up unharmed", () =>
