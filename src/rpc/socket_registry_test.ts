@@ -63,7 +63,8 @@ Deno.test("a client process that made thousands of calls survives the server's s
   const outcome = await clientOf(server.address, () => server.server.stop(1_000));
   assert.deepEqual(outcome.said.trim().split("\n"), ["called", "survived"], outcome.complaint);
   assert.equal(outcome.code, 0, outcome.complaint);
-  assert.equal(server.codes.length, 5_000);
+  // A client that waits long on a busy machine also asks whether the server lives.
+  assert.ok(server.codes.length >= 5_000, String(server.codes.length));
 });
 
 Deno.test("a version of grpc-js without the hook is refused at once", () => {
