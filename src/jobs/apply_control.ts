@@ -72,6 +72,7 @@ function redrive(state: State, jobId: string): RedriveOutcome {
     };
   }
   const record = found instanceof JobRecord ? found : state.revive(found);
+  const { expireAfterMs } = found.job.options;
   // Stands before whatever the store has of the earlier life.
   record.result = { output: new Uint8Array(0), contentType: "", logTail: [] };
   state.move(record, "pending", "redrive", {
@@ -84,6 +85,7 @@ function redrive(state: State, jobId: string): RedriveOutcome {
     assignedAtMs: 0,
     startedAtMs: 0,
     completedAtMs: 0,
+    expiresAtMs: expireAfterMs > 0 ? state.nowMs + expireAfterMs : 0,
     durationMs: 0,
     resultBytes: 0,
     contentType: "",

@@ -8,6 +8,7 @@ import type { OutcomeOf, SubmitCommand, SubmitOutcome, SubmitSpec } from "./comm
 import { fingerprintOf } from "./digest.ts";
 import { scopedKey } from "./idempotency_keys.ts";
 import type { Job, StringMap } from "./job.ts";
+import { NO_OPTIONS } from "./job_options.ts";
 import type { State } from "./state.ts";
 
 export function applySubmit(state: State, command: SubmitCommand): OutcomeOf["submit"] {
@@ -119,11 +120,13 @@ const none: StringMap = Object.freeze({});
 
 function jobFrom(spec: SubmitSpec, state: State): Job {
   const notBeforeMs = spec.notBeforeMs ?? 0;
+  const options = spec.options === undefined ? NO_OPTIONS : { ...NO_OPTIONS, ...spec.options };
+  const isWaiting = notBeforeMs > state.nowMs;
   return {
     id: spec.id,
     seq: ++state.lastJobSeq,
     type: spec.type,
-    status: notBeforeMs > state.nowMs ? "waiting" : "pending",
+    status: isWaiting ? "waiting" : "pending",
     priority: spec.priority,
     maxRetries: spec.maxRetries,
     timeoutMs: spec.timeoutMs,
@@ -132,6 +135,8 @@ function jobFrom(spec: SubmitSpec, state: State): Job {
     createdAtMs: state.nowMs,
     changedAtMs: state.nowMs,
     notBeforeMs,
+    queuedAtMs: isWaiting ? 0 : state.nowMs,
+    expiresAtMs: options.expireAfterMs > 0 ? state.nowMs + options.expireAfterMs : 0,
     assignedTo: "",
     attempt: 0,
     failures: 0,
@@ -153,5 +158,6 @@ function jobFrom(spec: SubmitSpec, state: State): Job {
     traceparent: spec.traceparent ?? "",
     resultBytes: 0,
     contentType: "",
+    options,
   };
 }

@@ -7,6 +7,7 @@
  */
 
 import type { AttemptRef, Job, JobStatus, StringMap } from "./job.ts";
+import type { JobOptions } from "./job_options.ts";
 
 export type Command =
   | SubmitCommand
@@ -81,6 +82,8 @@ export interface SubmitSpec {
   readonly requiredTags?: StringMap;
   readonly submittedBy?: string;
   readonly traceparent?: string;
+  /** What it asks for beside all that; the rest is as in `NO_OPTIONS`. */
+  readonly options?: Partial<JobOptions>;
 }
 
 export type SubmitOutcome =

@@ -6,6 +6,13 @@
 
 import fc from "fast-check";
 import type { Command } from "./command.ts";
+import {
+  BACKOFF_KINDS,
+  DEPENDENCY_CONDITIONS,
+  DEPENDENCY_FAILURES,
+  TAG_OPERATORS,
+  UNIQUE_MODES,
+} from "./job_options.ts";
 
 /** What stands for names and numbers of every kind: few of them, and much happens to the same. */
 export interface CommandAlphabet {
@@ -18,6 +25,36 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
   const stringMap = fc.dictionary(fc.oneof(name, fc.constant("__proto__")), name, { maxKeys: 4 })
     .map((map) => Object.fromEntries(Object.entries(map)));
   const lines = fc.array(name, { maxLength: 3 });
+
+  const rules = fc.array(
+    plain({ tag: name, op: fc.constantFrom(...TAG_OPERATORS), values: lines }),
+    { maxLength: 2 },
+  );
+  const options = record({
+    queue: name,
+    backoff: fc.constantFrom(...BACKOFF_KINDS),
+    retryDelayMaxMs: time,
+    nonRetryableErrors: lines,
+    expireAfterMs: time,
+    uniqueKey: name,
+    uniqueMode: fc.constantFrom(...UNIQUE_MODES),
+    group: name,
+    groupLimit: fc.nat(3),
+    rateKey: name,
+    rate: fc.option(plain({ count: fc.nat(3), perMs: time, burst: fc.nat(3) })),
+    dependencies: fc.array(
+      plain({ jobId: name, on: fc.constantFrom(...DEPENDENCY_CONDITIONS) }),
+      { maxLength: 2 },
+    ),
+    whenDependencyFails: fc.constantFrom(...DEPENDENCY_FAILURES),
+    batchId: name,
+    schedule: name,
+    scheduledAtMs: time,
+    tagRules: rules,
+    preferredTags: rules,
+    cpuMillis: fc.nat(3000),
+    memoryBytes: fc.nat(),
+  }, []);
 
   const spec = record({
     id: name,
@@ -34,6 +71,7 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
     requiredTags: stringMap,
     submittedBy: name,
     traceparent: name,
+    options,
   }, ["id", "type", "payload", "priority", "maxRetries", "timeoutMs", "retryDelayMs"]);
 
   const base = { jobId: name, token: time, workerId: name };

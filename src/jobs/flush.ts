@@ -49,6 +49,7 @@ export function batchOf(state: State, applied: LogPosition): StoreBatch {
     workers: state.workers.dirty(),
     workersRemoved: state.workers.removed(),
     counts: state.counters.dirty(),
+    ...state.records.changes(),
   };
 }
 
@@ -77,6 +78,7 @@ export function markFlushed(state: State, payloadMemoryBytesMax: number): void {
   state.keys.markFlushed();
   state.workers.markFlushed();
   state.counters.markFlushed();
+  state.records.markFlushed();
 }
 
 /** An empty result is only worth a row when it covers one of an earlier attempt. */

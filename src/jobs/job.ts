@@ -6,7 +6,9 @@
  * @module
  */
 
-/** Where a job stands. `waiting`: not before a time (a delay, a backoff). */
+import type { JobOptions } from "./job_options.ts";
+
+/** Where a job stands. `waiting`: for a time (a delay, a backoff) or for other jobs. */
 export type JobStatus =
   | "waiting"
   | "pending"
@@ -27,19 +29,28 @@ export const JOB_STATUSES = [
   "cancelled",
 ] as const satisfies readonly JobStatus[];
 
-/** What moved a job. */
-export type Cause =
-  | "submit"
-  | "due"
-  | "assign"
-  | "start"
-  | "complete"
-  | "fail"
-  | "timeout"
-  | "worker_lost"
-  | "release"
-  | "cancel"
-  | "redrive";
+/** What can move a job; the position is the number that the store knows it by, so add at the end. */
+export const CAUSES = [
+  "submit",
+  "due",
+  "assign",
+  "start",
+  "complete",
+  "fail",
+  "timeout",
+  "worker_lost",
+  "release",
+  "cancel",
+  "redrive",
+  "dependencies",
+  "expire",
+] as const;
+
+/**
+ * What moved a job. `dependencies`: its parents ended, as it wanted or not; `expire`: its time from
+ * submission was over.
+ */
+export type Cause = (typeof CAUSES)[number];
 
 /** One row of {@linkcode TRANSITIONS}. */
 export interface Transition {
@@ -57,20 +68,22 @@ export interface Transition {
 export const TRANSITIONS: readonly Transition[] = [
   { from: "", to: "waiting", causes: ["submit"] },
   { from: "", to: "pending", causes: ["submit"] },
-  { from: "waiting", to: "pending", causes: ["due"] },
-  { from: "waiting", to: "cancelled", causes: ["cancel"] },
+  { from: "waiting", to: "pending", causes: ["due", "dependencies"] },
+  { from: "waiting", to: "cancelled", causes: ["cancel", "dependencies"] },
+  { from: "waiting", to: "failed", causes: ["dependencies", "expire"] },
   { from: "pending", to: "assigned", causes: ["assign"] },
   { from: "pending", to: "cancelled", causes: ["cancel"] },
+  { from: "pending", to: "failed", causes: ["expire"] },
   { from: "assigned", to: "running", causes: ["start"] },
   { from: "assigned", to: "completed", causes: ["complete"] },
   { from: "assigned", to: "waiting", causes: ["fail", "timeout", "release"] },
   { from: "assigned", to: "pending", causes: ["fail", "timeout", "release", "worker_lost"] },
-  { from: "assigned", to: "failed", causes: ["fail", "timeout", "worker_lost"] },
+  { from: "assigned", to: "failed", causes: ["fail", "timeout", "worker_lost", "expire"] },
   { from: "assigned", to: "cancelled", causes: ["cancel"] },
   { from: "running", to: "completed", causes: ["complete"] },
   { from: "running", to: "waiting", causes: ["fail", "timeout", "release"] },
   { from: "running", to: "pending", causes: ["fail", "timeout", "release", "worker_lost"] },
-  { from: "running", to: "failed", causes: ["fail", "timeout", "worker_lost"] },
+  { from: "running", to: "failed", causes: ["fail", "timeout", "worker_lost", "expire"] },
   { from: "running", to: "cancelled", causes: ["cancel"] },
   { from: "failed", to: "pending", causes: ["redrive"] },
 ];
@@ -97,7 +110,15 @@ export function isHeld(status: JobStatus): boolean {
 }
 
 /** Why the last attempt, or the job, did not succeed; "" when nothing went wrong. */
-export type ErrorKind = "" | "error" | "permanent" | "timeout" | "worker_lost" | "cancelled";
+export type ErrorKind =
+  | ""
+  | "error"
+  | "permanent"
+  | "timeout"
+  | "worker_lost"
+  | "cancelled"
+  | "expired"
+  | "dependency";
 
 /** String to string, without order. */
 export type StringMap = Readonly<Record<string, string>>;
@@ -123,6 +144,10 @@ export interface Job {
   readonly changedAtMs: number;
   /** Not to be assigned before this time: a delay or a backoff; 0: at once. */
   readonly notBeforeMs: number;
+  /** When it first became pending, from where its place in the queue counts; 0: not yet. */
+  readonly queuedAtMs: number;
+  /** When it fails for good if it is not finished by then; 0: never. */
+  readonly expiresAtMs: number;
   /** The worker that holds it or, once it is finished, that had it last; "" when none. */
   readonly assignedTo: string;
   /** Attempts begun, so the number of the last one; 0 before the first. */
@@ -160,6 +185,7 @@ export interface Job {
   readonly resultBytes: number;
   /** Media type of the result. */
   readonly contentType: string;
+  readonly options: JobOptions;
 }
 
 /** How an attempt ended; "" while it goes on. */
@@ -170,7 +196,8 @@ export type AttemptOutcome =
   | "timeout"
   | "worker_lost"
   | "released"
-  | "cancelled";
+  | "cancelled"
+  | "expired";
 
 /** One attempt at a job. */
 export interface Attempt {
@@ -184,6 +211,19 @@ export interface Attempt {
   readonly endedAtMs: number;
   readonly outcome: AttemptOutcome;
   readonly error: string;
+}
+
+/** One change of a job's status, as its history keeps it. */
+export interface HistoryEntry {
+  readonly atMs: number;
+  readonly to: JobStatus;
+  readonly cause: Cause;
+  /** The attempt concerned; 0 before the first. */
+  readonly attempt: number;
+  /** The worker concerned, "" when none is. */
+  readonly workerId: string;
+  /** Error or reason in words, cut short; "" when there is none. */
+  readonly reason: string;
 }
 
 /** What a finished job left behind. */
@@ -257,6 +297,10 @@ export interface LogPosition {
 export const JOB_LIMITS = {
   /** Attempts remembered of one job: the latest. */
   attemptsKeptMax: 20,
+  /** Changes of status remembered of one job: the latest. */
+  historyKeptMax: 60,
+  /** Characters of a reason in the history; attempts have it in full. */
+  historyReasonCharactersMax: 200,
   /** Characters of an error message or a reason. */
   messageCharactersMax: 4096,
   /** Lines of a log tail: the last. */

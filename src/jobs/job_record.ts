@@ -1,6 +1,6 @@
 import type { HeapItem, IndexedHeap } from "./heap.ts";
-import type { Attempt, Job, StringMap } from "./job.ts";
-import type { StoredResult } from "./store.ts";
+import type { Attempt, HistoryEntry, Job, StringMap } from "./job.ts";
+import type { StoredJob, StoredResult } from "./store.ts";
 
 /**
  * A job in memory: every unfinished one, and finished ones until the next flush. The `job` itself
@@ -13,6 +13,8 @@ export class JobRecord implements HeapItem {
   job: Job;
   /** Ended attempts, oldest first; replaced, never changed. */
   attempts: readonly Attempt[];
+  /** Changes of status, oldest first; replaced, never changed. */
+  history: readonly HistoryEntry[];
   /** Undefined: only in the store. */
   payload: Uint8Array | undefined;
   /** Left by the last attempt and not in the store yet. */
@@ -27,9 +29,10 @@ export class JobRecord implements HeapItem {
   resultStored = false;
   readonly queueKey: string;
 
-  constructor(job: Job, attempts: readonly Attempt[], payload: Uint8Array | undefined) {
+  constructor({ job, attempts, history }: StoredJob, payload: Uint8Array | undefined) {
     this.job = job;
     this.attempts = attempts;
+    this.history = history;
     this.payload = payload;
     this.queueKey = queueKeyOf(job.type, job.requiredTags);
   }

@@ -25,6 +25,7 @@ import { batchOf, markFlushed } from "./flush.ts";
 import { invariant } from "./invariant.ts";
 import {
   type Attempt,
+  type HistoryEntry,
   isTerminal,
   type Job,
   type JobEvent,
@@ -188,7 +189,7 @@ export class JobMachine {
   /** About how many rows the next flush will write. */
   get dirtyCount(): number {
     return this.#state.dirtyJobs.length + this.#state.pruned.size +
-      this.#state.workers.dirtyCount;
+      this.#state.workers.dirtyCount + this.#state.records.dirtyCount;
   }
   /** Replicated time, ms since the epoch. */
   get nowMs(): number {
@@ -239,6 +240,11 @@ export class JobMachine {
     if (found === undefined) return [];
     const current = currentAttempt(found.job);
     return current === undefined ? found.attempts : [...found.attempts, current];
+  }
+
+  /** The latest changes of its status, oldest first. */
+  history(id: string): readonly HistoryEntry[] {
+    return this.#state.find(id)?.history ?? [];
   }
 
   list(query: JobQuery = {}): JobPage {

@@ -16,6 +16,7 @@ import type {
   StoredCount,
   StoredJob,
   StoredKey,
+  StoredRecord,
   StoredResult,
   StoredScalars,
   StoredState,
@@ -39,6 +40,7 @@ export class MemoryJobStore implements JobStore {
   #keys = new Map<string, StoredKey>();
   #workers = new Map<string, StoredWorker>();
   #counts = new Map<string, StoredCount>();
+  #records = new Map<string, StoredRecord>();
 
   /** Another store with the same content. */
   copy(): MemoryJobStore {
@@ -59,6 +61,7 @@ export class MemoryJobStore implements JobStore {
     this.#keys = new Map(other.#keys);
     this.#workers = new Map(other.#workers);
     this.#counts = new Map(other.#counts);
+    this.#records = new Map(other.#records);
   }
 
   load(): StoredState {
@@ -68,6 +71,7 @@ export class MemoryJobStore implements JobStore {
       live: [...this.#live.values()],
       workers: [...this.#workers.values()],
       counts: [...this.#counts.values()],
+      records: [...this.#records.values()],
     };
   }
 
@@ -81,8 +85,8 @@ export class MemoryJobStore implements JobStore {
     }
     for (const seq of batch.pruned) this.#forget(seq);
     for (const seq of batch.liveRemoved) this.#live.delete(seq);
-    for (const { job, attempts } of batch.live) this.#live.set(job.seq, { job, attempts });
-    for (const { job, attempts } of batch.finished) this.#addFinished({ job, attempts });
+    for (const each of batch.live) this.#live.set(each.job.seq, copyOf(each));
+    for (const each of batch.finished) this.#addFinished(copyOf(each));
     for (const { seq, bytes } of batch.payloads) this.#payloads.set(seq, bytes);
     for (const { seq, result } of batch.results) this.#results.set(seq, result);
     for (const [key, entry] of this.#keys) {
@@ -96,6 +100,8 @@ export class MemoryJobStore implements JobStore {
       if (count.byStatus.some((jobs) => jobs > 0)) this.#counts.set(count.type, count);
       else this.#counts.delete(count.type);
     }
+    for (const record of batch.records) this.#records.set(`${record.kind}\n${record.key}`, record);
+    for (const { kind, key } of batch.recordsRemoved) this.#records.delete(`${kind}\n${key}`);
   }
 
   get durable(): LogPosition {
@@ -182,6 +188,11 @@ export class MemoryJobStore implements JobStore {
     this.#payloads.delete(seq);
     this.#results.delete(seq);
   }
+}
+
+/** What was handed over is the machine's own record, which goes on changing. */
+function copyOf({ job, attempts, history }: StoredJob): StoredJob {
+  return { job, attempts, history };
 }
 
 function matches(job: Job, filter: FinishedFilter): boolean {

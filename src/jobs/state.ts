@@ -9,9 +9,19 @@ import { Counters } from "./counters.ts";
 import { EventLog } from "./event_log.ts";
 import { IdempotencyKeys } from "./idempotency_keys.ts";
 import { invariant } from "./invariant.ts";
-import { type Cause, isHeld, isTerminal, isTransition, type Job, type JobStatus } from "./job.ts";
+import {
+  type Cause,
+  type HistoryEntry,
+  isHeld,
+  isTerminal,
+  isTransition,
+  type Job,
+  JOB_LIMITS,
+  type JobStatus,
+} from "./job.ts";
 import { JobRecord } from "./job_record.ts";
 import { JobTable } from "./job_table.ts";
+import { RecordSet } from "./record_set.ts";
 import type { JobStore, StoredJob, StoredScalars, StoredState } from "./store.ts";
 import { WorkerRegistry } from "./worker_registry.ts";
 
@@ -33,6 +43,7 @@ export class State {
   readonly workers = new WorkerRegistry();
   readonly counters = new Counters();
   readonly keys: IdempotencyKeys;
+  readonly records = new RecordSet();
   readonly events: EventLog;
   nowMs = 0;
   lastJobSeq = 0;
@@ -65,8 +76,10 @@ export class State {
     this.keys.load(stored.scalars.lastKeySeq);
     this.counters.load(stored.counts);
     this.workers.load(stored.workers);
-    for (const { job, attempts } of stored.live) {
-      const record = new JobRecord(job, attempts, undefined);
+    this.records.load(stored.records);
+    for (const each of stored.live) {
+      const { job, attempts } = each;
+      const record = new JobRecord(each, undefined);
       record.liveStored = true;
       record.payloadStored = true;
       record.resultStored = attempts.length > 0;
@@ -99,7 +112,15 @@ export class State {
 
   /** A job that did not exist. */
   create(job: Job, payload: Uint8Array): JobRecord {
-    const record = new JobRecord(job, [], payload);
+    const history = [{
+      atMs: this.nowMs,
+      to: job.status,
+      cause: "submit",
+      attempt: 0,
+      workerId: "",
+      reason: "",
+    }] as const;
+    const record = new JobRecord({ job, attempts: [], history }, payload);
     invariant(isTransition("", job.status, "submit"), () => `a new job is ${job.status}`);
     this.table.add(record);
     this.payloadMemoryBytes += payload.byteLength;
@@ -130,8 +151,22 @@ export class State {
     );
     this.table.leave(record);
     if (isHeld(from) && !isHeld(to)) this.#letGo(record);
-    const job: Job = { ...before, ...changes, status: to, changedAtMs: this.nowMs };
+    const job: Job = {
+      ...before,
+      ...changes,
+      status: to,
+      changedAtMs: this.nowMs,
+      queuedAtMs: before.queuedAtMs === 0 && to === "pending" ? this.nowMs : before.queuedAtMs,
+    };
     record.job = job;
+    record.history = withEntry(record.history, {
+      atMs: this.nowMs,
+      to,
+      cause,
+      attempt: job.attempt,
+      workerId,
+      reason,
+    });
     this.table.enter(record);
     if (isHeld(to) && !isHeld(from)) this.#hold(record);
 
@@ -155,7 +190,7 @@ export class State {
 
   /** Takes a finished job out of the store's keeping; the caller moves it on at once. */
   revive(stored: StoredJob): JobRecord {
-    const record = new JobRecord(stored.job, stored.attempts, undefined);
+    const record = new JobRecord(stored, undefined);
     record.finishedStored = true;
     record.payloadStored = true;
     this.table.add(record);
@@ -251,4 +286,10 @@ export class State {
       sinceMs,
     });
   }
+}
+
+/** The latest of both, with the reason cut short. */
+function withEntry(history: readonly HistoryEntry[], entry: HistoryEntry): HistoryEntry[] {
+  const reason = entry.reason.slice(0, JOB_LIMITS.historyReasonCharactersMax);
+  return [...history.slice(1 - JOB_LIMITS.historyKeptMax), { ...entry, reason }];
 }

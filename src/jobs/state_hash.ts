@@ -13,6 +13,7 @@ export function hashOf(state: State, store: JobStore): string {
   const parts = [
     canonical(state.scalars),
     canonical(state.counters.all()),
+    canonical(state.records.sorted()),
     canonical([...state.workers.all].map((worker) => worker.stored).sort(byId)),
     ...allJobs(state, store).map((job) => jobPart(job, store)),
     ...allKeys(state, store).map(canonical),
@@ -34,13 +35,14 @@ function allKeys(state: State, store: JobStore): StoredKey[] {
 }
 
 function jobPart(stored: StoredJob, store: JobStore): string {
-  const { job, attempts } = stored;
+  const { job, attempts, history } = stored;
   const record = stored instanceof JobRecord ? stored : undefined;
   const payload = record?.payload ?? store.payload(job.seq) ?? new Uint8Array(0);
   const result = record?.result ?? store.result(job.seq);
   return canonical({
     job,
     attempts,
+    history,
     payload: hashBytes32(payload),
     output: hashBytes32(result?.output ?? new Uint8Array(0)),
     logTail: result?.logTail ?? [],

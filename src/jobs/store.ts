@@ -9,7 +9,15 @@
  * @module
  */
 
-import type { Attempt, Job, JobResult, JobStatus, LogPosition, StringMap } from "./job.ts";
+import type {
+  Attempt,
+  HistoryEntry,
+  Job,
+  JobResult,
+  JobStatus,
+  LogPosition,
+  StringMap,
+} from "./job.ts";
 
 export interface JobStore {
   /** All that the machine keeps in memory, as of the last batch written. */
@@ -42,11 +50,31 @@ export interface JobStore {
   scanKeys(): Iterable<StoredKey>;
 }
 
-/** A job with what is remembered of its attempts. */
+/** A job with what is remembered of its attempts and of its way. */
 export interface StoredJob {
   readonly job: Job;
   readonly attempts: readonly Attempt[];
+  readonly history: readonly HistoryEntry[];
 }
+
+/**
+ * One of the small things that are in memory as a whole and in the store only to be loaded again:
+ * settings, schedules, batches. The value is JSON; of a new kind, a store knows nothing.
+ */
+export interface StoredRecord {
+  readonly kind: string;
+  readonly key: string;
+  readonly value: RecordValue;
+}
+
+/** What JSON can say. */
+export type RecordValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly RecordValue[]
+  | { readonly [name: string]: RecordValue };
 
 /** What a finished attempt left behind. */
 export interface StoredResult extends JobResult {
@@ -115,6 +143,8 @@ export interface StoredState {
   readonly live: Iterable<StoredJob>;
   readonly workers: readonly StoredWorker[];
   readonly counts: readonly StoredCount[];
+  /** In no order. */
+  readonly records: readonly StoredRecord[];
 }
 
 /** What changed since the last batch. A job is in at most one of `live` and `finished`. */
@@ -140,6 +170,9 @@ export interface StoreBatch {
   readonly workersRemoved: readonly string[];
   /** Counts that changed; all zero: forget the type. */
   readonly counts: readonly StoredCount[];
+  /** Records to insert or replace. */
+  readonly records: readonly StoredRecord[];
+  readonly recordsRemoved: readonly Omit<StoredRecord, "value">[];
 }
 
 /** Which finished jobs. Fields left out do not narrow. */

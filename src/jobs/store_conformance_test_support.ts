@@ -6,6 +6,7 @@
 
 import assert from "node:assert/strict";
 import type { Attempt, Job, JobStatus } from "./job.ts";
+import { NO_OPTIONS } from "./job_options.ts";
 import type {
   FinishedQuery,
   JobStore,
@@ -76,6 +77,27 @@ const claims: Record<string, (under: StoreUnderTest) => void> = {
       assert.deepEqual(store.findKey("a"), keyOf(1, "a"));
       assert.deepEqual([...store.scanFinished()], batch.finished);
       assert.deepEqual([...store.scanKeys()], batch.keys);
+    };
+    check(under.store);
+    check(under.reopen());
+  },
+
+  "records are replaced and removed by kind and key": (under) => {
+    const strange = 'é\u0000"';
+    const records = [
+      { kind: "a", key: strange, value: { x: [1, null, strange] } },
+      { kind: "b", key: strange, value: 2 },
+      { kind: "b", key: "gone", value: true },
+    ];
+    under.store.write(batchOf(1, { records }));
+    under.store.write(batchOf(2, {
+      records: [{ kind: "b", key: strange, value: 3 }],
+      recordsRemoved: [{ kind: "b", key: "gone" }, { kind: "a", key: "never there" }],
+    }));
+    const kept = [records[0], { kind: "b", key: strange, value: 3 }];
+    const check = (store: JobStore) => {
+      const found = [...store.load().records].sort((a, b) => (a.kind < b.kind ? -1 : 1));
+      assert.deepEqual(found, kept);
     };
     check(under.store);
     check(under.reopen());
@@ -328,6 +350,8 @@ function batchOf(index: number, changes: Partial<StoreBatch> = {}): StoreBatch {
     workers: [],
     workersRemoved: [],
     counts: [],
+    records: [],
+    recordsRemoved: [],
     ...changes,
   };
 }
@@ -346,6 +370,8 @@ function jobOf(seq: number, changes: Partial<Job> & { status?: JobStatus } = {})
     createdAtMs: 1000,
     changedAtMs: 1000,
     notBeforeMs: 0,
+    queuedAtMs: 0,
+    expiresAtMs: 0,
     assignedTo: "",
     attempt: 0,
     failures: 0,
@@ -367,9 +393,10 @@ function jobOf(seq: number, changes: Partial<Job> & { status?: JobStatus } = {})
     traceparent: "",
     resultBytes: 0,
     contentType: "",
+    options: NO_OPTIONS,
     ...changes,
   };
-  return { job, attempts: [] };
+  return { job, attempts: [], history: [] };
 }
 
 /** A finished job none of whose fields has its default. */
@@ -390,8 +417,34 @@ function fullJob(text: string): StoredJob {
       errorKind: "permanent",
       labels: map,
       requiredTags: map,
+      options: {
+        queue: text,
+        backoff: "fixed",
+        retryDelayMaxMs: 7,
+        nonRetryableErrors: [text],
+        expireAfterMs: 8,
+        uniqueKey: text,
+        uniqueMode: "replace",
+        group: text,
+        groupLimit: 9,
+        rateKey: text,
+        rate: { count: 1, perMs: 2, burst: 3 },
+        dependencies: [{ jobId: text, on: "failure" }],
+        whenDependencyFails: "wait",
+        batchId: text,
+        schedule: text,
+        scheduledAtMs: 10,
+        tagRules: [{ tag: text, op: "in", values: [text, ""] }],
+        preferredTags: [{ tag: text, op: ">=", values: ["1.2"] }],
+        cpuMillis: 11,
+        memoryBytes: 2 ** 40,
+      },
     },
     attempts: [attemptOf(1), { ...attemptOf(2), workerId: text, error: text }],
+    history: [
+      { atMs: 5, to: "waiting", cause: "submit", attempt: 0, workerId: "", reason: "" },
+      { atMs: 9, to: "failed", cause: "expire", attempt: 2, workerId: text, reason: text },
+    ],
   };
 }
 

@@ -14,7 +14,7 @@ import type {
 } from "../jobs/mod.ts";
 import { type MembershipChange, ProposalRefused, type RaftNode, ReadRefused } from "../raft/mod.ts";
 import { Refusal } from "../rpc/mod.ts";
-import { encodeCommand } from "../storage/mod.ts";
+import { COMMAND_FORMAT_VERSION, CommandNeedsNewerFormat, encodeCommand } from "../storage/mod.ts";
 
 /** A Command before the leader has stamped it with its time. */
 export type Unstamped<C extends Command> = Omit<C, "atMs">;
@@ -116,8 +116,13 @@ export class Proposer {
   }
 
   /** Submits one job; submissions of one turn of the event loop share a log entry. */
-  submitOne(spec: SubmitSpec): Promise<SubmitOutcome> {
-    return new Promise((resolve, reject) => {
+  async submitOne(spec: SubmitSpec): Promise<SubmitOutcome> {
+    // What some member cannot read must not take others of the same entry with it.
+    if (spec.options !== undefined && this.#options.entryFormat() < COMMAND_FORMAT_VERSION) {
+      const [alone] = await this.submitMany([spec], false);
+      return alone!;
+    }
+    return await new Promise((resolve, reject) => {
       if (this.#waiting.length === 0) setImmediate(() => this.#flush());
       this.#waiting.push({ spec, resolve, reject });
       this.#waitingBytes += spec.payload.byteLength;
@@ -209,6 +214,9 @@ export class Proposer {
       return failure.reason === "overloaded"
         ? new Refusal("overloaded", failure.message, { retryAfterMs: 100 })
         : this.#notLeader(failure.leaderId);
+    }
+    if (failure instanceof CommandNeedsNewerFormat) {
+      return new Refusal("failed_precondition", failure.message);
     }
     if (!(failure instanceof ProposalRefused)) return failure;
     switch (failure.reason) {

@@ -31,9 +31,13 @@ import {
   text,
   texts,
 } from "./command_values.ts";
+import { optionsFromWire, optionsToWire } from "./job_options_wire.ts";
 
-/** First byte of every encoded Command. */
-export const COMMAND_FORMAT_VERSION = 1;
+/**
+ * First byte of every encoded Command, at its newest. Format 2 brought the options of a job and the
+ * kinds of Command from 13 on; what needs neither is the same in both.
+ */
+export const COMMAND_FORMAT_VERSION = 2;
 
 /**
  * Formats of entries that this program reads. A leader writes the highest that all members read, so
@@ -41,9 +45,15 @@ export const COMMAND_FORMAT_VERSION = 1;
  */
 export const ENTRY_FORMATS = { oldest: 1, newest: COMMAND_FORMAT_VERSION } as const;
 
+/** A Command asks for what entries of the format, in which all members read, cannot say. */
+export class CommandNeedsNewerFormat extends Error {
+  override name = "CommandNeedsNewerFormat";
+}
+
 /**
  * Encodes a Command in one of {@linkcode ENTRY_FORMATS}; the bytes are the caller's own.
  * @throws {RangeError} for a number that is none: no replica could read it back
+ * @throws {CommandNeedsNewerFormat}
  */
 export function encodeCommand(
   command: Command,
@@ -52,11 +62,22 @@ export function encodeCommand(
   if (format < ENTRY_FORMATS.oldest || format > ENTRY_FORMATS.newest) {
     throw new RangeError(`Cannot encode a command in format ${format}`);
   }
+  if (format < 2 && needsFormat2(command)) {
+    throw new CommandNeedsNewerFormat(
+      `Cannot ${command.kind} yet: it uses what not every member of the cluster knows; upgrade the ` +
+        "members that run an older version of conductor first",
+    );
+  }
   const body = encode(toWire(command), encodeOptions);
   const bytes = new Uint8Array(body.byteLength + 1);
   bytes[0] = format;
   bytes.set(body, 1);
   return bytes;
+}
+
+function needsFormat2(command: Command): boolean {
+  return kindNumbers[command.kind] > 12 ||
+    (command.kind === "submit" && command.jobs.some(({ options }) => options !== undefined));
 }
 
 const encodeOptions: EncodeOptions = {
@@ -77,11 +98,11 @@ const encodeOptions: EncodeOptions = {
 export function decodeCommand(bytes: Uint8Array): Command {
   const version = bytes[0];
   if (version === undefined) throw malformed("it is empty");
-  if (version !== COMMAND_FORMAT_VERSION) {
+  if (version < ENTRY_FORMATS.oldest || version > ENTRY_FORMATS.newest) {
     throw new CommandFormatError(
       "unknown_version",
-      `Cannot read log entry: its format is version ${version}, and this program knows version ` +
-        `${COMMAND_FORMAT_VERSION}; run a newer version of conductor`,
+      `Cannot read log entry: its format is version ${version}, and this program knows versions ` +
+        `up to ${ENTRY_FORMATS.newest}; run a newer version of conductor`,
     );
   }
   let wire: unknown;
@@ -265,6 +286,7 @@ function specToWire(spec: SubmitSpec): unknown[] {
   if (spec.requiredTags !== undefined) wire.push(5, stringMapToWire(spec.requiredTags));
   if (spec.submittedBy !== undefined) wire.push(6, spec.submittedBy);
   if (spec.traceparent !== undefined) wire.push(7, spec.traceparent);
+  if (spec.options !== undefined) wire.push(8, optionsToWire(spec.options));
   return wire;
 }
 
@@ -302,6 +324,9 @@ function specFromWire(value: unknown): SubmitSpec {
         break;
       case 7:
         spec.traceparent = text(value);
+        break;
+      case 8:
+        spec.options = optionsFromWire(value);
         break;
       default:
         throw malformed(`a submission has an option ${String(wire[at])}, which is not known`);

@@ -94,3 +94,22 @@ Deno.test("a number that is none is refused before it can stop a replica", () =>
     assert.throws(() => decodeCommand(bytes), { reason: "malformed" });
   }
 });
+
+Deno.test("what older members cannot read is not written in their format", () => {
+  const spec = {
+    id: "a",
+    type: "t",
+    payload: new Uint8Array(0),
+    priority: 0,
+    maxRetries: 0,
+    timeoutMs: 0,
+    retryDelayMs: 0,
+  };
+  const plain: Command = { kind: "submit", atMs: 1, jobs: [spec] };
+  assert.deepEqual(decodeCommand(encodeCommand(plain, 1)), plain);
+  const special: Command = { ...plain, jobs: [{ ...spec, options: { queue: "q" } }] };
+  assert.throws(() => encodeCommand(special, 1), {
+    name: "CommandNeedsNewerFormat",
+    message: /upgrade the members/,
+  });
+});

@@ -8,8 +8,11 @@ import { isDamage, isLocked, REJOIN_ADVICE, StorageFailed } from "./storage_fail
 /** Name of the file in a data directory. */
 export const JOB_STORE_FILE = "state.db";
 
-/** The format this program writes; it refuses others. */
-export const JOB_STORE_FORMAT = 1;
+/**
+ * The format this program writes; it refuses later ones. Format 2 brought the table `records` and
+ * what rows of jobs say of options and history; a file of format 1 becomes one when it is opened.
+ */
+export const JOB_STORE_FORMAT = 2;
 
 /** "COND": tells a `state.db` from any other SQLite file. */
 const APPLICATION_ID = 0x434f4e44;
@@ -119,6 +122,9 @@ CREATE TABLE IF NOT EXISTS workers (
   id TEXT PRIMARY KEY, detail TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counts (
   type TEXT PRIMARY KEY, detail TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS records (
+  kind TEXT NOT NULL, key TEXT NOT NULL, detail TEXT NOT NULL, checksum INTEGER NOT NULL,
+  PRIMARY KEY (kind, key)) STRICT, WITHOUT ROWID;
 `;
 
 function checkFormat(database: DatabaseSync, path: string): void {
@@ -132,10 +138,10 @@ function checkFormat(database: DatabaseSync, path: string): void {
         "is this the right data directory?",
     );
   }
-  if (format !== JOB_STORE_FORMAT) {
+  if (typeof format !== "number" || format < 1 || format > JOB_STORE_FORMAT) {
     throw new JobStoreRefused(
-      `Cannot open "${path}": its format is version ${format}, and this program knows version ` +
-        `${JOB_STORE_FORMAT}; run the version of conductor that wrote it, or a newer one`,
+      `Cannot open "${path}": its format is version ${format}, and this program knows versions ` +
+        `up to ${JOB_STORE_FORMAT}; run the version of conductor that wrote it, or a newer one`,
     );
   }
 }

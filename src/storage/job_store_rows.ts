@@ -7,13 +7,17 @@ import { crc32 } from "node:zlib";
 import {
   type Attempt,
   type AttemptOutcome,
+  CAUSES,
   type ErrorKind,
+  type HistoryEntry,
   type Job,
   JOB_STATUSES,
   type JobStatus,
+  NO_OPTIONS,
   type StoredJob,
   type StringMap,
 } from "../jobs/mod.ts";
+import { optionsFromWire, optionsToWire, withoutDefaults } from "./job_options_wire.ts";
 
 /** CRC-32 of one or several parts. */
 export function checksumOf(...parts: (string | Uint8Array)[]): number {
@@ -50,6 +54,8 @@ interface JobDetail {
   ca: number;
   ch: number;
   nb?: number;
+  qu?: number;
+  ex?: number;
   w?: string;
   at?: number;
   f?: number;
@@ -71,8 +77,17 @@ interface JobDetail {
   tp?: string;
   rb?: number;
   ct?: string;
+  op?: unknown[];
   as?: AttemptDetail[];
+  hi?: HistoryDetail;
 }
+
+/**
+ * The changes of a job's status, one after the other, each as: time since the one before (the first:
+ * since submission), number of the status, number of the cause, attempt, worker, reason. Flat,
+ * because there is one for each job, and with 0 for an empty text.
+ */
+type HistoryDetail = (number | string)[];
 
 type AttemptDetail = [
   attempt: number,
@@ -86,7 +101,7 @@ type AttemptDetail = [
 ];
 
 /** JSON of a job and its attempts. */
-export function encodeJob({ job, attempts }: StoredJob): string {
+export function encodeJob({ job, attempts, history }: StoredJob): string {
   // An undefined field is not written.
   const detail: { [Name in keyof JobDetail]: JobDetail[Name] | undefined } = {
     id: job.id,
@@ -101,6 +116,8 @@ export function encodeJob({ job, attempts }: StoredJob): string {
     ca: job.createdAtMs,
     ch: job.changedAtMs,
     nb: job.notBeforeMs || undefined,
+    qu: job.queuedAtMs || undefined,
+    ex: job.expiresAtMs || undefined,
     w: job.assignedTo || undefined,
     at: job.attempt || undefined,
     f: job.failures || undefined,
@@ -122,7 +139,9 @@ export function encodeJob({ job, attempts }: StoredJob): string {
     tp: job.traceparent || undefined,
     rb: job.resultBytes || undefined,
     ct: job.contentType || undefined,
+    op: job.options === NO_OPTIONS ? undefined : optionsToWire(withoutDefaults(job.options)),
     as: attempts.length === 0 ? undefined : attempts.map(encodeAttempt),
+    hi: history.length === 0 ? undefined : encodeHistory(history, job.createdAtMs),
   };
   return JSON.stringify(detail);
 }
@@ -130,7 +149,11 @@ export function encodeJob({ job, attempts }: StoredJob): string {
 /** The job of a row, which `verify` has shown to be what {@linkcode encodeJob} wrote. */
 export function decodeJob(text: string): StoredJob {
   const detail: JobDetail = JSON.parse(text);
-  return { job: jobOf(detail), attempts: (detail.as ?? []).map(decodeAttempt) };
+  return {
+    job: jobOf(detail),
+    attempts: (detail.as ?? []).map(decodeAttempt),
+    history: decodeHistory(detail.hi ?? [], detail.ca),
+  };
 }
 
 function jobOf(detail: JobDetail): Job {
@@ -147,6 +170,8 @@ function jobOf(detail: JobDetail): Job {
     createdAtMs: detail.ca,
     changedAtMs: detail.ch,
     notBeforeMs: detail.nb ?? 0,
+    queuedAtMs: detail.qu ?? 0,
+    expiresAtMs: detail.ex ?? 0,
     assignedTo: detail.w ?? "",
     attempt: detail.at ?? 0,
     failures: detail.f ?? 0,
@@ -168,6 +193,9 @@ function jobOf(detail: JobDetail): Job {
     traceparent: detail.tp ?? "",
     resultBytes: detail.rb ?? 0,
     contentType: detail.ct ?? "",
+    options: detail.op === undefined
+      ? NO_OPTIONS
+      : { ...NO_OPTIONS, ...optionsFromWire(detail.op) },
   };
 }
 
@@ -189,6 +217,41 @@ function encodeAttempt(attempt: Attempt): AttemptDetail {
 function decodeAttempt(detail: AttemptDetail): Attempt {
   const [attempt, token, workerId, assignedAtMs, startedAtMs, endedAtMs, outcome, error] = detail;
   return { attempt, token, workerId, assignedAtMs, startedAtMs, endedAtMs, outcome, error };
+}
+
+const HISTORY_FIELDS = 6;
+
+function encodeHistory(history: readonly HistoryEntry[], createdAtMs: number): HistoryDetail {
+  const detail: HistoryDetail = [];
+  let sinceMs = createdAtMs;
+  for (const { atMs, to, cause, attempt, workerId, reason } of history) {
+    const causeNumber = CAUSES.indexOf(cause);
+    detail.push(atMs - sinceMs, statusNumber(to), causeNumber, attempt, workerId || 0, reason || 0);
+    sinceMs = atMs;
+  }
+  return detail;
+}
+
+function decodeHistory(detail: HistoryDetail, createdAtMs: number): HistoryEntry[] {
+  const history: HistoryEntry[] = [];
+  let atMs = createdAtMs;
+  for (let at = 0; at < detail.length; at += HISTORY_FIELDS) {
+    const [elapsedMs, to, cause, attempt, workerId, reason] = detail.slice(at, at + HISTORY_FIELDS);
+    atMs += Number(elapsedMs);
+    history.push({
+      atMs,
+      to: JOB_STATUSES[Number(to)]!,
+      cause: CAUSES[Number(cause)]!,
+      attempt: Number(attempt),
+      workerId: textOf(workerId),
+      reason: textOf(reason),
+    });
+  }
+  return history;
+}
+
+function textOf(value: string | number | undefined): string {
+  return typeof value === "string" ? value : "";
 }
 
 function isEmpty(map: StringMap): boolean {

@@ -10,6 +10,7 @@ import type {
   StoredCount,
   StoredJob,
   StoredKey,
+  StoredRecord,
   StoredResult,
   StoredScalars,
   StoredState,
@@ -52,6 +53,7 @@ export class JobTables {
       live: this.#jobs("live"),
       workers: this.#details<StoredWorker>("workers"),
       counts: this.#details<StoredCount>("counts"),
+      records: this.#details<StoredRecord>("records"),
     };
   }
 
@@ -143,6 +145,13 @@ export class JobTables {
       to.putWorker.run(worker.id, detail, checksumOf(detail));
     }
     for (const count of batch.counts) this.#putCount(count);
+    for (const { kind, key } of batch.recordsRemoved) {
+      to.removeRecord.run(kind, JSON.stringify(key));
+    }
+    for (const record of batch.records) {
+      const detail = JSON.stringify(record);
+      to.putRecord.run(record.kind, JSON.stringify(record.key), detail, checksumOf(detail));
+    }
     const { index, term } = batch.applied;
     const scalars = JSON.stringify(batch.scalars);
     to.putState.run(index, term, scalars, checksumOf(`${index} ${term} ${scalars}`));
@@ -229,7 +238,7 @@ export class JobTables {
     }
   }
 
-  #details<Detail>(table: "workers" | "counts"): Detail[] {
+  #details<Detail>(table: "workers" | "counts" | "records"): Detail[] {
     const sql = `SELECT detail, checksum FROM ${table}`;
     return (this.#database.prepare(sql).all() as unknown as DetailRow[]).map((row) => {
       verify(`a row of ${table}`, row.checksum, row.detail);
@@ -339,5 +348,7 @@ function prepareAll(database: DatabaseSync) {
     removeWorker: prepare("DELETE FROM workers WHERE id = ?"),
     putCount: prepare("INSERT OR REPLACE INTO counts VALUES (?, ?, ?)"),
     removeCount: prepare("DELETE FROM counts WHERE type = ?"),
+    putRecord: prepare("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?)"),
+    removeRecord: prepare("DELETE FROM records WHERE kind = ? AND key = ?"),
   };
 }

@@ -15,6 +15,7 @@ export {
 } from "./backup_file.ts";
 export {
   COMMAND_FORMAT_VERSION,
+  CommandNeedsNewerFormat,
   decodeCommand,
   encodeCommand,
   ENTRY_FORMATS,
