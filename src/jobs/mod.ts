@@ -14,4 +14,5 @@ export * from "./machine.ts";
 export { MemoryJobStore } from "./memory_store.ts";
 export * from "./query.ts";
 export * from "./store.ts";
+export { formatTagRule, fulfils, parseTagRule } from "./tag_rules.ts";
 export * from "./view.ts";
