@@ -172,6 +172,11 @@ function masterOptions(
       afterMs: cluster.deadServerAfterMs,
       votersMin: cluster.minVoters,
     },
+    retention: {
+      completed: { ageMs: jobs.keepCompletedMs, jobsMax: jobs.keepCompletedMax },
+      failed: { ageMs: jobs.keepFailedMs, jobsMax: jobs.keepFailedMax },
+      cancelled: { ageMs: jobs.keepCancelledMs, jobsMax: jobs.keepCancelledMax },
+    },
     heartbeatIntervalMs: config.worker.heartbeatIntervalMs,
     barrierTimeoutMs: raft.barrierTimeoutMs,
     applyTimeoutMs: raft.applyTimeoutMs,

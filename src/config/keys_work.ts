@@ -200,6 +200,36 @@ export const jobsKeys = {
     usedBy: NODES,
     default: "1MiB",
   }),
+  keep_completed: key(duration({ min: "0s", max: "87600h" }), {
+    doc: "How long a completed job is kept after its end; 0: for ever.",
+    usedBy: MASTER,
+    default: "168h",
+  }),
+  keep_completed_max: key(integer({ min: 0, max: 1_000_000_000 }), {
+    doc: "Completed jobs that are kept, those that ended last; 0: all.",
+    usedBy: MASTER,
+    default: 1_000_000,
+  }),
+  keep_failed: key(duration({ min: "0s", max: "87600h" }), {
+    doc: "How long a failed job, which is a dead letter, is kept after its end; 0: for ever.",
+    usedBy: MASTER,
+    default: "720h",
+  }),
+  keep_failed_max: key(integer({ min: 0, max: 1_000_000_000 }), {
+    doc: "Failed jobs that are kept, those that ended last; 0: all.",
+    usedBy: MASTER,
+    default: 1_000_000,
+  }),
+  keep_cancelled: key(duration({ min: "0s", max: "87600h" }), {
+    doc: "How long a cancelled job is kept after its end; 0: for ever.",
+    usedBy: MASTER,
+    default: "168h",
+  }),
+  keep_cancelled_max: key(integer({ min: 0, max: 1_000_000_000 }), {
+    doc: "Cancelled jobs that are kept, those that ended last; 0: all.",
+    usedBy: MASTER,
+    default: 1_000_000,
+  }),
   input_bytes_max: key(bytes({ min: "1KiB", max: "8GiB" }), {
     doc: "Longest input that a job holds in memory at once (an image, a page).",
     usedBy: WORKER,

@@ -99,8 +99,11 @@ for (const { from, to, causes } of TRANSITIONS) {
   allowedCauses.get(from)!.set(to, new Set(causes));
 }
 
+/** Where a job is when nothing more happens to it by itself. */
+export type FinishedStatus = "completed" | "failed" | "cancelled";
+
 /** Whether a job of this status is finished. */
-export function isTerminal(status: JobStatus): boolean {
+export function isTerminal(status: JobStatus): status is FinishedStatus {
   return status === "completed" || status === "failed" || status === "cancelled";
 }
 

@@ -46,21 +46,21 @@ export function listJobs(state: State, store: JobStore, query: JobQuery): JobPag
 
 /** Chooses finished jobs that a `prune` Command may forget; see {@linkcode PruneQuery}. */
 export function planPrune(state: State, store: JobStore, query: PruneQuery): PrunePlan {
-  const jobs = store.listFinished({
-    status: query.status,
-    order: "oldest",
-    fromSeq: query.afterSeq,
-    limit: query.limit,
-  });
-  let excess = state.counters.of(undefined, query.status) - (query.keepNewest ?? Infinity);
+  const { status, finishedBeforeMs = -Infinity, keepNewest = Infinity, after, limit } = query;
+  let kept = after?.kept ?? 0;
+  const excess = state.counters.of(undefined, status) - keepNewest;
   const jobSeqs: number[] = [];
+  const jobs = store.listEnded({ status, limit, ...(after !== undefined && { after }) });
   for (const job of jobs) {
+    // Its row is there until the next flush, but the state counts it no more.
     if (state.hiddenSeqs.has(job.seq)) continue;
-    const isOld = job.completedAtMs < (query.completedBeforeMs ?? -Infinity);
-    if (isOld || excess > 0) jobSeqs.push(job.seq);
-    excess--;
+    const mayGo = job.completedAtMs < finishedBeforeMs || jobSeqs.length + kept < excess;
+    if (!mayGo) return { jobSeqs, next: undefined };
+    if (state.mayForget(job)) jobSeqs.push(job.seq);
+    else kept++;
   }
-  return { jobSeqs, nextSeq: jobs.length < query.limit ? 0 : jobs.at(-1)!.seq };
+  const last = jobs.length < limit ? undefined : jobs.at(-1);
+  return { jobSeqs, next: last && { completedAtMs: last.completedAtMs, seq: last.seq, kept } };
 }
 
 class MergedJobs {

@@ -220,27 +220,42 @@ Deno.test("deep offsets jump over finished jobs and land where counting would", 
   }
 });
 
-Deno.test("pruning by age and by number names what may go, the oldest first, in bounded steps", () => {
+Deno.test("pruning by age and by number names what may go, the first to finish first, in bounded steps", () => {
   const scene = new Scene();
   for (let number = 1; number <= 10; number++) {
     finish(scene, `job-${number}`);
     scene.sleep(1000);
   }
   scene.machine.flush();
-  const byAge = { status: "completed", completedBeforeMs: scene.nowMs - 6500 } as const;
-  const firstStep = scene.machine.pruneCandidates({ ...byAge, afterSeq: 0, limit: 3 });
-  assert.deepEqual(firstStep, { jobSeqs: [1, 2, 3], nextSeq: 3 });
-  const nextStep = scene.machine.pruneCandidates({ ...byAge, afterSeq: 3, limit: 3 });
-  assert.deepEqual(nextStep, { jobSeqs: [4], nextSeq: 6 });
-  const byNumber = { status: "completed", keepNewest: 4, afterSeq: 0, limit: 100 } as const;
+  const byAge = { status: "completed", finishedBeforeMs: scene.nowMs - 6500, limit: 3 } as const;
+  const firstStep = scene.machine.pruneCandidates(byAge);
+  assert.deepEqual(firstStep.jobSeqs, [1, 2, 3]);
+  const nextStep = scene.machine.pruneCandidates({ ...byAge, after: firstStep.next! });
+  assert.deepEqual(nextStep, { jobSeqs: [4], next: undefined });
+  const byNumber = { status: "completed", keepNewest: 4, limit: 100 } as const;
   const plan = scene.machine.pruneCandidates(byNumber);
-  assert.deepEqual(plan, { jobSeqs: [1, 2, 3, 4, 5, 6], nextSeq: 0 });
+  assert.deepEqual(plan, { jobSeqs: [1, 2, 3, 4, 5, 6], next: undefined });
 
   const outcome = scene.apply({ kind: "prune", jobSeqs: plan.jobSeqs });
   assert.equal(outcome.removedJobs, 6);
   assert.equal(scene.machine.get("job-1"), undefined);
   assert.equal(scene.machine.counts().byStatus.completed, 4);
   assert.deepEqual(scene.machine.pruneCandidates(byNumber).jobSeqs, []);
+});
+
+Deno.test("what was submitted early and finished late is not old", () => {
+  const scene = new Scene();
+  scene.submit("early");
+  finish(scene, "late");
+  scene.sleep(1000);
+  scene.assign("early");
+  scene.complete("early");
+  scene.machine.flush();
+  const plan = { status: "completed", limit: 10 } as const;
+  const { jobSeqs } = scene.machine.pruneCandidates({ ...plan, keepNewest: 1 });
+  assert.deepEqual(jobSeqs, [scene.job("late").seq]);
+  const byAge = scene.machine.pruneCandidates({ ...plan, finishedBeforeMs: scene.nowMs });
+  assert.deepEqual(byAge.jobSeqs, [scene.job("late").seq]);
 });
 
 Deno.test("what is not finished is never pruned", () => {

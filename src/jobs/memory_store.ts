@@ -9,7 +9,10 @@
 import { invariant } from "./invariant.ts";
 import { isTerminal, type Job, type LogPosition } from "./job.ts";
 import type {
+  EndedJob,
+  EndedQuery,
   FinishedFilter,
+  FinishedPlace,
   FinishedQuery,
   JobStore,
   StoreBatch,
@@ -132,6 +135,16 @@ export class MemoryJobStore implements JobStore {
       .slice(skip, skip + limit);
   }
 
+  listEnded({ status, after, limit }: EndedQuery): EndedJob[] {
+    return [...this.#finished.values()]
+      .map(({ job: { id, seq, completedAtMs, status } }) => ({ id, seq, completedAtMs, status }))
+      .filter((job) => job.status === status)
+      .map(({ id, seq, completedAtMs }) => ({ id, seq, completedAtMs }))
+      .sort(byEnd)
+      .filter((job) => after === undefined || byEnd(job, after) > 0)
+      .slice(0, limit);
+  }
+
   countFinished(filter: FinishedFilter, countMax: number): number {
     const matching = [...this.#finished.values()].filter(({ job }) => matches(job, filter));
     return Math.min(matching.length, countMax);
@@ -193,6 +206,10 @@ export class MemoryJobStore implements JobStore {
 /** What was handed over is the machine's own record, which goes on changing. */
 function copyOf({ job, attempts, history }: StoredJob): StoredJob {
   return { job, attempts, history };
+}
+
+function byEnd(a: FinishedPlace, b: FinishedPlace): number {
+  return a.completedAtMs - b.completedAtMs || a.seq - b.seq;
 }
 
 function matches(job: Job, filter: FinishedFilter): boolean {

@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Job, JobStatus } from "./job.ts";
+import type { FinishedStatus, Job, JobStatus } from "./job.ts";
+import type { FinishedPlace } from "./store.ts";
 
 /** Which jobs. Fields left out do not narrow. */
 export interface JobQuery {
@@ -56,20 +57,26 @@ export interface JobCounts {
 
 /** Which finished jobs to forget; see `JobMachine.pruneCandidates`. */
 export interface PruneQuery {
-  readonly status: "completed" | "failed" | "cancelled";
-  /** Only jobs that finished before this time. */
-  readonly completedBeforeMs?: number;
-  /** Leave this many, the newest by submission; the rest may go whatever their age. */
+  readonly status: FinishedStatus;
+  /** Jobs that finished before this time may go. */
+  readonly finishedBeforeMs?: number;
+  /** Leave this many, those that finished last; the rest may go whatever their age. */
   readonly keepNewest?: number;
-  /** Go on after this `seq`; 0: from the oldest. */
-  readonly afterSeq: number;
+  /** `next` of the look before; left out: from the one that finished first. */
+  readonly after?: PrunePlace;
   /** Finished jobs to look at, so also the most that are named. */
   readonly limit: number;
+}
+
+/** How far a sweep through the finished jobs of a status has come. */
+export interface PrunePlace extends FinishedPlace {
+  /** Jobs up to here that stay, because something needs them. */
+  readonly kept: number;
 }
 
 /** Answer to a {@linkcode PruneQuery}. */
 export interface PrunePlan {
   readonly jobSeqs: readonly number[];
-  /** `afterSeq` of the next look; 0 when the newest has been reached. */
-  readonly nextSeq: number;
+  /** Where to go on; undefined: no later job may go. */
+  readonly next: PrunePlace | undefined;
 }

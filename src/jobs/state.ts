@@ -198,11 +198,19 @@ export class State {
     return record;
   }
 
-  /** Forgets a finished job. */
+  /**
+   * Whether a finished job may be forgotten, by retention or by an operator: nothing that is still to
+   * come needs it. Asked when the leader plans and, since only that counts, again by every replica.
+   */
+  mayForget(_job: { readonly id: string; readonly seq: number }): boolean {
+    return true;
+  }
+
+  /** Forgets a finished job, unless something needs it. */
   prune(seq: number): boolean {
     const record = this.#finishedRecord(seq);
     const job = record?.job ?? this.#storedFinished(seq)?.job;
-    if (job === undefined || !isTerminal(job.status)) return false;
+    if (job === undefined || !isTerminal(job.status) || !this.mayForget(job)) return false;
     if (record !== undefined) this.forget(record);
     this.counters.add(job.type, job.status, -1);
     if (job.deadLetter) this.counters.addDeadLetter(job.type, -1);

@@ -11,6 +11,7 @@
 
 import type {
   Attempt,
+  FinishedStatus,
   HistoryEntry,
   Job,
   JobResult,
@@ -37,6 +38,8 @@ export interface JobStore {
   finishedBySeq(seq: number): StoredJob | undefined;
   /** Finished jobs in descending (or ascending) order of `seq`. */
   listFinished(query: FinishedQuery): Job[];
+  /** Finished jobs of one status, the one that finished first first. */
+  listEnded(query: EndedQuery): EndedJob[];
   /** How many match, counted up to `countMax`. */
   countFinished(filter: FinishedFilter, countMax: number): number;
 
@@ -173,6 +176,25 @@ export interface StoreBatch {
   /** Records to insert or replace. */
   readonly records: readonly StoredRecord[];
   readonly recordsRemoved: readonly Omit<StoredRecord, "value">[];
+}
+
+/** A place in the order in which jobs finished; `seq` decides between those of one time. */
+export interface FinishedPlace {
+  readonly completedAtMs: number;
+  readonly seq: number;
+}
+
+/** Which finished jobs, in the order in which they finished. */
+export interface EndedQuery {
+  readonly status: FinishedStatus;
+  /** Only jobs that come after this one. */
+  readonly after?: FinishedPlace;
+  readonly limit: number;
+}
+
+/** What is known of a finished job without reading the whole of it. */
+export interface EndedJob extends FinishedPlace {
+  readonly id: string;
 }
 
 /** Which finished jobs. Fields left out do not narrow. */

@@ -267,6 +267,23 @@ const claims: Record<string, (under: StoreUnderTest) => void> = {
     }
   },
 
+  "jobs of a status come in the order in which they finished, from any place": ({ store }) => {
+    const jobs = Array.from({ length: 40 }, (_, place) => variedJob(place + 1));
+    store.write(batchOf(1, { finished: jobs }));
+    const ended = jobs.map(({ job }) => job)
+      .filter(({ status }) => status === "completed")
+      .map(({ id, seq, completedAtMs }) => ({ id, seq, completedAtMs }))
+      .sort((a, b) => a.completedAtMs - b.completedAtMs || a.seq - b.seq);
+    const query = { status: "completed", limit: 100 } as const;
+    assert.deepEqual(store.listEnded(query), ended);
+    for (const [place, after] of ended.entries()) {
+      assert.deepEqual(
+        store.listEnded({ ...query, after, limit: 3 }),
+        ended.slice(place + 1, place + 4),
+      );
+    }
+  },
+
   "a key that is used again stands for its new job": ({ store }) => {
     store.write(batchOf(1, { keys: [keyOf(1, "a"), keyOf(2, "b")] }));
     store.write(batchOf(2, { keys: [{ ...keyOf(3, "a"), jobId: "another" }] }));
@@ -325,6 +342,7 @@ function variedJob(seq: number): StoredJob {
     deadLetter: status === "failed" && seq % 2 === 0,
     assignedTo: seq % 4 === 0 ? "w1" : "w2",
     labels: seq % 7 < 3 ? { team: "red", n: String(seq) } : {},
+    completedAtMs: 2000 + seq * 7 % 5,
   });
 }
 

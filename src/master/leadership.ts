@@ -16,6 +16,7 @@ import type { MemberAddress } from "./member_address.ts";
 import { MemberDuties } from "./member_duties.ts";
 import type { MasterOptions } from "./options.ts";
 import { notLeader } from "./proposer.ts";
+import { Retention } from "./retention.ts";
 
 export interface LeadershipOptions {
   readonly context: MasterContext;
@@ -27,7 +28,7 @@ export interface LeadershipOptions {
   readonly ownAddress: () => MemberAddress;
   readonly master: Pick<
     MasterOptions,
-    "policy" | "leaderTimings" | "raftTimings" | "deadServers" | "observer" | "log"
+    "policy" | "leaderTimings" | "raftTimings" | "deadServers" | "retention" | "observer" | "log"
   >;
 }
 
@@ -44,6 +45,7 @@ export class Leadership {
   #reign = 0;
   #workersTimer: ReturnType<typeof setTimeout> | undefined;
   #onMoved: () => void = () => {};
+  #retention: Retention | undefined;
   readonly #leaderless: LeaderlessWatch;
   /** Made anew after a change, when somebody asks. */
   #view: ClusterView | undefined;
@@ -191,6 +193,15 @@ export class Leadership {
       observer: master.observer,
     }, term);
     context.memberDuties = new MemberDuties(context, master.deadServers, ownAddress());
+    this.#retention = new Retention({
+      rules: master.retention,
+      machine,
+      proposer,
+      now: context.now,
+      monotonicNow: () => performance.now(),
+      log,
+    });
+    this.#retention.start();
     router.turn({ kind: "here" });
     health.setServing(true);
     log.info("this master leads", { term });
@@ -202,6 +213,8 @@ export class Leadership {
     context.duties = undefined;
     context.memberDuties?.stop();
     context.memberDuties = undefined;
+    this.#retention?.stop();
+    this.#retention = undefined;
   }
 
   /** Workers of a former reign are told who leads, or to look for somebody. */

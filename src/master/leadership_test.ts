@@ -61,6 +61,11 @@ function leaderWith(refusals: number) {
       raftTimings: { heartbeatTimeoutMs: 10, electionTimeoutMs: 100 },
       observer: { roleChanged() {}, planned() {} },
       deadServers: { cleanup: false, afterMs: 1_000, minVoters: 1 },
+      retention: {
+        completed: { ageMs: 0, jobsMax: 0 },
+        failed: { ageMs: 0, jobsMax: 0 },
+        cancelled: { ageMs: 0, jobsMax: 0 },
+      },
       log,
     } as unknown as MasterOptions,
   });

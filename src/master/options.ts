@@ -18,6 +18,7 @@ import type { AdmissionRules } from "./admission.ts";
 import type { LeaderTimings } from "./leader.ts";
 import type { DeadServerPolicy } from "./members.ts";
 import type { MasterObserver } from "./observer.ts";
+import type { RetentionRules } from "./retention.ts";
 
 /** Where a server listens, and where others reach it. */
 export interface Listen {
@@ -68,6 +69,8 @@ export interface MasterOptions {
   readonly snapshots: { readonly intervalMs: number; readonly entriesMax: number };
   readonly leaderTimings: LeaderTimings;
   readonly deadServers: DeadServerPolicy;
+  /** Finished jobs that are kept. */
+  readonly retention: RetentionRules;
   readonly heartbeatIntervalMs: number;
   /** How long a linearizable read may wait for the leader's word, in ms. */
   readonly barrierTimeoutMs: number;

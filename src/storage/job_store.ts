@@ -14,6 +14,8 @@ import { closeSync, existsSync, openSync, renameSync, rmSync, statSync } from "n
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type {
+  EndedJob,
+  EndedQuery,
   FinishedFilter,
   FinishedQuery,
   Job,
@@ -213,6 +215,10 @@ export class SqliteJobStore implements JobStore {
 
   listFinished(query: FinishedQuery): Job[] {
     return this.#reading((tables) => tables.listFinished(query));
+  }
+
+  listEnded(query: EndedQuery): EndedJob[] {
+    return this.#reading((tables) => tables.listEnded(query));
   }
 
   countFinished(filter: FinishedFilter, countMax: number): number {

@@ -2,6 +2,8 @@
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type {
+  EndedJob,
+  EndedQuery,
   FinishedFilter,
   FinishedQuery,
   Job,
@@ -84,6 +86,17 @@ export class JobTables {
     const sql = pageSql(query, (name) => this.#names.numberOf(name));
     if (sql === undefined) return [];
     return this.#prepared(sql.text).all(...sql.values).map((row) => jobOf(row)!.job);
+  }
+
+  listEnded({ status, after, limit }: EndedQuery): EndedJob[] {
+    const { completedAtMs, seq } = after ?? { completedAtMs: -1, seq: 0 };
+    const rows = this.#statements.ended
+      .all(statusNumber(status), completedAtMs, completedAtMs, seq, limit);
+    return rows.map((row) => ({
+      id: String(row.id),
+      completedAtMs: Number(row.ended),
+      seq: Number(row.seq),
+    }));
   }
 
   countFinished(filter: FinishedFilter, countMax: number): number {
@@ -169,6 +182,7 @@ export class JobTables {
       job.deadLetter ? 1 : 0,
       detail,
       checksumOf(detail),
+      job.completedAtMs,
     );
     for (const key of Object.keys(job.labels)) {
       this.#statements.putLabel.run(key, job.labels[key]!, job.seq);
@@ -327,9 +341,13 @@ function prepareAll(database: DatabaseSync) {
     putState: prepare("INSERT OR REPLACE INTO state VALUES (1, ?, ?, ?, ?)"),
     putLive: prepare("INSERT OR REPLACE INTO live VALUES (?, ?, ?)"),
     removeLive: prepare("DELETE FROM live WHERE seq = ?"),
-    putFinished: prepare("INSERT INTO finished VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
+    putFinished: prepare("INSERT INTO finished VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"),
     removeFinished: prepare("DELETE FROM finished WHERE seq = ?"),
     finishedById: prepare("SELECT detail, checksum FROM finished WHERE id = ?"),
+    ended: prepare(
+      "SELECT seq, id, ended FROM finished WHERE status = ? AND ended >= ? " +
+        "AND (ended, seq) > (?, ?) ORDER BY ended, seq LIMIT ?",
+    ),
     finishedBySeq: prepare("SELECT detail, checksum FROM finished WHERE seq = ?"),
     putLabel: prepare("INSERT OR REPLACE INTO labels VALUES (?, ?, ?)"),
     removeLabel: prepare("DELETE FROM labels WHERE key = ? AND value = ? AND seq = ?"),

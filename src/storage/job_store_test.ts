@@ -87,6 +87,26 @@ Deno.test(
 );
 
 Deno.test(
+  "a file of format 1 becomes one of format 2, and knows when its jobs finished",
+  inDirectory((directory) => {
+    const store = storeOf(filled(directory));
+    const ended = store.listEnded({ status: "completed", limit: 100 });
+    store.close();
+    const earlier = new DatabaseSync(pathIn(directory));
+    earlier.exec(
+      "DROP INDEX finished_ended; ALTER TABLE finished DROP COLUMN ended; DROP TABLE links; " +
+        "PRAGMA user_version = 1",
+    );
+    earlier.close();
+    rmSync(join(directory, JOB_STORE_MARKER));
+    const again = SqliteJobStore.open(directory);
+    assert.equal(ended.length, 8);
+    assert.deepEqual(again.listEnded({ status: "completed", limit: 100 }), ended);
+    again.close();
+  }),
+);
+
+Deno.test(
   "a SQLite file that is not Conductor's is refused, and so is a later format",
   inDirectory((directory) => {
     const path = pathIn(directory);
