@@ -99,6 +99,19 @@ export class Leadership {
     }
   }
 
+  /**
+   * Resolves once the duties of a leader that was just elected have begun, so that what its peers
+   * pass on need not come a second time; at once if this node does not lead.
+   *
+   * @throws Refusal `unavailable` when they have not within an election timeout, or by `deadlineMs`
+   */
+  async untilServing(deadlineMs: number, signal: AbortSignal): Promise<void> {
+    const { context, router, master } = this.#options;
+    if (!context.node.isLeader || context.duties !== undefined) return;
+    const untilMs = Math.min(deadlineMs, Date.now() + master.raftTimings.electionTimeoutMs);
+    await router.next(untilMs, signal);
+  }
+
   /** Members, or their addresses, have changed. */
   membershipChanged(): void {
     this.#view = undefined;

@@ -95,3 +95,17 @@ Deno.test("a leader that is deposed before a read was confirmed does not take of
     leadership.stop();
   }
 });
+
+Deno.test("calls that a new leader is passed wait until its duties have begun", async () => {
+  const { leadership, router, status } = leaderWith(0);
+  const { signal } = new AbortController();
+  try {
+    leadership.roleChanged(status);
+    const before = router.current;
+    await leadership.untilServing(Date.now() + 10_000, signal);
+    assert.deepEqual([before?.kind, router.current?.kind], [undefined, "here"]);
+    await leadership.untilServing(0, signal);
+  } finally {
+    leadership.stop();
+  }
+});

@@ -385,6 +385,7 @@ export class Master {
       handlers,
       listener: {
         onMessage: (message, sender) => this.#door.take(message, sender),
+        onOpened: (nodeId) => this.#node.reportConnected(nodeId),
         onTime: (nodeId, timeMs) => this.#clock.heard(nodeId, timeMs),
         onRefused: (reason) => this.#door.warnOnce("a peer was turned away", { reason }),
         onLost: (nodeId) => {
@@ -393,6 +394,7 @@ export class Master {
       },
       introduction: () => this.#door.introduction(),
       isMember: (id) => this.#directory.get(id) !== undefined,
+      untilServing: ({ deadlineMs, signal }) => this.#leadership.untilServing(deadlineMs, signal),
     });
   }
 

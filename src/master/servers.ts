@@ -72,15 +72,21 @@ export function newPeerServer(
     readonly listener: PeerListener;
     readonly introduction: () => IntroductionAnswer;
     readonly isMember: ForwardServiceOptions["isMember"];
+    readonly untilServing: ForwardServiceOptions["untilServing"];
   },
 ): RpcServer {
-  const { clusterId, handlers, listener, introduction, isMember } = parts;
+  const { clusterId, handlers, listener, introduction, isMember, untilServing } = parts;
   const server = newServer(options, options.peerServer);
   server.add(RaftService, raftService(clusterId, listener));
   server.add(FoundingService, foundingService(introduction));
   server.add(
     ForwardService,
-    forwardService(handlers, { clusterId, isMember, authorize: options.authorizeForwarded }),
+    forwardService(handlers, {
+      clusterId,
+      isMember,
+      authorize: options.authorizeForwarded,
+      untilServing,
+    }),
   );
   return server;
 }

@@ -203,6 +203,15 @@ export class RaftCore {
     return true;
   }
 
+  /**
+   * The transport has a new connection from `peer`: an answer on an older one may be lost, so what is
+   * under way is sent again at once, not after the next heartbeat.
+   */
+  reportConnected(peer: NodeId): void {
+    const { role } = this.#state;
+    if (role.kind === "leader") role.peers.get(peer)?.answersLost();
+  }
+
   /** All that is to be done now, or `undefined`. See {@linkcode Ready}. */
   takeReady(): Ready | undefined {
     const state = this.#state;

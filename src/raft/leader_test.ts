@@ -24,6 +24,26 @@ Deno.test("a lost append is sent again after a heartbeat, without a further prop
   assert.deepEqual(network.node("b").applied, ["x"]);
 });
 
+Deno.test("answers that were lost with a connection are not waited for once there is another", () => {
+  for (const isLostFromTheStart of [true, false]) {
+    const network = new TestNetwork(THREE);
+    const lose = () =>
+      network.drop = ({ kind, from }) => kind === "append_accepted" && from === "b";
+    if (isLostFromTheStart) lose();
+    const a = network.elect("a");
+    lose();
+    network.isolate("c");
+    a.propose("x");
+    network.settle();
+    assert.deepEqual(a.applied, []);
+    network.drop = () => false;
+    a.core.reportConnected("b");
+    network.isolate("c");
+    network.settle();
+    assert.deepEqual(a.applied, ["x"], `lost from the start: ${isLostFromTheStart}`);
+  }
+});
+
 Deno.test("what is under way to a follower is bounded, and flows on as it answers", () => {
   const network = new TestNetwork(THREE, { messageBytesMax: 1, inflightMessagesMax: 4 });
   const a = network.elect("a");

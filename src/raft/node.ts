@@ -250,6 +250,12 @@ export class RaftNode<Outcome> {
     return wasLeader;
   }
 
+  /** The transport has a new connection from `peer`, on which it will answer. */
+  reportConnected(peer: NodeId): void {
+    this.#core.reportConnected(peer);
+    this.#schedule();
+  }
+
   /** Who leads, as far as this node knows. */
   get leaderId(): NodeId | undefined {
     return this.#core.view.leaderId;

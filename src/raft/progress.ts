@@ -121,6 +121,13 @@ export class Progress {
     this.#window.clear();
   }
 
+  /** Answers may be lost: an append is sent again, whatever is under way. */
+  answersLost(): void {
+    // In `probe`, `next` is where the logs were last thought to agree, and stays.
+    if (this.state === "probe") this.#probeSent = false;
+    else if (this.state === "replicate") this.becomeProbe();
+  }
+
   /** The peer installed a snapshot at `index`, or (`undefined`) a transfer failed. */
   snapshotEnded(index: number | undefined): void {
     if (this.state !== "snapshot") return;

@@ -9,13 +9,19 @@ import { Refusal } from "./status.ts";
 
 /**
  * Resolves when the connection of `client` stands. A refused one fails at once, a silent one at
- * `untilMs`, on the clock of `Date.now`.
+ * `untilMs`, on the clock of `Date.now`, or when nobody wants it any more.
  *
- * @throws Refusal `unavailable`
+ * @throws Refusal `unavailable`, or the reason of `unwanted`
  */
-export async function connected(client: Client, address: string, untilMs: number): Promise<void> {
+export async function connected(
+  client: Client,
+  address: string,
+  untilMs: number,
+  unwanted?: AbortSignal,
+): Promise<void> {
   const channel = client.getChannel();
   while (true) {
+    unwanted?.throwIfAborted();
     const state = channel.getConnectivityState(true);
     if (state === connectivityState.READY) return;
     if (state === connectivityState.TRANSIENT_FAILURE) {
@@ -24,11 +30,13 @@ export async function connected(client: Client, address: string, untilMs: number
     if (state === connectivityState.SHUTDOWN) {
       throw new Refusal("cancelled", "the connections to the cluster were closed");
     }
-    await new Promise<void>((resolve, reject) =>
-      channel.watchConnectivityState(state, untilMs, (timedOut) => {
-        if (timedOut === undefined) resolve();
-        else reject(new Refusal("unavailable", `${address} does not answer`));
-      })
-    );
+    const { promise: changed, resolve, reject } = Promise.withResolvers<void>();
+    const end = () => resolve();
+    unwanted?.addEventListener("abort", end, { once: true });
+    channel.watchConnectivityState(state, untilMs, (timedOut) => {
+      if (timedOut === undefined) resolve();
+      else reject(new Refusal("unavailable", `${address} does not answer`));
+    });
+    await changed.finally(() => unwanted?.removeEventListener("abort", end));
   }
 }

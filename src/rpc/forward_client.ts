@@ -45,7 +45,6 @@ export class ForwardClient {
   /**
    * Has the leader at `address` (its peers' one) carry out a unary call.
    *
-   * @param abandoned gives the call up: its outcome is then unknown
    * @throws Refusal as the leader answered; `unavailable` when nothing was sent; `outcome_unknown`
    * when the request may have reached the leader and no answer came back
    */
@@ -54,9 +53,15 @@ export class ForwardClient {
     method: DescMethod,
     request: AnyMessage,
     call: CallContext,
-    abandoned: AbortSignal | undefined,
+    { ended, isRepeatable }: {
+      /** The leader was passed over. */
+      readonly ended: AbortSignal;
+      /** Then give the call up even if it was sent: its outcome is unknown, and need not be known. */
+      readonly isRepeatable: boolean;
+    },
   ): Promise<AnyMessage> {
-    const client = await this.#connectedTo(address, call);
+    const client = await this.#connectedTo(address, call, ended);
+    const abandoned = isRepeatable ? ended : undefined;
     const definition = methodDefinition(ForwardService.method.forward);
     const answer = await new Promise<ForwardResponse>((resolve, reject) => {
       const abandon = () => underWay.cancel();
@@ -94,7 +99,7 @@ export class ForwardClient {
       readonly onMessage: (message: AnyMessage) => Promise<void>;
     },
   ): Promise<void> {
-    const client = await this.#connectedTo(address, call);
+    const client = await this.#connectedTo(address, call, options.abandoned);
     const definition = methodDefinition(ForwardService.method.forwardStream);
     const stream = client.makeServerStreamRequest(
       definition.path,
@@ -126,7 +131,8 @@ export class ForwardClient {
     this.#clients.clear();
   }
 
-  async #connectedTo(address: string, call: CallContext): Promise<Client> {
+  /** A leader that hangs accepts connections, and says nothing on them. */
+  async #connectedTo(address: string, call: CallContext, ended: AbortSignal): Promise<Client> {
     let client = this.#clients.get(address);
     if (client === undefined) {
       client = new Client(address, this.#options.credentials, {
@@ -143,7 +149,7 @@ export class ForwardClient {
       this.#clients.set(address, client);
     }
     const untilMs = Math.min(call.deadlineMs, Date.now() + this.#options.connectionWaitMs);
-    await connected(client, address, untilMs);
+    await connected(client, address, untilMs, ended);
     return client;
   }
 

@@ -22,6 +22,12 @@ export interface ForwardServiceOptions {
    * @throws Refusal `permission_denied`
    */
   readonly authorize: (call: CallContext) => void;
+  /**
+   * Resolves when this node serves, if it has just been elected, and at once if it does not lead.
+   *
+   * @throws Refusal `unavailable` when that takes too long
+   */
+  readonly untilServing: (call: CallContext) => Promise<void>;
 }
 
 type UnaryHandler = (
@@ -54,11 +60,13 @@ export function forwardService(
   return {
     forward: async (request, call) => {
       const { method, context, handler, message } = opened(request, call, "unary");
+      await options.untilServing(context);
       const answer = await (handler as UnaryHandler)(message, context);
       return { response: encoded(method.output, answer) };
     },
     forwardStream: async (request, call, out) => {
       const { method, context, handler, message } = opened(request, call, "server_streaming");
+      await options.untilServing(context);
       await (handler as StreamHandler)(message, context, {
         write: (answer) => out.write({ response: encoded(method.output, answer) }),
       });

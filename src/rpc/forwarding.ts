@@ -188,7 +188,7 @@ class Forwarding {
         method,
         request,
         call,
-        route.ended,
+        { ended: route.ended, isRepeatable: true },
       );
     } catch (failure) {
       if (failure instanceof Refusal) return answer;
@@ -237,10 +237,11 @@ class Forwarding {
     const { router, client } = this.#options;
     const route = router.current ?? await router.next(untilMs, call.signal);
     if (route.kind === "here") return await handler(request, call);
-    // What may be asked again need not wait for a leader that was passed over.
-    const abandoned = isRepeatable(request) ? route.ended : undefined;
     call.note?.("forwarding_to_leader");
-    return await client.forward(route.raftAddress, method, request, call, abandoned);
+    return await client.forward(route.raftAddress, method, request, call, {
+      ended: route.ended,
+      isRepeatable: isRepeatable(request),
+    });
   }
 
   /** A stream goes on at the next leader when its own is lost; its first event is told again. */

@@ -29,19 +29,23 @@ interface MemberOptions {
   readonly clusterId?: string;
   readonly members?: readonly string[];
   readonly authorize?: (call: CallContext) => void;
+  readonly connectionWaitMs?: number;
+  readonly untilServing?: () => Promise<void>;
 }
 
 async function startMember(
   calls: Partial<MasterApi>,
-  { name = "a", clusterId = "c", members = ["a", "b"], authorize = () => {} }: MemberOptions = {},
+  options: MemberOptions = {},
 ): Promise<Member> {
+  const { name = "a", clusterId = "c", members = ["a", "b"], authorize = () => {} } = options;
+  const { connectionWaitMs = 2_000, untilServing = () => Promise.resolve() } = options;
   const router = new Router();
   const handlers = masterService(scriptedMaster(calls));
   const client = new ForwardClient({
     clusterId,
     nodeId: name,
     credentials: credentials.createInsecure(),
-    connectionWaitMs: 2_000,
+    connectionWaitMs,
   });
   const clients = await startTestServer((server) =>
     server.add(
@@ -58,6 +62,7 @@ async function startMember(
         clusterId,
         isMember: (nodeId) => members.includes(nodeId),
         authorize,
+        untilServing,
       }),
     ), {
     observer: {
@@ -211,6 +216,29 @@ Deno.test("a forwarded call is never forwarded again: who leads no more says so,
   channel.close();
 });
 
+Deno.test("a leader that begins to serve in a moment lets forwarded calls wait for it", async () => {
+  let isServing = false;
+  let tries = 0;
+  await using leader = await startMember({
+    submit: () => {
+      tries++;
+      return isServing ? Promise.resolve(accepted) : Promise.reject(new Refusal("unavailable", ""));
+    },
+  }, {
+    name: "b",
+    untilServing: () => {
+      isServing = true;
+      return Promise.resolve();
+    },
+  });
+  await using follower = await startMember({});
+  follow(follower, leader);
+  const channel = new ClusterChannel(channelTo([follower.address]));
+  assert.equal((await channel.call(submitJob, unkeyed)).jobId, "j-1");
+  assert.equal(tries, 1);
+  channel.close();
+});
+
 Deno.test("while nobody leads a call waits, and is then answered by whoever does", async () => {
   await using leader = await startMember({ submit: () => Promise.resolve(accepted) }, {
     name: "b",
@@ -297,6 +325,21 @@ Deno.test("a keyed submission leaves a leader that was passed over, though it an
   const channel = new ClusterChannel(channelTo([follower.address], { callTimeoutMs: 20_000 }));
   const call = channel.call(submitJob, keyed);
   await taken.promise;
+  follow(follower, next);
+  assert.equal((await call).jobId, "j-1");
+  channel.close();
+});
+
+Deno.test("no call waits to be connected to a leader that was passed over: nothing was sent", async () => {
+  using hung = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  await using next = await startMember({ submit: () => Promise.resolve(accepted) }, { name: "b" });
+  await using follower = await startMember({}, { connectionWaitMs: 60_000 });
+  const { port } = hung.addr;
+  const address = `127.0.0.1:${port}`;
+  follower.router.turn({ kind: "at", nodeId: "b", raftAddress: address, grpcAddress: address });
+  const channel = new ClusterChannel(channelTo([follower.address], { callTimeoutMs: 20_000 }));
+  const call = channel.call(submitJob, unkeyed, { isRepeatable: false });
+  using _silence = await hung.accept();
   follow(follower, next);
   assert.equal((await call).jobId, "j-1");
   channel.close();

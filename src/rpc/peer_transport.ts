@@ -11,6 +11,7 @@ import {
   Client,
   type ClientDuplexStream,
   type ClientOptions,
+  connectivityState,
   Metadata,
   type ServiceError,
   status,
@@ -90,9 +91,13 @@ export class PeerTransport implements Transport {
     return this.#options.addressOf(nodeId) ?? this.#heard.get(nodeId);
   }
 
-  /** A frame came from a node that says where it is. */
+  /**
+   * A frame came from a node that says where it is. It lives, so this is no time to wait before the
+   * next attempt to connect to it: what it asks would not be answered.
+   */
   heardFrom(nodeId: string, address: string): void {
     if (address !== "") this.#heard.set(nodeId, address);
+    this.#peers.get(`talk ${nodeId}`)?.lives();
   }
 
   /** Closes every connection. */
@@ -127,8 +132,10 @@ class Peer {
   readonly #nodeId: string;
   readonly #lane: Lane;
   readonly #options: PeerTransportOptions;
-  readonly #client: Client;
+  /** Of the stream. Each has a new one: an old one would pause before it connects again. */
+  #client: Client | undefined;
   #stream: ClientDuplexStream<AnyMessage, AnyMessage> | undefined;
+  #openedMs = 0;
   #pausedUntilMs = 0;
   #waitingBytes = 0;
   /** The next frame is the first one of its stream. */
@@ -139,21 +146,21 @@ class Peer {
     this.#lane = lane;
     this.address = address;
     this.#options = options;
-    this.#client = new Client(address, options.credentials, {
-      "grpc.max_receive_message_length": -1,
-      "grpc.max_send_message_length": -1,
-      "grpc.initial_reconnect_backoff_ms": 100,
-      "grpc.max_reconnect_backoff_ms": 1_000,
-      "grpc.keepalive_time_ms": KEEPALIVE_MS,
-      "grpc.keepalive_timeout_ms": KEEPALIVE_MS,
-      "grpc.use_local_subchannel_pool": 1, // one connection for each lane
-      "grpc.enable_retries": 0, // they would keep copies of what was sent; Raft sends again itself
-      ...options.grpcOptions,
-    });
   }
 
   connect(): void {
     if (this.#stream === undefined) this.#open();
+  }
+
+  /** The peer was heard of on its own stream. */
+  lives(): void {
+    const stream = this.#stream;
+    if (this.#isClosed || performance.now() - this.#openedMs < RECONNECT_PAUSE_MS) return;
+    if (stream !== undefined && this.#isConnected) return;
+    this.#stream = undefined;
+    stream?.cancel();
+    this.#pausedUntilMs = 0;
+    this.#open();
   }
 
   send(messages: readonly Message[]): void {
@@ -174,6 +181,16 @@ class Peer {
     });
   }
 
+  get #isClosed(): boolean {
+    return this.#pausedUntilMs === Number.POSITIVE_INFINITY;
+  }
+
+  /** A connection that was begun before the peer was there may hang, and notice late that it is. */
+  get #isConnected(): boolean {
+    const state = this.#client?.getChannel().getConnectivityState(false);
+    return state === connectivityState.READY;
+  }
+
   #isCongested(stream: ClientDuplexStream<AnyMessage, AnyMessage>): boolean {
     return stream.writableLength > WAITING_FRAMES_MAX || this.#waitingBytes > WAITING_BYTES_MAX;
   }
@@ -181,7 +198,20 @@ class Peer {
   close(): void {
     this.#pausedUntilMs = Number.POSITIVE_INFINITY;
     this.#stream?.cancel();
-    this.#client.close();
+    this.#client?.close();
+    this.#client = undefined;
+  }
+
+  #newClient(): Client {
+    return new Client(this.address, this.#options.credentials, {
+      "grpc.max_receive_message_length": -1,
+      "grpc.max_send_message_length": -1,
+      "grpc.keepalive_time_ms": KEEPALIVE_MS,
+      "grpc.keepalive_timeout_ms": KEEPALIVE_MS,
+      "grpc.use_local_subchannel_pool": 1, // one connection for each lane
+      "grpc.enable_retries": 0, // they would keep copies of what was sent; Raft sends again itself
+      ...this.#options.grpcOptions,
+    });
   }
 
   #open(): ClientDuplexStream<AnyMessage, AnyMessage> | undefined {
@@ -190,7 +220,11 @@ class Peer {
     const metadata = new Metadata();
     const token = this.#options.token?.();
     if (token !== undefined) metadata.set("authorization", `Bearer ${token}`);
-    const stream = this.#client.makeBidiStreamRequest(
+    this.#client?.close();
+    const client = this.#newClient();
+    this.#client = client;
+    this.#openedMs = performance.now();
+    const stream = client.makeBidiStreamRequest(
       definition.path,
       definition.requestSerialize,
       definition.responseDeserialize,
@@ -199,7 +233,9 @@ class Peer {
     const lost = (reason: string) => {
       if (this.#stream !== stream) return;
       this.#stream = undefined;
-      if (this.#pausedUntilMs !== Number.POSITIVE_INFINITY) {
+      this.#client?.close();
+      this.#client = undefined;
+      if (!this.#isClosed) {
         this.#pausedUntilMs = performance.now() + RECONNECT_PAUSE_MS;
         // A transfer that stalls is sent again by its sender; nothing else depends on this lane.
         if (this.#lane === "talk") this.#options.onPeerLost(this.#nodeId, reason);
@@ -224,6 +260,8 @@ class Peer {
 export interface PeerListener {
   /** With what its sender said of itself. */
   onMessage(message: Message, sender: PeerFacts): void;
+  /** A node talks on a new stream: what it said on an older one may be lost. */
+  onOpened?(nodeId: string): void;
   /** A node sent something, and says what time it has, in ms since the epoch. */
   onTime(nodeId: string, timeMs: number): void;
   /** The stream of a node that has sent something broke: it may be gone. */
@@ -249,7 +287,10 @@ export function raftService(
           return stream.end(new Refusal("failed_precondition", fault));
         }
         for (const message of decodedMessages(frame.messages)) {
-          if (laneOf(message) === "talk") sender = message.from;
+          if (laneOf(message) === "talk" && sender === undefined) {
+            sender = message.from;
+            listener.onOpened?.(sender);
+          }
           listener.onMessage(message, facts);
         }
         if (sender !== undefined && frame.senderTimeMs > 0n) {

@@ -33,6 +33,8 @@ interface Inbox {
   readonly senders: Set<PeerFacts>;
   /** What time a sender said it has. */
   readonly times: Map<string, number>;
+  /** Senders of new streams. */
+  readonly opened: string[];
   /** Senders whose streams broke. */
   readonly lost: string[];
   readonly refused: string[];
@@ -54,6 +56,7 @@ async function startPeer(
   const received: Message[] = [];
   const senders = new Set<PeerFacts>();
   const times = new Map<string, number>();
+  const opened: string[] = [];
   const lost: string[] = [];
   const refused: string[] = [];
   const server = await startTestServer((each) =>
@@ -65,11 +68,12 @@ async function startPeer(
           senders.add(sender);
         },
         onTime: (nodeId, timeMs) => times.set(nodeId, timeMs),
+        onOpened: (nodeId) => void opened.push(nodeId),
         onLost: (nodeId) => void lost.push(nodeId),
         onRefused: (reason) => void refused.push(reason),
       }),
     ), { port, messageBytesMax: -1, ...changes });
-  return { server, received, senders, times, lost, refused };
+  return { server, received, senders, times, opened, lost, refused };
 }
 
 function transportTo(
@@ -99,6 +103,7 @@ Deno.test("messages arrive whole and in order", async () => {
   const plain = (value: unknown) => JSON.parse(JSON.stringify(value)); // bytes as objects
   assert.deepEqual(plain(first), plain(message(1)));
   assert.deepEqual([...peer.senders], [OWN], "said once, and true of every frame");
+  assert.deepEqual(peer.opened, ["a"], "told once a stream");
   assert.ok(Math.abs((peer.times.get("a") ?? 0) - Date.now()) < 60_000, "it told no time");
   transport.close();
   await peer.server.server.stop(0);
@@ -186,6 +191,31 @@ Deno.test("a broken stream is told of and opened again", async () => {
   assert.ok(second.received[0]!.term >= 2);
   transport.close();
   await second.server.server.stop(0);
+});
+
+Deno.test("a peer that was not there is connected to as soon as it is heard of", async () => {
+  const lost: string[] = [];
+  const address = `127.0.0.1:${freePort()}`;
+  const transport = transportTo(() => address, { onPeerLost: (id) => lost.push(id) });
+  transport.connect("b");
+  await until(() => lost.length === 1, "nobody is there");
+  let streams = 0;
+  const peer = await startPeer(Number(address.split(":")[1]), "c", {
+    gatekeeper: () => {
+      streams++;
+      return { userId: "peer", roles: ["master"] };
+    },
+  });
+  await until(() => {
+    transport.heardFrom("b", "");
+    return streams > 0;
+  }, "the stream is open before anything is to be sent");
+  for (let calls = 0; calls < 100; calls++) transport.heardFrom("b", "");
+  transport.send([message(1)]);
+  await until(() => peer.received.length === 1, "a message arrives");
+  assert.equal(streams, 1, "a stream that stands is left alone");
+  transport.close();
+  await peer.server.server.stop(0);
 });
 
 Deno.test("a peer that moved is followed to its new address", async () => {
