@@ -72,6 +72,40 @@ export class FlagReader {
     }
   }
 
+  /** Every text of a repeatable flag, or undefined when it was not given. */
+  texts(name: string): readonly string[] | undefined {
+    return this.#flags[name] as string[] | undefined;
+  }
+
+  /** A moment in ms since the epoch, or undefined when the flag was not given. */
+  time(name: string): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    // Without an offset it is this machine's time, as people mean it when they type one.
+    const ms = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+    if (!Number.isNaN(ms)) return ms;
+    this.fault(name, "give a time such as 2026-12-24T18:00 or 2026-12-24T18:00:00Z");
+    return undefined;
+  }
+
+  /** What `read` makes of a flag's text; undefined: it makes nothing of it. */
+  parsed<Value>(
+    name: string,
+    read: (text: string) => Value | undefined,
+    wanted: string,
+  ): Value | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const value = read(text);
+    if (value === undefined) this.fault(name, wanted);
+    return value;
+  }
+
+  /** Notes that the flag's value is wrong, and what would be right. */
+  fault(name: string, wanted: string, value = this.text(name)): void {
+    this.#faults.push(`--${dashed(name)} is ${JSON.stringify(value)}; ${wanted}`);
+  }
+
   /** `name=value` pairs as a record, or undefined when the flag was not given. */
   pairs(name: string): Record<string, string> | undefined {
     const pairs = this.#flags[name] as string[] | undefined;

@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { AttemptView, JobDetails, JobView, ResultView } from "../rpc/mod.ts";
+import type { AttemptView, JobDetails, JobView, ResultView, TransitionView } from "../rpc/mod.ts";
+import { optionPairs, optionsJson } from "./present_options.ts";
 import { renderPairs, renderTable } from "./table.ts";
 import { printable, printableLines, type Sink, type Styles } from "./terminal.ts";
 
@@ -23,6 +24,10 @@ export function jobJson(job: JobView): Record<string, unknown> {
     started_at: timeText(job.startedAtMs),
     completed_at: timeText(job.completedAtMs),
     not_before: timeText(job.notBeforeMs),
+    queued_at: timeText(job.queuedAtMs),
+    expires_at: timeText(job.expiresAtMs),
+    queue: job.queue,
+    submitted_by: job.submittedBy === "" ? null : job.submittedBy,
     attempt: job.attempt,
     retry_count: job.retryCount,
     max_retries: job.maxRetries,
@@ -31,6 +36,7 @@ export function jobJson(job: JobView): Record<string, unknown> {
     dead_letter: job.deadLetter,
     labels: job.labels,
     traceparent: job.traceparent,
+    ...(job.options === undefined ? {} : { options: optionsJson(job.options) }),
     ...(job.result === undefined ? {} : { result: resultJson(job.result) }),
   };
 }
@@ -53,6 +59,14 @@ export function detailsJson(details: JobDetails): Record<string, unknown> {
       error: each.error,
     })),
     log_tail: details.logTail,
+    history: details.history.map((each) => ({
+      at: timeText(each.atMs),
+      status: each.status,
+      cause: each.cause,
+      attempt: each.attempt,
+      worker_id: each.workerId === "" ? null : each.workerId,
+      reason: each.reason === "" ? null : each.reason,
+    })),
   };
 }
 
@@ -85,12 +99,16 @@ export function detailsText(details: JobDetails, out: Sink): string {
       ? []
       : [["Error", style.red(printable(job.errorMessage))] as [string, string]]),
     ["Priority", String(job.priority)],
+    ["Queue", printable(job.queue)],
+    ...optionPairs(job.options ?? {}),
     ["Attempt", `${job.attempt} of at most ${job.maxRetries + 1}`],
     ...(job.assignedTo === "" ? [] : [["Worker", printable(job.assignedTo)] as [string, string]]),
     ...(details.progress > 0 && details.progress < 1
       ? [["Progress", progressText(details.progress, details.progressMessage)] as [string, string]]
       : []),
     ["Created", timeText(job.createdAtMs) ?? ""],
+    ...timePair("Not before", job.notBeforeMs),
+    ...timePair("Expires", job.expiresAtMs),
     ...timePair("Started", job.startedAtMs),
     ...timePair("Finished", job.completedAtMs),
     ...Object.entries(job.labels).map(([name, value]): [string, string] => [
@@ -100,6 +118,7 @@ export function detailsText(details: JobDetails, out: Sink): string {
     ["Trace", job.traceparent.split("-")[1] ?? ""],
   ];
   const parts = [renderPairs(pairs)];
+  if (details.history.length > 0) parts.push(historyTable(details.history));
   if (details.attempts.length > 1) parts.push(attemptTable(details.attempts));
   if (details.logTail.length > 0) {
     parts.push(details.logTail.map((line) => `  ${style.dim(printable(line))}`).join("\n") + "\n");
@@ -161,6 +180,20 @@ export function secondText(ms: number | undefined): string {
 function timePair(name: string, ms: number | undefined): [string, string][] {
   const text = timeText(ms);
   return text === undefined ? [] : [[name, text]];
+}
+
+function historyTable(history: readonly TransitionView[]): string {
+  return renderTable(
+    ["AT", "STATUS", "BY", "ATTEMPT", "WORKER", "REASON"],
+    history.map((each) => [
+      timeText(each.atMs) ?? "",
+      each.status,
+      each.cause,
+      each.attempt === 0 ? "" : String(each.attempt),
+      printable(each.workerId),
+      printable(each.reason),
+    ]),
+  );
 }
 
 function attemptTable(attempts: readonly AttemptView[]): string {

@@ -30,6 +30,8 @@ function job(changes: Partial<JobView> = {}): JobView {
     attempt: 0,
     labels: {},
     deadLetter: false,
+    submittedBy: "ann",
+    queue: "ann",
     traceparent: "00-0123456789abcdef0123456789abcdef-0123456789abcdef-00",
     ...changes,
   };
@@ -49,6 +51,7 @@ function details(changes: Partial<JobDetails>): JobDetails {
     progress: 0,
     progressMessage: "",
     logTail: [],
+    history: [],
     ...changes,
   };
 }

@@ -7,8 +7,10 @@
 import { Argument, Command, CommanderError, Option } from "commander";
 import { nearest } from "../config/mod.ts";
 import { addBackupCommands, addMemberCommands } from "./cluster_router.ts";
-import { addConfigFlags, collect } from "./config_flags.ts";
+import { addConfigFlags } from "./config_flags.ts";
 import { EXIT, Misuse, reportFailure } from "./failure.ts";
+import { addJobFlags } from "./job_flags.ts";
+import { withValues } from "./options.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 
@@ -153,21 +155,8 @@ function addNodeCommands(program: Command, terminal: Terminal): void {
 
 function addJobCommands(program: Command, terminal: Terminal): void {
   client(
-    program.command("submit").description("submit a job; prints its id")
+    addJobFlags(program.command("submit").description("submit a job; prints its id"))
       .usage("--type <type> [options]")
-      .option("-t, --type <type>", "type of the job, such as web_scraping")
-      .option("-p, --payload <text>", "payload: text, @FILE, or - for stdin", "")
-      .option("--priority <number>", "higher runs first", "5")
-      .option("--max-retries <number>", "attempts after the first (default: the cluster's)")
-      .option("--timeout <duration>", "time allowed to one attempt, such as 30s")
-      .option(
-        "--retry-delay <duration>",
-        "pause before the first retry, doubled for each further one",
-      )
-      .option("--delay <duration>", "not before this long from now")
-      .option("--idempotency-key <key>", "a repeated submission with it returns the same job")
-      .option("-l, --label <name=value>", "label to find the job by (repeatable)", collect)
-      .option("--require <name=value>", "tag that the worker must have (repeatable)", collect)
       .option("-w, --wait", "follow the job to its end; exit 1 if it does not complete")
       .action(async (flags: Flags) => {
         const { submit } = await import("./submit.ts");
@@ -329,13 +318,6 @@ function client(command: Command): Command {
       .default("table"),
   );
   return addConfigFlags(command, "client");
-}
-
-/** An option whose values are shown and completed; the master refuses others. */
-function withValues(flags: string, description: string, values: readonly string[]): Option {
-  const option = new Option(flags, description);
-  option.argChoices = [...values];
-  return option;
 }
 
 function inheritSettings(command: Command): void {

@@ -4,19 +4,14 @@
  * @module
  */
 
-import type { JobEventView, JobView, Submission } from "../rpc/mod.ts";
-import { FlagReader } from "./arguments.ts";
-import { configFrom } from "./config_flags.ts";
+import type { JobEventView, JobView } from "../rpc/mod.ts";
 import { type Connection, withClient } from "./connect.ts";
 import { Interrupted, NegativeAnswer } from "./failure.ts";
 import type { LiveLine } from "./live_line.ts";
-import { readPayload } from "./payload.ts";
 import { jobJson, progressText, resultText, statusText } from "./present.ts";
 import type { Flags } from "./router.ts";
-import { printable, type Sink, type Terminal } from "./terminal.ts";
-
-/** What a priority may be on the wire. */
-const INT32 = { min: -(2 ** 31), max: 2 ** 31 - 1 };
+import { submissionFrom } from "./submission.ts";
+import { printable, type Terminal } from "./terminal.ts";
 
 /** Submits one job, and with `--wait` follows it to its end. */
 export async function submit(flags: Flags, terminal: Terminal): Promise<void> {
@@ -40,35 +35,6 @@ export async function submit(flags: Flags, terminal: Terminal): Promise<void> {
 /** Follows a job to its end. */
 export async function watch(jobId: string, flags: Flags, terminal: Terminal): Promise<void> {
   await withClient(flags, terminal, (connection) => follow(connection, jobId, terminal));
-}
-
-/** What the flags ask for; every fault of theirs is told before the payload is read. */
-export async function submissionFrom(flags: Flags, err: Sink): Promise<Submission> {
-  const reader = new FlagReader(flags);
-  const type = reader.required("type", "name what kind of job it is, as --type web_scraping");
-  const priority = reader.integer("priority", INT32);
-  const maxRetries = reader.integer("maxRetries", { min: 0, max: INT32.max });
-  const timeoutMs = reader.duration("timeout");
-  const retryDelayMs = reader.duration("retryDelay");
-  const delayMs = reader.duration("delay");
-  const labels = reader.pairs("label");
-  const requiredTags = reader.pairs("require");
-  const idempotencyKey = reader.text("idempotencyKey");
-  const payload = reader.text("payload") ?? "";
-  reader.done();
-  const { payloadBytesMax } = configFrom(flags, "client").config.jobs;
-  return {
-    type,
-    payload: await readPayload(payload, payloadBytesMax, err),
-    priority: priority ?? 0,
-    ...(maxRetries === undefined ? {} : { maxRetries }),
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    ...(retryDelayMs === undefined ? {} : { retryDelayMs }),
-    ...(delayMs === undefined ? {} : { delayMs }),
-    ...(labels === undefined ? {} : { labels }),
-    ...(requiredTags === undefined ? {} : { requiredTags }),
-    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-  };
 }
 
 /**

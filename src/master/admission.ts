@@ -7,6 +7,7 @@
 import type { JobTypeRegistry } from "../job_types/mod.ts";
 import type { SubmitSpec } from "../jobs/mod.ts";
 import { Refusal, type Submission } from "../rpc/mod.ts";
+import { admitOptions, DURATION_MS_MAX, textFault } from "./admission_options.ts";
 
 /** What a submission that does not say gets, and how much it may ask. */
 export interface AdmissionRules {
@@ -18,8 +19,6 @@ export interface AdmissionRules {
 
 const TYPE_PATTERN = /^[A-Za-z0-9_][A-Za-z0-9_.:\/-]{0,127}$/;
 const MAX_RETRIES_MAX = 1_000;
-const DURATION_MS_MAX = 366 * 24 * 60 * 60 * 1000;
-const TEXT_CHARACTERS_MAX = 256;
 const MAP_ENTRIES_MAX = 64;
 const SUGGESTIONS_KEPT_MAX = 1_000;
 
@@ -48,8 +47,11 @@ export class Admission {
       );
     }
     const faults = [...faultsOf(submission), ...this.#payloadFaults(submission)];
+    const options = admitOptions(submission.options, faults);
     if (faults.length > 0) throw new Refusal("invalid", faults.join("; "));
-    const { delayMs = 0, idempotencyKey, labels = {}, requiredTags = {} } = submission;
+    const { delayMs = 0, runAtMs = 0, idempotencyKey } = submission;
+    const { labels = {}, requiredTags = {} } = submission;
+    const notBeforeMs = Math.max(delayMs > 0 ? nowMs + delayMs : 0, runAtMs);
     return {
       id,
       type: submission.type,
@@ -59,10 +61,11 @@ export class Admission {
       timeoutMs: submission.timeoutMs ?? this.#rules.timeoutMsDefault,
       retryDelayMs: submission.retryDelayMs ?? this.#rules.retryDelayMsDefault,
       submittedBy,
-      ...(delayMs > 0 ? { notBeforeMs: nowMs + delayMs } : {}),
+      ...(notBeforeMs > nowMs ? { notBeforeMs } : {}),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       ...(isEmpty(labels) ? {} : { labels }),
       ...(isEmpty(requiredTags) ? {} : { requiredTags }),
+      ...(options === undefined ? {} : { options }),
     };
   }
 
@@ -98,6 +101,9 @@ function faultsOf(submission: Submission): string[] {
   faults.push(...rangeFault("timeout", submission.timeoutMs ?? 0, DURATION_MS_MAX, " ms"));
   faults.push(...rangeFault("delay", submission.delayMs ?? 0, DURATION_MS_MAX, " ms"));
   faults.push(...rangeFault("retry_delay", submission.retryDelayMs ?? 0, DURATION_MS_MAX, " ms"));
+  if (!Number.isFinite(submission.runAtMs ?? 0) || (submission.runAtMs ?? 0) < 0) {
+    faults.push(`run_at is ${submission.runAtMs} ms after 1970; give a time`);
+  }
   faults.push(...textFault("idempotency_key", submission.idempotencyKey ?? ""));
   faults.push(...mapFaults("labels", submission.labels ?? {}));
   faults.push(...mapFaults("required_tags", submission.requiredTags ?? {}));
@@ -107,11 +113,6 @@ function faultsOf(submission: Submission): string[] {
 function rangeFault(field: string, value: number, max: number, unit = ""): string[] {
   if (Number.isFinite(value) && value >= 0 && value <= max) return [];
   return [`${field} is ${value}${unit}; it may be 0 to ${max}${unit}`];
-}
-
-function textFault(field: string, value: string): string[] {
-  if (value.length <= TEXT_CHARACTERS_MAX) return [];
-  return [`${field} has ${value.length} characters; it may have ${TEXT_CHARACTERS_MAX}`];
 }
 
 function mapFaults(field: string, map: Readonly<Record<string, string>>): string[] {

@@ -28,7 +28,7 @@ import {
 import { whyWaiting } from "../scheduler/mod.ts";
 import { inSubmitSpan, type SubmitSpan } from "./submit_tracing.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
-import { attemptView, fullView, jobView, resultOf, unknownJob } from "./views.ts";
+import { attemptView, fullView, jobView, resultOf, transitionView, unknownJob } from "./views.ts";
 
 /** Jobs in one SubmitJobs call. */
 const BATCH_JOBS_MAX = 10_000;
@@ -118,6 +118,7 @@ export class JobsApi implements JobCalls {
       progress: job.status === "completed" ? 1 : live?.fraction ?? 0,
       progressMessage: live?.message ?? "",
       logTail: live?.logTail ?? machine.logTail(job.id),
+      history: machine.history(job.id).map(transitionView),
     };
   }
 

@@ -35,6 +35,8 @@ function job(id: string, token: number): JobView {
     labels: {},
     deadLetter: false,
     traceparent: "",
+    submittedBy: "",
+    queue: "default",
   };
 }
 

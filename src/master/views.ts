@@ -4,8 +4,24 @@
  * @module
  */
 
-import { type Attempt, isTerminal, type Job, type JobMachine } from "../jobs/mod.ts";
-import { type AttemptView, type JobView, Refusal } from "../rpc/mod.ts";
+import {
+  type Attempt,
+  formatTagRule,
+  type HistoryEntry,
+  isTerminal,
+  type Job,
+  type JobMachine,
+  type JobOptions,
+  NO_OPTIONS,
+  queueOf,
+} from "../jobs/mod.ts";
+import {
+  type AttemptView,
+  type JobOptionsView,
+  type JobView,
+  Refusal,
+  type TransitionView,
+} from "../rpc/mod.ts";
 
 /** A job without payload and result. */
 export function jobView(job: Job): JobView {
@@ -28,6 +44,34 @@ export function jobView(job: Job): JobView {
     labels: job.labels,
     deadLetter: job.deadLetter,
     traceparent: job.traceparent,
+    ...(job.queuedAtMs === 0 ? {} : { queuedAtMs: job.queuedAtMs }),
+    ...(job.expiresAtMs === 0 ? {} : { expiresAtMs: job.expiresAtMs }),
+    ...(job.options === NO_OPTIONS ? {} : { options: optionsView(job.options) }),
+    submittedBy: job.submittedBy,
+    queue: queueOf(job),
+  };
+}
+
+function optionsView(options: JobOptions): JobOptionsView {
+  const {
+    tagRules,
+    preferredTags,
+    dependencies,
+    whenDependencyFails,
+    rate,
+    uniqueMode,
+    schedule,
+    scheduledAtMs,
+    ...rest
+  } = options;
+  return {
+    ...rest,
+    ...(rate === null ? {} : { rate }),
+    ...(rest.uniqueKey === "" ? {} : { uniqueMode }),
+    ...(dependencies.length === 0 ? {} : { dependsOn: dependencies, whenDependencyFails }),
+    require: tagRules.map(formatTagRule),
+    prefer: preferredTags.map(formatTagRule),
+    ...(schedule === "" ? {} : { schedule, scheduledAtMs }),
   };
 }
 
@@ -67,6 +111,11 @@ export function attemptView(attempt: Attempt): AttemptView {
     outcome: attempt.outcome,
     error: attempt.error,
   };
+}
+
+/** One change of a job's status. */
+export function transitionView({ to, ...entry }: HistoryEntry): TransitionView {
+  return { ...entry, status: to };
 }
 
 /** The answer to a call about a job that is not there. */

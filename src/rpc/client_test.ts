@@ -21,6 +21,8 @@ function job(status: string): JobView {
     labels: {},
     deadLetter: false,
     traceparent: "",
+    submittedBy: "",
+    queue: "default",
   };
 }
 
@@ -32,6 +34,7 @@ function details(status: string): JobDetails {
     progress: 0,
     progressMessage: "",
     logTail: [],
+    history: [],
   };
 }
 

@@ -17,6 +17,8 @@ import type {
   JobEvent,
   JobEventSchema,
   JobSchema,
+  JobTransition,
+  JobTransitionSchema,
   ReportAck,
   ReportAckSchema,
   SubmitJobRequest,
@@ -34,9 +36,11 @@ import type {
   JobView,
   ReportAckView,
   Submission,
+  TransitionView,
   WorkerStatsView,
   WorkerView,
 } from "./master_api.ts";
+import { optionsFromWire, optionsToWire } from "./job_options.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -80,6 +84,11 @@ export function jobToWire(job: JobView): MessageInitShape<typeof JobSchema> {
     labels: { ...job.labels },
     deadLetter: job.deadLetter,
     traceparent: job.traceparent,
+    queuedAt: stamp(job.queuedAtMs),
+    expiresAt: stamp(job.expiresAtMs),
+    options: job.options && optionsToWire(job.options),
+    submittedBy: job.submittedBy,
+    queue: job.queue,
   };
 }
 
@@ -104,6 +113,11 @@ export function jobFromWire(job: Job): JobView {
     labels: job.labels,
     deadLetter: job.deadLetter,
     traceparent: job.traceparent,
+    ...optionalMs("queuedAtMs", job.queuedAt),
+    ...optionalMs("expiresAtMs", job.expiresAt),
+    ...(job.options === undefined ? {} : { options: optionsFromWire(job.options) }),
+    submittedBy: job.submittedBy,
+    queue: job.queue,
     payload: job.payload,
     ...(job.result === undefined ? {} : {
       result: {
@@ -132,6 +146,9 @@ export function submissionToWire(
     delayMs: BigInt(Math.round(submission.delayMs ?? 0)),
     requiredTags: { ...submission.requiredTags },
     retryDelayMs: BigInt(Math.round(submission.retryDelayMs ?? 0)),
+    options: submission.options && optionsToWire(submission.options),
+    runAt: stamp(submission.runAtMs),
+    ref: submission.ref ?? "",
   };
 }
 
@@ -148,6 +165,9 @@ export function submissionFromWire(request: SubmitJobRequest): Submission {
     ...(request.idempotencyKey === "" ? {} : { idempotencyKey: request.idempotencyKey }),
     labels: request.labels,
     requiredTags: request.requiredTags,
+    ...optionalMs("runAtMs", request.runAt),
+    ...(request.ref === "" ? {} : { ref: request.ref }),
+    ...(request.options === undefined ? {} : { options: optionsFromWire(request.options) }),
   };
 }
 
@@ -161,6 +181,29 @@ export function detailsToWire(
     progress: details.progress,
     progressMessage: details.progressMessage,
     logTail: [...details.logTail],
+    history: details.history.map(transitionToWire),
+  };
+}
+
+function transitionToWire(each: TransitionView): MessageInitShape<typeof JobTransitionSchema> {
+  return {
+    at: timestampFromMs(each.atMs),
+    status: each.status,
+    cause: each.cause,
+    attempt: each.attempt,
+    workerId: each.workerId,
+    reason: each.reason,
+  };
+}
+
+function transitionFromWire(each: JobTransition): TransitionView {
+  return {
+    atMs: each.at === undefined ? 0 : timestampMs(each.at),
+    status: each.status,
+    cause: each.cause,
+    attempt: each.attempt,
+    workerId: each.workerId,
+    reason: each.reason,
   };
 }
 
@@ -192,6 +235,7 @@ export function detailsFromWire(response: GetJobStatusResponse, job: Job): JobDe
     progress: response.progress,
     progressMessage: response.progressMessage,
     logTail: response.logTail,
+    history: response.history.map(transitionFromWire),
   };
 }
 

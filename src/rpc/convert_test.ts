@@ -26,6 +26,7 @@ import {
   SubmitJobRequestSchema,
   WorkerInfoSchema,
 } from "./gen/scheduler_pb.ts";
+import type { JobOptionsView } from "./job_options.ts";
 import type {
   AttemptReportView,
   JobDetails,
@@ -56,6 +57,35 @@ const result = fc.record({
   durationMs: count,
 });
 
+const some = text.filter((each) => each !== "");
+const someTexts = fc.array(text, { minLength: 1, maxLength: 3 });
+const positive = fc.integer({ min: 1, max: 2 ** 31 - 1 });
+const options: fc.Arbitrary<JobOptionsView> = fc.record({
+  queue: some,
+  backoff: some,
+  retryDelayMaxMs: positive,
+  nonRetryableErrors: someTexts,
+  expireAfterMs: positive,
+  uniqueKey: some,
+  uniqueMode: some,
+  group: some,
+  groupLimit: positive,
+  rateKey: some,
+  rate: fc.record({ count, perMs: count, burst: count }),
+  dependsOn: fc.array(
+    fc.record({ jobId: some, ref: some, on: some }, { requiredKeys: ["on"] }),
+    { minLength: 1, maxLength: 3 },
+  ),
+  whenDependencyFails: some,
+  batchId: some,
+  require: someTexts,
+  prefer: someTexts,
+  cpuMillis: positive,
+  memoryBytes: positive,
+  schedule: some,
+  scheduledAtMs: time,
+}, { requiredKeys: [] });
+
 const job: fc.Arbitrary<JobView> = fc.record({
   id: text,
   type: text,
@@ -75,6 +105,11 @@ const job: fc.Arbitrary<JobView> = fc.record({
   labels: stringMap,
   deadLetter: fc.boolean(),
   traceparent: text,
+  queuedAtMs: time,
+  expiresAtMs: time,
+  options,
+  submittedBy: text,
+  queue: text,
   payload: bytes,
   result,
 }, {
@@ -94,6 +129,8 @@ const job: fc.Arbitrary<JobView> = fc.record({
     "labels",
     "deadLetter",
     "traceparent",
+    "submittedBy",
+    "queue",
     "payload",
   ],
 });
@@ -145,6 +182,9 @@ Deno.test("a submission is the same after its way over the wire", () => {
     idempotencyKey: text.filter((key) => key !== ""),
     labels: stringMap,
     requiredTags: stringMap,
+    options,
+    runAtMs: time,
+    ref: some,
   }, { requiredKeys: ["type", "payload", "priority", "labels", "requiredTags"] });
   fc.assert(fc.property(submission, (view) => {
     const sent = create(SubmitJobRequestSchema, submissionToWire(view));
@@ -177,6 +217,17 @@ Deno.test("a job's details are the same after their way over the wire", () => {
     progress: fraction,
     progressMessage: text,
     logTail: texts,
+    history: fc.array(
+      fc.record({
+        atMs: time,
+        status: text,
+        cause: text,
+        attempt: count,
+        workerId: text,
+        reason: text,
+      }),
+      { maxLength: 3 },
+    ),
   });
   fc.assert(fc.property(details, (view) => {
     const sent = create(GetJobStatusResponseSchema, detailsToWire(view));

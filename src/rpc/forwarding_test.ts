@@ -493,5 +493,7 @@ function job(id: string, status: string) {
     labels: {},
     deadLetter: false,
     traceparent: "",
+    submittedBy: "",
+    queue: "default",
   };
 }

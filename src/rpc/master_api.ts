@@ -8,6 +8,7 @@
  */
 
 import type { CallContext } from "./call.ts";
+import type { JobOptionsView } from "./job_options.ts";
 import type { MemberApi } from "./member_api.ts";
 import type { Refusal } from "./status.ts";
 
@@ -23,9 +24,14 @@ export interface Submission {
   /** First backoff; absent: `scheduler.retry_delay`. */
   readonly retryDelayMs?: number;
   readonly delayMs?: number;
+  /** Not before this time (ms since the epoch); the later of it and `delayMs` counts. */
+  readonly runAtMs?: number;
+  /** Name among the submissions of one call, for their dependencies on each other. */
+  readonly ref?: string;
   readonly idempotencyKey?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly requiredTags?: Readonly<Record<string, string>>;
+  readonly options?: JobOptionsView;
 }
 
 /** What became of one submission. */
@@ -62,6 +68,14 @@ export interface JobView {
   readonly labels: Readonly<Record<string, string>>;
   readonly deadLetter: boolean;
   readonly traceparent: string;
+  /** When it first became pending. */
+  readonly queuedAtMs?: number;
+  /** When it fails if it is not finished by then. */
+  readonly expiresAtMs?: number;
+  readonly options?: JobOptionsView;
+  readonly submittedBy: string;
+  /** The queue that it is in, whether it named one or not. */
+  readonly queue: string;
   readonly payload?: Uint8Array;
   readonly result?: ResultView;
 }
@@ -77,6 +91,17 @@ export interface AttemptView {
   readonly error: string;
 }
 
+/** One change of a job's status. */
+export interface TransitionView {
+  readonly atMs: number;
+  readonly status: string;
+  readonly cause: string;
+  /** 0 before the first. */
+  readonly attempt: number;
+  readonly workerId: string;
+  readonly reason: string;
+}
+
 /** Everything known of one job. */
 export interface JobDetails {
   readonly job: JobView;
@@ -85,6 +110,8 @@ export interface JobDetails {
   readonly progress: number;
   readonly progressMessage: string;
   readonly logTail: readonly string[];
+  /** The latest changes of its status, oldest first. */
+  readonly history: readonly TransitionView[];
 }
 
 /** Which jobs to list. */

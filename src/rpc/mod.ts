@@ -16,6 +16,7 @@ export * from "./forward_service.ts";
 export * from "./forwarding.ts";
 export * from "./health.ts";
 export * from "./introduction.ts";
+export type { DependencyView, JobOptionsView } from "./job_options.ts";
 export * from "./master_api.ts";
 export { DEFAULT_JOB_TYPES, masterService } from "./master_service.ts";
 export * from "./member_api.ts";

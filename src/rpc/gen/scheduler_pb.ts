@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file scheduler.proto.
  */
 export const file_scheduler: GenFile = /*@__PURE__*/
-  fileDesc("Cg9zY2hlZHVsZXIucHJvdG8SBXByb3RvIrwDChBTdWJtaXRKb2JSZXF1ZXN0EgwKBHR5cGUYASABKAkSDwoHcGF5bG9hZBgCIAEoDBIQCghwcmlvcml0eRgDIAEoBRITCgttYXhfcmV0cmllcxgEIAEoBRIXCg90aW1lb3V0X3NlY29uZHMYBSABKAMSEgoKdGltZW91dF9tcxgGIAEoAxIXCg9pZGVtcG90ZW5jeV9rZXkYByABKAkSMwoGbGFiZWxzGAggAygLMiMucHJvdG8uU3VibWl0Sm9iUmVxdWVzdC5MYWJlbHNFbnRyeRIQCghkZWxheV9tcxgJIAEoAxJACg1yZXF1aXJlZF90YWdzGAogAygLMikucHJvdG8uU3VibWl0Sm9iUmVxdWVzdC5SZXF1aXJlZFRhZ3NFbnRyeRIWCg5yZXRyeV9kZWxheV9tcxgLIAEoAxIXCg9kZWZhdWx0X3JldHJpZXMYDCABKAgaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARozChFSZXF1aXJlZFRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImUKEVN1Ym1pdEpvYlJlc3BvbnNlEg4KBmpvYl9pZBgBIAEoCRIOCgZzdGF0dXMYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIRCglkdXBsaWNhdGUYBCABKAgSDAoEY29kZRgFIAEoBSJSChFTdWJtaXRKb2JzUmVxdWVzdBIlCgRqb2JzGAEgAygLMhcucHJvdG8uU3VibWl0Sm9iUmVxdWVzdBIWCg5hbGxfb3Jfbm90aGluZxgCIAEoCCI/ChJTdWJtaXRKb2JzUmVzcG9uc2USKQoHcmVzdWx0cxgBIAMoCzIYLnByb3RvLlN1Ym1pdEpvYlJlc3BvbnNlIk0KE0dldEpvYlN0YXR1c1JlcXVlc3QSDgoGam9iX2lkGAEgASgJEg0KBXN0YWxlGAIgASgIEhcKD3dpdGhvdXRfcGF5bG9hZBgDIAEoCCKrAQoUR2V0Sm9iU3RhdHVzUmVzcG9uc2USFwoDam9iGAEgASgLMgoucHJvdG8uSm9iEhcKD3dhaXRpbmdfcmVhc29ucxgCIAMoCRIjCghhdHRlbXB0cxgDIAMoCzIRLnByb3RvLkpvYkF0dGVtcHQSEAoIcHJvZ3Jlc3MYBCABKAESGAoQcHJvZ3Jlc3NfbWVzc2FnZRgFIAEoCRIQCghsb2dfdGFpbBgGIAMoCSLfAQoKSm9iQXR0ZW1wdBIPCgdhdHRlbXB0GAEgASgFEhEKCXdvcmtlcl9pZBgCIAEoCRIvCgthc3NpZ25lZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB291dGNvbWUYBiABKAkSDQoFZXJyb3IYByABKAkikgEKD0xpc3RKb2JzUmVxdWVzdBIVCg1zdGF0dXNfZmlsdGVyGAEgASgJEg0KBWxpbWl0GAIgASgFEg4KBm9mZnNldBgDIAEoBRITCgt0eXBlX2ZpbHRlchgEIAEoCRIVCg13b3JrZXJfZmlsdGVyGAUgASgJEg4KBmN1cnNvchgGIAEoCRINCgVzdGFsZRgHIAEoCCJQChBMaXN0Sm9ic1Jlc3BvbnNlEhgKBGpvYnMYASADKAsyCi5wcm90by5Kb2ISDQoFdG90YWwYAiABKAUSEwoLbmV4dF9jdXJzb3IYAyABKAkiMgoQQ2FuY2VsSm9iUmVxdWVzdBIOCgZqb2JfaWQYASABKAkSDgoGcmVhc29uGAIgASgJIjUKEUNhbmNlbEpvYlJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCSIhCg9XYXRjaEpvYlJlcXVlc3QSDgoGam9iX2lkGAEgASgJIq0BCghKb2JFdmVudBIOCgZqb2JfaWQYASABKAkSJgoCYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhsKBXN0YXRlGAMgASgLMgoucHJvdG8uSm9iSAASIwoIcHJvZ3Jlc3MYBCABKAsyDy5wcm90by5Qcm9ncmVzc0gAEh4KA2xvZxgFIAEoCzIPLnByb3RvLkxvZ0xpbmVzSABCBwoFZXZlbnQiLQoIUHJvZ3Jlc3MSEAoIZnJhY3Rpb24YASABKAESDwoHbWVzc2FnZRgCIAEoCSIZCghMb2dMaW5lcxINCgVsaW5lcxgBIAMoCSKLAQoSSm9pbkNsdXN0ZXJSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIUCgxncnBjX2FkZHJlc3MYAyABKAkSEwoLaW5jYXJuYXRpb24YBCABKAkSEgoKY2x1c3Rlcl9pZBgFIAEoCRIUCgxlbnRyeV9mb3JtYXQYBiABKAUiWwoTSm9pbkNsdXN0ZXJSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSDgoGbGVhZGVyGAMgASgJEhIKCmNsdXN0ZXJfaWQYBCABKAki+wEKFVJlZ2lzdGVyV29ya2VyUmVxdWVzdBIRCgl3b3JrZXJfaWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIbChNtYXhfY29uY3VycmVudF9qb2JzGAMgASgFEkQKDGNhcGFiaWxpdGllcxgEIAMoCzIuLnByb3RvLlJlZ2lzdGVyV29ya2VyUmVxdWVzdC5DYXBhYmlsaXRpZXNFbnRyeRImCgdydW5uaW5nGAUgAygLMhUucHJvdG8uUnVubmluZ0F0dGVtcHQaMwoRQ2FwYWJpbGl0aWVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKLAQoWUmVnaXN0ZXJXb3JrZXJSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkSEgoKc2Vzc2lvbl9pZBgDIAEoCRIdChVoZWFydGJlYXRfaW50ZXJ2YWxfbXMYBCABKAMSHAoUaGVhcnRiZWF0X3RpbWVvdXRfbXMYBSABKAMiNwoOUnVubmluZ0F0dGVtcHQSDgoGam9iX2lkGAEgASgJEhUKDWZlbmNpbmdfdG9rZW4YAiABKAMilAEKEEhlYXJ0YmVhdFJlcXVlc3QSEQoJd29ya2VyX2lkGAEgASgJEiEKBXN0YXRzGAIgASgLMhIucHJvdG8uV29ya2VyU3RhdHMSJQoHcmVwb3J0cxgDIAMoCzIULnByb3RvLkF0dGVtcHRSZXBvcnQSEgoKc2Vzc2lvbl9pZBgEIAEoCRIPCgd3YWl0X21zGAUgASgDIrEBChFIZWFydGJlYXRSZXNwb25zZRILCgNhY2sYASABKAgSGwoTYXNzaWduZWRfam9ic19jb3VudBgCIAEoBRIfCgthc3NpZ25tZW50cxgDIAMoCzIKLnByb3RvLkpvYhIqCg1jYW5jZWxsYXRpb25zGAQgAygLMhMucHJvdG8uQ2FuY2VsbGF0aW9uEiUKC3JlcG9ydF9hY2tzGAUgAygLMhAucHJvdG8uUmVwb3J0QWNrIrsBCg1BdHRlbXB0UmVwb3J0Eg4KBmpvYl9pZBgBIAEoCRIVCg1mZW5jaW5nX3Rva2VuGAIgASgDEigKB3N0YXJ0ZWQYAyABKAsyFS5wcm90by5BdHRlbXB0U3RhcnRlZEgAEiIKBnJlc3VsdBgEIAEoCzIQLnByb3RvLkpvYlJlc3VsdEgAEioKCHJlbGVhc2VkGAUgASgLMhYucHJvdG8uQXR0ZW1wdFJlbGVhc2VkSABCCQoHb3V0Y29tZSI4Cg5BdHRlbXB0U3RhcnRlZBImCgJhdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiIQoPQXR0ZW1wdFJlbGVhc2VkEg4KBnJlYXNvbhgBIAEoCSJVCglSZXBvcnRBY2sSDgoGam9iX2lkGAEgASgJEhUKDWZlbmNpbmdfdG9rZW4YAiABKAMSEAoIYWNjZXB0ZWQYAyABKAgSDwoHbWVzc2FnZRgEIAEoCSJFCgxDYW5jZWxsYXRpb24SDgoGam9iX2lkGAEgASgJEhUKDWZlbmNpbmdfdG9rZW4YAiABKAMSDgoGcmVhc29uGAMgASgJInEKE1JlcG9ydFJlc3VsdFJlcXVlc3QSDgoGam9iX2lkGAEgASgJEhEKCXdvcmtlcl9pZBgCIAEoCRIgCgZyZXN1bHQYAyABKAsyEC5wcm90by5Kb2JSZXN1bHQSFQoNZmVuY2luZ190b2tlbhgEIAEoAyI4ChRSZXBvcnRSZXN1bHRSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkiQAoXRGVyZWdpc3RlcldvcmtlclJlcXVlc3QSEQoJd29ya2VyX2lkGAEgASgJEhIKCnNlc3Npb25faWQYAiABKAkiMQoYRGVyZWdpc3RlcldvcmtlclJlc3BvbnNlEhUKDXJlbGVhc2VkX2pvYnMYASABKAUiyQEKDVdvcmtlck1lc3NhZ2USIQoFaGVsbG8YASABKAsyEi5wcm90by5Xb3JrZXJIZWxsbxIhCgVzdGF0cxgCIAEoCzISLnByb3RvLldvcmtlclN0YXRzEiUKB3JlcG9ydHMYAyADKAsyFC5wcm90by5BdHRlbXB0UmVwb3J0EigKCHByb2dyZXNzGAQgAygLMhYucHJvdG8uQXR0ZW1wdFByb2dyZXNzEhAKCGRyYWluaW5nGAUgASgIEg8KB2dvb2RieWUYBiABKAgiiAIKC1dvcmtlckhlbGxvEhEKCXdvcmtlcl9pZBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoCRIbChNtYXhfY29uY3VycmVudF9qb2JzGAMgASgFEhEKCWpvYl90eXBlcxgEIAMoCRIqCgR0YWdzGAUgAygLMhwucHJvdG8uV29ya2VySGVsbG8uVGFnc0VudHJ5Eg8KB3ZlcnNpb24YBiABKAkSDwoHYWRkcmVzcxgHIAEoCRImCgdydW5uaW5nGAggAygLMhUucHJvdG8uUnVubmluZ0F0dGVtcHQaKwoJVGFnc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEibgoPQXR0ZW1wdFByb2dyZXNzEg4KBmpvYl9pZBgBIAEoCRIVCg1mZW5jaW5nX3Rva2VuGAIgASgDEhAKCGZyYWN0aW9uGAMgASgBEg8KB21lc3NhZ2UYBCABKAkSEQoJbG9nX2xpbmVzGAUgAygJIqoBCg1NYXN0ZXJNZXNzYWdlEiUKB3dlbGNvbWUYASABKAsyFC5wcm90by5Xb3JrZXJXZWxjb21lEh8KC2Fzc2lnbm1lbnRzGAIgAygLMgoucHJvdG8uSm9iEioKDWNhbmNlbGxhdGlvbnMYAyADKAsyEy5wcm90by5DYW5jZWxsYXRpb24SJQoLcmVwb3J0X2Fja3MYBCADKAsyEC5wcm90by5SZXBvcnRBY2sioQEKDVdvcmtlcldlbGNvbWUSEgoKc2Vzc2lvbl9pZBgBIAEoCRIdChVoZWFydGJlYXRfaW50ZXJ2YWxfbXMYAiABKAMSHAoUaGVhcnRiZWF0X3RpbWVvdXRfbXMYAyABKAMSEQoJbGVhZGVyX2lkGAQgASgJEhgKEG1hc3Rlcl9hZGRyZXNzZXMYBSADKAkSEgoKY2x1c3Rlcl9pZBgGIAEoCSI4ChJEcmFpbldvcmtlclJlcXVlc3QSEQoJd29ya2VyX2lkGAEgASgJEg8KB3VuZHJhaW4YAiABKAgiNwoTRHJhaW5Xb3JrZXJSZXNwb25zZRIPCgdzdWNjZXNzGAEgASgIEg8KB21lc3NhZ2UYAiABKAkiLwoOTGlzdERMUVJlcXVlc3QSDQoFbGltaXQYASABKAUSDgoGb2Zmc2V0GAIgASgFIjoKD0xpc3RETFFSZXNwb25zZRIYCgRqb2JzGAEgAygLMgoucHJvdG8uSm9iEg0KBXRvdGFsGAIgASgFIiUKE1JldHJ5RnJvbURMUVJlcXVlc3QSDgoGam9iX2lkGAEgASgJIjgKFFJldHJ5RnJvbURMUVJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCSIZChdHZXRDbHVzdGVySGVhbHRoUmVxdWVzdCL1AgoYR2V0Q2x1c3RlckhlYWx0aFJlc3BvbnNlEhEKCWxlYWRlcl9pZBgBIAEoCRIWCg5sZWFkZXJfYWRkcmVzcxgCIAEoCRIRCglpc19sZWFkZXIYAyABKAgSFAoMd29ya2VyX2NvdW50GAQgASgFEhsKE2FjdGl2ZV93b3JrZXJfY291bnQYBSABKAUSFAoMcGVuZGluZ19qb2JzGAYgASgFEhQKDHJ1bm5pbmdfam9icxgHIAEoBRIQCghkbHFfam9icxgIIAEoBRISCgpyYWZ0X3N0YXRlGAkgASgJEg8KB25vZGVfaWQYCiABKAkSDAoEdGVybRgLIAEoAxIUCgxjb21taXRfaW5kZXgYDCABKAMSFQoNYXBwbGllZF9pbmRleBgNIAEoAxIlCgdtZW1iZXJzGA4gAygLMhQucHJvdG8uQ2x1c3Rlck1lbWJlchISCgpjbHVzdGVyX2lkGA8gASgJEg8KB3ZlcnNpb24YECABKAkiVgoNQ2x1c3Rlck1lbWJlchIPCgdub2RlX2lkGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSEAoIc3VmZnJhZ2UYAyABKAkSEQoJaXNfbGVhZGVyGAQgASgIIhQKEkxpc3RNZW1iZXJzUmVxdWVzdCK4AQoTTGlzdE1lbWJlcnNSZXNwb25zZRIiCgdtZW1iZXJzGAEgAygLMhEucHJvdG8uTWVtYmVySW5mbxIRCglsZWFkZXJfaWQYAiABKAkSDAoEdGVybRgDIAEoAxIUCgxjb21taXRfaW5kZXgYBCABKAMSFgoObGFzdF9sb2dfaW5kZXgYBSABKAMSGAoQbWVtYmVyc2hpcF9pbmRleBgGIAEoAxIUCgxlbnRyeV9mb3JtYXQYByABKAUi8QEKCk1lbWJlckluZm8SDwoHbm9kZV9pZBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoCRIUCgxyYWZ0X2FkZHJlc3MYAyABKAkSFAoMZ3JwY19hZGRyZXNzGAQgASgJEhAKCHN1ZmZyYWdlGAUgASgJEgwKBHJvbGUYBiABKAkSEwoLbWF0Y2hfaW5kZXgYByABKAMSCwoDbGFnGAggASgDEhcKD2xhc3RfY29udGFjdF9tcxgJIAEoAxIPCgd2ZXJzaW9uGAogASgJEg8KB2Fuc3dlcnMYCyABKAgSFAoMZW50cnlfZm9ybWF0GAwgASgFIk8KEEFkZE1lbWJlclJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCRIUCgxyYWZ0X2FkZHJlc3MYAiABKAkSFAoMZ3JwY19hZGRyZXNzGAMgASgJIiQKEUFkZE1lbWJlclJlc3BvbnNlEg8KB21lc3NhZ2UYASABKAkiJwoUUHJvbW90ZU1lbWJlclJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCSIoChVQcm9tb3RlTWVtYmVyUmVzcG9uc2USDwoHbWVzc2FnZRgBIAEoCSI1ChNSZW1vdmVNZW1iZXJSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkSDQoFZm9yY2UYAiABKAgiJwoUUmVtb3ZlTWVtYmVyUmVzcG9uc2USDwoHbWVzc2FnZRgBIAEoCSInChlUcmFuc2ZlckxlYWRlcnNoaXBSZXF1ZXN0EgoKAnRvGAEgASgJIj0KGlRyYW5zZmVyTGVhZGVyc2hpcFJlc3BvbnNlEhEKCWxlYWRlcl9pZBgBIAEoCRIMCgR0ZXJtGAIgASgDIhUKE1Rha2VTbmFwc2hvdFJlcXVlc3QiWAoUVGFrZVNuYXBzaG90UmVzcG9uc2USDwoHbm9kZV9pZBgBIAEoCRIWCg5zbmFwc2hvdF9pbmRleBgCIAEoAxIXCg9maXJzdF9sb2dfaW5kZXgYAyABKAMiHgoNQmFja3VwUmVxdWVzdBINCgVzdGFsZRgBIAEoCCIeCg5CYWNrdXBSZXNwb25zZRIMCgRkYXRhGAEgASgMIisKEkxpc3RXb3JrZXJzUmVxdWVzdBIVCg1zdGF0dXNfZmlsdGVyGAEgASgJIkgKE0xpc3RXb3JrZXJzUmVzcG9uc2USIgoHd29ya2VycxgBIAMoCzIRLnByb3RvLldvcmtlckluZm8SDQoFdG90YWwYAiABKAUi4gQKA0pvYhIKCgJpZBgBIAEoCRIMCgR0eXBlGAIgASgJEg8KB3BheWxvYWQYAyABKAwSEAoIcHJpb3JpdHkYBCABKAUSDgoGc3RhdHVzGAUgASgJEhMKC2Fzc2lnbmVkX3RvGAYgASgJEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGNvbXBsZXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIAoGcmVzdWx0GAogASgLMhAucHJvdG8uSm9iUmVzdWx0EhMKC3JldHJ5X2NvdW50GAsgASgFEhMKC21heF9yZXRyaWVzGAwgASgFEhUKDWVycm9yX21lc3NhZ2UYDSABKAkSFwoPdGltZW91dF9zZWNvbmRzGA4gASgDEhUKDWZlbmNpbmdfdG9rZW4YDyABKAMSDwoHYXR0ZW1wdBgQIAEoBRISCgp0aW1lb3V0X21zGBEgASgDEiYKBmxhYmVscxgSIAMoCzIWLnByb3RvLkpvYi5MYWJlbHNFbnRyeRITCgtkZWFkX2xldHRlchgTIAEoCBITCgt0cmFjZXBhcmVudBgUIAEoCRIuCgpub3RfYmVmb3JlGBUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIp4BCglKb2JSZXN1bHQSDwoHc3VjY2VzcxgBIAEoCBIOCgZvdXRwdXQYAiABKAwSDQoFZXJyb3IYAyABKAkSEwoLZHVyYXRpb25fbXMYBCABKAMSFAoMY29udGVudF90eXBlGAUgASgJEhEKCXBlcm1hbmVudBgGIAEoCBIQCghsb2dfdGFpbBgHIAMoCRIRCgl0aW1lZF9vdXQYCCABKAgieAoLV29ya2VyU3RhdHMSEwoLYWN0aXZlX2pvYnMYASABKAUSFgoOY29tcGxldGVkX2pvYnMYAiABKAUSEwoLZmFpbGVkX2pvYnMYAyABKAUSEQoJY3B1X3VzYWdlGAQgASgBEhQKDG1lbW9yeV91c2FnZRgFIAEoASLWAgoKV29ya2VySW5mbxIKCgJpZBgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEhsKE21heF9jb25jdXJyZW50X2pvYnMYAyABKAUSEwoLYWN0aXZlX2pvYnMYBCABKAUSDgoGc3RhdHVzGAUgASgJEjIKDmxhc3RfaGVhcnRiZWF0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI5CgxjYXBhYmlsaXRpZXMYByADKAsyIy5wcm90by5Xb3JrZXJJbmZvLkNhcGFiaWxpdGllc0VudHJ5EhEKCWpvYl90eXBlcxgIIAMoCRIPCgd2ZXJzaW9uGAkgASgJEiEKBXN0YXRzGAogASgLMhIucHJvdG8uV29ya2VyU3RhdHMaMwoRQ2FwYWJpbGl0aWVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ATKfDQoNTWFzdGVyU2VydmljZRI+CglTdWJtaXRKb2ISFy5wcm90by5TdWJtaXRKb2JSZXF1ZXN0GhgucHJvdG8uU3VibWl0Sm9iUmVzcG9uc2USQQoKU3VibWl0Sm9icxIYLnByb3RvLlN1Ym1pdEpvYnNSZXF1ZXN0GhkucHJvdG8uU3VibWl0Sm9ic1Jlc3BvbnNlEkcKDEdldEpvYlN0YXR1cxIaLnByb3RvLkdldEpvYlN0YXR1c1JlcXVlc3QaGy5wcm90by5HZXRKb2JTdGF0dXNSZXNwb25zZRI7CghMaXN0Sm9icxIWLnByb3RvLkxpc3RKb2JzUmVxdWVzdBoXLnByb3RvLkxpc3RKb2JzUmVzcG9uc2USPgoJQ2FuY2VsSm9iEhcucHJvdG8uQ2FuY2VsSm9iUmVxdWVzdBoYLnByb3RvLkNhbmNlbEpvYlJlc3BvbnNlEjUKCFdhdGNoSm9iEhYucHJvdG8uV2F0Y2hKb2JSZXF1ZXN0Gg8ucHJvdG8uSm9iRXZlbnQwARJECgtKb2luQ2x1c3RlchIZLnByb3RvLkpvaW5DbHVzdGVyUmVxdWVzdBoaLnByb3RvLkpvaW5DbHVzdGVyUmVzcG9uc2USTQoOUmVnaXN0ZXJXb3JrZXISHC5wcm90by5SZWdpc3RlcldvcmtlclJlcXVlc3QaHS5wcm90by5SZWdpc3RlcldvcmtlclJlc3BvbnNlEj4KCUhlYXJ0YmVhdBIXLnByb3RvLkhlYXJ0YmVhdFJlcXVlc3QaGC5wcm90by5IZWFydGJlYXRSZXNwb25zZRJHCgxSZXBvcnRSZXN1bHQSGi5wcm90by5SZXBvcnRSZXN1bHRSZXF1ZXN0GhsucHJvdG8uUmVwb3J0UmVzdWx0UmVzcG9uc2USUwoQRGVyZWdpc3RlcldvcmtlchIeLnByb3RvLkRlcmVnaXN0ZXJXb3JrZXJSZXF1ZXN0Gh8ucHJvdG8uRGVyZWdpc3RlcldvcmtlclJlc3BvbnNlEj8KDVdvcmtlclNlc3Npb24SFC5wcm90by5Xb3JrZXJNZXNzYWdlGhQucHJvdG8uTWFzdGVyTWVzc2FnZSgBMAESRAoLRHJhaW5Xb3JrZXISGS5wcm90by5EcmFpbldvcmtlclJlcXVlc3QaGi5wcm90by5EcmFpbldvcmtlclJlc3BvbnNlEjgKB0xpc3RETFESFS5wcm90by5MaXN0RExRUmVxdWVzdBoWLnByb3RvLkxpc3RETFFSZXNwb25zZRJHCgxSZXRyeUZyb21ETFESGi5wcm90by5SZXRyeUZyb21ETFFSZXF1ZXN0GhsucHJvdG8uUmV0cnlGcm9tRExRUmVzcG9uc2USUwoQR2V0Q2x1c3RlckhlYWx0aBIeLnByb3RvLkdldENsdXN0ZXJIZWFsdGhSZXF1ZXN0Gh8ucHJvdG8uR2V0Q2x1c3RlckhlYWx0aFJlc3BvbnNlEkQKC0xpc3RXb3JrZXJzEhkucHJvdG8uTGlzdFdvcmtlcnNSZXF1ZXN0GhoucHJvdG8uTGlzdFdvcmtlcnNSZXNwb25zZRJECgtMaXN0TWVtYmVycxIZLnByb3RvLkxpc3RNZW1iZXJzUmVxdWVzdBoaLnByb3RvLkxpc3RNZW1iZXJzUmVzcG9uc2USPgoJQWRkTWVtYmVyEhcucHJvdG8uQWRkTWVtYmVyUmVxdWVzdBoYLnByb3RvLkFkZE1lbWJlclJlc3BvbnNlEkoKDVByb21vdGVNZW1iZXISGy5wcm90by5Qcm9tb3RlTWVtYmVyUmVxdWVzdBocLnByb3RvLlByb21vdGVNZW1iZXJSZXNwb25zZRJHCgxSZW1vdmVNZW1iZXISGi5wcm90by5SZW1vdmVNZW1iZXJSZXF1ZXN0GhsucHJvdG8uUmVtb3ZlTWVtYmVyUmVzcG9uc2USWQoSVHJhbnNmZXJMZWFkZXJzaGlwEiAucHJvdG8uVHJhbnNmZXJMZWFkZXJzaGlwUmVxdWVzdBohLnByb3RvLlRyYW5zZmVyTGVhZGVyc2hpcFJlc3BvbnNlEkcKDFRha2VTbmFwc2hvdBIaLnByb3RvLlRha2VTbmFwc2hvdFJlcXVlc3QaGy5wcm90by5UYWtlU25hcHNob3RSZXNwb25zZRI3CgZCYWNrdXASFC5wcm90by5CYWNrdXBSZXF1ZXN0GhUucHJvdG8uQmFja3VwUmVzcG9uc2UwAWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Cg9zY2hlZHVsZXIucHJvdG8SBXByb3RvIpkEChBTdWJtaXRKb2JSZXF1ZXN0EgwKBHR5cGUYASABKAkSDwoHcGF5bG9hZBgCIAEoDBIQCghwcmlvcml0eRgDIAEoBRITCgttYXhfcmV0cmllcxgEIAEoBRIXCg90aW1lb3V0X3NlY29uZHMYBSABKAMSEgoKdGltZW91dF9tcxgGIAEoAxIXCg9pZGVtcG90ZW5jeV9rZXkYByABKAkSMwoGbGFiZWxzGAggAygLMiMucHJvdG8uU3VibWl0Sm9iUmVxdWVzdC5MYWJlbHNFbnRyeRIQCghkZWxheV9tcxgJIAEoAxJACg1yZXF1aXJlZF90YWdzGAogAygLMikucHJvdG8uU3VibWl0Sm9iUmVxdWVzdC5SZXF1aXJlZFRhZ3NFbnRyeRIWCg5yZXRyeV9kZWxheV9tcxgLIAEoAxIXCg9kZWZhdWx0X3JldHJpZXMYDCABKAgSIgoHb3B0aW9ucxgNIAEoCzIRLnByb3RvLkpvYk9wdGlvbnMSKgoGcnVuX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBILCgNyZWYYDyABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARozChFSZXF1aXJlZFRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIuUDCgpKb2JPcHRpb25zEg0KBXF1ZXVlGAEgASgJEg8KB2JhY2tvZmYYAiABKAkSGgoScmV0cnlfZGVsYXlfbWF4X21zGAMgASgDEhwKFG5vbl9yZXRyeWFibGVfZXJyb3JzGAQgAygJEhcKD2V4cGlyZV9hZnRlcl9tcxgFIAEoAxISCgp1bmlxdWVfa2V5GAYgASgJEhMKC3VuaXF1ZV9tb2RlGAcgASgJEg0KBWdyb3VwGAggASgJEhMKC2dyb3VwX2xpbWl0GAkgASgFEhAKCHJhdGVfa2V5GAogASgJEh4KBHJhdGUYCyABKAsyEC5wcm90by5SYXRlTGltaXQSJQoKZGVwZW5kc19vbhgMIAMoCzIRLnByb3RvLkRlcGVuZGVuY3kSHQoVd2hlbl9kZXBlbmRlbmN5X2ZhaWxzGA0gASgJEhAKCGJhdGNoX2lkGA4gASgJEg8KB3JlcXVpcmUYDyADKAkSDgoGcHJlZmVyGBAgAygJEhIKCmNwdV9taWxsaXMYESABKAUSFAoMbWVtb3J5X2J5dGVzGBIgASgDEhAKCHNjaGVkdWxlGBMgASgJEjAKDHNjaGVkdWxlZF9hdBgUIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiOQoJUmF0ZUxpbWl0Eg0KBWNvdW50GAEgASgFEg4KBnBlcl9tcxgCIAEoAxINCgVidXJzdBgDIAEoBSI1CgpEZXBlbmRlbmN5Eg4KBmpvYl9pZBgBIAEoCRILCgNyZWYYAiABKAkSCgoCb24YAyABKAkiZQoRU3VibWl0Sm9iUmVzcG9uc2USDgoGam9iX2lkGAEgASgJEg4KBnN0YXR1cxgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEhEKCWR1cGxpY2F0ZRgEIAEoCBIMCgRjb2RlGAUgASgFIlIKEVN1Ym1pdEpvYnNSZXF1ZXN0EiUKBGpvYnMYASADKAsyFy5wcm90by5TdWJtaXRKb2JSZXF1ZXN0EhYKDmFsbF9vcl9ub3RoaW5nGAIgASgIIj8KElN1Ym1pdEpvYnNSZXNwb25zZRIpCgdyZXN1bHRzGAEgAygLMhgucHJvdG8uU3VibWl0Sm9iUmVzcG9uc2UiTQoTR2V0Sm9iU3RhdHVzUmVxdWVzdBIOCgZqb2JfaWQYASABKAkSDQoFc3RhbGUYAiABKAgSFwoPd2l0aG91dF9wYXlsb2FkGAMgASgIItIBChRHZXRKb2JTdGF0dXNSZXNwb25zZRIXCgNqb2IYASABKAsyCi5wcm90by5Kb2ISFwoPd2FpdGluZ19yZWFzb25zGAIgAygJEiMKCGF0dGVtcHRzGAMgAygLMhEucHJvdG8uSm9iQXR0ZW1wdBIQCghwcm9ncmVzcxgEIAEoARIYChBwcm9ncmVzc19tZXNzYWdlGAUgASgJEhAKCGxvZ190YWlsGAYgAygJEiUKB2hpc3RvcnkYByADKAsyFC5wcm90by5Kb2JUcmFuc2l0aW9uIooBCg1Kb2JUcmFuc2l0aW9uEiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZzdGF0dXMYAiABKAkSDQoFY2F1c2UYAyABKAkSDwoHYXR0ZW1wdBgEIAEoBRIRCgl3b3JrZXJfaWQYBSABKAkSDgoGcmVhc29uGAYgASgJIt8BCgpKb2JBdHRlbXB0Eg8KB2F0dGVtcHQYASABKAUSEQoJd29ya2VyX2lkGAIgASgJEi8KC2Fzc2lnbmVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHb3V0Y29tZRgGIAEoCRINCgVlcnJvchgHIAEoCSKSAQoPTGlzdEpvYnNSZXF1ZXN0EhUKDXN0YXR1c19maWx0ZXIYASABKAkSDQoFbGltaXQYAiABKAUSDgoGb2Zmc2V0GAMgASgFEhMKC3R5cGVfZmlsdGVyGAQgASgJEhUKDXdvcmtlcl9maWx0ZXIYBSABKAkSDgoGY3Vyc29yGAYgASgJEg0KBXN0YWxlGAcgASgIIlAKEExpc3RKb2JzUmVzcG9uc2USGAoEam9icxgBIAMoCzIKLnByb3RvLkpvYhINCgV0b3RhbBgCIAEoBRITCgtuZXh0X2N1cnNvchgDIAEoCSIyChBDYW5jZWxKb2JSZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkiNQoRQ2FuY2VsSm9iUmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIPCgdtZXNzYWdlGAIgASgJIiEKD1dhdGNoSm9iUmVxdWVzdBIOCgZqb2JfaWQYASABKAkirQEKCEpvYkV2ZW50Eg4KBmpvYl9pZBgBIAEoCRImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGwoFc3RhdGUYAyABKAsyCi5wcm90by5Kb2JIABIjCghwcm9ncmVzcxgEIAEoCzIPLnByb3RvLlByb2dyZXNzSAASHgoDbG9nGAUgASgLMg8ucHJvdG8uTG9nTGluZXNIAEIHCgVldmVudCItCghQcm9ncmVzcxIQCghmcmFjdGlvbhgBIAEoARIPCgdtZXNzYWdlGAIgASgJIhkKCExvZ0xpbmVzEg0KBWxpbmVzGAEgAygJIosBChJKb2luQ2x1c3RlclJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEhQKDGdycGNfYWRkcmVzcxgDIAEoCRITCgtpbmNhcm5hdGlvbhgEIAEoCRISCgpjbHVzdGVyX2lkGAUgASgJEhQKDGVudHJ5X2Zvcm1hdBgGIAEoBSJbChNKb2luQ2x1c3RlclJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRIOCgZsZWFkZXIYAyABKAkSEgoKY2x1c3Rlcl9pZBgEIAEoCSL7AQoVUmVnaXN0ZXJXb3JrZXJSZXF1ZXN0EhEKCXdvcmtlcl9pZBgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEhsKE21heF9jb25jdXJyZW50X2pvYnMYAyABKAUSRAoMY2FwYWJpbGl0aWVzGAQgAygLMi4ucHJvdG8uUmVnaXN0ZXJXb3JrZXJSZXF1ZXN0LkNhcGFiaWxpdGllc0VudHJ5EiYKB3J1bm5pbmcYBSADKAsyFS5wcm90by5SdW5uaW5nQXR0ZW1wdBozChFDYXBhYmlsaXRpZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIosBChZSZWdpc3RlcldvcmtlclJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgJEh0KFWhlYXJ0YmVhdF9pbnRlcnZhbF9tcxgEIAEoAxIcChRoZWFydGJlYXRfdGltZW91dF9tcxgFIAEoAyI3Cg5SdW5uaW5nQXR0ZW1wdBIOCgZqb2JfaWQYASABKAkSFQoNZmVuY2luZ190b2tlbhgCIAEoAyKUAQoQSGVhcnRiZWF0UmVxdWVzdBIRCgl3b3JrZXJfaWQYASABKAkSIQoFc3RhdHMYAiABKAsyEi5wcm90by5Xb3JrZXJTdGF0cxIlCgdyZXBvcnRzGAMgAygLMhQucHJvdG8uQXR0ZW1wdFJlcG9ydBISCgpzZXNzaW9uX2lkGAQgASgJEg8KB3dhaXRfbXMYBSABKAMisQEKEUhlYXJ0YmVhdFJlc3BvbnNlEgsKA2FjaxgBIAEoCBIbChNhc3NpZ25lZF9qb2JzX2NvdW50GAIgASgFEh8KC2Fzc2lnbm1lbnRzGAMgAygLMgoucHJvdG8uSm9iEioKDWNhbmNlbGxhdGlvbnMYBCADKAsyEy5wcm90by5DYW5jZWxsYXRpb24SJQoLcmVwb3J0X2Fja3MYBSADKAsyEC5wcm90by5SZXBvcnRBY2siuwEKDUF0dGVtcHRSZXBvcnQSDgoGam9iX2lkGAEgASgJEhUKDWZlbmNpbmdfdG9rZW4YAiABKAMSKAoHc3RhcnRlZBgDIAEoCzIVLnByb3RvLkF0dGVtcHRTdGFydGVkSAASIgoGcmVzdWx0GAQgASgLMhAucHJvdG8uSm9iUmVzdWx0SAASKgoIcmVsZWFzZWQYBSABKAsyFi5wcm90by5BdHRlbXB0UmVsZWFzZWRIAEIJCgdvdXRjb21lIjgKDkF0dGVtcHRTdGFydGVkEiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIhCg9BdHRlbXB0UmVsZWFzZWQSDgoGcmVhc29uGAEgASgJIlUKCVJlcG9ydEFjaxIOCgZqb2JfaWQYASABKAkSFQoNZmVuY2luZ190b2tlbhgCIAEoAxIQCghhY2NlcHRlZBgDIAEoCBIPCgdtZXNzYWdlGAQgASgJIkUKDENhbmNlbGxhdGlvbhIOCgZqb2JfaWQYASABKAkSFQoNZmVuY2luZ190b2tlbhgCIAEoAxIOCgZyZWFzb24YAyABKAkicQoTUmVwb3J0UmVzdWx0UmVxdWVzdBIOCgZqb2JfaWQYASABKAkSEQoJd29ya2VyX2lkGAIgASgJEiAKBnJlc3VsdBgDIAEoCzIQLnByb3RvLkpvYlJlc3VsdBIVCg1mZW5jaW5nX3Rva2VuGAQgASgDIjgKFFJlcG9ydFJlc3VsdFJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCSJAChdEZXJlZ2lzdGVyV29ya2VyUmVxdWVzdBIRCgl3b3JrZXJfaWQYASABKAkSEgoKc2Vzc2lvbl9pZBgCIAEoCSIxChhEZXJlZ2lzdGVyV29ya2VyUmVzcG9uc2USFQoNcmVsZWFzZWRfam9icxgBIAEoBSLJAQoNV29ya2VyTWVzc2FnZRIhCgVoZWxsbxgBIAEoCzISLnByb3RvLldvcmtlckhlbGxvEiEKBXN0YXRzGAIgASgLMhIucHJvdG8uV29ya2VyU3RhdHMSJQoHcmVwb3J0cxgDIAMoCzIULnByb3RvLkF0dGVtcHRSZXBvcnQSKAoIcHJvZ3Jlc3MYBCADKAsyFi5wcm90by5BdHRlbXB0UHJvZ3Jlc3MSEAoIZHJhaW5pbmcYBSABKAgSDwoHZ29vZGJ5ZRgGIAEoCCKIAgoLV29ya2VySGVsbG8SEQoJd29ya2VyX2lkGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgJEhsKE21heF9jb25jdXJyZW50X2pvYnMYAyABKAUSEQoJam9iX3R5cGVzGAQgAygJEioKBHRhZ3MYBSADKAsyHC5wcm90by5Xb3JrZXJIZWxsby5UYWdzRW50cnkSDwoHdmVyc2lvbhgGIAEoCRIPCgdhZGRyZXNzGAcgASgJEiYKB3J1bm5pbmcYCCADKAsyFS5wcm90by5SdW5uaW5nQXR0ZW1wdBorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJuCg9BdHRlbXB0UHJvZ3Jlc3MSDgoGam9iX2lkGAEgASgJEhUKDWZlbmNpbmdfdG9rZW4YAiABKAMSEAoIZnJhY3Rpb24YAyABKAESDwoHbWVzc2FnZRgEIAEoCRIRCglsb2dfbGluZXMYBSADKAkiqgEKDU1hc3Rlck1lc3NhZ2USJQoHd2VsY29tZRgBIAEoCzIULnByb3RvLldvcmtlcldlbGNvbWUSHwoLYXNzaWdubWVudHMYAiADKAsyCi5wcm90by5Kb2ISKgoNY2FuY2VsbGF0aW9ucxgDIAMoCzITLnByb3RvLkNhbmNlbGxhdGlvbhIlCgtyZXBvcnRfYWNrcxgEIAMoCzIQLnByb3RvLlJlcG9ydEFjayKhAQoNV29ya2VyV2VsY29tZRISCgpzZXNzaW9uX2lkGAEgASgJEh0KFWhlYXJ0YmVhdF9pbnRlcnZhbF9tcxgCIAEoAxIcChRoZWFydGJlYXRfdGltZW91dF9tcxgDIAEoAxIRCglsZWFkZXJfaWQYBCABKAkSGAoQbWFzdGVyX2FkZHJlc3NlcxgFIAMoCRISCgpjbHVzdGVyX2lkGAYgASgJIjgKEkRyYWluV29ya2VyUmVxdWVzdBIRCgl3b3JrZXJfaWQYASABKAkSDwoHdW5kcmFpbhgCIAEoCCI3ChNEcmFpbldvcmtlclJlc3BvbnNlEg8KB3N1Y2Nlc3MYASABKAgSDwoHbWVzc2FnZRgCIAEoCSIvCg5MaXN0RExRUmVxdWVzdBINCgVsaW1pdBgBIAEoBRIOCgZvZmZzZXQYAiABKAUiOgoPTGlzdERMUVJlc3BvbnNlEhgKBGpvYnMYASADKAsyCi5wcm90by5Kb2ISDQoFdG90YWwYAiABKAUiJQoTUmV0cnlGcm9tRExRUmVxdWVzdBIOCgZqb2JfaWQYASABKAkiOAoUUmV0cnlGcm9tRExRUmVzcG9uc2USDwoHc3VjY2VzcxgBIAEoCBIPCgdtZXNzYWdlGAIgASgJIhkKF0dldENsdXN0ZXJIZWFsdGhSZXF1ZXN0IvUCChhHZXRDbHVzdGVySGVhbHRoUmVzcG9uc2USEQoJbGVhZGVyX2lkGAEgASgJEhYKDmxlYWRlcl9hZGRyZXNzGAIgASgJEhEKCWlzX2xlYWRlchgDIAEoCBIUCgx3b3JrZXJfY291bnQYBCABKAUSGwoTYWN0aXZlX3dvcmtlcl9jb3VudBgFIAEoBRIUCgxwZW5kaW5nX2pvYnMYBiABKAUSFAoMcnVubmluZ19qb2JzGAcgASgFEhAKCGRscV9qb2JzGAggASgFEhIKCnJhZnRfc3RhdGUYCSABKAkSDwoHbm9kZV9pZBgKIAEoCRIMCgR0ZXJtGAsgASgDEhQKDGNvbW1pdF9pbmRleBgMIAEoAxIVCg1hcHBsaWVkX2luZGV4GA0gASgDEiUKB21lbWJlcnMYDiADKAsyFC5wcm90by5DbHVzdGVyTWVtYmVyEhIKCmNsdXN0ZXJfaWQYDyABKAkSDwoHdmVyc2lvbhgQIAEoCSJWCg1DbHVzdGVyTWVtYmVyEg8KB25vZGVfaWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCRIQCghzdWZmcmFnZRgDIAEoCRIRCglpc19sZWFkZXIYBCABKAgiFAoSTGlzdE1lbWJlcnNSZXF1ZXN0IrgBChNMaXN0TWVtYmVyc1Jlc3BvbnNlEiIKB21lbWJlcnMYASADKAsyES5wcm90by5NZW1iZXJJbmZvEhEKCWxlYWRlcl9pZBgCIAEoCRIMCgR0ZXJtGAMgASgDEhQKDGNvbW1pdF9pbmRleBgEIAEoAxIWCg5sYXN0X2xvZ19pbmRleBgFIAEoAxIYChBtZW1iZXJzaGlwX2luZGV4GAYgASgDEhQKDGVudHJ5X2Zvcm1hdBgHIAEoBSLxAQoKTWVtYmVySW5mbxIPCgdub2RlX2lkGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgJEhQKDHJhZnRfYWRkcmVzcxgDIAEoCRIUCgxncnBjX2FkZHJlc3MYBCABKAkSEAoIc3VmZnJhZ2UYBSABKAkSDAoEcm9sZRgGIAEoCRITCgttYXRjaF9pbmRleBgHIAEoAxILCgNsYWcYCCABKAMSFwoPbGFzdF9jb250YWN0X21zGAkgASgDEg8KB3ZlcnNpb24YCiABKAkSDwoHYW5zd2VycxgLIAEoCBIUCgxlbnRyeV9mb3JtYXQYDCABKAUiTwoQQWRkTWVtYmVyUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJEhQKDHJhZnRfYWRkcmVzcxgCIAEoCRIUCgxncnBjX2FkZHJlc3MYAyABKAkiJAoRQWRkTWVtYmVyUmVzcG9uc2USDwoHbWVzc2FnZRgBIAEoCSInChRQcm9tb3RlTWVtYmVyUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJIigKFVByb21vdGVNZW1iZXJSZXNwb25zZRIPCgdtZXNzYWdlGAEgASgJIjUKE1JlbW92ZU1lbWJlclJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCRINCgVmb3JjZRgCIAEoCCInChRSZW1vdmVNZW1iZXJSZXNwb25zZRIPCgdtZXNzYWdlGAEgASgJIicKGVRyYW5zZmVyTGVhZGVyc2hpcFJlcXVlc3QSCgoCdG8YASABKAkiPQoaVHJhbnNmZXJMZWFkZXJzaGlwUmVzcG9uc2USEQoJbGVhZGVyX2lkGAEgASgJEgwKBHRlcm0YAiABKAMiFQoTVGFrZVNuYXBzaG90UmVxdWVzdCJYChRUYWtlU25hcHNob3RSZXNwb25zZRIPCgdub2RlX2lkGAEgASgJEhYKDnNuYXBzaG90X2luZGV4GAIgASgDEhcKD2ZpcnN0X2xvZ19pbmRleBgDIAEoAyIeCg1CYWNrdXBSZXF1ZXN0Eg0KBXN0YWxlGAEgASgIIh4KDkJhY2t1cFJlc3BvbnNlEgwKBGRhdGEYASABKAwiKwoSTGlzdFdvcmtlcnNSZXF1ZXN0EhUKDXN0YXR1c19maWx0ZXIYASABKAkiSAoTTGlzdFdvcmtlcnNSZXNwb25zZRIiCgd3b3JrZXJzGAEgAygLMhEucHJvdG8uV29ya2VySW5mbxINCgV0b3RhbBgCIAEoBSKKBgoDSm9iEgoKAmlkGAEgASgJEgwKBHR5cGUYAiABKAkSDwoHcGF5bG9hZBgDIAEoDBIQCghwcmlvcml0eRgEIAEoBRIOCgZzdGF0dXMYBSABKAkSEwoLYXNzaWduZWRfdG8YBiABKAkSLgoKY3JlYXRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMY29tcGxldGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIgCgZyZXN1bHQYCiABKAsyEC5wcm90by5Kb2JSZXN1bHQSEwoLcmV0cnlfY291bnQYCyABKAUSEwoLbWF4X3JldHJpZXMYDCABKAUSFQoNZXJyb3JfbWVzc2FnZRgNIAEoCRIXCg90aW1lb3V0X3NlY29uZHMYDiABKAMSFQoNZmVuY2luZ190b2tlbhgPIAEoAxIPCgdhdHRlbXB0GBAgASgFEhIKCnRpbWVvdXRfbXMYESABKAMSJgoGbGFiZWxzGBIgAygLMhYucHJvdG8uSm9iLkxhYmVsc0VudHJ5EhMKC2RlYWRfbGV0dGVyGBMgASgIEhMKC3RyYWNlcGFyZW50GBQgASgJEi4KCm5vdF9iZWZvcmUYFSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCXF1ZXVlZF9hdBgWIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgXIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIgoHb3B0aW9ucxgYIAEoCzIRLnByb3RvLkpvYk9wdGlvbnMSFAoMc3VibWl0dGVkX2J5GBkgASgJEg0KBXF1ZXVlGBogASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEingEKCUpvYlJlc3VsdBIPCgdzdWNjZXNzGAEgASgIEg4KBm91dHB1dBgCIAEoDBINCgVlcnJvchgDIAEoCRITCgtkdXJhdGlvbl9tcxgEIAEoAxIUCgxjb250ZW50X3R5cGUYBSABKAkSEQoJcGVybWFuZW50GAYgASgIEhAKCGxvZ190YWlsGAcgAygJEhEKCXRpbWVkX291dBgIIAEoCCJ4CgtXb3JrZXJTdGF0cxITCgthY3RpdmVfam9icxgBIAEoBRIWCg5jb21wbGV0ZWRfam9icxgCIAEoBRITCgtmYWlsZWRfam9icxgDIAEoBRIRCgljcHVfdXNhZ2UYBCABKAESFAoMbWVtb3J5X3VzYWdlGAUgASgBItYCCgpXb3JrZXJJbmZvEgoKAmlkGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSGwoTbWF4X2NvbmN1cnJlbnRfam9icxgDIAEoBRITCgthY3RpdmVfam9icxgEIAEoBRIOCgZzdGF0dXMYBSABKAkSMgoObGFzdF9oZWFydGJlYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjkKDGNhcGFiaWxpdGllcxgHIAMoCzIjLnByb3RvLldvcmtlckluZm8uQ2FwYWJpbGl0aWVzRW50cnkSEQoJam9iX3R5cGVzGAggAygJEg8KB3ZlcnNpb24YCSABKAkSIQoFc3RhdHMYCiABKAsyEi5wcm90by5Xb3JrZXJTdGF0cxozChFDYXBhYmlsaXRpZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBMp8NCg1NYXN0ZXJTZXJ2aWNlEj4KCVN1Ym1pdEpvYhIXLnByb3RvLlN1Ym1pdEpvYlJlcXVlc3QaGC5wcm90by5TdWJtaXRKb2JSZXNwb25zZRJBCgpTdWJtaXRKb2JzEhgucHJvdG8uU3VibWl0Sm9ic1JlcXVlc3QaGS5wcm90by5TdWJtaXRKb2JzUmVzcG9uc2USRwoMR2V0Sm9iU3RhdHVzEhoucHJvdG8uR2V0Sm9iU3RhdHVzUmVxdWVzdBobLnByb3RvLkdldEpvYlN0YXR1c1Jlc3BvbnNlEjsKCExpc3RKb2JzEhYucHJvdG8uTGlzdEpvYnNSZXF1ZXN0GhcucHJvdG8uTGlzdEpvYnNSZXNwb25zZRI+CglDYW5jZWxKb2ISFy5wcm90by5DYW5jZWxKb2JSZXF1ZXN0GhgucHJvdG8uQ2FuY2VsSm9iUmVzcG9uc2USNQoIV2F0Y2hKb2ISFi5wcm90by5XYXRjaEpvYlJlcXVlc3QaDy5wcm90by5Kb2JFdmVudDABEkQKC0pvaW5DbHVzdGVyEhkucHJvdG8uSm9pbkNsdXN0ZXJSZXF1ZXN0GhoucHJvdG8uSm9pbkNsdXN0ZXJSZXNwb25zZRJNCg5SZWdpc3RlcldvcmtlchIcLnByb3RvLlJlZ2lzdGVyV29ya2VyUmVxdWVzdBodLnByb3RvLlJlZ2lzdGVyV29ya2VyUmVzcG9uc2USPgoJSGVhcnRiZWF0EhcucHJvdG8uSGVhcnRiZWF0UmVxdWVzdBoYLnByb3RvLkhlYXJ0YmVhdFJlc3BvbnNlEkcKDFJlcG9ydFJlc3VsdBIaLnByb3RvLlJlcG9ydFJlc3VsdFJlcXVlc3QaGy5wcm90by5SZXBvcnRSZXN1bHRSZXNwb25zZRJTChBEZXJlZ2lzdGVyV29ya2VyEh4ucHJvdG8uRGVyZWdpc3RlcldvcmtlclJlcXVlc3QaHy5wcm90by5EZXJlZ2lzdGVyV29ya2VyUmVzcG9uc2USPwoNV29ya2VyU2Vzc2lvbhIULnByb3RvLldvcmtlck1lc3NhZ2UaFC5wcm90by5NYXN0ZXJNZXNzYWdlKAEwARJECgtEcmFpbldvcmtlchIZLnByb3RvLkRyYWluV29ya2VyUmVxdWVzdBoaLnByb3RvLkRyYWluV29ya2VyUmVzcG9uc2USOAoHTGlzdERMURIVLnByb3RvLkxpc3RETFFSZXF1ZXN0GhYucHJvdG8uTGlzdERMUVJlc3BvbnNlEkcKDFJldHJ5RnJvbURMURIaLnByb3RvLlJldHJ5RnJvbURMUVJlcXVlc3QaGy5wcm90by5SZXRyeUZyb21ETFFSZXNwb25zZRJTChBHZXRDbHVzdGVySGVhbHRoEh4ucHJvdG8uR2V0Q2x1c3RlckhlYWx0aFJlcXVlc3QaHy5wcm90by5HZXRDbHVzdGVySGVhbHRoUmVzcG9uc2USRAoLTGlzdFdvcmtlcnMSGS5wcm90by5MaXN0V29ya2Vyc1JlcXVlc3QaGi5wcm90by5MaXN0V29ya2Vyc1Jlc3BvbnNlEkQKC0xpc3RNZW1iZXJzEhkucHJvdG8uTGlzdE1lbWJlcnNSZXF1ZXN0GhoucHJvdG8uTGlzdE1lbWJlcnNSZXNwb25zZRI+CglBZGRNZW1iZXISFy5wcm90by5BZGRNZW1iZXJSZXF1ZXN0GhgucHJvdG8uQWRkTWVtYmVyUmVzcG9uc2USSgoNUHJvbW90ZU1lbWJlchIbLnByb3RvLlByb21vdGVNZW1iZXJSZXF1ZXN0GhwucHJvdG8uUHJvbW90ZU1lbWJlclJlc3BvbnNlEkcKDFJlbW92ZU1lbWJlchIaLnByb3RvLlJlbW92ZU1lbWJlclJlcXVlc3QaGy5wcm90by5SZW1vdmVNZW1iZXJSZXNwb25zZRJZChJUcmFuc2ZlckxlYWRlcnNoaXASIC5wcm90by5UcmFuc2ZlckxlYWRlcnNoaXBSZXF1ZXN0GiEucHJvdG8uVHJhbnNmZXJMZWFkZXJzaGlwUmVzcG9uc2USRwoMVGFrZVNuYXBzaG90EhoucHJvdG8uVGFrZVNuYXBzaG90UmVxdWVzdBobLnByb3RvLlRha2VTbmFwc2hvdFJlc3BvbnNlEjcKBkJhY2t1cBIULnByb3RvLkJhY2t1cFJlcXVlc3QaFS5wcm90by5CYWNrdXBSZXNwb25zZTABYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message proto.SubmitJobRequest
@@ -101,6 +101,25 @@ export type SubmitJobRequest = Message<"proto.SubmitJobRequest"> & {
    * @generated from field: bool default_retries = 12;
    */
   defaultRetries: boolean;
+
+  /**
+   * @generated from field: proto.JobOptions options = 13;
+   */
+  options?: JobOptions | undefined;
+
+  /**
+   * Not before this time; the later of it and delay_ms counts.
+   *
+   * @generated from field: google.protobuf.Timestamp run_at = 14;
+   */
+  runAt?: Timestamp | undefined;
+
+  /**
+   * Name of this job among those of the same SubmitJobs call, for Dependency.ref.
+   *
+   * @generated from field: string ref = 15;
+   */
+  ref: string;
 };
 
 /**
@@ -109,6 +128,216 @@ export type SubmitJobRequest = Message<"proto.SubmitJobRequest"> & {
  */
 export const SubmitJobRequestSchema: GenMessage<SubmitJobRequest> = /*@__PURE__*/
   messageDesc(file_scheduler, 0);
+
+/**
+ * What a job may ask for beyond type, payload and budgets. Empty, 0 and absent: it does not ask.
+ *
+ * @generated from message proto.JobOptions
+ */
+export type JobOptions = Message<"proto.JobOptions"> & {
+  /**
+   * Whose share of the workers it takes; jobs that name none share by their submitters.
+   *
+   * @generated from field: string queue = 1;
+   */
+  queue: string;
+
+  /**
+   * How the pause before a retry grows: "exponential" (doubled, with jitter) or "fixed".
+   *
+   * @generated from field: string backoff = 2;
+   */
+  backoff: string;
+
+  /**
+   * Longest pause before a retry.
+   *
+   * @generated from field: int64 retry_delay_max_ms = 3;
+   */
+  retryDelayMaxMs: bigint;
+
+  /**
+   * An attempt whose error contains one of these texts is not retried.
+   *
+   * @generated from field: repeated string non_retryable_errors = 4;
+   */
+  nonRetryableErrors: string[];
+
+  /**
+   * From submission; a job that is not finished by then fails, wherever it is.
+   *
+   * @generated from field: int64 expire_after_ms = 5;
+   */
+  expireAfterMs: bigint;
+
+  /**
+   * At most one unfinished job of a submitter has this key.
+   *
+   * @generated from field: string unique_key = 6;
+   */
+  uniqueKey: string;
+
+  /**
+   * What becomes of a submission whose unique key is taken: "reject", "existing" (answers with the
+   * job that has it) or "replace" (cancels that one).
+   *
+   * @generated from field: string unique_mode = 7;
+   */
+  uniqueMode: string;
+
+  /**
+   * At most group_limit jobs of a group run at once; a group without a limit: 1.
+   *
+   * @generated from field: string group = 8;
+   */
+  group: string;
+
+  /**
+   * @generated from field: int32 group_limit = 9;
+   */
+  groupLimit: number;
+
+  /**
+   * Jobs of one rate key start no faster than rate.
+   *
+   * @generated from field: string rate_key = 10;
+   */
+  rateKey: string;
+
+  /**
+   * @generated from field: proto.RateLimit rate = 11;
+   */
+  rate?: RateLimit | undefined;
+
+  /**
+   * @generated from field: repeated proto.Dependency depends_on = 12;
+   */
+  dependsOn: Dependency[];
+
+  /**
+   * When a parent ends in another way than was asked for: "cancel", "fail" or "wait".
+   *
+   * @generated from field: string when_dependency_fails = 13;
+   */
+  whenDependencyFails: string;
+
+  /**
+   * The batch that it belongs to.
+   *
+   * @generated from field: string batch_id = 14;
+   */
+  batchId: string;
+
+  /**
+   * What a worker's tags must fulfil: "gpu", "!gpu", "zone=a", "zone!=b", "zone in (a, b)",
+   * "zone not in (a, b)", "memory>=8", "version>=1.10".
+   *
+   * @generated from field: repeated string require = 15;
+   */
+  require: string[];
+
+  /**
+   * Workers that fulfil more of these are preferred.
+   *
+   * @generated from field: repeated string prefer = 16;
+   */
+  prefer: string[];
+
+  /**
+   * Thousandths of a processor that it takes up while it runs.
+   *
+   * @generated from field: int32 cpu_millis = 17;
+   */
+  cpuMillis: number;
+
+  /**
+   * Memory that it takes up while it runs.
+   *
+   * @generated from field: int64 memory_bytes = 18;
+   */
+  memoryBytes: bigint;
+
+  /**
+   * The schedule that made the job, and for which of its times. Not to be submitted.
+   *
+   * @generated from field: string schedule = 19;
+   */
+  schedule: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp scheduled_at = 20;
+   */
+  scheduledAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message proto.JobOptions.
+ * Use `create(JobOptionsSchema)` to create a new message.
+ */
+export const JobOptionsSchema: GenMessage<JobOptions> = /*@__PURE__*/
+  messageDesc(file_scheduler, 1);
+
+/**
+ * A token bucket: count starts every per_ms, at most burst at once (0: count).
+ *
+ * @generated from message proto.RateLimit
+ */
+export type RateLimit = Message<"proto.RateLimit"> & {
+  /**
+   * @generated from field: int32 count = 1;
+   */
+  count: number;
+
+  /**
+   * @generated from field: int64 per_ms = 2;
+   */
+  perMs: bigint;
+
+  /**
+   * @generated from field: int32 burst = 3;
+   */
+  burst: number;
+};
+
+/**
+ * Describes the message proto.RateLimit.
+ * Use `create(RateLimitSchema)` to create a new message.
+ */
+export const RateLimitSchema: GenMessage<RateLimit> = /*@__PURE__*/
+  messageDesc(file_scheduler, 2);
+
+/**
+ * A job that must have ended before another one may run.
+ *
+ * @generated from message proto.Dependency
+ */
+export type Dependency = Message<"proto.Dependency"> & {
+  /**
+   * @generated from field: string job_id = 1;
+   */
+  jobId: string;
+
+  /**
+   * In place of job_id: another job of the same SubmitJobs call, by its ref.
+   *
+   * @generated from field: string ref = 2;
+   */
+  ref: string;
+
+  /**
+   * How it must end: "success" (or empty), "completion" (in whatever way) or "failure".
+   *
+   * @generated from field: string on = 3;
+   */
+  on: string;
+};
+
+/**
+ * Describes the message proto.Dependency.
+ * Use `create(DependencySchema)` to create a new message.
+ */
+export const DependencySchema: GenMessage<Dependency> = /*@__PURE__*/
+  messageDesc(file_scheduler, 3);
 
 /**
  * @generated from message proto.SubmitJobResponse
@@ -153,7 +382,7 @@ export type SubmitJobResponse = Message<"proto.SubmitJobResponse"> & {
  * Use `create(SubmitJobResponseSchema)` to create a new message.
  */
 export const SubmitJobResponseSchema: GenMessage<SubmitJobResponse> = /*@__PURE__*/
-  messageDesc(file_scheduler, 1);
+  messageDesc(file_scheduler, 4);
 
 /**
  * @generated from message proto.SubmitJobsRequest
@@ -177,7 +406,7 @@ export type SubmitJobsRequest = Message<"proto.SubmitJobsRequest"> & {
  * Use `create(SubmitJobsRequestSchema)` to create a new message.
  */
 export const SubmitJobsRequestSchema: GenMessage<SubmitJobsRequest> = /*@__PURE__*/
-  messageDesc(file_scheduler, 2);
+  messageDesc(file_scheduler, 5);
 
 /**
  * @generated from message proto.SubmitJobsResponse
@@ -196,7 +425,7 @@ export type SubmitJobsResponse = Message<"proto.SubmitJobsResponse"> & {
  * Use `create(SubmitJobsResponseSchema)` to create a new message.
  */
 export const SubmitJobsResponseSchema: GenMessage<SubmitJobsResponse> = /*@__PURE__*/
-  messageDesc(file_scheduler, 3);
+  messageDesc(file_scheduler, 6);
 
 /**
  * @generated from message proto.GetJobStatusRequest
@@ -227,7 +456,7 @@ export type GetJobStatusRequest = Message<"proto.GetJobStatusRequest"> & {
  * Use `create(GetJobStatusRequestSchema)` to create a new message.
  */
 export const GetJobStatusRequestSchema: GenMessage<GetJobStatusRequest> = /*@__PURE__*/
-  messageDesc(file_scheduler, 4);
+  messageDesc(file_scheduler, 7);
 
 /**
  * @generated from message proto.GetJobStatusResponse
@@ -266,6 +495,13 @@ export type GetJobStatusResponse = Message<"proto.GetJobStatusResponse"> & {
    * @generated from field: repeated string log_tail = 6;
    */
   logTail: string[];
+
+  /**
+   * The latest changes of its status, oldest first.
+   *
+   * @generated from field: repeated proto.JobTransition history = 7;
+   */
+  history: JobTransition[];
 };
 
 /**
@@ -273,7 +509,54 @@ export type GetJobStatusResponse = Message<"proto.GetJobStatusResponse"> & {
  * Use `create(GetJobStatusResponseSchema)` to create a new message.
  */
 export const GetJobStatusResponseSchema: GenMessage<GetJobStatusResponse> = /*@__PURE__*/
-  messageDesc(file_scheduler, 5);
+  messageDesc(file_scheduler, 8);
+
+/**
+ * @generated from message proto.JobTransition
+ */
+export type JobTransition = Message<"proto.JobTransition"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp at = 1;
+   */
+  at?: Timestamp | undefined;
+
+  /**
+   * @generated from field: string status = 2;
+   */
+  status: string;
+
+  /**
+   * submit, due, assign, start, complete, fail, timeout, worker_lost, release, cancel, redrive,
+   * dependencies or expire.
+   *
+   * @generated from field: string cause = 3;
+   */
+  cause: string;
+
+  /**
+   * The attempt concerned; 0 before the first.
+   *
+   * @generated from field: int32 attempt = 4;
+   */
+  attempt: number;
+
+  /**
+   * @generated from field: string worker_id = 5;
+   */
+  workerId: string;
+
+  /**
+   * @generated from field: string reason = 6;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message proto.JobTransition.
+ * Use `create(JobTransitionSchema)` to create a new message.
+ */
+export const JobTransitionSchema: GenMessage<JobTransition> = /*@__PURE__*/
+  messageDesc(file_scheduler, 9);
 
 /**
  * @generated from message proto.JobAttempt
@@ -305,7 +588,7 @@ export type JobAttempt = Message<"proto.JobAttempt"> & {
   endedAt?: Timestamp | undefined;
 
   /**
-   * completed, failed, timeout, worker_lost, released, cancelled; empty while it goes on.
+   * completed, failed, timeout, worker_lost, released, cancelled, expired; empty while it goes on.
    *
    * @generated from field: string outcome = 6;
    */
@@ -322,7 +605,7 @@ export type JobAttempt = Message<"proto.JobAttempt"> & {
  * Use `create(JobAttemptSchema)` to create a new message.
  */
 export const JobAttemptSchema: GenMessage<JobAttempt> = /*@__PURE__*/
-  messageDesc(file_scheduler, 6);
+  messageDesc(file_scheduler, 10);
 
 /**
  * @generated from message proto.ListJobsRequest
@@ -375,7 +658,7 @@ export type ListJobsRequest = Message<"proto.ListJobsRequest"> & {
  * Use `create(ListJobsRequestSchema)` to create a new message.
  */
 export const ListJobsRequestSchema: GenMessage<ListJobsRequest> = /*@__PURE__*/
-  messageDesc(file_scheduler, 7);
+  messageDesc(file_scheduler, 11);
 
 /**
  * @generated from message proto.ListJobsResponse
@@ -404,7 +687,7 @@ export type ListJobsResponse = Message<"proto.ListJobsResponse"> & {
  * Use `create(ListJobsResponseSchema)` to create a new message.
  */
 export const ListJobsResponseSchema: GenMessage<ListJobsResponse> = /*@__PURE__*/
-  messageDesc(file_scheduler, 8);
+  messageDesc(file_scheduler, 12);
 
 /**
  * @generated from message proto.CancelJobRequest
@@ -426,7 +709,7 @@ export type CancelJobRequest = Message<"proto.CancelJobRequest"> & {
  * Use `create(CancelJobRequestSchema)` to create a new message.
  */
 export const CancelJobRequestSchema: GenMessage<CancelJobRequest> = /*@__PURE__*/
-  messageDesc(file_scheduler, 9);
+  messageDesc(file_scheduler, 13);
 
 /**
  * @generated from message proto.CancelJobResponse
@@ -448,7 +731,7 @@ export type CancelJobResponse = Message<"proto.CancelJobResponse"> & {
  * Use `create(CancelJobResponseSchema)` to create a new message.
  */
 export const CancelJobResponseSchema: GenMessage<CancelJobResponse> = /*@__PURE__*/
-  messageDesc(file_scheduler, 10);
+  messageDesc(file_scheduler, 14);
 
 /**
  * @generated from message proto.WatchJobRequest
@@ -465,7 +748,7 @@ export type WatchJobRequest = Message<"proto.WatchJobRequest"> & {
  * Use `create(WatchJobRequestSchema)` to create a new message.
  */
 export const WatchJobRequestSchema: GenMessage<WatchJobRequest> = /*@__PURE__*/
-  messageDesc(file_scheduler, 11);
+  messageDesc(file_scheduler, 15);
 
 /**
  * @generated from message proto.JobEvent
@@ -512,7 +795,7 @@ export type JobEvent = Message<"proto.JobEvent"> & {
  * Use `create(JobEventSchema)` to create a new message.
  */
 export const JobEventSchema: GenMessage<JobEvent> = /*@__PURE__*/
-  messageDesc(file_scheduler, 12);
+  messageDesc(file_scheduler, 16);
 
 /**
  * @generated from message proto.Progress
@@ -534,7 +817,7 @@ export type Progress = Message<"proto.Progress"> & {
  * Use `create(ProgressSchema)` to create a new message.
  */
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
-  messageDesc(file_scheduler, 13);
+  messageDesc(file_scheduler, 17);
 
 /**
  * @generated from message proto.LogLines
@@ -551,7 +834,7 @@ export type LogLines = Message<"proto.LogLines"> & {
  * Use `create(LogLinesSchema)` to create a new message.
  */
 export const LogLinesSchema: GenMessage<LogLines> = /*@__PURE__*/
-  messageDesc(file_scheduler, 14);
+  messageDesc(file_scheduler, 18);
 
 /**
  * @generated from message proto.JoinClusterRequest
@@ -603,7 +886,7 @@ export type JoinClusterRequest = Message<"proto.JoinClusterRequest"> & {
  * Use `create(JoinClusterRequestSchema)` to create a new message.
  */
 export const JoinClusterRequestSchema: GenMessage<JoinClusterRequest> = /*@__PURE__*/
-  messageDesc(file_scheduler, 15);
+  messageDesc(file_scheduler, 19);
 
 /**
  * @generated from message proto.JoinClusterResponse
@@ -635,7 +918,7 @@ export type JoinClusterResponse = Message<"proto.JoinClusterResponse"> & {
  * Use `create(JoinClusterResponseSchema)` to create a new message.
  */
 export const JoinClusterResponseSchema: GenMessage<JoinClusterResponse> = /*@__PURE__*/
-  messageDesc(file_scheduler, 16);
+  messageDesc(file_scheduler, 20);
 
 /**
  * @generated from message proto.RegisterWorkerRequest
@@ -678,7 +961,7 @@ export type RegisterWorkerRequest = Message<"proto.RegisterWorkerRequest"> & {
  * Use `create(RegisterWorkerRequestSchema)` to create a new message.
  */
 export const RegisterWorkerRequestSchema: GenMessage<RegisterWorkerRequest> = /*@__PURE__*/
-  messageDesc(file_scheduler, 17);
+  messageDesc(file_scheduler, 21);
 
 /**
  * @generated from message proto.RegisterWorkerResponse
@@ -719,7 +1002,7 @@ export type RegisterWorkerResponse = Message<"proto.RegisterWorkerResponse"> & {
  * Use `create(RegisterWorkerResponseSchema)` to create a new message.
  */
 export const RegisterWorkerResponseSchema: GenMessage<RegisterWorkerResponse> = /*@__PURE__*/
-  messageDesc(file_scheduler, 18);
+  messageDesc(file_scheduler, 22);
 
 /**
  * @generated from message proto.RunningAttempt
@@ -741,7 +1024,7 @@ export type RunningAttempt = Message<"proto.RunningAttempt"> & {
  * Use `create(RunningAttemptSchema)` to create a new message.
  */
 export const RunningAttemptSchema: GenMessage<RunningAttempt> = /*@__PURE__*/
-  messageDesc(file_scheduler, 19);
+  messageDesc(file_scheduler, 23);
 
 /**
  * @generated from message proto.HeartbeatRequest
@@ -784,7 +1067,7 @@ export type HeartbeatRequest = Message<"proto.HeartbeatRequest"> & {
  * Use `create(HeartbeatRequestSchema)` to create a new message.
  */
 export const HeartbeatRequestSchema: GenMessage<HeartbeatRequest> = /*@__PURE__*/
-  messageDesc(file_scheduler, 20);
+  messageDesc(file_scheduler, 24);
 
 /**
  * @generated from message proto.HeartbeatResponse
@@ -825,7 +1108,7 @@ export type HeartbeatResponse = Message<"proto.HeartbeatResponse"> & {
  * Use `create(HeartbeatResponseSchema)` to create a new message.
  */
 export const HeartbeatResponseSchema: GenMessage<HeartbeatResponse> = /*@__PURE__*/
-  messageDesc(file_scheduler, 21);
+  messageDesc(file_scheduler, 25);
 
 /**
  * @generated from message proto.AttemptReport
@@ -874,7 +1157,7 @@ export type AttemptReport = Message<"proto.AttemptReport"> & {
  * Use `create(AttemptReportSchema)` to create a new message.
  */
 export const AttemptReportSchema: GenMessage<AttemptReport> = /*@__PURE__*/
-  messageDesc(file_scheduler, 22);
+  messageDesc(file_scheduler, 26);
 
 /**
  * @generated from message proto.AttemptStarted
@@ -891,7 +1174,7 @@ export type AttemptStarted = Message<"proto.AttemptStarted"> & {
  * Use `create(AttemptStartedSchema)` to create a new message.
  */
 export const AttemptStartedSchema: GenMessage<AttemptStarted> = /*@__PURE__*/
-  messageDesc(file_scheduler, 23);
+  messageDesc(file_scheduler, 27);
 
 /**
  * @generated from message proto.AttemptReleased
@@ -908,7 +1191,7 @@ export type AttemptReleased = Message<"proto.AttemptReleased"> & {
  * Use `create(AttemptReleasedSchema)` to create a new message.
  */
 export const AttemptReleasedSchema: GenMessage<AttemptReleased> = /*@__PURE__*/
-  messageDesc(file_scheduler, 24);
+  messageDesc(file_scheduler, 28);
 
 /**
  * @generated from message proto.ReportAck
@@ -942,7 +1225,7 @@ export type ReportAck = Message<"proto.ReportAck"> & {
  * Use `create(ReportAckSchema)` to create a new message.
  */
 export const ReportAckSchema: GenMessage<ReportAck> = /*@__PURE__*/
-  messageDesc(file_scheduler, 25);
+  messageDesc(file_scheduler, 29);
 
 /**
  * @generated from message proto.Cancellation
@@ -971,7 +1254,7 @@ export type Cancellation = Message<"proto.Cancellation"> & {
  * Use `create(CancellationSchema)` to create a new message.
  */
 export const CancellationSchema: GenMessage<Cancellation> = /*@__PURE__*/
-  messageDesc(file_scheduler, 26);
+  messageDesc(file_scheduler, 30);
 
 /**
  * @generated from message proto.ReportResultRequest
@@ -1005,7 +1288,7 @@ export type ReportResultRequest = Message<"proto.ReportResultRequest"> & {
  * Use `create(ReportResultRequestSchema)` to create a new message.
  */
 export const ReportResultRequestSchema: GenMessage<ReportResultRequest> = /*@__PURE__*/
-  messageDesc(file_scheduler, 27);
+  messageDesc(file_scheduler, 31);
 
 /**
  * @generated from message proto.ReportResultResponse
@@ -1027,7 +1310,7 @@ export type ReportResultResponse = Message<"proto.ReportResultResponse"> & {
  * Use `create(ReportResultResponseSchema)` to create a new message.
  */
 export const ReportResultResponseSchema: GenMessage<ReportResultResponse> = /*@__PURE__*/
-  messageDesc(file_scheduler, 28);
+  messageDesc(file_scheduler, 32);
 
 /**
  * @generated from message proto.DeregisterWorkerRequest
@@ -1049,7 +1332,7 @@ export type DeregisterWorkerRequest = Message<"proto.DeregisterWorkerRequest"> &
  * Use `create(DeregisterWorkerRequestSchema)` to create a new message.
  */
 export const DeregisterWorkerRequestSchema: GenMessage<DeregisterWorkerRequest> = /*@__PURE__*/
-  messageDesc(file_scheduler, 29);
+  messageDesc(file_scheduler, 33);
 
 /**
  * @generated from message proto.DeregisterWorkerResponse
@@ -1068,7 +1351,7 @@ export type DeregisterWorkerResponse = Message<"proto.DeregisterWorkerResponse">
  * Use `create(DeregisterWorkerResponseSchema)` to create a new message.
  */
 export const DeregisterWorkerResponseSchema: GenMessage<DeregisterWorkerResponse> = /*@__PURE__*/
-  messageDesc(file_scheduler, 30);
+  messageDesc(file_scheduler, 34);
 
 /**
  * From a worker, up its session. The first must be a hello.
@@ -1116,7 +1399,7 @@ export type WorkerMessage = Message<"proto.WorkerMessage"> & {
  * Use `create(WorkerMessageSchema)` to create a new message.
  */
 export const WorkerMessageSchema: GenMessage<WorkerMessage> = /*@__PURE__*/
-  messageDesc(file_scheduler, 31);
+  messageDesc(file_scheduler, 35);
 
 /**
  * @generated from message proto.WorkerHello
@@ -1170,7 +1453,7 @@ export type WorkerHello = Message<"proto.WorkerHello"> & {
  * Use `create(WorkerHelloSchema)` to create a new message.
  */
 export const WorkerHelloSchema: GenMessage<WorkerHello> = /*@__PURE__*/
-  messageDesc(file_scheduler, 32);
+  messageDesc(file_scheduler, 36);
 
 /**
  * @generated from message proto.AttemptProgress
@@ -1207,7 +1490,7 @@ export type AttemptProgress = Message<"proto.AttemptProgress"> & {
  * Use `create(AttemptProgressSchema)` to create a new message.
  */
 export const AttemptProgressSchema: GenMessage<AttemptProgress> = /*@__PURE__*/
-  messageDesc(file_scheduler, 33);
+  messageDesc(file_scheduler, 37);
 
 /**
  * To a worker, down its session.
@@ -1241,7 +1524,7 @@ export type MasterMessage = Message<"proto.MasterMessage"> & {
  * Use `create(MasterMessageSchema)` to create a new message.
  */
 export const MasterMessageSchema: GenMessage<MasterMessage> = /*@__PURE__*/
-  messageDesc(file_scheduler, 34);
+  messageDesc(file_scheduler, 38);
 
 /**
  * @generated from message proto.WorkerWelcome
@@ -1285,7 +1568,7 @@ export type WorkerWelcome = Message<"proto.WorkerWelcome"> & {
  * Use `create(WorkerWelcomeSchema)` to create a new message.
  */
 export const WorkerWelcomeSchema: GenMessage<WorkerWelcome> = /*@__PURE__*/
-  messageDesc(file_scheduler, 35);
+  messageDesc(file_scheduler, 39);
 
 /**
  * @generated from message proto.DrainWorkerRequest
@@ -1309,7 +1592,7 @@ export type DrainWorkerRequest = Message<"proto.DrainWorkerRequest"> & {
  * Use `create(DrainWorkerRequestSchema)` to create a new message.
  */
 export const DrainWorkerRequestSchema: GenMessage<DrainWorkerRequest> = /*@__PURE__*/
-  messageDesc(file_scheduler, 36);
+  messageDesc(file_scheduler, 40);
 
 /**
  * @generated from message proto.DrainWorkerResponse
@@ -1331,7 +1614,7 @@ export type DrainWorkerResponse = Message<"proto.DrainWorkerResponse"> & {
  * Use `create(DrainWorkerResponseSchema)` to create a new message.
  */
 export const DrainWorkerResponseSchema: GenMessage<DrainWorkerResponse> = /*@__PURE__*/
-  messageDesc(file_scheduler, 37);
+  messageDesc(file_scheduler, 41);
 
 /**
  * @generated from message proto.ListDLQRequest
@@ -1355,7 +1638,7 @@ export type ListDLQRequest = Message<"proto.ListDLQRequest"> & {
  * Use `create(ListDLQRequestSchema)` to create a new message.
  */
 export const ListDLQRequestSchema: GenMessage<ListDLQRequest> = /*@__PURE__*/
-  messageDesc(file_scheduler, 38);
+  messageDesc(file_scheduler, 42);
 
 /**
  * @generated from message proto.ListDLQResponse
@@ -1377,7 +1660,7 @@ export type ListDLQResponse = Message<"proto.ListDLQResponse"> & {
  * Use `create(ListDLQResponseSchema)` to create a new message.
  */
 export const ListDLQResponseSchema: GenMessage<ListDLQResponse> = /*@__PURE__*/
-  messageDesc(file_scheduler, 39);
+  messageDesc(file_scheduler, 43);
 
 /**
  * @generated from message proto.RetryFromDLQRequest
@@ -1394,7 +1677,7 @@ export type RetryFromDLQRequest = Message<"proto.RetryFromDLQRequest"> & {
  * Use `create(RetryFromDLQRequestSchema)` to create a new message.
  */
 export const RetryFromDLQRequestSchema: GenMessage<RetryFromDLQRequest> = /*@__PURE__*/
-  messageDesc(file_scheduler, 40);
+  messageDesc(file_scheduler, 44);
 
 /**
  * @generated from message proto.RetryFromDLQResponse
@@ -1416,7 +1699,7 @@ export type RetryFromDLQResponse = Message<"proto.RetryFromDLQResponse"> & {
  * Use `create(RetryFromDLQResponseSchema)` to create a new message.
  */
 export const RetryFromDLQResponseSchema: GenMessage<RetryFromDLQResponse> = /*@__PURE__*/
-  messageDesc(file_scheduler, 41);
+  messageDesc(file_scheduler, 45);
 
 /**
  * @generated from message proto.GetClusterHealthRequest
@@ -1429,7 +1712,7 @@ export type GetClusterHealthRequest = Message<"proto.GetClusterHealthRequest"> &
  * Use `create(GetClusterHealthRequestSchema)` to create a new message.
  */
 export const GetClusterHealthRequestSchema: GenMessage<GetClusterHealthRequest> = /*@__PURE__*/
-  messageDesc(file_scheduler, 42);
+  messageDesc(file_scheduler, 46);
 
 /**
  * @generated from message proto.GetClusterHealthResponse
@@ -1525,7 +1808,7 @@ export type GetClusterHealthResponse = Message<"proto.GetClusterHealthResponse">
  * Use `create(GetClusterHealthResponseSchema)` to create a new message.
  */
 export const GetClusterHealthResponseSchema: GenMessage<GetClusterHealthResponse> = /*@__PURE__*/
-  messageDesc(file_scheduler, 43);
+  messageDesc(file_scheduler, 47);
 
 /**
  * @generated from message proto.ClusterMember
@@ -1559,7 +1842,7 @@ export type ClusterMember = Message<"proto.ClusterMember"> & {
  * Use `create(ClusterMemberSchema)` to create a new message.
  */
 export const ClusterMemberSchema: GenMessage<ClusterMember> = /*@__PURE__*/
-  messageDesc(file_scheduler, 44);
+  messageDesc(file_scheduler, 48);
 
 /**
  * @generated from message proto.ListMembersRequest
@@ -1572,7 +1855,7 @@ export type ListMembersRequest = Message<"proto.ListMembersRequest"> & {
  * Use `create(ListMembersRequestSchema)` to create a new message.
  */
 export const ListMembersRequestSchema: GenMessage<ListMembersRequest> = /*@__PURE__*/
-  messageDesc(file_scheduler, 45);
+  messageDesc(file_scheduler, 49);
 
 /**
  * @generated from message proto.ListMembersResponse
@@ -1623,7 +1906,7 @@ export type ListMembersResponse = Message<"proto.ListMembersResponse"> & {
  * Use `create(ListMembersResponseSchema)` to create a new message.
  */
 export const ListMembersResponseSchema: GenMessage<ListMembersResponse> = /*@__PURE__*/
-  messageDesc(file_scheduler, 46);
+  messageDesc(file_scheduler, 50);
 
 /**
  * @generated from message proto.MemberInfo
@@ -1713,7 +1996,7 @@ export type MemberInfo = Message<"proto.MemberInfo"> & {
  * Use `create(MemberInfoSchema)` to create a new message.
  */
 export const MemberInfoSchema: GenMessage<MemberInfo> = /*@__PURE__*/
-  messageDesc(file_scheduler, 47);
+  messageDesc(file_scheduler, 51);
 
 /**
  * @generated from message proto.AddMemberRequest
@@ -1740,7 +2023,7 @@ export type AddMemberRequest = Message<"proto.AddMemberRequest"> & {
  * Use `create(AddMemberRequestSchema)` to create a new message.
  */
 export const AddMemberRequestSchema: GenMessage<AddMemberRequest> = /*@__PURE__*/
-  messageDesc(file_scheduler, 48);
+  messageDesc(file_scheduler, 52);
 
 /**
  * @generated from message proto.AddMemberResponse
@@ -1757,7 +2040,7 @@ export type AddMemberResponse = Message<"proto.AddMemberResponse"> & {
  * Use `create(AddMemberResponseSchema)` to create a new message.
  */
 export const AddMemberResponseSchema: GenMessage<AddMemberResponse> = /*@__PURE__*/
-  messageDesc(file_scheduler, 49);
+  messageDesc(file_scheduler, 53);
 
 /**
  * @generated from message proto.PromoteMemberRequest
@@ -1774,7 +2057,7 @@ export type PromoteMemberRequest = Message<"proto.PromoteMemberRequest"> & {
  * Use `create(PromoteMemberRequestSchema)` to create a new message.
  */
 export const PromoteMemberRequestSchema: GenMessage<PromoteMemberRequest> = /*@__PURE__*/
-  messageDesc(file_scheduler, 50);
+  messageDesc(file_scheduler, 54);
 
 /**
  * @generated from message proto.PromoteMemberResponse
@@ -1791,7 +2074,7 @@ export type PromoteMemberResponse = Message<"proto.PromoteMemberResponse"> & {
  * Use `create(PromoteMemberResponseSchema)` to create a new message.
  */
 export const PromoteMemberResponseSchema: GenMessage<PromoteMemberResponse> = /*@__PURE__*/
-  messageDesc(file_scheduler, 51);
+  messageDesc(file_scheduler, 55);
 
 /**
  * @generated from message proto.RemoveMemberRequest
@@ -1815,7 +2098,7 @@ export type RemoveMemberRequest = Message<"proto.RemoveMemberRequest"> & {
  * Use `create(RemoveMemberRequestSchema)` to create a new message.
  */
 export const RemoveMemberRequestSchema: GenMessage<RemoveMemberRequest> = /*@__PURE__*/
-  messageDesc(file_scheduler, 52);
+  messageDesc(file_scheduler, 56);
 
 /**
  * @generated from message proto.RemoveMemberResponse
@@ -1832,7 +2115,7 @@ export type RemoveMemberResponse = Message<"proto.RemoveMemberResponse"> & {
  * Use `create(RemoveMemberResponseSchema)` to create a new message.
  */
 export const RemoveMemberResponseSchema: GenMessage<RemoveMemberResponse> = /*@__PURE__*/
-  messageDesc(file_scheduler, 53);
+  messageDesc(file_scheduler, 57);
 
 /**
  * @generated from message proto.TransferLeadershipRequest
@@ -1851,7 +2134,7 @@ export type TransferLeadershipRequest = Message<"proto.TransferLeadershipRequest
  * Use `create(TransferLeadershipRequestSchema)` to create a new message.
  */
 export const TransferLeadershipRequestSchema: GenMessage<TransferLeadershipRequest> = /*@__PURE__*/
-  messageDesc(file_scheduler, 54);
+  messageDesc(file_scheduler, 58);
 
 /**
  * @generated from message proto.TransferLeadershipResponse
@@ -1873,7 +2156,7 @@ export type TransferLeadershipResponse = Message<"proto.TransferLeadershipRespon
  * Use `create(TransferLeadershipResponseSchema)` to create a new message.
  */
 export const TransferLeadershipResponseSchema: GenMessage<TransferLeadershipResponse> = /*@__PURE__*/
-  messageDesc(file_scheduler, 55);
+  messageDesc(file_scheduler, 59);
 
 /**
  * @generated from message proto.TakeSnapshotRequest
@@ -1886,7 +2169,7 @@ export type TakeSnapshotRequest = Message<"proto.TakeSnapshotRequest"> & {
  * Use `create(TakeSnapshotRequestSchema)` to create a new message.
  */
 export const TakeSnapshotRequestSchema: GenMessage<TakeSnapshotRequest> = /*@__PURE__*/
-  messageDesc(file_scheduler, 56);
+  messageDesc(file_scheduler, 60);
 
 /**
  * @generated from message proto.TakeSnapshotResponse
@@ -1917,7 +2200,7 @@ export type TakeSnapshotResponse = Message<"proto.TakeSnapshotResponse"> & {
  * Use `create(TakeSnapshotResponseSchema)` to create a new message.
  */
 export const TakeSnapshotResponseSchema: GenMessage<TakeSnapshotResponse> = /*@__PURE__*/
-  messageDesc(file_scheduler, 57);
+  messageDesc(file_scheduler, 61);
 
 /**
  * @generated from message proto.BackupRequest
@@ -1936,7 +2219,7 @@ export type BackupRequest = Message<"proto.BackupRequest"> & {
  * Use `create(BackupRequestSchema)` to create a new message.
  */
 export const BackupRequestSchema: GenMessage<BackupRequest> = /*@__PURE__*/
-  messageDesc(file_scheduler, 58);
+  messageDesc(file_scheduler, 62);
 
 /**
  * @generated from message proto.BackupResponse
@@ -1955,7 +2238,7 @@ export type BackupResponse = Message<"proto.BackupResponse"> & {
  * Use `create(BackupResponseSchema)` to create a new message.
  */
 export const BackupResponseSchema: GenMessage<BackupResponse> = /*@__PURE__*/
-  messageDesc(file_scheduler, 59);
+  messageDesc(file_scheduler, 63);
 
 /**
  * @generated from message proto.ListWorkersRequest
@@ -1974,7 +2257,7 @@ export type ListWorkersRequest = Message<"proto.ListWorkersRequest"> & {
  * Use `create(ListWorkersRequestSchema)` to create a new message.
  */
 export const ListWorkersRequestSchema: GenMessage<ListWorkersRequest> = /*@__PURE__*/
-  messageDesc(file_scheduler, 60);
+  messageDesc(file_scheduler, 64);
 
 /**
  * @generated from message proto.ListWorkersResponse
@@ -1996,7 +2279,7 @@ export type ListWorkersResponse = Message<"proto.ListWorkersResponse"> & {
  * Use `create(ListWorkersResponseSchema)` to create a new message.
  */
 export const ListWorkersResponseSchema: GenMessage<ListWorkersResponse> = /*@__PURE__*/
-  messageDesc(file_scheduler, 61);
+  messageDesc(file_scheduler, 65);
 
 /**
  * @generated from message proto.Job
@@ -2114,6 +2397,39 @@ export type Job = Message<"proto.Job"> & {
    * @generated from field: google.protobuf.Timestamp not_before = 21;
    */
   notBefore?: Timestamp | undefined;
+
+  /**
+   * When it first became pending.
+   *
+   * @generated from field: google.protobuf.Timestamp queued_at = 22;
+   */
+  queuedAt?: Timestamp | undefined;
+
+  /**
+   * When it fails if it is not finished by then.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 23;
+   */
+  expiresAt?: Timestamp | undefined;
+
+  /**
+   * Absent when it asked for nothing special.
+   *
+   * @generated from field: proto.JobOptions options = 24;
+   */
+  options?: JobOptions | undefined;
+
+  /**
+   * @generated from field: string submitted_by = 25;
+   */
+  submittedBy: string;
+
+  /**
+   * The queue that it is in, whether it named one or not.
+   *
+   * @generated from field: string queue = 26;
+   */
+  queue: string;
 };
 
 /**
@@ -2121,7 +2437,7 @@ export type Job = Message<"proto.Job"> & {
  * Use `create(JobSchema)` to create a new message.
  */
 export const JobSchema: GenMessage<Job> = /*@__PURE__*/
-  messageDesc(file_scheduler, 62);
+  messageDesc(file_scheduler, 66);
 
 /**
  * @generated from message proto.JobResult
@@ -2179,7 +2495,7 @@ export type JobResult = Message<"proto.JobResult"> & {
  * Use `create(JobResultSchema)` to create a new message.
  */
 export const JobResultSchema: GenMessage<JobResult> = /*@__PURE__*/
-  messageDesc(file_scheduler, 63);
+  messageDesc(file_scheduler, 67);
 
 /**
  * @generated from message proto.WorkerStats
@@ -2220,7 +2536,7 @@ export type WorkerStats = Message<"proto.WorkerStats"> & {
  * Use `create(WorkerStatsSchema)` to create a new message.
  */
 export const WorkerStatsSchema: GenMessage<WorkerStats> = /*@__PURE__*/
-  messageDesc(file_scheduler, 64);
+  messageDesc(file_scheduler, 68);
 
 /**
  * @generated from message proto.WorkerInfo
@@ -2282,7 +2598,7 @@ export type WorkerInfo = Message<"proto.WorkerInfo"> & {
  * Use `create(WorkerInfoSchema)` to create a new message.
  */
 export const WorkerInfoSchema: GenMessage<WorkerInfo> = /*@__PURE__*/
-  messageDesc(file_scheduler, 65);
+  messageDesc(file_scheduler, 69);
 
 /**
  * What clients, workers and operators ask of a master. Any member of a cluster takes any call.
