@@ -10,6 +10,7 @@ export const ROOM_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   raft: [],
   jobs: [],
   scheduler: ["jobs"],
+  calendar: ["jobs"],
   storage: ["raft", "jobs"],
   security: [],
   observability: [],
@@ -19,6 +20,7 @@ export const ROOM_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   rpc: ["raft", "jobs", "security", "observability"],
   worker: ["jobs", "job_types", "rpc", "security", "observability", "http"],
   master: [
+    "calendar",
     "job_types",
     "raft",
     "jobs",
@@ -29,7 +31,7 @@ export const ROOM_IMPORTS: Readonly<Record<string, readonly string[]>> = {
     "security",
     "observability",
   ],
-  cli: ["config", "master", "worker", "job_types", "rpc", "security", "observability"],
+  cli: ["calendar", "config", "master", "worker", "job_types", "rpc", "security", "observability"],
 };
 
 /** Rooms that know no clock, chance, network, disk or library. */
