@@ -24,7 +24,9 @@ export class Router implements LeaderRouter {
   #route: Route | undefined;
   #end = new AbortController();
   readonly #waiters = new Set<Waiter>();
-  #stopped: Refusal | undefined;
+  /** Why nobody may wait here now. */
+  #refusal: Refusal | undefined;
+  #isStopped = false;
 
   get current(): Route | undefined {
     return this.#route;
@@ -47,7 +49,7 @@ export class Router implements LeaderRouter {
 
   next(untilMs: number, signal: AbortSignal): Promise<Route> {
     if (this.#route !== undefined) return Promise.resolve(this.#route);
-    if (this.#stopped !== undefined) return Promise.reject(this.#stopped);
+    if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
     if (signal.aborted) return Promise.reject(signal.reason);
     if (this.#waiters.size >= WAITING_CALLS_MAX) {
       return Promise.reject(
@@ -79,11 +81,31 @@ export class Router implements LeaderRouter {
     });
   }
 
+  /** Whether this master is cut off: then nobody waits here, but is sent to another member. */
+  setCutOff(isCutOff: boolean): void {
+    if (this.#isStopped || isCutOff === (this.#refusal !== undefined)) return;
+    this.#refuse(isCutOff ? cutOff() : undefined);
+  }
+
   /** This master ends: nobody shall wait for it. */
   stop(): void {
-    this.#stopped = new Refusal("unavailable", "this master is shutting down");
-    for (const { reject } of this.#waiters) reject(this.#stopped);
+    this.#isStopped = true;
+    this.#refuse(new Refusal("unavailable", "this master is shutting down"));
   }
+
+  #refuse(why: Refusal | undefined): void {
+    this.#refusal = why;
+    if (why === undefined) return;
+    for (const { reject } of this.#waiters) reject(why);
+  }
+}
+
+function cutOff(): Refusal {
+  return new Refusal(
+    "unavailable",
+    "this master hears of no leader and of no majority of its cluster; ask another member",
+    { retryAfterMs: RETRY_AFTER_MS },
+  );
 }
 
 function nobodyLeads(): Refusal {

@@ -30,6 +30,19 @@ Deno.test("a call that waited for its whole time is told that nobody leads", asy
   assert.equal(router.waiting, 0);
 });
 
+Deno.test("while a master is cut off nobody waits there, neither who did before nor who comes", async () => {
+  const router = new Router();
+  const waiting = router.next(soon(), never);
+  router.setCutOff(true);
+  const told = { reason: "unavailable", message: /ask another member/ };
+  await assert.rejects(waiting, told);
+  await assert.rejects(router.next(soon(), never), told);
+  router.setCutOff(false);
+  const later = router.next(soon(), never);
+  router.turn(at("b"));
+  assert.equal(await later, router.current);
+});
+
 Deno.test("a caller that hangs up waits no more", async () => {
   const router = new Router();
   const caller = new AbortController();

@@ -8,6 +8,7 @@
 import { ProposalRefused, type RaftStatus } from "../raft/mod.ts";
 import { type ClusterView, type HealthRegistry, Refusal } from "../rpc/mod.ts";
 import type { ClusterClock } from "./cluster_clock.ts";
+import { Contact } from "./contact.ts";
 import type { MasterContext } from "./context.ts";
 import { LeaderDuties } from "./leader.ts";
 import type { Router } from "./leader_router.ts";
@@ -47,13 +48,16 @@ export class Leadership {
   #onMoved: () => void = () => {};
   #retention: Retention | undefined;
   readonly #leaderless: LeaderlessWatch;
+  readonly #contact: Contact;
   /** Made anew after a change, when somebody asks. */
   #view: ClusterView | undefined;
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
     const { log, raftTimings } = options.master;
-    this.#leaderless = new LeaderlessWatch(log, raftTimings.electionTimeoutMs);
+    const { electionTimeoutMs } = raftTimings;
+    this.#leaderless = new LeaderlessWatch(log, electionTimeoutMs);
+    this.#contact = new Contact({ electionTimeoutMs, now: () => performance.now() });
   }
 
   /** Whether this node has seen all that was committed when it last found a leader. */
@@ -64,6 +68,17 @@ export class Leadership {
   /** What clients are told of the cluster. */
   get view(): ClusterView {
     return this.#view ??= this.#newView();
+  }
+
+  /** A message of that node has come. */
+  heardFrom(nodeId: string): void {
+    this.#contact.heard(nodeId);
+  }
+
+  /** A step of time: lets go of those who wait for a leader if this master is cut off. */
+  tick(): void {
+    const { context: { node }, router } = this.#options;
+    router.setCutOff(node.leaderId === undefined && this.#contact.isLost(node.status()));
   }
 
   /** Role, term or known leader have changed. */

@@ -159,6 +159,7 @@ export class Master {
       isLeading: () => this.#context.duties !== undefined,
       step: (message, sender) => {
         this.#transport.heardFrom(message.from, sender.address);
+        this.#leadership.heardFrom(message.from);
         this.#node.step(message, sender.incarnation);
       },
     });
@@ -405,7 +406,7 @@ export class Master {
     this.#ports = { raft: raftPort, grpc: grpcPort };
     this.#door.open(this.#ports);
     this.#timers.push(
-      setInterval(() => this.#node.tick(), this.#tempo.tickMs),
+      setInterval(() => this.#tick(), this.#tempo.tickMs),
       setInterval(() => this.#connectPeers(), RECONNECT_INTERVAL_MS),
       setInterval(() => this.#upkeep.checkpointWhenDue(), this.#options.snapshots.intervalMs),
     );
@@ -418,6 +419,11 @@ export class Master {
     });
     this.#door.compareInitialCluster();
     this.#join();
+  }
+
+  #tick(): void {
+    this.#node.tick();
+    this.#leadership.tick();
   }
 
   /** A node that came to join asks until it is let in; its own API says "no leader" meanwhile. */

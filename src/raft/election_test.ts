@@ -92,11 +92,26 @@ Deno.test("thesis §4.2.3: who hears of a leader ignores requests for votes, of 
 });
 
 Deno.test("thesis §6.2: a leader without a majority for an election timeout steps down", () => {
+  for (let ticksBefore = 0; ticksBefore < ELECTION_TICKS; ticksBefore++) {
+    const network = new TestNetwork(THREE);
+    const a = network.elect("a");
+    network.tickAll(ticksBefore);
+    a.propose("x");
+    network.settle(); // heard of just now
+    network.isolate("a");
+    network.tickAll(ELECTION_TICKS - 1);
+    assert.equal(a.view.role.kind, "leader", `cut off after ${ticksBefore} ticks`);
+    network.tickAll();
+    assert.notEqual(a.view.role.kind, "leader", `cut off after ${ticksBefore} ticks`);
+  }
+});
+
+Deno.test("one follower that answers is majority enough for a leader of three", () => {
   const network = new TestNetwork(THREE);
   const a = network.elect("a");
-  network.isolate("a");
-  network.tickAll(2 * ELECTION_TICKS);
-  assert.notEqual(a.view.role.kind, "leader");
+  network.isolate("c");
+  network.tickAll(10 * ELECTION_TICKS);
+  assert.equal(a.view.role.kind, "leader");
 });
 
 Deno.test("a leader that receives nothing, though it sends, steps down, and another leads", () => {

@@ -52,18 +52,19 @@ export function hasCommittedInTerm(state: CoreState): boolean {
   return state.log.term(state.log.committed) === state.term;
 }
 
-/** One tick of a leader: heartbeats, and now and then a look at whether a majority still answers. */
+/** One tick of a leader: heartbeats, and a look at whether a majority still answers (thesis §6.2). */
 export function tickLeader(state: CoreState, leader: Leader): void {
   for (const peer of leader.peers.values()) peer.lastContactTicks++;
   state.electionElapsedTicks++;
   state.heartbeatElapsedTicks++;
+  if (!quorumIsInContact(state, leader)) {
+    state.becomeFollower(state.term, undefined);
+    return;
+  }
   if (state.electionElapsedTicks >= state.options.timings.electionTicks) {
     state.electionElapsedTicks = 0;
     leader.transfer = undefined;
-    if (!quorumIsActive(state, leader)) {
-      state.becomeFollower(state.term, undefined);
-      return;
-    }
+    for (const peer of leader.peers.values()) peer.recentlyActive = false;
   }
   if (state.heartbeatElapsedTicks >= state.options.timings.heartbeatTicks) {
     sendHeartbeats(state, leader);
@@ -212,13 +213,15 @@ function confirmReads(state: CoreState, leader: Leader): void {
   }
 }
 
-function quorumIsActive(state: CoreState, leader: Leader): boolean {
-  let active = 0;
-  for (const id of state.voterIds) {
-    if (id === state.id || leader.peers.get(id)?.recentlyActive === true) active++;
-  }
-  for (const peer of leader.peers.values()) peer.recentlyActive = false;
-  return active >= majority(state.voterIds.length);
+/**
+ * Whether a majority was heard of within an election timeout. Looked at with every tick: by then the
+ * others may have elected somebody, and who asks this node should not wait for another timeout.
+ */
+function quorumIsInContact({ id: own, options, voterIds }: CoreState, leader: Leader): boolean {
+  const { electionTicks } = options.timings;
+  const silentTicks = (id: NodeId) => leader.peers.get(id)?.lastContactTicks ?? Infinity;
+  const present = voterIds.filter((id) => id === own || silentTicks(id) < electionTicks);
+  return present.length >= majority(voterIds.length);
 }
 
 /**

@@ -31,7 +31,7 @@ export class Progress {
   next: number;
   /** Commit index last told to the peer. */
   sentCommit = 0;
-  /** Heard of since the leader last checked its quorum. */
+  /** Heard of since the leader last looked, once an election timeout. */
   recentlyActive: boolean;
   /** Ticks since the peer was last heard of or, before it ever was, since it is being followed. */
   lastContactTicks = 0;

@@ -91,7 +91,7 @@ export class CoreState {
   term: number;
   vote: NodeId | null;
   role: Role = { kind: "follower", leaderId: undefined };
-  /** Ticks since the leader was heard of; of a leader: since it checked its quorum. */
+  /** Ticks since the leader was heard of; of a leader: since it last looked who is active. */
   electionElapsedTicks = 0;
   heartbeatElapsedTicks = 0;
   /** Drawn anew with every change of role, so that rivals part (paper §5.2). */

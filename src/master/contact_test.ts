@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { Contact } from "./contact.ts";
+
+const MEMBERS = ["a", "b", "c", "d", "e"].map((id) => ({
+  id,
+  address: "",
+  incarnation: "",
+  votes: id !== "e",
+}));
+
+/** Of four voters and a learner, with an election timeout of 100 ms. */
+function contactOfA() {
+  const clock = { ms: 1_000 };
+  const contact = new Contact({ electionTimeoutMs: 100, now: () => clock.ms });
+  const isLost = (leaderId?: string, id = "a") =>
+    contact.isLost({ id, leaderId, members: MEMBERS });
+  return { clock, contact, isLost };
+}
+
+Deno.test("a master that has just started has not lost its cluster yet", () => {
+  const { clock, isLost } = contactOfA();
+  clock.ms += 100;
+  assert.equal(isLost(), false);
+  clock.ms++;
+  assert.equal(isLost(), true);
+});
+
+Deno.test("without a leader a majority of voters must be heard of, this one included", () => {
+  const { clock, contact, isLost } = contactOfA();
+  clock.ms += 500;
+  contact.heard("b");
+  contact.heard("e");
+  assert.equal(isLost(), true, "a and b of four voters, and a learner");
+  contact.heard("c");
+  assert.equal(isLost(), false);
+  assert.equal(isLost(undefined, "e"), true, "a learner hears of two of four voters, and is none");
+  clock.ms += 101;
+  assert.equal(isLost(), true, "that is long ago");
+});
+
+Deno.test("who knows a leader is not cut off, whoever else is silent", () => {
+  const { clock, isLost } = contactOfA();
+  clock.ms += 10_000;
+  assert.equal(isLost("b"), false);
+});
