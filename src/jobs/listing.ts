@@ -5,10 +5,13 @@
  * @module
  */
 
-import { isHeld, isTerminal, type Job } from "./job.ts";
+import { isHeld, isTerminal, type Job, JOB_STATUSES } from "./job.ts";
+import { isMatch, mayBeFinished } from "./job_filter.ts";
 import type { JobRecord } from "./job_record.ts";
+import { cursorByEnd, jobsByEnd } from "./listing_by_end.ts";
 import {
   COUNTED_MAX,
+  isByEnd,
   isCursor,
   JOB_PAGE_MAX,
   type JobPage,
@@ -17,7 +20,7 @@ import {
   type PruneQuery,
 } from "./query.ts";
 import type { State } from "./state.ts";
-import type { FinishedQuery, JobStore } from "./store.ts";
+import type { FinishedFilter, FinishedQuery, JobStore } from "./store.ts";
 
 const limitDefault = 100;
 /** Most finished jobs read at a time. */
@@ -28,8 +31,17 @@ const jumpSizeMin = 1000;
 
 export function listJobs(state: State, store: JobStore, query: JobQuery): JobPage {
   const limit = Math.min(Math.max(1, Math.floor(query.limit ?? limitDefault)), JOB_PAGE_MAX);
-  const merged = new MergedJobs(state, store, query, Math.min(limit + 1, chunkSizeMax));
-  merged.skip(Math.max(0, Math.floor(query.offset ?? 0)));
+  const offset = Math.max(0, Math.floor(query.offset ?? 0));
+  const { order } = query;
+  if (isByEnd(order)) {
+    const found = jobsByEnd(state, store, { ...query, order }, { offset, limit });
+    const jobs = found.slice(0, limit);
+    const nextCursor = found.length > limit ? cursorByEnd(jobs.at(-1)!) : "";
+    return { jobs, ...totalOf(state, store, { ...query, isFinished: true }), nextCursor };
+  }
+  const chunkSize = Math.min(offset + limit + 1, chunkSizeMax);
+  const merged = new MergedJobs(state, store, query, chunkSize);
+  merged.skip(offset);
   const jobs: Job[] = [];
   while (jobs.length < limit) {
     const job = merged.next();
@@ -78,6 +90,7 @@ class MergedJobs {
   /** Where the next chunk starts; undefined: at the end of the sequence that comes first. */
   #storeFrom: number | undefined;
   #storeIsDone: boolean;
+  readonly #storeRange: Pick<FinishedFilter, "seqMin" | "seqMax">;
 
   constructor(state: State, store: JobStore, query: JobQuery, chunkSize: number) {
     this.#state = state;
@@ -87,7 +100,9 @@ class MergedJobs {
     this.#isNewestFirst = query.order !== "oldest";
     const fromSeq = seqFromCursor(query.cursor);
     this.#storeFrom = fromSeq;
-    this.#storeIsDone = query.status !== undefined && !isTerminal(query.status);
+    const range = mayBeFinished(query) ? rangeOf(store, query) : undefined;
+    this.#storeRange = range ?? {};
+    this.#storeIsDone = range === undefined;
     this.#inMemory = memoryJobs(state, query, fromSeq, this.#isNewestFirst);
     this.#memoryNext = this.#pullMemory();
   }
@@ -168,13 +183,9 @@ class MergedJobs {
   }
 
   #storeQuery(): Omit<FinishedQuery, "limit"> {
-    const { status, type, deadLetter, label, worker } = this.#query;
     return {
-      ...(status !== undefined && { status }),
-      ...(type !== undefined && { type }),
-      ...(deadLetter !== undefined && { deadLetter }),
-      ...(label !== undefined && { label }),
-      ...(worker !== undefined && { worker }),
+      ...finishedFilterOf(this.#query),
+      ...this.#storeRange,
       ...(this.#storeFrom !== undefined && { fromSeq: this.#storeFrom }),
       order: this.#isNewestFirst ? "newest" : "oldest",
     };
@@ -207,18 +218,28 @@ function* memoryJobs(
     for (const { job } of sorted) {
       const isPast = fromSeq !== undefined &&
         (isNewestFirst ? job.seq >= fromSeq : job.seq <= fromSeq);
-      if (!isPast && matches(job, query)) yield job;
+      if (!isPast && isMatch(job, query)) yield job;
     }
     return;
   }
+  const { createdFromMs = -Infinity, createdBeforeMs = Infinity } = query;
   const all = isNewestFirst ? state.table.all.newest(fromSeq) : state.table.all.oldest(fromSeq);
-  for (const { job } of all) if (matches(job, query)) yield job;
+  for (const { job } of all) {
+    // In this order times only grow, or only fall.
+    const isPast = isNewestFirst
+      ? job.createdAtMs < createdFromMs
+      : job.createdAtMs >= createdBeforeMs;
+    if (isPast) return;
+    if (isMatch(job, query)) yield job;
+  }
 }
 
 /** The records that may match, when the query names a small part of those in memory. */
 function fewCandidates(state: State, query: JobQuery): JobRecord[] | undefined {
-  const { status, worker, deadLetter } = query;
-  if (status === undefined) return deadLetter === true ? [...state.finished] : undefined;
+  const { status, worker, deadLetter, isFinished } = query;
+  if (status === undefined) {
+    return deadLetter === true || isFinished === true ? [...state.finished] : undefined;
+  }
   if (isTerminal(status)) return [...state.finished];
   if (status === "waiting") return [...state.table.waiting];
   if (!isHeld(status)) return undefined;
@@ -226,14 +247,33 @@ function fewCandidates(state: State, query: JobQuery): JobRecord[] | undefined {
   return [...holders].flatMap((holder) => holder === undefined ? [] : [...holder.held]);
 }
 
-function matches(job: Job, query: JobQuery): boolean {
-  return (query.status === undefined || job.status === query.status) &&
-    (query.type === undefined || job.type === query.type) &&
-    (query.deadLetter === undefined || job.deadLetter === query.deadLetter) &&
-    (query.worker === undefined || job.assignedTo === query.worker) &&
-    (query.label === undefined ||
-      (Object.hasOwn(job.labels, query.label.key) &&
-        job.labels[query.label.key] === query.label.value));
+/** The part of a filter that a store knows by the same names. */
+function finishedFilterOf(query: JobQuery): FinishedFilter {
+  const { status, type, deadLetter, labels, worker, queue, batchId, parentId } = query;
+  return {
+    ...(status !== undefined && { status }),
+    ...(type !== undefined && { type }),
+    ...(deadLetter !== undefined && { deadLetter }),
+    ...(labels !== undefined && { labels }),
+    ...(worker !== undefined && { worker }),
+    ...(queue !== undefined && { queue }),
+    ...(batchId !== undefined && { batchId }),
+    ...(parentId !== undefined && { parentId }),
+  };
+}
+
+/** Times of submission as stored jobs of that time have it in `seq`; undefined: there are none. */
+function rangeOf(
+  store: JobStore,
+  { createdFromMs, createdBeforeMs }: JobQuery,
+): Pick<FinishedFilter, "seqMin" | "seqMax"> | undefined {
+  const seqMin = createdFromMs === undefined ? 0 : store.firstSeqFrom(createdFromMs);
+  if (seqMin === undefined) return undefined;
+  const seqEnd = createdBeforeMs === undefined ? undefined : store.firstSeqFrom(createdBeforeMs);
+  return {
+    ...(seqMin > 0 && { seqMin }),
+    ...(seqEnd !== undefined && { seqMax: seqEnd - 1 }),
+  };
 }
 
 function totalOf(
@@ -241,17 +281,19 @@ function totalOf(
   store: JobStore,
   query: JobQuery,
 ): { total: number; totalIsExact: boolean } {
-  const { status, type, deadLetter, label, worker } = query;
-  if (label !== undefined || worker !== undefined) return countOut(state, store, query);
-  if (deadLetter === undefined) {
-    return { total: state.counters.of(type, status), totalIsExact: true };
-  }
+  const { status, type, deadLetter, isFinished, ...narrower } = query;
+  const { order: _order, limit: _limit, offset: _offset, cursor: _cursor, ...filter } = narrower;
+  const isNarrow = Object.values(filter).some((value) => value !== undefined);
+  if (isNarrow) return countOut(state, store, query);
+  const statuses = JOB_STATUSES.filter((each) =>
+    (status === undefined || each === status) &&
+    (isFinished === undefined || isTerminal(each) === isFinished)
+  );
+  const all = statuses.reduce((sum, each) => sum + state.counters.of(type, each), 0);
+  if (deadLetter === undefined) return { total: all, totalIsExact: true };
   // Dead letters are failed jobs, so they are part of "failed" and of "all" alone.
-  const deadLetters = status === undefined || status === "failed"
-    ? state.counters.deadLettersOf(type)
-    : 0;
-  const total = deadLetter ? deadLetters : state.counters.of(type, status) - deadLetters;
-  return { total, totalIsExact: true };
+  const dead = statuses.includes("failed") ? state.counters.deadLettersOf(type) : 0;
+  return { total: deadLetter ? dead : all - dead, totalIsExact: true };
 }
 
 function countOut(
@@ -263,8 +305,9 @@ function countOut(
   for (const _ of memoryJobs(state, query, undefined, true)) {
     if (++total > COUNTED_MAX) return { total: COUNTED_MAX, totalIsExact: false };
   }
-  if (query.status === undefined || isTerminal(query.status)) {
-    total += store.countFinished(query, COUNTED_MAX + 1);
+  const range = mayBeFinished(query) ? rangeOf(store, query) : undefined;
+  if (range !== undefined) {
+    total += store.countFinished({ ...finishedFilterOf(query), ...range }, COUNTED_MAX + 1);
   }
   // Rows that the store still has and the state has not are counted: nothing to be exact about.
   const isExact = total <= COUNTED_MAX && state.hiddenSeqs.size === 0;

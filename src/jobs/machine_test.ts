@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { isMatch, type JobFilter } from "./job_filter.ts";
 import { isCursor } from "./query.ts";
 import { Scene } from "./scene_test_support.ts";
 import { MemoryJobStore } from "./memory_store.ts";
@@ -152,36 +153,86 @@ Deno.test("events that nobody drains are bounded, and the gap can be seen", () =
 
 Deno.test("a list is the same before and after a flush, by every filter, order and offset", () => {
   const scene = new Scene();
+  const startMs = scene.nowMs;
   for (let number = 0; number < 40; number++) {
     const id = `job-${number}`;
     const spec = {
       type: number % 3 === 0 ? "crawl" : "resize",
       maxRetries: 0,
-      labels: { parity: String(number % 2) },
+      labels: { parity: String(number % 2), third: String(number % 3) },
+      submittedBy: number % 5 < 2 ? "ann" : "bob",
+      options: number % 4 === 3 ? { batchId: "b1" } : { queue: "night" },
     };
     if (number % 4 === 0) scene.submit(id, spec);
     else finish(scene, id, spec);
     if (number === 20) scene.machine.flush();
+    scene.sleep(1000);
   }
   const queries = [
     {},
     { status: "completed" },
     { status: "pending" },
+    { isFinished: false },
+    { isFinished: true, type: "crawl" },
     { type: "crawl" },
     { type: "crawl", status: "completed" },
-    { label: { key: "parity", value: "1" } },
+    { labels: { parity: "1" } },
+    { labels: { parity: "1", third: "2" } },
     { worker: "w1" },
+    { queue: "ann" },
+    { queue: "night", status: "pending" },
+    { batchId: "b1" },
+    { createdFromMs: startMs + 5_000, createdBeforeMs: startMs + 30_000 },
+    { createdFromMs: startMs + 39_000 },
+    { createdBeforeMs: startMs },
+  ] as const satisfies JobFilter[];
+  const paging = [{}, { order: "oldest" }, { offset: 7, limit: 5 }, { cursor: "25" }] as const;
+  const byEnd = [
+    { order: "last_finished" },
+    { order: "first_finished", limit: 4, offset: 3 },
+    { order: "last_finished", status: "completed", cursor: `${startMs + 20_000}-30`, limit: 7 },
   ] as const;
-  const pages = () =>
-    queries.flatMap((query) =>
-      ([{}, { order: "oldest" }, { offset: 7, limit: 5 }, { cursor: "25" }] as const).map((more) =>
-        scene.machine.list({ ...query, ...more })
-      )
-    );
+  const pages = () => [
+    ...queries.flatMap((query) => paging.map((more) => scene.machine.list({ ...query, ...more }))),
+    ...byEnd.map((query) => scene.machine.list(query)),
+  ];
   const before = pages();
   scene.machine.flush();
   assert.deepEqual(pages(), before);
   assert.equal(before[0]?.total, 40);
+  for (const [place, query] of queries.entries()) {
+    const { jobs } = scene.machine.list({});
+    const expected = jobs.filter((job) => isMatch(job, query)).map(({ id }) => id);
+    const page = before[place * paging.length]!;
+    assert.deepEqual(page.jobs.map(({ id }) => id), expected, JSON.stringify(query));
+    assert.equal(page.total, expected.length, JSON.stringify(query));
+  }
+});
+
+Deno.test("pages by the end follow each other without a gap or a double, flushed or not", () => {
+  const scene = new Scene();
+  for (let number = 0; number < 20; number++) scene.submit(`job-${number}`);
+  scene.register("w1", { slots: 100 });
+  for (const number of [7, 3, 15, 0, 19, 4, 8]) {
+    scene.assign(`job-${number}`);
+    scene.complete(`job-${number}`);
+    if (number === 0) scene.machine.flush();
+    if (number % 2 === 0) scene.sleep(1);
+  }
+  const found: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = scene.machine.list({
+      order: "last_finished",
+      limit: 2,
+      ...(cursor && { cursor }),
+    });
+    assert.equal(page.total, 7);
+    found.push(...page.jobs.map(({ id }) => id));
+    cursor = page.nextCursor;
+    assert.ok(cursor === "" || isCursor(cursor, "last_finished"));
+  } while (cursor !== "");
+  assert.deepEqual(found, [8, 19, 4, 15, 7, 3, 0].map((number) => `job-${number}`));
 });
 
 Deno.test("a page has no payloads and says where the next one starts, or that it is the last", () => {

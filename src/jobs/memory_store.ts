@@ -8,6 +8,8 @@
 
 import { invariant } from "./invariant.ts";
 import { isTerminal, type Job, type LogPosition } from "./job.ts";
+import { isMatch } from "./job_filter.ts";
+import type { JobOrder } from "./query.ts";
 import type {
   EndedJob,
   EndedQuery,
@@ -125,14 +127,19 @@ export class MemoryJobStore implements JobStore {
   }
 
   listFinished(query: FinishedQuery): Job[] {
-    const { order, fromSeq, skip = 0, limit } = query;
-    const isNewestFirst = order === "newest";
-    return [...this.#finished.values()]
-      .map(({ job }) => job)
-      .filter((job) => matches(job, query))
-      .filter(({ seq }) => fromSeq === undefined || (isNewestFirst ? seq < fromSeq : seq > fromSeq))
-      .sort((a, b) => isNewestFirst ? b.seq - a.seq : a.seq - b.seq)
+    const { order, fromSeq, fromEnd, skip = 0, limit } = query;
+    const compare = inOrder[order];
+    const from = fromEnd ??
+      (fromSeq === undefined ? undefined : { completedAtMs: 0, seq: fromSeq });
+    return this.#matching(query)
+      .filter((job) => from === undefined || compare(job, from) > 0)
+      .sort(compare)
       .slice(skip, skip + limit);
+  }
+
+  firstSeqFrom(atMs: number): number | undefined {
+    const seqs = this.#matching({}).filter((job) => job.createdAtMs >= atMs).map(({ seq }) => seq);
+    return seqs.length === 0 ? undefined : Math.min(...seqs);
   }
 
   listEnded({ status, after, limit }: EndedQuery): EndedJob[] {
@@ -146,8 +153,12 @@ export class MemoryJobStore implements JobStore {
   }
 
   countFinished(filter: FinishedFilter, countMax: number): number {
-    const matching = [...this.#finished.values()].filter(({ job }) => matches(job, filter));
-    return Math.min(matching.length, countMax);
+    return Math.min(this.#matching(filter).length, countMax);
+  }
+
+  #matching({ seqMin = 0, seqMax = Infinity, ...filter }: FinishedFilter): Job[] {
+    return [...this.#finished.values()].map(({ job }) => job)
+      .filter((job) => job.seq >= seqMin && job.seq <= seqMax && isMatch(job, filter));
   }
 
   payload(seq: number): Uint8Array | undefined {
@@ -212,12 +223,9 @@ function byEnd(a: FinishedPlace, b: FinishedPlace): number {
   return a.completedAtMs - b.completedAtMs || a.seq - b.seq;
 }
 
-function matches(job: Job, filter: FinishedFilter): boolean {
-  const { status, type, deadLetter, label, worker } = filter;
-  return (status === undefined || job.status === status) &&
-    (type === undefined || job.type === type) &&
-    (deadLetter === undefined || job.deadLetter === deadLetter) &&
-    (worker === undefined || job.assignedTo === worker) &&
-    (label === undefined ||
-      (Object.hasOwn(job.labels, label.key) && job.labels[label.key] === label.value));
-}
+const inOrder: Record<JobOrder, (a: FinishedPlace, b: FinishedPlace) => number> = {
+  newest: (a, b) => b.seq - a.seq,
+  oldest: (a, b) => a.seq - b.seq,
+  last_finished: (a, b) => byEnd(b, a),
+  first_finished: byEnd,
+};

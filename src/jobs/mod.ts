@@ -9,6 +9,7 @@ export * from "./command.ts";
 export { type HeapItem, IndexedHeap } from "./heap.ts";
 export { InvariantError } from "./invariant.ts";
 export * from "./job.ts";
+export * from "./job_filter.ts";
 export * from "./job_options.ts";
 export * from "./machine.ts";
 export { MemoryJobStore } from "./memory_store.ts";

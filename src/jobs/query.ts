@@ -5,24 +5,38 @@
  */
 
 import type { FinishedStatus, Job, JobStatus } from "./job.ts";
+import type { JobFilter } from "./job_filter.ts";
 import type { FinishedPlace } from "./store.ts";
 
-/** Which jobs. Fields left out do not narrow. */
-export interface JobQuery {
-  readonly status?: JobStatus;
-  readonly type?: string;
-  readonly deadLetter?: boolean;
-  readonly label?: { readonly key: string; readonly value: string };
-  /** The worker that holds the job or had it last. */
-  readonly worker?: string;
+/** A page of the jobs of a filter. */
+export interface JobQuery extends JobFilter {
   /** From 1; at most {@linkcode JOB_PAGE_MAX}. Default 100. */
   readonly limit?: number;
   /** Matching jobs to skip. Shifts while jobs come and go; `cursor` does not. Default 0. */
   readonly offset?: number;
   /** `nextCursor` of the page before. */
   readonly cursor?: string;
-  /** By submission. Default newest first. */
-  readonly order?: "newest" | "oldest";
+  /** Default: newest first. */
+  readonly order?: JobOrder;
+}
+
+/**
+ * By submission, or by the end; the latter has finished jobs alone, and takes no other filter than
+ * `status` and `deadLetter`, because nothing else has an index in that order.
+ */
+export const JOB_ORDERS = ["newest", "oldest", "last_finished", "first_finished"] as const;
+export type JobOrder = (typeof JOB_ORDERS)[number];
+
+/** Whether jobs come in the order in which they finished. */
+export function isByEnd(order: JobOrder | undefined): order is "last_finished" | "first_finished" {
+  return order === "last_finished" || order === "first_finished";
+}
+
+/** Fields of a filter that do not go with an order by the end. */
+export function fieldsAgainstOrder(filter: JobFilter): readonly (keyof JobFilter)[] {
+  const { status: _status, deadLetter: _deadLetter, isFinished: _isFinished, ...others } = filter;
+  return Object.entries(others).filter(([, value]) => value !== undefined)
+    .map(([name]) => name as keyof JobFilter);
 }
 
 /** One page of jobs, without payloads and results. */
@@ -39,11 +53,13 @@ export interface JobPage {
 export const JOB_PAGE_MAX = 1000;
 
 /** Whether this may have been a `nextCursor`; a list that is given anything else starts at the top. */
-export function isCursor(cursor: string): boolean {
-  return /^[1-9][0-9]{0,15}$/.test(cursor);
+export function isCursor(cursor: string, order?: JobOrder): boolean {
+  return isByEnd(order)
+    ? /^[0-9]{1,15}-[1-9][0-9]{0,15}$/.test(cursor)
+    : /^[1-9][0-9]{0,15}$/.test(cursor);
 }
 
-/** How far a total is counted where no counter is kept (labels, workers). */
+/** How far a total is counted where no counter is kept: any filter but status, type, dead letters. */
 export const COUNTED_MAX = 10_000;
 
 /** How many jobs there are. Kept up to date with every change, never counted out. */

@@ -15,10 +15,11 @@ import type {
   HistoryEntry,
   Job,
   JobResult,
-  JobStatus,
   LogPosition,
   StringMap,
 } from "./job.ts";
+import type { JobFilter } from "./job_filter.ts";
+import type { JobOrder } from "./query.ts";
 
 export interface JobStore {
   /** All that the machine keeps in memory, as of the last batch written. */
@@ -36,10 +37,12 @@ export interface JobStore {
   /** A finished job; unfinished ones are not asked for. */
   finishedById(id: string): StoredJob | undefined;
   finishedBySeq(seq: number): StoredJob | undefined;
-  /** Finished jobs in descending (or ascending) order of `seq`. */
+  /** Finished jobs, by `seq` or by their end. */
   listFinished(query: FinishedQuery): Job[];
   /** Finished jobs of one status, the one that finished first first. */
   listEnded(query: EndedQuery): EndedJob[];
+  /** The least `seq` of a finished job that was submitted at `atMs` or later. */
+  firstSeqFrom(atMs: number): number | undefined;
   /** How many match, counted up to `countMax`. */
   countFinished(filter: FinishedFilter, countMax: number): number;
 
@@ -197,19 +200,20 @@ export interface EndedJob extends FinishedPlace {
   readonly id: string;
 }
 
-/** Which finished jobs. Fields left out do not narrow. */
-export interface FinishedFilter {
-  readonly status?: JobStatus;
-  readonly type?: string;
-  readonly deadLetter?: boolean;
-  readonly label?: { readonly key: string; readonly value: string };
-  readonly worker?: string;
+/** Which finished jobs: those of a filter, its times given as what they are in the order of `seq`. */
+export interface FinishedFilter
+  extends Omit<JobFilter, "isFinished" | "createdFromMs" | "createdBeforeMs"> {
+  /** The least and the greatest `seq`. */
+  readonly seqMin?: number;
+  readonly seqMax?: number;
 }
 
 export interface FinishedQuery extends FinishedFilter {
   /** Only jobs submitted before (descending) or after (ascending) this one; exclusive. */
   readonly fromSeq?: number;
-  readonly order: "newest" | "oldest";
+  /** The same where the order is by the end. */
+  readonly fromEnd?: FinishedPlace;
+  readonly order: JobOrder;
   /** Matching jobs to pass over first. Default 0. */
   readonly skip?: number;
   readonly limit: number;

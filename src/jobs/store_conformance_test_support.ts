@@ -136,7 +136,7 @@ const claims: Record<string, (under: StoreUnderTest) => void> = {
     const filters = [
       { type: strange },
       { worker: strange },
-      { label: { key: "__proto__", value: strange } },
+      { labels: Object.fromEntries([["__proto__", strange]]) },
     ];
     for (const filter of filters) {
       assert.deepEqual(store.listFinished({ ...newest, ...filter }), [full.job]);
@@ -184,7 +184,7 @@ const claims: Record<string, (under: StoreUnderTest) => void> = {
     assert.equal(store.finishedById("job-1"), undefined);
     assert.equal(store.result(1), undefined);
     assert.deepEqual(store.payload(1), bytes(1));
-    assert.deepEqual(store.listFinished({ ...newest, label: { key: "a", value: "b" } }), []);
+    assert.deepEqual(store.listFinished({ ...newest, labels: { a: "b" } }), []);
     assert.equal([...store.load().live].length, 1);
   },
 
@@ -219,7 +219,7 @@ const claims: Record<string, (under: StoreUnderTest) => void> = {
       assert.equal(store.result(seq), undefined);
     }
     assert.deepEqual([...store.load().live], []);
-    assert.deepEqual(store.listFinished({ ...newest, label: { key: "a", value: "b" } }), []);
+    assert.deepEqual(store.listFinished({ ...newest, labels: { a: "b" } }), []);
   },
 
   "an id that was pruned may come again in the same batch": ({ store }) => {
@@ -267,6 +267,36 @@ const claims: Record<string, (under: StoreUnderTest) => void> = {
     }
   },
 
+  "lists by the end filter, page and skip as a plain array would": ({ store }) => {
+    const jobs = Array.from({ length: 40 }, (_, place) => variedJob(place + 1));
+    store.write(batchOf(1, { finished: jobs }));
+    for (const filter of [{}, { status: "failed" }, { deadLetter: true }] as const) {
+      const first = jobs.map(({ job }) => job).filter((job) => matches(job, filter))
+        .sort((a, b) => a.completedAtMs - b.completedAtMs || a.seq - b.seq);
+      for (const order of ["first_finished", "last_finished"] as const) {
+        const ordered = order === "first_finished" ? first : first.toReversed();
+        const query = { ...filter, order, limit: 100 };
+        assert.deepEqual(store.listFinished(query), ordered);
+        for (const [place, fromEnd] of ordered.entries()) {
+          assert.deepEqual(
+            store.listFinished({ ...query, fromEnd, skip: 1, limit: 4 }),
+            ordered.slice(place + 2, place + 6),
+          );
+        }
+      }
+    }
+  },
+
+  "the first job submitted at a time or later is found": ({ store }) => {
+    assert.equal(store.firstSeqFrom(0), undefined);
+    const jobs = Array.from({ length: 40 }, (_, place) => variedJob(place + 1));
+    store.write(batchOf(1, { finished: jobs.filter(({ job }) => job.seq % 5 !== 2) }));
+    for (let atMs = 998; atMs < 1018; atMs++) {
+      const expected = jobs.find(({ job }) => job.seq % 5 !== 2 && job.createdAtMs >= atMs);
+      assert.equal(store.firstSeqFrom(atMs), expected?.job.seq);
+    }
+  },
+
   "jobs of a status come in the order in which they finished, from any place": ({ store }) => {
     const jobs = Array.from({ length: 40 }, (_, place) => variedJob(place + 1));
     store.write(batchOf(1, { finished: jobs }));
@@ -310,14 +340,24 @@ const newest = { order: "newest", limit: 100 } as const satisfies FinishedQuery;
 function filters(): Omit<FinishedQuery, "order" | "limit">[] {
   const statuses = [undefined, "completed", "failed", "cancelled"] as const;
   const types = [undefined, "resize", "crawl", "never-seen"];
-  const narrowing = [
+  const narrowing: Omit<FinishedQuery, "order" | "limit">[] = [
     {},
     { deadLetter: true },
     { deadLetter: false },
     { worker: "w1" },
     { worker: "nobody" },
-    { label: { key: "team", value: "red" } },
-    { label: { key: "team", value: "red" }, worker: "w2", deadLetter: true },
+    { labels: { team: "red" } },
+    { labels: { team: "red" }, worker: "w2", deadLetter: true },
+    { labels: { team: "red", n: "7" } },
+    { queue: "ann" },
+    { queue: "night" },
+    { queue: "nobody" },
+    { batchId: "b1" },
+    { parentId: "p2" },
+    { parentId: "p1", batchId: "b1", labels: { team: "red" } },
+    { seqMin: 12, seqMax: 44 },
+    { seqMin: 30, labels: { team: "red" } },
+    { seqMax: 20, queue: "night", worker: "w1" },
   ];
   return statuses.flatMap((status) =>
     types.flatMap((type) =>
@@ -331,7 +371,11 @@ function matches(job: Job, filter: Omit<FinishedQuery, "order" | "limit">): bool
     (!filter.type || job.type === filter.type) &&
     (filter.deadLetter === undefined || job.deadLetter === filter.deadLetter) &&
     (!filter.worker || job.assignedTo === filter.worker) &&
-    (!filter.label || job.labels[filter.label.key] === filter.label.value);
+    (!filter.queue || (job.options.queue || job.submittedBy || "default") === filter.queue) &&
+    (!filter.batchId || job.options.batchId === filter.batchId) &&
+    (!filter.parentId || job.options.dependencies.some((each) => each.jobId === filter.parentId)) &&
+    job.seq >= (filter.seqMin ?? 0) && job.seq <= (filter.seqMax ?? Infinity) &&
+    Object.entries(filter.labels ?? {}).every(([key, value]) => job.labels[key] === value);
 }
 
 function variedJob(seq: number): StoredJob {
@@ -343,6 +387,14 @@ function variedJob(seq: number): StoredJob {
     assignedTo: seq % 4 === 0 ? "w1" : "w2",
     labels: seq % 7 < 3 ? { team: "red", n: String(seq) } : {},
     completedAtMs: 2000 + seq * 7 % 5,
+    createdAtMs: 1000 + Math.floor(seq / 3),
+    submittedBy: seq % 2 === 0 ? "ann" : "bob",
+    options: seq % 3 === 0 ? NO_OPTIONS : {
+      ...NO_OPTIONS,
+      queue: seq % 6 === 1 ? "night" : "",
+      batchId: seq % 4 < 2 ? "b1" : "",
+      dependencies: [{ jobId: "p1", on: "success" }, { jobId: `p${seq % 5}`, on: "completion" }],
+    },
   });
 }
 

@@ -221,6 +221,10 @@ export class SqliteJobStore implements JobStore {
     return this.#reading((tables) => tables.listEnded(query));
   }
 
+  firstSeqFrom(atMs: number): number | undefined {
+    return this.#reading((tables) => tables.firstSeqFrom(atMs));
+  }
+
   countFinished(filter: FinishedFilter, countMax: number): number {
     return this.#reading((tables) => tables.countFinished(filter, countMax));
   }

@@ -86,8 +86,8 @@ export function syncPath(path: string): void {
 }
 
 /**
- * Finished jobs have columns for what lists ask for, and an index for each. `status`, `type` and
- * `worker` are small numbers; everything else of a job is in `detail`, as JSON. Every text that is
+ * Finished jobs have columns for what lists ask for, and an index for each. `status`, `type`, `queue`
+ * and `worker` are small numbers; everything else of a job is in `detail`, as JSON. Every text that is
  * read back is JSON, since what comes back of a text ends at its first NUL.
  *
  * `ended` is when a job finished, in ms; its index tells retention what is old without a look at the
@@ -105,12 +105,13 @@ CREATE TABLE IF NOT EXISTS live (
 CREATE TABLE IF NOT EXISTS finished (
   seq INTEGER PRIMARY KEY, id TEXT NOT NULL, status INTEGER NOT NULL, type INTEGER NOT NULL,
   worker INTEGER NOT NULL, dead_letter INTEGER NOT NULL, detail TEXT NOT NULL,
-  checksum INTEGER NOT NULL, ended INTEGER NOT NULL) STRICT;
+  checksum INTEGER NOT NULL, ended INTEGER NOT NULL, queue INTEGER NOT NULL) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS finished_id ON finished (id);
 CREATE INDEX IF NOT EXISTS finished_status ON finished (status);
 CREATE INDEX IF NOT EXISTS finished_type ON finished (type, status);
 CREATE INDEX IF NOT EXISTS finished_worker ON finished (worker);
 CREATE INDEX IF NOT EXISTS finished_dead_letter ON finished (dead_letter) WHERE dead_letter = 1;
+CREATE INDEX IF NOT EXISTS finished_queue ON finished (queue);
 CREATE INDEX IF NOT EXISTS finished_ended ON finished (status, ended);
 CREATE TABLE IF NOT EXISTS labels (
   key TEXT NOT NULL, value TEXT NOT NULL, seq INTEGER NOT NULL,
@@ -135,10 +136,16 @@ CREATE TABLE IF NOT EXISTS records (
   PRIMARY KEY (kind, key)) STRICT, WITHOUT ROWID;
 `;
 
-/** What format 1 lacks, from what it has. */
+/** What tables of format 1 lack, from what they have. */
 const migration = `
 ALTER TABLE finished ADD COLUMN ended INTEGER NOT NULL DEFAULT 0;
-UPDATE finished SET ended = coalesce(json_extract(detail, '$.fa'), 0);
+ALTER TABLE finished ADD COLUMN queue INTEGER NOT NULL DEFAULT 0;
+INSERT OR IGNORE INTO names (name)
+  SELECT DISTINCT json_quote(coalesce(json_extract(detail, '$.by'), 'default')) FROM finished;
+UPDATE finished SET
+  ended = coalesce(json_extract(detail, '$.fa'), 0),
+  queue = (SELECT id FROM names
+    WHERE name = json_quote(coalesce(json_extract(detail, '$.by'), 'default')));
 `;
 
 function isFormat1(database: DatabaseSync): boolean {

@@ -1,25 +1,26 @@
 /** The tables of an open `state.db`: what a batch does to them, and how rows come back. */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type {
-  EndedJob,
-  EndedQuery,
-  FinishedFilter,
-  FinishedQuery,
-  Job,
-  LogPosition,
-  StoreBatch,
-  StoredCount,
-  StoredJob,
-  StoredKey,
-  StoredRecord,
-  StoredResult,
-  StoredScalars,
-  StoredState,
-  StoredWorker,
+import {
+  type EndedJob,
+  type EndedQuery,
+  type FinishedFilter,
+  type FinishedQuery,
+  type Job,
+  type LogPosition,
+  queueOf,
+  type StoreBatch,
+  type StoredCount,
+  type StoredJob,
+  type StoredKey,
+  type StoredRecord,
+  type StoredResult,
+  type StoredScalars,
+  type StoredState,
+  type StoredWorker,
 } from "../jobs/mod.ts";
 import { JobNames } from "./job_store_names.ts";
-import { countSql, pageSql } from "./job_store_queries.ts";
+import { countSql, LINK_KINDS, pageSql } from "./job_store_queries.ts";
 import { checksumOf, decodeJob, encodeJob, statusNumber, verify } from "./job_store_rows.ts";
 
 /** Expired idempotency keys removed with one batch, beside two for each that it brings. */
@@ -97,6 +98,25 @@ export class JobTables {
       completedAtMs: Number(row.ended),
       seq: Number(row.seq),
     }));
+  }
+
+  /** By halving: later ones were never submitted earlier. */
+  firstSeqFrom(atMs: number): number | undefined {
+    let low = 0;
+    let high = Number(this.#statements.lastSeq.get()?.seq ?? 0);
+    let found: number | undefined;
+    while (low <= high) {
+      const middle = Math.floor((low + high) / 2);
+      const job = jobOf(this.#statements.firstFrom.get(middle))?.job;
+      if (job === undefined) return found;
+      if (job.createdAtMs >= atMs) {
+        found = job.seq;
+        high = middle - 1;
+      } else {
+        low = job.seq + 1;
+      }
+    }
+    return found;
   }
 
   countFinished(filter: FinishedFilter, countMax: number): number {
@@ -183,7 +203,11 @@ export class JobTables {
       detail,
       checksumOf(detail),
       job.completedAtMs,
+      this.#names.numberFor(queueOf(job)),
     );
+    for (const { kind, name } of linksOf(job)) {
+      this.#statements.putLink.run(kind, JSON.stringify(name), job.seq);
+    }
     for (const key of Object.keys(job.labels)) {
       this.#statements.putLabel.run(key, job.labels[key]!, job.seq);
     }
@@ -199,6 +223,9 @@ export class JobTables {
     if (stored === undefined) return;
     for (const key of Object.keys(stored.job.labels)) {
       this.#statements.removeLabel.run(key, stored.job.labels[key]!, seq);
+    }
+    for (const { kind, name } of linksOf(stored.job)) {
+      this.#statements.removeLink.run(kind, JSON.stringify(name), seq);
     }
     this.#statements.removeFinished.run(seq);
     this.#statements.removeResult.run(seq);
@@ -330,6 +357,14 @@ function keyOf(row: Row): StoredKey | undefined {
   return { keySeq: seq, key: JSON.parse(key), jobId, fingerprint, expiresAtMs: expires_at };
 }
 
+function linksOf({ options }: Job): { kind: number; name: string }[] {
+  const { batchId, dependencies } = options;
+  return [
+    ...(batchId === "" ? [] : [{ kind: LINK_KINDS.batch, name: batchId }]),
+    ...dependencies.map(({ jobId }) => ({ kind: LINK_KINDS.parent, name: jobId })),
+  ];
+}
+
 type Statements = ReturnType<typeof prepareAll>;
 
 function prepareAll(database: DatabaseSync) {
@@ -341,7 +376,7 @@ function prepareAll(database: DatabaseSync) {
     putState: prepare("INSERT OR REPLACE INTO state VALUES (1, ?, ?, ?, ?)"),
     putLive: prepare("INSERT OR REPLACE INTO live VALUES (?, ?, ?)"),
     removeLive: prepare("DELETE FROM live WHERE seq = ?"),
-    putFinished: prepare("INSERT INTO finished VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+    putFinished: prepare("INSERT INTO finished VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
     removeFinished: prepare("DELETE FROM finished WHERE seq = ?"),
     finishedById: prepare("SELECT detail, checksum FROM finished WHERE id = ?"),
     ended: prepare(
@@ -351,6 +386,10 @@ function prepareAll(database: DatabaseSync) {
     finishedBySeq: prepare("SELECT detail, checksum FROM finished WHERE seq = ?"),
     putLabel: prepare("INSERT OR REPLACE INTO labels VALUES (?, ?, ?)"),
     removeLabel: prepare("DELETE FROM labels WHERE key = ? AND value = ? AND seq = ?"),
+    putLink: prepare("INSERT OR REPLACE INTO links VALUES (?, ?, ?)"),
+    removeLink: prepare("DELETE FROM links WHERE kind = ? AND name = ? AND seq = ?"),
+    firstFrom: prepare("SELECT detail, checksum FROM finished WHERE seq >= ? ORDER BY seq LIMIT 1"),
+    lastSeq: prepare("SELECT max(seq) AS seq FROM finished"),
     payload: prepare("SELECT bytes, checksum FROM payloads WHERE seq = ?"),
     putPayload: prepare("INSERT OR REPLACE INTO payloads VALUES (?, ?, ?)"),
     removePayload: prepare("DELETE FROM payloads WHERE seq = ?"),

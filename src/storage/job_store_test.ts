@@ -94,14 +94,17 @@ Deno.test(
     store.close();
     const earlier = new DatabaseSync(pathIn(directory));
     earlier.exec(
-      "DROP INDEX finished_ended; ALTER TABLE finished DROP COLUMN ended; DROP TABLE links; " +
-        "PRAGMA user_version = 1",
+      "DROP INDEX finished_ended; ALTER TABLE finished DROP COLUMN ended; " +
+        "DROP INDEX finished_queue; ALTER TABLE finished DROP COLUMN queue; " +
+        "DELETE FROM names WHERE name NOT IN ('\"resize\"', '\"w1\"'); " +
+        "DROP TABLE links; PRAGMA user_version = 1",
     );
     earlier.close();
     rmSync(join(directory, JOB_STORE_MARKER));
     const again = SqliteJobStore.open(directory);
     assert.equal(ended.length, 8);
     assert.deepEqual(again.listEnded({ status: "completed", limit: 100 }), ended);
+    assert.equal(again.countFinished({ queue: "default" }, 100), 8);
     again.close();
   }),
 );
