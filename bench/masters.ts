@@ -27,7 +27,7 @@ export interface MasterProcess {
 export class Masters implements AsyncDisposable {
   readonly directory = Deno.makeTempDirSync({ prefix: "conductor-bench-" });
   readonly all: MasterProcess[] = [];
-  readonly #workers: NodeProcess[] = [];
+  readonly workers: NodeProcess[] = [];
   readonly #flags: readonly string[];
 
   private constructor(flags: readonly string[]) {
@@ -85,7 +85,7 @@ export class Masters implements AsyncDisposable {
       ...flags,
     ], () => {});
     worker.start();
-    this.#workers.push(worker);
+    this.workers.push(worker);
   }
 
   /** Resolves when every running master is ready and votes. */
@@ -122,7 +122,7 @@ export class Masters implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const processes = [...this.#workers, ...this.all.map((each) => each.process)];
+    const processes = [...this.workers, ...this.all.map((each) => each.process)];
     await Promise.all(processes.map((each) => each.kill()));
     await Deno.remove(this.directory, { recursive: true });
   }
