@@ -172,12 +172,13 @@ export async function foundTogether(
     incarnation,
     grpcAddress,
     initialCluster: initialClusterText(members),
+    life: "",
   };
   const server = await listenForOthers(options, own);
   const said = new Said();
   try {
     while (true) {
-      const answers = await askOthers(options, members, own);
+      const answers = await askAll(options, othersOf(nodeId, members), own);
       const verdict = judgeFounding(nodeId, own, members, answers);
       switch (verdict.kind) {
         case "found": {
@@ -212,28 +213,34 @@ export async function foundTogether(
   }
 }
 
-/** Asks all others at once; those that cannot be reached are left out. */
-export async function askOthers(
-  { peerChannel, nodeId }: Pick<MasterOptions, "peerChannel" | "nodeId">,
+/** Those of an initial cluster that are not this node. */
+export function othersOf(nodeId: string, members: InitialCluster): InitialCluster {
+  return Object.fromEntries(Object.entries(members).filter(([id]) => id !== nodeId));
+}
+
+/** Asks them all at once; those that do not answer in time are left out. */
+export async function askAll(
+  { peerChannel }: Pick<MasterOptions, "peerChannel">,
   members: InitialCluster,
   own: Introduction,
+  timeoutMs = CALL_TIMEOUT_MS,
 ): Promise<ReadonlyMap<string, IntroductionAnswer>> {
   const channel = {
     ...peerChannel,
     messageBytesMax: -1,
-    callTimeoutMs: CALL_TIMEOUT_MS,
-    dialTimeoutMs: CALL_TIMEOUT_MS,
-    connectionWaitMs: CALL_TIMEOUT_MS,
+    callTimeoutMs: timeoutMs,
+    dialTimeoutMs: timeoutMs,
   };
   const answers = new Map<string, IntroductionAnswer>();
-  const others = Object.entries(members).filter(([id]) => id !== nodeId);
-  await Promise.all(others.map(async ([id, address]) => {
-    try {
-      answers.set(id, await introduce(address, own, channel));
-    } catch (failure) {
-      if (!(failure instanceof Refusal)) throw failure;
-    }
-  }));
+  await Promise.all(
+    Object.entries(members).map(async ([id, address]) => {
+      try {
+        answers.set(id, await introduce(address, own, channel));
+      } catch (failure) {
+        if (!(failure instanceof Refusal)) throw failure;
+      }
+    }),
+  );
   return answers;
 }
 
@@ -250,7 +257,10 @@ async function listenForOthers(options: MasterOptions, own: Introduction): Promi
     RaftService,
     raftService("", { onMessage: () => {}, onTime: () => {}, onLost: () => {} }),
   );
-  server.add(FoundingService, foundingService(() => ({ ...own, cluster: undefined })));
+  server.add(
+    FoundingService,
+    foundingService(() => ({ ...own, cluster: undefined, otherLifeAddress: "" })),
+  );
   await bound(server, raft, "cluster.bind_addr (--bind-addr)");
   return server;
 }

@@ -15,6 +15,7 @@ function unfounded(id: string, incarnation = `${id}1`): IntroductionAnswer {
     grpcAddress: `${id}:9000`,
     initialCluster: initialClusterText(MEMBERS),
     cluster: undefined,
+    otherLifeAddress: "",
   };
 }
 

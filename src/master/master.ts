@@ -171,6 +171,7 @@ export class Master {
       onPeerLost: (id) => this.#succession.peerLost(id),
       onPeerRefused: (id, reason) =>
         this.#door.warnOnce("a peer turned us away", { peer: id, reason }),
+      onOtherLife: (id, reason) => this.#door.doubted(id, reason),
     });
     this.#node = this.#newNode();
     this.#directory.update(this.#node.status().members);
@@ -385,6 +386,7 @@ export class Master {
       clusterId: this.#log.identity.clusterId,
       handlers,
       listener: {
+        ...this.#door.streams,
         onMessage: (message, sender) => this.#door.take(message, sender),
         onOpened: (nodeId) => this.#node.reportConnected(nodeId),
         onTime: (nodeId, timeMs) => this.#clock.heard(nodeId, timeMs),
@@ -393,7 +395,7 @@ export class Master {
           if (!this.#isStopping) this.#succession.peerLost(nodeId);
         },
       },
-      introduction: () => this.#door.introduction(),
+      introduction: (asker) => this.#door.introduction(asker),
       isMember: (id) => this.#directory.get(id) !== undefined,
       untilServing: ({ deadlineMs, signal }) => this.#leadership.untilServing(deadlineMs, signal),
     });
@@ -401,6 +403,7 @@ export class Master {
 
   async #listen(): Promise<void> {
     const { raft, grpc, log } = this.#options;
+    await this.#door.alone();
     const raftPort = await bound(this.#peerServer, raft, "cluster.bind_addr (--bind-addr)");
     const grpcPort = await bound(this.#clientServer, grpc, "grpc.master_port (--grpc-port)");
     this.#ports = { raft: raftPort, grpc: grpcPort };
@@ -422,7 +425,7 @@ export class Master {
   }
 
   #tick(): void {
-    this.#node.tick();
+    if (!this.#door.isDoubted) this.#node.tick();
     this.#leadership.tick();
   }
 

@@ -6,18 +6,39 @@
  */
 
 import type { Message } from "../raft/mod.ts";
-import { type IntroductionAnswer, type PeerFacts, Refusal } from "../rpc/mod.ts";
+import {
+  type Introduction,
+  type IntroductionAnswer,
+  type PeerFacts,
+  type PeerListener,
+  Refusal,
+} from "../rpc/mod.ts";
 import { ENTRY_FORMATS, type SqliteRaftLog } from "../storage/mod.ts";
-import { initialClusterText } from "./founding.ts";
+import { askAll, initialClusterText } from "./founding.ts";
+import { Lives } from "./lives.ts";
 import type { MemberAddress } from "./member_address.ts";
 import type { MemberDirectory } from "./member_directory.ts";
 import type { Listen, MasterOptions } from "./options.ts";
 import { Peers } from "./peers.ts";
 import { foundersOf, initialClusterFault } from "./raft_start.ts";
 import { Said } from "./said.ts";
+import { SoleLife, untilAlone } from "./sole_life.ts";
+
+/** How long a start may wait for a member to say whether this node runs already, in ms. */
+const ALONE_TIMEOUT_MS = 1_000;
 
 export interface PeerDoorOptions {
-  readonly master: Pick<MasterOptions, "nodeId" | "version" | "founding" | "grpc" | "raft" | "log">;
+  readonly master: Pick<
+    MasterOptions,
+    | "nodeId"
+    | "version"
+    | "founding"
+    | "grpc"
+    | "raft"
+    | "log"
+    | "onFailed"
+    | "peerChannel"
+  >;
   readonly log: SqliteRaftLog;
   readonly directory: MemberDirectory;
   /** Whether this node leads and serves. */
@@ -30,10 +51,74 @@ export class PeerDoor {
   readonly peers = new Peers();
   readonly #options: PeerDoorOptions;
   readonly #said = new Said();
+  readonly #life = crypto.randomUUID();
+  readonly #lives = new Lives(() => performance.now());
+  readonly #soleLife: SoleLife;
   #ports: { readonly grpc: number; readonly raft: number } | undefined;
 
   constructor(options: PeerDoorOptions) {
     this.#options = options;
+    this.#soleLife = new SoleLife(() => performance.now(), options.master.onFailed);
+  }
+
+  /**
+   * Resolves when no member that answers knows of another process with this data directory; to be
+   * awaited before this node takes part.
+   *
+   * @throws Error with a message for the operator
+   */
+  async alone(): Promise<void> {
+    const { directory, log, master } = this.#options;
+    const addresses = [...directory.ids].map((id) => [id, directory.addressOf(id)?.raft ?? ""]);
+    const own = {
+      nodeId: master.nodeId,
+      incarnation: log.identity.incarnation,
+      grpcAddress: this.ownAddress.grpc,
+      initialCluster: [],
+      life: this.#life,
+    };
+    await untilAlone(
+      own,
+      async () =>
+        (await askAll(master, Object.fromEntries(addresses), own, ALONE_TIMEOUT_MS)).values(),
+      {
+        now: () => performance.now(),
+        pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      },
+    );
+  }
+
+  /** A peer hears another process with this node's data directory. */
+  doubted(peer: string, reason: string): void {
+    this.warnOnce("a peer hears another process of this node", { peer, reason });
+    this.#soleLife.doubted(peer, reason);
+  }
+
+  /** Another process may be this node: until that is settled this one promises nothing. */
+  get isDoubted(): boolean {
+    return this.#soleLife.isDoubted;
+  }
+
+  /** Streams of peers, of whom one process each is let in. */
+  get streams(): Required<Pick<PeerListener, "onFrame" | "onEnded">> {
+    return {
+      onFrame: (sender, stream) => {
+        const other = this.#lives.heard(sender, stream);
+        if (other === undefined) return;
+        const { nodeId, address, incarnation } = sender;
+        this.warnOnce("a node was started twice: the second process is turned away", {
+          peer: nodeId,
+          incarnation,
+          first_address: other,
+          second_address: address,
+        });
+        throw new Refusal(
+          "already_exists",
+          `${nodeId} (incarnation ${incarnation}) is heard from another process, at ${other}`,
+        );
+      },
+      onEnded: (stream) => this.#lives.ended(stream),
+    };
   }
 
   /** All ports are bound: now peers may be told where this node is. */
@@ -53,16 +138,18 @@ export class PeerDoor {
   get ownFacts(): PeerFacts {
     const { raft, grpc } = this.ownAddress;
     return {
+      nodeId: this.#options.master.nodeId,
       address: raft,
       grpcAddress: grpc,
       incarnation: this.#options.log.identity.incarnation,
       version: this.#options.master.version,
       entryFormat: ENTRY_FORMATS.newest,
+      life: this.#life,
     };
   }
 
-  /** What those are told that are to start with this node. */
-  introduction(): IntroductionAnswer {
+  /** What those are told that start. */
+  introduction(asker: Introduction): IntroductionAnswer {
     const { log, directory, master: { nodeId, founding } } = this.#options;
     const { clusterId, incarnation } = log.identity;
     const members = [...directory.ids].map((id) => directory.get(id))
@@ -74,6 +161,7 @@ export class PeerDoor {
       grpcAddress: this.ownAddress.grpc,
       initialCluster: founding.kind === "static" ? initialClusterText(founding.members) : [],
       cluster: { id: clusterId, members, founders: foundersOf(log) },
+      otherLifeAddress: this.#lives.otherOf(asker) ?? "",
     };
   }
 
@@ -84,6 +172,7 @@ export class PeerDoor {
    */
   take(message: Message, sender: PeerFacts): void {
     if (this.#ports === undefined) return; // an answer would tell of ports that are not bound
+    if (this.isDoubted) return;
     const { directory, isLeading, step } = this.#options;
     this.peers.heard(message.from, sender);
     const member = directory.get(message.from);

@@ -8,7 +8,7 @@
 import { decodeMembership, foundCluster, type Member } from "../raft/mod.ts";
 import { JobClient, Refusal } from "../rpc/mod.ts";
 import { ENTRY_FORMATS, SqliteRaftLog } from "../storage/mod.ts";
-import { askOthers, foundTogether, initialClusterText } from "./founding.ts";
+import { askAll, foundTogether, initialClusterText, othersOf } from "./founding.ts";
 import { formatMemberAddress, type MemberAddress } from "./member_address.ts";
 import type { MasterOptions } from "./options.ts";
 import { isRecovering } from "./recover.ts";
@@ -139,8 +139,8 @@ function unfinishedJoin(
   const { incarnation } = log.identity;
   const initialCluster = initialClusterText(members);
   return async () => {
-    const own = { nodeId, incarnation, grpcAddress, initialCluster };
-    const answers = await askOthers(options, members, own);
+    const own = { nodeId, incarnation, grpcAddress, initialCluster, life: "" };
+    const answers = await askAll(options, othersOf(nodeId, members), own);
     return [...answers.values()].map((each) => each.grpcAddress).filter((each) => each !== "");
   };
 }

@@ -15,6 +15,7 @@ import {
   foundingService,
   Health,
   type HealthRegistry,
+  type Introduction,
   type IntroductionAnswer,
   type LeaderRouter,
   MasterService,
@@ -70,7 +71,7 @@ export function newPeerServer(
     readonly clusterId: string;
     readonly handlers: Handlers;
     readonly listener: PeerListener;
-    readonly introduction: () => IntroductionAnswer;
+    readonly introduction: (asker: Introduction) => IntroductionAnswer;
     readonly isMember: ForwardServiceOptions["isMember"];
     readonly untilServing: ForwardServiceOptions["untilServing"];
   },

@@ -23,10 +23,14 @@ export interface Introduction {
   readonly grpcAddress: string;
   /** `ID=HOST:PORT` of all masters that start together, sorted; empty: this one does not. */
   readonly initialCluster: readonly string[];
+  /** Of the process, drawn at random when it started; empty: not told. */
+  readonly life: string;
 }
 
 /** What one is told in return. */
-export interface IntroductionAnswer extends Introduction {
+export interface IntroductionAnswer extends Omit<Introduction, "life"> {
+  /** Where another process of the asker's incarnation is heard from; empty: nowhere. */
+  readonly otherLifeAddress: string;
   /** Of the cluster that the one who answers belongs to; `undefined`: it belongs to none yet. */
   readonly cluster: {
     readonly id: string;
@@ -38,7 +42,7 @@ export interface IntroductionAnswer extends Introduction {
 }
 
 /**
- * Introduces this master to the one at `address`.
+ * Introduces this master to the one at `address`; tried once.
  *
  * @throws Refusal when that one cannot be reached.
  */
@@ -49,11 +53,12 @@ export async function introduce(
 ): Promise<IntroductionAnswer> {
   const channel = new ClusterChannel({ ...options, addresses: [address] });
   try {
-    const response = await channel.call(FoundingService.method.introduce, {
+    const response = await channel.callAt(address, FoundingService.method.introduce, {
       nodeId: own.nodeId,
       incarnation: own.incarnation,
       grpcAddress: own.grpcAddress,
       initialCluster: [...own.initialCluster],
+      life: own.life,
     });
     return answerFromWire(response);
   } finally {
@@ -66,14 +71,15 @@ export function foundingService(
   answer: (asker: Introduction) => IntroductionAnswer,
 ): ServiceHandlers<typeof FoundingService> {
   const introduce: ServiceHandlers<typeof FoundingService>["introduce"] = (
-    { nodeId, incarnation, grpcAddress, initialCluster },
+    { nodeId, incarnation, grpcAddress, initialCluster, life },
   ) => {
-    const { cluster, ...own } = answer({ nodeId, incarnation, grpcAddress, initialCluster });
+    const { cluster, ...own } = answer({ nodeId, incarnation, grpcAddress, initialCluster, life });
     return {
       nodeId: own.nodeId,
       incarnation: own.incarnation,
       grpcAddress: own.grpcAddress,
       initialCluster: [...own.initialCluster],
+      otherLifeAddress: own.otherLifeAddress,
       clusterId: cluster?.id ?? "",
       members: (cluster?.members ?? []).map(memberToWire),
       founders: (cluster?.founders ?? []).map(memberToWire),
@@ -83,13 +89,14 @@ export function foundingService(
 }
 
 function answerFromWire(response: IntroduceResponse): IntroductionAnswer {
-  const { nodeId, incarnation, grpcAddress, initialCluster, clusterId } = response;
+  const { nodeId, incarnation, grpcAddress, initialCluster, clusterId, otherLifeAddress } =
+    response;
   const cluster = clusterId === "" ? undefined : {
     id: clusterId,
     members: response.members.map(memberFromWire),
     founders: response.founders.map(memberFromWire),
   };
-  return { nodeId, incarnation, grpcAddress, initialCluster, cluster };
+  return { nodeId, incarnation, grpcAddress, initialCluster, cluster, otherLifeAddress };
 }
 
 function memberToWire({ id, address, incarnation }: IntroducedMember) {

@@ -35,6 +35,7 @@ const KEEPALIVE_MS = 5_000;
 
 /** What a master tells its peers of itself, once a stream. */
 export interface PeerFacts {
+  readonly nodeId: string;
   /** `host:port` where peers reach it. */
   readonly address: string;
   /** `host:port` where clients and workers reach it. */
@@ -44,6 +45,8 @@ export interface PeerFacts {
   readonly version: string;
   /** The highest format of log entries that it reads; 0: unknown. */
   readonly entryFormat: number;
+  /** Of its process, drawn at random when it started; empty: unknown. */
+  readonly life: string;
 }
 
 export interface PeerTransportOptions {
@@ -59,6 +62,8 @@ export interface PeerTransportOptions {
   readonly onPeerLost: (nodeId: string, reason: string) => void;
   /** A peer wants to hear nothing from this node, and says why; it will be tried again. */
   readonly onPeerRefused?: (nodeId: string, reason: string) => void;
+  /** A peer hears another process with this node's data directory; it will be tried again. */
+  readonly onOtherLife?: (nodeId: string, reason: string) => void;
 }
 
 /** Sends Raft messages to the other members. */
@@ -81,7 +86,10 @@ export class PeerTransport implements Transport {
     }
   }
 
-  /** Opens the stream to a member if there is none, so that its first message need not wait. */
+  /**
+   * Opens the stream to a member if there is none, so that its first message need not wait, and says
+   * on one where nothing was sent since the last time that this node is still there.
+   */
   connect(nodeId: string): void {
     this.#peerFor(nodeId, "talk")?.connect();
   }
@@ -140,6 +148,8 @@ class Peer {
   #waitingBytes = 0;
   /** The next frame is the first one of its stream. */
   #isFirst = true;
+  /** Nothing was sent since the last look. */
+  #isIdle = true;
 
   constructor(nodeId: string, address: string, lane: Lane, options: PeerTransportOptions) {
     this.#nodeId = nodeId;
@@ -149,7 +159,8 @@ class Peer {
   }
 
   connect(): void {
-    if (this.#stream === undefined) this.#open();
+    if (this.#isIdle || this.#stream === undefined) this.send([]);
+    this.#isIdle = true;
   }
 
   /** The peer was heard of on its own stream. */
@@ -176,6 +187,7 @@ class Peer {
       senderTimeMs: BigInt(Date.now()),
     });
     this.#isFirst = false;
+    this.#isIdle = false;
     stream.write(frame, () => {
       if (this.#stream === stream) this.#waitingBytes -= bytes.byteLength;
     });
@@ -242,9 +254,13 @@ class Peer {
       }
     };
     stream.on("error", (failure: ServiceError) => {
-      if (failure.code === status.FAILED_PRECONDITION && this.#stream === stream) {
-        this.#options.onPeerRefused?.(this.#nodeId, failure.details);
-      }
+      const { onPeerRefused, onOtherLife } = this.#options;
+      const told = failure.code === status.FAILED_PRECONDITION
+        ? onPeerRefused
+        : failure.code === status.ALREADY_EXISTS
+        ? onOtherLife
+        : undefined;
+      if (this.#stream === stream) told?.(this.#nodeId, failure.details);
       lost(failure.message);
     });
     stream.on("end", () => lost("the peer closed the stream"));
@@ -258,6 +274,14 @@ class Peer {
 
 /** Told of what comes in. */
 export interface PeerListener {
+  /**
+   * A frame came on `stream`, be it empty.
+   *
+   * @throws Refusal `already_exists` when another process speaks for that sender
+   */
+  onFrame?(sender: PeerFacts, stream: object): void;
+  /** `stream` ended. */
+  onEnded?(stream: object): void;
   /** With what its sender said of itself. */
   onMessage(message: Message, sender: PeerFacts): void;
   /** A node talks on a new stream: what it said on an older one may be lost. */
@@ -286,6 +310,7 @@ export function raftService(
           listener.onRefused?.(`${facts.address || "a peer"}: ${fault}`);
           return stream.end(new Refusal("failed_precondition", fault));
         }
+        listener.onFrame?.(facts, stream);
         for (const message of decodedMessages(frame.messages)) {
           if (laneOf(message) === "talk" && sender === undefined) {
             sender = message.from;
@@ -298,6 +323,7 @@ export function raftService(
         }
       });
       stream.onClosed(() => {
+        listener.onEnded?.(stream);
         if (sender !== undefined) listener.onLost(sender);
       });
     },
@@ -306,16 +332,18 @@ export function raftService(
 
 function factsIn({ sender }: RaftFrame): PeerFacts {
   if (sender === undefined) return NO_FACTS;
-  const { address, grpcAddress, incarnation, version, entryFormat } = sender;
-  return { address, grpcAddress, incarnation, version, entryFormat };
+  const { nodeId, address, grpcAddress, incarnation, version, entryFormat, life } = sender;
+  return { nodeId, address, grpcAddress, incarnation, version, entryFormat, life };
 }
 
 const NO_FACTS: PeerFacts = {
+  nodeId: "",
   address: "",
   grpcAddress: "",
   incarnation: "",
   version: "",
   entryFormat: 0,
+  life: "",
 };
 
 function decodedMessages(bytes: Uint8Array): readonly Message[] {

@@ -10,6 +10,7 @@ import {
 } from "./peer_transport.ts";
 import { freePort, startTestServer, type TestServer, until } from "./server_test_support.ts";
 import type { RpcServerOptions } from "./server.ts";
+import { Refusal } from "./status.ts";
 import { methodDefinition } from "./wire.ts";
 
 /** A message whose term is its number, so that order can be seen. */
@@ -38,14 +39,18 @@ interface Inbox {
   /** Senders whose streams broke. */
   readonly lost: string[];
   readonly refused: string[];
+  /** Lives whose frames came, empty ones too. */
+  readonly lives: string[];
 }
 
 const OWN: PeerFacts = {
+  nodeId: "a",
   address: "127.0.0.1:7",
   grpcAddress: "127.0.0.1:9",
   incarnation: "i1",
   version: "1.2.3",
   entryFormat: 4,
+  life: "l1",
 };
 
 async function startPeer(
@@ -59,6 +64,7 @@ async function startPeer(
   const opened: string[] = [];
   const lost: string[] = [];
   const refused: string[] = [];
+  const lives: string[] = [];
   const server = await startTestServer((each) =>
     each.add(
       RaftService,
@@ -71,9 +77,13 @@ async function startPeer(
         onOpened: (nodeId) => void opened.push(nodeId),
         onLost: (nodeId) => void lost.push(nodeId),
         onRefused: (reason) => void refused.push(reason),
+        onFrame: ({ nodeId, life }) => {
+          lives.push(life);
+          if (life === "l2") throw new Refusal("already_exists", `${nodeId} is here as l1`);
+        },
       }),
     ), { port, messageBytesMax: -1, ...changes });
-  return { server, received, senders, times, opened, lost, refused };
+  return { server, received, senders, times, opened, lost, refused, lives };
 }
 
 function transportTo(
@@ -129,6 +139,36 @@ Deno.test("a member of another cluster is refused and told so", async () => {
   await until(() => lost.length === 1, "the peer refused");
   assert.match(lost[0]!, /^b: you belong to cluster c, this master to another/);
   assert.match(peer.refused[0]!, /^127\.0\.0\.1:7: you belong to cluster c/);
+  assert.deepEqual(peer.received, []);
+  transport.close();
+  await peer.server.server.stop(0);
+});
+
+Deno.test("a peer is told who is there when it is connected to, and again while nothing else is said", async () => {
+  const peer = await startPeer();
+  const transport = transportTo(() => peer.server.address);
+  transport.connect("b");
+  await until(() => peer.lives.length === 1, "it was told at once");
+  transport.send([message(1)]);
+  transport.connect("b");
+  transport.connect("b");
+  await until(() => peer.lives.length === 3, "the message said so too, then silence had to");
+  assert.deepEqual([...new Set(peer.lives)], ["l1"]);
+  assert.equal(peer.received.length, 1);
+  transport.close();
+  await peer.server.server.stop(0);
+});
+
+Deno.test("a process whose place is taken is told so, and none of its messages is passed on", async () => {
+  const peer = await startPeer();
+  const told: string[] = [];
+  const transport = transportTo(() => peer.server.address, {
+    own: () => ({ ...OWN, life: "l2" }),
+    onOtherLife: (id, reason) => told.push(`${id}: ${reason}`),
+  });
+  transport.send([message(1)]);
+  await until(() => told.length === 1, "it was told");
+  assert.deepEqual(told, ["b: a is here as l1"]);
   assert.deepEqual(peer.received, []);
   transport.close();
   await peer.server.server.stop(0);

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file raft.proto.
  */
 export const file_raft: GenFile = /*@__PURE__*/
-  fileDesc("CgpyYWZ0LnByb3RvEgVwcm90byKCAQoJUmFmdEZyYW1lEhAKCG1lc3NhZ2VzGAEgASgMEg4KBmZvcm1hdBgCIAEoBRISCgpjbHVzdGVyX2lkGAMgASgJEiEKBnNlbmRlchgFIAEoCzIRLnByb3RvLlJhZnRTZW5kZXISFgoOc2VuZGVyX3RpbWVfbXMYCSABKANKBAgEEAUibwoKUmFmdFNlbmRlchIPCgdhZGRyZXNzGAEgASgJEhQKDGdycGNfYWRkcmVzcxgCIAEoCRITCgtpbmNhcm5hdGlvbhgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEhQKDGVudHJ5X2Zvcm1hdBgFIAEoBSJnChBJbnRyb2R1Y2VSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAkSFAoMZ3JwY19hZGRyZXNzGAMgASgJEhcKD2luaXRpYWxfY2x1c3RlchgEIAMoCSLRAQoRSW50cm9kdWNlUmVzcG9uc2USDwoHbm9kZV9pZBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoCRIUCgxncnBjX2FkZHJlc3MYAyABKAkSFwoPaW5pdGlhbF9jbHVzdGVyGAQgAygJEhIKCmNsdXN0ZXJfaWQYBSABKAkSKAoHbWVtYmVycxgGIAMoCzIXLnByb3RvLkludHJvZHVjZWRNZW1iZXISKQoIZm91bmRlcnMYByADKAsyFy5wcm90by5JbnRyb2R1Y2VkTWVtYmVyIkkKEEludHJvZHVjZWRNZW1iZXISDwoHbm9kZV9pZBgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEhMKC2luY2FybmF0aW9uGAMgASgJMkEKC1JhZnRTZXJ2aWNlEjIKCEV4Y2hhbmdlEhAucHJvdG8uUmFmdEZyYW1lGhAucHJvdG8uUmFmdEZyYW1lKAEwATJRCg9Gb3VuZGluZ1NlcnZpY2USPgoJSW50cm9kdWNlEhcucHJvdG8uSW50cm9kdWNlUmVxdWVzdBoYLnByb3RvLkludHJvZHVjZVJlc3BvbnNlYgZwcm90bzM");
+  fileDesc("CgpyYWZ0LnByb3RvEgVwcm90byKCAQoJUmFmdEZyYW1lEhAKCG1lc3NhZ2VzGAEgASgMEg4KBmZvcm1hdBgCIAEoBRISCgpjbHVzdGVyX2lkGAMgASgJEiEKBnNlbmRlchgFIAEoCzIRLnByb3RvLlJhZnRTZW5kZXISFgoOc2VuZGVyX3RpbWVfbXMYCSABKANKBAgEEAUijgEKClJhZnRTZW5kZXISDwoHYWRkcmVzcxgBIAEoCRIUCgxncnBjX2FkZHJlc3MYAiABKAkSEwoLaW5jYXJuYXRpb24YAyABKAkSDwoHdmVyc2lvbhgEIAEoCRIUCgxlbnRyeV9mb3JtYXQYBSABKAUSDwoHbm9kZV9pZBgGIAEoCRIMCgRsaWZlGAcgASgJInUKEEludHJvZHVjZVJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoCRIUCgxncnBjX2FkZHJlc3MYAyABKAkSFwoPaW5pdGlhbF9jbHVzdGVyGAQgAygJEgwKBGxpZmUYBSABKAki7QEKEUludHJvZHVjZVJlc3BvbnNlEg8KB25vZGVfaWQYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAkSFAoMZ3JwY19hZGRyZXNzGAMgASgJEhcKD2luaXRpYWxfY2x1c3RlchgEIAMoCRISCgpjbHVzdGVyX2lkGAUgASgJEigKB21lbWJlcnMYBiADKAsyFy5wcm90by5JbnRyb2R1Y2VkTWVtYmVyEikKCGZvdW5kZXJzGAcgAygLMhcucHJvdG8uSW50cm9kdWNlZE1lbWJlchIaChJvdGhlcl9saWZlX2FkZHJlc3MYCCABKAkiSQoQSW50cm9kdWNlZE1lbWJlchIPCgdub2RlX2lkGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSEwoLaW5jYXJuYXRpb24YAyABKAkyQQoLUmFmdFNlcnZpY2USMgoIRXhjaGFuZ2USEC5wcm90by5SYWZ0RnJhbWUaEC5wcm90by5SYWZ0RnJhbWUoATABMlEKD0ZvdW5kaW5nU2VydmljZRI+CglJbnRyb2R1Y2USFy5wcm90by5JbnRyb2R1Y2VSZXF1ZXN0GhgucHJvdG8uSW50cm9kdWNlUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message proto.RaftFrame
@@ -95,6 +95,18 @@ export type RaftSender = Message<"proto.RaftSender"> & {
    * @generated from field: int32 entry_format = 5;
    */
   entryFormat: number;
+
+  /**
+   * @generated from field: string node_id = 6;
+   */
+  nodeId: string;
+
+  /**
+   * Drawn at random when its process started: two of one data directory differ in nothing else.
+   *
+   * @generated from field: string life = 7;
+   */
+  life: string;
 };
 
 /**
@@ -129,6 +141,13 @@ export type IntroduceRequest = Message<"proto.IntroduceRequest"> & {
    * @generated from field: repeated string initial_cluster = 4;
    */
   initialCluster: string[];
+
+  /**
+   * See RaftSender; empty: not told.
+   *
+   * @generated from field: string life = 5;
+   */
+  life: string;
 };
 
 /**
@@ -182,6 +201,13 @@ export type IntroduceResponse = Message<"proto.IntroduceResponse"> & {
    * @generated from field: repeated proto.IntroducedMember founders = 7;
    */
   founders: IntroducedMember[];
+
+  /**
+   * Where the one that answers hears another process of the asker's incarnation; empty: nowhere.
+   *
+   * @generated from field: string other_life_address = 8;
+   */
+  otherLifeAddress: string;
 };
 
 /**
