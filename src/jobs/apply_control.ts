@@ -4,7 +4,7 @@
  * @module
  */
 
-import { cancelJob } from "./attempts.ts";
+import { cancelJob, whyBroken } from "./attempts.ts";
 import type {
   CancelCommand,
   CancelOutcome,
@@ -16,6 +16,7 @@ import type {
 import { isHeld, isTerminal } from "./job.ts";
 import { JobRecord } from "./job_record.ts";
 import type { State } from "./state.ts";
+import { uniqueKeyOf } from "./unique_keys.ts";
 
 export function applyCancel(state: State, command: CancelCommand): OutcomeOf["cancel"] {
   return { kind: "cancel", results: command.jobIds.map((jobId) => cancel(state, jobId, command)) };
@@ -71,11 +72,36 @@ function redrive(state: State, jobId: string): RedriveOutcome {
       message: `job ${jobId} is ${found.job.status} and not a dead letter`,
     };
   }
+  const { dependencies, expireAfterMs, whenDependencyFails } = found.job.options;
+  const uniqueKey = uniqueKeyOf(found.job);
+  const holder = uniqueKey === undefined ? undefined : state.uniqueKeys.holder(uniqueKey);
+  if (holder !== undefined) {
+    return {
+      status: "refused",
+      jobId,
+      reason: "unique_key",
+      message: `job ${holder.job.id} has the unique key of job ${jobId} now, and is ` +
+        `${holder.job.status}; redrive this one when it has finished`,
+    };
+  }
+  // What began once has had its parents end as it asked.
+  const parents = found.job.attempt > 0 ? [] : state.dependencies.standing(dependencies);
+  const broken = whyBroken(
+    parents.filter(({ status }) => whenDependencyFails !== "wait" || status === ""),
+  );
+  if (broken !== "") {
+    return {
+      status: "refused",
+      jobId,
+      reason: "dependency",
+      message: `job ${jobId} would fail again: ${broken}; redrive the parent first`,
+    };
+  }
+  const isWaiting = parents.some(({ verdict }) => verdict !== "fulfilled");
   const record = found instanceof JobRecord ? found : state.revive(found);
-  const { expireAfterMs } = found.job.options;
   // Stands before whatever the store has of the earlier life.
   record.result = { output: new Uint8Array(0), contentType: "", logTail: [] };
-  state.move(record, "pending", "redrive", {
+  state.move(record, isWaiting ? "waiting" : "pending", "redrive", {
     deadLetter: false,
     failures: 0,
     crashCount: 0,

@@ -4,23 +4,33 @@
  * @module
  */
 
+import { cancelJob } from "./attempts.ts";
 import type { OutcomeOf, SubmitCommand, SubmitOutcome, SubmitSpec } from "./command.ts";
 import { fingerprintOf } from "./digest.ts";
 import { scopedKey } from "./idempotency_keys.ts";
 import type { Job, StringMap } from "./job.ts";
-import { NO_OPTIONS } from "./job_options.ts";
+import { type Dependency, NO_OPTIONS } from "./job_options.ts";
 import type { State } from "./state.ts";
+import { uniqueKeyOf } from "./unique_keys.ts";
 
 export function applySubmit(state: State, command: SubmitCommand): OutcomeOf["submit"] {
   const decisions = decideAll(state, command);
   const isRefused = command.allOrNothing === true &&
     decisions.some((decision) => decision.outcome.status === "refused");
-  const results = decisions.map(({ spec, outcome, key }): SubmitOutcome => {
+  const results = decisions.map(({ spec, outcome, key, parents }): SubmitOutcome => {
     if (isRefused) return refusedWithBatch(outcome);
     if (outcome.status !== "accepted") return outcome;
-    const record = state.create(jobFrom(spec, state), spec.payload);
+    const uniqueKey = uniqueKeyOf(spec);
+    const replaced = uniqueKey === undefined ? undefined : state.uniqueKeys.holder(uniqueKey);
+    if (replaced !== undefined) cancelJob(state, replaced, `replaced by job ${spec.id}`);
+    const record = state.create(jobFrom(spec, parents, state), spec.payload);
     if (key !== undefined) state.keys.add(key.name, spec.id, key.fingerprint, state.nowMs);
-    return { status: "accepted", jobId: spec.id, jobStatus: record.job.status };
+    return {
+      status: "accepted",
+      jobId: spec.id,
+      jobStatus: record.job.status,
+      ...(replaced !== undefined && { replacedJobId: replaced.job.id }),
+    };
   });
   return { kind: "submit", results };
 }
@@ -29,6 +39,7 @@ interface Decision {
   readonly spec: SubmitSpec;
   readonly outcome: SubmitOutcome;
   readonly key: Key | undefined;
+  readonly parents: readonly Dependency[];
 }
 
 /** An idempotency key within its name space, and what was submitted under it. */
@@ -39,29 +50,56 @@ interface Key {
 
 /** What shall become of each, before anything is changed. */
 function decideAll(state: State, command: SubmitCommand): Decision[] {
-  const room = (command.liveJobsMax ?? Infinity) - state.counters.live;
-  const accepted = { ids: new Set<string>(), keys: new Map<string, Decision>() };
+  const siblings: Siblings = {
+    ids: new Set(),
+    keys: new Map(),
+    uniqueKeys: new Map(),
+    batches: new Map(),
+    standIns: new Map(),
+    room: (command.liveJobsMax ?? Infinity) - state.counters.live,
+  };
   return command.jobs.map((spec) => {
     const key = keyOf(spec);
-    const outcome = decide(state, spec, key, accepted, room);
-    const decision = { spec, outcome, key };
+    const parents = parentsOf(spec, siblings.standIns);
+    const outcome = decide(state, spec, key, parents, siblings);
+    const decision = { spec, outcome, key, parents };
+    if (outcome.status === "duplicate") siblings.standIns.set(spec.id, outcome.jobId);
     if (outcome.status === "accepted") {
-      accepted.ids.add(spec.id);
-      if (key !== undefined) accepted.keys.set(key.name, decision);
+      const uniqueKey = uniqueKeyOf(spec);
+      if (key !== undefined) siblings.keys.set(key.name, decision);
+      if (holderOf(state, siblings, uniqueKey) === undefined) siblings.room--;
+      if (uniqueKey !== undefined) siblings.uniqueKeys.set(uniqueKey, spec.id);
+      if (spec.options?.batchId) {
+        siblings.batches.set(spec.options.batchId, spec.submittedBy ?? "");
+      }
+      siblings.ids.add(spec.id);
     }
     return decision;
   });
+}
+
+/** What the jobs before in the same Command will have changed. */
+interface Siblings {
+  readonly ids: Set<string>;
+  readonly keys: Map<string, Decision>;
+  /** Job ids by unique key, and submitters by batch. */
+  readonly uniqueKeys: Map<string, string>;
+  readonly batches: Map<string, string>;
+  /** The job that there is already, by the id of the one that was submitted again. */
+  readonly standIns: Map<string, string>;
+  /** Jobs that may still be taken. */
+  room: number;
 }
 
 function decide(
   state: State,
   spec: SubmitSpec,
   key: Key | undefined,
-  accepted: { readonly ids: Set<string>; readonly keys: ReadonlyMap<string, Decision> },
-  room: number,
+  parents: readonly Dependency[],
+  siblings: Siblings,
 ): SubmitOutcome {
   if (key !== undefined) {
-    const sibling = accepted.keys.get(key.name);
+    const sibling = siblings.keys.get(key.name);
     const earlier = sibling === undefined
       ? state.keys.find(key.name, state.nowMs)
       : { jobId: sibling.spec.id, fingerprint: sibling.key!.fingerprint };
@@ -76,18 +114,66 @@ function decide(
         );
     }
   }
-  if (accepted.ids.has(spec.id) || state.isIdTaken(spec.id)) {
+  if (siblings.ids.has(spec.id) || state.isIdTaken(spec.id)) {
     return refused(spec, "id_taken", `there is a job ${spec.id} already`);
   }
-  if (accepted.ids.size >= room) {
+  const holder = holderOf(state, siblings, uniqueKeyOf(spec));
+  const uniqueMode = spec.options?.uniqueMode ?? NO_OPTIONS.uniqueMode;
+  if (holder !== undefined && uniqueMode === "existing") {
+    return { status: "duplicate", jobId: holder };
+  }
+  if (holder !== undefined && uniqueMode === "reject") {
+    return refused(
+      spec,
+      "unique_key",
+      `unique key "${spec.options?.uniqueKey}" belongs to job ${holder}, which is not finished; ` +
+        "wait for it, or submit with the mode existing or replace",
+    );
+  }
+  const missing = parents.find(({ jobId }) =>
+    !siblings.ids.has(jobId) && state.find(jobId) === undefined
+  );
+  if (missing !== undefined) {
+    return refused(
+      spec,
+      "unknown_parent",
+      `it depends on job ${missing.jobId}, and there is no such job (any more)`,
+    );
+  }
+  const batchId = spec.options?.batchId ?? "";
+  const owner = siblings.batches.get(batchId) ?? state.batches.get(batchId)?.submittedBy;
+  if (batchId !== "" && owner !== undefined && owner !== (spec.submittedBy ?? "")) {
+    return refused(spec, "batch_taken", `batch "${batchId}" is ${owner}'s; use another name`);
+  }
+  if (siblings.room <= 0 && holder === undefined) {
     return refused(
       spec,
       "queue_full",
-      `${state.counters.live + accepted.ids.size} jobs are unfinished, which is as many as are ` +
+      `${state.counters.live + siblings.ids.size} jobs are unfinished, which is as many as are ` +
         `allowed; try again when some have finished`,
     );
   }
   return { status: "accepted", jobId: spec.id, jobStatus: "pending" };
+}
+
+/** Id of the unfinished job that has the unique key, or will have it after the jobs before. */
+function holderOf(
+  state: State,
+  siblings: Siblings,
+  uniqueKey: string | undefined,
+): string | undefined {
+  if (uniqueKey === undefined) return undefined;
+  return siblings.uniqueKeys.get(uniqueKey) ?? state.uniqueKeys.holder(uniqueKey)?.job.id;
+}
+
+/** What it depends on: of a job that was submitted again, the one that there is. */
+function parentsOf(
+  { options }: SubmitSpec,
+  standIns: ReadonlyMap<string, string>,
+): readonly Dependency[] {
+  const dependencies = options?.dependencies ?? NO_OPTIONS.dependencies;
+  if (dependencies.length === 0) return NO_OPTIONS.dependencies;
+  return dependencies.map(({ jobId, on }) => ({ jobId: standIns.get(jobId) ?? jobId, on }));
 }
 
 function keyOf(spec: SubmitSpec): Key | undefined {
@@ -100,7 +186,7 @@ function keyOf(spec: SubmitSpec): Key | undefined {
 
 function refused(
   spec: SubmitSpec,
-  reason: "already_exists" | "id_taken" | "queue_full",
+  reason: Exclude<(SubmitOutcome & { status: "refused" })["reason"], "batch_refused">,
   message: string,
 ): SubmitOutcome {
   return { status: "refused", jobId: spec.id, reason, message };
@@ -118,10 +204,13 @@ function refusedWithBatch(outcome: SubmitOutcome): SubmitOutcome {
 
 const none: StringMap = Object.freeze({});
 
-function jobFrom(spec: SubmitSpec, state: State): Job {
+function jobFrom(spec: SubmitSpec, dependencies: readonly Dependency[], state: State): Job {
   const notBeforeMs = spec.notBeforeMs ?? 0;
-  const options = spec.options === undefined ? NO_OPTIONS : { ...NO_OPTIONS, ...spec.options };
-  const isWaiting = notBeforeMs > state.nowMs;
+  const options = spec.options === undefined
+    ? NO_OPTIONS
+    : { ...NO_OPTIONS, ...spec.options, dependencies };
+  const isWaiting = notBeforeMs > state.nowMs ||
+    state.dependencies.standing(dependencies).some(({ verdict }) => verdict !== "fulfilled");
   return {
     id: spec.id,
     seq: ++state.lastJobSeq,

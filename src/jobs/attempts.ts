@@ -16,6 +16,7 @@ import {
   JOB_LIMITS,
   type JobStatus,
 } from "./job.ts";
+import type { ParentStanding } from "./dependencies.ts";
 import type { JobRecord } from "./job_record.ts";
 import type { State } from "./state.ts";
 
@@ -63,20 +64,30 @@ export function failAttempt(
   const error = cut(failure.error);
   endAttempt(state, record, cause === "timeout" ? "timeout" : "failed", error, failure.startedAtMs);
   const failures = job.failures + 1;
+  const kind = failure.kind === "error" && isNonRetryable(job, failure.error)
+    ? "permanent"
+    : failure.kind;
   const changes = {
     failures,
     releaseCount: 0,
     durationMs: failure.durationMs,
     errorMessage: error,
-    errorKind: failure.kind,
+    errorKind: kind,
   };
-  if (failure.kind === "permanent" || failures > job.maxRetries) {
+  if (kind === "permanent" || failures > job.maxRetries) {
     const { startedAtMs, resultBytes, contentType } = failure;
     endForGood(state, record, cause, { ...changes, startedAtMs, resultBytes, contentType });
     return;
   }
-  const pauseMs = retryBackoffMs(job.retryDelayMs, failures, job.id, job.attempt);
+  const { backoff, retryDelayMaxMs } = job.options;
+  const pace = { retryDelayMs: job.retryDelayMs, backoff, retryDelayMaxMs };
+  const pauseMs = retryBackoffMs(pace, failures, job.id, job.attempt);
   requeue(state, record, cause, pauseMs, changes, error);
+}
+
+/** Whether the job asked for such an error to be taken as permanent. */
+function isNonRetryable({ options }: Job, error: string): boolean {
+  return options.nonRetryableErrors.some((text) => text !== "" && error.includes(text));
 }
 
 /** The attempt's worker is gone with it: one crash of the crash budget, none of the retries'. */
@@ -122,6 +133,44 @@ export function cancelJob(state: State, record: JobRecord, reason: string): void
     job.assignedTo,
     cut(reason),
   );
+}
+
+/** The job's time from its submission is over, whether a worker holds it or not. */
+export function expireJob(state: State, record: JobRecord): void {
+  const { job } = record;
+  const error = `it was not finished ${job.options.expireAfterMs} ms after its submission`;
+  if (isHeld(job.status)) endAttempt(state, record, "expired", error, job.startedAtMs);
+  endForGood(state, record, "expire", { errorMessage: error, errorKind: "expired" });
+}
+
+/** A parent ended otherwise than the job, which waits, wants it to. */
+export function breakByParent(state: State, record: JobRecord): void {
+  const { dependencies, whenDependencyFails } = record.job.options;
+  const reason = whyBroken(state.dependencies.standing(dependencies));
+  if (whenDependencyFails === "fail") {
+    endForGood(state, record, "dependencies", { errorMessage: reason, errorKind: "dependency" });
+    return;
+  }
+  state.move(
+    record,
+    "cancelled",
+    "dependencies",
+    {
+      completedAtMs: state.nowMs,
+      errorMessage: reason,
+      errorKind: "dependency",
+    },
+    "",
+    reason,
+  );
+}
+
+/** In words, the first of the parents that ended otherwise than the job wants them to. */
+export function whyBroken(parents: readonly ParentStanding[]): string {
+  const broken = parents.find(({ verdict }) => verdict === "broken");
+  if (broken === undefined) return "";
+  const how = broken.status === "" ? "is not there any more" : `is ${broken.status}`;
+  return `parent ${broken.jobId} ${how}, and this job runs only after its ${broken.on}`;
 }
 
 /** What a worker says about its own clock, held between the assignment and now. */

@@ -5,8 +5,9 @@
  */
 
 import { hash32 } from "./digest.ts";
+import type { BackoffKind } from "./job_options.ts";
 
-/** Longest pause before a retry, before jitter. */
+/** Longest pause before a retry, before jitter, when a job does not say. */
 export const RETRY_DELAY_MAX_MS = 60 * 60 * 1000;
 
 /** A pause is lengthened by up to this part of itself, so that what failed together parts. */
@@ -17,23 +18,33 @@ export const RELEASES_FREE = 3;
 const releaseDelayMs = 1000;
 const releaseDelayMaxMs = 60 * 1000;
 
+/** How a job paces its retries. */
+export interface RetryPace {
+  readonly retryDelayMs: number;
+  readonly backoff: BackoffKind;
+  /** Longest pause before jitter; 0: as long as {@linkcode RETRY_DELAY_MAX_MS}, or as is asked. */
+  readonly retryDelayMaxMs: number;
+}
+
 /**
- * Pause after failure number `failures` (from 1): `retryDelayMs` doubled for each further failure,
- * at most {@linkcode RETRY_DELAY_MAX_MS}, then lengthened by jitter in [0, {@linkcode RETRY_JITTER}).
- * The jitter is the 32-bit hash of `hash32` (FNV-1a, finalized as MurmurHash3 is) of
+ * Pause after failure number `failures` (from 1). Fixed: `retryDelayMs` each time. Exponential: that
+ * doubled for each further failure, at most the longest pause, then lengthened by jitter in
+ * [0, {@linkcode RETRY_JITTER}): the 32-bit hash of `hash32` (FNV-1a, finalized as MurmurHash3 is) of
  * `<job id>:<attempt>`, so that every replica finds the same.
  */
 export function retryBackoffMs(
-  retryDelayMs: number,
+  { retryDelayMs, backoff, retryDelayMaxMs }: RetryPace,
   failures: number,
   jobId: string,
   attempt: number,
 ): number {
   if (retryDelayMs <= 0) return 0;
+  if (backoff === "fixed") return Math.min(retryDelayMs, retryDelayMaxMs || Infinity);
   // 2^40 ms is above every cap, and exact.
   const doubled = retryDelayMs * 2 ** Math.min(failures - 1, 40);
   const chance = hash32(`${jobId}:${attempt}`) / 2 ** 32;
-  return Math.floor(Math.min(doubled, RETRY_DELAY_MAX_MS) * (1 + RETRY_JITTER * chance));
+  const longestMs = retryDelayMaxMs || RETRY_DELAY_MAX_MS;
+  return Math.floor(Math.min(doubled, longestMs) * (1 + RETRY_JITTER * chance));
 }
 
 /**

@@ -87,17 +87,35 @@ export interface SubmitSpec {
 }
 
 export type SubmitOutcome =
-  | { readonly status: "accepted"; readonly jobId: string; readonly jobStatus: JobStatus }
-  /** An earlier submission under the same key made this job. */
+  | {
+    readonly status: "accepted";
+    readonly jobId: string;
+    readonly jobStatus: JobStatus;
+    /** The job that had its unique key, and was cancelled for it. */
+    readonly replacedJobId?: string;
+  }
+  /**
+   * No new job: an earlier submission under the same idempotency key made this one, or it has the
+   * unique key and `uniqueMode` is `existing`.
+   */
   | { readonly status: "duplicate"; readonly jobId: string }
   | {
     readonly status: "refused";
     readonly jobId: string;
     /**
      * `already_exists`: the key belongs to a job with another payload; `id_taken`: the id does;
-     * `queue_full`: `liveJobsMax` is reached; `batch_refused`: another job of the batch was.
+     * `unique_key`: an unfinished job has the unique key; `unknown_parent`: there is no such job to
+     * depend on; `batch_taken`: the batch is another submitter's; `queue_full`: `liveJobsMax` is
+     * reached; `batch_refused`: another job of the Command was refused.
      */
-    readonly reason: "already_exists" | "id_taken" | "queue_full" | "batch_refused";
+    readonly reason:
+      | "already_exists"
+      | "id_taken"
+      | "unique_key"
+      | "unknown_parent"
+      | "batch_taken"
+      | "queue_full"
+      | "batch_refused";
     readonly message: string;
   };
 
@@ -240,7 +258,11 @@ export type RedriveOutcome =
   | {
     readonly status: "refused";
     readonly jobId: string;
-    readonly reason: "unknown_job" | "not_dead_letter";
+    /**
+     * `unique_key`: another unfinished job has its unique key; `dependency`: a parent has ended
+     * otherwise than it wants, so that it would fail again.
+     */
+    readonly reason: "unknown_job" | "not_dead_letter" | "unique_key" | "dependency";
     readonly message: string;
   };
 

@@ -62,8 +62,8 @@ export interface Transition {
 
 /**
  * Every change of status that there is; all others are faults of ours. `completed` and `cancelled`
- * have no row: what is there stays there. `failed` has one, by which an operator gives a dead
- * letter a new life on purpose.
+ * have no row: what is there stays there. `failed` has two, by which an operator gives a dead
+ * letter a new life on purpose; it waits again if it never began because of its parents.
  */
 export const TRANSITIONS: readonly Transition[] = [
   { from: "", to: "waiting", causes: ["submit"] },
@@ -86,6 +86,7 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "running", to: "failed", causes: ["fail", "timeout", "worker_lost", "expire"] },
   { from: "running", to: "cancelled", causes: ["cancel"] },
   { from: "failed", to: "pending", causes: ["redrive"] },
+  { from: "failed", to: "waiting", causes: ["redrive"] },
 ];
 
 /** Whether {@linkcode TRANSITIONS} has this change. */

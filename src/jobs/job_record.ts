@@ -19,6 +19,8 @@ export class JobRecord implements HeapItem {
   payload: Uint8Array | undefined;
   /** Left by the last attempt and not in the store yet. */
   result: StoredResult | undefined = undefined;
+  /** While it waits: for its parents, so that no time makes it due. */
+  isBlocked = false;
   /** Differs from the store. */
   dirty = false;
   /** What the store has of it: a row among the unfinished, one among the finished, the payload. */

@@ -15,11 +15,12 @@ export class JobTable {
   readonly #byId = new Map<string, JobRecord>();
   readonly #bySeq = new SeqList<JobRecord>();
   readonly #queues = new Map<string, Queue>();
-  readonly #waiting = new IndexedHeap<JobRecord>((a, b) =>
-    a.job.notBeforeMs !== b.job.notBeforeMs
+  readonly #waiting = new IndexedHeap<JobRecord>((a, b) => {
+    if (a.isBlocked !== b.isBlocked) return b.isBlocked;
+    return a.job.notBeforeMs !== b.job.notBeforeMs
       ? a.job.notBeforeMs < b.job.notBeforeMs
-      : a.job.seq < b.job.seq
-  );
+      : a.job.seq < b.job.seq;
+  });
   readonly #assigned = new IndexedHeap<JobRecord>((a, b) =>
     a.job.assignedAtMs !== b.job.assignedAtMs
       ? a.job.assignedAtMs < b.job.assignedAtMs
@@ -68,9 +69,10 @@ export class JobTable {
     return this.#queues.values();
   }
 
-  /** The delayed job that is due first. */
+  /** The waiting job that is due first; those that wait for others are not. */
   get nextDue(): JobRecord | undefined {
-    return this.#waiting.peek();
+    const first = this.#waiting.peek();
+    return first?.isBlocked === true ? undefined : first;
   }
 
   get all(): SeqList<JobRecord> {
@@ -87,7 +89,7 @@ export class JobTable {
     return this.#deadlines.inOrder();
   }
 
-  /** Delayed jobs, in no order. */
+  /** Jobs that wait for a time or for others, in no order. */
   get waiting(): readonly JobRecord[] {
     return this.#waiting.items();
   }

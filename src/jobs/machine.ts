@@ -20,7 +20,9 @@ import {
   applyRegisterWorker,
 } from "./apply_workers.ts";
 import { currentAttempt } from "./attempts.ts";
+import type { Batch } from "./batches.ts";
 import type { Command, ExpiredAttempt, Outcome, OutcomeOf } from "./command.ts";
+import type { ParentStanding } from "./dependencies.ts";
 import { batchOf, markFlushed } from "./flush.ts";
 import { invariant } from "./invariant.ts";
 import {
@@ -33,9 +35,11 @@ import {
   type LogPosition,
   type Worker,
 } from "./job.ts";
+import { NO_OPTIONS } from "./job_options.ts";
 import { JobRecord } from "./job_record.ts";
 import { listJobs, planPrune } from "./listing.ts";
 import type { JobCounts, JobPage, JobQuery, PrunePlan, PruneQuery } from "./query.ts";
+import { nextSettleMs, settle, SETTLED_JOBS_PER_COMMAND_MAX } from "./settle.ts";
 import { State } from "./state.ts";
 import { hashOf } from "./state_hash.ts";
 import type { JobStore } from "./store.ts";
@@ -100,8 +104,10 @@ export class JobMachine {
       position.index > this.#applied.index,
       () => `entry ${position.index} comes after entry ${this.#applied.index} was applied`,
     );
-    const dueJobs = this.#state.advance(command.atMs);
+    this.#state.passTime(command.atMs);
+    const dueJobs = settle(this.#state, SETTLED_JOBS_PER_COMMAND_MAX);
     const outcome = this.#dispatch(command, position, dueJobs);
+    settle(this.#state, SETTLED_JOBS_PER_COMMAND_MAX - dueJobs);
     this.#applied = position;
     // The switch below answers each kind of Command with the Outcome of that kind.
     return outcome as OutcomeOf[C["kind"]];
@@ -283,9 +289,37 @@ export class JobMachine {
     return { nowMs, queues: table.queues, workers: workers.connected };
   }
 
-  /** When the first delayed job is due: the leader then proposes `advance`. Undefined: none waits. */
+  /**
+   * When the first delayed job is due, or the first unfinished one expires: the leader then proposes
+   * `advance`. Undefined: there is none.
+   */
   get nextDueMs(): number | undefined {
-    return this.#state.table.nextDue?.job.notBeforeMs;
+    return nextSettleMs(this.#state);
+  }
+
+  /** How a job's parents stand, in the order in which it names them. */
+  parents(id: string): readonly ParentStanding[] {
+    const { dependencies } = this.get(id)?.options ?? NO_OPTIONS;
+    return this.#state.dependencies.standing(dependencies);
+  }
+
+  batch(id: string): Batch | undefined {
+    return this.#state.batches.get(id);
+  }
+
+  /** All batches, in no order. */
+  batches(): Iterable<Batch> {
+    return this.#state.batches.all;
+  }
+
+  /** Unfinished jobs of a batch, at most `limit`, in no order. */
+  unfinishedOfBatch(id: string, limit: number): Job[] {
+    const jobs: Job[] = [];
+    for (const { job } of this.#state.batches.unfinished(id)) {
+      if (jobs.length >= limit) break;
+      jobs.push(job);
+    }
+    return jobs;
   }
 
   /** Attempts that the leader should end now with `expire_attempts`. */

@@ -5,7 +5,9 @@
  * @module
  */
 
+export { type Batch, isFinished as isBatchFinished } from "./batches.ts";
 export * from "./command.ts";
+export type { ParentStanding } from "./dependencies.ts";
 export { type HeapItem, IndexedHeap } from "./heap.ts";
 export { InvariantError } from "./invariant.ts";
 export * from "./job.ts";

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Command, Outcome } from "./command.ts";
-import { JOB_STATUSES, type LogPosition } from "./job.ts";
+import { isTerminal, JOB_STATUSES, type LogPosition } from "./job.ts";
+import {
+  BACKOFF_KINDS,
+  DEPENDENCY_CONDITIONS,
+  DEPENDENCY_FAILURES,
+  type JobOptions,
+  UNIQUE_MODES,
+} from "./job_options.ts";
 import { JobMachine, type JobMachineOptions } from "./machine.ts";
 import { MemoryJobStore } from "./memory_store.ts";
 import {
@@ -40,6 +47,21 @@ interface Now {
   token(jobId: string, choice: string): number;
 }
 
+/** What asks for nothing is drawn most often: most jobs ask for little. */
+const jobOptions: fc.Arbitrary<Partial<JobOptions>> = fc.record({
+  backoff: fc.constantFrom(...BACKOFF_KINDS),
+  retryDelayMaxMs: fc.constantFrom(0, 400),
+  nonRetryableErrors: fc.constantFrom([], [], ["yes"], ["no"]),
+  expireAfterMs: fc.constantFrom(0, 0, 0, 900, 70_000),
+  uniqueKey: fc.constantFrom("", "", "u1", "u2"),
+  uniqueMode: fc.constantFrom(...UNIQUE_MODES),
+  dependencies: fc.array(fc.record({ jobId, on: fc.constantFrom(...DEPENDENCY_CONDITIONS) }), {
+    maxLength: 2,
+  }),
+  whenDependencyFails: fc.constantFrom(...DEPENDENCY_FAILURES),
+  batchId: fc.constantFrom("", "b1", "b2"),
+}, { requiredKeys: [] });
+
 const submit = fc.record({
   jobs: fc.array(
     fc.record({
@@ -53,16 +75,18 @@ const submit = fc.record({
       key: fc.constantFrom(undefined, undefined, "k1", "k2"),
       submittedBy: fc.constantFrom("ann", "bob"),
       requiredTags: tags,
+      options: fc.option(jobOptions, { nil: undefined }),
     }),
-    { minLength: 1, maxLength: 3 },
+    { minLength: 1, maxLength: 4 },
   ),
   allOrNothing: fc.boolean(),
   liveJobsMax: fc.constantFrom(undefined, 3),
 }).map(({ jobs, allOrNothing, liveJobsMax }) => (now: Now): Body => ({
   kind: "submit",
-  jobs: jobs.map(({ delayMs, key, ...spec }) =>
+  jobs: jobs.map(({ delayMs, key, options, ...spec }) =>
     specOf(spec.id, {
       ...spec,
+      ...(options !== undefined && { options }),
       ...(delayMs > 0 && { notBeforeMs: now.machine.nowMs + delayMs }),
       ...(key !== undefined && { idempotencyKey: key }),
     })
@@ -282,6 +306,7 @@ class Run {
     );
     assert.equal(dead.total, dead.jobs.length);
     assert.equal(machine.counts().deadLetters, dead.jobs.length);
+    this.#compareBatches();
     this.#compareQueues();
     for (const worker of machine.workers()) {
       const held = model.held(worker.id);
@@ -292,6 +317,22 @@ class Run {
       machine.workers().map(({ id }) => id),
       model.workers.map(({ id }) => id).sort(),
     );
+  }
+
+  #compareBatches(): void {
+    const batches = [...this.#machine.batches()].sort((a, b) => (a.id < b.id ? -1 : 1));
+    assert.deepEqual(batches.map(({ id }) => id), [...this.#model.batches.keys()].sort());
+    for (const { id, submittedBy, total, byStatus } of batches) {
+      assert.deepEqual({ total, submittedBy }, this.#model.batches.get(id));
+      const jobs = this.#model.jobs.filter(({ options }) => options.batchId === id);
+      for (const status of JOB_STATUSES) {
+        assert.equal(byStatus[status], jobs.filter((job) => job.status === status).length);
+      }
+      assert.deepEqual(
+        this.#machine.unfinishedOfBatch(id, 100).map((job) => job.id).sort(),
+        jobs.filter(({ status }) => !isTerminal(status)).map((job) => job.id).sort(),
+      );
+    }
   }
 
   #compareQueues(): void {
@@ -340,6 +381,10 @@ function essence(machine: JobMachine, id: string): NaiveJob | undefined {
     crashes: job.crashCount,
     releases: job.releaseCount,
     dead: job.deadLetter,
+    errorKind: job.errorKind,
+    submittedBy: job.submittedBy,
+    expiresAtMs: job.expiresAtMs,
+    options: job.options,
     ended: ended.map(({ token, workerId, outcome }) => ({ token, worker: workerId, outcome })),
   };
 }

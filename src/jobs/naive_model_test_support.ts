@@ -9,6 +9,7 @@
 import { releaseBackoffMs, retryBackoffMs } from "./backoff.ts";
 import type { Command, Report } from "./command.ts";
 import type { JobStatus } from "./job.ts";
+import { type JobOptions, NO_OPTIONS } from "./job_options.ts";
 
 export interface NaiveJob {
   id: string;
@@ -28,6 +29,10 @@ export interface NaiveJob {
   crashes: number;
   releases: number;
   dead: boolean;
+  errorKind: string;
+  submittedBy: string;
+  expiresAtMs: number;
+  options: JobOptions;
   ended: { token: number; worker: string; outcome: string }[];
 }
 
@@ -45,15 +50,24 @@ export class NaiveModel {
   jobs: NaiveJob[] = [];
   workers: NaiveWorker[] = [];
   keys: { key: string; payload: string; jobId: string; expiresAtMs: number }[] = [];
+  /** By id: how many jobs ever, of whom. */
+  batches = new Map<string, { total: number; submittedBy: string }>();
   nowMs = 0;
   submitted = 0;
 
   /** The words of the outcome, one an item. */
   apply(command: Command, index: number): string[] {
     this.nowMs = Math.max(this.nowMs, command.atMs);
-    for (const job of this.jobs) {
-      if (job.status === "waiting" && job.notBeforeMs <= this.nowMs) job.status = "pending";
+    this.#settle();
+    const words = this.#dispatch(command, index);
+    this.#settle();
+    for (const id of this.batches.keys()) {
+      if (!this.jobs.some((job) => job.options.batchId === id)) this.batches.delete(id);
     }
+    return words;
+  }
+
+  #dispatch(command: Command, index: number): string[] {
     switch (command.kind) {
       case "submit":
         return this.#submit(command);
@@ -79,7 +93,7 @@ export class NaiveModel {
       case "prune": {
         const before = this.jobs.length;
         this.jobs = this.jobs.filter((job) =>
-          !command.jobSeqs.includes(job.order) || !isOver(job.status)
+          !command.jobSeqs.includes(job.order) || !isOver(job.status) || this.#isNeeded(job)
         );
         return [String(before - this.jobs.length)];
       }
@@ -90,28 +104,108 @@ export class NaiveModel {
     return this.jobs.filter((job) => isHeld(job) && job.worker === worker);
   }
 
+  /** Whether an unfinished job depends on it. */
+  #isNeeded({ id }: NaiveJob): boolean {
+    return this.jobs.some((child) =>
+      !isOver(child.status) && child.options.dependencies.some(({ jobId }) => jobId === id)
+    );
+  }
+
+  #settle(): void {
+    for (;;) {
+      const expired = this.jobs.find((job) =>
+        !isOver(job.status) && job.expiresAtMs > 0 && job.expiresAtMs <= this.nowMs
+      );
+      const waiting = this.jobs.filter(({ status }) => status === "waiting");
+      const broken = waiting.find((job) =>
+        job.attempt === 0 && job.options.whenDependencyFails !== "wait" &&
+        this.#parents(job).includes("broken")
+      );
+      const due = waiting.find((job) =>
+        job.notBeforeMs <= this.nowMs &&
+        (job.attempt > 0 || this.#parents(job).every((verdict) => verdict === "fulfilled"))
+      );
+      if (expired !== undefined) {
+        if (isHeld(expired)) this.#end(expired, "expired");
+        Object.assign(expired, { status: "failed", dead: true, errorKind: "expired" });
+      } else if (broken !== undefined) {
+        const isFailed = broken.options.whenDependencyFails === "fail";
+        broken.status = isFailed ? "failed" : "cancelled";
+        broken.dead = isFailed;
+        broken.errorKind = "dependency";
+      } else if (due !== undefined) {
+        due.status = "pending";
+      } else {
+        return;
+      }
+    }
+  }
+
+  #parents({ options }: { options: JobOptions }): string[] {
+    return options.dependencies.map(({ jobId, on }) => {
+      const status = this.#find(jobId)?.status;
+      if (status === undefined) return on === "completion" ? "fulfilled" : "broken";
+      if (!isOver(status)) return "open";
+      if (on === "completion") return "fulfilled";
+      return (on === "success") === (status === "completed") ? "fulfilled" : "broken";
+    });
+  }
+
   #find(id: string): NaiveJob | undefined {
     return this.jobs.find((job) => job.id === id);
   }
 
   #submit(command: Command & { kind: "submit" }): string[] {
-    const saved = { jobs: [...this.jobs], keys: [...this.keys], submitted: this.submitted };
+    const saved = {
+      jobs: structuredClone(this.jobs),
+      keys: [...this.keys],
+      batches: structuredClone(this.batches),
+      submitted: this.submitted,
+    };
+    const madeBefore = new Map<string, string>();
     const words = command.jobs.map((spec) => {
       const key = spec.idempotencyKey && `${spec.submittedBy ?? ""}/${spec.idempotencyKey}`;
       const payload = `${spec.type}/${spec.payload.join()}`;
       const known = this.keys.findLast((each) => each.key === key && each.expiresAtMs > this.nowMs);
+      if (known !== undefined && known.payload !== payload) return "already_exists";
       if (known !== undefined) {
-        return known.payload === payload ? `duplicate ${known.jobId}` : "already_exists";
+        madeBefore.set(spec.id, known.jobId);
+        return `duplicate ${known.jobId}`;
       }
       if (this.#find(spec.id) !== undefined) return "id_taken";
-      if (this.jobs.filter((job) => !isOver(job.status)).length >= (command.liveJobsMax ?? 1e9)) {
-        return "queue_full";
+      const submittedBy = spec.submittedBy ?? "";
+      const given = { ...NO_OPTIONS, ...spec.options };
+      const options = {
+        ...given,
+        dependencies: given.dependencies.map(({ jobId, on }) => ({
+          jobId: madeBefore.get(jobId) ?? jobId,
+          on,
+        })),
+      };
+      const holder = this.#holder(submittedBy, options);
+      if (holder !== undefined && options.uniqueMode === "existing") {
+        madeBefore.set(spec.id, holder.id);
+        return `duplicate ${holder.id}`;
+      }
+      if (holder !== undefined && options.uniqueMode === "reject") return "unique_key";
+      if (options.dependencies.some(({ jobId }) => this.#find(jobId) === undefined)) {
+        return "unknown_parent";
+      }
+      const batch = this.batches.get(options.batchId);
+      if (batch !== undefined && batch.submittedBy !== submittedBy) return "batch_taken";
+      const live = this.jobs.filter((job) => !isOver(job.status)).length;
+      if (holder === undefined && live >= (command.liveJobsMax ?? 1e9)) return "queue_full";
+      if (holder !== undefined) this.#cancel(holder.id);
+      if (options.batchId !== "") {
+        this.batches.set(options.batchId, { total: (batch?.total ?? 0) + 1, submittedBy });
       }
       const notBeforeMs = spec.notBeforeMs ?? 0;
+      const isWaiting = notBeforeMs > this.nowMs ||
+        this.#parents({ options }).some((verdict) => verdict !== "fulfilled");
       this.jobs.push({
         id: spec.id,
         type: spec.type,
-        status: notBeforeMs > this.nowMs ? "waiting" : "pending",
+        status: isWaiting ? "waiting" : "pending",
         priority: spec.priority,
         order: ++this.submitted,
         maxRetries: spec.maxRetries,
@@ -126,6 +220,10 @@ export class NaiveModel {
         crashes: 0,
         releases: 0,
         dead: false,
+        errorKind: "",
+        submittedBy,
+        expiresAtMs: options.expireAfterMs > 0 ? this.nowMs + options.expireAfterMs : 0,
+        options,
         ended: [],
       });
       if (key) {
@@ -138,10 +236,24 @@ export class NaiveModel {
       }
       return "accepted";
     });
-    const refusals = ["already_exists", "id_taken", "queue_full"];
+    const refusals = [
+      "already_exists",
+      "id_taken",
+      "unique_key",
+      "unknown_parent",
+      "batch_taken",
+      "queue_full",
+    ];
     if (!command.allOrNothing || !words.some((word) => refusals.includes(word))) return words;
     Object.assign(this, saved);
     return words.map((word) => refusals.includes(word) ? word : "batch_refused");
+  }
+
+  #holder(submittedBy: string, { uniqueKey }: JobOptions): NaiveJob | undefined {
+    if (uniqueKey === "") return undefined;
+    return this.jobs.find((job) =>
+      !isOver(job.status) && job.options.uniqueKey === uniqueKey && job.submittedBy === submittedBy
+    );
   }
 
   #assign(to: { jobId: string; workerId: string; sessionId: string }, index: number): string {
@@ -178,10 +290,15 @@ export class NaiveModel {
       case "completed":
         this.#end(job, "completed");
         job.status = "completed";
+        job.errorKind = "";
         job.releases = 0;
         break;
       case "failed":
-        this.#fail(job, report.timedOut ? "timeout" : "failed", report.permanent);
+        this.#fail(
+          job,
+          report.timedOut ? "timeout" : "failed",
+          report.permanent || job.options.nonRetryableErrors.includes(report.error),
+        );
         break;
       case "released":
         this.#release(job);
@@ -212,6 +329,7 @@ export class NaiveModel {
     if (isOver(job.status)) return "finished";
     if (isHeld(job)) this.#end(job, "cancelled");
     job.status = "cancelled";
+    job.errorKind = "cancelled";
     return "cancelled";
   }
 
@@ -219,14 +337,23 @@ export class NaiveModel {
     const job = this.#find(id);
     if (job === undefined) return "unknown_job";
     if (!job.dead) return "not_dead_letter";
+    if (this.#holder(job.submittedBy, job.options) !== undefined) return "unique_key";
+    const parents = job.attempt > 0 ? [] : this.#parents(job);
+    const isGone = job.options.dependencies.some(({ jobId, on }) =>
+      on !== "completion" && this.#find(jobId) === undefined
+    );
+    const isHopeless = job.options.whenDependencyFails !== "wait" && parents.includes("broken");
+    if (job.attempt === 0 && (isGone || isHopeless)) return "dependency";
     job.dead = false;
+    job.errorKind = "";
+    job.expiresAtMs = job.options.expireAfterMs > 0 ? this.nowMs + job.options.expireAfterMs : 0;
     job.failures =
       job.crashes =
       job.releases =
       job.notBeforeMs =
         0;
     job.worker = "";
-    job.status = "pending";
+    job.status = parents.every((verdict) => verdict === "fulfilled") ? "pending" : "waiting";
     return "redriven";
   }
 
@@ -307,11 +434,13 @@ export class NaiveModel {
     job.failures++;
     job.releases = 0;
     // A worker's own timeout is a timeout, whatever else it says.
-    if (job.failures > job.maxRetries || (permanent && outcome === "failed")) {
+    const isPermanent = permanent && outcome === "failed";
+    job.errorKind = isPermanent ? "permanent" : outcome === "failed" ? "error" : "timeout";
+    if (job.failures > job.maxRetries || isPermanent) {
       job.status = "failed";
       job.dead = true;
     } else {
-      const pauseMs = retryBackoffMs(job.retryDelayMs, job.failures, job.id, job.attempt);
+      const pauseMs = retryBackoffMs(paceOf(job), job.failures, job.id, job.attempt);
       this.#requeue(job, pauseMs);
     }
   }
@@ -325,6 +454,7 @@ export class NaiveModel {
     this.#end(job, "worker_lost");
     if (++job.crashes >= CRASHES_MAX) {
       job.status = "failed";
+      job.errorKind = "worker_lost";
       job.dead = true;
     } else {
       this.#requeue(job, 0);
@@ -340,6 +470,10 @@ export class NaiveModel {
   #end(job: NaiveJob, outcome: string): void {
     job.ended = [...job.ended, { token: job.token, worker: job.worker, outcome }].slice(-20);
   }
+}
+
+function paceOf({ retryDelayMs, options: { backoff, retryDelayMaxMs } }: NaiveJob) {
+  return { retryDelayMs, backoff, retryDelayMaxMs };
 }
 
 export const CRASHES_MAX = 3;

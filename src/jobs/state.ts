@@ -5,8 +5,11 @@
  * @module
  */
 
+import { Batches } from "./batches.ts";
 import { Counters } from "./counters.ts";
+import { Dependencies, waitsForParents } from "./dependencies.ts";
 import { EventLog } from "./event_log.ts";
+import { Expiry } from "./expiry.ts";
 import { IdempotencyKeys } from "./idempotency_keys.ts";
 import { invariant } from "./invariant.ts";
 import {
@@ -23,6 +26,7 @@ import { JobRecord } from "./job_record.ts";
 import { JobTable } from "./job_table.ts";
 import { RecordSet } from "./record_set.ts";
 import type { JobStore, StoredJob, StoredScalars, StoredState } from "./store.ts";
+import { UniqueKeys } from "./unique_keys.ts";
 import { WorkerRegistry } from "./worker_registry.ts";
 
 /** Numbers that every replica must have alike, and bounds of this process. */
@@ -34,9 +38,6 @@ export interface StateLimits {
   readonly eventsMax: number;
 }
 
-/** Due jobs that one Command moves at most; the rest follow with the next. */
-export const DUE_JOBS_PER_COMMAND_MAX = 5000;
-
 export class State {
   readonly limits: StateLimits;
   readonly table = new JobTable();
@@ -44,6 +45,13 @@ export class State {
   readonly counters = new Counters();
   readonly keys: IdempotencyKeys;
   readonly records = new RecordSet();
+  readonly batches: Batches;
+  readonly expiry = new Expiry();
+  readonly uniqueKeys = new UniqueKeys();
+  readonly dependencies = new Dependencies({
+    statusOf: (jobId) => this.find(jobId)?.job.status ?? "",
+    block: (record, isBlocked) => this.#block(record, isBlocked),
+  });
   readonly events: EventLog;
   nowMs = 0;
   lastJobSeq = 0;
@@ -77,15 +85,19 @@ export class State {
     this.counters.load(stored.counts);
     this.workers.load(stored.workers);
     this.records.load(stored.records);
+    this.batches = new Batches(this.records);
     for (const each of stored.live) {
       const { job, attempts } = each;
       const record = new JobRecord(each, undefined);
       record.liveStored = true;
       record.payloadStored = true;
       record.resultStored = attempts.length > 0;
+      record.isBlocked = waitsForParents(job);
       this.table.add(record);
       if (isHeld(job.status)) this.#hold(record);
     }
+    // Now that every parent can be found.
+    for (const record of this.table.all.oldest()) this.#begin(record);
   }
 
   get scalars(): StoredScalars {
@@ -98,16 +110,9 @@ export class State {
     };
   }
 
-  /** Lets time pass, never backwards, and makes pending what was delayed until now. */
-  advance(atMs: number): number {
+  /** Lets time pass, never backwards. */
+  passTime(atMs: number): void {
     if (atMs > this.nowMs) this.nowMs = Math.floor(atMs);
-    let moved = 0;
-    for (; moved < DUE_JOBS_PER_COMMAND_MAX; moved++) {
-      const record = this.table.nextDue;
-      if (record === undefined || record.job.notBeforeMs > this.nowMs) break;
-      this.move(record, "pending", "due", {});
-    }
-    return moved;
   }
 
   /** A job that did not exist. */
@@ -123,8 +128,10 @@ export class State {
     const record = new JobRecord({ job, attempts: [], history }, payload);
     invariant(isTransition("", job.status, "submit"), () => `a new job is ${job.status}`);
     this.table.add(record);
+    this.#begin(record);
     this.payloadMemoryBytes += payload.byteLength;
     this.counters.add(job.type, job.status, 1);
+    this.batches.created(job, this.nowMs);
     if (job.id > this.greatestJobId) this.greatestJobId = job.id;
     this.#touch(record);
     this.#recordEvent("", job, "submit", "", "", 0);
@@ -169,9 +176,11 @@ export class State {
     });
     this.table.enter(record);
     if (isHeld(to) && !isHeld(from)) this.#hold(record);
+    this.#follow(record, from);
 
     this.counters.add(job.type, from, -1);
     this.counters.add(job.type, to, 1);
+    this.batches.moved(job, from);
     if (job.deadLetter !== before.deadLetter) {
       this.counters.addDeadLetter(job.type, job.deadLetter ? 1 : -1);
     }
@@ -202,8 +211,8 @@ export class State {
    * Whether a finished job may be forgotten, by retention or by an operator: nothing that is still to
    * come needs it. Asked when the leader plans and, since only that counts, again by every replica.
    */
-  mayForget(_job: { readonly id: string; readonly seq: number }): boolean {
-    return true;
+  mayForget({ id }: { readonly id: string; readonly seq: number }): boolean {
+    return !this.dependencies.hasUnfinishedChildren(id);
   }
 
   /** Forgets a finished job, unless something needs it. */
@@ -214,6 +223,7 @@ export class State {
     if (record !== undefined) this.forget(record);
     this.counters.add(job.type, job.status, -1);
     if (job.deadLetter) this.counters.addDeadLetter(job.type, -1);
+    this.batches.forgotten(job);
     this.pruned.set(job.id, seq);
     this.hiddenSeqs.add(seq);
     return true;
@@ -235,6 +245,35 @@ export class State {
   isIdTaken(id: string): boolean {
     // Ids that sort by time are nearly always greater than all before, and need no look.
     return id <= this.greatestJobId && this.find(id) !== undefined;
+  }
+
+  /** What is kept of unfinished jobs takes it in. */
+  #begin(record: JobRecord): void {
+    this.expiry.enter(record);
+    this.uniqueKeys.enter(record);
+    this.batches.enter(record);
+    this.dependencies.enter(record);
+  }
+
+  /** What is kept of unfinished jobs, and of those that wait for others, follows a move. */
+  #follow(record: JobRecord, from: JobStatus): void {
+    const { id, status } = record.job;
+    if (isTerminal(status)) {
+      this.expiry.leave(record);
+      this.uniqueKeys.leave(record);
+      this.batches.leave(record);
+      this.dependencies.leave(record);
+    } else if (isTerminal(from)) {
+      this.#begin(record);
+    }
+    if (isTerminal(status) !== isTerminal(from)) this.dependencies.parentMoved(id, from, status);
+  }
+
+  #block(record: JobRecord, isBlocked: boolean): void {
+    const isPlaced = record.heap !== undefined;
+    if (isPlaced) this.table.leave(record);
+    record.isBlocked = isBlocked;
+    if (isPlaced) this.table.enter(record);
   }
 
   #finishedRecord(seq: number): JobRecord | undefined {

@@ -287,11 +287,14 @@ function jobStatus(name: string): JobStatus {
 function refusedSubmission(outcome: SubmitOutcome & { status: "refused" }): Refusal {
   switch (outcome.reason) {
     case "already_exists":
+    case "unique_key":
+    case "batch_taken":
       return new Refusal("already_exists", outcome.message);
     case "id_taken":
       return new Refusal("conflict", outcome.message, { retryAfterMs: 0 });
     case "queue_full":
       return new Refusal("overloaded", outcome.message, { retryAfterMs: 1_000 });
+    case "unknown_parent":
     case "batch_refused":
       return new Refusal("failed_precondition", outcome.message);
   }
