@@ -6,7 +6,7 @@
  */
 
 import { isTerminal, type Job, type JobEvent } from "../jobs/mod.ts";
-import type { JobView } from "../rpc/mod.ts";
+import type { CancellationView, JobView } from "../rpc/mod.ts";
 import type { MasterContext } from "./context.ts";
 import { jobView, resultOf } from "./views.ts";
 
@@ -14,7 +14,8 @@ import { jobView, resultOf } from "./views.ts";
 export function onJobEvents(context: MasterContext, events: readonly JobEvent[]): void {
   for (const event of events) {
     tellWatchers(context, event);
-    if (event.cause === "cancel") stopAttempt(context, event);
+    if (event.cause === "cancel") stopAttempt(context, event, "user_cancelled");
+    else if (event.cause === "expire") stopAttempt(context, event, "timeout");
     if (isTerminal(event.to) || event.to === "pending" || event.to === "waiting") {
       context.watchers.forget(event.jobId);
     }
@@ -45,11 +46,12 @@ export function stepView(job: Job, event: JobEvent): JobView {
   return completedAtMs === undefined ? step : { ...step, completedAtMs };
 }
 
-function stopAttempt({ sessions }: MasterContext, event: JobEvent): void {
-  if (event.workerId === "" || event.token === 0) return;
-  sessions.cancel(event.workerId, {
-    jobId: event.jobId,
-    token: event.token,
-    reason: "user_cancelled",
-  });
+function stopAttempt(
+  { sessions }: MasterContext,
+  { from, workerId, jobId, token }: JobEvent,
+  reason: CancellationView["reason"],
+): void {
+  if (from === "assigned" || from === "running") {
+    sessions.cancel(workerId, { jobId, token, reason });
+  }
 }

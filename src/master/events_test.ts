@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Job, JobEvent, JobStatus } from "../jobs/mod.ts";
+import { type Job, type JobEvent, type JobStatus, NO_OPTIONS } from "../jobs/mod.ts";
 import { stepView } from "./events.ts";
 
 /** A job that was started and failed for good within one batch. */
@@ -10,6 +10,7 @@ const failed = {
   completedAtMs: 9,
   notBeforeMs: 0,
   deadLetter: true,
+  options: NO_OPTIONS,
 } as Job;
 
 function step(to: JobStatus, attempt: number): JobEvent {
