@@ -8,6 +8,12 @@
 
 import type { AttemptRef, Job, JobStatus, StringMap } from "./job.ts";
 import type { JobOptions } from "./job_options.ts";
+import type {
+  AlterScheduleOutcome,
+  PutScheduleOutcome,
+  ScheduleCommand,
+  ScheduleFireOutcome,
+} from "./schedule_command.ts";
 
 export type Command =
   | SubmitCommand
@@ -21,7 +27,8 @@ export type Command =
   | DrainWorkerCommand
   | ExpireAttemptsCommand
   | AdvanceCommand
-  | PruneCommand;
+  | PruneCommand
+  | ScheduleCommand;
 
 /** What every Command carries. */
 export interface Stamped {
@@ -46,6 +53,12 @@ export interface OutcomeOf {
   };
   readonly advance: { readonly kind: "advance"; readonly dueJobs: number };
   readonly prune: { readonly kind: "prune"; readonly removedJobs: number };
+  readonly put_schedule: PutScheduleOutcome;
+  readonly alter_schedule: AlterScheduleOutcome;
+  readonly fire_schedule: {
+    readonly kind: "fire_schedule";
+    readonly results: readonly ScheduleFireOutcome[];
+  };
 }
 
 /** The answer to any Command. */

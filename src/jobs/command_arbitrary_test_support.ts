@@ -6,6 +6,7 @@
 
 import fc from "fast-check";
 import type { Command } from "./command.ts";
+import { CATCH_UP_POLICIES, OVERLAP_POLICIES } from "./schedule.ts";
 import {
   BACKOFF_KINDS,
   DEPENDENCY_CONDITIONS,
@@ -168,7 +169,63 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
     }, ["kind", "atMs", "attempts"]),
     plain({ kind: fc.constant("advance"), atMs: time }),
     plain({ kind: fc.constant("prune"), atMs: time, jobSeqs: fc.array(time) }),
+    anyScheduleCommand({ name, time }, spec),
   ) as fc.Arbitrary<Command>;
+}
+
+function anyScheduleCommand({ name, time }: CommandAlphabet, template: fc.Arbitrary<unknown>) {
+  const bounds = { startAtMs: time, endAtMs: time };
+  const timing = fc.oneof(
+    plain({ kind: fc.constant("cron"), ...bounds, expression: name, timeZone: name }),
+    plain({ kind: fc.constant("every"), ...bounds, everyMs: time, anchorMs: time }),
+    plain({ kind: fc.constant("at"), ...bounds, atMs: time }),
+  );
+  const schedule = plain({
+    name,
+    timing,
+    template,
+    overlap: fc.constantFrom(...OVERLAP_POLICIES),
+    catchUp: fc.constantFrom(...CATCH_UP_POLICIES),
+    catchUpMax: fc.nat(3),
+    graceMs: time,
+    createdBy: name,
+  });
+  const due = plain({
+    kind: fc.constant("due"),
+    name,
+    // Of the commands before it, as indices of a log that begins at 1.
+    revision: fc.integer({ min: 1, max: 20 }),
+    dueAtMs: time,
+    runs: fc.array(plain({ scheduledAtMs: time, jobId: name }), { maxLength: 3 }),
+    missed: fc.nat(3),
+    nextAtMs: time,
+  });
+  const triggered = plain({ kind: fc.constant("triggered"), name, jobId: name });
+  return fc.oneof(
+    plain({
+      kind: fc.constant("put_schedule"),
+      atMs: time,
+      schedule,
+      replace: fc.boolean(),
+      nextAtMs: time,
+      schedulesMax: fc.nat(3),
+    }),
+    plain({
+      kind: fc.constant("alter_schedule"),
+      atMs: time,
+      name,
+      to: fc.constantFrom("paused", "active", "removed"),
+      nextAtMs: time,
+      revision: fc.integer({ min: 1, max: 20 }),
+    }),
+    record({
+      kind: fc.constant("fire_schedule"),
+      atMs: time,
+      fires: fc.array(fc.oneof(due, triggered), { maxLength: 3 }),
+      liveJobsMax: fc.nat(),
+      leaderTerm: fc.nat(1),
+    }, ["kind", "atMs", "fires"]),
+  );
 }
 
 /** An object of which some fields may be missing. */

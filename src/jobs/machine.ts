@@ -12,6 +12,7 @@
 
 import { applyAssign, applyExpireAttempts, applyReport } from "./apply_attempts.ts";
 import { applyCancel, applyPrune, applyRedrive } from "./apply_control.ts";
+import { applyAlterSchedule, applyFireSchedule, applyPutSchedule } from "./apply_schedules.ts";
 import { applySubmit } from "./apply_submit.ts";
 import {
   applyDeregisterWorker,
@@ -40,6 +41,7 @@ import { JobRecord } from "./job_record.ts";
 import { listJobs, planPrune } from "./listing.ts";
 import type { JobCounts, JobPage, JobQuery, PrunePlan, PruneQuery } from "./query.ts";
 import { nextSettleMs, settle, SETTLED_JOBS_PER_COMMAND_MAX } from "./settle.ts";
+import type { Schedule } from "./schedule.ts";
 import { State } from "./state.ts";
 import { hashOf } from "./state_hash.ts";
 import type { JobStore } from "./store.ts";
@@ -140,6 +142,12 @@ export class JobMachine {
         return { kind: "advance", dueJobs };
       case "prune":
         return applyPrune(state, command);
+      case "put_schedule":
+        return applyPutSchedule(state, command, position);
+      case "alter_schedule":
+        return applyAlterSchedule(state, command);
+      case "fire_schedule":
+        return applyFireSchedule(state, command, position);
     }
   }
 
@@ -357,6 +365,25 @@ export class JobMachine {
         : [assigned.value.job.assignedAtMs + limits.assignmentTimeoutMs]),
     ];
     return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  /** By name. */
+  schedules(): readonly Schedule[] {
+    return this.#state.schedules.all();
+  }
+
+  schedule(name: string): Schedule | undefined {
+    return this.#state.schedules.get(name);
+  }
+
+  /** Jobs of a schedule that are not finished. */
+  unfinishedRuns(name: string): number {
+    return this.#state.schedules.unfinishedCount(name);
+  }
+
+  /** Those that will be due, the nearest first; to be read before the next `apply`. */
+  schedulesInDueOrder(): Iterable<Schedule> {
+    return this.#state.schedules.inDueOrder();
   }
 
   /** Finished jobs for a `prune` Command; looks only at what has been flushed. */

@@ -17,6 +17,7 @@ export * from "./machine.ts";
 export { MemoryJobStore } from "./memory_store.ts";
 export * from "./query.ts";
 export * from "./schedule.ts";
+export * from "./schedule_command.ts";
 export * from "./store.ts";
 export { formatTagRule, fulfils, parseTagRule } from "./tag_rules.ts";
 export * from "./view.ts";

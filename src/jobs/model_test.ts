@@ -17,7 +17,9 @@ import {
   type NaiveJob,
   NaiveModel,
 } from "./naive_model_test_support.ts";
-import { specOf, workerOf } from "./scene_test_support.ts";
+import type { NaiveSchedule } from "./naive_schedules_test_support.ts";
+import { scheduleOf, specOf, workerOf } from "./scene_test_support.ts";
+import type { OverlapPolicy } from "./schedule.ts";
 
 const options: JobMachineOptions = {
   crashesMax: CRASHES_MAX,
@@ -187,6 +189,69 @@ const others = fc.oneof(
   })),
 );
 
+const schedule = fc.constantFrom("n1", "n2");
+
+const putSchedule = fc.record({
+  name: schedule,
+  overlap: fc.constantFrom("skip", "allow", "queue", "queue", "replace"),
+  replace: fc.boolean(),
+  dueInMs: fc.constantFrom(1, 1000, 0),
+  type,
+  maxRetries: fc.nat(1),
+  options: fc.constantFrom<Partial<JobOptions>>(
+    {},
+    { expireAfterMs: 1500 },
+    { uniqueKey: "u1", uniqueMode: "existing" },
+  ),
+}).map(({ name, overlap, replace, dueInMs, ...spec }) => ({ machine }: Now): Body => ({
+  kind: "put_schedule",
+  schedule: scheduleOf(name, { overlap: overlap as OverlapPolicy, template: specOf("", spec) }),
+  replace,
+  nextAtMs: dueInMs === 0 ? 0 : machine.nowMs + dueInMs,
+  schedulesMax: 2,
+}));
+
+const alterSchedule = fc.record({
+  name: schedule,
+  to: fc.constantFrom("paused", "paused", "active", "active", "removed"),
+  isStale: fc.boolean(),
+}).map(({ name, to, isStale }) => ({ machine }: Now): Body => ({
+  kind: "alter_schedule",
+  name,
+  to: to as "paused",
+  nextAtMs: machine.nowMs + 500,
+  revision: (machine.schedule(name)?.revision ?? 0) + (isStale ? 1 : 0),
+}));
+
+/** Mostly as a leader would, and in each of the ways in which one could be late or wrong. */
+const fireSchedule = fc.record({
+  name: schedule,
+  slip: fc.constantFrom("", "", "", "", "revision", "due", "order", "next", "trigger"),
+  jobIds: fc.array(jobId, { minLength: 1, maxLength: 2 }),
+  missed: fc.nat(2),
+  liveJobsMax: fc.constantFrom(undefined, 4),
+}).map(({ name, slip, jobIds, missed, liveJobsMax }) => ({ machine }: Now): Body => {
+  const { nextAtMs = 1, revision = 1 } = machine.schedule(name) ?? {};
+  const times = jobIds.map((_, at) => nextAtMs + at);
+  if (slip === "order") times.reverse();
+  const jobs = jobIds.map((jobId, at) => ({ jobId, scheduledAtMs: times[at]! }));
+  return {
+    kind: "fire_schedule",
+    fires: [
+      slip === "trigger" ? { kind: "triggered", name, jobId: jobIds[0]! } : {
+        kind: "due",
+        name,
+        revision: revision + (slip === "revision" ? 1 : 0),
+        dueAtMs: nextAtMs - (slip === "due" ? 1 : 0),
+        runs: jobs,
+        missed,
+        nextAtMs: nextAtMs + (slip === "next" ? 0 : 700),
+      },
+    ],
+    ...(liveJobsMax !== undefined && { liveJobsMax }),
+  };
+});
+
 /** At what is there to be redriven or forgotten, so that it often happens. */
 const aimed = fc.oneof(
   fc.constant(({ machine }: Now): Body => ({
@@ -217,6 +282,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         register,
         others,
         aimed,
+        fc.oneof(putSchedule, fireSchedule, fireSchedule, alterSchedule),
       ),
     }),
   },
@@ -308,6 +374,7 @@ class Run {
     assert.equal(machine.counts().deadLetters, dead.jobs.length);
     this.#compareBatches();
     this.#compareQueues();
+    this.#compareSchedules();
     for (const worker of machine.workers()) {
       const held = model.held(worker.id);
       assert.deepEqual(machine.heldBy(worker.id).map(({ id }) => id), held.map(({ id }) => id));
@@ -332,6 +399,34 @@ class Run {
         this.#machine.unfinishedOfBatch(id, 100).map((job) => job.id).sort(),
         jobs.filter(({ status }) => !isTerminal(status)).map((job) => job.id).sort(),
       );
+    }
+  }
+
+  #compareSchedules(): void {
+    const machine = this.#machine;
+    const model = this.#model.schedules.all.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    assert.deepEqual(
+      machine.schedules().map((each): NaiveSchedule => ({
+        name: each.name,
+        overlap: each.overlap,
+        revision: each.revision,
+        paused: each.paused,
+        nextAtMs: each.nextAtMs,
+        lastAtMs: each.lastScheduledAtMs,
+        lastJob: each.lastJobId,
+        runs: each.runs,
+        skipped: each.skipped,
+        missed: each.missed,
+      })),
+      model,
+    );
+    assert.deepEqual(
+      [...machine.schedulesInDueOrder()].map(({ name }) => name),
+      model.filter(({ paused, nextAtMs }) => !paused && nextAtMs > 0)
+        .sort((a, b) => a.nextAtMs - b.nextAtMs).map(({ name }) => name),
+    );
+    for (const { name } of model) {
+      assert.equal(machine.unfinishedRuns(name), this.#model.unfinished(name).length);
     }
   }
 
@@ -431,6 +526,14 @@ function wordsOf(outcome: Outcome): string[] {
       return [];
     case "prune":
       return [String(outcome.removedJobs)];
+    case "put_schedule":
+      return [outcome.status === "refused" ? outcome.reason : outcome.status];
+    case "alter_schedule":
+      return [outcome.status === "refused" ? outcome.reason : `done ${outcome.changed}`];
+    case "fire_schedule":
+      return outcome.results.flatMap((each) =>
+        each.status === "refused" ? [each.reason] : each.runs.map(({ status }) => status)
+      );
   }
 }
 

@@ -10,6 +10,7 @@ import { releaseBackoffMs, retryBackoffMs } from "./backoff.ts";
 import type { Command, Report } from "./command.ts";
 import type { JobStatus } from "./job.ts";
 import { type JobOptions, NO_OPTIONS } from "./job_options.ts";
+import { NaiveSchedules } from "./naive_schedules_test_support.ts";
 
 export interface NaiveJob {
   id: string;
@@ -54,6 +55,20 @@ export class NaiveModel {
   batches = new Map<string, { total: number; submittedBy: string }>();
   nowMs = 0;
   submitted = 0;
+  readonly schedules: NaiveSchedules;
+
+  constructor() {
+    const now = () => this.nowMs;
+    this.schedules = new NaiveSchedules({
+      get nowMs() {
+        return now();
+      },
+      unfinished: (schedule) => this.unfinished(schedule),
+      exists: (id) => this.#find(id) !== undefined,
+      cancel: (id) => this.#cancel(id),
+      submit: (command) => this.#submit(command)[0]!,
+    });
+  }
 
   /** The words of the outcome, one an item. */
   apply(command: Command, index: number): string[] {
@@ -97,7 +112,17 @@ export class NaiveModel {
         );
         return [String(before - this.jobs.length)];
       }
+      case "put_schedule":
+      case "alter_schedule":
+      case "fire_schedule":
+        return this.schedules.apply(command, index);
     }
+  }
+
+  /** Ids of the jobs of a schedule that are not over. */
+  unfinished(schedule: string): string[] {
+    return this.jobs.filter((job) => job.options.schedule === schedule && !isOver(job.status))
+      .map(({ id }) => id);
   }
 
   held(worker: string): NaiveJob[] {

@@ -19,6 +19,7 @@ import type {
 import type { Job, LogPosition } from "./job.ts";
 import { JobMachine, type JobMachineOptions } from "./machine.ts";
 import { MemoryJobStore } from "./memory_store.ts";
+import type { ScheduleSpec } from "./schedule.ts";
 import type { JobStore } from "./store.ts";
 
 type Unstamped<C> = C extends Command ? Omit<C, "atMs"> & { readonly atMs?: number } : never;
@@ -195,6 +196,21 @@ export function workerOf(id: string, spec: Partial<WorkerSpec> = {}): WorkerSpec
     jobTypes: null,
     tags: {},
     version: "1.0.0",
+    ...spec,
+  };
+}
+
+/** A schedule that is due every second, whoever computes when. */
+export function scheduleOf(name: string, spec: Partial<ScheduleSpec> = {}): ScheduleSpec {
+  return {
+    name,
+    timing: { kind: "every", everyMs: 1000, anchorMs: 0, startAtMs: 0, endAtMs: 0 },
+    template: specOf(""),
+    overlap: "allow",
+    catchUp: "last",
+    catchUpMax: 1,
+    graceMs: 0,
+    createdBy: "ann",
     ...spec,
   };
 }

@@ -25,6 +25,7 @@ import {
 import { JobRecord } from "./job_record.ts";
 import { JobTable } from "./job_table.ts";
 import { RecordSet } from "./record_set.ts";
+import { Schedules } from "./schedules.ts";
 import type { JobStore, StoredJob, StoredScalars, StoredState } from "./store.ts";
 import { UniqueKeys } from "./unique_keys.ts";
 import { WorkerRegistry } from "./worker_registry.ts";
@@ -52,6 +53,7 @@ export class State {
     statusOf: (jobId) => this.find(jobId)?.job.status ?? "",
     block: (record, isBlocked) => this.#block(record, isBlocked),
   });
+  readonly schedules = new Schedules(this.records);
   readonly events: EventLog;
   nowMs = 0;
   lastJobSeq = 0;
@@ -86,6 +88,7 @@ export class State {
     this.workers.load(stored.workers);
     this.records.load(stored.records);
     this.batches = new Batches(this.records);
+    this.schedules.load();
     for (const each of stored.live) {
       const { job, attempts } = each;
       const record = new JobRecord(each, undefined);
@@ -94,6 +97,7 @@ export class State {
       record.resultStored = attempts.length > 0;
       record.isBlocked = waitsForParents(job);
       this.table.add(record);
+      this.schedules.jobIs(record, job.status);
       if (isHeld(job.status)) this.#hold(record);
     }
     // Now that every parent can be found.
@@ -129,6 +133,7 @@ export class State {
     invariant(isTransition("", job.status, "submit"), () => `a new job is ${job.status}`);
     this.table.add(record);
     this.#begin(record);
+    this.schedules.jobIs(record, job.status);
     this.payloadMemoryBytes += payload.byteLength;
     this.counters.add(job.type, job.status, 1);
     this.batches.created(job, this.nowMs);
@@ -184,6 +189,7 @@ export class State {
     if (job.deadLetter !== before.deadLetter) {
       this.counters.addDeadLetter(job.type, job.deadLetter ? 1 : -1);
     }
+    this.schedules.jobIs(record, to);
     if (isTerminal(to)) this.finished.add(record);
     else if (isTerminal(from)) this.finished.delete(record);
     this.#touch(record);

@@ -14,7 +14,6 @@ import type {
   Command,
   ExpiredAttempt,
   Report,
-  SubmitSpec,
   WorkerSpec,
 } from "../jobs/mod.ts";
 import {
@@ -31,7 +30,15 @@ import {
   text,
   texts,
 } from "./command_values.ts";
-import { optionsFromWire, optionsToWire } from "./job_options_wire.ts";
+import {
+  alterFromWire,
+  alterToWire,
+  fireFromWire,
+  fireToWire,
+  putFromWire,
+  putToWire,
+} from "./schedule_wire.ts";
+import { specFromWire, specToWire } from "./submit_spec_wire.ts";
 
 /**
  * First byte of every encoded Command, at its newest. Format 2 brought the options of a job and the
@@ -130,6 +137,9 @@ const kindNumbers = {
   expire_attempts: 10,
   advance: 11,
   prune: 12,
+  put_schedule: 14,
+  alter_schedule: 15,
+  fire_schedule: 16,
 } as const satisfies Record<Command["kind"], number>;
 
 const reportNumbers = {
@@ -191,6 +201,12 @@ function toWire(command: Command): unknown[] {
       return head;
     case "prune":
       return [...head, command.jobSeqs];
+    case "put_schedule":
+      return [...head, ...putToWire(command)];
+    case "alter_schedule":
+      return [...head, ...alterToWire(command)];
+    case "fire_schedule":
+      return [...head, ...fireToWire(command)];
   }
 }
 
@@ -261,79 +277,18 @@ function fromWire(wire: unknown[]): Command {
       return { kind: "advance", atMs };
     case kindNumbers.prune:
       return { kind: "prune", atMs, jobSeqs: list(wire[2]).map(number) };
+    case kindNumbers.put_schedule:
+      return { kind: "put_schedule", atMs, ...putFromWire(wire.slice(2)) };
+    case kindNumbers.alter_schedule:
+      return { kind: "alter_schedule", atMs, ...alterFromWire(wire.slice(2)) };
+    case kindNumbers.fire_schedule:
+      return { kind: "fire_schedule", atMs, ...fireFromWire(wire.slice(2)) };
     default:
       throw malformed(`there is no kind of command ${String(wire[0])}`);
   }
 }
 
 // --- Their parts ------------------------------------------------------------------------------
-
-function specToWire(spec: SubmitSpec): unknown[] {
-  const wire: unknown[] = [
-    spec.id,
-    spec.type,
-    spec.payload,
-    spec.priority,
-    spec.maxRetries,
-    spec.timeoutMs,
-    spec.retryDelayMs,
-  ];
-  // Optional fields: a number, which is never reused, and the value.
-  if (spec.notBeforeMs !== undefined) wire.push(1, spec.notBeforeMs);
-  if (spec.idempotencyKey !== undefined) wire.push(2, spec.idempotencyKey);
-  if (spec.fingerprint !== undefined) wire.push(3, spec.fingerprint);
-  if (spec.labels !== undefined) wire.push(4, stringMapToWire(spec.labels));
-  if (spec.requiredTags !== undefined) wire.push(5, stringMapToWire(spec.requiredTags));
-  if (spec.submittedBy !== undefined) wire.push(6, spec.submittedBy);
-  if (spec.traceparent !== undefined) wire.push(7, spec.traceparent);
-  if (spec.options !== undefined) wire.push(8, optionsToWire(spec.options));
-  return wire;
-}
-
-function specFromWire(value: unknown): SubmitSpec {
-  const wire = list(value);
-  const spec: { -readonly [Field in keyof SubmitSpec]: SubmitSpec[Field] } = {
-    id: text(wire[0]),
-    type: text(wire[1]),
-    payload: binary(wire[2]),
-    priority: number(wire[3]),
-    maxRetries: number(wire[4]),
-    timeoutMs: number(wire[5]),
-    retryDelayMs: number(wire[6]),
-  };
-  for (let at = 7; at < wire.length; at += 2) {
-    const value = wire[at + 1];
-    switch (wire[at]) {
-      case 1:
-        spec.notBeforeMs = number(value);
-        break;
-      case 2:
-        spec.idempotencyKey = text(value);
-        break;
-      case 3:
-        spec.fingerprint = text(value);
-        break;
-      case 4:
-        spec.labels = stringMap(value);
-        break;
-      case 5:
-        spec.requiredTags = stringMap(value);
-        break;
-      case 6:
-        spec.submittedBy = text(value);
-        break;
-      case 7:
-        spec.traceparent = text(value);
-        break;
-      case 8:
-        spec.options = optionsFromWire(value);
-        break;
-      default:
-        throw malformed(`a submission has an option ${String(wire[at])}, which is not known`);
-    }
-  }
-  return spec;
-}
 
 function assignmentFromWire(value: unknown): Assignment {
   const wire = list(value);

@@ -1,0 +1,223 @@
+/**
+ * Schedules: defined, paused, removed; and when one is due, whether that becomes a job.
+ *
+ * @module
+ */
+
+import { applySubmit } from "./apply_submit.ts";
+import { cancelJob } from "./attempts.ts";
+import type { OutcomeOf, SubmitSpec } from "./command.ts";
+import type { LogPosition } from "./job.ts";
+import { type Schedule, SCHEDULE_LIMITS } from "./schedule.ts";
+import type {
+  AlterScheduleCommand,
+  AlterScheduleOutcome,
+  DueFire,
+  FireScheduleCommand,
+  PutScheduleCommand,
+  PutScheduleOutcome,
+  ScheduleFire,
+  ScheduleFireOutcome,
+  ScheduleRunOutcome,
+} from "./schedule_command.ts";
+import type { State } from "./state.ts";
+
+export function applyPutSchedule(
+  state: State,
+  command: PutScheduleCommand,
+  position: LogPosition,
+): PutScheduleOutcome {
+  const { schedule: spec, replace, nextAtMs } = command;
+  const before = state.schedules.get(spec.name);
+  if (before !== undefined && !replace) {
+    return refusedPut("already_exists", `there is a schedule ${spec.name} already`);
+  }
+  if (before === undefined && state.schedules.size >= command.schedulesMax) {
+    return refusedPut(
+      "too_many_schedules",
+      `there are ${state.schedules.size} schedules, which is as many as are allowed; remove one`,
+    );
+  }
+  const counted = before ?? {
+    createdAtMs: state.nowMs,
+    paused: false,
+    lastScheduledAtMs: 0,
+    lastJobId: "",
+    runs: 0,
+    skipped: 0,
+    missed: 0,
+    lastFault: "",
+    lastFaultAtMs: 0,
+  };
+  state.schedules.define({ ...counted, ...spec, revision: position.index, nextAtMs });
+  return {
+    kind: "put_schedule",
+    status: before === undefined ? "created" : "replaced",
+    revision: position.index,
+  };
+}
+
+function refusedPut(
+  reason: "already_exists" | "too_many_schedules",
+  message: string,
+): PutScheduleOutcome {
+  return { kind: "put_schedule", status: "refused", reason, message };
+}
+
+export function applyAlterSchedule(
+  state: State,
+  { name, to, nextAtMs, revision }: AlterScheduleCommand,
+): AlterScheduleOutcome {
+  const schedule = state.schedules.get(name);
+  if (schedule === undefined) {
+    return refusedAlter("unknown_schedule", `there is no schedule ${name}`);
+  }
+  if (to === "active" && schedule.revision !== revision) {
+    return refusedAlter("stale", `schedule ${name} was replaced at this moment; try again`);
+  }
+  const changed = to === "removed" || schedule.paused !== (to === "paused");
+  if (to === "removed") state.schedules.remove(name);
+  else if (to === "paused") state.schedules.progress(name, { paused: true });
+  else if (changed) state.schedules.progress(name, { paused: false, nextAtMs });
+  return { kind: "alter_schedule", status: "done", changed };
+}
+
+function refusedAlter(
+  reason: "unknown_schedule" | "stale",
+  message: string,
+): AlterScheduleOutcome {
+  return { kind: "alter_schedule", status: "refused", reason, message };
+}
+
+export function applyFireSchedule(
+  state: State,
+  command: FireScheduleCommand,
+  position: LogPosition,
+): OutcomeOf["fire_schedule"] {
+  const isDeposed = command.leaderTerm !== undefined && command.leaderTerm !== position.term;
+  const results = command.fires.map((fire): ScheduleFireOutcome => {
+    const schedule = state.schedules.get(fire.name);
+    const reason = isDeposed ? "stale_term" : refusalOf(fire, schedule, state.nowMs);
+    if (reason !== undefined) return { status: "refused", name: fire.name, reason };
+    const runs = fire.kind === "due"
+      ? fireDue(state, fire, command.liveJobsMax)
+      : [run(state, fire.name, { scheduledAtMs: 0, jobId: fire.jobId }, command.liveJobsMax)];
+    return { status: "fired", name: fire.name, runs };
+  });
+  return { kind: "fire_schedule", results };
+}
+
+function refusalOf(
+  fire: ScheduleFire,
+  schedule: Schedule | undefined,
+  nowMs: number,
+): "unknown_schedule" | "stale" | "not_due" | undefined {
+  if (schedule === undefined) return "unknown_schedule";
+  if (fire.kind === "triggered") return undefined;
+  const isCurrent = fire.revision === schedule.revision && fire.dueAtMs === schedule.nextAtMs &&
+    !schedule.paused && schedule.nextAtMs > 0;
+  if (!isCurrent) return "stale";
+  return areTimesInOrder(fire, nowMs) ? undefined : "not_due";
+}
+
+/** No time is acted on twice, or before it has come. */
+function areTimesInOrder({ runs, dueAtMs, nextAtMs }: DueFire, nowMs: number): boolean {
+  let afterMs = dueAtMs - 1;
+  for (const { scheduledAtMs } of runs) {
+    if (scheduledAtMs <= afterMs || scheduledAtMs > nowMs) return false;
+    afterMs = scheduledAtMs;
+  }
+  return dueAtMs <= nowMs && (nextAtMs === 0 || nextAtMs > Math.max(afterMs, dueAtMs));
+}
+
+function fireDue(state: State, fire: DueFire, liveJobsMax: number | undefined) {
+  const { name, nextAtMs } = fire;
+  if (fire.missed > 0) {
+    const what = fire.missed === 1 ? "1 run was" : `${fire.missed} runs were`;
+    note(state, name, "missed", fire.missed, `${what} passed over: nobody could act in time`);
+  }
+  state.schedules.progress(name, { nextAtMs });
+  return fire.runs.map((each) => run(state, name, each, liveJobsMax));
+}
+
+/** One job, unless an earlier one is in the way or the job itself is refused. */
+function run(
+  state: State,
+  name: string,
+  { scheduledAtMs, jobId }: { readonly scheduledAtMs: number; readonly jobId: string },
+  liveJobsMax: number | undefined,
+): ScheduleRunOutcome {
+  const schedule = state.schedules.get(name)!;
+  const passOver = (status: "skipped" | "missed", message: string): ScheduleRunOutcome => {
+    note(state, name, status, 1, message);
+    return { status, scheduledAtMs, message };
+  };
+  const before = state.schedules.unfinishedCount(name);
+  if (before > 0 && schedule.overlap === "skip") {
+    const [earlier] = state.schedules.unfinished(name);
+    return passOver("skipped", `job ${earlier!.job.id} of it was not finished`);
+  }
+  if (before >= SCHEDULE_LIMITS.unfinishedRunsMax && schedule.overlap !== "replace") {
+    return passOver("missed", `${before} jobs of it were not finished`);
+  }
+  if (state.isIdTaken(jobId)) return passOver("missed", `there is a job ${jobId} already`);
+  if (schedule.overlap === "replace") {
+    for (const record of state.schedules.unfinished(name)) {
+      cancelJob(state, record, `replaced by job ${jobId}, the next of schedule ${name}`);
+    }
+  }
+  const { results: [outcome] } = applySubmit(state, {
+    kind: "submit",
+    atMs: state.nowMs,
+    jobs: [specOf(state, schedule, scheduledAtMs, jobId)],
+    ...(liveJobsMax === undefined ? {} : { liveJobsMax }),
+  });
+  switch (outcome?.status) {
+    case "accepted":
+      state.schedules.progress(name, {
+        runs: schedule.runs + 1,
+        lastJobId: jobId,
+        ...(scheduledAtMs > 0 ? { lastScheduledAtMs: scheduledAtMs } : {}),
+      });
+      return { status: "submitted", scheduledAtMs, jobId };
+    case "duplicate":
+      return passOver("skipped", `job ${outcome.jobId} stands for it`);
+    default:
+      return passOver("missed", outcome?.message ?? "the job was refused");
+  }
+}
+
+function specOf(
+  state: State,
+  { name, template, overlap }: Schedule,
+  scheduledAtMs: number,
+  jobId: string,
+): SubmitSpec {
+  const earlier = overlap === "queue" ? state.schedules.unfinished(name).at(-1) : undefined;
+  const dependencies = earlier === undefined ? {} : {
+    dependencies: [
+      ...template.options?.dependencies ?? [],
+      { jobId: earlier.job.id, on: "completion" as const },
+    ],
+  };
+  return {
+    ...template,
+    id: jobId,
+    options: { ...template.options, ...dependencies, schedule: name, scheduledAtMs },
+  };
+}
+
+function note(
+  state: State,
+  name: string,
+  kind: "skipped" | "missed",
+  count: number,
+  message: string,
+): void {
+  const schedule = state.schedules.get(name)!;
+  state.schedules.progress(name, {
+    [kind]: schedule[kind] + count,
+    lastFault: message,
+    lastFaultAtMs: state.nowMs,
+  });
+}

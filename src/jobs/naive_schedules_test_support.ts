@@ -1,0 +1,148 @@
+/**
+ * What schedules are for the naive model: a list, searched through.
+ *
+ * @module
+ */
+
+import type { Command } from "./command.ts";
+import type { ScheduleCommand, ScheduleFire } from "./schedule_command.ts";
+
+export interface NaiveSchedule {
+  name: string;
+  overlap: string;
+  revision: number;
+  paused: boolean;
+  nextAtMs: number;
+  lastAtMs: number;
+  lastJob: string;
+  runs: number;
+  skipped: number;
+  missed: number;
+}
+
+/** What schedules need of the jobs around them. */
+export interface NaiveJobs {
+  readonly nowMs: number;
+  /** Ids of jobs of a schedule that are not over. */
+  unfinished(schedule: string): string[];
+  exists(jobId: string): boolean;
+  cancel(jobId: string): void;
+  /** The word for what becomes of it. */
+  submit(command: Command & { kind: "submit" }): string;
+}
+
+export class NaiveSchedules {
+  all: NaiveSchedule[] = [];
+  readonly #jobs: NaiveJobs;
+  readonly #templates = new Map<
+    string,
+    (Command & { kind: "put_schedule" })["schedule"]["template"]
+  >();
+
+  constructor(jobs: NaiveJobs) {
+    this.#jobs = jobs;
+  }
+
+  apply(command: ScheduleCommand, index: number): string[] {
+    switch (command.kind) {
+      case "put_schedule":
+        return [this.#put(command, index)];
+      case "alter_schedule":
+        return [this.#alter(command)];
+      case "fire_schedule":
+        return command.fires.flatMap((fire) => this.#fire(fire, command.liveJobsMax));
+    }
+  }
+
+  #find(name: string): NaiveSchedule | undefined {
+    return this.all.find((each) => each.name === name);
+  }
+
+  #put(command: ScheduleCommand & { kind: "put_schedule" }, index: number): string {
+    const { schedule: { name, overlap, template }, nextAtMs } = command;
+    const before = this.#find(name);
+    if (before !== undefined && !command.replace) return "already_exists";
+    if (before === undefined && this.all.length >= command.schedulesMax) {
+      return "too_many_schedules";
+    }
+    this.#templates.set(name, template);
+    const made = { name, overlap, revision: index, nextAtMs };
+    if (before !== undefined) Object.assign(before, made);
+    else {
+      const none = { paused: false, lastAtMs: 0, lastJob: "", runs: 0, skipped: 0, missed: 0 };
+      this.all.push({ ...made, ...none });
+    }
+    return before === undefined ? "created" : "replaced";
+  }
+
+  #alter({ name, to, nextAtMs, revision }: ScheduleCommand & { kind: "alter_schedule" }): string {
+    const schedule = this.#find(name);
+    if (schedule === undefined) return "unknown_schedule";
+    if (to === "removed") {
+      this.all = this.all.filter((each) => each !== schedule);
+      return "done true";
+    }
+    if (to === "active" && schedule.revision !== revision) return "stale";
+    const pause = to === "paused";
+    if (schedule.paused === pause) return "done false";
+    schedule.paused = pause;
+    if (!pause) schedule.nextAtMs = nextAtMs;
+    return "done true";
+  }
+
+  #fire(fire: ScheduleFire, liveJobsMax: number | undefined): string[] {
+    const schedule = this.#find(fire.name);
+    if (schedule === undefined) return ["unknown_schedule"];
+    if (fire.kind === "triggered") return [this.#run(schedule, 0, fire.jobId, liveJobsMax)];
+    const { revision, dueAtMs, runs, nextAtMs } = fire;
+    if (schedule.paused || dueAtMs === 0) return ["stale"];
+    if (revision !== schedule.revision || dueAtMs !== schedule.nextAtMs) return ["stale"];
+    const times = [...runs.map(({ scheduledAtMs }) => scheduledAtMs)];
+    const isRising = times.every((time, at) => at === 0 || time > times[at - 1]!);
+    const inTime = [dueAtMs, ...times].every((time) => time >= dueAtMs && time <= this.#jobs.nowMs);
+    const goesOn = nextAtMs === 0 || [dueAtMs, ...times].every((time) => time < nextAtMs);
+    if (!isRising || !inTime || !goesOn) return ["not_due"];
+    schedule.missed += fire.missed;
+    schedule.nextAtMs = nextAtMs;
+    return runs.map((each) => this.#run(schedule, each.scheduledAtMs, each.jobId, liveJobsMax));
+  }
+
+  #run(schedule: NaiveSchedule, atMs: number, jobId: string, liveJobsMax: number | undefined) {
+    const { name, overlap } = schedule;
+    const earlier = this.#jobs.unfinished(name);
+    if (overlap === "skip" && earlier.length > 0) {
+      schedule.skipped++;
+      return "skipped";
+    }
+    if (this.#jobs.exists(jobId)) {
+      schedule.missed++;
+      return "missed";
+    }
+    if (overlap === "replace") { for (const id of earlier) this.#jobs.cancel(id); }
+    const template = this.#templates.get(name)!;
+    const dependencies = [...template.options?.dependencies ?? []];
+    const last = earlier.at(-1);
+    if (overlap === "queue" && last !== undefined) {
+      dependencies.push({ jobId: last, on: "completion" });
+    }
+    const options = { ...template.options, dependencies, schedule: name, scheduledAtMs: atMs };
+    const word = this.#jobs.submit({
+      kind: "submit",
+      atMs: this.#jobs.nowMs,
+      jobs: [{ ...template, id: jobId, options }],
+      ...(liveJobsMax === undefined ? {} : { liveJobsMax }),
+    });
+    if (word.startsWith("duplicate")) {
+      schedule.skipped++;
+      return "skipped";
+    }
+    if (word !== "accepted") {
+      schedule.missed++;
+      return "missed";
+    }
+    schedule.runs++;
+    schedule.lastJob = jobId;
+    if (atMs > 0) schedule.lastAtMs = atMs;
+    return "submitted";
+  }
+}

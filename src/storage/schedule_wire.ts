@@ -1,0 +1,141 @@
+/**
+ * Commands about schedules as lists, in log entries: fields by their place.
+ *
+ * @module
+ */
+
+import {
+  type AlterScheduleCommand,
+  CATCH_UP_POLICIES,
+  type FireScheduleCommand,
+  OVERLAP_POLICIES,
+  type PutScheduleCommand,
+  type ScheduleFire,
+  type ScheduleSpec,
+  type ScheduleTiming,
+} from "../jobs/mod.ts";
+import { boolean, list, malformed, number, oneOf, optional, text } from "./command_values.ts";
+import { specFromWire, specToWire } from "./submit_spec_wire.ts";
+
+/** A Command without what the codec itself reads. */
+type Body<C> = Omit<C, "kind" | "atMs">;
+
+export function putToWire(command: Body<PutScheduleCommand>): unknown[] {
+  const { schedule, replace, nextAtMs, schedulesMax } = command;
+  return [scheduleToWire(schedule), replace, nextAtMs, schedulesMax];
+}
+
+export function putFromWire(wire: readonly unknown[]): Body<PutScheduleCommand> {
+  return {
+    schedule: scheduleFromWire(wire[0]),
+    replace: boolean(wire[1]),
+    nextAtMs: number(wire[2]),
+    schedulesMax: number(wire[3]),
+  };
+}
+
+export function alterToWire(command: Body<AlterScheduleCommand>): unknown[] {
+  return [command.name, command.to, command.nextAtMs, command.revision];
+}
+
+export function alterFromWire(wire: readonly unknown[]): Body<AlterScheduleCommand> {
+  return {
+    name: text(wire[0]),
+    to: oneOf("paused", "active", "removed")(wire[1]),
+    nextAtMs: number(wire[2]),
+    revision: number(wire[3]),
+  };
+}
+
+export function fireToWire(command: Body<FireScheduleCommand>): unknown[] {
+  const { fires, liveJobsMax, leaderTerm } = command;
+  return [fires.map(oneFireToWire), liveJobsMax ?? null, leaderTerm ?? null];
+}
+
+export function fireFromWire(wire: readonly unknown[]): Body<FireScheduleCommand> {
+  return {
+    fires: list(wire[0]).map(oneFireFromWire),
+    ...optional("liveJobsMax", wire[1], number),
+    ...optional("leaderTerm", wire[2], number),
+  };
+}
+
+function oneFireToWire(fire: ScheduleFire): unknown[] {
+  if (fire.kind === "triggered") return [2, fire.name, fire.jobId];
+  const runs = fire.runs.flatMap(({ scheduledAtMs, jobId }) => [scheduledAtMs, jobId]);
+  return [1, fire.name, fire.revision, fire.dueAtMs, runs, fire.missed, fire.nextAtMs];
+}
+
+function oneFireFromWire(value: unknown): ScheduleFire {
+  const wire = list(value);
+  const name = text(wire[1]);
+  if (wire[0] === 2) return { kind: "triggered", name, jobId: text(wire[2]) };
+  if (wire[0] !== 1) throw malformed(`there is no kind of fire ${String(wire[0])}`);
+  const pairs = list(wire[4]);
+  const runs = Array.from({ length: Math.ceil(pairs.length / 2) }, (_, at) => ({
+    scheduledAtMs: number(pairs[2 * at]),
+    jobId: text(pairs[2 * at + 1]),
+  }));
+  return {
+    kind: "due",
+    name,
+    revision: number(wire[2]),
+    dueAtMs: number(wire[3]),
+    runs,
+    missed: number(wire[5]),
+    nextAtMs: number(wire[6]),
+  };
+}
+
+function scheduleToWire(schedule: ScheduleSpec): unknown[] {
+  return [
+    schedule.name,
+    timingToWire(schedule.timing),
+    specToWire(schedule.template),
+    schedule.overlap,
+    schedule.catchUp,
+    schedule.catchUpMax,
+    schedule.graceMs,
+    schedule.createdBy,
+  ];
+}
+
+function scheduleFromWire(value: unknown): ScheduleSpec {
+  const wire = list(value);
+  return {
+    name: text(wire[0]),
+    timing: timingFromWire(wire[1]),
+    template: specFromWire(wire[2]),
+    overlap: oneOf(...OVERLAP_POLICIES)(wire[3]),
+    catchUp: oneOf(...CATCH_UP_POLICIES)(wire[4]),
+    catchUpMax: number(wire[5]),
+    graceMs: number(wire[6]),
+    createdBy: text(wire[7]),
+  };
+}
+
+function timingToWire(timing: ScheduleTiming): unknown[] {
+  const bounds = [timing.startAtMs, timing.endAtMs];
+  switch (timing.kind) {
+    case "cron":
+      return [timing.kind, ...bounds, timing.expression, timing.timeZone];
+    case "every":
+      return [timing.kind, ...bounds, timing.everyMs, timing.anchorMs];
+    case "at":
+      return [timing.kind, ...bounds, timing.atMs];
+  }
+}
+
+function timingFromWire(value: unknown): ScheduleTiming {
+  const wire = list(value);
+  const kind = oneOf("cron", "every", "at")(wire[0]);
+  const bounds = { startAtMs: number(wire[1]), endAtMs: number(wire[2]) };
+  switch (kind) {
+    case "cron":
+      return { kind, ...bounds, expression: text(wire[3]), timeZone: text(wire[4]) };
+    case "every":
+      return { kind, ...bounds, everyMs: number(wire[3]), anchorMs: number(wire[4]) };
+    case "at":
+      return { kind, ...bounds, atMs: number(wire[3]) };
+  }
+}
