@@ -4,8 +4,9 @@
  * @module
  */
 
+import { clusterStatusOf } from "../tests/ha/pages.ts";
 import { eventually } from "../tests/ha/wait.ts";
-import { Masters, status } from "./masters.ts";
+import { Masters } from "./masters.ts";
 
 export interface CatchUp {
   /** Payloads of the jobs that the cluster holds. */
@@ -32,7 +33,7 @@ export async function measureCatchUp(mebibytes: number): Promise<CatchUp> {
   masters.add("m2");
   const [first, second] = masters.all;
   await eventually("the new master votes and has everything", async () => {
-    const [theirs, its] = await Promise.all([status(first!), status(second!)]);
+    const [theirs, its] = await Promise.all([clusterStatusOf(first!), clusterStatusOf(second!)]);
     const votes = theirs?.servers.some((each) =>
       each.id === second!.name && each.suffrage === "Voter"
     );

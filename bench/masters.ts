@@ -8,10 +8,10 @@
 import { credentials } from "@grpc/grpc-js";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { ClusterStatusView } from "../src/http/mod.ts";
 import { JobClient } from "../src/rpc/mod.ts";
 import { eventually } from "../tests/ha/wait.ts";
 import { NodeProcess } from "../tests/ha/node_process.ts";
+import { clusterStatusOf, isReady } from "../tests/ha/pages.ts";
 import { unusedPorts } from "../tests/ha/ports.ts";
 
 const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
@@ -92,10 +92,10 @@ export class Masters implements AsyncDisposable {
   async ready(): Promise<void> {
     await eventually("every master is ready and votes", async () => {
       const running = this.all.filter((each) => each.process.isRunning);
-      const statuses = await Promise.all(running.map(status));
+      const statuses = await Promise.all(running.map(clusterStatusOf));
       const voters = statuses[0]?.servers.filter((each) => each.suffrage === "Voter").length ?? 0;
-      const isReady = await Promise.all(running.map(isMasterReady));
-      return isReady.every((each) => each) && voters >= running.length ? true : undefined;
+      const areReady = await Promise.all(running.map(isReady));
+      return !areReady.includes(false) && voters >= running.length ? true : undefined;
     }, 120_000);
   }
 
@@ -103,7 +103,7 @@ export class Masters implements AsyncDisposable {
     return await eventually("a master leads", async () => {
       for (const master of this.all) {
         if (!master.process.isRunning || master.process.isFrozen) continue;
-        if ((await status(master))?.state === "Leader") return master;
+        if ((await clusterStatusOf(master))?.state === "Leader") return master;
       }
       return undefined;
     });
@@ -123,36 +123,7 @@ export class Masters implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const processes = [...this.workers, ...this.all.map((each) => each.process)];
-    await Promise.all(processes.map((each) => each.kill()));
+    await Promise.all(processes.map((each) => each.retire()));
     await Deno.remove(this.directory, { recursive: true });
   }
-}
-
-/** What a master says of itself; undefined while it does not answer. */
-export async function status(master: MasterProcess): Promise<ClusterStatusView | undefined> {
-  try {
-    const response = await fetch(`${master.httpUrl}/cluster/status`, {
-      signal: AbortSignal.timeout(1_000),
-    });
-    return await response.json();
-  } catch (failure) {
-    if (isNoAnswer(failure)) return undefined;
-    throw failure;
-  }
-}
-
-async function isMasterReady(master: MasterProcess): Promise<boolean> {
-  try {
-    const response = await fetch(`${master.httpUrl}/ready`, { signal: AbortSignal.timeout(1_000) });
-    await response.body?.cancel();
-    return response.ok;
-  } catch (failure) {
-    if (isNoAnswer(failure)) return false;
-    throw failure;
-  }
-}
-
-function isNoAnswer(failure: unknown): boolean {
-  return failure instanceof TypeError ||
-    (failure instanceof DOMException && failure.name === "TimeoutError");
 }

@@ -113,9 +113,10 @@ async function main(): Promise<boolean> {
     told.faults.forEach((each) => console.log(each));
     isRight = told.faults.length === 0;
     return isRight;
-  }, async () => {
-    if (!isRight) console.log(`logs and data are kept in ${cluster.directory}`);
-    await cluster.stop({ keep: !isRight });
+  }, async (wasInterrupted) => {
+    const keep = !isRight && !wasInterrupted;
+    if (keep) console.log(`logs and data are kept in ${cluster.directory}`);
+    await cluster.stop({ keep });
   });
 }
 

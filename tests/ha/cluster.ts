@@ -13,6 +13,7 @@ import type { ClusterStatusView } from "../../src/http/mod.ts";
 import { LEDGER_JOB_TYPE, ledgerHandler } from "./ledger.ts";
 import { Network } from "./network.ts";
 import { NodeProcess } from "./node_process.ts";
+import { clusterStatusOf, isReady } from "./pages.ts";
 import { unusedPorts } from "./ports.ts";
 import { eventually } from "./wait.ts";
 
@@ -71,6 +72,8 @@ export class Cluster {
   readonly workers: NodeProcess[] = [];
   readonly #options: ClusterOptions;
   readonly #clients: JobClient[] = [];
+  readonly #processes: NodeProcess[] = [];
+  #isStopped = false;
 
   constructor(options: ClusterOptions = {}) {
     this.#options = options;
@@ -99,7 +102,7 @@ export class Cluster {
     const directory = join(this.directory, name);
     const grpcAddress = this.network.route(name, grpc);
     const raftAddress = this.network.route(name, raft);
-    const process = new NodeProcess(name, MAIN, [
+    const process = this.#newProcess(name, [
       "master",
       `--node-id=${name}`,
       `--grpc-port=${grpc}`,
@@ -114,7 +117,7 @@ export class Cluster {
       `--set=log.audit_output=${join(this.directory, `${name}.audit.log`)}`,
       ...MASTER_TIMINGS,
       ...(this.#options.masterFlags ?? []),
-    ], (pid) => this.network.register(name, pid));
+    ]);
     return {
       name,
       process,
@@ -137,7 +140,7 @@ export class Cluster {
 
   /** Starts a worker that knows every master and runs, beside the built-in types, the ledger's. */
   startWorker(name: string, ...flags: string[]): NodeProcess {
-    const worker = new NodeProcess(name, MAIN, [
+    const worker = this.#newProcess(name, [
       "worker",
       ...this.masters.map((each) => `--join=${each.grpcAddress}`),
       `--worker-id=${name}`,
@@ -153,7 +156,7 @@ export class Cluster {
       "--set=worker.result_timeout=2s",
       ...(this.#options.workerFlags ?? []),
       ...flags,
-    ], (pid) => this.network.register(name, pid));
+    ]);
     this.workers.push(worker);
     worker.start();
     return worker;
@@ -183,15 +186,7 @@ export class Cluster {
   /** What a master says of itself; undefined while it does not answer. */
   async status(master: MasterNode): Promise<ClusterStatusView | undefined> {
     if (!master.process.isRunning || master.process.isFrozen) return undefined;
-    try {
-      const response = await fetch(`${master.httpUrl}/cluster/status`, {
-        signal: AbortSignal.timeout(1_000),
-      });
-      return await response.json();
-    } catch (failure) {
-      if (isNoAnswer(failure)) return undefined;
-      throw failure;
-    }
+    return await clusterStatusOf(master);
   }
 
   /** The master that leads now: of those that think so, the one of the highest term. */
@@ -262,14 +257,21 @@ export class Cluster {
     });
   }
 
-  /** Ends every process, and removes every file unless `keep`. */
+  /** Ends every process for good, and removes every file unless `keep`. */
   async stop(options: { readonly keep?: boolean } = {}): Promise<void> {
+    this.#isStopped = true;
     for (const client of this.#clients) client.close();
-    await Promise.all(
-      [...this.workers, ...this.masters.map((each) => each.process)].map((each) => each.kill()),
-    );
+    await Promise.all(this.#processes.map((each) => each.retire()));
     this.network.close();
     if (!options.keep) await Deno.remove(this.directory, { recursive: true });
+  }
+
+  /** Whoever still uses a cluster that was stopped must not start anything that nobody ends. */
+  #newProcess(name: string, args: readonly string[]): NodeProcess {
+    if (this.#isStopped) throw new Error(`${name} is not started: the cluster was stopped`);
+    const process = new NodeProcess(name, MAIN, args, (pid) => this.network.register(name, pid));
+    this.#processes.push(process);
+    return process;
   }
 
   get #handlers(): string {
@@ -281,18 +283,6 @@ export class Cluster {
       return this.masters.map((each) => `--initial-cluster=${each.name}=${each.raftAddress}`);
     }
     return position === 0 ? ["--bootstrap"] : [`--join=${this.masters[0]!.grpcAddress}`];
-  }
-}
-
-/** Whether a master says that it can serve. */
-export async function isReady(master: MasterNode): Promise<boolean> {
-  try {
-    const response = await fetch(`${master.httpUrl}/ready`, { signal: AbortSignal.timeout(1_000) });
-    await response.body?.cancel();
-    return response.ok;
-  } catch (failure) {
-    if (isNoAnswer(failure)) return false;
-    throw failure;
   }
 }
 
@@ -311,9 +301,4 @@ export async function onCluster(
     if (keep) console.error(`kept: ${cluster.directory}`);
     await cluster.stop({ keep });
   }
-}
-
-function isNoAnswer(failure: unknown): boolean {
-  return failure instanceof TypeError ||
-    (failure instanceof DOMException && failure.name === "TimeoutError");
 }

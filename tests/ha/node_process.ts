@@ -15,6 +15,7 @@ export class NodeProcess {
   #said: Promise<string> | undefined;
   #isFrozen = false;
   #isEnding = false;
+  #isRetired = false;
   #exitCode = 0;
 
   constructor(
@@ -54,6 +55,7 @@ export class NodeProcess {
   /** Starts it; `founding` flags and `environment` hold for later starts too. */
   start(founding?: readonly string[], environment?: Readonly<Record<string, string>>): void {
     if (this.#child !== undefined) throw new Error(`${this.name} runs already`);
+    if (this.#isRetired) throw new Error(`${this.name} was ended for good`);
     this.#founding = founding ?? this.#founding;
     this.#given = environment ?? this.#given;
     const child = new Deno.Command(Deno.execPath(), {
@@ -86,6 +88,12 @@ export class NodeProcess {
     return this.#end("SIGKILL");
   }
 
+  /** Kills it, and lets nobody start it again. */
+  retire(): Promise<number> {
+    this.#isRetired = true;
+    return this.kill();
+  }
+
   /** Asks it to stop, and waits until it has; resolves to its exit code. */
   terminate(): Promise<number> {
     return this.#end("SIGTERM");
@@ -112,7 +120,12 @@ export class NodeProcess {
     if (child === undefined) return 0;
     this.#isEnding = true;
     if (this.#isFrozen && signal !== "SIGKILL") this.thaw();
-    child.kill(signal);
+    try {
+      child.kill(signal);
+    } catch (failure) {
+      // It has just ended by itself, as on a Ctrl-C that all processes of a terminal get.
+      if (!(failure instanceof TypeError)) throw failure;
+    }
     const { code } = await child.status;
     this.#child = undefined;
     this.#isFrozen = false;

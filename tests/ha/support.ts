@@ -13,6 +13,7 @@ export * from "./ledger.ts";
 export * from "./load.ts";
 export * from "./network.ts";
 export * from "./node_process.ts";
+export * from "./pages.ts";
 export * from "./pinned_client.ts";
 export * from "./ports.ts";
 export * from "./shims.ts";
