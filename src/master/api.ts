@@ -1,5 +1,5 @@
 /**
- * All calls of a master, put together from their three parts.
+ * All calls of a master, put together from their parts.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import { ClusterApi } from "./cluster_api.ts";
 import type { MasterContext } from "./context.ts";
 import { MembersApi } from "./members_api.ts";
 import { JobsApi } from "./jobs_api.ts";
+import { SubmitApi } from "./submit_api.ts";
 import { WorkersApi } from "./workers_api.ts";
 
 /** The API over a running master. `onHeartbeat` is told of each one, for metrics. */
@@ -16,12 +17,13 @@ export function masterApi(
   context: MasterContext,
   onHeartbeat: (workerId: string, accepted: boolean) => void,
 ): MasterApi {
+  const submissions = new SubmitApi(context);
   const jobs = new JobsApi(context);
   const workers = new WorkersApi(context, onHeartbeat);
   const cluster = new ClusterApi(context);
   const members = new MembersApi(context);
   return {
-    submit: (...args) => jobs.submit(...args),
+    submit: (...args) => submissions.submit(...args),
     getJob: (...args) => jobs.getJob(...args),
     listJobs: (...args) => jobs.listJobs(...args),
     cancelJob: (...args) => jobs.cancelJob(...args),

@@ -11,8 +11,6 @@ import {
   JOB_STATUSES,
   type JobStatus,
   type RedriveCommand,
-  type SubmitOutcome,
-  type SubmitSpec,
 } from "../jobs/mod.ts";
 import {
   type CallContext,
@@ -22,20 +20,13 @@ import {
   type JobQuery,
   type MasterApi,
   Refusal,
-  type Submission,
-  type SubmissionOutcome,
 } from "../rpc/mod.ts";
 import { whyWaiting } from "../scheduler/mod.ts";
-import { inSubmitSpan, type SubmitSpan } from "./submit_tracing.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
 import { attemptView, fullView, jobView, resultOf, transitionView, unknownJob } from "./views.ts";
 
-/** Jobs in one SubmitJobs call. */
-const BATCH_JOBS_MAX = 10_000;
-
 type JobCalls = Pick<
   MasterApi,
-  | "submit"
   | "getJob"
   | "listJobs"
   | "cancelJob"
@@ -49,61 +40,6 @@ export class JobsApi implements JobCalls {
 
   constructor(context: MasterContext) {
     this.#context = context;
-  }
-
-  submit(
-    submissions: readonly Submission[],
-    options: { readonly allOrNothing: boolean },
-    call: CallContext,
-  ): Promise<readonly SubmissionOutcome[]> {
-    return inSubmitSpan(
-      this.#context.tracer,
-      call.traceparent,
-      submissions,
-      (span) => this.#submit(submissions, options, call, span),
-    );
-  }
-
-  async #submit(
-    submissions: readonly Submission[],
-    options: { readonly allOrNothing: boolean },
-    call: CallContext,
-    span: SubmitSpan | undefined,
-  ): Promise<readonly SubmissionOutcome[]> {
-    const duties = dutiesOf(this.#context);
-    const { admission, proposer, newJobId, now } = this.#context;
-    if (submissions.length > BATCH_JOBS_MAX) {
-      throw new Refusal(
-        "invalid",
-        `${submissions.length} jobs in one call; at most ${BATCH_JOBS_MAX} are taken`,
-      );
-    }
-    const nowMs = now();
-    const traceparent = span?.traceparent ?? call.traceparent;
-    const admitted = submissions.map((submission): SubmitSpec | Refusal => {
-      try {
-        const spec = admission.admit(submission, newJobId(), call.caller.userId, nowMs);
-        return { ...spec, traceparent };
-      } catch (failure) {
-        if (!(failure instanceof Refusal) || options.allOrNothing) throw failure;
-        return failure;
-      }
-    });
-    const specs = admitted.filter((each): each is SubmitSpec => !(each instanceof Refusal));
-    const [only] = specs;
-    span?.tell("submitting_to_raft");
-    const outcomes = only !== undefined && specs.length === 1
-      ? [await proposer.submitOne(only)]
-      : await proposer.submitMany(specs, options.allOrNothing);
-    const offered = offeredTypes(duties.view().workers);
-    let position = 0;
-    return admitted.map((each, index) => {
-      if (each instanceof Refusal) return { refused: each };
-      const type = submissions[index]?.type ?? "";
-      const outcome = outcomes[position++]!;
-      if (span !== undefined) tellOutcome(span, outcome, isOffered(offered, type));
-      return this.#outcome(outcome, type, offered);
-    });
   }
 
   async getJob(jobId: string, options: { readonly stale: boolean }): Promise<JobDetails> {
@@ -206,24 +142,6 @@ export class JobsApi implements JobCalls {
     throw new Refusal("failed_precondition", outcome?.message ?? `job ${jobId} was not redriven`);
   }
 
-  #outcome(
-    outcome: SubmitOutcome,
-    type: string,
-    offered: ReadonlySet<string> | "all",
-  ): SubmissionOutcome {
-    if (outcome.status === "refused") return { refused: refusedSubmission(outcome) };
-    const message = isOffered(offered, type)
-      ? "Job submitted successfully"
-      : this.#nobodyOffers(type);
-    return { jobId: outcome.jobId, duplicate: outcome.status === "duplicate", message };
-  }
-
-  #nobodyOffers(type: string): string {
-    const similar = this.#context.admission.suggest(type);
-    const hint = similar === undefined ? "" : ` (did you mean "${similar}"?)`;
-    return `no connected worker offers job type "${type}"${hint}; the job waits until one does`;
-  }
-
   #waitingReasons(job: Job): readonly string[] {
     if (job.status !== "pending" && job.status !== "waiting") return [];
     const view = this.#context.duties?.view() ?? this.#context.machine.view();
@@ -250,31 +168,6 @@ export class JobsApi implements JobCalls {
   }
 }
 
-/** Types that some worker offers; "all" when one takes everything. */
-function offeredTypes(
-  workers: Iterable<{ readonly jobTypes: ReadonlySet<string> | null }>,
-): ReadonlySet<string> | "all" {
-  const offered = new Set<string>();
-  for (const { jobTypes } of workers) {
-    if (jobTypes === null) return "all";
-    for (const type of jobTypes) offered.add(type);
-  }
-  return offered;
-}
-
-function isOffered(offered: ReadonlySet<string> | "all", type: string): boolean {
-  return offered === "all" || offered.has(type);
-}
-
-function tellOutcome(span: SubmitSpan, outcome: SubmitOutcome, isOffered: boolean): void {
-  if (outcome.status === "refused") {
-    if (outcome.reason === "queue_full") span.tell("pending_jobs_limit_reached");
-    return;
-  }
-  if (!isOffered) span.tell("no_workers_available");
-  span.tell("job_submitted_successfully", outcome.jobId);
-}
-
 function jobStatus(name: string): JobStatus {
   const status = JOB_STATUSES.find((each) => each === name);
   if (status !== undefined) return status;
@@ -282,20 +175,4 @@ function jobStatus(name: string): JobStatus {
     "invalid",
     `status_filter is ${JSON.stringify(name)}; it may be one of ${JOB_STATUSES.join(", ")}`,
   );
-}
-
-function refusedSubmission(outcome: SubmitOutcome & { status: "refused" }): Refusal {
-  switch (outcome.reason) {
-    case "already_exists":
-    case "unique_key":
-    case "batch_taken":
-      return new Refusal("already_exists", outcome.message);
-    case "id_taken":
-      return new Refusal("conflict", outcome.message, { retryAfterMs: 0 });
-    case "queue_full":
-      return new Refusal("overloaded", outcome.message, { retryAfterMs: 1_000 });
-    case "unknown_parent":
-    case "batch_refused":
-      return new Refusal("failed_precondition", outcome.message);
-  }
 }

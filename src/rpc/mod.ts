@@ -25,6 +25,7 @@ export * from "./peer_transport.ts";
 export * from "./reflection.ts";
 export * from "./server.ts";
 export * from "./status.ts";
+export { parentsFirst } from "./submission_order.ts";
 export * from "./worker_caller.ts";
 export * from "./worker_service.ts";
 export { SessionStream } from "./worker_client.ts";

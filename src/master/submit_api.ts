@@ -1,0 +1,190 @@
+/**
+ * The calls by which jobs are submitted.
+ *
+ * @module
+ */
+
+import type { SubmitOutcome, SubmitSpec } from "../jobs/mod.ts";
+import {
+  type CallContext,
+  type MasterApi,
+  parentsFirst,
+  Refusal,
+  type Submission,
+  type SubmissionOutcome,
+} from "../rpc/mod.ts";
+import { dutiesOf, type MasterContext } from "./context.ts";
+import { inSubmitSpan, type SubmitSpan } from "./submit_tracing.ts";
+
+/** Jobs in one SubmitJobs call. */
+const BATCH_JOBS_MAX = 10_000;
+
+export class SubmitApi implements Pick<MasterApi, "submit"> {
+  readonly #context: MasterContext;
+
+  constructor(context: MasterContext) {
+    this.#context = context;
+  }
+
+  submit(
+    submissions: readonly Submission[],
+    options: { readonly allOrNothing: boolean },
+    call: CallContext,
+  ): Promise<readonly SubmissionOutcome[]> {
+    return inSubmitSpan(
+      this.#context.tracer,
+      call.traceparent,
+      submissions,
+      (span) => this.#submit(submissions, options, call, span),
+    );
+  }
+
+  async #submit(
+    submissions: readonly Submission[],
+    options: { readonly allOrNothing: boolean },
+    call: CallContext,
+    span: SubmitSpan | undefined,
+  ): Promise<readonly SubmissionOutcome[]> {
+    const duties = dutiesOf(this.#context);
+    const { admission, proposer, newJobId, now } = this.#context;
+    if (submissions.length > BATCH_JOBS_MAX) {
+      throw new Refusal(
+        "invalid",
+        `${submissions.length} jobs in one call; at most ${BATCH_JOBS_MAX} are taken`,
+      );
+    }
+    const order = parentsFirst(submissions);
+    const nowMs = now();
+    const traceparent = span?.traceparent ?? call.traceparent;
+    const named = new Named(submissions);
+    const admitted = order.map((position): SubmitSpec | Refusal => {
+      const submission = named.resolve(position);
+      if (submission instanceof Refusal) return submission;
+      try {
+        const id = newJobId();
+        const spec = admission.admit(submission, id, call.caller.userId, nowMs);
+        named.admitted(position, id);
+        return { ...spec, traceparent };
+      } catch (failure) {
+        if (!(failure instanceof Refusal) || options.allOrNothing) throw failure;
+        return failure;
+      }
+    });
+    const specs = admitted.filter((each): each is SubmitSpec => !(each instanceof Refusal));
+    const [only] = specs;
+    span?.tell("submitting_to_raft");
+    const outcomes = only !== undefined && specs.length === 1
+      ? [await proposer.submitOne(only)]
+      : await proposer.submitMany(specs, options.allOrNothing);
+    const offered = offeredTypes(duties.view().workers);
+    let place = 0;
+    const results: SubmissionOutcome[] = [];
+    admitted.forEach((each, at) => {
+      const position = order[at]!;
+      if (each instanceof Refusal) {
+        results[position] = { refused: each };
+        return;
+      }
+      const type = submissions[position]?.type ?? "";
+      const outcome = outcomes[place++]!;
+      if (span !== undefined) tellOutcome(span, outcome, isOffered(offered, type));
+      results[position] = this.#outcome(outcome, type, offered);
+    });
+    return results;
+  }
+
+  #outcome(
+    outcome: SubmitOutcome,
+    type: string,
+    offered: ReadonlySet<string> | "all",
+  ): SubmissionOutcome {
+    if (outcome.status === "refused") return { refused: refusedSubmission(outcome) };
+    const said = isOffered(offered, type) ? "Job submitted successfully" : this.#nobodyOffers(type);
+    const replaced = outcome.status === "accepted" ? outcome.replacedJobId : undefined;
+    const message = replaced === undefined
+      ? said
+      : `${said}; job ${replaced}, which had its unique key, was cancelled`;
+    return { jobId: outcome.jobId, duplicate: outcome.status === "duplicate", message };
+  }
+
+  #nobodyOffers(type: string): string {
+    const similar = this.#context.admission.suggest(type);
+    const hint = similar === undefined ? "" : ` (did you mean "${similar}"?)`;
+    return `no connected worker offers job type "${type}"${hint}; the job waits until one does`;
+  }
+}
+
+/** The jobs of one call by their refs, which become job ids as they are admitted. */
+class Named {
+  readonly #submissions: readonly Submission[];
+  readonly #ids = new Map<string, string>();
+
+  constructor(submissions: readonly Submission[]) {
+    this.#submissions = submissions;
+  }
+
+  admitted(position: number, id: string): void {
+    const ref = this.#submissions[position]?.ref;
+    if (ref !== undefined) this.#ids.set(ref, id);
+  }
+
+  /** With ids in place of refs; its parents come before it. */
+  resolve(position: number): Submission | Refusal {
+    const submission = this.#submissions[position]!;
+    const { options } = submission;
+    if (options?.dependsOn?.some(({ ref }) => ref !== undefined) !== true) return submission;
+    const refused = options.dependsOn.find(({ ref }) => ref !== undefined && !this.#ids.has(ref));
+    if (refused !== undefined) {
+      return new Refusal(
+        "failed_precondition",
+        `it depends on ${JSON.stringify(refused.ref)}, which was refused`,
+      );
+    }
+    const dependsOn = options.dependsOn.map(({ jobId, ref, on }) => ({
+      jobId: ref === undefined ? jobId : this.#ids.get(ref)!,
+      on,
+    }));
+    return { ...submission, options: { ...options, dependsOn } };
+  }
+}
+
+/** Types that some worker offers; "all" when one takes everything. */
+function offeredTypes(
+  workers: Iterable<{ readonly jobTypes: ReadonlySet<string> | null }>,
+): ReadonlySet<string> | "all" {
+  const offered = new Set<string>();
+  for (const { jobTypes } of workers) {
+    if (jobTypes === null) return "all";
+    for (const type of jobTypes) offered.add(type);
+  }
+  return offered;
+}
+
+function isOffered(offered: ReadonlySet<string> | "all", type: string): boolean {
+  return offered === "all" || offered.has(type);
+}
+
+function tellOutcome(span: SubmitSpan, outcome: SubmitOutcome, isOffered: boolean): void {
+  if (outcome.status === "refused") {
+    if (outcome.reason === "queue_full") span.tell("pending_jobs_limit_reached");
+    return;
+  }
+  if (!isOffered) span.tell("no_workers_available");
+  span.tell("job_submitted_successfully", outcome.jobId);
+}
+
+function refusedSubmission(outcome: SubmitOutcome & { status: "refused" }): Refusal {
+  switch (outcome.reason) {
+    case "already_exists":
+    case "unique_key":
+    case "batch_taken":
+      return new Refusal("already_exists", outcome.message);
+    case "id_taken":
+      return new Refusal("conflict", outcome.message, { retryAfterMs: 0 });
+    case "queue_full":
+      return new Refusal("overloaded", outcome.message, { retryAfterMs: 1_000 });
+    case "unknown_parent":
+    case "batch_refused":
+      return new Refusal("failed_precondition", outcome.message);
+  }
+}
