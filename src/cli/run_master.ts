@@ -188,6 +188,7 @@ function masterOptions(
       maxRetriesDefault: scheduler.maxRetries,
       timeoutMsDefault: scheduler.jobTimeoutMs,
       retryDelayMsDefault: scheduler.retryDelayMs,
+      ofTypes: new Map(Object.entries(scheduler.typeDefaults)),
     },
     registry: builtinJobTypes(),
     clientServer: clientServerSetup(security, shared, metrics),

@@ -8,6 +8,7 @@ import { address, hostsAndRanges, listenHost } from "./addresses.ts";
 import { flag, key, MASTER, NODES, type Role, WORKER } from "./key.ts";
 import { choice, identifier, integer, list, map, path, port, text } from "./kinds.ts";
 import { bytes, duration } from "./quantities.ts";
+import { typeDefaults } from "./type_defaults.ts";
 
 const DIALLERS: readonly Role[] = ["worker", "client"];
 
@@ -171,6 +172,13 @@ export const schedulerKeys = {
     default: "30s",
     profileDefaults: { development: "10s", production: "60s" },
     legacyEnv: ["SCHEDULER_RETRY_DELAY"],
+  }),
+  type_defaults: key(typeDefaults(), {
+    doc:
+      "What jobs of single types get when their submission does not say, before the keys above: " +
+      'a job type, and settings such as "timeout=30s max_retries=5 backoff=fixed".',
+    usedBy: MASTER,
+    default: {},
   }),
   rebalance_interval: key(duration({ min: "100ms", max: "24h" }), {
     doc: "How often the leader plans the whole placement anew, whatever events have said.",

@@ -5,7 +5,7 @@
  */
 
 import type { JobTypeRegistry } from "../job_types/mod.ts";
-import type { SubmitSpec } from "../jobs/mod.ts";
+import type { BackoffKind, JobOptions, SubmitSpec } from "../jobs/mod.ts";
 import { Refusal, type Submission } from "../rpc/mod.ts";
 import { admitOptions, DURATION_MS_MAX, textFault } from "./admission_options.ts";
 
@@ -15,6 +15,17 @@ export interface AdmissionRules {
   readonly maxRetriesDefault: number;
   readonly timeoutMsDefault: number;
   readonly retryDelayMsDefault: number;
+  /** For single types, before the above. */
+  readonly ofTypes?: ReadonlyMap<string, TypeDefaults>;
+}
+
+/** What jobs of one type get; absent: as for every other type. */
+export interface TypeDefaults {
+  readonly maxRetries?: number;
+  readonly timeoutMs?: number;
+  readonly retryDelayMs?: number;
+  readonly retryDelayMaxMs?: number;
+  readonly backoff?: BackoffKind;
 }
 
 const TYPE_PATTERN = /^[A-Za-z0-9_][A-Za-z0-9_.:\/-]{0,127}$/;
@@ -47,7 +58,8 @@ export class Admission {
       );
     }
     const faults = [...faultsOf(submission), ...this.#payloadFaults(submission)];
-    const options = admitOptions(submission.options, faults);
+    const ofType = this.#rules.ofTypes?.get(submission.type) ?? {};
+    const options = withTypeDefaults(admitOptions(submission.options, faults), ofType);
     if (faults.length > 0) throw new Refusal("invalid", faults.join("; "));
     const { delayMs = 0, runAtMs = 0, idempotencyKey } = submission;
     const { labels = {}, requiredTags = {} } = submission;
@@ -57,9 +69,10 @@ export class Admission {
       type: submission.type,
       payload,
       priority: submission.priority,
-      maxRetries: submission.maxRetries ?? this.#rules.maxRetriesDefault,
-      timeoutMs: submission.timeoutMs ?? this.#rules.timeoutMsDefault,
-      retryDelayMs: submission.retryDelayMs ?? this.#rules.retryDelayMsDefault,
+      maxRetries: submission.maxRetries ?? ofType.maxRetries ?? this.#rules.maxRetriesDefault,
+      timeoutMs: submission.timeoutMs ?? ofType.timeoutMs ?? this.#rules.timeoutMsDefault,
+      retryDelayMs: submission.retryDelayMs ?? ofType.retryDelayMs ??
+        this.#rules.retryDelayMsDefault,
       submittedBy,
       ...(notBeforeMs > nowMs ? { notBeforeMs } : {}),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
@@ -86,6 +99,18 @@ export class Admission {
     const parsed = this.#registry.parsePayload(known, payload);
     return parsed.ok ? [] : [parsed.message];
   }
+}
+
+function withTypeDefaults(
+  options: Partial<JobOptions> | undefined,
+  { backoff, retryDelayMaxMs }: TypeDefaults,
+): Partial<JobOptions> | undefined {
+  if (backoff === undefined && retryDelayMaxMs === undefined) return options;
+  return {
+    ...(backoff !== undefined && { backoff }),
+    ...(retryDelayMaxMs !== undefined && { retryDelayMaxMs }),
+    ...options,
+  };
 }
 
 function faultsOf(submission: Submission): string[] {

@@ -107,3 +107,21 @@ Deno.test("a near name is suggested for a type that is unknown, never for one th
   assert.equal(admission.suggest("test_sleep"), undefined);
   assert.equal(admission.suggest("something_else"), undefined);
 });
+
+Deno.test("what a submission leaves open is its type's before it is the cluster's", () => {
+  const ofTypes = new Map([["crawl", {
+    maxRetries: 9,
+    backoff: "fixed" as const,
+    retryDelayMaxMs: 70,
+  }]]);
+  const rules = { ...RULES, ofTypes };
+  const admit = (changes: Partial<Submission>) =>
+    new Admission(rules, builtinJobTypes()).admit(submission(changes), "j1", "ada", NOW_MS);
+  const crawl = admit({ type: "crawl" });
+  assert.deepEqual([crawl.maxRetries, crawl.retryDelayMs, crawl.timeoutMs], [9, 500, 60_000]);
+  assert.deepEqual(crawl.options, { backoff: "fixed", retryDelayMaxMs: 70 });
+  const said = admit({ type: "crawl", maxRetries: 0, options: { backoff: "exponential" } });
+  assert.equal(said.maxRetries, 0);
+  assert.equal(said.options?.backoff, "exponential");
+  assert.equal(admit({}).options, undefined);
+});
