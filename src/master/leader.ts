@@ -1,7 +1,7 @@
 /**
  * What only the leader does: hands jobs to workers when a slot and a job meet, ends the leases of
- * silent workers and the attempts that are over time, and wakes what is due. Every decision becomes
- * a Command; nothing here is lasting, so a new leader simply begins.
+ * silent workers and the attempts that are over time, wakes what is due, and acts on schedules. Every
+ * decision becomes a Command; nothing here is lasting, so a new leader simply begins.
  *
  * @module
  */
@@ -22,6 +22,7 @@ import type { Logger } from "../observability/mod.ts";
 import { Refusal } from "../rpc/mod.ts";
 import { plan, type Policy } from "../scheduler/mod.ts";
 import type { Proposer } from "./proposer.ts";
+import { ScheduleDuty } from "./schedule_duty.ts";
 import type { Road, Session, Sessions } from "./sessions.ts";
 import { assignmentView } from "./views.ts";
 
@@ -43,6 +44,7 @@ export interface LeaderOptions {
   readonly timings: LeaderTimings;
   readonly now: () => number;
   readonly random: () => number;
+  readonly newJobId: () => string;
   readonly log: Logger;
   readonly observer: LeaderObserver;
 }
@@ -76,6 +78,7 @@ export class LeaderDuties {
   readonly #inFlight = new Set<readonly Assignment[]>();
   readonly #faults = new Map<string, { readonly text: string; readonly atMs: number }>();
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
+  readonly #schedules: ScheduleDuty;
   #dueTimer: ReturnType<typeof setTimeout> | undefined;
   #isPlanScheduled = false;
   #isStopped = false;
@@ -84,6 +87,16 @@ export class LeaderDuties {
   constructor(options: LeaderOptions, term: number) {
     this.#options = options;
     this.#term = term;
+    this.#schedules = new ScheduleDuty({
+      ...options,
+      term,
+      fire: (fires, leaderTerm) => options.proposer.fireSchedules(fires, leaderTerm),
+      after: (delayMs, run) => {
+        const timer = setTimeout(run, delayMs);
+        return () => clearTimeout(timer);
+      },
+      guard: (duty, run) => this.#guard(duty, run),
+    });
     this.#adoptWorkers();
     const { heartbeatTimeoutMs, rebalanceIntervalMs } = options.timings;
     const watchMs = Math.min(heartbeatTimeoutMs / 4, WATCH_INTERVAL_MS_MAX);
@@ -133,6 +146,7 @@ export class LeaderDuties {
     this.#isStopped = true;
     for (const timer of this.#timers) clearInterval(timer);
     clearTimeout(this.#dueTimer);
+    this.#schedules.stop();
   }
 
   /** Workers that the state calls connected get a full lease to come back within. */
@@ -146,6 +160,7 @@ export class LeaderDuties {
 
   #plan(): void {
     this.#wakeWhenDue();
+    this.#schedules.wake();
     if (this.#inFlight.size >= PLANS_IN_FLIGHT_MAX) return; // the next outcome plans again
     const { policy, now, random, observer } = this.#options;
     const startedMs = performance.now();

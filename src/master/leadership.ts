@@ -217,6 +217,7 @@ export class Leadership {
       timings: master.leaderTimings,
       now: context.now,
       random: Math.random,
+      newJobId: context.newJobId,
       log,
       observer: master.observer,
     }, term);

@@ -6,8 +6,10 @@
 
 import type {
   Command,
+  FireScheduleCommand,
   Outcome,
   OutcomeOf,
+  ScheduleFire,
   SubmitCommand,
   SubmitOutcome,
   SubmitSpec,
@@ -144,6 +146,23 @@ export class Proposer {
       liveJobsMax: this.#options.liveJobsMax,
     });
     return results;
+  }
+
+  /**
+   * Acts on times of schedules, as far as there may be more unfinished jobs.
+   *
+   * @param leaderTerm refuse in another term; left out: whoever leads may do it
+   */
+  fireSchedules(
+    fires: readonly ScheduleFire[],
+    leaderTerm?: number,
+  ): Promise<OutcomeOf["fire_schedule"]> {
+    return this.propose<FireScheduleCommand>({
+      kind: "fire_schedule",
+      fires,
+      liveJobsMax: this.#options.liveJobsMax,
+      ...(leaderTerm === undefined ? {} : { leaderTerm }),
+    });
   }
 
   /**

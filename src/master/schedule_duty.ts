@@ -1,0 +1,187 @@
+/**
+ * The leader's duty towards schedules: acts on each of their times when it has come, and makes up for
+ * those that passed while nobody could. It sleeps until the nearest one.
+ *
+ * @module
+ */
+
+import { tickAfter, ticksThrough } from "../calendar/mod.ts";
+import {
+  type DueFire,
+  type FireScheduleCommand,
+  type JobMachine,
+  type OutcomeOf,
+  type Schedule,
+  SCHEDULE_LIMITS,
+  type ScheduleFire,
+  type ScheduleFireOutcome,
+} from "../jobs/mod.ts";
+import type { Logger } from "../observability/mod.ts";
+
+export interface ScheduleDutyOptions {
+  readonly machine: Pick<JobMachine, "schedulesInDueOrder">;
+  /** Commits the Command, and resolves to its outcome. */
+  readonly fire: (
+    fires: readonly ScheduleFire[],
+    leaderTerm: number,
+  ) => Promise<OutcomeOf[FireScheduleCommand["kind"]]>;
+  readonly term: number;
+  readonly now: () => number;
+  readonly newJobId: () => string;
+  readonly log: Logger;
+  /** Runs `run` after a while, on a clock that does not jump; returns what cancels it. */
+  readonly after: (delayMs: number, run: () => void) => () => void;
+  /** Runs the duty, and tells of its failure. */
+  readonly guard: (duty: string, run: () => Promise<void>) => void;
+}
+
+/** Schedules that one Command acts on. */
+const FIRES_MAX = 100;
+/** Bytes of payload that one Command makes jobs of; beyond, it makes one. */
+const PAYLOAD_BYTES_MAX = 16 * 1024 * 1024;
+/** Longest sleep in ms: the clock may be set, or the machine suspended, and then it is late. */
+const SLEEP_MS_MAX = 60_000;
+/** Pause after a Command that did not commit, or was refused, in ms. */
+const RETRY_PAUSE_MS = 500;
+/** Pause before a schedule is tried again whose times this master cannot compute, in ms. */
+const BROKEN_PAUSE_MS = 60_000;
+
+export class ScheduleDuty {
+  readonly #options: ScheduleDutyOptions;
+  /** Until when not to try, by name. */
+  readonly #broken = new Map<string, number>();
+  #cancelTimer: () => void = () => {};
+  /** After a failure; 0: at once. */
+  #retryAtMs = 0;
+  #isFiring = false;
+  #isStopped = false;
+
+  constructor(options: ScheduleDutyOptions) {
+    this.#options = options;
+  }
+
+  /** Schedules may have changed: sleeps until the nearest time from now on. */
+  wake(): void {
+    if (this.#isFiring || this.#isStopped) return;
+    this.#cancelTimer();
+    const { now, after } = this.#options;
+    const nowMs = now();
+    const next = this.#next(nowMs);
+    if (next === undefined) return;
+    const delayMs = Math.min(SLEEP_MS_MAX, Math.max(1, Math.max(next, this.#retryAtMs) - nowMs));
+    this.#cancelTimer = after(delayMs, () => this.#timeHasCome());
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancelTimer();
+  }
+
+  /** When there will be something to do; undefined: no schedule is due at any time. */
+  #next(nowMs: number): number | undefined {
+    let next: number | undefined;
+    for (const { name, nextAtMs } of this.#options.machine.schedulesInDueOrder()) {
+      const brokenUntilMs = this.#broken.get(name) ?? 0;
+      const atMs = Math.max(nextAtMs, brokenUntilMs > nowMs ? brokenUntilMs : 0);
+      next = Math.min(next ?? atMs, atMs);
+      if (brokenUntilMs <= nowMs) break;
+    }
+    return next;
+  }
+
+  #timeHasCome(): void {
+    const { guard, fire, term, now } = this.#options;
+    if (this.#retryAtMs > now()) return this.wake();
+    const fires = this.#due();
+    if (fires.length === 0) return this.wake();
+    this.#isFiring = true;
+    this.#retryAtMs = now() + RETRY_PAUSE_MS;
+    guard("act on schedules", async () => {
+      try {
+        const { results } = await fire(fires, term);
+        if (results.every(({ status }) => status === "fired")) this.#retryAtMs = 0;
+        this.#tell(results);
+      } finally {
+        this.#isFiring = false;
+        this.wake();
+      }
+    });
+  }
+
+  #tell(results: readonly ScheduleFireOutcome[]): void {
+    for (const outcome of results) {
+      if (outcome.status !== "fired") continue;
+      for (const run of outcome.runs) {
+        if (run.status !== "missed") continue;
+        this.#options.log.warn("a run of a schedule was missed", {
+          schedule: outcome.name,
+          scheduled_at: new Date(run.scheduledAtMs).toISOString(),
+          reason: run.message,
+        });
+      }
+    }
+  }
+
+  /** What to do about all that is due now, or about as much of it as one Command bears. */
+  #due(): DueFire[] {
+    const { machine, now, newJobId, log } = this.#options;
+    const nowMs = now();
+    const fires: DueFire[] = [];
+    let runsLeft: number = SCHEDULE_LIMITS.runsPerCommandMax;
+    let bytesLeft = PAYLOAD_BYTES_MAX;
+    for (const schedule of machine.schedulesInDueOrder()) {
+      if (schedule.nextAtMs > nowMs || fires.length === FIRES_MAX || runsLeft <= 0) break;
+      if ((this.#broken.get(schedule.name) ?? 0) > nowMs) continue;
+      const bytes = schedule.template.payload.byteLength;
+      if (fires.length > 0 && bytes > bytesLeft) break;
+      const room = Math.min(runsLeft, Math.max(1, Math.floor(bytesLeft / Math.max(1, bytes))));
+      try {
+        const fire = fireOf(schedule, nowMs, room, newJobId);
+        fires.push(fire);
+        runsLeft -= fire.runs.length;
+        bytesLeft -= fire.runs.length * bytes;
+        this.#broken.delete(schedule.name);
+      } catch (failure) {
+        // A time zone that this master's tables lack, say: the other schedules must not suffer.
+        this.#broken.set(schedule.name, nowMs + BROKEN_PAUSE_MS);
+        log.error("the times of a schedule cannot be computed", {
+          schedule: schedule.name,
+          error: String(failure),
+        });
+      }
+    }
+    return fires;
+  }
+}
+
+/**
+ * What to do about a schedule that is due: which of its times up to now become jobs, by its catch-up
+ * policy, and when it is due next. Of more than `runsMax` the rest is due at once after that.
+ */
+export function fireOf(
+  schedule: Schedule,
+  nowMs: number,
+  runsMax: number,
+  newJobId: () => string,
+): DueFire {
+  const { name, revision, timing, catchUp, catchUpMax, graceMs, nextAtMs: dueAtMs } = schedule;
+  const { latest, earlier } = ticksThrough(
+    timing,
+    dueAtMs,
+    nowMs,
+    catchUp === "all" ? catchUpMax : 1,
+  );
+  const lastMs = latest.at(-1) ?? dueAtMs;
+  const isTooLate = catchUp === "none" && nowMs - lastMs > graceMs;
+  const wanted = isTooLate ? [] : latest;
+  const taken = wanted.slice(0, runsMax);
+  return {
+    kind: "due",
+    name,
+    revision,
+    dueAtMs,
+    runs: taken.map((scheduledAtMs) => ({ scheduledAtMs, jobId: newJobId() })),
+    missed: earlier + latest.length - wanted.length,
+    nextAtMs: wanted[taken.length] ?? tickAfter(timing, lastMs),
+  };
+}
