@@ -127,9 +127,7 @@ function runPending(bench: Bench, batch: number): void {
   for (;;) {
     const assignments: Assignment[] = plan(
       bench.machine.view(),
-      startMs,
-      "least-loaded",
-      Math.random,
+      { policy: "least-loaded", random: Math.random },
       { assignmentsMax: batch },
     );
     if (assignments.length === 0) return;
@@ -232,9 +230,13 @@ function main(): void {
 /** Assigns and completes so many jobs of the backlog, in batches of 100. */
 function cycleOnce(bench: Bench, jobs: number): void {
   for (let done = 0; done < jobs; done += 100) {
-    const assignments = plan(bench.machine.view(), startMs, "least-loaded", Math.random, {
-      assignmentsMax: 100,
-    });
+    const assignments = plan(
+      bench.machine.view(),
+      { policy: "least-loaded", random: Math.random },
+      {
+        assignmentsMax: 100,
+      },
+    );
     const outcome = bench.apply<AssignCommand>(
       encodeCommand({ kind: "assign", atMs: startMs, assignments }),
     );

@@ -181,6 +181,8 @@ function masterOptions(
     barrierTimeoutMs: raft.barrierTimeoutMs,
     applyTimeoutMs: raft.applyTimeoutMs,
     policy: scheduler.schedulingPolicy,
+    typePolicies: new Map(Object.entries(scheduler.typePolicies)),
+    priorityAgeingMs: scheduler.priorityAgeingMs,
     liveJobsMax: scheduler.maxPendingJobs,
     resultBytesMax: jobs.resultBytesMax,
     admission: {

@@ -6,7 +6,7 @@
 
 import { address, hostsAndRanges, listenHost } from "./addresses.ts";
 import { flag, key, MASTER, NODES, type Role, WORKER } from "./key.ts";
-import { choice, identifier, integer, list, map, path, port, text } from "./kinds.ts";
+import { choice, identifier, integer, list, map, mapOf, path, port, text } from "./kinds.ts";
 import { bytes, duration } from "./quantities.ts";
 import { typeDefaults } from "./type_defaults.ts";
 
@@ -137,7 +137,8 @@ export const schedulerKeys = {
   scheduling_policy: key(
     choice(["round-robin", "least-loaded", "capacity-aware", "priority", "random"]),
     {
-      doc: "How the leader chooses among jobs and workers.",
+      doc: "How the leader chooses among workers; with priority also: jobs strictly by priority, " +
+        "whatever queue they are in.",
       usedBy: MASTER,
       default: "least-loaded",
       profileDefaults: { staging: "capacity-aware", production: "capacity-aware" },
@@ -145,6 +146,22 @@ export const schedulerKeys = {
       flags: flag("policy", MASTER),
     },
   ),
+  type_policies: key(
+    mapOf(choice(["round-robin", "least-loaded", "capacity-aware", "random"])),
+    {
+      doc: "Policies for jobs of single types, instead of scheduling_policy; priority orders all " +
+        "jobs, so it is not among them.",
+      usedBy: MASTER,
+      default: {},
+    },
+  ),
+  priority_ageing: key(duration({ min: "0s", max: "576h" }), {
+    doc:
+      "How long a job waits to be worth one step of priority more, so that none waits for ever; " +
+      "0s: waiting is worth nothing. Policy priority knows no ageing.",
+    usedBy: MASTER,
+    default: "10m",
+  }),
   job_timeout: key(duration({ min: "1ms", max: "576h" }), {
     doc: "Longest run of one attempt when its submission names none.",
     usedBy: MASTER,

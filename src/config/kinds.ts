@@ -211,28 +211,38 @@ export function list(
   };
 }
 
-/** Names with a value each, from a YAML mapping or as `name=value`, separated by commas. */
+/** Names with a text each, from a YAML mapping or as `name=value`, separated by commas. */
 export function map(): Kind<Readonly<Record<string, string>>> {
+  return mapOf(text({ emptyAllowed: true }));
+}
+
+/** Names with a value of one kind each. */
+export function mapOf<Value extends string>(
+  item: Kind<Value>,
+): Kind<Readonly<Record<string, Value>>> {
+  const ofWords = item.values === undefined ? "" : `, each value ${item.allowed}`;
   return {
     name: "map",
     unit: "",
     allowed: "a mapping (or name=value, comma-separated); a name is 1 to 63 letters, digits, " +
-      '".", "_", "-" or "/" and starts with a letter or digit',
+      `".", "_", "-" or "/" and starts with a letter or digit${ofWords}`,
     parse(raw) {
       const entries = entriesOf(raw);
       if (typeof entries === "string") return { problem: entries };
+      const values: [string, Value][] = [];
       for (const [name, value] of entries) {
         // The pattern also keeps out `__proto__`, so an entry is never more than an entry.
         if (!/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/.test(name)) {
           return { problem: `has an entry named ${JSON.stringify(name)}` };
         }
-        const parsed = parseText(value, { emptyAllowed: true });
+        const parsed = item.parse(value);
         if ("problem" in parsed) return { problem: `has an entry ${name} that ${parsed.problem}` };
+        values.push([name, parsed.value]);
       }
       const names = entries.map(([name]) => name);
       const twice = names.find((name, index) => names.indexOf(name) !== index);
       if (twice !== undefined) return { problem: `names ${twice} twice` };
-      return { value: Object.fromEntries(entries) };
+      return { value: Object.fromEntries(values) as Record<string, Value> };
     },
     write: (value) => value,
   };

@@ -95,7 +95,8 @@ Deno.test("the schema as data has all that a reference page and a completion nee
     kind: "choice",
     allowed: "one of round-robin, least-loaded, capacity-aware, priority, random",
     values: ["round-robin", "least-loaded", "capacity-aware", "priority", "random"],
-    doc: "How the leader chooses among jobs and workers.",
+    doc: "How the leader chooses among workers; with priority also: jobs strictly by priority, " +
+      "whatever queue they are in.",
     environment: ["CONDUCTOR_SCHEDULER_SCHEDULING_POLICY", "SCHEDULER_POLICY"],
     flags: { master: "policy" },
     usedBy: ["master"],

@@ -20,6 +20,7 @@ import type {
   ReportOutcome,
 } from "./command.ts";
 import { type AttemptOutcome, isHeld, isTerminal, JOB_LIMITS, type LogPosition } from "./job.ts";
+import { hindranceOf } from "./hindrance.ts";
 import { JobRecord } from "./job_record.ts";
 import type { State } from "./state.ts";
 import type { StoredJob, StoredResult } from "./store.ts";
@@ -62,7 +63,10 @@ function assign(state: State, assignment: Assignment, position: LogPosition): As
   if (!worker.isFree) {
     return refuse("worker_full", `worker ${workerId} holds ${worker.activeJobs} jobs already`);
   }
+  const hindrance = hindranceOf(state.backlog, record);
+  if (hindrance !== undefined) return refuse(hindrance.reason, hindrance.message);
 
+  state.backlog.charge(record);
   state.workers.change(worker, { lastAssignment: ++state.lastAssignment });
   state.move(record, "assigned", "assign", {
     assignedTo: workerId,

@@ -14,6 +14,7 @@ import type {
   ScheduleCommand,
   ScheduleFireOutcome,
 } from "./schedule_command.ts";
+import type { Settings, SettingsChange, SettingsScope } from "./settings.ts";
 
 export type Command =
   | SubmitCommand
@@ -28,7 +29,8 @@ export type Command =
   | ExpireAttemptsCommand
   | AdvanceCommand
   | PruneCommand
-  | ScheduleCommand;
+  | ScheduleCommand
+  | ConfigureCommand;
 
 /** What every Command carries. */
 export interface Stamped {
@@ -52,6 +54,7 @@ export interface OutcomeOf {
     readonly results: readonly ExpireAttemptOutcome[];
   };
   readonly advance: { readonly kind: "advance"; readonly dueJobs: number };
+  readonly configure: ConfigureOutcome;
   readonly prune: { readonly kind: "prune"; readonly removedJobs: number };
   readonly put_schedule: PutScheduleOutcome;
   readonly alter_schedule: AlterScheduleOutcome;
@@ -164,7 +167,13 @@ export type AssignOutcome =
       | "stale_session"
       | "draining"
       | "not_eligible"
-      | "worker_full";
+      | "worker_full"
+      | "type_paused"
+      | "queue_paused"
+      | "type_at_limit"
+      | "queue_at_limit"
+      | "group_full"
+      | "rate_limited";
     readonly message: string;
   };
 
@@ -372,6 +381,33 @@ export type DrainWorkerOutcome =
     readonly kind: "drain_worker";
     readonly status: "refused";
     readonly reason: "unknown_worker";
+    readonly message: string;
+  };
+
+// --- Types and queues -------------------------------------------------------------------------
+
+/** Says what holds for a type or a queue from now on. What runs goes on, whatever is said. */
+export interface ConfigureCommand extends Stamped {
+  readonly kind: "configure";
+  readonly scope: SettingsScope;
+  readonly name: string;
+  /** `null`: as if nothing had ever been said. */
+  readonly change: SettingsChange | null;
+  /** Principal that asked. */
+  readonly by: string;
+}
+
+export type ConfigureOutcome =
+  | {
+    readonly kind: "configure";
+    readonly status: "done";
+    readonly changed: boolean;
+    readonly settings: Settings;
+  }
+  | {
+    readonly kind: "configure";
+    readonly status: "refused";
+    readonly reason: "invalid" | "too_many_settings";
     readonly message: string;
   };
 

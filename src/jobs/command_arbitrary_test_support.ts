@@ -7,6 +7,7 @@
 import fc from "fast-check";
 import type { Command } from "./command.ts";
 import { CATCH_UP_POLICIES, OVERLAP_POLICIES } from "./schedule.ts";
+import { SETTINGS_SCOPES } from "./settings.ts";
 import {
   BACKOFF_KINDS,
   DEPENDENCY_CONDITIONS,
@@ -74,6 +75,13 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
     traceparent: name,
     options,
   }, ["id", "type", "payload", "priority", "maxRetries", "timeoutMs", "retryDelayMs"]);
+
+  const settingsChange = record({
+    paused: fc.boolean(),
+    runningMax: fc.nat(3),
+    rate: fc.option(plain({ count: fc.nat(3), perMs: time, burst: fc.nat(3) })),
+    weight: fc.nat(3),
+  }, []);
 
   const base = { jobId: name, token: time, workerId: name };
   const report = fc.oneof(
@@ -170,6 +178,14 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
     plain({ kind: fc.constant("advance"), atMs: time }),
     plain({ kind: fc.constant("prune"), atMs: time, jobSeqs: fc.array(time) }),
     anyScheduleCommand({ name, time }, spec),
+    plain({
+      kind: fc.constant("configure"),
+      atMs: time,
+      scope: fc.constantFrom(...SETTINGS_SCOPES),
+      name,
+      change: fc.option(settingsChange),
+      by: name,
+    }),
   ) as fc.Arbitrary<Command>;
 }
 

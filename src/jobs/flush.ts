@@ -11,6 +11,7 @@ import type { StoreBatch, StoredJob } from "./store.ts";
 
 /** Everything that the store does not know yet, as the state at `applied`. */
 export function batchOf(state: State, applied: LogPosition): StoreBatch {
+  state.backlog.save(state.records);
   const live: StoredJob[] = [];
   const finished: StoredJob[] = [];
   const liveRemoved: number[] = [];

@@ -48,6 +48,14 @@ export class IndexedHeap<Item extends HeapItem> {
     this.#siftUp(last.heapIndex);
   }
 
+  /** Puts an item where it now belongs, after what it is ordered by has changed. */
+  reposition(item: Item): void {
+    const index = item.heapIndex;
+    invariant(this.#items[index] === item, () => `no such item at ${index} of ${this.size}`);
+    this.#siftUp(index);
+    this.#siftDown(item.heapIndex);
+  }
+
   /** Every item, in no order. */
   items(): readonly Item[] {
     return this.#items;

@@ -1,5 +1,9 @@
 import type { HeapItem, IndexedHeap } from "./heap.ts";
 import type { Attempt, HistoryEntry, Job, StringMap } from "./job.ts";
+import { type JobOptions, NO_OPTIONS } from "./job_options.ts";
+import type { Lane } from "./lanes.ts";
+import type { Share } from "./queue_shares.ts";
+import { isLimiting } from "./rate_buckets.ts";
 import type { StoredJob, StoredResult } from "./store.ts";
 
 /**
@@ -29,19 +33,49 @@ export class JobRecord implements HeapItem {
   payloadStored = false;
   /** The store may have a result of an earlier attempt. */
   resultStored = false;
-  readonly queueKey: string;
+  /** Its queue, while it is unfinished. */
+  share: Share | undefined = undefined;
+  /** Where it stands while it is pending. */
+  lane: Lane | undefined = undefined;
+  /** Equal for jobs that ask the same of a worker. */
+  readonly shapeKey: string;
+  /** Equal for jobs under the same group and rate limits; "": none. */
+  readonly laneKey: string;
 
   constructor({ job, attempts, history }: StoredJob, payload: Uint8Array | undefined) {
     this.job = job;
     this.attempts = attempts;
     this.history = history;
     this.payload = payload;
-    this.queueKey = queueKeyOf(job.type, job.requiredTags);
+    this.shapeKey = shapeKeyOf(job);
+    this.laneKey = laneKeyOf(job.options);
   }
 }
 
-/** Equal for jobs that the same workers may run. */
-export function queueKeyOf(type: string, requiredTags: StringMap): string {
+function shapeKeyOf({ type, requiredTags, options }: Job): string {
+  const key = namedTags(type, requiredTags);
+  const { tagRules, preferredTags, cpuMillis, memoryBytes } = options;
+  const isPlain = options === NO_OPTIONS ||
+    (tagRules.length === 0 && preferredTags.length === 0 && cpuMillis === 0 && memoryBytes === 0);
+  if (isPlain) return key;
+  const rules = [tagRules, preferredTags].map((list) =>
+    list.map(({ tag, op, values }) => [tag, op, values])
+  );
+  return `${key}\n\n${JSON.stringify([...rules, cpuMillis, memoryBytes])}`;
+}
+
+function laneKeyOf({ group, groupLimit, rateKey, rate }: JobOptions): string {
+  const isGrouped = group !== "" && groupLimit > 0;
+  const isRated = rateKey !== "" && isLimiting(rate);
+  if (!isGrouped && !isRated) return "";
+  return JSON.stringify([
+    ...(isGrouped ? [group, groupLimit] : []),
+    isRated ? [rateKey, rate.count, rate.perMs, rate.burst] : null,
+  ]);
+}
+
+/** A name with tags, equal when they are, in whatever order they are written. */
+export function namedTags(type: string, requiredTags: StringMap): string {
   const names = Object.keys(requiredTags);
   if (names.length === 0) return type;
   return `${type}\n${JSON.stringify(names.sort().map((name) => [name, requiredTags[name]]))}`;

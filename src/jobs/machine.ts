@@ -12,6 +12,7 @@
 
 import { applyAssign, applyExpireAttempts, applyReport } from "./apply_attempts.ts";
 import { applyCancel, applyPrune, applyRedrive } from "./apply_control.ts";
+import { applyConfigure } from "./apply_configure.ts";
 import { applyAlterSchedule, applyFireSchedule, applyPutSchedule } from "./apply_schedules.ts";
 import { applySubmit } from "./apply_submit.ts";
 import {
@@ -40,6 +41,7 @@ import { NO_OPTIONS } from "./job_options.ts";
 import { JobRecord } from "./job_record.ts";
 import { listJobs, planPrune } from "./listing.ts";
 import type { JobCounts, JobPage, JobQuery, PrunePlan, PruneQuery } from "./query.ts";
+import type { QueueOrder } from "./queue_order.ts";
 import { nextSettleMs, settle, SETTLED_JOBS_PER_COMMAND_MAX } from "./settle.ts";
 import type { Schedule } from "./schedule.ts";
 import { State } from "./state.ts";
@@ -59,6 +61,11 @@ export interface JobMachineOptions {
   readonly workersMax?: number;
   /** Payloads of unfinished jobs kept in memory; beyond, they are read back. Default 64 MiB. */
   readonly payloadMemoryBytesMax?: number;
+  /**
+   * The leader's choice alone: how long a wait is worth a step of priority, in ms; 0: none is.
+   * "strict": what comes first by priority and age comes first of all queues. Default 0.
+   */
+  readonly priorityAgeingMs?: QueueOrder["ageingMs"];
   /** Events kept for `drainEvents`; the older half gives way. Default 100,000. */
   readonly eventsMax?: number;
 }
@@ -80,6 +87,7 @@ const optionDefaults: Required<JobMachineOptions> = {
   workersMax: 10_000,
   payloadMemoryBytesMax: 64 * 1024 * 1024,
   eventsMax: 100_000,
+  priorityAgeingMs: 0,
 };
 
 export class JobMachine {
@@ -142,6 +150,8 @@ export class JobMachine {
         return { kind: "advance", dueJobs };
       case "prune":
         return applyPrune(state, command);
+      case "configure":
+        return applyConfigure(state, command);
       case "put_schedule":
         return applyPutSchedule(state, command, position);
       case "alter_schedule":
@@ -293,16 +303,27 @@ export class JobMachine {
 
   /** For `scheduler.plan`; a window that the next `apply` changes. */
   view(): SchedulingView {
-    const { table, workers, nowMs } = this.#state;
-    return { nowMs, queues: table.queues, workers: workers.connected };
+    const { table, workers, backlog, nowMs } = this.#state;
+    return {
+      nowMs,
+      isStrict: backlog.isStrict,
+      clock: backlog.shares.clock,
+      shapes: backlog.shapes,
+      workers: workers.connected,
+      comesBefore: backlog.comesBefore,
+      placeOf(jobId) {
+        const record = table.get(jobId);
+        return record && backlog.placeOf(record);
+      },
+    };
   }
 
   /**
-   * When the first delayed job is due, or the first unfinished one expires: the leader then proposes
-   * `advance`. Undefined: there is none.
+   * When the first delayed job is due, the first unfinished one expires, or a rate lets one start: the
+   * leader then proposes `advance`. Undefined: nothing waits for a time.
    */
   get nextDueMs(): number | undefined {
-    return nextSettleMs(this.#state);
+    return earlier(nextSettleMs(this.#state), this.#state.backlog.nextOpeningMs);
   }
 
   /** How a job's parents stand, in the order in which it names them. */
@@ -400,6 +421,10 @@ export class JobMachine {
   stateHash(): string {
     return hashOf(this.#state, this.#store);
   }
+}
+
+function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? a ?? b : Math.min(a, b);
 }
 
 const noBytes = new Uint8Array(0);

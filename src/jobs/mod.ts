@@ -15,9 +15,18 @@ export * from "./job_filter.ts";
 export * from "./job_options.ts";
 export * from "./machine.ts";
 export { MemoryJobStore } from "./memory_store.ts";
+export { comparisonOf, type QueueOrder } from "./queue_order.ts";
 export * from "./query.ts";
 export * from "./schedule.ts";
 export * from "./schedule_command.ts";
+export {
+  DEFAULT_SETTINGS,
+  type Settings,
+  SETTINGS_LIMITS,
+  SETTINGS_SCOPES,
+  type SettingsChange,
+  type SettingsScope,
+} from "./settings.ts";
 export * from "./store.ts";
 export { formatTagRule, fulfils, parseTagRule } from "./tag_rules.ts";
 export * from "./view.ts";

@@ -17,11 +17,16 @@ import {
   type NaiveJob,
   NaiveModel,
 } from "./naive_model_test_support.ts";
+import { queueName } from "./naive_limits_test_support.ts";
 import type { NaiveSchedule } from "./naive_schedules_test_support.ts";
 import { scheduleOf, specOf, workerOf } from "./scene_test_support.ts";
 import type { OverlapPolicy } from "./schedule.ts";
+import type { SettingsScope } from "./settings.ts";
+
+const AGEING_MS = 1000;
 
 const options: JobMachineOptions = {
+  priorityAgeingMs: AGEING_MS,
   crashesMax: CRASHES_MAX,
   keyRetentionMs: KEY_RETENTION_MS,
   payloadMemoryBytesMax: 40,
@@ -49,6 +54,12 @@ interface Now {
   token(jobId: string, choice: string): number;
 }
 
+const rate = fc.constantFrom(
+  null,
+  { count: 1, perMs: 1000, burst: 1 },
+  { count: 3, perMs: 1000, burst: 2 },
+);
+
 /** What asks for nothing is drawn most often: most jobs ask for little. */
 const jobOptions: fc.Arbitrary<Partial<JobOptions>> = fc.record({
   backoff: fc.constantFrom(...BACKOFF_KINDS),
@@ -62,6 +73,11 @@ const jobOptions: fc.Arbitrary<Partial<JobOptions>> = fc.record({
   }),
   whenDependencyFails: fc.constantFrom(...DEPENDENCY_FAILURES),
   batchId: fc.constantFrom("", "b1", "b2"),
+  queue: fc.constantFrom("", "", "q1", "q2"),
+  group: fc.constantFrom("", "g1", "g1", "g2"),
+  groupLimit: fc.constantFrom(1, 1, 2),
+  rateKey: fc.constantFrom("", "r1"),
+  rate,
 }, { requiredKeys: [] });
 
 const submit = fc.record({
@@ -183,6 +199,27 @@ const others = fc.oneof(
     }),
   ),
   fc.constant((): Body => ({ kind: "advance" })),
+  fc.record({
+    target: fc.constantFrom(
+      { scope: "type", name: "resize" },
+      { scope: "queue", name: "q1" },
+      { scope: "queue", name: "ann" },
+    ),
+    change: fc.option(
+      fc.record({
+        paused: fc.constantFrom(false, false, true),
+        runningMax: fc.nat(2),
+        rate,
+        weight: fc.integer({ min: 1, max: 3 }),
+      }, { requiredKeys: [] }),
+    ),
+    by: fc.constantFrom("ann", "bob"),
+  }).map(({ target, change, by }) => (): Body => ({
+    kind: "configure",
+    ...target as { scope: SettingsScope; name: string },
+    change,
+    by,
+  })),
   fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 3 }).map((jobSeqs) => (): Body => ({
     kind: "prune",
     jobSeqs: [...new Set(jobSeqs)],
@@ -373,7 +410,7 @@ class Run {
     assert.equal(dead.total, dead.jobs.length);
     assert.equal(machine.counts().deadLetters, dead.jobs.length);
     this.#compareBatches();
-    this.#compareQueues();
+    this.#compareBacklog();
     this.#compareSchedules();
     for (const worker of machine.workers()) {
       const held = model.held(worker.id);
@@ -430,25 +467,57 @@ class Run {
     }
   }
 
-  #compareQueues(): void {
-    const queued = [...this.#machine.view().queues].flatMap((queue) => {
-      const order: string[] = [];
-      const jobs = queue.inOrder();
-      for (let next = jobs.next(); next.done !== true; next = jobs.next()) {
-        order.push(next.value.id);
-      }
-      assert.equal(order.length, queue.size);
-      assert.ok(queue.size > 0, "an empty queue is listed");
-      const expected = this.#model.jobs
-        .filter((job) => job.status === "pending" && job.type === queue.type)
-        .filter((job) => JSON.stringify(job.tags) === JSON.stringify(queue.requiredTags))
-        .sort((a, b) => b.priority - a.priority || a.order - b.order);
-      assert.deepEqual(order, expected.map(({ id }) => id));
-      return order;
+  /** What a scheduler sees: jobs that nothing but a type or a queue holds back, in their order. */
+  #compareBacklog(): void {
+    const { jobs, limits, nowMs } = this.#model;
+    const view = this.#machine.view();
+    const pending = jobs.filter(({ status }) => status === "pending");
+    const seen = [...view.shapes].flatMap((shape) => {
+      let lastPass = 0;
+      return all(shape.classes()).flatMap((each) => {
+        const inClass = pending.filter((job) =>
+          job.type === shape.type && queueName(job) === each.share.name &&
+          JSON.stringify(job.tags) === JSON.stringify(shape.requiredTags)
+        );
+        const pass = Math.max(each.share.pass, view.clock);
+        assert.equal(pass - view.clock, limits.passOf(each.share.name) - limits.clock);
+        assert.ok(pass >= lastPass, "queues stand in the order of their passes");
+        lastPass = pass;
+        const isAllowed = [...shape.limits, ...each.limits].every(({ left }) => left >= 0);
+        assert.equal(isAllowed, limits.gateRefusal(inClass[0]!, jobs, nowMs) === undefined);
+        const lanes = all(each.lanes()).map((lane) => {
+          assert.ok(lane.limits.every(({ left }) => left >= 0), "a closed lane is seen");
+          return all(lane.inOrder()).map(({ id }) => id);
+        });
+        const order = inClass.sort((a, b) => this.#rank(a) - this.#rank(b) || a.order - b.order)
+          .map(({ id }) => id);
+        for (const lane of lanes) {
+          assert.deepEqual(lane, order.filter((id) => lane.includes(id)), "a lane is in order");
+        }
+        const heads = lanes.map(([head]) => head!);
+        assert.deepEqual(heads, order.filter((id) => heads.includes(id)), "lanes are in order");
+        return lanes.flat();
+      });
     });
-    const pending = this.#model.jobs.filter(({ status }) => status === "pending");
-    assert.deepEqual(queued.sort(), pending.map(({ id }) => id).sort());
+    const expected = pending.filter((job) => limits.laneRefusal(job, jobs, nowMs) === undefined);
+    assert.deepEqual(seen.sort(), expected.map(({ id }) => id).sort());
+    for (const job of pending) {
+      const opensMs = limits.rateOpensMs(job);
+      if (opensMs > nowMs) assert.ok(this.#machine.nextDueMs! <= opensMs, "nobody will look again");
+    }
   }
+
+  #rank(job: NaiveJob): number {
+    return this.#model.limits.queuedAtMs.get(job.order)! - job.priority * AGEING_MS;
+  }
+}
+
+function all<Item>(iterator: Iterator<Item>): Item[] {
+  const items: Item[] = [];
+  for (let next = iterator.next(); next.done !== true; next = iterator.next()) {
+    items.push(next.value);
+  }
+  return items;
 }
 
 /** A job of the machine in the model's words. */
@@ -522,6 +591,8 @@ function wordsOf(outcome: Outcome): string[] {
         : ["ended", ...outcome.ended.map(({ jobId, jobStatus }) => `${jobId} ${jobStatus}`)];
     case "drain_worker":
       return outcome.status === "refused" ? [outcome.reason] : ["done"];
+    case "configure":
+      return [outcome.status === "refused" ? outcome.reason : outcome.status];
     case "advance":
       return [];
     case "prune":

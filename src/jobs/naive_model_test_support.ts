@@ -9,6 +9,7 @@
 import { releaseBackoffMs, retryBackoffMs } from "./backoff.ts";
 import type { Command, Report } from "./command.ts";
 import type { JobStatus } from "./job.ts";
+import { NaiveLimits } from "./naive_limits_test_support.ts";
 import { type JobOptions, NO_OPTIONS } from "./job_options.ts";
 import { NaiveSchedules } from "./naive_schedules_test_support.ts";
 
@@ -53,6 +54,7 @@ export class NaiveModel {
   keys: { key: string; payload: string; jobId: string; expiresAtMs: number }[] = [];
   /** By id: how many jobs ever, of whom. */
   batches = new Map<string, { total: number; submittedBy: string }>();
+  readonly limits = new NaiveLimits();
   nowMs = 0;
   submitted = 0;
   readonly schedules: NaiveSchedules;
@@ -74,8 +76,10 @@ export class NaiveModel {
   apply(command: Command, index: number): string[] {
     this.nowMs = Math.max(this.nowMs, command.atMs);
     this.#settle();
+    this.limits.noteQueued(this.jobs, this.nowMs);
     const words = this.#dispatch(command, index);
     this.#settle();
+    this.limits.noteQueued(this.jobs, this.nowMs);
     for (const id of this.batches.keys()) {
       if (!this.jobs.some((job) => job.options.batchId === id)) this.batches.delete(id);
     }
@@ -105,6 +109,8 @@ export class NaiveModel {
         return command.attempts.map((each) => this.#expire(each));
       case "advance":
         return [];
+      case "configure":
+        return this.limits.configure(command);
       case "prune": {
         const before = this.jobs.length;
         this.jobs = this.jobs.filter((job) =>
@@ -293,6 +299,9 @@ export class NaiveModel {
     const tagged = Object.entries(job.tags).every(([name, value]) => worker.tags[name] === value);
     if (!offers || !tagged) return "not_eligible";
     if (this.held(worker.id).length >= worker.slots) return "worker_full";
+    const refusal = this.limits.refusal(job, this.jobs, this.nowMs);
+    if (refusal !== undefined) return refusal;
+    this.limits.start(job, this.jobs, this.nowMs);
     job.status = "assigned";
     job.worker = worker.id;
     job.attempt++;

@@ -20,7 +20,14 @@ function finishedJobs(count: number): { store: MemoryJobStore; state: NeedyState
     scene.cancel(`job-${number}`);
   }
   scene.machine.flush();
-  const limits = { crashesMax: 3, keyRetentionMs: 1, keysMax: 1, workersMax: 1, eventsMax: 10 };
+  const limits = {
+    crashesMax: 3,
+    keyRetentionMs: 1,
+    keysMax: 1,
+    workersMax: 1,
+    eventsMax: 10,
+    priorityAgeingMs: 0,
+  };
   return { store, state: new NeedyState(store, store.load(), limits) };
 }
 

@@ -152,6 +152,18 @@ export class Scene {
       .results[0]!;
   }
 
+  /** Pending jobs of one shape, class and lane, in their order. */
+  pendingIds(): string[] {
+    const [shape] = [...this.machine.view().shapes];
+    const lane = shape?.classes().next().value?.lanes().next().value;
+    const ids: string[] = [];
+    const jobs = lane?.inOrder();
+    for (let step = jobs?.next(); step?.done === false; step = jobs?.next()) {
+      ids.push(step.value.id);
+    }
+    return ids;
+  }
+
   job(id: string): Job {
     const job = this.machine.get(id);
     assert.ok(job !== undefined, `there is no job ${id}`);

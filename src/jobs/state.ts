@@ -5,6 +5,7 @@
  * @module
  */
 
+import { Backlog } from "./backlog.ts";
 import { Batches } from "./batches.ts";
 import { Counters } from "./counters.ts";
 import { Dependencies, waitsForParents } from "./dependencies.ts";
@@ -24,6 +25,7 @@ import {
 } from "./job.ts";
 import { JobRecord } from "./job_record.ts";
 import { JobTable } from "./job_table.ts";
+import type { QueueOrder } from "./queue_order.ts";
 import { RecordSet } from "./record_set.ts";
 import { Schedules } from "./schedules.ts";
 import type { JobStore, StoredJob, StoredScalars, StoredState } from "./store.ts";
@@ -37,13 +39,15 @@ export interface StateLimits {
   readonly keysMax: number;
   readonly workersMax: number;
   readonly eventsMax: number;
+  readonly priorityAgeingMs: QueueOrder["ageingMs"];
 }
 
 export class State {
   readonly limits: StateLimits;
-  readonly table = new JobTable();
   readonly workers = new WorkerRegistry();
   readonly counters = new Counters();
+  readonly backlog: Backlog;
+  readonly table: JobTable;
   readonly keys: IdempotencyKeys;
   readonly records = new RecordSet();
   readonly batches: Batches;
@@ -87,6 +91,9 @@ export class State {
     this.counters.load(stored.counts);
     this.workers.load(stored.workers);
     this.records.load(stored.records);
+    this.backlog = new Backlog({ ageingMs: limits.priorityAgeingMs }, this.counters);
+    this.table = new JobTable(this.backlog);
+    this.backlog.load(this.records, this.nowMs);
     this.batches = new Batches(this.records);
     this.schedules.load();
     for (const each of stored.live) {
@@ -117,6 +124,7 @@ export class State {
   /** Lets time pass, never backwards. */
   passTime(atMs: number): void {
     if (atMs > this.nowMs) this.nowMs = Math.floor(atMs);
+    this.backlog.advance(this.nowMs);
   }
 
   /** A job that did not exist. */
@@ -305,7 +313,8 @@ export class State {
       worker !== undefined,
       () => `job ${record.job.id} is held by worker ${record.job.assignedTo}, which is not known`,
     );
-    worker.held.add(record);
+    worker.hold(record);
+    this.backlog.groups.hold(record);
   }
 
   #letGo(record: JobRecord): void {
@@ -314,7 +323,8 @@ export class State {
       worker !== undefined,
       () => `job ${record.job.id} was held by worker ${record.job.assignedTo}, which is not known`,
     );
-    worker.held.delete(record);
+    worker.letGo(record);
+    this.backlog.groups.letGo(record);
   }
 
   #recordEvent(

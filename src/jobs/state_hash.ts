@@ -10,6 +10,7 @@ import type { State } from "./state.ts";
 import type { JobStore, StoredJob, StoredKey } from "./store.ts";
 
 export function hashOf(state: State, store: JobStore): string {
+  state.backlog.save(state.records);
   const parts = [
     canonical(state.scalars),
     canonical(state.counters.all()),

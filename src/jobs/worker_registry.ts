@@ -6,7 +6,7 @@
 
 import type { WorkerSpec } from "./command.ts";
 import type { StringMap, Worker } from "./job.ts";
-import { type JobRecord, queueKeyOf } from "./job_record.ts";
+import { type JobRecord, namedTags } from "./job_record.ts";
 import type { StoredWorker } from "./store.ts";
 import type { WorkerSlots } from "./view.ts";
 
@@ -43,6 +43,18 @@ export class WorkerRecord implements WorkerSlots {
   get activeJobs(): number {
     return this.held.size;
   }
+  get cpuMillis(): number {
+    return 0;
+  }
+  get cpuMillisHeld(): number {
+    return 0;
+  }
+  get memoryBytes(): number {
+    return 0;
+  }
+  get memoryBytesHeld(): number {
+    return 0;
+  }
   get jobTypes(): ReadonlySet<string> | null {
     return this.#jobTypes;
   }
@@ -61,6 +73,14 @@ export class WorkerRecord implements WorkerSlots {
 
   get isFree(): boolean {
     return this.stored.connected && !this.draining && this.held.size < this.stored.slots;
+  }
+
+  hold(record: JobRecord): void {
+    this.held.add(record);
+  }
+
+  letGo(record: JobRecord): void {
+    this.held.delete(record);
   }
 
   /** Whether it offers the type and has the tags. */
@@ -208,7 +228,7 @@ export function storedFrom(
 
 function capabilityKeyOf(stored: StoredWorker): string {
   const types = stored.jobTypes === null ? "*" : JSON.stringify([...stored.jobTypes].sort());
-  return queueKeyOf(types, stored.tags);
+  return namedTags(types, stored.tags);
 }
 
 function goneBefore(a: WorkerRecord, b: WorkerRecord): boolean {

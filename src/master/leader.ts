@@ -20,7 +20,7 @@ import type {
 } from "../jobs/mod.ts";
 import type { Logger } from "../observability/mod.ts";
 import { Refusal } from "../rpc/mod.ts";
-import { plan, type Policy } from "../scheduler/mod.ts";
+import { plan, type Policy, type TypePolicy } from "../scheduler/mod.ts";
 import type { Proposer } from "./proposer.ts";
 import { ScheduleDuty } from "./schedule_duty.ts";
 import type { Road, Session, Sessions } from "./sessions.ts";
@@ -41,6 +41,7 @@ export interface LeaderOptions {
   readonly proposer: Proposer;
   readonly sessions: Sessions;
   readonly policy: Policy;
+  readonly typePolicies: ReadonlyMap<string, TypePolicy>;
   readonly timings: LeaderTimings;
   readonly now: () => number;
   readonly random: () => number;
@@ -127,8 +128,8 @@ export class LeaderDuties {
 
   /** What a scheduler may use: the state's view, without slots that nobody can reach now. */
   view(): SchedulingView {
-    const { nowMs, queues, workers } = this.#options.machine.view();
-    return { nowMs, queues, workers: this.#reachable(workers) };
+    const view = this.#options.machine.view();
+    return { ...view, workers: this.#reachable(view.workers) };
   }
 
   #reachable(workers: Iterable<WorkerSlots>): WorkerSlots[] {
@@ -162,9 +163,9 @@ export class LeaderDuties {
     this.#wakeWhenDue();
     this.#schedules.wake();
     if (this.#inFlight.size >= PLANS_IN_FLIGHT_MAX) return; // the next outcome plans again
-    const { policy, now, random, observer } = this.#options;
+    const { policy, typePolicies, random, observer } = this.#options;
     const startedMs = performance.now();
-    const assignments = plan(this.view(), now(), policy, random, {
+    const assignments = plan(this.view(), { policy, typePolicies, random }, {
       assignmentsMax: ASSIGNMENTS_MAX,
       inFlight: [...this.#inFlight].flat(),
     });
@@ -199,7 +200,7 @@ export class LeaderDuties {
     }
   }
 
-  /** Delayed jobs and retries become due without anything else happening. */
+  /** Delayed jobs and retries become due, and rates let jobs start, without anything else happening. */
   #wakeWhenDue(): void {
     clearTimeout(this.#dueTimer);
     const { machine, proposer, now } = this.#options;
@@ -287,15 +288,20 @@ function roadOf({ unary, pushed, address }: JobWorker): Road {
 
 function withRoom(worker: WorkerSlots, room: number): WorkerSlots {
   const { id, sessionId, activeJobs, jobTypes, tags, draining, lastAssignment } = worker;
+  const { cpuMillis, cpuMillisHeld, memoryBytes, memoryBytesHeld, capabilityKey } = worker;
   return {
     id,
     sessionId,
     slots: Math.min(worker.slots, activeJobs + room),
     activeJobs,
+    cpuMillis,
+    cpuMillisHeld,
+    memoryBytes,
+    memoryBytesHeld,
     jobTypes,
     tags,
     draining,
     lastAssignment,
-    capabilityKey: worker.capabilityKey,
+    capabilityKey,
   };
 }

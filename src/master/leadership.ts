@@ -29,7 +29,14 @@ export interface LeadershipOptions {
   readonly ownAddress: () => MemberAddress;
   readonly master: Pick<
     MasterOptions,
-    "policy" | "leaderTimings" | "raftTimings" | "deadServers" | "retention" | "observer" | "log"
+    | "policy"
+    | "typePolicies"
+    | "leaderTimings"
+    | "raftTimings"
+    | "deadServers"
+    | "retention"
+    | "observer"
+    | "log"
   >;
 }
 
@@ -214,6 +221,7 @@ export class Leadership {
       proposer,
       sessions,
       policy: master.policy,
+      typePolicies: master.typePolicies,
       timings: master.leaderTimings,
       now: context.now,
       random: Math.random,

@@ -53,6 +53,7 @@ function leaderWith(refusals: number) {
     ownAddress: () => ({ raft: "a:7", grpc: "a:9" }),
     master: {
       policy: "least-loaded",
+      typePolicies: new Map(),
       leaderTimings: {
         heartbeatTimeoutMs: 1_000,
         assignmentTimeoutMs: 1_000,

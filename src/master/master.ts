@@ -122,7 +122,9 @@ export class Master {
     log.onAppended = (durationMs, markerMs) => options.observer.appended(durationMs, markerMs);
     createDataDirectory(options.dataDir);
     this.#store = SqliteJobStore.open(options.dataDir, { clusterId: log.identity.clusterId });
-    const machine = new JobMachine(this.#store);
+    const machine = new JobMachine(this.#store, {
+      priorityAgeingMs: options.policy === "priority" ? "strict" : options.priorityAgeingMs,
+    });
     this.#stateMachine = new JobStateMachine({
       machine,
       store: this.#store,

@@ -13,7 +13,7 @@ import type {
   ServerSetup,
   WorkerCallerOptions,
 } from "../rpc/mod.ts";
-import type { Policy } from "../scheduler/mod.ts";
+import type { Policy, TypePolicy } from "../scheduler/mod.ts";
 import type { AdmissionRules } from "./admission.ts";
 import type { LeaderTimings } from "./leader.ts";
 import type { DeadServerPolicy } from "./members.ts";
@@ -77,6 +77,10 @@ export interface MasterOptions {
   /** How long a change may wait to be committed and applied, in ms. */
   readonly applyTimeoutMs: number;
   readonly policy: Policy;
+  /** For jobs of these types, instead of `policy`. */
+  readonly typePolicies: ReadonlyMap<string, TypePolicy>;
+  /** How long a job waits to be worth one step of priority more, in ms; 0: no wait is worth any. */
+  readonly priorityAgeingMs: number;
   /** Unfinished jobs beyond which submissions are refused. */
   readonly liveJobsMax: number;
   readonly admission: AdmissionRules;

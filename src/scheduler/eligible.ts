@@ -1,14 +1,9 @@
-import type { StringMap, WorkerSlots } from "../jobs/mod.ts";
+import { fulfils, type Requirements, type StringMap, type WorkerSlots } from "../jobs/mod.ts";
 
-/** What a job asks of a worker. */
-export interface Requirements {
-  readonly type: string;
-  readonly requiredTags: StringMap;
-}
-
-/** Whether the worker offers the type and has the tags; not whether it is free. */
+/** Whether the worker offers the type and its tags fulfil what is asked; not whether it is free. */
 export function mayRun(worker: WorkerSlots, job: Requirements): boolean {
-  return offers(worker, job.type) && missingTags(worker, job.requiredTags).length === 0;
+  return offers(worker, job.type) && missingTags(worker, job.requiredTags).length === 0 &&
+    job.tagRules.every((rule) => fulfils(worker.tags, rule));
 }
 
 export function offers(worker: WorkerSlots, type: string): boolean {
@@ -20,4 +15,9 @@ export function missingTags(worker: WorkerSlots, requiredTags: StringMap): strin
   return Object.keys(requiredTags).filter((name) =>
     !Object.hasOwn(worker.tags, name) || worker.tags[name] !== requiredTags[name]
   );
+}
+
+/** How many of the preferred tags the worker has. */
+export function preference(worker: WorkerSlots, { preferredTags }: Requirements): number {
+  return preferredTags.filter((rule) => fulfils(worker.tags, rule)).length;
 }

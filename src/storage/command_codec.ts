@@ -39,6 +39,7 @@ import {
   putToWire,
 } from "./schedule_wire.ts";
 import { specFromWire, specToWire } from "./submit_spec_wire.ts";
+import { configureFromWire, configureToWire } from "./settings_wire.ts";
 
 /**
  * First byte of every encoded Command, at its newest. Format 2 brought the options of a job and the
@@ -137,6 +138,7 @@ const kindNumbers = {
   expire_attempts: 10,
   advance: 11,
   prune: 12,
+  configure: 13,
   put_schedule: 14,
   alter_schedule: 15,
   fire_schedule: 16,
@@ -201,6 +203,8 @@ function toWire(command: Command): unknown[] {
       return head;
     case "prune":
       return [...head, command.jobSeqs];
+    case "configure":
+      return [...head, ...configureToWire(command)];
     case "put_schedule":
       return [...head, ...putToWire(command)];
     case "alter_schedule":
@@ -277,6 +281,8 @@ function fromWire(wire: unknown[]): Command {
       return { kind: "advance", atMs };
     case kindNumbers.prune:
       return { kind: "prune", atMs, jobSeqs: list(wire[2]).map(number) };
+    case kindNumbers.configure:
+      return { kind: "configure", atMs, ...configureFromWire(wire.slice(2)) };
     case kindNumbers.put_schedule:
       return { kind: "put_schedule", atMs, ...putFromWire(wire.slice(2)) };
     case kindNumbers.alter_schedule:

@@ -97,11 +97,11 @@ export function optionsFromWire(value: unknown): Partial<JobOptions> {
   return read;
 }
 
-function rateToWire(rate: RateLimit | null): unknown {
+export function rateToWire(rate: RateLimit | null): unknown {
   return rate && [rate.count, rate.perMs, rate.burst];
 }
 
-function rateFromWire(value: unknown): RateLimit | null {
+export function rateFromWire(value: unknown): RateLimit | null {
   if (value === null) return null;
   const wire = list(value);
   return { count: number(wire[0]), perMs: number(wire[1]), burst: number(wire[2]) };

@@ -202,7 +202,7 @@ class Duties {
     if (attempts.length > 0) this.#propose(raft, { kind: "expire_attempts", attempts, leaderTerm });
     if ((machine.nextDueMs ?? Infinity) <= nowMs) this.#propose(raft, { kind: "advance" });
     if (this.#assigning) return;
-    const assignments = plan(machine.view(), nowMs, "least-loaded", () => 0.5);
+    const assignments = plan(machine.view(), { policy: "least-loaded", random: () => 0.5 });
     if (assignments.length === 0) return;
     this.#assigning = true;
     this.#propose(raft, { kind: "assign", assignments }, () => this.#assigning = false);
