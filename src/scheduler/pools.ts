@@ -8,7 +8,7 @@
 import { type HeapItem, IndexedHeap, type Requirements, type WorkerSlots } from "../jobs/mod.ts";
 import { mayRun, preference } from "./eligible.ts";
 import {
-  Candidate,
+  type Candidate,
   type Comparison,
   comparisons,
   type Demand,
