@@ -149,7 +149,7 @@ async function greatBatch(client: JobClient, masters: Masters, jobs: number): Pr
     const acceptedMs = performance.now() - startedMs;
     const unfinished = async () => {
       const pages = await Promise.all(
-        ["waiting", "pending", "assigned", "running"].map((status) =>
+        (["waiting", "pending", "assigned", "running"] as const).map((status) =>
           client.listJobs({ type: "noop", status, limit: 1 })
         ),
       );

@@ -88,6 +88,26 @@ export class FlagReader {
     return undefined;
   }
 
+  /** A moment in ms since the epoch: one such as `time` takes, or how long ago it was. */
+  timeOrAgo(name: string): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    if (/^\d{4}-/.test(text)) return this.time(name);
+    const wanted = "give a time such as 2026-12-24T18:00, or how long ago, such as 2h";
+    const agoMs = this.parsed(name, durationOf, wanted);
+    return agoMs === undefined ? undefined : Date.now() - agoMs;
+  }
+
+  /** One of `values`, or undefined when the flag was not given. */
+  choice<Value extends string>(name: string, values: readonly Value[]): Value | undefined {
+    const text = this.text(name);
+    const value = values.find((each) => each === text);
+    if (text !== undefined && value === undefined) {
+      this.fault(name, `it may be one of ${values.join(", ")}`);
+    }
+    return value;
+  }
+
   /** What `read` makes of a flag's text; undefined: it makes nothing of it. */
   parsed<Value>(
     name: string,
@@ -130,6 +150,15 @@ export class FlagReader {
    */
   done(): void {
     if (this.#faults.length > 0) throw new Misuse(this.#faults.join("; "));
+  }
+}
+
+function durationOf(text: string): number | undefined {
+  try {
+    return parseDuration(text);
+  } catch {
+    // Its message speaks of payloads; the caller's of flags.
+    return undefined;
   }
 }
 

@@ -9,21 +9,12 @@ import { nearest } from "../config/mod.ts";
 import { addBackupCommands, addMemberCommands } from "./cluster_router.ts";
 import { addConfigFlags } from "./config_flags.ts";
 import { EXIT, Misuse, reportFailure } from "./failure.ts";
+import { addBulkCommands } from "./job_router.ts";
 import { addJobFlags } from "./job_flags.ts";
 import { withValues } from "./options.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 
-/** Statuses to choose jobs by. */
-export const JOB_STATUSES = [
-  "waiting",
-  "pending",
-  "assigned",
-  "running",
-  "completed",
-  "failed",
-  "cancelled",
-] as const;
 /** Statuses to choose workers by. */
 export const WORKER_STATUSES = ["active", "draining", "disconnected"] as const;
 
@@ -173,28 +164,6 @@ function addJobCommands(program: Command, terminal: Terminal): void {
       }),
   );
   client(
-    program.command("list").description("jobs, newest first")
-      .addOption(withValues("-s, --status <status>", "only jobs of this status", JOB_STATUSES))
-      .option("-t, --type <type>", "only jobs of this type")
-      .option("--worker <id>", "only jobs that this worker holds or had last")
-      .option("-n, --limit <number>", "at most this many", "20")
-      .option("--offset <number>", "skip this many", "0")
-      .option("--cursor <cursor>", "go on where an earlier page ended")
-      .action(async (flags: Flags) => {
-        const { list } = await import("./jobs.ts");
-        await list(flags, terminal);
-      }),
-  );
-  client(
-    program.command("cancel").description("cancel jobs that are not finished")
-      .argument("<job-id...>", "the jobs")
-      .option("--reason <text>", "kept with the job", "")
-      .action(async (jobIds: string[], flags: Flags) => {
-        const { cancel } = await import("./jobs.ts");
-        await cancel(jobIds, flags, terminal);
-      }),
-  );
-  client(
     program.command("watch").description("follow a job to its end")
       .argument("<job-id>", "the job")
       .action(async (jobId: string, flags: Flags) => {
@@ -210,24 +179,7 @@ function addJobCommands(program: Command, terminal: Terminal): void {
         await result(jobId, flags, terminal);
       }),
   );
-  const dlq = program.command("dlq").description("jobs that used up their attempts");
-  client(
-    dlq.command("list", { isDefault: true }).description("the dead letters, newest first")
-      .option("-n, --limit <number>", "at most this many", "20")
-      .option("--offset <number>", "skip this many", "0")
-      .action(async (flags: Flags) => {
-        const { listDeadLetters } = await import("./jobs.ts");
-        await listDeadLetters(flags, terminal);
-      }),
-  );
-  client(
-    dlq.command("retry").description("put dead letters back into the queue")
-      .argument("<job-id...>", "the jobs")
-      .action(async (jobIds: string[], flags: Flags) => {
-        const { retryDeadLetters } = await import("./jobs.ts");
-        await retryDeadLetters(jobIds, flags, terminal);
-      }),
-  );
+  addBulkCommands(program, terminal, client);
 }
 
 function addClusterCommands(program: Command, terminal: Terminal): void {

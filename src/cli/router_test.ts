@@ -3,7 +3,8 @@ import type { Command } from "commander";
 import { describeConfig } from "../config/mod.ts";
 import { JOB_STATUSES as REPLICATED_STATUSES } from "../jobs/mod.ts";
 import { EXIT } from "./failure.ts";
-import { buildProgram, JOB_STATUSES, route } from "./router.ts";
+import { JOB_STATUSES } from "./job_filter.ts";
+import { buildProgram, route } from "./router.ts";
 import { recording } from "./terminal_test_support.ts";
 
 async function routed(...args: string[]) {

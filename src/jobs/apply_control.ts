@@ -123,6 +123,7 @@ function redrive(state: State, jobId: string): RedriveOutcome {
 
 export function applyPrune(state: State, command: PruneCommand): OutcomeOf["prune"] {
   let removedJobs = 0;
-  for (const seq of command.jobSeqs) if (state.prune(seq)) removedJobs++;
+  const { deadLettersOnly = false } = command;
+  for (const seq of command.jobSeqs) if (state.prune(seq, deadLettersOnly)) removedJobs++;
   return { kind: "prune", removedJobs };
 }

@@ -440,9 +440,11 @@ export interface AdvanceCommand extends Stamped {
   readonly kind: "advance";
 }
 
-/** Forgets finished jobs, chosen by the leader with `pruneCandidates`. */
+/** Forgets finished jobs: old ones (see `pruneCandidates`), or dead letters that somebody purges. */
 export interface PruneCommand extends Stamped {
   readonly kind: "prune";
   /** `Job.seq` of each; those that are not finished, or not there, stay as they are. */
   readonly jobSeqs: readonly number[];
+  /** Leave those alone that are no dead letters any more. */
+  readonly deadLettersOnly?: boolean;
 }

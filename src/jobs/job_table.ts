@@ -88,6 +88,10 @@ export class JobTable {
     return this.#deadlines.inOrder();
   }
 
+  get waitingCount(): number {
+    return this.#waiting.size;
+  }
+
   /** Jobs that wait for a time or for others, in no order. */
   get waiting(): readonly JobRecord[] {
     return this.#waiting.items();

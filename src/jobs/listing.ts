@@ -28,6 +28,8 @@ const chunkSizeMax = 200;
 /** Offsets are jumped over in blocks of this many finished jobs. */
 const jumpSizeMax = 128_000;
 const jumpSizeMin = 1000;
+/** Most delayed jobs that are sorted for a page. */
+const fewMax = 5000;
 
 export function listJobs(state: State, store: JobStore, query: JobQuery): JobPage {
   const limit = Math.min(Math.max(1, Math.floor(query.limit ?? limitDefault)), JOB_PAGE_MAX);
@@ -241,7 +243,8 @@ function fewCandidates(state: State, query: JobQuery): JobRecord[] | undefined {
     return deadLetter === true || isFinished === true ? [...state.finished] : undefined;
   }
   if (isTerminal(status)) return [...state.finished];
-  if (status === "waiting") return [...state.table.waiting];
+  // Many are sooner gone through in their order than sorted for every page.
+  if (status === "waiting" && state.table.waitingCount <= fewMax) return [...state.table.waiting];
   if (!isHeld(status)) return undefined;
   const holders = worker === undefined ? state.workers.connected : [state.workers.get(worker)];
   return [...holders].flatMap((holder) => holder === undefined ? [] : [...holder.held]);

@@ -230,10 +230,11 @@ export class State {
   }
 
   /** Forgets a finished job, unless something needs it. */
-  prune(seq: number): boolean {
+  prune(seq: number, deadLettersOnly = false): boolean {
     const record = this.#finishedRecord(seq);
     const job = record?.job ?? this.#storedFinished(seq)?.job;
     if (job === undefined || !isTerminal(job.status) || !this.mayForget(job)) return false;
+    if (deadLettersOnly && !job.deadLetter) return false;
     if (record !== undefined) this.forget(record);
     this.counters.add(job.type, job.status, -1);
     if (job.deadLetter) this.counters.addDeadLetter(job.type, -1);

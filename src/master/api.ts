@@ -5,6 +5,7 @@
  */
 
 import type { MasterApi } from "../rpc/mod.ts";
+import { BulkApi } from "./bulk_api.ts";
 import { ClusterApi } from "./cluster_api.ts";
 import type { MasterContext } from "./context.ts";
 import { MembersApi } from "./members_api.ts";
@@ -19,6 +20,7 @@ export function masterApi(
 ): MasterApi {
   const submissions = new SubmitApi(context);
   const jobs = new JobsApi(context);
+  const bulk = new BulkApi(context);
   const workers = new WorkersApi(context, onHeartbeat);
   const cluster = new ClusterApi(context);
   const members = new MembersApi(context);
@@ -28,7 +30,9 @@ export function masterApi(
     listJobs: (...args) => jobs.listJobs(...args),
     cancelJob: (...args) => jobs.cancelJob(...args),
     watchJob: (...args) => jobs.watchJob(...args),
-    listDeadLetters: (...args) => jobs.listDeadLetters(...args),
+    cancelJobs: (...args) => bulk.cancelJobs(...args),
+    retryDeadLetters: (...args) => bulk.retryDeadLetters(...args),
+    purgeDeadLetters: (...args) => bulk.purgeDeadLetters(...args),
     retryDeadLetter: (jobId) => jobs.retryDeadLetter(jobId),
     registerWorker: (...args) => workers.registerWorker(...args),
     heartbeat: (...args) => workers.heartbeat(...args),

@@ -8,7 +8,6 @@ import {
   type CancelCommand,
   isTerminal,
   type Job,
-  JOB_STATUSES,
   type JobStatus,
   type RedriveCommand,
 } from "../jobs/mod.ts";
@@ -31,7 +30,6 @@ type JobCalls = Pick<
   | "listJobs"
   | "cancelJob"
   | "watchJob"
-  | "listDeadLetters"
   | "retryDeadLetter"
 >;
 
@@ -58,18 +56,10 @@ export class JobsApi implements JobCalls {
     };
   }
 
-  async listJobs(query: JobQuery): Promise<JobPage> {
-    const status = query.status === undefined ? undefined : jobStatus(query.status);
-    await this.#readBarrier(query.stale);
-    const page = this.#context.machine.list({
-      limit: query.limit,
-      offset: query.offset,
-      ...(status === undefined ? {} : { status }),
-      ...(query.type === undefined ? {} : { type: query.type }),
-      ...(query.workerId === undefined ? {} : { worker: query.workerId }),
-      ...(query.cursor === undefined ? {} : { cursor: this.#cursor(query.cursor) }),
-    });
-    return { jobs: page.jobs.map(jobView), total: page.total, nextCursor: page.nextCursor };
+  async listJobs({ stale, ...query }: JobQuery): Promise<JobPage> {
+    await this.#readBarrier(stale);
+    const page = this.#context.machine.list(query);
+    return { ...page, jobs: page.jobs.map(jobView) };
   }
 
   async cancelJob(jobId: string, reason: string, call: CallContext): Promise<{ message: string }> {
@@ -121,12 +111,6 @@ export class JobsApi implements JobCalls {
     }
   }
 
-  async listDeadLetters(limit: number, offset: number): Promise<JobPage> {
-    await this.#readBarrier(false);
-    const page = this.#context.machine.list({ deadLetter: true, limit, offset });
-    return { jobs: page.jobs.map(jobView), total: page.total, nextCursor: page.nextCursor };
-  }
-
   async retryDeadLetter(jobId: string): Promise<{ message: string }> {
     const duties = dutiesOf(this.#context);
     const { results } = await this.#context.proposer.propose<RedriveCommand>({
@@ -158,21 +142,4 @@ export class JobsApi implements JobCalls {
     if (stale) return Promise.resolve();
     return this.#context.proposer.readBarrier(this.#context.barrierTimeoutMs);
   }
-
-  #cursor(cursor: string): string {
-    if (/^[A-Za-z0-9_.:-]{1,64}$/.test(cursor)) return cursor;
-    throw new Refusal(
-      "invalid",
-      `cursor ${JSON.stringify(cursor.slice(0, 80))} is not one of ours`,
-    );
-  }
-}
-
-function jobStatus(name: string): JobStatus {
-  const status = JOB_STATUSES.find((each) => each === name);
-  if (status !== undefined) return status;
-  throw new Refusal(
-    "invalid",
-    `status_filter is ${JSON.stringify(name)}; it may be one of ${JOB_STATUSES.join(", ")}`,
-  );
 }

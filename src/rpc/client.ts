@@ -13,12 +13,21 @@ import {
   submissionToWire,
   workerFromWire,
 } from "./convert.ts";
-import { MasterService, type SubmitJobResponse } from "./gen/scheduler_pb.ts";
+import {
+  type ListDLQResponse,
+  type ListJobsResponse,
+  MasterService,
+  type SubmitJobResponse,
+} from "./gen/scheduler_pb.ts";
+import type { JobFilter } from "../jobs/mod.ts";
+import { filterToWire } from "./job_filter.ts";
 import type {
+  BulkAnswer,
   ClusterHealthView,
   JobDetails,
   JobEventView,
   JobPage,
+  JobQuery,
   JobView,
   JoiningNode,
   Submission,
@@ -103,36 +112,40 @@ export class JobClient {
     return detailsFromWire(response, response.job);
   }
 
-  /** A page of jobs, newest first. */
-  async listJobs(query: {
-    readonly status?: string;
-    readonly type?: string;
-    readonly workerId?: string;
-    readonly limit?: number;
-    readonly offset?: number;
-    readonly cursor?: string;
-    readonly stale?: boolean;
-  } = {}): Promise<JobPage> {
+  /** A page of jobs, newest first unless `order` says otherwise; linearizable unless `stale`. */
+  async listJobs(query: Partial<JobQuery> = {}): Promise<JobPage> {
     const response = await this.#channel.call(MasterService.method.listJobs, {
-      statusFilter: query.status ?? "",
-      typeFilter: query.type ?? "",
-      workerFilter: query.workerId ?? "",
+      filter: filterToWire(query),
+      order: query.order ?? "",
       limit: query.limit ?? 0,
       offset: query.offset ?? 0,
       cursor: query.cursor ?? "",
       stale: query.stale ?? false,
     });
-    return {
-      jobs: response.jobs.map(jobFromWire),
-      total: response.total,
-      nextCursor: response.nextCursor,
-    };
+    return pageFromWire(response);
   }
 
   /** Cancels a job; resolves to what happened. */
   async cancel(jobId: string, reason = ""): Promise<string> {
     const response = await this.#channel.call(MasterService.method.cancelJob, { jobId, reason });
     return response.message;
+  }
+
+  /**
+   * Cancels every unfinished job of a filter, which must not be empty.
+   *
+   * @throws Refusal `outcome_unknown` when the answer was lost: call again
+   */
+  async cancelJobs(
+    filter: JobFilter,
+    { reason = "", dryRun = false }: { readonly reason?: string; readonly dryRun?: boolean } = {},
+  ): Promise<BulkAnswer> {
+    const { matched, cancelled } = await this.#channel.call(
+      MasterService.method.cancelJobs,
+      { filter: filterToWire(filter), reason, dryRun },
+      { isRepeatable: false },
+    );
+    return { matched: Number(matched), changed: Number(cancelled) };
   }
 
   /**
@@ -191,15 +204,47 @@ export class JobClient {
     return response.message;
   }
 
-  /** Dead letters, newest first. */
-  async listDeadLetters(page: { readonly limit?: number; readonly offset?: number } = {}): Promise<
-    JobPage
-  > {
+  /** A page of dead letters, newest first unless `order` says otherwise. */
+  async listDeadLetters(query: Partial<Omit<JobQuery, "stale">> = {}): Promise<JobPage> {
     const response = await this.#channel.call(MasterService.method.listDLQ, {
-      limit: page.limit ?? 0,
-      offset: page.offset ?? 0,
+      filter: filterToWire(query),
+      order: query.order ?? "",
+      limit: query.limit ?? 0,
+      offset: query.offset ?? 0,
+      cursor: query.cursor ?? "",
     });
-    return { jobs: response.jobs.map(jobFromWire), total: response.total, nextCursor: "" };
+    return pageFromWire(response);
+  }
+
+  /** Puts every dead letter of a filter back into the queue; `"all"`: every one there is. */
+  async retryDeadLetters(
+    filter: JobFilter | "all",
+    { dryRun = false }: { readonly dryRun?: boolean } = {},
+  ): Promise<BulkAnswer> {
+    const { matched, retried } = await this.#channel.call(
+      MasterService.method.retryDeadLetters,
+      { ...selectionToWire(filter), dryRun },
+      { isRepeatable: false },
+    );
+    return { matched: Number(matched), changed: Number(retried) };
+  }
+
+  /** Forgets dead letters: those of a filter, all, or exactly these. */
+  async purgeDeadLetters(
+    which: JobFilter | "all" | { readonly jobIds: readonly string[] },
+    { dryRun = false }: { readonly dryRun?: boolean } = {},
+  ): Promise<BulkAnswer> {
+    const { matched, purged } = await this.#channel.call(
+      MasterService.method.purgeDeadLetters,
+      {
+        ...(typeof which === "object" && "jobIds" in which
+          ? { jobIds: [...which.jobIds] }
+          : selectionToWire(which)),
+        dryRun,
+      },
+      { isRepeatable: false },
+    );
+    return { matched: Number(matched), changed: Number(purged) };
   }
 
   /** Puts a dead letter back into the queue. */
@@ -262,6 +307,19 @@ export class JobClient {
 /** Whether a job has come to its end. */
 export function isFinished(job: Pick<JobView, "status">): boolean {
   return job.status === "completed" || job.status === "failed" || job.status === "cancelled";
+}
+
+function selectionToWire(filter: JobFilter | "all") {
+  return filter === "all" ? { all: true } : { filter: filterToWire(filter) };
+}
+
+function pageFromWire(response: ListJobsResponse | ListDLQResponse): JobPage {
+  return {
+    jobs: response.jobs.map(jobFromWire),
+    total: response.total,
+    totalIsExact: !response.totalIsAtLeast,
+    nextCursor: response.nextCursor,
+  };
 }
 
 function submitted(response: SubmitJobResponse): SubmittedJob {

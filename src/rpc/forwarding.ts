@@ -80,6 +80,10 @@ const ROADS: Readonly<Record<keyof typeof MasterService["method"], Road>> = {
   watchJob: { kind: "leader", isRepeatable: ALWAYS },
   // The second time a fresh retry budget could be given to a job that failed again meanwhile.
   retryFromDLQ: { kind: "leader", isRepeatable: NEVER },
+  // The second time the counts would be of what the first had left.
+  cancelJobs: { kind: "leader", isRepeatable: NEVER },
+  retryDeadLetters: { kind: "leader", isRepeatable: NEVER },
+  purgeDeadLetters: { kind: "leader", isRepeatable: NEVER },
   joinCluster: { kind: "leader", isRepeatable: ALWAYS },
   registerWorker: { kind: "leader", isRepeatable: ALWAYS },
   // Its answer gives jobs, each once: one that is lost must not be asked for again unnoticed.

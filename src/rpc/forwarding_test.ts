@@ -372,7 +372,7 @@ Deno.test("a batch is as repeatable as its least job", async () => {
 
 Deno.test("a read that finds no leader is tried again when there is one", async () => {
   let hasLeader = false;
-  const page = { jobs: [], total: 0, nextCursor: "" };
+  const page = { jobs: [], total: 0, totalIsExact: true, nextCursor: "" };
   await using leader = await startMember({}, { name: "b" });
   await using follower = await startMember({
     listJobs: () =>

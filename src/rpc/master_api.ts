@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { JobFilter, JobOrder } from "../jobs/mod.ts";
 import type { CallContext } from "./call.ts";
 import type { JobOptionsView } from "./job_options.ts";
 import type { MemberApi } from "./member_api.ts";
@@ -115,10 +116,8 @@ export interface JobDetails {
 }
 
 /** Which jobs to list. */
-export interface JobQuery {
-  readonly status?: string;
-  readonly type?: string;
-  readonly workerId?: string;
+export interface JobQuery extends JobFilter {
+  readonly order?: JobOrder;
   readonly limit: number;
   readonly offset: number;
   readonly cursor?: string;
@@ -128,8 +127,23 @@ export interface JobQuery {
 /** One page of jobs, without payloads and results. */
 export interface JobPage {
   readonly jobs: readonly JobView[];
+  /** How many the filter has; at least so many when `totalIsExact` is false. */
   readonly total: number;
+  readonly totalIsExact: boolean;
   readonly nextCursor: string;
+}
+
+/** Many jobs to do something to. */
+export interface BulkSelection {
+  readonly filter: JobFilter;
+  /** Only say how many there are. */
+  readonly dryRun: boolean;
+}
+
+/** How many jobs there were, and to how many it was done. */
+export interface BulkAnswer {
+  readonly matched: number;
+  readonly changed: number;
 }
 
 /** What a watcher of a job is told. */
@@ -338,6 +352,15 @@ export interface MasterApi extends MemberApi {
   listJobs(query: JobQuery): Promise<JobPage>;
   /** Resolves to what happened; cancelling twice is no fault. */
   cancelJob(jobId: string, reason: string, call: CallContext): Promise<{ message: string }>;
+  /** Unfinished jobs of the filter. */
+  cancelJobs(selection: BulkSelection, reason: string, call: CallContext): Promise<BulkAnswer>;
+  /** Dead letters of the filter. */
+  retryDeadLetters(selection: BulkSelection, call: CallContext): Promise<BulkAnswer>;
+  /** The same, or exactly those named, all of which must be dead letters. */
+  purgeDeadLetters(
+    selection: BulkSelection | { readonly jobIds: readonly string[]; readonly dryRun: boolean },
+    call: CallContext,
+  ): Promise<BulkAnswer>;
   /** Sends events until the job is finished or `signal` aborts. */
   watchJob(
     jobId: string,
@@ -358,7 +381,6 @@ export interface MasterApi extends MemberApi {
     link: WorkerLink,
     call: CallContext,
   ): Promise<WorkerSession>;
-  listDeadLetters(limit: number, offset: number): Promise<JobPage>;
   retryDeadLetter(jobId: string, call: CallContext): Promise<{ message: string }>;
   clusterHealth(): Promise<ClusterHealthView>;
   listWorkers(status: string): Promise<readonly WorkerView[]>;

@@ -23,13 +23,12 @@ import type {
   SubmissionOutcome,
   WorkerAnnouncement,
 } from "./master_api.ts";
+import { bulkHandlers } from "./bulk_service.ts";
 import { address, memberHandlers, nodeId } from "./member_service.ts";
 import { connectWorker } from "./worker_session.ts";
 import type { ServiceHandlers } from "./call.ts";
 import { codeOf, Refusal } from "./status.ts";
 
-const LIST_LIMIT_DEFAULT = 100;
-const LIST_LIMIT_MAX = 1000;
 const HEARTBEAT_WAIT_MS_MAX = 30_000;
 
 /** What a worker of the unary road offers when it does not say. */
@@ -44,6 +43,7 @@ export const DEFAULT_JOB_TYPES: readonly string[] = [
 export function masterService(master: MasterApi): ServiceHandlers<typeof MasterService> {
   return {
     ...jobHandlers(master),
+    ...bulkHandlers(master),
     ...workerHandlers(master),
     ...clusterHandlers(master),
     ...memberHandlers(master),
@@ -57,10 +57,8 @@ function jobHandlers(master: MasterApi): Pick<
   | "submitJob"
   | "submitJobs"
   | "getJobStatus"
-  | "listJobs"
   | "cancelJob"
   | "watchJob"
-  | "listDLQ"
   | "retryFromDLQ"
 > {
   return {
@@ -86,18 +84,6 @@ function jobHandlers(master: MasterApi): Pick<
       if (request.withoutPayload && answer.job !== undefined) delete answer.job.payload;
       return answer;
     },
-    listJobs: async (request) => {
-      const page = await master.listJobs({
-        ...(request.statusFilter === "" ? {} : { status: request.statusFilter }),
-        ...(request.typeFilter === "" ? {} : { type: request.typeFilter }),
-        ...(request.workerFilter === "" ? {} : { workerId: request.workerFilter }),
-        ...(request.cursor === "" ? {} : { cursor: request.cursor }),
-        limit: pageLimit(request.limit),
-        offset: pageOffset(request.offset),
-        stale: request.stale,
-      });
-      return { jobs: page.jobs.map(jobToWire), total: page.total, nextCursor: page.nextCursor };
-    },
     cancelJob: async (request, call) => {
       const { message } = await master.cancelJob(
         required(request.jobId, "job_id"),
@@ -109,13 +95,6 @@ function jobHandlers(master: MasterApi): Pick<
     watchJob: async (request, call, out) => {
       const jobId = required(request.jobId, "job_id");
       await master.watchJob(jobId, (event) => out.write(eventToWire(jobId, event)), call.signal);
-    },
-    listDLQ: async (request) => {
-      const page = await master.listDeadLetters(
-        pageLimit(request.limit),
-        pageOffset(request.offset),
-      );
-      return { jobs: page.jobs.map(jobToWire), total: page.total };
     },
     retryFromDLQ: async (request, call) => {
       const { message } = await master.retryDeadLetter(required(request.jobId, "job_id"), call);
@@ -331,14 +310,4 @@ function slotsOf(maxConcurrentJobs: number): number {
 function required(value: string, field: string): string {
   if (value !== "") return value;
   throw new Refusal("invalid", `${field} is empty`);
-}
-
-function pageLimit(limit: number): number {
-  if (limit < 0) throw new Refusal("invalid", `limit is ${limit}; it may not be negative`);
-  return limit === 0 ? LIST_LIMIT_DEFAULT : Math.min(limit, LIST_LIMIT_MAX);
-}
-
-function pageOffset(offset: number): number {
-  if (offset >= 0) return offset;
-  throw new Refusal("invalid", `offset is ${offset}; it may not be negative`);
 }

@@ -17,6 +17,8 @@ export * from "./forwarding.ts";
 export * from "./health.ts";
 export * from "./introduction.ts";
 export type { DependencyView, JobOptionsView } from "./job_options.ts";
+export { filterText } from "./job_filter.ts";
+export type { JobFilter, JobOrder, JobStatus } from "../jobs/mod.ts";
 export * from "./master_api.ts";
 export { DEFAULT_JOB_TYPES, masterService } from "./master_service.ts";
 export * from "./member_api.ts";

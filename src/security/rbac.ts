@@ -46,6 +46,7 @@ export const PERMISSIONS: readonly string[] = [
   "job:list",
   "job:dlq:view",
   "job:dlq:retry",
+  "job:dlq:purge",
   "worker:register",
   "worker:report",
   "worker:view",

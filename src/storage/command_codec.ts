@@ -42,8 +42,8 @@ import { specFromWire, specToWire } from "./submit_spec_wire.ts";
 import { configureFromWire, configureToWire } from "./settings_wire.ts";
 
 /**
- * First byte of every encoded Command, at its newest. Format 2 brought the options of a job and the
- * kinds of Command from 13 on; what needs neither is the same in both.
+ * First byte of every encoded Command, at its newest. Format 2 brought the options of a job, the
+ * purge of dead letters and the kinds of Command from 13 on; what needs neither is the same in both.
  */
 export const COMMAND_FORMAT_VERSION = 2;
 
@@ -85,6 +85,7 @@ export function encodeCommand(
 
 function needsFormat2(command: Command): boolean {
   return kindNumbers[command.kind] > 12 ||
+    (command.kind === "prune" && command.deadLettersOnly !== undefined) ||
     (command.kind === "submit" && command.jobs.some(({ options }) => options !== undefined));
 }
 
@@ -202,7 +203,11 @@ function toWire(command: Command): unknown[] {
     case "advance":
       return head;
     case "prune":
-      return [...head, command.jobSeqs];
+      return [
+        ...head,
+        command.jobSeqs,
+        ...(command.deadLettersOnly === undefined ? [] : [command.deadLettersOnly]),
+      ];
     case "configure":
       return [...head, ...configureToWire(command)];
     case "put_schedule":
@@ -280,7 +285,12 @@ function fromWire(wire: unknown[]): Command {
     case kindNumbers.advance:
       return { kind: "advance", atMs };
     case kindNumbers.prune:
-      return { kind: "prune", atMs, jobSeqs: list(wire[2]).map(number) };
+      return {
+        kind: "prune",
+        atMs,
+        jobSeqs: list(wire[2]).map(number),
+        ...optional("deadLettersOnly", wire[3], boolean),
+      };
     case kindNumbers.configure:
       return { kind: "configure", atMs, ...configureFromWire(wire.slice(2)) };
     case kindNumbers.put_schedule:

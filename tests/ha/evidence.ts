@@ -13,7 +13,7 @@ import { SUBMISSION_LABEL } from "./load.ts";
 import { eventually } from "./wait.ts";
 
 const PAGE_JOBS = 500;
-const UNFINISHED = ["pending", "waiting", "assigned", "running"];
+const UNFINISHED = ["pending", "waiting", "assigned", "running"] as const;
 
 /** Waits until nothing is left to run and all nodes agree, then asks each node for all it has. */
 export async function gather(cluster: Cluster, history: History): Promise<Evidence> {
