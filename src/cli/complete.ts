@@ -165,6 +165,8 @@ async function valuesOf(
     case "--type":
     case "--job-types":
       return await sources.jobTypes(flags);
+    case "--parent":
+      return await sources.jobs(path, flags);
     case "--worker":
       return await sources.workers(flags);
     case "--payload":

@@ -32,7 +32,7 @@ export async function answerShell(
 const SOURCES: CompletionSources = {
   jobs: (command, flags) =>
     asked(flags, async (client) => {
-      const page = command === "dlq retry"
+      const page = command.startsWith("dlq ")
         ? await client.listDeadLetters({ limit: JOBS_MAX })
         : await client.listJobs({ limit: JOBS_MAX });
       return page.jobs.filter((job) => isOf(command, job)).map((job) => ({

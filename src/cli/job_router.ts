@@ -67,7 +67,7 @@ export function addBulkCommands(
   );
   client(
     addChoice(dlq.command("purge").description("forget dead letters for ever"))
-      .option("-y, --yes", "do it")
+      .option("-y, --yes", "really do it")
       .action(async (jobIds: string[], flags: Flags) => {
         const { purgeDeadLetters } = await import("./bulk.ts");
         await purgeDeadLetters(jobIds, flags, terminal);
