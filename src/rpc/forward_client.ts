@@ -9,6 +9,7 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  connectivityState,
   Metadata,
   type ServiceError,
 } from "@grpc/grpc-js";
@@ -133,23 +134,34 @@ export class ForwardClient {
 
   /** A leader that hangs accepts connections, and says nothing on them. */
   async #connectedTo(address: string, call: CallContext, ended: AbortSignal): Promise<Client> {
-    let client = this.#clients.get(address);
-    if (client === undefined) {
-      client = new Client(address, this.#options.credentials, {
-        "grpc.max_receive_message_length": -1,
-        "grpc.max_send_message_length": -1,
-        "grpc.initial_reconnect_backoff_ms": 50,
-        "grpc.max_reconnect_backoff_ms": 500,
-        "grpc.keepalive_time_ms": KEEPALIVE_MS,
-        "grpc.keepalive_timeout_ms": KEEPALIVE_MS,
-        // Not the connection of Raft's own stream: a large forwarded job must not delay heartbeats.
-        "grpc.use_local_subchannel_pool": 1,
-        ...this.#options.grpcOptions,
-      });
-      this.#clients.set(address, client);
-    }
+    const client = this.#clientFor(address);
     const untilMs = Math.min(call.deadlineMs, Date.now() + this.#options.connectionWaitMs);
-    await connected(client, address, untilMs, ended);
+    try {
+      await connected(client, address, untilMs, ended);
+    } catch (failure) {
+      if (this.#clients.get(address) === client) throw failure;
+      // Another call has found that this connection failed, and begun another.
+      throw new Refusal("unavailable", `${address} does not answer`, { cause: failure });
+    }
+    return client;
+  }
+
+  /** One that has failed is left for a new one, which dials at once; it would pause first. */
+  #clientFor(address: string): Client {
+    const known = this.#clients.get(address);
+    const state = known?.getChannel().getConnectivityState(false);
+    if (known !== undefined && state !== connectivityState.TRANSIENT_FAILURE) return known;
+    known?.close();
+    const client = new Client(address, this.#options.credentials, {
+      "grpc.max_receive_message_length": -1,
+      "grpc.max_send_message_length": -1,
+      "grpc.keepalive_time_ms": KEEPALIVE_MS,
+      "grpc.keepalive_timeout_ms": KEEPALIVE_MS,
+      // Not the connection of Raft's own stream: a large forwarded job must not delay heartbeats.
+      "grpc.use_local_subchannel_pool": 1,
+      ...this.#options.grpcOptions,
+    });
+    this.#clients.set(address, client);
     return client;
   }
 

@@ -12,7 +12,13 @@ import { ForwardService } from "./gen/forward_pb.ts";
 import { MasterService } from "./gen/scheduler_pb.ts";
 import type { MasterApi } from "./master_api.ts";
 import { masterService } from "./master_service.ts";
-import { channelTo, scriptedMaster, startTestServer, until } from "./server_test_support.ts";
+import {
+  channelTo,
+  freePort,
+  scriptedMaster,
+  startTestServer,
+  until,
+} from "./server_test_support.ts";
 import { Refusal } from "./status.ts";
 
 interface Member extends AsyncDisposable {
@@ -30,7 +36,10 @@ interface MemberOptions {
   readonly members?: readonly string[];
   readonly authorize?: (call: CallContext) => void;
   readonly connectionWaitMs?: number;
+  /** Pause before a connection that failed dials again by itself. */
+  readonly redialMs?: number;
   readonly untilServing?: () => Promise<void>;
+  readonly peerPort?: number;
 }
 
 async function startMember(
@@ -38,7 +47,8 @@ async function startMember(
   options: MemberOptions = {},
 ): Promise<Member> {
   const { name = "a", clusterId = "c", members = ["a", "b"], authorize = () => {} } = options;
-  const { connectionWaitMs = 2_000, untilServing = () => Promise.resolve() } = options;
+  const { redialMs = 50, connectionWaitMs = 2_000, untilServing = () => Promise.resolve() } =
+    options;
   const router = new Router();
   const handlers = masterService(scriptedMaster(calls));
   const client = new ForwardClient({
@@ -46,6 +56,7 @@ async function startMember(
     nodeId: name,
     credentials: credentials.createInsecure(),
     connectionWaitMs,
+    grpcOptions: { "grpc.initial_reconnect_backoff_ms": redialMs },
   });
   const clients = await startTestServer((server) =>
     server.add(
@@ -65,6 +76,7 @@ async function startMember(
         untilServing,
       }),
     ), {
+    port: options.peerPort ?? 0,
     observer: {
       started: (_method, parent) => ({ traceparent: `of ${parent}`, ended: () => {} }),
     },
@@ -342,6 +354,25 @@ Deno.test("no call waits to be connected to a leader that was passed over: nothi
   using _silence = await hung.accept();
   follow(follower, next);
   assert.equal((await call).jobId, "j-1");
+  channel.close();
+});
+
+Deno.test("a leader whose port was closed is called as soon as it is open", async () => {
+  const port = freePort();
+  const address = `127.0.0.1:${port}`;
+  await using follower = await startMember({}, { redialMs: 60_000 });
+  follower.router.turn({ kind: "at", nodeId: "b", raftAddress: address, grpcAddress: address });
+  const hasty = new ClusterChannel(channelTo([follower.address], { callTimeoutMs: 300 }));
+  await assert.rejects(hasty.call(submitJob, unkeyed));
+  hasty.close();
+  const channel = new ClusterChannel(channelTo([follower.address], { callTimeoutMs: 20_000 }));
+  const calls = Array.from({ length: 20 }, () => channel.call(submitJob, unkeyed));
+  await using leader = await startMember({ submit: () => Promise.resolve(accepted) }, {
+    name: "b",
+    peerPort: port,
+  });
+  for (const { jobId } of await Promise.all(calls)) assert.equal(jobId, "j-1");
+  assert.equal(leader.peerAddress, address);
   channel.close();
 });
 
