@@ -22,6 +22,7 @@ export function becomeLeader(state: CoreState): void {
       inflightMessagesMax: bounds.uncommittedEntriesMax,
       inflightBytesMax: bounds.uncommittedBytesMax,
     }),
+    commitNewsIsDue: false,
     transfer: undefined,
   };
   state.role = leader;
@@ -57,6 +58,7 @@ export function tickLeader(state: CoreState, leader: Leader): void {
   for (const peer of leader.peers.values()) peer.lastContactTicks++;
   state.electionElapsedTicks++;
   state.heartbeatElapsedTicks++;
+  leader.commitNewsIsDue = true;
   if (!quorumIsInContact(state, leader)) {
     state.becomeFollower(state.term, undefined);
     return;
@@ -82,12 +84,15 @@ export function replicate(state: CoreState, leader: Leader): void {
     sendHeartbeats(state, leader);
     confirmReads(state, leader);
   }
+  // One that leaves may not live to see the next tick as leader.
+  const newsIsDue = leader.commitNewsIsDue || !state.votes ||
+    state.options.timings.commitNews !== "by_tick";
   for (const peer of leader.peers.values()) {
     if (peer.id === state.id) continue;
     while (sendAppend(state, peer, false));
-    const commitIsNews = peer.sentCommit < state.log.committed;
-    if (peer.state === "replicate" && commitIsNews) sendAppend(state, peer, true);
+    if (newsIsDue) tellCommitted(state, peer);
   }
+  leader.commitNewsIsDue = false;
   stepDownWhenRemoved(state);
 }
 
@@ -189,6 +194,12 @@ function sendAppend(state: CoreState, peer: Progress, evenIfEmpty: boolean): boo
   return true;
 }
 
+/** Tells `peer` what is committed, if it was not told yet. */
+function tellCommitted(state: CoreState, peer: Progress): void {
+  const isNews = peer.sentCommit < state.log.committed;
+  if (peer.state === "replicate" && isNews) sendAppend(state, peer, true);
+}
+
 function sendHeartbeats(state: CoreState, leader: Leader): void {
   state.heartbeatElapsedTicks = 0;
   const { log, term } = state;
@@ -208,8 +219,14 @@ function confirmReads(state: CoreState, leader: Leader): void {
     state.voterIds.map((id) => id === state.id ? openRound : leader.peers.get(id)?.readRound ?? 0),
   );
   for (const { from: to, requestId, index } of leader.reads.confirmThrough(round)) {
-    if (to === undefined) state.reads.push({ requestId, index });
-    else state.send({ kind: "read_index_response", to, term: state.term, requestId, index });
+    if (to === undefined) {
+      state.reads.push({ requestId, index });
+      continue;
+    }
+    // Whoever reads waits until it has applied that index: it must know that it may.
+    const peer = leader.peers.get(to);
+    if (peer !== undefined) tellCommitted(state, peer);
+    state.send({ kind: "read_index_response", to, term: state.term, requestId, index });
   }
 }
 

@@ -44,6 +44,41 @@ Deno.test("answers that were lost with a connection are not waited for once ther
   }
 });
 
+Deno.test("followers are told of a commit with the next entries, or with the next tick", () => {
+  const network = new TestNetwork(THREE, { commitNews: "by_tick" });
+  const a = network.elect("a");
+  network.tickAll(2);
+  const { delivered } = network;
+  const before = delivered.length;
+  a.propose("x");
+  network.settle();
+  assert.deepEqual([a.applied, network.node("b").applied], [["x"], []]);
+  assert.equal(delivered.length - before, 4, "an append and its answer, for each follower");
+  a.propose("y");
+  network.settle();
+  assert.deepEqual(network.node("b").applied, ["x"]);
+  network.tickAll();
+  assert.deepEqual(network.node("b").applied, ["x", "y"]);
+});
+
+Deno.test("who asks for a read index is told that it is committed, and need not wait for a tick", () => {
+  const network = new TestNetwork(THREE, { commitNews: "by_tick" });
+  const a = network.elect("a");
+  network.tickAll(2);
+  a.propose("w");
+  network.settle();
+  network.drop = ({ kind, from }) => kind === "append_accepted" && from === "b";
+  a.propose("x");
+  network.settle(); // committed by c's answer; as far as a knows, b lacks it
+  network.drop = () => false;
+  const b = network.node("b");
+  assert.equal(b.core.requestRead(7), true);
+  network.settle();
+  const reads = b.readies.flatMap((each) => each.reads);
+  assert.deepEqual(reads, [{ requestId: 7, index: a.view.log.committed }]);
+  assert.deepEqual(b.applied, ["w", "x"]);
+});
+
 Deno.test("what is under way to a follower is bounded, and flows on as it answers", () => {
   const network = new TestNetwork(THREE, { messageBytesMax: 1, inflightMessagesMax: 4 });
   const a = network.elect("a");

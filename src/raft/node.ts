@@ -18,6 +18,7 @@ import type { RaftNodeOptions } from "./node_options.ts";
 import { PendingProposals, PendingReads } from "./pending.ts";
 import { DiskFull } from "./ports.ts";
 import type { Transport } from "./ports.ts";
+import type { Ready } from "./ready.ts";
 import { ReadyWork } from "./ready_work.ts";
 import { ProposalRefused, ReadRefused } from "./refusal.ts";
 import { DEFAULT_SNAPSHOT_BOUNDS, SnapshotDriver } from "./snapshot_driver.ts";
@@ -40,6 +41,8 @@ export class RaftNode<Outcome> {
   readonly #snapshots: SnapshotDriver;
   #state: "running" | "stopped" | "failed" = "running";
   #flushIsDue = false;
+  /** Sent, and to be written in the next turn. */
+  #sent: Ready | undefined;
   /** Of those who asked something, as they said; a log that lags behind knows former ones. */
   readonly #askers = new Map<NodeId, string>();
   readonly #work: ReadyWork<Outcome>;
@@ -324,9 +327,18 @@ export class RaftNode<Outcome> {
     if (!this.#work.resume()) return;
     this.#reads.close();
     for (let round = 0; round < ROUNDS_PER_TURN_MAX; round++) {
-      const ready = this.#core.takeReady();
+      const ready = this.#sent ?? this.#core.takeReady();
       if (ready === undefined) break;
-      const done = this.#work.do(ready);
+      if (this.#sent === undefined) {
+        this.#work.send(ready);
+        if (replicates(ready)) {
+          this.#sent = ready;
+          this.#noticeChanges();
+          return this.#schedule();
+        }
+      }
+      this.#sent = undefined;
+      const done = this.#work.finish(ready);
       this.#noticeChanges();
       if (!done) return;
       if (round === ROUNDS_PER_TURN_MAX - 1) this.#schedule();
@@ -381,4 +393,14 @@ export class RaftNode<Outcome> {
     this.#proposals.abandon(undefined);
     this.#reads.stop();
   }
+}
+
+/**
+ * Whether followers are to write what this leader is to write. Its transport puts bytes on the wire
+ * no sooner than this turn ends, and the disk holds up the turn: so the write is left to the next one,
+ * or the followers' disks would wait for this one's.
+ */
+function replicates({ write, messages }: Ready): boolean {
+  return write !== undefined && write.entries.length > 0 &&
+    messages.some((each) => each.kind === "append_request" && each.entries.length > 0);
 }

@@ -88,6 +88,31 @@ Deno.test("proposals of one turn share one append and one apply, and have their 
   assert.deepEqual([log.appends - appends, stateMachine.batches - batches], [1, 1]);
 });
 
+Deno.test("thesis §10.2.1: what followers are to write leaves a turn before the leader's own write", async () => {
+  const { node, log, sent, endTurn } = makeNode(["a", "b"]);
+  node.campaign();
+  endTurn();
+  const envelope = { from: "b", to: "a", toIncarnation: "a1" };
+  const answer = (message: Partial<Message>) => node.step({ ...envelope, ...message } as Message);
+  answer({ kind: "vote_response", term: node.status().term + 1, pre: true, granted: true });
+  endTurn();
+  const { term } = node.status();
+  answer({ kind: "vote_response", term, pre: false, granted: true });
+  for (let turn = 0; turn < 3; turn++) endTurn();
+  answer({ kind: "append_accepted", term, match: node.status().lastIndex });
+  endTurn();
+  const [appends, messages] = [log.appends, sent.length];
+  const outcome = node.propose(bytes("x"));
+  endTurn();
+  assert.deepEqual([log.appends - appends, sent.length - messages], [0, 1]);
+  // Even if the follower is faster, the leader answers only when it has written too.
+  answer({ kind: "append_accepted", term, match: node.status().lastIndex });
+  assert.equal(node.status().appliedIndex, node.status().lastIndex - 1);
+  endTurn();
+  assert.equal(log.appends - appends, 1);
+  assert.equal(await outcome, "x");
+});
+
 Deno.test("a node that does not lead refuses proposals and reads, and says so", async () => {
   const { node } = makeNode(["a", "b"]);
   await assert.rejects(node.propose(bytes("x")), (error: unknown) => {

@@ -51,9 +51,13 @@ export class ReadyWork<Outcome> {
     return --this.#ticksUntilRetry <= 0;
   }
 
-  /** Does all of `ready`. Returns false when the disk is full. */
-  do(ready: Ready): boolean {
-    this.#options.transport.send(ready.messages);
+  /** The first part of `ready`: what need not wait for the disk. */
+  send({ messages }: Ready): void {
+    this.#options.transport.send(messages);
+  }
+
+  /** All the rest of `ready`. Returns false when the disk is full. */
+  finish(ready: Ready): boolean {
     return this.#from("install", ready);
   }
 

@@ -17,6 +17,12 @@ export interface RaftTimings {
   readonly electionTicks: number;
   /** Much smaller than `electionTicks`. */
   readonly heartbeatTicks: number;
+  /**
+   * When followers are told that something was committed, if no entries follow that could tell it
+   * along: `at_once` (the default), or `by_tick`, with the leader's next tick. The latter saves a
+   * message each way for every commit of a quiet cluster; followers apply up to a tick later.
+   */
+  readonly commitNews?: "at_once" | "by_tick";
 }
 
 /** Every queue and message of the core is bounded by one of these. */
@@ -72,6 +78,8 @@ export interface Leader {
   readonly peers: Map<NodeId, Progress>;
   readonly reads: ReadRounds;
   readonly uncommitted: Window;
+  /** Followers are told what is committed, though there be nothing else to tell them. */
+  commitNewsIsDue: boolean;
   transfer: NodeId | undefined;
 }
 

@@ -7,7 +7,7 @@ import type { Member } from "./membership.ts";
 import type { CoreMessage } from "./message.ts";
 import type { OutgoingMessage, Ready } from "./ready.ts";
 import { foundCluster, installInLog, openMemberships } from "./start.ts";
-import type { CoreState, RaftBounds } from "./state.ts";
+import type { CoreState, RaftBounds, RaftTimings } from "./state.ts";
 import { DEFAULT_BOUNDS } from "./state.ts";
 
 /** A member whose address and incarnation do not matter. */
@@ -19,11 +19,15 @@ export function member(id: NodeId): Member {
 export const ELECTION_TICKS = 10;
 export const HEARTBEAT_TICKS = 1;
 
+/** How a core differs from others. */
+type CoreChanges = Partial<RaftBounds> & Pick<RaftTimings, "commitNews">;
+
 /** A core with its durable log and what it applied. */
 export class TestNode {
   readonly id: NodeId;
   readonly log: MemoryLog;
   readonly bounds: RaftBounds;
+  readonly #timings: RaftTimings;
   random: () => number;
   core: RaftCore;
   appliedIndex = 0;
@@ -32,7 +36,13 @@ export class TestNode {
   /** What the core asked for; kept for assertions. */
   readies: Ready[] = [];
 
-  constructor(id: NodeId, log: MemoryLog, random: () => number, bounds: Partial<RaftBounds> = {}) {
+  constructor(id: NodeId, log: MemoryLog, random: () => number, changes: CoreChanges = {}) {
+    const { commitNews = "at_once", ...bounds } = changes;
+    this.#timings = {
+      electionTicks: ELECTION_TICKS,
+      heartbeatTicks: HEARTBEAT_TICKS,
+      commitNews,
+    };
     this.id = id;
     this.log = log;
     this.random = random;
@@ -98,7 +108,7 @@ export class TestNode {
       hardState: this.log.hardState,
       memberships: openMemberships(this.log, this),
       appliedIndex: this.appliedIndex,
-      timings: { electionTicks: ELECTION_TICKS, heartbeatTicks: HEARTBEAT_TICKS },
+      timings: this.#timings,
       bounds: this.bounds,
       random: () => this.random(),
     });
@@ -127,11 +137,11 @@ export class TestNetwork {
   readonly delivered: OutgoingMessage[] = [];
 
   /** Founds a cluster of `ids`, whose election timeouts differ, the first one's being shortest. */
-  constructor(ids: readonly NodeId[], bounds: Partial<RaftBounds> = {}) {
+  constructor(ids: readonly NodeId[], changes: CoreChanges = {}) {
     ids.forEach((id, position) => {
       const log = new MemoryLog();
       foundCluster(log, ids.map(member));
-      this.nodes.set(id, new TestNode(id, log, () => (position + 1) / (ids.length + 2), bounds));
+      this.nodes.set(id, new TestNode(id, log, () => (position + 1) / (ids.length + 2), changes));
     });
   }
 

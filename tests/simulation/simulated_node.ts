@@ -2,7 +2,13 @@
 
 import { RaftNode } from "../../src/raft/mod.ts";
 import { Succession } from "../../src/master/succession.ts";
-import type { Message, RaftBounds, RaftStatus, SnapshotBounds } from "../../src/raft/mod.ts";
+import type {
+  Message,
+  RaftBounds,
+  RaftStatus,
+  RaftTimings,
+  SnapshotBounds,
+} from "../../src/raft/mod.ts";
 import type { MemoryJobStore } from "../../src/jobs/mod.ts";
 import { decodeMembership, DiskFull, foundCluster } from "../../src/raft/mod.ts";
 import { SimulatedCrash, SimulatedDeviceError, SimulatedDisk } from "./disk.ts";
@@ -22,6 +28,7 @@ export const TICK_MS = 10;
 export interface NodeSettings {
   readonly electionTicks: number;
   readonly heartbeatTicks: number;
+  readonly commitNews?: RaftTimings["commitNews"];
   /** Election timeouts that an operator set wrong: that of a node is multiplied by one of these. */
   readonly electionFactors?: readonly number[];
   readonly bounds: Partial<RaftBounds>;
@@ -148,6 +155,7 @@ export class SimulatedNode {
         timings: {
           electionTicks: this.electionTicks,
           heartbeatTicks: settings.heartbeatTicks,
+          ...(settings.commitNews === undefined ? {} : { commitNews: settings.commitNews }),
         },
         bounds: settings.bounds,
         snapshotBounds: settings.snapshotBounds,

@@ -227,6 +227,7 @@ export function drawSettings(random: Random): NodeSettings {
       compactAfterEntries: random.pick([1, 10, 40, 400]),
       compactAfterBytes: 1_000_000,
     },
+    commitNews: random.pick(["at_once", "by_tick", "by_tick"]),
   };
 }
 
