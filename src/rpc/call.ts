@@ -21,6 +21,8 @@ export interface CallContext {
   readonly note?: ((event: string) => void) | undefined;
   /** `ip:port` that the caller called from. */
   readonly peerAddress: string;
+  /** `host:port` of a leader that the caller cannot reach, and is therefore to be passed on to. */
+  readonly unreachableLeader?: string | undefined;
   /** When the caller stops waiting, in ms since the epoch; `Infinity` when it did not say. */
   readonly deadlineMs: number;
   /** Aborted when the caller hangs up or the deadline passes. */

@@ -13,9 +13,10 @@ import {
   Metadata,
   type ServiceError,
 } from "@grpc/grpc-js";
-import type { CallContext } from "./call.ts";
+import type { CallContext, DuplexCall } from "./call.ts";
 import { connected } from "./connection.ts";
 import {
+  ForwardRequestSchema,
   type ForwardResponse,
   ForwardService,
   type ForwardStreamResponse,
@@ -127,6 +128,56 @@ export class ForwardClient {
     }
   }
 
+  /**
+   * Passes a session on to the leader, both ways, until either end closes it or the leader is passed
+   * over. What waits for a slow reader is bounded by what a worker may hold.
+   *
+   * @param ended gives the session up
+   * @throws Refusal `unavailable` when the leader cannot be reached
+   */
+  async forwardSession(
+    address: string,
+    method: DescMethod,
+    session: DuplexCall<AnyMessage, AnyMessage>,
+    call: CallContext,
+    ended: AbortSignal,
+  ): Promise<void> {
+    const client = await this.#connectedTo(address, call, ended);
+    const definition = methodDefinition(ForwardService.method.forwardSession);
+    const leader = client.makeBidiStreamRequest(
+      definition.path,
+      definition.requestSerialize,
+      definition.responseDeserialize,
+      metadataOf(call),
+    );
+    const close = (failure?: Refusal) => {
+      ended.removeEventListener("abort", abandon);
+      session.end(failure);
+      leader.cancel();
+    };
+    const abandon = () => close(lostLeader("another master leads, or none"));
+    leader.on("data", ({ response }: ForwardStreamResponse) => {
+      session.write(messageOf(method.output, response));
+    });
+    leader.on("end", () => close());
+    leader.on("error", (failure: ServiceError) => {
+      const refusal = fromServiceError(failure);
+      close(refusal.isAnswer ? refusal : lostLeader(refusal.message));
+    });
+    let isFirst = true;
+    session.onMessage((message) => {
+      leader.write(
+        isFirst
+          ? this.#requestOf(method, message, call)
+          : create(ForwardRequestSchema, { request: bytesOf(method.input, message) }),
+      );
+      isFirst = false;
+    });
+    session.onClosed(() => close());
+    ended.addEventListener("abort", abandon, { once: true });
+    if (ended.aborted) abandon();
+  }
+
   close(): void {
     for (const client of this.#clients.values()) client.close();
     this.#clients.clear();
@@ -184,6 +235,10 @@ function metadataOf({ requestId, traceparent }: CallContext): Metadata {
   metadata.set("x-request-id", requestId);
   if (traceparent !== "") metadata.set("traceparent", traceparent);
   return metadata;
+}
+
+function lostLeader(why: string): Refusal {
+  return new Refusal("unavailable", `the leader was lost (${why}); ask again`);
 }
 
 function isServiceError(failure: unknown): failure is ServiceError {

@@ -5,9 +5,13 @@
  * @module
  */
 
-import type { DescMethod, MessageInitShape } from "@bufbuild/protobuf";
-import type { CallContext, ServiceHandlers } from "./call.ts";
-import type { ForwardRequest, ForwardService } from "./gen/forward_pb.ts";
+import type { DescMessage, DescMethod, MessageInitShape } from "@bufbuild/protobuf";
+import type { CallContext, DuplexCall, ServiceHandlers } from "./call.ts";
+import type {
+  ForwardRequest,
+  ForwardService,
+  ForwardStreamResponseSchema,
+} from "./gen/forward_pb.ts";
 import { MasterService } from "./gen/scheduler_pb.ts";
 import { Refusal } from "./status.ts";
 import { type AnyMessage, encoded, messageOf, methodPath } from "./wire.ts";
@@ -40,6 +44,8 @@ type StreamHandler = (
   out: { write(message: MessageInitShape<DescMethod["output"]>): Promise<void> },
 ) => Promise<void>;
 
+type SessionHandler = (session: RelayedSession, call: CallContext) => void;
+
 /** `handlers` must be those that answer here, not those that forward. */
 export function forwardService(
   handlers: ServiceHandlers<typeof MasterService>,
@@ -71,7 +77,63 @@ export function forwardService(
         write: (answer) => out.write({ response: encoded(method.output, answer) }),
       });
     },
+    forwardSession: (stream, call) => {
+      let session: RelayedSession | undefined;
+      stream.onMessage((request) => {
+        if (session !== undefined) return session.take(request.request);
+        const { method, context, handler } = opened(request, call, "bidi_streaming");
+        session = new RelayedSession(method, stream);
+        (handler as SessionHandler)(session, context);
+        session.take(request.request);
+      });
+      stream.onClosed((reason) => session?.closed(reason));
+    },
   };
+}
+
+/** A session whose caller is connected to another member. */
+class RelayedSession implements DuplexCall<AnyMessage, MessageInitShape<DescMessage>> {
+  readonly #method: DescMethod;
+  readonly #stream: DuplexCall<
+    ForwardRequest,
+    MessageInitShape<typeof ForwardStreamResponseSchema>
+  >;
+  #onMessage: (message: AnyMessage) => void = () => {};
+  #onClosed: (reason: string) => void = () => {};
+
+  constructor(
+    method: DescMethod,
+    stream: DuplexCall<ForwardRequest, MessageInitShape<typeof ForwardStreamResponseSchema>>,
+  ) {
+    this.#method = method;
+    this.#stream = stream;
+  }
+
+  onMessage(listener: (message: AnyMessage) => void): void {
+    this.#onMessage = listener;
+  }
+
+  onClosed(listener: (reason: string) => void): void {
+    this.#onClosed = listener;
+  }
+
+  write(message: MessageInitShape<DescMessage>): boolean {
+    return this.#stream.write({ response: encoded(this.#method.output, message) });
+  }
+
+  end(failure?: Refusal): void {
+    this.#stream.end(failure);
+  }
+
+  /** A message came from the caller. */
+  take(bytes: Uint8Array): void {
+    this.#onMessage(messageOf(this.#method.input, bytes));
+  }
+
+  /** The caller, or the member between, is gone. */
+  closed(reason: string): void {
+    this.#onClosed(reason);
+  }
 }
 
 const METHODS: ReadonlyMap<string, DescMethod> = new Map(

@@ -54,7 +54,8 @@ export interface LeaderRouter {
  * - `read`: by the member that is asked, once the leader confirmed that it is up to date.
  * - `leader`: by the leader. `isRepeatable` says whether a request may be carried out twice without
  *   harm, because the second time changes nothing.
- * - `redirect`: by the leader, to which the caller is sent: a session is not worth a further hop.
+ * - `redirect`: by the leader, to which the caller is sent: a session is not worth a further hop,
+ *   unless the caller has found that it cannot reach the leader.
  */
 type Road =
   | { readonly kind: "here" | "read" | "redirect" }
@@ -163,7 +164,7 @@ class Forwarding {
           this.#untilSettled(call, ALWAYS, request, () => (handler as Unary)(request, call));
       case "redirect":
         return (stream: DuplexCall<AnyMessage, AnyMessage>, call: CallContext) =>
-          this.#redirect(stream, call, handler as Bidi);
+          this.#redirect(method, stream, call, handler as Bidi);
       case "leader":
         return method.methodKind === "server_streaming"
           ? (request: AnyMessage, call: CallContext, out: StreamWriter<AnyMessage>) =>
@@ -279,14 +280,21 @@ class Forwarding {
   }
 
   #redirect(
+    method: DescMethod,
     stream: DuplexCall<AnyMessage, AnyMessage>,
     call: CallContext,
     handler: Bidi,
   ): void {
-    const { router } = this.#options;
+    const { router, client } = this.#options;
+    const refuse = (failure: unknown) => stream.end(Refusal.of(failure));
     const go = (route: Route) => {
       if (route.kind === "here") return handler(stream, call);
-      const { nodeId, grpcAddress } = route;
+      const { nodeId, raftAddress, grpcAddress, ended } = route;
+      if (grpcAddress !== "" && call.unreachableLeader === grpcAddress) {
+        call.note?.("forwarding_to_leader");
+        client.forwardSession(raftAddress, method, stream, call, ended).catch(refuse);
+        return;
+      }
       stream.end(
         grpcAddress === ""
           ? new Refusal("unavailable", `${nodeId} leads; ask it instead of this master`)
@@ -298,7 +306,7 @@ class Forwarding {
     if (router.current !== undefined) return go(router.current);
     router.next(Date.now() + SESSION_WAIT_MS, call.signal)
       .then(go)
-      .catch((failure) => stream.end(Refusal.of(failure)));
+      .catch(refuse);
   }
 
   #untilMs({ deadlineMs }: CallContext): number {

@@ -1,111 +1,14 @@
-/** Members of a cluster that forward to each other, over real sockets, with masters that are scripts. */
+/** What becomes of calls that a follower takes. */
 
-import { credentials } from "@grpc/grpc-js";
 import assert from "node:assert/strict";
-import { Router } from "../master/leader_router.ts";
 import type { CallContext } from "./call.ts";
 import { ClusterChannel } from "./channel.ts";
-import { ForwardClient } from "./forward_client.ts";
-import { forwardService } from "./forward_service.ts";
-import { forwardingHandlers } from "./forwarding.ts";
+import { follow, startMember, TRACE } from "./forwarding_test_support.ts";
 import { ForwardService } from "./gen/forward_pb.ts";
 import { MasterService } from "./gen/scheduler_pb.ts";
 import type { MasterApi } from "./master_api.ts";
-import { masterService } from "./master_service.ts";
-import {
-  channelTo,
-  freePort,
-  scriptedMaster,
-  startTestServer,
-  until,
-} from "./server_test_support.ts";
+import { channelTo, freePort, until } from "./server_test_support.ts";
 import { Refusal } from "./status.ts";
-
-interface Member extends AsyncDisposable {
-  readonly router: Router;
-  /** Where clients call it. */
-  readonly address: string;
-  readonly peerAddress: string;
-  /** Ends it as a crash would. */
-  die(): Promise<void>;
-}
-
-interface MemberOptions {
-  readonly name?: string;
-  readonly clusterId?: string;
-  readonly members?: readonly string[];
-  readonly authorize?: (call: CallContext) => void;
-  readonly connectionWaitMs?: number;
-  /** Pause before a connection that failed dials again by itself. */
-  readonly redialMs?: number;
-  readonly untilServing?: () => Promise<void>;
-  readonly peerPort?: number;
-}
-
-async function startMember(
-  calls: Partial<MasterApi>,
-  options: MemberOptions = {},
-): Promise<Member> {
-  const { name = "a", clusterId = "c", members = ["a", "b"], authorize = () => {} } = options;
-  const { redialMs = 50, connectionWaitMs = 2_000, untilServing = () => Promise.resolve() } =
-    options;
-  const router = new Router();
-  const handlers = masterService(scriptedMaster(calls));
-  const client = new ForwardClient({
-    clusterId,
-    nodeId: name,
-    credentials: credentials.createInsecure(),
-    connectionWaitMs,
-    grpcOptions: { "grpc.initial_reconnect_backoff_ms": redialMs },
-  });
-  const clients = await startTestServer((server) =>
-    server.add(
-      MasterService,
-      forwardingHandlers(handlers, { router, client, leaderWaitMsMax: 20_000 }),
-    ), {
-    gatekeeper: () => ({ userId: "alice", roles: ["operator", "viewer"] }),
-    observer: { started: () => ({ traceparent: TRACE, ended: () => {} }) },
-  });
-  const peers = await startTestServer((server) =>
-    server.add(
-      ForwardService,
-      forwardService(handlers, {
-        clusterId,
-        isMember: (nodeId) => members.includes(nodeId),
-        authorize,
-        untilServing,
-      }),
-    ), {
-    port: options.peerPort ?? 0,
-    observer: {
-      started: (_method, parent) => ({ traceparent: `of ${parent}`, ended: () => {} }),
-    },
-  });
-  const die = async () => {
-    router.stop();
-    client.close();
-    await Promise.all([clients.server.stop(0), peers.server.stop(0)]);
-  };
-  return {
-    router,
-    address: clients.address,
-    peerAddress: peers.address,
-    die,
-    [Symbol.asyncDispose]: die,
-  };
-}
-
-const TRACE = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`;
-
-/** From now on `follower` takes `leader` for the one. */
-function follow(follower: Member, leader: Member): void {
-  follower.router.turn({
-    kind: "at",
-    nodeId: "b",
-    raftAddress: leader.peerAddress,
-    grpcAddress: leader.address,
-  });
-}
 
 const accepted = [{ jobId: "j-1", duplicate: false, message: "" }];
 const keyed = { type: "noop", idempotencyKey: "k" };
@@ -476,34 +379,6 @@ Deno.test("a watch at a leader that is deposed goes on at the next one", async (
   follow(former, next);
   const { value } = await watch.next();
   assert.equal(value?.event.case === "state" && value.event.value.status, "completed");
-  channel.close();
-});
-
-Deno.test("a worker's session is sent to the leader, also when that is elected later", async () => {
-  await using leader = await startMember({}, { name: "b" });
-  await using follower = await startMember({});
-  const channel = new ClusterChannel(channelTo([follower.address]));
-  const { SessionStream } = await import("./worker_client.ts");
-  const closed = Promise.withResolvers<Refusal | undefined>();
-  new SessionStream(channel, follower.address, {
-    workerId: "w",
-    incarnation: "i",
-    address: "",
-    slots: 1,
-    jobTypes: [],
-    tags: {},
-    version: "",
-    running: [],
-  }, {
-    onWelcome: () => assert.fail("a follower opens no session"),
-    onAssignments: () => {},
-    onCancellations: () => {},
-    onAcks: () => {},
-    onClosed: closed.resolve,
-  });
-  await until(() => follower.router.waiting === 1, "it is held");
-  follow(follower, leader);
-  assert.equal((await closed.promise)?.leaderAddress, leader.address);
   channel.close();
 });
 

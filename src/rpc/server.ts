@@ -30,6 +30,7 @@ import type {
   StreamWriter,
 } from "./call.ts";
 import { type ClusterView, tellView } from "./cluster_view.ts";
+import { RELAY_KEY } from "./relay.ts";
 import { GrpcDuplexCall, LazyAborter, streamWriter } from "./server_stream.ts";
 import { SocketRegistry } from "./socket_registry.ts";
 import { codeOf, Refusal, toServiceError } from "./status.ts";
@@ -262,6 +263,7 @@ export class RpcServer {
         traceparent: observed.traceparent,
         note: observed.note,
         peerAddress,
+        unreachableLeader: textOf(call.metadata, RELAY_KEY),
         deadlineMs: millisecondsOf(call.getDeadline()),
         get signal() {
           return aborter.signal;

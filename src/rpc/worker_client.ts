@@ -17,6 +17,7 @@ import type {
   WorkerNews,
   WorkerWelcomeView,
 } from "./master_api.ts";
+import { RELAY_KEY } from "./relay.ts";
 import { fromServiceError, Refusal } from "./status.ts";
 import { type AnyMessage, methodDefinition } from "./wire.ts";
 
@@ -35,19 +36,27 @@ export class SessionStream {
   readonly #call: ClientDuplexStream<AnyMessage, AnyMessage>;
   #isOpen = true;
 
-  /** Opens a session with the master at `address` and says hello. */
+  /**
+   * Opens a session with the master at `address` and says hello.
+   *
+   * @param unreachableLeader if this one leads, a follower is to pass the session on to it, instead
+   * of sending us there
+   */
   constructor(
     channel: ClusterChannel,
     address: string,
     hello: WorkerAnnouncement,
     listener: SessionListener,
+    unreachableLeader?: string,
   ) {
+    const metadata = channel.metadata();
+    if (unreachableLeader !== undefined) metadata.set(RELAY_KEY, unreachableLeader);
     const definition = methodDefinition(MasterService.method.workerSession);
     this.#call = channel.clientFor(address).makeBidiStreamRequest(
       definition.path,
       definition.requestSerialize,
       definition.responseDeserialize,
-      channel.metadata(),
+      metadata,
     );
     const watch = channel.watchOver(address, (why) => {
       closed(why);

@@ -33,6 +33,10 @@ export class SessionKeeper {
   #stream: SessionStream | undefined;
   #isWelcome = false;
   #isStopped = false;
+  /** A master said who leads. */
+  #sent: { readonly by: string; readonly to: string } | undefined;
+  /** A leader that was not there: its followers are to pass the session on to it. */
+  #unreachable: string | undefined;
   #pauseMs = PAUSE_MS_MIN;
   #pauseMsMax = PAUSE_MS_MAX;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -99,7 +103,7 @@ export class SessionKeeper {
         listener.onWelcome(welcome);
       },
       onClosed: (reason) => this.#closed(address, reason),
-    });
+    }, this.#unreachable);
   }
 
   #closed(address: string, reason: Refusal | undefined): void {
@@ -109,7 +113,7 @@ export class SessionKeeper {
     if (this.#isStopped) return this.#onStopped();
     const { log, channel } = this.#options;
     const pauseMs = this.#nextPauseMs(wasWelcome || reason?.reason === "not_leader");
-    channel.turnFrom(address, reason?.leaderAddress);
+    this.#turnFrom(address, reason, wasWelcome);
     const next = channel.addresses[0] ?? "";
     log.warn(wasWelcome ? "lost the master" : `cannot reach a master at ${address}`, {
       reason: reason?.message ?? "the master closed the session",
@@ -117,6 +121,31 @@ export class SessionKeeper {
       retry_in_ms: pauseMs,
     });
     this.#timer = setTimeout(() => this.#dial(), pauseMs);
+  }
+
+  /** Goes where the leader is said to be, and back if it is not there: to be passed on. */
+  #turnFrom(address: string, reason: Refusal | undefined, wasWelcome: boolean): void {
+    const { channel, log } = this.#options;
+    const isAnswer = reason === undefined || reason.isAnswer;
+    const leader = reason?.leaderAddress;
+    const sent = this.#sent;
+    this.#sent = leader === undefined ? undefined : { by: address, to: leader };
+    if (leader !== undefined) return channel.turnFrom(address, leader);
+    if (!wasWelcome && !isAnswer && sent?.to === address) {
+      if (this.#unreachable !== address) {
+        log.warn("the leader cannot be reached from here: a follower is asked to pass us on", {
+          leader_address: address,
+          follower_address: sent.by,
+        });
+      }
+      this.#unreachable = address;
+      return channel.turnFrom(address, sent.by);
+    }
+    // Whoever passed the session on until its leader was lost will know the next one.
+    const isRelayLeft = wasWelcome && isAnswer && this.#unreachable !== undefined;
+    if (isRelayLeft) return;
+    if (wasWelcome) this.#unreachable = undefined;
+    channel.turnFrom(address, undefined);
   }
 
   /** Doubles from try to try, with jitter so that many workers do not come back at once. */

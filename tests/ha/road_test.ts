@@ -141,6 +141,32 @@ Deno.test("a result that no leader could take is kept, and taken once by the nex
     assert.equal((await readLedger(cluster.ledgerFile)).length, 2, "it was run once");
   }));
 
+Deno.test("a worker that reaches one follower alone works through it, also when another leads", () =>
+  onCluster({ workers: 0 }, async (cluster) => {
+    const leader = await cluster.leader();
+    const [follower, other] = cluster.masters.filter((each) => each !== leader);
+    cluster.network.part(["far"], [leader.name, other!.name], { kind: "cut" });
+    cluster.startWorker("far");
+    const client = cluster.client();
+    const submit = (id: string, sleepMs: number) =>
+      client.submit({ type: LEDGER_JOB_TYPE, payload: payload(id, sleepMs), priority: 5 });
+    const { jobId: first } = await submit("first", 1);
+    assert.equal((await client.waitFor(first)).status, "completed");
+    assert.equal(cluster.network.connections("far", leader.name), 0);
+
+    const { jobId: second } = await submit("second", 4_000);
+    await eventually("it runs", async () => {
+      return (await client.getJob(second)).job.status === "running" ? true : undefined;
+    });
+    await cluster.makeLead(other!);
+    const job = await client.waitFor(second);
+    assert.deepEqual([job.status, job.attempt], ["completed", 1], "it outlived its leader");
+
+    await cluster.makeLead(follower!);
+    const { jobId: third } = await submit("third", 1);
+    assert.equal((await client.waitFor(third)).status, "completed", "now it is at the leader");
+  }));
+
 Deno.test("a master that came back is ready no sooner than it has all that was acknowledged", () =>
   onCluster({ workers: 0 }, async (cluster) => {
     const follower = await followerOf(cluster);

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file forward.proto.
  */
 export const file_forward: GenFile = /*@__PURE__*/
-  fileDesc("Cg1mb3J3YXJkLnByb3RvEgVwcm90byKOAQoORm9yd2FyZFJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIRCglmcm9tX25vZGUYAiABKAkSDgoGbWV0aG9kGAMgASgJEg8KB3JlcXVlc3QYBCABKAwSDwoHdXNlcl9pZBgFIAEoCRINCgVyb2xlcxgGIAMoCRIUCgxwZWVyX2FkZHJlc3MYByABKAkiIwoPRm9yd2FyZFJlc3BvbnNlEhAKCHJlc3BvbnNlGAEgASgMIikKFUZvcndhcmRTdHJlYW1SZXNwb25zZRIQCghyZXNwb25zZRgBIAEoDDKSAQoORm9yd2FyZFNlcnZpY2USOAoHRm9yd2FyZBIVLnByb3RvLkZvcndhcmRSZXF1ZXN0GhYucHJvdG8uRm9yd2FyZFJlc3BvbnNlEkYKDUZvcndhcmRTdHJlYW0SFS5wcm90by5Gb3J3YXJkUmVxdWVzdBocLnByb3RvLkZvcndhcmRTdHJlYW1SZXNwb25zZTABYgZwcm90bzM");
+  fileDesc("Cg1mb3J3YXJkLnByb3RvEgVwcm90byKOAQoORm9yd2FyZFJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIRCglmcm9tX25vZGUYAiABKAkSDgoGbWV0aG9kGAMgASgJEg8KB3JlcXVlc3QYBCABKAwSDwoHdXNlcl9pZBgFIAEoCRINCgVyb2xlcxgGIAMoCRIUCgxwZWVyX2FkZHJlc3MYByABKAkiIwoPRm9yd2FyZFJlc3BvbnNlEhAKCHJlc3BvbnNlGAEgASgMIikKFUZvcndhcmRTdHJlYW1SZXNwb25zZRIQCghyZXNwb25zZRgBIAEoDDLdAQoORm9yd2FyZFNlcnZpY2USOAoHRm9yd2FyZBIVLnByb3RvLkZvcndhcmRSZXF1ZXN0GhYucHJvdG8uRm9yd2FyZFJlc3BvbnNlEkYKDUZvcndhcmRTdHJlYW0SFS5wcm90by5Gb3J3YXJkUmVxdWVzdBocLnByb3RvLkZvcndhcmRTdHJlYW1SZXNwb25zZTABEkkKDkZvcndhcmRTZXNzaW9uEhUucHJvdG8uRm9yd2FyZFJlcXVlc3QaHC5wcm90by5Gb3J3YXJkU3RyZWFtUmVzcG9uc2UoATABYgZwcm90bzM");
 
 /**
  * @generated from message proto.ForwardRequest
@@ -134,6 +134,17 @@ export const ForwardService: GenService<{
    */
   forwardStream: {
     methodKind: "server_streaming";
+    input: typeof ForwardRequestSchema;
+    output: typeof ForwardStreamResponseSchema;
+  },
+  /**
+   * The same for a session, a stream in both directions: the first request says whose it is, and
+   * every further one has nothing but a message of the caller's.
+   *
+   * @generated from rpc proto.ForwardService.ForwardSession
+   */
+  forwardSession: {
+    methodKind: "bidi_streaming";
     input: typeof ForwardRequestSchema;
     output: typeof ForwardStreamResponseSchema;
   },
