@@ -17,10 +17,13 @@ export interface IntegerRange {
 /** Reads the flags of one command and gathers what is wrong with them. */
 export class FlagReader {
   readonly #flags: Flags;
+  readonly #written: (name: string) => string;
   readonly #faults: string[] = [];
 
-  constructor(flags: Flags) {
+  /** `written`: how a flag is called where it was given. */
+  constructor(flags: Flags, written = (name: string) => `--${dashed(name)}`) {
     this.#flags = flags;
+    this.#written = written;
   }
 
   /** The text of a flag, or undefined when it was not given. */
@@ -35,8 +38,8 @@ export class FlagReader {
     if (value !== undefined && value !== "") return value;
     this.#faults.push(
       value === undefined
-        ? `--${dashed(name)} is missing; ${what}`
-        : `--${dashed(name)} is empty; ${what}`,
+        ? `${this.#written(name)} is missing; ${what}`
+        : `${this.#written(name)} is empty; ${what}`,
     );
     return "";
   }
@@ -50,7 +53,7 @@ export class FlagReader {
     if (/^-?\d+$/.test(text) && Number.isSafeInteger(value) && isInRange) return value;
     const range = max === undefined ? `from ${min}` : `from ${min} to ${max}`;
     this.#faults.push(
-      `--${dashed(name)} is ${JSON.stringify(text)}; give a whole number ${range}`,
+      `${this.#written(name)} is ${JSON.stringify(text)}; give a whole number ${range}`,
     );
     return undefined;
   }
@@ -65,7 +68,9 @@ export class FlagReader {
       // The reader's own message speaks of payloads; this one of flags.
       const unit = /^\d+(\.\d+)?$/.test(text) ? ` (did you mean ${text}s?)` : "";
       this.#faults.push(
-        `--${dashed(name)} is ${JSON.stringify(text)}; give a duration such as 500ms, 30s or ` +
+        `${this.#written(name)} is ${
+          JSON.stringify(text)
+        }; give a duration such as 500ms, 30s or ` +
           `1m30s${unit}`,
       );
       return undefined;
@@ -123,7 +128,7 @@ export class FlagReader {
 
   /** Notes that the flag's value is wrong, and what would be right. */
   fault(name: string, wanted: string, value = this.text(name)): void {
-    this.#faults.push(`--${dashed(name)} is ${JSON.stringify(value)}; ${wanted}`);
+    this.#faults.push(`${this.#written(name)} is ${JSON.stringify(value)}; ${wanted}`);
   }
 
   /** `name=value` pairs as a record, or undefined when the flag was not given. */
@@ -135,9 +140,9 @@ export class FlagReader {
       const equals = pair.indexOf("=");
       const key = pair.slice(0, equals);
       if (equals <= 0) {
-        this.#faults.push(`--${dashed(name)} is ${JSON.stringify(pair)}; give name=value`);
+        this.#faults.push(`${this.#written(name)} is ${JSON.stringify(pair)}; give name=value`);
       } else if (Object.hasOwn(read, key)) {
-        this.#faults.push(`--${dashed(name)} names ${JSON.stringify(key)} twice`);
+        this.#faults.push(`${this.#written(name)} names ${JSON.stringify(key)} twice`);
       } else read[key] = pair.slice(equals + 1);
     }
     return read;

@@ -19,6 +19,7 @@ export interface CompletionSources {
   /** Jobs that the command can do something with. */
   jobs(command: string, flags: Flags): Promise<readonly Candidate[]>;
   workers(flags: Flags): Promise<readonly Candidate[]>;
+  batches(flags: Flags): Promise<readonly Candidate[]>;
   jobTypes(flags: Flags): Promise<readonly Candidate[]>;
   /** Files and directories whose path begins so. */
   files(beginning: string): readonly Candidate[];
@@ -125,6 +126,7 @@ function optionsOf(command: Command): readonly Option[] {
 /** Commander keeps to itself which command of a group is its default. */
 const DEFAULTS: ReadonlyMap<string, string> = new Map([
   ["dlq", "list"],
+  ["batch", "list"],
   ["workers", "list"],
   ["cluster", "status"],
   ["config", "show"],
@@ -167,6 +169,8 @@ async function valuesOf(
       return await sources.jobTypes(flags);
     case "--parent":
       return await sources.jobs(path, flags);
+    case "--batch":
+      return await sources.batches(flags);
     case "--worker":
       return await sources.workers(flags);
     case "--payload":
@@ -189,6 +193,8 @@ async function argumentsOf(
     }
     case "worker-id":
       return await sources.workers(flags);
+    case "batch-id":
+      return await sources.batches(flags);
     case "file":
       return [FILES];
   }

@@ -46,6 +46,15 @@ const SOURCES: CompletionSources = {
       async (client) =>
         (await client.listWorkers()).map((each) => ({ value: each.id, text: each.status })),
     ),
+  batches: (flags) =>
+    asked(
+      flags,
+      async (client) =>
+        (await client.listBatches({ limit: JOBS_MAX })).batches.map(({ id, total }) => ({
+          value: id,
+          text: `${total} jobs`,
+        })),
+    ),
   async jobTypes(flags) {
     const offered = await asked(
       flags,

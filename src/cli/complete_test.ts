@@ -12,6 +12,7 @@ async function offered(line: string, asked: Flags[] = []): Promise<string[]> {
       asked.push({ ...flags, command });
       return Promise.resolve([{ value: "j1" }, { value: "j2" }]);
     },
+    batches: () => Promise.resolve([{ value: "nightly" }]),
     workers: () => Promise.resolve([{ value: "w1" }]),
     jobTypes: () => Promise.resolve([{ value: "noop" }, { value: "test_sleep" }]),
     files: (beginning) =>

@@ -19,7 +19,16 @@ const INT32 = { min: -(2 ** 31), max: 2 ** 31 - 1 };
 /** What the flags ask for; every fault of theirs is told before the payload is read. */
 export async function submissionFrom(flags: Flags, err: Sink): Promise<Submission> {
   const reader = new FlagReader(flags);
-  const type = reader.required("type", "name what kind of job it is, as --type web_scraping");
+  const fields = fieldsFrom(reader);
+  const payload = reader.text("payload") ?? "";
+  reader.done();
+  const { payloadBytesMax } = configFrom(flags, "client").config.jobs;
+  return { ...fields, payload: await readPayload(payload, payloadBytesMax, err) };
+}
+
+/** All of a submission but its payload; faults stay with the reader. */
+export function fieldsFrom(reader: FlagReader): Omit<Submission, "payload"> {
+  const type = reader.required("type", "name what kind of job it is, such as web_scraping");
   const priority = reader.integer("priority", INT32) ?? 0;
   const { requiredTags, require } = requirementsOf(reader);
   const options = given({ ...optionsOf(reader), require });
@@ -34,10 +43,7 @@ export async function submissionFrom(flags: Flags, err: Sink): Promise<Submissio
     idempotencyKey: reader.text("idempotencyKey"),
     options: Object.keys(options).length === 0 ? undefined : options,
   });
-  const payload = reader.text("payload") ?? "";
-  reader.done();
-  const { payloadBytesMax } = configFrom(flags, "client").config.jobs;
-  return { type, payload: await readPayload(payload, payloadBytesMax, err), priority, ...rest };
+  return { type, priority, ...rest };
 }
 
 function optionsOf(reader: FlagReader) {

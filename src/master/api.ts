@@ -6,6 +6,7 @@
 
 import type { MasterApi } from "../rpc/mod.ts";
 import { BulkApi } from "./bulk_api.ts";
+import { BatchesApi } from "./batches_api.ts";
 import { ClusterApi } from "./cluster_api.ts";
 import type { MasterContext } from "./context.ts";
 import { MembersApi } from "./members_api.ts";
@@ -21,6 +22,7 @@ export function masterApi(
   const submissions = new SubmitApi(context);
   const jobs = new JobsApi(context);
   const bulk = new BulkApi(context);
+  const batches = new BatchesApi(context);
   const workers = new WorkersApi(context, onHeartbeat);
   const cluster = new ClusterApi(context);
   const members = new MembersApi(context);
@@ -34,6 +36,11 @@ export function masterApi(
     retryDeadLetters: (...args) => bulk.retryDeadLetters(...args),
     purgeDeadLetters: (...args) => bulk.purgeDeadLetters(...args),
     retryDeadLetter: (jobId) => jobs.retryDeadLetter(jobId),
+    getBatch: (...args) => batches.getBatch(...args),
+    watchBatch: (...args) => batches.watchBatch(...args),
+    cancelBatch: (...args) => batches.cancelBatch(...args),
+    listBatches: (query) => batches.listBatches(query),
+    parentResult: (query) => batches.parentResult(query),
     registerWorker: (...args) => workers.registerWorker(...args),
     heartbeat: (...args) => workers.heartbeat(...args),
     reportResult: (...args) => workers.reportResult(...args),

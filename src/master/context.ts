@@ -9,6 +9,7 @@ import type { Logger, Tracer } from "../observability/mod.ts";
 import type { RaftNode } from "../raft/mod.ts";
 import type { MembersView } from "../rpc/mod.ts";
 import type { Admission } from "./admission.ts";
+import type { BatchWatchers } from "./batch_watchers.ts";
 import type { ReportInbox } from "./inbox.ts";
 import type { AuditedAct } from "./options.ts";
 import type { LeaderDuties } from "./leader.ts";
@@ -36,6 +37,7 @@ export interface MasterContext {
   readonly admission: Admission;
   readonly sessions: Sessions;
   readonly watchers: JobWatchers;
+  readonly batchWatchers: BatchWatchers;
   readonly log: Logger;
   readonly tracer: Tracer;
   readonly now: () => number;

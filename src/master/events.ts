@@ -20,6 +20,7 @@ export function onJobEvents(context: MasterContext, events: readonly JobEvent[])
       context.watchers.forget(event.jobId);
     }
   }
+  context.batchWatchers.wake();
   context.duties?.schedule();
 }
 

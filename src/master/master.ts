@@ -53,6 +53,7 @@ import { JobStateMachine } from "./state_machine.ts";
 import { Succession } from "./succession.ts";
 import { type Tempo, tempoOf } from "./tempo.ts";
 import { Upkeep } from "./upkeep.ts";
+import { BatchWatchers } from "./batch_watchers.ts";
 import { JobWatchers } from "./watchers.ts";
 
 /** How long calls may go on when the master stops, in ms. */
@@ -338,6 +339,7 @@ export class Master {
       admission: new Admission(options.admission, options.registry),
       sessions: new Sessions((workerId, address) => this.#pushLink(workerId, address)),
       watchers: new JobWatchers(),
+      batchWatchers: new BatchWatchers(),
       log: options.log,
       tracer: options.tracer,
       now: () => this.#clock.now(),

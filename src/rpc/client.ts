@@ -33,6 +33,7 @@ import type {
   Submission,
   WorkerView,
 } from "./master_api.ts";
+import { batchFromWire, type BatchPage, type BatchView } from "./batch_api.ts";
 import { pause } from "./pause.ts";
 import { Refusal } from "./status.ts";
 
@@ -153,16 +154,38 @@ export class JobClient {
    * job's state is told again.
    */
   async *watch(jobId: string, signal?: AbortSignal): AsyncGenerator<JobEventView> {
+    let isOver = false;
+    const open = async function* (channel: ClusterChannel) {
+      const events = channel.stream(MasterService.method.watchJob, { jobId }, signal);
+      for await (const message of events) {
+        const event = eventFromWire(message);
+        if (event === undefined) continue;
+        isOver = event.kind === "state" && isFinished(event.job);
+        yield event;
+      }
+    };
+    yield* this.#untilEnd(
+      () => open(this.#channel),
+      () => isOver,
+      () => this.getJob(jobId, { signal, patient: true }),
+      signal,
+    );
+  }
+
+  /** Goes on with another stream whenever one is lost, until `isOver`. */
+  async *#untilEnd<Event>(
+    open: () => AsyncIterable<Event>,
+    isOver: () => boolean,
+    ask: () => Promise<unknown>,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Event> {
     let pauseMs = WATCH_PAUSE_MS_MIN;
     while (true) {
       try {
-        const events = this.#channel.stream(MasterService.method.watchJob, { jobId }, signal);
-        for await (const message of events) {
-          const event = eventFromWire(message);
-          if (event === undefined) continue;
+        for await (const event of open()) {
           pauseMs = WATCH_PAUSE_MS_MIN;
           yield event;
-          if (event.kind === "state" && isFinished(event.job)) return;
+          if (isOver()) return;
         }
       } catch (failure) {
         // Whoever ended the watch wants to hear the own reason, whatever broke for it.
@@ -173,7 +196,7 @@ export class JobClient {
       }
       // A unary call waits for a master with all the patience that calls have, and says so if none
       // comes. The pause is for one that answers calls and breaks watches.
-      await this.getJob(jobId, { signal, patient: true });
+      await ask();
       await pause(pauseMs, signal);
       pauseMs = Math.min(pauseMs * 2, WATCH_PAUSE_MS_MAX);
     }
@@ -185,6 +208,65 @@ export class JobClient {
       if (event.kind === "state" && isFinished(event.job)) return event.job;
     }
     throw new Refusal("unavailable", `the watch of job ${jobId} ended before the job did`);
+  }
+
+  /** How many jobs of a batch are where. */
+  async getBatch(
+    batchId: string,
+    { patient = false, signal }: {
+      readonly signal?: AbortSignal | undefined;
+      readonly patient?: boolean;
+    } = {},
+  ): Promise<BatchView> {
+    const { batch } = await this.#channel.call(
+      MasterService.method.getBatch,
+      { batchId },
+      { patient, ...(signal === undefined ? {} : { signal }) },
+    );
+    if (batch === undefined) throw new Refusal("internal", "the master answered no batch");
+    return batchFromWire(batch);
+  }
+
+  /** The counts of a batch as they change, until none of its jobs is unfinished; as `watch` does. */
+  async *watchBatch(batchId: string, signal?: AbortSignal): AsyncGenerator<BatchView> {
+    const { watchBatch } = MasterService.method;
+    let last: BatchView | undefined;
+    const open = async function* (channel: ClusterChannel) {
+      for await (const message of channel.stream(watchBatch, { batchId }, signal)) {
+        yield last = batchFromWire(message);
+      }
+    };
+    yield* this.#untilEnd(
+      () => open(this.#channel),
+      () => last?.isFinished === true,
+      () => this.getBatch(batchId, { signal, patient: true }),
+      signal,
+    );
+  }
+
+  /** Cancels what is unfinished of a batch. */
+  async cancelBatch(batchId: string, reason = ""): Promise<{ matched: number; cancelled: number }> {
+    const response = await this.#channel.call(MasterService.method.cancelBatch, {
+      batchId,
+      reason,
+    });
+    return { matched: Number(response.matched), cancelled: Number(response.cancelled) };
+  }
+
+  /** A page of batches, the latest first. */
+  async listBatches(
+    query: {
+      readonly limit?: number;
+      readonly cursor?: string;
+      readonly isUnfinished?: boolean;
+    } = {},
+  ): Promise<BatchPage> {
+    const response = await this.#channel.call(MasterService.method.listBatches, {
+      limit: query.limit ?? 0,
+      cursor: query.cursor ?? "",
+      unfinished: query.isUnfinished ?? false,
+    });
+    return { batches: response.batches.map(batchFromWire), nextCursor: response.nextCursor };
   }
 
   /** The workers the cluster knows; `status` filters. */

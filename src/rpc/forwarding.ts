@@ -79,6 +79,11 @@ const ROADS: Readonly<Record<keyof typeof MasterService["method"], Road>> = {
   listDLQ: { kind: "read" },
   cancelJob: { kind: "leader", isRepeatable: ALWAYS },
   watchJob: { kind: "leader", isRepeatable: ALWAYS },
+  getBatch: { kind: "read" },
+  listBatches: { kind: "read" },
+  watchBatch: { kind: "leader", isRepeatable: ALWAYS },
+  cancelBatch: { kind: "leader", isRepeatable: ALWAYS },
+  getParentResult: { kind: "leader", isRepeatable: ALWAYS },
   // The second time a fresh retry budget could be given to a job that failed again meanwhile.
   retryFromDLQ: { kind: "leader", isRepeatable: NEVER },
   // The second time the counts would be of what the first had left.

@@ -8,6 +8,7 @@
  */
 
 import type { JobFilter, JobOrder } from "../jobs/mod.ts";
+import type { BatchApi } from "./batch_api.ts";
 import type { CallContext } from "./call.ts";
 import type { JobOptionsView } from "./job_options.ts";
 import type { MemberApi } from "./member_api.ts";
@@ -341,7 +342,7 @@ export interface ClusterHealthView {
 }
 
 /** The calls themselves. */
-export interface MasterApi extends MemberApi {
+export interface MasterApi extends MemberApi, BatchApi {
   /** One outcome a submission, in order. With `allOrNothing` one refusal throws for all. */
   submit(
     submissions: readonly Submission[],

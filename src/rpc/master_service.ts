@@ -24,6 +24,7 @@ import type {
   WorkerAnnouncement,
 } from "./master_api.ts";
 import { bulkHandlers } from "./bulk_service.ts";
+import { batchHandlers } from "./batch_api.ts";
 import { address, memberHandlers, nodeId } from "./member_service.ts";
 import { connectWorker } from "./worker_session.ts";
 import type { ServiceHandlers } from "./call.ts";
@@ -47,6 +48,7 @@ export function masterService(master: MasterApi): ServiceHandlers<typeof MasterS
     ...workerHandlers(master),
     ...clusterHandlers(master),
     ...memberHandlers(master),
+    ...batchHandlers(master),
   };
 }
 

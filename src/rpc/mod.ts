@@ -19,6 +19,13 @@ export * from "./introduction.ts";
 export type { DependencyView, JobOptionsView } from "./job_options.ts";
 export { filterText } from "./job_filter.ts";
 export type { JobFilter, JobOrder, JobStatus } from "../jobs/mod.ts";
+export {
+  type BatchApi,
+  type BatchPage,
+  type BatchView,
+  type ParentResultQuery,
+  type ParentResultView,
+} from "./batch_api.ts";
 export * from "./master_api.ts";
 export { DEFAULT_JOB_TYPES, masterService } from "./master_service.ts";
 export * from "./member_api.ts";

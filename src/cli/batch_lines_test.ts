@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { inCalls, readJobLines } from "./batch_lines.ts";
+import { Misuse } from "./failure.ts";
+
+const bounds = { jobsMax: 2, bytesMax: 1_000_000 };
+
+function lines(...jobs: object[]): string {
+  return jobs.map((job) => JSON.stringify(job)).join("\n");
+}
+
+Deno.test("a line says what the flags of a submission say", () => {
+  const [job] = readJobLines(
+    `\n${
+      lines({
+        ref: "a",
+        type: "noop",
+        payload: { n: 1 },
+        priority: 3,
+        timeout: "30s",
+        labels: { team: "web" },
+        depends_on: ["0199-id:failure"],
+        permanent_errors: ["404"],
+        cpu: 0.5,
+      })
+    }\n`,
+    "nightly",
+  );
+  assert.equal(job?.line, 2);
+  const { payload, ...rest } = job!.submission;
+  assert.equal(new TextDecoder().decode(payload), '{"n":1}');
+  assert.deepEqual(rest, {
+    type: "noop",
+    priority: 3,
+    timeoutMs: 30_000,
+    labels: { team: "web" },
+    ref: "a",
+    options: {
+      nonRetryableErrors: ["404"],
+      dependsOn: [{ jobId: "0199-id", on: "failure" }],
+      batchId: "nightly",
+      cpuMillis: 500,
+    },
+  });
+});
+
+Deno.test("every line with a fault is named, with what would be right", () => {
+  const text = [
+    "{",
+    '["noop"]',
+    lines({ type: "noop", tiemout: "1s" }),
+    lines({ type: "noop", timeout: 5, max_retries: "many" }),
+    lines({ payload: "x" }),
+    lines({ type: "noop", labels: "a=b" }),
+  ].join("\n");
+  assert.throws(() => readJobLines(text, "b"), (failure) => {
+    assert.ok(failure instanceof Misuse);
+    const told = failure.message.split("\n");
+    assert.match(told[0]!, /^line 1: it is not JSON/);
+    assert.match(told[1]!, /line 2: it is no JSON object/);
+    assert.match(told[2]!, /line 3: "tiemout" is not known; there are .*timeout/);
+    assert.match(told[3]!, /line 4: .*timeout is "5".*max_retries is "many"|line 4: .*max_retries/);
+    assert.match(told[4]!, /line 5: type is missing/);
+    assert.match(told[5]!, /line 6: labels/);
+    return true;
+  });
+  assert.throws(() => readJobLines("\n\n", "b"), /there are no jobs/);
+});
+
+Deno.test("calls bring parents with or before their children, whatever the order of the lines", () => {
+  const jobs = readJobLines(
+    lines(
+      { ref: "c", type: "noop", depends_on: ["b:completion", "elsewhere"] },
+      { type: "noop" },
+      { ref: "b", type: "noop", depends_on: "a" },
+      { ref: "a", type: "noop" },
+    ),
+    "b",
+  );
+  const calls = inCalls(jobs, bounds);
+  assert.deepEqual(calls.map((call) => call.map(({ line }) => line)), [[4, 3], [1, 2]]);
+  assert.deepEqual(calls[1]![0]!.submission.options?.dependsOn, [
+    { ref: "b", on: "completion" },
+    { jobId: "elsewhere", on: "success" },
+  ]);
+});
+
+Deno.test("calls are bounded in bytes, and jobs that wait for each other are refused", () => {
+  const big = { type: "noop", payload: "x".repeat(400) };
+  const calls = inCalls(readJobLines(lines(big, big, big), "b"), { jobsMax: 10, bytesMax: 1_500 });
+  assert.deepEqual(calls.map(({ length }) => length), [2, 1]);
+  const ring = lines({ ref: "a", type: "noop", depends_on: "b" }, {
+    ref: "b",
+    type: "noop",
+    depends_on: "a",
+  });
+  assert.throws(() => inCalls(readJobLines(ring, "b"), bounds), /a → b → a/);
+});

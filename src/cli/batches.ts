@@ -1,0 +1,331 @@
+/**
+ * `conductor batch`.
+ *
+ * @module
+ */
+
+import { v7 as uuidv7 } from "uuid";
+import type { BatchItem, BatchView, JobClient, Submission } from "../rpc/mod.ts";
+import { FlagReader, reasonOf } from "./arguments.ts";
+import { inCalls, type JobLine, readJobLines } from "./batch_lines.ts";
+import { configFrom } from "./config_flags.ts";
+import { type Connection, withClient } from "./connect.ts";
+import { Interrupted, Misuse, NegativeAnswer } from "./failure.ts";
+import { secondText, timeText } from "./present.ts";
+import type { Flags } from "./router.ts";
+import { renderPairs, renderTable } from "./table.ts";
+import { printable, type Terminal } from "./terminal.ts";
+
+/** Jobs in one call: enough to make little of the way there and back, few enough to be one of many. */
+const CALL_JOBS = 1_000;
+/** What a call that must bring all may have: as many as a master takes. */
+const CALL_JOBS_MAX = 10_000;
+/** Refusals that are told one by one. */
+const REFUSALS_TOLD_MAX = 20;
+
+/** What became of the lines of a file. */
+interface Submitted {
+  readonly batchId: string;
+  accepted: number;
+  duplicates: number;
+  readonly refused: { readonly line: number; readonly error: string }[];
+}
+
+/** Submits every job of a file as one batch; prints the batch's id. */
+export async function submitBatch(file: string, flags: Flags, terminal: Terminal): Promise<void> {
+  const reader = new FlagReader(flags);
+  const batchId = reader.text("batch") ?? `batch-${uuidv7()}`;
+  const allOrNothing = flags.allOrNothing === true;
+  reader.done();
+  const jobs = readJobLines(await readAll(file, terminal), batchId);
+  const { maxMsgSizeBytes } = configFrom(flags, "client").config.grpc;
+  const calls = inCalls(jobs, {
+    jobsMax: allOrNothing ? CALL_JOBS_MAX : CALL_JOBS,
+    bytesMax: maxMsgSizeBytes * (allOrNothing ? 0.9 : 0.25),
+  });
+  if (allOrNothing && calls.length > 1) {
+    throw new Misuse(
+      `--all-or-nothing is for what one call can bring, which is ${CALL_JOBS_MAX} jobs and ` +
+        `nine tenths of grpc.max_msg_size; these ${jobs.length} jobs are more`,
+    );
+  }
+  await withClient(flags, terminal, async (connection) => {
+    const { client, format, line } = connection;
+    const submitted: Submitted = { batchId, accepted: 0, duplicates: 0, refused: [] };
+    const ids = new Map<string, string>();
+    for (const call of calls) {
+      await bring(client, call, allOrNothing, ids, submitted);
+      const { accepted, duplicates, refused } = submitted;
+      line.show(`submitted ${accepted + duplicates + refused.length} of ${jobs.length} jobs`);
+    }
+    line.clear();
+    tellRefusals(submitted, terminal);
+    const hasJobs = submitted.accepted + submitted.duplicates > 0;
+    if (flags.wait === true && hasJobs) {
+      const batch = await follow(connection, batchId, "quietly");
+      const answer = { ...submittedJson(submitted), batch: batchJson(batch) };
+      terminal.out.write(
+        format === "json" ? `${JSON.stringify(answer, null, 2)}\n` : batchText(batch),
+      );
+      failIfBad(batch, submitted.refused.length);
+      return;
+    }
+    terminal.out.write(
+      format === "json"
+        ? `${JSON.stringify(submittedJson(submitted), null, 2)}\n`
+        : hasJobs
+        ? `${batchId}\n`
+        : "",
+    );
+    if (submitted.refused.length > 0) throw new NegativeAnswer("");
+  }, "client.submit_batch");
+}
+
+/** One call; refs of jobs that were brought before become their ids. */
+async function bring(
+  client: JobClient,
+  call: readonly JobLine[],
+  allOrNothing: boolean,
+  ids: Map<string, string>,
+  submitted: Submitted,
+): Promise<void> {
+  const own = new Set(call.map(({ submission }) => submission.ref));
+  const isOrphan = ({ submission }: JobLine) =>
+    submission.options?.dependsOn?.some(({ ref }) =>
+      ref !== undefined && !own.has(ref) && !ids.has(ref)
+    ) === true;
+  for (const { line } of call.filter(isOrphan)) {
+    submitted.refused.push({ line, error: "a job that it depends on was refused" });
+  }
+  const jobs = call.filter((each) => !isOrphan(each));
+  // Who depends on an orphan of the same call is refused by the master, which names the ref.
+  const known = new Set(jobs.map(({ submission }) => submission.ref));
+  const able = jobs.filter(({ line, submission }) => {
+    const lost = submission.options?.dependsOn?.find(({ ref }) =>
+      ref !== undefined && own.has(ref) && !known.has(ref)
+    );
+    if (lost === undefined) return true;
+    submitted.refused.push({ line, error: `it depends on "${lost.ref}", which was refused` });
+    return false;
+  });
+  if (able.length === 0) return;
+  const outcomes: BatchItem[] = await client.submitBatch(
+    able.map(({ submission }) => withIds(submission, ids)),
+    { allOrNothing },
+  );
+  outcomes.forEach((outcome, position) => {
+    const { line, submission } = able[position]!;
+    if ("error" in outcome) {
+      submitted.refused.push({ line, error: outcome.error });
+      return;
+    }
+    if (outcome.duplicate) submitted.duplicates++;
+    else submitted.accepted++;
+    if (submission.ref !== undefined) ids.set(submission.ref, outcome.jobId);
+  });
+}
+
+function withIds(submission: Submission, ids: ReadonlyMap<string, string>): Submission {
+  const { options } = submission;
+  if (options?.dependsOn === undefined) return submission;
+  const dependsOn = options.dependsOn.map((each) => {
+    const jobId = each.ref === undefined ? undefined : ids.get(each.ref);
+    return jobId === undefined ? each : { jobId, on: each.on };
+  });
+  return { ...submission, options: { ...options, dependsOn } };
+}
+
+function tellRefusals({ refused }: Submitted, { err }: Terminal): void {
+  for (const { line, error } of refused.slice(0, REFUSALS_TOLD_MAX)) {
+    err.write(`conductor: line ${line}: ${printable(error)}\n`);
+  }
+  const more = refused.length - REFUSALS_TOLD_MAX;
+  if (more > 0) err.write(`conductor: ${more} more were refused\n`);
+}
+
+/** The batches of the cluster, the latest first. */
+export async function listBatches(flags: Flags, terminal: Terminal): Promise<void> {
+  const reader = new FlagReader(flags);
+  const limit = reader.integer("limit", { min: 1, max: 1_000 }) ?? 20;
+  const cursor = reader.text("cursor") ?? "";
+  reader.done();
+  await withClient(flags, terminal, async ({ client, format }) => {
+    const page = await client.listBatches({
+      limit,
+      cursor,
+      isUnfinished: flags.unfinished === true,
+    });
+    if (format === "json") {
+      const answer = { batches: page.batches.map(batchJson), next_cursor: page.nextCursor };
+      terminal.out.write(`${JSON.stringify(answer, null, 2)}\n`);
+      return;
+    }
+    terminal.out.write(batchTable(page.batches));
+    if (page.nextCursor !== "") {
+      terminal.err.write(`the next page: --cursor ${printable(page.nextCursor)}\n`);
+    }
+  });
+}
+
+/** One batch. */
+export async function showBatch(batchId: string, flags: Flags, terminal: Terminal): Promise<void> {
+  await withClient(flags, terminal, async ({ client, format }) => {
+    const batch = await client.getBatch(batchId);
+    terminal.out.write(
+      format === "json" ? `${JSON.stringify(batchJson(batch), null, 2)}\n` : batchText(batch),
+    );
+  });
+}
+
+/** Follows a batch to its end, telling its counts as they change or, when it waits, only the end. */
+export async function watchBatch(
+  batchId: string,
+  how: "telling" | "quietly",
+  flags: Flags,
+  terminal: Terminal,
+): Promise<void> {
+  await withClient(flags, terminal, async (connection) => {
+    const batch = await follow(connection, batchId, how);
+    terminal.out.write(
+      connection.format === "json"
+        ? `${JSON.stringify(batchJson(batch), null, 2)}\n`
+        : batchText(batch),
+    );
+    failIfBad(batch, 0);
+  });
+}
+
+/** Cancels what is unfinished of a batch. */
+export async function cancelBatch(
+  batchId: string,
+  flags: Flags,
+  terminal: Terminal,
+): Promise<void> {
+  await withClient(flags, terminal, async ({ client, format }) => {
+    const { matched, cancelled } = await client.cancelBatch(
+      batchId,
+      (flags.reason as string) ?? "",
+    );
+    terminal.out.write(
+      format === "json"
+        ? `${JSON.stringify({ batch_id: batchId, matched, cancelled })}\n`
+        : `${cancelled} of ${matched} unfinished jobs cancelled\n`,
+    );
+  });
+}
+
+/** Ctrl-C ends the watching, not the batch. */
+async function follow(
+  { client, line }: Connection,
+  batchId: string,
+  how: "telling" | "quietly",
+): Promise<BatchView> {
+  const interruption = new AbortController();
+  const interrupt = () => {
+    Deno.removeSignalListener("SIGINT", interrupt);
+    interruption.abort(
+      new Interrupted(
+        `the batch goes on; follow it with \`conductor batch watch ${batchId}\`, end it with ` +
+          `\`conductor batch cancel ${batchId}\``,
+      ),
+    );
+  };
+  Deno.addSignalListener("SIGINT", interrupt);
+  let last: BatchView | undefined;
+  try {
+    for await (const batch of client.watchBatch(batchId, interruption.signal)) {
+      last = batch;
+      const text = `${batchId}  ${countsText(batch)}`;
+      if (how === "telling" && !line.sink.isTerminal) line.say(printable(text));
+      else line.show(text);
+    }
+  } finally {
+    if (!interruption.signal.aborted) Deno.removeSignalListener("SIGINT", interrupt);
+    line.clear();
+  }
+  if (last === undefined) throw new NegativeAnswer(`batch ${batchId}: nothing was heard of it`);
+  return last;
+}
+
+/** @throws NegativeAnswer unless every job completed */
+function failIfBad({ byStatus }: BatchView, refused: number): void {
+  const { failed, cancelled } = byStatus;
+  if (failed + cancelled + refused === 0) return;
+  const parts = [
+    ...(failed > 0 ? [`${failed} failed`] : []),
+    ...(cancelled > 0 ? [`${cancelled} cancelled`] : []),
+    ...(refused > 0 ? [`${refused} refused`] : []),
+  ];
+  throw new NegativeAnswer(`not every job completed: ${parts.join(", ")}`);
+}
+
+/** "3 of 10 finished (1 failed), 2 running". */
+function countsText({ total, byStatus }: BatchView): string {
+  const { completed, failed, cancelled, assigned, running } = byStatus;
+  const bad = [
+    ...(failed > 0 ? [`${failed} failed`] : []),
+    ...(cancelled > 0 ? [`${cancelled} cancelled`] : []),
+  ];
+  const how = bad.length === 0 ? "" : ` (${bad.join(", ")})`;
+  const now = assigned + running === 0 ? "" : `, ${assigned + running} running`;
+  return `${completed + failed + cancelled} of ${total} finished${how}${now}`;
+}
+
+function submittedJson({ batchId, accepted, duplicates, refused }: Submitted) {
+  return { batch_id: batchId, accepted, duplicates, refused };
+}
+
+function batchJson({ id, createdAtMs, submittedBy, total, byStatus, isFinished }: BatchView) {
+  return {
+    id,
+    created_at: timeText(createdAtMs),
+    submitted_by: submittedBy === "" ? null : submittedBy,
+    total,
+    ...byStatus,
+    finished: isFinished,
+  };
+}
+
+function batchText(batch: BatchView): string {
+  const { id, createdAtMs, submittedBy, total, byStatus } = batch;
+  return renderPairs([
+    ["Batch", printable(id)],
+    ["Created", secondText(createdAtMs)],
+    ...(submittedBy === "" ? [] : [["Submitted by", printable(submittedBy)] as const]),
+    ["Jobs", `${total}`],
+    ...Object.entries(byStatus).filter(([, count]) => count > 0).map(([status, count]) =>
+      [`  ${status}`, `${count}`] as const
+    ),
+  ]);
+}
+
+function batchTable(batches: readonly BatchView[]): string {
+  return renderTable(
+    ["BATCH", "CREATED", "BY", "JOBS", "WAITING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"],
+    batches.map(({ id, createdAtMs, submittedBy, total, byStatus }) => [
+      printable(id),
+      secondText(createdAtMs),
+      printable(submittedBy),
+      `${total}`,
+      `${byStatus.waiting + byStatus.pending}`,
+      `${byStatus.assigned + byStatus.running}`,
+      `${byStatus.completed}`,
+      `${byStatus.failed}`,
+      `${byStatus.cancelled}`,
+    ]),
+  );
+}
+
+async function readAll(file: string, { err }: Terminal): Promise<string> {
+  if (file === "-") {
+    if (Deno.stdin.isTerminal()) {
+      err.write("conductor: reading jobs from the terminal, one a line; Ctrl-D ends them\n");
+    }
+    return await new Response(Deno.stdin.readable).text();
+  }
+  try {
+    return await Deno.readTextFile(file);
+  } catch (cause) {
+    throw new Misuse(`cannot read jobs from ${file}: ${reasonOf(cause)}`, { cause });
+  }
+}

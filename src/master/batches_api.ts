@@ -1,0 +1,167 @@
+/**
+ * The calls about batches, and about what the parents of a running job left.
+ *
+ * @module
+ */
+
+import { type Batch, type CancelCommand, isBatchFinished, isHeld } from "../jobs/mod.ts";
+import {
+  type BatchApi,
+  type BatchPage,
+  type BatchView,
+  type CallContext,
+  type ParentResultQuery,
+  type ParentResultView,
+  Refusal,
+} from "../rpc/mod.ts";
+import { dutiesOf, type MasterContext } from "./context.ts";
+import { unknownJob } from "./views.ts";
+
+/** Jobs that one Command cancels. */
+const CANCELLED_PER_COMMAND = 2_000;
+/** Shortest time between two counts of a watch, in ms. */
+const WATCH_PAUSE_MS = 100;
+
+export class BatchesApi implements BatchApi {
+  readonly #context: MasterContext;
+
+  constructor(context: MasterContext) {
+    this.#context = context;
+  }
+
+  async getBatch(batchId: string, { stale }: { readonly stale: boolean }): Promise<BatchView> {
+    if (!stale) await this.#readBarrier();
+    return batchView(this.#known(batchId));
+  }
+
+  async watchBatch(
+    batchId: string,
+    send: (batch: BatchView) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#readBarrier();
+    const { machine, batchWatchers } = this.#context;
+    let batch = this.#known(batchId);
+    while (true) {
+      await send(batchView(batch));
+      if (isBatchFinished(batch)) return;
+      await batchWatchers.untilOther(batch, (id) => machine.batch(id), signal, WATCH_PAUSE_MS);
+      const now = machine.batch(batchId);
+      if (now === undefined) return; // all of its jobs have finished and are forgotten
+      batch = now;
+    }
+  }
+
+  async cancelBatch(
+    batchId: string,
+    reason: string,
+    call: CallContext,
+  ): Promise<{ matched: number; cancelled: number }> {
+    dutiesOf(this.#context);
+    await this.#readBarrier();
+    this.#known(batchId);
+    const { machine, proposer } = this.#context;
+    // Parents first, so that most of their children are cancelled for being so.
+    const jobIds = machine.unfinishedOfBatch(batchId, Infinity)
+      .sort((a, b) => a.seq - b.seq).map(({ id }) => id);
+    let cancelled = 0;
+    for (let from = 0; from < jobIds.length; from += CANCELLED_PER_COMMAND) {
+      const { results } = await proposer.propose<CancelCommand>({
+        kind: "cancel",
+        jobIds: jobIds.slice(from, from + CANCELLED_PER_COMMAND),
+        reason,
+        by: call.caller.userId,
+      });
+      cancelled += results.filter((each) =>
+        each.status === "cancelled" || each.jobStatus === "cancelled"
+      ).length;
+    }
+    return { matched: jobIds.length, cancelled };
+  }
+
+  async listBatches(
+    { limit, cursor, isUnfinished }: {
+      readonly limit: number;
+      readonly cursor: string;
+      readonly isUnfinished: boolean;
+    },
+  ): Promise<BatchPage> {
+    const after = cursor === "" ? undefined : placeOf(cursor);
+    await this.#readBarrier();
+    const batches = [...this.#context.machine.batches()]
+      .filter((batch) => !isUnfinished || !isBatchFinished(batch))
+      .filter((batch) => after === undefined || compare(batch, after) > 0)
+      .sort(compare);
+    const page = batches.slice(0, limit);
+    const last = page.at(-1);
+    return {
+      batches: page.map(batchView),
+      nextCursor: last === undefined || batches.length === page.length
+        ? ""
+        : `${last.createdAtMs}:${last.id}`,
+    };
+  }
+
+  /** The leader answers, so what it knows of the attempt is the present. */
+  parentResult({ workerId, jobId, token, parentId }: ParentResultQuery): Promise<ParentResultView> {
+    dutiesOf(this.#context);
+    const { machine } = this.#context;
+    const job = machine.get(jobId);
+    if (job === undefined) throw unknownJob(jobId);
+    if (!isHeld(job.status) || job.assignedTo !== workerId || job.token !== token) {
+      throw new Refusal(
+        "failed_precondition",
+        `worker ${workerId} does not hold job ${jobId} under token ${token}`,
+      );
+    }
+    if (!job.options.dependencies.some((each) => each.jobId === parentId)) {
+      throw new Refusal("failed_precondition", `job ${jobId} does not depend on job ${parentId}`);
+    }
+    const parent = machine.get(parentId);
+    if (parent === undefined) throw unknownJob(parentId);
+    const result = machine.result(parentId);
+    return Promise.resolve({
+      status: parent.status,
+      output: result?.output ?? new Uint8Array(0),
+      contentType: result?.contentType ?? "",
+      error: parent.errorMessage,
+    });
+  }
+
+  #known(batchId: string): Batch {
+    const batch = this.#context.machine.batch(batchId);
+    if (batch !== undefined) return batch;
+    throw new Refusal(
+      "not_found",
+      `there is no batch ${JSON.stringify(batchId)}; a batch begins with its first job and is ` +
+        "forgotten with its last",
+    );
+  }
+
+  #readBarrier(): Promise<void> {
+    return this.#context.proposer.readBarrier(this.#context.barrierTimeoutMs);
+  }
+}
+
+interface Place {
+  readonly createdAtMs: number;
+  readonly id: string;
+}
+
+/** The latest first. */
+function compare(a: Place, b: Place): number {
+  return b.createdAtMs - a.createdAtMs || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+}
+
+function placeOf(cursor: string): Place {
+  const [, createdAtMs, id] = /^(\d{1,16}):(.+)$/s.exec(cursor) ?? [];
+  if (createdAtMs !== undefined && id !== undefined) {
+    return { createdAtMs: Number(createdAtMs), id };
+  }
+  throw new Refusal("invalid", `cursor ${JSON.stringify(cursor.slice(0, 80))} is not one of ours`);
+}
+
+function batchView(batch: Batch): BatchView {
+  const { id, createdAtMs, submittedBy, total, byStatus } = batch;
+  return { id, createdAtMs, submittedBy, total, byStatus, isFinished: isBatchFinished(batch) };
+}

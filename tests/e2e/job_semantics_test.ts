@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import type { JobClient, Submission } from "../../src/rpc/mod.ts";
+import { type Host, onHost, until } from "./support.ts";
+
+/** A job that sleeps; most of these tests are about what becomes of it meanwhile. */
+function sleep(duration: string, submission: Partial<Submission> = {}): Submission {
+  const payload = new TextEncoder().encode(JSON.stringify({ duration }));
+  return { type: "test_sleep", payload, priority: 5, maxRetries: 0, ...submission };
+}
+
+async function statusOf(client: JobClient, jobId: string): Promise<string> {
+  return (await client.getJob(jobId)).job.status;
+}
+
+async function untilStatus(client: JobClient, jobId: string, status: string): Promise<void> {
+  await until(`job ${jobId} is ${status}`, async () => await statusOf(client, jobId) === status);
+}
+
+/** How many jobs run on the host's one worker, by the worker's own heartbeats and the state's count. */
+async function activeJobs(client: JobClient): Promise<number> {
+  return (await client.listWorkers())[0]?.activeJobs ?? -1;
+}
+
+Deno.test("jobs expire, are unique, wait for each other and come in batches: on one master", async (test) =>
+  await onHost(async (host) => {
+    await host.startMaster(
+      "--set=scheduler.type_defaults=test_sleep=backoff=fixed retry_delay=50ms max_retries=2",
+    );
+    host.startWorker("w1", "--concurrency=8");
+    const client = host.library();
+    try {
+      await test.step("a job that is not finished in time fails, and its worker is told", () =>
+        expires(client));
+      await test.step("one unfinished job has a unique key, and a replaced one is stopped", () =>
+        isUnique(client));
+      await test.step("a graph submitted in any order runs parents first", () =>
+        runsInOrder(client));
+      await test.step("a parent that fails takes along whoever did not ask for it", () =>
+        failsWithParent(client));
+      await test.step("a type's own defaults hold where a submission says nothing", () =>
+        hasTypeDefaults(client));
+      await test.step("a batch is submitted, waited for, listed, shown and cancelled", () =>
+        comesInBatches(host, client));
+    } finally {
+      client.close();
+    }
+  }));
+
+async function expires(client: JobClient): Promise<void> {
+  const { jobId } = await client.submit(sleep("60s", { options: { expireAfterMs: 1_000 } }));
+  await untilStatus(client, jobId, "failed");
+  const { job, attempts, history } = await client.getJob(jobId);
+  assert.equal(job.deadLetter, true);
+  assert.match(job.errorMessage, /not finished 1000 ms after/);
+  assert.deepEqual(attempts.map(({ outcome }) => outcome), ["expired"]);
+  assert.equal(history.at(-1)?.cause, "expire");
+  await until("the worker is free", async () => await activeJobs(client) === 0);
+  const waiting = await client.submit(
+    sleep("1ms", { delayMs: 3_600_000, options: { expireAfterMs: 50 } }),
+  );
+  assert.equal((await client.waitFor(waiting.jobId)).status, "failed");
+}
+
+async function isUnique(client: JobClient): Promise<void> {
+  const unique = (uniqueMode: string) =>
+    client.submit(sleep("60s", { options: { uniqueKey: "report", uniqueMode } }));
+  const first = await unique("reject");
+  await untilStatus(client, first.jobId, "running");
+  await assert.rejects(unique("reject"), {
+    reason: "already_exists",
+    message: new RegExp(`"report".*${first.jobId}`),
+  });
+  const existing = await unique("existing");
+  assert.deepEqual([existing.jobId, existing.duplicate], [first.jobId, true]);
+  const second = await unique("replace");
+  assert.match(second.message, new RegExp(first.jobId));
+  assert.equal(await statusOf(client, first.jobId), "cancelled");
+  await untilStatus(client, second.jobId, "running");
+  await until("only the second runs", async () => await activeJobs(client) === 1);
+  await client.cancel(second.jobId);
+}
+
+async function runsInOrder(client: JobClient): Promise<void> {
+  const after = (...refs: string[]) => ({
+    options: { dependsOn: refs.map((ref) => ({ ref, on: "success" })) },
+  });
+  const items = await client.submitBatch([
+    sleep("1ms", { ref: "report", ...after("left", "right") }),
+    sleep("20ms", { ref: "left", ...after("root") }),
+    sleep("20ms", { ref: "right", ...after("root") }),
+    sleep("20ms", { ref: "root" }),
+  ]);
+  const ids = items.map((item) => {
+    assert.ok("jobId" in item, JSON.stringify(item));
+    return item.jobId;
+  });
+  assert.equal((await client.waitFor(ids[0]!)).status, "completed");
+  const [report, left, right, root] = await Promise.all(
+    ids.map(async (id) => (await client.getJob(id)).job),
+  );
+  for (const [child, parent] of [[left, root], [right, root], [report, left], [report, right]]) {
+    assert.ok(child!.startedAtMs! >= parent!.completedAtMs!, `${child!.id} began too early`);
+  }
+  const ring = client.submitBatch([
+    sleep("1ms", { ref: "a", ...after("b") }),
+    sleep("1ms", { ref: "b", ...after("c") }),
+    sleep("1ms", { ref: "c", ...after("a") }),
+  ]);
+  await assert.rejects(ring, { reason: "invalid", message: /a → b → c → a/ });
+  const nobody = client.submit(sleep("1ms", {
+    options: { dependsOn: [{ jobId: "nobody", on: "success" }] },
+  }));
+  await assert.rejects(nobody, { reason: "failed_precondition", message: /job nobody/ });
+}
+
+async function failsWithParent(client: JobClient): Promise<void> {
+  const failing = new TextEncoder().encode('{"duration":"300ms","fail":"on purpose"}');
+  const parent = await client.submit(sleep("", { payload: failing }));
+  const child = async (on: string, whenDependencyFails: string) =>
+    (await client.submit(sleep("1ms", {
+      options: { dependsOn: [{ jobId: parent.jobId, on }], whenDependencyFails },
+    }))).jobId;
+  const cancelled = await child("success", "cancel");
+  const failed = await child("success", "fail");
+  const waits = await child("success", "wait");
+  const cleanup = await child("failure", "cancel");
+  assert.equal((await client.waitFor(cleanup)).status, "completed");
+  assert.equal(await statusOf(client, cancelled), "cancelled");
+  const dead = (await client.getJob(failed)).job;
+  assert.equal(dead.status, "failed");
+  assert.match(dead.errorMessage, new RegExp(`parent ${parent.jobId} is failed`));
+  await assert.rejects(client.retryDeadLetter(failed), { message: /redrive the parent first/ });
+  assert.equal(await statusOf(client, waits), "waiting");
+  await client.cancel(waits);
+}
+
+async function hasTypeDefaults(client: JobClient): Promise<void> {
+  const payload = new TextEncoder().encode('{"duration":"1ms","fail":"on purpose"}');
+  const { jobId } = await client.submit({ type: "test_sleep", payload, priority: 5 });
+  assert.equal((await client.waitFor(jobId)).status, "failed");
+  const { attempts, job } = await client.getJob(jobId);
+  assert.equal(attempts.length, 3);
+  assert.equal(job.options?.backoff, "fixed");
+}
+
+async function comesInBatches(host: Host, client: JobClient): Promise<void> {
+  const lines = [
+    ...Array.from({ length: 30 }, (_, at) => ({ ref: `j${at}`, type: "noop", priority: 1 })),
+    { type: "noop", depends_on: ["j0", "j29:completion"] },
+    { type: "test_sleep", payload: { duration: "1ms", fail: "on purpose" }, max_retries: 0 },
+  ];
+  const stdin = lines.map((each) => JSON.stringify(each)).join("\n");
+  const waited = await host.clientGiven(
+    { stdin },
+    ...["batch", "submit", "-", "--batch=nightly", "--wait", "--output=json"],
+  );
+  assert.equal(waited.code, 1, waited.stderr);
+  assert.match(waited.stderr, /not every job completed: 1 failed/);
+  const answer = JSON.parse(waited.stdout);
+  assert.deepEqual([answer.accepted, answer.refused], [32, []]);
+  const { total, completed, failed, finished } = answer.batch;
+  assert.deepEqual({ total, completed, failed, finished }, {
+    total: 32,
+    completed: 31,
+    failed: 1,
+    finished: true,
+  });
+  const listed = JSON.parse((await host.client("batch", "--output=json")).stdout);
+  assert.deepEqual(listed.batches.map(({ id }: { id: string }) => id), ["nightly"]);
+  const shown = await host.client("batch", "show", "nightly");
+  assert.match(shown.stdout, /completed +31\n/);
+
+  const many = Array.from({ length: 20 }, () => sleep("60s", { options: { batchId: "long" } }));
+  await client.submitBatch(many);
+  const page = await client.listBatches({ limit: 1 });
+  assert.deepEqual(page.batches.map(({ id }) => id), ["long"]);
+  const rest = await client.listBatches({ cursor: page.nextCursor });
+  assert.deepEqual(rest.batches.map(({ id }) => id), ["nightly"]);
+  const ended = (async () => {
+    let last;
+    for await (const batch of client.watchBatch("long")) last = batch;
+    return last;
+  })();
+  assert.deepEqual(await client.cancelBatch("long", "enough"), { matched: 20, cancelled: 20 });
+  assert.equal((await ended)?.byStatus.cancelled, 20);
+  await until("the worker is free", async () => await activeJobs(client) === 0);
+  await assert.rejects(client.getBatch("nobody"), { reason: "not_found" });
+}
