@@ -21,6 +21,7 @@ import { assertRuntimeSafe } from "../security/mod.ts";
 import {
   type AttemptEnvironment,
   claimDirectory,
+  hostResources,
   hostUsageMeter,
   InlineExecutor,
   keepUndelivered,
@@ -142,6 +143,15 @@ function metricsPage({ metrics }: Config, registry: MetricsRegistry) {
   };
 }
 
+/** What jobs may ask for: as configured, else what the host has. */
+function resourcesOf({ worker }: Config): { cpuMillis: number; memoryBytes: number } {
+  const host = hostResources();
+  return {
+    cpuMillis: Math.round(worker.cpu * 1000) || host.cpuMillis,
+    memoryBytes: worker.memoryBytes || host.memoryBytes,
+  };
+}
+
 type Parts = Pick<
   WorkerOptions,
   "address" | "registry" | "jobTypes" | "channel" | "log" | "observer" | "undelivered"
@@ -153,6 +163,7 @@ function newWorker(config: Config, parts: Parts): Worker {
     ...parts,
     workerId: config.worker.workerId,
     slots: config.worker.maxConcurrentJobs,
+    ...resourcesOf(config),
     tags: config.worker.tags,
     version: VERSION,
     inline: new InlineExecutor(parts.registry, environment),

@@ -6,7 +6,18 @@
 
 import { address, hostsAndRanges, listenHost } from "./addresses.ts";
 import { flag, key, MASTER, NODES, type Role, WORKER } from "./key.ts";
-import { choice, identifier, integer, list, map, mapOf, path, port, text } from "./kinds.ts";
+import {
+  choice,
+  identifier,
+  integer,
+  list,
+  map,
+  mapOf,
+  number,
+  path,
+  port,
+  text,
+} from "./kinds.ts";
 import { bytes, duration } from "./quantities.ts";
 import { typeDefaults } from "./type_defaults.ts";
 
@@ -94,6 +105,19 @@ export const workerKeys = {
     profileDefaults: { development: 5, staging: 20, production: 50 },
     legacyEnv: ["WORKER_MAX_CONCURRENT_JOBS"],
     flags: flag("concurrency", WORKER),
+  }),
+  cpu: key(number({ min: 0, max: 100_000 }), {
+    doc:
+      "Processors that the jobs of this worker may ask for together; 0: as many as the host has.",
+    usedBy: WORKER,
+    default: 0,
+    flags: flag("cpu", WORKER),
+  }),
+  memory: key(bytes({ min: "0B", max: "1024TiB" }), {
+    doc: "Memory that the jobs of this worker may ask for together; 0: as much as the host has.",
+    usedBy: WORKER,
+    default: "0",
+    flags: flag("memory", WORKER),
   }),
   heartbeat_interval: key(duration({ min: "10ms", max: "1h" }), {
     doc: "Longest time between two signs of life from a worker.",

@@ -57,11 +57,14 @@ function assign(state: State, assignment: Assignment, position: LogPosition): As
     return refuse("stale_session", `worker ${workerId} has begun another session`);
   }
   if (worker.draining) return refuse("draining", `worker ${workerId} is draining`);
-  if (!worker.mayRun(job.type, job.requiredTags)) {
+  if (!worker.mayRun(job)) {
     return refuse("not_eligible", `worker ${workerId} may not run job ${jobId} of ${job.type}`);
   }
   if (!worker.isFree) {
     return refuse("worker_full", `worker ${workerId} holds ${worker.activeJobs} jobs already`);
+  }
+  if (!worker.hasResources(job.options)) {
+    return refuse("no_resources", `worker ${workerId} has too little cpu or memory left`);
   }
   const hindrance = hindranceOf(state.backlog, record);
   if (hindrance !== undefined) return refuse(hindrance.reason, hindrance.message);

@@ -57,6 +57,12 @@ function faultOf({ worker }: RegisterWorkerCommand): string {
   if (!Number.isSafeInteger(worker.slots) || worker.slots < 0) {
     return `worker ${worker.id} offers ${worker.slots} slots; it must be a whole number from 0`;
   }
+  const { cpuMillis = 0, memoryBytes = 0 } = worker;
+  for (const [name, value] of Object.entries({ cpuMillis, memoryBytes })) {
+    if (!Number.isSafeInteger(value) || value < 0) {
+      return `worker ${worker.id} has a ${name} of ${value}; it must be a whole number from 0`;
+    }
+  }
   return "";
 }
 

@@ -168,6 +168,7 @@ export type AssignOutcome =
       | "draining"
       | "not_eligible"
       | "worker_full"
+      | "no_resources"
       | "type_paused"
       | "queue_paused"
       | "type_at_limit"
@@ -310,6 +311,9 @@ export interface WorkerSpec {
   readonly jobTypes: readonly string[] | null;
   readonly tags: StringMap;
   readonly version: string;
+  /** Thousandths of a processor, and memory, that its jobs may ask for together; 0: none. */
+  readonly cpuMillis?: number;
+  readonly memoryBytes?: number;
   readonly unary?: boolean;
   /** With `unary`: masters call its WorkerService at `address` with its orders. */
   readonly pushed?: boolean;

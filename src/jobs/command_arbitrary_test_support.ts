@@ -125,6 +125,8 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
     version: name,
     unary: fc.boolean(),
     pushed: fc.boolean(),
+    cpuMillis: fc.nat(3000),
+    memoryBytes: fc.nat(),
   }, ["id", "sessionId", "address", "slots", "jobTypes", "tags", "version"]);
 
   const attempt = plain({ jobId: name, token: time });

@@ -280,6 +280,12 @@ export interface Worker {
   readonly disconnectedAtMs: number;
   /** Attempts that it holds now. */
   readonly activeJobs: number;
+  /** Thousandths of a processor, and memory, that its jobs may ask for; 0: it has not said. */
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  /** What of that the attempts ask for that it holds. */
+  readonly cpuMillisHeld: number;
+  readonly memoryBytesHeld: number;
   /** Attempts that it completed, and that failed on it, since it first registered. */
   readonly completedJobs: number;
   readonly failedJobs: number;

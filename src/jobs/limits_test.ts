@@ -187,3 +187,41 @@ Deno.test("a group that is full, and one key for each job, cost a submission no 
   }
   assert.equal(compared, 2001);
 });
+
+Deno.test("a worker holds no more cpu and memory than it has, and none that says nothing", () => {
+  const scene = new Scene();
+  scene.register("w1", { cpuMillis: 2000, memoryBytes: 1000 });
+  const ask = (id: string, cpuMillis: number, memoryBytes: number) =>
+    scene.submit(id, { options: { cpuMillis, memoryBytes } });
+  ask("a", 1500, 0);
+  ask("b", 600, 0);
+  ask("c", 500, 900);
+  ask("d", 0, 101);
+  ask("e", 0, 100);
+  assert.deepEqual(["a", "b", "c", "d", "e"].map((id) => tryAssign(scene, id)), [
+    "assigned",
+    "no_resources",
+    "assigned",
+    "no_resources",
+    "assigned",
+  ]);
+  scene.machine.flush();
+  scene.crash();
+  assertFields(scene.machine.worker("w1")!, { cpuMillisHeld: 2000, memoryBytesHeld: 1000 });
+  scene.complete("a");
+  assert.equal(tryAssign(scene, "b"), "assigned");
+  scene.register("w1", {}, []);
+  assertFields(scene.machine.worker("w1")!, { cpuMillis: 0, cpuMillisHeld: 0, memoryBytesHeld: 0 });
+  assert.equal(tryAssign(scene, "d"), "no_resources");
+  scene.submit("plain");
+  assert.equal(tryAssign(scene, "plain"), "assigned");
+});
+
+Deno.test("a job goes to no worker whose tags do not fulfil its rules", () => {
+  const scene = new Scene();
+  scene.register("w1", { tags: { mem: "16" } });
+  scene.submit("small", { options: { tagRules: [{ tag: "mem", op: ">=", values: ["32"] }] } });
+  scene.submit("large", { options: { tagRules: [{ tag: "mem", op: ">=", values: ["8"] }] } });
+  assert.equal(tryAssign(scene, "small"), "not_eligible");
+  assert.equal(tryAssign(scene, "large"), "assigned");
+});

@@ -73,6 +73,8 @@ const jobOptions: fc.Arbitrary<Partial<JobOptions>> = fc.record({
   }),
   whenDependencyFails: fc.constantFrom(...DEPENDENCY_FAILURES),
   batchId: fc.constantFrom("", "b1", "b2"),
+  tagRules: fc.constantFrom([], [], [{ tag: "gpu", op: "exists" as const, values: [] }]),
+  cpuMillis: fc.constantFrom(0, 0, 500),
   queue: fc.constantFrom("", "", "q1", "q2"),
   group: fc.constantFrom("", "g1", "g1", "g2"),
   groupLimit: fc.constantFrom(1, 1, 2),
@@ -163,6 +165,7 @@ const register = fc.record({
   slots: fc.integer({ min: 1, max: 2 }),
   jobTypes: fc.constantFrom(null, ["resize"]),
   tags,
+  cpuMillis: fc.constantFrom(0, 500, 900),
   running: fc.option(fc.subarray(["a", "b", "c"])),
   token: fc.constantFrom("current", "current", "older"),
 }).map(({ workerId, running, token, ...spec }) => (now: Now): Body => ({
@@ -416,6 +419,8 @@ class Run {
       const held = model.held(worker.id);
       assert.deepEqual(machine.heldBy(worker.id).map(({ id }) => id), held.map(({ id }) => id));
       assert.equal(worker.activeJobs, held.length);
+      const cpuMillis = held.reduce((sum, job) => sum + job.options.cpuMillis, 0);
+      assert.equal(worker.cpuMillisHeld, cpuMillis);
     }
     assert.deepEqual(
       machine.workers().map(({ id }) => id),
@@ -477,7 +482,9 @@ class Run {
       return all(shape.classes()).flatMap((each) => {
         const inClass = pending.filter((job) =>
           job.type === shape.type && queueName(job) === each.share.name &&
-          JSON.stringify(job.tags) === JSON.stringify(shape.requiredTags)
+          JSON.stringify(job.tags) === JSON.stringify(shape.requiredTags) &&
+          job.options.tagRules.length === shape.tagRules.length &&
+          job.options.cpuMillis === shape.cpuMillis
         );
         const pass = Math.max(each.share.pass, view.clock);
         assert.equal(pass - view.clock, limits.passOf(each.share.name) - limits.clock);

@@ -44,6 +44,7 @@ interface NaiveWorker {
   slots: number;
   types: readonly string[] | null;
   tags: Readonly<Record<string, string>>;
+  cpuMillis: number;
   connected: boolean;
   drainedBy: "" | "operator" | "worker";
 }
@@ -297,8 +298,12 @@ export class NaiveModel {
     if (worker.drainedBy !== "") return "draining";
     const offers = worker.types === null || worker.types.includes(job.type);
     const tagged = Object.entries(job.tags).every(([name, value]) => worker.tags[name] === value);
-    if (!offers || !tagged) return "not_eligible";
+    const ruled = job.options.tagRules.every(({ tag }) => tag in worker.tags);
+    if (!offers || !tagged || !ruled) return "not_eligible";
     if (this.held(worker.id).length >= worker.slots) return "worker_full";
+    const { cpuMillis } = job.options;
+    const cpuHeld = this.held(worker.id).reduce((sum, each) => sum + each.options.cpuMillis, 0);
+    if (cpuMillis > 0 && cpuHeld + cpuMillis > worker.cpuMillis) return "no_resources";
     const refusal = this.limits.refusal(job, this.jobs, this.nowMs);
     if (refusal !== undefined) return refusal;
     this.limits.start(job, this.jobs, this.nowMs);
@@ -419,6 +424,7 @@ export class NaiveModel {
       slots: spec.slots,
       types: spec.jobTypes,
       tags: spec.tags,
+      cpuMillis: spec.cpuMillis ?? 0,
       connected: true,
       drainedBy: staysDrained ? before.drainedBy : "",
     });

@@ -107,6 +107,9 @@ export interface StoredWorker {
   readonly tags: StringMap;
   readonly version: string;
   readonly unary: boolean;
+  /** Only when they are not 0. */
+  readonly cpuMillis?: number;
+  readonly memoryBytes?: number;
   /** Only when it is true, so that what was stored before there was such a thing is the same. */
   readonly pushed?: boolean;
   /** Who stopped it from getting jobs: "" nobody. */

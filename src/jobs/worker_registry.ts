@@ -5,15 +5,19 @@
  */
 
 import type { WorkerSpec } from "./command.ts";
-import type { StringMap, Worker } from "./job.ts";
+import type { Job, StringMap, Worker } from "./job.ts";
+import type { JobOptions } from "./job_options.ts";
 import { type JobRecord, namedTags } from "./job_record.ts";
 import type { StoredWorker } from "./store.ts";
+import { fulfils } from "./tag_rules.ts";
 import type { WorkerSlots } from "./view.ts";
 
 export class WorkerRecord implements WorkerSlots {
   /** Everything that is stored; replaced, never changed. */
   stored: StoredWorker;
   readonly held = new Set<JobRecord>();
+  cpuMillisHeld = 0;
+  memoryBytesHeld = 0;
   dirty = false;
   #jobTypes: ReadonlySet<string> | null;
   #capabilityKey: string;
@@ -44,16 +48,10 @@ export class WorkerRecord implements WorkerSlots {
     return this.held.size;
   }
   get cpuMillis(): number {
-    return 0;
-  }
-  get cpuMillisHeld(): number {
-    return 0;
+    return this.stored.cpuMillis ?? 0;
   }
   get memoryBytes(): number {
-    return 0;
-  }
-  get memoryBytesHeld(): number {
-    return 0;
+    return this.stored.memoryBytes ?? 0;
   }
   get jobTypes(): ReadonlySet<string> | null {
     return this.#jobTypes;
@@ -77,25 +75,43 @@ export class WorkerRecord implements WorkerSlots {
 
   hold(record: JobRecord): void {
     this.held.add(record);
+    this.cpuMillisHeld += record.job.options.cpuMillis;
+    this.memoryBytesHeld += record.job.options.memoryBytes;
   }
 
   letGo(record: JobRecord): void {
     this.held.delete(record);
+    this.cpuMillisHeld -= record.job.options.cpuMillis;
+    this.memoryBytesHeld -= record.job.options.memoryBytes;
   }
 
-  /** Whether it offers the type and has the tags. */
-  mayRun(type: string, requiredTags: StringMap): boolean {
+  /** Whether it offers the type, and its tags fulfil what is asked. */
+  mayRun({ type, requiredTags, options }: Job): boolean {
     if (this.#jobTypes !== null && !this.#jobTypes.has(type)) return false;
     for (const name of Object.keys(requiredTags)) {
       if (!Object.hasOwn(this.tags, name) || this.tags[name] !== requiredTags[name]) return false;
     }
-    return true;
+    return options.tagRules.every((rule) => fulfils(this.tags, rule));
+  }
+
+  /** Whether it has as much cpu and memory left as is asked; if it has said nothing, it has none. */
+  hasResources({ cpuMillis, memoryBytes }: JobOptions): boolean {
+    return (cpuMillis === 0 || this.cpuMillisHeld + cpuMillis <= this.cpuMillis) &&
+      (memoryBytes === 0 || this.memoryBytesHeld + memoryBytes <= this.memoryBytes);
   }
 
   snapshot(): Worker {
     const { drainedBy, connected, lastAssignment: _, ...rest } = this.stored;
     const status = !connected ? "disconnected" : drainedBy !== "" ? "draining" : "active";
-    return { ...rest, status, activeJobs: this.held.size };
+    return {
+      ...rest,
+      status,
+      activeJobs: this.held.size,
+      cpuMillis: this.cpuMillis,
+      memoryBytes: this.memoryBytes,
+      cpuMillisHeld: this.cpuMillisHeld,
+      memoryBytesHeld: this.memoryBytesHeld,
+    };
   }
 }
 
@@ -215,6 +231,8 @@ export function storedFrom(
     tags: spec.tags,
     version: spec.version,
     unary: spec.unary ?? false,
+    ...(spec.cpuMillis ? { cpuMillis: spec.cpuMillis } : {}),
+    ...(spec.memoryBytes ? { memoryBytes: spec.memoryBytes } : {}),
     ...(spec.pushed === true ? { pushed: true } : {}),
     drainedBy,
     connected: true,

@@ -172,6 +172,10 @@ export class WorkersApi implements WorkerCalls {
         tags: worker.tags,
         jobTypes: worker.jobTypes ?? ["*"],
         version: worker.version,
+        cpuMillis: worker.cpuMillis,
+        memoryBytes: worker.memoryBytes,
+        cpuMillisHeld: worker.cpuMillisHeld,
+        memoryBytesHeld: worker.memoryBytesHeld,
         ...(session?.stats === undefined ? {} : { stats: session.stats }),
       };
     });
@@ -202,6 +206,7 @@ export class WorkersApi implements WorkerCalls {
     const duties = dutiesOf(this.#context);
     const { proposer, sessions, log, now } = this.#context;
     const { workerId, address, slots, jobTypes, tags, version, running } = announcement;
+    const { cpuMillis, memoryBytes } = announcement;
     const outcome = await proposer.propose<RegisterWorkerCommand>({
       kind: "register_worker",
       worker: {
@@ -212,6 +217,8 @@ export class WorkersApi implements WorkerCalls {
         jobTypes,
         tags,
         version,
+        ...(cpuMillis > 0 ? { cpuMillis } : {}),
+        ...(memoryBytes > 0 ? { memoryBytes } : {}),
         unary: road.kind !== "stream",
         ...(road.kind === "push" ? { pushed: true } : {}),
       },
@@ -333,10 +340,11 @@ export class WorkersApi implements WorkerCalls {
     const isGone = worker?.pushed === true && sessions.get(workerId) === undefined;
     if (!isGone || sessionId !== "") return undefined;
     log.info("a worker that was taken for dead is heard of again", { worker_id: workerId });
-    const { address, slots, tags, version } = worker;
+    const { address, slots, tags, version, cpuMillis, memoryBytes } = worker;
     const jobTypes = worker.jobTypes ?? [];
+    const described = { address, slots, jobTypes, tags, version, cpuMillis, memoryBytes };
     return await this.#register(
-      { workerId, incarnation: "", address, slots, jobTypes, tags, version, running: [] },
+      { workerId, incarnation: "", ...described, running: [] },
       crypto.randomUUID(),
       { kind: "push", address },
     );

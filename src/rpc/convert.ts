@@ -384,6 +384,10 @@ export function workerToWire(worker: WorkerView): MessageInitShape<typeof Worker
     capabilities: { ...worker.tags, job_types: worker.jobTypes.join(",") },
     jobTypes: [...worker.jobTypes],
     version: worker.version,
+    cpuMillis: BigInt(worker.cpuMillis),
+    memoryBytes: BigInt(worker.memoryBytes),
+    cpuMillisHeld: BigInt(worker.cpuMillisHeld),
+    memoryBytesHeld: BigInt(worker.memoryBytesHeld),
     ...(worker.stats === undefined ? {} : { stats: worker.stats }),
   };
 }
@@ -400,6 +404,10 @@ export function workerFromWire(worker: WorkerInfo): WorkerView {
     tags,
     jobTypes: worker.jobTypes,
     version: worker.version,
+    cpuMillis: Number(worker.cpuMillis),
+    memoryBytes: Number(worker.memoryBytes),
+    cpuMillisHeld: Number(worker.cpuMillisHeld),
+    memoryBytesHeld: Number(worker.memoryBytesHeld),
     ...(worker.stats === undefined ? {} : { stats: statsFromWire(worker.stats) }),
   };
 }

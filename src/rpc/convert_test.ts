@@ -308,6 +308,10 @@ Deno.test("a worker is the same after its way over the wire", () => {
     tags: stringMap.map(({ job_types: _, ...tags }) => tags),
     jobTypes: texts,
     version: text,
+    cpuMillis: count,
+    memoryBytes: count,
+    cpuMillisHeld: count,
+    memoryBytesHeld: count,
     stats,
   }, {
     requiredKeys: [
@@ -320,6 +324,10 @@ Deno.test("a worker is the same after its way over the wire", () => {
       "tags",
       "jobTypes",
       "version",
+      "cpuMillis",
+      "memoryBytes",
+      "cpuMillisHeld",
+      "memoryBytesHeld",
     ],
   });
   fc.assert(fc.property(worker, (view) => {

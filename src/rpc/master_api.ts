@@ -220,6 +220,9 @@ export interface WorkerAnnouncement {
   readonly jobTypes: readonly string[];
   readonly tags: Readonly<Record<string, string>>;
   readonly version: string;
+  /** What its jobs may ask for together: thousandths of a processor, memory; 0: it does not say. */
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
   /** On the unary road: it waits at `address` for its orders, and does not come for them. */
   readonly pushed?: boolean;
   readonly running: readonly { readonly jobId: string; readonly token: number }[];
@@ -295,6 +298,10 @@ export interface WorkerView {
   readonly tags: Readonly<Record<string, string>>;
   readonly jobTypes: readonly string[];
   readonly version: string;
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  readonly cpuMillisHeld: number;
+  readonly memoryBytesHeld: number;
   readonly stats?: WorkerStatsView;
 }
 

@@ -271,6 +271,7 @@ function announcementFromRegister(request: RegisterWorkerRequest): WorkerAnnounc
     jobTypes,
     tags,
     version: "",
+    ...resourcesOf(request),
     running: request.running.map((each) => ({
       jobId: each.jobId,
       token: Number(each.fencingToken),
@@ -288,6 +289,7 @@ export function announcementFromHello(hello: WorkerHello): WorkerAnnouncement {
     jobTypes: hello.jobTypes,
     tags: hello.tags,
     version: hello.version,
+    ...resourcesOf(hello),
     running: hello.running.map((each) => ({
       jobId: each.jobId,
       token: Number(each.fencingToken),
@@ -299,6 +301,12 @@ function reportsFrom(reports: readonly (AttemptReportView | undefined)[]): Attem
   const said = reports.filter((report) => report !== undefined);
   if (said.length === reports.length) return said;
   throw new Refusal("invalid", "a report must have an outcome: started, result or released");
+}
+
+function resourcesOf(
+  { cpuMillis, memoryBytes }: { readonly cpuMillis: bigint; readonly memoryBytes: bigint },
+): Pick<WorkerAnnouncement, "cpuMillis" | "memoryBytes"> {
+  return { cpuMillis: Number(cpuMillis), memoryBytes: Number(memoryBytes) };
 }
 
 function slotsOf(maxConcurrentJobs: number): number {

@@ -88,6 +88,8 @@ export class SessionStream {
         jobTypes: [...hello.jobTypes],
         tags: { ...hello.tags },
         version: hello.version,
+        cpuMillis: BigInt(hello.cpuMillis),
+        memoryBytes: BigInt(hello.memoryBytes),
         address: hello.address,
         running: hello.running.map((each) => ({
           jobId: each.jobId,

@@ -17,6 +17,8 @@ const HELLO: WorkerAnnouncement = {
   jobTypes: [],
   tags: {},
   version: "",
+  cpuMillis: 0,
+  memoryBytes: 0,
   running: [],
 };
 

@@ -76,11 +76,18 @@ export function encodeCommand(
         "members that run an older version of conductor first",
     );
   }
-  const body = encode(toWire(command), encodeOptions);
+  const body = encode(toWire(format < 2 ? asInFormat1(command) : command), encodeOptions);
   const bytes = new Uint8Array(body.byteLength + 1);
   bytes[0] = format;
   bytes.set(body, 1);
   return bytes;
+}
+
+/** Without what is left out of entries that all members must read: a worker's resources. */
+function asInFormat1(command: Command): Command {
+  if (command.kind !== "register_worker") return command;
+  const { cpuMillis: _cpu, memoryBytes: _memory, ...worker } = command.worker;
+  return { ...command, worker };
 }
 
 function needsFormat2(command: Command): boolean {
@@ -390,6 +397,7 @@ function reportFromWire(value: unknown): Report {
 }
 
 function workerToWire(worker: WorkerSpec): unknown[] {
+  const hasResources = worker.cpuMillis !== undefined || worker.memoryBytes !== undefined;
   return [
     worker.id,
     worker.sessionId,
@@ -399,7 +407,8 @@ function workerToWire(worker: WorkerSpec): unknown[] {
     stringMapToWire(worker.tags),
     worker.version,
     worker.unary ?? null,
-    ...(worker.pushed === undefined ? [] : [worker.pushed]),
+    ...(worker.pushed === undefined && !hasResources ? [] : [worker.pushed ?? null]),
+    ...(hasResources ? [worker.cpuMillis ?? null, worker.memoryBytes ?? null] : []),
   ];
 }
 
@@ -415,5 +424,7 @@ function workerFromWire(value: unknown): WorkerSpec {
     version: text(wire[6]),
     ...optional("unary", wire[7], boolean),
     ...optional("pushed", wire[8], boolean),
+    ...optional("cpuMillis", wire[9], number),
+    ...optional("memoryBytes", wire[10], number),
   };
 }

@@ -42,3 +42,11 @@ function memoryUsage(): number {
   const { total, available } = Deno.systemMemoryInfo();
   return total > 0 ? 1 - available / total : 1 - freemem() / totalmem();
 }
+
+/** What this host has: thousandths of a processor, and memory. */
+export function hostResources(): { readonly cpuMillis: number; readonly memoryBytes: number } {
+  return {
+    cpuMillis: cpus().length * 1000,
+    memoryBytes: Deno.systemMemoryInfo().total || totalmem(),
+  };
+}

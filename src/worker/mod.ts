@@ -9,7 +9,7 @@ export { type AttemptEnd, type AttemptEnvironment, InlineExecutor } from "./atte
 export { serveExecutor } from "./executor_process.ts";
 export { startWorkerGrpc, type WorkerGrpc, type WorkerGrpcOptions } from "./grpc.ts";
 export { startWorkerHttp } from "./http.ts";
-export { hostUsageMeter } from "./host_usage.ts";
+export { hostResources, hostUsageMeter } from "./host_usage.ts";
 export { workerObserver } from "./metrics_observer.ts";
 export { ProcessExecutor } from "./process_executor.ts";
 export { keepUndelivered, takeUndelivered } from "./undelivered.ts";

@@ -33,6 +33,9 @@ export interface WorkerOptions {
   readonly address: () => string;
   /** Attempts that run at once. */
   readonly slots: number;
+  /** What jobs may ask for together, in thousandths of a processor and in bytes. */
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
   readonly tags: Readonly<Record<string, string>>;
   readonly version: string;
   readonly registry: JobTypeRegistry;
@@ -153,6 +156,7 @@ export class Worker implements WorkerApi {
 
   #announcement(): WorkerAnnouncement {
     const { workerId, address, slots, tags, version, jobTypes } = this.#options;
+    const { cpuMillis, memoryBytes } = this.#options;
     return {
       workerId,
       incarnation: this.#incarnation,
@@ -161,6 +165,8 @@ export class Worker implements WorkerApi {
       jobTypes,
       tags,
       version,
+      cpuMillis,
+      memoryBytes,
       running: this.#held(),
     };
   }

@@ -54,6 +54,8 @@ class ServingWorker implements AsyncDisposable {
       workerId: "w1",
       address: () => this.address,
       slots: 1,
+      cpuMillis: 0,
+      memoryBytes: 0,
       tags: {},
       version: "test",
       registry,
