@@ -1,7 +1,7 @@
 /**
- * Whether this master is cut off: nobody leads that it knows of, and for an election timeout it has
- * heard of too few others for there to be a leader on its side. Calls that waited here for one would
- * wait in vain, while their callers may reach members that are better off.
+ * Whether this master is cut off: nobody leads that it knows of, and too few others have been heard of
+ * for there to be a leader on its side. Calls that waited here for one would wait in vain, while their
+ * callers may reach members that are better off.
  *
  * @module
  */
@@ -14,15 +14,20 @@ export interface ContactOptions {
   readonly now: () => number;
 }
 
+/** Who lost its leader has this part of an election timeout to hear of others: it asks them now. */
+const QUESTION_SHARE = 0.5;
+
 export class Contact {
   readonly #options: ContactOptions;
   readonly #heardMs = new Map<string, number>();
-  /** Those who were never heard of count from here, so that a start is no reason to despair. */
-  readonly #startedMs: number;
+  /** Nobody counts as silent for longer than since then. */
+  #sinceMs: number;
+  #hasLeader = false;
+  #isFollowing = false;
 
   constructor(options: ContactOptions) {
     this.#options = options;
-    this.#startedMs = options.now();
+    this.#sinceMs = options.now();
   }
 
   /** A message of that node has come. */
@@ -30,13 +35,25 @@ export class Contact {
     this.#heardMs.set(nodeId, this.#options.now());
   }
 
-  isLost({ id, leaderId, members }: Pick<RaftStatus, "id" | "leaderId" | "members">): boolean {
-    if (leaderId !== undefined) return false;
+  /** Role or known leader have changed. */
+  roleChanged({ role, leaderId }: Pick<RaftStatus, "role" | "leaderId">): void {
     const { now, electionTimeoutMs } = this.#options;
-    const sinceMs = now() - electionTimeoutMs;
+    this.#hasLeader = leaderId !== undefined;
+    // Followers hear of their leader alone; that they heard of nobody else says nothing.
+    if (this.#isFollowing && !this.#hasLeader) {
+      this.#sinceMs = now() - electionTimeoutMs * (1 - QUESTION_SHARE);
+    }
+    this.#isFollowing = this.#hasLeader && role !== "leader";
+  }
+
+  /** Nobody leads, as far as it was told, and too few of `members` have been heard of. */
+  isLost({ id, members }: Pick<RaftStatus, "id" | "members">): boolean {
+    if (this.#hasLeader) return false;
+    const { now, electionTimeoutMs } = this.#options;
+    const silentSinceMs = now() - electionTimeoutMs;
     const voters = members.filter((each) => each.votes);
     const present = voters.filter((each) =>
-      each.id === id || (this.#heardMs.get(each.id) ?? this.#startedMs) >= sinceMs
+      each.id === id || Math.max(this.#heardMs.get(each.id) ?? 0, this.#sinceMs) >= silentSinceMs
     );
     return present.length < Math.floor(voters.length / 2) + 1;
   }

@@ -85,7 +85,8 @@ export class Leadership {
   /** A step of time: lets go of those who wait for a leader if this master is cut off. */
   tick(): void {
     const { context: { node }, router } = this.#options;
-    router.setCutOff(node.leaderId === undefined && this.#contact.isLost(node.status()));
+    // Nobody looks while calls have somewhere to go.
+    router.setCutOff(router.current === undefined && this.#contact.isLost(node.status()));
   }
 
   /** Role, term or known leader have changed. */
@@ -94,6 +95,7 @@ export class Leadership {
     log.info("raft role", { role: status.role, term: status.term, leader_id: status.leaderId });
     observer.roleChanged(status);
     context.roles.changed(status);
+    this.#contact.roleChanged(status);
     this.#leaderless.roleChanged(status, () => context.node.status());
     const wasServing = context.duties !== undefined;
     this.#endDuties();
@@ -104,6 +106,7 @@ export class Leadership {
       this.#workersTimer = setTimeout(() => this.#sendWorkersOn(), WORKERS_KEPT_MS);
     }
     this.#turn(status);
+    this.tick();
     health.setServing(status.leaderId !== undefined && status.role !== "leader");
     if (status.role === "leader") {
       this.#takeOffice(status.term, reign).catch((failure) => {
