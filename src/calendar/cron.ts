@@ -57,7 +57,7 @@ export function cronFault(expression: string): string | undefined {
   }
   const fields = text.split(/\s+/).filter((field) => field !== "");
   if (fields.length !== 5 && fields.length !== 6) {
-    return `cron expression ${JSON.stringify(expression)} has ${fields.length} fields; it needs ` +
+    return `it has ${fields.length} fields; it needs ` +
       "five (minute, hour, day of the month, month, day of the week), or six with the second in front";
   }
   const names = FIELDS.slice(FIELDS.length - fields.length);
@@ -67,7 +67,7 @@ export function cronFault(expression: string): string | undefined {
       ? []
       : [`the ${name} is ${JSON.stringify(field)}; it may be ${range}, *, a list, range or step`];
   });
-  return faults.length === 0 ? undefined : `in ${JSON.stringify(text)} ${faults.join("; ")}`;
+  return faults.length === 0 ? undefined : faults.join("; ");
 }
 
 /** What is wrong with the name of a time zone; undefined: nothing is. */

@@ -5,6 +5,6 @@
  * @module
  */
 
-export { timeZoneFault } from "./cron.ts";
+export { cronFault, timeZoneFault } from "./cron.ts";
 export { parsePointInTime } from "./local_time.ts";
 export { firstOf, tickAfter, type Ticks, ticksThrough, timingFaults } from "./ticks.ts";

@@ -111,14 +111,15 @@ export function timingFaults(timing: ScheduleTiming): string[] {
       }
       if (!isTime(timing.anchorMs)) faults.push(`anchor is ${timing.anchorMs}, which is no time`);
       break;
-    case "cron":
-      faults.push(...[cronFault(timing.expression), timeZoneFault(timing.timeZone)].filter(isText));
+    case "cron": {
+      const { expression, timeZone } = timing;
+      const fault = cronFault(expression);
+      if (fault !== undefined) faults.push(`cron is ${JSON.stringify(expression)}: ${fault}`);
+      const zoneFault = timeZoneFault(timeZone);
+      if (zoneFault !== undefined) faults.push(zoneFault);
+    }
   }
   return faults;
-}
-
-function isText(fault: string | undefined): fault is string {
-  return fault !== undefined;
 }
 
 function isTime(ms: number): boolean {

@@ -20,6 +20,7 @@ export interface CompletionSources {
   jobs(command: string, flags: Flags): Promise<readonly Candidate[]>;
   workers(flags: Flags): Promise<readonly Candidate[]>;
   batches(flags: Flags): Promise<readonly Candidate[]>;
+  schedules(flags: Flags): Promise<readonly Candidate[]>;
   jobTypes(flags: Flags): Promise<readonly Candidate[]>;
   /** Files and directories whose path begins so. */
   files(beginning: string): readonly Candidate[];
@@ -130,6 +131,7 @@ const DEFAULTS: ReadonlyMap<string, string> = new Map([
   ["workers", "list"],
   ["cluster", "status"],
   ["config", "show"],
+  ["schedule", "list"],
 ]);
 
 function optionNamed(command: Command, name: string): Option | undefined {
@@ -173,8 +175,12 @@ async function valuesOf(
       return await sources.batches(flags);
     case "--worker":
       return await sources.workers(flags);
+    case "--tz":
+      return Intl.supportedValuesOf("timeZone").map((value) => ({ value }));
     case "--payload":
-      if (!beginning.startsWith("@")) return path === "submit" ? [] : [FILES];
+      if (!beginning.startsWith("@")) {
+        return path === "submit" || path === "schedule add" ? [] : [FILES];
+      }
       return sources.files(beginning.slice(1)).map((each) => prefixed("@", each));
   }
   return [];
@@ -195,6 +201,8 @@ async function argumentsOf(
       return await sources.workers(flags);
     case "batch-id":
       return await sources.batches(flags);
+    case "schedule":
+      return await sources.schedules(flags);
     case "file":
       return [FILES];
   }

@@ -6,7 +6,7 @@
 
 import type { Command } from "commander";
 import { builtinJobTypes } from "../job_types/mod.ts";
-import { JobClient, type JobView } from "../rpc/mod.ts";
+import { JobClient, type JobView, ScheduleClient } from "../rpc/mod.ts";
 import { type Candidate, complete, type CompletionSources } from "./complete.ts";
 import { configFrom } from "./config_flags.ts";
 import { clientChannel } from "./connect.ts";
@@ -16,6 +16,7 @@ import { printable, type Sink } from "./terminal.ts";
 /** A person waits at the keyboard, in ms. */
 const CALL_TIMEOUT_MS = 1_000;
 const JOBS_MAX = 50;
+const SCHEDULES_MAX = 200;
 
 /** Prints what may follow; nothing, where nothing can be said. */
 export async function answerShell(
@@ -55,6 +56,24 @@ const SOURCES: CompletionSources = {
           text: `${total} jobs`,
         })),
     ),
+  async schedules(flags) {
+    let client: ScheduleClient | undefined;
+    try {
+      client = new ScheduleClient(
+        await clientChannel(configFrom(flags, "client"), CALL_TIMEOUT_MS),
+      );
+      const { schedules } = await client.list({ limit: SCHEDULES_MAX });
+      return schedules.map(({ name, job, paused }) => ({
+        value: name,
+        text: paused ? `${job.type}, paused` : job.type,
+      }));
+    } catch {
+      // As in `asked`.
+      return [];
+    } finally {
+      client?.close();
+    }
+  },
   async jobTypes(flags) {
     const offered = await asked(
       flags,

@@ -13,6 +13,7 @@ async function offered(line: string, asked: Flags[] = []): Promise<string[]> {
       return Promise.resolve([{ value: "j1" }, { value: "j2" }]);
     },
     batches: () => Promise.resolve([{ value: "nightly" }]),
+    schedules: () => Promise.resolve([{ value: "nightly" }]),
     workers: () => Promise.resolve([{ value: "w1" }]),
     jobTypes: () => Promise.resolve([{ value: "noop" }, { value: "test_sleep" }]),
     files: (beginning) =>
@@ -38,6 +39,10 @@ Deno.test("commands, flags and the values that can be counted are offered where 
     ["workers --status d", ["draining", "disconnected"]],
     ["master --profile s", ["staging"]],
     ["completion ", ["bash", "zsh", "fish"]],
+    ["schedule pause ", ["nightly"]],
+    ["schedule add x --overlap r", ["replace"]],
+    ["schedule add x --tz Europe/Berl", ["Europe/Berlin"]],
+    ["schedule add x --run", []],
     ["master --tls ", ["true", "false"]],
     ["master --tls --jo", ["--join"]],
     ["xyzzy ", []],

@@ -221,7 +221,7 @@ function resultJson(result: ResultView): Record<string, unknown> {
 }
 
 /** JSON as itself, other text as a string, bytes as base64. */
-function bodyJson(body: Uint8Array, contentType: string): unknown {
+export function bodyJson(body: Uint8Array, contentType: string): unknown {
   if (body.byteLength === 0) return null;
   const text = textOf(body);
   if (text === undefined) return { base64: body.toBase64() };

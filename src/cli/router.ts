@@ -13,6 +13,7 @@ import { EXIT, Misuse, reportFailure } from "./failure.ts";
 import { addBulkCommands } from "./job_router.ts";
 import { addJobFlags } from "./job_flags.ts";
 import { withValues } from "./options.ts";
+import { addScheduleCommands } from "./schedule_router.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 
@@ -78,6 +79,7 @@ Exit codes: 0 done, 1 failed, 2 misused, 130 interrupted by Ctrl-C.`,
   addNodeCommands(program, terminal);
   addJobCommands(program, terminal);
   addBatchCommands(program, terminal, client);
+  addScheduleCommands(program, terminal, client);
   addClusterCommands(program, terminal);
   addLocalCommands(program, terminal);
   inheritSettings(program);

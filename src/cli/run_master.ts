@@ -184,6 +184,7 @@ function masterOptions(
     typePolicies: new Map(Object.entries(scheduler.typePolicies)),
     priorityAgeingMs: scheduler.priorityAgeingMs,
     liveJobsMax: scheduler.maxPendingJobs,
+    schedulesMax: scheduler.maxSchedules,
     resultBytesMax: jobs.resultBytesMax,
     admission: {
       payloadBytesMax: jobs.payloadBytesMax,

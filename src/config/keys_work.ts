@@ -234,6 +234,11 @@ export const schedulerKeys = {
     default: 10_000,
     legacyEnv: ["SCHEDULER_MAX_PENDING_JOBS"],
   }),
+  max_schedules: key(integer({ min: 1, max: 10_000 }), {
+    doc: "Schedules that there may be; all of them are in memory with their payloads.",
+    usedBy: MASTER,
+    default: 1_000,
+  }),
 };
 
 /** `jobs.*` */

@@ -12,6 +12,7 @@ import type { MasterContext } from "./context.ts";
 import { MembersApi } from "./members_api.ts";
 import { JobsApi } from "./jobs_api.ts";
 import { SubmitApi } from "./submit_api.ts";
+import { SchedulesApi } from "./schedules_api.ts";
 import { WorkersApi } from "./workers_api.ts";
 
 /** The API over a running master. `onHeartbeat` is told of each one, for metrics. */
@@ -26,6 +27,7 @@ export function masterApi(
   const workers = new WorkersApi(context, onHeartbeat);
   const cluster = new ClusterApi(context);
   const members = new MembersApi(context);
+  const schedules = new SchedulesApi(context);
   return {
     submit: (...args) => submissions.submit(...args),
     getJob: (...args) => jobs.getJob(...args),
@@ -56,6 +58,14 @@ export function masterApi(
     transferLeadership: (...args) => members.transferLeadership(...args),
     takeSnapshot: (call) => members.takeSnapshot(call),
     backup: (...args) => members.backup(...args),
+    addSchedule: (...args) => schedules.addSchedule(...args),
+    listSchedules: (page) => schedules.listSchedules(page),
+    getSchedule: (...args) => schedules.getSchedule(...args),
+    removeSchedule: (...args) => schedules.removeSchedule(...args),
+    pauseSchedule: (...args) => schedules.pauseSchedule(...args),
+    resumeSchedule: (...args) => schedules.resumeSchedule(...args),
+    triggerSchedule: (...args) => schedules.triggerSchedule(...args),
+    nextRuns: (...args) => schedules.nextRuns(...args),
     clusterHealth: () => cluster.clusterHealth(),
   };
 }

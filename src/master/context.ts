@@ -42,6 +42,8 @@ export interface MasterContext {
   readonly tracer: Tracer;
   readonly now: () => number;
   readonly newJobId: () => string;
+  /** Schedules there may be. */
+  readonly schedulesMax: number;
   readonly heartbeatIntervalMs: number;
   readonly heartbeatTimeoutMs: number;
   /** How long a linearizable read may wait for the leader's word. */

@@ -344,6 +344,7 @@ export class Master {
       tracer: options.tracer,
       now: () => this.#clock.now(),
       newJobId: () => uuidv7(),
+      schedulesMax: options.schedulesMax,
       heartbeatIntervalMs: options.heartbeatIntervalMs,
       heartbeatTimeoutMs: options.leaderTimings.heartbeatTimeoutMs,
       barrierTimeoutMs: options.barrierTimeoutMs,

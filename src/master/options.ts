@@ -83,6 +83,8 @@ export interface MasterOptions {
   readonly priorityAgeingMs: number;
   /** Unfinished jobs beyond which submissions are refused. */
   readonly liveJobsMax: number;
+  /** Schedules there may be. */
+  readonly schedulesMax: number;
   readonly admission: AdmissionRules;
   /** Longest result that is kept with a job. */
   readonly resultBytesMax: number;

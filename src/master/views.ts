@@ -14,12 +14,14 @@ import {
   type JobOptions,
   NO_OPTIONS,
   queueOf,
+  type SubmitSpec,
 } from "../jobs/mod.ts";
 import {
   type AttemptView,
   type JobOptionsView,
   type JobView,
   Refusal,
+  type Submission,
   type TransitionView,
 } from "../rpc/mod.ts";
 
@@ -72,6 +74,19 @@ function optionsView(options: JobOptions): JobOptionsView {
     require: tagRules.map(formatTagRule),
     prefer: preferredTags.map(formatTagRule),
     ...(schedule === "" ? {} : { schedule, scheduledAtMs }),
+  };
+}
+
+/** What a submission asked for, as it was let in. */
+export function submissionView(spec: SubmitSpec): Submission {
+  const { payload, type, priority, maxRetries, timeoutMs, retryDelayMs } = spec;
+  return {
+    ...{ type, payload, priority, maxRetries, timeoutMs, retryDelayMs },
+    labels: spec.labels ?? {},
+    requiredTags: spec.requiredTags ?? {},
+    ...(spec.options === undefined
+      ? {}
+      : { options: optionsView({ ...NO_OPTIONS, ...spec.options }) }),
   };
 }
 

@@ -11,6 +11,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import type { CallContext, DuplexCall, ServiceHandlers, StreamWriter } from "./call.ts";
 import type { ForwardClient } from "./forward_client.ts";
 import {
+  type AddScheduleRequest,
   type GetJobStatusRequest,
   type GetJobStatusResponse,
   MasterService,
@@ -90,6 +91,20 @@ const ROADS: Readonly<Record<keyof typeof MasterService["method"], Road>> = {
   cancelJobs: { kind: "leader", isRepeatable: NEVER },
   retryDeadLetters: { kind: "leader", isRepeatable: NEVER },
   purgeDeadLetters: { kind: "leader", isRepeatable: NEVER },
+  // Without `replace`, the second time it would find its own first, and call that a failure.
+  addSchedule: {
+    kind: "leader",
+    isRepeatable: (request) => (request as AddScheduleRequest).replace,
+  },
+  listSchedules: { kind: "read" },
+  getSchedule: { kind: "read" },
+  // The second time there would be no such schedule, and that be called a failure.
+  removeSchedule: { kind: "leader", isRepeatable: NEVER },
+  pauseSchedule: { kind: "leader", isRepeatable: ALWAYS },
+  resumeSchedule: { kind: "leader", isRepeatable: ALWAYS },
+  // Each makes a job.
+  triggerSchedule: { kind: "leader", isRepeatable: NEVER },
+  nextRuns: { kind: "read" },
   joinCluster: { kind: "leader", isRepeatable: ALWAYS },
   registerWorker: { kind: "leader", isRepeatable: ALWAYS },
   // Its answer gives jobs, each once: one that is lost must not be asked for again unnoticed.

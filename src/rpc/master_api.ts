@@ -12,6 +12,7 @@ import type { BatchApi } from "./batch_api.ts";
 import type { CallContext } from "./call.ts";
 import type { JobOptionsView } from "./job_options.ts";
 import type { MemberApi } from "./member_api.ts";
+import type { ScheduleApi } from "./schedule_api.ts";
 import type { Refusal } from "./status.ts";
 
 /** A job as it is submitted. Absent fields take the cluster's defaults. */
@@ -349,7 +350,7 @@ export interface ClusterHealthView {
 }
 
 /** The calls themselves. */
-export interface MasterApi extends MemberApi, BatchApi {
+export interface MasterApi extends MemberApi, BatchApi, ScheduleApi {
   /** One outcome a submission, in order. With `allOrNothing` one refusal throws for all. */
   submit(
     submissions: readonly Submission[],

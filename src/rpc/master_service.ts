@@ -26,6 +26,7 @@ import type {
 import { bulkHandlers } from "./bulk_service.ts";
 import { batchHandlers } from "./batch_api.ts";
 import { address, memberHandlers, nodeId } from "./member_service.ts";
+import { scheduleHandlers } from "./schedule_service.ts";
 import { connectWorker } from "./worker_session.ts";
 import type { ServiceHandlers } from "./call.ts";
 import { codeOf, Refusal } from "./status.ts";
@@ -49,6 +50,7 @@ export function masterService(master: MasterApi): ServiceHandlers<typeof MasterS
     ...clusterHandlers(master),
     ...memberHandlers(master),
     ...batchHandlers(master),
+    ...scheduleHandlers(master),
   };
 }
 

@@ -32,6 +32,8 @@ export * from "./member_api.ts";
 export * from "./member_client.ts";
 export * from "./peer_transport.ts";
 export * from "./reflection.ts";
+export * from "./schedule_api.ts";
+export * from "./schedule_client.ts";
 export * from "./server.ts";
 export * from "./status.ts";
 export { parentsFirst } from "./submission_order.ts";

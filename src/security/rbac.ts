@@ -47,6 +47,8 @@ export const PERMISSIONS: readonly string[] = [
   "job:dlq:view",
   "job:dlq:retry",
   "job:dlq:purge",
+  "schedule:view",
+  "schedule:manage",
   "worker:register",
   "worker:report",
   "worker:view",

@@ -1,0 +1,49 @@
+/**
+ * From the flags of a command line to when a schedule is due.
+ *
+ * @module
+ */
+
+import { cronFault, parsePointInTime, timeZoneFault, timingFaults } from "../calendar/mod.ts";
+import type { ScheduleTiming } from "../rpc/mod.ts";
+import type { FlagReader } from "./arguments.ts";
+
+/** Undefined when the flags do not say when; what is wrong is noted in the reader. */
+export function timingFrom(reader: FlagReader): ScheduleTiming | undefined {
+  const zone = reader.text("tz");
+  const zoneFault = zone === undefined ? undefined : timeZoneFault(zone);
+  if (zoneFault !== undefined) reader.fault("tz", zoneFault);
+  // Without a zone a time is this machine's, as people mean it when they type one.
+  const clocks = zoneFault === undefined && zone !== undefined
+    ? zone
+    : Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const time = (name: string) =>
+    reader.parsed(
+      name,
+      (text) => parsePointInTime(text, clocks),
+      "give a time such as 2026-12-24T18:00 or 2026-12-24T18:00:00Z",
+    );
+  const bounds = { startAtMs: time("start") ?? 0, endAtMs: time("end") ?? 0 };
+  const atMs = time("at");
+  const everyMs = reader.duration("every");
+  const anchorMs = time("anchor") ?? 0;
+  const given = ["cron", "every", "at"].filter((name) => reader.text(name) !== undefined);
+  if (given.length > 1) {
+    reader.fault(given[1]!, `but --${given[0]} says already when it is due; give one of them`);
+    return undefined;
+  }
+  const expression = reader.text("cron");
+  const timing = expression !== undefined
+    ? { kind: "cron" as const, ...bounds, expression, timeZone: zone ?? "UTC" }
+    : everyMs !== undefined
+    ? { kind: "every" as const, ...bounds, everyMs, anchorMs }
+    : atMs !== undefined
+    ? { kind: "at" as const, ...bounds, atMs }
+    : undefined;
+  if (timing === undefined || zoneFault !== undefined) return undefined;
+  const [name] = given;
+  const fault = timing.kind === "cron" ? cronFault(timing.expression) : undefined;
+  const faults = fault === undefined ? timingFaults(timing) : [fault];
+  for (const each of faults) reader.fault(name!, each);
+  return timing;
+}

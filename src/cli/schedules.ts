@@ -1,0 +1,193 @@
+/**
+ * `conductor schedule`.
+ *
+ * @module
+ */
+
+import { firstOf } from "../calendar/mod.ts";
+import { ScheduleClient, type ScheduleTiming } from "../rpc/mod.ts";
+import { FlagReader } from "./arguments.ts";
+import { configFrom } from "./config_flags.ts";
+import { clientChannel } from "./connect.ts";
+import { Misuse } from "./failure.ts";
+import { pageText, runTimes, scheduleJson, scheduleText } from "./present_schedules.ts";
+import type { Flags } from "./router.ts";
+import { timingFrom } from "./schedule_flags.ts";
+import { submissionFrom } from "./submission.ts";
+import { type OutputFormat, printable, type Terminal } from "./terminal.ts";
+
+const CALL_TIMEOUT_MS = 10_000;
+const RUNS_MAX = 1_000;
+const PAGE_MAX = 1_000;
+
+/** Makes or replaces one. */
+export async function addSchedule(name: string, flags: Flags, terminal: Terminal): Promise<void> {
+  const reader = new FlagReader(flags);
+  const timing = timingFrom(reader);
+  const catchUpMax = reader.integer("catchUpMax", { min: 1, max: RUNS_MAX });
+  const graceMs = reader.duration("grace");
+  for (const flag of ["delay", "runAt", "idempotencyKey"]) {
+    if (reader.text(flag) === undefined) continue;
+    reader.fault(
+      flag,
+      "but the schedule says when, and every run is a job of its own; leave it out",
+    );
+  }
+  reader.done();
+  if (timing === undefined) {
+    throw new Misuse(
+      'say when it is due: --cron "0 3 * * *", --every 30s or --at 2026-12-24T18:00',
+    );
+  }
+  const job = await submissionFrom(flags, terminal.err);
+  await withScheduleClient(flags, terminal, async (client, format) => {
+    const { message, nextAtMs } = await client.add({
+      name,
+      timing,
+      job,
+      overlap: String(flags.overlap),
+      catchUp: String(flags.catchUp),
+      ...(catchUpMax === undefined ? {} : { catchUpMax }),
+      ...(graceMs === undefined ? {} : { graceMs }),
+    }, { replace: flags.replace === true });
+    const answer = { name, message, next_at: new Date(nextAtMs).toISOString() };
+    tell(answer, message, format, terminal);
+  });
+}
+
+/** A page of schedules. */
+export async function listSchedules(flags: Flags, terminal: Terminal): Promise<void> {
+  const reader = new FlagReader(flags);
+  const limit = reader.integer("limit", { min: 1, max: PAGE_MAX });
+  const cursor = reader.text("cursor");
+  reader.done();
+  await withScheduleClient(flags, terminal, async (client, format) => {
+    const page = await client.list({
+      ...(limit === undefined ? {} : { limit }),
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    if (format === "json") {
+      const { schedules, total, nextCursor } = page;
+      const answer = { schedules: schedules.map(scheduleJson), total, next_cursor: nextCursor };
+      terminal.out.write(`${JSON.stringify(answer, null, 2)}\n`);
+      return;
+    }
+    terminal.out.write(pageText(page.schedules, terminal.out.style));
+    if (page.nextCursor === "") return;
+    terminal.err.write(
+      `${page.schedules.length} of ${page.total} schedules; the next page: ` +
+        `--cursor ${page.nextCursor}\n`,
+    );
+  });
+}
+
+/** One schedule in full. */
+export async function showSchedule(name: string, flags: Flags, terminal: Terminal): Promise<void> {
+  const reader = new FlagReader(flags);
+  const nextRuns = reader.integer("next", { min: 0, max: RUNS_MAX }) ?? 0;
+  reader.done();
+  await withScheduleClient(flags, terminal, async (client, format) => {
+    const found = await client.get(name, { nextRuns });
+    const json = {
+      ...scheduleJson(found.schedule),
+      next_runs: found.nextRuns.map((each) => new Date(each).toISOString()),
+    };
+    terminal.out.write(
+      format === "json"
+        ? `${JSON.stringify(json, null, 2)}\n`
+        : scheduleText(found.schedule, found.nextRuns),
+    );
+  });
+}
+
+/** Pauses, resumes or removes one. */
+export async function actOnSchedule(
+  act: "pause" | "resume" | "remove",
+  name: string,
+  flags: Flags,
+  terminal: Terminal,
+): Promise<void> {
+  await withScheduleClient(flags, terminal, async (client, format) => {
+    const message = await client[act](name);
+    tell({ name, message }, message, format, terminal);
+  });
+}
+
+/** Makes one job of a schedule. */
+export async function triggerSchedule(
+  name: string,
+  flags: Flags,
+  terminal: Terminal,
+): Promise<void> {
+  await withScheduleClient(flags, terminal, async (client, format) => {
+    const jobId = await client.trigger(name);
+    tell({ name, job_id: jobId }, jobId, format, terminal);
+  });
+}
+
+/** When a schedule is due; of flags that say when, without asking a cluster. */
+export async function nextRuns(
+  name: string | undefined,
+  flags: Flags,
+  terminal: Terminal,
+): Promise<void> {
+  const reader = new FlagReader(flags);
+  const count = reader.integer("count", { min: 1, max: RUNS_MAX }) ?? 5;
+  const timing = timingFrom(reader);
+  reader.done();
+  if ((name === undefined) === (timing === undefined)) {
+    throw new Misuse(
+      name === undefined
+        ? 'name a schedule, or say when: --cron "0 3 * * *", --every 30s or --at TIME'
+        : `give the name ${name} or --cron, --every and --at, not both`,
+    );
+  }
+  if (timing !== undefined) {
+    const nowMs = Date.now();
+    const anchored = timing.kind === "every" && timing.anchorMs === 0
+      ? { ...timing, anchorMs: nowMs }
+      : timing;
+    return tellRuns(firstOf(anchored, nowMs, count), timing, flags, terminal);
+  }
+  await withScheduleClient(flags, terminal, async (client) => {
+    const found = await client.get(name!, { nextRuns: count });
+    tellRuns(found.nextRuns, found.schedule.timing, flags, terminal);
+  });
+}
+
+function tellRuns(
+  runs: readonly number[],
+  timing: ScheduleTiming,
+  flags: Flags,
+  terminal: Terminal,
+): void {
+  const times = runs.map((each) => new Date(each).toISOString());
+  if (flags.output === "json") terminal.out.write(`${JSON.stringify(times, null, 2)}\n`);
+  else terminal.out.write(runTimes(runs, timing).map((each) => `${each}\n`).join(""));
+  if (runs.length === 0) terminal.err.write("conductor: it is never due from now on\n");
+}
+
+/** Calls the cluster, and closes the connections whatever comes of it. */
+export async function withScheduleClient<Answer>(
+  flags: Flags,
+  terminal: Terminal,
+  use: (client: ScheduleClient, format: OutputFormat) => Promise<Answer>,
+): Promise<Answer> {
+  const loaded = configFrom(flags, "client");
+  for (const warning of loaded.warnings) terminal.err.write(`conductor: ${warning}\n`);
+  const client = new ScheduleClient(await clientChannel(loaded, CALL_TIMEOUT_MS));
+  try {
+    return await use(client, flags.output as OutputFormat);
+  } finally {
+    client.close();
+  }
+}
+
+function tell(
+  answer: Record<string, unknown>,
+  text: string,
+  format: OutputFormat,
+  { out }: Terminal,
+): void {
+  out.write(format === "json" ? `${JSON.stringify(answer, null, 2)}\n` : `${printable(text)}\n`);
+}

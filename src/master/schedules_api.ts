@@ -1,0 +1,337 @@
+/**
+ * The calls about schedules. All but looking are the leader's.
+ *
+ * @module
+ */
+
+import { firstOf, tickAfter, timingFaults } from "../calendar/mod.ts";
+import {
+  type AlterScheduleCommand,
+  CATCH_UP_POLICIES,
+  OVERLAP_POLICIES,
+  type PutScheduleCommand,
+  type Schedule,
+  SCHEDULE_LIMITS,
+  type ScheduleSpec,
+  type ScheduleTiming,
+} from "../jobs/mod.ts";
+import {
+  type CallContext,
+  Refusal,
+  type ScheduleApi,
+  type ScheduleDefinition,
+  type SchedulePage,
+  type ScheduleView,
+} from "../rpc/mod.ts";
+import { dutiesOf, type MasterContext } from "./context.ts";
+import { submissionView } from "./views.ts";
+
+/** Schedules are in memory with their payloads. */
+const PAYLOAD_BYTES_MAX = 256 * 1024;
+const CATCH_UP_MAX_DEFAULT = 100;
+const GRACE_MS_DEFAULT = 30_000;
+const GRACE_MS_MAX = 366 * 24 * 60 * 60 * 1000;
+const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
+export class SchedulesApi implements ScheduleApi {
+  readonly #context: MasterContext;
+
+  constructor(context: MasterContext) {
+    this.#context = context;
+  }
+
+  addSchedule(
+    definition: ScheduleDefinition,
+    { replace }: { readonly replace: boolean },
+    call: CallContext,
+  ) {
+    const { name } = definition;
+    return this.#audited(replace ? "put a schedule" : "add a schedule", name, call, async () => {
+      const duties = dutiesOf(this.#context);
+      const { proposer, now, schedulesMax } = this.#context;
+      const nowMs = now();
+      const schedule = this.#admit(definition, call.caller.userId, nowMs);
+      const nextAtMs = tickAfter(schedule.timing, nowMs);
+      if (nextAtMs === 0) {
+        throw new Refusal("invalid", `${describe(schedule.timing)} is never due from now on`);
+      }
+      const outcome = await proposer.propose<PutScheduleCommand>({
+        kind: "put_schedule",
+        schedule,
+        replace,
+        nextAtMs,
+        schedulesMax,
+      });
+      if (outcome.status === "refused") {
+        throw outcome.reason === "already_exists"
+          ? new Refusal("already_exists", `${outcome.message}; replace it, or choose another name`)
+          : new Refusal("overloaded", `${outcome.message}, or raise scheduler.max_schedules`);
+      }
+      duties.schedule();
+      const next = new Date(nextAtMs).toISOString();
+      return { message: `schedule ${name} is ${outcome.status}; first due ${next}`, nextAtMs };
+    });
+  }
+
+  async listSchedules(
+    { limit, cursor, stale }: {
+      readonly limit: number;
+      readonly cursor: string;
+      readonly stale: boolean;
+    },
+  ): Promise<SchedulePage> {
+    await this.#readBarrier(stale);
+    const all = this.#context.machine.schedules();
+    const rest = all.filter(({ name }) => name > cursor);
+    const page = rest.slice(0, limit);
+    return {
+      schedules: page.map((each) => {
+        const view = this.#view(each);
+        return { ...view, job: { ...view.job, payload: new Uint8Array(0) } };
+      }),
+      total: all.length,
+      nextCursor: rest.length > page.length ? page.at(-1)?.name ?? "" : "",
+    };
+  }
+
+  async getSchedule(
+    name: string,
+    { nextRuns, stale }: { readonly nextRuns: number; readonly stale: boolean },
+  ) {
+    await this.#readBarrier(stale);
+    const schedule = this.#known(name);
+    return { schedule: this.#view(schedule), nextRuns: this.#nextOf(schedule, nextRuns) };
+  }
+
+  removeSchedule(name: string, call: CallContext) {
+    return this.#audited("remove a schedule", name, call, async () => {
+      await this.#alter(name, "removed");
+      return { message: `schedule ${name} is removed; the jobs that it made stay` };
+    });
+  }
+
+  pauseSchedule(name: string, call: CallContext) {
+    return this.#audited("pause a schedule", name, call, async () => {
+      const changed = await this.#alter(name, "paused");
+      return { message: `schedule ${name} ${changed ? "is" : "was already"} paused` };
+    });
+  }
+
+  resumeSchedule(name: string, call: CallContext) {
+    return this.#audited("resume a schedule", name, call, async () => {
+      const changed = await this.#alter(name, "active");
+      if (!changed) return { message: `schedule ${name} was not paused` };
+      const { nextAtMs = 0 } = this.#context.machine.schedule(name) ?? {};
+      const next = nextAtMs === 0 ? "not due any more" : `due ${new Date(nextAtMs).toISOString()}`;
+      return { message: `schedule ${name} goes on; it is ${next}` };
+    });
+  }
+
+  triggerSchedule(name: string, call: CallContext) {
+    return this.#audited("trigger a schedule", name, call, async () => {
+      dutiesOf(this.#context);
+      const { proposer, newJobId } = this.#context;
+      const { results: [outcome] } = await proposer.fireSchedules([
+        { kind: "triggered", name, jobId: newJobId() },
+      ]);
+      if (outcome?.status !== "fired") throw unknownSchedule(name);
+      const [run] = outcome.runs;
+      if (run?.status === "submitted") return { jobId: run.jobId };
+      throw new Refusal(
+        "failed_precondition",
+        `the run of schedule ${name} was ${run?.status}: ${run?.message}`,
+      );
+    });
+  }
+
+  async nextRuns(of: string | ScheduleTiming, count: number): Promise<readonly number[]> {
+    if (typeof of === "string") {
+      await this.#readBarrier(false);
+      return this.#nextOf(this.#known(of), count);
+    }
+    const faults = timingFaults(of);
+    if (faults.length > 0) throw new Refusal("invalid", faults.join("; "));
+    const nowMs = this.#context.now();
+    return firstOf(anchored(of, nowMs), nowMs, count);
+  }
+
+  async #alter(name: string, to: AlterScheduleCommand["to"]): Promise<boolean> {
+    const duties = dutiesOf(this.#context);
+    const { machine, proposer, now } = this.#context;
+    const schedule = machine.schedule(name);
+    const outcome = await proposer.propose<AlterScheduleCommand>({
+      kind: "alter_schedule",
+      name,
+      to,
+      nextAtMs: schedule === undefined || to !== "active" ? 0 : tickAfter(schedule.timing, now()),
+      revision: schedule?.revision ?? 0,
+    });
+    if (outcome.status === "refused") {
+      throw outcome.reason === "stale"
+        ? new Refusal("conflict", outcome.message, { retryAfterMs: 0 })
+        : unknownSchedule(name);
+    }
+    duties.schedule();
+    return outcome.changed;
+  }
+
+  /** @throws Refusal `invalid` with all faults */
+  #admit(definition: ScheduleDefinition, createdBy: string, nowMs: number): ScheduleSpec {
+    const { name, timing, job, overlap = "skip", catchUp = "last" } = definition;
+    const { catchUpMax = CATCH_UP_MAX_DEFAULT, graceMs = GRACE_MS_DEFAULT } = definition;
+    const faults = timingFaults(timing);
+    if (!NAME_PATTERN.test(name)) {
+      faults.push(
+        `name is ${
+          JSON.stringify(name.slice(0, 140))
+        }; a schedule is named by up to 128 letters, ` +
+          "digits, dots, dashes and underscores",
+      );
+    }
+    const overlapPolicy = OVERLAP_POLICIES.find((each) => each === overlap);
+    if (overlapPolicy === undefined) faults.push(noneOf("overlap", overlap, OVERLAP_POLICIES));
+    const catchUpPolicy = CATCH_UP_POLICIES.find((each) => each === catchUp);
+    if (catchUpPolicy === undefined) faults.push(noneOf("catch_up", catchUp, CATCH_UP_POLICIES));
+    const isCountable = Number.isInteger(catchUpMax) && catchUpMax >= 1 &&
+      catchUpMax <= SCHEDULE_LIMITS.catchUpMax;
+    if (!isCountable) {
+      faults.push(`catch_up_max is ${catchUpMax}; it may be 1 to ${SCHEDULE_LIMITS.catchUpMax}`);
+    }
+    if (!Number.isSafeInteger(graceMs) || graceMs < 0 || graceMs > GRACE_MS_MAX) {
+      faults.push(`grace_ms is ${graceMs}; it may be 0 to ${GRACE_MS_MAX}`);
+    }
+    faults.push(...jobFaults(definition));
+    const template = this.#admitJob(job, createdBy, nowMs, faults);
+    const isWhole = template !== undefined && overlapPolicy !== undefined &&
+      catchUpPolicy !== undefined;
+    if (faults.length > 0 || !isWhole) throw new Refusal("invalid", faults.join("; "));
+    return {
+      name,
+      timing: anchored(timing, nowMs),
+      template,
+      overlap: overlapPolicy,
+      catchUp: catchUpPolicy,
+      catchUpMax,
+      graceMs,
+      createdBy,
+    };
+  }
+
+  /** By the admission that every submission goes through. */
+  #admitJob(
+    job: ScheduleDefinition["job"],
+    createdBy: string,
+    nowMs: number,
+    faults: string[],
+  ): ScheduleSpec["template"] | undefined {
+    try {
+      return this.#context.admission.admit(job, "", createdBy, nowMs);
+    } catch (failure) {
+      if (!(failure instanceof Refusal) || failure.reason !== "invalid") throw failure;
+      faults.push(failure.message);
+      return undefined;
+    }
+  }
+
+  #view(schedule: Schedule): ScheduleView {
+    const { template, revision: _, ...rest } = schedule;
+    return {
+      ...rest,
+      job: submissionView(template),
+      unfinishedRuns: this.#context.machine.unfinishedRuns(schedule.name),
+    };
+  }
+
+  /** Of a paused one: as if it went on now. */
+  #nextOf({ timing, paused, nextAtMs }: Schedule, count: number): readonly number[] {
+    if (paused || nextAtMs === 0 || count === 0) {
+      return nextAtMs === 0 ? [] : firstOf(timing, this.#context.now(), count);
+    }
+    return [nextAtMs, ...firstOf(timing, nextAtMs, count - 1)];
+  }
+
+  #known(name: string): Schedule {
+    const schedule = this.#context.machine.schedule(name);
+    if (schedule === undefined) throw unknownSchedule(name);
+    return schedule;
+  }
+
+  #readBarrier(stale: boolean): Promise<void> {
+    if (stale) return Promise.resolve();
+    return this.#context.proposer.readBarrier(this.#context.barrierTimeoutMs);
+  }
+
+  /** Writes down what came of an act; a call that belongs to another master is not this one's. */
+  async #audited<Answer>(
+    act: string,
+    target: string,
+    { caller, method, requestId }: CallContext,
+    run: () => Promise<Answer>,
+  ): Promise<Answer> {
+    const record = (outcome: "done" | "refused" | "failed", detail?: string) =>
+      this.#context.audit({
+        act,
+        target: target.slice(0, 200),
+        outcome,
+        userId: caller.userId,
+        call: { method, requestId },
+        ...(detail === undefined ? {} : { detail }),
+      });
+    try {
+      const answer = await run();
+      record("done");
+      return answer;
+    } catch (failure) {
+      const refusal = failure instanceof Refusal ? failure : undefined;
+      if (refusal?.reason === "not_leader") throw failure;
+      record(refusal === undefined ? "failed" : "refused", refusal?.message ?? String(failure));
+      throw failure;
+    }
+  }
+}
+
+/** A period that names no beginning begins now. */
+function anchored(timing: ScheduleTiming, nowMs: number): ScheduleTiming {
+  if (timing.kind !== "every" || timing.anchorMs !== 0) return timing;
+  return { ...timing, anchorMs: timing.startAtMs > 0 ? timing.startAtMs : nowMs };
+}
+
+/** What a submission may ask for and the job of a schedule may not. */
+function jobFaults({ job }: ScheduleDefinition): string[] {
+  const faults: string[] = [];
+  if (job.payload.byteLength > PAYLOAD_BYTES_MAX) {
+    faults.push(
+      `the payload is ${job.payload.byteLength} bytes; that of a schedule may be ` +
+        `${PAYLOAD_BYTES_MAX}. Put large input where the job can fetch it by url`,
+    );
+  }
+  if (job.idempotencyKey !== undefined) {
+    faults.push("job.idempotency_key is given, but every run of a schedule is a job of its own");
+  }
+  if ((job.delayMs ?? 0) > 0 || (job.runAtMs ?? 0) > 0) {
+    faults.push("job.delay_ms or job.run_at is given, but the schedule says when its jobs run");
+  }
+  if (job.options?.dependsOn?.some(({ ref }) => ref !== undefined)) {
+    faults.push("job.options.depends_on names a ref, but a schedule has no jobs beside its own");
+  }
+  return faults;
+}
+
+function noneOf(field: string, value: string, values: readonly string[]): string {
+  return `${field} is ${JSON.stringify(value.slice(0, 40))}; it may be ${values.join(", ")}`;
+}
+
+function describe(timing: ScheduleTiming): string {
+  switch (timing.kind) {
+    case "cron":
+      return `cron ${JSON.stringify(timing.expression)} (${timing.timeZone})`;
+    case "every":
+      return `every ${timing.everyMs} ms`;
+    case "at":
+      return new Date(timing.atMs).toISOString();
+  }
+}
+
+function unknownSchedule(name: string): Refusal {
+  return new Refusal("not_found", `there is no schedule ${JSON.stringify(name.slice(0, 140))}`);
+}

@@ -1,0 +1,66 @@
+/**
+ * What is asked of a master about schedules, in the domain's words.
+ *
+ * @module
+ */
+
+import type { Schedule, ScheduleTiming } from "../jobs/mod.ts";
+import type { CallContext } from "./call.ts";
+import type { Submission } from "./master_api.ts";
+
+export type { ScheduleTiming };
+
+/** A schedule as somebody asks for it. Absent fields take defaults. */
+export interface ScheduleDefinition {
+  readonly name: string;
+  /** Of `every`, an `anchorMs` of 0: when it is made. */
+  readonly timing: ScheduleTiming;
+  readonly job: Submission;
+  /** "skip", "allow", "queue" or "replace". */
+  readonly overlap?: string;
+  /** "last", "none" or "all". */
+  readonly catchUp?: string;
+  readonly catchUpMax?: number;
+  readonly graceMs?: number;
+}
+
+/** A schedule as it is. */
+export interface ScheduleView
+  extends Omit<Schedule, "template" | "overlap" | "catchUp" | "revision"> {
+  readonly job: Submission;
+  readonly overlap: string;
+  readonly catchUp: string;
+  /** Its jobs that are not finished. */
+  readonly unfinishedRuns: number;
+}
+
+/** One page of schedules, without payloads. */
+export interface SchedulePage {
+  readonly schedules: readonly ScheduleView[];
+  readonly total: number;
+  readonly nextCursor: string;
+}
+
+/** The calls themselves. */
+export interface ScheduleApi {
+  addSchedule(
+    definition: ScheduleDefinition,
+    options: { readonly replace: boolean },
+    call: CallContext,
+  ): Promise<{ readonly message: string; readonly nextAtMs: number }>;
+  listSchedules(
+    page: { readonly limit: number; readonly cursor: string; readonly stale: boolean },
+  ): Promise<SchedulePage>;
+  /** With its next `nextRuns` times, in ms. */
+  getSchedule(
+    name: string,
+    options: { readonly nextRuns: number; readonly stale: boolean },
+  ): Promise<{ readonly schedule: ScheduleView; readonly nextRuns: readonly number[] }>;
+  removeSchedule(name: string, call: CallContext): Promise<{ readonly message: string }>;
+  pauseSchedule(name: string, call: CallContext): Promise<{ readonly message: string }>;
+  resumeSchedule(name: string, call: CallContext): Promise<{ readonly message: string }>;
+  /** Resolves to the id of the job that it made. */
+  triggerSchedule(name: string, call: CallContext): Promise<{ readonly jobId: string }>;
+  /** Of a schedule by its name, or of a timing. */
+  nextRuns(of: string | ScheduleTiming, count: number): Promise<readonly number[]>;
+}
