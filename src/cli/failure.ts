@@ -29,7 +29,7 @@ export class Interrupted extends Error {
 export function reportFailure(failure: unknown, terminal: Terminal): number {
   // Whoever read our answer has gone (`conductor list | head -1`): there is nobody to tell.
   if (failure instanceof Deno.errors.BrokenPipe) return EXIT.failed;
-  const message = failure instanceof Error ? failure.message : String(failure);
+  const message = (failure instanceof Error ? failure.message : String(failure)) + hintOf(failure);
   if (message !== "") {
     terminal.err.write(`${terminal.err.style.red("conductor:")} ${message}\n`);
   }
@@ -37,9 +37,22 @@ export function reportFailure(failure: unknown, terminal: Terminal): number {
   return isMisuse(failure) ? EXIT.misused : EXIT.failed;
 }
 
+/** When what is full may have room again. */
+function hintOf(failure: unknown): string {
+  const isFull = isRefusal(failure) && failure.reason === "overloaded" &&
+    typeof failure.retryAfterMs === "number" && !failure.message.includes("try again in");
+  if (!isFull) return "";
+  return `; try again in ${Math.max(1, Math.ceil(failure.retryAfterMs as number / 1000))} s`;
+}
+
+// Refusal is of src/rpc, which is heavy; a command that never called it has none.
+function isRefusal(
+  failure: unknown,
+): failure is Error & { readonly reason: unknown; readonly retryAfterMs?: unknown } {
+  return failure instanceof Error && failure.name === "Refusal" && "reason" in failure;
+}
+
 function isMisuse(failure: unknown): boolean {
   if (failure instanceof Misuse || failure instanceof ConfigError) return true;
-  // Refusal is of src/rpc, which is heavy; a command that never called it has none.
-  return failure instanceof Error && failure.name === "Refusal" && "reason" in failure &&
-    failure.reason === "invalid";
+  return isRefusal(failure) && failure.reason === "invalid";
 }

@@ -52,3 +52,12 @@ Deno.test("a reader that went away is told nothing, and what is no Error is told
   assert.deepEqual(reported(new NegativeAnswer("")), { code: EXIT.failed, said: "" });
   assert.equal(reported("only text").said, "conductor: only text\n");
 });
+
+Deno.test("who is turned away for want of room is told when to come again, and nobody else is", () => {
+  const full = (retryAfterMs: number) => new Refusal("overloaded", "full", { retryAfterMs });
+  assert.equal(reported(full(1_200)).said, "conductor: full; try again in 2 s\n");
+  assert.equal(reported(full(5)).said, "conductor: full; try again in 1 s\n");
+  assert.equal(reported(new Refusal("overloaded", "full")).said, "conductor: full\n");
+  const gone = new Refusal("unavailable", "gone", { retryAfterMs: 5 });
+  assert.equal(reported(gone).said, "conductor: gone\n");
+});

@@ -153,6 +153,7 @@ function addJobCommands(program: Command, terminal: Terminal): void {
     addJobFlags(program.command("submit").description("submit a job; prints its id"))
       .usage("--type <type> [options]")
       .option("-w, --wait", "follow the job to its end; exit 1 if it does not complete")
+      .option("--patience <duration>", "how long to try again while the cluster takes no more jobs")
       .action(async (flags: Flags) => {
         const { submit } = await import("./submit.ts");
         await submit(flags, terminal);

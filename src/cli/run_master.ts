@@ -183,8 +183,9 @@ function masterOptions(
     policy: scheduler.schedulingPolicy,
     typePolicies: new Map(Object.entries(scheduler.typePolicies)),
     priorityAgeingMs: scheduler.priorityAgeingMs,
-    liveJobsMax: scheduler.maxPendingJobs,
     schedulesMax: scheduler.maxSchedules,
+    pendingJobsMax: scheduler.maxPendingJobs,
+    clientJobsMax: scheduler.maxPendingJobsPerClient,
     resultBytesMax: jobs.resultBytesMax,
     admission: {
       payloadBytesMax: jobs.payloadBytesMax,

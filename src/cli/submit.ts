@@ -5,6 +5,7 @@
  */
 
 import type { JobEventView, JobView } from "../rpc/mod.ts";
+import { FlagReader } from "./arguments.ts";
 import { type Connection, withClient } from "./connect.ts";
 import { Interrupted, NegativeAnswer } from "./failure.ts";
 import type { LiveLine } from "./live_line.ts";
@@ -15,10 +16,13 @@ import { printable, type Terminal } from "./terminal.ts";
 
 /** Submits one job, and with `--wait` follows it to its end. */
 export async function submit(flags: Flags, terminal: Terminal): Promise<void> {
+  const reader = new FlagReader(flags);
+  const patienceMs = reader.duration("patience") ?? 0;
+  reader.done();
   const submission = await submissionFrom(flags, terminal.err);
   await withClient(flags, terminal, async (connection) => {
     const { client, format, line } = connection;
-    const { jobId, duplicate, message } = await client.submit(submission);
+    const { jobId, duplicate, message } = await client.submit(submission, { patienceMs });
     if (duplicate) line.say("conductor: an earlier submission made this job");
     const isPlain = message === "" || message === "Job submitted successfully";
     if (!isPlain) line.say(`conductor: ${printable(message)}`);

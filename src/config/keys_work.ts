@@ -229,7 +229,9 @@ export const schedulerKeys = {
     legacyEnv: ["SCHEDULER_REBALANCE_INTERVAL"],
   }),
   max_pending_jobs: key(integer({ min: 1, max: 1_000_000_000 }), {
-    doc: "Jobs that may wait at once; a submission beyond is refused as RESOURCE_EXHAUSTED.",
+    doc:
+      "Jobs that may wait at once, those that workers hold aside; a submission beyond is refused " +
+      "as RESOURCE_EXHAUSTED.",
     usedBy: MASTER,
     default: 10_000,
     legacyEnv: ["SCHEDULER_MAX_PENDING_JOBS"],
@@ -238,6 +240,13 @@ export const schedulerKeys = {
     doc: "Schedules that there may be; all of them are in memory with their payloads.",
     usedBy: MASTER,
     default: 1_000,
+  }),
+  max_pending_jobs_per_client: key(integer({ min: 0, max: 1_000_000_000 }), {
+    doc:
+      "Unfinished jobs that one submitter may have, so that none takes up the whole queue; 0: no " +
+      "bound.",
+    usedBy: MASTER,
+    default: 0,
   }),
 };
 

@@ -57,6 +57,8 @@ function decideAll(state: State, command: SubmitCommand): Decision[] {
     batches: new Map(),
     standIns: new Map(),
     room: (command.liveJobsMax ?? Infinity) - state.counters.live,
+    clientJobsMax: command.clientJobsMax ?? Infinity,
+    perClient: new Map(),
   };
   return command.jobs.map((spec) => {
     const key = keyOf(spec);
@@ -67,7 +69,11 @@ function decideAll(state: State, command: SubmitCommand): Decision[] {
     if (outcome.status === "accepted") {
       const uniqueKey = uniqueKeyOf(spec);
       if (key !== undefined) siblings.keys.set(key.name, decision);
-      if (holderOf(state, siblings, uniqueKey) === undefined) siblings.room--;
+      if (holderOf(state, siblings, uniqueKey) === undefined) {
+        siblings.room--;
+        const client = spec.submittedBy ?? "";
+        siblings.perClient.set(client, (siblings.perClient.get(client) ?? 0) + 1);
+      }
       if (uniqueKey !== undefined) siblings.uniqueKeys.set(uniqueKey, spec.id);
       if (spec.options?.batchId) {
         siblings.batches.set(spec.options.batchId, spec.submittedBy ?? "");
@@ -89,6 +95,9 @@ interface Siblings {
   readonly standIns: Map<string, string>;
   /** Jobs that may still be taken. */
   room: number;
+  /** Unfinished jobs that each submitter may have, and how many more each will have. */
+  readonly clientJobsMax: number;
+  readonly perClient: Map<string, number>;
 }
 
 function decide(
@@ -145,13 +154,28 @@ function decide(
   if (batchId !== "" && owner !== undefined && owner !== (spec.submittedBy ?? "")) {
     return refused(spec, "batch_taken", `batch "${batchId}" is ${owner}'s; use another name`);
   }
-  if (siblings.room <= 0 && holder === undefined) {
-    return refused(
-      spec,
-      "queue_full",
-      `${state.counters.live + siblings.ids.size} jobs are unfinished, which is as many as are ` +
-        `allowed; try again when some have finished`,
-    );
+  // Whoever replaces a job needs no room.
+  if (holder === undefined) {
+    if (siblings.room <= 0) {
+      return refused(
+        spec,
+        "queue_full",
+        "the queue is full: as many jobs wait as scheduler.max_pending_jobs allows",
+      );
+    }
+    const client = spec.submittedBy ?? "";
+    const unfinished = state.submitters.unfinishedOf(client) +
+      (siblings.perClient.get(client) ?? 0);
+    if (unfinished >= siblings.clientJobsMax) {
+      return refused(
+        spec,
+        "client_full",
+        `${
+          client === "" ? "nobody" : client
+        } has ${unfinished} unfinished jobs, which is as many ` +
+          "as scheduler.max_pending_jobs_per_client allows",
+      );
+    }
   }
   return { status: "accepted", jobId: spec.id, jobStatus: "pending" };
 }

@@ -76,6 +76,8 @@ export interface SubmitCommand extends Stamped {
   readonly allOrNothing?: boolean;
   /** Refuse what would make more unfinished jobs than this. */
   readonly liveJobsMax?: number;
+  /** Refuse what would give a submitter more unfinished jobs than this. */
+  readonly clientJobsMax?: number;
 }
 
 /** One job to be made. Optional fields left out mean "", none or 0. */
@@ -121,8 +123,8 @@ export type SubmitOutcome =
     /**
      * `already_exists`: the key belongs to a job with another payload; `id_taken`: the id does;
      * `unique_key`: an unfinished job has the unique key; `unknown_parent`: there is no such job to
-     * depend on; `batch_taken`: the batch is another submitter's; `queue_full`: `liveJobsMax` is
-     * reached; `batch_refused`: another job of the Command was refused.
+     * depend on; `batch_taken`: the batch is another submitter's; `queue_full` and
+     * `client_full`: `liveJobsMax` or `clientJobsMax` is reached; `batch_refused`: another job of the Command was refused.
      */
     readonly reason:
       | "already_exists"
@@ -131,6 +133,7 @@ export type SubmitOutcome =
       | "unknown_parent"
       | "batch_taken"
       | "queue_full"
+      | "client_full"
       | "batch_refused";
     readonly message: string;
   };

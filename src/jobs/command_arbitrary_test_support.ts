@@ -139,6 +139,7 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
       jobs: fc.array(spec, { maxLength: 5 }),
       allOrNothing: fc.boolean(),
       liveJobsMax: fc.nat(),
+      clientJobsMax: fc.nat(),
     }, ["kind", "atMs", "jobs"]),
     plain({
       kind: fc.constant("assign"),

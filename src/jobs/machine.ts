@@ -279,6 +279,12 @@ export class JobMachine {
     return this.#state.counters.snapshot();
   }
 
+  /** Jobs that workers hold now. */
+  get heldJobs(): number {
+    const { counters } = this.#state;
+    return counters.of(undefined, "assigned") + counters.of(undefined, "running");
+  }
+
   /** Jobs not finished yet. */
   get liveJobs(): number {
     return this.#state.counters.live;

@@ -101,7 +101,8 @@ const submit = fc.record({
   ),
   allOrNothing: fc.boolean(),
   liveJobsMax: fc.constantFrom(undefined, 3),
-}).map(({ jobs, allOrNothing, liveJobsMax }) => (now: Now): Body => ({
+  clientJobsMax: fc.constantFrom(undefined, undefined, 2),
+}).map(({ jobs, allOrNothing, liveJobsMax, clientJobsMax }) => (now: Now): Body => ({
   kind: "submit",
   jobs: jobs.map(({ delayMs, key, options, ...spec }) =>
     specOf(spec.id, {
@@ -113,6 +114,7 @@ const submit = fc.record({
   ),
   allOrNothing,
   ...(liveJobsMax !== undefined && { liveJobsMax }),
+  ...(clientJobsMax !== undefined && { clientJobsMax }),
 }));
 
 const assign = fc.array(fc.record({ jobId, workerId, sessionId: session }), {

@@ -227,6 +227,10 @@ export class NaiveModel {
       if (batch !== undefined && batch.submittedBy !== submittedBy) return "batch_taken";
       const live = this.jobs.filter((job) => !isOver(job.status)).length;
       if (holder === undefined && live >= (command.liveJobsMax ?? 1e9)) return "queue_full";
+      const own = this.jobs.filter((job) => !isOver(job.status) && job.submittedBy === submittedBy);
+      if (holder === undefined && own.length >= (command.clientJobsMax ?? 1e9)) {
+        return "client_full";
+      }
       if (holder !== undefined) this.#cancel(holder.id);
       if (options.batchId !== "") {
         this.batches.set(options.batchId, { total: (batch?.total ?? 0) + 1, submittedBy });
@@ -275,6 +279,7 @@ export class NaiveModel {
       "unknown_parent",
       "batch_taken",
       "queue_full",
+      "client_full",
     ];
     if (!command.allOrNothing || !words.some((word) => refusals.includes(word))) return words;
     Object.assign(this, saved);

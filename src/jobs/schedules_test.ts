@@ -194,7 +194,7 @@ Deno.test("a run for which there is no room is missed, and the schedule goes on"
   });
   assert.equal(statusOf(outcome!), "missed");
   assertFields(scene.machine.schedule("nightly")!, { missed: 1, nextAtMs: full.nextAtMs });
-  assert.match(scene.machine.schedule("nightly")!.lastFault, /1 jobs are unfinished/);
+  assert.match(scene.machine.schedule("nightly")!.lastFault, /the queue is full/);
   assert.equal(statusOf(next(scene, "a")), "submitted");
 });
 

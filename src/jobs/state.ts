@@ -29,6 +29,7 @@ import type { QueueOrder } from "./queue_order.ts";
 import { RecordSet } from "./record_set.ts";
 import { Schedules } from "./schedules.ts";
 import type { JobStore, StoredJob, StoredScalars, StoredState } from "./store.ts";
+import { Submitters } from "./submitters.ts";
 import { UniqueKeys } from "./unique_keys.ts";
 import { WorkerRegistry } from "./worker_registry.ts";
 
@@ -58,6 +59,7 @@ export class State {
     block: (record, isBlocked) => this.#block(record, isBlocked),
   });
   readonly schedules = new Schedules(this.records);
+  readonly submitters = new Submitters();
   readonly events: EventLog;
   nowMs = 0;
   lastJobSeq = 0;
@@ -264,6 +266,7 @@ export class State {
 
   /** What is kept of unfinished jobs takes it in. */
   #begin(record: JobRecord): void {
+    this.submitters.enter(record);
     this.expiry.enter(record);
     this.uniqueKeys.enter(record);
     this.batches.enter(record);
@@ -274,6 +277,7 @@ export class State {
   #follow(record: JobRecord, from: JobStatus): void {
     const { id, status } = record.job;
     if (isTerminal(status)) {
+      this.submitters.leave(record);
       this.expiry.leave(record);
       this.uniqueKeys.leave(record);
       this.batches.leave(record);

@@ -124,6 +124,24 @@ Deno.test("no more jobs are unfinished than the command allows", () => {
   assert.equal(again.results[0]?.status, "accepted");
 });
 
+Deno.test("no submitter has more unfinished jobs than the command allows, whatever others have", () => {
+  const scene = new Scene();
+  const submit = (...ids: string[]) =>
+    scene.apply({
+      kind: "submit",
+      clientJobsMax: 2,
+      jobs: ids.map((id) => specOf(id, { submittedBy: id.slice(0, 3) })),
+    }).results.map((each) => each.status === "refused" ? each.reason : each.status);
+  assert.deepEqual(submit("ann1", "bob1", "ann2", "ann3"), [
+    ...["accepted", "accepted", "accepted", "client_full"],
+  ]);
+  scene.machine.flush();
+  scene.crash();
+  assert.deepEqual(submit("ann3", "bob2"), ["client_full", "accepted"]);
+  scene.cancel("ann1");
+  assert.deepEqual(submit("ann3"), ["accepted"]);
+});
+
 Deno.test("a delayed job waits for its time and is pending then, behind those that were before it", () => {
   const scene = new Scene();
   scene.submit("later", { notBeforeMs: scene.nowMs + 2000 });

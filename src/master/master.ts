@@ -319,7 +319,9 @@ export class Master {
     const proposer = new Proposer({
       node: this.#node,
       now: () => this.#clock.now(),
-      liveJobsMax: options.liveJobsMax,
+      // Those that workers hold do not wait.
+      liveJobsMax: () => options.pendingJobsMax + machine.heldJobs,
+      clientJobsMax: options.clientJobsMax,
       applyTimeoutMs: options.applyTimeoutMs,
       addressOf: (id) => this.#directory.addressOf(id)?.grpc || undefined,
       entryFormat: () => this.#context.memberDuties?.entryFormat ?? ENTRY_FORMATS.oldest,

@@ -81,10 +81,12 @@ export interface MasterOptions {
   readonly typePolicies: ReadonlyMap<string, TypePolicy>;
   /** How long a job waits to be worth one step of priority more, in ms; 0: no wait is worth any. */
   readonly priorityAgeingMs: number;
-  /** Unfinished jobs beyond which submissions are refused. */
-  readonly liveJobsMax: number;
   /** Schedules there may be. */
   readonly schedulesMax: number;
+  /** Waiting jobs beyond which submissions are refused. */
+  readonly pendingJobsMax: number;
+  /** Unfinished jobs of one submitter beyond which its submissions are; 0: no bound. */
+  readonly clientJobsMax: number;
   readonly admission: AdmissionRules;
   /** Longest result that is kept with a job. */
   readonly resultBytesMax: number;

@@ -34,8 +34,10 @@ interface WaitingSubmit {
 export interface ProposerOptions {
   readonly node: RaftNode<Outcome>;
   readonly now: () => number;
-  /** Unfinished jobs beyond which submissions are refused. */
-  readonly liveJobsMax: number;
+  /** Unfinished jobs beyond which submissions are refused, as things stand. */
+  readonly liveJobsMax: () => number;
+  /** Unfinished jobs of one submitter beyond which its submissions are; 0: no bound. */
+  readonly clientJobsMax: number;
   /** In which every member reads entries. */
   readonly entryFormat: () => number;
   /** How long a change may wait to be committed and applied, in ms. */
@@ -143,9 +145,19 @@ export class Proposer {
       kind: "submit",
       jobs: specs,
       allOrNothing,
-      liveJobsMax: this.#options.liveJobsMax,
+      ...this.#bounds(),
     });
     return results;
+  }
+
+  /** A bound that not every member knows yet does not hold until they do. */
+  #bounds(): Pick<SubmitCommand, "liveJobsMax" | "clientJobsMax"> {
+    const { clientJobsMax, entryFormat } = this.#options;
+    const isKnown = entryFormat() >= COMMAND_FORMAT_VERSION;
+    return {
+      liveJobsMax: this.#options.liveJobsMax(),
+      ...(clientJobsMax > 0 && isKnown && { clientJobsMax }),
+    };
   }
 
   /**
@@ -160,7 +172,7 @@ export class Proposer {
     return this.propose<FireScheduleCommand>({
       kind: "fire_schedule",
       fires,
-      liveJobsMax: this.#options.liveJobsMax,
+      liveJobsMax: this.#options.liveJobsMax(),
       ...(leaderTerm === undefined ? {} : { leaderTerm }),
     });
   }

@@ -166,7 +166,8 @@ function isOffered(offered: ReadonlySet<string> | "all", type: string): boolean 
 
 function tellOutcome(span: SubmitSpan, outcome: SubmitOutcome, isOffered: boolean): void {
   if (outcome.status === "refused") {
-    if (outcome.reason === "queue_full") span.tell("pending_jobs_limit_reached");
+    const isFull = outcome.reason === "queue_full" || outcome.reason === "client_full";
+    if (isFull) span.tell("pending_jobs_limit_reached");
     return;
   }
   if (!isOffered) span.tell("no_workers_available");
@@ -182,6 +183,7 @@ function refusedSubmission(outcome: SubmitOutcome & { status: "refused" }): Refu
     case "id_taken":
       return new Refusal("conflict", outcome.message, { retryAfterMs: 0 });
     case "queue_full":
+    case "client_full":
       return new Refusal("overloaded", outcome.message, { retryAfterMs: 1_000 });
     case "unknown_parent":
     case "batch_refused":

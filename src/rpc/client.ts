@@ -34,8 +34,9 @@ import type {
   WorkerView,
 } from "./master_api.ts";
 import { batchFromWire, type BatchPage, type BatchView } from "./batch_api.ts";
+import { Patience } from "./patience.ts";
 import { pause } from "./pause.ts";
-import { Refusal } from "./status.ts";
+import { codeOf, Refusal } from "./status.ts";
 
 /** A job that the cluster has on disk. */
 export interface SubmittedJob {
@@ -47,7 +48,20 @@ export interface SubmittedJob {
 }
 
 /** What became of one job of a batch. */
-export type BatchItem = SubmittedJob | { readonly error: string; readonly code: number };
+export type BatchItem = SubmittedJob | {
+  readonly error: string;
+  /** The gRPC status code. */
+  readonly code: number;
+  /** When trying again may help, in ms; 0: it will not. */
+  readonly retryAfterMs: number;
+};
+
+/** What to do while the cluster takes no more jobs. */
+export interface Waiting {
+  /** Try again for so long, in ms; default: not at all. */
+  readonly patienceMs?: number;
+  readonly signal?: AbortSignal;
+}
 
 const WATCH_PAUSE_MS_MIN = 50;
 const WATCH_PAUSE_MS_MAX = 2_000;
@@ -63,35 +77,56 @@ export class JobClient {
   /**
    * Submits a job. It is safe to lose the answer: the submission carries an idempotency key (one is
    * made when there is none), so that a repeated try returns the same job.
+   *
+   * @throws Refusal `overloaded` when the cluster is full and does not get room in time
    */
-  async submit(submission: Submission): Promise<SubmittedJob> {
+  async submit(submission: Submission, { patienceMs = 0, signal }: Waiting = {}): Promise<
+    SubmittedJob
+  > {
     // Keys that sort by time lie next to each other in the master's index; random ones cost a page each.
     const idempotencyKey = submission.idempotencyKey ?? `auto:${uuidv7()}`;
-    const response = await this.#channel.call(
-      MasterService.method.submitJob,
-      submissionToWire({ ...submission, idempotencyKey }),
+    const response = await new Patience(patienceMs, signal).until(() =>
+      this.#channel.call(
+        MasterService.method.submitJob,
+        submissionToWire({ ...submission, idempotencyKey }),
+      )
     );
     return submitted(response);
   }
 
-  /** Submits many jobs in one call: one outcome each, in order. */
+  /**
+   * Submits many jobs in one call: one outcome each, in order. With patience, those that found no room
+   * are submitted again by themselves, unless they may belong together: `allOrNothing`, or some have
+   * a `ref`.
+   */
   async submitBatch(
     submissions: readonly Submission[],
-    options: { readonly allOrNothing?: boolean } = {},
+    options: Waiting & { readonly allOrNothing?: boolean } = {},
   ): Promise<BatchItem[]> {
+    const { allOrNothing = false, patienceMs = 0, signal } = options;
     const batch = uuidv7();
-    const response = await this.#channel.call(MasterService.method.submitJobs, {
-      allOrNothing: options.allOrNothing ?? false,
-      jobs: submissions.map((submission, position) =>
-        submissionToWire({
-          ...submission,
-          idempotencyKey: submission.idempotencyKey ?? `auto:${batch}:${position}`,
-        })
-      ),
-    });
-    return response.results.map((each) =>
-      each.status === "success" ? submitted(each) : { error: each.message, code: each.code }
+    const jobs = submissions.map((submission, position) =>
+      submissionToWire({
+        ...submission,
+        idempotencyKey: submission.idempotencyKey ?? `auto:${batch}:${position}`,
+      })
     );
+    const patience = new Patience(patienceMs, signal);
+    const areAlone = !allOrNothing && submissions.every(({ ref }) => ref === undefined);
+    const items: BatchItem[] = [];
+    let ahead = jobs.map((_, position) => position);
+    while (true) {
+      const { results } = await patience.until(() =>
+        this.#channel.call(MasterService.method.submitJobs, {
+          allOrNothing,
+          jobs: ahead.map((position) => jobs[position]!),
+        })
+      );
+      results.forEach((result, place) => items[ahead[place]!] = itemOf(result));
+      const full = results.map((each) => Number(each.retryAfterMs));
+      ahead = ahead.filter((_, place) => areAlone && isFull(results[place]!));
+      if (ahead.length === 0 || !await patience.wait(Math.max(...full))) return items;
+    }
   }
 
   /** The job with its payload, result and history; linearizable unless `stale`. */
@@ -402,6 +437,16 @@ function pageFromWire(response: ListJobsResponse | ListDLQResponse): JobPage {
     totalIsExact: !response.totalIsAtLeast,
     nextCursor: response.nextCursor,
   };
+}
+
+function itemOf(result: SubmitJobResponse): BatchItem {
+  if (result.status === "success") return submitted(result);
+  const { message: error, code, retryAfterMs } = result;
+  return { error, code, retryAfterMs: Number(retryAfterMs) };
+}
+
+function isFull({ code, retryAfterMs }: SubmitJobResponse): boolean {
+  return code === codeOf("overloaded") && retryAfterMs > 0n;
 }
 
 function submitted(response: SubmitJobResponse): SubmittedJob {

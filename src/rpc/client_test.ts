@@ -99,7 +99,7 @@ Deno.test("a batch gives one outcome a job, in order, refused ones with their co
   const client = new JobClient(channelTo([master.address]));
   assert.deepEqual(await client.submitBatch([SUBMISSION, SUBMISSION, SUBMISSION]), [
     { jobId: "a", duplicate: false, message: "" },
-    { error: "bad payload", code: 3 },
+    { error: "bad payload", code: 3, retryAfterMs: 0 },
     { jobId: "c", duplicate: true, message: "" },
   ]);
   client.close();

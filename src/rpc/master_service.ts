@@ -244,6 +244,7 @@ function submitResponse(outcome: SubmissionOutcome) {
       status: refused.reason === "overloaded" ? "overloaded" : "error",
       message: refused.message,
       code: codeOf(refused.reason),
+      retryAfterMs: BigInt(Math.ceil(refused.retryAfterMs ?? 0)),
     };
   }
   return {

@@ -4,7 +4,11 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { anyPack, durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { RetryInfoSchema, StatusSchema } from "./gen/google/rpc/error_details_pb.ts";
 
 /** Why a call was refused, in the words of the domain. */
 export type RefusalReason =
@@ -93,6 +97,7 @@ export function codeOf(reason: RefusalReason): status {
 }
 
 const RETRY_HINT_KEY = "retry-after-ms";
+const DETAILS_KEY = "grpc-status-details-bin";
 const LEADER_KEY = "leader-address";
 /** Tells apart reasons that share a status code, and a server's word from a lost connection. */
 const REASON_KEY = "refusal-reason";
@@ -104,9 +109,18 @@ export function toServiceError(failure: unknown): Partial<ServiceError> {
   metadata.set(REASON_KEY, refusal.reason);
   if (refusal.retryAfterMs !== undefined) {
     metadata.set(RETRY_HINT_KEY, String(Math.ceil(refusal.retryAfterMs)));
+    metadata.set(DETAILS_KEY, retryDetails(refusal, refusal.retryAfterMs));
   }
   if (refusal.leaderAddress !== undefined) metadata.set(LEADER_KEY, refusal.leaderAddress);
   return { code: CODE_OF[refusal.reason], details: refusal.message, metadata };
+}
+
+/** The hint as every gRPC library knows it. */
+function retryDetails({ reason, message }: Refusal, retryAfterMs: number): Buffer {
+  const info = create(RetryInfoSchema, { retryDelay: durationFromMs(Math.ceil(retryAfterMs)) });
+  const details = [anyPack(RetryInfoSchema, info)];
+  const whole = create(StatusSchema, { code: CODE_OF[reason], message, details });
+  return Buffer.from(toBinary(StatusSchema, whole));
 }
 
 /** What a client makes of a failed call. */

@@ -1,5 +1,8 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { anyUnpack, durationMs } from "@bufbuild/protobuf/wkt";
 import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import assert from "node:assert/strict";
+import { RetryInfoSchema, StatusSchema } from "./gen/google/rpc/error_details_pb.ts";
 import { codeOf, fromServiceError, Refusal, type RefusalReason, toServiceError } from "./status.ts";
 
 const REASONS: Readonly<Record<RefusalReason, status>> = {
@@ -47,6 +50,19 @@ Deno.test("a retry hint and the leader's address survive the wire", () => {
   assert.equal(back.retryAfterMs, 13);
   assert.equal(back.leaderAddress, "[::1]:9000");
   assert.equal(overTheWire(new Refusal("unavailable", "later")).retryAfterMs, undefined);
+});
+
+Deno.test("a retry hint is told as every gRPC library knows it, and as a plain trailer", () => {
+  const { metadata } = toServiceError(new Refusal("overloaded", "full", { retryAfterMs: 1_500 }));
+  assert.deepEqual(metadata?.get("retry-after-ms"), ["1500"]);
+  const [bytes] = metadata?.get("grpc-status-details-bin") ?? [];
+  const { code, message, details } = fromBinary(StatusSchema, bytes as Uint8Array);
+  assert.deepEqual([code, message], [status.RESOURCE_EXHAUSTED, "full"]);
+  assert.equal(details[0]?.typeUrl, "type.googleapis.com/google.rpc.RetryInfo");
+  const info = anyUnpack(details[0]!, RetryInfoSchema);
+  assert.equal(durationMs(info!.retryDelay!), 1_500);
+  const plain = toServiceError(new Refusal("invalid", "no")).metadata;
+  assert.deepEqual(plain?.get("grpc-status-details-bin"), []);
 });
 
 Deno.test("a failure of ours becomes INTERNAL without its text", () => {

@@ -93,7 +93,8 @@ function asInFormat1(command: Command): Command {
 function needsFormat2(command: Command): boolean {
   return kindNumbers[command.kind] > 12 ||
     (command.kind === "prune" && command.deadLettersOnly !== undefined) ||
-    (command.kind === "submit" && command.jobs.some(({ options }) => options !== undefined));
+    (command.kind === "submit" && (command.clientJobsMax !== undefined ||
+      command.jobs.some(({ options }) => options !== undefined)));
 }
 
 const encodeOptions: EncodeOptions = {
@@ -171,6 +172,7 @@ function toWire(command: Command): unknown[] {
         command.jobs.map(specToWire),
         command.allOrNothing ?? null,
         command.liveJobsMax ?? null,
+        ...(command.clientJobsMax === undefined ? [] : [command.clientJobsMax]),
       ];
     case "assign":
       return [
@@ -236,6 +238,7 @@ function fromWire(wire: unknown[]): Command {
         jobs: list(wire[2]).map(specFromWire),
         ...optional("allOrNothing", wire[3], boolean),
         ...optional("liveJobsMax", wire[4], number),
+        ...optional("clientJobsMax", wire[5], number),
       };
     case kindNumbers.assign:
       return { kind: "assign", atMs, assignments: list(wire[2]).map(assignmentFromWire) };
