@@ -61,6 +61,24 @@ export interface FileAccess {
   readonly writeRoots: readonly string[];
 }
 
+/** A job that a running one depends on. */
+export interface ParentJob {
+  readonly jobId: string;
+  /** As it ended: `completed`, `failed` or `cancelled`. */
+  readonly status: string;
+}
+
+/** What a parent left. */
+export interface ParentResult {
+  readonly status: string;
+  /** Empty when it left none. */
+  readonly output: Uint8Array;
+  /** Media type of `output`. */
+  readonly contentType: string;
+  /** Why it failed; empty when it did not. */
+  readonly error: string;
+}
+
 /** What a running attempt may see and do. */
 export interface JobContext {
   readonly jobId: string;
@@ -76,6 +94,15 @@ export interface JobContext {
   readonly userAgent?: string;
   /** A directory of this attempt alone, removed when it ends. */
   readonly tempDir: string;
+  /** The jobs that this one depends on, in the order in which it names them. */
+  readonly parents: readonly ParentJob[];
+  /**
+   * What one of `parents` left, asked of the master when it is first wanted.
+   *
+   * @throws {PermanentJobError} for any other job; another error if the master cannot be asked, or
+   * has taken the attempt away
+   */
+  parentResult(jobId: string): Promise<ParentResult>;
   /** Reports how far the job is: `fraction` from 0 to 1. May be called often; the worker thins it. */
   progress(fraction: number, message?: string): void;
   /** One line of the job's own output, kept with the job within bounds. */

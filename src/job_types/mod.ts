@@ -17,6 +17,8 @@ export {
   type JobContext,
   type JobLimits,
   type JobType,
+  type ParentJob,
+  type ParentResult,
   PermanentJobError,
   ResultTooLargeError,
 } from "./contract.ts";

@@ -33,6 +33,8 @@ export function testContext(changes: Partial<JobContext> = {}): TestContext {
     fetch: (url, options = {}) => fetch(url, { signal, ...options }),
     userAgent: "Conductor-Test",
     tempDir: "/nonexistent",
+    parents: [],
+    parentResult: (jobId) => Promise.reject(new Error(`nobody knows job ${jobId}`)),
     progress: (fraction, message) => void reports.push({ fraction, message }),
     log: () => {},
     ...changes,

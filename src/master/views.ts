@@ -92,7 +92,10 @@ export function submissionView(spec: SubmitSpec): Submission {
 
 /** A job as a worker gets it: with its payload. */
 export function assignmentView(job: Job, machine: JobMachine): JobView {
-  return { ...jobView(job), payload: machine.payload(job.id) ?? new Uint8Array(0) };
+  const payload = machine.payload(job.id) ?? new Uint8Array(0);
+  if (job.options.dependencies.length === 0) return { ...jobView(job), payload };
+  const parents = machine.parents(job.id).map(({ jobId, status }) => ({ jobId, status }));
+  return { ...jobView(job), payload, parents };
 }
 
 /** A job with all that there is of it. */

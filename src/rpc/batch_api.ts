@@ -8,7 +8,8 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import type { CallContext, ServiceHandlers } from "./call.ts";
-import type { Batch, BatchSchema, MasterService } from "./gen/scheduler_pb.ts";
+import type { ClusterChannel } from "./channel.ts";
+import { type Batch, type BatchSchema, MasterService } from "./gen/scheduler_pb.ts";
 import { Refusal } from "./status.ts";
 
 /** How many jobs of a batch there are. */
@@ -140,6 +141,25 @@ function batchToWire(batch: BatchView): MessageInitShape<typeof BatchSchema> {
     total: BigInt(batch.total),
     ...counts,
     finished: batch.isFinished,
+  };
+}
+
+/** Asks the cluster for it, as a worker. */
+export async function parentResult(
+  channel: ClusterChannel,
+  { workerId, jobId, token, parentId }: ParentResultQuery,
+): Promise<ParentResultView> {
+  const { status, result } = await channel.call(MasterService.method.getParentResult, {
+    workerId,
+    jobId,
+    fencingToken: BigInt(token),
+    parentId,
+  });
+  return {
+    status,
+    output: result?.output ?? new Uint8Array(0),
+    contentType: result?.contentType ?? "",
+    error: result?.error ?? "",
   };
 }
 

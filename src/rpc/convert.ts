@@ -89,6 +89,7 @@ export function jobToWire(job: JobView): MessageInitShape<typeof JobSchema> {
     options: job.options && optionsToWire(job.options),
     submittedBy: job.submittedBy,
     queue: job.queue,
+    parents: [...job.parents ?? []],
   };
 }
 
@@ -118,6 +119,9 @@ export function jobFromWire(job: Job): JobView {
     ...(job.options === undefined ? {} : { options: optionsFromWire(job.options) }),
     submittedBy: job.submittedBy,
     queue: job.queue,
+    ...(job.parents.length === 0
+      ? {}
+      : { parents: job.parents.map(({ jobId, status }) => ({ jobId, status })) }),
     payload: job.payload,
     ...(job.result === undefined ? {} : {
       result: {

@@ -79,6 +79,8 @@ export interface JobView {
   readonly submittedBy: string;
   /** The queue that it is in, whether it named one or not. */
   readonly queue: string;
+  /** In an assignment: what the job depends on, as it ended. */
+  readonly parents?: readonly { readonly jobId: string; readonly status: string }[];
   readonly payload?: Uint8Array;
   readonly result?: ResultView;
 }

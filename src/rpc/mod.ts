@@ -23,6 +23,7 @@ export {
   type BatchApi,
   type BatchPage,
   type BatchView,
+  parentResult,
   type ParentResultQuery,
   type ParentResultView,
 } from "./batch_api.ts";

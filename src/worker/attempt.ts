@@ -14,6 +14,8 @@ import {
   type JobContext,
   type JobLimits,
   type JobTypeRegistry,
+  type ParentJob,
+  type ParentResult,
   PermanentJobError,
 } from "../job_types/mod.ts";
 
@@ -23,12 +25,15 @@ export interface AttemptTask {
   readonly jobType: string;
   readonly attempt: number;
   readonly payload: Uint8Array;
+  /** What the job depends on. */
+  readonly parents: readonly ParentJob[];
   /** A directory of this attempt alone; made when the job first asks for it. */
   readonly tempDir: string;
 }
 
-/** What an attempt says while it runs. */
+/** What an attempt says, and asks, while it runs. */
 export interface AttemptListener {
+  parentResult(jobId: string): Promise<ParentResult>;
   progress(fraction: number, message: string): void;
   log(line: string): void;
 }
@@ -105,6 +110,8 @@ class AttemptContext implements JobContext {
   readonly signal: AbortSignal;
   readonly limits: JobLimits;
   readonly files: FileAccess;
+  readonly parents: readonly ParentJob[];
+  readonly #parentResults = new Map<string, Promise<ParentResult>>();
   readonly #environment: AttemptEnvironment;
   readonly #tempDir: string;
   readonly #listener: AttemptListener;
@@ -120,6 +127,7 @@ class AttemptContext implements JobContext {
     this.jobId = task.jobId;
     this.jobType = task.jobType;
     this.attempt = task.attempt;
+    this.parents = task.parents;
     this.signal = signal;
     this.limits = environment.limits;
     this.files = environment.files;
@@ -149,6 +157,16 @@ class AttemptContext implements JobContext {
       this.#hasTempDir = true;
     }
     return this.#tempDir;
+  }
+
+  parentResult(jobId: string): Promise<ParentResult> {
+    if (!this.parents.some((parent) => parent.jobId === jobId)) {
+      const error = new PermanentJobError(`this job does not depend on job ${jobId}`);
+      return Promise.reject(error);
+    }
+    const asked = this.#parentResults.get(jobId) ?? this.#listener.parentResult(jobId);
+    this.#parentResults.set(jobId, asked);
+    return asked;
   }
 
   progress(fraction: number, message = ""): void {

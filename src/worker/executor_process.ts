@@ -5,7 +5,7 @@
  * @module
  */
 
-import { builtinJobTypes, loadHandlers } from "../job_types/mod.ts";
+import { builtinJobTypes, loadHandlers, type ParentResult } from "../job_types/mod.ts";
 import { type AttemptEnvironment, type AttemptTask, runAttempt } from "./attempt.ts";
 import { FRAME_BYTES_MAX, type FromExecutor, type ToExecutor } from "./executor_protocol.ts";
 import { encodeFrame, readFrames } from "./frames.ts";
@@ -16,6 +16,7 @@ export async function serveExecutor(): Promise<void> {
   captureConsole((line) => send({ kind: "log", line }));
   const registry = builtinJobTypes();
   let environment: AttemptEnvironment | undefined;
+  const asked = new Map<string, PromiseWithResolvers<ParentResult>>();
   for await (const message of readFrames(Deno.stdin.readable, FRAME_BYTES_MAX)) {
     const order = message as ToExecutor;
     if (order.kind === "setup") {
@@ -28,8 +29,17 @@ export async function serveExecutor(): Promise<void> {
       } catch (failure) {
         send({ kind: "setup_failed", error: (failure as Error).message });
       }
+    } else if (order.kind === "parent") {
+      const { jobId, result, error = "" } = order;
+      if (result !== undefined) asked.get(jobId)?.resolve(result);
+      else asked.get(jobId)?.reject(new Error(error));
+      asked.delete(jobId);
     } else if (environment !== undefined) {
-      send({ kind: "end", end: await runTask(environment, order.task) });
+      // Not awaited: what the attempt asks for comes by the same road. It never rejects.
+      runTask(environment, order.task).then((end) => {
+        asked.clear();
+        send({ kind: "end", end });
+      });
     }
   }
   // The worker is gone: nothing that a job left running may keep this process alive.
@@ -39,6 +49,12 @@ export async function serveExecutor(): Promise<void> {
     return runAttempt(registry, environment, task, {
       progress: (fraction, message) => send({ kind: "progress", fraction, message }),
       log: (line) => send({ kind: "log", line }),
+      parentResult(jobId) {
+        const answer = Promise.withResolvers<ParentResult>();
+        asked.set(jobId, answer);
+        send({ kind: "ask_parent", jobId });
+        return answer.promise;
+      },
     }, NEVER_ABORTED);
   }
 }

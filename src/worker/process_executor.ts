@@ -222,9 +222,20 @@ class ExecutorProcess {
         return this.#listener?.progress(message.fraction, message.message);
       case "log":
         return this.#listener?.log(message.line);
+      case "ask_parent":
+        return this.#askParent(message.jobId);
       case "end":
         return this.#settle?.resolve(message.end);
     }
+  }
+
+  /** A process that is gone meanwhile needs no answer. */
+  #askParent(jobId: string): void {
+    const asked = this.#listener?.parentResult(jobId) ?? Promise.reject(new Error("it has ended"));
+    asked.then(
+      (result) => this.#send({ kind: "parent", jobId, result }),
+      (failure) => this.#send({ kind: "parent", jobId, error: (failure as Error).message }),
+    ).catch(() => {});
   }
 
   async #deathOf(status: Deno.CommandStatus, broken: unknown): Promise<string> {

@@ -7,15 +7,53 @@ import { residentBytesOf } from "./resident_memory.ts";
 
 const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 
+/** Calls `use` with an executor of the handlers in `source`, and a directory of the call's own. */
+async function withExecutor(
+  source: string,
+  use: (executor: ProcessExecutor, directory: string) => Promise<void>,
+): Promise<void> {
+  const directory = await Deno.makeTempDir({ prefix: "conductor-executor-" });
+  const handlers = join(directory, "handlers.js");
+  await Deno.writeTextFile(handlers, source);
+  const executor = new ProcessExecutor({
+    command: [
+      ...[Deno.execPath(), "run", "--quiet", "--no-check", "--allow-all"],
+      ...["--unstable-raw-imports", MAIN, "__executor"],
+    ],
+    environment: {
+      limits: {
+        resultBytesMax: 1024,
+        inputBytesMax: 1024,
+        streamBytesMax: 1024,
+        pixelsMax: 1024,
+      },
+      files: { readRoots: [], writeRoots: [] },
+      fetchPolicy: {
+        privateAddresses: "refuse",
+        allowList: [],
+        userAgent: "test",
+        bodyBytesMax: 1024,
+      },
+    },
+    handlerPaths: [handlers],
+    heapMebibytesMax: 128,
+    memoryMebibytesMax: 512,
+    idleMax: 1,
+  });
+  try {
+    await use(executor, directory);
+  } finally {
+    await executor.close();
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
 Deno.test({
   name: "an attempt that takes more memory than it may is ended, and the next one is well",
   ignore: Deno.build.os !== "linux",
-  fn: async () => {
-    const directory = await Deno.makeTempDir({ prefix: "conductor-executor-" });
-    const handlers = join(directory, "handlers.js");
-    // Buffers lie outside of the heap that V8 limits.
-    await Deno.writeTextFile(
-      handlers,
+  fn: () =>
+    withExecutor(
+      // Buffers lie outside of the heap that V8 limits.
       `export async function eat() {
         const held = [];
         while (true) {
@@ -24,43 +62,53 @@ Deno.test({
         }
       }
       export const fine = () => "fine";`,
-    );
-    const executor = new ProcessExecutor({
-      command: [
-        ...[Deno.execPath(), "run", "--quiet", "--no-check", "--allow-all"],
-        ...["--unstable-raw-imports", MAIN, "__executor"],
-      ],
-      environment: {
-        limits: {
-          resultBytesMax: 1024,
-          inputBytesMax: 1024,
-          streamBytesMax: 1024,
-          pixelsMax: 1024,
-        },
-        files: { readRoots: [], writeRoots: [] },
-        fetchPolicy: {
-          privateAddresses: "refuse",
-          allowList: [],
-          userAgent: "test",
-          bodyBytesMax: 1024,
-        },
+      async (executor, directory) => {
+        const eaten = await executor.run(task(directory, "eat"), listener, never);
+        assert.ok(!eaten.ok);
+        assert.match(eaten.error, /was ended: it took \d+ MiB of memory, and may take 512$/);
+        assert.deepEqual((await executor.run(task(directory, "fine"), listener, never)).ok, true);
       },
-      handlerPaths: [handlers],
-      heapMebibytesMax: 128,
-      memoryMebibytesMax: 512,
-      idleMax: 1,
-    });
-    try {
-      const eaten = await executor.run(task(directory, "eat"), listener, never);
-      assert.ok(!eaten.ok);
-      assert.match(eaten.error, /was ended: it took \d+ MiB of memory, and may take 512$/);
-      assert.deepEqual((await executor.run(task(directory, "fine"), listener, never)).ok, true);
-    } finally {
-      await executor.close();
-      await Deno.remove(directory, { recursive: true });
-    }
-  },
+    ),
 });
+
+Deno.test("an attempt in a process of its own asks for what its parents left, each once", () =>
+  withExecutor(
+    `export async function child(_payload, context) {
+      const [first] = context.parents;
+      await context.parentResult(first.jobId);
+      const { output, status } = await context.parentResult(first.jobId);
+      const lost = await context.parentResult("lost").catch(({ message }) => message);
+      const foreign = await context.parentResult("foreign").catch(({ name, message }) => name + message);
+      return [status, new TextDecoder().decode(output), lost, foreign];
+    }`,
+    async (executor, directory) => {
+      const asked: string[] = [];
+      const end = await executor.run(
+        {
+          ...task(directory, "child"),
+          parents: [{ jobId: "p1", status: "completed" }, { jobId: "lost", status: "failed" }],
+        },
+        {
+          ...listener,
+          parentResult(jobId) {
+            asked.push(jobId);
+            if (jobId === "lost") return Promise.reject(new Error("it is forgotten"));
+            const output = new TextEncoder().encode("left");
+            return Promise.resolve({ status: "completed", output, contentType: "", error: "" });
+          },
+        },
+        never,
+      );
+      assert.ok(end.ok, end.ok ? "" : end.error);
+      assert.deepEqual(JSON.parse(new TextDecoder().decode(end.output)), [
+        "completed",
+        "left",
+        "it is forgotten",
+        "PermanentJobErrorthis job does not depend on job foreign",
+      ]);
+      assert.deepEqual(asked, ["p1", "lost"]);
+    },
+  ));
 
 Deno.test({
   name: "the memory of a process that is gone is not known",
@@ -76,7 +124,11 @@ Deno.test({
 
 const never = new AbortController().signal;
 
-const listener: AttemptListener = { progress: () => {}, log: () => {} };
+const listener: AttemptListener = {
+  progress: () => {},
+  log: () => {},
+  parentResult: (jobId) => Promise.reject(new Error(`nobody knows job ${jobId}`)),
+};
 
 function task(directory: string, jobType: string): AttemptTask {
   return {
@@ -84,6 +136,7 @@ function task(directory: string, jobType: string): AttemptTask {
     jobType,
     attempt: 1,
     payload: new TextEncoder().encode("{}"),
+    parents: [],
     tempDir: join(directory, "attempt"),
   };
 }

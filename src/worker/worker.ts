@@ -13,6 +13,7 @@ import {
   type ClusterChannel,
   type JobView,
   type OrderAnswer,
+  parentResult,
   Refusal,
   type ReportAckView,
   type WorkerAnnouncement,
@@ -305,6 +306,7 @@ export class Worker implements WorkerApi {
           jobType: job.type,
           attempt: job.attempt,
           payload: job.payload ?? new Uint8Array(0),
+          parents: job.parents ?? [],
           tempDir: `${this.#options.tempRoot}/${encodeURIComponent(job.id)}-${job.fencingToken}`,
         },
         this.#listenerOf(attempt),
@@ -330,7 +332,10 @@ export class Worker implements WorkerApi {
 
   #listenerOf(attempt: RunningAttempt) {
     const { id, fencingToken } = attempt.job;
+    const { channel, workerId } = this.#options;
     return {
+      parentResult: (parentId: string) =>
+        parentResult(channel, { workerId, jobId: id, token: fencingToken, parentId }),
       progress: (fraction: number, message: string) => {
         if (attempt.isWithdrawn) return;
         this.#outbox.progress(id, fencingToken, fraction, message);

@@ -29,12 +29,14 @@ Deno.test("jobs expire, are unique, wait for each other and come in batches: on 
     host.startWorker("w1", "--concurrency=8");
     const client = host.library();
     try {
+      await until("the worker is there", async () => await activeJobs(client) === 0);
       await test.step("a job that is not finished in time fails, and its worker is told", () =>
         expires(client));
       await test.step("one unfinished job has a unique key, and a replaced one is stopped", () =>
         isUnique(client));
       await test.step("a graph submitted in any order runs parents first", () =>
         runsInOrder(client));
+      await test.step("a job reads what its parents left", () => readsParents(client));
       await test.step("a parent that fails takes along whoever did not ask for it", () =>
         failsWithParent(client));
       await test.step("a type's own defaults hold where a submission says nothing", () =>
@@ -111,6 +113,31 @@ async function runsInOrder(client: JobClient): Promise<void> {
     options: { dependsOn: [{ jobId: "nobody", on: "success" }] },
   }));
   await assert.rejects(nobody, { reason: "failed_precondition", message: /job nobody/ });
+}
+
+async function readsParents(client: JobClient): Promise<void> {
+  const analyse = (payload: unknown, submission: Partial<Submission> = {}) => ({
+    type: "data_analysis",
+    payload: new TextEncoder().encode(JSON.stringify(payload)),
+    priority: 5,
+    maxRetries: 0,
+    ...submission,
+  });
+  const items = await client.submitBatch([
+    sleep("7ms", { ref: "a" }),
+    sleep("8ms", { ref: "b" }),
+    analyse({ parents: true, sql: "SELECT sum(slept_ms) AS total FROM data" }, {
+      options: { dependsOn: ["a", "b"].map((ref) => ({ ref, on: "success" })) },
+    }),
+    analyse({ parents: ["foreign"] }, { options: { dependsOn: [{ ref: "a", on: "success" }] } }),
+  ]);
+  const ids = items.map((item) => "jobId" in item ? item.jobId : item.error);
+  const report = await client.waitFor(ids[2]!);
+  const output = new TextDecoder().decode(report.result?.output);
+  assert.equal(report.status, "completed", report.errorMessage);
+  assert.match(output, /"total":15|\[\[15\]\]/);
+  const foreign = await client.waitFor(ids[3]!);
+  assert.match(foreign.errorMessage, /does not depend on job foreign/);
 }
 
 async function failsWithParent(client: JobClient): Promise<void> {

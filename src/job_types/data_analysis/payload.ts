@@ -281,6 +281,12 @@ const payload = z.strictObject({
   url: jobUrl.optional(),
   /** The table itself: text in one of the formats, or a list of objects. */
   data: z.union([z.string(), z.array(z.record(z.string(), z.unknown()))]).optional(),
+  /**
+   * The results of jobs that this one depends on, each a JSON object or a list of them: all that
+   * completed (`true`), or these.
+   */
+  parents: z.union([z.literal(true), z.array(z.string().min(1).max(256)).min(1).max(1_000)])
+    .optional(),
   /** Default auto: by file name, content type, and the first characters. */
   format: z.enum(["auto", ...sourceFormats]).default("auto"),
   csv: csvOptions.default(csvOptions.parse({})),
@@ -292,8 +298,13 @@ const payload = z.strictObject({
 
 /** Names every fault at once; fills in the defaults. */
 export const payloadSchema = payload.refine(
-  ({ url, data }) => (url === undefined) !== (data === undefined),
-  { path: ["url"], message: "give either url or data", ...ruleAbout("url", "data") },
+  ({ url, data, parents }) =>
+    [url, data, parents].filter((each) => each !== undefined).length === 1,
+  {
+    path: ["url"],
+    message: "give one of url, data and parents",
+    ...ruleAbout("url", "data", "parents"),
+  },
 ).superRefine((given, context) => {
   const refuse = (path: PropertyKey[], message: string) =>
     context.addIssue({ code: "custom", path, message });

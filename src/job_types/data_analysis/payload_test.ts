@@ -12,9 +12,9 @@ Deno.test("a missing table, an operation that there is not and a bad output are 
     'operations[0] is "describ"; allowed: "describe", "group_by", "filter", "sort", "select", ' +
     '"histogram", "correlation", "sql"',
     'output.format is "xml"; allowed: "json", "csv"',
-    'it has the unknown key "sqll" (did you mean sql?); known: url, data, format, csv, ' +
+    'it has the unknown key "sqll" (did you mean sql?); known: url, data, parents, format, csv, ' +
     "operations, sql, output",
-    "url is missing: give either url or data",
+    "url is missing: give one of url, data and parents",
   ]);
 });
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { InputTooLargeError, type JobContext } from "../contract.ts";
+import { InputTooLargeError, type JobContext, PermanentJobError } from "../contract.ts";
 import { decodeDataUrl } from "../data_url.ts";
 import { requireSuccess } from "../fetch_error.ts";
 import { describeUrl, parseJobUrl } from "../job_url.ts";
@@ -28,18 +28,19 @@ export interface Source {
 const PIECE_BYTES = 64 * 1024;
 
 /**
- * Opens the payload's `url` or `data`.
+ * Opens the payload's `url`, `data` or `parents`.
  *
  * @throws {PermanentJobError} when the source is refused or answers that it is not there, and from
  * `chunks` when it is longer than `limits.streamBytesMax`. A network that fails, or a server that
  * says "later", throws an ordinary error: another attempt may do.
  */
 export async function openSource(
-  { url, data }: Pick<AnalysisPayload, "url" | "data">,
+  { url, data, parents }: Pick<AnalysisPayload, "url" | "data" | "parents">,
   context: JobContext,
 ): Promise<Source> {
   const { streamBytesMax } = context.limits;
   if (data !== undefined) return inlineSource(data);
+  if (parents !== undefined) return parentsSource(parents, context);
   const parsed = parseJobUrl(url ?? "");
   const what = describeUrl(parsed);
   if (parsed.protocol === "data:") {
@@ -75,6 +76,47 @@ function inlineSource(data: string | readonly Record<string, unknown>[]): Source
     contentType: typeof data === "string" ? "" : "application/json",
     what: "the payload's data",
   });
+}
+
+/** Each parent's rows, read when their turn comes: one result is in memory at a time. */
+function parentsSource(parents: true | readonly string[], context: JobContext): Source {
+  const jobIds = parents !== true ? parents : context.parents
+    .filter(({ status }) => status === "completed").map(({ jobId }) => jobId);
+  const what = "what its parents left";
+  return {
+    chunks: bounded(parentRows(jobIds, context), context.limits.streamBytesMax, what),
+    sizeBytes: undefined,
+    name: "",
+    contentType: "application/x-ndjson",
+    what,
+  };
+}
+
+async function* parentRows(
+  jobIds: readonly string[],
+  context: JobContext,
+): AsyncGenerator<Uint8Array> {
+  const encoder = new TextEncoder();
+  for (const jobId of jobIds) {
+    const { status, output } = await context.parentResult(jobId);
+    let value: unknown;
+    try {
+      value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(output));
+    } catch (cause) {
+      throw new PermanentJobError(
+        `Cannot analyse the result of job ${jobId}, which is ${status}: it is not JSON.`,
+        { cause },
+      );
+    }
+    for (const row of Array.isArray(value) ? value : [value]) {
+      if (typeof row !== "object" || row === null || Array.isArray(row)) {
+        throw new PermanentJobError(
+          `Cannot analyse the result of job ${jobId}: it is neither an object nor a list of objects.`,
+        );
+      }
+      yield encoder.encode(`${JSON.stringify(row)}\n`);
+    }
+  }
 }
 
 function bytesSource(

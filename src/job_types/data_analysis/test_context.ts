@@ -16,12 +16,14 @@ export interface TestSurroundings {
   readonly signal?: AbortSignal;
   readonly progress?: JobContext["progress"];
   readonly readRoots?: readonly string[];
+  readonly parents?: JobContext["parents"];
+  readonly parentResult?: JobContext["parentResult"];
 }
 
 /** Calls `use` with a context whose temporary directory lives as long as the call. */
 export async function withContext<Result>(
   use: (context: JobContext) => Promise<Result>,
-  { limits, fetch, signal, progress, readRoots }: TestSurroundings = {},
+  { limits, fetch, signal, progress, readRoots, parents, parentResult }: TestSurroundings = {},
 ): Promise<Result> {
   const tempDir = await Deno.makeTempDir({ prefix: "data_analysis_" });
   try {
@@ -37,6 +39,8 @@ export async function withContext<Result>(
         pixelsMax: 0,
         ...limits,
       },
+      parents: parents ?? [],
+      parentResult: parentResult ?? (() => Promise.reject(new Error("there are no parents"))),
       files: { readRoots: readRoots ?? [], writeRoots: [] },
       fetch: fetch ?? (() => Promise.reject(new Error("this test has no network"))),
       tempDir,

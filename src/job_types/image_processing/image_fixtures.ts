@@ -333,6 +333,8 @@ export function makeContext(options: ContextOptions = {}) {
     files: { readRoots: [], writeRoots: [], ...options.files },
     fetch: options.fetch ?? (() => Promise.reject(new Error("this test allows no network"))),
     tempDir: "/nonexistent",
+    parents: [],
+    parentResult: () => Promise.reject(new Error("there are no parents")),
     progress: (fraction, message) => reports.push({ fraction, message }),
     log: (line) => lines.push(line),
   };
