@@ -15,6 +15,7 @@ export class LeaderlessWatch {
   readonly #patienceMs: number;
   #timer: ReturnType<typeof setInterval> | undefined;
   #sinceMs = 0;
+  #isStopped = false;
 
   constructor(log: Logger, electionTimeoutMs: number) {
     this.#log = log;
@@ -23,13 +24,19 @@ export class LeaderlessWatch {
 
   /** Role, term or known leader have changed; `status` tells how it is when somebody looks. */
   roleChanged(now: RaftStatus, status: () => RaftStatus): void {
-    if (now.leaderId !== undefined) return this.stop();
-    if (this.#timer !== undefined) return;
+    if (now.leaderId !== undefined) return this.#pause();
+    if (this.#timer !== undefined || this.#isStopped) return;
     this.#sinceMs = performance.now();
     this.#timer = setInterval(() => this.#tell(status()), this.#patienceMs);
   }
 
+  /** For good: a master that stops may still lose its leader, and must not be kept from ending. */
   stop(): void {
+    this.#isStopped = true;
+    this.#pause();
+  }
+
+  #pause(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
   }

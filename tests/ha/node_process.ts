@@ -4,6 +4,9 @@
  * @module
  */
 
+/** Far beyond what any end takes. */
+const END_MS_MAX = 60_000;
+
 export class NodeProcess {
   readonly name: string;
   readonly #main: string;
@@ -115,6 +118,22 @@ export class NodeProcess {
     this.#isFrozen = false;
   }
 
+  /** One that does not end is a fault, and not something to wait for. */
+  async #endOf(child: Deno.ChildProcess, signal: Deno.Signal): Promise<Deno.CommandStatus> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new Error(`${this.name} goes on ${END_MS_MAX} ms after ${signal}`)),
+        END_MS_MAX,
+      );
+    });
+    try {
+      return await Promise.race([child.status, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   async #end(signal: Deno.Signal): Promise<number> {
     const child = this.#child;
     if (child === undefined) return 0;
@@ -126,7 +145,7 @@ export class NodeProcess {
       // It has just ended by itself, as on a Ctrl-C that all processes of a terminal get.
       if (!(failure instanceof TypeError)) throw failure;
     }
-    const { code } = await child.status;
+    const { code } = await this.#endOf(child, signal);
     this.#child = undefined;
     this.#isFrozen = false;
     return code;

@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { discardLogger, type Logger } from "../observability/mod.ts";
+import type { RaftStatus } from "../raft/mod.ts";
+import { LeaderlessWatch } from "./leaderless.ts";
+
+const members = ["a", "b", "c"].map((id) => ({ id, votes: true }));
+const leaderless = { id: "a", leaderId: undefined, members } as unknown as RaftStatus;
+const led = { id: "a", leaderId: "b", members } as unknown as RaftStatus;
+
+Deno.test("what can be done is said when no leader is found for long, until one is", async () => {
+  const said = Promise.withResolvers<string>();
+  const log = { ...discardLogger, warn: said.resolve } as unknown as Logger;
+  const watch = new LeaderlessWatch(log, 1);
+  watch.roleChanged(leaderless, () => leaderless);
+  assert.match(await said.promise, /no leader is found: of 3 voters 2 are needed/);
+  watch.roleChanged(led, () => led);
+});
+
+Deno.test({
+  name: "a master that loses its leader while it stops is not kept from ending",
+  sanitizeOps: true, // a timer that is left behind fails the test
+  sanitizeResources: true,
+  fn: () => {
+    const watch = new LeaderlessWatch(discardLogger, 1_000);
+    watch.roleChanged(leaderless, () => leaderless);
+    watch.stop();
+    watch.roleChanged(leaderless, () => leaderless);
+  },
+});
