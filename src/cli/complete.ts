@@ -21,6 +21,7 @@ export interface CompletionSources {
   workers(flags: Flags): Promise<readonly Candidate[]>;
   batches(flags: Flags): Promise<readonly Candidate[]>;
   schedules(flags: Flags): Promise<readonly Candidate[]>;
+  queues(flags: Flags): Promise<readonly Candidate[]>;
   jobTypes(flags: Flags): Promise<readonly Candidate[]>;
   /** Files and directories whose path begins so. */
   files(beginning: string): readonly Candidate[];
@@ -128,6 +129,8 @@ function optionsOf(command: Command): readonly Option[] {
 const DEFAULTS: ReadonlyMap<string, string> = new Map([
   ["dlq", "list"],
   ["batch", "list"],
+  ["type", "list"],
+  ["queue", "list"],
   ["workers", "list"],
   ["cluster", "status"],
   ["config", "show"],
@@ -173,6 +176,8 @@ async function valuesOf(
       return await sources.jobs(path, flags);
     case "--batch":
       return await sources.batches(flags);
+    case "--queue":
+      return await sources.queues(flags);
     case "--worker":
       return await sources.workers(flags);
     case "--tz":
@@ -203,6 +208,10 @@ async function argumentsOf(
       return await sources.batches(flags);
     case "schedule":
       return await sources.schedules(flags);
+    case "type-name":
+      return await sources.jobTypes(flags);
+    case "queue-name":
+      return await sources.queues(flags);
     case "file":
       return [FILES];
   }

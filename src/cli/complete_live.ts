@@ -74,6 +74,15 @@ const SOURCES: CompletionSources = {
       client?.close();
     }
   },
+  queues: (flags) =>
+    asked(
+      flags,
+      async (client) =>
+        (await client.listStandings("queue")).map(({ name, pending }) => ({
+          value: name,
+          text: `${pending} pending`,
+        })),
+    ),
   async jobTypes(flags) {
     const offered = await asked(
       flags,

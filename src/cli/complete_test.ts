@@ -12,6 +12,7 @@ async function offered(line: string, asked: Flags[] = []): Promise<string[]> {
       asked.push({ ...flags, command });
       return Promise.resolve([{ value: "j1" }, { value: "j2" }]);
     },
+    queues: () => Promise.resolve([{ value: "nightly-queue" }]),
     batches: () => Promise.resolve([{ value: "nightly" }]),
     schedules: () => Promise.resolve([{ value: "nightly" }]),
     workers: () => Promise.resolve([{ value: "w1" }]),

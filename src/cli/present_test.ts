@@ -46,6 +46,7 @@ function finished(output: string | Uint8Array, contentType: string): JobView {
 function details(changes: Partial<JobDetails>): JobDetails {
   return {
     job: job(),
+    reasons: [],
     waitingReasons: [],
     attempts: [],
     progress: 0,

@@ -44,6 +44,8 @@ import type { JobCounts, JobPage, JobQuery, PrunePlan, PruneQuery } from "./quer
 import type { QueueOrder } from "./queue_order.ts";
 import { nextSettleMs, settle, SETTLED_JOBS_PER_COMMAND_MAX } from "./settle.ts";
 import type { Schedule } from "./schedule.ts";
+import type { SettingsScope } from "./settings.ts";
+import { type JobStanding, type Standing, standingOf, standings } from "./standing.ts";
 import { State } from "./state.ts";
 import { hashOf } from "./state_hash.ts";
 import type { JobStore } from "./store.ts";
@@ -336,6 +338,17 @@ export class JobMachine {
   parents(id: string): readonly ParentStanding[] {
     const { dependencies } = this.get(id)?.options ?? NO_OPTIONS;
     return this.#state.dependencies.standing(dependencies);
+  }
+
+  /** What an unfinished job waits for; undefined: it is finished, or there is none. */
+  standing(id: string): JobStanding | undefined {
+    const record = this.#state.table.get(id);
+    return record && standingOf(this.#state, record);
+  }
+
+  /** Types or queues that have unfinished jobs or settings, by name. */
+  standings(scope: SettingsScope): Standing[] {
+    return standings(this.#state, scope);
   }
 
   batch(id: string): Batch | undefined {

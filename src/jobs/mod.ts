@@ -27,6 +27,7 @@ export {
   type SettingsChange,
   type SettingsScope,
 } from "./settings.ts";
+export { AHEAD_COUNTED_MAX, type JobStanding, type Standing } from "./standing.ts";
 export * from "./store.ts";
 export { formatTagRule, fulfils, parseTagRule } from "./tag_rules.ts";
 export * from "./view.ts";

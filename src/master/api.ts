@@ -11,6 +11,7 @@ import { ClusterApi } from "./cluster_api.ts";
 import type { MasterContext } from "./context.ts";
 import { MembersApi } from "./members_api.ts";
 import { JobsApi } from "./jobs_api.ts";
+import { TypesAndQueuesApi } from "./settings_api.ts";
 import { SubmitApi } from "./submit_api.ts";
 import { SchedulesApi } from "./schedules_api.ts";
 import { WorkersApi } from "./workers_api.ts";
@@ -24,6 +25,7 @@ export function masterApi(
   const jobs = new JobsApi(context);
   const bulk = new BulkApi(context);
   const batches = new BatchesApi(context);
+  const settings = new TypesAndQueuesApi(context);
   const workers = new WorkersApi(context, onHeartbeat);
   const cluster = new ClusterApi(context);
   const members = new MembersApi(context);
@@ -43,6 +45,8 @@ export function masterApi(
     cancelBatch: (...args) => batches.cancelBatch(...args),
     listBatches: (query) => batches.listBatches(query),
     parentResult: (query) => batches.parentResult(query),
+    listStandings: (scope) => settings.listStandings(scope),
+    configure: (...args) => settings.configure(...args),
     registerWorker: (...args) => workers.registerWorker(...args),
     heartbeat: (...args) => workers.heartbeat(...args),
     reportResult: (...args) => workers.reportResult(...args),

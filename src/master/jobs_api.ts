@@ -18,9 +18,10 @@ import {
   type JobPage,
   type JobQuery,
   type MasterApi,
+  type ReasonView,
   Refusal,
 } from "../rpc/mod.ts";
-import { whyWaiting } from "../scheduler/mod.ts";
+import { explain } from "../scheduler/mod.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
 import { attemptView, fullView, jobView, resultOf, transitionView, unknownJob } from "./views.ts";
 
@@ -45,9 +46,12 @@ export class JobsApi implements JobCalls {
     await this.#readBarrier(options.stale);
     const job = this.#known(jobId);
     const live = watchers.progressOf(job.id, job.token);
+    const reasons = this.#reasons(job);
+    const isWaiting = job.status === "pending" || job.status === "waiting";
     return {
       job: fullView(job, machine),
-      waitingReasons: this.#waitingReasons(job),
+      reasons,
+      waitingReasons: isWaiting ? reasons.map(({ message }) => message) : [],
       attempts: machine.attempts(job.id).map(attemptView),
       progress: job.status === "completed" ? 1 : live?.fraction ?? 0,
       progressMessage: live?.message ?? "",
@@ -126,10 +130,9 @@ export class JobsApi implements JobCalls {
     throw new Refusal("failed_precondition", outcome?.message ?? `job ${jobId} was not redriven`);
   }
 
-  #waitingReasons(job: Job): readonly string[] {
-    if (job.status !== "pending" && job.status !== "waiting") return [];
-    const view = this.#context.duties?.view() ?? this.#context.machine.view();
-    return whyWaiting(job, view);
+  #reasons(job: Job): readonly ReasonView[] {
+    const { duties, machine } = this.#context;
+    return explain(job, duties?.view() ?? machine.view(), machine.standing(job.id));
   }
 
   #known(jobId: string): Job {

@@ -33,6 +33,14 @@ import type {
   Submission,
   WorkerView,
 } from "./master_api.ts";
+import {
+  type Configuration,
+  configurationToWire,
+  type Configured,
+  type ScopeName,
+  standingFromWire,
+  type StandingView,
+} from "./settings_api.ts";
 import { batchFromWire, type BatchPage, type BatchView } from "./batch_api.ts";
 import { Patience } from "./patience.ts";
 import { pause } from "./pause.ts";
@@ -243,6 +251,25 @@ export class JobClient {
       if (event.kind === "state" && isFinished(event.job)) return event.job;
     }
     throw new Refusal("unavailable", `the watch of job ${jobId} ended before the job did`);
+  }
+
+  /** Types or queues that have unfinished jobs or settings, by name. */
+  async listStandings(scope: ScopeName): Promise<StandingView[]> {
+    const { listTypes, listQueues } = MasterService.method;
+    const standings = scope === "type"
+      ? (await this.#channel.call(listTypes, {})).types
+      : (await this.#channel.call(listQueues, {})).queues;
+    return standings.map(standingFromWire);
+  }
+
+  /** Pauses, resumes or limits a type or a queue. */
+  async configure(configuration: Configuration): Promise<Configured> {
+    const { changed, standing } = await this.#channel.call(
+      MasterService.method.configure,
+      configurationToWire(configuration),
+    );
+    if (standing === undefined) throw new Refusal("internal", "the master answered no standing");
+    return { changed, standing: standingFromWire(standing) };
   }
 
   /** How many jobs of a batch are where. */

@@ -29,6 +29,7 @@ function job(status: string): JobView {
 function details(status: string): JobDetails {
   return {
     job: job(status),
+    reasons: [],
     waitingReasons: [],
     attempts: [],
     progress: 0,

@@ -16,6 +16,8 @@ import type {
   JobAttemptSchema,
   JobEvent,
   JobEventSchema,
+  JobReason,
+  JobReasonSchema,
   JobSchema,
   JobTransition,
   JobTransitionSchema,
@@ -34,6 +36,7 @@ import type {
   JobDetails,
   JobEventView,
   JobView,
+  ReasonView,
   ReportAckView,
   Submission,
   TransitionView,
@@ -186,6 +189,27 @@ export function detailsToWire(
     progressMessage: details.progressMessage,
     logTail: [...details.logTail],
     history: details.history.map(transitionToWire),
+    reasons: details.reasons.map(reasonToWire),
+  };
+}
+
+function reasonToWire(each: ReasonView): MessageInitShape<typeof JobReasonSchema> {
+  return {
+    code: each.code,
+    message: each.message,
+    since: stamp(each.sinceMs),
+    until: stamp(each.untilMs),
+    jobIds: [...each.jobIds ?? []],
+  };
+}
+
+function reasonFromWire(each: JobReason): ReasonView {
+  return {
+    code: each.code,
+    message: each.message,
+    ...optionalMs("sinceMs", each.since),
+    ...optionalMs("untilMs", each.until),
+    ...(each.jobIds.length === 0 ? {} : { jobIds: each.jobIds }),
   };
 }
 
@@ -240,6 +264,7 @@ export function detailsFromWire(response: GetJobStatusResponse, job: Job): JobDe
     progressMessage: response.progressMessage,
     logTail: response.logTail,
     history: response.history.map(transitionFromWire),
+    reasons: response.reasons.map(reasonFromWire),
   };
 }
 

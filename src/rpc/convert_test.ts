@@ -212,6 +212,16 @@ Deno.test("a job's details are the same after their way over the wire", () => {
   }, { requiredKeys: ["attempt", "workerId", "assignedAtMs", "outcome", "error"] });
   const details: fc.Arbitrary<JobDetails> = fc.record({
     job,
+    reasons: fc.array(
+      fc.record({
+        code: text,
+        message: text,
+        sinceMs: time,
+        untilMs: time,
+        jobIds: fc.array(text, { minLength: 1, maxLength: 2 }),
+      }, { requiredKeys: ["code", "message"] }),
+      { maxLength: 2 },
+    ),
     waitingReasons: texts,
     attempts: fc.array(attempt, { maxLength: 3 }),
     progress: fraction,

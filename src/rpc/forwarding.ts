@@ -84,6 +84,10 @@ const ROADS: Readonly<Record<keyof typeof MasterService["method"], Road>> = {
   listBatches: { kind: "read" },
   watchBatch: { kind: "leader", isRepeatable: ALWAYS },
   cancelBatch: { kind: "leader", isRepeatable: ALWAYS },
+  listTypes: { kind: "read" },
+  listQueues: { kind: "read" },
+  // The second time it finds all as the first left it.
+  configure: { kind: "leader", isRepeatable: ALWAYS },
   getParentResult: { kind: "leader", isRepeatable: ALWAYS },
   // The second time a fresh retry budget could be given to a job that failed again meanwhile.
   retryFromDLQ: { kind: "leader", isRepeatable: NEVER },

@@ -13,6 +13,7 @@ import type { CallContext } from "./call.ts";
 import type { JobOptionsView } from "./job_options.ts";
 import type { MemberApi } from "./member_api.ts";
 import type { ScheduleApi } from "./schedule_api.ts";
+import type { SettingsApi } from "./settings_api.ts";
 import type { Refusal } from "./status.ts";
 
 /** A job as it is submitted. Absent fields take the cluster's defaults. */
@@ -107,9 +108,22 @@ export interface TransitionView {
   readonly reason: string;
 }
 
+/** Why a job is where it is: a word for programs, a sentence for people. */
+export interface ReasonView {
+  readonly code: string;
+  readonly message: string;
+  readonly sinceMs?: number;
+  readonly untilMs?: number;
+  /** Jobs that it waits for: some of them. */
+  readonly jobIds?: readonly string[];
+}
+
 /** Everything known of one job. */
 export interface JobDetails {
   readonly job: JobView;
+  /** Why it is where it is, whatever its status. */
+  readonly reasons: readonly ReasonView[];
+  /** Why it does not run yet, as sentences. */
   readonly waitingReasons: readonly string[];
   readonly attempts: readonly AttemptView[];
   readonly progress: number;
@@ -352,7 +366,7 @@ export interface ClusterHealthView {
 }
 
 /** The calls themselves. */
-export interface MasterApi extends MemberApi, BatchApi, ScheduleApi {
+export interface MasterApi extends MemberApi, BatchApi, ScheduleApi, SettingsApi {
   /** One outcome a submission, in order. With `allOrNothing` one refusal throws for all. */
   submit(
     submissions: readonly Submission[],

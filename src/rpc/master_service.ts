@@ -27,6 +27,7 @@ import { bulkHandlers } from "./bulk_service.ts";
 import { batchHandlers } from "./batch_api.ts";
 import { address, memberHandlers, nodeId } from "./member_service.ts";
 import { scheduleHandlers } from "./schedule_service.ts";
+import { settingsHandlers } from "./settings_api.ts";
 import { connectWorker } from "./worker_session.ts";
 import type { ServiceHandlers } from "./call.ts";
 import { codeOf, Refusal } from "./status.ts";
@@ -51,6 +52,7 @@ export function masterService(master: MasterApi): ServiceHandlers<typeof MasterS
     ...memberHandlers(master),
     ...batchHandlers(master),
     ...scheduleHandlers(master),
+    ...settingsHandlers(master),
   };
 }
 

@@ -28,6 +28,15 @@ export {
   type ParentResultView,
 } from "./batch_api.ts";
 export * from "./master_api.ts";
+export {
+  type Configuration,
+  type Configured,
+  type RateView,
+  type ScopeName,
+  type SettingsApi,
+  type SettingsChangeView,
+  type StandingView,
+} from "./settings_api.ts";
 export { DEFAULT_JOB_TYPES, masterService } from "./master_service.ts";
 export * from "./member_api.ts";
 export * from "./member_client.ts";

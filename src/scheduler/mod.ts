@@ -6,4 +6,4 @@
 
 export { type Choice, plan, type PlanLimits } from "./plan.ts";
 export { POLICIES, type Policy, type Random, type TypePolicy } from "./policy.ts";
-export { whyWaiting } from "./why_waiting.ts";
+export { explain, type Reason } from "./explain.ts";

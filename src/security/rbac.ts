@@ -49,6 +49,7 @@ export const PERMISSIONS: readonly string[] = [
   "job:dlq:purge",
   "schedule:view",
   "schedule:manage",
+  "queue:manage",
   "worker:register",
   "worker:report",
   "worker:view",

@@ -1,0 +1,50 @@
+/**
+ * `conductor explain`.
+ *
+ * @module
+ */
+
+import type { ReasonView } from "../rpc/mod.ts";
+import { withClient } from "./connect.ts";
+import { timeText } from "./present.ts";
+import type { Flags } from "./router.ts";
+import { renderPairs, renderTable } from "./table.ts";
+import { printable, type Terminal } from "./terminal.ts";
+
+/** Says why a job is where it is. */
+export async function explainJob(jobId: string, flags: Flags, terminal: Terminal): Promise<void> {
+  await withClient(flags, terminal, async ({ client, format }) => {
+    const { job, reasons } = await client.getJob(jobId);
+    if (format === "json") {
+      const answer = { job_id: job.id, status: job.status, reasons: reasons.map(reasonJson) };
+      terminal.out.write(`${JSON.stringify(answer, null, 2)}\n`);
+      return;
+    }
+    terminal.out.write(renderPairs([
+      ["Job", job.id],
+      ["Type", printable(job.type)],
+      ["Status", job.status],
+      ["Queue", printable(job.queue)],
+    ]));
+    terminal.out.write("\n");
+    terminal.out.write(renderTable(
+      ["REASON", "SINCE", "UNTIL", "WHAT IT MEANS"],
+      reasons.map((each) => [
+        printable(each.code),
+        timeText(each.sinceMs) ?? "",
+        timeText(each.untilMs) ?? "",
+        printable(each.message),
+      ]),
+    ));
+  });
+}
+
+function reasonJson(reason: ReasonView): Record<string, unknown> {
+  return {
+    code: reason.code,
+    message: reason.message,
+    since: timeText(reason.sinceMs),
+    until: timeText(reason.untilMs),
+    job_ids: reason.jobIds ?? [],
+  };
+}

@@ -1,0 +1,88 @@
+/**
+ * The flags of `conductor type`, `conductor queue` and `conductor explain`.
+ *
+ * @module
+ */
+
+import type { Command } from "commander";
+import type { ScopeName } from "../rpc/mod.ts";
+import type { Flags } from "./router.ts";
+import type { Terminal } from "./terminal.ts";
+
+type Adapt = (command: Command) => Command;
+
+export function addSettingsCommands(program: Command, terminal: Terminal, client: Adapt): void {
+  client(
+    program.command("explain").description("why a job is where it is, and what it waits for")
+      .argument("<job-id>", "the job")
+      .action(async (jobId: string, flags: Flags) => {
+        const { explainJob } = await import("./explain.ts");
+        await explainJob(jobId, flags, terminal);
+      }),
+  );
+  addScope(program, terminal, client, "type", "job types: pause, limit, see");
+  addScope(
+    program,
+    terminal,
+    client,
+    "queue",
+    "queues, which take turns by weight: pause, limit, see",
+  );
+}
+
+function addScope(
+  program: Command,
+  terminal: Terminal,
+  client: Adapt,
+  scope: ScopeName,
+  text: string,
+): void {
+  const group = program.command(scope).description(text);
+  const argument = `<${scope}-name>`;
+  client(
+    group.command("list", { isDefault: true })
+      .description(`every ${scope} that has unfinished jobs or settings`)
+      .action(async (flags: Flags) => {
+        const { listStandings } = await import("./settings.ts");
+        await listStandings(scope, flags, terminal);
+      }),
+  );
+  client(
+    group.command("show").description(`how a ${scope} stands, and what is set for it`)
+      .argument(argument, `the ${scope}`)
+      .action(async (name: string, flags: Flags) => {
+        const { showStanding } = await import("./settings.ts");
+        await showStanding(scope, name, flags, terminal);
+      }),
+  );
+  const set = client(
+    group.command("set").description("limit it; jobs that run go on")
+      .argument(argument, `the ${scope}`)
+      .option("--max-running <number>", "jobs of it that run at once; 0: any number")
+      .option("--rate <count/duration[:burst]>", "jobs of it that start, such as 10/1s; none: any"),
+  );
+  if (scope === "queue") {
+    set.option(
+      "--weight <number>",
+      "its share of all starts, against that of other queues: 1 to 1000",
+    );
+  }
+  set.action(async (name: string, flags: Flags) => {
+    const { setLimits } = await import("./settings.ts");
+    await setLimits(scope, name, flags, terminal);
+  });
+  const acts = [
+    ["pause", "start nothing of it until it is resumed; jobs that run go on", { paused: true }],
+    ["resume", "go on after a pause", { paused: false }],
+    ["reset", "forget all that was set for it, a pause too", null],
+  ] as const;
+  for (const [act, what, change] of acts) {
+    client(
+      group.command(act).description(what).argument(argument, `the ${scope}`)
+        .action(async (name: string, flags: Flags) => {
+          const { configure } = await import("./settings.ts");
+          await configure({ scope, name, change }, flags, terminal);
+        }),
+    );
+  }
+}
