@@ -146,15 +146,16 @@ export class Leadership {
 
   /**
    * Gives leadership away, so that whoever calls the cluster next does not have to wait for an
-   * election. Calls that arrive meanwhile wait for the next leader, and are passed on to it.
+   * election. Calls that arrive meanwhile wait for the next leader, and are passed on to it. Resolves
+   * to whether nobody waits for this node any more: false if it leads still, and others could.
    */
-  async handOver(): Promise<void> {
+  async handOver(): Promise<boolean> {
     this.#isStopping = true;
     const { context, router, master: { log, raftTimings } } = this.#options;
     const { node } = context;
     const { members, id } = node.status();
     const hasHeirs = members.some((each) => each.votes && each.id !== id);
-    if (!node.isLeader || !hasHeirs) return;
+    if (!node.isLeader || !hasHeirs) return true;
     context.duties?.stop();
     router.turn(undefined);
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -172,6 +173,7 @@ export class Leadership {
     } finally {
       clearTimeout(timer);
     }
+    return !node.isLeader;
   }
 
   /** Ends everything that waits for a leader. */

@@ -9,21 +9,29 @@ import { Leadership } from "./leadership.ts";
 import type { MasterOptions } from "./options.ts";
 import { Sessions } from "./sessions.ts";
 
+const member = (id: string) => ({
+  id,
+  address: `${id}:7/${id}:9`,
+  incarnation: `${id}1`,
+  votes: true,
+});
+
 /** A leader of term 3 whose reads are confirmed only after `refusals` that are not. */
-function leaderWith(refusals: number) {
+function leaderWith(refusals: number, members = [member("a")]) {
   let reads = 0;
   const status = {
     id: "a",
     role: "leader",
     term: 3,
     leaderId: "a",
-    members: [{ id: "a", address: "a:7/a:9", incarnation: "a1", votes: true }],
+    members,
     peers: [],
   } as unknown as RaftStatus;
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   const node = {
     leaderId: "a",
     isLeader: true,
+    transferLeadership: () => "b",
     status: () => status,
     readIndex: () =>
       ++reads <= refusals ? Promise.reject(new ReadRefused("timeout", "a")) : Promise.resolve(1),
@@ -70,7 +78,7 @@ function leaderWith(refusals: number) {
       log,
     } as unknown as MasterOptions,
   });
-  return { leadership, router, status, reads: () => reads };
+  return { leadership, router, status, node, reads: () => reads };
 }
 
 Deno.test("a leader whose reads are not confirmed in time at first takes office all the same", async () => {
@@ -93,6 +101,23 @@ Deno.test("a leader that is deposed before a read was confirmed does not take of
     leadership.roleChanged({ ...status, role: "follower", leaderId: undefined } as RaftStatus);
     assert.equal(router.current, undefined);
   } finally {
+    leadership.stop();
+  }
+});
+
+Deno.test("a leader that stops says whether others wait for it: it leads on if its heir does not take over", async () => {
+  const alone = leaderWith(0);
+  assert.equal(await alone.leadership.handOver(), true, "nobody could lead in its place");
+  alone.leadership.stop();
+  for (const isTaken of [true, false]) {
+    const { leadership, node, status } = leaderWith(0, [member("a"), member("b")]);
+    leadership.roleChanged(status);
+    const over = leadership.handOver();
+    if (isTaken) {
+      node.isLeader = false;
+      leadership.roleChanged({ ...status, role: "follower", leaderId: "b" } as RaftStatus);
+    }
+    assert.equal(await over, isTaken);
     leadership.stop();
   }
 });

@@ -254,8 +254,9 @@ export class Master {
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#health.setServing(false);
-    await this.#leadership.handOver();
-    const drained = this.#clientServer.stop(STOP_GRACE_MS);
+    const isFree = await this.#leadership.handOver();
+    // A leader that nobody could take over from must not be waited for: as if it died now, then.
+    const drained = this.#clientServer.stop(isFree ? STOP_GRACE_MS : 0);
     this.#leadership.stop();
     await drained;
     for (const timer of this.#timers) clearInterval(timer);
