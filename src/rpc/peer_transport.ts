@@ -29,7 +29,11 @@ const FORMAT = 1;
 const WAITING_FRAMES_MAX = 1_024;
 /** The same bound in bytes; a single frame may be longer. */
 const WAITING_BYTES_MAX = 64 * 1024 * 1024;
-const RECONNECT_PAUSE_MS = 100;
+/** Pause before a broken stream is opened again; doubled while the next ones do not last either. */
+const RECONNECT_PAUSE_MS_MIN = 100;
+const RECONNECT_PAUSE_MS_MAX = 800;
+/** A connection that is not made within this is given up for another, if the peer is heard of. */
+const CONNECT_PATIENCE_MS = 3_000;
 /** A peer that does not answer pings for so long is gone, though no packet says so. */
 const KEEPALIVE_MS = 5_000;
 
@@ -144,6 +148,7 @@ class Peer {
   #client: Client | undefined;
   #stream: ClientDuplexStream<AnyMessage, AnyMessage> | undefined;
   #openedMs = 0;
+  #pauseMs = RECONNECT_PAUSE_MS_MIN;
   #pausedUntilMs = 0;
   #waitingBytes = 0;
   /** The next frame is the first one of its stream. */
@@ -166,10 +171,12 @@ class Peer {
   /** The peer was heard of on its own stream. */
   lives(): void {
     const stream = this.#stream;
-    if (this.#isClosed || performance.now() - this.#openedMs < RECONNECT_PAUSE_MS) return;
+    const patienceMs = stream === undefined ? RECONNECT_PAUSE_MS_MIN : CONNECT_PATIENCE_MS;
+    if (this.#isClosed || performance.now() - this.#openedMs < patienceMs) return;
     if (stream !== undefined && this.#isConnected) return;
     this.#stream = undefined;
     stream?.cancel();
+    this.#pauseMs = RECONNECT_PAUSE_MS_MIN;
     this.#pausedUntilMs = 0;
     this.#open();
   }
@@ -248,7 +255,12 @@ class Peer {
       this.#client?.close();
       this.#client = undefined;
       if (!this.#isClosed) {
-        this.#pausedUntilMs = performance.now() + RECONNECT_PAUSE_MS;
+        const nowMs = performance.now();
+        const hasLasted = nowMs - this.#openedMs > CONNECT_PATIENCE_MS;
+        this.#pauseMs = hasLasted
+          ? RECONNECT_PAUSE_MS_MIN
+          : Math.min(2 * this.#pauseMs, RECONNECT_PAUSE_MS_MAX);
+        this.#pausedUntilMs = nowMs + this.#pauseMs;
         // A transfer that stalls is sent again by its sender; nothing else depends on this lane.
         if (this.#lane === "talk") this.#options.onPeerLost(this.#nodeId, reason);
       }
