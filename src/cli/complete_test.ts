@@ -30,7 +30,7 @@ Deno.test("commands, flags and the values that can be counted are offered where 
     ["workers ", ["list", "drain", "undrain"]],
     ["workers u", ["undrain"]],
     ["help wo", ["worker", "workers"]],
-    ["submit --pa", ["--payload"]],
+    ["submit --pay", ["--payload"]],
     ["submit --output ", ["table", "json"]],
     ["submit -o j", ["json"]],
     ["submit --output=t", ["--output=table"]],
