@@ -21,6 +21,7 @@ export async function startCluster(
   command: readonly string[],
   directory: string,
   outputs: string,
+  workerFlags: readonly string[] = [],
 ): Promise<Cluster> {
   const [grpc, raft, http, metrics] = freePorts(4);
   const grpcAddress = `127.0.0.1:${grpc}`;
@@ -50,6 +51,7 @@ export async function startCluster(
       `--data-dir=${join(directory, "worker")}`,
       `--log-output=${join(directory, "worker.log")}`,
       `--set=jobs.file_write_roots=${outputs}`,
+      ...workerFlags,
     ]));
   } catch (failure) {
     await stop();
