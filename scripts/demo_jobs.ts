@@ -63,7 +63,11 @@ async function tour(binary: string | undefined): Promise<void> {
   }
 }
 
-function answerFor(path: string): Response {
+/** How long the shop takes for a page, so that a reader sees the report wait. */
+const PAGE_MS = 300;
+
+async function answerFor(path: string): Promise<Response> {
+  await new Promise((resolve) => setTimeout(resolve, PAGE_MS));
   const number = /^\/products\/(\d+)$/.exec(path)?.[1];
   if (number === undefined) return new Response("not found\n", { status: 404 });
   return new Response(productPage(Number(number)), {

@@ -140,7 +140,7 @@ export async function poison(tour: Tour): Promise<void> {
 
 /** A flood of one tenant beside a few jobs of another. */
 export async function fairness(tour: Tour, { directory }: Stage): Promise<void> {
-  const flood = 300;
+  const flood = 1_000;
   const few = 10;
   tour.chapter(
     `Fairness: one tenant submits ${flood} jobs, then another one ${few}`,
@@ -148,7 +148,7 @@ export async function fairness(tour: Tour, { directory }: Stage): Promise<void> 
   );
   const file = async (queue: string, count: number) => {
     const path = join(directory, `${queue}.jsonl`);
-    const line = JSON.stringify({ type: "test_sleep", queue, payload: { duration: "20ms" } });
+    const line = JSON.stringify({ type: "test_sleep", queue, payload: { duration: "50ms" } });
     await Deno.writeTextFile(path, `${line}\n`.repeat(count));
     return path;
   };
@@ -159,7 +159,7 @@ export async function fairness(tour: Tour, { directory }: Stage): Promise<void> 
   tour.say(`  The ${few} are done, and ${left.total} jobs of the flood still wait.`);
   if (left.total === 0) throw new Error("the few waited for the flood");
   await tour.show(["queue", "list"]);
-  await tour.run(["batch", "wait", "flood"]);
+  await tour.show(["batch", "cancel", "flood", "--reason", "seen enough"]);
 }
 
 /** A job that nobody can run. */

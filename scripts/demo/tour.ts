@@ -14,7 +14,7 @@ export interface Answer {
 }
 
 /** Lines of an answer that are shown; what is longer is cut in the middle. */
-const LINES_SHOWN_MAX = 18;
+const LINES_SHOWN_MAX = 26;
 const AWAIT_INTERVAL_MS = 100;
 const AWAIT_MAX_MS = 120_000;
 

@@ -79,7 +79,7 @@ export function jobTable(jobs: readonly JobView[], style: Styles): string {
       printable(job.type),
       statusText(job, style),
       String(job.priority),
-      `${job.attempt}/${job.maxRetries + 1}`,
+      attemptText(job, "/"),
       printable(job.assignedTo),
       secondText(job.createdAtMs),
     ]),
@@ -101,7 +101,7 @@ export function detailsText(details: JobDetails, out: Sink): string {
     ["Priority", String(job.priority)],
     ["Queue", printable(job.queue)],
     ...optionPairs(job.options ?? {}),
-    ["Attempt", `${job.attempt} of at most ${job.maxRetries + 1}`],
+    ["Attempt", attemptText(job, " of at most ")],
     ...(job.assignedTo === "" ? [] : [["Worker", printable(job.assignedTo)] as [string, string]]),
     ...(details.progress > 0 && details.progress < 1
       ? [["Progress", progressText(details.progress, details.progressMessage)] as [string, string]]
@@ -175,6 +175,11 @@ export function timeText(ms: number | undefined): string | undefined {
 /** A time as a table shows it: whole seconds are enough for people. */
 export function secondText(ms: number | undefined): string {
   return timeText(ms)?.replace(/\.\d+Z$/, "Z") ?? "";
+}
+
+/** A job that was brought back counts its attempts on, and its budget anew. */
+function attemptText({ attempt, maxRetries }: JobView, of: string): string {
+  return attempt > maxRetries + 1 ? String(attempt) : `${attempt}${of}${maxRetries + 1}`;
 }
 
 function timePair(name: string, ms: number | undefined): [string, string][] {
