@@ -41,6 +41,7 @@ export function applyPutSchedule(
   const counted = before ?? {
     createdAtMs: state.nowMs,
     paused: false,
+    actedThroughMs: 0,
     lastScheduledAtMs: 0,
     lastJobId: "",
     runs: 0,
@@ -131,13 +132,25 @@ function areTimesInOrder({ runs, dueAtMs, nextAtMs }: DueFire, nowMs: number): b
 }
 
 function fireDue(state: State, fire: DueFire, liveJobsMax: number | undefined) {
-  const { name, nextAtMs } = fire;
+  const { name, nextAtMs, dueAtMs, runs } = fire;
+  const { actedThroughMs } = state.schedules.get(name)!;
   if (fire.missed > 0) {
     const what = fire.missed === 1 ? "1 run was" : `${fire.missed} runs were`;
     note(state, name, "missed", fire.missed, `${what} passed over: nobody could act in time`);
   }
-  state.schedules.progress(name, { nextAtMs });
-  return fire.runs.map((each) => run(state, name, each, liveJobsMax));
+  const lastMs = Math.max(dueAtMs, runs.at(-1)?.scheduledAtMs ?? 0);
+  state.schedules.progress(name, {
+    nextAtMs,
+    actedThroughMs: Math.max(actedThroughMs, lastMs),
+  });
+  return runs.map((each): ScheduleRunOutcome => {
+    const { scheduledAtMs } = each;
+    if (scheduledAtMs > actedThroughMs) return run(state, name, each, liveJobsMax);
+    // It was due at the very moment at which the schedule was replaced.
+    const message = "it was acted on before the schedule was replaced";
+    note(state, name, "skipped", 1, message);
+    return { status: "skipped", scheduledAtMs, message };
+  });
 }
 
 /** One job, unless an earlier one is in the way or the job itself is refused. */

@@ -237,7 +237,7 @@ const putSchedule = fc.record({
   name: schedule,
   overlap: fc.constantFrom("skip", "allow", "queue", "queue", "replace"),
   replace: fc.boolean(),
-  dueInMs: fc.constantFrom(1, 1000, 0),
+  dueInMs: fc.constantFrom(1, 1000, -600, 0),
   type,
   maxRetries: fc.nat(1),
   options: fc.constantFrom<Partial<JobOptions>>(
@@ -249,7 +249,7 @@ const putSchedule = fc.record({
   kind: "put_schedule",
   schedule: scheduleOf(name, { overlap: overlap as OverlapPolicy, template: specOf("", spec) }),
   replace,
-  nextAtMs: dueInMs === 0 ? 0 : machine.nowMs + dueInMs,
+  nextAtMs: dueInMs === 0 ? 0 : Math.max(1, machine.nowMs + dueInMs),
   schedulesMax: 2,
 }));
 
@@ -457,6 +457,7 @@ class Run {
         paused: each.paused,
         nextAtMs: each.nextAtMs,
         lastAtMs: each.lastScheduledAtMs,
+        actedAtMs: each.actedThroughMs,
         lastJob: each.lastJobId,
         runs: each.runs,
         skipped: each.skipped,

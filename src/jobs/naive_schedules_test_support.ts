@@ -14,6 +14,7 @@ export interface NaiveSchedule {
   paused: boolean;
   nextAtMs: number;
   lastAtMs: number;
+  actedAtMs: number;
   lastJob: string;
   runs: number;
   skipped: number;
@@ -69,7 +70,15 @@ export class NaiveSchedules {
     const made = { name, overlap, revision: index, nextAtMs };
     if (before !== undefined) Object.assign(before, made);
     else {
-      const none = { paused: false, lastAtMs: 0, lastJob: "", runs: 0, skipped: 0, missed: 0 };
+      const none = {
+        paused: false,
+        lastAtMs: 0,
+        actedAtMs: 0,
+        lastJob: "",
+        runs: 0,
+        skipped: 0,
+        missed: 0,
+      };
       this.all.push({ ...made, ...none });
     }
     return before === undefined ? "created" : "replaced";
@@ -104,7 +113,15 @@ export class NaiveSchedules {
     if (!isRising || !inTime || !goesOn) return ["not_due"];
     schedule.missed += fire.missed;
     schedule.nextAtMs = nextAtMs;
-    return runs.map((each) => this.#run(schedule, each.scheduledAtMs, each.jobId, liveJobsMax));
+    const before = schedule.actedAtMs;
+    schedule.actedAtMs = Math.max(before, dueAtMs, ...times);
+    return runs.map((each) => {
+      if (each.scheduledAtMs > before) {
+        return this.#run(schedule, each.scheduledAtMs, each.jobId, liveJobsMax);
+      }
+      schedule.skipped++;
+      return "skipped";
+    });
   }
 
   #run(schedule: NaiveSchedule, atMs: number, jobId: string, liveJobsMax: number | undefined) {

@@ -61,6 +61,8 @@ export interface Schedule extends ScheduleSpec {
   readonly paused: boolean;
   /** The next time that it is due; 0: never again. */
   readonly nextAtMs: number;
+  /** The latest time that was acted on: no earlier one will be, by whatever definition. */
+  readonly actedThroughMs: number;
   /** The latest time that became a job, and that job. */
   readonly lastScheduledAtMs: number;
   readonly lastJobId: string;

@@ -133,6 +133,7 @@ export type ScheduleProgress = Pick<
   Schedule,
   | "paused"
   | "nextAtMs"
+  | "actedThroughMs"
   | "lastScheduledAtMs"
   | "lastJobId"
   | "runs"
@@ -146,6 +147,7 @@ function progressOf(schedule: Schedule): RecordValue {
   const progress: ScheduleProgress = {
     paused: schedule.paused,
     nextAtMs: schedule.nextAtMs,
+    actedThroughMs: schedule.actedThroughMs,
     lastScheduledAtMs: schedule.lastScheduledAtMs,
     lastJobId: schedule.lastJobId,
     runs: schedule.runs,

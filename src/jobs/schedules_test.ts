@@ -263,6 +263,18 @@ Deno.test("a replaced schedule keeps its counters, its last job, and that it is 
   assert.ok(scene.machine.schedule("nightly")!.revision > revision);
 });
 
+Deno.test("a time that was acted on makes no second job when the schedule is replaced at that moment", () => {
+  const scene = sceneWith();
+  const atMs = scene.nowMs;
+  fire(scene, dueFire(scene, "a"));
+  // Computed before, committed after.
+  put(scene, { overlap: "queue" }, atMs);
+  const again = dueFire(scene, "b");
+  assert.equal(again.dueAtMs, atMs);
+  assert.equal(statusOf(fire(scene, again)), "skipped");
+  assert.equal(statusOf(next(scene, "b")), "submitted");
+});
+
 Deno.test("too many schedules, and a name that is taken, are refused", () => {
   const scene = sceneWith();
   const again = { kind: "put_schedule", replace: false, nextAtMs: 0, schedulesMax: 1 } as const;

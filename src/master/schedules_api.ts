@@ -234,7 +234,7 @@ export class SchedulesApi implements ScheduleApi {
   }
 
   #view(schedule: Schedule): ScheduleView {
-    const { template, revision: _, ...rest } = schedule;
+    const { template, revision: _revision, actedThroughMs: _acted, ...rest } = schedule;
     return {
       ...rest,
       job: submissionView(template),

@@ -26,7 +26,7 @@ export interface ScheduleDefinition {
 
 /** A schedule as it is. */
 export interface ScheduleView
-  extends Omit<Schedule, "template" | "overlap" | "catchUp" | "revision"> {
+  extends Omit<Schedule, "template" | "overlap" | "catchUp" | "revision" | "actedThroughMs"> {
   readonly job: Submission;
   readonly overlap: string;
   readonly catchUp: string;
