@@ -28,7 +28,7 @@ export interface ScheduleDutyOptions {
   readonly term: number;
   readonly now: () => number;
   readonly newJobId: () => string;
-  readonly log: Logger;
+  readonly log: Pick<Logger, "warn" | "error">;
   /** Runs `run` after a while, on a clock that does not jump; returns what cancels it. */
   readonly after: (delayMs: number, run: () => void) => () => void;
   /** Runs the duty, and tells of its failure. */

@@ -30,7 +30,7 @@ export function definitionFromWire(message: DefinitionMessage | undefined): Sche
     ...(message.overlap === "" ? {} : { overlap: message.overlap }),
     ...(message.catchUp === "" ? {} : { catchUp: message.catchUp }),
     ...(message.catchUpMax === 0 ? {} : { catchUpMax: message.catchUpMax }),
-    ...(message.graceMs === 0n ? {} : { graceMs: Number(message.graceMs) }),
+    ...(message.graceMs === undefined ? {} : { graceMs: Number(message.graceMs) }),
   };
 }
 
@@ -44,7 +44,9 @@ export function definitionToWire(
     overlap: definition.overlap ?? "",
     catchUp: definition.catchUp ?? "",
     catchUpMax: definition.catchUpMax ?? 0,
-    graceMs: BigInt(Math.round(definition.graceMs ?? 0)),
+    ...(definition.graceMs === undefined
+      ? {}
+      : { graceMs: BigInt(Math.round(definition.graceMs)) }),
   };
 }
 

@@ -5,9 +5,12 @@ import type {
   Job,
   JobMachine,
   Outcome,
+  OutcomeOf,
   Report,
   ReportOutcome,
+  ScheduleFire,
 } from "../../src/jobs/mod.ts";
+import { ScheduleDuty } from "../../src/master/schedule_duty.ts";
 import { ProposalRefused } from "../../src/raft/mod.ts";
 import type { RaftNode } from "../../src/raft/mod.ts";
 import { plan } from "../../src/scheduler/mod.ts";
@@ -53,7 +56,7 @@ export class JobWorld {
   }
 
   /** A command goes to some master, and again, until one answers. */
-  propose(random: Random, make: () => Unstamped, done: (outcome: Outcome) => void): void {
+  propose(random: Random, make: MakeCommand, done: (outcome: Outcome) => void): void {
     const tryOnce = () => {
       const { leader, ids } = this.cluster;
       const target = leader !== undefined && random.chance(0.8) ? leader.id : random.pick(ids);
@@ -64,7 +67,7 @@ export class JobWorld {
         this.world.after(delayMs, tryOnce);
       };
       const reached = this.cluster.node(target).call((raft, machine) => {
-        const command = this.#stamped(target, make(), machine.jobs);
+        const command = this.#stamped(target, make, machine.jobs);
         raft.propose(encodeProposal({ kind: "job", command })).then((outcome) => {
           this.world.after(1 + random.next(), () => {
             if (answered || "position" in outcome) return;
@@ -83,11 +86,11 @@ export class JobWorld {
   }
 
   /** Stamped with the time of the node that takes it, by its own clock if it does not lead. */
-  #stamped(node: string, command: Unstamped, machine: JobMachine): Command {
+  #stamped(node: string, make: MakeCommand, machine: JobMachine): Command {
     const ownMs = Math.floor(EPOCH_MS + this.world.nowMs + this.cluster.node(node).clockSkewMs);
     const duties = this.#duties.get(node);
     const atMs = duties?.ready === true ? duties.nowMs() : Math.max(ownMs, machine.nowMs);
-    return { ...command, atMs } as Command;
+    return { ...make(atMs, machine), atMs } as Command;
   }
 
   /** Begins and ends duties as nodes win and lose leadership. */
@@ -117,6 +120,9 @@ export class JobWorld {
 export type Unstamped = Command extends infer C ? C extends Command ? Omit<C, "atMs"> : never
   : never;
 
+/** Makes a command on the node that takes it, from its time and its state. */
+export type MakeCommand = (nowMs: number, machine: JobMachine) => Unstamped;
+
 /** What the leader of one term does, as `master/leader.ts` does it. */
 class Duties {
   readonly term: number;
@@ -128,12 +134,35 @@ class Duties {
   #baseMs = 0;
   #startedMs: number;
   #assigning = false;
+  readonly #schedules: ScheduleDuty;
+  #runs = 0;
 
   constructor(jobs: JobWorld, node: SimulatedNode, term: number) {
     this.#jobs = jobs;
     this.#node = node;
     this.term = term;
     this.#startedMs = jobs.world.nowMs;
+    this.#schedules = new ScheduleDuty({
+      machine: {
+        schedulesInDueOrder: () => this.#node.machine?.jobs.schedulesInDueOrder() ?? [],
+      },
+      term,
+      fire: (fires, leaderTerm) => this.#fire(fires, leaderTerm),
+      now: () => this.nowMs(),
+      newJobId: () => `run-${term}-${node.id}-${++this.#runs}`,
+      log: { warn() {}, error() {} },
+      after: (delayMs, run) => {
+        let isCancelled = false;
+        jobs.world.after(delayMs / node.clockRate, () => {
+          if (!isCancelled && !this.#stopped) node.call(run);
+        });
+        return () => isCancelled = true;
+      },
+      guard: (_duty, run) =>
+        void run().catch((error) => {
+          if (!(error instanceof ProposalRefused)) throw error;
+        }),
+    });
     this.#begin();
   }
 
@@ -165,6 +194,7 @@ class Duties {
 
   stop(): void {
     this.#stopped = true;
+    this.#schedules.stop();
   }
 
   /** What a worker should be doing; `undefined` when it has to register. */
@@ -201,21 +231,39 @@ class Duties {
     const attempts = machine.dueAttempts(nowMs, ATTEMPT_LIMITS);
     if (attempts.length > 0) this.#propose(raft, { kind: "expire_attempts", attempts, leaderTerm });
     if ((machine.nextDueMs ?? Infinity) <= nowMs) this.#propose(raft, { kind: "advance" });
+    this.#schedules.wake();
     if (this.#assigning) return;
     const assignments = plan(machine.view(), { policy: "least-loaded", random: () => 0.5 });
     if (assignments.length === 0) return;
     this.#assigning = true;
-    this.#propose(raft, { kind: "assign", assignments }, () => this.#assigning = false);
+    this.#propose(raft, { kind: "assign", assignments }, () => {
+      this.#assigning = false;
+    });
+  }
+
+  #fire(fires: readonly ScheduleFire[], leaderTerm: number) {
+    return new Promise<OutcomeOf["fire_schedule"]>((resolve, reject) => {
+      this.#node.call((raft) =>
+        this.#propose(raft, { kind: "fire_schedule", fires, leaderTerm }, (outcome) => {
+          if (outcome instanceof ProposalRefused) reject(outcome);
+          else if ("kind" in outcome && outcome.kind === "fire_schedule") resolve(outcome);
+        })
+      );
+    });
   }
 
   /** As the real proposer does, hands on to the leader what this node may not append itself. */
-  #propose(raft: RaftNode<ProposalOutcome>, command: Unstamped, done = () => {}): void {
+  #propose(
+    raft: RaftNode<ProposalOutcome>,
+    command: Unstamped,
+    done: (outcome: ProposalOutcome | ProposalRefused) => void = () => {},
+  ): void {
     const { world, cluster } = this.#jobs;
     const stamped = { ...command, atMs: this.nowMs() } as Command;
     const data = encodeProposal({ kind: "job", command: stamped });
     const refused = (error: unknown) => {
       if (!(error instanceof ProposalRefused)) throw error;
-      done();
+      done(error);
       return error;
     };
     raft.propose(data).then(done, (error: unknown) => {
@@ -360,7 +408,11 @@ export class SimulatedWorker {
       ? { ...about, kind: "failed", error: "it failed", permanent: false }
       : { ...about, kind: "completed", output: new Uint8Array([1]), contentType: "" };
     const { history } = this.#jobs;
-    const call = running.fails ? undefined : history.begin(keyOf(jobId), "complete", jobId);
+    // Of runs of schedules, nobody here asked for the submission.
+    const isAsked = jobId.includes(".");
+    const call = running.fails || !isAsked
+      ? undefined
+      : history.begin(keyOf(jobId), "complete", jobId);
     this.#report(report, (outcome) => {
       if (call !== undefined) {
         history.end(call, outcome?.status === "accepted" ? "completed" : "refused");

@@ -5,6 +5,7 @@
 
 import type { Command, Outcome } from "../../src/jobs/mod.ts";
 import type { Oracle } from "./oracle.ts";
+import { ScheduleOracle } from "./schedule_oracle.ts";
 
 /** What is known of a job. */
 interface KnownJob {
@@ -33,6 +34,7 @@ export class JobOracle {
   readonly #jobs = new Map<string, KnownJob>();
   readonly #byKey = new Map<string, string>();
   /** Ids of jobs whose submission was answered. */
+  readonly schedules: ScheduleOracle;
   readonly #acknowledged = new Set<string>();
   #judgedThrough = 0;
   completions = 0;
@@ -43,6 +45,11 @@ export class JobOracle {
 
   constructor(oracle: Oracle) {
     this.#oracle = oracle;
+    this.schedules = new ScheduleOracle(oracle, {
+      made: (id, maxRetries) => this.#submitted(id, undefined, maxRetries),
+      replaced: (id) => this.#end(id, "cancelled"),
+      isOpen: (id) => this.#jobs.get(id)?.ended === undefined,
+    });
   }
 
   /** A client was told that its job was accepted under this id (J1). */
@@ -62,6 +69,7 @@ export class JobOracle {
   ): void {
     if (position.index <= this.#judgedThrough) return;
     this.#judgedThrough = position.index;
+    this.schedules.applied(command, outcome, position);
     if (command.kind === "submit" && outcome.kind === "submit") {
       outcome.results.forEach((result, at) => {
         const { idempotencyKey: key, maxRetries = 0 } = command.jobs[at] ?? {};
@@ -151,6 +159,7 @@ export class JobOracle {
     this.#check(token > job.highestToken, () => `J4: token of ${id} fell to ${token}`);
     this.#check(job.holder === 0, () => `J4: ${id} is held under ${job.holder}, given to ${token}`);
     this.#check(job.ended === undefined, () => `J3: ${id} ended as ${job.ended}, and is assigned`);
+    this.schedules.assigned(id);
     job.holder = token;
     job.highestToken = token;
   }

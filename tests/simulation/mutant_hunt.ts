@@ -15,8 +15,8 @@ export interface Verdict {
 }
 
 /** What the simulation needs of the sources, below the repository's root. */
-const FOLDERS = ["src/raft", "src/jobs", "src/scheduler", "tests/simulation"];
-const FILES = ["src/master/succession.ts"];
+const FOLDERS = ["src/raft", "src/jobs", "src/scheduler", "src/calendar", "tests/simulation"];
+const FILES = ["src/master/schedule_duty.ts", "src/master/succession.ts"];
 /** A broken core may spin; then it is found, too. */
 const PATIENCE_MS = 3_600_000;
 
@@ -73,8 +73,9 @@ export async function simulateIn(
   args: readonly string[],
 ): Promise<{ readonly text: string; readonly code: number }> {
   const script = join(directory, "tests/simulation/main.ts");
+  const config = join(directory, "deno.json");
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-config", "--no-check", script, ...args],
+    args: ["run", "-A", "--no-lock", "--no-check", "--config", config, script, ...args],
     stdout: "piped",
     stderr: "piped",
     signal: AbortSignal.timeout(PATIENCE_MS),
@@ -84,6 +85,8 @@ export async function simulateIn(
 }
 
 function copySources(directory: string): void {
+  const { imports } = JSON.parse(Deno.readTextFileSync(join(root, "deno.json")));
+  Deno.writeTextFileSync(join(directory, "deno.json"), JSON.stringify({ imports }));
   for (const folder of FOLDERS) {
     Deno.mkdirSync(join(directory, folder), { recursive: true });
     for (const { name, isFile } of Deno.readDirSync(join(root, folder))) {

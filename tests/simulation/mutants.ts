@@ -34,6 +34,8 @@ const RECEIVER = "src/raft/snapshot_receiver.ts";
 const SUBMIT = "src/jobs/apply_submit.ts";
 const SNAPSHOTS = "src/raft/snapshot_driver.ts";
 const STATE = "src/raft/state.ts";
+const SCHEDULES = "src/jobs/apply_schedules.ts";
+const SCHEDULE_DUTY = "src/master/schedule_duty.ts";
 
 /** In the numbering of the project's reliability notes. */
 export const MUTANTS: readonly Mutant[] = [
@@ -356,6 +358,36 @@ export const MUTANTS: readonly Mutant[] = [
       file: "src/raft/snapshot_sender.ts",
       find: "`${this.#driver.name()}-${++this.#made}-${source.metadata.index}`",
       replace: '"transfer"',
+    }],
+  },
+  {
+    id: "M28",
+    title: "a run that should be skipped is made beside an unfinished one",
+    seedsMax: 10,
+    edits: [{
+      file: SCHEDULES,
+      find: 'if (before > 0 && schedule.overlap === "skip") {',
+      replace: 'if (before > 1 && schedule.overlap === "skip") {',
+    }],
+  },
+  {
+    id: "M29",
+    title: "a leader that catches up forgets to count what it passes over",
+    seedsMax: 10,
+    edits: [{
+      file: SCHEDULE_DUTY,
+      find: "missed: earlier + latest.length - wanted.length,",
+      replace: "missed: 0,",
+    }],
+  },
+  {
+    id: "M30",
+    title: "a queued run of a schedule waits for nothing",
+    seedsMax: 20,
+    edits: [{
+      file: SCHEDULES,
+      find: 'overlap === "queue" ? state.schedules',
+      replace: 'overlap === ("" as string) ? state.schedules',
     }],
   },
 ];
