@@ -5,6 +5,7 @@
  */
 
 import type { JobView } from "../rpc/mod.ts";
+import { reasonOf } from "./arguments.ts";
 import { overviewJson, overviewText } from "./cluster.ts";
 import { withClient } from "./connect.ts";
 import { NegativeAnswer } from "./failure.ts";
@@ -37,15 +38,25 @@ export async function status(
 export async function result(jobId: string, flags: Flags, terminal: Terminal): Promise<void> {
   await withClient(flags, terminal, async ({ client, format }) => {
     const { job } = await client.getJob(jobId);
-    if (format === "json") {
+    if (format === "json" && flags.file === undefined) {
       terminal.out.write(`${JSON.stringify(jobJson(job).result ?? null, null, 2)}\n`);
     }
     if (job.status !== "completed") {
       const reason = job.errorMessage === "" ? "" : `: ${printable(job.errorMessage)}`;
       throw new NegativeAnswer(`job ${jobId} has no result; it is ${job.status}${reason}`);
     }
-    if (format !== "json") await writeResult(job, terminal);
+    const { file } = flags;
+    if (typeof file === "string") await writeTo(file, job);
+    else if (format !== "json") await writeResult(job, terminal);
   });
+}
+
+async function writeTo(file: string, { result }: JobView): Promise<void> {
+  try {
+    await Deno.writeFile(file, result?.output ?? new Uint8Array(0));
+  } catch (cause) {
+    throw new NegativeAnswer(`cannot write ${printable(file)}: ${reasonOf(cause)}`, { cause });
+  }
 }
 
 /** The bytes and nothing else; to a terminal only text, and it ends with a new line. */

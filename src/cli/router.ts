@@ -179,8 +179,19 @@ function addJobCommands(program: Command, terminal: Terminal): void {
       }),
   );
   client(
+    program.command("logs").description("what a job's last attempt logged")
+      .argument("<job-id>", "the job")
+      .option("-f, --follow", "go on with what comes, until the job ends")
+      .option("--tail <number>", "only that many of the last lines there are")
+      .action(async (jobId: string, flags: Flags) => {
+        const { logs } = await import("./logs.ts");
+        await logs(jobId, flags, terminal);
+      }),
+  );
+  client(
     program.command("result").description("a job's result as it is, on stdout")
       .argument("<job-id>", "the job")
+      .option("--file <file>", "write it there")
       .action(async (jobId: string, flags: Flags) => {
         const { result } = await import("./jobs.ts");
         await result(jobId, flags, terminal);

@@ -19,9 +19,10 @@ import type {
   ReportCommand,
   ReportOutcome,
 } from "./command.ts";
-import { type AttemptOutcome, isHeld, isTerminal, JOB_LIMITS, type LogPosition } from "./job.ts";
+import { type AttemptOutcome, isHeld, isTerminal, type LogPosition } from "./job.ts";
 import { hindranceOf } from "./hindrance.ts";
 import { JobRecord } from "./job_record.ts";
+import { LOG_BOUNDS, type LogBounds, withCutNotice } from "./log_tail.ts";
 import type { State } from "./state.ts";
 import type { StoredJob, StoredResult } from "./store.ts";
 
@@ -209,16 +210,28 @@ function resultOf(report: CompletedReport | FailedReport, output: Uint8Array): S
   return {
     output,
     contentType: report.contentType ?? "",
-    logTail: cutLogTail(report.logTail ?? []),
+    logTail: keptOf(report),
   };
 }
 
-function cutLogTail(lines: readonly string[]): readonly string[] {
+/** What entries of format 1 leave of a log; what they left is in every replica's state. */
+const FORMAT_1_BOUNDS: LogBounds = { linesMax: 200, charactersMax: 64 * 1024 };
+
+function keptOf({ logTail = [], logLinesCut }: CompletedReport | FailedReport): readonly string[] {
+  const kept = cutTo(logTail, logLinesCut === undefined ? FORMAT_1_BOUNDS : LOG_BOUNDS);
+  if (logLinesCut === undefined) return kept;
+  return withCutNotice(kept, logLinesCut + logTail.length - kept.length);
+}
+
+function cutTo(
+  lines: readonly string[],
+  { linesMax, charactersMax }: LogBounds,
+): readonly string[] {
   let characters = 0;
   let first = lines.length;
-  while (first > 0 && lines.length - first < JOB_LIMITS.logTailLinesMax) {
+  while (first > 0 && lines.length - first < linesMax) {
     characters += lines[first - 1]!.length;
-    if (characters > JOB_LIMITS.logTailCharactersMax) break;
+    if (characters > charactersMax) break;
     first--;
   }
   return first === 0 ? lines : lines.slice(first);

@@ -260,12 +260,14 @@ Deno.test("the log of a redriven job's new attempt stays through later flushes",
 Deno.test("messages and logs that are too long are cut, logs at their beginning", () => {
   const scene = new Scene();
   running(scene, "job", { maxRetries: 5 });
-  const logTail = Array.from({ length: 500 }, (_, number) => `line ${number}`);
-  scene.fail("job", { error: "x".repeat(10_000), logTail });
+  const logTail = Array.from({ length: 1_500 }, (_, number) => `line ${number}`);
+  scene.fail("job", { error: "x".repeat(10_000), logTail, logLinesCut: 0 });
   assert.equal(scene.job("job").errorMessage.length, JOB_LIMITS.messageCharactersMax);
-  assert.equal(scene.machine.logTail("job").length, JOB_LIMITS.logTailLinesMax);
-  assert.equal(scene.machine.logTail("job").at(-1), "line 499");
+  // One more line says how many were cut.
+  assert.equal(scene.machine.logTail("job").length, JOB_LIMITS.logTailLinesMax + 1);
+  assert.equal(scene.machine.logTail("job").at(-1), "line 1499");
   running(scene);
-  scene.fail("job", { logTail: ["y".repeat(JOB_LIMITS.logTailCharactersMax), "kept"] });
-  assert.deepEqual(scene.machine.logTail("job"), ["kept"]);
+  const long = ["y".repeat(JOB_LIMITS.logTailCharactersMax), "kept"];
+  scene.fail("job", { logTail: long, logLinesCut: 0 });
+  assert.deepEqual(scene.machine.logTail("job"), ["[1 earlier lines were cut]", "kept"]);
 });

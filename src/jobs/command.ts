@@ -208,6 +208,8 @@ export interface CompletedReport extends ReportBase {
   readonly durationMs: number;
   readonly startedAtMs?: number;
   readonly logTail?: readonly string[];
+  /** Lines before those, which are gone. Left out (format 1): cut to that format's bounds. */
+  readonly logLinesCut?: number;
 }
 
 export interface FailedReport extends ReportBase {
@@ -222,6 +224,8 @@ export interface FailedReport extends ReportBase {
   readonly output?: Uint8Array;
   readonly contentType?: string;
   readonly logTail?: readonly string[];
+  /** Lines before those, which are gone. Left out (format 1): cut to that format's bounds. */
+  readonly logLinesCut?: number;
 }
 
 /** Handed back unharmed (drain, refused): costs no retry. */

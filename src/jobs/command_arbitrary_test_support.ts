@@ -99,6 +99,7 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
       durationMs: time,
       startedAtMs: time,
       logTail: lines,
+      logLinesCut: fc.nat(),
     }, ["kind", "jobId", "token", "workerId", "output", "contentType", "durationMs"]),
     record({
       kind: fc.constant("failed"),
@@ -111,6 +112,7 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
       output: bytes,
       contentType: name,
       logTail: lines,
+      logLinesCut: fc.nat(),
     }, ["kind", "jobId", "token", "workerId", "error", "permanent", "durationMs"]),
     plain({ kind: fc.constant("released"), ...base, reason: name }),
   );

@@ -314,7 +314,7 @@ export const JOB_LIMITS = {
   /** Characters of an error message or a reason. */
   messageCharactersMax: 4096,
   /** Lines of a log tail: the last. */
-  logTailLinesMax: 200,
+  logTailLinesMax: 1_000,
   /** Characters of a log tail, all lines together. */
-  logTailCharactersMax: 64 * 1024,
+  logTailCharactersMax: 256 * 1024,
 } as const;

@@ -13,6 +13,7 @@ export { InvariantError } from "./invariant.ts";
 export * from "./job.ts";
 export * from "./job_filter.ts";
 export * from "./job_options.ts";
+export * from "./log_tail.ts";
 export * from "./machine.ts";
 export { MemoryJobStore } from "./memory_store.ts";
 export { comparisonOf, type QueueOrder } from "./queue_order.ts";

@@ -7,6 +7,7 @@
 
 import type { Report, ReportCommand, ReportOutcome } from "../jobs/mod.ts";
 import type { AttemptReportView, ReportAckView } from "../rpc/mod.ts";
+import { COMMAND_FORMAT_VERSION } from "../storage/mod.ts";
 import type { Proposer } from "./proposer.ts";
 
 interface WaitingReport {
@@ -40,8 +41,10 @@ export class ReportInbox {
     const view = withinLimit(reported, this.#resultBytesMax);
     return new Promise((resolve, reject) => {
       if (this.#waiting.length === 0) setImmediate(() => this.#flush());
-      this.#waiting.push({ report: reportOf(workerId, view), resolve, reject });
-      this.#waitingBytes += view.kind === "finished" ? view.output.byteLength : 0;
+      // What not every member knows yet is not said.
+      const saysCut = this.#proposer.entryFormat >= COMMAND_FORMAT_VERSION;
+      this.#waiting.push({ report: reportOf(workerId, view, saysCut), resolve, reject });
+      this.#waitingBytes += sizeOf(view);
       const isFull = this.#waiting.length >= ENTRY_REPORTS_MAX ||
         this.#waitingBytes >= ENTRY_BYTES_MAX;
       if (isFull) this.#flush();
@@ -78,7 +81,12 @@ function withinLimit(view: AttemptReportView, resultBytesMax: number): AttemptRe
   };
 }
 
-function reportOf(workerId: string, view: AttemptReportView): Report {
+function sizeOf(view: AttemptReportView): number {
+  if (view.kind !== "finished") return 0;
+  return view.logTail.reduce((bytes, line) => bytes + line.length, view.output.byteLength);
+}
+
+function reportOf(workerId: string, view: AttemptReportView, saysCut: boolean): Report {
   const { jobId, token } = view;
   switch (view.kind) {
     case "started":
@@ -86,8 +94,11 @@ function reportOf(workerId: string, view: AttemptReportView): Report {
     case "released":
       return { kind: "released", jobId, token, workerId, reason: view.reason };
     case "finished": {
-      const { output, contentType, durationMs, logTail } = view;
-      const common = { jobId, token, workerId, durationMs, output, contentType, logTail };
+      const { output, contentType, durationMs, logTail, logLinesCut } = view;
+      const common = {
+        ...{ jobId, token, workerId, durationMs, output, contentType, logTail },
+        ...(saysCut && { logLinesCut }),
+      };
       return view.success ? { kind: "completed", ...common } : {
         kind: "failed",
         ...common,

@@ -6,10 +6,12 @@
 
 import {
   type CancelCommand,
+  firstLineOf,
   isTerminal,
   type Job,
   type JobStatus,
   type RedriveCommand,
+  withCutNotice,
 } from "../jobs/mod.ts";
 import {
   type CallContext,
@@ -55,7 +57,7 @@ export class JobsApi implements JobCalls {
       attempts: machine.attempts(job.id).map(attemptView),
       progress: job.status === "completed" ? 1 : live?.fraction ?? 0,
       progressMessage: live?.message ?? "",
-      logTail: live?.logTail ?? machine.logTail(job.id),
+      logTail: this.#shownLog(job),
       history: machine.history(job.id).map(transitionView),
     };
   }
@@ -88,27 +90,44 @@ export class JobsApi implements JobCalls {
     jobId: string,
     send: (event: JobEventView) => Promise<void>,
     signal: AbortSignal,
+    logFromLine: number,
   ): Promise<void> {
     const { watchers, machine, now } = this.#context;
     await this.#readBarrier(false);
     const job = this.#known(jobId);
     const watcher = watchers.add(jobId);
     try {
+      // The first line that was not told. What is over comes last.
+      let nextLine = logFromLine;
+      const isOver = isTerminal(job.status);
+      if (isOver && logFromLine > 0) await this.#sendKeptLog(job, nextLine, send);
       await send({
         kind: "state",
         atMs: now(),
         job: { ...jobView(job), ...resultOf(job, machine) },
       });
-      if (isTerminal(job.status)) return;
+      if (isOver) return;
+      if (logFromLine > 0) nextLine = await this.#sendKeptLog(job, nextLine, send);
       const live = watchers.progressOf(jobId, job.token);
       if (live !== undefined) {
         const { fraction, message } = live;
         await send({ kind: "progress", atMs: now(), fraction, message });
       }
+      let { attempt } = job;
       while (true) {
         const event = await watcher.next(signal);
-        await send(event);
-        if (event.kind === "state" && isTerminal(event.job.status as JobStatus)) return;
+        if (event.kind === "log") nextLine = event.firstLine + event.lines.length;
+        if (event.kind === "state") {
+          if (event.job.attempt !== attempt) nextLine = 1;
+          attempt = event.job.attempt;
+          const isOver = isTerminal(event.job.status as JobStatus);
+          // What the attempt logged while nobody led came with its end alone.
+          if (isOver && logFromLine > 0) {
+            await this.#sendKeptLog(this.#known(jobId), nextLine, send);
+          }
+          await send(event);
+          if (isOver) return;
+        } else await send(event);
       }
     } finally {
       watchers.remove(jobId, watcher);
@@ -133,6 +152,28 @@ export class JobsApi implements JobCalls {
   #reasons(job: Job): readonly ReasonView[] {
     const { duties, machine } = this.#context;
     return explain(job, duties?.view() ?? machine.view(), machine.standing(job.id));
+  }
+
+  /** The last attempt's log as far as it is kept, from this line on; resolves to the line after it. */
+  async #sendKeptLog(
+    job: Job,
+    fromLine: number,
+    send: (event: JobEventView) => Promise<void>,
+  ): Promise<number> {
+    const shown = this.#shownLog(job);
+    const skipped = Math.max(0, fromLine - firstLineOf(shown));
+    const lines = shown.slice(skipped);
+    if (lines.length === 0) return fromLine;
+    const firstLine = firstLineOf(shown) + skipped;
+    const { attempt } = job;
+    await send({ kind: "log", atMs: this.#context.now(), lines, firstLine, attempt });
+    return firstLine + lines.length;
+  }
+
+  #shownLog(job: Job): readonly string[] {
+    const log = this.#context.watchers.progressOf(job.id, job.token)?.log;
+    if (log === undefined) return this.#context.machine.logTail(job.id);
+    return withCutNotice(log.lines, log.firstLine - 1);
   }
 
   #known(jobId: string): Job {

@@ -68,6 +68,11 @@ export class Proposer {
     this.#deadlineTimer = setInterval(() => this.#endOverdue(), DEADLINE_INTERVAL_MS);
   }
 
+  /** In which every member reads entries. */
+  get entryFormat(): number {
+    return this.#options.entryFormat();
+  }
+
   /** Stops its timer; proposals under way are ended by the node. */
   stop(): void {
     clearInterval(this.#deadlineTimer);

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { LOG_BOUNDS, LogTail } from "../jobs/mod.ts";
 import type { AttemptProgressView, JobEventView } from "../rpc/mod.ts";
 
 /** What a running attempt has said last. */
@@ -12,11 +13,13 @@ export interface LiveProgress {
   readonly token: number;
   fraction: number;
   message: string;
-  /** The latest lines, oldest first. */
-  readonly logTail: string[];
+  readonly log: LogTail;
 }
 
-const LOG_LINES_KEPT = 200;
+/** Characters of all logs that are kept; each of many running jobs may have its part of them. */
+const LOG_CHARACTERS_MAX = 64 * 1024 * 1024;
+/** Characters that every running job may have, however many there are. */
+const LOG_CHARACTERS_MIN = 4 * 1024;
 /** Events that wait for a slow watcher; then progress and log lines are dropped, never states. */
 const WAITING_EVENTS_MAX = 256;
 
@@ -85,10 +88,10 @@ export class JobWatchers {
   }
 
   /** Takes news of a running attempt; the caller has checked its token. */
-  take(news: AttemptProgressView, atMs: number): void {
+  take(news: AttemptProgressView, attempt: number, atMs: number): void {
     let known = this.progressOf(news.jobId, news.token);
     if (known === undefined) {
-      known = { token: news.token, fraction: 0, message: "", logTail: [] };
+      known = { token: news.token, fraction: 0, message: "", log: new LogTail() };
       this.#progress.set(news.jobId, known);
     }
     if (news.fraction !== known.fraction || news.message !== known.message) {
@@ -101,15 +104,30 @@ export class JobWatchers {
         message: news.message,
       });
     }
-    if (news.logLines.length > 0) {
-      known.logTail.push(...news.logLines);
-      known.logTail.splice(0, known.logTail.length - LOG_LINES_KEPT);
-      this.tell(news.jobId, { kind: "log", atMs, lines: news.logLines });
-    }
+    const lines = newLines(known.log, news);
+    if (lines.length === 0) return;
+    const { nextLine: firstLine } = known.log;
+    const bounds = { ...LOG_BOUNDS, charactersMax: this.#charactersMax() };
+    for (const line of lines) known.log.add(line, bounds);
+    this.tell(news.jobId, { kind: "log", atMs, lines, firstLine, attempt });
+  }
+
+  #charactersMax(): number {
+    const share = Math.floor(LOG_CHARACTERS_MAX / Math.max(1, this.#progress.size));
+    return Math.max(LOG_CHARACTERS_MIN, Math.min(share, LOG_BOUNDS.charactersMax));
   }
 
   /** The job is finished, or its attempt is: what it said is in the replicated state now. */
   forget(jobId: string): void {
     this.#progress.delete(jobId);
   }
+}
+
+/** What is new of these lines: some may have been sent before, on another session. */
+function newLines(
+  log: LogTail,
+  { logLines, firstLine }: AttemptProgressView,
+): readonly string[] {
+  if (firstLine > log.nextLine) log.restartAt(firstLine);
+  return logLines.slice(firstLine === 0 ? 0 : log.nextLine - firstLine);
 }

@@ -5,11 +5,11 @@ import { JobWatchers, Watcher } from "./watchers.ts";
 const NEVER = new AbortController().signal;
 
 function news(changes: Partial<AttemptProgressView>): AttemptProgressView {
-  return { jobId: "j", token: 1, fraction: 0, message: "", logLines: [], ...changes };
+  return { jobId: "j", token: 1, fraction: 0, message: "", logLines: [], firstLine: 0, ...changes };
 }
 
 function log(line: string): JobEventView {
-  return { kind: "log", atMs: 0, lines: [line] };
+  return { kind: "log", atMs: 0, lines: [line], firstLine: 1, attempt: 1 };
 }
 
 Deno.test("a watcher gets its events in order, those that came before it asked too", async () => {
@@ -50,33 +50,64 @@ Deno.test("a slow watcher loses log lines and progress, and no state", async () 
 Deno.test("progress is told when it changed, log lines whenever they come", async () => {
   const watchers = new JobWatchers();
   const watcher = watchers.add("j");
-  watchers.take(news({ fraction: 0.5, message: "half" }), 10);
-  watchers.take(news({ fraction: 0.5, message: "half", logLines: ["line"] }), 20);
+  watchers.take(news({ fraction: 0.5, message: "half" }), 1, 10);
+  watchers.take(news({ fraction: 0.5, message: "half", logLines: ["line"] }), 1, 20);
   assert.deepEqual(await watcher.next(NEVER), {
     kind: "progress",
     atMs: 10,
     fraction: 0.5,
     message: "half",
   });
-  assert.deepEqual(await watcher.next(NEVER), { kind: "log", atMs: 20, lines: ["line"] });
+  assert.deepEqual(await watcher.next(NEVER), {
+    kind: "log",
+    atMs: 20,
+    lines: ["line"],
+    firstLine: 1,
+    attempt: 1,
+  });
 });
 
 Deno.test("what an attempt said is not shown of the next one, and is forgotten with its end", () => {
   const watchers = new JobWatchers();
-  watchers.take(news({ fraction: 0.9, logLines: ["first attempt"] }), 0);
+  watchers.take(news({ fraction: 0.9, logLines: ["first attempt"] }), 1, 0);
   assert.equal(watchers.progressOf("j", 2), undefined);
-  watchers.take(news({ token: 2, fraction: 0.1, logLines: ["second"] }), 0);
-  assert.deepEqual(watchers.progressOf("j", 2)!.logTail, ["second"]);
+  watchers.take(news({ token: 2, fraction: 0.1, logLines: ["second"] }), 1, 0);
+  assert.deepEqual(watchers.progressOf("j", 2)!.log.lines, ["second"]);
   assert.equal(watchers.progressOf("j", 1), undefined);
   watchers.forget("j");
   assert.equal(watchers.progressOf("j", 2), undefined);
 });
 
-Deno.test("only the latest 200 lines of an attempt are kept", () => {
+Deno.test("lines that a worker sends again are known by their numbers, and told once", async () => {
   const watchers = new JobWatchers();
-  for (let n = 0; n < 300; n++) watchers.take(news({ logLines: [String(n)] }), 0);
-  const { logTail } = watchers.progressOf("j", 1)!;
-  assert.deepEqual([logTail.length, logTail[0], logTail.at(-1)], [200, "100", "299"]);
+  const watcher = watchers.add("j");
+  watchers.take(news({ logLines: ["1", "2"], firstLine: 1 }), 1, 0);
+  watchers.take(news({ logLines: ["1", "2", "3"], firstLine: 1 }), 1, 0);
+  watchers.take(news({ logLines: ["1", "2", "3"], firstLine: 1 }), 1, 0);
+  watchers.take(news({ logLines: ["9"], firstLine: 9 }), 1, 0);
+  const told = [await watcher.next(NEVER), await watcher.next(NEVER), await watcher.next(NEVER)];
+  assert.deepEqual(
+    told.map((each) => each.kind === "log" && [each.firstLine, ...each.lines]),
+    [[1, "1", "2"], [3, "3"], [9, "9"]],
+  );
+  const { log } = watchers.progressOf("j", 1)!;
+  assert.deepEqual([log.lines, log.firstLine], [["9"], 9], "what came between was never heard");
+});
+
+Deno.test("only the latest thousand lines of an attempt are kept", () => {
+  const watchers = new JobWatchers();
+  for (let n = 0; n < 1_300; n++) watchers.take(news({ logLines: [String(n)] }), 1, 0);
+  const { lines } = watchers.progressOf("j", 1)!.log;
+  assert.deepEqual([lines.length, lines[0], lines.at(-1)], [1_000, "300", "1299"]);
+});
+
+Deno.test("many running jobs share the room for their logs", () => {
+  const watchers = new JobWatchers();
+  const line = "x".repeat(1_000);
+  for (let job = 0; job < 1_000; job++) watchers.take(news({ jobId: `job-${job}` }), 1, 0);
+  for (let n = 0; n < 200; n++) watchers.take(news({ jobId: "job-1", logLines: [line] }), 1, 0);
+  const { lines } = watchers.progressOf("job-1", 1)!.log;
+  assert.equal(lines.length, 67, "64 MiB for a thousand");
 });
 
 Deno.test("a job is watched as long as one of its watchers stays", () => {

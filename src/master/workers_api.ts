@@ -262,7 +262,7 @@ export class WorkersApi implements WorkerCalls {
     for (const progress of news.progress) {
       const job = machine.get(progress.jobId);
       const isOwner = job?.token === progress.token && job.assignedTo === session.workerId;
-      if (isOwner) watchers.take(progress, now());
+      if (isOwner) watchers.take(progress, job.attempt, now());
     }
     if (news.reports.length > 0) {
       Promise.all(news.reports.map((report) => inbox.take(session.workerId, report))).then(

@@ -42,6 +42,7 @@ import {
   type StandingView,
 } from "./settings_api.ts";
 import { batchFromWire, type BatchPage, type BatchView } from "./batch_api.ts";
+import { LogReader } from "./log_reader.ts";
 import { Patience } from "./patience.ts";
 import { pause } from "./pause.ts";
 import { codeOf, Refusal } from "./status.ts";
@@ -194,14 +195,23 @@ export class JobClient {
 
   /**
    * Every change of a job until it is finished. A lost master is replaced by the next one, and the
-   * job's state is told again.
+   * job's state is told again, its log lines are not.
+   *
+   * @param keptLog begin with what is kept of the last attempt's log
    */
-  async *watch(jobId: string, signal?: AbortSignal): AsyncGenerator<JobEventView> {
+  async *watch(
+    jobId: string,
+    signal?: AbortSignal,
+    { keptLog = false }: { readonly keptLog?: boolean } = {},
+  ): AsyncGenerator<JobEventView> {
     let isOver = false;
+    const log = new LogReader(keptLog);
     const open = async function* (channel: ClusterChannel) {
-      const events = channel.stream(MasterService.method.watchJob, { jobId }, signal);
+      const request = { jobId, logFromLine: log.wantsKept ? 1n : 0n };
+      const events = channel.stream(MasterService.method.watchJob, request, signal);
       for await (const message of events) {
-        const event = eventFromWire(message);
+        const told = eventFromWire(message);
+        const event = told === undefined ? undefined : log.read(told);
         if (event === undefined) continue;
         isOver = event.kind === "state" && isFinished(event.job);
         yield event;

@@ -282,8 +282,11 @@ export function eventToWire(
         at,
         event: { case: "progress", value: { fraction: event.fraction, message: event.message } },
       };
-    case "log":
-      return { jobId, at, event: { case: "log", value: { lines: [...event.lines] } } };
+    case "log": {
+      const { attempt, firstLine } = event;
+      const value = { lines: [...event.lines], firstLine: BigInt(firstLine), attempt };
+      return { jobId, at, event: { case: "log", value } };
+    }
   }
 }
 
@@ -301,7 +304,13 @@ export function eventFromWire({ at, event }: JobEvent): JobEventView | undefined
         message: event.value.message,
       };
     case "log":
-      return { kind: "log", atMs, lines: event.value.lines };
+      return {
+        kind: "log",
+        atMs,
+        lines: event.value.lines,
+        firstLine: Number(event.value.firstLine),
+        attempt: event.value.attempt,
+      };
     case undefined:
       return undefined;
   }
@@ -330,6 +339,7 @@ export function reportToWire(
             timedOut: report.timedOut,
             durationMs: BigInt(Math.round(report.durationMs)),
             logTail: [...report.logTail],
+            logLinesCut: BigInt(report.logLinesCut),
           },
         },
       };
@@ -357,6 +367,7 @@ export function reportFromWire(report: AttemptReport): AttemptReportView | undef
         timedOut: result.timedOut,
         durationMs: Number(result.durationMs),
         logTail: result.logTail,
+        logLinesCut: Number(result.logLinesCut),
       };
     }
     case undefined:

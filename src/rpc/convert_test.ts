@@ -250,7 +250,13 @@ Deno.test("a job's event is the same after its way over the wire", () => {
   const event: fc.Arbitrary<JobEventView> = fc.oneof(
     fc.record({ kind: fc.constant("state" as const), atMs: time, job }),
     fc.record({ kind: fc.constant("progress" as const), atMs: time, fraction, message: text }),
-    fc.record({ kind: fc.constant("log" as const), atMs: time, lines: texts }),
+    fc.record({
+      kind: fc.constant("log" as const),
+      atMs: time,
+      lines: texts,
+      firstLine: fc.nat(),
+      attempt: fc.nat(),
+    }),
   );
   fc.assert(fc.property(event, (view) => {
     const sent = toBinary(JobEventSchema, create(JobEventSchema, eventToWire("j", view)));
@@ -274,6 +280,7 @@ Deno.test("an attempt's report is the same after its way over the wire", () => {
       timedOut: fc.boolean(),
       durationMs: count,
       logTail: texts,
+      logLinesCut: fc.nat(),
     }),
   );
   fc.assert(fc.property(report, (view) => {

@@ -173,7 +173,14 @@ export type JobEventView =
     readonly fraction: number;
     readonly message: string;
   }
-  | { readonly kind: "log"; readonly atMs: number; readonly lines: readonly string[] };
+  | {
+    readonly kind: "log";
+    readonly atMs: number;
+    readonly lines: readonly string[];
+    /** Number of the first of them within its attempt, from 1; 0: not known. */
+    readonly firstLine: number;
+    readonly attempt: number;
+  };
 
 /** What a worker reports of one attempt. */
 export type AttemptReportView =
@@ -190,6 +197,8 @@ export type AttemptReportView =
       readonly timedOut: boolean;
       readonly durationMs: number;
       readonly logTail: readonly string[];
+      /** Lines before those, which are gone. */
+      readonly logLinesCut: number;
     }
     | { readonly kind: "released"; readonly reason: string }
   );
@@ -209,6 +218,8 @@ export interface AttemptProgressView {
   readonly fraction: number;
   readonly message: string;
   readonly logLines: readonly string[];
+  /** Number of the first of them within the attempt; 0: they follow those before. */
+  readonly firstLine: number;
 }
 
 /** What a worker says of itself. */
@@ -386,11 +397,15 @@ export interface MasterApi extends MemberApi, BatchApi, ScheduleApi, SettingsApi
     selection: BulkSelection | { readonly jobIds: readonly string[]; readonly dryRun: boolean },
     call: CallContext,
   ): Promise<BulkAnswer>;
-  /** Sends events until the job is finished or `signal` aborts. */
+  /**
+   * Sends events until the job is finished or `signal` aborts; before them what is kept of the last
+   * attempt's log from `logFromLine` on (0: nothing).
+   */
   watchJob(
     jobId: string,
     send: (event: JobEventView) => Promise<void>,
     signal: AbortSignal,
+    logFromLine: number,
   ): Promise<void>;
   joinCluster(
     node: JoiningNode,

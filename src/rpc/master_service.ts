@@ -100,7 +100,18 @@ function jobHandlers(master: MasterApi): Pick<
     },
     watchJob: async (request, call, out) => {
       const jobId = required(request.jobId, "job_id");
-      await master.watchJob(jobId, (event) => out.write(eventToWire(jobId, event)), call.signal);
+      if (request.logFromLine < 0n) {
+        throw new Refusal(
+          "invalid",
+          `log_from_line is ${request.logFromLine}; it may not be negative`,
+        );
+      }
+      await master.watchJob(
+        jobId,
+        (event) => out.write(eventToWire(jobId, event)),
+        call.signal,
+        Number(request.logFromLine),
+      );
     },
     retryFromDLQ: async (request, call) => {
       const { message } = await master.retryDeadLetter(required(request.jobId, "job_id"), call);
@@ -167,6 +178,7 @@ function workerHandlers(master: MasterApi): Pick<
         timedOut: result.timedOut,
         durationMs: Number(result.durationMs),
         logTail: result.logTail,
+        logLinesCut: Number(result.logLinesCut),
       });
       if (!ack.accepted) throw new Refusal("failed_precondition", ack.message);
       return { success: true, message: ack.message };

@@ -233,7 +233,7 @@ Deno.test("a slow reader holds the writing handler up", async () => {
   await using master = await startTestMaster({
     watchJob: async (_jobId, send) => {
       for (; written < total; written++) {
-        await send({ kind: "log", atMs: 0, lines: ["x".repeat(50_000)] });
+        await send({ kind: "log", atMs: 0, lines: ["x".repeat(50_000)], firstLine: 0, attempt: 1 });
       }
     },
   });
@@ -256,7 +256,7 @@ Deno.test("a slow reader holds the writing handler up", async () => {
 Deno.test("a reader that leaves a stream ends its handler", async () => {
   await using master = await startTestMaster({
     watchJob: async (_jobId, send, signal) => {
-      await send({ kind: "log", atMs: 0, lines: [] });
+      await send({ kind: "log", atMs: 0, lines: [], firstLine: 0, attempt: 1 });
       await new Promise((_resolve, reject) =>
         signal.addEventListener("abort", () => reject(signal.reason))
       );

@@ -111,6 +111,7 @@ export class SessionStream {
         fraction: each.fraction,
         message: each.message,
         logLines: [...each.logLines],
+        firstLine: BigInt(each.firstLine),
       })),
       draining: news.draining,
       goodbye: news.goodbye,

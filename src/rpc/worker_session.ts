@@ -155,6 +155,7 @@ function newsFrom(message: WorkerMessage): WorkerNews {
       fraction: each.fraction,
       message: each.message,
       logLines: each.logLines,
+      firstLine: Number(each.firstLine),
     })),
     draining: message.draining,
     goodbye: message.goodbye,

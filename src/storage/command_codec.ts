@@ -93,8 +93,13 @@ function asInFormat1(command: Command): Command {
 function needsFormat2(command: Command): boolean {
   return kindNumbers[command.kind] > 12 ||
     (command.kind === "prune" && command.deadLettersOnly !== undefined) ||
+    (command.kind === "report" && command.reports.some(hasCutCount)) ||
     (command.kind === "submit" && (command.clientJobsMax !== undefined ||
       command.jobs.some(({ options }) => options !== undefined)));
+}
+
+function hasCutCount(report: Report): boolean {
+  return "logLinesCut" in report && report.logLinesCut !== undefined;
 }
 
 const encodeOptions: EncodeOptions = {
@@ -345,6 +350,7 @@ function reportToWire(report: Report): unknown[] {
         report.durationMs,
         report.startedAtMs ?? null,
         report.logTail ?? null,
+        ...(report.logLinesCut === undefined ? [] : [report.logLinesCut]),
       ];
     case "failed":
       return [
@@ -357,6 +363,7 @@ function reportToWire(report: Report): unknown[] {
         report.output ?? null,
         report.contentType ?? null,
         report.logTail ?? null,
+        ...(report.logLinesCut === undefined ? [] : [report.logLinesCut]),
       ];
     case "released":
       return [...head, report.reason];
@@ -378,6 +385,7 @@ function reportFromWire(value: unknown): Report {
         durationMs: number(wire[6]),
         ...optional("startedAtMs", wire[7], number),
         ...optional("logTail", wire[8], texts),
+        ...optional("logLinesCut", wire[9], number),
       };
     case reportNumbers.failed:
       return {
@@ -391,6 +399,7 @@ function reportFromWire(value: unknown): Report {
         ...optional("output", wire[9], binary),
         ...optional("contentType", wire[10], text),
         ...optional("logTail", wire[11], texts),
+        ...optional("logLinesCut", wire[12], number),
       };
     case reportNumbers.released:
       return { kind: "released", ...base, reason: text(wire[4]) };

@@ -1,25 +1,14 @@
 /**
- * What a worker has to tell its master: reports, which are kept until they are acknowledged, and
- * progress and log lines, of which only the latest matter.
+ * What a worker must tell its master: reports, which are kept until they are acknowledged.
  *
  * @module
  */
 
-import type { AttemptProgressView, AttemptReportView, ReportAckView } from "../rpc/mod.ts";
-
-/** Log lines of one attempt that wait to be sent; older ones are dropped and counted. */
-const LOG_LINES_PENDING_MAX = 1_000;
+import type { AttemptReportView, ReportAckView } from "../rpc/mod.ts";
 
 /** An attempt's name: a job is never held twice under one token. */
 export function attemptKey(jobId: string, token: number): string {
   return `${jobId}#${token}`;
-}
-
-interface PendingProgress {
-  fraction: number;
-  message: string;
-  lines: string[];
-  dropped: number;
 }
 
 interface Unacknowledged {
@@ -37,7 +26,6 @@ export class Outbox {
   readonly #startsInFlight = new Set<string>();
   /** Reports that the present session has not been sent yet. */
   readonly #unsent = new Map<string, AttemptReportView>();
-  readonly #progress = new Map<string, PendingProgress & { jobId: string; token: number }>();
 
   /** @param now a clock that does not jump, in ms. */
   constructor(now: () => number = () => performance.now()) {
@@ -66,39 +54,14 @@ export class Outbox {
     this.#unsent.set(key, report);
   }
 
-  progress(jobId: string, token: number, fraction: number, message: string): void {
-    const pending = this.#pending(jobId, token);
-    pending.fraction = fraction;
-    pending.message = message;
-  }
-
-  log(jobId: string, token: number, line: string): void {
-    const pending = this.#pending(jobId, token);
-    if (pending.lines.length === LOG_LINES_PENDING_MAX) {
-      pending.lines.shift();
-      pending.dropped++;
-    }
-    pending.lines.push(line);
-  }
-
-  /** Everything that waits to be sent. */
-  take(): { reports: AttemptReportView[]; progress: AttemptProgressView[] } {
+  /** Every report that waits to be sent. */
+  take(): AttemptReportView[] {
     const reports = [...this.#unsent.values()];
     for (const { kind, jobId, token } of reports) {
       if (kind === "started") this.#startsInFlight.add(attemptKey(jobId, token));
     }
-    const progress = [...this.#progress.values()].map((each) => ({
-      jobId: each.jobId,
-      token: each.token,
-      fraction: each.fraction,
-      message: each.message,
-      logLines: each.dropped === 0
-        ? each.lines
-        : [`[${each.dropped} lines were dropped]`, ...each.lines],
-    }));
     this.#unsent.clear();
-    this.#progress.clear();
-    return { reports, progress };
+    return reports;
   }
 
   /** A new session knows nothing of what was sent on an old one. */
@@ -134,15 +97,5 @@ export class Outbox {
       if (waiting.startAcksAhead > 0 && ack.accepted) waiting.startAcksAhead--;
       else this.#unacknowledged.delete(key);
     }
-  }
-
-  #pending(jobId: string, token: number): PendingProgress {
-    const key = attemptKey(jobId, token);
-    let pending = this.#progress.get(key);
-    if (pending === undefined) {
-      pending = { jobId, token, fraction: 0, message: "", lines: [], dropped: 0 };
-      this.#progress.set(key, pending);
-    }
-    return pending;
   }
 }

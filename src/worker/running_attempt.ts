@@ -4,14 +4,13 @@
  * @module
  */
 
-import type { AttemptReportView, JobView } from "../rpc/mod.ts";
+import { LogTail } from "../jobs/mod.ts";
+import type { AttemptProgressView, AttemptReportView, JobView } from "../rpc/mod.ts";
 import type { AttemptEnd } from "./attempt.ts";
 
 /** How an attempt ended, as it is counted. */
 export type AttemptVerdict = "completed" | "failed" | "cancelled" | "timeout";
 
-/** Log lines that go along with a finished attempt, to be kept with the job. */
-const LOG_TAIL_LINES_MAX = 200;
 /** Longest line that is kept, in characters. */
 const LOG_LINE_CHARACTERS_MAX = 2_000;
 
@@ -24,7 +23,11 @@ type Stop = "released" | "cancelled" | "timeout";
 export class RunningAttempt {
   readonly job: JobView;
   readonly #abort = new AbortController();
-  readonly #logTail: string[] = [];
+  readonly #log = new LogTail();
+  #fraction = 0;
+  #message = "";
+  /** The first line of the log that the present session has not been sent. */
+  #unsentLine = 1;
   #stop: Stop | undefined;
   #isWithdrawn = false;
 
@@ -52,14 +55,37 @@ export class RunningAttempt {
     this.#abort.abort(new Error(reason));
   }
 
-  /** Keeps a line with the attempt; answers it as it is kept. */
-  log(whole: string): string {
-    const line = whole.length <= LOG_LINE_CHARACTERS_MAX
-      ? whole
-      : `${whole.slice(0, LOG_LINE_CHARACTERS_MAX)}…`;
-    this.#logTail.push(line);
-    if (this.#logTail.length > LOG_TAIL_LINES_MAX) this.#logTail.shift();
-    return line;
+  progress(fraction: number, message: string): void {
+    this.#fraction = fraction;
+    this.#message = message;
+  }
+
+  log(whole: string): void {
+    this.#log.add(
+      whole.length <= LOG_LINE_CHARACTERS_MAX
+        ? whole
+        : `${whole.slice(0, LOG_LINE_CHARACTERS_MAX)}…`,
+    );
+  }
+
+  /** How far it is, and what it logged since it was last asked, as far as that is kept. */
+  news(): AttemptProgressView {
+    const { lines, firstLine, nextLine } = this.#log;
+    const from = Math.max(firstLine, this.#unsentLine);
+    this.#unsentLine = nextLine;
+    return {
+      jobId: this.job.id,
+      token: this.job.fencingToken,
+      fraction: this.#fraction,
+      message: this.#message,
+      logLines: lines.slice(from - firstLine),
+      firstLine: from,
+    };
+  }
+
+  /** A new session knows nothing of what was sent on an old one: all of it is news again. */
+  sendAgain(): void {
+    this.#unsentLine = 1;
   }
 
   /** An attempt that completed before it heard that it should stop has completed. */
@@ -88,7 +114,8 @@ export class RunningAttempt {
       permanent: !end.ok && (end.permanent || this.#stop === "cancelled"),
       timedOut: !end.ok && this.#stop === "timeout",
       durationMs,
-      logTail: this.#logTail,
+      logTail: this.#log.lines,
+      logLinesCut: this.#log.firstLine - 1,
     };
   }
 }

@@ -41,7 +41,10 @@ export async function takeUndelivered(path: string): Promise<readonly AttemptRep
   try {
     const kept = decode(bytes) as { format: number; reports: AttemptReportView[] };
     if (kept.format !== FORMAT) throw new Error(`it has format ${kept.format}, not ${FORMAT}`);
-    return kept.reports;
+    // Programs before this one did not count the lines that they cut.
+    return kept.reports.map((each) =>
+      each.kind === "finished" ? { ...each, logLinesCut: each.logLinesCut ?? 0 } : each
+    );
   } catch (cause) {
     throw new Error(
       `cannot read the undelivered results in ${path}: ${(cause as Error).message}; ` +

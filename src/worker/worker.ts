@@ -77,6 +77,8 @@ export class Worker implements WorkerApi {
   readonly #options: WorkerOptions;
   readonly #running = new Map<string, RunningAttempt>();
   readonly #outbox = new Outbox();
+  /** Attempts with progress or log lines that were not sent yet. */
+  readonly #withNews = new Set<RunningAttempt>();
   readonly #taken = new TakenAttempts();
   #clusterId = "";
   readonly #session: SessionKeeper;
@@ -189,6 +191,12 @@ export class Worker implements WorkerApi {
     const intervalMs = Math.min(this.#options.heartbeatIntervalMs, welcome.heartbeatIntervalMs);
     this.#heartbeatTimer = setInterval(() => this.#heartbeat(), intervalMs);
     this.#outbox.sendAgain();
+    // Those that have ended too, if something of them was not sent yet.
+    for (const attempt of [...this.#running.values(), ...this.#withNews]) {
+      if (attempt.isWithdrawn) continue;
+      attempt.sendAgain();
+      this.#withNews.add(attempt);
+    }
     this.#flushNow();
     this.#heartbeat();
   }
@@ -338,13 +346,13 @@ export class Worker implements WorkerApi {
         parentResult(channel, { workerId, jobId: id, token: fencingToken, parentId }),
       progress: (fraction: number, message: string) => {
         if (attempt.isWithdrawn) return;
-        this.#outbox.progress(id, fencingToken, fraction, message);
-        this.#scheduleProgress();
+        attempt.progress(fraction, message);
+        this.#scheduleProgress(attempt);
       },
       log: (whole: string) => {
         if (attempt.isWithdrawn) return;
-        this.#outbox.log(id, fencingToken, attempt.log(whole));
-        this.#scheduleProgress();
+        attempt.log(whole);
+        this.#scheduleProgress(attempt);
       },
     };
   }
@@ -382,7 +390,8 @@ export class Worker implements WorkerApi {
     setTimeout(() => this.#flushNow(), 0);
   }
 
-  #scheduleProgress(): void {
+  #scheduleProgress(attempt: RunningAttempt): void {
+    this.#withNews.add(attempt);
     this.#flushTimer ??= setTimeout(() => this.#flushNow(), PROGRESS_INTERVAL_MS);
   }
 
@@ -391,7 +400,10 @@ export class Worker implements WorkerApi {
     clearTimeout(this.#flushTimer);
     this.#flushTimer = undefined;
     if (!this.#session.isOpen) return;
-    const { reports, progress } = this.#outbox.take();
+    const reports = this.#outbox.take();
+    const progress = [...this.#withNews].filter((each) => !each.isWithdrawn)
+      .map((each) => each.news());
+    this.#withNews.clear();
     if (reports.length === 0 && progress.length === 0 && !this.#isDraining) return;
     this.#session.send({ reports, progress, draining: this.#isDraining, goodbye: false });
   }
