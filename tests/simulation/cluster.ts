@@ -77,7 +77,7 @@ export class SimulatedCluster {
       settings: this.#settings,
       leaders: () => this.#leaders(),
       shelf: this.#shelf,
-      onJob: (command, outcome, position) => this.jobOracle.applied(command, outcome, position),
+      onJob: (...told) => this.jobOracle.applied(...told),
       connectionsClosed: (lost) => this.#tellOthers(lost),
       network: () => this.network,
       disks: () => this.disks(),

@@ -15,6 +15,7 @@ import { ProposalRefused } from "../../src/raft/mod.ts";
 import type { RaftNode } from "../../src/raft/mod.ts";
 import { plan } from "../../src/scheduler/mod.ts";
 import type { SimulatedCluster } from "./cluster.ts";
+import { GraphSubmitter, isOfGraph } from "./graph_submitter.ts";
 import { JobHistory, keyOf } from "./job_history.ts";
 import type { Random } from "./random.ts";
 import { encodeProposal } from "./simulated_machine.ts";
@@ -37,7 +38,7 @@ export class JobWorld {
   readonly history: JobHistory;
   readonly #duties = new Map<string, Duties>();
   readonly workers: readonly SimulatedWorker[];
-  readonly submitters: readonly Submitter[];
+  readonly submitters: readonly (Submitter | GraphSubmitter)[];
 
   constructor(cluster: SimulatedCluster, workers: number, submitters: number) {
     this.world = cluster.world;
@@ -47,7 +48,10 @@ export class JobWorld {
     const names = (prefix: string, count: number) =>
       Array.from({ length: count }, (_, at) => `${prefix}${at + 1}`);
     this.workers = names("w", workers).map((id) => new SimulatedWorker(id, this));
-    this.submitters = names("s", submitters).map((id) => new Submitter(id, this));
+    this.submitters = [
+      ...names("s", submitters).map((id) => new Submitter(id, this)),
+      new GraphSubmitter("g1", this),
+    ];
   }
 
   /** The duties that run at `node`, if it believes to lead. */
@@ -408,8 +412,8 @@ export class SimulatedWorker {
       ? { ...about, kind: "failed", error: "it failed", permanent: false }
       : { ...about, kind: "completed", output: new Uint8Array([1]), contentType: "" };
     const { history } = this.#jobs;
-    // Of runs of schedules, nobody here asked for the submission.
-    const isAsked = jobId.includes(".");
+    // Of runs of schedules and jobs of graphs, nobody here asked for the submission.
+    const isAsked = jobId.includes(".") && !isOfGraph(jobId);
     const call = running.fails || !isAsked
       ? undefined
       : history.begin(keyOf(jobId), "complete", jobId);

@@ -3,9 +3,10 @@
  * simpler idea of who holds what, and shares no code with the job machine.
  */
 
-import type { Command, Outcome } from "../../src/jobs/mod.ts";
+import type { Command, JobEvent, JobMachine, Outcome } from "../../src/jobs/mod.ts";
 import type { Oracle } from "./oracle.ts";
 import { ScheduleOracle } from "./schedule_oracle.ts";
+import { RelationOracle } from "./relation_oracle.ts";
 
 /** What is known of a job. */
 interface KnownJob {
@@ -31,6 +32,7 @@ type Ending = "failure" | "crash" | "released";
 /** See the module's text. */
 export class JobOracle {
   readonly #oracle: Oracle;
+  readonly relations: RelationOracle;
   readonly #jobs = new Map<string, KnownJob>();
   readonly #byKey = new Map<string, string>();
   /** Ids of jobs whose submission was answered. */
@@ -50,6 +52,7 @@ export class JobOracle {
       replaced: (id) => this.#end(id, "cancelled"),
       isOpen: (id) => this.#jobs.get(id)?.ended === undefined,
     });
+    this.relations = new RelationOracle(oracle);
   }
 
   /** A client was told that its job was accepted under this id (J1). */
@@ -66,17 +69,43 @@ export class JobOracle {
     command: Command,
     outcome: Outcome,
     position: { readonly index: number; readonly term: number },
+    events: readonly JobEvent[],
+    machine: JobMachine,
   ): void {
     if (position.index <= this.#judgedThrough) return;
     this.#judgedThrough = position.index;
     this.schedules.applied(command, outcome, position);
+    this.relations.applied(command, outcome, events, machine);
+    // What time and parents decided came before the command, but for what the command itself made.
+    if (command.kind !== "submit") this.#undemanded(command, events);
+    this.#judgeOutcome(command, outcome, position);
+    if (command.kind === "submit") this.#undemanded(command, events);
+  }
+
+  /** Jobs that ended without an outcome that names them: expired, broken by a parent, replaced. */
+  #undemanded(command: Command, events: readonly JobEvent[]): void {
+    for (const { jobId, cause, to } of events) {
+      const isReplaced = command.kind === "submit" && cause === "cancel";
+      if (cause !== "expire" && cause !== "dependencies" && !isReplaced) continue;
+      if (to === "failed" || to === "cancelled") this.#end(jobId, to);
+    }
+  }
+
+  #judgeOutcome(
+    command: Command,
+    outcome: Outcome,
+    position: { readonly index: number; readonly term: number },
+  ): void {
     if (command.kind === "submit" && outcome.kind === "submit") {
       outcome.results.forEach((result, at) => {
         const { idempotencyKey: key, maxRetries = 0 } = command.jobs[at] ?? {};
         if (result.status === "accepted") this.#submitted(result.jobId, key, maxRetries);
         if (result.status === "duplicate" && key !== undefined) {
+          // Without a job under the key, the unique key's holder is what it stands for.
+          const known = this.#byKey.get(key);
+          const isUnique = command.jobs[at]?.options?.uniqueMode === "existing";
           this.#check(
-            this.#byKey.get(key) === result.jobId,
+            known === result.jobId || (known === undefined && isUnique),
             () => `J2: key ${key} stands for ${this.#byKey.get(key)} and for ${result.jobId}`,
           );
         }
@@ -95,6 +124,10 @@ export class JobOracle {
         if (result.status !== "accepted" || result.repeated) return;
         this.#reported(result.jobId, report.token, report.kind, result.jobStatus);
       });
+    } else if (outcome.kind === "redrive") {
+      for (const result of outcome.results) {
+        if (result.status === "redriven") this.#redriven(result.jobId);
+      }
     } else if (command.kind === "cancel" && outcome.kind === "cancel") {
       for (const result of outcome.results) {
         if (result.status === "cancelled") this.#end(result.jobId, "cancelled");
@@ -197,6 +230,14 @@ export class JobOracle {
         `crashes ${id} is ${jobStatus}`,
     );
     if (jobStatus === "failed") this.#end(id, "failed");
+  }
+
+  #redriven(id: string): void {
+    const job = this.#job(id);
+    this.#check(job.ended === "failed", () => `J3: ${id} was redriven, which is ${job.ended}`);
+    job.ended = undefined;
+    job.failures = 0;
+    job.crashes = 0;
   }
 
   #end(id: string, how: "completed" | "failed" | "cancelled"): void {

@@ -28,6 +28,7 @@ const LIST = "tests/simulation/simulated_machine.ts";
 const LOG = "src/raft/log.ts";
 const NODE = "src/raft/node.ts";
 const READY_WORK = "src/raft/ready_work.ts";
+const JOB_STATE = "src/jobs/state.ts";
 const JOB_WORKERS = "src/jobs/apply_workers.ts";
 const READS = "src/raft/read_index.ts";
 const RECEIVER = "src/raft/snapshot_receiver.ts";
@@ -388,6 +389,56 @@ export const MUTANTS: readonly Mutant[] = [
       file: SCHEDULES,
       find: 'overlap === "queue" ? state.schedules',
       replace: 'overlap === ("" as string) ? state.schedules',
+    }],
+  },
+  {
+    id: "M31",
+    title: "a job runs before all of its parents have ended",
+    seedsMax: 5,
+    edits: [{
+      file: "src/jobs/dependencies.ts",
+      find: "const isBlocked = child.open + child.broken > 0;",
+      replace: "const isBlocked = child.broken > 0;",
+    }],
+  },
+  {
+    id: "M32",
+    title: "a replica that was loaded anew has forgotten who is unique and who waits for whom",
+    seedsMax: 10,
+    edits: [{
+      file: JOB_STATE,
+      find: "for (const record of this.table.all.oldest()) this.#begin(record);",
+      replace: "",
+    }],
+  },
+  {
+    id: "M33",
+    title: "a job expires late",
+    seedsMax: 5,
+    edits: [{
+      file: "src/jobs/settle.ts",
+      find: "expired.job.expiresAtMs <= state.nowMs",
+      replace: "expired.job.expiresAtMs + 100 <= state.nowMs",
+    }],
+  },
+  {
+    id: "M34",
+    title: "the counts of a batch miss redrives",
+    seedsMax: 10,
+    edits: [{
+      file: JOB_STATE,
+      find: "this.batches.moved(job, from);",
+      replace: 'if (from !== "failed") this.batches.moved(job, from);',
+    }],
+  },
+  {
+    id: "M35",
+    title: "a replaced job keeps its unique key",
+    seedsMax: 10,
+    edits: [{
+      file: SUBMIT,
+      find: "if (replaced !== undefined) cancelJob(",
+      replace: "if (replaced === null) cancelJob(",
     }],
   },
 ];

@@ -5,7 +5,7 @@
  * `state.db` does.
  */
 
-import type { Command, Outcome } from "../../src/jobs/mod.ts";
+import type { Command, JobEvent, Outcome } from "../../src/jobs/mod.ts";
 import { JobMachine, MemoryJobStore } from "../../src/jobs/mod.ts";
 import type {
   Entry,
@@ -42,6 +42,8 @@ export type JobListener = (
   command: Command,
   outcome: Outcome,
   position: { readonly index: number; readonly term: number },
+  events: readonly JobEvent[],
+  machine: JobMachine,
 ) => void;
 
 /** The length of the list after the append, and whether it had been done before. */
@@ -145,7 +147,6 @@ export class SimulatedMachine implements StateMachine<ProposalOutcome> {
       hashes.push(this.#state.hash);
       return outcome;
     });
-    this.jobs.drainEvents();
     this.#state.index = throughIndex;
     this.#unsaved += entries.length + 1;
     if (this.#unsaved > 20 + this.#random.below(40)) this.save();
@@ -178,7 +179,7 @@ export class SimulatedMachine implements StateMachine<ProposalOutcome> {
   #applyProposal(proposal: Proposal, entry: Entry): ProposalOutcome {
     if (proposal.kind === "append") return this.#applyOne(proposal);
     const outcome = this.jobs.apply(proposal.command, entry);
-    this.onJob(proposal.command, outcome, entry);
+    this.onJob(proposal.command, outcome, entry, this.jobs.drainEvents(), this.jobs);
     return outcome;
   }
 

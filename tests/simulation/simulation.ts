@@ -200,6 +200,7 @@ function judge(
     cluster.oracle.check(fault === undefined, () => fault ?? "");
   }
   cluster.jobOracle.judge((id) => machine.jobs.get(id)?.status);
+  cluster.jobOracle.relations.judge(machine.jobs);
   const members = cluster.leader === undefined ? [] : cluster.statusOf(cluster.leader.id)?.members;
   for (const { id } of members ?? []) {
     const other = cluster.nodes.get(id)?.machine;

@@ -1,0 +1,153 @@
+/**
+ * What jobs are to each other and to time, while leaders die: `tests/e2e/job_semantics_test.ts` shows
+ * the same on one master.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import type { JobClient, Submission } from "../../src/rpc/mod.ts";
+import { eventually, onCluster } from "./support.ts";
+
+Deno.test("dependencies, expiry, unique keys and batches go on under the next leader", (test) =>
+  onCluster({ workers: 1 }, async (cluster) => {
+    const client = cluster.client();
+    try {
+      const begun: [string, () => Promise<void>][] = [];
+      for (const [name, begin] of Object.entries(ROWS)) begun.push([name, await begin(client)]);
+      await (await cluster.leader()).process.kill();
+      for (const [name, show] of begun) if (!await test.step(name, show)) return;
+    } finally {
+      client.close();
+    }
+  }));
+
+/** What is begun under the first leader, and what is shown when it is dead. */
+const ROWS: Readonly<Record<string, (client: JobClient) => Promise<() => Promise<void>>>> = {
+  "a unique key is held, and given back": staysUnique,
+  "a graph goes on between parents and children": graphGoesOn,
+  "a job that the old leader took expires under the new one, also while it runs": expiresLater,
+  "a batch is followed across the failover, and its counts are right": batchGoesOn,
+};
+
+async function graphGoesOn(client: JobClient): Promise<() => Promise<void>> {
+  const after = (...refs: string[]) => ({
+    options: { dependsOn: refs.map((ref) => ({ ref, on: "success" })) },
+  });
+  const leaves = Array.from({ length: 10 }, (_, at) => `leaf${at}`);
+  const items = await client.submitBatch([
+    sleep("3s", { ref: "root" }),
+    ...leaves.map((ref) => sleep("10ms", { ref, ...after("root") })),
+    sleep("1ms", { ref: "report", ...after(...leaves) }),
+  ]);
+  const ids = idsOf(items);
+  return async () => {
+    const report = await client.waitFor(ids.at(-1)!);
+    assert.equal(report.status, "completed");
+    const jobs = await Promise.all(ids.map(async (id) => (await client.getJob(id)).job));
+    const [root, ...rest] = jobs;
+    for (const leaf of rest.slice(0, -1)) {
+      assert.equal(leaf.status, "completed");
+      assert.ok(
+        leaf.startedAtMs! >= root!.completedAtMs!,
+        `${leaf.id} began before its parent ended`,
+      );
+      assert.ok(
+        report.startedAtMs! >= leaf.completedAtMs!,
+        "the report began before its parents ended",
+      );
+    }
+  };
+}
+
+async function expiresLater(client: JobClient): Promise<() => Promise<void>> {
+  const running = await client.submit(sleep("60s", { options: { expireAfterMs: 6_000 } }));
+  const delayed = await client.submit(
+    sleep("1ms", { delayMs: 3_600_000, options: { expireAfterMs: 6_000 } }),
+  );
+  await untilStatus(client, running.jobId, "running");
+  return async () => {
+    for (const { jobId } of [running, delayed]) {
+      const { job, history } = await ended(client, jobId);
+      assert.equal(job.status, "failed");
+      assert.ok(job.completedAtMs! >= job.expiresAtMs!, "it failed before its time was over");
+      assert.equal(history.at(-1)?.cause, "expire");
+    }
+    assert.deepEqual((await ended(client, running.jobId)).attempts.map(({ outcome }) => outcome), [
+      "expired",
+    ]);
+    // Its worker was told: what it runs next has the slot.
+    const next = await client.submit(sleep("1ms"));
+    assert.equal((await client.waitFor(next.jobId)).status, "completed");
+  };
+}
+
+async function staysUnique(client: JobClient): Promise<() => Promise<void>> {
+  const unique = (uniqueMode: string) =>
+    client.submit(sleep("1ms", {
+      delayMs: 3_600_000,
+      options: { uniqueKey: "only", uniqueMode },
+    }));
+  const first = await unique("reject");
+  return async () => {
+    await assert.rejects(unique("reject"), { reason: "already_exists" });
+    const second = await unique("replace");
+    assert.equal((await client.getJob(first.jobId)).job.status, "cancelled");
+    await client.cancel(second.jobId);
+    const third = await unique("reject");
+    await client.cancel(third.jobId);
+  };
+}
+
+async function batchGoesOn(client: JobClient): Promise<() => Promise<void>> {
+  const batchId = "through-a-failover";
+  const jobs = Array.from({ length: 40 }, () => sleep("200ms", { options: { batchId } }));
+  const failing = sleep("", {
+    payload: new TextEncoder().encode('{"duration":"1ms","fail":"on purpose"}'),
+    options: { batchId },
+  });
+  await client.submitBatch([...jobs.slice(0, 20), failing]);
+  await client.submitBatch(jobs.slice(20));
+  const seen: number[] = [];
+  const watched = (async () => {
+    let last;
+    for await (const batch of client.watchBatch(batchId)) {
+      seen.push(batch.byStatus.completed);
+      last = batch;
+    }
+    return last;
+  })();
+  return async () => {
+    const batch = await watched;
+    assert.equal(batch?.isFinished, true);
+    assert.equal(batch.total, 41);
+    assert.deepEqual([batch.byStatus.completed, batch.byStatus.failed], [40, 1]);
+    assert.deepEqual(seen, seen.toSorted((a, b) => a - b), "counts went back");
+    assert.deepEqual((await client.getBatch(batchId)).byStatus, batch.byStatus);
+  };
+}
+
+/** A job that sleeps and is tried once. */
+function sleep(duration: string, submission: Partial<Submission> = {}): Submission {
+  const payload = new TextEncoder().encode(JSON.stringify({ duration }));
+  return { type: "test_sleep", payload, priority: 5, maxRetries: 0, ...submission };
+}
+
+function idsOf(items: readonly object[]): string[] {
+  return items.map((item) => {
+    assert.ok("jobId" in item, JSON.stringify(item));
+    return item.jobId as string;
+  });
+}
+
+function untilStatus(client: JobClient, jobId: string, status: string): Promise<boolean> {
+  return eventually(
+    `job ${jobId} is ${status}`,
+    async () => (await client.getJob(jobId)).job.status === status ? true : undefined,
+  );
+}
+
+async function ended(client: JobClient, jobId: string) {
+  await client.waitFor(jobId);
+  return await client.getJob(jobId);
+}
