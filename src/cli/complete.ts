@@ -174,6 +174,8 @@ async function valuesOf(
       return await sources.jobTypes(flags);
     case "--parent":
       return await sources.jobs(path, flags);
+    case "--schedule":
+      return await sources.schedules(flags);
     case "--batch":
       return await sources.batches(flags);
     case "--queue":

@@ -36,6 +36,7 @@ export function addFilterFlags(command: Command, statuses: readonly string[]): C
     .option("--queue <name>", "only jobs of this queue")
     .option("--batch <id>", "only jobs of this batch")
     .option("--parent <job-id>", "only jobs that depend on this one")
+    .option("--schedule <name>", "only jobs that this schedule made")
     .option(
       "--created-after <time>",
       "only jobs submitted since: 2026-12-24T18:00, or 2h ago as 2h",
@@ -56,6 +57,7 @@ export function filterFrom(
     queue: reader.text("queue"),
     batchId: reader.text("batch"),
     parentId: reader.text("parent"),
+    schedule: reader.text("schedule"),
     createdFromMs: reader.timeOrAgo("createdAfter"),
     createdBeforeMs: reader.timeOrAgo("createdBefore"),
   };

@@ -5,8 +5,8 @@
  */
 
 import { formatDuration } from "../config/mod.ts";
-import type { ScheduleTiming, ScheduleView } from "../rpc/mod.ts";
-import { bodyJson, secondText, textOf, timeText } from "./present.ts";
+import type { JobView, ScheduleTiming, ScheduleView } from "../rpc/mod.ts";
+import { bodyJson, secondText, statusText, textOf, timeText } from "./present.ts";
 import { optionPairs, optionsJson } from "./present_options.ts";
 import { renderPairs, renderTable } from "./table.ts";
 import { printable, type Styles } from "./terminal.ts";
@@ -123,6 +123,25 @@ export function scheduleText(schedule: ScheduleView, nextRuns: readonly number[]
     ): [string, string] => [at === 0 ? "Next" : "", time]),
   ];
   return renderPairs(pairs);
+}
+
+/** The latest jobs of one. */
+export function runTable(
+  jobs: readonly JobView[],
+  { timing }: ScheduleView,
+  style: Styles,
+): string {
+  return renderTable(
+    ["JOB", "FOR", "STATUS", "WORKER", "CREATED"],
+    jobs.map((job) => [
+      job.id,
+      // Triggered by hand, it is for none of the schedule's times.
+      job.options?.scheduledAtMs ? localTime(job.options.scheduledAtMs, timing) : "triggered",
+      statusText(job, style),
+      printable(job.assignedTo),
+      secondText(job.createdAtMs),
+    ]),
+  );
 }
 
 function textPair(name: string, text: string): [string, string][] {

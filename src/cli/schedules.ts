@@ -8,9 +8,10 @@ import { firstOf } from "../calendar/mod.ts";
 import { ScheduleClient, type ScheduleTiming } from "../rpc/mod.ts";
 import { FlagReader } from "./arguments.ts";
 import { configFrom } from "./config_flags.ts";
-import { clientChannel } from "./connect.ts";
+import { clientChannel, withClient } from "./connect.ts";
 import { Misuse } from "./failure.ts";
-import { pageText, runTimes, scheduleJson, scheduleText } from "./present_schedules.ts";
+import { jobJson } from "./present.ts";
+import { pageText, runTable, runTimes, scheduleJson, scheduleText } from "./present_schedules.ts";
 import type { Flags } from "./router.ts";
 import { timingFrom } from "./schedule_flags.ts";
 import { submissionFrom } from "./submission.ts";
@@ -19,6 +20,8 @@ import { type OutputFormat, printable, type Terminal } from "./terminal.ts";
 const CALL_TIMEOUT_MS = 10_000;
 const RUNS_MAX = 1_000;
 const PAGE_MAX = 1_000;
+/** Runs that are shown with a schedule. */
+const LAST_JOBS = 5;
 
 /** Makes or replaces one. */
 export async function addSchedule(name: string, flags: Flags, terminal: Terminal): Promise<void> {
@@ -88,15 +91,20 @@ export async function showSchedule(name: string, flags: Flags, terminal: Termina
   reader.done();
   await withScheduleClient(flags, terminal, async (client, format) => {
     const found = await client.get(name, { nextRuns });
+    const lastJobs = await withClient(flags, terminal, async (connection) => {
+      return (await connection.client.listJobs({ schedule: name, limit: LAST_JOBS })).jobs;
+    });
     const json = {
       ...scheduleJson(found.schedule),
       next_runs: found.nextRuns.map((each) => new Date(each).toISOString()),
+      last_jobs: lastJobs.map(jobJson),
     };
-    terminal.out.write(
-      format === "json"
-        ? `${JSON.stringify(json, null, 2)}\n`
-        : scheduleText(found.schedule, found.nextRuns),
-    );
+    const { out } = terminal;
+    if (format === "json") out.write(`${JSON.stringify(json, null, 2)}\n`);
+    else {
+      out.write(scheduleText(found.schedule, found.nextRuns));
+      if (lastJobs.length > 0) out.write(`\n${runTable(lastJobs, found.schedule, out.style)}`);
+    }
   });
 }
 

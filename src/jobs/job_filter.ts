@@ -25,6 +25,8 @@ export interface JobFilter {
   readonly batchId?: string;
   /** A job that it depends on. */
   readonly parentId?: string;
+  /** The schedule that made it. */
+  readonly schedule?: string;
   /** Submitted at this time or later. */
   readonly createdFromMs?: number;
   /** Submitted before this time. */
@@ -34,6 +36,7 @@ export interface JobFilter {
 /** Whether the filter has this job in it. */
 export function isMatch(job: Job, filter: JobFilter): boolean {
   const { status, isFinished, type, deadLetter, worker, queue, batchId, parentId } = filter;
+  const { schedule } = filter;
   const { createdFromMs = -Infinity, createdBeforeMs = Infinity } = filter;
   return (status === undefined || job.status === status) &&
     (isFinished === undefined || isTerminal(job.status) === isFinished) &&
@@ -43,6 +46,7 @@ export function isMatch(job: Job, filter: JobFilter): boolean {
     (queue === undefined || queueOf(job) === queue) &&
     (batchId === undefined || job.options.batchId === batchId) &&
     (parentId === undefined || job.options.dependencies.some((each) => each.jobId === parentId)) &&
+    (schedule === undefined || job.options.schedule === schedule) &&
     job.createdAtMs >= createdFromMs && job.createdAtMs < createdBeforeMs &&
     (filter.labels === undefined || hasLabels(job.labels, filter.labels));
 }

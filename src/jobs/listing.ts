@@ -252,7 +252,7 @@ function fewCandidates(state: State, query: JobQuery): JobRecord[] | undefined {
 
 /** The part of a filter that a store knows by the same names. */
 function finishedFilterOf(query: JobQuery): FinishedFilter {
-  const { status, type, deadLetter, labels, worker, queue, batchId, parentId } = query;
+  const { status, type, deadLetter, labels, worker, queue, batchId, parentId, schedule } = query;
   return {
     ...(status !== undefined && { status }),
     ...(type !== undefined && { type }),
@@ -262,6 +262,7 @@ function finishedFilterOf(query: JobQuery): FinishedFilter {
     ...(queue !== undefined && { queue }),
     ...(batchId !== undefined && { batchId }),
     ...(parentId !== undefined && { parentId }),
+    ...(schedule !== undefined && { schedule }),
   };
 }
 

@@ -354,6 +354,8 @@ function filters(): Omit<FinishedQuery, "order" | "limit">[] {
     { queue: "nobody" },
     { batchId: "b1" },
     { parentId: "p2" },
+    { schedule: "hourly" },
+    { schedule: "nightly", batchId: "b1" },
     { parentId: "p1", batchId: "b1", labels: { team: "red" } },
     { seqMin: 12, seqMax: 44 },
     { seqMin: 30, labels: { team: "red" } },
@@ -374,6 +376,7 @@ function matches(job: Job, filter: Omit<FinishedQuery, "order" | "limit">): bool
     (!filter.queue || (job.options.queue || job.submittedBy || "default") === filter.queue) &&
     (!filter.batchId || job.options.batchId === filter.batchId) &&
     (!filter.parentId || job.options.dependencies.some((each) => each.jobId === filter.parentId)) &&
+    (!filter.schedule || job.options.schedule === filter.schedule) &&
     job.seq >= (filter.seqMin ?? 0) && job.seq <= (filter.seqMax ?? Infinity) &&
     Object.entries(filter.labels ?? {}).every(([key, value]) => job.labels[key] === value);
 }
@@ -393,6 +396,7 @@ function variedJob(seq: number): StoredJob {
       ...NO_OPTIONS,
       queue: seq % 6 === 1 ? "night" : "",
       batchId: seq % 4 < 2 ? "b1" : "",
+      schedule: ["", "hourly", "nightly"][seq % 9 % 3]!,
       dependencies: [{ jobId: "p1", on: "success" }, { jobId: `p${seq % 5}`, on: "completion" }],
     },
   });

@@ -73,7 +73,8 @@ function optionsView(options: JobOptions): JobOptionsView {
     ...(dependencies.length === 0 ? {} : { dependsOn: dependencies, whenDependencyFails }),
     require: tagRules.map(formatTagRule),
     prefer: preferredTags.map(formatTagRule),
-    ...(schedule === "" ? {} : { schedule, scheduledAtMs }),
+    ...(schedule === "" ? {} : { schedule }),
+    ...(scheduledAtMs === 0 ? {} : { scheduledAtMs }),
   };
 }
 

@@ -33,6 +33,7 @@ export function filterToWire(filter: JobFilter): MessageInitShape<typeof JobFilt
     queue: filter.queue ?? "",
     batchId: filter.batchId ?? "",
     parentId: filter.parentId ?? "",
+    schedule: filter.schedule ?? "",
     ...(createdFromMs !== undefined && { createdFrom: timestampFromMs(createdFromMs) }),
     ...(createdBeforeMs !== undefined && { createdBefore: timestampFromMs(createdBeforeMs) }),
     deadLetters: filter.deadLetter ?? false,
@@ -54,6 +55,7 @@ export function filterFromWire(wire: WireFilter = create(JobFilterSchema)): JobF
     ...(wire.queue !== "" && { queue: wire.queue }),
     ...(wire.batchId !== "" && { batchId: wire.batchId }),
     ...(wire.parentId !== "" && { parentId: wire.parentId }),
+    ...(wire.schedule !== "" && { schedule: wire.schedule }),
     ...(wire.createdFrom !== undefined && { createdFromMs: timestampMs(wire.createdFrom) }),
     ...(wire.createdBefore !== undefined && { createdBeforeMs: timestampMs(wire.createdBefore) }),
     ...(wire.deadLetters && { deadLetter: true }),
@@ -115,6 +117,7 @@ const FIELD_NAMES: Readonly<Record<keyof JobFilter, string>> = {
   queue: "queue",
   batchId: "batch_id",
   parentId: "parent_id",
+  schedule: "schedule",
   createdFromMs: "created_from",
   createdBeforeMs: "created_before",
 };

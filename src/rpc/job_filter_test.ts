@@ -12,6 +12,7 @@ const everything: JobFilter = {
   queue: "night",
   batchId: "b1",
   parentId: "p1",
+  schedule: "nightly",
   createdFromMs: 1_700_000_000_123,
   createdBeforeMs: 1_700_000_001_456,
   deadLetter: true,

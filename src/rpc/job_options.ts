@@ -39,7 +39,7 @@ export interface JobOptionsView {
   /** Thousandths of a processor. */
   readonly cpuMillis?: number;
   readonly memoryBytes?: number;
-  /** The schedule that made it, and for which of its times; not to be submitted. */
+  /** The schedule that made it, and for which of its times, if for one; not to be submitted. */
   readonly schedule?: string;
   readonly scheduledAtMs?: number;
 }

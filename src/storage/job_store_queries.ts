@@ -14,8 +14,8 @@ export interface Sql {
 /** Numbers of names (types, workers); undefined for a name that no row has. */
 export type NameNumber = (name: string) => number | undefined;
 
-/** What a row of `links` says of a job: its batch is `name`, or one of its parents is. */
-export const LINK_KINDS = { batch: 1, parent: 2 } as const;
+/** What a row of `links` says of a job: its batch is `name`, or one of its parents or its schedule is. */
+export const LINK_KINDS = { batch: 1, parent: 2, schedule: 3 } as const;
 
 const terminal = ["completed", "failed", "cancelled"] as const;
 
@@ -166,8 +166,12 @@ function leadOf(columns: Columns): string | undefined {
   );
 }
 
-function sideRowsOf({ labels = {}, batchId, parentId }: FinishedFilter): SideRow[] {
-  const links = [[LINK_KINDS.batch, batchId], [LINK_KINDS.parent, parentId]] as const;
+function sideRowsOf({ labels = {}, batchId, parentId, schedule }: FinishedFilter): SideRow[] {
+  const links = [
+    [LINK_KINDS.batch, batchId],
+    [LINK_KINDS.parent, parentId],
+    [LINK_KINDS.schedule, schedule],
+  ] as const;
   return [
     ...links.flatMap(([kind, name]): SideRow[] =>
       name === undefined ? [] : [{

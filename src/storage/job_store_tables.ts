@@ -358,10 +358,11 @@ function keyOf(row: Row): StoredKey | undefined {
 }
 
 function linksOf({ options }: Job): { kind: number; name: string }[] {
-  const { batchId, dependencies } = options;
+  const { batchId, dependencies, schedule } = options;
   return [
     ...(batchId === "" ? [] : [{ kind: LINK_KINDS.batch, name: batchId }]),
     ...dependencies.map(({ jobId }) => ({ kind: LINK_KINDS.parent, name: jobId })),
+    ...(schedule === "" ? [] : [{ kind: LINK_KINDS.schedule, name: schedule }]),
   ];
 }
 

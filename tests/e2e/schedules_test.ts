@@ -41,6 +41,8 @@ Deno.test("a schedule is made, looked at, paused, triggered and removed from the
     } finally {
       client.close();
     }
+    const { last_jobs: lastJobs } = await json("show", "leap");
+    assert.deepEqual(lastJobs.map((each: { id: string }) => each.id), [jobId]);
     await json("pause", "leap");
     const [listed] = (await json("list")).schedules;
     assert.deepEqual([listed.paused, listed.next_at, listed.runs], [true, null, 1]);
@@ -66,9 +68,8 @@ Deno.test("after a master was gone, each schedule catches up as its policy says"
         replace: false,
       });
     const made = async (name: string) => {
-      const page = await jobs.listJobs({ limit: 1000 });
-      return page.jobs.filter(({ options }) => options?.schedule === name)
-        .map(({ options }) => options?.scheduledAtMs ?? 0).sort((a, b) => a - b);
+      const page = await jobs.listJobs({ schedule: name, limit: 1000 });
+      return page.jobs.map(({ options }) => options?.scheduledAtMs ?? 0).sort((a, b) => a - b);
     };
     try {
       await add("all", everySecond, "all");
