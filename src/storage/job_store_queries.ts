@@ -33,7 +33,8 @@ export function pageSql(query: FinishedQuery, nameNumber: NameNumber): Sql | und
       conditions.push(`${branch.seq} ${isNewestFirst ? "<" : ">"} ?`);
       values.push(query.fromSeq);
     }
-    return `SELECT f.seq AS seq, f.detail AS detail, f.checksum AS checksum FROM ${branch.from}` +
+    // In the order of the leading index, or SQLite would sort all that match for every page.
+    return `SELECT ${branch.seq} AS seq, f.detail AS detail, f.checksum AS checksum FROM ${branch.from}` +
       where(conditions);
   });
   // A compound of ordered branches is merged as it is read, so the limit holds for each of them.
@@ -74,8 +75,8 @@ export function countSql(
 ): Sql | undefined {
   const branches = branchesOf(filter, nameNumber);
   if (branches === undefined) return undefined;
-  const selects = branches.map(({ from, conditions }) =>
-    `SELECT 1 FROM ${from}${where(conditions)}`
+  const selects = branches.map(({ from, countFrom, conditions }) =>
+    `SELECT 1 FROM ${countFrom ?? from}${where(conditions)}`
   );
   const text = `SELECT count(*) AS jobs FROM (${selects.join(" UNION ALL ")} LIMIT ?)`;
   return { text, values: [...branches.flatMap(({ values }) => values), countMax] };
@@ -83,6 +84,8 @@ export function countSql(
 
 interface Branch {
   readonly from: string;
+  /** Enough for counting, where jobs themselves need no look. */
+  readonly countFrom?: string;
   /** The column of `seq` that is in order here. */
   readonly seq: string;
   readonly conditions: readonly string[];
@@ -128,7 +131,12 @@ function branchesOf(filter: FinishedFilter, nameNumber: NameNumber): Branch[] | 
   const from = side === undefined
     ? "finished AS f"
     : `${side.table} AS l CROSS JOIN finished AS f ON f.seq = l.seq`;
-  const branch = { from, seq, conditions, values };
+  const isSideAlone = side !== undefined && otherSides.length === 0 &&
+    [...columns.values()].every((value) => value === undefined);
+  const branch = {
+    ...{ from, seq, conditions, values },
+    ...(isSideAlone && { countFrom: `${side.table} AS l` }),
+  };
   if (lead !== "type" || filter.status !== undefined) return [branch];
   // Within a type rows are in the order of `seq` for each status alone.
   return terminal.map((each) => ({
