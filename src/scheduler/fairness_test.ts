@@ -150,3 +150,20 @@ Deno.test("limits hold over many plans that are on their way at once", () => {
     }
   }
 });
+
+Deno.test("queues that came once are forgotten when the others have had their turns too", () => {
+  const scene = new Scene();
+  scene.register("w1", { slots: 1000 });
+  const kept = () => {
+    scene.machine.flush();
+    return scene.store.load().records.filter(({ kind }) => kind === "queue_share").length;
+  };
+  submitTo(scene, "busy", 100);
+  for (let at = 0; at < 20; at++) submitTo(scene, `once-${at}`, 1);
+  serve(scene, 21);
+  assert.equal(kept(), 21);
+  serve(scene, 5);
+  assert.equal(kept(), 1);
+  serve(scene, 100);
+  assert.equal(kept(), 0, "with nothing pending nobody is ahead of anybody");
+});

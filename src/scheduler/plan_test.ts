@@ -212,6 +212,28 @@ Deno.test("a plan looks at no more jobs than it assigns, however many wait", () 
   assert.ok(looks < 100, `${looks} times two jobs were compared`);
 });
 
+Deno.test("jobs behind a full group, a used up rate or a pause cost a plan no look, however many wait", () => {
+  const scene = new Scene();
+  scene.register("a", { slots: 5 });
+  const pause = { kind: "configure", scope: "type", name: "crawl", by: "" } as const;
+  scene.apply({ ...pause, change: { paused: true } });
+  const rate = { count: 1, perMs: 60_000, burst: 1 };
+  const group = { group: "g", groupLimit: 1 };
+  for (const [id, options] of [["first", group], ["second", { rateKey: "api", rate }]] as const) {
+    scene.submit(id, { options });
+    scene.assign(id, "a");
+  }
+  for (let number = 0; number < 2000; number++) {
+    scene.submit(`full-${number}`, { options: group, priority: 9 });
+    scene.submit(`rated-${number}`, { options: { rateKey: "api", rate }, priority: 9 });
+    scene.submit(`paused-${number}`, { type: "crawl", priority: 9 });
+    scene.submit(`own-${number}`, { options: { group: `g-${number}`, groupLimit: 1 } });
+  }
+  const { assignments, looks } = countedPlan(scene);
+  assert.equal(assignments, 3);
+  assert.ok(looks < 100, `${looks} times two jobs were compared`);
+});
+
 Deno.test("jobs that nobody may run do not hold up those behind them", () => {
   const scene = new Scene();
   scene.register("a", { slots: 1 });

@@ -4,6 +4,7 @@
  */
 
 import type { Command, JobEvent, JobMachine, Outcome } from "../../src/jobs/mod.ts";
+import { LimitsOracle } from "./limits_oracle.ts";
 import type { Oracle } from "./oracle.ts";
 import { ScheduleOracle } from "./schedule_oracle.ts";
 import { RelationOracle } from "./relation_oracle.ts";
@@ -33,6 +34,7 @@ type Ending = "failure" | "crash" | "released";
 export class JobOracle {
   readonly #oracle: Oracle;
   readonly relations: RelationOracle;
+  readonly limits: LimitsOracle;
   readonly #jobs = new Map<string, KnownJob>();
   readonly #byKey = new Map<string, string>();
   /** Ids of jobs whose submission was answered. */
@@ -53,6 +55,7 @@ export class JobOracle {
       isOpen: (id) => this.#jobs.get(id)?.ended === undefined,
     });
     this.relations = new RelationOracle(oracle);
+    this.limits = new LimitsOracle(oracle);
   }
 
   /** A client was told that its job was accepted under this id (J1). */
@@ -78,6 +81,7 @@ export class JobOracle {
     this.relations.applied(command, outcome, events, machine);
     // What time and parents decided came before the command, but for what the command itself made.
     if (command.kind !== "submit") this.#undemanded(command, events);
+    this.limits.applied(command, outcome);
     this.#judgeOutcome(command, outcome, position);
     if (command.kind === "submit") this.#undemanded(command, events);
   }
@@ -220,6 +224,7 @@ export class JobOracle {
       () => `J4: attempt ${token} of ${id} was ended, but ${job.holder} holds it`,
     );
     job.holder = 0;
+    this.limits.letGo(id);
     if (how === "failure") job.failures++;
     if (how === "crash") job.crashes++;
     const exhausted = job.failures > job.maxRetries || job.crashes >= CRASHES_MAX;
@@ -245,6 +250,7 @@ export class JobOracle {
     this.#check(job.ended === undefined, () => `J3: ${id} ended as ${job.ended}, then as ${how}`);
     job.ended = how;
     job.holder = 0;
+    this.limits.letGo(id);
   }
 
   #termGuarded(leaderTerm: number | undefined, term: number): void {

@@ -441,4 +441,28 @@ export const MUTANTS: readonly Mutant[] = [
       replace: "if (replaced === null) cancelJob(",
     }],
   },
+  {
+    id: "M36",
+    title: "who holds jobs of a group is forgotten with a restart",
+    seedsMax: 20,
+    edits: [{
+      file: JOB_STATE,
+      find: "if (isHeld(job.status)) this.#hold(record);",
+      replace: "if (isHeld(job.status)) this.workers.get(job.assignedTo)?.hold(record);",
+    }],
+  },
+  {
+    id: "M37",
+    title: "what is paused is assigned all the same",
+    seedsMax: 5,
+    edits: [{
+      file: "src/jobs/settings.ts",
+      find: "if (paused) limits.push({ meter: this, cost: 1, left: -1 });",
+      replace: "",
+    }, {
+      file: "src/jobs/hindrance.ts",
+      find: "if (settings.paused) {",
+      replace: "if (settings.paused && held < 0) {",
+    }],
+  },
 ];

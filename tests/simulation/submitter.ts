@@ -1,6 +1,6 @@
 /** Clients of the job machine: submit under keys, look, and cancel, each again until answered. */
 
-import type { CancelOutcome } from "../../src/jobs/mod.ts";
+import type { CancelOutcome, JobOptions, SettingsScope } from "../../src/jobs/mod.ts";
 import { ReadRefused } from "../../src/raft/mod.ts";
 import type { JobWorld } from "./job_actors.ts";
 import { keyOf, statusSeen } from "./job_history.ts";
@@ -8,6 +8,12 @@ import type { Random } from "./random.ts";
 
 /** Several clients use these, each for its own submission of the same job. */
 const SHARED_KEYS = 40;
+/** What is paused and limited now and then. */
+const SETTINGS: readonly (readonly [SettingsScope, string])[] = [
+  ["type", "a"],
+  ["queue", "q1"],
+  ["queue", "default"],
+];
 /** Without an answer for this long, a read goes to another node, in ms. */
 const READ_PATIENCE_MS = 300;
 
@@ -33,6 +39,7 @@ export class Submitter {
   /** Begins nothing new. */
   stop(): void {
     this.#stopped = true;
+    this.#release();
   }
 
   #next(): void {
@@ -40,7 +47,8 @@ export class Submitter {
       if (this.#stopped) return;
       if (this.#jobs.world.nowMs < this.#jobs.cluster.quietUntilMs) return this.#next();
       const known = this.#made.length > 0;
-      if (known && this.#random.chance(0.12)) this.#cancel();
+      if (this.#random.chance(0.05)) this.#configure();
+      else if (known && this.#random.chance(0.12)) this.#cancel();
       else if (known && this.#random.chance(0.4)) this.#get();
       else this.#submit();
       this.#next();
@@ -53,6 +61,7 @@ export class Submitter {
       : `${this.#id}-${++this.#count}`;
     const timeoutMs = this.#random.pick([0, 150, 1000]);
     const maxRetries = this.#random.below(4);
+    const options = this.#random.chance(0.7) ? this.#options() : {};
     const call = this.#jobs.history.begin(key, "submit");
     this.busy++;
     this.#jobs.propose(this.#random, () => ({
@@ -67,6 +76,7 @@ export class Submitter {
         timeoutMs,
         retryDelayMs: 40,
         idempotencyKey: key,
+        options,
       }],
     }), (outcome) => {
       this.busy--;
@@ -75,6 +85,49 @@ export class Submitter {
       this.#jobs.history.end(call, "there", result.jobId);
       this.#made.push(result.jobId);
       this.#jobs.cluster.jobOracle.acknowledge(result.jobId);
+    });
+  }
+
+  #options(): Partial<JobOptions> {
+    const rate = { count: 1, perMs: 250, burst: 3 };
+    return {
+      queue: this.#random.pick(["", "q1", "q2"]),
+      ...(this.#random.chance(0.6) && { group: "g", groupLimit: this.#random.between(1, 2) }),
+      ...(this.#random.chance(0.2) && { rateKey: "api", rate }),
+    };
+  }
+
+  /** Pauses, limits and weighs, and takes it back. */
+  #configure(): void {
+    const [scope, name] = this.#random.pick(SETTINGS);
+    const change = this.#random.chance(0.4) ? null : {
+      paused: this.#random.chance(0.5),
+      runningMax: this.#random.below(3),
+      ...(scope === "queue" && { weight: this.#random.between(1, 4) }),
+    };
+    this.#settle(scope, name, change);
+  }
+
+  #settle(scope: SettingsScope, name: string, change: object | null): void {
+    this.busy++;
+    this.#jobs.propose(
+      this.#random,
+      () => ({ kind: "configure", scope, name, change, by: this.#id }),
+      () => this.busy--,
+    );
+  }
+
+  /** In the end nothing stays paused or limited, whatever of that is still on its way. */
+  #release(): void {
+    this.#jobs.world.after(300, () => {
+      this.#jobs.cluster.leader?.call((_, { jobs }) => {
+        for (const [scope, name] of SETTINGS) {
+          const standing = jobs.standings(scope).find((each) => each.name === name);
+          const { paused = false, runningMax = 0 } = standing?.settings ?? {};
+          if (paused || runningMax > 0) this.#settle(scope, name, null);
+        }
+      });
+      this.#release();
     });
   }
 
