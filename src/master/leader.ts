@@ -22,7 +22,7 @@ import type { Logger } from "../observability/mod.ts";
 import { Refusal } from "../rpc/mod.ts";
 import { plan, type Policy, type TypePolicy } from "../scheduler/mod.ts";
 import type { Proposer } from "./proposer.ts";
-import { ScheduleDuty } from "./schedule_duty.ts";
+import { ScheduleDuty, type ScheduleDutyOptions } from "./schedule_duty.ts";
 import type { Road, Session, Sessions } from "./sessions.ts";
 import { assignmentView } from "./views.ts";
 
@@ -58,6 +58,7 @@ export interface LeaderObserver {
   assignFailed(assignments: number, failure: unknown): void;
   /** Committed, and the worker could not be told. */
   undelivered(assignments: number): void;
+  scheduleFired: ScheduleDutyOptions["onFired"];
 }
 
 /** Assignments in one log entry. */
@@ -97,6 +98,7 @@ export class LeaderDuties {
         return () => clearTimeout(timer);
       },
       guard: (duty, run) => this.#guard(duty, run),
+      onFired: (...args) => options.observer.scheduleFired(...args),
     });
     this.#adoptWorkers();
     const { heartbeatTimeoutMs, rebalanceIntervalMs } = options.timings;

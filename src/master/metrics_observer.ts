@@ -29,6 +29,10 @@ export function metricsObserver(metrics: MasterMetrics, policy: Policy): MasterO
       metrics.schedulingAttemptsTotal.inc({ policy, result: "send_error" }, assignments);
       metrics.assignmentFailuresTotal.inc({ reason: "send_error" }, assignments);
     },
+    scheduleFired: (result, runs, latenessMs) => {
+      metrics.scheduleRunsTotal.inc({ result }, runs);
+      if (result === "submitted") metrics.scheduleLatenessSeconds.observe(latenessMs / 1_000);
+    },
     proposed: (command, durationMs, failure) => {
       metrics.raftAppliesTotal.inc({
         command,

@@ -15,8 +15,10 @@ import {
   SCHEDULE_LIMITS,
   type ScheduleFire,
   type ScheduleFireOutcome,
+  type ScheduleRunOutcome,
 } from "../jobs/mod.ts";
 import type { Logger } from "../observability/mod.ts";
+import { Said } from "./said.ts";
 
 export interface ScheduleDutyOptions {
   readonly machine: Pick<JobMachine, "schedulesInDueOrder">;
@@ -29,6 +31,12 @@ export interface ScheduleDutyOptions {
   readonly now: () => number;
   readonly newJobId: () => string;
   readonly log: Pick<Logger, "warn" | "error">;
+  /** What became of a run, or of several that were missed, and how late that was, in ms. */
+  readonly onFired: (
+    result: ScheduleRunOutcome["status"],
+    runs: number,
+    latenessMs: number,
+  ) => void;
   /** Runs `run` after a while, on a clock that does not jump; returns what cancels it. */
   readonly after: (delayMs: number, run: () => void) => () => void;
   /** Runs the duty, and tells of its failure. */
@@ -48,6 +56,7 @@ const BROKEN_PAUSE_MS = 60_000;
 
 export class ScheduleDuty {
   readonly #options: ScheduleDutyOptions;
+  readonly #said = new Said();
   /** Until when not to try, by name. */
   readonly #broken = new Map<string, number>();
   #cancelTimer: () => void = () => {};
@@ -100,7 +109,7 @@ export class ScheduleDuty {
       try {
         const { results } = await fire(fires, term);
         if (results.every(({ status }) => status === "fired")) this.#retryAtMs = 0;
-        this.#tell(results);
+        fires.forEach((fire, at) => this.#tell(fire, results[at]));
       } finally {
         this.#isFiring = false;
         this.wake();
@@ -108,17 +117,25 @@ export class ScheduleDuty {
     });
   }
 
-  #tell(results: readonly ScheduleFireOutcome[]): void {
-    for (const outcome of results) {
-      if (outcome.status !== "fired") continue;
-      for (const run of outcome.runs) {
-        if (run.status !== "missed") continue;
-        this.#options.log.warn("a run of a schedule was missed", {
-          schedule: outcome.name,
-          scheduled_at: new Date(run.scheduledAtMs).toISOString(),
-          reason: run.message,
-        });
-      }
+  #tell({ name, missed }: DueFire, outcome: ScheduleFireOutcome | undefined): void {
+    if (outcome?.status !== "fired") return;
+    const { log, now, onFired } = this.#options;
+    if (missed > 0) {
+      onFired("missed", missed, 0);
+      log.warn("runs of a schedule were passed over: nobody could act in time", {
+        schedule: name,
+        runs: missed,
+      });
+    }
+    for (const run of outcome.runs) {
+      onFired(run.status, 1, now() - run.scheduledAtMs);
+      // A full queue has the same to say for every run.
+      if (run.status !== "missed" || !this.#said.isNews(`${name} ${run.message}`)) continue;
+      log.warn("a run of a schedule was missed", {
+        schedule: name,
+        scheduled_at: new Date(run.scheduledAtMs).toISOString(),
+        reason: run.message,
+      });
     }
   }
 

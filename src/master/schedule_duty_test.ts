@@ -22,6 +22,8 @@ class Bench {
   readonly machine = new JobMachine(new MemoryJobStore());
   readonly commands: FireScheduleCommand[] = [];
   readonly failures: unknown[] = [];
+  /** What observers were told, by result. */
+  readonly told = { submitted: 0, skipped: 0, missed: 0 };
   nowMs = NOON_MS;
   term = 1;
   /** What stands in the way of Commands. */
@@ -94,6 +96,7 @@ class Bench {
           if (this.#timer === timer) this.#timer = undefined;
         };
       },
+      onFired: (result, runs) => this.told[result] += runs,
       guard: (_duty, run) => void run().catch((failure) => this.failures.push(failure)),
     });
   }
@@ -169,6 +172,7 @@ for (const [catchUp, spec, madeFor, missed] of catchUps) {
     await bench.until(NOON_MS + 6900);
     assert.deepEqual(bench.madeFor, madeFor);
     assert.equal(bench.machine.schedule("s")?.missed, missed);
+    assert.deepEqual(bench.told, { submitted: madeFor.length, skipped: 0, missed });
     assert.equal(bench.wakesAtMs, NOON_MS + 7000);
   });
 }

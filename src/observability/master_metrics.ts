@@ -43,6 +43,7 @@ const JOB_SECONDS = [
   ...[30, 60, 300, 1_800],
 ];
 const SCHEDULING_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
+const LATENESS_SECONDS = [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 3600];
 const APPLY_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 /** From a fast SSD's to a failing disk's. */
 const DISK_SECONDS = [
@@ -134,6 +135,19 @@ function schedulingMetrics(registry: MetricsRegistry) {
       "assignment_failures_total",
       "Assignments that were planned and did not reach their worker.",
       { reason: oneOf("raft_error", "send_error") },
+    ),
+    /** Counted by the leader; what it passes over while it catches up is missed, too. */
+    scheduleRunsTotal: registry.counterFamily<
+      { result: "submitted" | "skipped" | "missed" }
+    >(
+      "schedule_runs_total",
+      "Times of schedules that came, by what became of them.",
+      { result: oneOf("submitted", "skipped", "missed") },
+    ),
+    scheduleLatenessSeconds: registry.histogram(
+      "schedule_lateness_seconds",
+      "From a time of a schedule to when its job was made.",
+      LATENESS_SECONDS,
     ),
   };
 }

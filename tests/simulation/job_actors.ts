@@ -155,6 +155,7 @@ class Duties {
       now: () => this.nowMs(),
       newJobId: () => `run-${term}-${node.id}-${++this.#runs}`,
       log: { warn() {}, error() {} },
+      onFired: () => {},
       after: (delayMs, run) => {
         let isCancelled = false;
         jobs.world.after(delayMs / node.clockRate, () => {

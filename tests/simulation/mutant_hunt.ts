@@ -16,7 +16,7 @@ export interface Verdict {
 
 /** What the simulation needs of the sources, below the repository's root. */
 const FOLDERS = ["src/raft", "src/jobs", "src/scheduler", "src/calendar", "tests/simulation"];
-const FILES = ["src/master/schedule_duty.ts", "src/master/succession.ts"];
+const FILES = ["src/master/said.ts", "src/master/schedule_duty.ts", "src/master/succession.ts"];
 /** A broken core may spin; then it is found, too. */
 const PATIENCE_MS = 3_600_000;
 
