@@ -70,6 +70,8 @@ const EXPIRED_ATTEMPTS_MAX = 256;
 /** How much longer than its limit an attempt may take before the leader ends it itself. */
 const TIMEOUT_GRACE_MS = 1_000;
 const WATCH_INTERVAL_MS_MAX = 1_000;
+/** Timers take 32 bits: what is due in months would fire at once, and again and again. */
+const WAKE_AFTER_MS_MAX = 3_600_000;
 /** A duty that failed longer ago and was not needed since is no news, in ms. */
 const FAULT_KEPT_MS = 30_000;
 
@@ -211,10 +213,12 @@ export class LeaderDuties {
     this.#dueTimer = setTimeout(
       () =>
         this.#guard("wake delayed jobs", async () => {
-          await proposer.propose<AdvanceCommand>({ kind: "advance" });
+          // Not yet, when the timer had to be cut short: then it is only set again.
+          const isDue = (machine.nextDueMs ?? Infinity) <= now();
+          if (isDue) await proposer.propose<AdvanceCommand>({ kind: "advance" });
           this.schedule();
         }),
-      Math.max(1, dueMs - now()),
+      Math.max(1, Math.min(dueMs - now(), WAKE_AFTER_MS_MAX)),
     );
   }
 
