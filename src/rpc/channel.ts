@@ -55,6 +55,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** In place of the channel's own. */
   readonly traceparent?: string;
+  /** Time allowed to the call with all its tries, in place of `callTimeoutMs`. */
+  readonly timeoutMs?: number;
   /** Leave `connectionWaitMs` aside: for one who was connected, and whose master comes back. */
   readonly patient?: boolean;
   /**
@@ -136,9 +138,9 @@ export class ClusterChannel {
     options: CallOptions = {},
   ): Promise<MessageShape<Output>> {
     const startedMs = Date.now();
-    const deadlineMs = startedMs + this.#options.callTimeoutMs;
+    const { isRepeatable = true, timeoutMs = this.#options.callTimeoutMs } = options;
+    const deadlineMs = startedMs + timeoutMs;
     const message = create(method.input, request);
-    const { isRepeatable = true } = options;
     const requestId = options.requestId ?? crypto.randomUUID();
     const reach = new Reach(options.patient === true ? undefined : this.#options.connectionWaitMs);
     let pauseMs = RETRY_PAUSE_MS_MIN;
@@ -165,10 +167,9 @@ export class ClusterChannel {
         const waitMs = hasTriedAll ? pauseMs : 0;
         if (this.#isClosed) throw closedChannel();
         const nextTryMs = Date.now() + waitMs;
-        const { callTimeoutMs } = this.#options;
         if (nextTryMs >= reach.untilMs) throw this.#gaveUp(failure, reach.waitMs);
         if (nextTryMs >= deadlineMs) {
-          throw isUnknown ? failure : this.#gaveUp(failure, callTimeoutMs);
+          throw isUnknown ? failure : this.#gaveUp(failure, timeoutMs);
         }
         this.#options.onUnavailable?.(failure.message, Date.now() - startedMs);
         if (waitMs > 0) await pause(waitMs, options.signal);

@@ -5,21 +5,21 @@
  */
 
 import { v7 as uuidv7 } from "uuid";
+import type { JobFilter } from "../jobs/mod.ts";
 import { type ChannelOptions, ClusterChannel } from "./channel.ts";
 import {
-  detailsFromWire,
-  eventFromWire,
-  jobFromWire,
-  submissionToWire,
-  workerFromWire,
-} from "./convert.ts";
-import {
-  type ListDLQResponse,
-  type ListJobsResponse,
-  MasterService,
-  type SubmitJobResponse,
-} from "./gen/scheduler_pb.ts";
-import type { JobFilter } from "../jobs/mod.ts";
+  type BatchItem,
+  healthFromWire,
+  isFinished,
+  isFull,
+  itemOf,
+  pageFromWire,
+  selectionToWire,
+  submitted,
+  type SubmittedJob,
+} from "./client_answers.ts";
+import { detailsFromWire, eventFromWire, submissionToWire, workerFromWire } from "./convert.ts";
+import { MasterService } from "./gen/scheduler_pb.ts";
 import { filterToWire } from "./job_filter.ts";
 import type {
   BulkAnswer,
@@ -44,26 +44,11 @@ import {
 import { batchFromWire, type BatchPage, type BatchView } from "./batch_api.ts";
 import { LogReader } from "./log_reader.ts";
 import { Patience } from "./patience.ts";
-import { pause } from "./pause.ts";
-import { codeOf, Refusal } from "./status.ts";
+import { untilEnd } from "./reopening.ts";
+import { Refusal } from "./status.ts";
 
-/** A job that the cluster has on disk. */
-export interface SubmittedJob {
-  readonly jobId: string;
-  /** An earlier submission under the same key made the job. */
-  readonly duplicate: boolean;
-  /** Something the caller may want to know; usually empty. */
-  readonly message: string;
-}
-
-/** What became of one job of a batch. */
-export type BatchItem = SubmittedJob | {
-  readonly error: string;
-  /** The gRPC status code. */
-  readonly code: number;
-  /** When trying again may help, in ms; 0: it will not. */
-  readonly retryAfterMs: number;
-};
+/** Time allowed to a call about however many jobs. */
+const BULK_TIMEOUT_MS = 120_000;
 
 /** What to do while the cluster takes no more jobs. */
 export interface Waiting {
@@ -71,9 +56,6 @@ export interface Waiting {
   readonly patienceMs?: number;
   readonly signal?: AbortSignal;
 }
-
-const WATCH_PAUSE_MS_MIN = 50;
-const WATCH_PAUSE_MS_MAX = 2_000;
 
 /** Talks to a cluster. Every method throws {@linkcode Refusal} with a message meant to be read. */
 export class JobClient {
@@ -188,7 +170,7 @@ export class JobClient {
     const { matched, cancelled } = await this.#channel.call(
       MasterService.method.cancelJobs,
       { filter: filterToWire(filter), reason, dryRun },
-      { isRepeatable: false },
+      { isRepeatable: false, timeoutMs: BULK_TIMEOUT_MS },
     );
     return { matched: Number(matched), changed: Number(cancelled) };
   }
@@ -217,42 +199,12 @@ export class JobClient {
         yield event;
       }
     };
-    yield* this.#untilEnd(
+    yield* untilEnd(
       () => open(this.#channel),
       () => isOver,
       () => this.getJob(jobId, { signal, patient: true }),
       signal,
     );
-  }
-
-  /** Goes on with another stream whenever one is lost, until `isOver`. */
-  async *#untilEnd<Event>(
-    open: () => AsyncIterable<Event>,
-    isOver: () => boolean,
-    ask: () => Promise<unknown>,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<Event> {
-    let pauseMs = WATCH_PAUSE_MS_MIN;
-    while (true) {
-      try {
-        for await (const event of open()) {
-          pauseMs = WATCH_PAUSE_MS_MIN;
-          yield event;
-          if (isOver()) return;
-        }
-      } catch (failure) {
-        // Whoever ended the watch wants to hear the own reason, whatever broke for it.
-        signal?.throwIfAborted();
-        const isLost = failure instanceof Refusal &&
-          (failure.reason === "unavailable" || failure.reason === "not_leader");
-        if (!isLost) throw failure;
-      }
-      // A unary call waits for a master with all the patience that calls have, and says so if none
-      // comes. The pause is for one that answers calls and breaks watches.
-      await ask();
-      await pause(pauseMs, signal);
-      pauseMs = Math.min(pauseMs * 2, WATCH_PAUSE_MS_MAX);
-    }
   }
 
   /** Follows a job to its end; resolves to it. */
@@ -308,7 +260,7 @@ export class JobClient {
         yield last = batchFromWire(message);
       }
     };
-    yield* this.#untilEnd(
+    yield* untilEnd(
       () => open(this.#channel),
       () => last?.isFinished === true,
       () => this.getBatch(batchId, { signal, patient: true }),
@@ -378,7 +330,7 @@ export class JobClient {
     const { matched, retried } = await this.#channel.call(
       MasterService.method.retryDeadLetters,
       { ...selectionToWire(filter), dryRun },
-      { isRepeatable: false },
+      { isRepeatable: false, timeoutMs: BULK_TIMEOUT_MS },
     );
     return { matched: Number(matched), changed: Number(retried) };
   }
@@ -396,7 +348,7 @@ export class JobClient {
           : selectionToWire(which)),
         dryRun,
       },
-      { isRepeatable: false },
+      { isRepeatable: false, timeoutMs: BULK_TIMEOUT_MS },
     );
     return { matched: Number(matched), changed: Number(purged) };
   }
@@ -414,29 +366,7 @@ export class JobClient {
   /** The cluster as the master that answers sees it. */
   async clusterHealth(): Promise<ClusterHealthView> {
     const response = await this.#channel.call(MasterService.method.getClusterHealth, {});
-    return {
-      nodeId: response.nodeId,
-      clusterId: response.clusterId,
-      version: response.version,
-      leaderId: response.leaderId,
-      leaderAddress: response.leaderAddress,
-      isLeader: response.isLeader,
-      raftState: response.raftState,
-      term: Number(response.term),
-      commitIndex: Number(response.commitIndex),
-      appliedIndex: Number(response.appliedIndex),
-      workers: response.workerCount,
-      activeWorkers: response.activeWorkerCount,
-      pendingJobs: response.pendingJobs,
-      runningJobs: response.runningJobs,
-      deadLetters: response.dlqJobs,
-      members: response.members.map((member) => ({
-        id: member.nodeId,
-        address: member.address,
-        suffrage: member.suffrage === "learner" ? "learner" : "voter",
-        isLeader: member.isLeader,
-      })),
-    };
+    return healthFromWire(response);
   }
 
   /** Asks for a master to be let into the cluster; harmless when it is a member already. */
@@ -456,36 +386,4 @@ export class JobClient {
   close(): void {
     this.#channel.close();
   }
-}
-
-/** Whether a job has come to its end. */
-export function isFinished(job: Pick<JobView, "status">): boolean {
-  return job.status === "completed" || job.status === "failed" || job.status === "cancelled";
-}
-
-function selectionToWire(filter: JobFilter | "all") {
-  return filter === "all" ? { all: true } : { filter: filterToWire(filter) };
-}
-
-function pageFromWire(response: ListJobsResponse | ListDLQResponse): JobPage {
-  return {
-    jobs: response.jobs.map(jobFromWire),
-    total: response.total,
-    totalIsExact: !response.totalIsAtLeast,
-    nextCursor: response.nextCursor,
-  };
-}
-
-function itemOf(result: SubmitJobResponse): BatchItem {
-  if (result.status === "success") return submitted(result);
-  const { message: error, code, retryAfterMs } = result;
-  return { error, code, retryAfterMs: Number(retryAfterMs) };
-}
-
-function isFull({ code, retryAfterMs }: SubmitJobResponse): boolean {
-  return code === codeOf("overloaded") && retryAfterMs > 0n;
-}
-
-function submitted(response: SubmitJobResponse): SubmittedJob {
-  return { jobId: response.jobId, duplicate: response.duplicate, message: response.message };
 }

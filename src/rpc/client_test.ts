@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { isFinished, JobClient } from "./client.ts";
+import { JobClient } from "./client.ts";
+import { isFinished } from "./client_answers.ts";
 import type { JobDetails, JobView, Submission } from "./master_api.ts";
 import { channelTo, startTestMaster, until } from "./server_test_support.ts";
 import { Refusal } from "./status.ts";

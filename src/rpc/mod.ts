@@ -10,6 +10,7 @@ export * from "./bound.ts";
 export * from "./call.ts";
 export * from "./channel.ts";
 export * from "./client.ts";
+export { type BatchItem, isFinished, type SubmittedJob } from "./client_answers.ts";
 export type { ClusterView } from "./cluster_view.ts";
 export * from "./forward_client.ts";
 export * from "./forward_service.ts";

@@ -57,7 +57,7 @@ Deno.test("every fault of a submission's flags is told at once, and nothing is s
     "--require=a=2",
     NOBODY,
   ]);
-  assertRefused(many, { code: 2, says: /--type is missing; .*--type web_scraping/ });
+  assertRefused(many, { code: 2, says: /--type is missing; .*such as web_scraping/ });
   for (
     const fault of [
       /--priority is "high"; give a whole number from -2147483648 to 2147483647/,
@@ -65,7 +65,7 @@ Deno.test("every fault of a submission's flags is told at once, and nothing is s
       /--timeout is "30"; .*did you mean 30s\?/,
       /--delay is "soon"; give a duration/,
       /--label is "nameless"; give name=value/,
-      /--require names "a" twice/,
+      /--require is "a=2"; names "a" twice/,
     ]
   ) assert.match(many.stderr, fault);
   const page = await run(["list", "--limit=0", "--offset=x", NOBODY]);
