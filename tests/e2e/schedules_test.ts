@@ -78,7 +78,7 @@ Deno.test("after a master was gone, each schedule catches up as its policy says"
         "both ran",
         async () => (await made("all")).length > 0 && (await made("last")).length > 0,
       );
-      const atMs = Date.now() + 1500;
+      const atMs = Date.now() + 3000;
       await add("at-none", { kind: "at", ...always, atMs }, "none");
       await add("at-last", { kind: "at", ...always, atMs }, "last");
       await end(master, "SIGKILL");
