@@ -148,11 +148,13 @@ export class Backlog implements Surroundings {
   }
 
   limitsOfType(type: string): readonly Limit[] {
+    if (this.settings.size === 0) return noLimits;
     const gate = this.settings.gate("type", type);
     return gate === undefined ? noLimits : gate.limits(this.heldOfType(type), this.#nowMs);
   }
 
   limitsOfQueue(share: Share): readonly Limit[] {
+    if (this.settings.size === 0) return noLimits;
     const gate = this.settings.gate("queue", share.name);
     return gate === undefined ? noLimits : gate.limits(share.held, this.#nowMs);
   }

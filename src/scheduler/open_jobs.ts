@@ -75,15 +75,17 @@ export class OpenShape implements HeapItem {
       const next = tally.allows(first.class.limits) ? first.first() : undefined;
       if (next === undefined) {
         this.#classes.remove(first);
-      } else if (pass !== first.pass || next.job !== first.head) {
+        continue;
+      }
+      if (pass !== first.pass || next.job !== first.head) {
         first.pass = pass;
         first.head = next.job;
         this.#classes.moved(first);
-      } else {
-        this.#next = next;
-        this.#pass = pass;
-        return true;
+        if (this.#classes.first() !== first) continue;
       }
+      this.#next = next;
+      this.#pass = pass;
+      return true;
     }
   }
 

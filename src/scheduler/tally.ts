@@ -69,7 +69,8 @@ export class Tally {
   }
 
   allows(limits: readonly Limit[]): boolean {
-    return limits.every(({ meter, left }) => (this.#meters.get(meter) ?? 0) <= left);
+    return limits.length === 0 ||
+      limits.every(({ meter, left }) => (this.#meters.get(meter) ?? 0) <= left);
   }
 
   #charge({ lane, class: { share, shape, limits } }: PendingPlace): void {
