@@ -4,7 +4,9 @@
  */
 
 import assert from "node:assert/strict";
+import { MemoryJobStore } from "./memory_store.ts";
 import { assertFields, Scene, specOf } from "./scene_test_support.ts";
+import type { FinishedFilter, FinishedQuery } from "./store.ts";
 
 Deno.test("A1: a cancelled job with retries left is cancelled, and stays so", () => {
   const scene = new Scene();
@@ -298,4 +300,41 @@ Deno.test("C25: pages neither repeat nor miss a job while jobs come and go", () 
     scene.machine.flush();
   } while (cursor !== "");
   assert.deepEqual(seen, Array.from({ length: 50 }, (_, number) => `job-${49 - number}`));
+});
+
+Deno.test("C23: no step of a job looks at the jobs that have finished, however many there are", () => {
+  const looks: string[] = [];
+  class WatchedStore extends MemoryJobStore {
+    override listFinished(query: FinishedQuery) {
+      looks.push("listFinished");
+      return super.listFinished(query);
+    }
+    override countFinished(filter: FinishedFilter, countMax: number) {
+      looks.push("countFinished");
+      return super.countFinished(filter, countMax);
+    }
+    override scanFinished() {
+      looks.push("scanFinished");
+      return super.scanFinished();
+    }
+    override finishedById(id: string) {
+      looks.push(`finishedById ${id}`);
+      return super.finishedById(id);
+    }
+  }
+  const scene = new Scene({}, new WatchedStore());
+  scene.register("w1", { slots: 10 });
+  for (let number = 1000; number < 1100; number++) {
+    const id = `job-${number}`;
+    scene.submit(id);
+    assert.ok([...scene.machine.view().shapes].length > 0);
+    scene.assign(id);
+    scene.start(id);
+    if (number % 3 === 0) scene.fail(id, { permanent: true });
+    else scene.complete(id);
+    scene.machine.flush();
+    assert.ok(scene.machine.counts().total > 0);
+    scene.sleep(1000);
+  }
+  assert.deepEqual(looks, []);
 });

@@ -23,7 +23,7 @@ export class PinnedClient {
   readonly #client: Client;
 
   /** Calls `master` where it listens, past the network. */
-  constructor(master: MasterNode) {
+  constructor(master: Pick<MasterNode, "directAddress">) {
     this.#client = new Client(master.directAddress, credentials.createInsecure());
   }
 
