@@ -19,6 +19,7 @@ import {
   type JobEventView,
   type JobPage,
   type JobQuery,
+  LogReader,
   type MasterApi,
   type ReasonView,
   Refusal,
@@ -97,37 +98,33 @@ export class JobsApi implements JobCalls {
     const job = this.#known(jobId);
     const watcher = watchers.add(jobId);
     try {
-      // The first line that was not told. What is over comes last.
-      let nextLine = logFromLine;
+      const log = new LogReader(logFromLine);
+      const tell = async (event: JobEventView) => {
+        const news = log.read(event);
+        if (news !== undefined) await send(news);
+      };
       const isOver = isTerminal(job.status);
-      if (isOver && logFromLine > 0) await this.#sendKeptLog(job, nextLine, send);
+      // The end comes last, and what is told of a job that goes on is of this attempt.
+      if (isOver && logFromLine > 0) await this.#tellKeptLog(job, tell);
       await send({
         kind: "state",
         atMs: now(),
         job: { ...jobView(job), ...resultOf(job, machine) },
       });
       if (isOver) return;
-      if (logFromLine > 0) nextLine = await this.#sendKeptLog(job, nextLine, send);
+      if (logFromLine > 0) await this.#tellKeptLog(job, tell);
       const live = watchers.progressOf(jobId, job.token);
       if (live !== undefined) {
         const { fraction, message } = live;
         await send({ kind: "progress", atMs: now(), fraction, message });
       }
-      let { attempt } = job;
       while (true) {
         const event = await watcher.next(signal);
-        if (event.kind === "log") nextLine = event.firstLine + event.lines.length;
-        if (event.kind === "state") {
-          if (event.job.attempt !== attempt) nextLine = 1;
-          attempt = event.job.attempt;
-          const isOver = isTerminal(event.job.status as JobStatus);
-          // What the attempt logged while nobody led came with its end alone.
-          if (isOver && logFromLine > 0) {
-            await this.#sendKeptLog(this.#known(jobId), nextLine, send);
-          }
-          await send(event);
-          if (isOver) return;
-        } else await send(event);
+        const isEnd = event.kind === "state" && isTerminal(event.job.status as JobStatus);
+        // What the attempt logged while nobody led came with its end alone.
+        if (isEnd && logFromLine > 0) await this.#tellKeptLog(this.#known(jobId), tell);
+        await tell(event);
+        if (isEnd) return;
       }
     } finally {
       watchers.remove(jobId, watcher);
@@ -154,20 +151,12 @@ export class JobsApi implements JobCalls {
     return explain(job, duties?.view() ?? machine.view(), machine.standing(job.id));
   }
 
-  /** The last attempt's log as far as it is kept, from this line on; resolves to the line after it. */
-  async #sendKeptLog(
-    job: Job,
-    fromLine: number,
-    send: (event: JobEventView) => Promise<void>,
-  ): Promise<number> {
-    const shown = this.#shownLog(job);
-    const skipped = Math.max(0, fromLine - firstLineOf(shown));
-    const lines = shown.slice(skipped);
-    if (lines.length === 0) return fromLine;
-    const firstLine = firstLineOf(shown) + skipped;
+  /** The last attempt's log as far as it is kept. */
+  async #tellKeptLog(job: Job, tell: (event: JobEventView) => Promise<void>): Promise<void> {
+    const lines = this.#shownLog(job);
     const { attempt } = job;
-    await send({ kind: "log", atMs: this.#context.now(), lines, firstLine, attempt });
-    return firstLine + lines.length;
+    const firstLine = firstLineOf(lines);
+    await tell({ kind: "log", atMs: this.#context.now(), lines, firstLine, attempt });
   }
 
   #shownLog(job: Job): readonly string[] {

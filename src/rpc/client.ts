@@ -187,7 +187,7 @@ export class JobClient {
     { keptLog = false }: { readonly keptLog?: boolean } = {},
   ): AsyncGenerator<JobEventView> {
     let isOver = false;
-    const log = new LogReader(keptLog);
+    const log = new LogReader(keptLog ? 1 : 0);
     const open = async function* (channel: ClusterChannel) {
       const request = { jobId, logFromLine: log.wantsKept ? 1n : 0n };
       const events = channel.stream(MasterService.method.watchJob, request, signal);

@@ -1,13 +1,13 @@
 import type { JobEventView } from "./master_api.ts";
 
-/** Reads the events of one job, whichever master tells them, so that no log line comes twice. */
+/** Passes the events of one job on, whoever tells them, so that no log line comes twice. */
 export class LogReader {
   #attempt = 0;
   #nextLine: number;
 
-  /** @param keptLog begin with the first line that is kept, not with the first that comes */
-  constructor(keptLog: boolean) {
-    this.#nextLine = keptLog ? 1 : 0;
+  /** @param nextLine the first line that is wanted; 0: whichever comes */
+  constructor(nextLine: number) {
+    this.#nextLine = nextLine;
   }
 
   /** Whether what is kept is to be told: all of it, for it may be another attempt's by now. */

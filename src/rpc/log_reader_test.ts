@@ -17,7 +17,7 @@ function linesRead(reader: LogReader, ...events: JobEventView[]): string[] {
 }
 
 Deno.test("lines that the next master tells again are read once", () => {
-  const reader = new LogReader(true);
+  const reader = new LogReader(1);
   const lines = linesRead(
     reader,
     log(1, "a", "b"),
@@ -29,13 +29,13 @@ Deno.test("lines that the next master tells again are read once", () => {
 });
 
 Deno.test("another attempt's lines have numbers of their own", () => {
-  const reader = new LogReader(true);
+  const reader = new LogReader(1);
   const lines = linesRead(reader, log(1, "a", "b"), ofAttempt(2, 1, "x"), ofAttempt(2, 2, "y"));
   assert.deepEqual(lines, ["a", "b", "x", "y"]);
 });
 
 Deno.test("who wants only what comes is told the kept lines no sooner than a line was read", () => {
-  const reader = new LogReader(false);
+  const reader = new LogReader(0);
   assert.equal(reader.wantsKept, false);
   assert.deepEqual(linesRead(reader, log(500, "new")), ["new"]);
   assert.equal(reader.wantsKept, true, "so that a lost master costs no line");
@@ -43,6 +43,6 @@ Deno.test("who wants only what comes is told the kept lines no sooner than a lin
 });
 
 Deno.test("lines without numbers are passed on as they come", () => {
-  const reader = new LogReader(true);
+  const reader = new LogReader(1);
   assert.deepEqual(linesRead(reader, log(0, "a"), log(0, "a")), ["a", "a"]);
 });

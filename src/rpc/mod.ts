@@ -28,6 +28,7 @@ export {
   type ParentResultQuery,
   type ParentResultView,
 } from "./batch_api.ts";
+export { LogReader } from "./log_reader.ts";
 export * from "./master_api.ts";
 export {
   type Configuration,
