@@ -48,6 +48,10 @@ function changed(before: Settings, change: SettingsChange, by: string, nowMs: nu
 
 function faultOf({ scope, name, change }: ConfigureCommand): string {
   if (name === "") return `a ${scope} needs a name`;
+  const { nameCharactersMax } = SETTINGS_LIMITS;
+  if (name.length > nameCharactersMax) {
+    return `the name of the ${scope} has ${name.length} characters; it may have ${nameCharactersMax}`;
+  }
   if (change === null) return "";
   const { runningMax = 0, rate, weight = 1 } = change;
   if (!Number.isSafeInteger(runningMax) || runningMax < 0) {

@@ -36,6 +36,8 @@ export class Backlog implements Surroundings {
   readonly buckets = new RateBuckets();
   readonly settings: SettingsBook;
   readonly comesBefore: (a: PendingJob, b: PendingJob) => boolean;
+  readonly recordBefore: (a: JobRecord, b: JobRecord) => boolean;
+  readonly laneBefore: (a: Lane, b: Lane) => boolean;
   readonly isStrict: boolean;
   readonly #counters: Counters;
   readonly #shapes = new Map<string, JobShape>();
@@ -44,12 +46,17 @@ export class Backlog implements Surroundings {
     a.atMs !== b.atMs ? a.atMs < b.atMs : a.order < b.order
   );
   readonly #gateOpenings = new Map<Gate, Opening>();
+  /** Where the last job stood alone: where jobs come one by one, the next one will stand there. */
+  #spare: Lane | undefined;
   #openingsMade = 0;
   #nowMs = 0;
 
   constructor(order: QueueOrder, counters: Counters) {
     this.#counters = counters;
-    this.comesBefore = comparisonOf(order);
+    const comesBefore = comparisonOf(order);
+    this.comesBefore = comesBefore;
+    this.recordBefore = (a, b) => comesBefore(a.job, b.job);
+    this.laneBefore = (a, b) => comesBefore(a.head, b.head);
     this.isStrict = order.ageingMs === "strict";
     this.settings = new SettingsBook(this.buckets);
     this.shares = new QueueShares((name) => this.settings.of("queue", name).weight);
@@ -183,6 +190,8 @@ export class Backlog implements Surroundings {
   #laneOf(record: JobRecord, share: Share): Lane {
     let shape = this.#shapes.get(record.shapeKey);
     if (shape === undefined) {
+      const spare = this.#spareFor(record, share);
+      if (spare !== undefined) return spare;
       shape = new JobShape(record, this);
       this.#shapes.set(record.shapeKey, shape);
     }
@@ -193,6 +202,19 @@ export class Backlog implements Surroundings {
       share.classes.add(parent);
     }
     return parent.byKey.get(record.laneKey) ?? this.#newLane(record, parent);
+  }
+
+  #spareFor({ shapeKey, laneKey }: JobRecord, share: Share): Lane | undefined {
+    const spare = this.#spare;
+    if (spare?.class.share !== share || laneKey !== "") return undefined;
+    const { class: parent } = spare;
+    if (parent.shape.key !== shapeKey) return undefined;
+    this.#spare = undefined;
+    this.#shapes.set(shapeKey, parent.shape);
+    parent.shape.byShare.set(share, parent);
+    share.classes.add(parent);
+    parent.byKey.set("", spare);
+    return spare;
   }
 
   #newLane({ job: { options }, laneKey }: JobRecord, parent: JobClass): Lane {
@@ -233,7 +255,9 @@ export class Backlog implements Surroundings {
     if (parent.byKey.size > 0) return;
     parent.shape.byShare.delete(parent.share);
     parent.share.classes.delete(parent);
-    if (parent.shape.byShare.size === 0) this.#shapes.delete(parent.shape.key);
+    if (parent.shape.byShare.size > 0) return;
+    this.#shapes.delete(parent.shape.key);
+    if (lane.key === "") this.#spare = lane;
   }
 
   #settle(lane: Lane): void {

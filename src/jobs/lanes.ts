@@ -19,6 +19,9 @@ export interface Surroundings {
   readonly nowMs: number;
   readonly isStrict: boolean;
   comesBefore(a: PendingJob, b: PendingJob): boolean;
+  /** The same, of records and of lanes by their first jobs. */
+  readonly recordBefore: (a: JobRecord, b: JobRecord) => boolean;
+  readonly laneBefore: (a: Lane, b: Lane) => boolean;
   limitsOfType(type: string): readonly Limit[];
   limitsOfQueue(share: Share): readonly Limit[];
 }
@@ -86,10 +89,9 @@ export class JobClass implements PendingClass, HeapItem {
   readonly byKey = new Map<string, Lane>();
 
   constructor(shape: JobShape, share: Share) {
-    const { around } = shape;
     this.shape = shape;
     this.share = share;
-    this.open = new IndexedHeap((a, b) => around.comesBefore(a.head, b.head));
+    this.open = new IndexedHeap(shape.around.laneBefore);
   }
 
   /** Of its open lanes; there is one when the class is in its shape's order. */
@@ -145,11 +147,10 @@ export class Lane implements PendingLane, HeapItem {
   waiter: (() => void) | undefined = undefined;
 
   constructor(key: string, parent: JobClass, gates: LaneGates) {
-    const { around } = parent.shape;
     this.key = key;
     this.class = parent;
     this.gates = gates;
-    this.jobs = new IndexedHeap((a, b) => around.comesBefore(a.job, b.job));
+    this.jobs = new IndexedHeap(parent.shape.around.recordBefore);
   }
 
   get head(): PendingJob {

@@ -153,6 +153,7 @@ Deno.test("what cannot be set is refused and named, and changes nothing", () => 
   const scene = withWorker();
   const refusals: [SettingsScope, string, SettingsChange, RegExp][] = [
     ["type", "", {}, /^a type needs a name$/],
+    ["type", "t".repeat(257), {}, /has 257 characters; it may have 256$/],
     ["queue", "q", { runningMax: -1 }, /^running_max is -1; it must be a whole number from 0$/],
     ["queue", "q", { weight: 0 }, /^weight is 0; it must be a whole number from 1 to 1000$/],
     ["type", "t", { weight: 2 }, /^weight is for queues/],

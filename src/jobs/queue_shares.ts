@@ -43,13 +43,12 @@ export class Share implements QueueShare {
   readonly classes = new Set<JobClass>();
   readonly counts: LiveCounts = { waiting: 0, pending: 0, assigned: 0, running: 0 };
   pass = 0;
-  stride: number;
+  stride = STRIDE_ONE;
   /** The pass counts, and is stored. */
   isRemembered = false;
 
-  constructor(name: string, weight: number) {
+  constructor(name: string) {
     this.name = name;
-    this.stride = strideOf(weight);
   }
 
   get held(): number {
@@ -68,6 +67,8 @@ export class QueueShares {
   );
   readonly #unsaved = new Set<string>();
   readonly #weightOf: (name: string) => number;
+  /** The one dropped last: where jobs come one by one, it comes again. */
+  #spare: Share | undefined;
   #pending = 0;
   #clock = 0;
   #isClockSaved = true;
@@ -104,7 +105,8 @@ export class QueueShares {
   of(name: string): Share {
     let share = this.#byName.get(name);
     if (share === undefined) {
-      share = new Share(name, this.#weightOf(name));
+      share = this.#spare?.name === name ? this.#spare : new Share(name);
+      share.stride = strideOf(this.#weightOf(name));
       this.#byName.set(name, share);
     }
     return share;
@@ -160,7 +162,9 @@ export class QueueShares {
 
   /** Forgets a queue that nothing is left of. */
   dropIfDone(share: Share): void {
-    if (share.live === 0 && !share.isRemembered) this.#byName.delete(share.name);
+    if (share.live > 0 || share.isRemembered) return;
+    this.#byName.delete(share.name);
+    this.#spare = share;
   }
 
   /** Puts what changed where the flush and the digest find it. */

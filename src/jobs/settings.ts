@@ -49,6 +49,7 @@ export const DEFAULT_SETTINGS: Settings = Object.freeze({
 export const SETTINGS_LIMITS = {
   /** Types and queues that have settings. */
   entriesMax: 10_000,
+  nameCharactersMax: 256,
   weightMax: WEIGHT_MAX,
 } as const;
 
