@@ -15,12 +15,13 @@ export class JobTable {
   readonly #backlog: Backlog;
   readonly #byId = new Map<string, JobRecord>();
   readonly #bySeq = new SeqList<JobRecord>();
-  readonly #waiting = new IndexedHeap<JobRecord>((a, b) => {
-    if (a.isBlocked !== b.isBlocked) return b.isBlocked;
-    return a.job.notBeforeMs !== b.job.notBeforeMs
+  readonly #waiting = new IndexedHeap<JobRecord>((a, b) =>
+    a.job.notBeforeMs !== b.job.notBeforeMs
       ? a.job.notBeforeMs < b.job.notBeforeMs
-      : a.job.seq < b.job.seq;
-  });
+      : a.job.seq < b.job.seq
+  );
+  /** Those that wait for other jobs: a set, since thousands may be freed by one. */
+  readonly #blocked = new Set<JobRecord>();
   readonly #assigned = new IndexedHeap<JobRecord>((a, b) =>
     a.job.assignedAtMs !== b.job.assignedAtMs
       ? a.job.assignedAtMs < b.job.assignedAtMs
@@ -56,6 +57,7 @@ export class JobTable {
   /** Takes the record out of the order of its status, before the status changes. */
   leave(record: JobRecord): void {
     this.#backlog.leave(record);
+    if (record.isBlocked) this.#blocked.delete(record);
     record.heap?.remove(record);
     record.heap = undefined;
   }
@@ -64,14 +66,25 @@ export class JobTable {
   enter(record: JobRecord): void {
     if (isTerminal(record.job.status)) this.#backlog.release(record);
     else this.#backlog.enter(record);
+    if (record.job.status === "waiting" && record.isBlocked) {
+      this.#blocked.add(record);
+      return;
+    }
     record.heap = this.#heapFor(record);
     record.heap?.push(record);
   }
 
+  /** Sets whether the record waits for other jobs, and moves it if it has its place already. */
+  block(record: JobRecord, isBlocked: boolean): void {
+    const isPlaced = record.heap !== undefined || this.#blocked.has(record);
+    if (isPlaced) this.leave(record);
+    record.isBlocked = isBlocked;
+    if (isPlaced) this.enter(record);
+  }
+
   /** The waiting job that is due first; those that wait for others are not. */
   get nextDue(): JobRecord | undefined {
-    const first = this.#waiting.peek();
-    return first?.isBlocked === true ? undefined : first;
+    return this.#waiting.peek();
   }
 
   get all(): SeqList<JobRecord> {
@@ -89,12 +102,12 @@ export class JobTable {
   }
 
   get waitingCount(): number {
-    return this.#waiting.size;
+    return this.#waiting.size + this.#blocked.size;
   }
 
   /** Jobs that wait for a time or for others, in no order. */
   get waiting(): readonly JobRecord[] {
-    return this.#waiting.items();
+    return [...this.#waiting.items(), ...this.#blocked];
   }
 
   #heapFor(record: JobRecord): IndexedHeap<JobRecord> | undefined {

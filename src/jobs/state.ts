@@ -56,7 +56,7 @@ export class State {
   readonly uniqueKeys = new UniqueKeys();
   readonly dependencies = new Dependencies({
     statusOf: (jobId) => this.find(jobId)?.job.status ?? "",
-    block: (record, isBlocked) => this.#block(record, isBlocked),
+    block: (record, isBlocked) => this.table.block(record, isBlocked),
   });
   readonly schedules = new Schedules(this.records);
   readonly submitters = new Submitters();
@@ -141,6 +141,7 @@ export class State {
     }] as const;
     const record = new JobRecord({ job, attempts: [], history }, payload);
     invariant(isTransition("", job.status, "submit"), () => `a new job is ${job.status}`);
+    record.isBlocked = waitsForParents(job);
     this.table.add(record);
     this.#begin(record);
     this.schedules.jobIs(record, job.status);
@@ -286,13 +287,6 @@ export class State {
       this.#begin(record);
     }
     if (isTerminal(status) !== isTerminal(from)) this.dependencies.parentMoved(id, from, status);
-  }
-
-  #block(record: JobRecord, isBlocked: boolean): void {
-    const isPlaced = record.heap !== undefined;
-    if (isPlaced) this.table.leave(record);
-    record.isBlocked = isBlocked;
-    if (isPlaced) this.table.enter(record);
   }
 
   #finishedRecord(seq: number): JobRecord | undefined {
