@@ -264,7 +264,9 @@ export const jobsKeys = {
     default: "1MiB",
   }),
   keep_completed: key(duration({ min: "0s", max: "87600h" }), {
-    doc: "How long a completed job is kept after its end; 0: for ever.",
+    doc:
+      "How long a completed job is kept after its end; 0: for ever. Below a day, a submission that " +
+      "is repeated by its key may be answered with a job that is gone.",
     usedBy: MASTER,
     default: "168h",
   }),
