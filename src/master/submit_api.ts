@@ -86,7 +86,7 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
         return;
       }
       const type = submissions[position]?.type ?? "";
-      const outcome = outcomes[place++]!;
+      const outcome = named.inWords(outcomes[place++]!);
       if (span !== undefined) tellOutcome(span, outcome, isOffered(offered, type));
       results[position] = this.#outcome(outcome, type, offered);
     });
@@ -126,6 +126,17 @@ class Named {
   admitted(position: number, id: string): void {
     const ref = this.#submissions[position]?.ref;
     if (ref !== undefined) this.#ids.set(ref, id);
+  }
+
+  /** A refused parent has no id that the caller has ever seen. */
+  inWords(outcome: SubmitOutcome): SubmitOutcome {
+    if (outcome.status !== "refused" || outcome.reason !== "unknown_parent") return outcome;
+    const parent = [...this.#ids].find(([, id]) => outcome.message.includes(id));
+    if (parent === undefined) return outcome;
+    return {
+      ...outcome,
+      message: `it depends on ${JSON.stringify(parent[0])}, which was refused`,
+    };
   }
 
   /** With ids in place of refs; its parents come before it. */

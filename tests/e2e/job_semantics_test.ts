@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { JobClient, Submission } from "../../src/rpc/mod.ts";
+import { type JobClient, MasterService, type Submission } from "../../src/rpc/mod.ts";
+import { PinnedClient } from "../ha/pinned_client.ts";
 import { type Host, onHost, until } from "./support.ts";
 
 /** A job that sleeps; most of these tests are about what becomes of it meanwhile. */
@@ -16,9 +17,9 @@ async function untilStatus(client: JobClient, jobId: string, status: string): Pr
   await until(`job ${jobId} is ${status}`, async () => await statusOf(client, jobId) === status);
 }
 
-/** How many jobs run on the host's one worker, by the worker's own heartbeats and the state's count. */
+/** How many jobs run on the host's one worker, as it says itself. */
 async function activeJobs(client: JobClient): Promise<number> {
-  return (await client.listWorkers())[0]?.activeJobs ?? -1;
+  return (await client.listWorkers())[0]?.stats?.activeJobs ?? -1;
 }
 
 Deno.test("jobs expire, are unique, wait for each other and come in batches: on one master", async (test) =>
@@ -37,10 +38,14 @@ Deno.test("jobs expire, are unique, wait for each other and come in batches: on 
       await test.step("a graph submitted in any order runs parents first", () =>
         runsInOrder(client));
       await test.step("a job reads what its parents left", () => readsParents(client));
+      await test.step("what a parent left is for whoever holds the child, and as long as it does", () =>
+        isFenced(host, client));
       await test.step("a parent that fails takes along whoever did not ask for it", () =>
         failsWithParent(client));
       await test.step("a type's own defaults hold where a submission says nothing", () =>
         hasTypeDefaults(client));
+      await test.step("lines that cannot be submitted are named, and take along all if so wished", () =>
+        namesLines(host, client));
       await test.step("a batch is submitted, waited for, listed, shown and cancelled", () =>
         comesInBatches(host, client));
     } finally {
@@ -140,6 +145,53 @@ async function readsParents(client: JobClient): Promise<void> {
   assert.match(foreign.errorMessage, /does not depend on job foreign/);
 }
 
+async function isFenced(host: Host, client: JobClient): Promise<void> {
+  const parent = await client.submit(sleep("3ms"));
+  const child = await client.submit(sleep("60s", {
+    options: { dependsOn: [{ jobId: parent.jobId, on: "success" }] },
+  }));
+  await untilStatus(client, child.jobId, "running");
+  const { job } = await client.getJob(child.jobId);
+  const { getParentResult } = MasterService.method;
+  const worker = new PinnedClient({ directAddress: host.grpcAddress });
+  const ask = (changes: { workerId?: string; fencingToken?: bigint } = {}) =>
+    worker.call(getParentResult, {
+      workerId: job.assignedTo,
+      jobId: job.id,
+      fencingToken: BigInt(job.fencingToken),
+      parentId: parent.jobId,
+      ...changes,
+    });
+  try {
+    const { result } = await ask();
+    assert.match(new TextDecoder().decode(result?.output), /"slept_ms":3/);
+    await assert.rejects(ask({ workerId: "another" }), /does not hold job/);
+    await assert.rejects(ask({ fencingToken: BigInt(job.fencingToken) - 1n }), /under token/);
+    await client.cancel(job.id);
+    await assert.rejects(ask(), /does not hold job/);
+  } finally {
+    worker.close();
+  }
+}
+
+async function namesLines(host: Host, client: JobClient): Promise<void> {
+  const stdin = [
+    { ref: "a", type: "noop", depends_on: "nobody" },
+    { type: "noop", depends_on: "a" },
+    { type: "noop" },
+  ].map((each) => JSON.stringify(each)).join("\n");
+  const submit = (...flags: string[]) =>
+    host.clientGiven({ stdin }, "batch", "submit", "-", ...flags);
+  const all = await submit("--all-or-nothing", "--batch=none");
+  assert.deepEqual([all.code, all.stdout], [1, ""]);
+  await assert.rejects(client.getBatch("none"), { reason: "not_found" });
+  const each = await submit("--batch=some");
+  assert.deepEqual([each.code, each.stdout], [1, "some\n"]);
+  assert.match(each.stderr, /line 1: it depends on job nobody, and there is no such job/);
+  assert.match(each.stderr, /line 2: it depends on "a", which was refused/);
+  assert.equal((await client.getBatch("some")).total, 1);
+}
+
 async function failsWithParent(client: JobClient): Promise<void> {
   const failing = new TextEncoder().encode('{"duration":"300ms","fail":"on purpose"}');
   const parent = await client.submit(sleep("", { payload: failing }));
@@ -193,7 +245,7 @@ async function comesInBatches(host: Host, client: JobClient): Promise<void> {
     finished: true,
   });
   const listed = JSON.parse((await host.client("batch", "--output=json")).stdout);
-  assert.deepEqual(listed.batches.map(({ id }: { id: string }) => id), ["nightly"]);
+  assert.deepEqual(listed.batches.map(({ id }: { id: string }) => id), ["nightly", "some"]);
   const shown = await host.client("batch", "show", "nightly");
   assert.match(shown.stdout, /completed +31\n/);
 
@@ -202,7 +254,7 @@ async function comesInBatches(host: Host, client: JobClient): Promise<void> {
   const page = await client.listBatches({ limit: 1 });
   assert.deepEqual(page.batches.map(({ id }) => id), ["long"]);
   const rest = await client.listBatches({ cursor: page.nextCursor });
-  assert.deepEqual(rest.batches.map(({ id }) => id), ["nightly"]);
+  assert.deepEqual(rest.batches.map(({ id }) => id), ["nightly", "some"]);
   const ended = (async () => {
     let last;
     for await (const batch of client.watchBatch("long")) last = batch;
