@@ -263,3 +263,13 @@ Deno.test("what the state accepts is exactly what was planned", () => {
   }
   assert.equal(scene.machine.counts().byStatus.assigned, 8);
 });
+
+Deno.test("an assignment that was applied still takes a slot while its worker has not been told", () => {
+  const scene = new Scene();
+  scene.register("a", { slots: 2 });
+  for (const id of ["first", "second"]) scene.submit(id);
+  const [first] = planFor(scene, "least-loaded", 1, { assignmentsMax: 1 });
+  scene.apply({ kind: "assign", assignments: [first!] });
+  assert.deepEqual(planFor(scene, "least-loaded", 1, { inFlight: [first!] }), []);
+  assert.equal(planFor(scene, "least-loaded").length, 1);
+});

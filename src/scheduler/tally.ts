@@ -11,6 +11,7 @@ import { Candidate, type Demand } from "./policy.ts";
 
 /** Above every number of an assignment in the state, and below 2^53 with room to count on. */
 const laterThanAll = 2 ** 52;
+const NOTHING: Demand = { cpuMillis: 0, memoryBytes: 0 };
 
 /** What the assignments on their way, and those planned so far, take. */
 export class Tally {
@@ -29,12 +30,14 @@ export class Tally {
     this.#clock = view.clock;
     for (const { jobId, workerId } of inFlight) {
       const place = view.placeOf(jobId);
-      // Applied since: the state has counted it.
-      if (place === undefined || this.#takenJobs.has(jobId)) continue;
-      const coming = { demand: place.class.shape, place: this.nextAssignment() };
+      // Applied since, so the state has counted it; but the worker has not been told yet, and how
+      // many more it may be given (`WorkerLink.room`) is known only then.
+      const demand = place?.class.shape ?? NOTHING;
+      const coming = { demand, place: this.nextAssignment() };
       const others = this.#onTheWay.get(workerId);
       if (others === undefined) this.#onTheWay.set(workerId, [coming]);
       else others.push(coming);
+      if (place === undefined || this.#takenJobs.has(jobId)) continue;
       this.#takenJobs.add(jobId);
       this.#charge(place);
     }
