@@ -112,6 +112,8 @@ export class Operator {
   /** Gives it a new disk if that is still to be done, and lets it join anew, in one step or two. */
   #repair(status: RaftStatus, id: string): void {
     const node = this.#cluster.node(id);
+    // Only a start tells whether the disk is good: another one must not lie until then.
+    if (node.state === "down") return node.start();
     if (node.state !== "refused" && isMember(status, node)) {
       // Its disk was good after all, or it is a member again.
       this.#liar = undefined;
