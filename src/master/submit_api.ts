@@ -86,7 +86,7 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
         return;
       }
       const type = submissions[position]?.type ?? "";
-      const outcome = named.inWords(outcomes[place++]!);
+      const outcome = named.inWords(outcomes[place++]!, each);
       if (span !== undefined) tellOutcome(span, outcome, isOffered(offered, type));
       results[position] = this.#outcome(outcome, type, offered);
     });
@@ -118,6 +118,7 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
 class Named {
   readonly #submissions: readonly Submission[];
   readonly #ids = new Map<string, string>();
+  readonly #refs = new Map<string, string>();
 
   constructor(submissions: readonly Submission[]) {
     this.#submissions = submissions;
@@ -125,18 +126,18 @@ class Named {
 
   admitted(position: number, id: string): void {
     const ref = this.#submissions[position]?.ref;
-    if (ref !== undefined) this.#ids.set(ref, id);
+    if (ref === undefined) return;
+    this.#ids.set(ref, id);
+    this.#refs.set(id, ref);
   }
 
   /** A refused parent has no id that the caller has ever seen. */
-  inWords(outcome: SubmitOutcome): SubmitOutcome {
+  inWords(outcome: SubmitOutcome, { options }: SubmitSpec): SubmitOutcome {
     if (outcome.status !== "refused" || outcome.reason !== "unknown_parent") return outcome;
-    const parent = [...this.#ids].find(([, id]) => outcome.message.includes(id));
-    if (parent === undefined) return outcome;
-    return {
-      ...outcome,
-      message: `it depends on ${JSON.stringify(parent[0])}, which was refused`,
-    };
+    const parent = options?.dependencies?.find(({ jobId }) => outcome.message.includes(jobId));
+    const ref = this.#refs.get(parent?.jobId ?? "");
+    if (ref === undefined) return outcome;
+    return { ...outcome, message: `it depends on ${JSON.stringify(ref)}, which was refused` };
   }
 
   /** With ids in place of refs; its parents come before it. */
