@@ -35,6 +35,7 @@ export function addBatchCommands(
       .argument("<file>", "jobs as JSON, one a line; -: from stdin")
       .option("--batch <id>", "the batch's id, new or there already (default: a new one)")
       .option("--all-or-nothing", "one refused job refuses all")
+      .option("--patience <duration>", "how long to try again while the cluster takes no more jobs")
       .option("-w, --wait", "follow the batch to its end; exit 1 if a job does not complete")
       .addHelpText("after", LINES_HELP)
       .action(async (file: string, flags: Flags) => {

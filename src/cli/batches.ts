@@ -35,7 +35,11 @@ interface Submitted {
 export async function submitBatch(file: string, flags: Flags, terminal: Terminal): Promise<void> {
   const reader = new FlagReader(flags);
   const batchId = reader.text("batch") ?? `batch-${uuidv7()}`;
-  const allOrNothing = flags.allOrNothing === true;
+  const how = {
+    allOrNothing: flags.allOrNothing === true,
+    patienceMs: reader.duration("patience") ?? 0,
+  };
+  const { allOrNothing } = how;
   reader.done();
   const jobs = readJobLines(await readAll(file, terminal), batchId);
   const { maxMsgSizeBytes } = configFrom(flags, "client").config.grpc;
@@ -54,7 +58,7 @@ export async function submitBatch(file: string, flags: Flags, terminal: Terminal
     const submitted: Submitted = { batchId, accepted: 0, duplicates: 0, refused: [] };
     const ids = new Map<string, string>();
     for (const call of calls) {
-      await bring(client, call, allOrNothing, ids, submitted);
+      await bring(client, call, how, ids, submitted);
       const { accepted, duplicates, refused } = submitted;
       line.show(`submitted ${accepted + duplicates + refused.length} of ${jobs.length} jobs`);
     }
@@ -85,7 +89,7 @@ export async function submitBatch(file: string, flags: Flags, terminal: Terminal
 async function bring(
   client: JobClient,
   call: readonly JobLine[],
-  allOrNothing: boolean,
+  how: { readonly allOrNothing: boolean; readonly patienceMs: number },
   ids: Map<string, string>,
   submitted: Submitted,
 ): Promise<void> {
@@ -111,7 +115,7 @@ async function bring(
   if (able.length === 0) return;
   const outcomes: BatchItem[] = await client.submitBatch(
     able.map(({ submission }) => withIds(submission, ids)),
-    { allOrNothing },
+    how,
   );
   outcomes.forEach((outcome, position) => {
     const { line, submission } = able[position]!;

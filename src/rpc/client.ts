@@ -87,8 +87,8 @@ export class JobClient {
 
   /**
    * Submits many jobs in one call: one outcome each, in order. With patience, those that found no room
-   * are submitted again by themselves, unless they may belong together: `allOrNothing`, or some have
-   * a `ref`.
+   * are submitted again: by themselves, or with all of the call where jobs name each other by `ref`,
+   * since what was made stands in for itself under its key.
    */
   async submitBatch(
     submissions: readonly Submission[],
@@ -103,7 +103,7 @@ export class JobClient {
       })
     );
     const patience = new Patience(patienceMs, signal);
-    const areAlone = !allOrNothing && submissions.every(({ ref }) => ref === undefined);
+    const areAlone = submissions.every(({ ref }) => ref === undefined);
     const items: BatchItem[] = [];
     let ahead = jobs.map((_, position) => position);
     while (true) {
@@ -113,9 +113,14 @@ export class JobClient {
           jobs: ahead.map((position) => jobs[position]!),
         })
       );
-      results.forEach((result, place) => items[ahead[place]!] = itemOf(result));
+      results.forEach((result, place) => {
+        const position = ahead[place]!;
+        const before = items[position];
+        if (before === undefined || "error" in before) items[position] = itemOf(result);
+      });
       const full = results.map((each) => Number(each.retryAfterMs));
-      ahead = ahead.filter((_, place) => areAlone && isFull(results[place]!));
+      const isAnyFull = !allOrNothing && results.some(isFull);
+      ahead = isAnyFull ? ahead.filter((_, place) => !areAlone || isFull(results[place]!)) : [];
       if (ahead.length === 0 || !await patience.wait(Math.max(...full))) return items;
     }
   }

@@ -52,6 +52,23 @@ Deno.test("a full queue says so with a hint, and who is patient gets in as soon 
       for (const job of await unfinished()) await client.cancel(job.id);
       assert.equal((await patient).code, 0, "it found room, and ran");
       assert.deepEqual(await unfinished(), []);
+
+      // Who depends on a job that found no room comes again with it.
+      const lines = ["a", "b", "c", "d", "e"].map((ref, at, refs) =>
+        JSON.stringify({
+          ref,
+          type: "test_sleep",
+          payload: { duration: "1ms" },
+          ...(at > 0 && { depends_on: refs[at - 1] }),
+        })
+      );
+      const graph = await host.clientGiven(
+        { stdin: lines.join("\n") },
+        ...["batch", "submit", "-", "--patience=60s", "--wait", "--output=json"],
+      );
+      assert.equal(graph.code, 0, graph.stderr);
+      const { accepted, duplicates, batch } = JSON.parse(graph.stdout);
+      assert.deepEqual([accepted, duplicates, batch.completed], [5, 0, 5]);
     } finally {
       client.close();
     }
