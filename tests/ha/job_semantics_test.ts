@@ -7,14 +7,17 @@
 
 import assert from "node:assert/strict";
 import type { JobClient, Submission } from "../../src/rpc/mod.ts";
-import { eventually, onCluster } from "./support.ts";
+import { run } from "../e2e/support.ts";
+import { type Cluster, eventually, onCluster } from "./support.ts";
 
 Deno.test("dependencies, expiry, unique keys and batches go on under the next leader", (test) =>
   onCluster({ workers: 1 }, async (cluster) => {
     const client = cluster.client();
     try {
       const begun: [string, () => Promise<void>][] = [];
-      for (const [name, begin] of Object.entries(ROWS)) begun.push([name, await begin(client)]);
+      for (const [name, begin] of Object.entries(ROWS)) {
+        begun.push([name, await begin(client, cluster)]);
+      }
       await (await cluster.leader()).process.kill();
       for (const [name, show] of begun) if (!await test.step(name, show)) return;
     } finally {
@@ -23,12 +26,32 @@ Deno.test("dependencies, expiry, unique keys and batches go on under the next le
   }));
 
 /** What is begun under the first leader, and what is shown when it is dead. */
-const ROWS: Readonly<Record<string, (client: JobClient) => Promise<() => Promise<void>>>> = {
+const ROWS: Readonly<
+  Record<string, (client: JobClient, cluster: Cluster) => Promise<() => Promise<void>>>
+> = {
+  "submit --wait waits on, and tells how the job ended": waitsOn,
   "a unique key is held, and given back": staysUnique,
   "a graph goes on between parents and children": graphGoesOn,
   "a job that the old leader took expires under the new one, also while it runs": expiresLater,
   "a batch is followed across the failover, and its counts are right": batchGoesOn,
 };
+
+async function waitsOn(client: JobClient, cluster: Cluster): Promise<() => Promise<void>> {
+  const label = crypto.randomUUID();
+  const waiting = run([
+    ...["submit", "--type=test_sleep", '--payload={"duration":"4s"}', "--wait", "--timeout=1m"],
+    ...[`--label=wait=${label}`, `--addr=${cluster.masters.map((each) => each.grpcAddress)}`],
+  ]);
+  await eventually("it runs", async () => {
+    const { jobs } = await client.listJobs({ status: "running", labels: { wait: label } });
+    return jobs.length === 1 ? true : undefined;
+  });
+  return async () => {
+    const { code, stdout, stderr } = await waiting;
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /"slept_ms": ?4000/);
+  };
+}
 
 async function graphGoesOn(client: JobClient): Promise<() => Promise<void>> {
   const after = (...refs: string[]) => ({
