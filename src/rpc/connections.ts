@@ -15,6 +15,7 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { Health } from "./gen/grpc/health/v1/health_pb.ts";
+import { endingOnGoaway } from "./goaway_credentials.ts";
 import { Pulse } from "./pulse.ts";
 import { fromServiceError, Refusal } from "./status.ts";
 import { type AnyMessage, methodDefinition } from "./wire.ts";
@@ -93,7 +94,7 @@ export class Connections {
   #newClient(address: string): Client {
     const { credentials, messageBytesMax, grpcOptions } = this.#options;
     try {
-      return new Client(address, credentials, {
+      return new Client(address, endingOnGoaway(credentials), {
         "grpc.max_receive_message_length": messageBytesMax,
         "grpc.max_send_message_length": messageBytesMax,
         "grpc.initial_reconnect_backoff_ms": 100,

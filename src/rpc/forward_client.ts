@@ -21,6 +21,7 @@ import {
   ForwardService,
   type ForwardStreamResponse,
 } from "./gen/forward_pb.ts";
+import { endingOnGoaway } from "./goaway_credentials.ts";
 import { fromServiceError, Refusal } from "./status.ts";
 import { type AnyMessage, bytesOf, messageOf, methodDefinition, methodPath } from "./wire.ts";
 
@@ -203,7 +204,7 @@ export class ForwardClient {
     const state = known?.getChannel().getConnectivityState(false);
     if (known !== undefined && state !== connectivityState.TRANSIENT_FAILURE) return known;
     known?.close();
-    const client = new Client(address, this.#options.credentials, {
+    const client = new Client(address, endingOnGoaway(this.#options.credentials), {
       "grpc.max_receive_message_length": -1,
       "grpc.max_send_message_length": -1,
       "grpc.keepalive_time_ms": KEEPALIVE_MS,

@@ -5,8 +5,8 @@
  * it takes a GOAWAY, on the server's side as on the client's (denoland/deno#36788: nghttp2's
  * `find_stream_on_goaway_func`). Every gRPC client sends one when it closes its channel, so a master
  * could be ended by any of its clients. Deno's HTTP/2 moves its bytes through its socket in
- * JavaScript, where frames can be seen: a peer that says goodbye closes its connection right after,
- * and that alone is enough for us. Our own GOAWAYs are left out too, for the sake of clients on Deno.
+ * JavaScript, where frames can be seen: a client that says goodbye closes its connection right after,
+ * and that alone is enough for us; a server's connection we close ourselves. Our own GOAWAYs are left out too, for the sake of clients on Deno.
  *
  * @module
  */
@@ -18,15 +18,25 @@ const PREFACE_BYTES = 24;
 const HEADER_BYTES = 9;
 const GOAWAY = 0x7;
 
-/** Drops GOAWAY frames from a client's bytes, whatever pieces they come in. */
+/** Drops GOAWAY frames from a peer's bytes, whatever pieces they come in. */
 export class GoawayFilter {
-  /** Of the connection preface, which comes before the first frame. */
-  #prefaceBytesLeft = PREFACE_BYTES;
+  /** Of the connection preface, which comes before a client's first frame. */
+  #prefaceBytesLeft: number;
+  #hasSaidGoodbye = false;
   /** Of the present frame's payload. */
   #payloadBytesLeft = 0;
   #isDropping = false;
   /** The beginning of a frame header whose rest has not come yet. */
   #header: Buffer = Buffer.alloc(0);
+
+  constructor(peer: "client" | "server" = "client") {
+    this.#prefaceBytesLeft = peer === "client" ? PREFACE_BYTES : 0;
+  }
+
+  /** Whether a GOAWAY was dropped. */
+  get hasSaidGoodbye(): boolean {
+    return this.#hasSaidGoodbye;
+  }
 
   /** The bytes to pass on; the same buffer where nothing is dropped, as nearly always. */
   pass(received: Buffer): Buffer {
@@ -57,6 +67,7 @@ export class GoawayFilter {
         this.#isDropping = chunk[at + 3] === GOAWAY;
         this.#payloadBytesLeft = chunk.readUIntBE(at, 3);
         if (this.#isDropping) {
+          this.#hasSaidGoodbye = true;
           keepUntil(at);
           keptFrom = at + HEADER_BYTES;
         }
@@ -77,12 +88,29 @@ function isGoaway(chunk: unknown): boolean {
 
 /** Puts the filter into a server's connection, before HTTP/2 takes hold of it. */
 export function filterGoaway(socket: Socket): void {
-  const filter = new GoawayFilter();
+  install(socket, new GoawayFilter("client"));
+}
+
+/**
+ * Puts the filter into a client's connection, and breaks that when the server says goodbye. A server
+ * ignores calls that come after its GOAWAY, so one that goes on while others end would leave them
+ * without an answer. What was under way counts as lost, as with every connection that breaks.
+ */
+export function breakOnGoaway(socket: Socket): void {
+  const filter = new GoawayFilter("server");
+  install(socket, filter, () => {
+    if (filter.hasSaidGoodbye) socket.destroy();
+  });
+}
+
+function install(socket: Socket, filter: GoawayFilter, onPassed?: () => void): void {
   const emit = socket.emit;
   socket.emit = function (this: Socket, event: string, ...args: unknown[]): boolean {
     if (event === "data" && args[0] instanceof Uint8Array) {
       const passed = filter.pass(args[0] as Buffer);
-      return passed.length === 0 ? true : emit.call(this, event, passed);
+      const isHeard = passed.length === 0 || emit.call(this, event, passed);
+      onPassed?.();
+      return isHeard;
     }
     return emit.call(this, event, ...args);
   } as Socket["emit"];

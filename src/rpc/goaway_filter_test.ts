@@ -12,21 +12,23 @@ function frame(type: number, payload: Uint8Array): Buffer {
   return Buffer.concat([header, payload]);
 }
 
-Deno.test("a client's frames pass in any pieces, and its GOAWAYs do not", () => {
+Deno.test("a peer's frames pass in any pieces, and its GOAWAYs do not", () => {
   const anyFrame = fc.record({
     type: fc.oneof(fc.constant(7), fc.integer({ min: 0, max: 12 })),
     payload: fc.uint8Array({ maxLength: 40 }),
   });
   fc.assert(fc.property(
+    fc.constantFrom("client", "server"),
     fc.array(anyFrame, { maxLength: 12 }),
     fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 40 }),
-    (frames, sizes) => {
-      const whole = Buffer.concat([PREFACE, ...frames.map((f) => frame(f.type, f.payload))]);
+    (peer, frames, sizes) => {
+      const preface = peer === "client" ? PREFACE : Buffer.alloc(0);
+      const whole = Buffer.concat([preface, ...frames.map((f) => frame(f.type, f.payload))]);
       const expected = Buffer.concat([
-        PREFACE,
+        preface,
         ...frames.filter((f) => f.type !== 7).map((f) => frame(f.type, f.payload)),
       ]);
-      const filter = new GoawayFilter();
+      const filter = new GoawayFilter(peer);
       const passed: Buffer[] = [];
       for (let at = 0, turn = 0; at < whole.length; turn++) {
         const size = sizes[turn % sizes.length]!;
@@ -34,6 +36,7 @@ Deno.test("a client's frames pass in any pieces, and its GOAWAYs do not", () => 
         at += size;
       }
       assert.deepEqual(Buffer.concat(passed), expected);
+      assert.equal(filter.hasSaidGoodbye, frames.some((f) => f.type === 7));
     },
   ));
 });

@@ -20,6 +20,7 @@ import { decode, encode } from "cborg";
 import type { Message, Transport } from "../raft/mod.ts";
 import { type RaftFrame, RaftFrameSchema, RaftService } from "./gen/raft_pb.ts";
 import type { ServiceHandlers } from "./call.ts";
+import { endingOnGoaway } from "./goaway_credentials.ts";
 import { Refusal } from "./status.ts";
 import { type AnyMessage, methodDefinition } from "./wire.ts";
 
@@ -222,7 +223,7 @@ class Peer {
   }
 
   #newClient(): Client {
-    return new Client(this.address, this.#options.credentials, {
+    return new Client(this.address, endingOnGoaway(this.#options.credentials), {
       "grpc.max_receive_message_length": -1,
       "grpc.max_send_message_length": -1,
       "grpc.keepalive_time_ms": KEEPALIVE_MS,

@@ -1,8 +1,10 @@
+import { create } from "@bufbuild/protobuf";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import assert from "node:assert/strict";
 import { Health, HealthCheckResponse_ServingStatus } from "./gen/grpc/health/v1/health_pb.ts";
 import { startTestServer } from "./server_test_support.ts";
 import { SocketRegistry } from "./socket_registry.ts";
+import { methodDefinition } from "./wire.ts";
 
 /** Calls `address` many times, says so, then waits for its connection to end. */
 const CLIENT = `
@@ -65,6 +67,30 @@ Deno.test("a client process that made thousands of calls survives the server's s
   assert.equal(outcome.code, 0, outcome.complaint);
   // A client that waits long on a busy machine also asks whether the server lives.
   assert.ok(server.codes.length >= 5_000, String(server.codes.length));
+});
+
+Deno.test("a client process survives a server of another make, which says goodbye", async () => {
+  const server = new Server();
+  server.addService({
+    check: methodDefinition(Health.method.check),
+  }, {
+    check: (_call: unknown, answer: (failure: null, response: unknown) => void) =>
+      answer(
+        null,
+        create(Health.method.check.output, { status: HealthCheckResponse_ServingStatus.SERVING }),
+      ),
+  });
+  const port = await new Promise<number>((resolve, reject) =>
+    server.bindAsync(
+      "127.0.0.1:0",
+      ServerCredentials.createInsecure(),
+      (failure, bound) => failure === null ? resolve(bound) : reject(failure),
+    )
+  );
+  const stop = () => new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  const outcome = await clientOf(`127.0.0.1:${port}`, stop);
+  assert.deepEqual(outcome.said.trim().split("\n"), ["called", "survived"], outcome.complaint);
+  assert.equal(outcome.code, 0, outcome.complaint);
 });
 
 Deno.test("a version of grpc-js without the hook is refused at once", () => {

@@ -1,0 +1,53 @@
+/**
+ * Keeps GOAWAY frames away from a gRPC client's connections (see `goaway_filter.ts`): a worker of
+ * another make, or a proxy in between, says it when it stops, and would end this process.
+ *
+ * @module
+ */
+
+import { type CallCredentials, ChannelCredentials, type ChannelOptions } from "@grpc/grpc-js";
+import { breakOnGoaway } from "./goaway_filter.ts";
+
+type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
+type Target = Parameters<ChannelCredentials["_createSecureConnector"]>[0];
+
+/** The same credentials; a connection made with them ends when its server says goodbye. */
+export function endingOnGoaway(credentials: ChannelCredentials): ChannelCredentials {
+  return new EndingOnGoaway(credentials);
+}
+
+class EndingOnGoaway extends ChannelCredentials {
+  readonly #inner: ChannelCredentials;
+
+  constructor(inner: ChannelCredentials) {
+    super();
+    this.#inner = inner;
+  }
+
+  override _isSecure(): boolean {
+    return this.#inner._isSecure();
+  }
+
+  /** Channels of equal credentials share connections, as they would without this. */
+  override _equals(other: ChannelCredentials): boolean {
+    return other instanceof EndingOnGoaway && this.#inner._equals(other.#inner);
+  }
+
+  override _createSecureConnector(
+    target: Target,
+    options: ChannelOptions,
+    callCredentials?: CallCredentials,
+  ): SecureConnector {
+    const inner = this.#inner._createSecureConnector(target, options, callCredentials);
+    return {
+      connect: async (socket) => {
+        const connected = await inner.connect(socket);
+        breakOnGoaway(connected.socket);
+        return connected;
+      },
+      waitForReady: () => inner.waitForReady(),
+      getCallCredentials: () => inner.getCallCredentials(),
+      destroy: () => inner.destroy(),
+    };
+  }
+}
