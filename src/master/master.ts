@@ -33,6 +33,7 @@ import { ApplyTracing } from "./apply_tracing.ts";
 import { masterApi } from "./api.ts";
 import { clockToldIn, type ClusterClock } from "./cluster_clock.ts";
 import type { MasterContext } from "./context.ts";
+import { SettledFormat } from "./entry_format.ts";
 import { onJobEvents } from "./events.ts";
 import { ReportInbox } from "./inbox.ts";
 import { Router } from "./leader_router.ts";
@@ -317,6 +318,7 @@ export class Master {
 
   #newContext(machine: JobMachine): MasterContext {
     const options = this.#options;
+    const entryFormat = new SettledFormat(this.#log);
     const proposer = new Proposer({
       node: this.#node,
       now: () => this.#clock.now(),
@@ -357,14 +359,16 @@ export class Master {
       tickMs: this.#tempo.tickMs,
       memberTimeoutMs: this.#memberTimeoutMs,
       peerHeartbeatMs: options.raftTimings.heartbeatTimeoutMs,
-      members: () =>
-        membersView({
+      members: () => {
+        const view = membersView({
           status: this.#node.status(),
           factsOf: (id, incarnation) => this.#context.peers.get(id, incarnation),
           version: options.version,
           tickMs: this.#tempo.tickMs,
           memberTimeoutMs: this.#memberTimeoutMs,
-        }),
+        });
+        return { ...view, entryFormat: entryFormat.settle(view.term, view.entryFormat) };
+      },
       compactNow: () => this.#upkeep.compactNow(),
       snapshots: this.#stateMachine.snapshots,
       audit: options.audit,
