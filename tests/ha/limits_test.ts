@@ -7,8 +7,9 @@ function sleep(duration: string, options: Submission["options"] = {}): Submissio
   return { type: "test_sleep", payload, priority: 5, maxRetries: 0, options };
 }
 
-async function codesOf(client: JobClient, jobId: string): Promise<string[]> {
-  return (await client.getJob(jobId)).reasons.map(({ code }) => code);
+/** The limits come before what is said of workers, of which a new leader may have none yet. */
+async function firstCodeOf(client: JobClient, jobId: string): Promise<string | undefined> {
+  return (await client.getJob(jobId)).reasons[0]?.code;
 }
 
 Deno.test("a pause, a group's limit and a rate outlive the leader that kept them", () =>
@@ -29,7 +30,7 @@ Deno.test("a pause, a group's limit and a rate outlive the leader that kept them
     await (await cluster.leader()).process.kill();
     const [full] = (await client.getJob(next.jobId)).reasons;
     assert.deepEqual([full?.code, full?.jobIds], ["group_full", [holder.jobId]]);
-    assert.deepEqual(await codesOf(client, paused.jobId), ["queue_paused"]);
+    assert.equal(await firstCodeOf(client, paused.jobId), "queue_paused");
     const [queue] = (await client.listStandings("queue")).filter(({ name }) => name === "nightly");
     assert.deepEqual([queue?.paused, queue?.pending], [true, 1]);
 
