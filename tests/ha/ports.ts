@@ -45,6 +45,8 @@ function reserve(port: number): boolean {
   try {
     Deno.mkdirSync(path);
   } catch (failure) {
+    // The last one of another process has just left.
+    if (failure instanceof Deno.errors.NotFound) return reserve(port);
     if (!(failure instanceof Deno.errors.AlreadyExists)) throw failure;
     if (Date.now() - (Deno.statSync(path).mtime?.getTime() ?? 0) < STALE_MS) return false;
   }
