@@ -145,6 +145,7 @@ export class ClusterChannel {
     const reach = new Reach(options.patient === true ? undefined : this.#options.connectionWaitMs);
     let pauseMs = RETRY_PAUSE_MS_MIN;
     let failures = 0;
+    let answered: Refusal | undefined;
     while (true) {
       options.signal?.throwIfAborted();
       const address = this.#book.first;
@@ -162,14 +163,15 @@ export class ClusterChannel {
         const isUnknown = failure.reason === "outcome_unknown";
         if (!isAboutTheMaster(failure) && !(isUnknown && isRepeatable)) throw failure;
         failures++;
+        if (failure.isAnswer) answered = failure;
         this.turnFrom(address, failure.leaderAddress);
         const hasTriedAll = failures % this.#book.all.length === 0;
         const waitMs = hasTriedAll ? pauseMs : 0;
         if (this.#isClosed) throw closedChannel();
         const nextTryMs = Date.now() + waitMs;
-        if (nextTryMs >= reach.untilMs) throw this.#gaveUp(failure, reach.waitMs);
+        if (nextTryMs >= reach.untilMs) throw this.#gaveUp(failure, answered, reach.waitMs);
         if (nextTryMs >= deadlineMs) {
-          throw isUnknown ? failure : this.#gaveUp(failure, timeoutMs);
+          throw isUnknown ? after(answered, failure) : this.#gaveUp(failure, answered, timeoutMs);
         }
         this.#options.onUnavailable?.(failure.message, Date.now() - startedMs);
         if (waitMs > 0) await pause(waitMs, options.signal);
@@ -376,8 +378,12 @@ export class ClusterChannel {
     );
   }
 
-  #gaveUp(failure: Refusal, waitedMs: number): Refusal {
+  #gaveUp(failure: Refusal, answered: Refusal | undefined, waitedMs: number): Refusal {
     const tried = this.#book.all.join(", ");
+    if (answered !== undefined) {
+      const message = `${answered.message} (${tried} asked again and again for ${waitedMs} ms)`;
+      return new Refusal("unavailable", message, { cause: failure });
+    }
     return new Refusal(
       "unavailable",
       `no master could be reached at ${tried} within ${waitedMs} ms ` +
@@ -390,6 +396,13 @@ export class ClusterChannel {
 /** The call may not have been carried out because of which master it went to. */
 function isAboutTheMaster(refusal: Refusal): boolean {
   return refusal.reason === "unavailable" || refusal.reason === "not_leader";
+}
+
+/** A call's last failure, with what was answered before. */
+function after(answered: Refusal | undefined, last: Refusal): Refusal {
+  if (answered === undefined || last.isAnswer) return last;
+  const message = `${last.message}; before that: ${answered.message}`;
+  return new Refusal(last.reason, message, { cause: last });
 }
 
 /** What a lost connection means for a call that was sent and may not be made again. */

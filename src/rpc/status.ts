@@ -151,6 +151,13 @@ function ofTheLibrary(details: string): { reason: RefusalReason; message: string
     /^No connection established\. Last error: (?:Error: )?(.*?)\.? ?(?:Resolution note:.*)?$/s
       .exec(details);
   if (unconnected !== null) return { reason: "unavailable", message: unconnected[1]! };
+  const late = /^Deadline exceeded after .*remote_addr=([^,\s]+)/.exec(details);
+  if (late !== null) {
+    return {
+      reason: "outcome_unknown",
+      message: `${late[1]} did not answer in time, and may have carried the call out`,
+    };
+  }
   const sent = /^Attempted to send message with a size larger than (\d+)/.exec(details);
   if (sent !== null) {
     return {

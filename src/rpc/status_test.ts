@@ -118,4 +118,10 @@ Deno.test("what the gRPC library says of itself is told in words that help", () 
   );
   assert.equal(received.reason, "overloaded");
   assert.match(received.message, /is the other side a gRPC port/);
+  const late = of(
+    status.DEADLINE_EXCEEDED,
+    "Deadline exceeded after 0.041s,remote_addr=127.0.0.1:9000",
+  );
+  assert.equal(late.reason, "outcome_unknown");
+  assert.match(late.message, /^127\.0\.0\.1:9000 did not answer in time/);
 });
