@@ -82,13 +82,14 @@ export interface RaftFacts {
   readonly nodeId: string;
   /** Log index of the present membership. */
   readonly membershipIndex: number;
+  /** Formats of snapshots that this program reads; it writes the newest. */
+  readonly snapshotFormats: { readonly oldest: number; readonly newest: number };
   /** Since the leader was last heard of; `undefined`: never. A leader says 0. */
   readonly lastContactMs: number | undefined;
 }
 
-/** Versions of our own protocol and snapshots: the original's library numbered its own. */
+/** Of our own protocol: the original's library numbered its own. */
 const PROTOCOL_VERSION = "1";
-const SNAPSHOT_VERSION = "1";
 
 /** Writes the statistics as hashicorp/raft does. */
 export function raftStatsView(facts: RaftFacts) {
@@ -108,8 +109,8 @@ export function raftStatsView(facts: RaftFacts) {
     protocol_version: PROTOCOL_VERSION,
     protocol_version_min: PROTOCOL_VERSION,
     protocol_version_max: PROTOCOL_VERSION,
-    snapshot_version_min: SNAPSHOT_VERSION,
-    snapshot_version_max: SNAPSHOT_VERSION,
+    snapshot_version_min: String(facts.snapshotFormats.oldest),
+    snapshot_version_max: String(facts.snapshotFormats.newest),
     latest_configuration: `[${facts.members.map(configurationText).join(" ")}]`,
     latest_configuration_index: String(facts.membershipIndex),
     num_peers: String(others.length),

@@ -26,6 +26,7 @@ const CLUSTER: ClusterStatusView = {
     ],
     nodeId: "node-1",
     membershipIndex: 1,
+    snapshotFormats: { oldest: 1, newest: 2 },
     lastContactMs: 0,
   }),
   term: 3,
@@ -89,6 +90,7 @@ const ORIGINAL_STATS = [
 Deno.test("Raft's statistics read as hashicorp/raft's do", () => {
   assert.equal(CLUSTER.stats.commit_index, "11");
   assert.equal(CLUSTER.stats.fsm_pending, "1");
+  assert.equal(CLUSTER.stats.snapshot_version_max, "2");
   assert.equal(CLUSTER.stats.num_peers, "1", "voters beside this node");
   assert.equal(
     CLUSTER.stats.latest_configuration,
@@ -101,6 +103,7 @@ Deno.test("Raft's statistics read as hashicorp/raft's do", () => {
       ...{ state: "Follower", term: 0, lastLogIndex: 0, lastLogTerm: 0, commitIndex: 0 },
       ...{ appliedIndex: 0, pendingEntries: 0, lastSnapshotIndex: 0, lastSnapshotTerm: 0 },
       ...{ members: [], nodeId: "node-1", membershipIndex: 0, lastContactMs },
+      snapshotFormats: { oldest: 1, newest: 2 },
     }).last_contact;
   assert.deepEqual([undefined, 0, 12.3456].map(lastContact), ["never", "0", "12.346ms"]);
 });

@@ -12,6 +12,7 @@ import {
   type ServerView,
 } from "../http/mod.ts";
 import type { RaftStatus } from "../raft/mod.ts";
+import { JOB_STORE_FORMATS } from "../storage/mod.ts";
 import type { MasterContext } from "./context.ts";
 import { parseMemberAddress } from "./member_address.ts";
 
@@ -56,6 +57,7 @@ export function clusterStatusView(context: MasterContext, tickMs: number): Clust
       members,
       nodeId: status.id,
       membershipIndex: status.membershipIndex,
+      snapshotFormats: JOB_STORE_FORMATS,
       lastContactMs: status.leaderId === undefined ? undefined : status.leaderContactTicks * tickMs,
     }),
     node_id: context.facts.nodeId,

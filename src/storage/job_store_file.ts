@@ -14,6 +14,9 @@ export const JOB_STORE_FILE = "state.db";
  */
 export const JOB_STORE_FORMAT = 2;
 
+/** Formats of `state.db`, and so of snapshots, that this program reads. */
+export const JOB_STORE_FORMATS = { oldest: 1, newest: JOB_STORE_FORMAT } as const;
+
 /** "COND": tells a `state.db` from any other SQLite file. */
 const APPLICATION_ID = 0x434f4e44;
 
@@ -164,7 +167,10 @@ function checkFormat(database: DatabaseSync, path: string): void {
         "is this the right data directory?",
     );
   }
-  if (typeof format !== "number" || format < 1 || format > JOB_STORE_FORMAT) {
+  if (
+    typeof format !== "number" || format < JOB_STORE_FORMATS.oldest ||
+    format > JOB_STORE_FORMATS.newest
+  ) {
     throw new JobStoreRefused(
       `Cannot open "${path}": its format is version ${format}, and this program knows versions ` +
         `up to ${JOB_STORE_FORMAT}; run the version of conductor that wrote it, or a newer one`,

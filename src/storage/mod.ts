@@ -32,5 +32,5 @@ export {
   StorageFailed,
 } from "./storage_failure.ts";
 export { type JobStoreOptions, SqliteJobStore } from "./job_store.ts";
-export { JOB_STORE_FILE, JobStoreRefused, syncPath } from "./job_store_file.ts";
+export { JOB_STORE_FILE, JOB_STORE_FORMATS, JobStoreRefused, syncPath } from "./job_store_file.ts";
 export { JOB_STORE_MARKER } from "./job_store_seal.ts";
