@@ -56,7 +56,7 @@ export function addJobFlags(command: Command): Command {
     )
     .option(
       "--require <condition>",
-      "on the worker's tags: zone=a, !gpu, version>=1.2, zone in (a, b) (repeatable)",
+      "on the worker's tags: zone=a, !gpu, version>=1.10, zone in (a, b) (repeatable)",
       collect,
     )
     .option("--prefer <condition>", "workers that fulfil it are taken first (repeatable)", collect)

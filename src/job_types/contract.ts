@@ -85,7 +85,10 @@ export interface JobContext {
   readonly jobType: string;
   /** 1 for the first attempt. */
   readonly attempt: number;
-  /** Aborted on cancellation, timeout and drain; its `reason` is an `Error` that says which. */
+  /**
+   * Aborted on cancellation, timeout and drain; its `reason` is an `Error` that says which. For a type
+   * that runs `inline`: of any other the process is ended then, and nothing in it is told.
+   */
   readonly signal: AbortSignal;
   readonly limits: JobLimits;
   readonly files: FileAccess;

@@ -10,7 +10,9 @@
  * | `mem>=8`, `>`, `<`, `<=` | whose value compares so |
  *
  * Values compare as numbers when both are (`8`, `-1.5`), else as versions (`1.10.2`, `v2.0.0-rc.1`),
- * part by part. Of two that are neither, and where the tag is missing, no comparison holds.
+ * part by part. As numbers 1.10 would be below 1.9, so values of a tag whose name ends in "version"
+ * compare as versions always, and others do where one of them is written `v1.10`. Of two that are
+ * neither, and where the tag is missing, no comparison holds.
  *
  * @module
  */
@@ -80,7 +82,8 @@ export function fulfils(tags: StringMap, { tag, op, values }: TagRule): boolean 
     case "not_in":
       return value === undefined || !values.includes(value);
     default:
-      return value !== undefined && values.every((bound) => compares(value, op, bound));
+      return value !== undefined &&
+        values.every((bound) => holds(orderOf(value, bound, /version$/i.test(tag)), op));
   }
 }
 
@@ -118,8 +121,7 @@ function fault(text: string, reason: string): Fault {
   return { fault: `tag rule ${JSON.stringify(shown)} is not one: ${reason}` };
 }
 
-function compares(value: string, op: TagOperator, bound: string): boolean {
-  const order = orderOf(value, bound);
+function holds(order: number | undefined, op: TagOperator): boolean {
   if (order === undefined) return false;
   switch (op) {
     case ">":
@@ -134,9 +136,9 @@ function compares(value: string, op: TagOperator, bound: string): boolean {
 }
 
 /** Below, at or above 0 as `a` is below, at or above `b`; undefined: they do not compare. */
-function orderOf(a: string, b: string): number | undefined {
+function orderOf(a: string, b: string, areVersions: boolean): number | undefined {
   const [aNumber, bNumber] = [numberOf(a), numberOf(b)];
-  if (aNumber !== undefined && bNumber !== undefined) return aNumber - bNumber;
+  if (!areVersions && aNumber !== undefined && bNumber !== undefined) return aNumber - bNumber;
   const [aVersion, bVersion] = [versionOf(a), versionOf(b)];
   if (aVersion === undefined || bVersion === undefined) return undefined;
   const order = orderOfParts(aVersion.release, bVersion.release, "0");

@@ -114,6 +114,21 @@ Deno.test("tags fulfil what they should", () => {
   for (const text of no) assert.ok(!fulfils(tags, ruleOf(text)), text);
 });
 
+Deno.test("of versions with two parts 1.10 is above 1.9, and of other numbers below", () => {
+  const rows: [string, string, string, boolean][] = [
+    ["version", "1.10", "version>=1.9", true],
+    ["version", "1.9", "version>=1.10", false],
+    ["version", "1.10", "version<=1.10.0", true],
+    ["version", "2", "version>1.10", true],
+    ["cudaVersion", "12.10", "cudaVersion>12.9", true],
+    ["go", "1.10", "go>=v1.9", true],
+    ["load", "1.10", "load<1.9", true],
+  ];
+  for (const [tag, value, text, expected] of rows) {
+    assert.equal(fulfils({ [tag]: value }, ruleOf(text)), expected, `${value}: ${text}`);
+  }
+});
+
 Deno.test("tags that every object has by birth are nobody's", () => {
   for (const name of ["constructor", "__proto__", "toString"]) {
     assert.ok(!fulfils({}, ruleOf(name)), name);

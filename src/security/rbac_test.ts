@@ -42,6 +42,14 @@ Deno.test("every method that the proto files declare has a policy or is open to 
   assert.deepEqual((await loadPolicies()).methodsWithoutPolicy(methods), []);
 });
 
+Deno.test("every policy is for a method that there is", async () => {
+  const methods = await declaredMethods();
+  const file = new URL("../../config/rbac-policies.json", import.meta.url);
+  const { policies } = JSON.parse(await Deno.readTextFile(file));
+  const named: string[] = policies.map((each: { method: string }) => each.method);
+  assert.deepEqual(named.filter((each) => !methods.includes(each)), []);
+});
+
 Deno.test("only health is open to all", () => {
   assert.equal(isOpenMethod("/grpc.health.v1.Health/Check"), true);
   assert.equal(isOpenMethod("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"), false);
@@ -55,8 +63,8 @@ const TABLE: Readonly<Record<string, string>> = {
   GetJobStatus: "admin operator viewer",
   ListJobs: "admin operator viewer",
   WatchJob: "admin operator viewer",
-  GetJobLogs: "admin operator viewer",
   CancelJob: "admin operator",
+  CancelJobs: "admin operator",
   GetBatch: "admin operator viewer",
   WatchBatch: "admin operator viewer",
   ListBatches: "admin operator viewer",
@@ -67,6 +75,16 @@ const TABLE: Readonly<Record<string, string>> = {
   Configure: "admin operator",
   ListDLQ: "admin operator viewer",
   RetryFromDLQ: "admin operator",
+  RetryDeadLetters: "admin operator",
+  PurgeDeadLetters: "admin operator",
+  AddSchedule: "admin operator",
+  ListSchedules: "admin operator viewer",
+  GetSchedule: "admin operator viewer",
+  RemoveSchedule: "admin operator",
+  PauseSchedule: "admin operator",
+  ResumeSchedule: "admin operator",
+  TriggerSchedule: "admin operator",
+  NextRuns: "admin operator viewer",
   RegisterWorker: "admin worker",
   Heartbeat: "admin worker",
   WorkerSession: "admin worker",

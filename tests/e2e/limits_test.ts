@@ -88,7 +88,8 @@ async function pauses(host: Host, client: JobClient): Promise<void> {
   assert.match(table.stdout, /type_paused .* type "test_sleep" is paused/);
   const [shown] = await told(host, "type", "list");
   assert.deepEqual([shown.type, shown.pending, shown.paused], ["test_sleep", 1, true]);
-  assert.equal((await told(host, "type", "resume", "test_sleep")).paused, false);
+  const resumed = await told(host, "type", "resume", "test_sleep");
+  assert.deepEqual([resumed.paused, resumed.paused_by, resumed.paused_at], [false, null, null]);
   assert.equal((await client.waitFor(jobId)).status, "completed");
   const unknown = await host.client("explain", "nobody");
   assert.equal(unknown.code, 1);
