@@ -124,7 +124,7 @@ function branchesOf(filter: FinishedFilter, nameNumber: NameNumber): Branch[] | 
     // The index of dead letters is known by its constant.
     if (column === "dead_letter" && column === lead) add("f.dead_letter = 1");
     // A unary plus keeps SQLite from choosing the index of a condition that does not lead.
-    else add(`${column === lead ? "" : "+"}f.${column} = ?`, value);
+    else add(`${isLed(column, lead) ? "" : "+"}f.${column} = ?`, value);
   }
   if (filter.seqMin !== undefined) add(`${seq} >= ?`, filter.seqMin);
   if (filter.seqMax !== undefined) add(`${seq} <= ?`, filter.seqMax);
@@ -172,6 +172,11 @@ function leadOf(columns: Columns): string | undefined {
   return [...columns.keys()].find((column) =>
     column === "dead_letter" ? columns.get(column) === 1 : columns.get(column) !== undefined
   );
+}
+
+/** Whether the leading index helps to find this column: that of types has the status as well. */
+function isLed(column: string, lead: string | undefined): boolean {
+  return column === lead || (lead === "type" && column === "status");
 }
 
 function sideRowsOf({ labels = {}, batchId, parentId, schedule }: FinishedFilter): SideRow[] {
