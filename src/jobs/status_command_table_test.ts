@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { CAUSES, isTerminal, isTransition, JOB_STATUSES, type JobStatus } from "./job.ts";
+import {
+  CAUSES,
+  isTerminal,
+  isTransition,
+  JOB_STATUSES,
+  type JobStatus,
+  TRANSITIONS,
+} from "./job.ts";
 import { Scene, specOf } from "./scene_test_support.ts";
 
 /** How a job named "job" comes to stand where the table wants it; worker w1 holds it if any does. */
@@ -117,6 +124,17 @@ Deno.test("nothing leads out of completed and cancelled, and only a redrive out 
     )
   );
   assert.deepEqual(found, [["failed", "waiting", "redrive"], ["failed", "pending", "redrive"]]);
+});
+
+Deno.test("DESIGN.md tells every change of status that there is, and no other", async () => {
+  const text = await Deno.readTextFile(new URL("DESIGN.md", import.meta.url));
+  const section = text.split("## Every change of status\n")[1]!.split("\n## ")[0]!;
+  const told = section.split("\n").filter((line) => line.startsWith("|")).slice(2)
+    .map((line) => line.replace(/ +/g, " ").trim());
+  const held = TRANSITIONS.map(({ from, to, causes }) =>
+    `| ${from === "" ? "(new)" : from} | ${to} | ${causes.join(", ")} |`
+  );
+  assert.deepEqual(told, held);
 });
 
 /** The word that tells one outcome from another. */
