@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createServer } from "node:http2";
 import { ClusterChannel } from "./channel.ts";
 import { Health, HealthCheckResponse_ServingStatus } from "./gen/grpc/health/v1/health_pb.ts";
 import {
@@ -390,6 +391,26 @@ Deno.test("a slow answer is waited for, if the master says that it lives", async
   await call;
   assert.equal(channel.addresses[0], server.address, "nobody else was asked");
   channel.close();
+});
+
+Deno.test("a master that takes and acknowledges bytes lives, though its word stands in line", async () => {
+  // Answers nothing, not even whether it lives, as behind megabytes of other requests.
+  const listener = createServer();
+  const timers: ReturnType<typeof setInterval>[] = [];
+  listener.on("session", (session) => {
+    timers.push(setInterval(() => session.destroyed || session.ping(() => {}), 20));
+    session.on("error", () => {});
+  });
+  const port = freePort();
+  await new Promise<void>((resolve) => listener.listen(port, "127.0.0.1", resolve));
+  const channel = new ClusterChannel(
+    channelTo([`127.0.0.1:${port}`], { silenceMs: 100, probeMs: 100, callTimeoutMs: 1_000 }),
+  );
+  await assert.rejects(channel.call(Health.method.check, {}), { reason: "outcome_unknown" });
+  assert.equal(timers.length, 1, "it was given up, and connected to again");
+  channel.close();
+  for (const timer of timers) clearInterval(timer);
+  await new Promise<void>((resolve) => listener.close(() => resolve()));
 });
 
 Deno.test("a call that may not be repeated is not: its outcome is said to be unknown", async () => {

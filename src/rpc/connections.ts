@@ -79,22 +79,24 @@ export class Connections {
   }
 
   #connect(address: string): Connection {
-    const client = this.#newClient(address);
     const { silenceMs = SILENCE_MS, streamSilenceMs = STREAM_SILENCE_MS } = this.#options;
     const probe = () => isAlive(client, this.#options.probeMs ?? PROBE_MS);
-    return {
-      client,
-      pulses: {
-        call: new Pulse({ address, silenceMs, probe }),
-        stream: new Pulse({ address, silenceMs: streamSilenceMs, probe }),
-      },
+    const pulses = {
+      call: new Pulse({ address, silenceMs, probe }),
+      stream: new Pulse({ address, silenceMs: streamSilenceMs, probe }),
     };
+    // The question may stand in line behind megabytes of requests; that they are taken is an answer.
+    const client = this.#newClient(address, () => {
+      pulses.call.heard();
+      pulses.stream.heard();
+    });
+    return { client, pulses };
   }
 
-  #newClient(address: string): Client {
+  #newClient(address: string, onBytes: () => void): Client {
     const { credentials, messageBytesMax, grpcOptions } = this.#options;
     try {
-      return new Client(address, endingOnGoaway(credentials), {
+      return new Client(address, endingOnGoaway(credentials, onBytes), {
         "grpc.max_receive_message_length": messageBytesMax,
         "grpc.max_send_message_length": messageBytesMax,
         "grpc.initial_reconnect_backoff_ms": 100,

@@ -11,17 +11,26 @@ import { breakOnGoaway } from "./goaway_filter.ts";
 type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
 type Target = Parameters<ChannelCredentials["_createSecureConnector"]>[0];
 
-/** The same credentials; a connection made with them ends when its server says goodbye. */
-export function endingOnGoaway(credentials: ChannelCredentials): ChannelCredentials {
-  return new EndingOnGoaway(credentials);
+/**
+ * The same credentials; a connection made with them ends when its server says goodbye.
+ *
+ * @param onBytes called whenever anything at all has come from a server
+ */
+export function endingOnGoaway(
+  credentials: ChannelCredentials,
+  onBytes?: () => void,
+): ChannelCredentials {
+  return new EndingOnGoaway(credentials, onBytes);
 }
 
 class EndingOnGoaway extends ChannelCredentials {
   readonly #inner: ChannelCredentials;
+  readonly #onBytes: (() => void) | undefined;
 
-  constructor(inner: ChannelCredentials) {
+  constructor(inner: ChannelCredentials, onBytes: (() => void) | undefined) {
     super();
     this.#inner = inner;
+    this.#onBytes = onBytes;
   }
 
   override _isSecure(): boolean {
@@ -30,7 +39,8 @@ class EndingOnGoaway extends ChannelCredentials {
 
   /** Channels of equal credentials share connections, as they would without this. */
   override _equals(other: ChannelCredentials): boolean {
-    return other instanceof EndingOnGoaway && this.#inner._equals(other.#inner);
+    return other instanceof EndingOnGoaway && this.#onBytes === other.#onBytes &&
+      this.#inner._equals(other.#inner);
   }
 
   override _createSecureConnector(
@@ -42,7 +52,7 @@ class EndingOnGoaway extends ChannelCredentials {
     return {
       connect: async (socket) => {
         const connected = await inner.connect(socket);
-        breakOnGoaway(connected.socket);
+        breakOnGoaway(connected.socket, this.#onBytes);
         return connected;
       },
       waitForReady: () => inner.waitForReady(),

@@ -95,10 +95,13 @@ export function filterGoaway(socket: Socket): void {
  * Puts the filter into a client's connection, and breaks that when the server says goodbye. A server
  * ignores calls that come after its GOAWAY, so one that goes on while others end would leave them
  * without an answer. What was under way counts as lost, as with every connection that breaks.
+ *
+ * @param onBytes called whenever anything has come
  */
-export function breakOnGoaway(socket: Socket): void {
+export function breakOnGoaway(socket: Socket, onBytes?: () => void): void {
   const filter = new GoawayFilter("server");
   install(socket, filter, () => {
+    onBytes?.();
     if (filter.hasSaidGoodbye) socket.destroy();
   });
 }
