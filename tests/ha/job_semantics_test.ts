@@ -10,7 +10,7 @@ import type { JobClient, Submission } from "../../src/rpc/mod.ts";
 import { run } from "../e2e/support.ts";
 import { type Cluster, eventually, onCluster } from "./support.ts";
 
-Deno.test("dependencies, expiry, unique keys and batches go on under the next leader", (test) =>
+Deno.test("what jobs ask for, and what they are to each other, holds under the next leader", (test) =>
   onCluster({ workers: 1 }, async (cluster) => {
     const client = cluster.client();
     try {
@@ -29,12 +29,88 @@ Deno.test("dependencies, expiry, unique keys and batches go on under the next le
 const ROWS: Readonly<
   Record<string, (client: JobClient, cluster: Cluster) => Promise<() => Promise<void>>>
 > = {
+  "a dead letter is still one, and comes back with a new budget": staysDeadLetter,
+  "a retry that backed off comes no sooner than it was to": backsOff,
+  "a submission that is repeated under its key is the job of the old leader": staysIdempotent,
+  "a job that no worker may run says why, and goes to the one that may": findsItsWorker,
   "submit --wait waits on, and tells how the job ended": waitsOn,
   "a unique key is held, and given back": staysUnique,
   "a graph goes on between parents and children": graphGoesOn,
   "a job that the old leader took expires under the new one, also while it runs": expiresLater,
   "a batch is followed across the failover, and its counts are right": batchGoesOn,
 };
+
+async function staysDeadLetter(client: JobClient): Promise<() => Promise<void>> {
+  const { jobId } = await client.submit(failsOnce("the disk is full", {
+    maxRetries: 5,
+    options: { nonRetryableErrors: ["disk is full"] },
+  }));
+  assert.equal((await client.waitFor(jobId)).status, "failed");
+  return async () => {
+    const { jobs } = await client.listJobs({ deadLetter: true });
+    assert.equal(jobs.find(({ id }) => id === jobId)?.errorMessage, "the disk is full");
+    await client.retryDeadLetter(jobId);
+    assert.equal((await client.waitFor(jobId)).status, "completed");
+    const { attempts, history } = await client.getJob(jobId);
+    assert.deepEqual(attempts.map(({ outcome }) => outcome), ["failed", "completed"]);
+    assert.ok(history.some(({ cause }) => cause === "redrive"));
+  };
+}
+
+async function backsOff(client: JobClient): Promise<() => Promise<void>> {
+  const { jobId } = await client.submit(failsOnce("not yet", {
+    maxRetries: 1,
+    retryDelayMs: 3_000,
+    options: { backoff: "fixed" },
+  }));
+  await untilStatus(client, jobId, "waiting");
+  const { reasons } = await client.getJob(jobId);
+  assert.deepEqual(reasons.map(({ code }) => code), ["backoff"]);
+  return async () => {
+    const { job, attempts: [first, second] } = await ended(client, jobId);
+    assert.equal(job.status, "completed");
+    assert.ok(second!.assignedAtMs - first!.endedAtMs! >= 3_000, "it came back too early");
+  };
+}
+
+async function staysIdempotent(client: JobClient): Promise<() => Promise<void>> {
+  const submission = sleep("1ms", { idempotencyKey: "through-a-failover", delayMs: 3_600_000 });
+  const { jobId } = await client.submit(submission);
+  return async () => {
+    const again = await client.submit(submission);
+    assert.deepEqual([again.jobId, again.duplicate], [jobId, true]);
+    await client.cancel(jobId);
+    assert.equal(
+      (await client.submit(submission)).jobId,
+      jobId,
+      "it is cancelled, and not made anew",
+    );
+  };
+}
+
+async function findsItsWorker(
+  client: JobClient,
+  cluster: Cluster,
+): Promise<() => Promise<void>> {
+  const { jobId } = await client.submit(
+    sleep("1ms", { options: { require: ["zone in (a, b)", "version>=1.9"], cpuMillis: 2_000 } }),
+  );
+  const says = (code: string) =>
+    eventually(`it says ${code}`, async () => {
+      const { reasons } = await client.getJob(jobId);
+      return reasons.some((each) => each.code === code) ? true : undefined;
+    });
+  await says("no_worker_with_tags");
+  return async () => {
+    await says("no_worker_with_tags");
+    cluster.startWorker("small", "--tag=zone=a", "--tag=version=1.10", "--cpu=1");
+    await says("no_worker_with_resources");
+    cluster.startWorker("large", "--tag=zone=b", "--tag=version=1.10", "--cpu=2");
+    const { job, attempts } = await ended(client, jobId);
+    assert.equal(job.status, "completed");
+    assert.deepEqual(attempts.map(({ workerId }) => workerId), ["large"]);
+  };
+}
 
 async function waitsOn(client: JobClient, cluster: Cluster): Promise<() => Promise<void>> {
   const label = crypto.randomUUID();
@@ -154,6 +230,12 @@ async function batchGoesOn(client: JobClient): Promise<() => Promise<void>> {
 function sleep(duration: string, submission: Partial<Submission> = {}): Submission {
   const payload = new TextEncoder().encode(JSON.stringify({ duration }));
   return { type: "test_sleep", payload, priority: 5, maxRetries: 0, ...submission };
+}
+
+/** A job whose first attempt fails. */
+function failsOnce(error: string, submission: Partial<Submission>): Submission {
+  const payload = JSON.stringify({ duration: "1ms", fail: error, fail_attempts: 1 });
+  return sleep("", { payload: new TextEncoder().encode(payload), ...submission });
 }
 
 function idsOf(items: readonly object[]): string[] {
