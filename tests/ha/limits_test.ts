@@ -15,7 +15,11 @@ async function firstCodeOf(client: JobClient, jobId: string): Promise<string | u
 Deno.test("a pause, a group's limit and a rate outlive the leader that kept them", () =>
   onCluster({ workers: 2 }, async (cluster) => {
     const client = cluster.client();
-    await client.configure({ scope: "queue", name: "nightly", change: { paused: true } });
+    await client.configure({
+      scope: "queue",
+      name: "nightly",
+      change: { paused: true, weight: 3, runningMax: 2 },
+    });
     const paused = await client.submit(sleep("1ms", { queue: "nightly" }));
     const inGroup = (duration: string) => sleep(duration, { group: "db", groupLimit: 1 });
     const holder = await client.submit(inGroup("60s"));
@@ -33,6 +37,7 @@ Deno.test("a pause, a group's limit and a rate outlive the leader that kept them
     assert.equal(await firstCodeOf(client, paused.jobId), "queue_paused");
     const [queue] = (await client.listStandings("queue")).filter(({ name }) => name === "nightly");
     assert.deepEqual([queue?.paused, queue?.pending], [true, 1]);
+    assert.deepEqual([queue?.weight, queue?.runningMax], [3, 2]);
 
     const attempts = async (jobs: readonly { readonly jobId: string }[]) => {
       const found = await Promise.all(jobs.map(async ({ jobId }) => {
