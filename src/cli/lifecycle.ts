@@ -10,12 +10,20 @@ const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT", "SIGBREAK"]
   : ["SIGINT", "SIGTERM"];
 
+/** Told to stop before it had started. */
+export class StartGivenUp extends Error {
+  override name = "StartGivenUp";
+}
+
 /** The end of a node's life. */
 export class Lifetime {
   readonly #ended = Promise.withResolvers<void>();
+  readonly #giveUp = new AbortController();
   #stoppedBy: Deno.Signal | undefined;
 
   constructor(log: RootLogger) {
+    // What breaks before anybody waits for the end is told by whoever was at work then.
+    this.#ended.promise.catch(() => {});
     for (const signal of SIGNALS) {
       Deno.addSignalListener(signal, () => {
         // Whoever asks twice does not want to wait. Two signals that differ are one wish: Ctrl-C
@@ -24,13 +32,20 @@ export class Lifetime {
         if (this.#stoppedBy !== undefined) return;
         this.#stoppedBy = signal;
         log.info("stopping", { signal });
+        this.#giveUp.abort(new StartGivenUp("the start was given up"));
         this.#ended.resolve();
       });
     }
   }
 
+  /** Aborts what a start waits for when the node shall stop, or must. */
+  get giveUp(): AbortSignal {
+    return this.#giveUp.signal;
+  }
+
   /** Ends the node because something broke. */
   fail(failure: unknown): void {
+    this.#giveUp.abort(failure);
     this.#ended.reject(failure);
   }
 

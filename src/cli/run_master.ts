@@ -39,7 +39,7 @@ import { configFrom } from "./config_flags.ts";
 import { channelFrom } from "./connect.ts";
 import { tellOfMadeSecret } from "./development_token.ts";
 import { greetFromMaster } from "./greeting.ts";
-import { Lifetime } from "./lifecycle.ts";
+import { Lifetime, StartGivenUp } from "./lifecycle.ts";
 import { openLog } from "./node_log.ts";
 import {
   clientServerSetup,
@@ -56,6 +56,8 @@ import { VERSION } from "./version.ts";
 
 /** Time allowed to one call to another master, in ms. */
 const CALL_TIMEOUT_MS = 5_000;
+/** A master that has not started after this long, in ms, shows its pages all the same. */
+const PAGES_WAIT_MS = 500;
 
 /** Runs a master until it is told to stop. */
 export async function runMaster(flags: Flags, terminal: Terminal): Promise<void> {
@@ -74,41 +76,61 @@ export async function runMaster(flags: Flags, terminal: Terminal): Promise<void>
     nodeId: config.cluster.nodeId,
   });
   const security = await masterSecurity(loaded, (text) => log.warn(text));
-  const master = await Master.start(
-    masterOptions(loaded, { log, tracer, metrics, security, lifetime }),
-  );
+  try {
+    await live({ loaded, log, tracer, registry, metrics, security, lifetime, terminal });
+  } finally {
+    stopObserving();
+    security.audit?.close();
+    await tracer.shutdown();
+    log.close();
+  }
+}
+
+/** From the start of the master, which may wait for a cluster, to its end. */
+async function live(parts: LivingParts): Promise<void> {
+  const { loaded, log, registry, metrics, security, lifetime, terminal } = parts;
+  const { config } = loaded;
+  let started: Master | undefined;
+  const starting = Master.start(masterOptions(loaded, parts)).then((master) => started = master);
+  // Why it cannot start is told before what is wrong with a port; and who waits to join is alive.
+  await Promise.race([starting, pause(PAGES_WAIT_MS)]);
+  const http = await startMasterHttp(() => started, {
+    host: config.cluster.httpBindHost,
+    port: config.cluster.httpPort,
+    setting: "cluster.http_port (--http-port, HTTP_PORT)",
+    ...(config.metrics.enabled ? { metrics: metricsPage(config, registry) } : {}),
+    ...httpsOf(security.tls),
+    log,
+  }).catch(async (failure) => {
+    lifetime.fail(failure);
+    await started?.stop();
+    throw failure;
+  });
   const sampler = new MetricsSampler({
     registry,
     intervalMs: config.metrics.collectIntervalMs,
     log,
   });
-  sampler.register("master", () => sampleMaster(metrics, master.context));
   try {
+    const master = await starting;
     if (security.madeSecret !== undefined) await tellOfMadeSecret(loaded, security.madeSecret, log);
-    const http = await startMasterHttp(master, {
-      host: config.cluster.httpBindHost,
-      port: config.cluster.httpPort,
-      setting: "cluster.http_port (--http-port, HTTP_PORT)",
-      ...(config.metrics.enabled ? { metrics: metricsPage(config, registry) } : {}),
-      ...httpsOf(security.tls),
-      log,
-    });
+    sampler.register("master", () => sampleMaster(metrics, master.context));
     sampler.start();
     log.info("master started", { version: VERSION, profile: loaded.profile });
     greetFromMaster(loaded, terminal.err);
-    try {
-      await lifetime.ended;
-    } finally {
-      await http.stop();
-    }
+    await lifetime.ended;
+  } catch (failure) {
+    if (!(failure instanceof StartGivenUp)) throw failure;
+    log.info("stopped before it had started");
   } finally {
+    await http.stop();
     sampler.stop();
-    stopObserving();
-    await master.stop();
-    security.audit?.close();
-    await tracer.shutdown();
-    log.close();
+    await started?.stop();
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function metricsPage({ metrics }: Config, registry: MetricsRegistry) {
@@ -118,6 +140,12 @@ function metricsPage({ metrics }: Config, registry: MetricsRegistry) {
     path: metrics.path,
     expose: () => registry.expose(),
   };
+}
+
+interface LivingParts extends Parts {
+  readonly loaded: LoadedConfig;
+  readonly registry: MetricsRegistry;
+  readonly terminal: Terminal;
 }
 
 interface Parts {
@@ -210,6 +238,7 @@ function masterOptions(
     observer: metricsObserver(metrics, scheduler.schedulingPolicy),
     audit: (act) => security.audit?.record({ kind: "administrative_act", ...act }, Date.now()),
     onFailed: (failure) => lifetime.fail(failure),
+    giveUp: lifetime.giveUp,
   };
 }
 

@@ -19,8 +19,9 @@ export type View<Shown> = () => Shown | Promise<Shown>;
 
 export interface MasterViews {
   readonly readiness: View<Readiness>;
-  readonly clusterStatus: View<ClusterStatusView>;
-  readonly failoverStatus: View<FailoverStatusView>;
+  /** Undefined: it has not started yet. */
+  readonly clusterStatus: View<ClusterStatusView | undefined>;
+  readonly failoverStatus: View<FailoverStatusView | undefined>;
 }
 
 /** The pages of a master: `/health`, `/ready`, `/cluster/status`, `/failover/status`. */
@@ -63,11 +64,13 @@ function readyRoute(readiness: View<Readiness>): Route {
   };
 }
 
-function jsonRoute<Shown>(path: string, view: View<Shown>): Route {
+function jsonRoute<Shown>(path: string, view: View<Shown | undefined>): Route {
   return {
     path,
     async handle() {
-      return jsonAnswer(200, await view());
+      const shown = await view();
+      if (shown !== undefined) return jsonAnswer(200, shown);
+      return jsonAnswer(503, { error: "the node is starting, and knows no cluster yet" });
     },
   };
 }

@@ -37,6 +37,7 @@ import {
   introduce,
   type Introduction,
   type IntroductionAnswer,
+  pause,
   RaftService,
   raftService,
   Refusal,
@@ -206,7 +207,7 @@ export async function foundTogether(
             log.warn("waiting for the initial cluster", { reason: verdict.reason });
           }
       }
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      await pause(PAUSE_MS, options.giveUp);
     }
   } finally {
     await server.stop(STOP_GRACE_MS);

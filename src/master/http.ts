@@ -7,20 +7,26 @@
 import { masterRoutes, type NodeHttp, type NodeHttpOptions, startNodeHttp } from "../http/mod.ts";
 import type { Master } from "./master.ts";
 
-/** Starts to serve a master's pages. @throws ListenError when a port cannot be had. */
+/**
+ * Starts to serve a master's pages. They are there before the master itself, which may wait for a
+ * cluster that it is to join: alive, and not ready.
+ *
+ * @param master the master once it has started
+ * @throws ListenError when a port cannot be had
+ */
 export function startMasterHttp(
-  master: Master,
+  master: () => Master | undefined,
   options: Omit<NodeHttpOptions, "routes">,
 ): Promise<NodeHttp> {
   return startNodeHttp({
     ...options,
     routes: masterRoutes({
       readiness: () => {
-        const reasons = master.notReadyReasons();
+        const reasons = master()?.notReadyReasons() ?? ["it is starting, or waits to join"];
         return reasons.length === 0 ? { isReady: true } : { isReady: false, reasons };
       },
-      clusterStatus: () => master.clusterStatus(),
-      failoverStatus: () => master.failoverStatus(),
+      clusterStatus: () => master()?.clusterStatus(),
+      failoverStatus: () => master()?.failoverStatus(),
     }),
   });
 }

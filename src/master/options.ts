@@ -59,6 +59,8 @@ export interface MasterOptions {
   readonly founding: Founding;
   readonly grpc: Listen;
   readonly raft: Listen;
+  /** Ends the waiting for a cluster that is to be joined, or founded, with its reason. */
+  readonly giveUp: AbortSignal;
   readonly raftTimings: {
     /** The leader is silent for no longer than this. */
     readonly heartbeatTimeoutMs: number;

@@ -6,7 +6,7 @@
  */
 
 import { decodeMembership, foundCluster, type Member } from "../raft/mod.ts";
-import { JobClient, Refusal } from "../rpc/mod.ts";
+import { JobClient, pause, Refusal } from "../rpc/mod.ts";
 import { ENTRY_FORMATS, SqliteRaftLog } from "../storage/mod.ts";
 import { askAll, foundTogether, initialClusterText, othersOf } from "./founding.ts";
 import { formatMemberAddress, type MemberAddress } from "./member_address.ts";
@@ -153,6 +153,7 @@ async function untilAnswered<Answer>(
   signal?: AbortSignal,
 ): Promise<Answer> {
   for (let pauseMs = PAUSE_MS_MIN;; pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)) {
+    options.giveUp.throwIfAborted();
     signal?.throwIfAborted();
     const addresses = await through();
     const failure = addresses.length === 0
@@ -164,7 +165,7 @@ async function untilAnswered<Answer>(
       reason: failure.message,
       retry_in_ms: pauseMs,
     });
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    await pause(pauseMs, signal ?? options.giveUp);
   }
 }
 

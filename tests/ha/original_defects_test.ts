@@ -114,6 +114,15 @@ async function joinsThroughFollower(cluster: Cluster): Promise<void> {
     const log = await logOf(cluster, joiner);
     return /does not let this master in yet/.test(log) ? true : undefined;
   });
+  // Alive and not ready, or whoever watches over it would start it again and again.
+  const health = await fetch(`${joiner.httpUrl}/health`);
+  assert.deepEqual([health.status, await health.text()], [200, "OK"]);
+  const ready = await fetch(`${joiner.httpUrl}/ready`);
+  assert.equal(ready.status, 503);
+  assert.match(await ready.text(), /waits to join/);
+  const status = await fetch(`${joiner.httpUrl}/cluster/status`);
+  assert.equal(status.status, 503);
+  assert.match((await status.json()).error, /knows no cluster yet/);
   follower.process.start();
   cluster.masters.push(joiner);
   await cluster.settled();

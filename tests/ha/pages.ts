@@ -15,7 +15,10 @@ const ANSWER_TIMEOUT_MS = 1_000;
 
 /** What a master says of itself; undefined while it does not answer. */
 export function clusterStatusOf({ httpUrl }: Pages): Promise<ClusterStatusView | undefined> {
-  return answered(`${httpUrl}/cluster/status`, (response) => response.json());
+  return answered(`${httpUrl}/cluster/status`, async (response) => {
+    const shown = await response.json();
+    return response.ok ? shown : undefined;
+  });
 }
 
 /** Whether a master says that it can serve. */
