@@ -126,17 +126,22 @@ function decide(
   if (siblings.ids.has(spec.id) || state.isIdTaken(spec.id)) {
     return refused(spec, "id_taken", `there is a job ${spec.id} already`);
   }
-  const holder = holderOf(state, siblings, uniqueKeyOf(spec));
+  const uniqueKey = uniqueKeyOf(spec);
+  const holder = holderOf(state, siblings, uniqueKey);
   const uniqueMode = spec.options?.uniqueMode ?? NO_OPTIONS.uniqueMode;
   if (holder !== undefined && uniqueMode === "existing") {
     return { status: "duplicate", jobId: holder };
   }
   if (holder !== undefined && uniqueMode === "reject") {
+    // A job of the same call may come to nothing with it, so its id would tell nobody anything.
+    const whose = siblings.uniqueKeys.has(uniqueKey ?? "")
+      ? "another job of the same call; give each its own"
+      : `job ${holder}, which is not finished; wait for it`;
     return refused(
       spec,
       "unique_key",
-      `unique key "${spec.options?.uniqueKey}" belongs to job ${holder}, which is not finished; ` +
-        "wait for it, or submit with the mode existing or replace",
+      `unique key "${spec.options?.uniqueKey}" belongs to ${whose}, or submit with the mode ` +
+        "existing or replace",
     );
   }
   const missing = parents.find(({ jobId }) =>

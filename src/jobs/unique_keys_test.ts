@@ -70,6 +70,21 @@ Deno.test("within one command the last of several replacements is left", () => {
   assert.deepEqual(statuses, ["cancelled", "cancelled", "pending"]);
 });
 
+Deno.test("of two jobs of one call with one key, the refusal names no job that was never made", () => {
+  const scene = new Scene();
+  const { results } = scene.apply({
+    kind: "submit",
+    allOrNothing: true,
+    jobs: [specOf("first", unique("reject")), specOf("second", unique("reject"))],
+  });
+  const refused = results[1]!;
+  assertFields(refused, { status: "refused", reason: "unique_key" });
+  assert.match(
+    refused.status === "refused" ? refused.message : "",
+    /^unique key "report" belongs to another job of the same call; give each its own, or submit/,
+  );
+});
+
 Deno.test("a batch that is refused as a whole replaces nothing", () => {
   const scene = new Scene();
   scene.submit("first", unique("reject"));
