@@ -22,8 +22,8 @@ export interface JobStanding {
   readonly ahead: number;
 }
 
-/** Jobs before a job that are counted at most. */
-export const AHEAD_COUNTED_MAX = 1000;
+/** Jobs before a job that are counted at most: every look at a pending job pays for them. */
+export const AHEAD_COUNTED_MAX = 100;
 
 export function standingOf(state: State, record: JobRecord): JobStanding {
   const { job, lane } = record;
