@@ -50,6 +50,7 @@ class ServingWorker implements AsyncDisposable {
       name: "worker",
       nodeId: "w1",
     });
+    const tempRoot = Deno.makeTempDirSync({ prefix: "conductor-worker-service-" });
     const worker = new Worker({
       workerId: "w1",
       address: () => this.address,
@@ -63,7 +64,7 @@ class ServingWorker implements AsyncDisposable {
       inline: new InlineExecutor(registry, ENVIRONMENT),
       isolated: new InlineExecutor(registry, ENVIRONMENT),
       channel,
-      tempRoot: Deno.makeTempDirSync({ prefix: "conductor-worker-service-" }),
+      tempRoot,
       log,
       observer: {
         attemptStarted: (job) => {
@@ -93,6 +94,7 @@ class ServingWorker implements AsyncDisposable {
       () => server.stop(0),
       () => channel.close(),
       () => master[Symbol.asyncDispose](),
+      () => Deno.remove(tempRoot, { recursive: true }),
     );
     return this;
   }
