@@ -52,7 +52,7 @@ function optionsOf(reader: FlagReader) {
     backoff: reader.text("backoff"),
     retryDelayMaxMs: reader.duration("retryDelayMax"),
     nonRetryableErrors: reader.texts("permanentError"),
-    expireAfterMs: reader.duration("expiresIn"),
+    expireAfterMs: positive(reader, "expiresIn"),
     uniqueKey: reader.text("uniqueKey"),
     uniqueMode: reader.text("uniqueMode"),
     group: reader.text("group"),
@@ -66,6 +66,13 @@ function optionsOf(reader: FlagReader) {
     cpuMillis: reader.parsed("cpu", cpuMillisOf, "give processors, such as 2 or 0.5"),
     memoryBytes: reader.parsed("memory", bytesOf, "give a size, such as 512MiB"),
   } satisfies { [Name in keyof JobOptionsView]: JobOptionsView[Name] | undefined };
+}
+
+/** A duration above 0, which would say the same as no flag. */
+function positive(reader: FlagReader, name: string): number | undefined {
+  const ms = reader.duration(name);
+  if (ms === 0) reader.fault(name, "give a duration above 0, such as 1h");
+  return ms;
 }
 
 /** Plain `name=value` goes the original's way, which members of every version know. */

@@ -12,6 +12,7 @@ import {
   type StreamWriter,
 } from "../rpc/mod.ts";
 import { backUp } from "./backup.ts";
+import { audited } from "./audited.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
 import { formatMemberAddress } from "./member_address.ts";
 import { quorumFaultWithout } from "./members.ts";
@@ -49,7 +50,7 @@ export class MembersApi implements MemberCalls {
 
   joinCluster(joining: JoiningNode, call: CallContext) {
     const { nodeId, incarnation } = joining;
-    return this.#audited("join a member", `${nodeId} (${incarnation})`, call, async () => {
+    return audited(this.#context, "join a member", `${nodeId} (${incarnation})`, call, async () => {
       dutiesOf(this.#context);
       this.#checkJoining(joining);
       const { facts } = this.#context;
@@ -64,7 +65,7 @@ export class MembersApi implements MemberCalls {
     call: CallContext,
   ) {
     const { id, raftAddress, grpcAddress } = member;
-    return this.#audited("add a member", `${id} at ${raftAddress}`, call, async () => {
+    return audited(this.#context, "add a member", `${id} at ${raftAddress}`, call, async () => {
       dutiesOf(this.#context);
       const address = formatMemberAddress({ raft: raftAddress, grpc: grpcAddress });
       const known = this.#member(id);
@@ -91,7 +92,7 @@ export class MembersApi implements MemberCalls {
   }
 
   promoteMember(id: string, call: CallContext) {
-    return this.#audited("promote a member", id, call, async () => {
+    return audited(this.#context, "promote a member", id, call, async () => {
       dutiesOf(this.#context);
       const member = this.#member(id);
       if (member === undefined) throw this.#unknown(id);
@@ -111,7 +112,7 @@ export class MembersApi implements MemberCalls {
 
   removeMember(id: string, { force }: { readonly force: boolean }, call: CallContext) {
     const act = force ? "remove a member by force" : "remove a member";
-    return this.#audited(act, id, call, async () => {
+    return audited(this.#context, act, id, call, async () => {
       dutiesOf(this.#context);
       const { facts, proposer, log } = this.#context;
       const member = this.#member(id);
@@ -147,7 +148,7 @@ export class MembersApi implements MemberCalls {
   }
 
   transferLeadership(to: string | undefined, call: CallContext) {
-    return this.#audited("transfer leadership", to ?? "any voter", call, async () => {
+    return audited(this.#context, "transfer leadership", to ?? "any voter", call, async () => {
       dutiesOf(this.#context);
       const { node, facts } = this.#context;
       if (to === facts.nodeId) return { leaderId: to, term: node.status().term };
@@ -168,7 +169,8 @@ export class MembersApi implements MemberCalls {
 
   takeSnapshot(call: CallContext) {
     const { facts } = this.#context;
-    return this.#audited(
+    return audited(
+      this.#context,
       "take a snapshot",
       facts.nodeId,
       call,
@@ -182,7 +184,8 @@ export class MembersApi implements MemberCalls {
     call: CallContext,
   ) {
     const { facts, snapshots } = this.#context;
-    return this.#audited(
+    return audited(
+      this.#context,
       "back up",
       facts.nodeId,
       call,
@@ -335,34 +338,6 @@ export class MembersApi implements MemberCalls {
   #unknown(id: string): Refusal {
     const known = this.#context.node.status().members.map((each) => each.id).sort().join(", ");
     return new Refusal("not_found", `there is no member ${JSON.stringify(id)}; there are ${known}`);
-  }
-
-  /** Writes down what came of an act; a call that belongs to another master is not this one's. */
-  async #audited<Answer>(
-    act: string,
-    target: string,
-    call: CallContext,
-    run: () => Promise<Answer>,
-  ): Promise<Answer> {
-    const record = (outcome: "done" | "refused" | "failed", detail?: string) =>
-      this.#context.audit({
-        act,
-        target,
-        outcome,
-        userId: call.caller.userId,
-        call: { method: call.method, requestId: call.requestId },
-        ...(detail === undefined ? {} : { detail }),
-      });
-    try {
-      const answer = await run();
-      record("done");
-      return answer;
-    } catch (failure) {
-      const refusal = failure instanceof Refusal ? failure : undefined;
-      if (refusal?.reason === "not_leader") throw failure;
-      record(refusal === undefined ? "failed" : "refused", refusal?.message ?? String(failure));
-      throw failure;
-    }
   }
 }
 

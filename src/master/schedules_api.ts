@@ -23,6 +23,7 @@ import {
   type SchedulePage,
   type ScheduleView,
 } from "../rpc/mod.ts";
+import { audited } from "./audited.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
 import { submissionView } from "./views.ts";
 
@@ -46,31 +47,40 @@ export class SchedulesApi implements ScheduleApi {
     call: CallContext,
   ) {
     const { name } = definition;
-    return this.#audited(replace ? "put a schedule" : "add a schedule", name, call, async () => {
-      const duties = dutiesOf(this.#context);
-      const { proposer, now, schedulesMax } = this.#context;
-      const nowMs = now();
-      const schedule = this.#admit(definition, call.caller.userId, nowMs);
-      const nextAtMs = tickAfter(schedule.timing, nowMs);
-      if (nextAtMs === 0) {
-        throw new Refusal("invalid", `${describe(schedule.timing)} is never due from now on`);
-      }
-      const outcome = await proposer.propose<PutScheduleCommand>({
-        kind: "put_schedule",
-        schedule,
-        replace,
-        nextAtMs,
-        schedulesMax,
-      });
-      if (outcome.status === "refused") {
-        throw outcome.reason === "already_exists"
-          ? new Refusal("already_exists", `${outcome.message}; replace it, or choose another name`)
-          : new Refusal("overloaded", `${outcome.message}, or raise scheduler.max_schedules`);
-      }
-      duties.schedule();
-      const next = new Date(nextAtMs).toISOString();
-      return { message: `schedule ${name} is ${outcome.status}; first due ${next}`, nextAtMs };
-    });
+    return audited(
+      this.#context,
+      replace ? "put a schedule" : "add a schedule",
+      name,
+      call,
+      async () => {
+        const duties = dutiesOf(this.#context);
+        const { proposer, now, schedulesMax } = this.#context;
+        const nowMs = now();
+        const schedule = this.#admit(definition, call.caller.userId, nowMs);
+        const nextAtMs = tickAfter(schedule.timing, nowMs);
+        if (nextAtMs === 0) {
+          throw new Refusal("invalid", `${describe(schedule.timing)} is never due from now on`);
+        }
+        const outcome = await proposer.propose<PutScheduleCommand>({
+          kind: "put_schedule",
+          schedule,
+          replace,
+          nextAtMs,
+          schedulesMax,
+        });
+        if (outcome.status === "refused") {
+          throw outcome.reason === "already_exists"
+            ? new Refusal(
+              "already_exists",
+              `${outcome.message}; replace it, or choose another name`,
+            )
+            : new Refusal("overloaded", `${outcome.message}, or raise scheduler.max_schedules`);
+        }
+        duties.schedule();
+        const next = new Date(nextAtMs).toISOString();
+        return { message: `schedule ${name} is ${outcome.status}; first due ${next}`, nextAtMs };
+      },
+    );
   }
 
   async listSchedules(
@@ -104,21 +114,21 @@ export class SchedulesApi implements ScheduleApi {
   }
 
   removeSchedule(name: string, call: CallContext) {
-    return this.#audited("remove a schedule", name, call, async () => {
+    return audited(this.#context, "remove a schedule", name, call, async () => {
       await this.#alter(name, "removed");
       return { message: `schedule ${name} is removed; the jobs that it made stay` };
     });
   }
 
   pauseSchedule(name: string, call: CallContext) {
-    return this.#audited("pause a schedule", name, call, async () => {
+    return audited(this.#context, "pause a schedule", name, call, async () => {
       const changed = await this.#alter(name, "paused");
       return { message: `schedule ${name} ${changed ? "is" : "was already"} paused` };
     });
   }
 
   resumeSchedule(name: string, call: CallContext) {
-    return this.#audited("resume a schedule", name, call, async () => {
+    return audited(this.#context, "resume a schedule", name, call, async () => {
       const changed = await this.#alter(name, "active");
       if (!changed) return { message: `schedule ${name} was not paused` };
       const { nextAtMs = 0 } = this.#context.machine.schedule(name) ?? {};
@@ -128,7 +138,7 @@ export class SchedulesApi implements ScheduleApi {
   }
 
   triggerSchedule(name: string, call: CallContext) {
-    return this.#audited("trigger a schedule", name, call, async () => {
+    return audited(this.#context, "trigger a schedule", name, call, async () => {
       dutiesOf(this.#context);
       const { proposer, newJobId } = this.#context;
       const { results: [outcome] } = await proposer.fireSchedules([
@@ -259,34 +269,6 @@ export class SchedulesApi implements ScheduleApi {
   #readBarrier(stale: boolean): Promise<void> {
     if (stale) return Promise.resolve();
     return this.#context.proposer.readBarrier(this.#context.barrierTimeoutMs);
-  }
-
-  /** Writes down what came of an act; a call that belongs to another master is not this one's. */
-  async #audited<Answer>(
-    act: string,
-    target: string,
-    { caller, method, requestId }: CallContext,
-    run: () => Promise<Answer>,
-  ): Promise<Answer> {
-    const record = (outcome: "done" | "refused" | "failed", detail?: string) =>
-      this.#context.audit({
-        act,
-        target: target.slice(0, 200),
-        outcome,
-        userId: caller.userId,
-        call: { method, requestId },
-        ...(detail === undefined ? {} : { detail }),
-      });
-    try {
-      const answer = await run();
-      record("done");
-      return answer;
-    } catch (failure) {
-      const refusal = failure instanceof Refusal ? failure : undefined;
-      if (refusal?.reason === "not_leader") throw failure;
-      record(refusal === undefined ? "failed" : "refused", refusal?.message ?? String(failure));
-      throw failure;
-    }
   }
 }
 

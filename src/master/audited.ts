@@ -1,0 +1,34 @@
+import { type CallContext, Refusal } from "../rpc/mod.ts";
+import type { MasterContext } from "./context.ts";
+
+/** Longest name of a target in the audit log. */
+const TARGET_CHARACTERS_MAX = 200;
+
+/** Writes down what came of an act; a call that belongs to another master is not this one's. */
+export async function audited<Answer>(
+  { audit }: Pick<MasterContext, "audit">,
+  act: string,
+  target: string,
+  { caller, method, requestId }: CallContext,
+  run: () => Promise<Answer>,
+): Promise<Answer> {
+  const record = (outcome: "done" | "refused" | "failed", detail?: string) =>
+    audit({
+      act,
+      target: target.slice(0, TARGET_CHARACTERS_MAX),
+      outcome,
+      userId: caller.userId,
+      call: { method, requestId },
+      ...(detail === undefined ? {} : { detail }),
+    });
+  try {
+    const answer = await run();
+    record("done");
+    return answer;
+  } catch (failure) {
+    const refusal = failure instanceof Refusal ? failure : undefined;
+    if (refusal?.reason === "not_leader") throw failure;
+    record(refusal === undefined ? "failed" : "refused", refusal?.message ?? String(failure));
+    throw failure;
+  }
+}
