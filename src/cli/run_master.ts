@@ -32,7 +32,7 @@ import {
   type RootLogger,
   type Tracer,
 } from "../observability/mod.ts";
-import { MasterService, methodPath } from "../rpc/mod.ts";
+import { MasterService, methodPath, pause } from "../rpc/mod.ts";
 import { assertRuntimeSafe, channelOptions, createChannelCredentials } from "../security/mod.ts";
 import { addressCautions, masterAddresses } from "./addresses.ts";
 import { configFrom } from "./config_flags.ts";
@@ -127,10 +127,6 @@ async function live(parts: LivingParts): Promise<void> {
     sampler.stop();
     await started?.stop();
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function metricsPage({ metrics }: Config, registry: MetricsRegistry) {

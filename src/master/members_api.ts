@@ -8,6 +8,7 @@ import {
   type CallContext,
   type JoiningNode,
   type MasterApi,
+  pause,
   Refusal,
   type StreamWriter,
 } from "../rpc/mod.ts";
@@ -339,8 +340,4 @@ export class MembersApi implements MemberCalls {
     const known = this.#context.node.status().members.map((each) => each.id).sort().join(", ");
     return new Refusal("not_found", `there is no member ${JSON.stringify(id)}; there are ${known}`);
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
