@@ -8,6 +8,7 @@ import {
   onCluster,
   pause,
   unusedPorts,
+  written,
 } from "./support.ts";
 
 interface Member {
@@ -94,9 +95,9 @@ for (const founding of ["join", "static"] as const) {
       });
       assert.equal((await members(witness)).length, 3);
       await holdsAll(cluster, lost, jobs);
-      assert.match(await logOf(cluster, witness.name), /lost its disk/);
-      const audit = await Deno.readTextFile(`${cluster.directory}/${witness.name}.audit.log`);
-      assert.match(audit, /Administrative act: join a member/);
+      await written(`${cluster.directory}/${witness.name}.log`, /lost its disk/);
+      const audit = `${cluster.directory}/${witness.name}.audit.log`;
+      await written(audit, /Administrative act: join a member/);
       // The new one counts: with another member gone it is half of the majority.
       const third = cluster.masters.find((each) => each !== lost && each !== witness)!;
       await third.process.kill();
@@ -234,8 +235,8 @@ Deno.test("a node of another cluster is refused, and told so, on both sides", ()
       /data directory of stranger belongs to cluster [0-9a-f-]+, and this is cluster [0-9a-f-]+/,
     );
     assert.equal((await members(member)).length, 1);
-    const audit = await Deno.readTextFile(`${cluster.directory}/${member.name}.audit.log`);
-    assert.match(audit, /join a member".*stranger.*"outcome":"refused"/);
+    const audit = `${cluster.directory}/${member.name}.audit.log`;
+    await written(audit, /join a member".*stranger.*"outcome":"refused"/);
   }));
 
 Deno.test("a master that was wiped and founded anew is turned away by its former peers", () =>
@@ -267,8 +268,8 @@ Deno.test("a flag that differs from the cluster on disk is said and does no harm
       "--initial-cluster=m9=127.0.0.1:1",
     ]);
     await cluster.settled();
-    assert.match(
-      await logOf(cluster, "m1"),
+    await written(
+      `${cluster.directory}/m1.log`,
       /m9 left and m2, m3 came; the flag is only.*differs from the cluster on disk, which counts/,
     );
   }));

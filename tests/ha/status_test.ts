@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Cluster, eventually, type MasterNode, onCluster } from "./support.ts";
+import { type Cluster, eventually, type MasterNode, onCluster, written } from "./support.ts";
 
 async function page(master: MasterNode, path: string): Promise<{ code: number; text: string }> {
   const response = await fetch(`${master.httpUrl}${path}`);
@@ -111,8 +111,10 @@ Deno.test("a dead voter is removed when that is wished, down to the floor and no
         ? true
         : undefined;
     });
-    const audit = await Deno.readTextFile(`${cluster.directory}/${leader.name}.audit.log`);
-    assert.match(audit, /remove a member".*"user_id":"master m\d".*cluster.dead_server_cleanup/);
+    await written(
+      `${cluster.directory}/${leader.name}.audit.log`,
+      /remove a member".*"user_id":"master m\d".*cluster.dead_server_cleanup/,
+    );
     await second.process.kill();
     await eventually("it has been silent for twice that time", async () => {
       const { peers } = await json(leader, "/cluster/status");

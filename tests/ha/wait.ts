@@ -27,6 +27,14 @@ export async function eventually<Answer>(
   throw new Error(`not within ${deadlineMs} ms: ${what}`);
 }
 
+/** Waits until a file that another process writes holds `pattern`; it may come after its answer. */
+export async function written(file: string, pattern: RegExp): Promise<string> {
+  return await eventually(`${file} says ${pattern}`, async () => {
+    const text = await Deno.readTextFile(file);
+    return pattern.test(text) ? text : undefined;
+  });
+}
+
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
