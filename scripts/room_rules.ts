@@ -31,11 +31,19 @@ export const ROOM_IMPORTS: Readonly<Record<string, readonly string[]>> = {
     "security",
     "observability",
   ],
+  sdk: ["jobs", "job_types", "rpc", "worker", "security", "observability"],
   cli: ["calendar", "config", "master", "worker", "job_types", "rpc", "security", "observability"],
 };
 
 /** Rooms that know no clock, chance, network, disk or library. */
 export const PURE_ROOMS: readonly string[] = ["raft", "jobs", "scheduler"];
+
+/**
+ * A room's door is its `mod.ts`. Some have a light one beside it, for whoever must not bring along what
+ * the whole room needs; a room that other people's programs embed enters by those alone.
+ */
+const DOORS: readonly string[] = ["mod.ts", "light.ts"];
+export const EMBEDDED_ROOMS: readonly string[] = ["sdk"];
 
 const IMPURE_GLOBALS = new Set([
   "Deno",
@@ -60,10 +68,14 @@ function placeOf(fileName: string): { room: string; isTest: boolean } | undefine
 }
 
 /** The room that a relative specifier leads to, and whether by its door; data files are no room. */
-function targetOf(specifier: string): { room: string; byDoor: boolean } | undefined {
+function targetOf(
+  specifier: string,
+): { room: string; byDoor: boolean; isHeavy: boolean } | undefined {
   const match = /^(?:\.\.\/)+([a-z_]+)\/(.+\.ts)$/.exec(specifier);
   if (match?.[1] === undefined || !(match[1] in ROOM_IMPORTS)) return undefined;
-  return { room: match[1], byDoor: match[2] === "mod.ts" };
+  const [, room, door = ""] = match;
+  const isHeavy = door === "mod.ts" && !PURE_ROOMS.includes(room);
+  return { room, byDoor: DOORS.includes(door), isHeavy };
 }
 
 const importRule: Deno.lint.Rule = {
@@ -84,6 +96,12 @@ const importRule: Deno.lint.Rule = {
             node,
             message: `src/${target.room} is entered by its mod.ts`,
             hint: `export what you need from src/${target.room}/mod.ts`,
+          });
+        } else if (target.isHeavy && EMBEDDED_ROOMS.includes(place.room) && !place.isTest) {
+          context.report({
+            node,
+            message: `src/${place.room} enters src/${target.room} by its light.ts`,
+            hint: `export what you need from src/${target.room}/light.ts`,
           });
         }
       }

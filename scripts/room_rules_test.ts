@@ -35,3 +35,17 @@ Deno.test("a pure room reads no clock and rolls no dice", () => {
   assert.equal(messagesFor("storage/raft_log.ts", source).length, 0);
   assert.equal(messagesFor("raft/core_test.ts", source).length, 0);
 });
+
+Deno.test("a room that is embedded in other programs enters by light doors", () => {
+  assert.deepEqual(messagesFor("sdk/client.ts", `import { x } from "../rpc/mod.ts";`), [
+    "src/sdk enters src/rpc by its light.ts",
+  ]);
+  assert.deepEqual(messagesFor("sdk/client.ts", `import { x } from "../rpc/light.ts";`), []);
+  assert.deepEqual(messagesFor("sdk/client.ts", `import { x } from "../jobs/mod.ts";`), []);
+});
+
+Deno.test("nothing imports what is embedded", () => {
+  assert.deepEqual(messagesFor("worker/worker.ts", `import { x } from "../sdk/client.ts";`), [
+    "src/worker may not import src/sdk",
+  ]);
+});

@@ -17,12 +17,12 @@ export function parsePayload<Payload>(
   type: JobType<Payload>,
   bytes: Uint8Array,
 ): ParsedPayload<Payload> {
-  const value = valueOf(type, bytes);
+  const value = readPayload(type, bytes);
   if ("fault" in value) return refused(type, [value.fault]);
   try {
     const parsed = type.payloadSchema.safeParse(value.json, { error: nameUnknownKeys });
     if (parsed.success) return { ok: true, payload: parsed.data };
-    return refused(type, faultsOf(parsed.error.issues, value.json));
+    return refusedFor(type, parsed.error.issues, value.json);
   } catch (error) {
     // Nested so deep that the stack ends, or a custom type's schema that throws.
     if (error instanceof RangeError) return refused(type, ["it is nested too deeply"]);
@@ -30,10 +30,23 @@ export function parsePayload<Payload>(
   }
 }
 
+/** What is to be known of a type whose payload is read. */
+export type PayloadOwner = Pick<JobType, "name" | "payloadOfText">;
+
+/** The refusal of a payload for what a schema found wrong with its JSON. */
+export function refusedFor(
+  type: PayloadOwner,
+  issues: readonly PayloadIssue[],
+  json: unknown,
+): ParsedPayload<never> {
+  return refused(type, faultsOf(issues, json));
+}
+
 /** More are counted, not told. */
 const FAULTS_MAX = 20;
 
-function refused(type: JobType, found: readonly string[]): ParsedPayload<never> {
+/** The refusal of a payload for faults that are sentences already. */
+export function refused(type: PayloadOwner, found: readonly string[]): ParsedPayload<never> {
   const faults = found.slice(0, FAULTS_MAX);
   if (found.length > FAULTS_MAX) faults.push(`and ${found.length - FAULTS_MAX} more`);
   const head = found.length === 1
@@ -44,12 +57,14 @@ function refused(type: JobType, found: readonly string[]): ParsedPayload<never> 
 
 // --- bytes to JSON ---------------------------------------------------------------------------
 
-type Read = { readonly json: unknown } | { readonly fault: string };
+/** A payload as JSON, or why it is none. */
+export type ReadPayload = { readonly json: unknown } | { readonly fault: string };
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 const lossyUtf8 = new TextDecoder();
 
-function valueOf(type: JobType, bytes: Uint8Array): Read {
+/** What the bytes say, before any schema. */
+export function readPayload(type: PayloadOwner, bytes: Uint8Array): ReadPayload {
   let text: string;
   try {
     text = strictUtf8.decode(bytes);
@@ -65,7 +80,7 @@ function valueOf(type: JobType, bytes: Uint8Array): Read {
   return ownReading(type, text) ?? { fault: "it is empty; JSON is expected" };
 }
 
-function ownReading(type: JobType, text: string): Read | undefined {
+function ownReading(type: PayloadOwner, text: string): ReadPayload | undefined {
   const json = type.payloadOfText?.(text);
   return json === undefined ? undefined : { json };
 }

@@ -11,15 +11,10 @@ import { imageProcessing } from "./image_processing/mod.ts";
 import { noop } from "./noop.ts";
 import { type ParsedPayload, parsePayload } from "./payload.ts";
 import { testSleep } from "./test_sleep.ts";
+import { JobTypeNameError, requireJobTypeName } from "./type_name.ts";
 import { webScraping } from "./web_scraping/mod.ts";
 
-/** Two job types want the same name, or a name is none. */
-export class JobTypeNameError extends Error {
-  override name = "JobTypeNameError";
-}
-
-/** What a name may be: it appears in URLs, metrics and file names. */
-const NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/;
+export { JobTypeNameError, requireJobTypeName };
 
 /** A set of job types; a name once taken stays taken. */
 export class JobTypeRegistry {
@@ -55,15 +50,6 @@ export class JobTypeRegistry {
   parsePayload<Payload>(type: JobType<Payload>, bytes: Uint8Array): ParsedPayload<Payload> {
     return parsePayload(type, bytes);
   }
-}
-
-/** @throws {JobTypeNameError} that says what a name may be. */
-export function requireJobTypeName(name: unknown): asserts name is string {
-  if (typeof name === "string" && NAME.test(name)) return;
-  throw new JobTypeNameError(
-    `${JSON.stringify(name) ?? String(name)} cannot be a job type's name; ` +
-      "use a letter and up to 63 more letters, digits, _, . or -.",
-  );
 }
 
 /** A fresh registry with every built-in type; custom ones may be added to it. */

@@ -6,7 +6,8 @@
 
 import { v7 as uuidv7 } from "uuid";
 import type { JobFilter } from "../jobs/mod.ts";
-import { type ChannelOptions, ClusterChannel } from "./channel.ts";
+import { type Calls, callsOf } from "./calls.ts";
+import type { ChannelOptions } from "./channel.ts";
 import {
   type BatchItem,
   healthFromWire,
@@ -59,10 +60,11 @@ export interface Waiting {
 
 /** Talks to a cluster. Every method throws {@linkcode Refusal} with a message meant to be read. */
 export class JobClient {
-  readonly #channel: ClusterChannel;
+  readonly #channel: Calls;
 
-  constructor(options: ChannelOptions) {
-    this.#channel = new ClusterChannel(options);
+  /** @param channel how to reach the cluster; or a channel that others use too */
+  constructor(channel: ChannelOptions | Calls) {
+    this.#channel = callsOf(channel);
   }
 
   /**
@@ -193,7 +195,7 @@ export class JobClient {
   ): AsyncGenerator<JobEventView> {
     let isOver = false;
     const log = new LogReader(keptLog ? 1 : 0);
-    const open = async function* (channel: ClusterChannel) {
+    const open = async function* (channel: Calls) {
       const request = { jobId, logFromLine: log.wantsKept ? 1n : 0n };
       const events = channel.stream(MasterService.method.watchJob, request, signal);
       for await (const message of events) {
@@ -260,7 +262,7 @@ export class JobClient {
   async *watchBatch(batchId: string, signal?: AbortSignal): AsyncGenerator<BatchView> {
     const { watchBatch } = MasterService.method;
     let last: BatchView | undefined;
-    const open = async function* (channel: ClusterChannel) {
+    const open = async function* (channel: Calls) {
       for await (const message of channel.stream(watchBatch, { batchId }, signal)) {
         yield last = batchFromWire(message);
       }

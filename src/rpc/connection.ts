@@ -30,12 +30,14 @@ export async function connected(
     if (state === connectivityState.SHUTDOWN) {
       throw new Refusal("cancelled", "the connections to the cluster were closed");
     }
-    const { promise: changed, resolve, reject } = Promise.withResolvers<void>();
-    const end = () => resolve();
-    unwanted?.addEventListener("abort", end, { once: true });
-    channel.watchConnectivityState(state, untilMs, (timedOut) => {
-      if (timedOut === undefined) resolve();
-      else reject(new Refusal("unavailable", `${address} does not answer`));
+    let end = () => {};
+    const changed = new Promise<void>((resolve, reject) => {
+      end = () => resolve();
+      unwanted?.addEventListener("abort", end, { once: true });
+      channel.watchConnectivityState(state, untilMs, (timedOut) => {
+        if (timedOut === undefined) resolve();
+        else reject(new Refusal("unavailable", `${address} does not answer`));
+      });
     });
     await changed.finally(() => unwanted?.removeEventListener("abort", end));
   }

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { clearTimeout, setTimeout } from "node:timers";
 import { Refusal } from "./status.ts";
 
 export interface PulseOptions {
@@ -55,7 +56,7 @@ export class Pulse {
 
   #checkAfter(ms: number): ReturnType<typeof setTimeout> {
     const timer = setTimeout(() => this.#check(), ms);
-    Deno.unrefTimer(timer); // nobody's program lives on for this
+    timer.unref(); // nobody's program lives on for this
     return timer;
   }
 

@@ -6,17 +6,19 @@
 
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { ScheduleTiming } from "../jobs/mod.ts";
-import { type ChannelOptions, ClusterChannel } from "./channel.ts";
+import { type Calls, callsOf } from "./calls.ts";
+import type { ChannelOptions } from "./channel.ts";
 import { MasterService } from "./gen/scheduler_pb.ts";
 import type { ScheduleDefinition, SchedulePage, ScheduleView } from "./schedule_api.ts";
 import { definitionToWire, scheduleFromWire, timingToWire } from "./schedule_messages.ts";
 
 /** Asks a cluster about its schedules, and changes them. Methods throw {@linkcode Refusal}. */
 export class ScheduleClient {
-  readonly #channel: ClusterChannel;
+  readonly #channel: Calls;
 
-  constructor(options: ChannelOptions) {
-    this.#channel = new ClusterChannel(options);
+  /** @param channel how to reach the cluster; or a channel that others use too */
+  constructor(channel: ChannelOptions | Calls) {
+    this.#channel = callsOf(channel);
   }
 
   /** Makes a schedule; with `replace`, in place of the one of its name. */

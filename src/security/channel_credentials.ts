@@ -7,21 +7,17 @@ import {
   type SecureContext,
   type TLSSocket,
 } from "node:tls";
-import { parseCertificate } from "./certificates.ts";
-import { reasonOf } from "./configuration_error.ts";
-import type { X509 } from "./x509_library.ts";
 
 /** What a client shows, and what it asks of servers. */
 export interface ChannelCredentialsOptions {
-  readonly x509: X509;
   /** PEM; undefined: the system's authorities. */
   readonly authoritiesPem: string | undefined;
   readonly certificatePem: string | undefined;
   readonly privateKeyPem: string | undefined;
   readonly skipVerify: boolean;
   readonly oldestTls: "TLSv1.3";
-  /** When given, a server's certificate must carry one of these roles. */
-  readonly serverRoles: readonly string[] | undefined;
+  /** What a server's verified certificate (DER) lacks to play its part; undefined: nothing. */
+  readonly faultOfServer?: ((certificate: Uint8Array) => Error | undefined) | undefined;
 }
 
 type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
@@ -93,17 +89,9 @@ export class TlsChannelCredentials extends ChannelCredentials {
 
   /** Whether the server may play its part, once its certificate has been verified. */
   #faultOfServer(socket: TLSSocket): Error | undefined {
-    const { serverRoles, skipVerify, x509 } = this.#options;
-    if (serverRoles === undefined || skipVerify) return undefined;
-    try {
-      const { identity, subject } = parseCertificate(x509, socket.getPeerCertificate().raw);
-      if (identity.roles.some((role) => serverRoles.includes(role))) return undefined;
-      return new Error(
-        `the server's certificate "${subject}" carries none of the roles ${serverRoles.join(", ")}`,
-      );
-    } catch (thrown) {
-      return new Error(`the server's certificate cannot be parsed: ${reasonOf(thrown)}`);
-    }
+    const { faultOfServer, skipVerify } = this.#options;
+    if (faultOfServer === undefined || skipVerify) return undefined;
+    return faultOfServer(socket.getPeerCertificate().raw);
   }
 }
 

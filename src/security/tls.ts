@@ -20,11 +20,13 @@ import {
   CLIENT_AUTH_USAGE,
   instant,
   issuerOf,
+  parseCertificate,
   parseCertificates,
   SERVER_AUTH_USAGE,
 } from "./certificates.ts";
 import { TlsChannelCredentials } from "./channel_credentials.ts";
 import {
+  reasonOf,
   SecurityConfigurationError,
   type SecurityProfile,
   type Warn,
@@ -162,11 +164,31 @@ export function secureServer(
 export function createChannelCredentials(material: TlsMaterial | null): ChannelCredentials {
   if (material === null) return ChannelCredentials.createInsecure();
   return new TlsChannelCredentials({
-    ...material,
+    authoritiesPem: material.authoritiesPem,
+    certificatePem: material.certificatePem,
+    privateKeyPem: material.privateKeyPem,
     skipVerify: material.options.skipVerify,
-    serverRoles: material.options.serverRoles,
+    faultOfServer: roleCheckOf(material),
     oldestTls: OLDEST_TLS,
   });
+}
+
+/** Whether a server has one of the roles that it must have, if it must. */
+function roleCheckOf(
+  { x509, options: { serverRoles } }: TlsMaterial,
+): ((certificate: Uint8Array) => Error | undefined) | undefined {
+  if (serverRoles === undefined) return undefined;
+  return (certificate) => {
+    try {
+      const { identity, subject } = parseCertificate(x509, certificate);
+      if (identity.roles.some((role) => serverRoles.includes(role))) return undefined;
+      return new Error(
+        `the server's certificate "${subject}" carries none of the roles ${serverRoles.join(", ")}`,
+      );
+    } catch (thrown) {
+      return new Error(`the server's certificate cannot be parsed: ${reasonOf(thrown)}`);
+    }
+  };
 }
 
 /** What must go into a channel's options beside its credentials: `server_name`, when it is set. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { mkdirSync, rmSync } from "node:fs";
 import {
   createGuardedFetch,
   encodeResult,
@@ -13,11 +14,12 @@ import {
   type GuardedFetch,
   type JobContext,
   type JobLimits,
-  type JobTypeRegistry,
+  type JobType,
   type ParentJob,
   type ParentResult,
+  type ParsedPayload,
   PermanentJobError,
-} from "../job_types/mod.ts";
+} from "../job_types/light.ts";
 
 /** An attempt, ready to run. */
 export interface AttemptTask {
@@ -57,12 +59,21 @@ export interface Executor {
   close(): Promise<void>;
 }
 
+/** A type as far as it takes to run it. */
+export type RunnableType = Pick<JobType, "name" | "isolation" | "run">;
+
+/** The types that are offered: a `JobTypeRegistry`, or what stands in for one. */
+export interface OfferedTypes {
+  get(name: string): RunnableType | undefined;
+  parsePayload(type: RunnableType, bytes: Uint8Array): ParsedPayload | Promise<ParsedPayload>;
+}
+
 /** Runs attempts in this event loop: for types that only wait. */
 export class InlineExecutor implements Executor {
-  readonly #registry: JobTypeRegistry;
+  readonly #registry: OfferedTypes;
   readonly #environment: AttemptEnvironment;
 
-  constructor(registry: JobTypeRegistry, environment: AttemptEnvironment) {
+  constructor(registry: OfferedTypes, environment: AttemptEnvironment) {
     this.#registry = registry;
     this.#environment = environment;
   }
@@ -78,7 +89,7 @@ export class InlineExecutor implements Executor {
 
 /** Validates the payload, runs the type, encodes what it returns. Never rejects. */
 export async function runAttempt(
-  registry: JobTypeRegistry,
+  registry: OfferedTypes,
   environment: AttemptEnvironment,
   task: AttemptTask,
   listener: AttemptListener,
@@ -88,7 +99,7 @@ export async function runAttempt(
   if (type === undefined) {
     return failed(`this worker does not offer job type "${task.jobType}"`, true);
   }
-  const parsed = registry.parsePayload(type, task.payload);
+  const parsed = await registry.parsePayload(type, task.payload);
   if (!parsed.ok) return failed(parsed.message, true);
   const context = new AttemptContext(environment, task, listener, signal);
   try {
@@ -150,7 +161,7 @@ class AttemptContext implements JobContext {
   get tempDir(): string {
     if (!this.#hasTempDir) {
       try {
-        Deno.mkdirSync(this.#tempDir, { recursive: true, mode: 0o700 });
+        mkdirSync(this.#tempDir, { recursive: true, mode: 0o700 });
       } catch (cause) {
         throw new Error(`cannot make the attempt's directory ${this.#tempDir}`, { cause });
       }
@@ -182,7 +193,7 @@ class AttemptContext implements JobContext {
   cleanUp(): void {
     if (!this.#hasTempDir) return;
     try {
-      Deno.removeSync(this.#tempDir, { recursive: true });
+      rmSync(this.#tempDir, { recursive: true });
     } catch (failure) {
       this.log(`cannot remove ${this.#tempDir}: ${messageOf(failure)}`);
     }

@@ -39,14 +39,13 @@ function processorTimes(): { readonly total: number; readonly idle: number } {
 
 /** What the system could not give to a new program; buffers and caches do not count as used. */
 function memoryUsage(): number {
-  const { total, available } = Deno.systemMemoryInfo();
-  return total > 0 ? 1 - available / total : 1 - freemem() / totalmem();
+  return 1 - freemem() / totalmem();
 }
 
 /** What this host has: thousandths of a processor, and memory. */
 export function hostResources(): { readonly cpuMillis: number; readonly memoryBytes: number } {
   return {
     cpuMillis: cpus().length * 1000,
-    memoryBytes: Deno.systemMemoryInfo().total || totalmem(),
+    memoryBytes: totalmem(),
   };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AttemptReportView, ReportAckView } from "../rpc/mod.ts";
+import type { AttemptReportView, ReportAckView } from "../rpc/light.ts";
 
 /** An attempt's name: a job is never held twice under one token. */
 export function attemptKey(jobId: string, token: number): string {

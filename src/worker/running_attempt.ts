@@ -5,7 +5,7 @@
  */
 
 import { LogTail } from "../jobs/mod.ts";
-import type { AttemptProgressView, AttemptReportView, JobView } from "../rpc/mod.ts";
+import type { AttemptProgressView, AttemptReportView, JobView } from "../rpc/light.ts";
 import type { AttemptEnd } from "./attempt.ts";
 
 /** How an attempt ended, as it is counted. */

@@ -13,7 +13,7 @@ import {
   SessionStream,
   type WorkerAnnouncement,
   type WorkerNews,
-} from "../rpc/mod.ts";
+} from "../rpc/light.ts";
 
 export interface SessionKeeperOptions {
   readonly channel: ClusterChannel;

@@ -5,7 +5,6 @@
  * @module
  */
 
-import type { JobTypeRegistry } from "../job_types/mod.ts";
 import type { Logger } from "../observability/mod.ts";
 import {
   type AttemptReportView,
@@ -20,8 +19,8 @@ import {
   type WorkerApi,
   type WorkerStatsView,
   type WorkerWelcomeView,
-} from "../rpc/mod.ts";
-import type { AttemptEnd, Executor } from "./attempt.ts";
+} from "../rpc/light.ts";
+import type { AttemptEnd, Executor, OfferedTypes } from "./attempt.ts";
 import { attemptKey, Outbox } from "./outbox.ts";
 import { type AttemptVerdict, RunningAttempt } from "./running_attempt.ts";
 import { SessionKeeper } from "./session_keeper.ts";
@@ -39,7 +38,7 @@ export interface WorkerOptions {
   readonly memoryBytes: number;
   readonly tags: Readonly<Record<string, string>>;
   readonly version: string;
-  readonly registry: JobTypeRegistry;
+  readonly registry: OfferedTypes;
   /** Types offered; all are in the registry. */
   readonly jobTypes: readonly string[];
   readonly inline: Executor;

@@ -1,0 +1,20 @@
+/**
+ * The light door of this room: what a job type is made of and judged by, without the built-in types and
+ * the libraries that those bring.
+ *
+ * @module
+ */
+
+export * from "./contract.ts";
+export { createGuardedFetch, type FetchPolicy } from "./guarded_fetch.ts";
+export {
+  type ParsedPayload,
+  type PayloadIssue,
+  type PayloadOwner,
+  type ReadPayload,
+  readPayload,
+  refused,
+  refusedFor,
+} from "./payload.ts";
+export { type EncodedResult, encodeResult } from "./result.ts";
+export { JobTypeNameError, requireJobTypeName } from "./type_name.ts";

@@ -1,0 +1,27 @@
+/**
+ * The light door of this room: what clients and workers call a cluster with, without the servers.
+ *
+ * @module
+ */
+
+export {
+  type BatchPage,
+  type BatchView,
+  parentResult,
+  type ParentResultQuery,
+  type ParentResultView,
+} from "./batch_api.ts";
+export { boundTo, type Calls } from "./calls.ts";
+export { type CallOptions, type ChannelOptions, ClusterChannel } from "./channel.ts";
+export * from "./client.ts";
+export { type BatchItem, isFinished, type SubmittedJob } from "./client_answers.ts";
+export type { DependencyView, JobOptionsView } from "./job_options.ts";
+export type * from "./master_api.ts";
+export { pause } from "./pause.ts";
+export * from "./schedule_api.ts";
+export * from "./schedule_client.ts";
+export type { Configuration, Configured, ScopeName, StandingView } from "./settings_api.ts";
+export { codeOf, Refusal, type RefusalReason } from "./status.ts";
+export type { OrderAnswer, WorkerApi } from "./worker_service.ts";
+export { type SessionListener, SessionStream } from "./worker_client.ts";
+export type { JobFilter, JobOrder, JobStatus } from "../jobs/mod.ts";

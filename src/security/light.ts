@@ -1,0 +1,7 @@
+/**
+ * The light door of this room: TLS for clients, without certificates' contents, tokens and policies.
+ *
+ * @module
+ */
+
+export { type ChannelCredentialsOptions, TlsChannelCredentials } from "./channel_credentials.ts";

@@ -1,0 +1,16 @@
+/**
+ * The light door of this room: a worker for programs that bring their own job types, without the
+ * built-in ones, executor processes and pages.
+ *
+ * @module
+ */
+
+export {
+  type AttemptEnvironment,
+  type Executor,
+  InlineExecutor,
+  type OfferedTypes,
+  type RunnableType,
+} from "./attempt.ts";
+export { hostResources, hostUsageMeter } from "./host_usage.ts";
+export { Worker, type WorkerObserver, type WorkerOptions } from "./worker.ts";
