@@ -30,7 +30,7 @@ import { describeUrl } from "./job_url.ts";
 
 export { type DataUrlContent, decodeDataUrl } from "./data_url.ts";
 export { FetchError, FetchStatusError, FetchTimeoutError, requireSuccess } from "./fetch_error.ts";
-export { describeUrl, jobUrl, JobUrlError, parseJobUrl } from "./job_url.ts";
+export { describeUrl, JobUrlError, parseJobUrl } from "./job_url.ts";
 export { FileRefusedError, type LocalFile, openLocalFile } from "./local_file.ts";
 
 /** What jobs may reach, and the bounds of a fetch that names none of its own. */

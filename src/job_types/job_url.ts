@@ -4,7 +4,6 @@
  * @module
  */
 
-import { z } from "zod";
 import { PermanentJobError } from "./contract.ts";
 
 const SCHEMES: ReadonlySet<string> = new Set(["http:", "https:", "data:", "file:"]);
@@ -66,16 +65,6 @@ export function describeUrl(url: URL | string): string {
   const query = parsed.search === "" ? "" : "?…";
   return shortened(`${parsed.protocol}//${parsed.host}${parsed.pathname}`, 200) + query;
 }
-
-/** A payload's URL, for schemas: the fault is {@linkcode parseJobUrl}'s own message. */
-export const jobUrl = z.string().superRefine((text, context) => {
-  try {
-    parseJobUrl(text);
-  } catch (error) {
-    if (!(error instanceof JobUrlError)) throw error;
-    context.addIssue({ code: "custom", message: error.message });
-  }
-});
 
 function withScheme(written: string): string {
   if (written.startsWith("//")) return `https:${written}`;

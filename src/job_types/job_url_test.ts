@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { PermanentJobError } from "./contract.ts";
-import { describeUrl, jobUrl, parseJobUrl } from "./job_url.ts";
+import { describeUrl, parseJobUrl } from "./job_url.ts";
+import { jobUrl } from "./job_url_schema.ts";
 
 Deno.test("a URL is read as it is, and a bare host and path mean https", () => {
   const cases: Readonly<Record<string, string>> = {

@@ -6,7 +6,7 @@
  */
 
 import { z } from "zod";
-import { jobUrl } from "../job_url.ts";
+import { jobUrl } from "../job_url_schema.ts";
 import { ruleAbout } from "../rule_about.ts";
 
 /** Longest list of operations. */

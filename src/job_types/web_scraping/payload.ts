@@ -5,7 +5,7 @@
  */
 
 import { z } from "zod";
-import { jobUrl } from "../job_url.ts";
+import { jobUrl } from "../job_url_schema.ts";
 
 /** How a part of the page becomes a value. */
 export type SelectorType =
