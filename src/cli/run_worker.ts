@@ -26,6 +26,7 @@ import {
   InlineExecutor,
   keepUndelivered,
   ProcessExecutor,
+  processUsageMeter,
   startWorkerHttp,
   takeUndelivered,
   Worker,
@@ -176,11 +177,17 @@ function newWorker(config: Config, parts: Parts): Worker {
       idleMax: config.worker.maxConcurrentJobs,
     }),
     tempRoot: join(directoryOf(config), "attempts"),
-    hostUsage: hostUsageMeter(),
+    usage: usageMeter(),
     heartbeatIntervalMs: config.worker.heartbeatIntervalMs,
     resultTimeoutMs: config.worker.resultTimeoutMs,
     shutdownDelayMs: config.worker.shutdownDelayMs,
   });
+}
+
+/** How full the host is, and what of that is this worker's. */
+function usageMeter(): WorkerOptions["usage"] {
+  const [ofHost, ofProcesses] = [hostUsageMeter(), processUsageMeter()];
+  return () => ({ ...ofHost(), ...ofProcesses() });
 }
 
 /** Each worker has its own place below `worker.data_dir`. */

@@ -275,6 +275,8 @@ export interface Worker {
   readonly pushed?: boolean;
   /** `draining` gets no new jobs; `disconnected` has lost its session and holds nothing. */
   readonly status: "active" | "draining" | "disconnected";
+  /** Who stopped it from getting jobs: "" nobody; `worker`: it leaves. */
+  readonly drainedBy: "" | "operator" | "worker";
   readonly registeredAtMs: number;
   /** When its session ended; 0 while it is connected. */
   readonly disconnectedAtMs: number;

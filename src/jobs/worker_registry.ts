@@ -101,8 +101,8 @@ export class WorkerRecord implements WorkerSlots {
   }
 
   snapshot(): Worker {
-    const { drainedBy, connected, lastAssignment: _, ...rest } = this.stored;
-    const status = !connected ? "disconnected" : drainedBy !== "" ? "draining" : "active";
+    const { connected, lastAssignment: _, ...rest } = this.stored;
+    const status = !connected ? "disconnected" : this.draining ? "draining" : "active";
     return {
       ...rest,
       status,

@@ -12,12 +12,14 @@ import type {
 import {
   type AttemptReportView,
   type CallContext,
+  type DrainOrder,
   type HeartbeatAnswer,
   type HeartbeatView,
   type MasterApi,
   Refusal,
   type ReportAckView,
   type WorkerAnnouncement,
+  type WorkerDetails,
   type WorkerLink,
   type WorkerNews,
   type WorkerSession,
@@ -28,6 +30,7 @@ import { dutiesOf, type MasterContext } from "./context.ts";
 import type { Road, Session } from "./sessions.ts";
 import { unknownJob } from "./views.ts";
 import { callableAddress } from "./worker_address.ts";
+import { heldAttemptView, workerView } from "./worker_views.ts";
 
 type WorkerCalls = Pick<
   MasterApi,
@@ -38,6 +41,7 @@ type WorkerCalls = Pick<
   | "drainWorker"
   | "openWorkerSession"
   | "listWorkers"
+  | "getWorker"
 >;
 
 const WORKER_STATUSES = ["active", "draining", "disconnected"];
@@ -135,7 +139,7 @@ export class WorkersApi implements WorkerCalls {
     return { releasedJobs };
   }
 
-  async drainWorker(workerId: string, draining: boolean): Promise<{ message: string }> {
+  async drainWorker(workerId: string, { draining }: DrainOrder): Promise<{ message: string }> {
     const duties = dutiesOf(this.#context);
     const outcome = await this.#context.proposer.propose<DrainWorkerCommand>({
       kind: "drain_worker",
@@ -160,25 +164,20 @@ export class WorkersApi implements WorkerCalls {
     const { machine, sessions, proposer, barrierTimeoutMs } = this.#context;
     await proposer.readBarrier(barrierTimeoutMs);
     const workers = machine.workers().filter((each) => status === "" || each.status === status);
-    return workers.map((worker) => {
-      const session = sessions.get(worker.id);
-      return {
-        id: worker.id,
-        address: worker.address,
-        slots: worker.slots,
-        activeJobs: worker.activeJobs,
-        status: worker.status,
-        lastHeartbeatMs: session?.lastHeardMs ?? (worker.disconnectedAtMs || worker.registeredAtMs),
-        tags: worker.tags,
-        jobTypes: worker.jobTypes ?? ["*"],
-        version: worker.version,
-        cpuMillis: worker.cpuMillis,
-        memoryBytes: worker.memoryBytes,
-        cpuMillisHeld: worker.cpuMillisHeld,
-        memoryBytesHeld: worker.memoryBytesHeld,
-        ...(session?.stats === undefined ? {} : { stats: session.stats }),
-      };
-    });
+    return workers.map((worker) => workerView(worker, sessions.get(worker.id)));
+  }
+
+  async getWorker(workerId: string): Promise<WorkerDetails> {
+    const { machine, sessions, watchers, proposer, barrierTimeoutMs } = this.#context;
+    await proposer.readBarrier(barrierTimeoutMs);
+    const worker = machine.worker(workerId);
+    if (worker === undefined) {
+      throw new Refusal("not_found", `there is no worker ${JSON.stringify(workerId)}`);
+    }
+    const held = machine.heldBy(workerId).map((job) =>
+      heldAttemptView(job, watchers.progressOf(job.id, job.token)?.fraction ?? 0)
+    );
+    return { worker: workerView(worker, sessions.get(workerId)), held };
   }
 
   /**

@@ -19,7 +19,7 @@ import {
   submitted,
   type SubmittedJob,
 } from "./client_answers.ts";
-import { detailsFromWire, eventFromWire, submissionToWire, workerFromWire } from "./convert.ts";
+import { detailsFromWire, eventFromWire, submissionToWire } from "./convert.ts";
 import { MasterService } from "./gen/scheduler_pb.ts";
 import { filterToWire } from "./job_filter.ts";
 import type {
@@ -32,8 +32,10 @@ import type {
   JobView,
   JoiningNode,
   Submission,
+  WorkerDetails,
   WorkerView,
 } from "./master_api.ts";
+import { detailsFromWire as workerDetailsFromWire, workerFromWire } from "./worker_messages.ts";
 import {
   type Configuration,
   configurationToWire,
@@ -308,11 +310,25 @@ export class JobClient {
     return response.workers.map(workerFromWire);
   }
 
-  /** Stops (or resumes) giving a worker new jobs. */
-  async drainWorker(workerId: string, options: { readonly undrain?: boolean } = {}) {
+  /** All that is known of one worker. */
+  async getWorker(workerId: string): Promise<WorkerDetails> {
+    return workerDetailsFromWire(
+      await this.#channel.call(MasterService.method.getWorker, { workerId }),
+    );
+  }
+
+  /**
+   * Stops (or resumes) giving a worker new jobs; with `graceMs`, what it still runs after that time
+   * is handed back to the queue.
+   */
+  async drainWorker(
+    workerId: string,
+    options: { readonly undrain?: boolean; readonly graceMs?: number } = {},
+  ) {
     const response = await this.#channel.call(MasterService.method.drainWorker, {
       workerId,
       undrain: options.undrain ?? false,
+      ...(options.graceMs === undefined ? {} : { graceMs: BigInt(Math.round(options.graceMs)) }),
     });
     return response.message;
   }

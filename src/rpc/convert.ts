@@ -25,9 +25,6 @@ import type {
   ReportAckSchema,
   SubmitJobRequest,
   SubmitJobRequestSchema,
-  WorkerInfo,
-  WorkerInfoSchema,
-  WorkerStats,
 } from "./gen/scheduler_pb.ts";
 import type {
   AttemptReportView,
@@ -40,8 +37,6 @@ import type {
   ReportAckView,
   Submission,
   TransitionView,
-  WorkerStatsView,
-  WorkerView,
 } from "./master_api.ts";
 import { optionsFromWire, optionsToWire } from "./job_options.ts";
 
@@ -400,54 +395,5 @@ export function cancellationToWire(
     jobId: cancellation.jobId,
     fencingToken: BigInt(cancellation.token),
     reason: cancellation.reason,
-  };
-}
-
-export function statsFromWire(stats: WorkerStats): WorkerStatsView {
-  return {
-    activeJobs: stats.activeJobs,
-    completedJobs: stats.completedJobs,
-    failedJobs: stats.failedJobs,
-    cpuUsage: stats.cpuUsage,
-    memoryUsage: stats.memoryUsage,
-  };
-}
-
-export function workerToWire(worker: WorkerView): MessageInitShape<typeof WorkerInfoSchema> {
-  return {
-    id: worker.id,
-    address: worker.address,
-    maxConcurrentJobs: worker.slots,
-    activeJobs: worker.activeJobs,
-    status: worker.status,
-    lastHeartbeat: timestampFromMs(worker.lastHeartbeatMs),
-    capabilities: { ...worker.tags, job_types: worker.jobTypes.join(",") },
-    jobTypes: [...worker.jobTypes],
-    version: worker.version,
-    cpuMillis: BigInt(worker.cpuMillis),
-    memoryBytes: BigInt(worker.memoryBytes),
-    cpuMillisHeld: BigInt(worker.cpuMillisHeld),
-    memoryBytesHeld: BigInt(worker.memoryBytesHeld),
-    ...(worker.stats === undefined ? {} : { stats: worker.stats }),
-  };
-}
-
-export function workerFromWire(worker: WorkerInfo): WorkerView {
-  const { job_types: _, ...tags } = worker.capabilities;
-  return {
-    id: worker.id,
-    address: worker.address,
-    slots: worker.maxConcurrentJobs,
-    activeJobs: worker.activeJobs,
-    status: worker.status as WorkerView["status"],
-    lastHeartbeatMs: worker.lastHeartbeat === undefined ? 0 : timestampMs(worker.lastHeartbeat),
-    tags,
-    jobTypes: worker.jobTypes,
-    version: worker.version,
-    cpuMillis: Number(worker.cpuMillis),
-    memoryBytes: Number(worker.memoryBytes),
-    cpuMillisHeld: Number(worker.cpuMillisHeld),
-    memoryBytesHeld: Number(worker.memoryBytesHeld),
-    ...(worker.stats === undefined ? {} : { stats: statsFromWire(worker.stats) }),
   };
 }

@@ -14,9 +14,8 @@ import {
   reportToWire,
   submissionFromWire,
   submissionToWire,
-  workerFromWire,
-  workerToWire,
 } from "./convert.ts";
+import { workerFromWire, workerToWire } from "./worker_messages.ts";
 import {
   AttemptReportSchema,
   GetJobStatusResponseSchema,
@@ -314,6 +313,12 @@ Deno.test("a worker is the same after its way over the wire", () => {
     failedJobs: count,
     cpuUsage: fraction,
     memoryUsage: fraction,
+    workerCpu: fraction,
+    workerMemoryBytes: count,
+    executorsCpu: fraction,
+    executorsMemoryBytes: count,
+    executorProcesses: count,
+    pendingReports: count,
   });
   const worker: fc.Arbitrary<WorkerView> = fc.record({
     id: text,
@@ -329,6 +334,15 @@ Deno.test("a worker is the same after its way over the wire", () => {
     memoryBytes: count,
     cpuMillisHeld: count,
     memoryBytesHeld: count,
+    typeSlots: fc.dictionary(fc.string({ minLength: 1 }), count),
+    incarnation: text,
+    registeredAtMs: time,
+    disconnectedAtMs: time,
+    drainedBy: fc.constantFrom("", "operator", "worker"),
+    handBackAtMs: time,
+    road: fc.constantFrom("stream", "mailbox", "push"),
+    completedJobs: count,
+    failedJobs: count,
     stats,
   }, {
     requiredKeys: [
@@ -345,6 +359,13 @@ Deno.test("a worker is the same after its way over the wire", () => {
       "memoryBytes",
       "cpuMillisHeld",
       "memoryBytesHeld",
+      "typeSlots",
+      "incarnation",
+      "registeredAtMs",
+      "drainedBy",
+      "road",
+      "completedJobs",
+      "failedJobs",
     ],
   });
   fc.assert(fc.property(worker, (view) => {

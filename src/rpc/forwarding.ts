@@ -120,6 +120,7 @@ const ROADS: Readonly<Record<keyof typeof MasterService["method"], Road>> = {
   workerSession: { kind: "redirect" },
   drainWorker: { kind: "leader", isRepeatable: ALWAYS },
   listWorkers: { kind: "leader", isRepeatable: ALWAYS },
+  getWorker: { kind: "leader", isRepeatable: ALWAYS },
   getClusterHealth: { kind: "here" },
   listMembers: { kind: "leader", isRepeatable: ALWAYS },
   addMember: { kind: "leader", isRepeatable: ALWAYS },

@@ -227,8 +227,18 @@ export interface WorkerStatsView {
   readonly activeJobs: number;
   readonly completedJobs: number;
   readonly failedJobs: number;
+  /** Parts, 0 to 1, of what it may use: the host's, or what its container allows. */
   readonly cpuUsage: number;
   readonly memoryUsage: number;
+  /** What its own process uses: processors, and resident memory. */
+  readonly workerCpu: number;
+  readonly workerMemoryBytes: number;
+  /** The same of the processes that run its jobs, and how many there are. */
+  readonly executorsCpu: number;
+  readonly executorsMemoryBytes: number;
+  readonly executorProcesses: number;
+  /** Results that no master has acknowledged to it. */
+  readonly pendingReports: number;
 }
 
 /** An attempt that is to stop. */
@@ -251,6 +261,8 @@ export interface WorkerAnnouncement {
   /** What its jobs may ask for together: thousandths of a processor, memory; 0: it does not say. */
   readonly cpuMillis: number;
   readonly memoryBytes: number;
+  /** Jobs of single types that it runs at once; of all others as many as it has slots. */
+  readonly typeSlots?: Readonly<Record<string, number>>;
   /** On the unary road: it waits at `address` for its orders, and does not come for them. */
   readonly pushed?: boolean;
   readonly running: readonly { readonly jobId: string; readonly token: number }[];
@@ -330,7 +342,52 @@ export interface WorkerView {
   readonly memoryBytes: number;
   readonly cpuMillisHeld: number;
   readonly memoryBytesHeld: number;
+  /** Jobs of single types that it runs at once; of all others as many as it has slots. */
+  readonly typeSlots: Readonly<Record<string, number>>;
+  /** Of its present, or last, process. */
+  readonly incarnation: string;
+  readonly registeredAtMs: number;
+  /** When its session ended; absent while it is connected. */
+  readonly disconnectedAtMs?: number;
+  /** Who stopped it from getting jobs; `worker`: it leaves. */
+  readonly drainedBy: "" | "operator" | "worker";
+  /** When what it still runs is handed back; absent: it may finish. */
+  readonly handBackAtMs?: number;
+  /** How it gets its orders: down its stream, with its heartbeats, or by calls. */
+  readonly road: "stream" | "mailbox" | "push";
+  /** Attempts that it completed, and that failed on it, in all its lives. */
+  readonly completedJobs: number;
+  readonly failedJobs: number;
   readonly stats?: WorkerStatsView;
+}
+
+/** An attempt that a worker holds. */
+export interface HeldAttemptView {
+  readonly jobId: string;
+  readonly type: string;
+  readonly attempt: number;
+  readonly token: number;
+  /** `assigned` or `running`. */
+  readonly status: string;
+  readonly assignedAtMs: number;
+  /** Absent: it has not started yet. */
+  readonly startedAtMs?: number;
+  /** How far it is, 0 to 1, as it last said. */
+  readonly progress: number;
+}
+
+/** A worker, and what it holds in the order of submission. */
+export interface WorkerDetails {
+  readonly worker: WorkerView;
+  readonly held: readonly HeldAttemptView[];
+}
+
+/** What is to become of a worker's jobs. */
+export interface DrainOrder {
+  /** False: it gets jobs again. */
+  readonly draining: boolean;
+  /** What it still runs after this time is handed back, in ms; absent: it may finish. */
+  readonly graceMs?: number;
 }
 
 /** One master of the cluster. */
@@ -415,7 +472,7 @@ export interface MasterApi extends MemberApi, BatchApi, ScheduleApi, SettingsApi
   heartbeat(heartbeat: HeartbeatView, signal: AbortSignal): Promise<HeartbeatAnswer>;
   reportResult(workerId: string, report: AttemptReportView): Promise<ReportAckView>;
   deregisterWorker(workerId: string, sessionId: string): Promise<{ releasedJobs: number }>;
-  drainWorker(workerId: string, draining: boolean, call: CallContext): Promise<{ message: string }>;
+  drainWorker(workerId: string, order: DrainOrder, call: CallContext): Promise<{ message: string }>;
   openWorkerSession(
     announcement: WorkerAnnouncement,
     link: WorkerLink,
@@ -424,4 +481,6 @@ export interface MasterApi extends MemberApi, BatchApi, ScheduleApi, SettingsApi
   retryDeadLetter(jobId: string, call: CallContext): Promise<{ message: string }>;
   clusterHealth(): Promise<ClusterHealthView>;
   listWorkers(status: string): Promise<readonly WorkerView[]>;
+  /** @throws Refusal `not_found` */
+  getWorker(workerId: string): Promise<WorkerDetails>;
 }

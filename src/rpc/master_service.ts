@@ -13,9 +13,7 @@ import {
   eventToWire,
   jobToWire,
   reportFromWire,
-  statsFromWire,
   submissionFromWire,
-  workerToWire,
 } from "./convert.ts";
 import type {
   AttemptReportView,
@@ -31,6 +29,11 @@ import { settingsHandlers } from "./settings_api.ts";
 import { connectWorker } from "./worker_session.ts";
 import type { ServiceHandlers } from "./call.ts";
 import { codeOf, Refusal } from "./status.ts";
+import {
+  detailsToWire as workerDetailsToWire,
+  statsFromWire,
+  workerToWire,
+} from "./worker_messages.ts";
 
 const HEARTBEAT_WAIT_MS_MAX = 30_000;
 
@@ -129,6 +132,7 @@ function workerHandlers(master: MasterApi): Pick<
   | "workerSession"
   | "drainWorker"
   | "listWorkers"
+  | "getWorker"
 > {
   return {
     registerWorker: async (request, call) => {
@@ -192,17 +196,25 @@ function workerHandlers(master: MasterApi): Pick<
     },
     workerSession: (stream, call) => connectWorker(master, stream, call),
     drainWorker: async (request, call) => {
-      const { message } = await master.drainWorker(
-        required(request.workerId, "worker_id"),
-        !request.undrain,
-        call,
-      );
+      const { undrain, graceMs } = request;
+      if (graceMs !== undefined && (undrain || graceMs < 0n)) {
+        throw new Refusal(
+          "invalid",
+          `grace_ms is ${graceMs}; it goes with a drain, and may not be negative`,
+        );
+      }
+      const { message } = await master.drainWorker(required(request.workerId, "worker_id"), {
+        draining: !undrain,
+        ...(graceMs === undefined ? {} : { graceMs: Number(graceMs) }),
+      }, call);
       return { success: true, message };
     },
     listWorkers: async (request) => {
       const workers = await master.listWorkers(request.statusFilter);
       return { workers: workers.map(workerToWire), total: workers.length };
     },
+    getWorker: async (request) =>
+      workerDetailsToWire(await master.getWorker(required(request.workerId, "worker_id"))),
   };
 }
 
@@ -289,6 +301,7 @@ function announcementFromRegister(request: RegisterWorkerRequest): WorkerAnnounc
     tags,
     version: "",
     ...resourcesOf(request),
+    typeSlots: typeSlotsOf(request.typeConcurrency),
     running: request.running.map((each) => ({
       jobId: each.jobId,
       token: Number(each.fencingToken),
@@ -307,6 +320,7 @@ export function announcementFromHello(hello: WorkerHello): WorkerAnnouncement {
     tags: hello.tags,
     version: hello.version,
     ...resourcesOf(hello),
+    typeSlots: typeSlotsOf(hello.typeConcurrency),
     running: hello.running.map((each) => ({
       jobId: each.jobId,
       token: Number(each.fencingToken),
@@ -324,6 +338,17 @@ function resourcesOf(
   { cpuMillis, memoryBytes }: { readonly cpuMillis: bigint; readonly memoryBytes: bigint },
 ): Pick<WorkerAnnouncement, "cpuMillis" | "memoryBytes"> {
   return { cpuMillis: Number(cpuMillis), memoryBytes: Number(memoryBytes) };
+}
+
+function typeSlotsOf(named: { readonly [type: string]: number }): Record<string, number> {
+  for (const [type, slots] of Object.entries(named)) {
+    if (type !== "" && slots > 0) continue;
+    throw new Refusal(
+      "invalid",
+      `type_concurrency[${JSON.stringify(type)}] is ${slots}; it names a type and is at least 1`,
+    );
+  }
+  return { ...named };
 }
 
 function slotsOf(maxConcurrentJobs: number): number {

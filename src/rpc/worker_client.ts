@@ -20,6 +20,7 @@ import type {
 import { RELAY_KEY } from "./relay.ts";
 import { fromServiceError, Refusal } from "./status.ts";
 import { type AnyMessage, methodDefinition } from "./wire.ts";
+import { statsToWire } from "./worker_messages.ts";
 
 /** What a worker is told on its session. */
 export interface SessionListener {
@@ -90,6 +91,7 @@ export class SessionStream {
         version: hello.version,
         cpuMillis: BigInt(hello.cpuMillis),
         memoryBytes: BigInt(hello.memoryBytes),
+        typeConcurrency: { ...hello.typeSlots },
         address: hello.address,
         running: hello.running.map((each) => ({
           jobId: each.jobId,
@@ -103,7 +105,7 @@ export class SessionStream {
   send(news: WorkerNews): boolean {
     if (!this.#isOpen) return false;
     this.#call.write(create(WorkerMessageSchema, {
-      ...(news.stats === undefined ? {} : { stats: news.stats }),
+      ...(news.stats === undefined ? {} : { stats: statsToWire(news.stats) }),
       reports: news.reports.map(reportToWire),
       progress: news.progress.map((each) => ({
         jobId: each.jobId,

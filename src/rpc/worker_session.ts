@@ -5,13 +5,7 @@
  */
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import {
-  ackToWire,
-  cancellationToWire,
-  jobToWire,
-  reportFromWire,
-  statsFromWire,
-} from "./convert.ts";
+import { ackToWire, cancellationToWire, jobToWire, reportFromWire } from "./convert.ts";
 import type { MasterMessageSchema, WorkerMessage } from "./gen/scheduler_pb.ts";
 import type {
   JobView,
@@ -24,6 +18,7 @@ import type {
 import { announcementFromHello } from "./master_service.ts";
 import type { CallContext, DuplexCall } from "./call.ts";
 import { Refusal } from "./status.ts";
+import { statsFromWire } from "./worker_messages.ts";
 
 /** Messages that a worker may send before it is welcome. */
 const EARLY_MESSAGES_MAX = 1_000;

@@ -91,6 +91,7 @@ const TABLE: Readonly<Record<string, string>> = {
   ReportResult: "admin worker",
   DeregisterWorker: "admin worker",
   ListWorkers: "admin operator viewer",
+  GetWorker: "admin operator viewer",
   DrainWorker: "admin operator",
   GetClusterHealth: "admin operator viewer master",
   ListMembers: "admin operator viewer master",

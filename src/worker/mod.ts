@@ -10,6 +10,7 @@ export { serveExecutor } from "./executor_process.ts";
 export { startWorkerGrpc, type WorkerGrpc, type WorkerGrpcOptions } from "./grpc.ts";
 export { startWorkerHttp } from "./http.ts";
 export { hostResources, hostUsageMeter } from "./host_usage.ts";
+export { processUsageMeter } from "./process_usage.ts";
 export { workerObserver } from "./metrics_observer.ts";
 export { ProcessExecutor } from "./process_executor.ts";
 export { keepUndelivered, takeUndelivered } from "./undelivered.ts";

@@ -48,8 +48,8 @@ export interface WorkerOptions {
   readonly tempRoot: string;
   readonly log: Logger;
   readonly observer: WorkerObserver;
-  /** Fractions of the host's processors and memory in use, 0 to 1. */
-  readonly hostUsage: () => { readonly cpuUsage: number; readonly memoryUsage: number };
+  /** What this worker uses, and how much of what it may use is in use. */
+  readonly usage: () => WorkerUsage;
   /** Heartbeats at least this often; the master may ask for more. */
   readonly heartbeatIntervalMs: number;
   /** A report that is not acknowledged for this long is sent again. */
@@ -59,6 +59,12 @@ export interface WorkerOptions {
   /** Reports that an earlier life of this worker could not deliver. */
   readonly undelivered?: readonly AttemptReportView[];
 }
+
+/** What is measured of a worker; see `WorkerStatsView`. */
+export type WorkerUsage = Omit<
+  WorkerStatsView,
+  "activeJobs" | "completedJobs" | "failedJobs" | "pendingReports"
+>;
 
 /** Told what the worker does, for metrics and traces. */
 export interface WorkerObserver {
@@ -216,7 +222,8 @@ export class Worker implements WorkerApi {
       activeJobs: this.#running.size,
       completedJobs: this.#completedJobs,
       failedJobs: this.#failedJobs,
-      ...this.#options.hostUsage(),
+      pendingReports: this.pendingReports,
+      ...this.#options.usage(),
     };
   }
 

@@ -72,7 +72,15 @@ class ServingWorker implements AsyncDisposable {
           return { ended() {} };
         },
       },
-      hostUsage: () => ({ cpuUsage: 0, memoryUsage: 0 }),
+      usage: () => ({
+        cpuUsage: 0,
+        memoryUsage: 0,
+        workerCpu: 0,
+        workerMemoryBytes: 0,
+        executorsCpu: 0,
+        executorsMemoryBytes: 0,
+        executorProcesses: 0,
+      }),
       heartbeatIntervalMs: 1_000,
       resultTimeoutMs: 10_000,
       shutdownDelayMs: 100,
