@@ -4,6 +4,7 @@
  * @module
  */
 
+import { readdirSync } from "node:fs";
 import process from "node:process";
 import { readSystemFile } from "./host_usage.ts";
 import type { WorkerUsage } from "./worker.ts";
@@ -119,9 +120,7 @@ function listedChildren(pid: number): readonly number[] {
 
 function numbersIn(directory: string): number[] {
   try {
-    return [...Deno.readDirSync(directory)].map(({ name }) => Number(name)).filter(
-      Number.isInteger,
-    );
+    return readdirSync(directory).map(Number).filter(Number.isInteger);
   } catch {
     return []; // no such system, or the process has just ended
   }

@@ -12,7 +12,6 @@ import {
   type ClusterChannel,
   type JobView,
   type OrderAnswer,
-  parentResult,
   Refusal,
   type ReportAckView,
   type WorkerAnnouncement,
@@ -20,9 +19,10 @@ import {
   type WorkerStatsView,
   type WorkerWelcomeView,
 } from "../rpc/light.ts";
-import type { AttemptEnd, Executor, OfferedTypes } from "./attempt.ts";
-import { attemptKey, Outbox } from "./outbox.ts";
-import { type AttemptVerdict, RunningAttempt } from "./running_attempt.ts";
+import type { Executor, OfferedTypes } from "./attempt.ts";
+import { AttemptRunner } from "./attempt_runner.ts";
+import { Outbox } from "./outbox.ts";
+import type { AttemptVerdict, RunningAttempt } from "./running_attempt.ts";
 import { SessionKeeper } from "./session_keeper.ts";
 import { TakenAttempts, type Taking } from "./taken_attempts.ts";
 
@@ -75,12 +75,10 @@ export interface WorkerObserver {
 
 /** Progress and log lines are sent at most this often. */
 const PROGRESS_INTERVAL_MS = 100;
-/** A timer set for longer would fire at once; no attempt runs for 24 days. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 export class Worker implements WorkerApi {
   readonly #options: WorkerOptions;
-  readonly #running = new Map<string, RunningAttempt>();
+  readonly #running: AttemptRunner;
   readonly #outbox = new Outbox();
   /** Attempts with progress or log lines that were not sent yet. */
   readonly #withNews = new Set<RunningAttempt>();
@@ -88,8 +86,6 @@ export class Worker implements WorkerApi {
   #clusterId = "";
   readonly #session: SessionKeeper;
   readonly #incarnation = crypto.randomUUID();
-  #completedJobs = 0;
-  #failedJobs = 0;
   #isDraining = false;
   #flushTimer: ReturnType<typeof setTimeout> | undefined;
   #heartbeatTimer: ReturnType<typeof setTimeout> | undefined;
@@ -98,6 +94,14 @@ export class Worker implements WorkerApi {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
+    this.#running = new AttemptRunner(options, {
+      onReport: (report) => {
+        this.#outbox.report(report);
+        this.#scheduleFlush();
+      },
+      onNews: (attempt) => this.#scheduleProgress(attempt),
+      onIdle: () => this.#onIdle(),
+    });
     for (const report of options.undelivered ?? []) {
       this.#outbox.report(report);
       this.#taken.take(report.jobId, report.token);
@@ -148,7 +152,7 @@ export class Worker implements WorkerApi {
     this.#isDraining = true;
     this.#flushNow();
     await this.#idleWithin(graceMs);
-    for (const attempt of this.#running.values()) {
+    for (const attempt of this.#running.all()) {
       attempt.stop("released", "the worker is shutting down");
     }
     await this.#idleWithin(this.#options.shutdownDelayMs);
@@ -181,7 +185,7 @@ export class Worker implements WorkerApi {
 
   /** Attempts that run, and those whose end the master has not acknowledged: both are still ours. */
   #held(): { jobId: string; token: number }[] {
-    const running = [...this.#running.values()].filter((each) => !each.isWithdrawn);
+    const running = [...this.#running.all()].filter((each) => !each.isWithdrawn);
     return [
       ...running.map(({ job }) => ({ jobId: job.id, token: job.fencingToken })),
       ...this.#outbox.unacknowledged.map(({ jobId, token }) => ({ jobId, token })),
@@ -197,7 +201,7 @@ export class Worker implements WorkerApi {
     this.#heartbeatTimer = setInterval(() => this.#heartbeat(), intervalMs);
     this.#outbox.sendAgain();
     // Those that have ended too, if something of them was not sent yet.
-    for (const attempt of [...this.#running.values(), ...this.#withNews]) {
+    for (const attempt of [...this.#running.all(), ...this.#withNews]) {
       if (attempt.isWithdrawn) continue;
       attempt.sendAgain();
       this.#withNews.add(attempt);
@@ -220,8 +224,8 @@ export class Worker implements WorkerApi {
   #stats(): WorkerStatsView {
     return {
       activeJobs: this.#running.size,
-      completedJobs: this.#completedJobs,
-      failedJobs: this.#failedJobs,
+      completedJobs: this.#running.completedJobs,
+      failedJobs: this.#running.failedJobs,
       pendingReports: this.pendingReports,
       ...this.#options.usage(),
     };
@@ -246,7 +250,7 @@ export class Worker implements WorkerApi {
       const types = this.#options.jobTypes.join(", ");
       return { done: false, message: `this worker offers ${types}, not ${job.type}` };
     }
-    const isHere = this.#running.has(attemptKey(job.id, job.fencingToken));
+    const isHere = this.#running.get(job.id, job.fencingToken) !== undefined;
     if (!isHere && this.#running.size >= this.#options.slots) {
       return { done: false, message: `all ${this.#options.slots} slots are taken` };
     }
@@ -262,7 +266,7 @@ export class Worker implements WorkerApi {
 
   /** Stops whatever attempt of a job runs here, for whoever does not call on the session. */
   cancel(jobId: string, reason: string): OrderAnswer {
-    const attempts = [...this.#running.values()].filter(({ job }) => job.id === jobId);
+    const attempts = [...this.#running.all()].filter(({ job }) => job.id === jobId);
     const why = `stopped by CancelJob: ${reason === "" ? "no reason given" : reason}`;
     for (const attempt of attempts) {
       if (reason === "reassigned") attempt.withdraw(why);
@@ -284,94 +288,14 @@ export class Worker implements WorkerApi {
         reason: "the worker is draining",
       });
     } else {
-      this.#begin(job);
+      this.#running.begin(job);
     }
     this.#scheduleFlush();
     return taking;
   }
 
-  #begin(job: JobView): void {
-    const key = attemptKey(job.id, job.fencingToken);
-    const attempt = new RunningAttempt(job);
-    this.#running.set(key, attempt);
-    this.#outbox.report({ jobId: job.id, token: job.fencingToken, kind: "started" });
-    this.#run(key, attempt).catch((failure) =>
-      this.#options.log.error("an attempt could not be run", {
-        job_id: job.id,
-        error: String(failure),
-      })
-    );
-  }
-
-  async #run(key: string, attempt: RunningAttempt): Promise<void> {
-    const { job } = attempt;
-    const startedMs = performance.now();
-    const observed = this.#options.observer.attemptStarted(job);
-    const timer = job.timeoutMs > 0
-      ? setTimeout(
-        () => attempt.stop("timeout", `timed out after ${job.timeoutMs} ms`),
-        Math.min(job.timeoutMs, TIMER_MS_MAX),
-      )
-      : undefined;
-    try {
-      const end = await this.#executorFor(job).run(
-        {
-          jobId: job.id,
-          jobType: job.type,
-          attempt: job.attempt,
-          payload: job.payload ?? new Uint8Array(0),
-          parents: job.parents ?? [],
-          tempDir: `${this.#options.tempRoot}/${encodeURIComponent(job.id)}-${job.fencingToken}`,
-        },
-        this.#listenerOf(attempt),
-        attempt.signal,
-      );
-      const durationMs = performance.now() - startedMs;
-      const verdict = attempt.verdictOf(end);
-      observed.ended(verdict, end.ok ? "" : end.error, durationMs);
-      if (verdict === "completed") this.#completedJobs++;
-      else if (verdict !== "cancelled") this.#failedJobs++;
-      this.#ended(attempt, end, durationMs);
-    } finally {
-      clearTimeout(timer);
-      this.#running.delete(key);
-      if (this.#running.size === 0) this.#onIdle();
-    }
-  }
-
-  #executorFor(job: JobView): Executor {
-    const type = this.#options.registry.get(job.type);
-    return type?.isolation === "process" ? this.#options.isolated : this.#options.inline;
-  }
-
-  #listenerOf(attempt: RunningAttempt) {
-    const { id, fencingToken } = attempt.job;
-    const { channel, workerId } = this.#options;
-    return {
-      parentResult: (parentId: string) =>
-        parentResult(channel, { workerId, jobId: id, token: fencingToken, parentId }),
-      progress: (fraction: number, message: string) => {
-        if (attempt.isWithdrawn) return;
-        attempt.progress(fraction, message);
-        this.#scheduleProgress(attempt);
-      },
-      log: (whole: string) => {
-        if (attempt.isWithdrawn) return;
-        attempt.log(whole);
-        this.#scheduleProgress(attempt);
-      },
-    };
-  }
-
-  #ended(attempt: RunningAttempt, end: AttemptEnd, durationMs: number): void {
-    const report = attempt.reportOf(end, durationMs);
-    if (report === undefined) return;
-    this.#outbox.report(report);
-    this.#scheduleFlush();
-  }
-
   #withdraw(cancellation: CancellationView): void {
-    const attempt = this.#running.get(attemptKey(cancellation.jobId, cancellation.token));
+    const attempt = this.#running.get(cancellation.jobId, cancellation.token);
     attempt?.withdraw(`the job was withdrawn: ${cancellation.reason}`);
   }
 
@@ -384,7 +308,7 @@ export class Worker implements WorkerApi {
         fencing_token: ack.token,
         reason: ack.message,
       });
-      this.#running.get(attemptKey(ack.jobId, ack.token))?.withdraw(ack.message);
+      this.#running.get(ack.jobId, ack.token)?.withdraw(ack.message);
     }
     if (this.#outbox.isSettled) this.#onIdle();
   }

@@ -1,0 +1,137 @@
+/**
+ * The attempts that run on a worker: each in its executor, within its time, to its report.
+ *
+ * @module
+ */
+
+import { type AttemptReportView, type JobView, parentResult } from "../rpc/light.ts";
+import type { AttemptEnd, AttemptListener, Executor } from "./attempt.ts";
+import { attemptKey } from "./outbox.ts";
+import { RunningAttempt } from "./running_attempt.ts";
+import type { WorkerOptions } from "./worker.ts";
+
+/** Told what the attempts have to say. */
+export interface RunnerListener {
+  /** To be delivered to the master. */
+  onReport(report: AttemptReportView): void;
+  /** The attempt has progress or log lines that were not sent yet. */
+  onNews(attempt: RunningAttempt): void;
+  /** Nothing runs any more. */
+  onIdle(): void;
+}
+
+/** A timer set for longer would fire at once; no attempt runs for 24 days. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+export class AttemptRunner {
+  readonly #options: WorkerOptions;
+  readonly #listener: RunnerListener;
+  readonly #running = new Map<string, RunningAttempt>();
+  #completedJobs = 0;
+  #failedJobs = 0;
+
+  constructor(options: WorkerOptions, listener: RunnerListener) {
+    this.#options = options;
+    this.#listener = listener;
+  }
+
+  /** Attempts that run now. */
+  get size(): number {
+    return this.#running.size;
+  }
+
+  get completedJobs(): number {
+    return this.#completedJobs;
+  }
+
+  get failedJobs(): number {
+    return this.#failedJobs;
+  }
+
+  all(): Iterable<RunningAttempt> {
+    return this.#running.values();
+  }
+
+  get(jobId: string, token: number): RunningAttempt | undefined {
+    return this.#running.get(attemptKey(jobId, token));
+  }
+
+  /** Runs an attempt that nobody has begun. */
+  begin(job: JobView): void {
+    const key = attemptKey(job.id, job.fencingToken);
+    const attempt = new RunningAttempt(job);
+    this.#running.set(key, attempt);
+    this.#listener.onReport({ jobId: job.id, token: job.fencingToken, kind: "started" });
+    this.#run(key, attempt).catch((failure) =>
+      this.#options.log.error("an attempt could not be run", {
+        job_id: job.id,
+        error: String(failure),
+      })
+    );
+  }
+
+  async #run(key: string, attempt: RunningAttempt): Promise<void> {
+    const { job } = attempt;
+    const startedMs = performance.now();
+    const observed = this.#options.observer.attemptStarted(job);
+    const timer = job.timeoutMs > 0
+      ? setTimeout(
+        () => attempt.stop("timeout", `timed out after ${job.timeoutMs} ms`),
+        Math.min(job.timeoutMs, TIMER_MS_MAX),
+      )
+      : undefined;
+    try {
+      const end = await this.#executorFor(job).run(
+        {
+          jobId: job.id,
+          jobType: job.type,
+          attempt: job.attempt,
+          payload: job.payload ?? new Uint8Array(0),
+          parents: job.parents ?? [],
+          tempDir: `${this.#options.tempRoot}/${encodeURIComponent(job.id)}-${job.fencingToken}`,
+        },
+        this.#listenerOf(attempt),
+        attempt.signal,
+      );
+      const durationMs = performance.now() - startedMs;
+      const verdict = attempt.verdictOf(end);
+      observed.ended(verdict, end.ok ? "" : end.error, durationMs);
+      if (verdict === "completed") this.#completedJobs++;
+      else if (verdict !== "cancelled") this.#failedJobs++;
+      this.#ended(attempt, end, durationMs);
+    } finally {
+      clearTimeout(timer);
+      this.#running.delete(key);
+      if (this.#running.size === 0) this.#listener.onIdle();
+    }
+  }
+
+  #executorFor(job: JobView): Executor {
+    const type = this.#options.registry.get(job.type);
+    return type?.isolation === "process" ? this.#options.isolated : this.#options.inline;
+  }
+
+  #listenerOf(attempt: RunningAttempt): AttemptListener {
+    const { id, fencingToken } = attempt.job;
+    const { channel, workerId } = this.#options;
+    return {
+      parentResult: (parentId) =>
+        parentResult(channel, { workerId, jobId: id, token: fencingToken, parentId }),
+      progress: (fraction, message) => {
+        if (attempt.isWithdrawn) return;
+        attempt.progress(fraction, message);
+        this.#listener.onNews(attempt);
+      },
+      log: (whole) => {
+        if (attempt.isWithdrawn) return;
+        attempt.log(whole);
+        this.#listener.onNews(attempt);
+      },
+    };
+  }
+
+  #ended(attempt: RunningAttempt, end: AttemptEnd, durationMs: number): void {
+    const report = attempt.reportOf(end, durationMs);
+    if (report !== undefined) this.#listener.onReport(report);
+  }
+}
