@@ -14,6 +14,13 @@ import type {
   ScheduleCommand,
   ScheduleFireOutcome,
 } from "./schedule_command.ts";
+import type {
+  RevokeOutcome,
+  RotateTokenOutcome,
+  SecurityCommand,
+  SetPolicyOutcome,
+  UseTokenOutcome,
+} from "./security_command.ts";
 import type { Settings, SettingsChange, SettingsScope } from "./settings.ts";
 
 export type Command =
@@ -30,7 +37,8 @@ export type Command =
   | AdvanceCommand
   | PruneCommand
   | ScheduleCommand
-  | ConfigureCommand;
+  | ConfigureCommand
+  | SecurityCommand;
 
 /** What every Command carries. */
 export interface Stamped {
@@ -62,6 +70,10 @@ export interface OutcomeOf {
     readonly kind: "fire_schedule";
     readonly results: readonly ScheduleFireOutcome[];
   };
+  readonly revoke: RevokeOutcome;
+  readonly rotate_token: RotateTokenOutcome;
+  readonly use_token: UseTokenOutcome;
+  readonly set_policy: SetPolicyOutcome;
 }
 
 /** The answer to any Command. */

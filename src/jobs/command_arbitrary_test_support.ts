@@ -7,6 +7,7 @@
 import fc from "fast-check";
 import type { Command } from "./command.ts";
 import { CATCH_UP_POLICIES, OVERLAP_POLICIES } from "./schedule.ts";
+import { REVOKED_KINDS } from "./security_command.ts";
 import { SETTINGS_SCOPES } from "./settings.ts";
 import {
   BACKOFF_KINDS,
@@ -183,6 +184,7 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
     plain({ kind: fc.constant("advance"), atMs: time }),
     plain({ kind: fc.constant("prune"), atMs: time, jobSeqs: fc.array(time) }),
     anyScheduleCommand({ name, time }, spec),
+    anySecurityCommand({ name, time }),
     plain({
       kind: fc.constant("configure"),
       atMs: time,
@@ -192,6 +194,44 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
       by: name,
     }),
   ) as fc.Arbitrary<Command>;
+}
+
+function anySecurityCommand({ name, time }: CommandAlphabet) {
+  return fc.oneof(
+    plain({
+      kind: fc.constant("revoke"),
+      atMs: time,
+      revocations: fc.array(
+        plain({ what: fc.constantFrom(...REVOKED_KINDS), id: name, untilMs: time }),
+        { maxLength: 3 },
+      ),
+      by: name,
+      reason: name,
+    }),
+    plain({
+      kind: fc.constant("rotate_token"),
+      atMs: time,
+      family: name,
+      subject: name,
+      generation: fc.oneof(fc.nat(3), fc.integer()),
+      requestDigest: name,
+      untilMs: time,
+    }),
+    plain({
+      kind: fc.constant("use_token"),
+      atMs: time,
+      tokenId: name,
+      usedBy: name,
+      untilMs: time,
+    }),
+    plain({
+      kind: fc.constant("set_policy"),
+      atMs: time,
+      text: name,
+      expectedRevision: fc.nat(3),
+      by: name,
+    }),
+  );
 }
 
 function anyScheduleCommand({ name, time }: CommandAlphabet, template: fc.Arbitrary<unknown>) {

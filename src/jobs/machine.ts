@@ -14,6 +14,7 @@ import { applyAssign, applyExpireAttempts, applyReport } from "./apply_attempts.
 import { applyCancel, applyPrune, applyRedrive } from "./apply_control.ts";
 import { applyConfigure } from "./apply_configure.ts";
 import { applyAlterSchedule, applyFireSchedule, applyPutSchedule } from "./apply_schedules.ts";
+import { applyRevoke, applyRotateToken, applySetPolicy, applyUseToken } from "./apply_security.ts";
 import { applySubmit } from "./apply_submit.ts";
 import {
   applyDeregisterWorker,
@@ -49,6 +50,7 @@ import { type JobStanding, type Standing, standingOf, standings } from "./standi
 import { State } from "./state.ts";
 import { hashOf } from "./state_hash.ts";
 import type { JobStore } from "./store.ts";
+import type { TrustView } from "./trust_book.ts";
 import type { SchedulingView } from "./view.ts";
 
 /** What all replicas must agree on, and what each may choose. */
@@ -160,6 +162,14 @@ export class JobMachine {
         return applyAlterSchedule(state, command);
       case "fire_schedule":
         return applyFireSchedule(state, command, position);
+      case "revoke":
+        return applyRevoke(state, command);
+      case "rotate_token":
+        return applyRotateToken(state, command);
+      case "use_token":
+        return applyUseToken(state, command);
+      case "set_policy":
+        return applySetPolicy(state, command);
     }
   }
 
@@ -424,6 +434,11 @@ export class JobMachine {
   /** Those that will be due, the nearest first; to be read before the next `apply`. */
   schedulesInDueOrder(): Iterable<Schedule> {
     return this.#state.schedules.inDueOrder();
+  }
+
+  /** Who is trusted no more, and the policy; to be asked anew at every call. */
+  get trust(): TrustView {
+    return this.#state.trust;
   }
 
   /** Finished jobs for a `prune` Command; looks only at what has been flushed. */

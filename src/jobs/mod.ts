@@ -20,6 +20,7 @@ export { comparisonOf, type QueueOrder } from "./queue_order.ts";
 export * from "./query.ts";
 export * from "./schedule.ts";
 export * from "./schedule_command.ts";
+export * from "./security_command.ts";
 export {
   DEFAULT_SETTINGS,
   type Settings,
@@ -31,4 +32,5 @@ export {
 export { AHEAD_COUNTED_MAX, type JobStanding, type Standing } from "./standing.ts";
 export * from "./store.ts";
 export { formatTagRule, fulfils, parseTagRule } from "./tag_rules.ts";
+export type { TokenFacts, TrustView } from "./trust_book.ts";
 export * from "./view.ts";

@@ -21,6 +21,7 @@ import { queueName } from "./naive_limits_test_support.ts";
 import type { NaiveSchedule } from "./naive_schedules_test_support.ts";
 import { scheduleOf, specOf, workerOf } from "./scene_test_support.ts";
 import type { OverlapPolicy } from "./schedule.ts";
+import { REVOKED_KINDS } from "./security_command.ts";
 import type { SettingsScope } from "./settings.ts";
 
 const AGEING_MS = 1000;
@@ -294,6 +295,32 @@ const fireSchedule = fc.record({
   };
 });
 
+const untilMs = fc.constantFrom(1_000_500, 1_080_000, 9_000_000);
+
+/** Few tokens, so that they are used and revoked again and again. */
+const trust = fc.oneof(
+  fc.record({
+    what: fc.constantFrom(...REVOKED_KINDS),
+    id: fc.constantFrom("x", "y"),
+    untilMs: fc.oneof(untilMs, fc.constant(0)),
+  }).map((revocation) => (): Body => ({
+    kind: "revoke",
+    revocations: [revocation],
+    by: "ann",
+    reason: "lost",
+  })),
+  fc.record({
+    family: fc.constantFrom("x", "y", "z"),
+    generation: fc.nat(2),
+    requestDigest: fc.constantFrom("", "r1", "r2"),
+    untilMs,
+  }).map((use) => (): Body => ({ kind: "rotate_token", subject: "bob", ...use })),
+  fc.record({ tokenId: fc.constantFrom("x", "y"), usedBy: fc.constantFrom("m1", "m2"), untilMs })
+    .map((use) => (): Body => ({ kind: "use_token", ...use })),
+  fc.record({ text: fc.constantFrom("p", "q"), expectedRevision: fc.nat(2) })
+    .map((set) => (): Body => ({ kind: "set_policy", ...set, by: "ann" })),
+);
+
 /** At what is there to be redriven or forgotten, so that it often happens. */
 const aimed = fc.oneof(
   fc.constant(({ machine }: Now): Body => ({
@@ -325,6 +352,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         others,
         aimed,
         fc.oneof(putSchedule, fireSchedule, fireSchedule, alterSchedule),
+        trust,
       ),
     }),
   },
@@ -417,6 +445,7 @@ class Run {
     this.#compareBatches();
     this.#compareBacklog();
     this.#compareSchedules();
+    this.#compareTrust();
     for (const worker of machine.workers()) {
       const held = model.held(worker.id);
       assert.deepEqual(machine.heldBy(worker.id).map(({ id }) => id), held.map(({ id }) => id));
@@ -443,6 +472,31 @@ class Run {
         this.#machine.unfinishedOfBatch(id, 100).map((job) => job.id).sort(),
         jobs.filter(({ status }) => !isTerminal(status)).map((job) => job.id).sort(),
       );
+    }
+  }
+
+  #compareTrust(): void {
+    const { trust } = this.#machine;
+    const model = this.#model.trust;
+    assert.deepEqual(trust.sizes, {
+      revocations: model.revocations.length,
+      families: model.families.length,
+      used: model.used.length,
+    });
+    for (const { what, id, untilMs, atMs } of trust.revocations()) {
+      assert.deepEqual(model.find(what, id), { what, id, untilMs, atMs });
+    }
+    assert.equal(trust.policy.revision, model.policies.length);
+    assert.equal(trust.policy.text, model.policies.at(-1) ?? "");
+    for (const id of ["x", "y"]) {
+      const isRevoked = model.find("certificate", id) !== undefined;
+      assert.equal(trust.isCertificateRevoked(id), isRevoked);
+      for (const issuedAtMs of [0, this.#model.nowMs + 1]) {
+        const facts = { subject: id, tokenId: "x", family: "y", issuedAtMs };
+        const since = model.find("subject", id)?.atMs ?? -1;
+        const named = model.find("token", "x") ?? model.find("family", "y");
+        assert.equal(trust.isTokenRevoked(facts), named !== undefined || issuedAtMs <= since);
+      }
     }
   }
 
@@ -605,6 +659,22 @@ function wordsOf(outcome: Outcome): string[] {
       return [outcome.status === "refused" ? outcome.reason : outcome.status];
     case "advance":
       return [];
+    case "revoke":
+      return [outcome.status === "refused" ? outcome.reason : `done ${outcome.changed}`];
+    case "rotate_token":
+      return outcome.status === "refused"
+        ? [outcome.reason]
+        : [`rotated ${outcome.generation}${outcome.repeated ? " again" : ""}`];
+    case "use_token":
+      return [
+        outcome.status === "refused"
+          ? outcome.reason
+          : outcome.repeated
+          ? "used again"
+          : "used now",
+      ];
+    case "set_policy":
+      return [outcome.status === "refused" ? outcome.reason : `done ${outcome.revision}`];
     case "prune":
       return [String(outcome.removedJobs)];
     case "put_schedule":

@@ -11,6 +11,7 @@ import type { Command, Report } from "./command.ts";
 import type { JobStatus } from "./job.ts";
 import { NaiveLimits } from "./naive_limits_test_support.ts";
 import { type JobOptions, NO_OPTIONS } from "./job_options.ts";
+import { NaiveTrust } from "./naive_trust_test_support.ts";
 import { NaiveSchedules } from "./naive_schedules_test_support.ts";
 
 export interface NaiveJob {
@@ -56,6 +57,7 @@ export class NaiveModel {
   /** By id: how many jobs ever, of whom. */
   batches = new Map<string, { total: number; submittedBy: string }>();
   readonly limits = new NaiveLimits();
+  readonly trust = new NaiveTrust();
   nowMs = 0;
   submitted = 0;
   readonly schedules: NaiveSchedules;
@@ -76,6 +78,7 @@ export class NaiveModel {
   /** The words of the outcome, one an item. */
   apply(command: Command, index: number): string[] {
     this.nowMs = Math.max(this.nowMs, command.atMs);
+    this.trust.passTime(this.nowMs);
     this.#settle();
     this.limits.noteQueued(this.jobs, this.nowMs);
     const words = this.#dispatch(command, index);
@@ -123,6 +126,11 @@ export class NaiveModel {
       case "alter_schedule":
       case "fire_schedule":
         return this.schedules.apply(command, index);
+      case "revoke":
+      case "rotate_token":
+      case "use_token":
+      case "set_policy":
+        return this.trust.apply(command, this.nowMs);
     }
   }
 

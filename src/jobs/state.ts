@@ -30,6 +30,7 @@ import { RecordSet } from "./record_set.ts";
 import { Schedules } from "./schedules.ts";
 import type { JobStore, StoredJob, StoredScalars, StoredState } from "./store.ts";
 import { Submitters } from "./submitters.ts";
+import { TrustBook } from "./trust_book.ts";
 import { UniqueKeys } from "./unique_keys.ts";
 import { WorkerRegistry } from "./worker_registry.ts";
 
@@ -42,6 +43,9 @@ export interface StateLimits {
   readonly eventsMax: number;
   readonly priorityAgeingMs: QueueOrder["ageingMs"];
 }
+
+/** Records of trust that are forgotten with one Command at most. */
+const TRUST_FORGOTTEN_MAX = 1000;
 
 export class State {
   readonly limits: StateLimits;
@@ -60,6 +64,7 @@ export class State {
   });
   readonly schedules = new Schedules(this.records);
   readonly submitters = new Submitters();
+  readonly trust: TrustBook;
   readonly events: EventLog;
   nowMs = 0;
   lastJobSeq = 0;
@@ -98,6 +103,7 @@ export class State {
     this.backlog.load(this.records, this.nowMs);
     this.batches = new Batches(this.records);
     this.schedules.load();
+    this.trust = new TrustBook(this.records);
     for (const each of stored.live) {
       const { job, attempts } = each;
       const record = new JobRecord(each, undefined);
@@ -127,6 +133,7 @@ export class State {
   passTime(atMs: number): void {
     if (atMs > this.nowMs) this.nowMs = Math.floor(atMs);
     this.backlog.advance(this.nowMs);
+    this.trust.forgetEnded(this.nowMs, TRUST_FORGOTTEN_MAX);
   }
 
   /** A job that did not exist. */

@@ -38,6 +38,16 @@ import {
   putFromWire,
   putToWire,
 } from "./schedule_wire.ts";
+import {
+  revokeFromWire,
+  revokeToWire,
+  rotateFromWire,
+  rotateToWire,
+  setPolicyFromWire,
+  setPolicyToWire,
+  useFromWire,
+  useToWire,
+} from "./security_wire.ts";
 import { specFromWire, specToWire } from "./submit_spec_wire.ts";
 import { configureFromWire, configureToWire } from "./settings_wire.ts";
 
@@ -156,6 +166,10 @@ const kindNumbers = {
   put_schedule: 14,
   alter_schedule: 15,
   fire_schedule: 16,
+  revoke: 30,
+  rotate_token: 31,
+  use_token: 32,
+  set_policy: 33,
 } as const satisfies Record<Command["kind"], number>;
 
 const reportNumbers = {
@@ -230,6 +244,14 @@ function toWire(command: Command): unknown[] {
       return [...head, ...alterToWire(command)];
     case "fire_schedule":
       return [...head, ...fireToWire(command)];
+    case "revoke":
+      return [...head, ...revokeToWire(command)];
+    case "rotate_token":
+      return [...head, ...rotateToWire(command)];
+    case "use_token":
+      return [...head, ...useToWire(command)];
+    case "set_policy":
+      return [...head, ...setPolicyToWire(command)];
   }
 }
 
@@ -314,6 +336,14 @@ function fromWire(wire: unknown[]): Command {
       return { kind: "alter_schedule", atMs, ...alterFromWire(wire.slice(2)) };
     case kindNumbers.fire_schedule:
       return { kind: "fire_schedule", atMs, ...fireFromWire(wire.slice(2)) };
+    case kindNumbers.revoke:
+      return { kind: "revoke", atMs, ...revokeFromWire(wire.slice(2)) };
+    case kindNumbers.rotate_token:
+      return { kind: "rotate_token", atMs, ...rotateFromWire(wire.slice(2)) };
+    case kindNumbers.use_token:
+      return { kind: "use_token", atMs, ...useFromWire(wire.slice(2)) };
+    case kindNumbers.set_policy:
+      return { kind: "set_policy", atMs, ...setPolicyFromWire(wire.slice(2)) };
     default:
       throw malformed(`there is no kind of command ${String(wire[0])}`);
   }
