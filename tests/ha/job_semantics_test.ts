@@ -6,12 +6,12 @@
  */
 
 import assert from "node:assert/strict";
-import type { JobClient, Submission } from "../../src/rpc/mod.ts";
+import { type JobClient, MasterService, type Submission } from "../../src/rpc/mod.ts";
 import { run } from "../e2e/support.ts";
-import { type Cluster, eventually, onCluster } from "./support.ts";
+import { type Cluster, eventually, onCluster, PinnedClient } from "./support.ts";
 
 Deno.test("what jobs ask for, and what they are to each other, holds under the next leader", (test) =>
-  onCluster({ workers: 1 }, async (cluster) => {
+  onCluster({ workers: 1, workerFlags: ["--concurrency=8"] }, async (cluster) => {
     const client = cluster.client();
     try {
       const begun: [string, () => Promise<void>][] = [];
@@ -36,6 +36,9 @@ const ROWS: Readonly<
   "submit --wait waits on, and tells how the job ended": waitsOn,
   "a unique key is held, and given back": staysUnique,
   "a graph goes on between parents and children": graphGoesOn,
+  "children read under the next leader what their parents left under the old one": readsParents,
+  "what has ended stays as it was, and what has not is cancelled": staysEnded,
+  "dead letters of a filter are retried, and purged": letsLettersGo,
   "a job that the old leader took expires under the new one, also while it runs": expiresLater,
   "a batch is followed across the failover, and its counts are right": batchGoesOn,
 };
@@ -156,6 +159,100 @@ async function graphGoesOn(client: JobClient): Promise<() => Promise<void>> {
         "the report began before its parents ended",
       );
     }
+  };
+}
+
+/** One child waits for the failover, another runs through it; what it asks, it asks the new leader. */
+async function readsParents(client: JobClient, cluster: Cluster): Promise<() => Promise<void>> {
+  const type = "data_analysis";
+  await client.configure({ scope: "type", name: type, change: { paused: true } });
+  const afterBoth = {
+    options: { dependsOn: ["a", "b"].map((ref) => ({ ref, on: "success" })) },
+  };
+  const query = { parents: true, sql: "SELECT sum(slept_ms) AS total FROM data" };
+  const [a, , waits, runs] = idsOf(
+    await client.submitBatch([
+      sleep("7ms", { ref: "a" }),
+      sleep("8ms", { ref: "b" }),
+      { ...sleep("", afterBoth), type, payload: new TextEncoder().encode(JSON.stringify(query)) },
+      sleep("60s", afterBoth),
+    ]),
+  );
+  await untilStatus(client, runs!, "running");
+  await untilStatus(client, waits!, "pending");
+  const { job: { assignedTo: workerId, fencingToken } } = await client.getJob(runs!);
+  return async () => {
+    const worker = new PinnedClient(await cluster.leader());
+    const asked = { workerId, jobId: runs!, parentId: a! };
+    const ask = (token: number) =>
+      worker.call(MasterService.method.getParentResult, { ...asked, fencingToken: BigInt(token) });
+    try {
+      const { result } = await ask(fencingToken);
+      assert.match(new TextDecoder().decode(result?.output), /"slept_ms":7/);
+      await assert.rejects(ask(fencingToken - 1), /under token/);
+      await client.cancel(runs!);
+      await assert.rejects(ask(fencingToken), /does not hold job/);
+    } finally {
+      worker.close();
+    }
+    const [standing] = (await client.listStandings("type")).filter(({ name }) => name === type);
+    assert.deepEqual([standing?.paused, standing?.pending], [true, 1]);
+    await client.configure({ scope: "type", name: type, change: null });
+    const report = await client.waitFor(waits!);
+    assert.equal(report.status, "completed", report.errorMessage);
+    assert.match(new TextDecoder().decode(report.result?.output), /"total":15|\[\[15\]\]/);
+  };
+}
+
+async function staysEnded(client: JobClient): Promise<() => Promise<void>> {
+  const completed = await client.submit(sleep("1ms", { maxRetries: 3 }));
+  await client.waitFor(completed.jobId);
+  const options = { batchId: "stopped" };
+  const [first, ...rest] = idsOf(
+    await client.submitBatch([
+      sleep("1ms", { delayMs: 3_600_000, maxRetries: 3, options }),
+      sleep("60s", { maxRetries: 3, options }),
+      sleep("1ms", { delayMs: 3_600_000, options }),
+    ]),
+  );
+  await client.cancel(first!);
+  await untilStatus(client, rest[0]!, "running");
+  const before = [await client.getJob(completed.jobId), await client.getJob(first!)];
+  return async () => {
+    await assert.rejects(client.cancel(completed.jobId), { reason: "failed_precondition" });
+    await assert.rejects(client.retryDeadLetter(first!), { reason: "failed_precondition" });
+    const after = [await client.getJob(completed.jobId), await client.getJob(first!)];
+    assert.deepEqual(after.map(({ job, history }) => ({ job, history })), [
+      ...before.map(({ job, history }) => ({ job, history })),
+    ]);
+    assert.deepEqual(await client.cancelBatch("stopped"), { matched: 2, cancelled: 2 });
+    for (const jobId of rest) assert.equal((await client.getJob(jobId)).job.status, "cancelled");
+    const { byStatus, isFinished } = await client.getBatch("stopped");
+    assert.deepEqual([byStatus.cancelled, isFinished], [3, true]);
+  };
+}
+
+async function letsLettersGo(client: JobClient): Promise<() => Promise<void>> {
+  const labels = { kind: "poison" };
+  const jobIds = idsOf(
+    await client.submitBatch([
+      failsOnce("once", { labels }),
+      failsOnce("once", { labels }),
+      sleep("", {
+        labels,
+        payload: new TextEncoder().encode('{"duration":"1ms","fail":"always"}'),
+      }),
+    ]),
+  );
+  for (const jobId of jobIds) assert.equal((await client.waitFor(jobId)).status, "failed");
+  return async () => {
+    assert.deepEqual(await client.retryDeadLetters({ labels }), { matched: 3, changed: 3 });
+    const ends = await Promise.all(jobIds.map((jobId) => ended(client, jobId)));
+    assert.deepEqual(ends.map(({ job }) => [job.status, job.attempt]), [
+      ...[["completed", 2], ["completed", 2], ["failed", 2]],
+    ]);
+    assert.deepEqual(await client.purgeDeadLetters({ labels }), { matched: 1, changed: 1 });
+    await assert.rejects(client.getJob(jobIds[2]!), { reason: "not_found" });
   };
 }
 

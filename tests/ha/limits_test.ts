@@ -12,7 +12,67 @@ async function firstCodeOf(client: JobClient, jobId: string): Promise<string | u
   return (await client.getJob(jobId)).reasons[0]?.code;
 }
 
-Deno.test("a pause, a group's limit and a rate outlive the leader that kept them", () =>
+/**
+ * A flood and a queue of three times its weight share a group that runs one job at a time. Each runs
+ * until it is cancelled, so whose turn comes when is nobody's haste.
+ */
+class Turns {
+  readonly #client: JobClient;
+  readonly #jobIds: Set<string>;
+  readonly #taken: string[] = [];
+
+  private constructor(client: JobClient, jobIds: readonly string[]) {
+    this.#client = client;
+    this.#jobIds = new Set(jobIds);
+  }
+
+  static async begin(client: JobClient): Promise<Turns> {
+    await client.configure({ scope: "queue", name: "heavy", change: { weight: 3 } });
+    const of = (queue: string, count: number) =>
+      Array.from({ length: count }, () => sleep("60s", { queue, group: "turns", groupLimit: 1 }));
+    const items = await client.submitBatch([...of("flood", 30), ...of("heavy", 10)]);
+    return new Turns(
+      client,
+      items.map((item) => {
+        assert.ok("jobId" in item, JSON.stringify(item));
+        return item.jobId;
+      }),
+    );
+  }
+
+  /** Ends the job whose turn it is, so many times. */
+  async take(turns: number): Promise<void> {
+    for (let turn = 0; turn < turns; turn++) {
+      const running = await eventually("one of them runs", async () => {
+        const { jobs } = await this.#client.listJobs({ status: "running", type: "test_sleep" });
+        const mine = jobs.filter(({ id }) => this.#jobIds.has(id));
+        assert.ok(mine.length <= 1, "two of the group run");
+        return mine[0];
+      });
+      this.#taken.push(running.options?.queue ?? "");
+      this.#jobIds.delete(running.id);
+      await this.#client.cancel(running.id);
+    }
+  }
+
+  /**
+   * While both wait, what they get by weight differs by one job of each at the most, from any turn to
+   * any other and whoever led meanwhile: the bound of start-time fair queueing (Goyal et al. 1996).
+   */
+  assertFair(): void {
+    const boundByWeight = 1 + 1 / 3 + Number.EPSILON;
+    for (let from = 0; from < this.#taken.length; from++) {
+      for (let to = from + 1; to <= this.#taken.length; to++) {
+        const turns = this.#taken.slice(from, to);
+        const heavy = turns.filter((queue) => queue === "heavy").length;
+        const lead = Math.abs(heavy / 3 - (turns.length - heavy));
+        assert.ok(lead <= boundByWeight, `turns ${from} to ${to} of ${this.#taken}`);
+      }
+    }
+  }
+}
+
+Deno.test("a pause, a group's limit, a rate and the turns of queues outlive the leader that kept them", () =>
   onCluster({ workers: 2 }, async (cluster) => {
     const client = cluster.client();
     await client.configure({
@@ -30,6 +90,8 @@ Deno.test("a pause, a group's limit and a rate outlive the leader that kept them
       return (await client.getJob(holder.jobId)).job.status === "running" || undefined;
     });
     const next = await client.submit(inGroup("1ms"));
+    const turns = await Turns.begin(client);
+    await turns.take(6);
 
     await (await cluster.leader()).process.kill();
     const [full] = (await client.getJob(next.jobId)).reasons;
@@ -38,6 +100,9 @@ Deno.test("a pause, a group's limit and a rate outlive the leader that kept them
     const [queue] = (await client.listStandings("queue")).filter(({ name }) => name === "nightly");
     assert.deepEqual([queue?.paused, queue?.pending], [true, 1]);
     assert.deepEqual([queue?.weight, queue?.runningMax], [3, 2]);
+
+    await turns.take(6);
+    turns.assertFair();
 
     const attempts = async (jobs: readonly { readonly jobId: string }[]) => {
       const found = await Promise.all(jobs.map(async ({ jobId }) => {
@@ -53,6 +118,7 @@ Deno.test("a pause, a group's limit and a rate outlive the leader that kept them
     assert.deepEqual([first!.outcome, second!.outcome], ["cancelled", "completed"]);
     assert.ok(second!.assignedAtMs >= first!.endedAtMs!, "two of the group were held at once");
 
+    await client.cancelJobs({ queue: "flood" });
     await client.configure({ scope: "queue", name: "nightly", change: { paused: false } });
     assert.equal((await client.waitFor(paused.jobId)).status, "completed");
   }));
