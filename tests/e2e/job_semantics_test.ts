@@ -33,6 +33,8 @@ Deno.test("jobs expire, are unique, wait for each other and come in batches: on 
       await until("the worker is there", async () => await activeJobs(client) === 0);
       await test.step("a job that is not finished in time fails, and its worker is told", () =>
         expires(client));
+      await test.step("a job that is delayed, or for a time, does not begin before", () =>
+        isDelayed(client));
       await test.step("one unfinished job has a unique key, and a replaced one is stopped", () =>
         isUnique(client));
       await test.step("a graph submitted in any order runs parents first", () =>
@@ -66,6 +68,22 @@ async function expires(client: JobClient): Promise<void> {
     sleep("1ms", { delayMs: 3_600_000, options: { expireAfterMs: 50 } }),
   );
   assert.equal((await client.waitFor(waiting.jobId)).status, "failed");
+}
+
+async function isDelayed(client: JobClient): Promise<void> {
+  const submittedMs = Date.now();
+  const runAtMs = submittedMs + 400;
+  const delayed = await client.submit(sleep("1ms", { delayMs: 300 }));
+  const timed = await client.submit(sleep("1ms", { runAtMs }));
+  for (const { jobId } of [delayed, timed]) {
+    assert.equal((await client.waitFor(jobId)).status, "completed");
+    const { job, attempts: [first], history } = await client.getJob(jobId);
+    const dueMs = job.notBeforeMs!;
+    if (jobId === timed.jobId) assert.equal(dueMs, runAtMs);
+    else assert.ok(dueMs >= submittedMs + 300, "it is due too early");
+    assert.ok(first!.assignedAtMs >= dueMs, "it began too early");
+    assert.ok(history.some(({ cause }) => cause === "due"));
+  }
 }
 
 async function isUnique(client: JobClient): Promise<void> {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { AttemptView, JobClient, Submission } from "../../src/rpc/mod.ts";
+import { Line } from "./placement.ts";
 import { type Host, onHost, until } from "./support.ts";
 
 function sleep(duration: string, submission: Partial<Submission> = {}): Submission {
@@ -41,7 +42,7 @@ async function told(host: Host, ...args: string[]) {
 
 Deno.test("turns, limits, pauses and placement: on one master", async (test) =>
   await onHost(async (host) => {
-    await host.startMaster();
+    await host.startMaster("--set=scheduler.priority_ageing=1ms");
     host.startWorker("w1", "--concurrency=8", "--cpu=2", "--memory=1GiB", "--tag=mem=16");
     const client = host.library();
     try {
@@ -52,6 +53,7 @@ Deno.test("turns, limits, pauses and placement: on one master", async (test) =>
       await test.step("a queue is limited by its settings, listed, and reset", () =>
         limitsQueue(host, client));
       await test.step("a flood leaves the other queue its turns", () => takesTurns(client));
+      await test.step("priority comes first, and a wait is worth priority", () => ages(client));
       await test.step("jobs that ask for more cpu than is left wait for it", () =>
         keepsResources(client));
       await test.step("a job whose tag rules nobody fulfils says which, and runs when one comes", () =>
@@ -131,6 +133,15 @@ async function takesTurns(client: JobClient): Promise<void> {
   );
   assert.ok(before.length <= 4, `${before.length} jobs of the flood came before three others`);
   await client.configure({ scope: "type", name: "test_sleep", change: null });
+}
+
+/** A step of priority is worth a millisecond, and the next to join comes fifty later. */
+async function ages(client: JobClient): Promise<void> {
+  const line = await Line.closed(client);
+  await line.join([1, 9, 1]);
+  await line.join([9]);
+  await line.join([1_000_000]);
+  assert.deepEqual(await line.order(), [4, 1, 0, 2, 3]);
 }
 
 async function keepsResources(client: JobClient): Promise<void> {

@@ -7,11 +7,16 @@
 
 import assert from "node:assert/strict";
 import { type JobClient, MasterService, type Submission } from "../../src/rpc/mod.ts";
+import { Line } from "../e2e/placement.ts";
 import { run } from "../e2e/support.ts";
 import { type Cluster, eventually, onCluster, PinnedClient } from "./support.ts";
 
 Deno.test("what jobs ask for, and what they are to each other, holds under the next leader", (test) =>
-  onCluster({ workers: 1, workerFlags: ["--concurrency=8"] }, async (cluster) => {
+  onCluster({
+    workers: 1,
+    workerFlags: ["--concurrency=8"],
+    masterFlags: ["--policy=priority", "--set=scheduler.priority_ageing=1ms"],
+  }, async (cluster) => {
     const client = cluster.client();
     try {
       const begun: [string, () => Promise<void>][] = [];
@@ -35,6 +40,7 @@ const ROWS: Readonly<
   "a job that no worker may run says why, and goes to the one that may": findsItsWorker,
   "submit --wait waits on, and tells how the job ended": waitsOn,
   "a unique key is held, and given back": staysUnique,
+  "policy priority: the higher one comes first, however long the other has waited": comesFirst,
   "a graph goes on between parents and children": graphGoesOn,
   "children read under the next leader what their parents left under the old one": readsParents,
   "what has ended stays as it was, and what has not is cancelled": staysEnded,
@@ -292,6 +298,15 @@ async function staysUnique(client: JobClient): Promise<() => Promise<void>> {
     await client.cancel(second.jobId);
     const third = await unique("reject");
     await client.cancel(third.jobId);
+  };
+}
+
+async function comesFirst(client: JobClient): Promise<() => Promise<void>> {
+  const line = await Line.closed(client);
+  await line.join([1]);
+  return async () => {
+    await line.join([2]);
+    assert.deepEqual(await line.order(), [1, 0]);
   };
 }
 
