@@ -131,6 +131,7 @@ const DEFAULTS: ReadonlyMap<string, string> = new Map([
   ["batch", "list"],
   ["type", "list"],
   ["queue", "list"],
+  ["job-types", "list"],
   ["workers", "list"],
   ["cluster", "status"],
   ["config", "show"],

@@ -8,7 +8,7 @@ import { Argument, Command, CommanderError, Option } from "commander";
 import { nearest } from "../config/mod.ts";
 import { addBatchCommands } from "./batch_router.ts";
 import { addBackupCommands, addMemberCommands } from "./cluster_router.ts";
-import { addSettingsCommands } from "./settings_router.ts";
+import { addJobTypeCommands, addSettingsCommands } from "./settings_router.ts";
 import { addConfigFlags } from "./config_flags.ts";
 import { EXIT, Misuse, reportFailure } from "./failure.ts";
 import { addBulkCommands } from "./job_router.ts";
@@ -82,6 +82,7 @@ Exit codes: 0 done, 1 failed, 2 misused, 130 interrupted by Ctrl-C.`,
   addBatchCommands(program, terminal, client);
   addScheduleCommands(program, terminal, client);
   addSettingsCommands(program, terminal, client);
+  addJobTypeCommands(program, terminal, client);
   addClusterCommands(program, terminal);
   addLocalCommands(program, terminal);
   inheritSettings(program);

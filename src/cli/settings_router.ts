@@ -1,11 +1,12 @@
 /**
- * The flags of `conductor type`, `conductor queue` and `conductor explain`.
+ * The flags of `conductor type`, `conductor queue`, `conductor job-types` and `conductor explain`.
  *
  * @module
  */
 
 import type { Command } from "commander";
 import type { ScopeName } from "../rpc/mod.ts";
+import { collect } from "./config_flags.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -28,6 +29,29 @@ export function addSettingsCommands(program: Command, terminal: Terminal, client
     "queue",
     "queues, which take turns by weight: pause, limit, see",
   );
+}
+
+/** Adds `job-types`, which says what jobs of each type take and hand back. */
+export function addJobTypeCommands(program: Command, terminal: Terminal, client: Adapt): void {
+  const group = program.command("job-types").description("what jobs of each type take and give");
+  const adapt = (command: Command) =>
+    client(
+      command
+        .option("--handlers <file>", "a module of custom types too (repeatable)", collect)
+        .option("--cluster", "ask the cluster who offers them, and for what its workers add"),
+    );
+  adapt(group.command("list", { isDefault: true }).description("every type; needs no master"))
+    .action(async (flags: Flags) => {
+      const { listJobTypes } = await import("./job_types.ts");
+      await listJobTypes(flags, terminal);
+    });
+  adapt(
+    group.command("show").description("payload, result, limits and examples; needs no master")
+      .argument("<type-name>", "the type"),
+  ).action(async (name: string, flags: Flags) => {
+    const { showJobType } = await import("./job_types.ts");
+    await showJobType(name, flags, terminal);
+  });
 }
 
 function addScope(

@@ -16,7 +16,7 @@ export type GuardedFetch = (url: string | URL, options?: GuardedFetchOptions) =>
 /** What a job asks of one fetch. All bounds fall back to the worker's own limits. */
 export interface GuardedFetchOptions {
   /** Default `GET`. */
-  readonly method?: "GET" | "HEAD" | "PUT" | "POST";
+  readonly method?: "GET" | "HEAD" | "PUT" | "POST" | "PATCH" | "DELETE";
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | string;
   /**
@@ -119,14 +119,43 @@ export interface JobContext {
  */
 export type Isolation = "inline" | "process";
 
+/** A bound that jobs of a type meet, for people: `conductor job-types show`. */
+export interface TypeLimit {
+  /** What is bounded, in a word or two: `pages of a crawl`. */
+  readonly name: string;
+  /** The bound as text with its unit, where it is always the same. */
+  readonly value?: string;
+  /** The worker's configuration key that sets the bound, where one does. */
+  readonly key?: string;
+  /** What happens beyond it, or what it is for. One sentence. */
+  readonly meaning: string;
+}
+
+/** A payload to copy from. */
+export interface TypeExample {
+  /** What it does, in half a sentence. */
+  readonly title: string;
+  readonly payload: unknown;
+}
+
 /** A kind of job. `Payload` is what its schema yields. */
 export interface JobType<Payload = unknown> {
   readonly name: string;
-  /** One sentence for `conductor worker --help` and the docs. */
+  /** One sentence for `conductor job-types` and the docs. */
   readonly summary: string;
   readonly isolation: Isolation;
-  /** Names every fault of a payload at once, before any work. */
+  /**
+   * Names every fault of a payload at once, before any work. What its fields mean is said by
+   * `.describe()`, and shown by `conductor job-types show`.
+   */
   readonly payloadSchema: ZodType<Payload>;
+  /**
+   * What a job hands back, described like the payload. It documents: results are not held against it
+   * when jobs run. Every built-in type has one.
+   */
+  readonly resultSchema?: ZodType;
+  /** The bounds that jobs of the type meet. */
+  readonly limits?: readonly TypeLimit[];
   /**
    * What a payload that is empty or no JSON stands for; `undefined`, or no such function: it is
    * refused. The original's client sends `test data` when it is told nothing.
@@ -134,6 +163,8 @@ export interface JobType<Payload = unknown> {
   readonly payloadOfText?: (text: string) => unknown;
   /** A payload that works as it stands, for help and documentation. */
   readonly example: unknown;
+  /** More of them, each for another use. */
+  readonly examples?: readonly TypeExample[];
   /** Returns what becomes the result: bytes as they are, anything else as JSON. */
   run(payload: Payload, context: JobContext): Promise<unknown>;
 }

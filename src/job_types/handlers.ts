@@ -8,9 +8,10 @@ import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { z, type ZodType } from "zod";
-import type { Isolation, JobContext, JobType } from "./contract.ts";
+import type { Isolation, JobContext, JobType, TypeExample, TypeLimit } from "./contract.ts";
 import type { PayloadIssue } from "./payload.ts";
 import { builtinJobTypes, JobTypeNameError, requireJobTypeName } from "./registry.ts";
+import type { JsonSchema } from "./schema_outline.ts";
 
 /** The shortest custom type: a function of the payload. */
 export type HandlerFunction = (payload: unknown, context: JobContext) => unknown;
@@ -22,6 +23,10 @@ export interface HandlerObject {
   readonly run: HandlerFunction;
   /** Anything that validates as zod does, of any version. Default: any payload. */
   readonly payloadSchema?: SafeParser;
+  /** What it hands back, for `conductor job-types show`; results are not held against it. */
+  readonly resultSchema?: SafeParser;
+  readonly limits?: readonly TypeLimit[];
+  readonly examples?: readonly TypeExample[];
   readonly summary?: string;
   /** Default `process`: a crash or an endless loop in it does not take the worker along. */
   readonly isolation?: Isolation;
@@ -29,7 +34,10 @@ export interface HandlerObject {
   readonly payloadOfText?: (text: string) => unknown;
 }
 
-/** The one method of a schema that is relied upon. */
+/**
+ * The one method of a schema that is relied upon. One that can also say what it takes, as Standard
+ * JSON Schema has it (zod from 4.2 on, and others), is shown by `conductor job-types show`.
+ */
 export interface SafeParser {
   safeParse(value: unknown):
     | { readonly success: true; readonly data?: unknown }
@@ -37,6 +45,11 @@ export interface SafeParser {
       readonly success: false;
       readonly error?: { readonly issues?: readonly PayloadIssue[]; readonly message?: string };
     };
+  readonly "~standard"?: {
+    readonly jsonSchema?: {
+      input?(options: { readonly target: string }): Readonly<Record<string, unknown>>;
+    };
+  };
 }
 
 /** A handlers module cannot be used; the message says why and what to do. */
@@ -198,7 +211,12 @@ function toType([foundName, handler]: Found): JobType {
     summary: String(summary),
     isolation,
     example,
-    payloadSchema: schemaOf(name, given.payloadSchema),
+    examples: listOf(name, "examples", given.examples, ["title"]),
+    limits: listOf(name, "limits", given.limits, ["name", "meaning"]),
+    payloadSchema: schemaOf(name, "payloadSchema", given.payloadSchema),
+    ...(given.resultSchema === undefined
+      ? {}
+      : { resultSchema: schemaOf(name, "resultSchema", given.resultSchema) }),
     payloadOfText: given.payloadOfText ??
       (given.payloadSchema === undefined ? plainText : undefined),
     // Called on its object, for handlers that are instances of a class.
@@ -212,14 +230,32 @@ function plainText(text: string): unknown {
   return /^\s*["[{]|\ufffd/.test(text) ? undefined : text;
 }
 
-function schemaOf(name: string, schema: SafeParser | undefined): ZodType {
+function listOf<Item>(
+  name: string,
+  field: string,
+  list: readonly Item[] | undefined,
+  texts: readonly (keyof Item & string)[],
+): readonly Item[] {
+  if (list === undefined) return [];
+  const isUsable = Array.isArray(list) &&
+    list.every((item) => isRecord(item) && texts.every((key) => typeof item[key] === "string"));
+  if (isUsable) return list;
+  throw new HandlersError(
+    `the ${field} of "${name}" must be a list of objects, each with the text ${
+      texts.join(" and the text ")
+    }.`,
+  );
+}
+
+function schemaOf(name: string, field: string, schema: SafeParser | undefined): ZodType {
   if (schema === undefined) return z.unknown();
   if (typeof schema?.safeParse !== "function") {
     throw new HandlersError(
-      `the payloadSchema of "${name}" has no safeParse method; use zod, or leave it out.`,
+      `the ${field} of "${name}" has no safeParse method; use zod, or leave it out.`,
     );
   }
   if (schema instanceof z.ZodType) return schema;
+  const { $schema: _, ...described } = describedBy(schema);
   return z.unknown().transform((value, context) => {
     const parsed = schema.safeParse(value);
     if (parsed.success) return parsed.data;
@@ -231,7 +267,17 @@ function schemaOf(name: string, schema: SafeParser | undefined): ZodType {
       context.addIssue({ code: "custom", message, path: [...path] });
     }
     return z.NEVER;
-  });
+  }).meta(described);
+}
+
+/** What a foreign schema says of itself; nothing, if it cannot put itself into JSON Schema. */
+function describedBy(schema: SafeParser): JsonSchema {
+  try {
+    return schema["~standard"]?.jsonSchema?.input?.({ target: "draft-2020-12" }) ?? {};
+  } catch {
+    // The standard has it throw for what JSON Schema cannot say. It validates all the same.
+    return {};
+  }
 }
 
 function requireOwnNames(types: readonly JobType[]): void {

@@ -21,7 +21,10 @@ export {
   type ParentResult,
   PermanentJobError,
   ResultTooLargeError,
+  type TypeExample,
+  type TypeLimit,
 } from "./contract.ts";
+export { describeJobType, type JobTypeDescription } from "./description.ts";
 export { parseDuration } from "./duration.ts";
 export {
   createGuardedFetch,
@@ -39,5 +42,6 @@ export {
   type SafeParser,
 } from "./handlers.ts";
 export { type ParsedPayload, parsePayload } from "./payload.ts";
+export { type JsonSchema, outlineOf, type OutlineRow } from "./schema_outline.ts";
 export { builtinJobTypes, JobTypeNameError, JobTypeRegistry } from "./registry.ts";
 export { type EncodedResult, encodeResult } from "./result.ts";

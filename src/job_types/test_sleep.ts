@@ -33,17 +33,24 @@ const duration = z.union([z.string(), z.number()]).transform((written, context) 
     context.addIssue({ code: "custom", message: (error as Error).message });
     return z.NEVER;
   }
-}).refine((ms) => ms <= DURATION_MS_MAX, "it must be at most 30 days");
+}).refine((ms) => ms <= DURATION_MS_MAX, "it must be at most 30 days")
+  .describe('How long to sleep: "5s", "1m30s", or milliseconds. Without any of the three: 1 s.');
 
 const fields = z.strictObject({
   duration: duration.optional(),
-  duration_ms: z.number().min(0).max(DURATION_MS_MAX).optional(),
-  seconds: z.number().min(0).max(DURATION_MS_MAX / 1_000).optional(),
-  fail: z.union([z.boolean(), z.string()]).optional(),
-  fail_attempts: z.number().int().min(0).optional(),
-  permanent: z.boolean().default(false),
-  result: z.unknown().optional(),
-}).superRefine((payload, context) => {
+  duration_ms: z.number().min(0).max(DURATION_MS_MAX).optional()
+    .describe("The same in milliseconds."),
+  seconds: z.number().min(0).max(DURATION_MS_MAX / 1_000).optional()
+    .describe("The same in seconds."),
+  fail: z.union([z.boolean(), z.string()]).optional()
+    .describe("Fail after the sleep, with this message if it is text."),
+  fail_attempts: z.number().int().min(0).optional()
+    .describe("Fail in the first so many attempts only. Left out, with fail: in all of them."),
+  permanent: z.boolean().default(false)
+    .describe("Fail for good, whatever retries are left."),
+  result: z.unknown().optional()
+    .describe("Handed back in place of what was slept."),
+}).describe('May be written short: "5s" or 5000.').superRefine((payload, context) => {
   const named = (["duration", "duration_ms", "seconds"] as const)
     .filter((key) => payload[key] !== undefined);
   if (named.length > 1) {
@@ -70,7 +77,25 @@ export const testSleep = defineJobType<TestSleepPayload>({
   isolation: "inline",
   payloadSchema: schema,
   payloadOfText,
+  resultSchema: z.union([
+    z.strictObject({
+      slept_ms: z.number().min(0).describe("How long it was told to sleep, in milliseconds."),
+      attempt: z.int().min(1).describe("The attempt that slept to the end; 1 is the first."),
+    }),
+    z.unknown(),
+  ]).describe("What it slept, or what the payload has as result."),
+  limits: [{ name: "duration", value: "30 days", meaning: "Longer sleeps are refused." }],
   example: { duration: "5s" },
+  examples: [
+    {
+      title: "Fails twice, then succeeds",
+      payload: { duration: "500ms", fail: "not yet", fail_attempts: 2 },
+    },
+    {
+      title: "Fails for good, at once",
+      payload: { duration: 0, fail: "never", permanent: true },
+    },
+  ],
   async run(payload, context) {
     await sleep(payload.durationMs, context);
     if (payload.failure !== undefined && context.attempt <= payload.failAttempts) {

@@ -185,6 +185,26 @@ Deno.test("a worker that is drained gets nothing more until it is undrained", ()
     assert.equal((await host.client("watch", id)).code, 0);
   }));
 
+Deno.test("the types that workers offer are listed with what waits for them, custom ones too", () =>
+  onHost(async (host) => {
+    await host.startMaster();
+    const handlers = join(host.directory, "greet.js");
+    await Deno.writeTextFile(handlers, "export const greet = () => 1;");
+    host.startWorker("w1", "--job-types=noop,greet", `--handlers=${handlers}`);
+    await host.finished("greet", {});
+    await host.client("submit", "--type=test_sleep", "--payload=1s");
+
+    const types = json(await host.client("job-types", "--cluster", "--output=json"));
+    const of = (name: string) => types.find((each: { name: string }) => each.name === name);
+    assert.deepEqual(of("noop").cluster, { workers: ["w1"], waiting: 0, pending: 0, running: 0 });
+    assert.deepEqual(of("test_sleep").cluster, { workers: [], waiting: 0, pending: 1, running: 0 });
+    assert.deepEqual([of("greet").source, of("greet").summary], ["cluster", null]);
+    const unknown = await host.client("job-types", "show", "greet", "--cluster");
+    assert.match(unknown.stdout, /^Workers +1 \(w1\)$[^]*--handlers FILE/m);
+    const known = await host.client("job-types", "show", "noop", "--cluster");
+    assert.match(known.stdout, /^Workers +1 \(w1\)$[^]*^Payload$[^]*--type noop/m);
+  }));
+
 Deno.test("help, version and the completion scripts need no cluster and exit 0", async () => {
   const help = await run(["--help"]);
   assert.equal(help.code, 0);

@@ -6,6 +6,7 @@
 
 import { defineJobType } from "../contract.ts";
 import { payloadSchema, type ScrapingPayload } from "./payload.ts";
+import { resultSchema } from "./result_schema.ts";
 
 /** Parses foreign HTML, so it runs in a process of its own. */
 export const webScraping = defineJobType<ScrapingPayload>({
@@ -13,6 +14,32 @@ export const webScraping = defineJobType<ScrapingPayload>({
   summary: "Fetches a web page or crawls a site, and extracts structured data by CSS selectors.",
   isolation: "process",
   payloadSchema,
+  resultSchema,
+  limits: [
+    {
+      name: "bytes of a page",
+      key: "jobs.input_bytes_max",
+      meaning: "Decompressed; a longer page fails for good, in a crawl alone.",
+    },
+    {
+      name: "result",
+      key: "jobs.result_bytes_max",
+      meaning: "A crawl ends before its result grows beyond it.",
+    },
+    {
+      name: "addresses",
+      key: "jobs.private_addresses",
+      meaning: "Where it refuses, pages are fetched from public addresses alone, and from those " +
+        "of jobs.address_allow_list.",
+    },
+    { name: "redirects", value: "10", meaning: "More fail the page." },
+    { name: "nesting of a page", value: "2000 elements", meaning: "Deeper pages fail for good." },
+    {
+      name: "pages of a crawl",
+      value: "10000",
+      meaning: "At most; 50 unless max_pages says more.",
+    },
+  ],
   example: {
     url: "https://example.com/",
     selectors: {
@@ -20,6 +47,33 @@ export const webScraping = defineJobType<ScrapingPayload>({
       links: { selector: "a", type: "list", attribute: "href" },
     },
   },
+  examples: [
+    {
+      title: "All that is worth knowing of a page",
+      payload: { url: "https://example.com/" },
+    },
+    {
+      title: "A table's rows as objects",
+      payload: {
+        url: "https://example.com/prices",
+        selectors: {
+          rows: {
+            selector: "table.prices tr",
+            multiple: true,
+            fields: { name: "td:nth-child(1)", price: "td:nth-child(2)", link: "a@href" },
+          },
+        },
+      },
+    },
+    {
+      title: "The news of a site, politely",
+      payload: {
+        url: "https://example.com/news/",
+        selectors: { headline: { selector: "h1", required: true }, date: "time@datetime" },
+        crawl: { depth: 2, max_pages: 20, delay_ms: 1_000, include: ["/news/"] },
+      },
+    },
+  ],
   async run(payload, context) {
     // The HTML parser is loaded by those who scrape, not by every start of the program.
     const { scrape } = await import("./scrape.ts");

@@ -89,13 +89,23 @@ const selectorType = z.enum([
 
 const rule: z.ZodType<SelectorRule> = z.lazy(() =>
   z.strictObject({
-    selector: selector.optional(),
-    type: selectorType.optional(),
-    attribute: z.string().min(1).max(200).optional(),
-    multiple: z.boolean().optional(),
-    fields: selectors.optional(),
-    trim: z.boolean().optional(),
-    required: z.boolean().optional(),
+    selector: selector.optional()
+      .describe("CSS. Left out, within fields: the element that the fields belong to."),
+    type: selectorType.optional().describe(
+      "What is wanted of an element: its text, an attribute, its inner or outer HTML, whether or " +
+        "how often it is there, a list of all, or an object of fields. Left out: object with " +
+        "fields, attribute with an attribute, else text.",
+    ),
+    attribute: z.string().min(1).max(200).optional()
+      .describe("Its name; href, src and their like become absolute URLs."),
+    multiple: z.boolean().optional()
+      .describe('All that match, not the first; type "list" says the same.'),
+    fields: selectors.optional()
+      .describe("Values selected within the element, as selectors of the whole."),
+    trim: z.boolean().optional()
+      .describe("Collapse white space in text. Left out: yes."),
+    required: z.boolean().optional()
+      .describe("Fail when nothing matches, rather than answer null or an empty list."),
   }).superRefine((given, context) => {
     const fault = faultOf(given);
     if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
@@ -139,23 +149,42 @@ const pattern = z.string().min(1).max(1_000).refine((text) => {
 }, "it is not a regular expression");
 
 const crawl = z.strictObject({
-  depth: z.number().int().min(0).max(100).default(1),
-  max_pages: z.number().int().min(1).max(10_000).default(50),
-  same_site: z.boolean().default(true),
-  delay_ms: z.number().int().min(0).max(600_000).default(500),
-  include: z.array(pattern).max(100).default([]),
-  exclude: z.array(pattern).max(100).default([]),
+  depth: z.number().int().min(0).max(100).default(1)
+    .describe("Links followed from the first page; 0 is that page alone."),
+  max_pages: z.number().int().min(1).max(10_000).default(50)
+    .describe("Pages requested at most, the first included."),
+  same_site: z.boolean().default(true)
+    .describe("Stay on the first page's host, with and without www."),
+  delay_ms: z.number().int().min(0).max(600_000).default(500)
+    .describe("Between the starts of two requests to one origin; robots.txt may ask for more."),
+  include: z.array(pattern).max(100).default([])
+    .describe(
+      "Regular expressions; if there are any, a link is followed when its URL matches one.",
+    ),
+  exclude: z.array(pattern).max(100).default([])
+    .describe("Regular expressions; a link is not followed when its URL matches one."),
 });
 
 /** Importable without the HTML parser. */
 export const payloadSchema: z.ZodType<ScrapingPayload> = z.strictObject({
-  url: jobUrl,
-  selectors: selectors.optional(),
-  crawl: crawl.optional(),
-  respect_robots: z.boolean().default(true),
-  user_agent: z.string().regex(/^[\x20-\x7e]{1,300}$/, "it must be printable ASCII").optional(),
-  timeout_ms: z.number().int().min(1).max(3_600_000).default(30_000),
-  max_bytes: z.number().int().min(1).optional(),
-  headers: z.record(z.string(), z.string()).default({}),
-  follow_redirects: z.boolean().default(true),
+  url: jobUrl.describe(
+    "The page, or where a crawl begins: http, https, data or file; a bare host/path means https.",
+  ),
+  selectors: selectors.optional().describe(
+    'What to extract, by name: a CSS selector whose text is wanted, "selector@attribute", or an ' +
+      "object. Left out: title, description, headings, links, images, text and the like.",
+  ),
+  crawl: crawl.optional().describe("Follow links from the page; left out: that page alone."),
+  respect_robots: z.boolean().default(true)
+    .describe("Ask robots.txt before a page, and heed nofollow in a crawl."),
+  user_agent: z.string().regex(/^[\x20-\x7e]{1,300}$/, "it must be printable ASCII").optional()
+    .describe("The name to go by, for servers and robots.txt. Left out: the worker's."),
+  timeout_ms: z.number().int().min(1).max(3_600_000).default(30_000)
+    .describe("For one page with its redirects, in milliseconds."),
+  max_bytes: z.number().int().min(1).optional()
+    .describe("Of one page, decompressed. Never more than the worker's jobs.input_bytes_max."),
+  headers: z.record(z.string(), z.string()).default({})
+    .describe("Sent to the first page's origin and to no other."),
+  follow_redirects: z.boolean().default(true)
+    .describe("No: a redirect is itself the answer, with where it leads as location."),
 });

@@ -8,8 +8,11 @@ import type { CrawlResult } from "./crawl.ts";
 import { webScraping } from "./mod.ts";
 import type { PageResult } from "./page_result.ts";
 
+/** Every result of this file is what the documented schema says. */
 const run = async (payload: Record<string, unknown>, context: JobContext = testContext()) =>
-  await webScraping.run(webScraping.payloadSchema.parse(payload), context);
+  webScraping.resultSchema!.parse(
+    await webScraping.run(webScraping.payloadSchema.parse(payload), context),
+  );
 const page = async (payload: Record<string, unknown>, context?: JobContext) =>
   await run(payload, context) as PageResult;
 const crawl = async (
