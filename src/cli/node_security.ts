@@ -22,13 +22,17 @@ import {
   createTokenVerifier,
   type Gate,
   type GateRefusal,
+  LivePolicies,
   loadPolicies,
   loadTls,
+  NOTHING_REVOKED,
   openAuditLog,
   peerIp,
   secureServer,
   SecurityConfigurationError,
   type TlsMaterial,
+  type Trust,
+  TrustSource,
   type Warn,
   workerAudience,
   WorkerTokens,
@@ -52,6 +56,10 @@ export interface MasterSecurity extends NodeSecurity {
   readonly workerTokens: WorkerTokens | undefined;
   /** The key that was made for this start, since a development cluster needs none configured. */
   readonly madeSecret: string | undefined;
+  /** What the doors ask at every call; to be bound to this member's state. */
+  readonly trust: TrustSource;
+  /** Of `security.rbac.policy_file`; empty: none is named, or roles are not enforced. */
+  readonly policyFileText: string;
 }
 
 /** Bytes of a key that is made at a start. */
@@ -69,7 +77,9 @@ export async function masterSecurity(loaded: LoadedConfig, warn: Warn): Promise<
   const raftTls = await nodeTls(loaded, "security.raft_tls", "master", warn);
   const hasNoKey = jwt.secretKey === "" && jwt.publicKeyPath === "";
   const madeSecret = hasNoKey && profile === "development" ? randomSecret() : undefined;
+  const trust = new TrustSource();
   const doors = await doorsOf(loaded, tls, warn, {
+    trust,
     secret: madeSecret ?? jwt.secretKey,
     // A key of which nobody could know yet does not take certificates their worth.
     ...(madeSecret === undefined ? {} : { certificateIsIdentity: true }),
@@ -81,7 +91,9 @@ export async function masterSecurity(loaded: LoadedConfig, warn: Warn): Promise<
     subject: config.cluster.nodeId,
     ttlMs: jwt.accessTokenTtlMs,
   });
-  return { ...doors, raftTls, workerTokens, madeSecret };
+  const { rbac } = config.security;
+  const policyFileText = rbac.enabled && rbac.policyFile !== "" ? doors.policyText : "";
+  return { ...doors, raftTls, workerTokens, madeSecret, trust, policyFileText };
 }
 
 /**
@@ -98,6 +110,8 @@ export async function workerSecurity(
   const { config } = loaded;
   try {
     return await doorsOf(loaded, tls, warn, {
+      // A worker has no replicated state: what is revoked ends there with the token's life.
+      trust: NOTHING_REVOKED,
       secret: config.security.jwt.secretKey,
       alsoFor: [workerAudience(config.worker.workerId)],
       certificateIsIdentity: true,
@@ -117,13 +131,14 @@ async function doorsOf(
   tls: TlsMaterial | null,
   warn: Warn,
   own: {
+    readonly trust: Trust;
     readonly secret: string;
     readonly alsoFor?: readonly string[];
     readonly certificateIsIdentity?: boolean;
   },
-): Promise<NodeSecurity> {
+): Promise<NodeSecurity & { readonly policyText: string }> {
   const { jwt, rbac, rateLimit } = config.security;
-  const { secret, alsoFor = [], certificateIsIdentity } = own;
+  const { trust, secret, alsoFor = [], certificateIsIdentity } = own;
   const tokens = await createTokenVerifier({
     profile,
     secret,
@@ -132,6 +147,7 @@ async function doorsOf(
     audience: jwt.audience,
     alsoFor,
     skipExpiry: jwt.skipExpiry,
+    isRevoked: (token) => trust.isTokenRevoked(token),
   });
   const policies = rbac.enabled ? await loadPolicies(rbac.policyFile) : null;
   const limits = rateLimit.enabled ? new CallLimits(rateLimit) : null;
@@ -143,13 +159,17 @@ async function doorsOf(
   const gate = createGate({
     profile,
     tokens,
-    peers: createPeerVerifier(tls),
-    policies,
+    peers: createPeerVerifier(tls, { revoked: revokedBy(trust) }),
+    policies: policies === null ? null : new LivePolicies(trust, policies, warn),
     limits,
     audit,
     ...(certificateIsIdentity === undefined ? {} : { certificateIsIdentity }),
   });
-  return { tls, gate, audit, limits };
+  return { tls, gate, audit, limits, policyText: policies?.text ?? "" };
+}
+
+function revokedBy(trust: Trust): { has(fingerprint256: string): boolean } {
+  return { has: (fingerprint256) => trust.isCertificateRevoked(fingerprint256) };
 }
 
 function randomSecret(): string {
@@ -206,10 +226,13 @@ export function clientServerSetup(
 
 /** The port that masters call: whoever shows no master's certificate is turned away, if TLS is on. */
 export function peerServerSetup(
-  { raftTls }: MasterSecurity,
+  { raftTls, trust }: MasterSecurity,
   shared: Pick<ServerSetup, "messageBytesMax" | "observer">,
 ): ServerSetup {
-  const verifier = createPeerVerifier(raftTls, { requiredRoles: ["master"] });
+  const verifier = createPeerVerifier(raftTls, {
+    requiredRoles: ["master"],
+    revoked: revokedBy(trust),
+  });
   return {
     ...shared,
     credentials: createServerCredentials(raftTls),

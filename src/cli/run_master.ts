@@ -223,6 +223,8 @@ function masterOptions(
     // Peers send snapshots in chunks and whole batches of entries: their bound is an entry's.
     peerServer: peerServerSetup(security, { ...shared, messageBytesMax: -1 }),
     authorizeForwarded: forwardedAuthority(security),
+    trust: security.trust,
+    policyFileText: security.policyFileText,
     peerChannel: {
       credentials: createChannelCredentials(security.raftTls),
       grpcOptions: channelOptions(security.raftTls),

@@ -16,6 +16,7 @@ import { LeaderlessWatch } from "./leaderless.ts";
 import type { MemberAddress } from "./member_address.ts";
 import { MemberDuties } from "./member_duties.ts";
 import type { MasterOptions } from "./options.ts";
+import { PolicyDuty } from "./policy_duty.ts";
 import { notLeader } from "./proposer.ts";
 import { Retention } from "./retention.ts";
 
@@ -35,6 +36,7 @@ export interface LeadershipOptions {
     | "raftTimings"
     | "deadServers"
     | "retention"
+    | "policyFileText"
     | "observer"
     | "log"
   >;
@@ -54,6 +56,7 @@ export class Leadership {
   #workersTimer: ReturnType<typeof setTimeout> | undefined;
   #onMoved: () => void = () => {};
   #retention: Retention | undefined;
+  #policyDuty: PolicyDuty | undefined;
   readonly #leaderless: LeaderlessWatch;
   readonly #contact: Contact;
   /** Made anew after a change, when somebody asks. */
@@ -244,6 +247,14 @@ export class Leadership {
       log,
     });
     this.#retention.start();
+    this.#policyDuty = new PolicyDuty({
+      fileText: master.policyFileText,
+      nodeId: context.facts.nodeId,
+      machine,
+      proposer,
+      log,
+    });
+    this.#policyDuty.start();
     router.turn({ kind: "here" });
     health.setServing(true);
     log.info("this master leads", { term });
@@ -257,6 +268,8 @@ export class Leadership {
     context.memberDuties = undefined;
     this.#retention?.stop();
     this.#retention = undefined;
+    this.#policyDuty?.stop();
+    this.#policyDuty = undefined;
   }
 
   /** Workers of a former reign are told who leads, or to look for somebody. */

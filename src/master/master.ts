@@ -127,6 +127,7 @@ export class Master {
     const machine = new JobMachine(this.#store, {
       priorityAgeingMs: options.policy === "priority" ? "strict" : options.priorityAgeingMs,
     });
+    options.trust.bind(() => machine.trust);
     this.#stateMachine = new JobStateMachine({
       machine,
       store: this.#store,

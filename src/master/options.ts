@@ -5,6 +5,7 @@
  */
 
 import type { JobTypeRegistry } from "../job_types/mod.ts";
+import type { TrustView } from "../jobs/mod.ts";
 import type { Logger, Tracer } from "../observability/mod.ts";
 import type {
   CallContext,
@@ -104,6 +105,10 @@ export interface MasterOptions {
    * @throws Refusal `permission_denied`
    */
   readonly authorizeForwarded: (call: CallContext) => void;
+  /** Told where to ask who is trusted, as soon as the state is open. */
+  readonly trust: { bind(state: () => TrustView): void };
+  /** The policy that a cluster without one begins with; empty: the program's own. */
+  readonly policyFileText: string;
   readonly peerChannel: Pick<PeerTransportOptions, "credentials" | "grpcOptions" | "token">;
   /** How to call other masters as a client does, in order to join them. */
   readonly clientChannel: Omit<ChannelOptions, "addresses">;

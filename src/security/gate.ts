@@ -26,6 +26,7 @@ import type { PeerVerifier } from "./peer_verification.ts";
 import { ANONYMOUS, NOBODY, type Principal, principalOf } from "./principal.ts";
 import { addressKey, peerIp } from "./rate_limit.ts";
 import { type Authorization, isOpenMethod, type PolicySet } from "./rbac.ts";
+import { LivePolicies } from "./trust.ts";
 import type { TokenVerdict, TokenVerifier } from "./tokens.ts";
 
 /** What stands at the gate; null: that check is off. */
@@ -35,8 +36,8 @@ export interface GateOptions {
   readonly tokens: TokenVerifier | null;
   /** From `createPeerVerifier`. */
   readonly peers: PeerVerifier | null;
-  /** From `loadPolicies`, when `security.rbac.enabled`. */
-  readonly policies: PolicySet | null;
+  /** From `loadPolicies`, when `security.rbac.enabled`; asked anew at every call when they may change. */
+  readonly policies: PolicySet | LivePolicies | null;
   readonly limits: CallLimits | null;
   /** From `openAuditLog`. */
   readonly audit: AuditLog | null;
@@ -302,7 +303,7 @@ export class Gate {
   }
 
   #authorize(call: GateCall, principal: Principal): Authorization {
-    const { policies } = this.#options;
+    const policies = this.#policies;
     if (policies === null) return { allowed: true };
     const { permission } = call;
     if (permission === undefined) return policies.authorize(principal, call.method);
@@ -312,6 +313,11 @@ export class Gate {
       reason: `"${principal.userId}" (${principal.roles.join(", ") || "no role"}) may not use ` +
         `${call.method}: it needs ${permission}`,
     };
+  }
+
+  get #policies(): PolicySet | null {
+    const { policies } = this.#options;
+    return policies instanceof LivePolicies ? policies.current : policies;
   }
 
   /** Who may not call a worker's method does not get a worker's allowance for trying. */

@@ -87,6 +87,7 @@ export {
   type TokenRequest,
 } from "./token_issuing.ts";
 export { SECRET_BYTES_MIN, weaknessOfSecret } from "./token_keys.ts";
+export { LivePolicies, NOTHING_REVOKED, type Trust, TrustSource } from "./trust.ts";
 export {
   createTokenVerifier,
   type TokenClaims,

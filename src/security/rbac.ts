@@ -113,7 +113,7 @@ export function parsePolicies(text: string, origin: string): PolicySet {
   if (faults.length > 0) {
     throw new SecurityConfigurationError(faults.map((fault) => `${origin}: ${fault}`));
   }
-  return new PolicySet(parsed.data.roles, parsed.data.policies);
+  return new PolicySet(parsed.data.roles, parsed.data.policies, text);
 }
 
 /** Roles and policies, ready to decide. Immutable: a changed file makes a new set. */
@@ -123,8 +123,12 @@ export class PolicySet {
   readonly #permissionsByRole: ReadonlyMap<string, ReadonlySet<string>>;
   readonly #permissionsByMethod: ReadonlyMap<string, readonly string[]>;
 
+  /** The file that they were read from; empty when they were not. */
+  readonly text: string;
+
   /** Use {@linkcode parsePolicies}, which finds contradictions. */
-  constructor(roles: readonly Role[], policies: readonly Policy[]) {
+  constructor(roles: readonly Role[], policies: readonly Policy[], text = "") {
+    this.text = text;
     this.roles = roles;
     this.policies = policies;
     this.#permissionsByRole = new Map(

@@ -28,6 +28,10 @@ export interface TokenHandle {
   readonly subject: string;
   /** `jti`, when the token has one; the original's tokens have none. */
   readonly tokenId?: string;
+  /** The family of refresh tokens that it came from, if it came from one. */
+  readonly family?: string;
+  /** `iat`, in ms since the epoch; absent when the token does not say. */
+  readonly issuedAtMs?: number;
   /** Milliseconds since the epoch. */
   readonly expiresAtMs: number;
 }
