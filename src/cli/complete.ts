@@ -134,6 +134,7 @@ const DEFAULTS: ReadonlyMap<string, string> = new Map([
   ["job-types", "list"],
   ["workers", "list"],
   ["cluster", "status"],
+  ["certs", "list"],
   ["config", "show"],
   ["schedule", "list"],
 ]);

@@ -8,6 +8,7 @@ import { Argument, Command, CommanderError, Option } from "commander";
 import { nearest } from "../config/mod.ts";
 import { addBatchCommands } from "./batch_router.ts";
 import { addBackupCommands, addMemberCommands } from "./cluster_router.ts";
+import { addCertsCommands } from "./certs_router.ts";
 import { addJobTypeCommands, addSettingsCommands } from "./settings_router.ts";
 import { addConfigFlags } from "./config_flags.ts";
 import { EXIT, Misuse, reportFailure } from "./failure.ts";
@@ -84,6 +85,7 @@ Exit codes: 0 done, 1 failed, 2 misused, 130 interrupted by Ctrl-C.`,
   addSettingsCommands(program, terminal, client);
   addJobTypeCommands(program, terminal, client);
   addClusterCommands(program, terminal);
+  addCertsCommands(program, terminal);
   addLocalCommands(program, terminal);
   inheritSettings(program);
   return program;

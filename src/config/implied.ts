@@ -27,6 +27,8 @@ export function decideImplied(gathered: Gathered, role: Role): void {
   decideBeginning(gathered, role);
   decideRaftDir(gathered);
   decideAuditOutput(gathered, role);
+  decideVerification(gathered);
+  decideRaftTls(gathered);
   for (const path of ["log.output", "log.audit_output"]) {
     const output = gathered.values.get(path);
     if (typeof output === "string") gathered.values.set(path, output.replaceAll("{role}", role));
@@ -40,6 +42,43 @@ function decideAuditOutput(gathered: Gathered, role: Role): void {
   if (role !== "worker" || typeof output !== "string" || !output.includes("/")) return;
   if (!isOwn(sourceOf(gathered, path))) {
     gathered.values.set(path, output.replace(/[^/]*$/, "worker-$&"));
+  }
+}
+
+/** Who names an authority wants peers to be checked against it, also in development. */
+function decideVerification(gathered: Gathered): void {
+  for (const section of ["security.tls", "security.raft_tls"]) {
+    const [path, by] = [`${section}.skip_verify`, `${section}.ca_file`];
+    if (!isOwn(sourceOf(gathered, by)) || gathered.values.get(by) === "") continue;
+    if (isOwn(sourceOf(gathered, path))) continue;
+    gathered.values.set(path, false);
+    gathered.sources.set(path, { kind: "implied", by });
+  }
+}
+
+const RAFT_TLS_FOLLOWS = [
+  ...["enabled", "cert_file", "key_file", "ca_file", "skip_verify", "auto_generate"],
+  "server_name",
+] as const;
+
+/**
+ * TLS towards clients is TLS towards the other masters: what a person says of `security.tls` holds
+ * for `security.raft_tls` too, where nothing else is said of it.
+ */
+function decideRaftTls(gathered: Gathered): void {
+  const saysOf = (section: string, name: string) =>
+    isOwn(sourceOf(gathered, `security.${section}.${name}`));
+  if (RAFT_TLS_FOLLOWS.some((name) => saysOf("raft_tls", name))) return;
+  const valueOf = (name: string) => gathered.values.get(name);
+  if (valueOf("security.tls.enabled") !== true) return;
+  const namesFiles = saysOf("tls", "cert_file") && valueOf("security.tls.cert_file") !== "";
+  const switchesOn = saysOf("tls", "enabled") && valueOf("security.raft_tls.enabled") === false;
+  if (!namesFiles && !switchesOn) return;
+  for (const name of RAFT_TLS_FOLLOWS) {
+    const [path, by] = [`security.raft_tls.${name}`, `security.tls.${name}`];
+    if (gathered.values.get(path) === gathered.values.get(by)) continue;
+    gathered.values.set(path, gathered.values.get(by));
+    gathered.sources.set(path, { kind: "implied", by });
   }
 }
 

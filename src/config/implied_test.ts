@@ -95,3 +95,38 @@ Deno.test("a log file is named after the role", () => {
   const { config } = examine({ env: { LOG_OUTPUT: "/log/{role}/{role}.log" } });
   assert.equal(config.log.output, "/log/master/master.log");
 });
+
+Deno.test("whoever names an authority wants peers to be checked, also in development", () => {
+  const skips = (flags: Record<string, FlagValue>) =>
+    examine({ flags }).config.security.tls.skipVerify;
+  assert.equal(skips({ "security.tls.enabled": true }), true);
+  assert.equal(skips({ "security.tls.enabled": true, "security.tls.ca_file": "ca.crt" }), false);
+  const said = { "security.tls.ca_file": "ca.crt", "security.tls.skip_verify": true };
+  assert.equal(skips({ "security.tls.enabled": true, ...said }), true);
+});
+
+Deno.test("what is said of TLS holds between masters too, unless that is said apart", () => {
+  const own = {
+    "security.tls.enabled": true,
+    "security.tls.cert_file": "m.crt",
+    "security.tls.key_file": "m.key",
+    "security.tls.ca_file": "ca.crt",
+  };
+  const between = (flags: Record<string, FlagValue>, profile = "development") => {
+    const { enabled, certFile, skipVerify } = examine({
+      flags,
+      env: { CONDUCTOR_PROFILE: profile },
+    }).config.security.raftTls;
+    return [enabled, certFile, skipVerify];
+  };
+  assert.deepEqual(between({}), [false, "", true]);
+  assert.deepEqual(between(own), [true, "m.crt", false]);
+  assert.deepEqual(between(own, "production"), [true, "m.crt", false]);
+  assert.deepEqual(between({ ...own, "security.raft_tls.enabled": false }), [false, "", true]);
+  const raftFile = "/etc/conductor/certs/raft.crt";
+  assert.deepEqual(
+    between({ "security.tls.enabled": false }, "production"),
+    [true, raftFile, false],
+    "TLS between masters is never switched off in passing",
+  );
+});

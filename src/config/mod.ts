@@ -24,7 +24,7 @@ export {
   type LoadedConfig,
   type LoadOptions,
 } from "./load.ts";
-export { formatBytes, formatDuration, parseBytes } from "./quantities.ts";
+export { formatBytes, formatDuration, parseBytes, parseDuration } from "./quantities.ts";
 export { shippedFile } from "./profile_files.ts";
 export { type ConfigFormat, renderConfig } from "./render.ts";
 export { type Config, describeConfig, type KeyDescription } from "./schema.ts";

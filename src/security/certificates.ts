@@ -1,7 +1,8 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { Buffer } from "node:buffer";
 import { reasonOf, SecurityConfigurationError } from "./configuration_error.ts";
-import type { X509 } from "./x509_library.ts";
+import { readPublicFile } from "./key_files.ts";
+import { loadX509, type X509 } from "./x509_library.ts";
 
 /** What a verified certificate says about its holder. */
 export interface CertificateIdentity {
@@ -103,6 +104,16 @@ export function parseCertificates(x509: X509, pem: string, origin: string): Cert
       `${origin} holds a certificate that cannot be parsed: ${reasonOf(thrown)}`,
     ], { cause: thrown });
   }
+}
+
+/**
+ * Reads every certificate of a PEM file.
+ *
+ * @throws {SecurityConfigurationError} naming the file
+ */
+export async function readCertificates(path: string): Promise<Certificate[]> {
+  const pem = await readPublicFile(path, "certificate");
+  return parseCertificates(await loadX509(), pem, `"${path}"`);
 }
 
 /**

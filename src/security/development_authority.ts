@@ -1,12 +1,6 @@
 import { join } from "node:path";
-import {
-  type Certificate,
-  instant,
-  issuerOf,
-  parseCertificate,
-  parseCertificates,
-  ROLE_URI_PREFIX,
-} from "./certificates.ts";
+import { certificatePem, makeAuthority, makeLeaf } from "./certificate_making.ts";
+import { type Certificate, instant, issuerOf, parseCertificates } from "./certificates.ts";
 import { createPrivateKey, hash } from "node:crypto";
 import { reasonOf, SecurityConfigurationError } from "./configuration_error.ts";
 import { fileExists, writeFileAtomically } from "./key_files.ts";
@@ -34,7 +28,7 @@ export interface IssuedFiles {
   readonly caFile: string;
 }
 
-const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+const ORGANIZATION = "Conductor Development";
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 const AUTHORITY_LIFE_MS = 5 * 365 * DAY_MS;
@@ -46,9 +40,6 @@ const BACKDATED_MS = 5 * MINUTE_MS;
 
 /** As the original's: what a development certificate is always good for. */
 const USUAL_NAMES = ["localhost", "conductor", "*.conductor.local", "127.0.0.1", "::1"];
-
-/** Basic constraints only ever carry a path length when they speak of an authority. */
-const NO_INTERMEDIATES = 0;
 
 /**
  * Issues a certificate from the development authority kept in a directory, making the authority
@@ -171,117 +162,35 @@ async function isStillGood(
 }
 
 async function newAuthority(x509: X509, nowMs: number): Promise<string> {
-  const keys = await newKeys();
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: newSerialNumber(),
-    name: [{ O: ["Conductor Development"] }, {
-      CN: [`Conductor development CA ${crypto.randomUUID().slice(0, 8)}`],
-    }],
-    notBefore: new Date(nowMs - BACKDATED_MS),
-    notAfter: new Date(nowMs + AUTHORITY_LIFE_MS),
-    signingAlgorithm: ALGORITHM,
-    keys,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, NO_INTERMEDIATES, true),
-      new x509.KeyUsagesExtension(
-        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign,
-        true,
-      ),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-    ],
+  const made = await makeAuthority(x509, {
+    organization: ORGANIZATION,
+    commonName: `Conductor development CA ${crypto.randomUUID().slice(0, 8)}`,
+    notBeforeMs: nowMs - BACKDATED_MS,
+    notAfterMs: nowMs + AUTHORITY_LIFE_MS,
   });
-  return `${await privateKeyPem(x509, keys.privateKey)}\n${certificate.toString("pem")}\n`;
+  return made.privateKeyPem + made.certificatePem;
 }
 
-async function newLeaf(
-  x509: X509,
-  authority: Authority,
-  options: IssueOptions,
-): Promise<{ readonly certificatePem: string; readonly privateKeyPem: string }> {
-  const keys = await newKeys();
-  const issuer = new x509.X509Certificate(new Uint8Array(authority.certificate.der));
-  const signingKey = await crypto.subtle.importKey(
-    "pkcs8",
-    x509.PemConverter.decodeFirst(authority.privateKeyPem),
-    ALGORITHM,
-    false,
-    ["sign"],
-  );
-  const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: newSerialNumber(),
-    subject: [{ O: ["Conductor Development"] }, { CN: [options.commonName] }],
-    issuer: issuer.subject,
-    notBefore: new Date(options.nowMs - BACKDATED_MS),
-    notAfter: new Date(
-      Math.min(options.nowMs + LEAF_LIFE_MS, authority.certificate.identity.notAfterMs),
+function newLeaf(x509: X509, authority: Authority, options: IssueOptions) {
+  return makeLeaf(x509, authority, {
+    organization: ORGANIZATION,
+    commonName: options.commonName,
+    roles: [options.role],
+    names: [...new Set([...USUAL_NAMES, ...(options.names ?? [])])],
+    isServer: true,
+    notBeforeMs: options.nowMs - BACKDATED_MS,
+    notAfterMs: Math.min(
+      options.nowMs + LEAF_LIFE_MS,
+      authority.certificate.identity.notAfterMs,
     ),
-    signingAlgorithm: ALGORITHM,
-    publicKey: keys.publicKey,
-    signingKey,
-    extensions: [
-      new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([
-        x509.ExtendedKeyUsage.serverAuth,
-        x509.ExtendedKeyUsage.clientAuth,
-      ]),
-      new x509.SubjectAlternativeNameExtension(alternativeNames(options)),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-      await x509.AuthorityKeyIdentifierExtension.create(issuer),
-    ],
   });
-  const issued = parseCertificate(x509, new Uint8Array(certificate.rawData));
-  // The library reads some characters of a name as syntax; what it made of it is what counts.
-  if (issued.identity.commonName !== options.commonName) {
-    throw new SecurityConfigurationError([
-      `auto_generate: no certificate can be issued to ${JSON.stringify(options.commonName)}: ` +
-      "use letters, digits, dots and dashes",
-    ]);
-  }
-  return {
-    certificatePem: `${certificate.toString("pem")}\n`,
-    privateKeyPem: `${await privateKeyPem(x509, keys.privateKey)}\n`,
-  };
-}
-
-function alternativeNames(
-  options: IssueOptions,
-): { readonly type: "dns" | "ip" | "url"; readonly value: string }[] {
-  const names = new Set([...USUAL_NAMES, ...(options.names ?? [])]);
-  return [
-    ...[...names].map((value) => ({ type: isIpAddress(value) ? "ip" : "dns", value }) as const),
-    { type: "url", value: `${ROLE_URI_PREFIX}${options.role}` },
-  ];
-}
-
-function isIpAddress(name: string): boolean {
-  return /^\d+\.\d+\.\d+\.\d+$/.test(name) || name.includes(":");
-}
-
-async function newKeys(): Promise<CryptoKeyPair> {
-  return await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
-}
-
-async function privateKeyPem(x509: X509, key: CryptoKey): Promise<string> {
-  return x509.PemConverter.encode(await crypto.subtle.exportKey("pkcs8", key), "PRIVATE KEY");
-}
-
-function certificatePem(x509: X509, certificate: Certificate): string {
-  return `${x509.PemConverter.encode(new Uint8Array(certificate.der), "CERTIFICATE")}\n`;
-}
-
-/** 127 random bits, as hexadecimal; the highest is kept clear, since a serial must be positive. */
-function newSerialNumber(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x01;
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /**
  * A common name as a file name. Whatever might mean something to a file system is replaced, and then
  * a digest keeps names apart that have become alike.
  */
-function fileStem(name: string): string {
+export function fileStem(name: string): string {
   const plain = name.toLowerCase().replace(/[^a-z0-9.-]/g, "_").slice(0, 100);
   return plain === name ? plain : `${plain}-${hash("sha256", name, "hex").slice(0, 8)}`;
 }

@@ -33,8 +33,17 @@ export {
 } from "./audit.ts";
 export { type AuditFault, type AuditReport, verifyAuditFile } from "./audit_chain.ts";
 export type { AuditSink } from "./audit_sink.ts";
+export { type IssuedRecord, type IssuedState, stateOf } from "./authority_index.ts";
 export { type CallClass, CallLimits, classOf } from "./call_limits.ts";
-export type { Certificate, CertificateIdentity } from "./certificates.ts";
+export {
+  CertificateAuthority,
+  type NewAuthorityOptions,
+  PASSPHRASE_CHARACTERS_MIN,
+  type RenewalRequest,
+} from "./certificate_authority.ts";
+export { KEY_TYPES, type KeyType } from "./certificate_making.ts";
+export type { CertificateRequest } from "./certificate_request.ts";
+export { type Certificate, type CertificateIdentity, readCertificates } from "./certificates.ts";
 export {
   SecurityConfigurationError,
   type SecurityProfile,

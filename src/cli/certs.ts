@@ -1,0 +1,250 @@
+/**
+ * `conductor certs`: the built-in certificate authority.
+ *
+ * @module
+ */
+
+import { parseDuration } from "../config/mod.ts";
+import {
+  CertificateAuthority,
+  type IssuedRecord,
+  type KeyType,
+  readCertificates,
+  readSecretFile,
+  stateOf,
+} from "../security/mod.ts";
+import {
+  certificateJson,
+  certificateText,
+  recordJson,
+  recordRows,
+  usageText,
+} from "./certs_present.ts";
+import { Misuse } from "./failure.ts";
+import type { Flags } from "./router.ts";
+import { renderPairs } from "./table.ts";
+import { printable, type Terminal } from "./terminal.ts";
+
+type Run = (args: readonly string[], flags: Flags, terminal: Terminal) => Promise<void>;
+
+const DAY_MS = 86_400_000;
+const NODE_ROLES = ["master", "worker"];
+
+/** Each subcommand by its name. */
+export const certsCommands: Readonly<
+  Record<"init" | "issue" | "renew" | "revoke" | "list" | "show", Run>
+> = { init, issue, renew, revoke, list, show };
+
+async function init(_args: readonly string[], flags: Flags, terminal: Terminal): Promise<void> {
+  const directory = String(flags.dir);
+  const passphrase = await passphraseOf(flags);
+  const authority = await CertificateAuthority.create(directory, {
+    // Two authorities that roll are trusted at once, and must not be called the same.
+    commonName: (flags.name as string | undefined) ??
+      `Conductor CA ${crypto.randomUUID().slice(0, 8)}`,
+    lifeMs: lifetimeOf(flags, 3650 * DAY_MS),
+    keyType: flags.keyType as KeyType,
+    passphrase,
+    nowMs: Date.now(),
+  });
+  const { identity } = authority.certificate;
+  const answer = {
+    directory: authority.directory,
+    ca_file: authority.certificateFile,
+    revocation_file: authority.index.revocationFile,
+    fingerprint: identity.fingerprint256,
+    not_after: new Date(identity.notAfterMs).toISOString(),
+    key_encrypted: passphrase !== undefined,
+  };
+  if (flags.output === "json") return terminal.out.write(pretty(answer));
+  terminal.out.write(renderPairs([
+    ["Authority", `${printable(identity.commonName)}, until ${answer.not_after}`],
+    ["Certificate", `${answer.ca_file} (for everybody)`],
+    [
+      "Key",
+      `${authority.directory}/ca.key (${
+        answer.key_encrypted ? "encrypted" : "not encrypted: --passphrase-file does it"
+      }; keep it off the nodes)`,
+    ],
+    ["Next", `conductor certs issue${at(directory)} --role master NAME --san HOST`],
+  ]));
+}
+
+async function issue([name = ""]: readonly string[], flags: Flags, terminal: Terminal) {
+  const role = String(flags.role);
+  const passphrase = await passphraseOf(flags);
+  const { record, authority } = await CertificateAuthority.withLocked(
+    String(flags.dir),
+    async (authority) => ({
+      authority,
+      record: await authority.issue({
+        name,
+        role,
+        sans: ((flags.san as string[] | undefined) ?? []).flatMap((each) => each.split(",")),
+        lifeMs: lifetimeOf(flags, (NODE_ROLES.includes(role) ? 365 : 90) * DAY_MS),
+        keyType: flags.keyType as KeyType,
+        directory: flags.out as string | undefined,
+        passphrase,
+        nowMs: Date.now(),
+      }),
+    }),
+  );
+  if (flags.output === "json") {
+    terminal.out.write(pretty({
+      ...recordJson(record, Date.now()),
+      ca_file: authority.certificateFile,
+    }));
+    return;
+  }
+  terminal.out.write(recordPairs([record]));
+  terminal.out.write(`\n${usageText(record, authority.certificateFile)}`);
+}
+
+async function renew(names: readonly string[], flags: Flags, terminal: Terminal): Promise<void> {
+  const passphrase = await passphraseOf(flags);
+  const lifeMs = flags.lifetime === undefined ? undefined : lifetimeOf(flags, 0);
+  const renewed = await CertificateAuthority.withLocked(String(flags.dir), async (authority) => {
+    const nowMs = Date.now();
+    const made: IssuedRecord[] = [];
+    for (const name of chosenNames(authority, names, flags, nowMs)) {
+      const keepsKey = flags.keepKey === true;
+      made.push(await authority.renew(name, { lifeMs, keepsKey, passphrase, nowMs }));
+    }
+    return made;
+  });
+  if (flags.output === "json") {
+    terminal.out.write(pretty(renewed.map((record) => recordJson(record, Date.now()))));
+    return;
+  }
+  if (renewed.length === 0) return terminal.out.write("No certificate is ending.\n");
+  terminal.out.write(recordPairs(renewed));
+}
+
+function chosenNames(
+  authority: CertificateAuthority,
+  names: readonly string[],
+  flags: Flags,
+  nowMs: number,
+): readonly string[] {
+  const isMany = flags.all === true || flags.ending === true;
+  if (isMany === names.length > 0) {
+    throw new Misuse("name the certificates to renew, or give one of --ending and --all");
+  }
+  if (!isMany) return names;
+  const latest = new Map(authority.index.records.map((record) => [record.name, record]));
+  return [...latest.values()].filter((record) => {
+    const state = stateOf(record, nowMs);
+    return state !== "revoked" && (flags.all === true || state !== "valid");
+  }).map(({ name }) => name);
+}
+
+async function revoke([which = ""]: readonly string[], flags: Flags, terminal: Terminal) {
+  const { revoked, file } = await CertificateAuthority.withLocked(
+    String(flags.dir),
+    async (authority) => ({
+      revoked: await authority.revoke(which, String(flags.reason), Date.now()),
+      file: authority.index.revocationFile,
+    }),
+  );
+  if (flags.output === "json") {
+    terminal.out.write(pretty({
+      revoked: revoked.map((record) => recordJson(record, Date.now())),
+      revocation_file: file,
+    }));
+    return;
+  }
+  terminal.out.write(renderPairs([
+    ...revoked.map(({ name, serial, fingerprint }) =>
+      ["Revoked", `${name}, serial ${serial}, fingerprint ${fingerprint}`] as const
+    ),
+    ["Listed in", `${file}: nodes with security.tls.revocation_file read it anew when it changes`],
+  ]));
+}
+
+async function list(_args: readonly string[], flags: Flags, terminal: Terminal): Promise<void> {
+  const { index } = await CertificateAuthority.open(String(flags.dir));
+  const nowMs = Date.now();
+  terminal.out.write(
+    flags.output === "json"
+      ? pretty(index.records.map((record) => recordJson(record, nowMs)))
+      : recordRows(index.records, nowMs),
+  );
+}
+
+async function show([which = ""]: readonly string[], flags: Flags, terminal: Terminal) {
+  const records = await issuedAs(which, String(flags.dir));
+  const files = records.length === 0 ? [which] : [records.at(-1)?.cert_file ?? which];
+  const certificates = (await Promise.all(files.map(readCertificates))).flat();
+  // Of a record whose file holds a later certificate by now, the index alone can tell.
+  const known = new Map(records.map((record) => [record.fingerprint, record]));
+  if (flags.output === "json") {
+    terminal.out.write(
+      pretty(
+        certificates.map((certificate) =>
+          certificateJson(certificate, known.get(certificate.identity.fingerprint256))
+        ),
+      ),
+    );
+    return;
+  }
+  terminal.out.write(
+    certificates.map((certificate) =>
+      certificateText(certificate, known.get(certificate.identity.fingerprint256))
+    ).join("\n"),
+  );
+}
+
+/** Certificates of the authority by that name; none where there is no authority, or it is a file. */
+async function issuedAs(which: string, directory: string): Promise<readonly IssuedRecord[]> {
+  if (which.includes("/") || /\.(crt|pem|cer)$/.test(which)) return [];
+  const authority = await CertificateAuthority.open(directory);
+  const found = authority.find(which);
+  if (found.length > 0) return found;
+  throw new Misuse(
+    `"${which}" is neither name, serial nor fingerprint of a certificate of the authority in ` +
+      `"${authority.directory}", nor a .crt or .pem file`,
+  );
+}
+
+function recordPairs(records: readonly IssuedRecord[]): string {
+  return records.map((record) =>
+    renderPairs([
+      ["Certificate", `${record.cert_file} (${record.role}, until ${record.not_after})`],
+      ["Key", `${record.key_file} (mode 0600)`],
+      ["Names", record.sans.join(", ") || "none: it is shown by clients only"],
+      ["Serial", record.serial],
+      ["Fingerprint", record.fingerprint],
+    ])
+  ).join("\n");
+}
+
+/** `--lifetime` in ms. */
+function lifetimeOf(flags: Flags, defaultMs: number): number {
+  if (flags.lifetime === undefined) return defaultMs;
+  const parsed = parseDuration(String(flags.lifetime));
+  if ("problem" in parsed || parsed.value < 1_000) {
+    const problem = "problem" in parsed ? parsed.problem : "is shorter than a second";
+    throw new Misuse(`--lifetime ${flags.lifetime} ${problem}; give one such as 90d or 8760h`);
+  }
+  return parsed.value;
+}
+
+/** Of the authority's key: from a file for its owner alone, or the environment. */
+async function passphraseOf(flags: Flags): Promise<string | undefined> {
+  if (typeof flags.passphraseFile !== "string") {
+    return Deno.env.get("CONDUCTOR_CA_PASSPHRASE") || undefined;
+  }
+  const text = await readSecretFile(flags.passphraseFile, "--passphrase-file", {
+    profile: "production",
+    warn() {},
+  });
+  return text.replace(/\r?\n$/, "");
+}
+
+function at(directory: string): string {
+  return directory === "certs" ? "" : ` --dir ${directory}`;
+}
+
+function pretty(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
