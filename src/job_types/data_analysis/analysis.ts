@@ -21,6 +21,12 @@ export interface AnalysisResult {
     readonly bytes: number;
     readonly rows: number;
     readonly columns: readonly { readonly name: string; readonly type: ColumnType }[];
+    /** Of CSV: rows shorter and longer than the first line, and how many of them were left out. */
+    readonly ragged_rows?: {
+      readonly short: number;
+      readonly long: number;
+      readonly skipped: number;
+    };
   };
   readonly results: readonly OperationResult[];
 }
@@ -38,7 +44,14 @@ export async function analyse(
   const budget = new ResultBudget(context.limits.resultBytesMax, payload.output.format);
   const { format, bytes, rows } = loaded;
   const columns = loaded.columns.map(({ name, type }) => ({ name, type }));
-  const source = { format, bytes, rows, columns };
+  const { short, long } = loaded.ragged;
+  const source = {
+    format,
+    bytes,
+    rows,
+    columns,
+    ...(short + long > 0 ? { ragged_rows: loaded.ragged } : {}),
+  };
   budget.requireRoom(source, `The list of ${columns.length} columns`, "Ask for CSV.");
   using table = new Table(loaded, context.tempDir);
   const outcome = await runOperations({ payload, table, budget, context });

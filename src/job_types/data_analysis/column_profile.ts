@@ -41,6 +41,11 @@ export class ColumnProfile {
   #hasMixedZones = false;
   #fractionDigits = 0;
 
+  /** Whether every value so far is a finite number that loses nothing as a double. */
+  get isPlainNumeric(): boolean {
+    return (this.#fitting & REAL) !== 0 && this.#sawNumber && !this.#sawWide && !this.#sawSpecial;
+  }
+
   /** A value of a format without types: it is what it looks like. */
   observe(text: string): void {
     this.#sawValue = true;

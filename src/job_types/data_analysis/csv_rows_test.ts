@@ -8,7 +8,8 @@ const TERMS: CsvTerms = {
   quote: '"',
   trim: false,
   short_rows: "fill",
-  recordBytesMax: 10_000,
+  long_rows: "error",
+  recordLengthMax: 10_000,
 };
 
 async function rowsOf(pieces: readonly string[], terms: Partial<CsvTerms> = {}) {
@@ -76,7 +77,7 @@ Deno.test("short rows are handed on as they are, unless they are to be an error"
   assert.deepEqual(await rowsOf(["a,b\n1\n2,3\n"]), [["a", "b"], ["1"], ["2", "3"]]);
   assert.match(
     await faultOf("a,b\n2,3\n1\n", { short_rows: "error" }),
-    /^Line 3 of the CSV: the row has 1 fields, the first line 2\.$/,
+    /^Line 3 of the CSV: the row has 1 fields, the first line 2\./,
   );
 });
 
@@ -84,13 +85,41 @@ Deno.test("a row longer than the first line is an error with its line", async ()
   assert.match(await faultOf('a,b\n"x\ny",2\n1,2,3\n'), /^Line 4 of the CSV: the row has 3 fields/);
 });
 
-Deno.test("a quote that is never closed is an error, also before the file's end", async () => {
-  assert.match(await faultOf('a,b\n1,"2\n3,4\n'), /the file ends before it does/);
-  assert.match(await faultOf(`a\n"${"x".repeat(20_000)}`), /longer than 10000 bytes; is a quote/);
+Deno.test("rows of another width are cut, filled or left out as asked, and counted", async () => {
+  const text = 'a,b\n1\n2,3\n4,5,6\n"7\n",8\n';
+  const counted = { short: 0, long: 0, skipped: 0 };
+  const rows: string[][] = [];
+  const terms = { ...TERMS, short_rows: "skip", long_rows: "cut" } as const;
+  for await (const batch of csvRows(ReadableStream.from([text]), terms, counted)) {
+    rows.push(...batch);
+  }
+  assert.deepEqual(rows, [["a", "b"], ["2", "3"], ["4", "5"], ["7\n", "8"]]);
+  assert.deepEqual(counted, { short: 1, long: 1, skipped: 1 });
+  assert.deepEqual(await rowsOf([text], { long_rows: "skip" }), [
+    ["a", "b"],
+    ["1"],
+    ["2", "3"],
+    ["7\n", "8"],
+  ]);
 });
 
-Deno.test("stray quotes are errors with their line, and text when quotes mean nothing", async () => {
-  assert.match(await faultOf('a,b\n1,x"y\n'), /^Line 2 of the CSV: a quote stands in the middle/);
+Deno.test("a quote that is never closed is an error, also before the file's end", async () => {
+  assert.match(await faultOf('a,b\n1,"2\n3,4\n'), /the file ends before it does/);
+  assert.match(
+    await faultOf(`a\n"${"x".repeat(20_000)}`),
+    /longer than 10000 characters; is a quote/,
+  );
+});
+
+Deno.test("a quote within an unquoted field is text", async () => {
+  assert.deepEqual(await rowsOf(['a,b\n1,x"y\n5" nail,2\n']), [["a", "b"], ["1", 'x"y'], [
+    '5" nail',
+    "2",
+  ]]);
+  assert.deepEqual(await rowsOf(['a,b\r1,x"y\r']), [["a", "b"], ["1", 'x"y']]);
+});
+
+Deno.test("text behind a closing quote is an error with its line, unless quotes mean nothing", async () => {
   assert.match(await faultOf('a,b\n1,"x"y\n'), /^Line 2 of the CSV: text follows the closing/);
   assert.deepEqual(await rowsOf(['a,b\n1,"x"y\n'], { quote: null }), [["a", "b"], ["1", '"x"y']]);
 });

@@ -13,9 +13,19 @@ import { type Cell, cellOf, type StoredValue } from "./cells.ts";
 import type { Column } from "./column_profile.ts";
 import type { CurrentRows } from "./current_rows.ts";
 import { identifier } from "./sql_text.ts";
-import { AscendingIntegers, AscendingNumbers, type NumberStatistics } from "./statistics.ts";
+import {
+  DESCRIBE_MEMORY,
+  type DescribeMemory,
+  type Findings,
+  type FindingsTerms,
+  GatherBudget,
+  NumberGatherer,
+  TextGatherer,
+} from "./gatherers.ts";
+import type { DateOrder } from "./field_format.ts";
+import { AscendingIntegers, AscendingNumbers } from "./statistics.ts";
 import type { Table } from "./table.ts";
-import { compareText, TopValues } from "./top_values.ts";
+import { TopValues } from "./top_values.ts";
 
 /** What one column holds. */
 export interface ColumnDescription {
@@ -28,41 +38,30 @@ export interface ColumnDescription {
   readonly min: Cell;
   readonly max: Cell;
   // Of numeric columns alone:
+  readonly sum?: Cell;
   readonly mean?: Cell;
+  readonly variance?: Cell;
   readonly stddev?: Cell;
   readonly q1?: Cell;
   readonly median?: Cell;
   readonly q3?: Cell;
+  /** Those that were asked for, by their shares. */
+  readonly quantiles?: readonly { readonly q: number; readonly value: Cell }[];
   /** The most frequent values; of equally frequent ones the lesser. */
   readonly top: readonly { readonly value: Cell; readonly count: number }[];
 }
 
 /** What is to be described, and with what care. */
-export interface DescribeTerms {
+export interface DescribeTerms extends FindingsTerms {
   readonly columns: readonly Column[];
-  readonly top: number;
+  /** How the table's dates are written; for what was gathered from its fields. */
+  readonly dates: DateOrder;
   readonly breathing: Breathing;
   /** Told after each column, with their count so far. */
   readonly onColumn: (count: number) => void;
   /** Bounds of what is held in memory; tests make them small. */
   readonly memory?: DescribeMemory;
 }
-
-/** How much of the columns is held in memory at once, before SQLite is asked to sort instead. */
-export interface DescribeMemory {
-  /** Numbers, 8 bytes each, in all columns of one scan. */
-  readonly numbersMax: number;
-  /** Different texts in all columns of one scan. */
-  readonly textsMax: number;
-  /** Their length together, in UTF-16 units. */
-  readonly textLengthMax: number;
-}
-
-const MEMORY: DescribeMemory = {
-  numbersMax: 3_000_000,
-  textsMax: 100_000,
-  textLengthMax: 4_000_000,
-};
 
 /** Columns of one scan. */
 const COLUMNS_PER_SCAN = 32;
@@ -84,8 +83,14 @@ export async function describeColumns(
     described.set(column, description);
     terms.onColumn(described.size);
   };
-  const memory = terms.memory ?? MEMORY;
-  const scans = planScans(terms.columns, rows, memory);
+  const memory = terms.memory ?? DESCRIBE_MEMORY;
+  if (!current.isFiltered) {
+    for (const column of terms.columns) {
+      const found = table.gathered[column.index]?.finish(column, terms);
+      if (found !== undefined) done(column, description(column, rows, found, terms));
+    }
+  }
+  const scans = planScans(terms.columns.filter((column) => !described.has(column)), rows, memory);
   for (const scan of scans) {
     const gathered = await gather(table, current, scan, { ...terms, memory, rows });
     for (const [column, description] of gathered) done(column, description);
@@ -122,11 +127,11 @@ async function gather(
   table: Table,
   current: CurrentRows,
   columns: readonly Column[],
-  { rows, top, breathing, memory }: ScanTerms,
+  { rows, breathing, memory, ...terms }: ScanTerms,
 ): Promise<[Column, ColumnDescription][]> {
-  const budget = { texts: memory.textsMax, length: memory.textLengthMax };
+  const budget = new GatherBudget(memory);
   const gatherers = columns.map((column) =>
-    isNumeric(column) ? new NumberGatherer(rows) : new TextGatherer(budget)
+    isNumeric(column) ? new NumberGatherer(budget, rows) : new TextGatherer(budget)
   );
   const names = columns.map(({ name }) => identifier(name)).join(", ");
   let scanned = 0;
@@ -137,106 +142,11 @@ async function gather(
     if (gatherers.every(({ isFull }) => isFull)) break;
   }
   return columns.flatMap((column, index) => {
-    const gathered = gatherers[index]!.finish(top);
-    return gathered === undefined ? [] : [[column, description(column, rows, gathered)] as const];
+    const gathered = gatherers[index]!.finish(terms);
+    return gathered === undefined
+      ? []
+      : [[column, description(column, rows, gathered, terms)] as const];
   }).map(([column, description]) => [column, description]);
-}
-
-/** What was found of a column. */
-interface Findings {
-  readonly count: number;
-  readonly distinct: number;
-  readonly min: StoredValue;
-  readonly max: StoredValue;
-  readonly numbers?: NumberStatistics | undefined;
-  readonly top: readonly { readonly value: StoredValue; readonly count: number }[];
-}
-
-class NumberGatherer {
-  readonly isFull = false;
-  readonly #values: Float64Array;
-  #count = 0;
-
-  constructor(rows: number) {
-    this.#values = new Float64Array(rows);
-  }
-
-  add(value: StoredValue): void {
-    if (typeof value === "number") this.#values[this.#count++] = value;
-  }
-
-  finish(top: number): Findings {
-    const values = this.#values.subarray(0, this.#count).sort();
-    const numbers = new AscendingNumbers(this.#count);
-    const most = new TopValues<number>(top);
-    let distinct = 0;
-    for (let at = 0; at < values.length;) {
-      const value = values[at]!;
-      const from = at;
-      while (at < values.length && values[at] === value) at++;
-      numbers.add(value, at - from);
-      most.add(value, at - from);
-      distinct++;
-    }
-    const statistics = numbers.finish();
-    return {
-      count: this.#count,
-      distinct,
-      min: statistics?.min ?? null,
-      max: statistics?.max ?? null,
-      numbers: statistics,
-      top: most.list(),
-    };
-  }
-}
-
-class TextGatherer {
-  readonly #budget: { texts: number; length: number };
-  /** Undefined once it did not fit. */
-  #counts: Map<StoredValue, number> | undefined = new Map();
-  #length = 0;
-  #count = 0;
-
-  constructor(budget: { texts: number; length: number }) {
-    this.#budget = budget;
-  }
-
-  get isFull(): boolean {
-    return this.#counts === undefined;
-  }
-
-  add(value: StoredValue): void {
-    if (value === null || this.#counts === undefined) return;
-    this.#count++;
-    const times = this.#counts.get(value);
-    this.#counts.set(value, (times ?? 0) + 1);
-    if (times === undefined) this.#charge(lengthOf(value));
-  }
-
-  finish(top: number): Findings | undefined {
-    if (this.#counts === undefined) return undefined;
-    const most = new TopValues<StoredValue>(top);
-    let min: StoredValue = null;
-    let max: StoredValue = null;
-    for (const [value, count] of this.#counts) {
-      most.add(value, count);
-      if (min === null || compareText(value, min) < 0) min = value;
-      if (max === null || compareText(value, max) > 0) max = value;
-    }
-    const distinct = this.#counts.size;
-    return { count: this.#count, distinct, min, max, top: most.list() };
-  }
-
-  #charge(length: number): void {
-    this.#budget.texts--;
-    this.#budget.length -= length;
-    this.#length += length;
-    if (this.#budget.texts >= 0 && this.#budget.length >= 0) return;
-    // What this one gives back lets the others of the scan go on.
-    this.#budget.texts += this.#counts?.size ?? 0;
-    this.#budget.length += this.#length;
-    this.#counts = undefined;
-  }
 }
 
 /** Describes one column by having SQLite sort and group it. */
@@ -244,7 +154,7 @@ async function describeSorted(
   table: Table,
   current: CurrentRows,
   column: Column,
-  { rows, top, breathing }: Pick<ScanTerms, "rows" | "top" | "breathing">,
+  { rows, top, quantiles, breathing }: Pick<ScanTerms, "rows" | "top" | "quantiles" | "breathing">,
 ): Promise<ColumnDescription> {
   const name = identifier(column.name);
   // The group of the nulls comes first, so the count of the values is known before the values.
@@ -268,10 +178,10 @@ async function describeSorted(
     distinct++;
     most.add(value, count);
     if (typeof value === "bigint") {
-      numbers ??= new AscendingIntegers(rows - nulls);
+      numbers ??= new AscendingIntegers(rows - nulls, quantiles);
       if (numbers instanceof AscendingIntegers) numbers.add(value, count);
     } else if (typeof value === "number" && isNumeric(column)) {
-      numbers ??= new AscendingNumbers(rows - nulls);
+      numbers ??= new AscendingNumbers(rows - nulls, quantiles);
       if (numbers instanceof AscendingNumbers) numbers.add(value, count);
     }
     if (distinct % 256 === 0 && breathing.isDue) await breathing.pause();
@@ -283,10 +193,15 @@ async function describeSorted(
     max,
     numbers: numbers?.finish(),
     top: most.list(),
-  });
+  }, { quantiles });
 }
 
-function description(column: Column, rows: number, found: Findings): ColumnDescription {
+function description(
+  column: Column,
+  rows: number,
+  found: Findings,
+  { quantiles }: Pick<FindingsTerms, "quantiles">,
+): ColumnDescription {
   const { name, type } = column;
   const shown = (value: StoredValue): Cell => shortened(cellOf(value, type));
   const number = (value: number | bigint | undefined): Cell => cellOf(value ?? null);
@@ -299,11 +214,19 @@ function description(column: Column, rows: number, found: Findings): ColumnDescr
     min: shown(found.min),
     max: shown(found.max),
     ...isNumeric(column) && {
+      sum: number(found.numbers?.sum),
       mean: number(found.numbers?.mean),
+      variance: number(found.numbers?.variance),
       stddev: number(found.numbers?.stddev),
       q1: number(found.numbers?.q1),
       median: number(found.numbers?.median),
       q3: number(found.numbers?.q3),
+      ...quantiles.length > 0 && {
+        quantiles: quantiles.map((q, index) => ({
+          q,
+          value: number(found.numbers?.quantiles[index]),
+        })),
+      },
     },
     top: found.top.map(({ value, count }) => ({ value: shown(value), count })),
   };
@@ -311,10 +234,6 @@ function description(column: Column, rows: number, found: Findings): ColumnDescr
 
 function isNumeric({ type }: Column): boolean {
   return type === "integer" || type === "real";
-}
-
-function lengthOf(value: StoredValue): number {
-  return typeof value === "string" ? value.length : 1;
 }
 
 function shortened(cell: Cell): Cell {

@@ -10,7 +10,7 @@ import type { Column, ColumnType } from "./column_profile.ts";
 import { type ComparedColumn, conditionsSql } from "./conditions.ts";
 import { type CurrentRows, orderSql } from "./current_rows.ts";
 import { type Aggregate, aggregateName, groupColumns, type OperationOf } from "./payload.ts";
-import { identifier } from "./sql_text.ts";
+import { identifier, literal } from "./sql_text.ts";
 import type { Table } from "./table.ts";
 
 /** A query, and what its first columns are. */
@@ -24,7 +24,7 @@ export interface GroupQuery {
 /**
  * Writes a `group_by` as SQL.
  *
- * Standard deviations are Welford's. A median needs its groups sorted, so it is computed in a
+ * Standard deviations are Welford's. A quantile needs its groups sorted, so it is computed in a
  * subquery of its own, by window functions, which SQLite does in bounded memory.
  *
  * @throws {PermanentJobError} when an aggregate does not suit its column, or `having` its value.
@@ -48,12 +48,12 @@ export function groupQuery(
     ].join(", ")
   } FROM ${current.from} GROUP BY ${by.map(identifier).join(", ")}`;
   const medians = aggregates.flatMap((aggregate, index) =>
-    aggregate.fn === "median" ? [medianJoin(by, aggregate, index, current)] : []
+    isRanked(aggregate) ? [quantileJoin(by, aggregate, index, current)] : []
   );
   const named = [
     ...by.map((key, index) => `g.k${index} AS ${identifier(key)}`),
     ...aggregates.map((aggregate, index) =>
-      `${aggregate.fn === "median" ? `m${index}.median` : `g.a${index}`} AS ${
+      `${isRanked(aggregate) ? `m${index}.quantile` : `g.a${index}`} AS ${
         identifier(aggregateName(aggregate))
       }`
     ),
@@ -126,9 +126,12 @@ function plainSql({ fn, column }: Aggregate, table: Table): string {
       return `avg(${name})`;
     case "stddev":
       return `sample_stddev(${centred(column, table)})`;
+    case "variance":
+      return `sample_variance(${centred(column, table)})`;
     case "distinct":
       return `count(DISTINCT ${name})`;
     case "median":
+    case "quantile":
       return "NULL";
     default:
       return `${fn}(${name})`;
@@ -172,9 +175,14 @@ function withExactSums(
   return restored;
 }
 
-function medianJoin(
+/** Whether the aggregate is a value at some place of the sorted group. */
+function isRanked({ fn }: Aggregate): boolean {
+  return fn === "median" || fn === "quantile";
+}
+
+function quantileJoin(
   by: readonly string[],
-  { column }: Aggregate,
+  { column, q = 0.5 }: Aggregate,
   index: number,
   current: CurrentRows,
 ): string {
@@ -182,11 +190,15 @@ function medianJoin(
   const keys = by.map((_, key) => `k${key}`);
   const ranked = `SELECT ${by.map((name, key) => `${identifier(name)} AS k${key}`).join(", ")}, ` +
     `${value} AS v, row_number() OVER (PARTITION BY ${by.map(identifier).join(", ")} ` +
-    `ORDER BY ${value}) AS r, count(*) OVER (PARTITION BY ${by.map(identifier).join(", ")}) AS n ` +
+    `ORDER BY ${value}) - 1 AS r, ` +
+    `(count(*) OVER (PARTITION BY ${by.map(identifier).join(", ")}) - 1) * ${literal(q)} AS p ` +
     `FROM ${current.from} WHERE ${value} IS NOT NULL`;
-  // Of an even number, half way between the two in the middle.
-  const middle = `SELECT ${keys.join(", ")}, min(v) + (max(v) - min(v)) * 0.5 AS median ` +
-    `FROM (${ranked}) WHERE r IN ((n + 1) / 2, (n + 2) / 2) GROUP BY ${keys.join(", ")}`;
+  // Between the two values around the position, as `statistics.ts` does it. Written as
+  // low + step * share: where both are one integer, that integer comes out whole.
+  const around = `SELECT ${keys.join(", ")}, ` +
+    "min(v) + (max(v) - min(v)) * (max(p) - CAST(max(p) AS INTEGER)) AS quantile " +
+    `FROM (${ranked}) WHERE r IN (CAST(p AS INTEGER), CAST(p AS INTEGER) + (p > CAST(p AS INTEGER))) ` +
+    `GROUP BY ${keys.join(", ")}`;
   const matches = keys.map((key) => `m${index}.${key} IS g.${key}`).join(" AND ");
-  return ` LEFT JOIN (${middle}) AS m${index} ON ${matches}`;
+  return ` LEFT JOIN (${around}) AS m${index} ON ${matches}`;
 }

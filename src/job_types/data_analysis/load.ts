@@ -10,11 +10,18 @@ import { join } from "node:path";
 import { type JobContext, PermanentJobError } from "../contract.ts";
 import { Breathing } from "./breathing.ts";
 import { textOf } from "./byte_text.ts";
+import type { ColumnGatherer } from "./column_gatherer.ts";
 import type { Column } from "./column_profile.ts";
-import { csvRows } from "./csv_rows.ts";
+import { csvRows, type RaggedRows } from "./csv_rows.ts";
+import { fieldFormatOf } from "./field_format.ts";
 import { detectDelimiter, detectFormat } from "./format.ts";
 import { type JsonRow, jsonRows, ndjsonRows } from "./json_rows.ts";
-import type { AnalysisPayload, SourceFormat } from "./payload.ts";
+import {
+  type AnalysisPayload,
+  type Operation,
+  plannedOperations,
+  type SourceFormat,
+} from "./payload.ts";
 import { openSource, type Source } from "./source.ts";
 import { TableWriter } from "./table_writer.ts";
 
@@ -27,6 +34,10 @@ export interface LoadedTable {
   readonly format: SourceFormat;
   /** Read from the source, before decompression. */
   readonly bytes: number;
+  /** What was found of the columns on the way, by their positions; see `column_gatherer.ts`. */
+  readonly gathered: readonly (ColumnGatherer | undefined)[];
+  /** Of CSV: rows that did not have as many fields as the first line. */
+  readonly ragged: Readonly<RaggedRows>;
 }
 
 /** The share of the whole job's progress that reading makes. */
@@ -52,7 +63,11 @@ export async function loadTable(
   const path = join(context.tempDir, "table.sqlite");
   const database = new DatabaseSync(path);
   try {
-    const writer = new TableWriter(database, payload.csv.null_values);
+    const writer = new TableWriter(database, {
+      nullValues: payload.csv.null_values,
+      format: fieldFormatOf(payload.csv),
+      gathers: describedFirst(plannedOperations(payload)),
+    });
     const meter = new Meter(source, context, () => writer.rows);
     const text = await withHead(textOf({ ...source, chunks: meter.chunks }, {
       encoding: payload.csv.encoding,
@@ -62,7 +77,8 @@ export async function loadTable(
       ? detectFormat({ ...source, head: text.head })
       : payload.format;
     const breathing = new Breathing(context.signal);
-    for await (const writeBatch of batches(format, text, payload, context)) {
+    const ragged: RaggedRows = { short: 0, long: 0, skipped: 0 };
+    for await (const writeBatch of batches({ format, text, ragged }, payload, context)) {
       writeBatch(writer);
       await breathing.pause();
     }
@@ -70,7 +86,15 @@ export async function loadTable(
     if (columns.length === 0 && (format === "csv" || format === "tsv")) {
       throw new PermanentJobError(`${source.what} is empty: it has not even a line of names.`);
     }
-    return { path, columns, rows: writer.rows, format, bytes: meter.bytes };
+    return {
+      path,
+      columns,
+      rows: writer.rows,
+      format,
+      bytes: meter.bytes,
+      ragged,
+      gathered: writer.gathered,
+    };
   } finally {
     database.close();
   }
@@ -78,9 +102,24 @@ export async function loadTable(
 
 type WriteBatch = (writer: TableWriter) => void;
 
+/** Which columns are described as a whole: only a filter that comes before makes it otherwise. */
+function describedFirst(operations: readonly Operation[]): (name: string) => boolean {
+  const filterAt = operations.findIndex(({ type }) => type === "filter");
+  const wholes = operations.slice(0, filterAt < 0 ? undefined : filterAt)
+    .flatMap((operation) => operation.type === "describe" ? [operation.columns] : []);
+  if (wholes.includes(undefined)) return () => true;
+  const names = new Set(wholes.flat());
+  return (name) => names.has(name);
+}
+
+interface Reading {
+  readonly format: SourceFormat;
+  readonly text: HeadedText;
+  readonly ragged: RaggedRows;
+}
+
 async function* batches(
-  format: SourceFormat,
-  text: HeadedText,
+  { format, text, ragged }: Reading,
   payload: AnalysisPayload,
   { limits }: JobContext,
 ): AsyncGenerator<WriteBatch> {
@@ -91,15 +130,16 @@ async function* batches(
     }
     return;
   }
-  const { quote, trim, short_rows, header, delimiter } = payload.csv;
+  const { quote, trim, short_rows, long_rows, header, delimiter } = payload.csv;
   let isFirst = true;
   const records = csvRows(text.pieces, {
     quote,
     trim,
     short_rows,
+    long_rows,
     delimiter: delimiter ?? (format === "tsv" ? "\t" : detectDelimiter(text.head, quote)),
-    recordBytesMax: limits.inputBytesMax,
-  });
+    recordLengthMax: limits.inputBytesMax,
+  }, ragged);
   for await (const batch of records) {
     const names = isFirst ? batch[0] : undefined;
     isFirst = false;

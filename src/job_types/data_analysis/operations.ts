@@ -16,6 +16,7 @@ import { csvText, describedTable } from "./csv_output.ts";
 import { CurrentRows } from "./current_rows.ts";
 import { describeColumns } from "./describe.ts";
 import { groupQuery, unknownInGroup } from "./group_by.ts";
+import type { DateOrder } from "./field_format.ts";
 import { histogram } from "./histogram.ts";
 import { listed, type ListedColumn, type Listing } from "./listing.ts";
 import { LOAD_SHARE } from "./load.ts";
@@ -93,12 +94,14 @@ class Runner {
   readonly #breathing: Breathing;
   readonly #isCsv: boolean;
   readonly #limit: number;
+  readonly #dates: DateOrder;
   #current = new CurrentRows();
 
   constructor({ payload, table, budget, context }: OperationTerms) {
     this.#table = table;
     this.#budget = budget;
     this.#breathing = new Breathing(context.signal);
+    this.#dates = payload.csv.dates;
     this.#isCsv = payload.output.format === "csv";
     this.#limit = payload.output.limit ?? (this.#isCsv ? ROWS_UNBOUNDED : ROWS_DEFAULT);
   }
@@ -154,6 +157,8 @@ class Runner {
     const found = await describeColumns(this.#table, this.#current, {
       columns,
       top: operation.top,
+      quantiles: operation.quantiles,
+      dates: this.#dates,
       breathing: this.#breathing,
       onColumn: (count) => onProgress(count / columns.length),
     });

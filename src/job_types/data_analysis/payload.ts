@@ -8,6 +8,9 @@
 import { z } from "zod";
 import { jobUrl } from "../job_url_schema.ts";
 import { ruleAbout } from "../rule_about.ts";
+import { csvOptions } from "./csv_options.ts";
+
+export type { CsvOptions } from "./csv_options.ts";
 
 /** Longest list of operations. */
 export const OPERATIONS_MAX = 64;
@@ -126,7 +129,9 @@ export const aggregateFunctions = [
   "min",
   "max",
   "stddev",
+  "variance",
   "median",
+  "quantile",
   "distinct",
 ] as const;
 
@@ -134,12 +139,18 @@ const aggregate = z.strictObject({
   fn: z.enum(aggregateFunctions),
   /** May be left out for `count` alone, which then counts rows instead of values. */
   column: columnName.optional(),
+  /** Of `quantile` alone: the share of the values, 0.9 for the ninetieth percentile. */
+  q: z.number().min(0).max(1).optional(),
   /** Default: `count`, or the function and the column joined by `_`. */
   as: columnName.optional(),
 }).refine(({ fn, column }) => fn === "count" || column !== undefined, {
   error: "needs a column",
   path: ["column"],
   ...ruleAbout("fn", "column"),
+}).refine(({ fn, q }) => (fn === "quantile") === (q !== undefined), {
+  error: "is for quantile, which needs it: a share such as 0.9",
+  path: ["q"],
+  ...ruleAbout("fn", "q"),
 });
 
 const describe = z.strictObject({
@@ -148,6 +159,8 @@ const describe = z.strictObject({
   columns: columnNames.optional(),
   /** How many of the most frequent values to list for each column. */
   top: z.int().min(0).max(100).default(5),
+  /** Shares of the values, such as 0.05 and 0.95, beside the quartiles that are always given. */
+  quantiles: z.array(z.number().min(0).max(1)).max(100).default([]),
 });
 const groupBy = z.strictObject({
   type: z.literal("group_by"),
@@ -232,38 +245,6 @@ function spelledOut(value: unknown, context: z.RefinementCtx): unknown {
   return name === undefined ? { type, where } : { type, name, where };
 }
 
-const singleCharacter = z.string().refine(
-  (text) => [...text].length === 1 && text !== "\n" && text !== "\r",
-  "must be one character, and no line break",
-);
-
-const csvOptions = z.strictObject({
-  /** Default: tab for tsv; otherwise whichever of `,` `;` tab `|` the first line holds most of. */
-  delimiter: z.string().min(1).max(8).regex(/^[^\r\n"]*$/, "must hold no quote or line break")
-    .optional(),
-  /** False: the first line is data already, and the columns are column_1, column_2 ... */
-  header: z.boolean().default(true),
-  /** Null: quotes mean nothing. */
-  quote: singleCharacter.nullable().default('"'),
-  /** Fields that mean "no value". An empty field always does. */
-  null_values: z.array(z.string()).max(100).default([]),
-  /** A WHATWG label such as utf-8, utf-16le, windows-1252, shift_jis. Default utf-8, or the BOM's. */
-  encoding: z.string().refine(isEncoding, "is not an encoding known here").optional(),
-  /** Removes spaces and tabs around unquoted fields. */
-  trim: z.boolean().default(false),
-  /** Rows shorter than the header: filled with nulls, or an error. Longer rows are always one. */
-  short_rows: z.enum(["fill", "error"]).default("fill"),
-});
-
-function isEncoding(label: string): boolean {
-  try {
-    new TextDecoder(label);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** Formats that a table can be read from. */
 export const sourceFormats = ["csv", "tsv", "json", "ndjson"] as const;
 
@@ -340,9 +321,6 @@ export type Operation = z.infer<typeof operation>;
 /** Operations that yield a result, by their type. */
 export type OperationOf<Type extends Operation["type"]> = Extract<Operation, { type: Type }>;
 
-/** How CSV is to be read. */
-export type CsvOptions = z.infer<typeof csvOptions>;
-
 /** One key of an order. */
 export type SortKey = z.infer<typeof sortKeys>[number];
 
@@ -360,7 +338,12 @@ export function plannedOperations(
   if (query !== undefined) planned.push({ type: "sql", query });
   const last = planned.at(-1);
   if (last === undefined && output.format === "json") {
-    return [{ type: "describe", top: 5 }, { type: "select", name: "sample", limit: 10, offset: 0 }];
+    return [{ type: "describe", top: 5, quantiles: [] }, {
+      type: "select",
+      name: "sample",
+      limit: 10,
+      offset: 0,
+    }];
   }
   if (last === undefined || last.type === "filter" || last.type === "sort") {
     planned.push({ type: "select", offset: 0 });
@@ -369,8 +352,10 @@ export function plannedOperations(
 }
 
 /** The name under which an aggregate appears in its result. */
-export function aggregateName({ fn, column, as }: Aggregate): string {
-  return as ?? (column === undefined ? fn : `${fn}_${column}`);
+export function aggregateName({ fn, column, as, q }: Aggregate): string {
+  if (as !== undefined) return as;
+  const what = q === undefined ? fn : `${fn}_${q}`;
+  return column === undefined ? what : `${what}_${column}`;
 }
 
 /** The columns of a `group_by`'s result, keys first. */

@@ -5,6 +5,7 @@
  */
 
 import type { Column } from "./column_profile.ts";
+import type { FieldFormat } from "./field_format.ts";
 
 /** The table that the fields are stored in as they were written; `data` is a view of it. */
 export const RAW_TABLE = "raw_data";
@@ -50,24 +51,30 @@ export function rawColumn({ index }: Pick<Column, "index">): string {
  * The definition of the view `data`: each field as its column's type. Booleans are 1 and 0; NaN is
  * NULL, as SQLite has it anyway, and the infinities are real ones.
  */
-export function typedView(columns: readonly Column[]): string {
-  const typed = columns.map((column) => `${typedExpression(column)} AS ${identifier(column.name)}`);
+export function typedView(columns: readonly Column[], format?: FieldFormat): string {
+  const typed = columns.map((column) =>
+    `${typedExpression(column, format)} AS ${identifier(column.name)}`
+  );
   return `CREATE VIEW data AS SELECT ${typed.join(", ")} FROM ${RAW_TABLE}`;
 }
 
-function typedExpression(column: Column): string {
+function typedExpression(column: Column, format: FieldFormat | undefined): string {
   const raw = rawColumn(column);
+  const number = format?.numberSql(raw) ?? raw;
+  const date = format?.dateSql(raw) ?? raw;
   switch (column.type) {
     case "integer":
-      return withSpecials(column, `CAST(${raw} AS INTEGER)`);
+      return withSpecials(column, `CAST(${number} AS INTEGER)`);
     case "real":
-      return withSpecials(column, `CAST(${raw} AS REAL)`);
+      return withSpecials(column, `CAST(${number} AS REAL)`);
     case "boolean":
       return `(lower(${raw}) = 'true')`;
+    case "date":
+      return date;
     case "timestamp":
       return column.uniformDigits === undefined
-        ? raw
-        : `uniform_timestamp(${raw}, ${column.uniformDigits})`;
+        ? date
+        : `uniform_timestamp(${date}, ${column.uniformDigits})`;
     default:
       return raw;
   }

@@ -14,18 +14,24 @@
 export interface NumberStatistics {
   readonly min: number | bigint;
   readonly max: number | bigint;
+  /** Of the values as doubles, compensated; of great integers exact. */
+  readonly sum: number | bigint;
   readonly mean: number;
+  /** The square of `stddev`, undefined where that is. */
+  readonly variance: number | undefined;
   /** Undefined for fewer than two values, and beside an infinity. */
   readonly stddev: number | undefined;
   readonly q1: number | bigint;
   readonly median: number | bigint;
   readonly q3: number | bigint;
+  /** Those that were asked for beside the quartiles, in their order. */
+  readonly quantiles: readonly (number | bigint)[];
 }
 
 /** Takes values in ascending order; their number must be known beforehand. */
 export class AscendingNumbers {
   readonly #count: number;
-  readonly #quartiles: RankPicker<number>;
+  readonly #ranks: RankPicker<number>;
   #seen = 0;
   #first = NaN;
   #last = NaN;
@@ -34,16 +40,16 @@ export class AscendingNumbers {
   #mean = 0;
   #squares = 0;
 
-  constructor(count: number) {
+  constructor(count: number, quantiles: readonly number[] = []) {
     this.#count = count;
-    this.#quartiles = new RankPicker(count);
+    this.#ranks = new RankPicker(count, quantiles);
   }
 
   add(value: number, times: number): void {
     if (this.#seen === 0) this.#first = value;
     this.#last = value;
     this.#seen += times;
-    this.#quartiles.add(value, times);
+    this.#ranks.add(value, times);
     this.#sum.add(value * times);
     const delta = value - this.#mean;
     this.#mean += delta * (times / this.#seen);
@@ -59,18 +65,19 @@ export class AscendingNumbers {
     const hasInfinity = !Number.isFinite(this.#first) || !Number.isFinite(this.#last);
     // The sum of great numbers may overflow where their mean does not.
     const mean = this.#sum.value / this.#seen;
-    const variance = this.#squares / (this.#seen - 1);
+    const variance = this.#seen < 2 || hasInfinity ? undefined : this.#squares / (this.#seen - 1);
     return {
       min: this.#first,
       max: this.#last,
+      sum: this.#sum.value,
       mean: Number.isFinite(mean) || hasInfinity ? mean : this.#mean,
-      stddev: this.#seen < 2 || hasInfinity ? undefined : Math.sqrt(variance),
-      q1: this.#quartiles.at(0, interpolated),
-      median: this.#quartiles.at(1, interpolated),
-      q3: this.#quartiles.at(2, interpolated),
+      variance,
+      stddev: variance === undefined ? undefined : Math.sqrt(variance),
+      ...this.#ranks.finish(interpolated),
     };
   }
 
+  /** Of values that are at hand already. */
   static of(ascending: Iterable<number>, count: number): NumberStatistics | undefined {
     const numbers = new AscendingNumbers(count);
     for (const value of ascending) numbers.add(value, 1);
@@ -80,7 +87,7 @@ export class AscendingNumbers {
 
 /** As {@linkcode AscendingNumbers}, for integers that a number cannot hold: every sum is exact. */
 export class AscendingIntegers {
-  readonly #quartiles: RankPicker<bigint>;
+  readonly #ranks: RankPicker<bigint>;
   #seen = 0;
   #first = 0n;
   #last = 0n;
@@ -88,15 +95,15 @@ export class AscendingIntegers {
   #sum = 0n;
   #squares = 0n;
 
-  constructor(count: number) {
-    this.#quartiles = new RankPicker(count);
+  constructor(count: number, quantiles: readonly number[] = []) {
+    this.#ranks = new RankPicker(count, quantiles);
   }
 
   add(value: bigint, times: number): void {
     if (this.#seen === 0) this.#first = value;
     this.#last = value;
     this.#seen += times;
-    this.#quartiles.add(value, times);
+    this.#ranks.add(value, times);
     const difference = value - this.#first;
     this.#sum += difference * BigInt(times);
     this.#squares += difference * difference * BigInt(times);
@@ -112,11 +119,11 @@ export class AscendingIntegers {
     return {
       min: this.#first,
       max: this.#last,
+      sum: this.#first * count + this.#sum,
       mean: ratio(this.#first * count + this.#sum, count),
+      variance: this.#seen < 2 ? undefined : variance,
       stddev: this.#seen < 2 ? undefined : Math.sqrt(variance),
-      q1: this.#quartiles.at(0, interpolatedExactly),
-      median: this.#quartiles.at(1, interpolatedExactly),
-      q3: this.#quartiles.at(2, interpolatedExactly),
+      ...this.#ranks.finish(interpolatedExactly),
     };
   }
 }
@@ -150,22 +157,25 @@ export function interpolated(low: number, high: number, t: number): number {
 
 function interpolatedExactly(low: bigint, high: bigint, t: number): number | bigint {
   if (low === high || t === 0) return low;
-  // t is a multiple of a quarter.
-  const quarters = BigInt(Math.round(t * 4));
-  const numerator = low * (4n - quarters) + high * quarters;
-  return numerator % 4n === 0n ? numerator / 4n : ratio(numerator, 4n);
+  // A double is a fraction of a power of two, so this loses nothing of it.
+  const numerator = low * SCALE + (high - low) * BigInt(Math.round(t * 2 ** SCALE_BITS));
+  return numerator % SCALE === 0n ? numerator / SCALE : ratio(numerator, SCALE);
 }
 
-/** Picks the values on both sides of each quartile's position out of an ascending sequence. */
+const SCALE_BITS = 52;
+const SCALE = 1n << BigInt(SCALE_BITS);
+
+/** Picks the values on both sides of each quantile's position out of an ascending sequence. */
 class RankPicker<Value> {
+  /** Of the quartiles, then of the quantiles. */
   readonly #positions: readonly number[];
   readonly #ranks: readonly number[];
   readonly #picked = new Map<number, Value>();
   #next = 0;
   #seen = 0;
 
-  constructor(count: number) {
-    this.#positions = [0.25, 0.5, 0.75].map((q) => (count - 1) * q);
+  constructor(count: number, quantiles: readonly number[]) {
+    this.#positions = [0.25, 0.5, 0.75, ...quantiles].map((q) => (count - 1) * q);
     this.#ranks = this.#positions.flatMap((position) => [Math.floor(position), Math.ceil(position)])
       .sort((a, b) => a - b);
   }
@@ -178,21 +188,23 @@ class RankPicker<Value> {
     }
   }
 
-  at<Result>(
-    quartile: 0 | 1 | 2,
-    between: (low: Value, high: Value, t: number) => Result,
-  ): Result {
-    const position = this.#positions[quartile]!;
-    const low = Math.floor(position);
-    // Both were picked: the ranks lie below the count, and all of it was added.
-    return between(this.#picked.get(low)!, this.#picked.get(Math.ceil(position))!, position - low);
+  finish<Result>(between: (low: Value, high: Value, t: number) => Result) {
+    const [q1, median, q3, ...quantiles] = this.#positions.map((position) => {
+      const low = Math.floor(position);
+      // Both were picked: the ranks lie below the count, and all of it was added.
+      const [before, after] = [this.#picked.get(low)!, this.#picked.get(Math.ceil(position))!];
+      return between(before, after, position - low);
+    });
+    return { q1: q1!, median: median!, q3: q3!, quantiles };
   }
 }
 
-/** `numerator / denominator` (positive), rounded but a little: 64 bits of quotient are kept. */
+/** The double that is nearest to `numerator / denominator` (positive), but for the least of them. */
 function ratio(numerator: bigint, denominator: bigint): number {
-  const quotient = numerator / denominator;
-  const rest = numerator - quotient * denominator;
-  if (quotient >= 2n ** 53n || quotient <= -(2n ** 53n)) return Number(quotient);
-  return Number(quotient) + Number((rest << 64n) / denominator) / 2 ** 64;
+  const magnitude = (numerator < 0n ? -numerator : numerator) << 64n;
+  const quotient = magnitude / denominator;
+  // What is cut off decides a tie: one bit stands for it.
+  const sticky = quotient * denominator === magnitude ? quotient : quotient | 1n;
+  const value = Number(sticky) / 2 ** 64;
+  return numerator < 0n ? -value : value;
 }

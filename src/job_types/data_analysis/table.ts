@@ -9,6 +9,7 @@ import { closestTo } from "../closest.ts";
 import type { StoredValue } from "./cells.ts";
 import type { Column } from "./column_profile.ts";
 import type { LoadedTable } from "./load.ts";
+import { isoDate } from "./field_format.ts";
 import { literal } from "./sql_text.ts";
 import { uniformTimestamp } from "./timestamp.ts";
 
@@ -17,13 +18,16 @@ const CACHE_KIB = 16 * 1024;
 
 /** A read-only connection to the view `data`. */
 export class Table implements Disposable {
+  /** What was found of the whole table's columns while it was read. */
+  readonly gathered: LoadedTable["gathered"];
   readonly database: DatabaseSync;
   readonly columns: readonly Column[];
   readonly rows: number;
   readonly #byName: ReadonlyMap<string, Column>;
 
   /** @param tempDir where SQLite puts what it sorts. */
-  constructor({ path, columns, rows }: LoadedTable, tempDir: string) {
+  constructor({ path, columns, rows, gathered }: LoadedTable, tempDir: string) {
+    this.gathered = gathered;
     this.columns = columns;
     this.rows = rows;
     this.#byName = new Map(columns.map((column) => [column.name, column]));
@@ -39,7 +43,20 @@ export class Table implements Disposable {
       { deterministic: true },
       (text, digits) => typeof text === "string" ? uniformTimestamp(text, Number(digits)) : null,
     );
-    this.database.aggregate<Float64Array>("sample_stddev", WELFORD);
+    this.database.function(
+      "iso_date",
+      { deterministic: true },
+      (text, order) =>
+        typeof text === "string" ? isoDate(text, order === "dmy" ? "dmy" : "mdy") ?? text : null,
+    );
+    this.database.aggregate<Float64Array>("sample_variance", WELFORD);
+    this.database.aggregate<Float64Array>("sample_stddev", {
+      ...WELFORD,
+      result: (state) => {
+        const variance = WELFORD.result(state);
+        return variance === null ? null : Math.sqrt(variance);
+      },
+    });
   }
 
   [Symbol.dispose](): void {
@@ -141,6 +158,6 @@ const WELFORD = {
   },
   result: (state: Float64Array) => {
     const [count = 0, , squares = 0] = state;
-    return count < 2 || !Number.isFinite(squares) ? null : Math.sqrt(squares / (count - 1));
+    return count < 2 || !Number.isFinite(squares) ? null : squares / (count - 1);
   },
 };

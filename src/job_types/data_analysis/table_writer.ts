@@ -7,8 +7,11 @@
 
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { PermanentJobError } from "../contract.ts";
+import { ColumnGatherer } from "./column_gatherer.ts";
 import { ColumnNamer } from "./column_names.ts";
 import { type Column, ColumnProfile } from "./column_profile.ts";
+import type { FieldFormat } from "./field_format.ts";
+import { DESCRIBE_MEMORY, GatherBudget } from "./gatherers.ts";
 import { type JsonRow, nestedText } from "./json_rows.ts";
 import { RAW_TABLE, typedView } from "./sql_text.ts";
 
@@ -21,6 +24,16 @@ export const COLUMNS_MAX = 1_999;
  */
 const FIELDS_PER_INSERT = 100;
 
+/** What is asked of a {@linkcode TableWriter} beyond storing. */
+export interface WriterTerms {
+  /** Fields that mean "no value". */
+  readonly nullValues?: readonly string[];
+  /** How fields write numbers and dates, if not as usual. */
+  readonly format?: FieldFormat | undefined;
+  /** Whether to gather what `describe` wants of the column. Default: of none. */
+  readonly gathers?: (name: string) => boolean;
+}
+
 /** Writes the raw table; the database is its own until {@linkcode TableWriter.finish}. */
 export class TableWriter {
   readonly #database: DatabaseSync;
@@ -28,6 +41,10 @@ export class TableWriter {
   readonly #namer = new ColumnNamer();
   readonly #names: string[] = [];
   readonly #profiles: ColumnProfile[] = [];
+  readonly #format: FieldFormat | undefined;
+  readonly #gathers: (name: string) => boolean;
+  readonly #gatherers: (ColumnGatherer | undefined)[] = [];
+  readonly #budget = new GatherBudget(DESCRIBE_MEMORY);
   /** Of JSON's keys, the columns they became. */
   readonly #indexOfKey = new Map<string, number>();
   #hasTable = false;
@@ -36,14 +53,24 @@ export class TableWriter {
   #pending: SQLInputValue[] = [];
   #rows = 0;
 
-  constructor(database: DatabaseSync, nullValues: readonly string[] = []) {
+  constructor(
+    database: DatabaseSync,
+    { nullValues = [], format, gathers = () => false }: WriterTerms = {},
+  ) {
     this.#database = database;
     this.#nullValues = new Set(nullValues);
+    this.#format = format;
+    this.#gathers = gathers;
     // Lost on a crash, and so is the job's whole directory: nothing to be careful about.
     database.exec(
       "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; " +
         "PRAGMA cache_size = -16384; BEGIN",
     );
+  }
+
+  /** By the columns' positions. */
+  get gathered(): readonly (ColumnGatherer | undefined)[] {
+    return this.#gatherers;
   }
 
   get rows(): number {
@@ -60,14 +87,22 @@ export class TableWriter {
     const pending = this.#pending;
     const profiles = this.#profiles;
     const nullValues = this.#nullValues;
+    const gatherers = this.#gatherers;
     for (let index = 0; index < profiles.length; index++) {
       const field = fields[index];
       if (
         field === undefined || field === "" || (nullValues.size > 0 && nullValues.has(field))
       ) {
         pending.push(null);
+      } else if (gatherers[index]?.addAgain(field)) {
+        // Its profile has seen it then.
+        pending.push(field);
       } else {
-        profiles[index]!.observe(field);
+        const profile = profiles[index]!;
+        const plain = this.#format === undefined ? field : this.#format.standard(field);
+        if (plain === undefined) profile.observeString(field);
+        else profile.observe(plain);
+        gatherers[index]?.add(field, plain ?? field, profile);
         pending.push(field);
       }
     }
@@ -83,7 +118,10 @@ export class TableWriter {
     const fields = new Array<SQLInputValue>(this.#profiles.length).fill(null);
     for (const key in row) {
       const index = this.#indexOfKey.get(key)!;
-      fields[index] = storedValue(row[key], this.#profiles[index]!);
+      const profile = this.#profiles[index]!;
+      const stored = storedValue(row[key], profile);
+      if (typeof stored === "string") this.#gatherers[index]?.add(stored, stored, profile);
+      fields[index] = stored;
     }
     for (const field of fields) this.#pending.push(field);
     this.#rowAdded();
@@ -98,7 +136,7 @@ export class TableWriter {
     const columns = this.#profiles.map((profile, index) =>
       profile.resolve(this.#names[index]!, index)
     );
-    this.#database.exec(typedView(columns));
+    this.#database.exec(typedView(columns, this.#format));
     this.#database.exec("COMMIT");
     // A table must have a column in SQLite; nobody is told of this one.
     return isEmpty ? [] : columns;
@@ -115,8 +153,10 @@ export class TableWriter {
     // What is pending has a field for each of the columns so far.
     this.#flush();
     this.#statements = undefined;
-    this.#names.push(this.#namer.next(written, index + 1));
+    const name = this.#namer.next(written, index + 1);
+    this.#names.push(name);
     this.#profiles.push(new ColumnProfile());
+    this.#gatherers.push(this.#gathers(name) ? new ColumnGatherer(this.#budget) : undefined);
     // Without a declared type SQLite stores the texts as they are.
     if (this.#hasTable) this.#database.exec(`ALTER TABLE ${RAW_TABLE} ADD COLUMN c${index}`);
     return index;
