@@ -26,12 +26,26 @@ export interface GuardedFetchOptions {
   readonly redirectsMax?: number;
   /** Time allowed until the whole body has been read, in ms. */
   readonly timeoutMs?: number;
+  /** Time for one connection with its TLS handshake, in ms. */
+  readonly connectTimeoutMs?: number;
+  /** Time from when a request has been sent until its answer begins, in ms. Default: no such limit. */
+  readonly firstByteTimeoutMs?: number;
   /** Bytes of decoded body after which reading fails with `InputTooLargeError`. */
   readonly bodyBytesMax?: number;
+  /** Asked before every request, redirects included, and told what every answer sets. */
+  readonly cookies?: CookieStore;
   readonly signal?: AbortSignal;
 }
 
-/** An answer whose body is decoded (gzip, deflate, brotli) and bounded while it streams. */
+/** Cookies that are kept from one request to the next. */
+export interface CookieStore {
+  /** The value of the `cookie` header for a request to `url`; empty: none. */
+  headerFor(url: URL): string;
+  /** Keeps what the `set-cookie` headers of an answer from `url` say. */
+  keep(url: URL, setCookies: readonly string[]): void;
+}
+
+/** An answer whose body is decoded (gzip, deflate, brotli, zstd) and bounded while it streams. */
 export interface GuardedResponse {
   readonly status: number;
   /** Lower-case names. */

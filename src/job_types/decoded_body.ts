@@ -8,7 +8,14 @@
 import type { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import { pipeline, type Transform } from "node:stream";
-import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from "node:zlib";
+import {
+  constants,
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createInflateRaw,
+  createZstdDecompress,
+} from "node:zlib";
 import { InputTooLargeError } from "./contract.ts";
 
 /** What is known of a body before it is read. */
@@ -28,7 +35,7 @@ export interface BodyTerms {
 const CODINGS_MAX = 2;
 
 /** The codings that this file decodes, for `accept-encoding`. */
-export const ACCEPTED_CODINGS = "gzip, deflate, br";
+export const ACCEPTED_CODINGS = "gzip, deflate, br, zstd";
 
 /** The server chose a content-coding that nobody asked for. */
 export class UnknownCodingError extends Error {
@@ -36,7 +43,7 @@ export class UnknownCodingError extends Error {
 }
 
 /**
- * Streams the body of `message`, undoing its content-coding (gzip, deflate, brotli). Reading is
+ * Streams the body of `message`, undoing its content-coding (gzip, deflate, brotli, zstd). Reading is
  * pulled: a slow reader slows the sender.
  *
  * @throws {UnknownCodingError} before any byte, for a coding that is not known here.
@@ -144,6 +151,8 @@ const DECODERS: Readonly<Record<string, Decoder>> = {
   gzip: () => createGunzip(),
   "x-gzip": () => createGunzip(),
   br: () => createBrotliDecompress(),
+  // RFC 9659: a window of 8 MiB at most, or a small body could ask for gigabytes of memory.
+  zstd: () => createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: 23 } }),
   // RFC 9110 means zlib's format; some servers send the bare deflate stream.
   deflate: (first) => ((first[0] ?? 0) & 0x0f) === 8 ? createInflate() : createInflateRaw(),
 };

@@ -13,24 +13,39 @@ export class FetchError extends Error {
   override name = "FetchError";
 }
 
-/** The time for the whole exchange ran out. */
+/** Which time ran out: for connecting, until the answer began, or for the whole exchange. */
+export type TimeLimit = "connect" | "first_byte" | "whole";
+
+/** A server was too slow. */
 export class FetchTimeoutError extends FetchError {
   override name = "FetchTimeoutError";
+  readonly limit: TimeLimit;
+
+  constructor(message: string, limit: TimeLimit, options?: ErrorOptions) {
+    super(message, options);
+    this.limit = limit;
+  }
 }
 
 /** The server answered that it will not, or not now. */
 export class FetchStatusError extends FetchError {
   override name = "FetchStatusError";
   readonly status: number;
+  /** How long the server asks to be left alone, in ms; absent where it does not say. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(message: string, status: number) {
+  constructor(message: string, status: number, retryAfterMs?: number) {
     super(message);
     this.status = status;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
 /** Statuses that will be the same next time, whatever the server's mood. */
-const LASTING: ReadonlySet<number> = new Set([400, 401, 404, 405, 406, 410, 414, 415, 431, 451]);
+const LASTING: ReadonlySet<number> = new Set([
+  ...[400, 401, 402, 404, 405, 406, 410, 411, 412, 413, 414, 415, 416, 417, 422, 426, 428, 431],
+  ...[451, 501, 505],
+]);
 
 /**
  * Passes an answer of 2xx on; discards the body of any other.
@@ -42,9 +57,27 @@ export async function requireSuccess(response: GuardedResponse): Promise<Guarded
   const { status, url } = response;
   if (status >= 200 && status < 300) return response;
   await response.body.cancel();
-  const message = `${describeUrl(url)} answered with status ${status}.`;
-  if (LASTING.has(status)) throw new PermanentJobError(message);
-  throw new FetchStatusError(message, status);
+  const message = `${describeUrl(url)} answered with status ${status}`;
+  if (LASTING.has(status)) throw new PermanentJobError(`${message}.`);
+  const retryAfterMs = retryAfterOf(response.headers["retry-after"], Date.now());
+  const wish = retryAfterMs === undefined
+    ? ""
+    : ` and asks to be left alone for ${Math.ceil(retryAfterMs / 1_000)} s`;
+  throw new FetchStatusError(`${message}${wish}.`, status, retryAfterMs);
+}
+
+/** A day; whoever asks for more has made a mistake, or means that it should not come back. */
+const RETRY_AFTER_MS_MAX = 86_400_000;
+
+/**
+ * What `retry-after` asks for, in ms from `nowMs`: seconds or a date (RFC 9110 §10.2.3). Undefined
+ * for what is neither.
+ */
+export function retryAfterOf(header: string | undefined, nowMs: number): number | undefined {
+  const text = header?.trim() ?? "";
+  if (text === "") return undefined;
+  const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - nowMs;
+  return Number.isNaN(ms) ? undefined : Math.min(RETRY_AFTER_MS_MAX, Math.max(0, ms));
 }
 
 const WORDS: Readonly<Record<string, string>> = {

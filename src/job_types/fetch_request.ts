@@ -6,7 +6,12 @@
  */
 
 import type { IncomingMessage } from "node:http";
-import { AddressRefusedError, type GuardedFetchOptions, PermanentJobError } from "./contract.ts";
+import {
+  AddressRefusedError,
+  type CookieStore,
+  type GuardedFetchOptions,
+  PermanentJobError,
+} from "./contract.ts";
 import { ACCEPTED_CODINGS } from "./decoded_body.ts";
 import { FetchError } from "./fetch_error.ts";
 import type { FetchPolicy } from "./guarded_fetch.ts";
@@ -133,7 +138,17 @@ export function firstRequest(
   };
 }
 
-/** RFC 9110 §15.4, and the Fetch standard for what goes along to another origin. */
+/**
+ * Headers that say nothing of who asks. Any other may be a key (`x-api-key`, `authorization`,
+ * `cookie`), and stays with the origin that it was meant for.
+ */
+const HARMLESS: ReadonlySet<string> = new Set([
+  ...["accept", "accept-encoding", "accept-language", "cache-control", "content-encoding"],
+  ...["content-language", "content-type", "dnt", "if-modified-since", "if-none-match"],
+  ...["pragma", "range", "user-agent"],
+]);
+
+/** RFC 9110 §15.4; stricter than the Fetch standard about what goes along to another origin. */
 export function redirectedRequest(
   message: ExchangeRequest,
   status: number,
@@ -143,11 +158,24 @@ export function redirectedRequest(
   const becomesGet = (status === 303 && message.method !== "HEAD") ||
     ((status === 301 || status === 302) && message.method === "POST");
   const dropped = (name: string) =>
-    (from.origin !== to.origin && (name === "authorization" || name === "cookie")) ||
+    (from.origin !== to.origin && !HARMLESS.has(name)) ||
     (becomesGet && name.startsWith("content-"));
   return {
     method: becomesGet ? "GET" : message.method,
     headers: Object.fromEntries(Object.entries(message.headers).filter(([name]) => !dropped(name))),
     body: becomesGet ? undefined : message.body,
   };
+}
+
+/** The request with the cookies that are kept for `url`, behind those that it names itself. */
+export function withCookies(
+  message: ExchangeRequest,
+  url: URL,
+  cookies: CookieStore | undefined,
+): ExchangeRequest {
+  const kept = cookies?.headerFor(url) ?? "";
+  if (kept === "") return message;
+  const own = message.headers.cookie;
+  const cookie = own === undefined ? kept : `${own}; ${kept}`;
+  return { ...message, headers: { ...message.headers, cookie } };
 }

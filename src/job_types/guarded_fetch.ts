@@ -24,12 +24,19 @@ import {
   redirectedRequest,
   redirectTarget,
   webUrl,
+  withCookies,
 } from "./fetch_request.ts";
-import { exchange, type ExchangeRequest } from "./http_exchange.ts";
+import { exchange, type ExchangeRequest, ExchangeTimeoutError } from "./http_exchange.ts";
 import { describeUrl } from "./job_url.ts";
 
 export { type DataUrlContent, decodeDataUrl } from "./data_url.ts";
-export { FetchError, FetchStatusError, FetchTimeoutError, requireSuccess } from "./fetch_error.ts";
+export {
+  FetchError,
+  FetchStatusError,
+  FetchTimeoutError,
+  requireSuccess,
+  type TimeLimit,
+} from "./fetch_error.ts";
 export { describeUrl, JobUrlError, parseJobUrl } from "./job_url.ts";
 export { FileRefusedError, type LocalFile, openLocalFile } from "./local_file.ts";
 
@@ -69,7 +76,8 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
  * - `AddressRefusedError`, permanent, for an address, scheme or port that is refused,
  * - `JobUrlError`, permanent, for a URL that is none or holds credentials,
  * - `InputTooLargeError`, permanent and while the body is read, beyond `bodyBytesMax`,
- * - {@linkcode FetchError} when the network or the server fails: another attempt may do,
+ * - {@linkcode FetchError} when the network or the server fails: another attempt may do; of it
+ *   {@linkcode FetchTimeoutError} when a time ran out, and which,
  * - the reason of `signal` when that is aborted.
  *
  * @param resolveHost how names become addresses; the system's resolver, but for tests.
@@ -126,12 +134,16 @@ async function step(
   visit.onPhase("looking up its host");
   const addresses = await unlessAborted(addressesOf(url.hostname, resolveHost), signal);
   guard.check(url.hostname, port, addresses);
-  return await exchange({ url, port, addresses }, message, {
-    connectTimeoutMs: policy.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+  const { cookies, connectTimeoutMs, firstByteTimeoutMs } = visit.options;
+  const answer = await exchange({ url, port, addresses }, withCookies(message, url, cookies), {
+    connectTimeoutMs: connectTimeoutMs ?? policy.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+    firstByteTimeoutMs,
     certificateAuthorities: policy.certificateAuthorities ?? [],
     signal,
     onPhase: (phase) => visit.onPhase(phase),
   });
+  cookies?.keep(url, answer.headers["set-cookie"] ?? []);
+  return answer;
 }
 
 function responseOf(
@@ -206,8 +218,8 @@ class Visit {
   goTo(url: URL, method: string): void {
     this.#url = url;
     const key = `${method} ${url.href}`;
-    // No cookies are kept, so the same request gets the same answer.
-    if (this.#seen.has(key)) {
+    // Without cookies the same request gets the same answer.
+    if (this.#seen.has(key) && this.options.cookies === undefined) {
       throw new FetchError(`${this.what} is redirected to itself, in a circle.`);
     }
     this.#seen.add(key);
@@ -220,6 +232,10 @@ class Visit {
   explain(error: unknown): unknown {
     if (this.signal.aborted) return this.signal.reason;
     if (error instanceof FetchError || error instanceof PermanentJobError) return error;
+    if (error instanceof ExchangeTimeoutError) {
+      const message = `Fetching ${this.what} failed: ${error.message}.`;
+      return new FetchTimeoutError(message, error.limit, { cause: error });
+    }
     return new FetchError(`Fetching ${this.what} failed: ${plainWords(error)}.`, { cause: error });
   }
 
@@ -242,6 +258,7 @@ class Visit {
   #timedOut(timeoutMs: number): FetchTimeoutError {
     return new FetchTimeoutError(
       `Fetching ${this.what} took longer than ${timeoutMs} ms; it was ${this.#phase}.`,
+      "whole",
     );
   }
 }

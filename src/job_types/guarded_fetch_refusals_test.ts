@@ -79,6 +79,78 @@ const HOSTILE_URLS: readonly string[] = [
   "http://224.0.0.1/",
   "http://240.0.0.1/",
   "http://255.255.255.255/",
+  "http://0X7F.0X0.0X0.0X1:PORT/",
+  "http://127.0x0.0.01:PORT/",
+  "http://127.65535:PORT/",
+  "http://127.0.0.1%2E:PORT/",
+  "http://127%2e0%2E0.1:PORT/",
+  "http://１２７．０．０．１:PORT/",
+  "http://𝟏𝟐𝟕.𝟎.𝟎.𝟏:PORT/",
+  "http://127．0．0．1:PORT/",
+  "http://127｡0｡0｡1:PORT/",
+  "http://127.0.\u00ad0.1:PORT/",
+  "http://127.0.0.1\\@example.com:PORT/",
+  "http://127.0.0.1#@example.com/",
+  "http://127.0.0.1?@example.com/",
+  "http:///127.0.0.1:PORT/",
+  "http://@127.0.0.1:PORT/%",
+  "http://[::FFFF:7F00:1]:PORT/",
+  "http://[::ffff:a9fe:a9fe]/",
+  "http://[64:ff9b::a9fe:a9fe]/",
+  "http://[64:ff9b::10.0.0.1]/",
+  "http://[2002:a00:1::]/",
+  "http://[2002:c0a8:101::1]/",
+  "http://[2001::1]/",
+  "http://[fc00::1]/",
+  "http://[fe90::1]/",
+  "http://[ff05::1:3]/",
+  "http://[100::1]/",
+  "http://[fd20:ce::254]/",
+  "http://10.255.255.255/",
+  "http://172.31.255.255/",
+  "http://192.168.65535/",
+  "http://0300.0250.1/",
+  "http://3232235521/",
+  "http://0xc0a80001/",
+  "http://100.127.255.254/",
+  "http://0xa9.254.169.254/",
+  "http://0251.0376.0251.0376/",
+  "http://169.254.43518/",
+  "http://169.254.170.2/v2/credentials",
+  "http://192.0.2.1/",
+  "http://198.19.255.254/",
+  "http://239.255.255.250/",
+  "http://0xffffffff/",
+];
+
+/** What only looks like a place: no URL parser may make one of it, and nothing is sent. */
+const NO_PLACES: readonly string[] = [
+  "http://[fe80::1%25eth0]:PORT/",
+  "http://[fe80::1%eth0]:PORT/",
+  "http://[::1]extra:PORT/",
+  "http://[::1:PORT/",
+  "http://[::ffff:127.1]:PORT/",
+  "http://[::ffff:0x7f.0.0.1]:PORT/",
+  "http://256.0.0.1:PORT/",
+  "http://127.0.0.0x100:PORT/",
+  "http://4294967296:PORT/",
+  "http://0x100000000:PORT/",
+  "http://127.0.0.1.1:PORT/",
+  "http://1.2.3.4.5/",
+  "http://127.0.0.09:PORT/",
+  "http://127.0.0.1 .example.com/",
+  "http://127.0.0.1%00.example.com/",
+  "http://127.0.0.1%0d%0a.example.com/",
+  "http://127.0.0.1\u0000.example.com/",
+  "http://127.0.0.1%2f@example.com/",
+  "http://exa%23mple.com/",
+  "http://",
+  "http://:PORT/",
+  "http://u@127.0.0.1:PORT/",
+  "http://:p@127.0.0.1:PORT/",
+  "http://example.com@127.0.0.1:PORT/",
+  "http://127.0.0.1:PORT:80/",
+  "http://127.0.0.1:99999/",
 ];
 
 Deno.test(`${HOSTILE_URLS.length} spellings of private places are refused, and nothing is sent`, async () => {
@@ -87,6 +159,17 @@ Deno.test(`${HOSTILE_URLS.length} spellings of private places are refused, and n
   for (const spelling of HOSTILE_URLS) {
     const url = spelling.replace("PORT", String(server.port));
     await assert.rejects(fetch(url), AddressRefusedError, url);
+  }
+  assert.deepEqual(server.requests, []);
+});
+
+Deno.test("what only looks like a place is refused, and nothing is sent or looked up", async () => {
+  await using server = await serve((_, response) => response.end("reached"));
+  // Even where private addresses may be reached, and whatever a name would lead to.
+  const fetch = createGuardedFetch(OPEN_POLICY, noNames);
+  for (const spelling of NO_PLACES) {
+    const url = spelling.replace("PORT", String(server.port));
+    await assert.rejects(fetch(url), PermanentJobError, url);
   }
   assert.deepEqual(server.requests, []);
 });

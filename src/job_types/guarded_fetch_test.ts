@@ -1,6 +1,18 @@
 import assert from "node:assert/strict";
-import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from "node:zlib";
-import { AddressRefusedError, InputTooLargeError, PermanentJobError } from "./contract.ts";
+import {
+  brotliCompressSync,
+  constants,
+  deflateRawSync,
+  deflateSync,
+  gzipSync,
+  zstdCompressSync,
+} from "node:zlib";
+import {
+  AddressRefusedError,
+  type GuardedFetchOptions,
+  InputTooLargeError,
+  PermanentJobError,
+} from "./contract.ts";
 import {
   createGuardedFetch,
   FetchError,
@@ -9,6 +21,7 @@ import {
   FetchTimeoutError,
   requireSuccess,
 } from "./guarded_fetch.ts";
+import { retryAfterOf } from "./fetch_error.ts";
 import { OPEN_POLICY, serve, serveRaw, serveSite, serveTls } from "./test_server.ts";
 
 const STRICT: FetchPolicy = { ...OPEN_POLICY, privateAddresses: "refuse" };
@@ -95,7 +108,7 @@ Deno.test("a proxy of the environment is not asked", async () => {
   }
 });
 
-Deno.test("PUT and POST carry a body with its length; HEAD brings none", async () => {
+Deno.test("every method that may have one carries a body with its length; HEAD brings none", async () => {
   await using server = await serve(async (request, response) => {
     const chunks: Uint8Array[] = [];
     for await (const chunk of request) chunks.push(chunk);
@@ -108,6 +121,10 @@ Deno.test("PUT and POST carry a body with its length; HEAD brings none", async (
   assert.equal(put.headers["x-length"], "2");
   assert.equal(await textOf(put), "PUT hi");
   assert.equal(await textOf(await fetch(server.origin, { method: "POST", body: "é" })), "POST é");
+  for (const method of ["PATCH", "DELETE"] as const) {
+    assert.equal(await textOf(await fetch(server.origin, { method, body: "b" })), `${method} b`);
+  }
+  assert.equal(await textOf(await fetch(server.origin, { method: "DELETE" })), "DELETE ");
   const head = await fetch(server.origin, { method: "HEAD" });
   assert.equal(head.status, 200);
   assert.equal((await head.bytes()).length, 0);
@@ -152,7 +169,7 @@ Deno.test("with no redirects wanted, the redirect is the answer", async () => {
   await response.body.cancel();
 });
 
-Deno.test("credentials stay within their origin", async () => {
+Deno.test("what may be a key stays within its origin", async () => {
   const seen: Record<string, unknown>[] = [];
   await using other = await serve((request, response) => {
     seen.push(request.headers);
@@ -163,12 +180,44 @@ Deno.test("credentials stay within their origin", async () => {
     const location = request.url === "/" ? "/same" : `${other.origin}/`;
     response.writeHead(307, { location }).end();
   });
-  const headers = { Authorization: "Bearer t", Cookie: "a=b", "X-Other": "stays" };
+  const headers = {
+    Authorization: "Bearer t",
+    Cookie: "a=b",
+    "X-Api-Key": "k",
+    "Accept-Language": "de",
+  };
   await (await createGuardedFetch(OPEN_POLICY)(server.origin, { headers })).body.cancel();
   assert.deepEqual(
-    seen.map((each) => [each.authorization, each.cookie, each["x-other"]]),
-    [["Bearer t", "a=b", "stays"], ["Bearer t", "a=b", "stays"], [undefined, undefined, "stays"]],
+    seen.map((each) => [each.authorization, each.cookie, each["x-api-key"]]),
+    [["Bearer t", "a=b", "k"], ["Bearer t", "a=b", "k"], [undefined, undefined, undefined]],
   );
+  assert.deepEqual(seen.map((each) => each["accept-language"]), ["de", "de", "de"]);
+});
+
+Deno.test("cookies are asked for and kept at every step, beside those of the request itself", async () => {
+  const sent: (string | undefined)[] = [];
+  await using server = await serve((request, response) => {
+    sent.push(request.headers.cookie);
+    if (sent.length > 2) return void response.end("in");
+    // Sent back to itself, as sites do that first want to see their cookie again.
+    response.setHeader("set-cookie", ["a=1; Path=/", `n=${sent.length}`]);
+    response.writeHead(302, { location: "/" }).end();
+  });
+  const kept: string[] = [];
+  const cookies = {
+    headerFor: (url: URL) => url.origin === server.origin ? kept.join("; ") : "",
+    keep: (_: URL, setCookies: readonly string[]) => void kept.push(...setCookies),
+  };
+  const response = await createGuardedFetch(OPEN_POLICY)(server.origin, {
+    cookies,
+    headers: { cookie: "own=x" },
+  });
+  assert.equal(await textOf(response), "in");
+  assert.deepEqual(sent, [
+    "own=x",
+    "own=x; a=1; Path=/; n=1",
+    "own=x; a=1; Path=/; n=1; a=1; Path=/; n=2",
+  ]);
 });
 
 Deno.test("303 turns a POST into a GET without body, 307 keeps it", async () => {
@@ -191,7 +240,7 @@ Deno.test("303 turns a POST into a GET without body, 307 keeps it", async () => 
 
 // --- bodies ----------------------------------------------------------------------------------
 
-Deno.test("gzip, both kinds of deflate, brotli and stacked codings are decoded", async () => {
+Deno.test("gzip, both kinds of deflate, brotli, zstd and stacked codings are decoded", async () => {
   const text = "straße ".repeat(10_000);
   const plain = new TextEncoder().encode(text);
   const codings: readonly (readonly [string, Uint8Array])[] = [
@@ -200,6 +249,7 @@ Deno.test("gzip, both kinds of deflate, brotli and stacked codings are decoded",
     ["deflate", deflateSync(plain)],
     ["deflate", deflateRawSync(plain)],
     ["br", brotliCompressSync(plain)],
+    ["zstd", zstdCompressSync(plain)],
     ["identity", plain],
     ["gzip, br", brotliCompressSync(gzipSync(plain))],
   ];
@@ -219,10 +269,15 @@ Deno.test("an empty body under a content-coding is empty", async () => {
   assert.equal((await (await createGuardedFetch(OPEN_POLICY)(server.origin)).bytes()).length, 0);
 });
 
-Deno.test("a gzip or brotli bomb ends at the bound of decoded bytes", async () => {
+Deno.test("a gzip, brotli or zstd bomb ends at the bound of decoded bytes", async () => {
   const zeros = new Uint8Array(8 * 1024 * 1024);
   for (
-    const [coding, bomb] of [["gzip", gzipSync(zeros)], ["br", brotliCompressSync(zeros)]] as const
+    const [coding, bomb] of [
+      ["gzip", gzipSync(zeros)],
+      ["br", brotliCompressSync(zeros)],
+      ["zstd", zstdCompressSync(zeros)],
+      ["gzip, gzip", gzipSync(gzipSync(zeros))],
+    ] as const
   ) {
     await using server = await serve((_, response) => {
       response.writeHead(200, { "content-encoding": coding }).end(bomb);
@@ -236,6 +291,17 @@ Deno.test("a gzip or brotli bomb ends at the bound of decoded bytes", async () =
     }, (error: Error) => error instanceof InputTooLargeError && /100000 bytes/.test(error.message));
     assert.ok(count <= 100_000, `${count} bytes were let through`);
   }
+});
+
+Deno.test("a zstd body that asks for a window of more than 8 MiB is refused, whatever its size", async () => {
+  const wide = zstdCompressSync(new Uint8Array(20 << 20), {
+    params: { [constants.ZSTD_c_windowLog]: 24 },
+  });
+  await using server = await serve((_, response) => {
+    response.writeHead(200, { "content-encoding": "zstd" }).end(wide);
+  });
+  const response = await createGuardedFetch(OPEN_POLICY)(server.origin);
+  await assert.rejects(response.bytes(), FetchError);
 });
 
 Deno.test("a body that says it is too long is refused before it is read", async () => {
@@ -341,6 +407,29 @@ Deno.test("the time limit covers the look-up, the headers and the body, and says
   await assert.rejects(fetch(silent.origin, { timeoutMs }), /60 ms; it was waiting for the answer/);
   const response = await fetch(slow.origin, { timeoutMs: 1_000 });
   await assert.rejects(response.bytes(), /reading its body \(5 bytes so far\)/);
+});
+
+Deno.test("the time limits for connecting and for the answer to begin are told from the whole", async () => {
+  const fetch = createGuardedFetch(OPEN_POLICY);
+  const limitOf = async (url: string, options: GuardedFetchOptions) => {
+    try {
+      await (await fetch(url, options)).bytes();
+      return "none";
+    } catch (error) {
+      assert.ok(error instanceof FetchTimeoutError, String(error));
+      return error.limit;
+    }
+  };
+  await using silent = await serve(() => {/* never answers */});
+  await using slow = await serve((_, response) => void response.write("first"));
+  // Accepts a connection and never shakes hands.
+  await using mute = await serveRaw("", false);
+  const deaf = mute.origin.replace("http:", "https:");
+  assert.equal(await limitOf(deaf, { connectTimeoutMs: 50 }), "connect");
+  assert.equal(await limitOf(silent.origin, { firstByteTimeoutMs: 50 }), "first_byte");
+  assert.equal(await limitOf(slow.origin, { firstByteTimeoutMs: 500, timeoutMs: 600 }), "whole");
+  await using quick = await serve((_, response) => response.end("ok"));
+  assert.equal(await limitOf(quick.origin, { firstByteTimeoutMs: 10_000 }), "none");
 });
 
 Deno.test("cancellation ends a fetch in every phase, with the caller's reason", async () => {
@@ -449,4 +538,29 @@ Deno.test("a status that may change is retried, one that lasts is not", async ()
       return true;
     });
   }
+});
+
+Deno.test("what retry-after asks for is told and kept, in seconds or as a date", async () => {
+  const nowMs = Date.parse("2026-11-26T02:00:00Z");
+  const cases: readonly (readonly [string | undefined, number | undefined])[] = [
+    ["120", 120_000],
+    [" 0 ", 0],
+    ["Thu, 26 Nov 2026 02:00:30 GMT", 30_000],
+    ["Thu, 26 Nov 2026 01:00:00 GMT", 0],
+    ["99999999999", 86_400_000],
+    ["soon", undefined],
+    ["", undefined],
+    [undefined, undefined],
+  ];
+  for (const [header, ms] of cases) assert.equal(retryAfterOf(header, nowMs), ms, String(header));
+
+  await using server = await serve((_, response) =>
+    void response.writeHead(503, { "retry-after": "7" }).end()
+  );
+  await assert.rejects(
+    requireSuccess(await createGuardedFetch(OPEN_POLICY)(server.origin)),
+    (error: Error) =>
+      error instanceof FetchStatusError && error.retryAfterMs === 7_000 &&
+      /status 503 and asks to be left alone for 7 s\.$/.test(error.message),
+  );
 });

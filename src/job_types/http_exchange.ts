@@ -29,6 +29,8 @@ export interface ExchangeRequest {
 export interface ExchangeOptions {
   /** Time for one connection with its TLS handshake, in ms. */
   readonly connectTimeoutMs: number;
+  /** Time from when the request has been sent until the answer's headers are there, in ms. */
+  readonly firstByteTimeoutMs: number | undefined;
   /** In PEM, trusted besides the well-known ones. */
   readonly certificateAuthorities: readonly string[];
   /** Ends the exchange in whatever phase it is; its reason is what the caller sees. */
@@ -37,9 +39,15 @@ export interface ExchangeOptions {
   readonly onPhase: (phase: string) => void;
 }
 
-/** Nothing answered within the time for connecting. */
-export class ConnectTimeoutError extends Error {
-  override name = "ConnectTimeoutError";
+/** Nothing answered within the time for connecting, or nothing came within that for the answer. */
+export class ExchangeTimeoutError extends Error {
+  override name = "ExchangeTimeoutError";
+  readonly limit: "connect" | "first_byte";
+
+  constructor(message: string, limit: "connect" | "first_byte") {
+    super(message);
+    this.limit = limit;
+  }
 }
 
 /** Of an answer's header section; 16 KiB, the default, is less than some sites send. */
@@ -59,7 +67,7 @@ export async function exchange(
 ): Promise<IncomingMessage> {
   const socket = await connectToAny(endpoint, options);
   options.onPhase("waiting for the answer");
-  return await answerOf(socket, endpoint, message, options.signal);
+  return await answerOf(socket, endpoint, message, options);
 }
 
 async function connectToAny(endpoint: Endpoint, options: ExchangeOptions): Promise<Socket> {
@@ -107,7 +115,7 @@ function connectTo(
     };
     const abort = () => fail(signal.reason);
     const timer = setTimeout(
-      () => fail(new ConnectTimeoutError(`no connection within ${timeoutMs} ms`)),
+      () => fail(new ExchangeTimeoutError(`no connection within ${timeoutMs} ms`, "connect")),
       timeoutMs,
     );
     const settle = () => {
@@ -134,9 +142,10 @@ function answerOf(
   socket: Socket,
   { url }: Endpoint,
   { method, headers, body }: ExchangeRequest,
-  signal: AbortSignal,
+  { signal, firstByteTimeoutMs }: ExchangeOptions,
 ): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
+  let firstByteTimer: ReturnType<typeof setTimeout> | undefined;
+  return new Promise<IncomingMessage>((resolve, reject) => {
     if (signal.aborted) {
       socket.destroy();
       return reject(signal.reason);
@@ -172,6 +181,14 @@ function answerOf(
     };
     sent.on("error", fail);
     sent.on("upgrade", () => fail(new Error("its server changes to a protocol nobody asked for")));
+    sent.once("finish", () => {
+      if (firstByteTimeoutMs === undefined) return;
+      const late = `no answer within ${firstByteTimeoutMs} ms`;
+      firstByteTimer = setTimeout(() => {
+        fail(new ExchangeTimeoutError(late, "first_byte"));
+        sent.destroy();
+      }, firstByteTimeoutMs);
+    });
     sent.end(body);
-  });
+  }).finally(() => clearTimeout(firstByteTimer));
 }

@@ -7,6 +7,7 @@
 
 export {
   AddressRefusedError,
+  type CookieStore,
   defineJobType,
   type FileAccess,
   type GuardedFetch,
