@@ -191,6 +191,7 @@ function masterOptions(
       assignmentTimeoutMs: scheduler.assignmentTimeoutMs,
       rebalanceIntervalMs: scheduler.rebalanceIntervalMs,
     },
+    crashLimit: scheduler.crashLimit,
     deadServers: {
       cleanup: cluster.deadServerCleanup,
       afterMs: cluster.deadServerAfterMs,

@@ -164,6 +164,7 @@ function newWorker(config: Config, parts: Parts): Worker {
     ...parts,
     workerId: config.worker.workerId,
     slots: config.worker.maxConcurrentJobs,
+    typeSlots: config.worker.typeConcurrency,
     ...resourcesOf(config),
     tags: config.worker.tags,
     version: VERSION,

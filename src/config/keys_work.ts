@@ -106,15 +106,24 @@ export const workerKeys = {
     legacyEnv: ["WORKER_MAX_CONCURRENT_JOBS"],
     flags: flag("concurrency", WORKER),
   }),
+  type_concurrency: key(mapOf(integer({ min: 1, max: 10_000 })), {
+    doc: "Jobs of single types that this worker runs at once; of others max_concurrent_jobs.",
+    usedBy: WORKER,
+    default: {},
+    flags: flag("type-concurrency", WORKER),
+  }),
   cpu: key(number({ min: 0, max: 100_000 }), {
     doc:
-      "Processors that the jobs of this worker may ask for together; 0: as many as the host has.",
+      "Processors that the jobs of this worker may ask for together; 0: as many as its host or its " +
+      "container has.",
     usedBy: WORKER,
     default: 0,
     flags: flag("cpu", WORKER),
   }),
   memory: key(bytes({ min: "0B", max: "1024TiB" }), {
-    doc: "Memory that the jobs of this worker may ask for together; 0: as much as the host has.",
+    doc:
+      "Memory that the jobs of this worker may ask for together; 0: as much as its host or its " +
+      "container has.",
     usedBy: WORKER,
     default: "0",
     flags: flag("memory", WORKER),
@@ -199,6 +208,13 @@ export const schedulerKeys = {
     default: "5s",
     profileDefaults: { staging: "7s", production: "10s" },
     legacyEnv: ["SCHEDULER_ASSIGNMENT_TIMEOUT"],
+  }),
+  crash_limit: key(integer({ min: 1, max: 1_000 }), {
+    doc:
+      "Attempts of one job that may be lost with workers that died, until it is a dead letter; " +
+      "workers that were only out of reach do not count, and retries are another budget.",
+    usedBy: MASTER,
+    default: 3,
   }),
   max_retries: key(integer({ min: 0, max: 1_000 }), {
     doc: "Attempts after the first when a submission names none.",

@@ -217,7 +217,7 @@ export function map(): Kind<Readonly<Record<string, string>>> {
 }
 
 /** Names with a value of one kind each. */
-export function mapOf<Value extends string>(
+export function mapOf<Value extends string | number>(
   item: Kind<Value>,
 ): Kind<Readonly<Record<string, Value>>> {
   const ofWords = item.values === undefined ? "" : `, each value ${item.allowed}`;
@@ -244,7 +244,8 @@ export function mapOf<Value extends string>(
       if (twice !== undefined) return { problem: `names ${twice} twice` };
       return { value: Object.fromEntries(values) as Record<string, Value> };
     },
-    write: (value) => value,
+    write: (value) =>
+      Object.fromEntries(Object.entries<Value>(value).map(([name, each]) => [name, String(each)])),
   };
 }
 

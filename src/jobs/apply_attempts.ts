@@ -64,6 +64,12 @@ function assign(state: State, assignment: Assignment, position: LogPosition): As
   if (!worker.isFree) {
     return refuse("worker_full", `worker ${workerId} holds ${worker.activeJobs} jobs already`);
   }
+  if (!worker.hasRoomForType(job.type)) {
+    return refuse(
+      "worker_type_full",
+      `worker ${workerId} holds ${worker.activeOfType(job.type)} jobs of ${job.type} already`,
+    );
+  }
   if (!worker.hasResources(job.options)) {
     return refuse("no_resources", `worker ${workerId} has too little cpu or memory left`);
   }
@@ -282,6 +288,8 @@ function expireAttempt(state: State, expired: ExpiredAttempt): ExpireAttemptOutc
   if (expired.reason === "not_started") {
     if (job.status === "running") return refuseExpiry(expired, "already_started");
     releaseAttempt(state, record, `worker ${workerId} did not start it in time`);
+  } else if (expired.reason === "drained") {
+    releaseAttempt(state, record, `worker ${workerId} is drained, and its time is over`);
   } else {
     countOnWorker(state, record, "failedJobs");
     failAttempt(state, record, {

@@ -105,6 +105,7 @@ function redrive(state: State, jobId: string): RedriveOutcome {
     deadLetter: false,
     failures: 0,
     crashCount: 0,
+    suspicions: 0,
     releaseCount: 0,
     notBeforeMs: 0,
     assignedTo: "",

@@ -259,6 +259,7 @@ function jobFrom(spec: SubmitSpec, dependencies: readonly Dependency[], state: S
     attempt: 0,
     failures: 0,
     crashCount: 0,
+    suspicions: 0,
     releaseCount: 0,
     token: 0,
     assignedAtMs: 0,

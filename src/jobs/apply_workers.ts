@@ -4,7 +4,7 @@
  * @module
  */
 
-import { loseAttempt, releaseAttempt } from "./attempts.ts";
+import { releaseAttempt } from "./attempts.ts";
 import type {
   DeregisterWorkerCommand,
   DrainWorkerCommand,
@@ -14,10 +14,12 @@ import type {
   ExpireWorkerCommand,
   RegisterWorkerCommand,
   RegisterWorkerOutcome,
-} from "./command.ts";
+} from "./worker_command.ts";
 import type { AttemptRef, LogPosition } from "./job.ts";
 import type { JobRecord } from "./job_record.ts";
+import { confirmLoss, forgiveLoss, loseAttempt, type Loss } from "./losses.ts";
 import type { State } from "./state.ts";
+import type { StoredWorker } from "./store.ts";
 import { storedFrom, type WorkerRecord } from "./worker_registry.ts";
 
 export function applyRegisterWorker(
@@ -36,7 +38,8 @@ export function applyRegisterWorker(
   }
   const before = known?.stored;
   const isNewSession = before?.sessionId !== spec.sessionId;
-  const { kept, lost, foreign } = reconcile(state, known, isNewSession, command.runningAttempts);
+  const judged = judgeLosses(state, known, isNewSession, command);
+  const { kept, lost, foreign } = reconcile(state, known, isNewSession, command);
   const stored = storedFrom(spec, known?.stored, state.nowMs);
   if (known === undefined) state.workers.add(stored);
   else state.workers.describe(known, stored);
@@ -49,7 +52,33 @@ export function applyRegisterWorker(
     kept,
     lost,
     foreign,
+    ...judged,
   };
+}
+
+/**
+ * The worker is back, and shows what became of it when it fell silent: in the same process, or
+ * knowing of the attempt, it was out of reach; else the process had died that held the attempt.
+ */
+function judgeLosses(
+  state: State,
+  worker: WorkerRecord | undefined,
+  isNewSession: boolean,
+  { crashLimit, runningAttempts = [] }: RegisterWorkerCommand,
+): { forgiven: AttemptRef[]; confirmed: AttemptRef[] } {
+  const forgiven: AttemptRef[] = [];
+  const confirmed: AttemptRef[] = [];
+  const lost = worker?.stored.lost ?? [];
+  if (crashLimit === undefined || lost.length === 0) return { forgiven, confirmed };
+  const known = new Set(runningAttempts.map(({ token }) => token));
+  for (const { jobId, token } of lost) {
+    const isInnocent = !isNewSession || known.has(token);
+    const hasCounted = isInnocent
+      ? forgiveLoss(state, { jobId, token })
+      : confirmLoss(state, { jobId, token }, crashLimit);
+    if (hasCounted) (isInnocent ? forgiven : confirmed).push({ jobId, token });
+  }
+  return { forgiven, confirmed };
 }
 
 function faultOf({ worker }: RegisterWorkerCommand): string {
@@ -62,6 +91,14 @@ function faultOf({ worker }: RegisterWorkerCommand): string {
     if (!Number.isSafeInteger(value) || value < 0) {
       return `worker ${worker.id} has a ${name} of ${value}; it must be a whole number from 0`;
     }
+  }
+  const types = Object.entries(worker.typeSlots ?? {});
+  if (types.length > TYPE_SLOTS_MAX) {
+    return `worker ${worker.id} bounds ${types.length} types; it may bound ${TYPE_SLOTS_MAX}`;
+  }
+  for (const [type, slots] of types) {
+    if (Number.isSafeInteger(slots) && slots >= 1) continue;
+    return `worker ${worker.id} takes ${slots} jobs of type ${type}; it must be a whole number from 1`;
   }
   return "";
 }
@@ -81,12 +118,15 @@ function makeRoom(state: State): boolean {
   return true;
 }
 
+/** Types that a worker may bound. */
+const TYPE_SLOTS_MAX = 1_000;
+
 /** Sorts what the worker runs and what it should run into what goes on, is lost, is not its own. */
 function reconcile(
   state: State,
   worker: WorkerRecord | undefined,
   isNewSession: boolean,
-  running: readonly AttemptRef[] | undefined,
+  { runningAttempts: running, crashLimit }: RegisterWorkerCommand,
 ): { kept: AttemptRef[]; lost: EndedAttempt[]; foreign: AttemptRef[] } {
   const kept: AttemptRef[] = [];
   const foreign: AttemptRef[] = [];
@@ -103,14 +143,32 @@ function reconcile(
     for (const record of inOrder(worker.held)) {
       if (keptRecords.has(record)) continue;
       // In the same session the worker lives: what it does not have never reached it.
-      lost.push(
-        isNewSession
-          ? end(record, () => loseAttempt(state, record, "it restarted"))
-          : end(record, () => releaseAttempt(state, record, "it never reached the worker")),
-      );
+      lost.push(end(record, () => {
+        if (!isNewSession) releaseAttempt(state, record, "it never reached the worker");
+        else loseOrRelease(state, worker, record, "it restarted", lossOf("crash", crashLimit));
+      }));
     }
   }
   return { kept, lost, foreign };
+}
+
+function lossOf(kind: "crash" | "silence", crashLimit: number | undefined): Loss {
+  return crashLimit === undefined ? { kind: "unjudged" } : { kind, crashLimit };
+}
+
+/** Who drains a worker means to end it: what it takes along has no part in that. */
+function loseOrRelease(
+  state: State,
+  worker: WorkerRecord,
+  record: JobRecord,
+  reason: string,
+  loss: Loss,
+): void {
+  if (worker.draining && loss.kind !== "unjudged") {
+    releaseAttempt(state, record, `worker ${worker.id} was lost while it was draining: ${reason}`);
+  } else {
+    loseAttempt(state, record, reason, loss);
+  }
 }
 
 export function applyExpireWorker(
@@ -129,10 +187,18 @@ export function applyExpireWorker(
   }
   const worker = sessionOf(state, command);
   if (!("held" in worker)) return { kind, status: "refused", ...worker };
+  const loss = lossOf("silence", command.crashLimit);
+  const isJudged = loss.kind !== "unjudged" && !worker.draining;
   const ended = inOrder(worker.held).map((record) =>
-    end(record, () => loseAttempt(state, record, command.reason))
+    end(record, () => loseOrRelease(state, worker, record, command.reason, loss))
   );
-  state.workers.change(worker, { connected: false, disconnectedAtMs: state.nowMs });
+  state.workers.change(worker, {
+    connected: false,
+    disconnectedAtMs: state.nowMs,
+    ...(isJudged && ended.length > 0
+      ? { lost: ended.map(({ jobId, token }) => ({ jobId, token })) }
+      : {}),
+  });
   return { kind, status: "ended", ended };
 }
 
@@ -164,11 +230,22 @@ export function applyDrainWorker(state: State, command: DrainWorkerCommand): Dra
   const by = command.by ?? "operator";
   const before = worker.stored.drainedBy;
   // What an operator stopped, only an operator starts again.
-  const after = command.draining
+  const after: StoredWorker["drainedBy"] = command.draining
     ? (before === "operator" ? before : by)
     : (before === "operator" && by === "worker" ? before : "");
-  if (after !== before) state.workers.change(worker, { drainedBy: after });
-  return { kind, status: "done", changed: after !== before };
+  const { handBackAtMs: handBackBefore, ...rest } = worker.stored;
+  const handBackAtMs = after === "operator"
+    ? (command.draining && by === "operator" ? command.handBackAtMs : handBackBefore)
+    : undefined;
+  const changed = after !== before || handBackAtMs !== handBackBefore;
+  if (changed) {
+    state.workers.describe(worker, {
+      ...rest,
+      drainedBy: after,
+      ...(handBackAtMs === undefined ? {} : { handBackAtMs }),
+    });
+  }
+  return { kind, status: "done", changed };
 }
 
 /** The worker, if the session is its present one. */

@@ -90,25 +90,6 @@ function isNonRetryable({ options }: Job, error: string): boolean {
   return options.nonRetryableErrors.some((text) => text !== "" && error.includes(text));
 }
 
-/** The attempt's worker is gone with it: one crash of the crash budget, none of the retries'. */
-export function loseAttempt(state: State, record: JobRecord, reason: string): void {
-  const { job } = record;
-  const crashCount = job.crashCount + 1;
-  const error = cut(`worker ${job.assignedTo} was lost: ${reason}`);
-  endAttempt(state, record, "worker_lost", error, job.startedAtMs);
-  if (crashCount >= state.limits.crashesMax) {
-    const message = `${crashCount} attempts were lost with their workers, the last one because ` +
-      error;
-    endForGood(state, record, "worker_lost", {
-      crashCount,
-      errorMessage: cut(message),
-      errorKind: "worker_lost",
-    });
-    return;
-  }
-  requeue(state, record, "worker_lost", 0, { crashCount }, error);
-}
-
 /** The attempt comes back unharmed and uses up nothing. */
 export function releaseAttempt(state: State, record: JobRecord, reason: string): void {
   const releaseCount = record.job.releaseCount + 1;
@@ -185,7 +166,8 @@ export function cut(message: string): string {
     : `${message.slice(0, JOB_LIMITS.messageCharactersMax - 1)}…`;
 }
 
-function requeue(
+/** The attempt is over, and the job goes back to the queue, now or in a while. */
+export function requeue(
   state: State,
   record: JobRecord,
   cause: Cause,
@@ -199,7 +181,13 @@ function requeue(
   state.move(record, to, cause, { ...changes, ...notHeld, notBeforeMs }, workerId, reason);
 }
 
-function endForGood(state: State, record: JobRecord, cause: Cause, changes: Partial<Job>): void {
+/** The job is a dead letter. */
+export function endForGood(
+  state: State,
+  record: JobRecord,
+  cause: Cause,
+  changes: Partial<Job>,
+): void {
   const { assignedTo } = record.job;
   state.move(
     record,
@@ -216,7 +204,8 @@ function endForGood(state: State, record: JobRecord, cause: Cause, changes: Part
   );
 }
 
-function endAttempt(
+/** Writes down how the attempt ended. */
+export function endAttempt(
   state: State,
   record: JobRecord,
   outcome: AttemptOutcome,

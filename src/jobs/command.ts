@@ -21,6 +21,16 @@ import type {
   SetPolicyOutcome,
   UseTokenOutcome,
 } from "./security_command.ts";
+import type {
+  DeregisterWorkerCommand,
+  DrainWorkerCommand,
+  DrainWorkerOutcome,
+  EndedAttempt,
+  EndSessionOutcome,
+  ExpireWorkerCommand,
+  RegisterWorkerCommand,
+  RegisterWorkerOutcome,
+} from "./worker_command.ts";
 import type { Settings, SettingsChange, SettingsScope } from "./settings.ts";
 
 export type Command =
@@ -183,6 +193,7 @@ export type AssignOutcome =
       | "draining"
       | "not_eligible"
       | "worker_full"
+      | "worker_type_full"
       | "no_resources"
       | "type_paused"
       | "queue_paused"
@@ -308,105 +319,6 @@ export type RedriveOutcome =
     readonly message: string;
   };
 
-// --- Workers ----------------------------------------------------------------------------------
-
-export interface RegisterWorkerCommand extends Stamped {
-  readonly kind: "register_worker";
-  readonly worker: WorkerSpec;
-  /**
-   * What it still runs: what of that it owns goes on, what it should have and does not list goes
-   * back to the queue. Left out: nothing runs if the session is new, nothing changes if it is not.
-   */
-  readonly runningAttempts?: readonly AttemptRef[];
-}
-
-/** What a worker says of itself. */
-export interface WorkerSpec {
-  readonly id: string;
-  readonly sessionId: string;
-  readonly address: string;
-  readonly slots: number;
-  /** `null`: every type. */
-  readonly jobTypes: readonly string[] | null;
-  readonly tags: StringMap;
-  readonly version: string;
-  /** Thousandths of a processor, and memory, that its jobs may ask for together; 0: none. */
-  readonly cpuMillis?: number;
-  readonly memoryBytes?: number;
-  readonly unary?: boolean;
-  /** With `unary`: masters call its WorkerService at `address` with its orders. */
-  readonly pushed?: boolean;
-}
-
-export type RegisterWorkerOutcome =
-  | {
-    readonly kind: "register_worker";
-    readonly status: "registered";
-    /** Another session of the same worker ended by this. */
-    readonly replacedSessionId: string;
-    /** Listed and owned: they go on. */
-    readonly kept: readonly AttemptRef[];
-    /** Owned and not listed: they went back (or, crashed too often, became dead letters). */
-    readonly lost: readonly EndedAttempt[];
-    /** Listed and not owned: the worker must stop them. */
-    readonly foreign: readonly AttemptRef[];
-  }
-  | {
-    readonly kind: "register_worker";
-    readonly status: "refused";
-    readonly reason: "too_many_workers" | "invalid_worker";
-    readonly message: string;
-  };
-
-/** An attempt that was taken from a worker, and where that left its job. */
-export interface EndedAttempt {
-  readonly jobId: string;
-  readonly token: number;
-  readonly workerId: string;
-  readonly jobStatus: JobStatus;
-}
-
-export interface ExpireWorkerCommand extends Stamped {
-  readonly kind: "expire_worker";
-  readonly workerId: string;
-  readonly sessionId: string;
-  readonly reason: string;
-  /** Refuse if the entry commits in another term: a deposed leader's clock has no say. */
-  readonly leaderTerm?: number;
-}
-
-export interface DeregisterWorkerCommand extends Stamped {
-  readonly kind: "deregister_worker";
-  readonly workerId: string;
-  readonly sessionId: string;
-}
-
-export type EndSessionOutcome<Kind extends string> =
-  | { readonly kind: Kind; readonly status: "ended"; readonly ended: readonly EndedAttempt[] }
-  | {
-    readonly kind: Kind;
-    readonly status: "refused";
-    readonly reason: "unknown_worker" | "stale_session" | "stale_term";
-    readonly message: string;
-  };
-
-export interface DrainWorkerCommand extends Stamped {
-  readonly kind: "drain_worker";
-  readonly workerId: string;
-  readonly draining: boolean;
-  /** An operator's drain outlives the session, a worker's own does not. Default: operator. */
-  readonly by?: "operator" | "worker";
-}
-
-export type DrainWorkerOutcome =
-  | { readonly kind: "drain_worker"; readonly status: "done"; readonly changed: boolean }
-  | {
-    readonly kind: "drain_worker";
-    readonly status: "refused";
-    readonly reason: "unknown_worker";
-    readonly message: string;
-  };
-
 // --- Types and queues -------------------------------------------------------------------------
 
 /** Says what holds for a type or a queue from now on. What runs goes on, whatever is said. */
@@ -443,9 +355,9 @@ export interface ExpireAttemptsCommand extends Stamped {
   readonly leaderTerm?: number;
 }
 
-/** `timeout` counts as a failure; `not_started` hands the attempt back unharmed. */
+/** `timeout` counts as a failure; `not_started` and `drained` hand the attempt back unharmed. */
 export interface ExpiredAttempt extends AttemptRef {
-  readonly reason: "timeout" | "not_started";
+  readonly reason: "timeout" | "not_started" | "drained";
 }
 
 export type ExpireAttemptOutcome =

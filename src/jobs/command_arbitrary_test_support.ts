@@ -130,6 +130,7 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
     pushed: fc.boolean(),
     cpuMillis: fc.nat(3000),
     memoryBytes: fc.nat(),
+    typeSlots: fc.dictionary(name, fc.integer({ min: 1, max: 3 }), { noNullPrototype: true }),
   }, ["id", "sessionId", "address", "slots", "jobTypes", "tags", "version"]);
 
   const attempt = plain({ jobId: name, token: time });
@@ -157,14 +158,15 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
       atMs: time,
       worker,
       runningAttempts: fc.array(attempt),
+      crashLimit: fc.integer({ min: 1, max: 3 }),
     }, ["kind", "atMs", "worker"]),
-    record({ kind: fc.constant("expire_worker"), ...session, reason: name, leaderTerm: fc.nat() }, [
-      "kind",
-      "atMs",
-      "workerId",
-      "sessionId",
-      "reason",
-    ]),
+    record({
+      kind: fc.constant("expire_worker"),
+      ...session,
+      reason: name,
+      leaderTerm: fc.nat(),
+      crashLimit: fc.integer({ min: 1, max: 3 }),
+    }, ["kind", "atMs", "workerId", "sessionId", "reason"]),
     plain({ kind: fc.constant("deregister_worker"), ...session }),
     record({
       kind: fc.constant("drain_worker"),
@@ -172,12 +174,17 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
       workerId: name,
       draining: fc.boolean(),
       by: fc.constantFrom("operator", "worker"),
+      handBackAtMs: time,
     }, ["kind", "atMs", "workerId", "draining"]),
     record({
       kind: fc.constant("expire_attempts"),
       atMs: time,
       attempts: fc.array(
-        plain({ jobId: name, token: time, reason: fc.constantFrom("timeout", "not_started") }),
+        plain({
+          jobId: name,
+          token: time,
+          reason: fc.constantFrom("timeout", "not_started", "drained"),
+        }),
       ),
       leaderTerm: fc.nat(),
     }, ["kind", "atMs", "attempts"]),

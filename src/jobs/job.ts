@@ -70,10 +70,10 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: "", to: "pending", causes: ["submit"] },
   { from: "waiting", to: "pending", causes: ["due", "dependencies"] },
   { from: "waiting", to: "cancelled", causes: ["cancel", "dependencies"] },
-  { from: "waiting", to: "failed", causes: ["dependencies", "expire"] },
+  { from: "waiting", to: "failed", causes: ["dependencies", "worker_lost", "expire"] },
   { from: "pending", to: "assigned", causes: ["assign"] },
   { from: "pending", to: "cancelled", causes: ["cancel"] },
-  { from: "pending", to: "failed", causes: ["expire"] },
+  { from: "pending", to: "failed", causes: ["worker_lost", "expire"] },
   { from: "assigned", to: "running", causes: ["start"] },
   { from: "assigned", to: "completed", causes: ["complete"] },
   { from: "assigned", to: "waiting", causes: ["fail", "timeout", "release"] },
@@ -158,8 +158,10 @@ export interface Job {
   readonly attempt: number;
   /** Attempts that failed or timed out: what counts against `maxRetries`. */
   readonly failures: number;
-  /** Attempts lost with their worker: a budget of its own, see `crashesMax`. */
+  /** Attempts lost with a worker whose process died: a budget of its own, see `losses.ts`. */
   readonly crashCount: number;
+  /** Attempts lost with a worker that fell silent, and has not come back to show why. */
+  readonly suspicions: number;
   /** Attempts in a row that were handed back unharmed. */
   readonly releaseCount: number;
   /** Fencing token of the last attempt: the log index of its assignment; 0 before the first. */
@@ -288,6 +290,10 @@ export interface Worker {
   /** What of that the attempts ask for that it holds. */
   readonly cpuMillisHeld: number;
   readonly memoryBytesHeld: number;
+  /** Jobs of single types that it may hold at once; absent: of all as many as it has slots. */
+  readonly typeSlots?: Readonly<Record<string, number>>;
+  /** What it still holds then is handed back, since an operator drains it; absent: never. */
+  readonly handBackAtMs?: number;
   /** Attempts that it completed, and that failed on it, since it first registered. */
   readonly completedJobs: number;
   readonly failedJobs: number;

@@ -25,6 +25,7 @@ import {
 import { currentAttempt } from "./attempts.ts";
 import type { Batch } from "./batches.ts";
 import type { Command, ExpiredAttempt, Outcome, OutcomeOf } from "./command.ts";
+import { type AttemptLimits, dueAttempts, heldJobs, nextDueAttemptMs } from "./due_attempts.ts";
 import type { ParentStanding } from "./dependencies.ts";
 import { batchOf, markFlushed } from "./flush.ts";
 import { invariant } from "./invariant.ts";
@@ -72,16 +73,6 @@ export interface JobMachineOptions {
   readonly priorityAgeingMs?: QueueOrder["ageingMs"];
   /** Events kept for `drainEvents`; the older half gives way. Default 100,000. */
   readonly eventsMax?: number;
-}
-
-/** How long what the leader watches over may take; see {@linkcode JobMachine.dueAttempts}. */
-export interface AttemptLimits {
-  /** An assigned attempt that has not started for this long is handed back. */
-  readonly assignmentTimeoutMs: number;
-  /** Added to an attempt's own deadline, for the worker to report the timeout by itself. */
-  readonly graceMs: number;
-  /** Most attempts to name. */
-  readonly limit: number;
 }
 
 const optionDefaults: Required<JobMachineOptions> = {
@@ -315,8 +306,7 @@ export class JobMachine {
 
   /** Jobs that a worker holds now, in the order of submission. */
   heldBy(workerId: string): readonly Job[] {
-    const held = this.#state.workers.get(workerId)?.held ?? [];
-    return [...held].map((record) => record.job).sort((a, b) => a.seq - b.seq);
+    return heldJobs(this.#state.workers.get(workerId));
   }
 
   /** For `scheduler.plan`; a window that the next `apply` changes. */
@@ -382,39 +372,12 @@ export class JobMachine {
 
   /** Attempts that the leader should end now with `expire_attempts`. */
   dueAttempts(nowMs: number, limits: AttemptLimits): readonly ExpiredAttempt[] {
-    const due: ExpiredAttempt[] = [];
-    const { table } = this.#state;
-    const collect = (
-      records: Iterator<JobRecord>,
-      reason: ExpiredAttempt["reason"],
-      dueAtMs: (job: Job) => number,
-    ) => {
-      while (due.length < limits.limit) {
-        const step = records.next();
-        if (step.done === true || dueAtMs(step.value.job) > nowMs) return;
-        due.push({ jobId: step.value.job.id, token: step.value.job.token, reason });
-      }
-    };
-    collect(table.inDeadlineOrder(), "timeout", (job) => job.deadlineMs + limits.graceMs);
-    collect(
-      table.inAssignmentOrder(),
-      "not_started",
-      (job) => job.assignedAtMs + limits.assignmentTimeoutMs,
-    );
-    return due;
+    return dueAttempts(this.#state, nowMs, limits);
   }
 
   /** When the next attempt will be due by {@linkcode dueAttempts}; undefined: none is watched. */
   nextDueAttemptMs(limits: AttemptLimits): number | undefined {
-    const deadline = this.#state.table.inDeadlineOrder().next();
-    const assigned = this.#state.table.inAssignmentOrder().next();
-    const times = [
-      ...(deadline.done === true ? [] : [deadline.value.job.deadlineMs + limits.graceMs]),
-      ...(assigned.done === true
-        ? []
-        : [assigned.value.job.assignedAtMs + limits.assignmentTimeoutMs]),
-    ];
-    return times.length === 0 ? undefined : Math.min(...times);
+    return nextDueAttemptMs(this.#state, limits);
   }
 
   /** By name. */

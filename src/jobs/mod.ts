@@ -8,6 +8,7 @@
 export { type Batch, isFinished as isBatchFinished } from "./batches.ts";
 export * from "./command.ts";
 export type { ParentStanding } from "./dependencies.ts";
+export type { AttemptLimits } from "./due_attempts.ts";
 export { type HeapItem, IndexedHeap } from "./heap.ts";
 export { InvariantError } from "./invariant.ts";
 export * from "./job.ts";
@@ -34,3 +35,4 @@ export * from "./store.ts";
 export { formatTagRule, fulfils, parseTagRule } from "./tag_rules.ts";
 export type { TokenFacts, TrustView } from "./trust_book.ts";
 export * from "./view.ts";
+export * from "./worker_command.ts";

@@ -162,6 +162,9 @@ const report = fc.record({
   }
 });
 
+/** Undefined: by a leader that does not tell crashes from silence. */
+const crashLimit = fc.constantFrom(undefined, 1, 1, 2);
+
 const register = fc.record({
   workerId,
   sessionId: session,
@@ -171,9 +174,12 @@ const register = fc.record({
   cpuMillis: fc.constantFrom(0, 500, 900),
   running: fc.option(fc.subarray(["a", "b", "c"])),
   token: fc.constantFrom("current", "current", "older"),
-}).map(({ workerId, running, token, ...spec }) => (now: Now): Body => ({
+  typeSlots: fc.constantFrom<Record<string, number>>({}, {}, { resize: 1 }),
+  crashLimit,
+}).map(({ workerId, running, token, crashLimit, ...spec }) => (now: Now): Body => ({
   kind: "register_worker",
   worker: workerOf(workerId, spec),
+  ...(crashLimit !== undefined && { crashLimit }),
   ...(running !== null && {
     runningAttempts: running.map((jobId) => ({ jobId, token: now.token(jobId, token) })),
   }),
@@ -182,11 +188,14 @@ const register = fc.record({
 const others = fc.oneof(
   jobId.map((id) => (): Body => ({ kind: "cancel", jobIds: [id], reason: "r", by: "ann" })),
   jobId.map((id) => (): Body => ({ kind: "redrive", jobIds: [id] })),
-  fc.record({ workerId, sessionId: session }).map((who) => (): Body => ({
-    kind: "expire_worker",
-    ...who,
-    reason: "silent",
-  })),
+  fc.record({ workerId, sessionId: session, crashLimit }).map(
+    ({ crashLimit, ...who }) => (): Body => ({
+      kind: "expire_worker",
+      ...who,
+      reason: "silent",
+      ...(crashLimit !== undefined && { crashLimit }),
+    }),
+  ),
   fc.record({ workerId, sessionId: session }).map((who) => (): Body => ({
     kind: "deregister_worker",
     ...who,
@@ -194,16 +203,14 @@ const others = fc.oneof(
   fc.record({ workerId, draining: fc.boolean(), by: fc.constantFrom("operator", "worker") }).map(
     (drain) => (): Body => ({ kind: "drain_worker", ...drain } as Body),
   ),
-  fc.record({ jobId, token: tokenChoice, reason: fc.constantFrom("timeout", "not_started") }).map(
-    ({ jobId, token, reason }) => (now: Now): Body => ({
-      kind: "expire_attempts",
-      attempts: [{
-        jobId,
-        token: now.token(jobId, token),
-        reason: reason === "timeout" ? reason : "not_started",
-      }],
-    }),
-  ),
+  fc.record({
+    jobId,
+    token: tokenChoice,
+    reason: fc.constantFrom("timeout" as const, "not_started" as const, "drained" as const),
+  }).map(({ jobId, token, reason }) => (now: Now): Body => ({
+    kind: "expire_attempts",
+    attempts: [{ jobId, token: now.token(jobId, token), reason }],
+  })),
   fc.constant((): Body => ({ kind: "advance" })),
   fc.record({
     target: fc.constantFrom(
@@ -607,6 +614,7 @@ function essence(machine: JobMachine, id: string): NaiveJob | undefined {
     token: job.token,
     failures: job.failures,
     crashes: job.crashCount,
+    suspicions: job.suspicions,
     releases: job.releaseCount,
     dead: job.deadLetter,
     errorKind: job.errorKind,
@@ -645,6 +653,10 @@ function wordsOf(outcome: Outcome): string[] {
     case "register_worker":
       if (outcome.status === "refused") return [outcome.reason];
       return [
+        ...[
+          ...outcome.confirmed.map(({ jobId }) => `confirmed ${jobId}`),
+          ...outcome.forgiven.map(({ jobId }) => `forgiven ${jobId}`),
+        ].sort(),
         ...wordsInOrder(outcome.kept, outcome.foreign),
         ...outcome.lost.map(({ jobId, jobStatus }) => `lost ${jobId} ${jobStatus}`),
       ];

@@ -30,6 +30,7 @@ export interface NaiveJob {
   token: number;
   failures: number;
   crashes: number;
+  suspicions: number;
   releases: number;
   dead: boolean;
   errorKind: string;
@@ -46,7 +47,10 @@ interface NaiveWorker {
   types: readonly string[] | null;
   tags: Readonly<Record<string, string>>;
   cpuMillis: number;
+  typeSlots: Readonly<Record<string, number>>;
   connected: boolean;
+  /** What it held when it fell silent, if that counts as such. */
+  lost: { jobId: string; token: number }[];
   drainedBy: "" | "operator" | "worker";
 }
 
@@ -262,6 +266,7 @@ export class NaiveModel {
         token: 0,
         failures: 0,
         crashes: 0,
+        suspicions: 0,
         releases: 0,
         dead: false,
         errorKind: "",
@@ -314,6 +319,8 @@ export class NaiveModel {
     const ruled = job.options.tagRules.every(({ tag }) => tag in worker.tags);
     if (!offers || !tagged || !ruled) return "not_eligible";
     if (this.held(worker.id).length >= worker.slots) return "worker_full";
+    const ofType = this.held(worker.id).filter(({ type }) => type === job.type).length;
+    if (ofType >= (worker.typeSlots[job.type] ?? Infinity)) return "worker_type_full";
     const { cpuMillis } = job.options;
     const cpuHeld = this.held(worker.id).reduce((sum, each) => sum + each.options.cpuMillis, 0);
     if (cpuMillis > 0 && cpuHeld + cpuMillis > worker.cpuMillis) return "no_resources";
@@ -401,6 +408,7 @@ export class NaiveModel {
     job.expiresAtMs = job.options.expireAfterMs > 0 ? this.nowMs + job.options.expireAfterMs : 0;
     job.failures =
       job.crashes =
+      job.suspicions =
       job.releases =
       job.notBeforeMs =
         0;
@@ -410,10 +418,10 @@ export class NaiveModel {
   }
 
   #register(command: Command & { kind: "register_worker" }): string[] {
-    const { worker: spec, runningAttempts } = command;
+    const { worker: spec, runningAttempts, crashLimit } = command;
     const before = this.workers.find(({ id }) => id === spec.id);
     const isNew = before?.session !== spec.sessionId;
-    const words: string[] = [];
+    const words = this.#judge(before?.lost ?? [], isNew, command);
     const kept = new Set<NaiveJob>();
     for (const { jobId, token } of runningAttempts ?? []) {
       const job = this.held(spec.id).find((each) => each.id === jobId && each.token === token);
@@ -423,7 +431,7 @@ export class NaiveModel {
     if (isNew || runningAttempts !== undefined) {
       for (const job of this.held(spec.id)) {
         if (kept.has(job)) continue;
-        if (isNew) this.#lose(job);
+        if (isNew) this.#lose(job, "crash", crashLimit, before!.drainedBy !== "");
         else this.#release(job);
         words.push(`lost ${job.id} ${job.status}`);
       }
@@ -438,7 +446,9 @@ export class NaiveModel {
       types: spec.jobTypes,
       tags: spec.tags,
       cpuMillis: spec.cpuMillis ?? 0,
+      typeSlots: spec.typeSlots ?? {},
       connected: true,
+      lost: [],
       drainedBy: staysDrained ? before.drainedBy : "",
     });
     return words;
@@ -448,9 +458,14 @@ export class NaiveModel {
     const worker = this.workers.find(({ id, connected }) => id === command.workerId && connected);
     if (worker === undefined) return ["unknown_worker"];
     if (worker.session !== command.sessionId) return ["stale_session"];
+    const isDraining = worker.drainedBy !== "";
     const words = this.held(worker.id).map((job) => {
-      if (command.kind === "expire_worker") this.#lose(job);
-      else this.#release(job);
+      const { id: jobId, token } = job;
+      if (command.kind === "expire_worker") {
+        const { crashLimit } = command;
+        this.#lose(job, "silence", crashLimit, isDraining);
+        if (crashLimit !== undefined && !isDraining) worker.lost.push({ jobId, token });
+      } else this.#release(job);
       return `${job.id} ${job.status}`;
     });
     worker.connected = false;
@@ -475,6 +490,8 @@ export class NaiveModel {
     if (!isHeld(job) || job.token !== token) return "stale_token";
     if (reason === "not_started") {
       if (job.status === "running") return "already_started";
+      this.#release(job);
+    } else if (reason === "drained") {
       this.#release(job);
     } else {
       this.#fail(job, "timeout", false);
@@ -503,15 +520,47 @@ export class NaiveModel {
     this.#requeue(job, releaseBackoffMs(++job.releases));
   }
 
-  #lose(job: NaiveJob): void {
+  #lose(
+    job: NaiveJob,
+    how: "crash" | "silence",
+    crashLimit: number | undefined,
+    isDraining: boolean,
+  ): void {
+    if (crashLimit !== undefined && isDraining) return this.#release(job);
     this.#end(job, "worker_lost");
-    if (++job.crashes >= CRASHES_MAX) {
-      job.status = "failed";
-      job.errorKind = "worker_lost";
-      job.dead = true;
-    } else {
-      this.#requeue(job, 0);
+    if (crashLimit !== undefined && how === "silence") job.suspicions++;
+    else job.crashes++;
+    if (isHopeless(job, crashLimit)) this.#giveUp(job);
+    else this.#requeue(job, 0);
+  }
+
+  #giveUp(job: NaiveJob): void {
+    job.status = "failed";
+    job.errorKind = "worker_lost";
+    job.dead = true;
+  }
+
+  /** A worker is back whose attempts were lost by silence. */
+  #judge(
+    lost: readonly { jobId: string; token: number }[],
+    isNew: boolean,
+    { crashLimit, runningAttempts = [] }: Command & { kind: "register_worker" },
+  ): string[] {
+    if (crashLimit === undefined) return [];
+    const words: string[] = [];
+    for (const { jobId, token } of lost) {
+      const job = this.#find(jobId);
+      if (job === undefined || isOver(job.status) || job.suspicions === 0) continue;
+      job.suspicions--;
+      if (!isNew || runningAttempts.some((each) => each.token === token)) {
+        words.push(`forgiven ${jobId}`);
+        continue;
+      }
+      job.crashes++;
+      if (isHopeless(job, crashLimit) && !isHeld(job)) this.#giveUp(job);
+      words.push(`confirmed ${jobId}`);
     }
+    return words.sort();
   }
 
   #requeue(job: NaiveJob, pauseMs: number): void {
@@ -527,6 +576,11 @@ export class NaiveModel {
 
 function paceOf({ retryDelayMs, options: { backoff, retryDelayMaxMs } }: NaiveJob) {
   return { retryDelayMs, backoff, retryDelayMaxMs };
+}
+
+function isHopeless({ crashes, suspicions }: NaiveJob, crashLimit: number | undefined): boolean {
+  if (crashLimit === undefined) return crashes >= CRASHES_MAX;
+  return crashes >= crashLimit || crashes + suspicions >= 3 * crashLimit;
 }
 
 export const CRASHES_MAX = 3;

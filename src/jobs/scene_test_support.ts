@@ -14,8 +14,8 @@ import type {
   Report,
   ReportOutcome,
   SubmitSpec,
-  WorkerSpec,
 } from "./command.ts";
+import type { WorkerSpec } from "./worker_command.ts";
 import type { Job, LogPosition } from "./job.ts";
 import { JobMachine, type JobMachineOptions } from "./machine.ts";
 import { MemoryJobStore } from "./memory_store.ts";

@@ -214,6 +214,12 @@ export class State {
     this.#recordEvent(from, job, cause, workerId, reason, this.nowMs - before.changedAtMs);
   }
 
+  /** Changes what no count and no order depends on, of a job that stays where it is. */
+  revise(record: JobRecord, changes: Partial<Pick<Job, "crashCount" | "suspicions">>): void {
+    record.job = { ...record.job, ...changes };
+    this.#touch(record);
+  }
+
   /** A job, wherever it is: a record when it is in memory. */
   find(id: string): JobRecord | StoredJob | undefined {
     const record = this.table.get(id);

@@ -11,6 +11,7 @@
 
 import type {
   Attempt,
+  AttemptRef,
   FinishedStatus,
   HistoryEntry,
   Job,
@@ -110,6 +111,12 @@ export interface StoredWorker {
   /** Only when they are not 0. */
   readonly cpuMillis?: number;
   readonly memoryBytes?: number;
+  /** Only when there are any. */
+  readonly typeSlots?: Readonly<Record<string, number>>;
+  /** Attempts that were lost when it fell silent, until it is known why; only when there are any. */
+  readonly lost?: readonly AttemptRef[];
+  /** When what it holds is handed back; only while an operator drains it so. */
+  readonly handBackAtMs?: number;
   /** Only when it is true, so that what was stored before there was such a thing is the same. */
   readonly pushed?: boolean;
   /** Who stopped it from getting jobs: "" nobody. */

@@ -123,6 +123,9 @@ const claims: Record<string, (under: StoreUnderTest) => void> = {
     const worker = workerOf(strange, {
       tags: Object.fromEntries([["__proto__", strange]]),
       jobTypes: [strange],
+      typeSlots: { [strange]: 2 },
+      lost: [{ jobId: strange, token: 7 }],
+      handBackAtMs: 9,
       drainedBy: "operator",
     });
     under.store.write(batchOf(1, {

@@ -58,6 +58,7 @@ export function jobOf(seq: number, changes: Partial<Job> & { status?: JobStatus 
     attempt: 0,
     failures: 0,
     crashCount: 0,
+    suspicions: 0,
     releaseCount: 0,
     token: 0,
     assignedAtMs: 0,

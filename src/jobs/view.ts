@@ -101,6 +101,10 @@ export interface WorkerSlots {
   readonly memoryBytesHeld: number;
   /** `null`: every type. */
   readonly jobTypes: ReadonlySet<string> | null;
+  /** Jobs of single types that it may hold at once; of all others as many as it has slots. */
+  readonly typeSlots: ReadonlyMap<string, number> | null;
+  /** Attempts that it holds of a type that has slots of its own. */
+  activeOfType(type: string): number;
   readonly tags: StringMap;
   readonly draining: boolean;
   /** Number of its latest assignment among all assignments; 0 before the first. */

@@ -4,13 +4,13 @@
  * @module
  */
 
-import type { WorkerSpec } from "./command.ts";
 import type { Job, StringMap, Worker } from "./job.ts";
 import type { JobOptions } from "./job_options.ts";
 import { type JobRecord, namedTags } from "./job_record.ts";
 import type { StoredWorker } from "./store.ts";
 import { fulfils } from "./tag_rules.ts";
 import type { WorkerSlots } from "./view.ts";
+import type { WorkerSpec } from "./worker_command.ts";
 
 export class WorkerRecord implements WorkerSlots {
   /** Everything that is stored; replaced, never changed. */
@@ -19,20 +19,27 @@ export class WorkerRecord implements WorkerSlots {
   cpuMillisHeld = 0;
   memoryBytesHeld = 0;
   dirty = false;
-  #jobTypes: ReadonlySet<string> | null;
-  #capabilityKey: string;
+  #jobTypes: ReadonlySet<string> | null = null;
+  #typeSlots: ReadonlyMap<string, number> | null = null;
+  /** Of the types that have slots of their own. */
+  readonly #heldOfType = new Map<string, number>();
+  #capabilityKey = "";
 
   constructor(stored: StoredWorker) {
     this.stored = stored;
-    this.#jobTypes = stored.jobTypes && new Set(stored.jobTypes);
-    this.#capabilityKey = capabilityKeyOf(stored);
+    this.describe(stored);
   }
 
   /** Takes over what a worker now says of itself. */
   describe(stored: StoredWorker): void {
     this.stored = stored;
     this.#jobTypes = stored.jobTypes && new Set(stored.jobTypes);
+    this.#typeSlots = stored.typeSlots === undefined
+      ? null
+      : new Map(Object.entries(stored.typeSlots));
     this.#capabilityKey = capabilityKeyOf(stored);
+    this.#heldOfType.clear();
+    for (const { job } of this.held) this.#countType(job.type, 1);
   }
 
   get id(): string {
@@ -56,6 +63,9 @@ export class WorkerRecord implements WorkerSlots {
   get jobTypes(): ReadonlySet<string> | null {
     return this.#jobTypes;
   }
+  get typeSlots(): ReadonlyMap<string, number> | null {
+    return this.#typeSlots;
+  }
   get tags(): StringMap {
     return this.stored.tags;
   }
@@ -75,14 +85,31 @@ export class WorkerRecord implements WorkerSlots {
 
   hold(record: JobRecord): void {
     this.held.add(record);
+    this.#countType(record.job.type, 1);
     this.cpuMillisHeld += record.job.options.cpuMillis;
     this.memoryBytesHeld += record.job.options.memoryBytes;
   }
 
   letGo(record: JobRecord): void {
     this.held.delete(record);
+    this.#countType(record.job.type, -1);
     this.cpuMillisHeld -= record.job.options.cpuMillis;
     this.memoryBytesHeld -= record.job.options.memoryBytes;
+  }
+
+  #countType(type: string, change: number): void {
+    if (this.#typeSlots === null || !this.#typeSlots.has(type)) return;
+    this.#heldOfType.set(type, this.activeOfType(type) + change);
+  }
+
+  /** Jobs that it holds of a type that has slots of its own; of others it is not counted. */
+  activeOfType(type: string): number {
+    return this.#heldOfType.get(type) ?? 0;
+  }
+
+  /** Whether it may hold one more of the type, as far as the type goes. */
+  hasRoomForType(type: string): boolean {
+    return this.activeOfType(type) < (this.#typeSlots?.get(type) ?? Infinity);
   }
 
   /** Whether it offers the type, and its tags fulfil what is asked. */
@@ -101,7 +128,7 @@ export class WorkerRecord implements WorkerSlots {
   }
 
   snapshot(): Worker {
-    const { connected, lastAssignment: _, ...rest } = this.stored;
+    const { connected, lastAssignment: _, lost: _lost, ...rest } = this.stored;
     const status = !connected ? "disconnected" : this.draining ? "draining" : "active";
     return {
       ...rest,
@@ -233,7 +260,13 @@ export function storedFrom(
     unary: spec.unary ?? false,
     ...(spec.cpuMillis ? { cpuMillis: spec.cpuMillis } : {}),
     ...(spec.memoryBytes ? { memoryBytes: spec.memoryBytes } : {}),
+    ...(spec.typeSlots && Object.keys(spec.typeSlots).length > 0
+      ? { typeSlots: spec.typeSlots }
+      : {}),
     ...(spec.pushed === true ? { pushed: true } : {}),
+    ...(drainedBy === "operator" && before?.handBackAtMs !== undefined
+      ? { handBackAtMs: before.handBackAtMs }
+      : {}),
     drainedBy,
     connected: true,
     registeredAtMs: isSameSession ? before.registeredAtMs : nowMs,

@@ -46,6 +46,8 @@ export interface MasterContext {
   readonly schedulesMax: number;
   readonly heartbeatIntervalMs: number;
   readonly heartbeatTimeoutMs: number;
+  /** Attempts of one job that may be lost with workers that died, until it is a dead letter. */
+  readonly crashLimit: number;
   /** How long a linearizable read may wait for the leader's word. */
   readonly barrierTimeoutMs: number;
   /** gRPC address of a member, if known. */

@@ -43,6 +43,8 @@ export interface LeaderOptions {
   readonly policy: Policy;
   readonly typePolicies: ReadonlyMap<string, TypePolicy>;
   readonly timings: LeaderTimings;
+  /** Attempts of one job that may be lost with workers that died, until it is a dead letter. */
+  readonly crashLimit: number;
   readonly now: () => number;
   readonly random: () => number;
   readonly newJobId: () => string;
@@ -260,6 +262,7 @@ export class LeaderDuties {
       sessionId,
       reason: `no heartbeat for ${timings.heartbeatTimeoutMs} ms`,
       leaderTerm: this.#term,
+      crashLimit: this.#options.crashLimit,
     });
     const lostAttempts = outcome.status === "ended" ? outcome.ended.length : 0;
     log.warn("a worker lost its lease", {
@@ -295,6 +298,7 @@ function roadOf({ unary, pushed, address }: JobWorker): Road {
 function withRoom(worker: WorkerSlots, room: number): WorkerSlots {
   const { id, sessionId, activeJobs, jobTypes, tags, draining, lastAssignment } = worker;
   const { cpuMillis, cpuMillisHeld, memoryBytes, memoryBytesHeld, capabilityKey } = worker;
+  const { typeSlots } = worker;
   return {
     id,
     sessionId,
@@ -305,6 +309,8 @@ function withRoom(worker: WorkerSlots, room: number): WorkerSlots {
     memoryBytes,
     memoryBytesHeld,
     jobTypes,
+    typeSlots,
+    activeOfType: (type) => worker.activeOfType(type),
     tags,
     draining,
     lastAssignment,

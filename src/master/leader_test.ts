@@ -24,6 +24,7 @@ function dutiesOver(scene: Scene) {
       throw new Error("no worker is dialled here");
     }),
     policy: "least-loaded",
+    crashLimit: 3,
     typePolicies: new Map(),
     timings: {
       heartbeatTimeoutMs: 60_000,

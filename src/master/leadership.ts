@@ -231,6 +231,7 @@ export class Leadership {
       policy: master.policy,
       typePolicies: master.typePolicies,
       timings: master.leaderTimings,
+      crashLimit: context.crashLimit,
       now: context.now,
       random: Math.random,
       newJobId: context.newJobId,

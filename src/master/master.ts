@@ -353,6 +353,7 @@ export class Master {
       schedulesMax: options.schedulesMax,
       heartbeatIntervalMs: options.heartbeatIntervalMs,
       heartbeatTimeoutMs: options.leaderTimings.heartbeatTimeoutMs,
+      crashLimit: options.crashLimit,
       barrierTimeoutMs: options.barrierTimeoutMs,
       addressOf: (id) => this.#directory.addressOf(id)?.grpc || undefined,
       roles: new Roles(),

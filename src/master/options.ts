@@ -71,6 +71,8 @@ export interface MasterOptions {
   /** How often, and after how many entries, the log is cut behind the state. */
   readonly snapshots: { readonly intervalMs: number; readonly entriesMax: number };
   readonly leaderTimings: LeaderTimings;
+  /** Attempts of one job that may be lost with workers that died, until it is a dead letter. */
+  readonly crashLimit: number;
   readonly deadServers: DeadServerPolicy;
   /** Finished jobs that are kept. */
   readonly retention: RetentionRules;

@@ -139,17 +139,25 @@ export class WorkersApi implements WorkerCalls {
     return { releasedJobs };
   }
 
-  async drainWorker(workerId: string, { draining }: DrainOrder): Promise<{ message: string }> {
+  async drainWorker(
+    workerId: string,
+    { draining, graceMs }: DrainOrder,
+  ): Promise<{ message: string }> {
     const duties = dutiesOf(this.#context);
     const outcome = await this.#context.proposer.propose<DrainWorkerCommand>({
       kind: "drain_worker",
       workerId,
       draining,
       by: "operator",
+      ...(graceMs === undefined ? {} : { handBackAtMs: this.#context.now() + graceMs }),
     });
     if (outcome.status === "refused") throw new Refusal("not_found", outcome.message);
     duties.schedule();
-    return { message: `worker ${workerId} ${draining ? "gets no new jobs" : "gets jobs again"}` };
+    const rest = graceMs === undefined
+      ? ""
+      : `, and hands back what it runs ${graceMs} ms from now`;
+    const what = draining ? `gets no new jobs${rest}` : "gets jobs again";
+    return { message: `worker ${workerId} ${what}` };
   }
 
   async listWorkers(status: string): Promise<readonly WorkerView[]> {
@@ -203,9 +211,9 @@ export class WorkersApi implements WorkerCalls {
     road: Road,
   ): Promise<Session> {
     const duties = dutiesOf(this.#context);
-    const { proposer, sessions, log, now } = this.#context;
+    const { proposer, sessions, log, now, crashLimit } = this.#context;
     const { workerId, address, slots, jobTypes, tags, version, running } = announcement;
-    const { cpuMillis, memoryBytes } = announcement;
+    const { cpuMillis, memoryBytes, typeSlots = {} } = announcement;
     const outcome = await proposer.propose<RegisterWorkerCommand>({
       kind: "register_worker",
       worker: {
@@ -218,10 +226,12 @@ export class WorkersApi implements WorkerCalls {
         version,
         ...(cpuMillis > 0 ? { cpuMillis } : {}),
         ...(memoryBytes > 0 ? { memoryBytes } : {}),
+        ...(Object.keys(typeSlots).length > 0 ? { typeSlots } : {}),
         unary: road.kind !== "stream",
         ...(road.kind === "push" ? { pushed: true } : {}),
       },
       runningAttempts: running,
+      crashLimit,
     });
     if (outcome.status === "refused") throw new Refusal("invalid", outcome.message);
     if (this.#context.duties !== duties) dutiesOf(this.#context);
@@ -234,6 +244,8 @@ export class WorkersApi implements WorkerCalls {
       kept_attempts: outcome.kept.length,
       lost_attempts: outcome.lost.length,
       foreign_attempts: outcome.foreign.length,
+      ...(outcome.forgiven.length > 0 ? { forgiven_losses: outcome.forgiven.length } : {}),
+      ...(outcome.confirmed.length > 0 ? { confirmed_crashes: outcome.confirmed.length } : {}),
     });
     for (const { jobId, token } of outcome.foreign) {
       sessions.cancel(workerId, { jobId, token, reason: "reassigned" });
@@ -342,9 +354,10 @@ export class WorkersApi implements WorkerCalls {
     const { address, slots, tags, version, cpuMillis, memoryBytes } = worker;
     const jobTypes = worker.jobTypes ?? [];
     const described = { address, slots, jobTypes, tags, version, cpuMillis, memoryBytes };
+    // In the same session: it is the same process, which was only out of reach.
     return await this.#register(
       { workerId, incarnation: "", ...described, running: [] },
-      crypto.randomUUID(),
+      worker.sessionId,
       { kind: "push", address },
     );
   }

@@ -23,7 +23,7 @@ export interface Reason {
    * Of a waiting job `delayed`, `backoff`, `released`, `dependency`; of a pending one the words with
    * which the state refuses it (`group_full`, `rate_limited`, `type_paused`, ...), `no_worker`,
    * `no_worker_of_type`, `no_worker_with_tags`, `no_worker_with_resources`, `workers_draining`,
-   * `workers_full`, `resources_taken`, `jobs_ahead`, `about_to_run`; else the status.
+   * `workers_full`, `worker_type_full`, `resources_taken`, `jobs_ahead`, `about_to_run`; else the status.
    */
   readonly code: string;
   readonly message: string;
@@ -111,9 +111,16 @@ function whyNotPlaced(job: Job, standing: JobStanding, view: SchedulingView): Re
   );
   const worker = whyNoWorker(job, [...view.workers]);
   if (worker.code === "about_to_run" && limits.length > 0) return limits;
-  const isQueued = worker.code === "workers_full" || worker.code === "resources_taken";
+  const isQueued = QUEUED.has(worker.code);
   return [...limits, worker, ...(isQueued ? jobsAhead(standing) : [])];
 }
+
+/** Somebody may run it, as soon as there is room. */
+const QUEUED: ReadonlySet<string> = new Set([
+  "workers_full",
+  "worker_type_full",
+  "resources_taken",
+]);
 
 function jobsAhead({ ahead, queue }: JobStanding): Reason[] {
   if (ahead === 0) return [];
@@ -146,7 +153,9 @@ function whyNoWorker(job: Job, workers: readonly WorkerSlots[]): Reason {
   }
   const free = working.filter((worker) => worker.activeJobs < worker.slots);
   if (free.length === 0) return { code: "workers_full", message: whyFull(working) };
-  const fits = free.some((worker) =>
+  const open = free.filter((worker) => hasRoomForType(worker, job.type));
+  if (open.length === 0) return { code: "worker_type_full", message: whyTypeFull(free, job.type) };
+  const fits = open.some((worker) =>
     (cpuMillis === 0 || worker.cpuMillisHeld + cpuMillis <= worker.cpuMillis) &&
     (memoryBytes === 0 || worker.memoryBytesHeld + memoryBytes <= worker.memoryBytes)
   );
@@ -160,6 +169,20 @@ function whyFull(working: readonly WorkerSlots[]): string {
   const slots = working.reduce((sum, worker) => sum + worker.activeJobs, 0);
   const inUse = slots === 1 ? "its 1 slot is" : `${slots} slots are`;
   return `${all(working)} that may run it ${isOrAre(working)} full (${inUse} in use)`;
+}
+
+function hasRoomForType(worker: WorkerSlots, type: string): boolean {
+  return worker.activeOfType(type) < (worker.typeSlots?.get(type) ?? Infinity);
+}
+
+function whyTypeFull(free: readonly WorkerSlots[], type: string): string {
+  const held = free.reduce((sum, worker) => sum + worker.activeOfType(type), 0);
+  const who = free.length === 1
+    ? "the one worker that has a slot free holds"
+    : `the ${free.length} workers ` +
+      "that have a slot free hold";
+  const jobs = held === 1 ? `1 job of type "${type}"` : `${held} jobs of type "${type}"`;
+  return `${who} ${jobs}, as many as ${free.length === 1 ? "it takes" : "they take"} at once`;
 }
 
 /** What the worker's tags do not fulfil, as people write it. */

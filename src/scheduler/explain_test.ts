@@ -195,6 +195,21 @@ Deno.test("what nobody has enough of, what others hold, and who comes first is t
   assert.deepEqual(codes(scene, "x"), ["workers_full"]);
 });
 
+Deno.test("a worker that takes no more of the type is the reason, and how many it takes is told", () => {
+  const scene = new Scene();
+  scene.register("w1", { slots: 5, typeSlots: { resize: 1 } });
+  scene.submit("running");
+  scene.assign("running");
+  for (const id of ["job", "next"]) scene.submit(id);
+  assert.deepEqual(codes(scene, "job"), ["worker_type_full"]);
+  assert.deepEqual(why(scene, "job"), [
+    'the one worker that has a slot free holds 1 job of type "resize", as many as it takes at once',
+  ]);
+  assert.deepEqual(codes(scene, "next"), ["worker_type_full", "jobs_ahead"]);
+  scene.register("w2", { slots: 5, typeSlots: { resize: 2 } });
+  assert.deepEqual(codes(scene, "job"), ["about_to_run"]);
+});
+
 Deno.test("of tag rules those are told that no worker fulfils", () => {
   const scene = new Scene();
   scene.register("w1", { tags: { mem: "8" } });

@@ -38,6 +38,7 @@ export type Random = () => number;
 
 /** What a job takes up of a worker beside a slot. */
 export interface Demand {
+  readonly type: string;
   readonly cpuMillis: number;
   readonly memoryBytes: number;
 }
@@ -49,6 +50,8 @@ export class Candidate {
   cpuMillisHeld: number;
   memoryBytesHeld: number;
   lastAssignment: number;
+  /** Jobs of types that have slots of their own, beside those that the worker holds. */
+  readonly #taken = new Map<string, number>();
 
   constructor(worker: WorkerSlots) {
     this.worker = worker;
@@ -63,15 +66,24 @@ export class Candidate {
   }
 
   /** Whether there is room for one job more. A worker that has not said what it has, has nothing. */
-  hasRoomFor({ cpuMillis, memoryBytes }: Demand): boolean {
+  hasRoomFor({ type, cpuMillis, memoryBytes }: Demand): boolean {
     const { worker } = this;
-    return this.freeSlots > 0 &&
+    return this.freeSlots > 0 && this.#hasRoomForType(type) &&
       (cpuMillis === 0 || this.cpuMillisHeld + cpuMillis <= worker.cpuMillis) &&
       (memoryBytes === 0 || this.memoryBytesHeld + memoryBytes <= worker.memoryBytes);
   }
 
-  take({ cpuMillis, memoryBytes }: Demand, assignment: number): void {
+  #hasRoomForType(type: string): boolean {
+    const slots = this.worker.typeSlots?.get(type);
+    return slots === undefined ||
+      this.worker.activeOfType(type) + (this.#taken.get(type) ?? 0) < slots;
+  }
+
+  take({ type, cpuMillis, memoryBytes }: Demand, assignment: number): void {
     this.activeJobs++;
+    if (this.worker.typeSlots?.has(type) === true) {
+      this.#taken.set(type, (this.#taken.get(type) ?? 0) + 1);
+    }
     this.cpuMillisHeld += cpuMillis;
     this.memoryBytesHeld += memoryBytes;
     this.lastAssignment = assignment;

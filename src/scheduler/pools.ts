@@ -81,8 +81,8 @@ export class Pools {
 
   #anyOf(pools: readonly Pool[], demand: Demand): Candidate | undefined {
     const isPlain = demand.cpuMillis === 0 && demand.memoryBytes === 0;
-    const lists = pools.map(({ free }) =>
-      isPlain ? free : free.filter((candidate) => candidate.hasRoomFor(demand))
+    const lists = pools.map(({ free, hasTypeSlots }) =>
+      isPlain && !hasTypeSlots ? free : free.filter((candidate) => candidate.hasRoomFor(demand))
     );
     const total = lists.reduce((sum, list) => sum + list.length, 0);
     let place = Math.floor(this.#random() * total);
@@ -114,12 +114,15 @@ export class Pool {
   readonly sample: WorkerSlots;
   /** By id, so that the same view and the same chance give the same plan. */
   readonly candidates: readonly Candidate[];
+  /** Some of them take only so many of a type. */
+  readonly hasTypeSlots: boolean;
   #free: Candidate[] | undefined;
   readonly #orders = new Map<Comparison, Order>();
 
   constructor(candidates: readonly Candidate[]) {
     this.sample = candidates[0]!.worker;
     this.candidates = candidates;
+    this.hasTypeSlots = candidates.some(({ worker }) => worker.typeSlots !== null);
   }
 
   /** Those with a free slot. */

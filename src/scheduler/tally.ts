@@ -11,7 +11,7 @@ import { Candidate, type Demand } from "./policy.ts";
 
 /** Above every number of an assignment in the state, and below 2^53 with room to count on. */
 const laterThanAll = 2 ** 52;
-const NOTHING: Demand = { cpuMillis: 0, memoryBytes: 0 };
+const NOTHING: Demand = { type: "", cpuMillis: 0, memoryBytes: 0 };
 
 /** What the assignments on their way, and those planned so far, take. */
 export class Tally {

@@ -28,9 +28,17 @@ export interface Job extends PendingJob, Requirements {
   readonly groupLimit: number;
 }
 
-export type Worker = Omit<WorkerSlots, "sessionId" | "jobTypes" | "capabilityKey"> & {
-  readonly jobTypes: readonly string[] | null;
-};
+export type Worker =
+  & Omit<
+    WorkerSlots,
+    "sessionId" | "jobTypes" | "capabilityKey" | "typeSlots" | "activeOfType"
+  >
+  & {
+    readonly jobTypes: readonly string[] | null;
+    readonly typeSlots: Readonly<Record<string, number>>;
+    /** Jobs that it holds of each type. */
+    readonly heldOfType: Readonly<Record<string, number>>;
+  };
 
 export interface World {
   readonly jobs: readonly Job[];
@@ -81,6 +89,11 @@ export const world: fc.Arbitrary<World> = fc.record({
       memoryBytes: fc.constantFrom(0, 4, 8),
       memoryBytesHeld: fc.nat(4),
       jobTypes: fc.constantFrom(null, null, ["resize"], ["crawl", "resize"], []),
+      typeSlots: fc.constantFrom<Record<string, number>>({}, {}, { resize: 1 }, {
+        resize: 3,
+        crawl: 2,
+      }),
+      heldOfType: fc.record({ resize: fc.nat(2), crawl: fc.nat(2) }),
       tags,
       draining: fc.constantFrom(false, false, false, true),
       lastAssignment: fc.nat(20),
@@ -158,6 +171,10 @@ export function viewOf(world: World, order: QueueOrder = { ageingMs: 0 }): Sched
       ...worker,
       sessionId: `${worker.id}-session`,
       jobTypes: worker.jobTypes && new Set(worker.jobTypes),
+      typeSlots: Object.keys(worker.typeSlots).length === 0
+        ? null
+        : new Map(Object.entries(worker.typeSlots)),
+      activeOfType: (type) => worker.heldOfType[type]!,
       capabilityKey: JSON.stringify([worker.jobTypes?.toSorted(), worker.tags]),
     })),
   };
@@ -217,8 +234,9 @@ export class Ledger {
       (job.group === "" || this.groups[job.group]! < job.groupLimit);
   }
 
-  fits({ worker, active, cpu, memory }: Load, job: Job): boolean {
+  fits({ worker, active, ofType, cpu, memory }: Load, job: Job): boolean {
     return eligible(worker, job) && active < worker.slots &&
+      ofType[job.type]! < (worker.typeSlots[job.type] ?? Infinity) &&
       (job.cpuMillis === 0 || cpu + job.cpuMillis <= worker.cpuMillis) &&
       (job.memoryBytes === 0 || memory + job.memoryBytes <= worker.memoryBytes);
   }
@@ -226,6 +244,7 @@ export class Ledger {
   assign(job: Job, workerId: string): void {
     const load = this.loads.get(workerId)!;
     load.active++;
+    load.ofType[job.type]!++;
     load.cpu += job.cpuMillis;
     load.memory += job.memoryBytes;
     load.last = 1e6 + this.#made++;
@@ -239,6 +258,7 @@ export class Ledger {
 export interface Load {
   readonly worker: Worker;
   active: number;
+  readonly ofType: Record<string, number>;
   cpu: number;
   memory: number;
   last: number;
@@ -248,6 +268,7 @@ function loadOf(worker: Worker): Load {
   return {
     worker,
     active: worker.activeJobs,
+    ofType: { ...worker.heldOfType },
     cpu: worker.cpuMillisHeld,
     memory: worker.memoryBytesHeld,
     last: worker.lastAssignment,

@@ -8,14 +8,7 @@
  */
 
 import { decode, encode, type EncodeOptions } from "cborg";
-import type {
-  Assignment,
-  AttemptRef,
-  Command,
-  ExpiredAttempt,
-  Report,
-  WorkerSpec,
-} from "../jobs/mod.ts";
+import type { Assignment, AttemptRef, Command, ExpiredAttempt, Report } from "../jobs/mod.ts";
 import {
   binary,
   boolean,
@@ -25,8 +18,6 @@ import {
   number,
   oneOf,
   optional,
-  stringMap,
-  stringMapToWire,
   text,
   texts,
 } from "./command_values.ts";
@@ -50,6 +41,7 @@ import {
 } from "./security_wire.ts";
 import { specFromWire, specToWire } from "./submit_spec_wire.ts";
 import { configureFromWire, configureToWire } from "./settings_wire.ts";
+import { workerFromWire, workerToWire } from "./worker_wire.ts";
 
 /**
  * First byte of every encoded Command, at its newest. Format 2 brought the options of a job, the
@@ -93,17 +85,28 @@ export function encodeCommand(
   return bytes;
 }
 
-/** Without what is left out of entries that all members must read: a worker's resources. */
+/**
+ * Without what is left out of entries that all members must read: a worker's resources, and how losses
+ * count.
+ */
 function asInFormat1(command: Command): Command {
+  if (command.kind === "expire_worker") {
+    const { crashLimit: _, ...rest } = command;
+    return rest;
+  }
   if (command.kind !== "register_worker") return command;
-  const { cpuMillis: _cpu, memoryBytes: _memory, ...worker } = command.worker;
-  return { ...command, worker };
+  const { crashLimit: _limit, ...rest } = command;
+  const { cpuMillis: _cpu, memoryBytes: _memory, typeSlots: _types, ...worker } = command.worker;
+  return { ...rest, worker };
 }
 
 function needsFormat2(command: Command): boolean {
   return kindNumbers[command.kind] > 12 ||
     (command.kind === "prune" && command.deadLettersOnly !== undefined) ||
     (command.kind === "report" && command.reports.some(hasCutCount)) ||
+    (command.kind === "drain_worker" && command.handBackAtMs !== undefined) ||
+    (command.kind === "expire_attempts" &&
+      command.attempts.some(({ reason }) => reason === "drained")) ||
     (command.kind === "submit" && (command.clientJobsMax !== undefined ||
       command.jobs.some(({ options }) => options !== undefined)));
 }
@@ -182,6 +185,12 @@ const reportNumbers = {
   number
 >;
 
+const expiryNumbers = { timeout: 1, not_started: 2, drained: 3 } as const satisfies Record<
+  ExpiredAttempt["reason"],
+  number
+>;
+const expiryReasons = ["timeout", "not_started", "drained"] as const;
+
 function toWire(command: Command): unknown[] {
   const head = [kindNumbers[command.kind], command.atMs];
   switch (command.kind) {
@@ -209,6 +218,7 @@ function toWire(command: Command): unknown[] {
         ...head,
         workerToWire(command.worker),
         command.runningAttempts?.map((attempt) => [attempt.jobId, attempt.token]) ?? null,
+        ...(command.crashLimit === undefined ? [] : [command.crashLimit]),
       ];
     case "expire_worker":
       return [
@@ -217,15 +227,22 @@ function toWire(command: Command): unknown[] {
         command.sessionId,
         command.reason,
         command.leaderTerm ?? null,
+        ...(command.crashLimit === undefined ? [] : [command.crashLimit]),
       ];
     case "deregister_worker":
       return [...head, command.workerId, command.sessionId];
     case "drain_worker":
-      return [...head, command.workerId, command.draining, command.by ?? null];
+      return [
+        ...head,
+        command.workerId,
+        command.draining,
+        command.by ?? null,
+        ...(command.handBackAtMs === undefined ? [] : [command.handBackAtMs]),
+      ];
     case "expire_attempts":
       return [
         ...head,
-        command.attempts.map((a) => [a.jobId, a.token, a.reason === "timeout" ? 1 : 2]),
+        command.attempts.map((a) => [a.jobId, a.token, expiryNumbers[a.reason]]),
         command.leaderTerm ?? null,
       ];
     case "advance":
@@ -287,6 +304,7 @@ function fromWire(wire: unknown[]): Command {
         atMs,
         worker: workerFromWire(wire[2]),
         ...optional("runningAttempts", wire[3], (value) => list(value).map(attemptFromWire)),
+        ...optional("crashLimit", wire[4], number),
       };
     case kindNumbers.expire_worker:
       return {
@@ -296,6 +314,7 @@ function fromWire(wire: unknown[]): Command {
         sessionId: text(wire[3]),
         reason: text(wire[4]),
         ...optional("leaderTerm", wire[5], number),
+        ...optional("crashLimit", wire[6], number),
       };
     case kindNumbers.deregister_worker:
       return {
@@ -311,6 +330,7 @@ function fromWire(wire: unknown[]): Command {
         workerId: text(wire[2]),
         draining: boolean(wire[3]),
         ...optional("by", wire[4], oneOf("operator", "worker")),
+        ...optional("handBackAtMs", wire[5], number),
       };
     case kindNumbers.expire_attempts:
       return {
@@ -362,9 +382,10 @@ function attemptFromWire(value: unknown): AttemptRef {
 }
 
 function expiredFromWire(value: unknown): ExpiredAttempt {
-  const reason = list(value)[2];
-  if (reason !== 1 && reason !== 2) throw malformed(`no attempt expires by ${String(reason)}`);
-  return { ...attemptFromWire(value), reason: reason === 1 ? "timeout" : "not_started" };
+  const number = list(value)[2];
+  const reason = expiryReasons.find((each) => expiryNumbers[each] === number);
+  if (reason === undefined) throw malformed(`no attempt expires by ${String(number)}`);
+  return { ...attemptFromWire(value), reason };
 }
 
 function reportToWire(report: Report): unknown[] {
@@ -436,37 +457,4 @@ function reportFromWire(value: unknown): Report {
     default:
       throw malformed(`there is no kind of report ${String(wire[0])}`);
   }
-}
-
-function workerToWire(worker: WorkerSpec): unknown[] {
-  const hasResources = worker.cpuMillis !== undefined || worker.memoryBytes !== undefined;
-  return [
-    worker.id,
-    worker.sessionId,
-    worker.address,
-    worker.slots,
-    worker.jobTypes,
-    stringMapToWire(worker.tags),
-    worker.version,
-    worker.unary ?? null,
-    ...(worker.pushed === undefined && !hasResources ? [] : [worker.pushed ?? null]),
-    ...(hasResources ? [worker.cpuMillis ?? null, worker.memoryBytes ?? null] : []),
-  ];
-}
-
-function workerFromWire(value: unknown): WorkerSpec {
-  const wire = list(value);
-  return {
-    id: text(wire[0]),
-    sessionId: text(wire[1]),
-    address: text(wire[2]),
-    slots: number(wire[3]),
-    jobTypes: wire[4] === null ? null : texts(wire[4]),
-    tags: stringMap(wire[5]),
-    version: text(wire[6]),
-    ...optional("unary", wire[7], boolean),
-    ...optional("pushed", wire[8], boolean),
-    ...optional("cpuMillis", wire[9], number),
-    ...optional("memoryBytes", wire[10], number),
-  };
 }

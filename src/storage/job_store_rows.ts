@@ -60,6 +60,7 @@ interface JobDetail {
   at?: number;
   f?: number;
   cr?: number;
+  su?: number;
   re?: number;
   tk?: number;
   aa?: number;
@@ -122,6 +123,7 @@ export function encodeJob({ job, attempts, history }: StoredJob): string {
     at: job.attempt || undefined,
     f: job.failures || undefined,
     cr: job.crashCount || undefined,
+    su: job.suspicions || undefined,
     re: job.releaseCount || undefined,
     tk: job.token || undefined,
     aa: job.assignedAtMs || undefined,
@@ -176,6 +178,7 @@ function jobOf(detail: JobDetail): Job {
     attempt: detail.at ?? 0,
     failures: detail.f ?? 0,
     crashCount: detail.cr ?? 0,
+    suspicions: detail.su ?? 0,
     releaseCount: detail.re ?? 0,
     token: detail.tk ?? 0,
     assignedAtMs: detail.aa ?? 0,

@@ -48,6 +48,13 @@ export class AttemptRunner {
     return this.#failedJobs;
   }
 
+  /** Attempts of one type that run now. */
+  ofType(type: string): number {
+    let count = 0;
+    for (const { job } of this.#running.values()) if (job.type === type) count++;
+    return count;
+  }
+
   all(): Iterable<RunningAttempt> {
     return this.#running.values();
   }

@@ -33,6 +33,8 @@ export interface WorkerOptions {
   readonly address: () => string;
   /** Attempts that run at once. */
   readonly slots: number;
+  /** Attempts of single types that run at once; of all others as many as there are slots. */
+  readonly typeSlots?: Readonly<Record<string, number>>;
   /** What jobs may ask for together, in thousandths of a processor and in bytes. */
   readonly cpuMillis: number;
   readonly memoryBytes: number;
@@ -168,7 +170,7 @@ export class Worker implements WorkerApi {
 
   #announcement(): WorkerAnnouncement {
     const { workerId, address, slots, tags, version, jobTypes } = this.#options;
-    const { cpuMillis, memoryBytes } = this.#options;
+    const { cpuMillis, memoryBytes, typeSlots = {} } = this.#options;
     return {
       workerId,
       incarnation: this.#incarnation,
@@ -179,6 +181,7 @@ export class Worker implements WorkerApi {
       version,
       cpuMillis,
       memoryBytes,
+      typeSlots,
       running: this.#held(),
     };
   }
@@ -253,6 +256,10 @@ export class Worker implements WorkerApi {
     const isHere = this.#running.get(job.id, job.fencingToken) !== undefined;
     if (!isHere && this.#running.size >= this.#options.slots) {
       return { done: false, message: `all ${this.#options.slots} slots are taken` };
+    }
+    const typeSlots = this.#options.typeSlots?.[job.type] ?? Infinity;
+    if (!isHere && this.#running.ofType(job.type) >= typeSlots) {
+      return { done: false, message: `all ${typeSlots} slots of type ${job.type} are taken` };
     }
     switch (this.#take(job)) {
       case "new":

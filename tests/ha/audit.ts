@@ -155,12 +155,16 @@ function* unfinished({ replicas }: Evidence): Iterable<string> {
   }
 }
 
+const GIVEN_UP =
+  /^(3 attempts were lost with workers that died|9 attempts were lost with their workers)/;
+
 /**
- * A job that took three workers down with it, as it seems, is not tried on a fourth: that is a
- * promise too. Where workers are killed at random it hits innocent ones.
+ * A job that took three workers down with it is not tried on a fourth, nor one that was lost with nine
+ * of which nobody knows what became: that is a promise too. Where workers are killed at random it hits
+ * innocent ones.
  */
 export function isGivenUp({ status, error }: JobRecord): boolean {
-  return status === "failed" && error.startsWith("3 attempts were lost with their workers");
+  return status === "failed" && GIVEN_UP.test(error);
 }
 
 function* doubledCompletions({ completions }: Evidence): Iterable<string> {

@@ -114,7 +114,9 @@ Deno.test("the audit allows a job to be given up that lost three workers, and no
     }
     return audit(evidence).map((each) => each.kind);
   };
-  assert.deepEqual(failed("3 attempts were lost with their workers, the last one because"), []);
+  assert.deepEqual(failed("3 attempts were lost with workers that died, the last one because"), []);
+  assert.deepEqual(failed("9 attempts were lost with their workers, the last one because"), []);
+  assert.equal(failed("3 attempts were lost with their workers, the last one because").length, 3);
   assert.deepEqual(failed("on purpose"), ["unfinished", "unfinished", "unfinished"]);
 });
 
