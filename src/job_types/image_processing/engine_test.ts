@@ -6,6 +6,8 @@ import { readImageHeader } from "./header.ts";
 import { makeBmp, makePng, quarters, text } from "./image_fixtures.ts";
 import { Picture } from "./picture.ts";
 
+const ALONE = { allFrames: false, colorProfile: "keep" } as const;
+
 // These tests go around our own look at the first bytes: the decoder itself has to refuse as well.
 
 const foreign: [string, MagickFormat | undefined, string][] = [
@@ -73,7 +75,7 @@ Deno.test("a BMP without its pixels is explained in words", async () => {
 Deno.test("after a crash of the decoder the next job has a fresh one", async () => {
   await startEngine({ pixelsMax: 10_000 });
   const bmp = makeBmp(50, 50, quarters(50, 50));
-  const picture = Picture.decode(bmp, readImageHeader(bmp), false);
+  const picture = Picture.decode(bmp, readImageHeader(bmp), ALONE);
   const before = engineGeneration();
   const crash = new WebAssembly.RuntimeError("memory access out of bounds");
   const job = asJobError(crash, "The BMP image cannot be decoded");
@@ -83,7 +85,7 @@ Deno.test("after a crash of the decoder the next job has a fresh one", async () 
   picture[Symbol.dispose](); // its memory is gone: this touches nothing
 
   await startEngine({ pixelsMax: 10_000 });
-  using again = Picture.decode(bmp, readImageHeader(bmp), false);
+  using again = Picture.decode(bmp, readImageHeader(bmp), ALONE);
   assert.equal(again.width, 50);
   // The policy of the first start holds in the second.
   assert.throws(

@@ -48,7 +48,10 @@ export function sample(
   frame = 0,
 ): number[][] {
   const header = readImageHeader(bytes);
-  using picture = Picture.decode(bytes, header, header.frames > 1);
+  using picture = Picture.decode(bytes, header, {
+    allFrames: header.frames > 1,
+    colorProfile: "keep",
+  });
   const image = picture.frames[frame];
   assert.ok(image, `there is a frame ${frame}`);
   return image.getPixels((pixels) =>

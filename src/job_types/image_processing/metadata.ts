@@ -41,11 +41,10 @@ const TEXT_LENGTH_MAX = 1_000;
 
 /** Reads it from the first frame, decoded but not yet changed, and from the file it came from. */
 export function metadataOf(
-  { first, storedColorSpace }: Picture,
+  { first, storedColorSpace, storedProfiles }: Picture,
   { bytes, header }: { readonly bytes: Uint8Array; readonly header: ImageHeader },
 ): ImageMetadata {
   const density = densityOf(first);
-  const profile = first.getColorProfile()?.description;
   return {
     color_space: nameOf(ColorSpace, storedColorSpace),
     ...(header.bitsPerChannel === undefined ? {} : { bits_per_channel: header.bitsPerChannel }),
@@ -55,8 +54,8 @@ export function metadataOf(
     ...(header.frames > 1 && isAnimationFormat(header.format)
       ? { animation: animationOf(bytes, header) }
       : {}),
-    profiles: first.profileNames,
-    ...(profile ? { color_profile: profile } : {}),
+    profiles: storedProfiles.names,
+    ...(storedProfiles.color ? { color_profile: storedProfiles.color } : {}),
     exif: exifOf(first),
   };
 }

@@ -9,7 +9,7 @@ import { FilterType, Gravity, MagickColor, MagickGeometry } from "@imagemagick/m
 import { PermanentJobError } from "../contract.ts";
 import { asJobError, DECODED_SIDE_MAX } from "./engine.ts";
 import type { GravityName, Operation, OperationOf } from "./payload.ts";
-import type { Picture } from "./picture.ts";
+import type { Picture, Size } from "./picture.ts";
 
 /** An operation that changes pixels; `convert` and `metadata` do not. */
 export type PixelOperation = Exclude<Operation, OperationOf<"convert"> | OperationOf<"metadata">>;
@@ -54,15 +54,27 @@ export function applyOperation(picture: Picture, operation: PixelOperation, pixe
   }
 }
 
+/**
+ * The size to which the operation first scales a picture of some size; undefined for one that needs
+ * all pixels as they are.
+ */
+export function firstScaleOf(operation: PixelOperation): ((size: Size) => Size) | undefined {
+  if (operation.type === "thumbnail") return (size) => fitInside(size, operation);
+  if (operation.type !== "resize") return undefined;
+  return (size) => scaleOf(size, operation);
+}
+
+/** What `fit` makes of a size, before anything is cut off or padded. */
+function scaleOf(size: Size, operation: OperationOf<"resize">): Size {
+  const box = wholeBox(size, operation);
+  if (operation.fit === "fill") return box;
+  return operation.fit === "cover" ? fitOutside(size, box) : fitInside(size, box);
+}
+
 /** Makes the picture as large as fits into the box, never larger than it was. */
 export function resizeWithin(picture: Picture, box: Size): void {
   const size = fitInside(picture, box);
   if (size.width <= picture.width && size.height <= picture.height) scaleTo(picture, size);
-}
-
-interface Size {
-  readonly width: number;
-  readonly height: number;
 }
 
 function resize(picture: Picture, operation: OperationOf<"resize">, pixelsMax: number): void {
@@ -86,7 +98,7 @@ function resize(picture: Picture, operation: OperationOf<"resize">, pixelsMax: n
 }
 
 /** A side that is not given follows from the proportions. */
-function wholeBox(picture: Picture, { width, height }: OperationOf<"resize">): Size {
+function wholeBox(picture: Size, { width, height }: OperationOf<"resize">): Size {
   const ratio = picture.width / picture.height;
   return {
     width: width ?? atLeastOne((height ?? picture.height) * ratio),
@@ -116,6 +128,7 @@ function scaleTo(picture: Picture, size: Size): void {
   const geometry = new MagickGeometry(size.width, size.height);
   geometry.ignoreAspectRatio = true;
   for (const frame of picture.frames) frame.resize(geometry, FilterType.Lanczos);
+  picture.settleSize();
 }
 
 function pad(picture: Picture, box: Size, operation: OperationOf<"resize">): void {

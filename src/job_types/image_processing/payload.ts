@@ -132,8 +132,14 @@ const output = z.strictObject({
   format: outputFormat.optional(),
   /** For jpeg, webp and avif; png and gif are lossless and have none. */
   quality: quality.optional(),
-  /** Leaves out EXIF, XMP and comments (a place, a camera); the colour profile always stays. */
+  /** Leaves out EXIF, XMP and comments (a place, a camera); not the colour profile. */
   strip: z.boolean().default(true),
+  /**
+   * `keep`: the pixels stay as they are, and the profile that explains them with them. `srgb`: the
+   * colours are converted, and the profile is left out, for programs that know none. CMYK is
+   * converted always.
+   */
+  color_profile: z.enum(["keep", "srgb"]).default("keep"),
   /** What shows through where the source is transparent and the format is not (jpeg). */
   background: color.default("#ffffff"),
 });
@@ -146,6 +152,11 @@ export const payloadSchema = z.strictObject({
   data: z.string().min(1).regex(/^[A-Za-z0-9+/_=\s-]+$/, "must be base64").optional(),
   /** What the image has to be; another format fails the job. */
   format: z.enum(sourceFormats).optional(),
+  /**
+   * Of an animated GIF or WebP: `all` frames, as long as the output's format can move (gif, webp),
+   * or the `first` alone.
+   */
+  frames: z.enum(["all", "first"]).default("all"),
   operations: z.array(operation).max(OPERATIONS_MAX).default([]),
   output: output.optional(),
   /** Where the output goes instead of into the result: a file's path, or a URL that takes a PUT. */

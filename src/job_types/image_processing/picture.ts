@@ -22,6 +22,7 @@ import {
 import { PermanentJobError } from "../contract.ts";
 import { asJobError, engineGeneration } from "./engine.ts";
 import { isAnimationFormat, magickFormats } from "./formats.ts";
+import { makeRgb, type ProfileChoice } from "./colors.ts";
 import type { ImageHeader } from "./header.ts";
 import type { OutputFormat } from "./payload.ts";
 
@@ -36,6 +37,26 @@ export interface EncodeOptions {
   readonly background: string;
 }
 
+/** How {@linkcode Picture.decode} reads. */
+export interface DecodeOptions {
+  /** Of an animation; the first alone otherwise. */
+  readonly allFrames: boolean;
+  /** What becomes of the colour profile. */
+  readonly colorProfile: ProfileChoice;
+  /**
+   * The size that the first step will scale to, for whatever size the picture turns out to have: a
+   * JPEG that is more than twice as large is decoded at a fraction of its size, which takes a
+   * fraction of the time.
+   */
+  readonly firstScale?: ((size: Size) => Size) | undefined;
+}
+
+/** In pixels. */
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
 /** Frames that are always of the canvas's size; give it back with `using`, it owns memory. */
 export class Picture implements Disposable {
   /** At least one. */
@@ -48,6 +69,10 @@ export class Picture implements Disposable {
   readonly hadAlpha: boolean;
   /** The colour space of the file; here it is RGB or grey. */
   readonly storedColorSpace: ColorSpace;
+  /** The names of the file's profiles, and what that of its colours calls itself. */
+  readonly storedProfiles: StoredProfiles;
+  /** Its size, as long as the frames are but a fraction of it. */
+  #fullSize: Size | undefined;
   readonly #generation = engineGeneration();
 
   private constructor(frames: IMagickImageCollection, read: ReadFacts) {
@@ -56,6 +81,7 @@ export class Picture implements Disposable {
     this.storedOrientation = read.storedOrientation;
     this.hadAlpha = read.hadAlpha;
     this.storedColorSpace = read.storedColorSpace;
+    this.storedProfiles = read.storedProfiles;
   }
 
   /**
@@ -63,19 +89,36 @@ export class Picture implements Disposable {
    *
    * @throws {PermanentJobError} when the data is cut short or corrupt.
    */
-  static decode(bytes: Uint8Array, header: ImageHeader, allFrames: boolean): Picture {
+  static decode(bytes: Uint8Array, header: ImageHeader, options: DecodeOptions): Picture {
     const frames = MagickImageCollection.create();
     try {
-      const warnings = allFrames
+      const hint = jpegHint(header, options);
+      const warnings = options.allFrames
         ? readAll(frames, bytes, header)
-        : readFirst(frames, bytes, header);
+        : readFirst(frames, bytes, header, hint);
+      const first = frames[0];
       // Coalescing gives every frame the canvas's size, and GIF's an alpha channel.
-      const hadAlpha = frames[0]?.hasAlpha ?? false;
-      const storedColorSpace = frames[0]?.colorSpace ?? ColorSpace.Undefined;
+      const hadAlpha = first?.hasAlpha ?? false;
+      const storedColorSpace = first?.colorSpace ?? ColorSpace.Undefined;
+      const storedProfiles = {
+        names: first?.profileNames ?? [],
+        color: first?.getColorProfile()?.description ?? undefined,
+      };
       if (isAnimationFormat(header.format)) frames.coalesce();
       const storedOrientation = orientationOf(frames);
-      for (const frame of frames) makeUpright(frame, storedOrientation);
-      return new Picture(frames, { warnings, storedOrientation, hadAlpha, storedColorSpace });
+      for (const frame of frames) {
+        makeUpright(frame, storedOrientation);
+        warnings.push(...makeRgb(frame, options.colorProfile));
+      }
+      const picture = new Picture(frames, {
+        warnings: [...new Set(warnings)],
+        storedOrientation,
+        hadAlpha,
+        storedColorSpace,
+        storedProfiles,
+      });
+      if (hint !== undefined) picture.#fullSize = uprightSize(header, storedOrientation);
+      return picture;
     } catch (error) {
       const generation = engineGeneration();
       const jobError = asJobError(
@@ -92,7 +135,9 @@ export class Picture implements Disposable {
     return this.first.clone((image) => {
       const frames = MagickImageCollection.create();
       frames.push(image);
-      return use(new Picture(frames, this));
+      const copy = new Picture(frames, this);
+      copy.#fullSize = this.#fullSize;
+      return use(copy);
     });
   }
 
@@ -104,12 +149,17 @@ export class Picture implements Disposable {
 
   /** In pixels. */
   get width(): number {
-    return this.first.width;
+    return this.#fullSize?.width ?? this.first.width;
   }
 
   /** In pixels. */
   get height(): number {
-    return this.first.height;
+    return this.#fullSize?.height ?? this.first.height;
+  }
+
+  /** Says that the frames now have the size that was asked for, whatever they were decoded at. */
+  settleSize(): void {
+    this.#fullSize = undefined;
   }
 
   /** The file's bytes, in a format of our choice. */
@@ -136,27 +186,58 @@ export class Picture implements Disposable {
 
 type ReadFacts = Pick<
   Picture,
-  "warnings" | "storedOrientation" | "hadAlpha" | "storedColorSpace"
+  "warnings" | "storedOrientation" | "hadAlpha" | "storedColorSpace" | "storedProfiles"
 >;
+
+/** What was known of the profiles before any was used or left out. */
+export interface StoredProfiles {
+  readonly names: readonly string[];
+  readonly color: string | undefined;
+}
+
+/** How much larger than wanted a picture is decoded: the filter that comes then does the rest. */
+const HINT_FACTOR = 2;
+
+/**
+ * The size that JPEG's decoder is told to come down to, undefined when it is to decode all. The
+ * orientation is not known before, so it is as large as either way of lying asks for.
+ */
+function jpegHint({ format, width, height }: ImageHeader, options: DecodeOptions) {
+  if (format !== "jpeg" || options.firstScale === undefined) return undefined;
+  const lying = options.firstScale({ width, height });
+  const standing = options.firstScale({ width: height, height: width });
+  const factor = HINT_FACTOR * Math.max(
+    lying.width / width,
+    lying.height / height,
+    standing.width / height,
+    standing.height / width,
+  );
+  if (factor >= 1) return undefined;
+  return { width: Math.ceil(width * factor), height: Math.ceil(height * factor) };
+}
+
+function uprightSize({ width, height }: ImageHeader, orientation: number): Size {
+  return orientation >= 5 ? { width: height, height: width } : { width, height };
+}
 
 function readFirst(
   frames: IMagickImageCollection,
   bytes: Uint8Array,
   header: ImageHeader,
+  hint: Size | undefined,
 ): string[] {
   const warnings: string[] = [];
   const image = MagickImage.create();
   frames.push(image);
   image.onWarning = ({ error }) =>
     warnings.push(error.message.replace(/\s*(`[^`']*')?\s*@ .*$/s, ""));
-  image.read(
-    bytes,
-    new MagickReadSettings({
-      format: magickFormats[header.format],
-      frameIndex: 0,
-      frameCount: 1,
-    }),
-  );
+  const settings = new MagickReadSettings({
+    format: magickFormats[header.format],
+    frameIndex: 0,
+    frameCount: 1,
+  });
+  if (hint !== undefined) settings.setDefine("jpeg:size", `${hint.width}x${hint.height}`);
+  image.read(bytes, settings);
   delete image.onWarning;
   // JPEG's and TIFF's decoders fill what is missing with grey and merely mention it.
   const fatal = warnings.find((warning) => /premature end|not enough|read error/i.test(warning));
@@ -188,9 +269,6 @@ function makeUpright(image: IMagickImage, orientation: number): void {
   image.orientation = orientation as Orientation;
   image.autoOrient();
   image.resetPage();
-  if (image.colorSpace !== ColorSpace.sRGB && image.colorSpace !== ColorSpace.Gray) {
-    image.colorSpace = ColorSpace.sRGB;
-  }
 }
 
 function prepareForWriting(image: IMagickImage, options: EncodeOptions): void {

@@ -12,10 +12,16 @@ import { asJobError, startEngine } from "./engine.ts";
 import { isAnimationFormat, outputLikeSource } from "./formats.ts";
 import type { ImageHeader } from "./header.ts";
 import { type ImageMetadata, metadataOf } from "./metadata.ts";
-import { applyOperation, isPixelOperation, resizeWithin } from "./operations.ts";
+import {
+  applyOperation,
+  firstScaleOf,
+  isPixelOperation,
+  type PixelOperation,
+  resizeWithin,
+} from "./operations.ts";
 import { type PaletteColor, paletteOf } from "./palette.ts";
 import { type ImagePayload, type OutputFormat, outputFormats } from "./payload.ts";
-import { type EncodeOptions, Picture } from "./picture.ts";
+import { type EncodeOptions, Picture, type Size } from "./picture.ts";
 
 /** A finished image, inline or where it was put. */
 export interface ImageFile {
@@ -95,12 +101,16 @@ async function carryOut(
   payload: ImagePayload,
   context: JobContext,
 ): Promise<ImageResult> {
-  using picture = Picture.decode(source.bytes, source.header, plan.allFrames);
+  const operations = payload.operations.filter(isPixelOperation);
+  using picture = Picture.decode(source.bytes, source.header, {
+    allFrames: plan.allFrames,
+    colorProfile: payload.output?.color_profile ?? "keep",
+    firstScale: firstScale(plan, operations),
+  });
   for (const warning of picture.warnings) context.log(`decoder: ${warning}`);
   await pause(context, 0.3, `decoded ${picture.width}x${picture.height}`);
   const about = describe(picture, source, payload);
 
-  const operations = payload.operations.filter(isPixelOperation);
   for (const [index, operation] of operations.entries()) {
     applyOperation(picture, operation, context.limits.pixelsMax);
     await pause(context, 0.3 + (0.4 * (index + 1)) / operations.length, operation.type);
@@ -152,18 +162,28 @@ function planOf(payload: ImagePayload, { header, destination }: ImageSource): Pl
   return {
     ...(writes ? { output } : {}),
     allFrames: header.frames > 1 && isAnimationFormat(header.format) && writes &&
-      isAnimationFormat(format),
+      isAnimationFormat(format) && payload.frames === "all",
     ...(thumbnail ? { thumbnail } : {}),
     colors: !writes,
   };
+}
+
+/** Where a picture that is only looked at gets its thumbnail, or one that is written its size. */
+function firstScale(
+  { output, thumbnail }: Plan,
+  [first]: readonly PixelOperation[],
+): ((size: Size) => Size) | undefined {
+  if (first !== undefined) return firstScaleOf(first);
+  if (output !== undefined || thumbnail === undefined) return undefined;
+  return firstScaleOf({ type: "thumbnail", ...thumbnail });
 }
 
 function requireFramesPixels(header: ImageHeader, plan: Plan, pixelsMax: number): void {
   if (!plan.allFrames || header.width * header.height * header.frames <= pixelsMax) return;
   throw new PermanentJobError(
     `The animation has ${header.frames} frames of ${header.width}x${header.height} pixels; this ` +
-      `worker decodes at most ${pixelsMax} pixels. An output in another format than gif or webp ` +
-      "needs the first frame alone.",
+      `worker decodes at most ${pixelsMax} pixels. An output in another format than gif or webp, ` +
+      "or one with frames set to first, needs the first frame alone.",
   );
 }
 
