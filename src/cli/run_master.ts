@@ -211,6 +211,7 @@ function masterOptions(
     schedulesMax: scheduler.maxSchedules,
     pendingJobsMax: scheduler.maxPendingJobs,
     clientJobsMax: scheduler.maxPendingJobsPerClient,
+    keyRetentionMs: jobs.keepIdempotencyKeysMs,
     resultBytesMax: jobs.resultBytesMax,
     admission: {
       payloadBytesMax: jobs.payloadBytesMax,

@@ -8,21 +8,26 @@ import { cronFault, parsePointInTime, timeZoneFault, timingFaults } from "../cal
 import type { ScheduleTiming } from "../rpc/mod.ts";
 import type { FlagReader } from "./arguments.ts";
 
+/** The time that a flag says, by the clocks of `--tz`. */
+export function timeFrom(reader: FlagReader, name: string): number | undefined {
+  const zone = reader.text("tz");
+  // Without a zone a time is this machine's, as people mean it when they type one.
+  const clocks = zone !== undefined && timeZoneFault(zone) === undefined
+    ? zone
+    : Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return reader.parsed(
+    name,
+    (text) => parsePointInTime(text, clocks),
+    "give a time such as 2026-12-24T18:00 or 2026-12-24T18:00:00Z",
+  );
+}
+
 /** Undefined when the flags do not say when; what is wrong is noted in the reader. */
 export function timingFrom(reader: FlagReader): ScheduleTiming | undefined {
   const zone = reader.text("tz");
   const zoneFault = zone === undefined ? undefined : timeZoneFault(zone);
   if (zoneFault !== undefined) reader.fault("tz", zoneFault);
-  // Without a zone a time is this machine's, as people mean it when they type one.
-  const clocks = zoneFault === undefined && zone !== undefined
-    ? zone
-    : Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const time = (name: string) =>
-    reader.parsed(
-      name,
-      (text) => parsePointInTime(text, clocks),
-      "give a time such as 2026-12-24T18:00 or 2026-12-24T18:00:00Z",
-    );
+  const time = (name: string) => timeFrom(reader, name);
   const bounds = { startAtMs: time("start") ?? 0, endAtMs: time("end") ?? 0 };
   const atMs = time("at");
   const everyMs = reader.duration("every");

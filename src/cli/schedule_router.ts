@@ -104,6 +104,7 @@ export function addScheduleCommands(
   client(
     schedule.command("trigger").description("make one of its jobs now; prints the job's id")
       .argument("<schedule>", "its name")
+      .option("--idempotency-key <key>", "makes no second job when it is repeated under this key")
       .action(async (name: string, flags: Flags) => {
         const { triggerSchedule } = await import("./schedules.ts");
         await triggerSchedule(name, flags, terminal);
@@ -114,6 +115,7 @@ export function addScheduleCommands(
   client(
     timingFlags(next)
       .option("-n, --count <number>", "how many", "5")
+      .option("--from <time>", "the first of them that are not before this (default: now)")
       .action(async (name: string | undefined, flags: Flags) => {
         const { nextRuns } = await import("./schedules.ts");
         await nextRuns(name, flags, terminal);

@@ -13,7 +13,7 @@ import { Misuse } from "./failure.ts";
 import { jobJson } from "./present.ts";
 import { pageText, runTable, runTimes, scheduleJson, scheduleText } from "./present_schedules.ts";
 import type { Flags } from "./router.ts";
-import { timingFrom } from "./schedule_flags.ts";
+import { timeFrom, timingFrom } from "./schedule_flags.ts";
 import { submissionFrom } from "./submission.ts";
 import { type OutputFormat, printable, type Terminal } from "./terminal.ts";
 
@@ -44,7 +44,7 @@ export async function addSchedule(name: string, flags: Flags, terminal: Terminal
   }
   const job = await submissionFrom(flags, terminal.err);
   await withScheduleClient(flags, terminal, async (client, format) => {
-    const { message, nextAtMs } = await client.add({
+    const { message, nextAtMs, warning } = await client.add({
       name,
       timing,
       job,
@@ -53,7 +53,8 @@ export async function addSchedule(name: string, flags: Flags, terminal: Terminal
       ...(catchUpMax === undefined ? {} : { catchUpMax }),
       ...(graceMs === undefined ? {} : { graceMs }),
     }, { replace: flags.replace === true });
-    const answer = { name, message, next_at: new Date(nextAtMs).toISOString() };
+    if (warning !== "") terminal.err.write(`conductor: ${printable(warning)}\n`);
+    const answer = { name, message, next_at: new Date(nextAtMs).toISOString(), warning };
     tell(answer, message, format, terminal);
   });
 }
@@ -127,9 +128,14 @@ export async function triggerSchedule(
   flags: Flags,
   terminal: Terminal,
 ): Promise<void> {
+  const idempotencyKey = new FlagReader(flags).text("idempotencyKey");
   await withScheduleClient(flags, terminal, async (client, format) => {
-    const jobId = await client.trigger(name);
-    tell({ name, job_id: jobId }, jobId, format, terminal);
+    const { jobId, duplicate } = await client.trigger(
+      name,
+      idempotencyKey === undefined ? {} : { idempotencyKey },
+    );
+    if (duplicate) terminal.err.write("conductor: an earlier call made this job\n");
+    tell({ name, job_id: jobId, duplicate }, jobId, format, terminal);
   });
 }
 
@@ -141,6 +147,7 @@ export async function nextRuns(
 ): Promise<void> {
   const reader = new FlagReader(flags);
   const count = reader.integer("count", { min: 1, max: RUNS_MAX }) ?? 5;
+  const fromMs = timeFrom(reader, "from");
   const timing = timingFrom(reader);
   reader.done();
   if ((name === undefined) === (timing === undefined)) {
@@ -151,15 +158,16 @@ export async function nextRuns(
     );
   }
   if (timing !== undefined) {
-    const nowMs = Date.now();
+    const afterMs = fromMs === undefined ? Date.now() : fromMs - 1;
     const anchored = timing.kind === "every" && timing.anchorMs === 0
-      ? { ...timing, anchorMs: nowMs }
+      ? { ...timing, anchorMs: fromMs ?? afterMs }
       : timing;
-    return tellRuns(firstOf(anchored, nowMs, count), timing, flags, terminal);
+    return tellRuns(firstOf(anchored, afterMs, count), timing, flags, terminal);
   }
   await withScheduleClient(flags, terminal, async (client) => {
-    const found = await client.get(name!, { nextRuns: count });
-    tellRuns(found.nextRuns, found.schedule.timing, flags, terminal);
+    const { schedule, nextRuns } = await client.get(name!, { nextRuns: count });
+    const runs = fromMs === undefined ? nextRuns : firstOf(schedule.timing, fromMs - 1, count);
+    tellRuns(runs, schedule.timing, flags, terminal);
   });
 }
 

@@ -22,15 +22,15 @@ export async function submit(flags: Flags, terminal: Terminal): Promise<void> {
   const submission = await submissionFrom(flags, terminal.err);
   await withClient(flags, terminal, async (connection) => {
     const { client, format, line } = connection;
-    const { jobId, duplicate, message } = await client.submit(submission, { patienceMs });
-    if (duplicate) line.say("conductor: an earlier submission made this job");
+    const { jobId, duplicate, existing, message } = await client.submit(submission, { patienceMs });
+    if (duplicate && !existing) line.say("conductor: an earlier submission made this job");
     const isPlain = message === "" || message === "Job submitted successfully";
     if (!isPlain) line.say(`conductor: ${printable(message)}`);
     line.clear();
     if (flags.wait === true) return await follow(connection, jobId, terminal);
     terminal.out.write(
       format === "json"
-        ? `${JSON.stringify({ job_id: jobId, duplicate, message })}\n`
+        ? `${JSON.stringify({ job_id: jobId, duplicate, existing, message })}\n`
         : `${jobId}\n`,
     );
   }, "client.submit_job");

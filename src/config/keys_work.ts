@@ -281,8 +281,8 @@ export const jobsKeys = {
   }),
   keep_completed: key(duration({ min: "0s", max: "87600h" }), {
     doc:
-      "How long a completed job is kept after its end; 0: for ever. Below a day, a submission that " +
-      "is repeated by its key may be answered with a job that is gone.",
+      "How long a completed job is kept after its end; 0: for ever. Below keep_idempotency_keys, a " +
+      "submission that is repeated by its key may be answered with a job that is gone.",
     usedBy: MASTER,
     default: "168h",
   }),
@@ -310,6 +310,13 @@ export const jobsKeys = {
     doc: "Cancelled jobs that are kept, those that ended last; 0: all.",
     usedBy: MASTER,
     default: 1_000_000,
+  }),
+  keep_idempotency_keys: key(duration({ min: "1m", max: "8760h" }), {
+    doc:
+      "How long a key that comes from now on stands for its job, whatever became of that; of all " +
+      "keys the last million are remembered. What the leader says holds for every member.",
+    usedBy: MASTER,
+    default: "24h",
   }),
   input_bytes_max: key(bytes({ min: "1KiB", max: "8GiB" }), {
     doc: "Longest input that a job holds in memory at once (an image, a page).",

@@ -7,6 +7,7 @@
 import { applySubmit } from "./apply_submit.ts";
 import { cancelJob } from "./attempts.ts";
 import type { OutcomeOf, SubmitSpec } from "./command.ts";
+import { triggerKey } from "./idempotency_keys.ts";
 import type { LogPosition } from "./job.ts";
 import { type Schedule, SCHEDULE_LIMITS } from "./schedule.ts";
 import type {
@@ -19,6 +20,7 @@ import type {
   ScheduleFire,
   ScheduleFireOutcome,
   ScheduleRunOutcome,
+  TriggeredFire,
 } from "./schedule_command.ts";
 import type { State } from "./state.ts";
 
@@ -102,7 +104,7 @@ export function applyFireSchedule(
     if (reason !== undefined) return { status: "refused", name: fire.name, reason };
     const runs = fire.kind === "due"
       ? fireDue(state, fire, command.liveJobsMax)
-      : [run(state, fire.name, { scheduledAtMs: 0, jobId: fire.jobId }, command.liveJobsMax)];
+      : [trigger(state, fire, command)];
     return { status: "fired", name: fire.name, runs };
   });
   return { kind: "fire_schedule", results };
@@ -153,6 +155,25 @@ function fireDue(state: State, fire: DueFire, liveJobsMax: number | undefined) {
   });
 }
 
+/** A run that somebody asks for, once a key. */
+function trigger(
+  state: State,
+  { name, jobId, idempotencyKey = "" }: TriggeredFire,
+  { liveJobsMax, keyRetentionMs }: FireScheduleCommand,
+): ScheduleRunOutcome {
+  if (idempotencyKey === "") return run(state, name, { scheduledAtMs: 0, jobId }, liveJobsMax);
+  const key = triggerKey(name, idempotencyKey);
+  const earlier = state.keys.find(key, state.nowMs);
+  if (earlier !== undefined) {
+    return { status: "submitted", scheduledAtMs: 0, jobId: earlier.jobId, repeated: true };
+  }
+  const outcome = run(state, name, { scheduledAtMs: 0, jobId }, liveJobsMax);
+  if (outcome.status === "submitted") {
+    state.keys.add(key, { jobId, fingerprint: "" }, state.nowMs, keyRetentionMs);
+  }
+  return outcome;
+}
+
 /** One job, unless an earlier one is in the way or the job itself is refused. */
 function run(
   state: State,
@@ -194,6 +215,7 @@ function run(
       });
       return { status: "submitted", scheduledAtMs, jobId };
     case "duplicate":
+    case "existing":
       return passOver("skipped", `job ${outcome.jobId} stands for it`);
     default:
       return passOver("missed", outcome?.message ?? "the job was refused");

@@ -24,7 +24,10 @@ export function applySubmit(state: State, command: SubmitCommand): OutcomeOf["su
     const replaced = uniqueKey === undefined ? undefined : state.uniqueKeys.holder(uniqueKey);
     if (replaced !== undefined) cancelJob(state, replaced, `replaced by job ${spec.id}`);
     const record = state.create(jobFrom(spec, parents, state), spec.payload);
-    if (key !== undefined) state.keys.add(key.name, spec.id, key.fingerprint, state.nowMs);
+    if (key !== undefined) {
+      const entry = { jobId: spec.id, fingerprint: key.fingerprint };
+      state.keys.add(key.name, entry, state.nowMs, command.keyRetentionMs);
+    }
     return {
       status: "accepted",
       jobId: spec.id,
@@ -65,7 +68,8 @@ function decideAll(state: State, command: SubmitCommand): Decision[] {
     const parents = parentsOf(spec, siblings.standIns);
     const outcome = decide(state, spec, key, parents, siblings);
     const decision = { spec, outcome, key, parents };
-    if (outcome.status === "duplicate") siblings.standIns.set(spec.id, outcome.jobId);
+    const isThere = outcome.status === "duplicate" || outcome.status === "existing";
+    if (isThere) siblings.standIns.set(spec.id, outcome.jobId);
     if (outcome.status === "accepted") {
       const uniqueKey = uniqueKeyOf(spec);
       if (key !== undefined) siblings.keys.set(key.name, decision);
@@ -130,7 +134,7 @@ function decide(
   const holder = holderOf(state, siblings, uniqueKey);
   const uniqueMode = spec.options?.uniqueMode ?? NO_OPTIONS.uniqueMode;
   if (holder !== undefined && uniqueMode === "existing") {
-    return { status: "duplicate", jobId: holder };
+    return { status: "existing", jobId: holder };
   }
   if (holder !== undefined && uniqueMode === "reject") {
     // A job of the same call may come to nothing with it, so its id would tell nobody anything.

@@ -100,6 +100,8 @@ export interface SubmitCommand extends Stamped {
   readonly liveJobsMax?: number;
   /** Refuse what would give a submitter more unfinished jobs than this. */
   readonly clientJobsMax?: number;
+  /** How long its idempotency keys are remembered, in ms; left out: as `MachineOptions` says. */
+  readonly keyRetentionMs?: number;
 }
 
 /** One job to be made. Optional fields left out mean "", none or 0. */
@@ -134,11 +136,10 @@ export type SubmitOutcome =
     /** The job that had its unique key, and was cancelled for it. */
     readonly replacedJobId?: string;
   }
-  /**
-   * No new job: an earlier submission under the same idempotency key made this one, or it has the
-   * unique key and `uniqueMode` is `existing`.
-   */
+  /** No new job: an earlier submission under the same idempotency key made this one. */
   | { readonly status: "duplicate"; readonly jobId: string }
+  /** No new job: this one has the unique key, is not finished, and `uniqueMode` is `existing`. */
+  | { readonly status: "existing"; readonly jobId: string }
   | {
     readonly status: "refused";
     readonly jobId: string;

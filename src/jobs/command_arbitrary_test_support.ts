@@ -144,6 +144,7 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
       allOrNothing: fc.boolean(),
       liveJobsMax: fc.nat(),
       clientJobsMax: fc.nat(),
+      keyRetentionMs: fc.nat(),
     }, ["kind", "atMs", "jobs"]),
     plain({
       kind: fc.constant("assign"),
@@ -268,7 +269,10 @@ function anyScheduleCommand({ name, time }: CommandAlphabet, template: fc.Arbitr
     missed: fc.nat(3),
     nextAtMs: time,
   });
-  const triggered = plain({ kind: fc.constant("triggered"), name, jobId: name });
+  const triggered = record(
+    { kind: fc.constant("triggered"), name, jobId: name, idempotencyKey: name },
+    ["kind", "name", "jobId"],
+  );
   return fc.oneof(
     plain({
       kind: fc.constant("put_schedule"),
@@ -292,6 +296,7 @@ function anyScheduleCommand({ name, time }: CommandAlphabet, template: fc.Arbitr
       fires: fc.array(fc.oneof(due, triggered), { maxLength: 3 }),
       liveJobsMax: fc.nat(),
       leaderTerm: fc.nat(1),
+      keyRetentionMs: fc.nat(),
     }, ["kind", "atMs", "fires"]),
   );
 }

@@ -36,13 +36,19 @@ export class IdempotencyKeys {
     return found !== undefined && this.isLive(found, nowMs) ? found : undefined;
   }
 
-  add(key: string, jobId: string, fingerprint: string, nowMs: number): void {
+  /** From now on `key` stands for the job, for as long as the Command says that made it. */
+  add(
+    key: string,
+    { jobId, fingerprint }: Pick<StoredKey, "jobId" | "fingerprint">,
+    nowMs: number,
+    retentionMs: number | undefined,
+  ): void {
     this.#unflushed.set(key, {
       keySeq: ++this.#lastKeySeq,
       key,
       jobId,
       fingerprint,
-      expiresAtMs: nowMs + this.#retentionMs,
+      expiresAtMs: nowMs + (retentionMs ?? this.#retentionMs),
     });
   }
 
@@ -67,4 +73,9 @@ export class IdempotencyKeys {
 /** Keys of one submitter do not meet those of another. */
 export function scopedKey(submittedBy: string, idempotencyKey: string): string {
   return JSON.stringify([submittedBy, idempotencyKey]);
+}
+
+/** Nor do those of triggered schedules meet those of submissions. */
+export function triggerKey(schedule: string, idempotencyKey: string): string {
+  return JSON.stringify(["trigger", schedule, idempotencyKey]);
 }

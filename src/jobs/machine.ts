@@ -58,7 +58,10 @@ import type { SchedulingView } from "./view.ts";
 export interface JobMachineOptions {
   /** Replicas must agree. Attempts lost with their worker that make a dead letter. Default 3. */
   readonly crashesMax?: number;
-  /** Replicas must agree. How long an idempotency key is remembered. Default 24 h. */
+  /**
+   * Replicas must agree. How long an idempotency key is remembered, where the Command that brings it
+   * does not say. Default {@linkcode KEY_RETENTION_MS_DEFAULT}.
+   */
   readonly keyRetentionMs?: number;
   /** Replicas must agree. Idempotency keys remembered; the oldest give way. Default 1,000,000. */
   readonly keysMax?: number;
@@ -75,9 +78,12 @@ export interface JobMachineOptions {
   readonly eventsMax?: number;
 }
 
+/** A day. */
+export const KEY_RETENTION_MS_DEFAULT = 24 * 60 * 60 * 1000;
+
 const optionDefaults: Required<JobMachineOptions> = {
   crashesMax: 3,
-  keyRetentionMs: 24 * 60 * 60 * 1000,
+  keyRetentionMs: KEY_RETENTION_MS_DEFAULT,
   keysMax: 1_000_000,
   workersMax: 10_000,
   payloadMemoryBytesMax: 64 * 1024 * 1024,

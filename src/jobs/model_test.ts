@@ -103,20 +103,24 @@ const submit = fc.record({
   allOrNothing: fc.boolean(),
   liveJobsMax: fc.constantFrom(undefined, 3),
   clientJobsMax: fc.constantFrom(undefined, undefined, 2),
-}).map(({ jobs, allOrNothing, liveJobsMax, clientJobsMax }) => (now: Now): Body => ({
-  kind: "submit",
-  jobs: jobs.map(({ delayMs, key, options, ...spec }) =>
-    specOf(spec.id, {
-      ...spec,
-      ...(options !== undefined && { options }),
-      ...(delayMs > 0 && { notBeforeMs: now.machine.nowMs + delayMs }),
-      ...(key !== undefined && { idempotencyKey: key }),
-    })
-  ),
-  allOrNothing,
-  ...(liveJobsMax !== undefined && { liveJobsMax }),
-  ...(clientJobsMax !== undefined && { clientJobsMax }),
-}));
+  keyRetentionMs: fc.constantFrom(undefined, 400, 3_000),
+}).map(
+  ({ jobs, allOrNothing, liveJobsMax, clientJobsMax, keyRetentionMs }) => (now: Now): Body => ({
+    kind: "submit",
+    jobs: jobs.map(({ delayMs, key, options, ...spec }) =>
+      specOf(spec.id, {
+        ...spec,
+        ...(options !== undefined && { options }),
+        ...(delayMs > 0 && { notBeforeMs: now.machine.nowMs + delayMs }),
+        ...(key !== undefined && { idempotencyKey: key }),
+      })
+    ),
+    allOrNothing,
+    ...(liveJobsMax !== undefined && { liveJobsMax }),
+    ...(clientJobsMax !== undefined && { clientJobsMax }),
+    ...(keyRetentionMs !== undefined && { keyRetentionMs }),
+  }),
+);
 
 const assign = fc.array(fc.record({ jobId, workerId, sessionId: session }), {
   minLength: 1,
@@ -280,7 +284,10 @@ const fireSchedule = fc.record({
   jobIds: fc.array(jobId, { minLength: 1, maxLength: 2 }),
   missed: fc.nat(2),
   liveJobsMax: fc.constantFrom(undefined, 4),
-}).map(({ name, slip, jobIds, missed, liveJobsMax }) => ({ machine }: Now): Body => {
+  key: fc.constantFrom(undefined, "k1", "k2"),
+  keyRetentionMs: fc.constantFrom(undefined, 400, 3_000),
+}).map((drawn) => ({ machine }: Now): Body => {
+  const { name, slip, jobIds, missed, liveJobsMax, key, keyRetentionMs } = drawn;
   const { nextAtMs = 1, revision = 1 } = machine.schedule(name) ?? {};
   const times = jobIds.map((_, at) => nextAtMs + at);
   if (slip === "order") times.reverse();
@@ -288,17 +295,25 @@ const fireSchedule = fc.record({
   return {
     kind: "fire_schedule",
     fires: [
-      slip === "trigger" ? { kind: "triggered", name, jobId: jobIds[0]! } : {
-        kind: "due",
-        name,
-        revision: revision + (slip === "revision" ? 1 : 0),
-        dueAtMs: nextAtMs - (slip === "due" ? 1 : 0),
-        runs: jobs,
-        missed,
-        nextAtMs: nextAtMs + (slip === "next" ? 0 : 700),
-      },
+      slip === "trigger"
+        ? {
+          kind: "triggered",
+          name,
+          jobId: jobIds[0]!,
+          ...(key !== undefined && { idempotencyKey: key }),
+        }
+        : {
+          kind: "due",
+          name,
+          revision: revision + (slip === "revision" ? 1 : 0),
+          dueAtMs: nextAtMs - (slip === "due" ? 1 : 0),
+          runs: jobs,
+          missed,
+          nextAtMs: nextAtMs + (slip === "next" ? 0 : 700),
+        },
     ],
     ...(liveJobsMax !== undefined && { liveJobsMax }),
+    ...(keyRetentionMs !== undefined && { keyRetentionMs }),
   };
 });
 
@@ -632,8 +647,8 @@ function wordsOf(outcome: Outcome): string[] {
       return outcome.results.map((each) =>
         each.status === "refused"
           ? each.reason
-          : each.status === "duplicate"
-          ? `duplicate ${each.jobId}`
+          : each.status === "duplicate" || each.status === "existing"
+          ? `${each.status} ${each.jobId}`
           : each.status
       );
     case "assign":
@@ -695,7 +710,11 @@ function wordsOf(outcome: Outcome): string[] {
       return [outcome.status === "refused" ? outcome.reason : `done ${outcome.changed}`];
     case "fire_schedule":
       return outcome.results.flatMap((each) =>
-        each.status === "refused" ? [each.reason] : each.runs.map(({ status }) => status)
+        each.status === "refused"
+          ? [each.reason]
+          : each.runs.map((run) =>
+            run.status === "submitted" && run.repeated ? `repeated ${run.jobId}` : run.status
+          )
       );
   }
 }

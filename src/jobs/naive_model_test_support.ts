@@ -75,6 +75,9 @@ export class NaiveModel {
       unfinished: (schedule) => this.unfinished(schedule),
       exists: (id) => this.#find(id) !== undefined,
       cancel: (id) => this.#cancel(id),
+      triggered: (key) =>
+        this.keys.findLast((each) => each.key === key && each.expiresAtMs > this.nowMs)?.jobId,
+      remember: (key, jobId, retentionMs) => this.#remember(key, "", jobId, retentionMs),
       submit: (command) => this.#submit(command)[0]!,
     });
   }
@@ -229,7 +232,7 @@ export class NaiveModel {
       const holder = this.#holder(submittedBy, options);
       if (holder !== undefined && options.uniqueMode === "existing") {
         madeBefore.set(spec.id, holder.id);
-        return `duplicate ${holder.id}`;
+        return `existing ${holder.id}`;
       }
       if (holder !== undefined && options.uniqueMode === "reject") return "unique_key";
       if (options.dependencies.some(({ jobId }) => this.#find(jobId) === undefined)) {
@@ -275,14 +278,7 @@ export class NaiveModel {
         options,
         ended: [],
       });
-      if (key) {
-        this.keys.push({
-          key,
-          payload,
-          jobId: spec.id,
-          expiresAtMs: this.nowMs + KEY_RETENTION_MS,
-        });
-      }
+      if (key) this.#remember(key, payload, spec.id, command.keyRetentionMs);
       return "accepted";
     });
     const refusals = [
@@ -297,6 +293,10 @@ export class NaiveModel {
     if (!command.allOrNothing || !words.some((word) => refusals.includes(word))) return words;
     Object.assign(this, saved);
     return words.map((word) => refusals.includes(word) ? word : "batch_refused");
+  }
+
+  #remember(key: string, payload: string, jobId: string, retentionMs = KEY_RETENTION_MS): void {
+    this.keys.push({ key, payload, jobId, expiresAtMs: this.nowMs + retentionMs });
   }
 
   #holder(submittedBy: string, { uniqueKey }: JobOptions): NaiveJob | undefined {

@@ -28,6 +28,9 @@ export interface NaiveJobs {
   unfinished(schedule: string): string[];
   exists(jobId: string): boolean;
   cancel(jobId: string): void;
+  /** The job that a trigger's key stands for; and from now on it does. */
+  triggered(key: string): string | undefined;
+  remember(key: string, jobId: string, retentionMs: number | undefined): void;
   /** The word for what becomes of it. */
   submit(command: Command & { kind: "submit" }): string;
 }
@@ -51,7 +54,7 @@ export class NaiveSchedules {
       case "alter_schedule":
         return [this.#alter(command)];
       case "fire_schedule":
-        return command.fires.flatMap((fire) => this.#fire(fire, command.liveJobsMax));
+        return command.fires.flatMap((fire) => this.#fire(fire, command));
     }
   }
 
@@ -99,10 +102,22 @@ export class NaiveSchedules {
     return "done true";
   }
 
-  #fire(fire: ScheduleFire, liveJobsMax: number | undefined): string[] {
+  #fire(
+    fire: ScheduleFire,
+    { liveJobsMax, keyRetentionMs }: ScheduleCommand & { kind: "fire_schedule" },
+  ): string[] {
     const schedule = this.#find(fire.name);
     if (schedule === undefined) return ["unknown_schedule"];
-    if (fire.kind === "triggered") return [this.#run(schedule, 0, fire.jobId, liveJobsMax)];
+    if (fire.kind === "triggered") {
+      const key = `trigger ${fire.name} ${fire.idempotencyKey}`;
+      const known = fire.idempotencyKey ? this.#jobs.triggered(key) : undefined;
+      if (known !== undefined) return [`repeated ${known}`];
+      const word = this.#run(schedule, 0, fire.jobId, liveJobsMax);
+      if (fire.idempotencyKey && word === "submitted") {
+        this.#jobs.remember(key, fire.jobId, keyRetentionMs);
+      }
+      return [word];
+    }
     const { revision, dueAtMs, runs, nextAtMs } = fire;
     if (schedule.paused || dueAtMs === 0) return ["stale"];
     if (revision !== schedule.revision || dueAtMs !== schedule.nextAtMs) return ["stale"];
@@ -149,7 +164,7 @@ export class NaiveSchedules {
       jobs: [{ ...template, id: jobId, options }],
       ...(liveJobsMax === undefined ? {} : { liveJobsMax }),
     });
-    if (word.startsWith("duplicate")) {
+    if (word.startsWith("duplicate") || word.startsWith("existing")) {
       schedule.skipped++;
       return "skipped";
     }

@@ -64,6 +64,8 @@ export interface FireScheduleCommand extends Stamped {
   readonly liveJobsMax?: number;
   /** Refuse if the entry commits in another term: a deposed leader's clock has no say. */
   readonly leaderTerm?: number;
+  /** As in `SubmitCommand`, for the keys of `triggered`. */
+  readonly keyRetentionMs?: number;
 }
 
 export type ScheduleFire = DueFire | TriggeredFire;
@@ -96,6 +98,8 @@ export interface TriggeredFire {
   readonly kind: "triggered";
   readonly name: string;
   readonly jobId: string;
+  /** The job that a key of this schedule stands for is not made a second time. */
+  readonly idempotencyKey?: string;
 }
 
 export type ScheduleFireOutcome =
@@ -113,7 +117,13 @@ export type ScheduleFireOutcome =
 
 /** `scheduledAtMs` is 0 for a run that was asked for. */
 export type ScheduleRunOutcome =
-  | { readonly status: "submitted"; readonly scheduledAtMs: number; readonly jobId: string }
+  | {
+    readonly status: "submitted";
+    readonly scheduledAtMs: number;
+    readonly jobId: string;
+    /** It was made when its key came for the first time: nothing changed now. */
+    readonly repeated?: true;
+  }
   | {
     readonly status: "skipped" | "missed";
     readonly scheduledAtMs: number;

@@ -52,6 +52,34 @@ Deno.test("a key holds until its retention is over, and is free again then", () 
   assert.deepEqual(after, { status: "duplicate", jobId: "third" });
 });
 
+Deno.test("a key holds for as long as the Command said that brought it, whatever later ones say", () => {
+  for (const flush of [false, true]) {
+    const scene = new Scene({ keyRetentionMs: 60_000 });
+    const payload = new Uint8Array([1]);
+    const submit = (key: string, keyRetentionMs?: number) => {
+      const jobs = [specOf(`${scene.log.length}`, { idempotencyKey: key, payload })];
+      const { results: [outcome] } = scene.apply({
+        kind: "submit",
+        jobs,
+        ...(keyRetentionMs !== undefined && { keyRetentionMs }),
+      });
+      if (flush) scene.machine.flush();
+      return outcome?.status;
+    };
+    for (const [key, retentionMs] of [["long", 90_000], ["short", 30_000], ["plain"]] as const) {
+      submit(key, retentionMs);
+    }
+    scene.sleep(30_000);
+    assert.deepEqual(["long", "short", "plain"].map((key) => submit(key, 1)), [
+      ...["duplicate", "accepted", "duplicate"],
+    ]);
+    scene.sleep(30_000);
+    assert.deepEqual(["long", "plain"].map((key) => submit(key)), ["duplicate", "accepted"]);
+    scene.sleep(30_000);
+    assert.equal(submit("long"), "accepted");
+  }
+});
+
 Deno.test("beyond the number of keys remembered the oldest give way, flushed or not", () => {
   for (const flush of [false, true]) {
     const scene = new Scene({ keysMax: 3 });

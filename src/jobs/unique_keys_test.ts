@@ -31,7 +31,7 @@ Deno.test("with the mode existing a submission answers with the job that has the
   const scene = new Scene();
   scene.submit("first", unique("reject"));
   assert.deepEqual(submit(scene, "second", unique("existing")), {
-    status: "duplicate",
+    status: "existing",
     jobId: "first",
   });
   assert.equal(scene.machine.counts().total, 1);

@@ -326,11 +326,13 @@ export class Master {
       // Those that workers hold do not wait.
       liveJobsMax: () => options.pendingJobsMax + machine.heldJobs,
       clientJobsMax: options.clientJobsMax,
+      keyRetentionMs: options.keyRetentionMs,
       applyTimeoutMs: options.applyTimeoutMs,
       addressOf: (id) => this.#directory.addressOf(id)?.grpc || undefined,
       entryFormat: () => this.#context.memberDuties?.entryFormat ?? ENTRY_FORMATS.oldest,
       onProposed: (kind, durationMs, failure) =>
         options.observer.proposed(kind, durationMs, failure),
+      onForgotten: (why, jobs) => options.observer.forgotten(why, jobs),
     });
     return {
       facts: {

@@ -40,6 +40,7 @@ export function metricsObserver(metrics: MasterMetrics, policy: Policy): MasterO
       });
       metrics.raftApplyLatencySeconds.observe(durationMs / 1_000);
     },
+    forgotten: (reason, jobs) => metrics.jobsForgottenTotal.inc({ reason }, jobs),
     jobChanged: (event, isLeader) => {
       if (isLeader) countJob(metrics, event);
     },

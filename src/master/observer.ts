@@ -11,6 +11,8 @@ import type { LeaderObserver } from "./leader.ts";
 export interface MasterObserver extends LeaderObserver {
   /** A Command of ours was applied, or was not (`failure`). */
   proposed(kind: Command["kind"], durationMs: number, failure: unknown): void;
+  /** Jobs were forgotten by a Command of ours. */
+  forgotten(why: "retention" | "purge", jobs: number): void;
   /** A job changed on this node's state; every node hears every change once. */
   jobChanged(event: JobEvent, isLeader: boolean): void;
   heartbeat(workerId: string, accepted: boolean): void;

@@ -92,6 +92,8 @@ export interface MasterOptions {
   readonly pendingJobsMax: number;
   /** Unfinished jobs of one submitter beyond which its submissions are; 0: no bound. */
   readonly clientJobsMax: number;
+  /** How long an idempotency key that comes from now on is remembered, in ms. */
+  readonly keyRetentionMs: number;
   readonly admission: AdmissionRules;
   /** Longest result that is kept with a job. */
   readonly resultBytesMax: number;

@@ -4,15 +4,16 @@
  * @module
  */
 
-import type {
-  Command,
-  FireScheduleCommand,
-  Outcome,
-  OutcomeOf,
-  ScheduleFire,
-  SubmitCommand,
-  SubmitOutcome,
-  SubmitSpec,
+import {
+  type Command,
+  type FireScheduleCommand,
+  KEY_RETENTION_MS_DEFAULT,
+  type Outcome,
+  type OutcomeOf,
+  type ScheduleFire,
+  type SubmitCommand,
+  type SubmitOutcome,
+  type SubmitSpec,
 } from "../jobs/mod.ts";
 import { type MembershipChange, ProposalRefused, type RaftNode, ReadRefused } from "../raft/mod.ts";
 import { Refusal } from "../rpc/mod.ts";
@@ -38,6 +39,8 @@ export interface ProposerOptions {
   readonly liveJobsMax: () => number;
   /** Unfinished jobs of one submitter beyond which its submissions are; 0: no bound. */
   readonly clientJobsMax: number;
+  /** How long an idempotency key is remembered from now on, in ms. */
+  readonly keyRetentionMs: number;
   /** In which every member reads entries. */
   readonly entryFormat: () => number;
   /** How long a change may wait to be committed and applied, in ms. */
@@ -45,6 +48,8 @@ export interface ProposerOptions {
   /** gRPC address of a member, if known. */
   readonly addressOf: (nodeId: string) => string | undefined;
   readonly onProposed: (kind: Command["kind"], durationMs: number, failure: unknown) => void;
+  /** Jobs are forgotten for good: by age and number, or because somebody purged them. */
+  readonly onForgotten: (why: "retention" | "purge", jobs: number) => void;
 }
 
 interface Deadline {
@@ -91,6 +96,10 @@ export class Proposer {
         this.#options.node.propose(encodeCommand(stamped, this.#options.entryFormat())),
       );
       this.#options.onProposed(stamped.kind, performance.now() - startedMs, undefined);
+      if (outcome.kind === "prune" && stamped.kind === "prune" && outcome.removedJobs > 0) {
+        const why = stamped.deadLettersOnly ? "purge" : "retention";
+        this.#options.onForgotten(why, outcome.removedJobs);
+      }
       return outcome as OutcomeOf[C["kind"]];
     } catch (failure) {
       this.#options.onProposed(stamped.kind, performance.now() - startedMs, failure);
@@ -156,12 +165,13 @@ export class Proposer {
   }
 
   /** A bound that not every member knows yet does not hold until they do. */
-  #bounds(): Pick<SubmitCommand, "liveJobsMax" | "clientJobsMax"> {
-    const { clientJobsMax, entryFormat } = this.#options;
+  #bounds(): Pick<SubmitCommand, "liveJobsMax" | "clientJobsMax" | "keyRetentionMs"> {
+    const { clientJobsMax, keyRetentionMs, entryFormat } = this.#options;
     const isKnown = entryFormat() >= COMMAND_FORMAT_VERSION;
     return {
       liveJobsMax: this.#options.liveJobsMax(),
       ...(clientJobsMax > 0 && isKnown && { clientJobsMax }),
+      ...(keyRetentionMs !== KEY_RETENTION_MS_DEFAULT && isKnown && { keyRetentionMs }),
     };
   }
 
@@ -174,10 +184,13 @@ export class Proposer {
     fires: readonly ScheduleFire[],
     leaderTerm?: number,
   ): Promise<OutcomeOf["fire_schedule"]> {
+    const { keyRetentionMs } = this.#options;
+    const hasKey = fires.some((fire) => fire.kind === "triggered" && fire.idempotencyKey);
     return this.propose<FireScheduleCommand>({
       kind: "fire_schedule",
       fires,
       liveJobsMax: this.#options.liveJobsMax(),
+      ...(hasKey && keyRetentionMs !== KEY_RETENTION_MS_DEFAULT && { keyRetentionMs }),
       ...(leaderTerm === undefined ? {} : { leaderTerm }),
     });
   }

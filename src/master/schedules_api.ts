@@ -23,8 +23,10 @@ import {
   type SchedulePage,
   type ScheduleView,
 } from "../rpc/mod.ts";
+import { textFault } from "./admission_options.ts";
 import { audited } from "./audited.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
+import { OfferedTypes } from "./offered_types.ts";
 import { submissionView } from "./views.ts";
 
 /** Schedules are in memory with their payloads. */
@@ -54,7 +56,7 @@ export class SchedulesApi implements ScheduleApi {
       call,
       async () => {
         const duties = dutiesOf(this.#context);
-        const { proposer, now, schedulesMax } = this.#context;
+        const { admission, proposer, now, schedulesMax } = this.#context;
         const nowMs = now();
         const schedule = this.#admit(definition, call.caller.userId, nowMs);
         const nextAtMs = tickAfter(schedule.timing, nowMs);
@@ -78,7 +80,11 @@ export class SchedulesApi implements ScheduleApi {
         }
         duties.schedule();
         const next = new Date(nextAtMs).toISOString();
-        return { message: `schedule ${name} is ${outcome.status}; first due ${next}`, nextAtMs };
+        return {
+          message: `schedule ${name} is ${outcome.status}; first due ${next}`,
+          nextAtMs,
+          warning: new OfferedTypes(duties.view().workers, admission).warning(definition.job.type),
+        };
       },
     );
   }
@@ -137,16 +143,23 @@ export class SchedulesApi implements ScheduleApi {
     });
   }
 
-  triggerSchedule(name: string, call: CallContext) {
+  triggerSchedule(name: string, idempotencyKey: string, call: CallContext) {
     return audited(this.#context, "trigger a schedule", name, call, async () => {
       dutiesOf(this.#context);
       const { proposer, newJobId } = this.#context;
-      const { results: [outcome] } = await proposer.fireSchedules([
-        { kind: "triggered", name, jobId: newJobId() },
-      ]);
+      const [fault] = textFault("idempotency_key", idempotencyKey);
+      if (fault !== undefined) throw new Refusal("invalid", fault);
+      const { results: [outcome] } = await proposer.fireSchedules([{
+        kind: "triggered",
+        name,
+        jobId: newJobId(),
+        ...(idempotencyKey !== "" && { idempotencyKey }),
+      }]);
       if (outcome?.status !== "fired") throw unknownSchedule(name);
       const [run] = outcome.runs;
-      if (run?.status === "submitted") return { jobId: run.jobId };
+      if (run?.status === "submitted") {
+        return { jobId: run.jobId, duplicate: run.repeated === true };
+      }
       throw new Refusal(
         "failed_precondition",
         `the run of schedule ${name} was ${run?.status}: ${run?.message}`,

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { builtinJobTypes } from "../job_types/mod.ts";
 import { type Command, JobMachine, MemoryJobStore, type ScheduleFire } from "../jobs/mod.ts";
+import { workerOf } from "../jobs/scene_test_support.ts";
 import { type CallContext, Refusal, type ScheduleDefinition } from "../rpc/mod.ts";
 import { Admission } from "./admission.ts";
 import type { MasterContext } from "./context.ts";
@@ -46,13 +47,20 @@ class Leader {
       schedulesMax: 3,
       barrierTimeoutMs: 1,
       audit: (act: AuditedAct) => this.audited.push(act),
-      duties: { schedule: () => this.looks++ },
+      duties: { schedule: () => this.looks++, view: () => this.machine.view() },
     };
     this.api = new SchedulesApi(context as unknown as MasterContext);
   }
 
   add(changes: Partial<ScheduleDefinition> = {}, replace = false) {
     return this.api.addSchedule({ ...definition, ...changes }, { replace }, CALL);
+  }
+
+  /** A worker that offers one type. */
+  register(type: string): void {
+    this.#apply(
+      { kind: "register_worker", worker: workerOf("w1", { jobTypes: [type] }) } as Command,
+    );
   }
 
   #apply(command: Omit<Command, "atMs">) {
@@ -91,7 +99,7 @@ Deno.test("a schedule that says no more gets the defaults, and its jobs are its 
     ["skip", "last", 100, 30_000],
   );
   assert.deepEqual([schedule.createdBy, schedule.job.maxRetries], ["ann", 3]);
-  const { jobId } = await leader.api.triggerSchedule("nightly", CALL);
+  const { jobId } = await leader.api.triggerSchedule("nightly", "", CALL);
   assert.equal(leader.machine.get(jobId)?.submittedBy, "ann");
   assert.equal(leader.looks, 1, "the duty was woken");
 });
@@ -151,11 +159,10 @@ Deno.test("a name that is taken, one too many, and one that is not there are ref
   assert.match((await leader.add({ overlap: "queue" }, true)).message, /is replaced/);
   for (const name of ["b", "c"]) await leader.add({ name });
   await assert.rejects(leader.add({ name: "d" }), refused("overloaded", /max_schedules/));
-  for (
-    const act of ["removeSchedule", "pauseSchedule", "resumeSchedule", "triggerSchedule"] as const
-  ) {
+  for (const act of ["removeSchedule", "pauseSchedule", "resumeSchedule"] as const) {
     await assert.rejects(leader.api[act]("x", CALL), refused("not_found", /no schedule "x"/));
   }
+  await assert.rejects(leader.api.triggerSchedule("x", "", CALL), refused("not_found"));
   await assert.rejects(leader.api.nextRuns("x", 5), refused("not_found"));
 });
 
@@ -180,18 +187,41 @@ Deno.test("a paused schedule goes on with the next of its times, none of which i
   assert.equal(leader.machine.schedule("nightly")?.missed, 0);
 });
 
+Deno.test("whoever makes a schedule for a type that nobody offers is told so", async () => {
+  const leader = new Leader();
+  assert.match((await leader.add()).warning, /^no connected worker offers job type "noop"/);
+  leader.register("noop");
+  assert.equal((await leader.add({}, true)).warning, "");
+});
+
+Deno.test("a trigger that is repeated under its key makes one job, whatever the overlap policy", async () => {
+  const leader = new Leader();
+  await leader.add({ overlap: "skip" });
+  await leader.add({ name: "other" });
+  const first = await leader.api.triggerSchedule("nightly", "k", CALL);
+  const again = await leader.api.triggerSchedule("nightly", "k", CALL);
+  assert.deepEqual([first.duplicate, again], [false, { jobId: first.jobId, duplicate: true }]);
+  assert.equal(leader.machine.schedule("nightly")?.runs, 1);
+  const other = await leader.api.triggerSchedule("other", "k", CALL);
+  assert.notEqual(other.jobId, first.jobId, "keys of one schedule are not those of another");
+  await assert.rejects(
+    leader.api.triggerSchedule("nightly", "k".repeat(257), CALL),
+    refused("invalid", /idempotency_key has 257 characters/),
+  );
+});
+
 Deno.test("a triggered run that makes no job says why", async () => {
   const leader = new Leader();
   await leader.add();
-  await leader.api.triggerSchedule("nightly", CALL);
+  await leader.api.triggerSchedule("nightly", "", CALL);
   await assert.rejects(
-    leader.api.triggerSchedule("nightly", CALL),
+    leader.api.triggerSchedule("nightly", "", CALL),
     refused("failed_precondition", /was skipped: job job-1 of it was not finished/),
   );
   await leader.add({ overlap: "allow" }, true);
   leader.liveJobsMax = 1;
   await assert.rejects(
-    leader.api.triggerSchedule("nightly", CALL),
+    leader.api.triggerSchedule("nightly", "", CALL),
     refused("failed_precondition", /was missed: .*max_pending_jobs/),
   );
 });

@@ -14,6 +14,7 @@ import {
   type SubmissionOutcome,
 } from "../rpc/mod.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
+import { OfferedTypes } from "./offered_types.ts";
 import { inSubmitSpan, type SubmitSpan } from "./submit_tracing.ts";
 
 /** Jobs in one SubmitJobs call. */
@@ -76,7 +77,7 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
     const outcomes = only !== undefined && specs.length === 1
       ? [await proposer.submitOne(only)]
       : await proposer.submitMany(specs, options.allOrNothing);
-    const offered = offeredTypes(duties.view().workers);
+    const offered = new OfferedTypes(duties.view().workers, admission);
     let place = 0;
     const results: SubmissionOutcome[] = [];
     admitted.forEach((each, at) => {
@@ -87,7 +88,7 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
       }
       const type = submissions[position]?.type ?? "";
       const outcome = named.inWords(outcomes[place++]!, each);
-      if (span !== undefined) tellOutcome(span, outcome, isOffered(offered, type));
+      if (span !== undefined) tellOutcome(span, outcome, offered.has(type));
       results[position] = this.#outcome(outcome, type, offered);
     });
     return results;
@@ -96,21 +97,20 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
   #outcome(
     outcome: SubmitOutcome,
     type: string,
-    offered: ReadonlySet<string> | "all",
+    offered: OfferedTypes,
   ): SubmissionOutcome {
     if (outcome.status === "refused") return { refused: refusedSubmission(outcome) };
-    const said = isOffered(offered, type) ? "Job submitted successfully" : this.#nobodyOffers(type);
-    const replaced = outcome.status === "accepted" ? outcome.replacedJobId : undefined;
+    const { jobId, status } = outcome;
+    if (status === "existing") {
+      const message = `job ${jobId} has the unique key and is not finished; no other was made`;
+      return { jobId, duplicate: true, existing: true, message };
+    }
+    const said = offered.warning(type) || "Job submitted successfully";
+    const replaced = status === "accepted" ? outcome.replacedJobId : undefined;
     const message = replaced === undefined
       ? said
       : `${said}; job ${replaced}, which had its unique key, was cancelled`;
-    return { jobId: outcome.jobId, duplicate: outcome.status === "duplicate", message };
-  }
-
-  #nobodyOffers(type: string): string {
-    const similar = this.#context.admission.suggest(type);
-    const hint = similar === undefined ? "" : ` (did you mean "${similar}"?)`;
-    return `no connected worker offers job type "${type}"${hint}; the job waits until one does`;
+    return { jobId, duplicate: status === "duplicate", existing: false, message };
   }
 }
 
@@ -158,22 +158,6 @@ class Named {
     }));
     return { ...submission, options: { ...options, dependsOn } };
   }
-}
-
-/** Types that some worker offers; "all" when one takes everything. */
-function offeredTypes(
-  workers: Iterable<{ readonly jobTypes: ReadonlySet<string> | null }>,
-): ReadonlySet<string> | "all" {
-  const offered = new Set<string>();
-  for (const { jobTypes } of workers) {
-    if (jobTypes === null) return "all";
-    for (const type of jobTypes) offered.add(type);
-  }
-  return offered;
-}
-
-function isOffered(offered: ReadonlySet<string> | "all", type: string): boolean {
-  return offered === "all" || offered.has(type);
 }
 
 function tellOutcome(span: SubmitSpan, outcome: SubmitOutcome, isOffered: boolean): void {

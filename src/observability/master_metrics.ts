@@ -88,6 +88,12 @@ function jobMetrics(registry: MetricsRegistry) {
       "dlq_movements_total",
       "Jobs moved to the dead letter queue.",
     ),
+    /** Counted by the leader. */
+    jobsForgottenTotal: registry.counterFamily<{ reason: "retention" | "purge" }>(
+      "jobs_forgotten_total",
+      "Finished jobs that are gone for good: kept long enough, too many, or purged by somebody.",
+      { reason: oneOf("retention", "purge") },
+    ),
   };
 }
 

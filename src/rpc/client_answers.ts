@@ -19,8 +19,10 @@ import { codeOf } from "./status.ts";
 /** A job that the cluster has on disk. */
 export interface SubmittedJob {
   readonly jobId: string;
-  /** An earlier submission under the same key made the job. */
+  /** No new job was made: an earlier submission under the same key made this one, or `existing`. */
   readonly duplicate: boolean;
+  /** This job, which is not finished, has the unique key. */
+  readonly existing: boolean;
   /** Something the caller may want to know; usually empty. */
   readonly message: string;
 }
@@ -63,7 +65,8 @@ export function isFull({ code, retryAfterMs }: SubmitJobResponse): boolean {
 }
 
 export function submitted(response: SubmitJobResponse): SubmittedJob {
-  return { jobId: response.jobId, duplicate: response.duplicate, message: response.message };
+  const { jobId, duplicate, existing, message } = response;
+  return { jobId, duplicate, existing, message };
 }
 
 export function healthFromWire(response: GetClusterHealthResponse): ClusterHealthView {

@@ -62,7 +62,12 @@ Deno.test("a submission whose answer was lost is repeated under the same key", a
   const submitted = client.submit(SUBMISSION);
   await taken.promise;
   await dying.server.stop(0);
-  assert.deepEqual(await submitted, { jobId: "j-1", duplicate: true, message: "" });
+  assert.deepEqual(await submitted, {
+    jobId: "j-1",
+    duplicate: true,
+    existing: false,
+    message: "",
+  });
   assert.equal(keys.length, 2);
   assert.match(keys[0] ?? "", /^auto:[0-9a-f-]{36}$/);
   assert.equal(keys[1], keys[0]);
@@ -95,14 +100,14 @@ Deno.test("a batch gives one outcome a job, in order, refused ones with their co
       Promise.resolve([
         { jobId: "a", duplicate: false, message: "" },
         { refused: new Refusal("invalid", "bad payload") },
-        { jobId: "c", duplicate: true, message: "" },
+        { jobId: "c", duplicate: true, existing: true, message: "it has the key" },
       ]),
   });
   const client = new JobClient(channelTo([master.address]));
   assert.deepEqual(await client.submitBatch([SUBMISSION, SUBMISSION, SUBMISSION]), [
-    { jobId: "a", duplicate: false, message: "" },
+    { jobId: "a", duplicate: false, existing: false, message: "" },
     { error: "bad payload", code: 3, retryAfterMs: 0 },
-    { jobId: "c", duplicate: true, message: "" },
+    { jobId: "c", duplicate: true, existing: true, message: "it has the key" },
   ]);
   client.close();
 });

@@ -18,6 +18,7 @@ import {
   type SubmitJobRequest,
   type SubmitJobsRequest,
   type TransferLeadershipRequest,
+  type TriggerScheduleRequest,
 } from "./gen/scheduler_pb.ts";
 import { Refusal } from "./status.ts";
 import type { AnyMessage } from "./wire.ts";
@@ -106,8 +107,11 @@ const ROADS: Readonly<Record<keyof typeof MasterService["method"], Road>> = {
   removeSchedule: { kind: "leader", isRepeatable: NEVER },
   pauseSchedule: { kind: "leader", isRepeatable: ALWAYS },
   resumeSchedule: { kind: "leader", isRepeatable: ALWAYS },
-  // Each makes a job.
-  triggerSchedule: { kind: "leader", isRepeatable: NEVER },
+  // Each makes a job, unless it has a key.
+  triggerSchedule: {
+    kind: "leader",
+    isRepeatable: (request) => (request as TriggerScheduleRequest).idempotencyKey !== "",
+  },
   nextRuns: { kind: "read" },
   joinCluster: { kind: "leader", isRepeatable: ALWAYS },
   registerWorker: { kind: "leader", isRepeatable: ALWAYS },

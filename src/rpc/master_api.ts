@@ -40,7 +40,14 @@ export interface Submission {
 
 /** What became of one submission. */
 export type SubmissionOutcome =
-  | { readonly jobId: string; readonly duplicate: boolean; readonly message: string }
+  | {
+    readonly jobId: string;
+    /** No new job was made. */
+    readonly duplicate: boolean;
+    /** Because this one, which is not finished, has the unique key. */
+    readonly existing?: boolean;
+    readonly message: string;
+  }
   | { readonly refused: Refusal };
 
 /** What a job left behind, or why it failed. */

@@ -278,6 +278,7 @@ function submitResponse(outcome: SubmissionOutcome) {
     status: "success",
     message: outcome.message,
     duplicate: outcome.duplicate,
+    existing: outcome.existing ?? false,
   };
 }
 

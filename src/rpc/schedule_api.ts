@@ -47,7 +47,12 @@ export interface ScheduleApi {
     definition: ScheduleDefinition,
     options: { readonly replace: boolean },
     call: CallContext,
-  ): Promise<{ readonly message: string; readonly nextAtMs: number }>;
+  ): Promise<{
+    readonly message: string;
+    readonly nextAtMs: number;
+    /** What may keep its jobs from running; usually empty. */
+    readonly warning: string;
+  }>;
   listSchedules(
     page: { readonly limit: number; readonly cursor: string; readonly stale: boolean },
   ): Promise<SchedulePage>;
@@ -59,8 +64,12 @@ export interface ScheduleApi {
   removeSchedule(name: string, call: CallContext): Promise<{ readonly message: string }>;
   pauseSchedule(name: string, call: CallContext): Promise<{ readonly message: string }>;
   resumeSchedule(name: string, call: CallContext): Promise<{ readonly message: string }>;
-  /** Resolves to the id of the job that it made. */
-  triggerSchedule(name: string, call: CallContext): Promise<{ readonly jobId: string }>;
+  /** Resolves to the id of the job that it made, or that an earlier call made under the same key. */
+  triggerSchedule(
+    name: string,
+    idempotencyKey: string,
+    call: CallContext,
+  ): Promise<{ readonly jobId: string; readonly duplicate: boolean }>;
   /** Of a schedule by its name, or of a timing. */
   nextRuns(of: string | ScheduleTiming, count: number): Promise<readonly number[]>;
 }

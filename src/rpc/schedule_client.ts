@@ -4,6 +4,7 @@
  * @module
  */
 
+import { v7 as uuidv7 } from "uuid";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { ScheduleTiming } from "../jobs/mod.ts";
 import { type Calls, callsOf } from "./calls.ts";
@@ -29,8 +30,8 @@ export class ScheduleClient {
       // The second time it would find its own first, and call that a failure.
       { isRepeatable: options.replace },
     );
-    const { message, nextAt } = response;
-    return { message, nextAtMs: nextAt === undefined ? 0 : timestampMs(nextAt) };
+    const { message, nextAt, warning } = response;
+    return { message, nextAtMs: nextAt === undefined ? 0 : timestampMs(nextAt), warning };
   }
 
   /** By name. */
@@ -78,14 +79,19 @@ export class ScheduleClient {
     return (await this.#channel.call(MasterService.method.resumeSchedule, { name })).message;
   }
 
-  /** Makes one job of it now; resolves to its id. */
-  async trigger(name: string): Promise<string> {
-    const response = await this.#channel.call(
+  /**
+   * Makes one job of it now. It is safe to lose the answer: the call carries a key (one is made when
+   * there is none), under which the schedule is triggered once.
+   */
+  async trigger(
+    name: string,
+    { idempotencyKey = `auto:${uuidv7()}` }: { readonly idempotencyKey?: string } = {},
+  ): Promise<{ readonly jobId: string; readonly duplicate: boolean }> {
+    const { jobId, duplicate } = await this.#channel.call(
       MasterService.method.triggerSchedule,
-      { name },
-      { isRepeatable: false }, // each makes a job
+      { name, idempotencyKey },
     );
-    return response.jobId;
+    return { jobId, duplicate };
   }
 
   /** When a schedule, or a timing, will be due. */

@@ -32,8 +32,8 @@ export function scheduleHandlers(master: ScheduleApi): ScheduleHandlers {
   return {
     addSchedule: async ({ schedule, replace }, call) => {
       const definition = definitionFromWire(schedule);
-      const { message, nextAtMs } = await master.addSchedule(definition, { replace }, call);
-      return { message, nextAt: stamp(nextAtMs) };
+      const added = await master.addSchedule(definition, { replace }, call);
+      return { message: added.message, nextAt: stamp(added.nextAtMs), warning: added.warning };
     },
     listSchedules: async ({ limit, cursor, stale }) => {
       const page = await master.listSchedules({
@@ -60,7 +60,8 @@ export function scheduleHandlers(master: ScheduleApi): ScheduleHandlers {
     removeSchedule: ({ name }, call) => master.removeSchedule(named(name), call),
     pauseSchedule: ({ name }, call) => master.pauseSchedule(named(name), call),
     resumeSchedule: ({ name }, call) => master.resumeSchedule(named(name), call),
-    triggerSchedule: ({ name }, call) => master.triggerSchedule(named(name), call),
+    triggerSchedule: ({ name, idempotencyKey }, call) =>
+      master.triggerSchedule(named(name), idempotencyKey, call),
     nextRuns: async ({ name, timing, count }) => {
       if (name !== "" && timing !== undefined) {
         throw new Refusal("invalid", "name and timing are both given; give one of them");

@@ -69,9 +69,11 @@ Deno.test("a delay, a backoff and a pause after refusals say what they are and h
     scene.assign("refused");
     scene.release("refused");
   }
-  assert.deepEqual(why(scene, "refused"), [
-    "it was handed back 4 times in a row and pauses for 1 s more",
-  ]);
+  assert.deepEqual(reasons(scene, "refused"), [{
+    code: "released",
+    message: "it was handed back 4 times in a row and pauses for 1 s more",
+    untilMs: scene.job("refused").notBeforeMs,
+  }]);
 });
 
 Deno.test("a job that does not wait is explained by where it is, and how it ended", () => {
@@ -137,6 +139,14 @@ Deno.test("a full group names who holds it, a rate says until when, a pause by w
   configure(scene, "queue", "nightly", { paused: true });
   configure(scene, "type", "resize", { runningMax: 1 });
   assert.deepEqual(codes(scene, "paused"), ["type_at_limit", "queue_paused"]);
+  configure(scene, "type", "resize", { runningMax: 0 });
+  configure(scene, "queue", "default", { runningMax: 2 });
+  scene.submit("queued");
+  assert.deepEqual(reasons(scene, "queued"), [{
+    code: "queue_at_limit",
+    message: 'queue "default" has 2 jobs running of 2 at most',
+  }]);
+  configure(scene, "type", "resize", { runningMax: 1 });
   assert.deepEqual(reasons(scene, "paused")[1], {
     code: "queue_paused",
     message: 'queue "nightly" is paused by ann',

@@ -13,6 +13,7 @@ import {
   binary,
   boolean,
   CommandFormatError,
+  ending,
   list,
   malformed,
   number,
@@ -108,6 +109,7 @@ function needsFormat2(command: Command): boolean {
     (command.kind === "expire_attempts" &&
       command.attempts.some(({ reason }) => reason === "drained")) ||
     (command.kind === "submit" && (command.clientJobsMax !== undefined ||
+      command.keyRetentionMs !== undefined ||
       command.jobs.some(({ options }) => options !== undefined)));
 }
 
@@ -200,7 +202,7 @@ function toWire(command: Command): unknown[] {
         command.jobs.map(specToWire),
         command.allOrNothing ?? null,
         command.liveJobsMax ?? null,
-        ...(command.clientJobsMax === undefined ? [] : [command.clientJobsMax]),
+        ...ending(command.clientJobsMax, command.keyRetentionMs),
       ];
     case "assign":
       return [
@@ -283,6 +285,7 @@ function fromWire(wire: unknown[]): Command {
         ...optional("allOrNothing", wire[3], boolean),
         ...optional("liveJobsMax", wire[4], number),
         ...optional("clientJobsMax", wire[5], number),
+        ...optional("keyRetentionMs", wire[6], number),
       };
     case kindNumbers.assign:
       return { kind: "assign", atMs, assignments: list(wire[2]).map(assignmentFromWire) };

@@ -34,6 +34,12 @@ export function optional<Name extends string, Value>(
   return field;
 }
 
+/** Optional fields at the end of a list: `null` where one is missing before another, else left out. */
+export function ending(...values: readonly unknown[]): unknown[] {
+  const last = values.findLastIndex((value) => value !== undefined);
+  return values.slice(0, last + 1).map((value) => value ?? null);
+}
+
 export function list(value: unknown): unknown[] {
   if (!Array.isArray(value)) throw malformed(`${typeof value} where a list was to be`);
   return value;

@@ -14,7 +14,16 @@ import {
   type ScheduleSpec,
   type ScheduleTiming,
 } from "../jobs/mod.ts";
-import { boolean, list, malformed, number, oneOf, optional, text } from "./command_values.ts";
+import {
+  boolean,
+  ending,
+  list,
+  malformed,
+  number,
+  oneOf,
+  optional,
+  text,
+} from "./command_values.ts";
 import { specFromWire, specToWire } from "./submit_spec_wire.ts";
 
 /** A Command without what the codec itself reads. */
@@ -48,8 +57,13 @@ export function alterFromWire(wire: readonly unknown[]): Body<AlterScheduleComma
 }
 
 export function fireToWire(command: Body<FireScheduleCommand>): unknown[] {
-  const { fires, liveJobsMax, leaderTerm } = command;
-  return [fires.map(oneFireToWire), liveJobsMax ?? null, leaderTerm ?? null];
+  const { fires, liveJobsMax, leaderTerm, keyRetentionMs } = command;
+  return [
+    fires.map(oneFireToWire),
+    liveJobsMax ?? null,
+    leaderTerm ?? null,
+    ...ending(keyRetentionMs),
+  ];
 }
 
 export function fireFromWire(wire: readonly unknown[]): Body<FireScheduleCommand> {
@@ -57,11 +71,14 @@ export function fireFromWire(wire: readonly unknown[]): Body<FireScheduleCommand
     fires: list(wire[0]).map(oneFireFromWire),
     ...optional("liveJobsMax", wire[1], number),
     ...optional("leaderTerm", wire[2], number),
+    ...optional("keyRetentionMs", wire[3], number),
   };
 }
 
 function oneFireToWire(fire: ScheduleFire): unknown[] {
-  if (fire.kind === "triggered") return [2, fire.name, fire.jobId];
+  if (fire.kind === "triggered") {
+    return [2, fire.name, fire.jobId, ...ending(fire.idempotencyKey)];
+  }
   const runs = fire.runs.flatMap(({ scheduledAtMs, jobId }) => [scheduledAtMs, jobId]);
   return [1, fire.name, fire.revision, fire.dueAtMs, runs, fire.missed, fire.nextAtMs];
 }
@@ -69,7 +86,10 @@ function oneFireToWire(fire: ScheduleFire): unknown[] {
 function oneFireFromWire(value: unknown): ScheduleFire {
   const wire = list(value);
   const name = text(wire[1]);
-  if (wire[0] === 2) return { kind: "triggered", name, jobId: text(wire[2]) };
+  if (wire[0] === 2) {
+    const key = optional("idempotencyKey", wire[3], text);
+    return { kind: "triggered", name, jobId: text(wire[2]), ...key };
+  }
   if (wire[0] !== 1) throw malformed(`there is no kind of fire ${String(wire[0])}`);
   const pairs = list(wire[4]);
   const runs = Array.from({ length: Math.ceil(pairs.length / 2) }, (_, at) => ({

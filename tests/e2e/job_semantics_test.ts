@@ -36,7 +36,7 @@ Deno.test("jobs expire, are unique, wait for each other and come in batches: on 
       await test.step("a job that is delayed, or for a time, does not begin before", () =>
         isDelayed(client));
       await test.step("one unfinished job has a unique key, and a replaced one is stopped", () =>
-        isUnique(client));
+        isUnique(host, client));
       await test.step("a graph submitted in any order runs parents first", () =>
         runsInOrder(client));
       await test.step("a job reads what its parents left", () => readsParents(client));
@@ -86,7 +86,7 @@ async function isDelayed(client: JobClient): Promise<void> {
   }
 }
 
-async function isUnique(client: JobClient): Promise<void> {
+async function isUnique(host: Host, client: JobClient): Promise<void> {
   const unique = (uniqueMode: string) =>
     client.submit(sleep("60s", { options: { uniqueKey: "report", uniqueMode } }));
   const first = await unique("reject");
@@ -96,7 +96,16 @@ async function isUnique(client: JobClient): Promise<void> {
     message: new RegExp(`"report".*${first.jobId}`),
   });
   const existing = await unique("existing");
-  assert.deepEqual([existing.jobId, existing.duplicate], [first.jobId, true]);
+  assert.deepEqual([existing.jobId, existing.existing], [first.jobId, true]);
+  const told = await host.client(
+    ...["submit", "--type=test_sleep", '--payload={"duration":"60s"}', "--output=json"],
+    ...["--unique-key=report", "--unique-mode=existing"],
+  );
+  assert.deepEqual([told.code, JSON.parse(told.stdout).existing], [0, true]);
+  assert.equal(
+    told.stderr,
+    `conductor: job ${first.jobId} has the unique key and is not finished; no other was made\n`,
+  );
   const second = await unique("replace");
   assert.match(second.message, new RegExp(first.jobId));
   assert.equal(await statusOf(client, first.jobId), "cancelled");

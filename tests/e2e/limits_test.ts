@@ -107,6 +107,15 @@ async function limitsQueue(host: Host, client: JobClient): Promise<void> {
   );
   const job = sleep("80ms", { options: { queue: "nightly" } });
   assertOneAtATime(await attemptsOf(client, await submitAll(client, [job, job, job])));
+  const [holder] = await submitAll(client, [sleep("60s", { options: { queue: "nightly" } })]);
+  await until("it runs", async () => (await client.getJob(holder!)).job.status === "running");
+  const [held] = await submitAll(client, [job]);
+  const { reasons: [reason] } = await told(host, "explain", held!);
+  assert.deepEqual([reason.code, reason.message], [
+    "queue_at_limit",
+    'queue "nightly" has 1 jobs running of 1 at most',
+  ]);
+  await client.cancelJobs({ queue: "nightly" });
   await told(host, "queue", "set", "nightly", "--rate=none");
   const listed = await host.client("queue", "list");
   assert.match(listed.stdout, /^QUEUE +PENDING +WAITING +RUNNING +RATE +WEIGHT +PAUSED\n/);

@@ -146,6 +146,10 @@ Deno.test("finished jobs beyond an age and a number are forgotten, by a restarte
         (await client.listJobs({ order: "oldest" })).jobs.map(({ id }) => id),
         ids.slice(7),
       );
+      await until("those that are gone are counted", async () => {
+        const metrics = await (await fetch(host.metricsUrl)).text();
+        return metrics.includes('conductor_jobs_forgotten_total{reason="retention"} 7\n');
+      });
       first.kill("SIGKILL");
       await first.status;
       await host.startMaster(...keep);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { credentials } from "@grpc/grpc-js";
 import { ScheduleClient, type ScheduleTiming } from "../../src/rpc/mod.ts";
+import { beginRun, isRightByTheClock, OVERLAPS } from "./schedule_rows.ts";
 import { end, type Host, onHost, run, until } from "./support.ts";
 
 const always = { startAtMs: 0, endAtMs: 0 };
@@ -28,12 +29,18 @@ Deno.test("a schedule is made, looked at, paused, triggered and removed from the
     };
     const zone = ["--cron=30 2 29 2 *", "--tz=Europe/Berlin"];
     await json("add", "leap", ...zone, "--type=noop", "--label=a=b", "--queue=night");
+    const unknown = await host.client("schedule", "add", "typo", "--every=1h", "--type=nop");
+    assert.equal(unknown.code, 0);
+    assert.match(unknown.stderr, /no connected worker offers job type "nop" \(did you mean "noop"/);
+    await json("remove", "typo");
     const leap = await json("show", "leap", "--next=2");
     assert.equal(leap.next_runs.length, 2);
     assert.match(leap.next_at, /-02-29T01:30:00.000Z$/);
     assert.equal(leap.job.options.queue, "night");
 
-    const { job_id: jobId } = await json("trigger", "leap");
+    const once = ["trigger", "leap", "--idempotency-key=once"];
+    const { job_id: jobId, duplicate } = await json(...once);
+    assert.equal(duplicate, false);
     const client = host.library();
     try {
       const { labels, options } = await client.waitFor(jobId);
@@ -43,6 +50,11 @@ Deno.test("a schedule is made, looked at, paused, triggered and removed from the
     }
     const { last_jobs: lastJobs } = await json("show", "leap");
     assert.deepEqual(lastJobs.map((each: { id: string }) => each.id), [jobId]);
+    const again = await host.client("schedule", ...once);
+    assert.deepEqual([again.stdout, again.stderr], [
+      `${jobId}\n`,
+      "conductor: an earlier call made this job\n",
+    ]);
     await json("pause", "leap");
     const [listed] = (await json("list")).schedules;
     assert.deepEqual([listed.paused, listed.next_at, listed.runs], [true, null, 1]);
@@ -55,6 +67,22 @@ Deno.test("a schedule is made, looked at, paused, triggered and removed from the
     assert.match((await host.client("schedule", "show", "leap")).stderr, /no schedule "leap"/);
     const never = await host.client("schedule", "add", "x", "--cron=0 0 31 2 *", "--type=noop");
     assert.deepEqual([never.code, /never due/.test(never.stderr)], [2, true], never.stderr);
+  }));
+
+Deno.test("while a run is not finished, the next is what the overlap policy says", () =>
+  onHost(async (host) => {
+    await host.startMaster();
+    const schedules = schedulesOf(host);
+    const jobs = host.library();
+    try {
+      for (const [name, show] of Object.entries(OVERLAPS)) {
+        const rest = await beginRun(schedules, name);
+        await show({ schedules, jobs, name, ...rest });
+      }
+    } finally {
+      schedules.close();
+      jobs.close();
+    }
   }));
 
 Deno.test("after a master was gone, each schedule catches up as its policy says", () =>
@@ -116,6 +144,12 @@ Deno.test("when an expression is due is told without a cluster, and what is wron
   const cron = ["schedule", "next", "--tz=America/New_York", "--count=2"];
   const right = await run([...cron, "--cron=30 1 * * *", "--output=json"]);
   assert.equal(JSON.parse(right.stdout).length, 2, right.stderr);
+  // 30 March 2025 had no half past two in Berlin, and 26 October had two.
+  const daily = ["schedule", "next", "--cron=30 2 * * *", "--tz=Europe/Berlin", "--count=300"];
+  const year = await run([...daily, "--from=2025-03-01T00:00", "--output=json"]);
+  const runs: number[] = JSON.parse(year.stdout).map(Date.parse);
+  assert.equal(new Date(runs[0]!).toISOString(), "2025-03-01T01:30:00.000Z");
+  isRightByTheClock(runs, "Europe/Berlin");
   const wrong = await run([...cron, "--cron=0 24 * * *"]);
   assert.equal(wrong.code, 2);
   assert.match(wrong.stderr, /--cron is "0 24 \* \* \*"; the hour is "24"; it may be 0-23/);

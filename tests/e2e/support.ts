@@ -61,6 +61,10 @@ export class Host {
     return `http://127.0.0.1:${this.#ports[2]}`;
   }
 
+  get metricsUrl(): string {
+    return `http://127.0.0.1:${this.#ports[3]}/metrics`;
+  }
+
   /** Flags of this host's master; the same at every start, so that it is the same node. */
   masterFlags(): string[] {
     const [grpc, raft, http, metrics] = this.#ports;
