@@ -190,6 +190,7 @@ function masterOptions(
       heartbeatTimeoutMs: config.worker.heartbeatTimeoutMs,
       assignmentTimeoutMs: scheduler.assignmentTimeoutMs,
       rebalanceIntervalMs: scheduler.rebalanceIntervalMs,
+      killGraceMs: config.worker.killGraceMs,
     },
     crashLimit: scheduler.crashLimit,
     deadServers: {

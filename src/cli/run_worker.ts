@@ -5,13 +5,19 @@
  */
 
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Config } from "../config/mod.ts";
-import { builtinJobTypes, type JobTypeRegistry, loadHandlers } from "../job_types/mod.ts";
+import {
+  builtinJobTypes,
+  EXEC,
+  type JobTypeRegistry,
+  loadHandlers,
+  type Programs,
+} from "../job_types/mod.ts";
 import {
   createMetricsRegistry,
   createTracer,
   createWorkerMetrics,
+  type Logger,
   type MetricsRegistry,
   MetricsSampler,
   observeProcess,
@@ -21,11 +27,13 @@ import { assertRuntimeSafe } from "../security/mod.ts";
 import {
   type AttemptEnvironment,
   claimDirectory,
+  clearAttempts,
+  endLeftovers,
+  executorObserver,
   hostResources,
   hostUsageMeter,
   InlineExecutor,
   keepUndelivered,
-  ProcessExecutor,
   processUsageMeter,
   startWorkerHttp,
   takeUndelivered,
@@ -45,15 +53,12 @@ import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 import { openWorkerDoor } from "./worker_door.ts";
+import { programsOf, workerExecutors } from "./worker_executors.ts";
 
 /** Time allowed to one unary call of a worker, in ms. */
 const CALL_TIMEOUT_MS = 10_000;
 /** How often in the time of a lease a worker makes sure that a silent master still lives. */
 const LOOKS_A_LEASE = 6;
-/** Heap of one executor process, in MiB. */
-const EXECUTOR_HEAP_MEBIBYTES_MAX = 512;
-/** All memory of one executor process, in MiB: the most that pictures may take, the heap, the runtime. */
-const EXECUTOR_MEMORY_MEBIBYTES_MAX = 3072;
 
 /** Runs a worker until it is told to stop. */
 export async function runWorker(flags: Flags, terminal: Terminal): Promise<void> {
@@ -63,8 +68,10 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
   assertRuntimeSafe(Deno.version.deno, loaded.profile, (fault) => log.warn(fault));
   const lifetime = new Lifetime(log);
   const tracer = await createTracer(tracerOptions(loaded, "conductor-worker", log));
-  const { registry, jobTypes } = await offeredTypes(config);
+  const programs = programsOf(config);
+  const { registry, jobTypes } = await offeredTypes(config, programs);
   const claim = claimDirectory(directoryOf(config), config.worker.workerId);
+  await putAwayFormerLife(config, log);
   const tls = await nodeTls(loaded, "security.tls", "worker", (text) => log.warn(text));
   const channel = new ClusterChannel({
     ...channelFrom(config, tls, CALL_TIMEOUT_MS),
@@ -81,7 +88,18 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
   });
   const undeliveredPath = join(directoryOf(config), "undelivered.cbor");
   const reach = { address: config.worker.advertiseAddr };
+  const environment = attemptEnvironment(config);
+  const executors = workerExecutors(config, {
+    environment,
+    programs,
+    attemptsRoot: attemptsRootOf(config),
+    markPrefix: markPrefixOf(config),
+    jobTypes: jobTypes.filter((name) => registry.get(name)?.isolation === "process"),
+    observer: executorObserver(metrics),
+  });
   const worker = newWorker(config, {
+    inline: new InlineExecutor(registry, environment),
+    isolated: executors,
     address: () => reach.address,
     registry,
     jobTypes,
@@ -110,10 +128,12 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     metrics.slotsBusy.set(worker.activeJobs);
     metrics.sessionConnected.set(worker.isConnected ? 1 : 0);
     metrics.reportsPending.set(worker.pendingReports);
+    metrics.executorProcesses.set(executors.processes);
   });
   sampler.start();
   greetFromWorker(loaded, jobTypes, terminal.err);
   worker.start();
+  executors.warm();
   log.info("worker started", {
     version: VERSION,
     masters: config.worker.masterAddrs.join(","),
@@ -155,11 +175,18 @@ function resourcesOf({ worker }: Config): { cpuMillis: number; memoryBytes: numb
 
 type Parts = Pick<
   WorkerOptions,
-  "address" | "registry" | "jobTypes" | "channel" | "log" | "observer" | "undelivered"
+  | "address"
+  | "registry"
+  | "jobTypes"
+  | "inline"
+  | "isolated"
+  | "channel"
+  | "log"
+  | "observer"
+  | "undelivered"
 >;
 
 function newWorker(config: Config, parts: Parts): Worker {
-  const environment = attemptEnvironment(config);
   return new Worker({
     ...parts,
     workerId: config.worker.workerId,
@@ -168,20 +195,12 @@ function newWorker(config: Config, parts: Parts): Worker {
     ...resourcesOf(config),
     tags: config.worker.tags,
     version: VERSION,
-    inline: new InlineExecutor(parts.registry, environment),
-    isolated: new ProcessExecutor({
-      command: executorCommand(),
-      environment,
-      handlerPaths: config.worker.handlers.map((path) => resolve(path)),
-      heapMebibytesMax: EXECUTOR_HEAP_MEBIBYTES_MAX,
-      memoryMebibytesMax: EXECUTOR_MEMORY_MEBIBYTES_MAX,
-      idleMax: config.worker.maxConcurrentJobs,
-    }),
-    tempRoot: join(directoryOf(config), "attempts"),
+    tempRoot: attemptsRootOf(config),
     usage: usageMeter(),
     heartbeatIntervalMs: config.worker.heartbeatIntervalMs,
     resultTimeoutMs: config.worker.resultTimeoutMs,
     shutdownDelayMs: config.worker.shutdownDelayMs,
+    killGraceMs: config.worker.killGraceMs,
   });
 }
 
@@ -196,21 +215,43 @@ function directoryOf({ worker }: Config): string {
   return resolve(worker.dataDir, worker.workerId);
 }
 
+function attemptsRootOf(config: Config): string {
+  return join(directoryOf(config), "attempts");
+}
+
+/** A worker's directory is its own alone, and so what carries this mark is its own too. */
+function markPrefixOf(config: Config): string {
+  return `${directoryOf(config)}#`;
+}
+
+/** What a worker of this name left when it was ended without notice: processes, and their files. */
+async function putAwayFormerLife(config: Config, log: Logger): Promise<void> {
+  const processes = endLeftovers({ mark: markPrefixOf(config) });
+  const directories = await clearAttempts(attemptsRootOf(config));
+  if (processes + directories === 0) return;
+  log.warn("put away what an earlier life of this worker left", { processes, directories });
+}
+
 /** The built-in types and those of `--handlers`, of which `worker.job_types` may choose some. */
 async function offeredTypes(
   config: Config,
+  programs: Programs,
 ): Promise<{ registry: JobTypeRegistry; jobTypes: readonly string[] }> {
-  const registry = builtinJobTypes();
+  const registry = builtinJobTypes(programs);
   for (const path of config.worker.handlers) {
     for (const type of await loadHandlers(resolve(path))) registry.register(type);
   }
   const chosen = config.worker.jobTypes;
-  if (chosen.length === 0) return { registry, jobTypes: registry.names() };
-  const unknown = chosen.filter((name) => registry.get(name) === undefined);
+  // Without a command that it may run, the type is of no use.
+  const canExec = Object.keys(programs).length > 0;
+  const names = registry.names().filter((name) => name !== EXEC || canExec);
+  if (chosen.length === 0) return { registry, jobTypes: names };
+  const unknown = chosen.filter((name) => !names.includes(name));
   if (unknown.length === 0) return { registry, jobTypes: chosen };
   throw new Misuse(
     `worker.job_types names ${unknown.join(", ")}, which this worker does not have; it has ` +
-      `${registry.names().join(", ")} (more come from --handlers)`,
+      `${names.join(", ")} (more come from --handlers` +
+      `${canExec ? "" : `, and ${EXEC} from --allow-exec`})`,
   );
 }
 
@@ -230,15 +271,4 @@ function attemptEnvironment({ jobs }: Config): AttemptEnvironment {
       bodyBytesMax: jobs.inputBytesMax,
     },
   };
-}
-
-/** How this very program is started again as an executor process. */
-function executorCommand(): readonly string[] {
-  if (Deno.build.standalone) return [Deno.execPath(), "__executor"];
-  const main = fileURLToPath(Deno.mainModule);
-  // A bundle (scripts/build.ts) needs neither configuration nor packages; the sources need both.
-  const isBundle = main.endsWith(".js");
-  const options = isBundle ? ["--no-config", "--no-lock", "--no-remote", "--cached-only"] : [];
-  options.push("--unstable-raw-imports");
-  return [Deno.execPath(), "run", "--quiet", "--allow-all", ...options, main, "__executor"];
 }

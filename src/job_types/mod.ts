@@ -27,6 +27,7 @@ export {
 } from "./contract.ts";
 export { describeJobType, type JobTypeDescription } from "./description.ts";
 export { parseDuration } from "./duration.ts";
+export { EXEC, type Programs, ProgramsError, readPrograms } from "./exec/mod.ts";
 export {
   createGuardedFetch,
   FetchError,

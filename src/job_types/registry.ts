@@ -7,6 +7,7 @@
 import { closestTo } from "./closest.ts";
 import type { JobType } from "./contract.ts";
 import { dataAnalysis } from "./data_analysis/mod.ts";
+import { execType, type Programs } from "./exec/mod.ts";
 import { imageProcessing } from "./image_processing/mod.ts";
 import { noop } from "./noop.ts";
 import { type ParsedPayload, parsePayload } from "./payload.ts";
@@ -52,13 +53,23 @@ export class JobTypeRegistry {
   }
 }
 
-/** A fresh registry with every built-in type; custom ones may be added to it. */
-export function builtinJobTypes(): JobTypeRegistry {
+/**
+ * A fresh registry with every built-in type; custom ones may be added to it. Without programs it knows
+ * what a job of type `exec` looks like, and can run none.
+ *
+ * @param programs that jobs of type `exec` may start.
+ * @param inherited variables that each of them gets.
+ */
+export function builtinJobTypes(
+  programs: Programs = {},
+  inherited: Readonly<Record<string, string>> = {},
+): JobTypeRegistry {
   const registry = new JobTypeRegistry();
   registry.register(imageProcessing);
   registry.register(webScraping);
   registry.register(dataAnalysis);
   registry.register(testSleep);
   registry.register(noop);
+  registry.register(execType(programs, inherited));
   return registry;
 }

@@ -34,6 +34,8 @@ export interface LeaderTimings {
   readonly assignmentTimeoutMs: number;
   /** How often the whole placement is looked over, whatever events have said. */
   readonly rebalanceIntervalMs: number;
+  /** How long a worker lets an attempt take to stop when its time is over. */
+  readonly killGraceMs: number;
 }
 
 export interface LeaderOptions {
@@ -69,7 +71,7 @@ const ASSIGNMENTS_MAX = 256;
 const PLANS_IN_FLIGHT_MAX = 4;
 /** Attempts ended by one Command. */
 const EXPIRED_ATTEMPTS_MAX = 256;
-/** How much longer than its limit an attempt may take before the leader ends it itself. */
+/** How much longer than its limit and its grace an attempt may take before the leader ends it itself. */
 const TIMEOUT_GRACE_MS = 1_000;
 const WATCH_INTERVAL_MS_MAX = 1_000;
 /** Timers take 32 bits: what is due in months would fire at once, and again and again. */
@@ -235,7 +237,7 @@ export class LeaderDuties {
     if (performance.now() - this.#beganMs < timings.heartbeatTimeoutMs) return;
     const attempts = machine.dueAttempts(now(), {
       assignmentTimeoutMs: timings.assignmentTimeoutMs,
-      graceMs: TIMEOUT_GRACE_MS,
+      graceMs: timings.killGraceMs + TIMEOUT_GRACE_MS,
       limit: EXPIRED_ATTEMPTS_MAX,
     });
     if (attempts.length === 0) return;

@@ -30,6 +30,7 @@ function dutiesOver(scene: Scene) {
       heartbeatTimeoutMs: 60_000,
       assignmentTimeoutMs: 60_000,
       rebalanceIntervalMs: 60_000,
+      killGraceMs: 0,
     },
     now,
     random: () => 0,

@@ -66,6 +66,7 @@ function leaderWith(refusals: number, members = [member("a")]) {
         heartbeatTimeoutMs: 1_000,
         assignmentTimeoutMs: 1_000,
         rebalanceIntervalMs: 1_000,
+        killGraceMs: 0,
       },
       raftTimings: { heartbeatTimeoutMs: 10, electionTimeoutMs: 100 },
       observer: { roleChanged() {}, planned() {} },

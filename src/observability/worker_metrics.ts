@@ -17,12 +17,27 @@ import type {
 import { JOB_TYPES_MAX } from "./master_metrics.ts";
 import { createRpcMetrics, type RpcMetrics } from "./rpc_metrics.ts";
 
+/** Why an executor process ended: by itself, by a bound, or by the worker's wish. */
+export type ExecutorEndReason =
+  | "worn"
+  | "idle"
+  | "stopped"
+  | "crashed"
+  | "memory"
+  | "processes"
+  | "disk"
+  | "not_started";
+
 /** How an attempt ended on the worker. */
 export type AttemptOutcome = "completed" | "failed" | "cancelled" | "timeout";
 
 export interface WorkerMetrics extends GateMetrics {
   readonly attemptsTotal: CounterFamily<{ type: string; outcome: AttemptOutcome }>;
   readonly attemptSeconds: HistogramFamily<{ type: string; outcome: AttemptOutcome }>;
+  /** Executor processes, idle ones too. */
+  readonly executorProcesses: Gauge;
+  readonly executorStartsTotal: Counter;
+  readonly executorEndsTotal: CounterFamily<{ reason: ExecutorEndReason }>;
   readonly slotsMax: Gauge;
   readonly slotsBusy: Gauge;
   /** 1 while a master holds our session. */
@@ -68,6 +83,24 @@ export function createWorkerMetrics(registry: MetricsRegistry): WorkerMetrics {
       "Time from an attempt's start on this worker to its end.",
       ATTEMPT_SECONDS,
       labels,
+    ),
+    executorProcesses: registry.gauge(
+      "worker_executor_processes",
+      "Executor processes of this worker, idle ones too.",
+    ),
+    executorStartsTotal: registry.counter(
+      "worker_executor_starts_total",
+      "Executor processes that were started.",
+    ),
+    executorEndsTotal: registry.counterFamily(
+      "worker_executor_ends_total",
+      "Executor processes that ended: worn, idle or stopped by the worker, crashed, not_started, or " +
+        "over a bound (memory, processes, disk).",
+      {
+        reason: oneOf(
+          ...["worn", "idle", "stopped", "crashed", "memory", "processes", "disk", "not_started"],
+        ),
+      },
     ),
     slotsMax: registry.gauge("worker_slots_max", "Attempts that this worker runs at once."),
     slotsBusy: registry.gauge("worker_slots_busy", "Attempts that run now."),

@@ -38,12 +38,31 @@ export interface AttemptListener {
   parentResult(jobId: string): Promise<ParentResult>;
   progress(fraction: number, message: string): void;
   log(line: string): void;
+  /** So many lines came before the next one, of which nothing is kept. */
+  skippedLog?(lines: number): void;
 }
+
+/**
+ * What an attempt did to the process that it ran in. `crashed`: that ended by itself; `memory`,
+ * `processes` and `disk`: it was ended because the attempt took more than it may; `not_started`: there was no process to run it in.
+ */
+export type ExecutorFault = "crashed" | "memory" | "processes" | "disk" | "not_started";
 
 /** How an attempt ended. */
 export type AttemptEnd =
   | { readonly ok: true; readonly output: Uint8Array; readonly contentType: string }
-  | { readonly ok: false; readonly error: string; readonly permanent: boolean };
+  | {
+    readonly ok: false;
+    readonly error: string;
+    readonly permanent: boolean;
+    readonly fault?: ExecutorFault;
+  };
+
+/**
+ * When an attempt that was told to stop has ended: at once, whatever its type still does, or when the
+ * type's function has returned, so that it can put away what it began.
+ */
+export type Settling = "at once" | "when it returns";
 
 /** What bounds every attempt of a worker, and what attempts may reach. */
 export interface AttemptEnvironment {
@@ -94,6 +113,7 @@ export async function runAttempt(
   task: AttemptTask,
   listener: AttemptListener,
   signal: AbortSignal,
+  settling: Settling = "at once",
 ): Promise<AttemptEnd> {
   const type = registry.get(task.jobType);
   if (type === undefined) {
@@ -104,7 +124,8 @@ export async function runAttempt(
   const context = new AttemptContext(environment, task, listener, signal);
   try {
     signal.throwIfAborted();
-    const value = await unlessAborted(type.run(parsed.payload, context), signal);
+    const running = type.run(parsed.payload, context);
+    const value = await (settling === "at once" ? unlessAborted(running, signal) : running);
     const { bytes, contentType } = encodeResult(value, environment.limits.resultBytesMax);
     return { ok: true, output: bytes, contentType };
   } catch (failure) {

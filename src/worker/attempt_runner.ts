@@ -129,6 +129,9 @@ export class AttemptRunner {
         attempt.progress(fraction, message);
         this.#listener.onNews(attempt);
       },
+      skippedLog: (lines) => {
+        if (!attempt.isWithdrawn) attempt.skippedLog(lines);
+      },
       log: (whole) => {
         if (attempt.isWithdrawn) return;
         attempt.log(whole);

@@ -1,78 +1,140 @@
 /**
- * The executor process's side: the worker starts this program again as `conductor __executor`, gives
- * it attempts over stdin one at a time, and kills it when one must stop.
+ * The executor process's side: the worker starts this program again as `conductor __executor` and gives
+ * it attempts over stdin, one at a time. When one shall stop it is told, and ended if it does not.
  *
  * @module
  */
 
-import { builtinJobTypes, loadHandlers, type ParentResult } from "../job_types/mod.ts";
-import { type AttemptEnvironment, type AttemptTask, runAttempt } from "./attempt.ts";
-import { FRAME_BYTES_MAX, type FromExecutor, type ToExecutor } from "./executor_protocol.ts";
+import {
+  builtinJobTypes,
+  type JobTypeRegistry,
+  loadHandlers,
+  type ParentResult,
+} from "../job_types/mod.ts";
+import {
+  type AttemptEnd,
+  type AttemptEnvironment,
+  type AttemptTask,
+  runAttempt,
+} from "./attempt.ts";
+import { openConfinement } from "./confinement.ts";
+import { ExecutorNews } from "./executor_news.ts";
+import type { PermissionName } from "./executor_permissions.ts";
+import {
+  type ExecutorSetup,
+  type FromExecutor,
+  ORDER_BYTES_MAX,
+  type ToExecutor,
+} from "./executor_protocol.ts";
 import { encodeFrame, readFrames } from "./frames.ts";
+import { MARK_VARIABLE } from "./process_tree.ts";
 
-/** Serves attempts until stdin ends. */
+/** Serves attempts until stdin ends, which is when the worker is gone. */
 export async function serveExecutor(): Promise<void> {
-  const send = frameSender();
-  captureConsole((line) => send({ kind: "log", line }));
-  const registry = builtinJobTypes();
-  let environment: AttemptEnvironment | undefined;
-  const asked = new Map<string, PromiseWithResolvers<ParentResult>>();
-  for await (const message of readFrames(Deno.stdin.readable, FRAME_BYTES_MAX)) {
+  // First of all: whatever is printed from here on is no frame.
+  const confinement = openConfinement();
+  const server = new ExecutorServer((message) => confinement.write(encodeFrame(message)));
+  for await (const message of readFrames(Deno.stdin.readable, ORDER_BYTES_MAX)) {
     const order = message as ToExecutor;
-    if (order.kind === "setup") {
-      environment = order.environment;
-      try {
-        for (const path of order.handlerPaths) {
-          for (const type of await loadHandlers(path)) registry.register(type);
-        }
-        send({ kind: "ready" });
-      } catch (failure) {
-        send({ kind: "setup_failed", error: (failure as Error).message });
+    if (order.kind === "setup") await server.setUp(order, confinement.confine);
+    else server.take(order);
+  }
+  // Nothing that a job left running may keep this process alive, or outlive it.
+  confinement.leave();
+}
+
+class ExecutorServer {
+  readonly #send: (message: FromExecutor) => void;
+  readonly #news: ExecutorNews;
+  readonly #asked = new Map<string, PromiseWithResolvers<ParentResult>>();
+  #registry: JobTypeRegistry | undefined;
+  #environment: AttemptEnvironment | undefined;
+  #stop = new AbortController();
+
+  constructor(send: (message: FromExecutor) => void) {
+    this.#send = send;
+    this.#news = new ExecutorNews(send);
+    captureConsole((line) => this.#news.log(line));
+  }
+
+  async setUp(
+    { setup, mark }: Extract<ToExecutor, { kind: "setup" }>,
+    confine: (options: ExecutorSetup["confinement"]) => void,
+  ): Promise<void> {
+    const { environment, programs, handlerPaths, confinement, drop } = setup;
+    try {
+      confine(confinement);
+      await giveUp(drop.filter((name) => !NEEDED_TO_LOAD.has(name)));
+      const registry = builtinJobTypes(programs, { [MARK_VARIABLE]: mark });
+      for (const path of handlerPaths) {
+        for (const type of await loadHandlers(path)) registry.register(type);
       }
-    } else if (order.kind === "parent") {
-      const { jobId, result, error = "" } = order;
-      if (result !== undefined) asked.get(jobId)?.resolve(result);
-      else asked.get(jobId)?.reject(new Error(error));
-      asked.delete(jobId);
-    } else if (environment !== undefined) {
-      // Not awaited: what the attempt asks for comes by the same road. It never rejects.
-      runTask(environment, order.task).then((end) => {
-        asked.clear();
-        send({ kind: "end", end });
-      });
+      await giveUp(drop);
+      this.#registry = registry;
+      this.#environment = environment;
+      this.#send({ kind: "ready" });
+    } catch (failure) {
+      this.#send({ kind: "setup_failed", error: (failure as Error).message });
     }
   }
-  // The worker is gone: nothing that a job left running may keep this process alive.
-  Deno.exit(0);
 
-  function runTask(environment: AttemptEnvironment, task: AttemptTask) {
-    return runAttempt(registry, environment, task, {
-      progress: (fraction, message) => send({ kind: "progress", fraction, message }),
-      log: (line) => send({ kind: "log", line }),
-      parentResult(jobId) {
-        const answer = Promise.withResolvers<ParentResult>();
-        asked.set(jobId, answer);
-        send({ kind: "ask_parent", jobId });
-        return answer.promise;
-      },
-    }, NEVER_ABORTED);
+  take(order: Exclude<ToExecutor, { kind: "setup" }>): void {
+    switch (order.kind) {
+      case "run":
+        // Not awaited: what the attempt asks for comes by the same road. It never rejects.
+        this.#run(order.task).then((end) => {
+          this.#asked.clear();
+          this.#news.flush();
+          this.#send({ kind: "end", end });
+        });
+        return;
+      case "stop":
+        return this.#stop.abort(new Error(order.reason));
+      case "parent":
+        return this.#answered(order);
+    }
+  }
+
+  #run(task: AttemptTask): Promise<AttemptEnd> {
+    const registry = this.#registry;
+    const environment = this.#environment;
+    if (registry === undefined || environment === undefined) {
+      const error = "the executor process was given an attempt before it was set up";
+      return Promise.resolve({ ok: false, error, permanent: false });
+    }
+    this.#stop = new AbortController();
+    const listener = {
+      progress: (fraction: number, message: string) => this.#news.progress(fraction, message),
+      log: (line: string) => this.#news.log(line),
+      parentResult: (jobId: string) => this.#ask(jobId),
+    };
+    return runAttempt(registry, environment, task, listener, this.#stop.signal, "when it returns");
+  }
+
+  #ask(jobId: string): Promise<ParentResult> {
+    const answer = Promise.withResolvers<ParentResult>();
+    this.#asked.set(jobId, answer);
+    this.#send({ kind: "ask_parent", jobId });
+    return answer.promise;
+  }
+
+  #answered({ jobId, result, error = "" }: Extract<ToExecutor, { kind: "parent" }>): void {
+    if (result !== undefined) this.#asked.get(jobId)?.resolve(result);
+    else this.#asked.get(jobId)?.reject(new Error(error));
+    this.#asked.delete(jobId);
   }
 }
 
-/** The worker ends an attempt by ending the process: nothing in here needs to be told. */
-const NEVER_ABORTED = new AbortController().signal;
+const NEEDED_TO_LOAD: ReadonlySet<PermissionName> = new Set(["read", "import"]);
 
-/** Writes frames whole and in order. */
-function frameSender(): (message: FromExecutor) => void {
-  return (message) => {
-    const frame = encodeFrame(message);
-    for (let written = 0; written < frame.byteLength;) {
-      written += Deno.stdout.writeSync(frame.subarray(written));
-    }
-  };
+async function giveUp(names: readonly PermissionName[]): Promise<void> {
+  for (const name of names) {
+    const { state } = await Deno.permissions.revoke({ name });
+    if (state === "granted") throw new Error(`the executor process cannot give up ${name}`);
+  }
 }
 
-/** stdout carries frames, so what a handler prints becomes the job's log. */
+/** What a handler prints is the job's log. */
 function captureConsole(log: (line: string) => void): void {
   const print = (...values: unknown[]) => {
     const text = values.map((each) => typeof each === "string" ? each : Deno.inspect(each))

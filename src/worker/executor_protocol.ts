@@ -4,17 +4,30 @@
  * @module
  */
 
-import type { ParentResult } from "../job_types/mod.ts";
+import type { ParentResult, Programs } from "../job_types/mod.ts";
 import type { AttemptEnd, AttemptEnvironment, AttemptTask } from "./attempt.ts";
+import type { ConfinementOptions } from "./confinement.ts";
+import type { PermissionName } from "./executor_permissions.ts";
+
+/** What an executor process is to become before it takes attempts. */
+export interface ExecutorSetup {
+  readonly environment: AttemptEnvironment;
+  /** What the type `exec` may start. */
+  readonly programs: Programs;
+  /** Modules with custom job types. */
+  readonly handlerPaths: readonly string[];
+  readonly confinement: ConfinementOptions;
+  /** Permissions that it gives up. */
+  readonly drop: readonly PermissionName[];
+}
 
 /** To the executor process. The first message is `setup`; one attempt runs at a time. */
 export type ToExecutor =
-  | {
-    readonly kind: "setup";
-    readonly environment: AttemptEnvironment;
-    readonly handlerPaths: readonly string[];
-  }
+  /** `mark`: what the commands that it starts carry in their environment, to be found by. */
+  | { readonly kind: "setup"; readonly setup: ExecutorSetup; readonly mark: string }
   | { readonly kind: "run"; readonly task: AttemptTask }
+  /** The attempt shall stop; the process is ended if it does not within its grace. */
+  | { readonly kind: "stop"; readonly reason: string }
   /** Answers `ask_parent`; without a result there is an error. */
   | {
     readonly kind: "parent";
@@ -28,9 +41,12 @@ export type FromExecutor =
   | { readonly kind: "ready" }
   | { readonly kind: "setup_failed"; readonly error: string }
   | { readonly kind: "progress"; readonly fraction: number; readonly message: string }
-  | { readonly kind: "log"; readonly line: string }
+  /** Before these lines came `skipped` more, of which nothing is kept. */
+  | { readonly kind: "log"; readonly lines: readonly string[]; readonly skipped: number }
   | { readonly kind: "ask_parent"; readonly jobId: string }
   | { readonly kind: "end"; readonly end: AttemptEnd };
 
-/** Longest message between the two, in bytes: a payload or a result, and some room. */
-export const FRAME_BYTES_MAX = 256 * 1024 * 1024;
+/** Longest message to an executor process, in bytes: a payload or what a parent left. */
+export const ORDER_BYTES_MAX = 256 * 1024 * 1024;
+/** What a message from it may hold besides a result, in bytes. */
+export const NEWS_BYTES_MAX = 1024 * 1024;

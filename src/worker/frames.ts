@@ -10,7 +10,7 @@ import { decode, encode } from "cborg";
 const HEADER_BYTES = 4;
 
 /** One message, ready to write. */
-export function encodeFrame(message: unknown): Uint8Array {
+export function encodeFrame(message: unknown): Uint8Array<ArrayBuffer> {
   const body = encode(message);
   const frame = new Uint8Array(HEADER_BYTES + body.byteLength);
   new DataView(frame.buffer).setUint32(0, body.byteLength);

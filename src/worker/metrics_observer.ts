@@ -5,6 +5,7 @@
  */
 
 import type { Logger, Tracer, WorkerMetrics } from "../observability/mod.ts";
+import type { ExecutorObserver } from "./process_executor.ts";
 import type { WorkerObserver } from "./worker.ts";
 
 /** Where the doings of a worker are told. */
@@ -13,6 +14,16 @@ export interface WorkerRecords {
   readonly tracer: Tracer;
   readonly log: Logger;
   readonly workerId: string;
+}
+
+/** Counts executor processes: those that are started, and why they end. */
+export function executorObserver(
+  { executorStartsTotal, executorEndsTotal }: WorkerMetrics,
+): ExecutorObserver {
+  return {
+    started: () => executorStartsTotal.inc(),
+    ended: (reason) => executorEndsTotal.inc({ reason }),
+  };
 }
 
 /** Counts attempts, traces each as a part of its job's trace, and logs those that do not complete. */

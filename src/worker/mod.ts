@@ -6,13 +6,24 @@
  */
 
 export { type AttemptEnd, type AttemptEnvironment, InlineExecutor } from "./attempt.ts";
+export { clearAttempts } from "./attempt_directories.ts";
+export { ExecutorPools } from "./executor_pools.ts";
+export {
+  denoFlags,
+  type Grants,
+  parseGrants,
+  PermissionsError,
+  refusedBy,
+  withHandlers,
+} from "./executor_permissions.ts";
 export { serveExecutor } from "./executor_process.ts";
 export { startWorkerGrpc, type WorkerGrpc, type WorkerGrpcOptions } from "./grpc.ts";
 export { startWorkerHttp } from "./http.ts";
 export { hostResources, hostUsageMeter } from "./host_usage.ts";
 export { processUsageMeter } from "./process_usage.ts";
-export { workerObserver } from "./metrics_observer.ts";
-export { ProcessExecutor } from "./process_executor.ts";
+export { endLeftovers } from "./process_tree.ts";
+export { executorObserver, workerObserver } from "./metrics_observer.ts";
+export { type ExecutorObserver, ProcessExecutor } from "./process_executor.ts";
 export { keepUndelivered, takeUndelivered } from "./undelivered.ts";
 export { Worker, type WorkerObserver, type WorkerOptions } from "./worker.ts";
 export { claimDirectory, type DirectoryClaim, DirectoryTakenError } from "./directory_claim.ts";

@@ -1,49 +1,66 @@
 /**
  * Runs each attempt in a process of its own, so that a crash, a runaway loop or memory without end
- * takes only that attempt down. A process that ended its attempt well is kept for the next one.
+ * takes only that attempt down. A process that ended its attempt well is kept for the next one, and some
+ * are started ahead, so that attempts need not wait for one.
  *
  * @module
  */
 
+import { removeAttempt } from "./attempt_directories.ts";
 import type {
   AttemptEnd,
-  AttemptEnvironment,
   AttemptListener,
   AttemptTask,
   Executor,
+  ExecutorFault,
 } from "./attempt.ts";
-import { FRAME_BYTES_MAX, type FromExecutor, type ToExecutor } from "./executor_protocol.ts";
-import { encodeFrame, readFrames } from "./frames.ts";
-import { watchMemory } from "./resident_memory.ts";
+import { ExecutorChild, type ExecutorChildOptions, ExecutorDeath } from "./executor_child.ts";
 
-/** How executor processes are started. */
-export interface ProcessExecutorOptions {
-  /** Program and arguments that lead to `serveExecutor`. */
-  readonly command: readonly string[];
-  readonly environment: AttemptEnvironment;
-  /** Modules with custom job types. */
-  readonly handlerPaths: readonly string[];
-  /** JavaScript heap of one process, in MiB. */
-  readonly heapMebibytesMax: number;
-  /** All memory of one process, in MiB; watched on Linux. */
-  readonly memoryMebibytesMax: number;
-  /** Idle processes kept ready. */
-  readonly idleMax: number;
+/** Told what becomes of executor processes, for metrics. */
+export interface ExecutorObserver {
+  started(): void;
+  /** `worn`: after its attempts; `idle`: not needed; `stopped`: with its attempt, or the worker. */
+  ended(why: "worn" | "idle" | "stopped" | ExecutorFault): void;
 }
 
-/** Attempts after which a process is replaced, so that leaks in foreign code stay small. */
-const ATTEMPTS_PER_PROCESS_MAX = 1_000;
-/** Lines of a dying process's stderr that are quoted. */
-const STDERR_LINES_KEPT = 5;
+/** A pool of executor processes, all started in the same way. */
+export interface ProcessExecutorOptions extends ExecutorChildOptions {
+  /** Processes kept ready before anybody needs them. */
+  readonly spares: number;
+  /** Idle processes kept for a while after they were needed. */
+  readonly idleMax: number;
+  /** Attempts after which a process is replaced, so that leaks in foreign code stay small. */
+  readonly attemptsMax: number;
+  readonly observer?: ExecutorObserver;
+}
+
+/** Processes beyond the spares that nobody needed for this long are ended, in ms. */
+const IDLE_MS_MAX = 60_000;
 
 export class ProcessExecutor implements Executor {
   readonly #options: ProcessExecutorOptions;
-  readonly #idle: ExecutorProcess[] = [];
-  readonly #all = new Set<ExecutorProcess>();
+  /** Most recently used last. */
+  readonly #idle: { readonly child: ExecutorChild; readonly sinceMs: number }[] = [];
+  readonly #all = new Set<ExecutorChild>();
+  readonly #reaper: ReturnType<typeof setInterval>;
   #isClosed = false;
 
   constructor(options: ProcessExecutorOptions) {
     this.#options = options;
+    this.#reaper = setInterval(() => this.#endIdle(), IDLE_MS_MAX / 4);
+    Deno.unrefTimer(this.#reaper);
+  }
+
+  /** Processes, idle ones too. */
+  get processes(): number {
+    return this.#all.size;
+  }
+
+  /** Starts the spares. */
+  warm(): void {
+    while (!this.#isClosed && this.#idle.length < this.#options.spares) {
+      this.#idle.unshift({ child: this.#start(), sinceMs: performance.now() });
+    }
   }
 
   async run(
@@ -51,56 +68,71 @@ export class ProcessExecutor implements Executor {
     listener: AttemptListener,
     signal: AbortSignal,
   ): Promise<AttemptEnd> {
-    let process: ExecutorProcess;
+    let child: ExecutorChild;
     try {
       if (this.#isClosed) throw new Error("the worker is shutting down");
-      process = this.#idle.pop() ?? this.#start();
+      child = this.#idle.pop()?.child ?? this.#start();
     } catch (failure) {
       const error = `an executor process could not be started: ${(failure as Error).message}`;
-      return { ok: false, error, permanent: false };
+      return { ok: false, error, permanent: false, fault: "not_started" };
     }
-    const kill = () => process.kill();
-    signal.addEventListener("abort", kill, { once: true });
     try {
-      if (signal.aborted) kill();
-      const end = await process.run(task, listener);
-      if (signal.aborted) return endOfAborted(signal);
-      this.#giveBack(process);
-      return end;
+      const end = await child.run(task, listener, signal);
+      this.#giveBack(child, signal);
+      return signal.aborted ? endOfAborted(signal) : end;
     } catch (failure) {
-      process.kill();
+      const fault = failure instanceof ExecutorDeath ? failure.fault : "not_started";
+      this.#end(child, signal.aborted ? "stopped" : fault);
+      await child.ended;
       if (signal.aborted) return endOfAborted(signal);
-      return { ok: false, error: (failure as Error).message, permanent: false };
+      return { ok: false, error: (failure as Error).message, permanent: false, fault };
     } finally {
-      signal.removeEventListener("abort", kill);
       // A directory that stays behind changes nothing about how the attempt ended.
-      await removeIfThere(task.tempDir).catch((failure) =>
+      await removeAttempt(task.tempDir).catch((failure) =>
         listener.log(`cannot remove ${task.tempDir}: ${String(failure)}`)
       );
+      this.warm();
     }
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const process of this.#all) process.kill();
-    await Promise.all([...this.#all].map((process) => process.ended));
+    clearInterval(this.#reaper);
+    for (const child of this.#all) child.kill();
+    await Promise.all([...this.#all].map((child) => child.ended));
   }
 
-  #start(): ExecutorProcess {
-    const process = new ExecutorProcess(this.#options);
-    this.#all.add(process);
-    process.ended.then(() => {
-      this.#all.delete(process);
-      const position = this.#idle.indexOf(process);
-      if (position >= 0) this.#idle.splice(position, 1);
+  #start(): ExecutorChild {
+    const child = new ExecutorChild(this.#options);
+    this.#options.observer?.started();
+    this.#all.add(child);
+    child.ended.then(() => {
+      this.#all.delete(child);
+      const position = this.#idle.findIndex((each) => each.child === child);
+      if (position < 0) return;
+      this.#idle.splice(position, 1);
+      this.#options.observer?.ended("crashed");
     });
-    return process;
+    return child;
   }
 
-  #giveBack(process: ExecutorProcess): void {
-    const isWorn = process.attempts >= ATTEMPTS_PER_PROCESS_MAX;
-    if (this.#isClosed || isWorn || this.#idle.length >= this.#options.idleMax) process.kill();
-    else this.#idle.push(process);
+  #giveBack(child: ExecutorChild, signal: AbortSignal): void {
+    if (this.#isClosed || signal.aborted || child.hasLeftovers()) this.#end(child, "stopped");
+    else if (child.attempts >= this.#options.attemptsMax) this.#end(child, "worn");
+    else if (this.#idle.length >= this.#options.idleMax) this.#end(child, "idle");
+    else this.#idle.push({ child, sinceMs: performance.now() });
+  }
+
+  #end(child: ExecutorChild, why: Parameters<ExecutorObserver["ended"]>[0]): void {
+    child.kill();
+    this.#options.observer?.ended(why);
+  }
+
+  #endIdle(): void {
+    const longAgoMs = performance.now() - IDLE_MS_MAX;
+    while (this.#idle.length > this.#options.spares && this.#idle[0]!.sinceMs < longAgoMs) {
+      this.#end(this.#idle.shift()!.child, "idle");
+    }
   }
 }
 
@@ -111,158 +143,4 @@ function endOfAborted(signal: AbortSignal): AttemptEnd {
     error: reason instanceof Error ? reason.message : String(reason),
     permanent: false,
   };
-}
-
-async function removeIfThere(directory: string): Promise<void> {
-  try {
-    await Deno.remove(directory, { recursive: true });
-  } catch (failure) {
-    if (!(failure instanceof Deno.errors.NotFound)) throw failure;
-  }
-}
-
-class ExecutorProcess {
-  /** Settles when the process is gone. */
-  readonly ended: Promise<void>;
-  attempts = 0;
-  readonly #child: Deno.ChildProcess;
-  readonly #stdin: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #stderr: Promise<string>;
-  readonly #ready: Promise<void>;
-  /** Why it was killed, if by our own decision. */
-  #verdict = "";
-  #listener: AttemptListener | undefined;
-  #settle: { resolve(end: AttemptEnd): void; reject(failure: Error): void } | undefined;
-
-  constructor(options: ProcessExecutorOptions) {
-    const [program, ...args] = options.command;
-    if (program === undefined) throw new Error("the executor command is empty");
-    this.#child = new Deno.Command(program, {
-      args,
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-      clearEnv: true,
-      env: {
-        ...inheritedEnvironment(),
-        DENO_NO_UPDATE_CHECK: "1",
-        DENO_V8_FLAGS: `--max-old-space-size=${options.heapMebibytesMax}`,
-      },
-    }).spawn();
-    this.#stdin = this.#child.stdin.getWriter();
-    this.#stderr = lastLines(this.#child.stderr);
-    const ready = Promise.withResolvers<void>();
-    this.#ready = ready.promise;
-    this.#ready.catch(() => {}); // whoever runs an attempt awaits it and is told
-    const unwatch = watchMemory(this.#child.pid, options.memoryMebibytesMax, (excess) => {
-      this.#verdict = excess;
-      this.kill();
-    });
-    this.ended = this.#read(ready).finally(unwatch);
-    this.#send({
-      kind: "setup",
-      environment: options.environment,
-      handlerPaths: options.handlerPaths,
-    }).catch(ready.reject);
-  }
-
-  async run(task: AttemptTask, listener: AttemptListener): Promise<AttemptEnd> {
-    this.attempts++;
-    await this.#ready;
-    const ended = Promise.withResolvers<AttemptEnd>();
-    this.#settle = ended;
-    this.#listener = listener;
-    try {
-      await Promise.race([this.#send({ kind: "run", task }), ended.promise]);
-      return await ended.promise;
-    } finally {
-      this.#settle = undefined;
-      this.#listener = undefined;
-    }
-  }
-
-  kill(): void {
-    try {
-      this.#child.kill("SIGKILL");
-    } catch (failure) {
-      const isGone = failure instanceof Deno.errors.NotFound || failure instanceof TypeError;
-      if (!isGone) throw failure;
-    }
-  }
-
-  async #send(order: ToExecutor): Promise<void> {
-    await this.#stdin.write(encodeFrame(order));
-  }
-
-  /** Reads the process to its end, then says how it died to whoever still waits for it. */
-  async #read(ready: PromiseWithResolvers<void>): Promise<void> {
-    let broken: unknown;
-    try {
-      for await (const message of readFrames(this.#child.stdout, FRAME_BYTES_MAX)) {
-        this.#take(message as FromExecutor, ready);
-      }
-    } catch (failure) {
-      broken = failure;
-      this.kill();
-    }
-    const status = await this.#child.status;
-    await this.#stdin.close().catch(() => {}); // the pipe broke with the process
-    const death = new Error(await this.#deathOf(status, broken));
-    ready.reject(death);
-    this.#settle?.reject(death);
-  }
-
-  #take(message: FromExecutor, ready: PromiseWithResolvers<void>): void {
-    switch (message.kind) {
-      case "ready":
-        return ready.resolve();
-      case "setup_failed":
-        return ready.reject(new Error(message.error));
-      case "progress":
-        return this.#listener?.progress(message.fraction, message.message);
-      case "log":
-        return this.#listener?.log(message.line);
-      case "ask_parent":
-        return this.#askParent(message.jobId);
-      case "end":
-        return this.#settle?.resolve(message.end);
-    }
-  }
-
-  /** A process that is gone meanwhile needs no answer. */
-  #askParent(jobId: string): void {
-    const asked = this.#listener?.parentResult(jobId) ?? Promise.reject(new Error("it has ended"));
-    asked.then(
-      (result) => this.#send({ kind: "parent", jobId, result }),
-      (failure) => this.#send({ kind: "parent", jobId, error: (failure as Error).message }),
-    ).catch(() => {});
-  }
-
-  async #deathOf(status: Deno.CommandStatus, broken: unknown): Promise<string> {
-    if (this.#verdict !== "") return `the executor process was ended: ${this.#verdict}`;
-    const how = status.signal === null
-      ? `exited with code ${status.code}`
-      : `was ended by ${status.signal}`;
-    const why = broken instanceof Error ? `; its output could not be read: ${broken.message}` : "";
-    const said = await this.#stderr;
-    return `the executor process ${how}${why}${said === "" ? "" : `; it said: ${said}`}`;
-  }
-}
-
-/** A job sees where things are, and none of the worker's secrets. */
-function inheritedEnvironment(): Record<string, string> {
-  const names = ["PATH", "HOME", "TMPDIR", "TEMP", "SystemRoot", "LANG", "TZ", "DENO_DIR"];
-  const found = names.map((name) => [name, Deno.env.get(name)] as const);
-  return Object.fromEntries(
-    found.filter((entry): entry is [string, string] => entry[1] !== undefined),
-  );
-}
-
-async function lastLines(stream: ReadableStream<Uint8Array>): Promise<string> {
-  let kept = "";
-  const decoder = new TextDecoder();
-  for await (const chunk of stream) {
-    kept = (kept + decoder.decode(chunk, { stream: true })).slice(-4096);
-  }
-  return kept.trim().split("\n").slice(-STDERR_LINES_KEPT).join("\n");
 }

@@ -1,52 +1,6 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import type { AttemptListener, AttemptTask } from "./attempt.ts";
-import { ProcessExecutor } from "./process_executor.ts";
-import { residentBytesOf } from "./resident_memory.ts";
-
-const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
-
-/** Calls `use` with an executor of the handlers in `source`, and a directory of the call's own. */
-async function withExecutor(
-  source: string,
-  use: (executor: ProcessExecutor, directory: string) => Promise<void>,
-): Promise<void> {
-  const directory = await Deno.makeTempDir({ prefix: "conductor-executor-" });
-  const handlers = join(directory, "handlers.js");
-  await Deno.writeTextFile(handlers, source);
-  const executor = new ProcessExecutor({
-    command: [
-      ...[Deno.execPath(), "run", "--quiet", "--no-check", "--allow-all"],
-      ...["--unstable-raw-imports", MAIN, "__executor"],
-    ],
-    environment: {
-      limits: {
-        resultBytesMax: 1024,
-        inputBytesMax: 1024,
-        streamBytesMax: 1024,
-        pixelsMax: 1024,
-      },
-      files: { readRoots: [], writeRoots: [] },
-      fetchPolicy: {
-        privateAddresses: "refuse",
-        allowList: [],
-        userAgent: "test",
-        bodyBytesMax: 1024,
-      },
-    },
-    handlerPaths: [handlers],
-    heapMebibytesMax: 128,
-    memoryMebibytesMax: 512,
-    idleMax: 1,
-  });
-  try {
-    await use(executor, directory);
-  } finally {
-    await executor.close();
-    await Deno.remove(directory, { recursive: true });
-  }
-}
+import type { AttemptListener } from "./attempt.ts";
+import { never, processesWith, silent, taskOf, withExecutor } from "./executor_test_support.ts";
 
 Deno.test({
   name: "an attempt that takes more memory than it may is ended, and the next one is well",
@@ -63,10 +17,10 @@ Deno.test({
       }
       export const fine = () => "fine";`,
       async (executor, directory) => {
-        const eaten = await executor.run(task(directory, "eat"), listener, never);
+        const eaten = await executor.run(taskOf(directory, "eat"), silent, never);
         assert.ok(!eaten.ok);
         assert.match(eaten.error, /was ended: it took \d+ MiB of memory, and may take 512$/);
-        assert.deepEqual((await executor.run(task(directory, "fine"), listener, never)).ok, true);
+        assert.deepEqual((await executor.run(taskOf(directory, "fine"), silent, never)).ok, true);
       },
     ),
 });
@@ -85,11 +39,11 @@ Deno.test("an attempt in a process of its own asks for what its parents left, ea
       const asked: string[] = [];
       const end = await executor.run(
         {
-          ...task(directory, "child"),
+          ...taskOf(directory, "child"),
           parents: [{ jobId: "p1", status: "completed" }, { jobId: "lost", status: "failed" }],
         },
         {
-          ...listener,
+          ...silent,
           parentResult(jobId) {
             asked.push(jobId);
             if (jobId === "lost") return Promise.reject(new Error("it is forgotten"));
@@ -110,33 +64,268 @@ Deno.test("an attempt in a process of its own asks for what its parents left, ea
     },
   ));
 
+const ON_LINUX = { ignore: Deno.build.os !== "linux" };
+
+Deno.test("an attempt that is told to stop puts away what it began, and says why it was told", () =>
+  withExecutor(
+    `export async function tidy(_payload, context) {
+      context.log("begun");
+      await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
+      context.log("told: " + context.signal.reason.message);
+      return "put away";
+    }`,
+    async (executor, directory) => {
+      const { lines, listener, line } = listening();
+      const stop = new AbortController();
+      const running = executor.run(taskOf(directory, "tidy"), listener, stop.signal);
+      await line("begun");
+      stop.abort(new Error("timed out after 5 ms"));
+      assert.deepEqual(await running, {
+        ok: false,
+        error: "timed out after 5 ms",
+        permanent: false,
+      });
+      assert.deepEqual(lines, ["begun", "told: timed out after 5 ms"]);
+    },
+  ));
+
+Deno.test("a loop that never yields ends with its process when its grace is over", () =>
+  withExecutor(
+    `export function loop(_payload, context) { context.log("begun"); for (;;); }
+     export const fine = () => "fine";`,
+    async (executor, directory) => {
+      const { lines, listener, line } = listening();
+      const stop = new AbortController();
+      const running = executor.run(taskOf(directory, "loop"), listener, stop.signal);
+      await line("begun");
+      stop.abort(new Error("cancelled"));
+      assert.deepEqual(await running, { ok: false, error: "cancelled", permanent: false });
+      assert.deepEqual(lines, ["begun", "it did not stop within 100 ms, and was ended"]);
+      assert.ok((await executor.run(taskOf(directory, "fine"), silent, never)).ok);
+    },
+    { killGraceMs: 100 },
+  ));
+
 Deno.test({
-  name: "the memory of a process that is gone is not known",
-  ignore: Deno.build.os !== "linux",
-  fn: async () => {
-    const process = new Deno.Command("true").spawn();
-    await process.status;
-    assert.equal(await residentBytesOf(process.pid), undefined);
-    const own = await residentBytesOf(Deno.pid);
-    assert.ok(own !== undefined && own > 1024 * 1024, `this process takes ${own} bytes`);
+  name: "what an attempt started ends with it, also what left its parent, session and environment",
+  ...ON_LINUX,
+  fn: () => {
+    const word = crypto.randomUUID();
+    return withExecutor(
+      `export async function fork(_payload, context) {
+        // Each writes into its command line what it is found by.
+        const sleeper = "sleep 1000 # ${word}";
+        for (const script of [
+          "sh -c '" + sleeper + "; true' & sleep 0.1",
+          "setsid sh -c '" + sleeper + "; true' & sleep 0.1",
+          "setsid env -i /bin/sh -c '/bin/" + sleeper + "; true' & sleep 0.1",
+        ]) await new Deno.Command("sh", { args: ["-c", script], stdout: "null" }).spawn().status;
+        return "done";
+      }
+      export async function crash() {
+        new Deno.Command("sh", { args: ["-c", "setsid sh -c 'sleep 1000 # ${word}; true' &"], stdout: "null", stderr: "null" }).spawn();
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        Deno.exit(7);
+      }`,
+      async (executor, directory) => {
+        const end = await executor.run(taskOf(directory, "fork"), silent, never);
+        assert.ok(end.ok, end.ok ? "" : end.error);
+        assert.deepEqual(processesWith(word), []);
+        const crashed = await executor.run(taskOf(directory, "crash"), silent, never);
+        assert.deepEqual(processesWith(word), []);
+        assert.ok(!crashed.ok);
+        assert.equal(crashed.error, "the executor process exited with code 7");
+        assert.equal(crashed.fault, "crashed");
+      },
+    );
   },
 });
 
-const never = new AbortController().signal;
+Deno.test({
+  name: "whoever starts more processes than it may is ended with all of them",
+  ...ON_LINUX,
+  fn: () => {
+    const word = crypto.randomUUID();
+    return withExecutor(
+      `export async function many() {
+        const script = "for i in $(seq 40); do setsid sh -c 'sleep 1000 # ${word}; true' & done; wait";
+        await new Deno.Command("sh", { args: ["-c", script] }).output();
+      }`,
+      async (executor, directory) => {
+        const end = await executor.run(taskOf(directory, "many"), silent, never);
+        assert.ok(!end.ok);
+        assert.match(end.error, /was ended: it had \d+ processes, and may have 16$/);
+        assert.equal(end.fault, "processes");
+        assert.deepEqual(processesWith(word), []);
+      },
+    );
+  },
+});
 
-const listener: AttemptListener = {
-  progress: () => {},
-  log: () => {},
-  parentResult: (jobId) => Promise.reject(new Error(`nobody knows job ${jobId}`)),
-};
+Deno.test({
+  name: "the memory of what an attempt started counts as its own",
+  ...ON_LINUX,
+  fn: () =>
+    withExecutor(
+      // The program of tail keeps what it has read until it knows the end.
+      `export async function child() {
+        const script = "tail -c 2000000000 /dev/zero";
+        await new Deno.Command("sh", { args: ["-c", script] }).output();
+      }`,
+      async (executor, directory) => {
+        const end = await executor.run(taskOf(directory, "child"), silent, never);
+        assert.ok(!end.ok);
+        assert.match(end.error, /was ended: it took \d+ MiB of memory/);
+        assert.equal(end.fault, "memory");
+      },
+    ),
+});
 
-function task(directory: string, jobType: string): AttemptTask {
+Deno.test({
+  name: "whoever fills its directory is ended, and the directory is gone",
+  ...ON_LINUX,
+  fn: () =>
+    withExecutor(
+      `export async function fill(_payload, context) {
+        const file = await Deno.create(context.tempDir + "/much");
+        for (;;) {
+          await file.write(new Uint8Array(1024 * 1024).fill(1));
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        }
+      }`,
+      async (executor, directory) => {
+        const task = taskOf(directory, "fill");
+        const end = await executor.run(task, silent, never);
+        assert.ok(!end.ok);
+        assert.match(end.error, /it has 1 files with \d+ MiB in its directory/);
+        assert.equal(end.fault, "disk");
+        await assert.rejects(Deno.stat(task.tempDir), Deno.errors.NotFound);
+      },
+    ),
+});
+
+Deno.test("whatever is printed to stdout is no part of what the worker is told", () =>
+  withExecutor(
+    `export function print(_payload, context) {
+      const noise = new Uint8Array(64 * 1024).fill(255);
+      for (let i = 0; i < 50; i++) {
+        Deno.stdout.writeSync(noise);
+        Deno.stderr.writeSync(noise);
+        context.progress(i / 50);
+      }
+      for (let i = 1; i <= 100_000; i++) console.log("line " + i);
+      return "unharmed";
+    }`,
+    async (executor, directory) => {
+      const { lines, listener, skipped } = listening();
+      const end = await executor.run(taskOf(directory, "print"), listener, never);
+      assert.ok(end.ok, end.ok ? "" : end.error);
+      assert.equal(lines.at(-1), "line 100000");
+      assert.equal(lines.length + skipped(), 100_000);
+      assert.ok(skipped() > 50_000, `${lines.length} lines were told one by one`);
+    },
+  ));
+
+Deno.test("what a process says before it dies is told, and so is its signal", () =>
+  withExecutor(
+    `export function die() {
+      console.log("not this");
+      Deno.stderr.writeSync(new TextEncoder().encode("the disk is on fire\\n"));
+      process.kill(process.pid, "SIGABRT");
+      return new Promise(() => {});
+    }`.replace("export", 'import process from "node:process";\n export'),
+    async (executor, directory) => {
+      const end = await executor.run(taskOf(directory, "die"), silent, never);
+      assert.ok(!end.ok);
+      assert.equal(
+        end.error,
+        "the executor process was ended by SIGABRT; it said: the disk is on fire",
+      );
+    },
+  ));
+
+const ASKS_FOR_ALL = `
+  const asks = {
+    read: () => Deno.readTextFileSync("/etc/hostname"),
+    write: () => Deno.writeTextFileSync("/tmp/conductor-not-allowed", ""),
+    env: () => Deno.env.get("PATH") ?? Deno.exit(3),
+    run: () => new Deno.Command("true").outputSync(),
+    sys: () => Deno.hostname(),
+    ffi: () => Deno.dlopen("libc.so.6", {}),
+  };
+  export function ask(_payload, context) {
+    Deno.writeTextFileSync(context.tempDir + "/own", "");
+    return Object.entries(asks).filter(([, ask]) => {
+      try { return ask() !== null; } catch (error) { return error.name !== "NotCapable"; }
+    }).map(([name]) => name);
+  }`;
+
+for (const givesUp of [false, true]) {
+  const how = givesUp ? "gives up whole kinds" : "is started with no more";
+  Deno.test({
+    name: `a process that may do less than all ${how}`,
+    ...ON_LINUX,
+    fn: async () => {
+      const directory = await Deno.makeTempDir({ prefix: "conductor-grants-" });
+      try {
+        await withExecutor(
+          ASKS_FOR_ALL.replace('Deno.env.get("PATH") ?? Deno.exit(3)', "Deno.env.toObject()"),
+          async (executor) => {
+            const end = await executor.run(taskOf(directory, "ask"), silent, never);
+            assert.ok(end.ok, end.ok ? "" : end.error);
+            const allowed = JSON.parse(new TextDecoder().decode(end.output));
+            // Of kinds of which it may do something, who gives up cannot give up the rest.
+            assert.deepEqual(allowed, givesUp ? ["read", "write"] : ENV_SEEMS_EMPTY);
+          },
+          { givesUp, grants: { read: [directory, "/tmp"], write: [directory] } },
+        );
+      } finally {
+        await Deno.remove(directory, { recursive: true });
+        await Deno.remove("/tmp/conductor-not-allowed").catch(() => {});
+      }
+    },
+  });
+}
+/** Whoever is started without `env` sees an empty environment, rather than a refusal. */
+const ENV_SEEMS_EMPTY = ["env"];
+
+Deno.test("spares are there before they are needed, and a process is replaced after its attempts", () =>
+  withExecutor(
+    `let calls = 0;
+     export const count = () => ++calls;`,
+    async (executor, directory) => {
+      executor.warm();
+      assert.equal(executor.processes, 1);
+      const counts: unknown[] = [];
+      for (let i = 0; i < 3; i++) {
+        const end = await executor.run(taskOf(directory, "count"), silent, never);
+        counts.push(end.ok ? new TextDecoder().decode(end.output) : end.error);
+      }
+      assert.deepEqual(counts, ["1", "2", "1"]);
+    },
+    { spares: 1, attemptsMax: 2 },
+  ));
+
+/** A listener that remembers, and waits for lines. */
+function listening() {
+  const lines: string[] = [];
+  const waiting = new Map<string, () => void>();
+  let skippedLines = 0;
+  const listener: AttemptListener = {
+    ...silent,
+    log(text) {
+      lines.push(text);
+      waiting.get(text)?.();
+    },
+    skippedLog: (count) => void (skippedLines += count),
+  };
   return {
-    jobId: jobType,
-    jobType,
-    attempt: 1,
-    payload: new TextEncoder().encode("{}"),
-    parents: [],
-    tempDir: join(directory, "attempt"),
+    lines,
+    listener,
+    skipped: () => skippedLines,
+    line: (text: string) =>
+      lines.includes(text)
+        ? Promise.resolve()
+        : new Promise<void>((resolve) => waiting.set(text, resolve)),
   };
 }

@@ -60,6 +60,11 @@ export class RunningAttempt {
     this.#message = message;
   }
 
+  /** Lines came of which nothing is known but how many. */
+  skippedLog(lines: number): void {
+    this.#log.restartAt(this.#log.nextLine + lines);
+  }
+
   log(whole: string): void {
     this.#log.add(
       whole.length <= LOG_LINE_CHARACTERS_MAX

@@ -58,6 +58,8 @@ export interface WorkerOptions {
   readonly resultTimeoutMs: number;
   /** How long the last reports may wait for their acknowledgement when the worker leaves. */
   readonly shutdownDelayMs: number;
+  /** How long an attempt that is told to stop may take to. */
+  readonly killGraceMs?: number;
   /** Reports that an earlier life of this worker could not deliver. */
   readonly undelivered?: readonly AttemptReportView[];
 }
@@ -157,7 +159,8 @@ export class Worker implements WorkerApi {
     for (const attempt of this.#running.all()) {
       attempt.stop("released", "the worker is shutting down");
     }
-    await this.#idleWithin(this.#options.shutdownDelayMs);
+    const { killGraceMs = 0, shutdownDelayMs } = this.#options;
+    await this.#idleWithin(killGraceMs + shutdownDelayMs);
     this.#flushNow();
     await this.#settledWithin(this.#options.shutdownDelayMs);
     this.#session.send({ reports: [], progress: [], draining: true, goodbye: true });

@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { processesWith } from "../../src/worker/executor_test_support.ts";
+import type { JobClient, JobView, Submission } from "../../src/rpc/mod.ts";
+import { end, Host, until } from "./support.ts";
+
+/** In the command line of what the jobs start, and so what it is found by. */
+const WORD = crypto.randomUUID();
+const WORKER_ID = "hostile";
+
+const HANDLERS = `
+export function crash() { Deno.exit(7); }
+export function loop() { for (;;); }
+export function heap() { const held = []; for (;;) held.push({ some: [Math.random()] }); }
+export async function buffers() {
+  const held = [];
+  for (;;) {
+    held.push(new Uint8Array(4 << 20).fill(1));
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+export async function wasm() {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536 });
+  for (;;) {
+    memory.grow(64);
+    new Uint8Array(memory.buffer, memory.buffer.byteLength - (4 << 20)).fill(1);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+export function print() {
+  const text = new Uint8Array(1 << 20).fill(120);
+  for (let i = 0; i < 1024; i++) {
+    Deno.stdout.writeSync(text);
+    if (i % 4 === 0) console.log("a line of the log, which is number " + i);
+  }
+  return "printed";
+}
+export async function fork(_payload, context) {
+  const script = "for i in 1 2 3; do setsid sh -c 'sleep 1000 # ${WORD}; true' & done";
+  await new Deno.Command("sh", { args: ["-c", script], stdout: "null" }).spawn().status;
+  await Deno.writeTextFile(context.tempDir + "/left", "");
+  return context.tempDir;
+}
+export async function hang(_payload, context) {
+  new Deno.Command("setsid", { args: ["sh", "-c", "sleep 1000 # ${WORD}; true"] }).spawn();
+  await Deno.writeTextFile(context.tempDir + "/left", "");
+  context.progress(0.5, "hanging");
+  await new Promise(() => {});
+}
+export const fine = () => "fine";
+`;
+
+Deno.test({
+  name: "bad jobs hurt nobody",
+  ignore: Deno.build.os !== "linux",
+  fn: async (t) => {
+    const host = new Host();
+    using clients = new DisposableStack();
+    const handlers = join(host.directory, "handlers.js");
+    await Deno.writeTextFile(handlers, HANDLERS);
+    const flags = [
+      `--handlers=${handlers}`,
+      "--set=worker.executor_memory=300MiB",
+      "--set=worker.executor_heap=64MiB",
+      "--set=worker.kill_grace=200ms",
+      "--allow-exec=sh=/bin/sh",
+      "--allow-exec=cat=/bin/cat",
+    ];
+    try {
+      await host.startMaster();
+      const client = clients.adopt(host.library(), (each) => each.close());
+      let worker = host.startWorker(WORKER_ID, ...flags);
+      const errors: readonly [type: string, error: RegExp, timeoutMs?: number][] = [
+        ["crash", /^the executor process exited with code 7$/],
+        ["loop", /timed out after 500 ms/, 500],
+        ["heap", /ran out of memory; its JavaScript heap may take 64 MiB/],
+        ["buffers", /was ended: it took \d+ MiB of memory, and may take 300/],
+        ["wasm", /was ended: it took \d+ MiB of memory, and may take 300/],
+      ];
+      for (const [type, error, timeoutMs = 60_000] of errors) {
+        await t.step(`a job of type ${type} fails with the right error`, async () => {
+          const job = await ended(client, { type, timeoutMs });
+          assert.equal(job.status, "failed");
+          assert.match(job.errorMessage, error);
+        });
+      }
+
+      await t.step("a gigabyte on stdout fills nothing and breaks nothing", async () => {
+        const before = residentMebibytes(worker.pid);
+        const job = await ended(client, { type: "print" });
+        assert.equal(job.status, "completed", job.errorMessage);
+        const grown = residentMebibytes(worker.pid) - before;
+        assert.ok(grown < 150, `the worker grew by ${grown} MiB`);
+      });
+
+      await t.step("a gigabyte from a command is read, and its ends are kept", async () => {
+        const script = "echo first; head -c 1073741824 /dev/zero; echo; echo last";
+        const payload = { command: "sh", args: ["-c", script], output_bytes_max: 100 };
+        const job = await ended(client, { type: "exec", payload });
+        assert.equal(job.status, "completed", job.errorMessage);
+        const { stdout, stdout_bytes, truncated } = resultOf(job);
+        assert.ok(stdout.startsWith("first\n") && stdout.endsWith("\nlast\n"), stdout);
+        assert.equal(stdout_bytes, 6 + 2 ** 30 + 6);
+        assert.equal(truncated, true);
+      });
+
+      await t.step(
+        "what a job started is gone when it has ended, and its directory too",
+        async () => {
+          const job = await ended(client, { type: "fork" });
+          assert.equal(job.status, "completed", job.errorMessage);
+          assert.deepEqual(processesWith(WORD), []);
+          await until("the directory is gone", () => isGone(resultOf(job)));
+        },
+      );
+
+      await t.step("what a killed worker left is put away by its next life", async () => {
+        const { jobId } = await client.submit(submission({ type: "hang" }));
+        await until("the job hangs", () => Promise.resolve(processesWith(WORD).length > 0));
+        await end(worker, "SIGKILL");
+        worker = host.startWorker(WORKER_ID, ...flags);
+        await until(
+          "its processes are ended",
+          () => Promise.resolve(processesWith(WORD).length === 0),
+        );
+        const attempts = join(host.directory, "worker", WORKER_ID, "attempts");
+        await until(
+          "its files are removed",
+          () =>
+            Promise.resolve(
+              [...Deno.readDirSync(attempts)].every(({ name }) => !name.includes(jobId)),
+            ),
+        );
+        await client.cancel(jobId);
+      });
+
+      await t.step(
+        "the worker lives, good jobs run, and a stopped worker leaves nothing",
+        async () => {
+          assert.equal(resultOf(await ended(client, { type: "fine" })), "fine");
+          const fed = await host.finished("exec", { command: "cat", stdin: "to and fro" });
+          assert.equal(fed.result.output.stdout, "to and fro");
+          await end(worker, "SIGTERM");
+          await until("no executor is left", () => Promise.resolve(executorsOf(host) === 0));
+        },
+      );
+    } finally {
+      await host.stop();
+    }
+  },
+});
+
+interface Asked {
+  readonly type: string;
+  readonly payload?: unknown;
+  readonly timeoutMs?: number;
+}
+
+function submission({ type, payload = {}, timeoutMs = 60_000 }: Asked): Submission {
+  const bytes = new TextEncoder().encode(JSON.stringify(payload));
+  return { type, payload: bytes, priority: 5, maxRetries: 0, timeoutMs };
+}
+
+async function ended(client: JobClient, asked: Asked) {
+  const { jobId } = await client.submit(submission(asked));
+  return await client.waitFor(jobId, AbortSignal.timeout(60_000));
+}
+
+function resultOf({ result }: JobView) {
+  return JSON.parse(new TextDecoder().decode(result?.output));
+}
+
+async function isGone(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => false, (failure) => {
+    if (failure instanceof Deno.errors.NotFound) return true;
+    throw failure;
+  });
+}
+
+function residentMebibytes(pid: number): number {
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
+}
+
+/** Executor processes carry their worker's directory in their environment. */
+function executorsOf(host: Host): number {
+  return processesWith("__executor").filter((pid) => {
+    try {
+      return Deno.readTextFileSync(`/proc/${pid}/environ`).includes(host.directory);
+    } catch {
+      return false; // gone meanwhile
+    }
+  }).length;
+}
