@@ -5,6 +5,7 @@
  */
 
 import type { LoadedConfig } from "../config/mod.ts";
+import type { TokenParts } from "../master/mod.ts";
 import type { GateMetrics } from "../observability/mod.ts";
 import {
   type CallAttempt,
@@ -58,6 +59,7 @@ export interface MasterSecurity extends NodeSecurity {
   readonly madeSecret: string | undefined;
   /** What the doors ask at every call; to be bound to this member's state. */
   readonly trust: TrustSource;
+  readonly tokenParts: TokenParts;
   /** Of `security.rbac.policy_file`; empty: none is named, or roles are not enforced. */
   readonly policyFileText: string;
 }
@@ -92,8 +94,18 @@ export async function masterSecurity(loaded: LoadedConfig, warn: Warn): Promise<
     ttlMs: jwt.accessTokenTtlMs,
   });
   const { rbac } = config.security;
-  const policyFileText = rbac.enabled && rbac.policyFile !== "" ? doors.policyText : "";
-  return { ...doors, raftTls, workerTokens, madeSecret, trust, policyFileText };
+  const { policies, verifier } = doors;
+  const policyFileText = rbac.enabled && rbac.policyFile !== "" ? policies.current.text : "";
+  const tokenParts: TokenParts = {
+    signer: { profile, secret: madeSecret ?? jwt.secretKey, ...named(jwt) },
+    verifier,
+    policies,
+    rolesAreEnforced: rbac.enabled,
+    accessTtlMs: jwt.accessTokenTtlMs,
+    refreshTtlMs: jwt.refreshTokenTtlMs,
+    audit: (event) => doors.audit?.record(event, Date.now()),
+  };
+  return { ...doors, raftTls, workerTokens, madeSecret, trust, tokenParts, policyFileText };
 }
 
 /**
@@ -136,7 +148,7 @@ async function doorsOf(
     readonly alsoFor?: readonly string[];
     readonly certificateIsIdentity?: boolean;
   },
-): Promise<NodeSecurity & { readonly policyText: string }> {
+): Promise<NodeSecurity & Pick<TokenParts, "verifier" | "policies">> {
   const { jwt, rbac, rateLimit } = config.security;
   const { trust, secret, alsoFor = [], certificateIsIdentity } = own;
   const tokens = await createTokenVerifier({
@@ -149,7 +161,8 @@ async function doorsOf(
     skipExpiry: jwt.skipExpiry,
     isRevoked: (token) => trust.isTokenRevoked(token),
   });
-  const policies = rbac.enabled ? await loadPolicies(rbac.policyFile) : null;
+  const file = await loadPolicies(rbac.enabled ? rbac.policyFile : "");
+  const policies = new LivePolicies(trust, file, warn);
   const limits = rateLimit.enabled ? new CallLimits(rateLimit) : null;
   const audit = openAuditLog({
     enabled: config.log.auditEnabled,
@@ -160,12 +173,16 @@ async function doorsOf(
     profile,
     tokens,
     peers: createPeerVerifier(tls, { revoked: revokedBy(trust) }),
-    policies: policies === null ? null : new LivePolicies(trust, policies, warn),
+    policies: rbac.enabled ? policies : null,
     limits,
     audit,
     ...(certificateIsIdentity === undefined ? {} : { certificateIsIdentity }),
   });
-  return { tls, gate, audit, limits, policyText: policies?.text ?? "" };
+  return { tls, gate, audit, limits, verifier: tokens, policies };
+}
+
+function named({ issuer, audience }: LoadedConfig["config"]["security"]["jwt"]) {
+  return { issuer, audience };
 }
 
 function revokedBy(trust: Trust): { has(fingerprint256: string): boolean } {
@@ -248,9 +265,18 @@ export function peerServerSetup(
 }
 
 /** What is asked again of a caller whom another master let in and passed on. */
-export function forwardedAuthority({ gate }: MasterSecurity): (call: CallContext) => void {
+export function forwardedAuthority(
+  { gate, tokenParts: { policies } }: MasterSecurity,
+): (call: CallContext) => void {
   return ({ method, caller, peerAddress, requestId, traceparent }) => {
-    const decision = gate.checkForwarded(caller, {
+    const { policyRevision = 0, ...principal } = caller;
+    if (policyRevision > policies.revision) {
+      throw new Refusal(
+        "unavailable",
+        `this master has not seen revision ${policyRevision} of the policy yet; ask again`,
+      );
+    }
+    const decision = gate.checkForwarded({ source: "token", ...principal }, {
       method,
       peerAddress,
       requestId,

@@ -227,6 +227,7 @@ function masterOptions(
     peerServer: peerServerSetup(security, { ...shared, messageBytesMax: -1 }),
     authorizeForwarded: forwardedAuthority(security),
     trust: security.trust,
+    security: security.tokenParts,
     policyFileText: security.policyFileText,
     peerChannel: {
       credentials: createChannelCredentials(security.raftTls),

@@ -186,14 +186,15 @@ export const securityKeys = {
       legacyEnv: ["JWT_AUDIENCE"],
     }),
     access_token_ttl: key(duration({ min: "1s", max: "8760h" }), {
-      doc: "Life of the tokens that a master issues to itself, to call workers with.",
+      doc:
+        "Life of the tokens that masters issue, where nobody says otherwise, and of those that " +
+        "they call workers with.",
       usedBy: MASTER,
       default: "15m",
       legacyEnv: ["JWT_ACCESS_TOKEN_TTL"],
     }),
     refresh_token_ttl: key(duration({ min: "1s", max: "87600h" }), {
-      doc:
-        "Life of a refresh token. This version issues none: it is kept for the original's files.",
+      doc: "Life of the refresh tokens that masters issue; each use begins it anew.",
       usedBy: MASTER,
       default: "168h",
       legacyEnv: ["JWT_REFRESH_TOKEN_TTL"],

@@ -14,6 +14,8 @@ import { JobsApi } from "./jobs_api.ts";
 import { TypesAndQueuesApi } from "./settings_api.ts";
 import { SubmitApi } from "./submit_api.ts";
 import { SchedulesApi } from "./schedules_api.ts";
+import { PolicyApi } from "./policy_api.ts";
+import { TokensApi } from "./tokens_api.ts";
 import { WorkersApi } from "./workers_api.ts";
 
 /** The API over a running master. `onHeartbeat` is told of each one, for metrics. */
@@ -30,6 +32,8 @@ export function masterApi(
   const cluster = new ClusterApi(context);
   const members = new MembersApi(context);
   const schedules = new SchedulesApi(context);
+  const tokens = new TokensApi(context);
+  const policy = new PolicyApi(context);
   return {
     submit: (...args) => submissions.submit(...args),
     getJob: (...args) => jobs.getJob(...args),
@@ -71,6 +75,14 @@ export function masterApi(
     resumeSchedule: (...args) => schedules.resumeSchedule(...args),
     triggerSchedule: (...args) => schedules.triggerSchedule(...args),
     nextRuns: (...args) => schedules.nextRuns(...args),
+    issueToken: (...args) => tokens.issueToken(...args),
+    refreshToken: (token, requestKey) => tokens.refreshToken(token, requestKey),
+    enrolWorker: (...args) => tokens.enrolWorker(...args),
+    revoke: (...args) => tokens.revoke(...args),
+    listRevocations: (query) => tokens.listRevocations(query),
+    getPolicy: () => policy.getPolicy(),
+    setPolicy: (...args) => policy.setPolicy(...args),
+    testPolicy: (...args) => policy.testPolicy(...args),
     clusterHealth: () => cluster.clusterHealth(),
   };
 }

@@ -11,7 +11,7 @@ import type { MembersView } from "../rpc/mod.ts";
 import type { Admission } from "./admission.ts";
 import type { BatchWatchers } from "./batch_watchers.ts";
 import type { ReportInbox } from "./inbox.ts";
-import type { AuditedAct } from "./options.ts";
+import type { AuditedAct, TokenParts } from "./options.ts";
 import type { LeaderDuties } from "./leader.ts";
 import type { MemberDuties } from "./member_duties.ts";
 import type { Peers } from "./peers.ts";
@@ -66,6 +66,7 @@ export interface MasterContext {
   readonly compactNow: () => { readonly snapshotIndex: number; readonly firstLogIndex: number };
   readonly snapshots: JobSnapshots;
   readonly audit: (act: AuditedAct) => void;
+  readonly security: TokenParts;
   /** The leader's duties, while this node leads. */
   duties: LeaderDuties | undefined;
   memberDuties: MemberDuties | undefined;

@@ -200,6 +200,7 @@ export class Master {
       nodeId: options.nodeId,
       ...options.peerChannel,
       connectionWaitMs: options.raftTimings.electionTimeoutMs,
+      policyRevision: () => options.security.policies.revision,
     });
     const handlers = masterService(masterApi(
       this.#context,
@@ -376,6 +377,7 @@ export class Master {
       compactNow: () => this.#upkeep.compactNow(),
       snapshots: this.#stateMachine.snapshots,
       audit: options.audit,
+      security: options.security,
       duties: undefined,
       memberDuties: undefined,
     };

@@ -18,6 +18,7 @@ import { dutiesOf, type MasterContext } from "./context.ts";
 import { formatMemberAddress } from "./member_address.ts";
 import { quorumFaultWithout } from "./members.ts";
 import { notLeader } from "./proposer.ts";
+import { useJoinToken } from "./join_tokens.ts";
 
 type MemberCalls = Pick<
   MasterApi,
@@ -55,6 +56,10 @@ export class MembersApi implements MemberCalls {
       dutiesOf(this.#context);
       this.#checkJoining(joining);
       const { facts } = this.#context;
+      await useJoinToken(this.#context, call, {
+        name: nodeId,
+        usedBy: `${nodeId}/${incarnation}`,
+      });
       const message = await this.#letIn(joining);
       this.#context.memberDuties?.membershipChanged();
       return { message, leaderId: facts.nodeId, clusterId: facts.clusterId };

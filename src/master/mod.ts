@@ -13,4 +13,4 @@ export { metricsObserver, sampleMaster } from "./metrics_observer.ts";
 export type { MasterObserver } from "./observer.ts";
 export { inspectSurvivor, recoverSurvivor, type SurvivorState } from "./recover.ts";
 export { restoreBackup } from "./restore.ts";
-export type { Founding, Listen, MasterOptions } from "./options.ts";
+export type { Founding, Listen, MasterOptions, TokenParts } from "./options.ts";

@@ -15,6 +15,12 @@ import type {
   WorkerCallerOptions,
 } from "../rpc/mod.ts";
 import type { Policy, TypePolicy } from "../scheduler/mod.ts";
+import type {
+  AuditEvent,
+  LivePolicies,
+  TokenIssuerOptions,
+  TokenVerifier,
+} from "../security/mod.ts";
 import type { AdmissionRules } from "./admission.ts";
 import type { LeaderTimings } from "./leader.ts";
 import type { DeadServerPolicy } from "./members.ts";
@@ -51,6 +57,25 @@ export interface AuditedAct {
   /** Absent: the cluster did it by itself. */
   readonly call?: { readonly method: string; readonly requestId: string };
 }
+
+/** What tokens are issued and checked with, and the policy that holds. */
+export interface TokenParts {
+  readonly signer: TokenIssuerOptions;
+  /** Null: there is no key to check tokens with. */
+  readonly verifier: TokenVerifier | null;
+  readonly policies: LivePolicies;
+  readonly rolesAreEnforced: boolean;
+  /** Lives of tokens, where nobody says otherwise, in ms. */
+  readonly accessTtlMs: number;
+  readonly refreshTtlMs: number;
+  readonly audit: (event: TokenEvent) => void;
+}
+
+/** What the audit log says of tokens, as the original did. */
+export type TokenEvent = Extract<
+  AuditEvent,
+  { readonly kind: "tokens_issued" | "token_refreshed" | "token_revoked" }
+>;
 
 export interface MasterOptions {
   readonly nodeId: string;
@@ -111,6 +136,7 @@ export interface MasterOptions {
   readonly authorizeForwarded: (call: CallContext) => void;
   /** Told where to ask who is trusted, as soon as the state is open. */
   readonly trust: { bind(state: () => TrustView): void };
+  readonly security: TokenParts;
   /** The policy that a cluster without one begins with; empty: the program's own. */
   readonly policyFileText: string;
   readonly peerChannel: Pick<PeerTransportOptions, "credentials" | "grpcOptions" | "token">;

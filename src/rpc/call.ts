@@ -6,6 +6,7 @@
 
 import type { DescMessage, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import type { Metadata } from "@grpc/grpc-js";
+import type { Principal } from "../security/mod.ts";
 import type { Refusal } from "./status.ts";
 
 /** Who calls, and what came with the call. */
@@ -30,9 +31,12 @@ export interface CallContext {
 }
 
 /** The verified identity behind a call. */
-export interface Caller {
-  readonly userId: string;
-  readonly roles: readonly string[];
+export interface Caller
+  extends
+    Pick<Principal, "userId" | "roles">,
+    Partial<Pick<Principal, "source" | "token" | "certificate" | "namespaces" | "joins">> {
+  /** Another member let the caller in, by its policy of this revision. */
+  readonly policyRevision?: number;
 }
 
 /** What the gate is told about a call before it is let in. */

@@ -21,6 +21,7 @@ import {
   ForwardService,
   type ForwardStreamResponse,
 } from "./gen/forward_pb.ts";
+import { identityToWire } from "./forwarded_identity.ts";
 import { endingOnGoaway } from "./goaway_credentials.ts";
 import { fromServiceError, Refusal } from "./status.ts";
 import { type AnyMessage, bytesOf, messageOf, methodDefinition, methodPath } from "./wire.ts";
@@ -30,6 +31,8 @@ export interface ForwardClientOptions {
   readonly nodeId: string;
   readonly credentials: ChannelCredentials;
   readonly grpcOptions?: ClientOptions;
+  /** Of the policy by which callers are let in here. Default 0. */
+  readonly policyRevision?: () => number;
   /** Time allowed to a connection before the call is tried again, in ms. */
   readonly connectionWaitMs: number;
 }
@@ -227,6 +230,7 @@ export class ForwardClient {
       userId: call.caller.userId,
       roles: [...call.caller.roles],
       peerAddress: call.peerAddress,
+      identity: identityToWire(call.caller, this.#options.policyRevision?.() ?? 0),
     });
   }
 }

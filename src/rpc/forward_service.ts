@@ -13,6 +13,7 @@ import type {
   ForwardStreamResponseSchema,
 } from "./gen/forward_pb.ts";
 import { MasterService } from "./gen/scheduler_pb.ts";
+import { callerFromWire } from "./forwarded_identity.ts";
 import { Refusal } from "./status.ts";
 import { type AnyMessage, encoded, messageOf, methodPath } from "./wire.ts";
 
@@ -154,7 +155,7 @@ function faultOf(request: ForwardRequest, options: ForwardServiceOptions): strin
 function contextOf(request: ForwardRequest, call: CallContext): CallContext {
   return {
     method: request.method,
-    caller: { userId: request.userId, roles: request.roles },
+    caller: callerFromWire(request),
     requestId: call.requestId,
     traceparent: call.traceparent,
     peerAddress: request.peerAddress,

@@ -20,6 +20,7 @@ import {
   type TransferLeadershipRequest,
   type TriggerScheduleRequest,
 } from "./gen/scheduler_pb.ts";
+import type { EnrolWorkerRequest, RefreshTokenRequest } from "./gen/security_pb.ts";
 import { Refusal } from "./status.ts";
 import type { AnyMessage } from "./wire.ts";
 
@@ -138,6 +139,24 @@ const ROADS: Readonly<Record<keyof typeof MasterService["method"], Road>> = {
   },
   takeSnapshot: { kind: "here" },
   backup: { kind: "here" },
+  // The second time there is one token more, which nobody has.
+  issueToken: { kind: "leader", isRepeatable: ALWAYS },
+  // Without a key, the second time would be the use of a token that was used.
+  refreshToken: {
+    kind: "leader",
+    isRepeatable: (request) => (request as RefreshTokenRequest).requestKey !== "",
+  },
+  enrolWorker: {
+    kind: "leader",
+    isRepeatable: (request) => (request as EnrolWorkerRequest).requestKey !== "",
+  },
+  revokeToken: { kind: "leader", isRepeatable: ALWAYS },
+  revokeCertificate: { kind: "leader", isRepeatable: ALWAYS },
+  listRevocations: { kind: "read" },
+  getPolicy: { kind: "read" },
+  // The second time it would find its own first, and call that another's.
+  setPolicy: { kind: "leader", isRepeatable: NEVER },
+  testPolicy: { kind: "read" },
 };
 
 export interface ForwardingOptions {

@@ -31,7 +31,12 @@ Deno.test("the leader hears of a forwarded call what its caller said, and who it
   const answer = await channel.call(submitJob, unkeyed, { requestId: "r-7" });
   assert.equal(answer.jobId, "j-1");
   const [call] = heard;
-  assert.deepEqual(call?.caller, { userId: "alice", roles: ["operator", "viewer"] });
+  assert.deepEqual(call?.caller, {
+    userId: "alice",
+    roles: ["operator", "viewer"],
+    source: "token",
+    policyRevision: 0,
+  });
   assert.equal(call?.method, "/proto.MasterService/SubmitJob");
   assert.equal(call?.requestId, "r-7");
   assert.equal(call?.traceparent, `of ${TRACE}`, "its span is the child of the follower's");

@@ -13,6 +13,7 @@ import type { CallContext } from "./call.ts";
 import type { JobOptionsView } from "./job_options.ts";
 import type { MemberApi } from "./member_api.ts";
 import type { ScheduleApi } from "./schedule_api.ts";
+import type { SecurityApi } from "./security_api.ts";
 import type { SettingsApi } from "./settings_api.ts";
 import type { Refusal } from "./status.ts";
 
@@ -441,7 +442,7 @@ export interface ClusterHealthView {
 }
 
 /** The calls themselves. */
-export interface MasterApi extends MemberApi, BatchApi, ScheduleApi, SettingsApi {
+export interface MasterApi extends MemberApi, BatchApi, ScheduleApi, SettingsApi, SecurityApi {
   /** One outcome a submission, in order. With `allOrNothing` one refusal throws for all. */
   submit(
     submissions: readonly Submission[],

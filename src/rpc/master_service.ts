@@ -25,6 +25,7 @@ import { bulkHandlers } from "./bulk_service.ts";
 import { batchHandlers } from "./batch_api.ts";
 import { address, memberHandlers, nodeId } from "./member_service.ts";
 import { scheduleHandlers } from "./schedule_service.ts";
+import { securityHandlers } from "./security_api.ts";
 import { settingsHandlers } from "./settings_api.ts";
 import { connectWorker } from "./worker_session.ts";
 import type { ServiceHandlers } from "./call.ts";
@@ -56,6 +57,7 @@ export function masterService(master: MasterApi): ServiceHandlers<typeof MasterS
     ...batchHandlers(master),
     ...scheduleHandlers(master),
     ...settingsHandlers(master),
+    ...securityHandlers(master),
   };
 }
 

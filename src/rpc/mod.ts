@@ -47,6 +47,16 @@ export * from "./peer_transport.ts";
 export * from "./reflection.ts";
 export * from "./schedule_api.ts";
 export * from "./schedule_client.ts";
+export type {
+  PolicyVerdict,
+  PolicyView,
+  RevocationOrder,
+  RevocationView,
+  SecurityApi,
+  TokenOrder,
+  TokenPairView,
+} from "./security_api.ts";
+export { SecurityClient } from "./security_client.ts";
 export * from "./server.ts";
 export * from "./status.ts";
 export { parentsFirst } from "./submission_order.ts";

@@ -135,13 +135,14 @@ function notFound(sought: string): Answer {
   };
 }
 
+/** The file first, and each before all that it needs. */
 function withDependencies(file: DescFile): DescFile[] {
   const found = new Map<string, DescFile>();
   const visit = (each: DescFile) => {
     if (found.has(each.proto.name)) return;
-    found.set(each.proto.name, each);
     each.dependencies.forEach(visit);
+    found.set(each.proto.name, each);
   };
   visit(file);
-  return [...found.values()];
+  return [...found.values()].reverse();
 }

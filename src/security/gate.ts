@@ -25,7 +25,14 @@ import { SecurityConfigurationError, type SecurityProfile } from "./configuratio
 import type { PeerVerifier } from "./peer_verification.ts";
 import { ANONYMOUS, NOBODY, type Principal, principalOf } from "./principal.ts";
 import { addressKey, peerIp } from "./rate_limit.ts";
-import { type Authorization, isOpenMethod, type PolicySet } from "./rbac.ts";
+import {
+  type Authorization,
+  authorizeJoining,
+  isJoinMethod,
+  isOpenMethod,
+  isSelfProving,
+  type PolicySet,
+} from "./rbac.ts";
 import { LivePolicies } from "./trust.ts";
 import type { TokenVerdict, TokenVerifier } from "./tokens.ts";
 
@@ -164,6 +171,10 @@ export class Gate {
     if (call.permission === undefined && isOpenMethod(call.method)) {
       return { ok: true, principal: NOBODY };
     }
+    if (call.permission === undefined && isSelfProving(call.method)) {
+      return this.#countStranger(passage) ??
+        { ok: true, principal: certificate === undefined ? NOBODY : { ...NOBODY, certificate } };
+    }
     const outcome = this.#authenticate(passage);
     return outcome instanceof Promise
       ? outcome.then((settled) => this.#admit(passage, settled))
@@ -176,31 +187,39 @@ export class Gate {
    */
   stillValid(principal: Principal, nowMs: number): boolean {
     const { peers, tokens } = this.#options;
-    const { userId: subject, certificate, tokenId, expiresAtMs } = principal;
-    if (tokens !== null && expiresAtMs !== undefined) {
-      const token = { subject, expiresAtMs, ...(tokenId === undefined ? {} : { tokenId }) };
-      if (!tokens.stillGood(token, nowMs)) return false;
-    }
+    const { certificate, token } = principal;
+    if (tokens !== null && token !== undefined && !tokens.stillGood(token, nowMs)) return false;
     return certificate === undefined || peers === null || peers.stillGood(certificate, nowMs);
   }
 
   /**
-   * A call that another master let in, audited and counted, and passed on to this one: may its
-   * caller, by this node's policies? Whoever passes it on must have been verified as a master.
+   * A call that another master let in, audited and counted, and passed on to this one: is its caller
+   * still trusted, and may it, by this node's state? Whoever passes it on must have been verified as a
+   * master.
    */
-  checkForwarded(caller: Pick<Principal, "userId" | "roles">, call: GateCall): GateDecision {
-    const principal: Principal = { ...caller, source: "token" };
-    const authorization = this.#authorize(call, principal);
-    if (authorization.allowed) return { ok: true, principal };
-    const { reason } = authorization;
-    const { userId, roles } = caller;
+  checkForwarded(principal: Principal, call: GateCall): GateDecision {
     const passage: Passage = {
       call,
       ip: peerIp(call.peerAddress),
       callClass: classOf(call.method),
       startedMs: this.#monotonicMs(),
-      certificate: undefined,
+      certificate: principal.certificate,
     };
+    const { userId, roles } = principal;
+    if (!this.stillValid(principal, call.nowMs)) {
+      const message = `the token or the certificate of "${userId}" has ended or been revoked`;
+      this.#record(passage, (audited) => ({
+        kind: "authentication_failed",
+        what: "forwarded call",
+        reason: "revoked",
+        error: message,
+        call: audited,
+      }));
+      return { ok: false, code: "UNAUTHENTICATED", message };
+    }
+    const authorization = this.#authorize(call, principal);
+    if (authorization.allowed) return { ok: true, principal };
+    const { reason } = authorization;
     this.#record(
       passage,
       (audited) => ({ kind: "authorization_failed", userId, roles, reason, call: audited }),
@@ -234,7 +253,10 @@ export class Gate {
     if (remembered !== undefined) return this.#withVerdict(passage, remembered);
     const exhausted = this.#countStranger(passage);
     if (exhausted !== undefined) return exhausted;
-    return tokens.verify(token, nowMs).then((verdict) =>
+    const kinds = isJoinMethod(passage.call.method)
+      ? ["access", "join"] as const
+      : ["access"] as const;
+    return tokens.verify(token, nowMs, ...kinds).then((verdict) =>
       this.#withVerdict(passage, verdict, { isCounted: true })
     );
   }
@@ -303,6 +325,7 @@ export class Gate {
   }
 
   #authorize(call: GateCall, principal: Principal): Authorization {
+    if (principal.joins !== undefined) return authorizeJoining(principal.joins, call.method);
     const policies = this.#policies;
     if (policies === null) return { allowed: true };
     const { permission } = call;

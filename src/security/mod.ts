@@ -70,6 +70,7 @@ export {
 export {
   type Authorization,
   isOpenMethod,
+  isSelfProving,
   loadPolicies,
   parsePolicies,
   PERMISSIONS,
@@ -90,18 +91,26 @@ export {
   type TlsOptions,
 } from "./tls.ts";
 export {
+  type IssuedJoinToken,
   type IssuedTokens,
+  issueJoinToken,
   issueTokens,
+  type JoinTokenRequest,
   type TokenIssuerOptions,
   type TokenRequest,
 } from "./token_issuing.ts";
 export { SECRET_BYTES_MIN, weaknessOfSecret } from "./token_keys.ts";
 export { LivePolicies, NOTHING_REVOKED, type Trust, TrustSource } from "./trust.ts";
 export {
-  createTokenVerifier,
+  ANY_NAME,
+  isPlainName,
+  type Joining,
   type TokenClaims,
   type TokenHandle,
   type TokenKind,
+} from "./token_claims.ts";
+export {
+  createTokenVerifier,
   type TokenRefusal,
   type TokenVerdict,
   TokenVerifier,

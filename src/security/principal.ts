@@ -1,5 +1,5 @@
 import type { CertificateIdentity } from "./certificates.ts";
-import type { TokenClaims } from "./tokens.ts";
+import type { Joining, TokenClaims, TokenHandle } from "./token_claims.ts";
 
 /** Who is calling, as established by this room and by nothing that the caller merely says. */
 export interface Principal {
@@ -10,10 +10,12 @@ export interface Principal {
   readonly source: "token" | "certificate" | "anonymous";
   /** The verified client certificate of the connection, whatever the source. */
   readonly certificate?: CertificateIdentity;
-  /** `jti` of the token, for revocation and audit. */
-  readonly tokenId?: string;
-  /** Milliseconds since the epoch when the token ends; absent when it does not or there is none. */
-  readonly expiresAtMs?: number;
+  /** Which token was presented, for revocation and audit; absent when none was. */
+  readonly token?: TokenHandle;
+  /** Jobs of these namespaces are all that there is to it; absent: it sees all. */
+  readonly namespaces?: readonly string[];
+  /** What a join token lets it in as, and nothing else may it do. */
+  readonly joins?: Joining;
 }
 
 /** The caller of a development cluster that asks for no identity: may do everything. */
@@ -51,7 +53,19 @@ export function principalOf(
       : claims.roles.filter((role) => narrowing.includes(role)),
     source: "token",
     ...(certificate === undefined ? {} : { certificate }),
-    ...(claims.tokenId === undefined ? {} : { tokenId: claims.tokenId }),
-    expiresAtMs: claims.expiresAtMs,
+    token: handleOf(claims),
+    ...(claims.namespaces === undefined ? {} : { namespaces: claims.namespaces }),
+    ...(claims.joins === undefined ? {} : { joins: claims.joins }),
+  };
+}
+
+function handleOf(claims: TokenClaims): TokenHandle {
+  const { subject, tokenId, family, issuedAtMs, expiresAtMs } = claims;
+  return {
+    subject,
+    ...(tokenId === undefined ? {} : { tokenId }),
+    ...(family === undefined ? {} : { family }),
+    ...(issuedAtMs === undefined ? {} : { issuedAtMs }),
+    expiresAtMs,
   };
 }

@@ -11,6 +11,7 @@ import embeddedPolicies from "../../config/rbac-policies.json" with { type: "tex
 import { reasonOf, SecurityConfigurationError } from "./configuration_error.ts";
 import { readPublicFile } from "./key_files.ts";
 import type { Principal } from "./principal.ts";
+import type { Joining } from "./token_claims.ts";
 
 /** A role as the file defines it. */
 export interface Role {
@@ -55,6 +56,12 @@ export const PERMISSIONS: readonly string[] = [
   "worker:view",
   "worker:manage",
   "worker:assign",
+  "worker:enrol",
+  "token:issue",
+  "token:revoke",
+  "token:view",
+  "policy:view",
+  "policy:manage",
   "cluster:view",
   "cluster:manage",
   "cluster:join",
@@ -68,6 +75,37 @@ const OPEN_METHODS: ReadonlySet<string> = new Set([
   "/grpc.health.v1.Health/Watch",
   "/grpc.health.v1.Health/List",
 ]);
+
+/** Methods whose request is itself the proof of who calls, and is checked by whoever answers them. */
+const SELF_PROVING_METHODS: ReadonlySet<string> = new Set([
+  "/proto.MasterService/RefreshToken",
+]);
+
+/** Whether the request proves who calls, so that neither a token nor a permission is asked for. */
+export function isSelfProving(method: string): boolean {
+  return SELF_PROVING_METHODS.has(method);
+}
+
+/** What a join token opens, and nothing else; only the first of each uses it up. */
+const JOIN_METHODS: Readonly<Record<Joining, readonly string[]>> = {
+  master: ["/proto.MasterService/JoinCluster", "/proto.MasterService/GetClusterHealth"],
+  worker: ["/proto.MasterService/EnrolWorker"],
+};
+
+/** Whether a join token of some kind opens the method. */
+export function isJoinMethod(method: string): boolean {
+  return Object.values(JOIN_METHODS).some((methods) => methods.includes(method));
+}
+
+/** Whether the holder of a join token may call a method. */
+export function authorizeJoining(joins: Joining, method: string): Authorization {
+  if (JOIN_METHODS[joins].includes(method)) return ALLOWED;
+  return {
+    allowed: false,
+    reason: `a token that lets a ${joins} in opens nothing else, so not ${method}: ask for an ` +
+      "access token",
+  };
+}
 
 /** Whether a method needs no identity and no permission. */
 export function isOpenMethod(method: string): boolean {
@@ -141,7 +179,7 @@ export class PolicySet {
 
   /** Whether the principal's roles suffice for the method. */
   authorize(principal: Principal, method: string): Authorization {
-    if (isOpenMethod(method)) return ALLOWED;
+    if (isOpenMethod(method) || isSelfProving(method)) return ALLOWED;
     const needed = this.#permissionsByMethod.get(method);
     for (const role of principal.roles) {
       const held = this.#permissionsByRole.get(role);
@@ -166,8 +204,20 @@ export class PolicySet {
   /** Of these methods, those for which the file has no policy: only `admin:*` may call them. */
   methodsWithoutPolicy(methods: readonly string[]): readonly string[] {
     return methods.filter((method) =>
-      !isOpenMethod(method) && !this.#permissionsByMethod.has(method)
+      !isOpenMethod(method) && !isSelfProving(method) && !this.#permissionsByMethod.has(method)
     );
+  }
+
+  /** Whether all that `roles` grant together is granted to the principal, so that it may hand it on. */
+  covers(principal: Principal, roles: readonly string[]): boolean {
+    const held = this.permissionsOf(principal.roles);
+    if (held.has(EVERYTHING)) return true;
+    return [...this.permissionsOf(roles)].every((permission) => held.has(permission));
+  }
+
+  /** What a method asks for; undefined: no policy names it. */
+  permissionsFor(method: string): readonly string[] | undefined {
+    return this.#permissionsByMethod.get(method);
   }
 
   #refusalOf(

@@ -13,34 +13,19 @@ import { instant } from "./certificates.ts";
 import { SecurityConfigurationError, type SecurityProfile } from "./configuration_error.ts";
 import { readPublicFile } from "./key_files.ts";
 import {
+  LATEST_EXPIRY_SECONDS,
+  readClaims,
+  type TokenClaims,
+  type TokenHandle,
+  type TokenKind,
+} from "./token_claims.ts";
+import {
   publicKey,
   secretKey,
   type TokenAlgorithm,
   type TokenKey,
   weaknessOfSecret,
 } from "./token_keys.ts";
-
-/** An access token opens doors; a refresh token only buys new access tokens. */
-export type TokenKind = "access" | "refresh";
-
-/** Which token it is, without what it says. */
-export interface TokenHandle {
-  readonly subject: string;
-  /** `jti`, when the token has one; the original's tokens have none. */
-  readonly tokenId?: string;
-  /** The family of refresh tokens that it came from, if it came from one. */
-  readonly family?: string;
-  /** `iat`, in ms since the epoch; absent when the token does not say. */
-  readonly issuedAtMs?: number;
-  /** Milliseconds since the epoch. */
-  readonly expiresAtMs: number;
-}
-
-/** What a token that passed says. */
-export interface TokenClaims extends TokenHandle {
-  readonly roles: readonly string[];
-  readonly kind: TokenKind;
-}
 
 /** Why a token did not pass; one word each, for audit and metrics. */
 export type TokenRefusal =
@@ -83,11 +68,6 @@ export interface TokenVerifierOptions {
 
 const LEEWAY_MS = 30_000;
 const TOKEN_CHARACTERS_MAX = 8192;
-const SUBJECT_CHARACTERS_MAX = 256;
-const ROLES_MAX = 64;
-/** 9999-12-31: what a date can still say. Beyond it `exp` is nonsense, or infinity. */
-const LATEST_EXPIRY_SECONDS = 253_402_300_799;
-
 /**
  * Makes a verifier from configuration.
  *
@@ -182,18 +162,23 @@ export class TokenVerifier {
   /**
    * Checks a token in full.
    *
-   * @param kind what the token must be; the other kind is refused
    * @param nowMs milliseconds since the epoch
+   * @param kinds what the token may be; others are refused
    */
-  async verify(token: string, nowMs: number, kind: TokenKind = "access"): Promise<TokenVerdict> {
+  async verify(
+    token: string,
+    nowMs: number,
+    ...kinds: readonly TokenKind[]
+  ): Promise<TokenVerdict> {
     if (token.length > TOKEN_CHARACTERS_MAX) {
       return refused("malformed", `the token is longer than ${TOKEN_CHARACTERS_MAX} characters`);
     }
+    const wanted: readonly TokenKind[] = kinds.length === 0 ? ["access"] : kinds;
     const outcome = await this.#verifiedPayload(token, nowMs);
     if (!outcome.ok) return outcome;
-    const checked = this.#checkedClaims(outcome.payload, outcome.type, nowMs, kind);
+    const checked = this.#checkedClaims(outcome.payload, outcome.type, nowMs, wanted);
     if (!checked.ok) return checked;
-    if (kind === "access") {
+    if (checked.claims.kind === "access") {
       const { exp, nbf, iat } = outcome.payload;
       this.#remembered.set(digestOf(token), {
         claims: checked.claims,
@@ -254,68 +239,26 @@ export class TokenVerifier {
     return key.key;
   }
 
-  /** What jose leaves to us: kind, issue time, and the shape of subject and roles. */
+  /** What jose leaves to us. */
   #checkedClaims(
     payload: JWTPayload,
     type: string | undefined,
     nowMs: number,
-    kind: TokenKind,
-  ): Extract<TokenVerdict, { ok: false }> | { readonly ok: true; readonly claims: TokenClaims } {
-    const { sub, exp, iat, jti, roles = [] } = payload;
-    const isKind = payload.type === kind || (kind === "access" && payload.type === undefined);
-    if (!isKind) {
-      return refused(
-        "kind",
-        payload.type === "refresh"
-          ? "this is a refresh token: exchange it for an access token"
-          : `this is no ${kind} token`,
-      );
-    }
+    kinds: readonly TokenKind[],
+  ): Refused | { readonly ok: true; readonly claims: TokenClaims } {
     if (type !== undefined && !/^(application\/)?(at\+)?jwt$/i.test(type)) {
       return refused("kind", "the token's header says that it is something else than a JWT");
     }
-    if (exp === undefined || !(exp > 0 && exp <= LATEST_EXPIRY_SECONDS)) {
-      return refused("claims", "the token's exp is not a date");
-    }
+    const { iat } = payload;
     if (iat !== undefined && !(iat * 1000 <= nowMs + this.#leewayMs)) {
       return refused("not_yet_valid", "the token was issued in the future: are the clocks right?");
     }
-    if (typeof sub !== "string" || !isPlainName(sub)) {
-      return refused("claims", "the token's sub is not a name");
-    }
-    if (!isListOfNames(roles)) {
-      return refused("claims", "the token's roles are not a list of names");
-    }
-    if (jti !== undefined && (typeof jti !== "string" || !isPlainName(jti))) {
-      return refused("claims", "the token's jti is not a name");
-    }
-    return {
-      ok: true,
-      claims: {
-        subject: sub,
-        roles: [...new Set(roles)],
-        kind,
-        ...(jti === undefined ? {} : { tokenId: jti }),
-        expiresAtMs: exp * 1000,
-      },
-    };
+    return readClaims(payload, kinds);
   }
 }
 
 function digestOf(token: string): string {
   return hash("sha256", token, "hex");
-}
-
-/** One to 256 characters, none of them a control or a lone surrogate. */
-export function isPlainName(text: string): boolean {
-  return text.length > 0 && text.length <= SUBJECT_CHARACTERS_MAX && text.isWellFormed() &&
-    !/\p{Cc}/u.test(text);
-}
-
-/** At most 64 {@linkcode isPlainName plain names}. */
-export function isListOfNames(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.length <= ROLES_MAX &&
-    value.every((entry) => typeof entry === "string" && isPlainName(entry));
 }
 
 type Refused = Extract<TokenVerdict, { ok: false }>;

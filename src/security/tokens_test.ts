@@ -110,6 +110,7 @@ Deno.test("the original's own tokens pass: no jti, no typ, an audience list", as
       subject: "alice",
       roles: ["operator"],
       kind: "access",
+      issuedAtMs: NOW_MS,
       expiresAtMs: NOW_MS + 900_000,
     },
   });

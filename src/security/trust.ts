@@ -6,7 +6,7 @@
 import type { Warn } from "./configuration_error.ts";
 import { reasonOf } from "./configuration_error.ts";
 import { parsePolicies, type PolicySet } from "./rbac.ts";
-import type { TokenHandle } from "./tokens.ts";
+import type { TokenHandle } from "./token_claims.ts";
 
 /** The replicated state, as far as it is about trust. */
 export interface Trust {

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file forward.proto.
  */
 export const file_forward: GenFile = /*@__PURE__*/
-  fileDesc("Cg1mb3J3YXJkLnByb3RvEgVwcm90byKOAQoORm9yd2FyZFJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIRCglmcm9tX25vZGUYAiABKAkSDgoGbWV0aG9kGAMgASgJEg8KB3JlcXVlc3QYBCABKAwSDwoHdXNlcl9pZBgFIAEoCRINCgVyb2xlcxgGIAMoCRIUCgxwZWVyX2FkZHJlc3MYByABKAkiIwoPRm9yd2FyZFJlc3BvbnNlEhAKCHJlc3BvbnNlGAEgASgMIikKFUZvcndhcmRTdHJlYW1SZXNwb25zZRIQCghyZXNwb25zZRgBIAEoDDLdAQoORm9yd2FyZFNlcnZpY2USOAoHRm9yd2FyZBIVLnByb3RvLkZvcndhcmRSZXF1ZXN0GhYucHJvdG8uRm9yd2FyZFJlc3BvbnNlEkYKDUZvcndhcmRTdHJlYW0SFS5wcm90by5Gb3J3YXJkUmVxdWVzdBocLnByb3RvLkZvcndhcmRTdHJlYW1SZXNwb25zZTABEkkKDkZvcndhcmRTZXNzaW9uEhUucHJvdG8uRm9yd2FyZFJlcXVlc3QaHC5wcm90by5Gb3J3YXJkU3RyZWFtUmVzcG9uc2UoATABYgZwcm90bzM");
+  fileDesc("Cg1mb3J3YXJkLnByb3RvEgVwcm90byK6AQoORm9yd2FyZFJlcXVlc3QSEgoKY2x1c3Rlcl9pZBgBIAEoCRIRCglmcm9tX25vZGUYAiABKAkSDgoGbWV0aG9kGAMgASgJEg8KB3JlcXVlc3QYBCABKAwSDwoHdXNlcl9pZBgFIAEoCRINCgVyb2xlcxgGIAMoCRIUCgxwZWVyX2FkZHJlc3MYByABKAkSKgoIaWRlbnRpdHkYCCABKAsyGC5wcm90by5Gb3J3YXJkZWRJZGVudGl0eSKUAwoRRm9yd2FyZGVkSWRlbnRpdHkSDgoGc291cmNlGAEgASgJEhUKDXRva2VuX3N1YmplY3QYAiABKAkSEAoIdG9rZW5faWQYAyABKAkSFAoMdG9rZW5fZmFtaWx5GAQgASgJEhoKEnRva2VuX2lzc3VlZF9hdF9tcxgFIAEoAxIbChN0b2tlbl9leHBpcmVzX2F0X21zGAYgASgDEg0KBWpvaW5zGAcgASgJEhIKCm5hbWVzcGFjZXMYCCADKAkSFgoOaGFzX25hbWVzcGFjZXMYCSABKAgSIgoaY2VydGlmaWNhdGVfZmluZ2VycHJpbnQyNTYYCiABKAkSHwoXY2VydGlmaWNhdGVfY29tbW9uX25hbWUYCyABKAkSGQoRY2VydGlmaWNhdGVfcm9sZXMYDCADKAkSIQoZY2VydGlmaWNhdGVfbm90X2JlZm9yZV9tcxgNIAEoAxIgChhjZXJ0aWZpY2F0ZV9ub3RfYWZ0ZXJfbXMYDiABKAMSFwoPcG9saWN5X3JldmlzaW9uGA8gASgDIiMKD0ZvcndhcmRSZXNwb25zZRIQCghyZXNwb25zZRgBIAEoDCIpChVGb3J3YXJkU3RyZWFtUmVzcG9uc2USEAoIcmVzcG9uc2UYASABKAwy3QEKDkZvcndhcmRTZXJ2aWNlEjgKB0ZvcndhcmQSFS5wcm90by5Gb3J3YXJkUmVxdWVzdBoWLnByb3RvLkZvcndhcmRSZXNwb25zZRJGCg1Gb3J3YXJkU3RyZWFtEhUucHJvdG8uRm9yd2FyZFJlcXVlc3QaHC5wcm90by5Gb3J3YXJkU3RyZWFtUmVzcG9uc2UwARJJCg5Gb3J3YXJkU2Vzc2lvbhIVLnByb3RvLkZvcndhcmRSZXF1ZXN0GhwucHJvdG8uRm9yd2FyZFN0cmVhbVJlc3BvbnNlKAEwAWIGcHJvdG8z");
 
 /**
  * @generated from message proto.ForwardRequest
@@ -62,6 +62,14 @@ export type ForwardRequest = Message<"proto.ForwardRequest"> & {
    * @generated from field: string peer_address = 7;
    */
   peerAddress: string;
+
+  /**
+   * What else the sender established about the caller, so that the leader can ask again whether it
+   * is still trusted. Unset: as older members send it.
+   *
+   * @generated from field: proto.ForwardedIdentity identity = 8;
+   */
+  identity?: ForwardedIdentity | undefined;
 };
 
 /**
@@ -70,6 +78,105 @@ export type ForwardRequest = Message<"proto.ForwardRequest"> & {
  */
 export const ForwardRequestSchema: GenMessage<ForwardRequest> = /*@__PURE__*/
   messageDesc(file_forward, 0);
+
+/**
+ * @generated from message proto.ForwardedIdentity
+ */
+export type ForwardedIdentity = Message<"proto.ForwardedIdentity"> & {
+  /**
+   * "token", "certificate" or "anonymous".
+   *
+   * @generated from field: string source = 1;
+   */
+  source: string;
+
+  /**
+   * Of the token, if there was one: its subject, jti, family, iat and exp, times in ms; 0: none.
+   *
+   * @generated from field: string token_subject = 2;
+   */
+  tokenSubject: string;
+
+  /**
+   * @generated from field: string token_id = 3;
+   */
+  tokenId: string;
+
+  /**
+   * @generated from field: string token_family = 4;
+   */
+  tokenFamily: string;
+
+  /**
+   * @generated from field: int64 token_issued_at_ms = 5;
+   */
+  tokenIssuedAtMs: bigint;
+
+  /**
+   * @generated from field: int64 token_expires_at_ms = 6;
+   */
+  tokenExpiresAtMs: bigint;
+
+  /**
+   * "master" or "worker": it is a join token.
+   *
+   * @generated from field: string joins = 7;
+   */
+  joins: string;
+
+  /**
+   * Sees these namespaces alone, if has_namespaces is set.
+   *
+   * @generated from field: repeated string namespaces = 8;
+   */
+  namespaces: string[];
+
+  /**
+   * @generated from field: bool has_namespaces = 9;
+   */
+  hasNamespaces: boolean;
+
+  /**
+   * Of the certificate, if there was one.
+   *
+   * @generated from field: string certificate_fingerprint256 = 10;
+   */
+  certificateFingerprint256: string;
+
+  /**
+   * @generated from field: string certificate_common_name = 11;
+   */
+  certificateCommonName: string;
+
+  /**
+   * @generated from field: repeated string certificate_roles = 12;
+   */
+  certificateRoles: string[];
+
+  /**
+   * @generated from field: int64 certificate_not_before_ms = 13;
+   */
+  certificateNotBeforeMs: bigint;
+
+  /**
+   * @generated from field: int64 certificate_not_after_ms = 14;
+   */
+  certificateNotAfterMs: bigint;
+
+  /**
+   * Of the policy by which the sender let the caller in; a leader that knows less does not answer.
+   *
+   * @generated from field: int64 policy_revision = 15;
+   */
+  policyRevision: bigint;
+};
+
+/**
+ * Describes the message proto.ForwardedIdentity.
+ * Use `create(ForwardedIdentitySchema)` to create a new message.
+ */
+export const ForwardedIdentitySchema: GenMessage<ForwardedIdentity> = /*@__PURE__*/
+  messageDesc(file_forward, 1);
 
 /**
  * @generated from message proto.ForwardResponse
@@ -88,7 +195,7 @@ export type ForwardResponse = Message<"proto.ForwardResponse"> & {
  * Use `create(ForwardResponseSchema)` to create a new message.
  */
 export const ForwardResponseSchema: GenMessage<ForwardResponse> = /*@__PURE__*/
-  messageDesc(file_forward, 1);
+  messageDesc(file_forward, 2);
 
 /**
  * @generated from message proto.ForwardStreamResponse
@@ -107,7 +214,7 @@ export type ForwardStreamResponse = Message<"proto.ForwardStreamResponse"> & {
  * Use `create(ForwardStreamResponseSchema)` to create a new message.
  */
 export const ForwardStreamResponseSchema: GenMessage<ForwardStreamResponse> = /*@__PURE__*/
-  messageDesc(file_forward, 2);
+  messageDesc(file_forward, 3);
 
 /**
  * Between masters, on cluster.bind_addr. Not for clients: what a forwarded call says of its caller is
