@@ -143,6 +143,14 @@ Deno.test("an animation gives its first frame to a format that has but one", asy
   assert.deepEqual(sample(outputOf(result), [[2, 2], [18, 8]]), [RED, RED]);
 });
 
+Deno.test("an animation stays a GIF of its first frame when that alone is asked for", async () => {
+  const result = await run(animation, { output: { format: "gif" }, frames: "first" }, {
+    limits: { pixelsMax: 500 },
+  });
+  assert.deepEqual([result.source.frames, result.output?.frames], [3, undefined]);
+  assert.deepEqual(sample(outputOf(result), [[2, 2], [18, 8]]), [RED, RED]);
+});
+
 Deno.test("an animation's pixels count in all its frames, unless only the first is wanted", async () => {
   const options = { limits: { pixelsMax: 500 } };
   await assert.rejects(run(animation, { output: { format: "gif" } }, options), {
@@ -237,6 +245,30 @@ Deno.test("the colour profile stays when metadata is stripped, and names itself"
     const { metadata } = await run(bytes, { operations: [{ type: "metadata" }] });
     assert.equal(metadata?.color_profile, "Test RGB", format);
   }
+});
+
+Deno.test("a broken colour profile is left out with a warning, whatever is to become of it", async () => {
+  const jpeg = outputOf(await run(source, { output: { format: "jpeg", quality: 95 } }));
+  const whole = makeColorProfile("Test RGB");
+  for (const broken of [whole.slice(0, 100), whole.slice(0, 300), new Uint8Array(400).fill(7)]) {
+    for (const color_profile of ["keep", "srgb"]) {
+      const result = await run(withColorProfile(jpeg, broken), {
+        output: { format: "png", color_profile },
+      });
+      assert.deepEqual(result.warnings, ["the colour profile cannot be used and was left out"]);
+      assertNear(sample(outputOf(result), middles(80, 40)), [RED, GREEN, BLUE, WHITE], 8);
+    }
+  }
+});
+
+Deno.test("a profile's colours become those of sRGB when that is asked for", async () => {
+  const grey = makeBmp(8, 8, () => [128, 128, 128]);
+  const jpeg = outputOf(await run(grey, { output: { format: "jpeg", quality: 100 } }));
+  const result = await run(withColorProfile(jpeg, makeColorProfile("Gamma 2")), {
+    output: { format: "png", color_profile: "srgb" },
+  });
+  // (128/255)^2 is 0.252 of the light, which sRGB writes as 137.
+  assertNear(sample(outputOf(result), [[4, 4]]), [[137, 137, 137, 255]], 1);
 });
 
 Deno.test("a strip of few pixels becomes a GIF without seconds of dithering", async () => {

@@ -22,7 +22,7 @@ import {
 import { PermanentJobError } from "../contract.ts";
 import { asJobError, engineGeneration } from "./engine.ts";
 import { isAnimationFormat, magickFormats } from "./formats.ts";
-import { makeRgb, type ProfileChoice } from "./colors.ts";
+import { colorProfileOf, makeRgb, type ProfileChoice } from "./colors.ts";
 import type { ImageHeader } from "./header.ts";
 import type { OutputFormat } from "./payload.ts";
 
@@ -195,8 +195,11 @@ export interface StoredProfiles {
   readonly color: string | undefined;
 }
 
-/** How much larger than wanted a picture is decoded: the filter that comes then does the rest. */
+/** How much larger than wanted a picture is decoded at least: the filter that comes then does the rest. */
 const HINT_FACTOR = 2;
+
+/** JPEG's blocks of 8x8 are decoded to squares of any smaller number of pixels. */
+const BLOCK_SIDE = 8;
 
 /**
  * The size that JPEG's decoder is told to come down to, undefined when it is to decode all. The
@@ -206,12 +209,13 @@ function jpegHint({ format, width, height }: ImageHeader, options: DecodeOptions
   if (format !== "jpeg" || options.firstScale === undefined) return undefined;
   const lying = options.firstScale({ width, height });
   const standing = options.firstScale({ width: height, height: width });
-  const factor = HINT_FACTOR * Math.max(
+  const wanted = HINT_FACTOR * Math.max(
     lying.width / width,
     lying.height / height,
     standing.width / height,
     standing.height / width,
   );
+  const factor = Math.ceil(wanted * BLOCK_SIDE) / BLOCK_SIDE;
   if (factor >= 1) return undefined;
   return { width: Math.ceil(width * factor), height: Math.ceil(height * factor) };
 }
@@ -287,9 +291,9 @@ function prepareForWriting(image: IMagickImage, options: EncodeOptions): void {
 
 /** Leaves the colour profile: without it the same numbers are other colours. */
 function strip(image: IMagickImage): void {
-  const profile = image.getColorProfile();
+  const profile = colorProfileOf(image);
   image.strip();
-  if (profile !== null) image.setProfile(profile);
+  if (profile !== undefined) image.setProfile(profile);
   for (const name of image.attributeNames) image.removeAttribute(name);
 }
 
