@@ -33,10 +33,9 @@ import {
   hostResources,
   hostUsageMeter,
   InlineExecutor,
-  keepUndelivered,
   processUsageMeter,
+  ReportJournal,
   startWorkerHttp,
-  takeUndelivered,
   Worker,
   workerObserver,
   type WorkerOptions,
@@ -86,7 +85,6 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     role: "worker",
     nodeId: config.worker.workerId,
   });
-  const undeliveredPath = join(directoryOf(config), "undelivered.cbor");
   const reach = { address: config.worker.advertiseAddr };
   const environment = attemptEnvironment(config);
   const executors = workerExecutors(config, {
@@ -106,7 +104,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     channel,
     log,
     observer: workerObserver({ metrics, tracer, log, workerId: config.worker.workerId }),
-    undelivered: await takeUndelivered(undeliveredPath),
+    reports: ReportJournal.open(join(directoryOf(config), "reports.journal"), { log }),
   });
   const door = await openWorkerDoor(loaded, worker, { tls, log, tracer, metrics });
   if (door !== undefined) reach.address = door.address;
@@ -143,7 +141,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
   try {
     await lifetime.ended;
   } finally {
-    await keepUndelivered(undeliveredPath, await worker.stop(config.worker.drainTimeoutMs));
+    await worker.stop(config.worker.drainTimeoutMs);
     await door?.close();
     channel.close();
     sampler.stop();
@@ -183,7 +181,7 @@ type Parts = Pick<
   | "channel"
   | "log"
   | "observer"
-  | "undelivered"
+  | "reports"
 >;
 
 function newWorker(config: Config, parts: Parts): Worker {

@@ -13,4 +13,6 @@ export {
   type RunnableType,
 } from "./attempt.ts";
 export { hostResources, hostUsageMeter } from "./host_usage.ts";
+export { processUsageMeter } from "./process_usage.ts";
+export { keepsNothing, type ReportKeeper } from "./report_keeper.ts";
 export { Worker, type WorkerObserver, type WorkerOptions } from "./worker.ts";

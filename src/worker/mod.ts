@@ -24,6 +24,6 @@ export { processUsageMeter } from "./process_usage.ts";
 export { endLeftovers } from "./process_tree.ts";
 export { executorObserver, workerObserver } from "./metrics_observer.ts";
 export { type ExecutorObserver, ProcessExecutor } from "./process_executor.ts";
-export { keepUndelivered, takeUndelivered } from "./undelivered.ts";
+export { ReportJournal } from "./report_journal.ts";
 export { Worker, type WorkerObserver, type WorkerOptions } from "./worker.ts";
 export { claimDirectory, type DirectoryClaim, DirectoryTakenError } from "./directory_claim.ts";

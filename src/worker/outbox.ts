@@ -5,6 +5,7 @@
  */
 
 import type { AttemptReportView, ReportAckView } from "../rpc/light.ts";
+import { keepsNothing, type ReportKeeper } from "./report_keeper.ts";
 
 /** An attempt's name: a job is never held twice under one token. */
 export function attemptKey(jobId: string, token: number): string {
@@ -26,10 +27,19 @@ export class Outbox {
   readonly #startsInFlight = new Set<string>();
   /** Reports that the present session has not been sent yet. */
   readonly #unsent = new Map<string, AttemptReportView>();
+  readonly #keeper: ReportKeeper;
+  /** Ends of attempts that the keeper has not been given yet. */
+  #unkept: AttemptReportView[] = [];
 
-  /** @param now a clock that does not jump, in ms. */
-  constructor(now: () => number = () => performance.now()) {
+  /**
+   * Begins with what an earlier process left with the keeper.
+   *
+   * @param now a clock that does not jump, in ms.
+   */
+  constructor(keeper: ReportKeeper = keepsNothing, now: () => number = () => performance.now()) {
+    this.#keeper = keeper;
     this.#now = now;
+    for (const report of keeper.kept) this.#expect(report);
   }
 
   /** Nothing waits for an acknowledgement. */
@@ -44,6 +54,11 @@ export class Outbox {
 
   /** A report that must arrive. One attempt's end takes the place of its unsent start. */
   report(report: AttemptReportView): void {
+    if (report.kind !== "started") this.#unkept.push(report);
+    this.#expect(report);
+  }
+
+  #expect(report: AttemptReportView): void {
     const key = attemptKey(report.jobId, report.token);
     if (report.kind !== "started") {
       const startAcksAhead = this.#startsInFlight.has(key) ? 1 : 0;
@@ -52,6 +67,13 @@ export class Outbox {
     }
     this.#unsent.delete(key);
     this.#unsent.set(key, report);
+  }
+
+  /** Sees to it that no end of an attempt is sent that would be lost with this process. */
+  keep(): void {
+    if (this.#unkept.length === 0) return;
+    this.#keeper.keep(this.#unkept);
+    this.#unkept = [];
   }
 
   /** Every report that waits to be sent. */
@@ -97,5 +119,11 @@ export class Outbox {
       if (waiting.startAcksAhead > 0 && ack.accepted) waiting.startAcksAhead--;
       else this.#unacknowledged.delete(key);
     }
+    this.#keeper.settled(this.#unacknowledged.size, () => this.unacknowledged);
+  }
+
+  /** Leaves what nobody has acknowledged to the next process. */
+  close(): void {
+    this.#keeper.close(this.unacknowledged);
   }
 }

@@ -25,7 +25,7 @@ Deno.test("the word on a start that was sent does not settle the attempt's end",
 });
 
 Deno.test("a new session is sent every end that was not acknowledged", () => {
-  const outbox = new Outbox(() => 0);
+  const outbox = new Outbox(undefined, () => 0);
   outbox.report(started);
   outbox.take();
   outbox.report(released);

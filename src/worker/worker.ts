@@ -7,7 +7,6 @@
 
 import type { Logger } from "../observability/mod.ts";
 import {
-  type AttemptReportView,
   type CancellationView,
   type ClusterChannel,
   type JobView,
@@ -23,6 +22,7 @@ import type { Executor, OfferedTypes } from "./attempt.ts";
 import { AttemptRunner } from "./attempt_runner.ts";
 import { Outbox } from "./outbox.ts";
 import type { AttemptVerdict, RunningAttempt } from "./running_attempt.ts";
+import type { ReportKeeper } from "./report_keeper.ts";
 import { SessionKeeper } from "./session_keeper.ts";
 import { TakenAttempts, type Taking } from "./taken_attempts.ts";
 
@@ -60,8 +60,8 @@ export interface WorkerOptions {
   readonly shutdownDelayMs: number;
   /** How long an attempt that is told to stop may take to. */
   readonly killGraceMs?: number;
-  /** Reports that an earlier life of this worker could not deliver. */
-  readonly undelivered?: readonly AttemptReportView[];
+  /** Where results outlive this process until they are acknowledged; absent: nowhere. */
+  readonly reports?: ReportKeeper;
 }
 
 /** What is measured of a worker; see `WorkerStatsView`. */
@@ -83,7 +83,7 @@ const PROGRESS_INTERVAL_MS = 100;
 export class Worker implements WorkerApi {
   readonly #options: WorkerOptions;
   readonly #running: AttemptRunner;
-  readonly #outbox = new Outbox();
+  readonly #outbox: Outbox;
   /** Attempts with progress or log lines that were not sent yet. */
   readonly #withNews = new Set<RunningAttempt>();
   readonly #taken = new TakenAttempts();
@@ -106,10 +106,8 @@ export class Worker implements WorkerApi {
       onNews: (attempt) => this.#scheduleProgress(attempt),
       onIdle: () => this.#onIdle(),
     });
-    for (const report of options.undelivered ?? []) {
-      this.#outbox.report(report);
-      this.#taken.take(report.jobId, report.token);
-    }
+    this.#outbox = new Outbox(options.reports);
+    for (const { jobId, token } of this.#outbox.unacknowledged) this.#taken.take(jobId, token);
     this.#session = new SessionKeeper({
       channel: options.channel,
       log: options.log,
@@ -149,10 +147,10 @@ export class Worker implements WorkerApi {
 
   /**
    * Leaves: takes no more jobs, lets running ones finish for `graceMs`, hands the rest back, waits
-   * until the last reports are acknowledged, and says goodbye. Resolves to the reports that nobody
-   * has acknowledged: to be kept for the next life.
+   * until the last reports are acknowledged, and says goodbye. Reports that nobody has acknowledged
+   * are left to the next process.
    */
-  async stop(graceMs: number): Promise<readonly AttemptReportView[]> {
+  async stop(graceMs: number): Promise<void> {
     this.#isDraining = true;
     this.#flushNow();
     await this.#idleWithin(graceMs);
@@ -168,7 +166,7 @@ export class Worker implements WorkerApi {
     clearTimeout(this.#flushTimer);
     clearInterval(this.#heartbeatTimer);
     await Promise.all([this.#options.inline.close(), this.#options.isolated.close()]);
-    return this.#outbox.unacknowledged;
+    this.#outbox.close();
   }
 
   #announcement(): WorkerAnnouncement {
@@ -339,6 +337,7 @@ export class Worker implements WorkerApi {
     this.#isFlushScheduled = false;
     clearTimeout(this.#flushTimer);
     this.#flushTimer = undefined;
+    this.#outbox.keep();
     if (!this.#session.isOpen) return;
     const reports = this.#outbox.take();
     const progress = [...this.#withNews].filter((each) => !each.isWithdrawn)
