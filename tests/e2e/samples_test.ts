@@ -154,7 +154,9 @@ Deno.test("web_scraping extracts by selectors, gives an overview without them, a
 
     await t.step("an overview", async () => {
       const { result } = await host.finished("web_scraping", { url: `${site.url}/shop.html` });
-      const { data } = result.output;
+      const { data, kind } = result.output;
+      assert.equal(kind, "html");
+      assert.equal(data.tables[0].rows.length, 5);
       assert.equal(data.title, "Shop | Stillwater Journal");
       assert.equal(data.json_ld[0].itemListElement.length, 5);
       assert.equal(data.open_graph["og:site_name"], "Stillwater Journal");

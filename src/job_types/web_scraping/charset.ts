@@ -1,9 +1,12 @@
 /**
- * From a page's bytes to its text, as the HTML standard finds the encoding: byte order mark, then
- * the server's word, then the page's own, then what the bytes look like.
+ * The encoding of a page's bytes, as the HTML standard finds it: byte order mark, then the server's
+ * word, then the page's own, then what the bytes look like.
  *
  * @module
  */
+
+import { analyse } from "chardet";
+import sniffHTMLEncoding from "html-encoding-sniffer";
 
 /** A page's text and the encoding it was in, by the Encoding standard's name. */
 export interface DecodedText {
@@ -11,28 +14,113 @@ export interface DecodedText {
   readonly charset: string;
 }
 
-/** Bytes that are searched for the page's own word; the standard asks for 1024, pages for more. */
-const PRESCAN_BYTES = 4_096;
+/** Bytes of a page's beginning that its encoding is judged by. */
+export const HEAD_BYTES = 64 * 1024;
 
 /** Decodes `bytes`; what is malformed becomes U+FFFD, as in browsers. */
 export function decodeText(bytes: Uint8Array, contentType: string): DecodedText {
-  const charset = byteOrderMark(bytes) ?? knownCharset(charsetOfContentType(contentType)) ??
-    pageCharset(bytes) ?? guessed(bytes);
+  const charset = charsetOf(bytes.subarray(0, HEAD_BYTES), contentType);
   return { text: new TextDecoder(charset).decode(bytes), charset };
 }
 
-function byteOrderMark(bytes: Uint8Array): string | undefined {
-  const [a, b, c] = bytes;
-  if (a === 0xef && b === 0xbb && c === 0xbf) return "utf-8";
-  if (a === 0xfe && b === 0xff) return "utf-16be";
-  if (a === 0xff && b === 0xfe) return "utf-16le";
-  return undefined;
+/**
+ * The encoding of a page, by its first {@linkcode HEAD_BYTES}. A label that nobody knows is passed
+ * over.
+ */
+export function charsetOf(head: Uint8Array, contentType: string): string {
+  const label = charsetOfContentType(contentType);
+  const sniffed = sniff(head, {
+    ...(label === undefined ? {} : { transportLayerEncodingLabel: label }),
+  });
+  return decodable(sniffed ?? lateWord(head) ?? likeliest(head));
 }
 
 /** The charset parameter of a `content-type`, unquoted. */
 export function charsetOfContentType(contentType: string): string | undefined {
   return /;\s*charset\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s;"']+))/i.exec(contentType)?.slice(1)
     .find((each) => each !== undefined);
+}
+
+/** What the sniffer answers where nothing is said: no page can be declared to be in it. */
+const SAYS_NOTHING = "replacement";
+
+function sniff(
+  bytes: Uint8Array,
+  options: { readonly transportLayerEncodingLabel?: string },
+): string | undefined {
+  const isXml = /^\s*<\?xml/.test(latin1(bytes.subarray(0, 100)));
+  const declared = isXml ? xmlDeclared(bytes) : undefined;
+  const found = sniffHTMLEncoding(bytes, { ...options, defaultEncoding: SAYS_NOTHING });
+  return found === SAYS_NOTHING ? declared : found;
+}
+
+/** The encoding of an XML declaration; one that can be read as bytes is not UTF-16. */
+function xmlDeclared(bytes: Uint8Array): string | undefined {
+  const head = latin1(bytes.subarray(0, 1_024));
+  const label = /^\s*<\?xml[^>]*\sencoding\s*=\s*["']([^"']+)["']/.exec(head)?.[1];
+  const known = knownCharset(label);
+  return known?.startsWith("utf-16") ? "utf-8" : known;
+}
+
+/** The standard looks through 1,024 bytes; browsers find a page's word further behind, too. */
+function lateWord(head: Uint8Array): string | undefined {
+  const text = withoutComments(latin1(head));
+  for (const { index } of text.matchAll(/<meta[\s/]/gi)) {
+    const found = sniff(head.subarray(index, index + 1_024), {});
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Blanks in their place, so that what follows stays where it is. An open one goes to the end. */
+function withoutComments(text: string): string {
+  let kept = "";
+  for (let at = 0; at < text.length;) {
+    const begin = text.indexOf("<!--", at);
+    if (begin < 0) return kept + text.slice(at);
+    const end = text.indexOf("-->", begin + 4);
+    if (end < 0) return kept + text.slice(at, begin);
+    kept += text.slice(at, begin) + " ".repeat(end + 3 - begin);
+    at = end + 3;
+  }
+  return kept;
+}
+
+/** Bytes whose letters are counted: more change nothing. */
+const LETTERS_BYTES = 16 * 1024;
+
+/** Below it a guess is as good as the Western default. */
+const CONFIDENCE_MIN = 40;
+
+/** What bytes without any word look like: UTF-8 if they can be, else by the letters' frequency. */
+function likeliest(head: Uint8Array): string {
+  try {
+    // The end may be cut in the middle of a character.
+    new TextDecoder("utf-8", { fatal: true }).decode(head, { stream: true });
+    return "utf-8";
+  } catch {
+    const [best] = analyse(lettersOf(head));
+    const known = best !== undefined && best.confidence >= CONFIDENCE_MIN
+      ? knownCharset(best.name)
+      : undefined;
+    return known === undefined || known.startsWith("utf-") ? "windows-1252" : known;
+  }
+}
+
+/** Without the tags, whose letters are ASCII in every language. */
+function lettersOf(head: Uint8Array): Uint8Array {
+  const text = latin1(head.subarray(0, LETTERS_BYTES))
+    .replaceAll(/<(script|style)\b.*?<\/\1/gis, "").replaceAll(/<[^>]*>/g, "");
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
+/** Each byte as the character of its number, unlike the label `latin1`, which is windows-1252. */
+function latin1(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8_192) {
+    text += String.fromCharCode(...bytes.subarray(at, at + 8_192));
+  }
+  return text;
 }
 
 /** The standard's name for a label, when it has one. */
@@ -45,31 +133,7 @@ function knownCharset(label: string | undefined): string | undefined {
   }
 }
 
-function pageCharset(bytes: Uint8Array): string | undefined {
-  const head = new TextDecoder("latin1").decode(bytes.subarray(0, PRESCAN_BYTES))
-    .replaceAll(/<!--.*?-->/gs, "");
-  const xml = /^\s*<\?xml[^>]*\sencoding\s*=\s*["']([^"']+)["']/i.exec(head)?.[1];
-  if (xml !== undefined) return asRead(knownCharset(xml));
-  for (const [tag] of head.matchAll(/<meta\s[^>]*>/gi)) {
-    const label = /\scharset\s*=\s*["']?\s*([^\s"'/>;]+)/i.exec(tag)?.[1] ??
-      /\scontent\s*=\s*["'][^"']*charset\s*=\s*([^\s"';]+)/i.exec(tag)?.[1];
-    const charset = knownCharset(label);
-    if (charset !== undefined) return asRead(charset);
-  }
-  return undefined;
-}
-
-/** A page whose tags could be read as bytes is not in UTF-16, whatever it says. */
-function asRead(charset: string | undefined): string | undefined {
-  if (charset === "x-user-defined") return "windows-1252";
-  return charset?.startsWith("utf-16") ? "utf-8" : charset;
-}
-
-function guessed(bytes: Uint8Array): string {
-  try {
-    new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    return "utf-8";
-  } catch {
-    return "windows-1252";
-  }
+/** `replacement` stands for encodings that are a danger to decode; their ASCII is read. */
+function decodable(charset: string): string {
+  return knownCharset(charset) ?? "utf-8";
 }

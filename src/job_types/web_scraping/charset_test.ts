@@ -70,3 +70,70 @@ Deno.test("what is malformed becomes a replacement character", () => {
   const { text } = decodeText(bytes("a", [0xff], "b"), "text/html; charset=utf-8");
   assert.equal(text, "a\ufffdb");
 });
+
+/** `text` in each encoding, by hand or by tables that Node and Deno do not have for writing. */
+const SAMPLES: Readonly<Record<string, readonly (readonly [label: string, bytes: number[]])[]>> = {
+  "Привет": [
+    ["koi8-r", [0xf0, 0xd2, 0xc9, 0xd7, 0xc5, 0xd4]],
+    ["ibm866", [0x8f, 0xe0, 0xa8, 0xa2, 0xa5, 0xe2]],
+    ["iso-8859-5", [0xbf, 0xe0, 0xd8, 0xd2, 0xd5, 0xe2]],
+    ["x-mac-cyrillic", [0x8f, 0xf0, 0xe8, 0xe2, 0xe5, 0xf2]],
+  ],
+  "日本": [
+    ["euc-jp", [0xc6, 0xfc, 0xcb, 0xdc]],
+    ["iso-2022-jp", [0x1b, 0x24, 0x42, 0x46, 0x7c, 0x4b, 0x5c, 0x1b, 0x28, 0x42]],
+    ["big5", [0xa4, 0xe9, 0xa5, 0xbb]],
+    ["gb18030", [0xc8, 0xd5, 0xb1, 0xbe]],
+    ["utf-8", [0xe6, 0x97, 0xa5, 0xe6, 0x9c, 0xac]],
+  ],
+  "żółw": [["iso-8859-2", [0xbf, 0xf3, 0xb3, 0x77]], ["windows-1250", [0xbf, 0xf3, 0xb3, 0x77]]],
+  "γάτα": [["iso-8859-7", [0xe3, 0xdc, 0xf4, 0xe1]], ["windows-1253", [0xe3, 0xdc, 0xf4, 0xe1]]],
+  "kış": [["iso-8859-9", [0x6b, 0xfd, 0xfe]], ["windows-1254", [0x6b, 0xfd, 0xfe]]],
+  "שלום": [["iso-8859-8", [0xf9, 0xec, 0xe5, 0xed]], ["windows-1255", [0xf9, 0xec, 0xe5, 0xed]]],
+  "قط": [["iso-8859-6", [0xe2, 0xd7]], ["windows-1256", [0xde, 0xd8]]],
+  "ไทย": [["tis-620", [0xe4, 0xb7, 0xc2]]],
+  "naïve €": [["iso-8859-15", [0x6e, 0x61, 0xef, 0x76, 0x65, 0x20, 0xa4]]],
+};
+
+Deno.test("every common encoding is read where header, meta or XML say so", () => {
+  for (const [text, samples] of Object.entries(SAMPLES)) {
+    for (const [label, sample] of samples) {
+      assert.equal(decodeText(bytes(sample), `text/html; charset=${label}`).text, text, label);
+      const meta = decodeText(bytes(`<meta charset=${label}><p>`, sample), "text/html");
+      assert.ok(meta.text.endsWith(`<p>${text}`), `${label} by meta: ${meta.text}`);
+      const xml = decodeText(
+        bytes(`<?xml version="1.0" encoding="${label}"?>`, sample),
+        "text/xml",
+      );
+      assert.ok(xml.text.endsWith(text), `${label} by XML: ${xml.text}`);
+    }
+  }
+});
+
+Deno.test("a page's own word is found far behind its beginning, but not in a comment", () => {
+  const far = bytes("x".repeat(20_000), '<meta charset="windows-1251">', PRIVET);
+  assert.equal(decodeText(far, "").charset, "windows-1251");
+  const hidden = bytes("x".repeat(2_000), '<!-- <meta charset="windows-1251"> -->é');
+  assert.equal(decodeText(hidden, "").charset, "utf-8");
+  const open = bytes("x".repeat(2_000), '<!-- <meta charset="windows-1251"> é');
+  assert.equal(decodeText(open, "").charset, "utf-8");
+});
+
+Deno.test("an encoding that is nowhere named is found by its letters, where there are enough", () => {
+  const sentence = "Вся информация на этом сайте не является публичной офертой. Новости и погода.";
+  const russian = Array.from(sentence, (letter) => {
+    const code = letter.codePointAt(0)!;
+    return code < 0x80 ? code : code - 0x410 + 0xc0;
+  });
+  const page = bytes("<html><body><p class='text'>", russian, "</p></body></html>");
+  const { text, charset } = decodeText(page, "text/html");
+  assert.equal(charset, "windows-1251");
+  assert.ok(text.includes("не является"));
+  // One that is a danger to decode: its ASCII is read.
+  assert.equal(decodeText(bytes("abc"), "text/html; charset=iso-2022-kr").text, "abc");
+});
+
+Deno.test("a head that is cut in the middle of a character is still UTF-8", () => {
+  const page = bytes("a", "é".repeat(40_000));
+  assert.equal(decodeText(page, "").charset, "utf-8");
+});

@@ -5,15 +5,17 @@
  * @module
  */
 
-import type { JobContext } from "../contract.ts";
+import { type JobContext, PermanentJobError } from "../contract.ts";
 import { pause } from "../pause.ts";
-import type { PageDocument } from "./document.ts";
 import { Frontier, type Waiting } from "./frontier.ts";
-import { linksOf } from "./overview.ts";
-import type { PageFetcher } from "./page.ts";
+import { followable, linksOfXml } from "./links.ts";
+import { Pace } from "./pace.ts";
+import type { Page, PageFetcher } from "./page.ts";
 import { documentOf, type PageResult, pageResult } from "./page_result.ts";
+import { waitBeforeRetryMs } from "./patience.ts";
 import type { CrawlRule, ScrapingPayload } from "./payload.ts";
 import { type Robots, RobotsRefusedError } from "./robots.ts";
+import { sitemapUrls } from "./sitemap.ts";
 
 /** A page of a crawl that was read. */
 export type CrawledPage = PageResult & { readonly depth: number };
@@ -23,12 +25,14 @@ export interface FailedPage {
   readonly url: string;
   readonly depth: number;
   readonly error: string;
+  /** Another time it may be read: the network, a busy server. */
+  readonly retryable: boolean;
 }
 
 /** What a crawl hands back. */
 export interface CrawlResult {
   readonly url: string;
-  /** In the order of visits, the first page first. */
+  /** In the order in which they were asked for, the first page first. */
   readonly pages: readonly (CrawledPage | FailedPage)[];
   readonly fetched: number;
   readonly failed: number;
@@ -51,6 +55,9 @@ export interface CrawlTools {
 /** For the result's own fields around its pages. */
 const ENVELOPE_BYTES = 1_024;
 
+/** Tries after the first, where the payload does not say. */
+const RETRIES = 2;
+
 /** Crawls from `start`. */
 export async function crawl(
   start: URL,
@@ -58,107 +65,165 @@ export async function crawl(
   rule: CrawlRule,
   tools: CrawlTools,
 ): Promise<CrawlResult> {
-  const { context } = tools;
-  const frontier = new Frontier(start, rule);
-  const pace = new Pace(rule.delay_ms, tools);
-  const pages: (CrawledPage | FailedPage)[] = [];
-  const counts = { fetched: 0, failed: 0, refused_by_robots: 0 };
-  let resultBytes = ENVELOPE_BYTES + start.href.length;
-  let stoppedBy: CrawlResult["stopped_by"] = "done";
-  for (let visits = 0; frontier.size > 0;) {
-    if (visits >= rule.max_pages) {
-      stoppedBy = "max_pages";
-      break;
+  return await new Crawl(start, payload, rule, tools).run();
+}
+
+/** What became of one page: `known` and `refused` leave nothing in the result. */
+type Visited = CrawledPage | FailedPage | "refused" | "known";
+
+class Crawl {
+  readonly #start: URL;
+  readonly #payload: ScrapingPayload;
+  readonly #rule: CrawlRule;
+  readonly #tools: CrawlTools;
+  readonly #frontier: Frontier;
+  readonly #pace: Pace;
+  /** A place is taken when a page is asked for, and stays empty if nothing comes of it. */
+  readonly #pages: (CrawledPage | FailedPage | undefined)[] = [];
+  readonly #counts = { fetched: 0, failed: 0, refused_by_robots: 0 };
+  #visits = 0;
+  #underWay = 0;
+  #resultBytes: number;
+  #stoppedBy: CrawlResult["stopped_by"] = "done";
+  /** Resolved when a page ends, for those who wait for its links. */
+  #pageEnded = Promise.withResolvers<void>();
+
+  constructor(start: URL, payload: ScrapingPayload, rule: CrawlRule, tools: CrawlTools) {
+    this.#start = start;
+    this.#payload = payload;
+    this.#rule = rule;
+    this.#tools = tools;
+    this.#frontier = new Frontier(start, rule);
+    this.#pace = new Pace(rule.delay_ms, tools.context.signal);
+    this.#resultBytes = ENVELOPE_BYTES + start.href.length;
+  }
+
+  async run(): Promise<CrawlResult> {
+    // The first page alone: its failure is the job's, and its host the site's.
+    await this.#visitNext();
+    if (this.#rule.sitemap) {
+      const urls = await sitemapUrls(this.#start, this.#rule.max_pages * 2, this.#tools);
+      this.#frontier.add(urls, 0);
     }
-    const waiting = frontier.take()!;
-    const visited = await visit(waiting, frontier, pace, payload, tools);
-    if (visited === "refused") {
-      counts.refused_by_robots++;
-      continue;
-    }
-    visits++;
-    if (visited !== "known") {
-      resultBytes += encodedBytes(visited);
-      if (resultBytes > context.limits.resultBytesMax && pages.length > 0) {
-        stoppedBy = "result_size";
-        break;
+    await Promise.all(Array.from({ length: this.#rule.concurrency }, () => this.#work()));
+    const { context } = this.#tools;
+    const { fetched, failed } = this.#counts;
+    context.progress(1, `${fetched} pages fetched, ${failed} failed`);
+    return {
+      url: this.#start.href,
+      pages: this.#pages.filter((page) => page !== undefined),
+      ...this.#counts,
+      stopped_by: this.#stoppedBy,
+    };
+  }
+
+  /** Visits pages until there is none, or a bound is met. */
+  async #work(): Promise<void> {
+    while (this.#stoppedBy === "done") {
+      const isFull = this.#visits >= this.#rule.max_pages;
+      if (this.#frontier.size > 0 && !isFull) await this.#visitNext();
+      else if (this.#underWay > 0) await this.#pageEnded.promise;
+      else {
+        if (this.#frontier.size > 0) this.#stoppedBy = "max_pages";
+        return;
       }
-      pages.push(visited);
-      if ("error" in visited) counts.failed++;
-      else counts.fetched++;
     }
-    context.progress(
-      visits / Math.max(visits + 1, frontier.known),
-      `${counts.fetched} pages fetched, ${counts.failed} failed, ${frontier.size} waiting`,
+  }
+
+  async #visitNext(): Promise<void> {
+    const waiting = this.#frontier.take()!;
+    const place = this.#pages.push(undefined) - 1;
+    this.#visits++;
+    this.#underWay++;
+    try {
+      this.#take(await this.#visited(waiting), place);
+    } finally {
+      this.#underWay--;
+      this.#pageEnded.resolve();
+      this.#pageEnded = Promise.withResolvers();
+    }
+  }
+
+  #take(visited: Visited, place: number): void {
+    if (visited === "refused") {
+      this.#counts.refused_by_robots++;
+      this.#visits--;
+      return;
+    }
+    if (visited !== "known") {
+      this.#resultBytes += encodedBytes(visited);
+      const isFirst = this.#counts.fetched + this.#counts.failed === 0;
+      if (this.#resultBytes > this.#tools.context.limits.resultBytesMax && !isFirst) {
+        this.#stoppedBy = "result_size";
+        return;
+      }
+      this.#pages[place] = visited;
+      if ("error" in visited) this.#counts.failed++;
+      else this.#counts.fetched++;
+    }
+    const { fetched, failed } = this.#counts;
+    this.#tools.context.progress(
+      this.#visits / Math.max(this.#visits + 1, this.#frontier.known),
+      `${fetched} pages fetched, ${failed} failed, ${this.#frontier.size} waiting`,
     );
   }
-  context.progress(1, `${counts.fetched} pages fetched, ${counts.failed} failed`);
-  return { url: start.href, pages, ...counts, stopped_by: stoppedBy };
-}
 
-async function visit(
-  waiting: Waiting,
-  frontier: Frontier,
-  pace: Pace,
-  payload: ScrapingPayload,
-  { context, fetcher, robots }: CrawlTools,
-): Promise<CrawledPage | FailedPage | "refused" | "known"> {
-  const { url, depth } = waiting;
-  try {
+  async #visited({ url, depth }: Waiting): Promise<Visited> {
+    for (let failures = 1;; failures++) {
+      try {
+        return await this.#visit({ url, depth });
+      } catch (error) {
+        this.#tools.context.signal.throwIfAborted();
+        const waitMs = waitBeforeRetryMs(error, failures, this.#payload.retries ?? RETRIES);
+        if (waitMs !== undefined) {
+          this.#pace.holdOff(url, waitMs);
+          await pause(waitMs, this.#tools.context.signal);
+          continue;
+        }
+        if (depth === 0) throw error;
+        if (error instanceof RobotsRefusedError) return "refused";
+        return failedPage(url, depth, error);
+      }
+    }
+  }
+
+  async #visit(waiting: Waiting): Promise<Visited> {
+    const { url, depth } = waiting;
+    const { fetcher, robots } = this.#tools;
     await robots?.requireAllowed(url);
-    await pace.wait(url);
+    await this.#pace.wait(url, await robots?.delayMs(url) ?? 0);
     const page = await fetcher.fetch(url);
     const finalUrl = new URL(page.finalUrl);
-    const arrival = frontier.arrivedAt(finalUrl, waiting);
+    const arrival = this.#frontier.arrivedAt(finalUrl, waiting);
     if (arrival === "known") return "known";
     if (arrival === "elsewhere") {
-      return { url: url.href, depth, error: `It redirects off the site, to ${finalUrl.origin}.` };
+      const error = new PermanentJobError(`It redirects off the site, to ${finalUrl.origin}.`);
+      return failedPage(url, depth, error);
     }
     if (finalUrl.href !== url.href) await robots?.requireAllowed(finalUrl);
+    this.#frontier.add(this.#linksOf(page), depth);
+    return { ...pageResult(url.href, page, this.#payload), depth };
+  }
+
+  #linksOf(page: Page): string[] {
+    if (page.location !== undefined) return [page.location];
     const document = documentOf(page);
-    const links = page.location === undefined ? [] : [page.location];
-    if (document !== undefined) links.push(...followable(document, robots !== undefined));
-    frontier.add(links, depth);
-    return { ...pageResult(url.href, page, document, payload), depth };
-  } catch (error) {
-    context.signal.throwIfAborted();
-    if (depth === 0) throw error;
-    if (error instanceof RobotsRefusedError) return "refused";
-    return { url: url.href, depth, error: error instanceof Error ? error.message : String(error) };
+    if (document === undefined) return [];
+    if (page.read?.content.kind === "xml") return linksOfXml(document);
+    const respectRobots = this.#tools.robots !== undefined;
+    return followable(document, { respectRobots, within: this.#rule.follow });
   }
 }
 
-/** The links of a page, but those that it asks robots not to follow. */
-function followable(document: PageDocument, respectRobots: boolean): string[] {
-  const wishes = document.$("meta[name='robots' i]").attr("content") ?? "";
-  if (respectRobots && /\b(?:nofollow|none)\b/i.test(wishes)) return [];
-  const unwanted = respectRobots ? "[rel~='nofollow' i]" : "";
-  return linksOf(document, unwanted).map(({ url }) => url);
+function failedPage(url: URL, depth: number, error: unknown): FailedPage {
+  return {
+    url: url.href,
+    depth,
+    error: error instanceof Error ? error.message : String(error),
+    retryable: !(error instanceof PermanentJobError),
+  };
 }
 
 function encodedBytes(page: CrawledPage | FailedPage): number {
   return new TextEncoder().encode(JSON.stringify(page)).length + 1;
-}
-
-/** Keeps requests to one origin apart. */
-class Pace {
-  readonly #delayMs: number;
-  readonly #tools: CrawlTools;
-  readonly #lastStart = new Map<string, number>();
-
-  constructor(delayMs: number, tools: CrawlTools) {
-    this.#delayMs = delayMs;
-    this.#tools = tools;
-  }
-
-  /** Resolves when the next request to the URL's origin may start, and counts it as started. */
-  async wait(url: URL): Promise<void> {
-    const { context: { signal }, robots } = this.#tools;
-    const delayMs = Math.max(this.#delayMs, await robots?.delayMs(url) ?? 0);
-    const last = this.#lastStart.get(url.origin) ?? -Infinity;
-    const leftMs = last + delayMs - performance.now();
-    if (leftMs > 0) await pause(leftMs, signal);
-    signal.throwIfAborted();
-    this.#lastStart.set(url.origin, performance.now());
-  }
 }

@@ -5,72 +5,74 @@
  */
 
 import { type CheerioAPI, load } from "cheerio/slim";
-import { parse } from "parse5";
-import { adapter } from "parse5-htmlparser2-tree-adapter";
-import { PermanentJobError } from "../contract.ts";
-import { describeUrl } from "../job_url.ts";
+import type { Htmlparser2TreeAdapterMap } from "parse5-htmlparser2-tree-adapter";
+import { ParserStream } from "parse5-parser-stream";
+import { BoundedTree } from "./bounded_tree.ts";
 
 /** A parsed page and the URL that its relative links count from. */
 export interface PageDocument {
   readonly $: CheerioAPI;
   readonly baseUrl: string;
+  /** What stands between the tags is preformatted: a text that is no markup. */
+  readonly isPlainText?: boolean;
 }
 
-/**
- * Elements within elements. Browsers stop at 512; the parser's time grows with the square of it, and
- * what reads the tree recurses.
- */
-const DEPTH_MAX = 2_000;
+/** Builds the tree of an HTML page while it comes, as browsers do; the text itself is not kept. */
+export class HtmlBuilder {
+  readonly #tree: BoundedTree;
+  readonly #parser: ParserStream<Htmlparser2TreeAdapterMap>;
+  readonly #url: string;
 
-/**
- * Parses HTML as browsers do, XML (feeds, sitemaps) as XML.
- *
- * @throws {PermanentJobError} for HTML that is nested without end.
- */
-export function parseDocument(text: string, contentType: string, url: string): PageDocument {
-  const $ = isXml(contentType)
-    ? load(text, { xml: true })
-    : load(parse(text, { treeAdapter: boundedAdapter(url) }), AS_WRITTEN);
-  const base = $("base[href]").first().attr("href");
-  const baseUrl = (base === undefined ? null : URL.parse(base.trim(), url))?.href ?? url;
-  return { $, baseUrl };
+  constructor(url: string, nodesMax?: number) {
+    this.#url = url;
+    this.#tree = new BoundedTree(url, nodesMax);
+    this.#parser = new ParserStream({ treeAdapter: this.#tree.adapter });
+  }
+
+  /**
+   * Takes the next piece of the page.
+   *
+   * @throws {TreeFullError} when the tree has as many nodes as it may; what it has so far stands.
+   * @throws {PermanentJobError} for a page that is nested without end.
+   */
+  write(text: string): void {
+    this.#parser.write(text);
+    if (this.#tree.isFull) throw this.#tree.full();
+  }
+
+  /** The tree of all that was written. */
+  document(): PageDocument {
+    if (!this.#tree.isFull) this.#parser.end();
+    return documentFrom(load(this.#parser.document, AS_WRITTEN), this.#url);
+  }
+}
+
+/** A whole HTML page at once; see {@linkcode HtmlBuilder}. */
+export function parseHtml(text: string, url: string): PageDocument {
+  const builder = new HtmlBuilder(url);
+  builder.write(text);
+  return builder.document();
+}
+
+/** XML: a feed, a sitemap. */
+export function parseXml(text: string, url: string): PageDocument {
+  return documentFrom(load(text, { xml: true }), url);
+}
+
+/** Text that is no markup, as browsers show it: the content of a `pre`. */
+export function plainTextDocument(text: string, url: string): PageDocument {
+  const document = parseHtml("<pre></pre>", url);
+  document.$("pre").text(text);
+  return { ...document, isPlainText: true };
 }
 
 /** Markup that is handed back has `é` for é, not a numeric entity. */
 const AS_WRITTEN = { xml: { xmlMode: false, encodeEntities: "utf8" } } as const;
 
-function boundedAdapter(url: string): typeof adapter {
-  let depth = 0;
-  return {
-    ...adapter,
-    onItemPush() {
-      if (++depth <= DEPTH_MAX) return;
-      throw new PermanentJobError(
-        `${describeUrl(url)} nests more than ${DEPTH_MAX} elements in one another.`,
-      );
-    },
-    onItemPop() {
-      depth--;
-    },
-  };
-}
-
-/** Whether a type of content can be scraped. Servers that name none are given the benefit. */
-export function isPage(contentType: string): boolean {
-  const type = mediaType(contentType);
-  return type === "" || type.startsWith("text/") || type === "application/xhtml+xml" ||
-    isXml(contentType);
-}
-
-/** `text/html` of `Text/HTML; charset=utf-8`. */
-export function mediaType(contentType: string): string {
-  return contentType.split(";")[0]!.trim().toLowerCase();
-}
-
-function isXml(contentType: string): boolean {
-  const type = mediaType(contentType);
-  if (type === "application/xhtml+xml") return false;
-  return type === "application/xml" || type === "text/xml" || type.endsWith("+xml");
+function documentFrom($: CheerioAPI, url: string): PageDocument {
+  const base = $("base[href]").first().attr("href");
+  const baseUrl = (base === undefined ? null : URL.parse(base.trim(), url))?.href ?? url;
+  return { $, baseUrl };
 }
 
 /** The http or https URL that a link of the page leads to, if it is one. */

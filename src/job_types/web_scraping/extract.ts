@@ -7,7 +7,8 @@
 import { type Cheerio, type CheerioAPI, load } from "cheerio/slim";
 import { PermanentJobError } from "../contract.ts";
 import { collapsed, type PageDocument } from "./document.ts";
-import type { SelectorRule, Selectors } from "./payload.ts";
+import type { ScrapingPayload, SelectorRule, Selectors } from "./payload.ts";
+import { recordsOf, tableOf } from "./tables.ts";
 
 type Selection = Cheerio<Parameters<CheerioAPI["contains"]>[0]>;
 
@@ -16,18 +17,24 @@ type Selection = Cheerio<Parameters<CheerioAPI["contains"]>[0]>;
  *
  * @throws {PermanentJobError} that names them all.
  */
-export function requireValidSelectors(selectors: Selectors): void {
+export function requireValidSelectors(
+  { selectors = {}, crawl }: Pick<ScrapingPayload, "selectors" | "crawl">,
+): void {
   const $ = load("");
   const faults: string[] = [];
+  const check = (name: string, selector: string | undefined) => {
+    try {
+      if (selector !== undefined) $.root().find(selector);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      faults.push(`${name} ${JSON.stringify(selector)} (${reason})`);
+    }
+  };
+  check("crawl.follow", crawl?.follow);
   const visit = (rules: Selectors, path: string) => {
     for (const [name, given] of Object.entries(rules)) {
       const { selector, fields } = ruleOf(given);
-      try {
-        if (selector !== undefined) $.root().find(selector);
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        faults.push(`${path}${name} ${JSON.stringify(selector)} (${reason})`);
-      }
+      check(path + name, selector);
       if (fields !== undefined) visit(fields, `${path}${name}.`);
     }
   };
@@ -82,7 +89,9 @@ function valueOf(
     return found.length === 0 ? null : single(found.first());
   }
   const values = found.toArray().map((element) => single(page.$(element)));
-  return rule.attribute === undefined ? values : values.filter((value) => value !== null);
+  // What has no such attribute, or does not match, is no item.
+  const mayLack = rule.attribute !== undefined || rule.match !== undefined;
+  return mayLack ? values.filter((value) => value !== null) : values;
 }
 
 function oneValue(
@@ -93,11 +102,24 @@ function oneValue(
   missing: string[],
 ): unknown {
   if (rule.fields !== undefined) return fieldsOf(page, element, rule.fields, `${path}.`, missing);
+  if (rule.type === "table") return tableOf(page, element);
+  if (rule.type === "records") return recordsOf(tableOf(page, element));
+  const text = textOf(page, element, rule);
+  return rule.match === undefined ? text : matched(text, rule.match);
+}
+
+function textOf(page: PageDocument, element: Selection, rule: SelectorRule): string | null {
   if (rule.attribute !== undefined) return attributeOf(page, element, rule.attribute);
   if (rule.type === "html") return element.html() ?? "";
   if (rule.type === "outer_html") return page.$.html(element);
   const text = element.text();
   return rule.trim === false ? text : collapsed(text);
+}
+
+/** The first group of the pattern, or all that it matches if it has none. */
+function matched(text: string | null, pattern: string): string | null {
+  const found = text === null ? null : new RegExp(pattern, "u").exec(text);
+  return found === null ? null : found[1] ?? found[0];
 }
 
 /** Attributes that hold one URL. */

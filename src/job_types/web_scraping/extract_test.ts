@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { PermanentJobError } from "../contract.ts";
-import { parseDocument } from "./document.ts";
+import { parseHtml, parseXml } from "./document.ts";
 import { extract, requireValidSelectors } from "./extract.ts";
 import { overviewOf } from "./overview.ts";
 import type { Selectors } from "./payload.ts";
@@ -15,8 +15,8 @@ const SHOP = `<!doctype html><html lang="en"><head><title> Shop </title></head><
 <img src="//cdn.example/a.png" alt="a"></body></html>`;
 
 const pull = (selectors: Selectors, html = SHOP) => {
-  requireValidSelectors(selectors);
-  return extract(parseDocument(html, "text/html", "https://shop.example/list/"), selectors);
+  requireValidSelectors({ selectors });
+  return extract(parseHtml(html, "https://shop.example/list/"), selectors);
 };
 
 Deno.test("each type of selector yields its kind of value", () => {
@@ -47,6 +47,28 @@ Deno.test("each type of selector yields its kind of value", () => {
     has_price: true,
     items: 2,
   });
+});
+
+Deno.test("match keeps what its pattern finds: the first group, or all of it, or nothing", () => {
+  const html = "<p class=price>12.50 EUR</p><p>Art. 7</p><p>none</p><a href='/item/42'>x</a>";
+  assert.deepEqual(
+    pull({
+      price: { selector: ".price", match: "[0-9.]+" },
+      currency: { selector: ".price", match: "[0-9.]+ (\\w+)" },
+      numbers: { selector: "p", multiple: true, match: "(\\d+)" },
+      id: { selector: "a", attribute: "href", match: "/item/(\\d+)$" },
+      missing: { selector: ".price", match: "USD" },
+      markup: { selector: "p", type: "outer_html", match: 'class="(.*?)"' },
+    }, html),
+    {
+      price: "12.50",
+      currency: "EUR",
+      numbers: ["12", "7"],
+      id: "42",
+      missing: null,
+      markup: "price",
+    },
+  );
 });
 
 Deno.test("objects nest, and lists of objects keep to their element", () => {
@@ -111,9 +133,11 @@ Deno.test("selectors that are not CSS are all named before any work", () => {
   assert.throws(
     () =>
       requireValidSelectors({
-        a: "h1[",
-        ok: "h1",
-        deep: { selector: "p", fields: { b: ":nope(" } },
+        selectors: {
+          a: "h1[",
+          ok: "h1",
+          deep: { selector: "p", fields: { b: ":nope(" } },
+        },
       }),
     (error: Error) =>
       error instanceof PermanentJobError && /a "h1\["/.test(error.message) &&
@@ -136,7 +160,7 @@ Deno.test("a page's base counts for its links", () => {
 
 Deno.test("XML is read as XML", () => {
   const feed = "<rss><channel><item><title>A</title><link>https://a/</link></item></channel></rss>";
-  const page = parseDocument(feed, "application/rss+xml", "https://x/");
+  const page = parseXml(feed, "https://x/");
   assert.deepEqual(
     extract(page, {
       items: { selector: "item", type: "list", fields: { title: "title", link: "link" } },
@@ -148,7 +172,8 @@ Deno.test("XML is read as XML", () => {
 const PAGE = `<!doctype html><html lang="de"><head>
 <title>Die
  Seite</title><meta name="Description" content="Was es gibt">
-<link rel="canonical" href="/kanon">
+<link rel="canonical" href="/kanon"><link rel="next" href="2">
+<link rel="alternate" type="application/rss+xml" href="/feed.xml">
 <meta property="og:title" content="OG"><meta property="og:image" content="1.png">
 <meta property="og:image" content="2.png"><meta name="author" content="N. N.">
 <script type="application/ld+json">{"@type":"Article","name":"x"}</script>
@@ -164,7 +189,7 @@ const PAGE = `<!doctype html><html lang="de"><head>
 </body></html>`;
 
 Deno.test("without selectors, a page yields its overview", () => {
-  const overview = overviewOf(parseDocument(PAGE, "text/html", "https://x.example/pfad/"));
+  const overview = overviewOf(parseHtml(PAGE, "https://x.example/pfad/"));
   const { warnings, ...rest } = overview;
   assert.deepEqual(rest, {
     title: "Die Seite",
@@ -182,6 +207,10 @@ Deno.test("without selectors, a page yields its overview", () => {
       { url: "https://x.example/pfad/s1.png", alt: "" },
     ],
     text: "Eins\nDrei kursiv\nEin Satz. Noch\neiner.\na b\nEinswiederPost Skript kaputtohne",
+    tables: [],
+    feeds: ["https://x.example/feed.xml"],
+    next: "https://x.example/pfad/2",
+    previous: null,
     json_ld: [{ "@type": "Article", name: "x" }],
     open_graph: { "og:title": "OG", "og:image": ["1.png", "2.png"] },
     meta: { description: "Was es gibt", author: "N. N." },
@@ -191,7 +220,7 @@ Deno.test("without selectors, a page yields its overview", () => {
 });
 
 Deno.test("an empty page yields an empty overview", () => {
-  const overview = overviewOf(parseDocument("", "text/html", "https://x.example/"));
+  const overview = overviewOf(parseHtml("", "https://x.example/"));
   assert.equal(overview.title, null);
   assert.deepEqual(overview.links, []);
   assert.equal(overview.text, "");
@@ -200,7 +229,7 @@ Deno.test("an empty page yields an empty overview", () => {
 Deno.test("long lists and texts are cut, and it says so", () => {
   const html = Array.from({ length: 1500 }, (_, i) => `<a href="/${i}">link ${i}</a>`).join(" ") +
     "word ".repeat(30_000);
-  const overview = overviewOf(parseDocument(html, "text/html", "https://x.example/"));
+  const overview = overviewOf(parseHtml(html, "https://x.example/"));
   assert.equal(overview.links.length, 1000);
   assert.equal(overview.text.length, 100_000);
   assert.deepEqual(overview.warnings.map((each) => each.split(":")[0]).sort(), ["links", "text"]);
@@ -220,7 +249,7 @@ Deno.test("tag soup is read as browsers read it", () => {
 
 Deno.test("a page as deep as any real one is read, one without end is refused at once", () => {
   const nested = (depth: number) =>
-    overviewOf(parseDocument("<div>".repeat(depth) + "bottom", "text/html", "https://x.example/"));
+    overviewOf(parseHtml("<div>".repeat(depth) + "bottom", "https://x.example/"));
   assert.equal(nested(1_900).text, "bottom");
   assert.throws(() => nested(1_000_000), PermanentJobError);
 });

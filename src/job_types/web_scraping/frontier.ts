@@ -27,6 +27,8 @@ export class Frontier {
   readonly #exclude: readonly RegExp[];
   readonly #sites = new Set<string>();
   readonly #seen = new Set<string>();
+  /** Pages that were found by redirects, and the page that first led there. */
+  readonly #arrivals = new Map<string, string>();
   readonly #waiting: Waiting[] = [];
   #next = 0;
 
@@ -55,7 +57,8 @@ export class Frontier {
   }
 
   /**
-   * Notes where a page ended after redirects. The first page's new host becomes part of its site.
+   * Notes where a page ended after redirects. The first page's new host becomes part of its site. A
+   * page that is tried again may arrive again.
    *
    * @returns whether it is new: not the same as another page, and still on the site.
    */
@@ -63,9 +66,11 @@ export class Frontier {
     if (from.depth === 0) this.#sites.add(siteOf(url));
     else if (!this.#isOnSite(url)) return "elsewhere";
     const identity = identityOf(url);
-    if (identity === identityOf(from.url)) return "new";
+    const origin = identityOf(from.url);
+    if (identity === origin || this.#arrivals.get(identity) === origin) return "new";
     if (this.#seen.has(identity)) return "known";
     this.#seen.add(identity);
+    this.#arrivals.set(identity, origin);
     return "new";
   }
 

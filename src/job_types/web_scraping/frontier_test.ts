@@ -7,6 +7,8 @@ const RULE: CrawlRule = {
   max_pages: 100,
   same_site: true,
   delay_ms: 0,
+  concurrency: 1,
+  sitemap: false,
   include: [],
   exclude: [],
 };

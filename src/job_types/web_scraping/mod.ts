@@ -19,7 +19,8 @@ export const webScraping = defineJobType<ScrapingPayload>({
     {
       name: "bytes of a page",
       key: "jobs.input_bytes_max",
-      meaning: "Decompressed; a longer page fails for good, in a crawl alone.",
+      meaning: "Decompressed; a longer page fails for good (in a crawl alone), or is read up to " +
+        "there with truncate.",
     },
     {
       name: "result",
@@ -33,6 +34,11 @@ export const webScraping = defineJobType<ScrapingPayload>({
         "of jobs.address_allow_list.",
     },
     { name: "redirects", value: "10", meaning: "More fail the page." },
+    {
+      name: "elements of a page",
+      value: "1000000 elements, attributes and texts",
+      meaning: "As for its bytes; about 15 MB of ordinary HTML, and 300 MB of memory.",
+    },
     { name: "nesting of a page", value: "2000 elements", meaning: "Deeper pages fail for good." },
     {
       name: "pages of a crawl",
@@ -57,12 +63,19 @@ export const webScraping = defineJobType<ScrapingPayload>({
       payload: {
         url: "https://example.com/prices",
         selectors: {
-          rows: {
-            selector: "table.prices tr",
-            multiple: true,
-            fields: { name: "td:nth-child(1)", price: "td:nth-child(2)", link: "a@href" },
-          },
+          prices: { selector: "table.prices", type: "records" },
+          total: { selector: "p.total", match: "([0-9.]+) EUR" },
         },
+      },
+    },
+    {
+      title: "A list over many pages",
+      payload: {
+        url: "https://example.com/shop?page=1",
+        selectors: {
+          items: { selector: ".item", multiple: true, fields: { name: "h2", link: "a@href" } },
+        },
+        crawl: { follow: "a.next, link[rel=next]", depth: 100, max_pages: 100 },
       },
     },
     {
@@ -70,7 +83,7 @@ export const webScraping = defineJobType<ScrapingPayload>({
       payload: {
         url: "https://example.com/news/",
         selectors: { headline: { selector: "h1", required: true }, date: "time@datetime" },
-        crawl: { depth: 2, max_pages: 20, delay_ms: 1_000, include: ["/news/"] },
+        crawl: { depth: 2, max_pages: 20, delay_ms: 1_000, sitemap: true, include: ["/news/"] },
       },
     },
   ],

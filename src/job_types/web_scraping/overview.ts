@@ -5,6 +5,8 @@
  */
 
 import { absoluteUrl, collapsed, type PageDocument } from "./document.ts";
+import { type Link, linksOf } from "./links.ts";
+import { type TableData, tableOf } from "./tables.ts";
 import { visibleText } from "./visible_text.ts";
 
 /** The extraction without selectors. Lists are in the page's order and bounded. */
@@ -14,9 +16,17 @@ export interface Overview {
   readonly canonical: string | null;
   readonly language: string | null;
   readonly headings: readonly { readonly level: number; readonly text: string }[];
-  /** Absolute, each URL once (without its fragment), with the first text that names it. */
-  readonly links: readonly { readonly url: string; readonly text: string }[];
+  /** Each URL once. */
+  readonly links: readonly Link[];
   readonly images: readonly { readonly url: string; readonly alt: string }[];
+  /** Tables with a head and rows; what only lays the page out is none. */
+  readonly tables: readonly TableData[];
+  /** Feeds that the page names as its own, RSS or Atom, absolute. */
+  readonly feeds: readonly string[];
+  /** The page after this one, by `rel=next`. */
+  readonly next: string | null;
+  /** The page before this one, by `rel=prev`. */
+  readonly previous: string | null;
   /** As a reader sees it: no scripts, one line a block. */
   readonly text: string;
   /** Every JSON-LD block that is valid JSON. */
@@ -30,6 +40,8 @@ export interface Overview {
 }
 
 const LIST_MAX = 1_000;
+const TABLES_MAX = 20;
+const TABLE_ROWS_MAX = 200;
 const TEXT_CHARACTERS_MAX = 100_000;
 
 /** Reads the overview of a page. */
@@ -42,7 +54,7 @@ export function overviewOf(page: PageDocument): Overview {
     return items.slice(0, LIST_MAX);
   };
   const meta = metaOf(page);
-  const text = visibleText($);
+  const text = page.isPlainText ? $("pre").text() : visibleText($);
   if (text.length > TEXT_CHARACTERS_MAX) {
     warnings.push(`text: the first ${TEXT_CHARACTERS_MAX} of ${text.length} characters`);
   }
@@ -54,6 +66,10 @@ export function overviewOf(page: PageDocument): Overview {
     headings: bounded("headings", headingsOf(page)),
     links: bounded("links", linksOf(page)),
     images: bounded("images", imagesOf(page)),
+    tables: tablesOf(page, warnings),
+    feeds: bounded("feeds", feedsOf(page)),
+    next: relatedOf(page, "next"),
+    previous: relatedOf(page, "prev"),
     text: text.slice(0, TEXT_CHARACTERS_MAX),
     json_ld: bounded("json_ld", jsonLdOf(page, warnings)),
     open_graph: meta.properties,
@@ -62,21 +78,37 @@ export function overviewOf(page: PageDocument): Overview {
   };
 }
 
-/** The links of a page that lead to other pages, but those that match the selector `unwanted`. */
-export function linksOf(
-  { $, baseUrl }: PageDocument,
-  unwanted = "",
-): { url: string; text: string }[] {
-  const links = new Map<string, string>();
-  const all = $("a[href], area[href]");
-  for (const element of (unwanted === "" ? all : all.not(unwanted)).toArray()) {
-    const link = $(element);
-    const url = absoluteUrl(link.attr("href"), baseUrl)?.replace(/#.*$/, "");
-    if (url === undefined) continue;
-    const text = collapsed(link.text()) || collapsed(link.find("img[alt]").attr("alt") ?? "");
-    if (!links.get(url)) links.set(url, text);
+function tablesOf(page: PageDocument, warnings: string[]): TableData[] {
+  const { $ } = page;
+  const data = $("table").toArray().map((element) => $(element)).filter((table) =>
+    table.find("table").length === 0 && table.find("th").length > 0 &&
+    table.attr("role") !== "presentation"
+  );
+  if (data.length > TABLES_MAX) {
+    warnings.push(`tables: the first ${TABLES_MAX} of ${data.length}`);
   }
-  return [...links].map(([url, text]) => ({ url, text }));
+  return data.slice(0, TABLES_MAX).map((element, index) => {
+    const table = tableOf(page, element);
+    const { length } = table.rows;
+    if (length <= TABLE_ROWS_MAX) return table;
+    warnings.push(`tables: the first ${TABLE_ROWS_MAX} of ${length} rows of table ${index + 1}`);
+    return { ...table, rows: table.rows.slice(0, TABLE_ROWS_MAX) };
+  });
+}
+
+const FEEDS = ["application/rss+xml", "application/atom+xml", "application/feed+json"]
+  .map((type) => `link[rel~='alternate' i][type='${type}' i][href]`).join(", ");
+
+function feedsOf({ $, baseUrl }: PageDocument): string[] {
+  const feeds = $(FEEDS).toArray().flatMap((each) =>
+    absoluteUrl($(each).attr("href"), baseUrl) ?? []
+  );
+  return [...new Set(feeds)];
+}
+
+function relatedOf({ $, baseUrl }: PageDocument, relation: "next" | "prev"): string | null {
+  const found = $(`link[rel~='${relation}' i][href], a[rel~='${relation}' i][href]`).first();
+  return absoluteUrl(found.attr("href"), baseUrl) ?? null;
 }
 
 function headingsOf({ $ }: PageDocument): { level: number; text: string }[] {

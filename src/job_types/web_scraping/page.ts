@@ -1,19 +1,12 @@
 /**
- * One page, fetched and decoded.
+ * One page, fetched and read.
  *
  * @module
  */
 
-import {
-  type GuardedFetchOptions,
-  type GuardedResponse,
-  InputTooLargeError,
-  type JobContext,
-  PermanentJobError,
-} from "../contract.ts";
-import { decodeDataUrl, describeUrl, openLocalFile, requireSuccess } from "../guarded_fetch.ts";
-import { decodeText } from "./charset.ts";
-import { isPage, mediaType } from "./document.ts";
+import type { CookieStore, GuardedFetchOptions, GuardedResponse, JobContext } from "../contract.ts";
+import { decodeDataUrl, openLocalFile, requireSuccess } from "../guarded_fetch.ts";
+import { announcedKind, mediaType, notAPage, type ReadContent, readContent } from "./content.ts";
 import type { ScrapingPayload } from "./payload.ts";
 
 /** A page as it came. */
@@ -24,17 +17,10 @@ export interface Page {
   readonly status: number;
   /** As the server has it. */
   readonly contentType: string;
-  readonly charset: string;
-  /** Decoded bytes of the body. */
-  readonly bytes: number;
-  readonly text: string;
+  /** Absent where a redirect is the answer. */
+  readonly read?: ReadContent;
   /** Where a redirect leads that the job does not want followed. */
   readonly location?: string;
-}
-
-/** What came is not something to scrape. Permanent. */
-export class NotAPageError extends PermanentJobError {
-  override name = "NotAPageError";
 }
 
 /**
@@ -46,45 +32,55 @@ export class PageFetcher {
   readonly #payload: ScrapingPayload;
   readonly #context: JobContext;
   readonly #home: string;
+  readonly #cookies: CookieStore | undefined;
 
-  constructor(payload: ScrapingPayload, home: URL, context: JobContext) {
+  /** @param cookies kept from page to page; left out: none are. */
+  constructor(payload: ScrapingPayload, home: URL, context: JobContext, cookies?: CookieStore) {
     this.#payload = payload;
     this.#context = context;
     this.#home = home.origin;
+    this.#cookies = cookies;
     this.userAgent = payload.user_agent ?? context.userAgent ?? "Conductor";
   }
 
+  /** Decoded bytes that a page may have. */
+  get bytesMax(): number {
+    const { inputBytesMax } = this.#context.limits;
+    return Math.min(this.#payload.max_bytes ?? inputBytesMax, inputBytesMax);
+  }
+
   /**
-   * @throws {NotAPageError} when the content is of another kind than HTML, XML or text.
+   * @throws {NotAPageError} when the content is of another kind than HTML, XML, JSON or text.
    * @throws whatever the guarded fetch, the file or the data: URL does.
    */
   async fetch(url: URL): Promise<Page> {
-    if (url.protocol === "data:") return this.#dataPage(url);
+    if (url.protocol === "data:") return await this.#dataPage(url);
     if (url.protocol === "file:") return await this.#filePage(url);
     return await this.#webPage(url);
   }
 
   /** A fetch with the payload's bounds and name, and nothing of its headers. */
   plainFetch(url: URL, options: GuardedFetchOptions): Promise<GuardedResponse> {
+    const { timeout_ms, connect_timeout_ms, first_byte_timeout_ms } = this.#payload;
     return this.#context.fetch(url, {
-      timeoutMs: this.#payload.timeout_ms,
+      timeoutMs: timeout_ms,
+      ...(connect_timeout_ms === undefined ? {} : { connectTimeoutMs: connect_timeout_ms }),
+      ...(first_byte_timeout_ms === undefined ? {} : { firstByteTimeoutMs: first_byte_timeout_ms }),
+      ...(this.#cookies === undefined ? {} : { cookies: this.#cookies }),
       signal: this.#context.signal,
       ...options,
       headers: { "user-agent": this.userAgent, ...options.headers },
     });
   }
 
-  get #bytesMax(): number {
-    const { inputBytesMax } = this.#context.limits;
-    return Math.min(this.#payload.max_bytes ?? inputBytesMax, inputBytesMax);
-  }
-
   async #webPage(url: URL): Promise<Page> {
     const response = await this.plainFetch(url, {
-      bodyBytesMax: this.#bytesMax,
+      // What may be cut is counted where it is cut.
+      bodyBytesMax: this.#payload.truncate ? Number.MAX_SAFE_INTEGER : this.bytesMax,
       ...(this.#payload.follow_redirects ? {} : { redirectsMax: 0 }),
       headers: {
-        accept: "text/html,application/xhtml+xml,application/xml;q=0.9,text/*;q=0.8,*/*;q=0.1",
+        accept: "text/html,application/xhtml+xml,application/xml;q=0.9,application/json;q=0.8," +
+          "text/*;q=0.8,*/*;q=0.1",
         ...(url.origin === this.#home ? lowerCased(this.#payload.headers) : {}),
       },
     });
@@ -93,46 +89,58 @@ export class PageFetcher {
     if (location !== undefined && status >= 300 && status < 400) {
       await response.body.cancel();
       const leadsTo = URL.parse(location, response.url)?.href ?? location;
-      return { ...page(response.url, status, contentType, new Uint8Array()), location: leadsTo };
+      return { finalUrl: response.url, status, contentType, location: leadsTo };
     }
     await requireSuccess(response);
-    if (!isPage(contentType)) {
+    if (announcedKind(contentType) === undefined) {
       await response.body.cancel();
-      throw notAPage(response.url, contentType);
+      throw notAPage(response.url, mediaType(contentType));
     }
-    return page(response.url, status, contentType, await response.bytes());
+    return await this.#page(response.url, status, contentType, response.body);
   }
 
-  #dataPage(url: URL): Page {
-    const { bytes, contentType } = decodeDataUrl(url, this.#bytesMax);
-    if (!isPage(contentType)) throw notAPage(url.href, contentType);
-    return page(url.href, 0, contentType, bytes);
+  async #dataPage(url: URL): Promise<Page> {
+    const { bytes, contentType } = decodeDataUrl(url, this.bytesMax);
+    return await this.#page(url.href, 0, contentType, [bytes]);
   }
 
   async #filePage(url: URL): Promise<Page> {
     const file = await openLocalFile(url, this.#context.files);
     try {
-      if (file.sizeBytes > this.#bytesMax) {
-        throw new InputTooLargeError(
-          `${describeUrl(url)} has ${file.sizeBytes} bytes; at most ${this.#bytesMax} are read.`,
-        );
-      }
-      const bytes = new Uint8Array(await new Response(file.stream).arrayBuffer());
-      return page(url.href, 0, /\.(xml|rss|atom)$/i.test(url.pathname) ? "text/xml" : "", bytes);
+      const [, type = ""] = FILE_TYPES.find(([ending]) => ending.test(url.pathname)) ?? [];
+      return await this.#page(url.href, 0, type, file.stream);
     } finally {
       await file.close();
     }
   }
+
+  async #page(
+    finalUrl: string,
+    status: number,
+    contentType: string,
+    body: AsyncIterable<Uint8Array> | readonly Uint8Array[],
+  ): Promise<Page> {
+    const read = await readContent(chunksOf(body), {
+      url: finalUrl,
+      contentType,
+      bytesMax: this.bytesMax,
+      truncate: this.#payload.truncate,
+    });
+    return { finalUrl, status, contentType, read };
+  }
 }
 
-function page(finalUrl: string, status: number, contentType: string, bytes: Uint8Array): Page {
-  return { finalUrl, status, contentType, bytes: bytes.length, ...decodeText(bytes, contentType) };
-}
+/** What a file is taken for by its name; any other by its bytes. */
+const FILE_TYPES: readonly (readonly [ending: RegExp, type: string])[] = [
+  [/\.(xml|rss|atom)$/i, "text/xml"],
+  [/\.json$/i, "application/json"],
+  [/\.(txt|md|log|csv|tsv)$/i, "text/plain"],
+];
 
-function notAPage(url: string, contentType: string): NotAPageError {
-  return new NotAPageError(
-    `${describeUrl(url)} is ${mediaType(contentType)}, which is not a page to scrape.`,
-  );
+async function* chunksOf(
+  body: AsyncIterable<Uint8Array> | readonly Uint8Array[],
+): AsyncGenerator<Uint8Array, void> {
+  yield* body;
 }
 
 function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {

@@ -4,8 +4,10 @@
  * @module
  */
 
+import { PermanentJobError } from "../contract.ts";
 import { describeUrl } from "../job_url.ts";
-import { type PageDocument, parseDocument } from "./document.ts";
+import type { Content } from "./content.ts";
+import type { PageDocument } from "./document.ts";
 import { extract } from "./extract.ts";
 import { overviewOf } from "./overview.ts";
 import type { Page } from "./page.ts";
@@ -19,43 +21,59 @@ export interface PageResult {
   /** Left out where there is no server. */
   readonly status?: number;
   readonly content_type: string;
-  readonly charset: string;
-  /** Decoded bytes of the page. */
+  /** What it was read as; left out with a `location`. */
+  readonly kind?: Content["kind"];
+  /** Left out with a `location`. */
+  readonly charset?: string;
+  /** Decoded bytes of the page that were read. */
   readonly bytes: number;
+  /** The page is longer than what was read of it. */
+  readonly truncated?: true;
   /** Where a redirect leads that was not to be followed; there is no data then. */
   readonly location?: string;
-  /** By the selectors' names, or the overview. */
+  /** By the selectors' names, or the overview; of JSON its value. */
   readonly data: unknown;
 }
 
-/** Parses a page, unless it only says where to go. */
+/** The tree of a page that has one. */
 export function documentOf(page: Page): PageDocument | undefined {
-  if (page.location !== undefined) return undefined;
-  return parseDocument(page.text, page.contentType, page.finalUrl);
+  const content = page.read?.content;
+  return content === undefined || content.kind === "json" ? undefined : content.document;
 }
 
-/** Extracts what the payload asks for. */
-export function pageResult(
-  url: string,
-  page: Page,
-  document: PageDocument | undefined,
-  { selectors }: ScrapingPayload,
-): PageResult {
-  const data = document === undefined
-    ? null
-    : selectors === undefined
-    ? overviewOf(document)
-    : extract(document, selectors);
+/**
+ * Extracts what the payload asks for.
+ *
+ * @throws {PermanentJobError} when selectors are to be applied to JSON.
+ */
+export function pageResult(url: string, page: Page, payload: ScrapingPayload): PageResult {
+  const { read } = page;
   return {
     url: named(url),
     final_url: named(page.finalUrl),
     ...(page.status === 0 ? {} : { status: page.status }),
     content_type: page.contentType,
-    charset: page.charset,
-    bytes: page.bytes,
+    ...(read === undefined ? {} : { kind: read.content.kind, charset: read.charset }),
+    bytes: read?.bytes ?? 0,
+    ...(read?.isTruncated ? { truncated: true } : {}),
     ...(page.location === undefined ? {} : { location: page.location }),
-    data,
+    data: read === undefined ? null : dataOf(page.finalUrl, read.content, payload),
   };
+}
+
+function dataOf(url: string, content: Content, { selectors }: ScrapingPayload): unknown {
+  if (content.kind !== "json") {
+    return selectors === undefined
+      ? overviewOf(content.document)
+      : extract(content.document, selectors);
+  }
+  if (selectors === undefined) return content.value;
+  throw new PermanentJobError(
+    `${
+      describeUrl(url)
+    } is JSON, in which CSS selectors find nothing; leave the selectors out, and ` +
+      "the data is its value.",
+  );
 }
 
 /** A `data:` URL is the page itself and not repeated. */

@@ -32,6 +32,16 @@ export const overviewSchema = z.strictObject({
     url: z.string().describe("Absolute; of src, data-src or srcset."),
     alt: z.string().describe("Empty if there is none."),
   })).readonly().describe("Each URL once."),
+  tables: z.array(z.strictObject({
+    caption: z.string().nullable().describe("Null if it has none."),
+    headers: z.array(z.string()).readonly()
+      .describe("One for each column; of several rows joined by a blank."),
+    rows: z.array(z.array(z.string()).readonly()).readonly()
+      .describe("All of one length; cells that span several are repeated in each."),
+  })).readonly().describe("Tables with a head and rows; what only lays the page out is none."),
+  feeds: z.array(z.string()).readonly().describe("RSS and Atom that the page names, absolute."),
+  next: z.string().nullable().describe("The page after this one, by rel=next."),
+  previous: z.string().nullable().describe("The page before this one, by rel=prev."),
   text: z.string().describe("As a reader sees it: no scripts, one line a block."),
   json_ld: z.array(z.unknown()).readonly().describe("Every JSON-LD block that is valid JSON."),
   open_graph: metaValues.describe("og:title and the like; one that is repeated has a list."),
@@ -45,12 +55,21 @@ const pageFields = {
   final_url: z.string().describe("That answered, after redirects."),
   status: z.int().optional().describe("Of HTTP; left out where there is no server."),
   content_type: z.string().describe("As the server has it."),
-  charset: z.string().describe("That the page was read in, by the Encoding standard's name."),
-  bytes: z.int().min(0).describe("Of the page, decompressed."),
+  kind: z.enum(["html", "xml", "text", "json"]).optional()
+    .describe("What it was read as; left out with a location."),
+  charset: z.string().optional().describe(
+    "That the page was read in, by the Encoding standard's name; left out with a location.",
+  ),
+  bytes: z.int().min(0).describe("Of the page that were read, decompressed."),
+  truncated: z.literal(true).optional()
+    .describe("The page is longer than what was read of it; only with truncate in the payload."),
   location: z.string().optional()
     .describe("Where a redirect leads that was not to be followed; there is no data then."),
-  data: z.unknown()
-    .describe("Values by the selectors' names; without selectors the overview; see README."),
+  data: z.unknown().describe(
+    "Values by the selectors' names; of JSON its value; without selectors the overview: title, " +
+      "description, canonical, language, headings, links, images, tables, feeds, next, previous, " +
+      "text, json_ld, open_graph, meta, warnings.",
+  ),
 };
 
 const depth = z.int().min(0).describe("Links followed to it from the first page.");
@@ -65,8 +84,9 @@ const crawl = z.strictObject({
       url: z.string().describe("As it was asked for."),
       depth,
       error: z.string().describe("Why it could not be read."),
+      retryable: z.boolean().describe("Another time it may be read: the network, a busy server."),
     }).meta({ title: "failed" }),
-  ])).readonly().describe("In the order of visits, the first page first."),
+  ])).readonly().describe("In the order in which they were asked for, the first page first."),
   fetched: z.int().min(0).describe("Pages that were read."),
   failed: z.int().min(0).describe("Pages that were not."),
   refused_by_robots: z.int().min(0)

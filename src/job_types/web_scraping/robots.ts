@@ -6,19 +6,21 @@
 
 import robotsParser from "robots-parser";
 import { type GuardedResponse, PermanentJobError } from "../contract.ts";
-import { FetchError } from "../guarded_fetch.ts";
+import { FetchStatusError, retryAfterOf } from "../fetch_error.ts";
 import type { PageFetcher } from "./page.ts";
 
 /** The library's types describe a default export that its CommonJS module does not have. */
 const parseRobots = robotsParser as unknown as (url: string, text: string) => {
   isAllowed(url: string, userAgent: string): boolean | undefined;
   getCrawlDelay(userAgent: string): number | undefined;
+  getSitemaps(): string[];
 };
 
 /** What robots.txt says to us of an origin. */
 interface Rules {
   readonly isAllowed: (url: URL) => boolean;
   readonly delayMs: number;
+  readonly sitemaps: readonly string[];
 }
 
 /** The site asks that this page not be fetched by us. Permanent. */
@@ -32,7 +34,7 @@ const ROBOTS_BYTES_MAX = 500 * 1024;
 /** A site's wish for more is not granted: a job would not end. */
 const DELAY_MS_MAX = 30_000;
 
-const NO_RULES: Rules = { isAllowed: () => true, delayMs: 0 };
+const NO_RULES: Rules = { isAllowed: () => true, delayMs: 0, sitemaps: [] };
 
 /** Remembers the rules of every origin that it was asked about. */
 export class Robots {
@@ -45,7 +47,7 @@ export class Robots {
 
   /**
    * @throws {RobotsRefusedError} when the page is disallowed to us.
-   * @throws {FetchError} when robots.txt cannot be read for now, which RFC 9309 counts as a no.
+   * @throws {FetchStatusError} when robots.txt cannot be read for now, which RFC 9309 counts as a no.
    */
   async requireAllowed(url: URL): Promise<void> {
     const rules = await this.#rulesOf(url);
@@ -61,12 +63,19 @@ export class Robots {
     return (await this.#rulesOf(url)).delayMs;
   }
 
+  /** The sitemaps that the origin names, as it writes them. */
+  async sitemaps(url: URL): Promise<readonly string[]> {
+    return (await this.#rulesOf(url)).sitemaps;
+  }
+
   #rulesOf(url: URL): Promise<Rules> {
     if (url.protocol !== "http:" && url.protocol !== "https:") return Promise.resolve(NO_RULES);
     const known = this.#rules.get(url.origin);
     if (known !== undefined) return known;
     const reading = this.#read(url.origin);
     this.#rules.set(url.origin, reading);
+    // What could not be read is asked for again with the next page.
+    reading.catch(() => this.#rules.delete(url.origin));
     return reading;
   }
 
@@ -83,7 +92,11 @@ export class Robots {
     await response.body.cancel();
     // RFC 9309 §2.3.1.3: a client error means that there are no rules; a server error, none to read.
     if (status < 500 && status !== 429) return NO_RULES;
-    throw new FetchError(`${url.href} answered with status ${status}, so no page may be fetched.`);
+    throw new FetchStatusError(
+      `${url.href} answered with status ${status}, so no page may be fetched.`,
+      status,
+      retryAfterOf(response.headers["retry-after"], Date.now()),
+    );
   }
 }
 
@@ -93,6 +106,7 @@ function rulesOf(url: URL, text: string, userAgent: string): Rules {
   return {
     isAllowed: (page) => robots.isAllowed(page.href, userAgent) ?? true,
     delayMs: Math.min(DELAY_MS_MAX, Math.max(0, delaySeconds * 1_000) || 0),
+    sitemaps: robots.getSitemaps(),
   };
 }
 

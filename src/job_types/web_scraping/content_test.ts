@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { InputTooLargeError, PermanentJobError } from "../contract.ts";
+import { TreeFullError } from "./bounded_tree.ts";
+import { announcedKind, type Content, NotAPageError, readContent } from "./content.ts";
+
+const utf8 = new TextEncoder();
+
+interface Given {
+  readonly contentType?: string;
+  readonly bytesMax?: number;
+  readonly truncate?: boolean;
+  readonly nodesMax?: number;
+}
+
+/** Reads `parts` as the chunks of an answer; `left` says whether the rest was called off. */
+async function read(parts: Iterable<string | Uint8Array>, given: Given = {}) {
+  const state = { sent: 0, left: false };
+  async function* chunks() {
+    try {
+      for (const part of parts) {
+        await Promise.resolve();
+        const chunk = typeof part === "string" ? utf8.encode(part) : part;
+        state.sent += chunk.length;
+        yield chunk;
+      }
+    } finally {
+      state.left = true;
+    }
+  }
+  const result = await readContent(chunks(), {
+    url: "https://x.example/page",
+    contentType: "text/html",
+    bytesMax: 1e9,
+    truncate: false,
+    ...given,
+  });
+  return { ...result, ...state };
+}
+
+const textOf = (content: Content) =>
+  content.kind === "json" ? JSON.stringify(content.value) : content.document.$.root().text();
+
+Deno.test("what a server announces decides what the content is read as", () => {
+  const cases: Readonly<Record<string, string | undefined>> = {
+    "text/html; charset=utf-8": "html",
+    "Application/XHTML+XML": "html",
+    "application/json": "json",
+    "application/vnd.api+json": "json",
+    "text/xml": "xml",
+    "application/atom+xml;charset=x": "xml",
+    "image/svg+xml": "xml",
+    "text/plain": "text",
+    "text/csv": "text",
+    "": "unknown",
+    "application/octet-stream": "unknown",
+    "application/pdf": undefined,
+    "image/png": undefined,
+  };
+  for (const [type, kind] of Object.entries(cases)) assert.equal(announcedKind(type), kind, type);
+});
+
+Deno.test("each kind of content is read as what it is", async () => {
+  const cases: readonly (readonly [type: string, body: string, kind: string, text: string])[] = [
+    ["text/html", "<p>a &amp; b", "html", "a & b"],
+    ["text/plain", "a < b\n<p>no markup", "text", "a < b\n<p>no markup"],
+    ["application/json", '{"a":[1,"<p>"]}', "json", '{"a":[1,"<p>"]}'],
+    ["text/xml", "<a><p>b</p></a>", "xml", "b"],
+    ["", "<!doctype html><p>x", "html", "x"],
+    ["", '<?xml version="1.0"?><rss>y</rss>', "xml", "y"],
+    ["application/octet-stream", "just words", "html", "just words"],
+  ];
+  for (const [contentType, body, kind, text] of cases) {
+    const { content, bytes, isTruncated } = await read([body], { contentType });
+    assert.equal(content.kind, kind, body);
+    assert.equal(textOf(content), text, body);
+    assert.deepEqual([bytes, isTruncated], [body.length, false]);
+  }
+});
+
+Deno.test("bytes that are no page are refused by what they are, whatever they are called", async () => {
+  const cases: readonly (readonly [type: string, body: Uint8Array | string, what: RegExp])[] = [
+    ["text/html", "%PDF-1.7 ...", /is a PDF document, which is not a page/],
+    ["text/html", new Uint8Array([0x1f, 0x8b, 8, 0]), /is a gzip file/],
+    ["", new Uint8Array([0xff, 0xd8, 0xff, 0xe0]), /is a JPEG image/],
+    ["", new Uint8Array([0x41, 0x00, 0x42, 0x00]), /is a file of binary data/],
+    ["application/octet-stream", "PK\x03\x04", /is a ZIP archive/],
+    ["video/mp4", "x", /is video\/mp4/],
+  ];
+  for (const [contentType, body, what] of cases) {
+    await assert.rejects(read([body], { contentType }), (error: Error) => {
+      assert.match(error.message, what);
+      return error instanceof NotAPageError && error instanceof PermanentJobError;
+    });
+  }
+  const marked = new Uint8Array([0xff, 0xfe, 0x41, 0x00]);
+  assert.equal(textOf((await read([marked], { contentType: "" })).content), "A");
+});
+
+Deno.test("JSON that is none fails for good, with the place", async () => {
+  await assert.rejects(
+    read(['{"a":'], { contentType: "application/json" }),
+    (error: Error) =>
+      error instanceof PermanentJobError && /called JSON and is none/.test(error.message),
+  );
+});
+
+Deno.test("a character or a tag that chunks cut in two is whole", async () => {
+  const bytes = utf8.encode('<meta charset="utf-8"><p title="é">héllo 日本 😀</p><b>x</b>');
+  const single = Array.from(bytes, (byte) => Uint8Array.of(byte));
+  const { content } = await read(single);
+  assert.ok(content.kind === "html");
+  assert.equal(content.document.$("p").text(), "héllo 日本 😀");
+  assert.equal(content.document.$("p").attr("title"), "é");
+  // In a page longer than what the encoding is judged by, the rest is decoded while it comes.
+  const filler = `<i>${"é".repeat(1_000)}</i>`;
+  const long = await read(Array.from({ length: 200 }, () => filler));
+  assert.ok(long.content.kind === "html");
+  assert.equal(long.content.document.$("i").length, 200);
+  assert.ok(!long.content.document.$.root().text().includes("\ufffd"));
+});
+
+Deno.test("a page beyond its bytes fails, or is read up to there and the rest called off", async () => {
+  function* endless() {
+    for (let n = 0;; n++) yield `<p>${n}</p>`;
+  }
+  await assert.rejects(read(endless(), { bytesMax: 100_000 }), InputTooLargeError);
+  const cut = await read(endless(), { bytesMax: 100_000, truncate: true });
+  assert.deepEqual([cut.bytes, cut.isTruncated, cut.left], [100_000, true, true]);
+  assert.ok(cut.sent < 100_100, `${cut.sent} bytes were taken`);
+  assert.ok(cut.content.kind === "html" && cut.content.document.$("p").length > 5_000);
+  const exact = await read(["12345"], { bytesMax: 5 });
+  assert.deepEqual([exact.bytes, exact.isTruncated], [5, false]);
+  await assert.rejects(read(["123456"], { bytesMax: 5 }), InputTooLargeError);
+  const short = await read(["12", "3456"], {
+    bytesMax: 3,
+    truncate: true,
+    contentType: "text/plain",
+  });
+  assert.equal(textOf(short.content), "123");
+});
+
+Deno.test("a page beyond its elements fails, or is read up to there", async () => {
+  const many = Array(40).fill("<b a c></b>".repeat(100));
+  const nodesMax = 10_000;
+  await assert.rejects(read(many, { nodesMax }), TreeFullError);
+  const cut = await read(many, { nodesMax, truncate: true });
+  assert.deepEqual([cut.isTruncated, cut.left], [true, true]);
+  assert.ok(cut.content.kind === "html");
+  const { length } = cut.content.document.$("b");
+  // Three nodes each, up to the end of the chunk that was one too many.
+  assert.ok(length > 3_300 && length <= 3_434, String(length));
+});
+
+Deno.test("attributes are those of the page, none of the language's own", async () => {
+  const { content } = await read(['<p __proto__="a" id=x></p><p></p><html lang=de><body class=c>']);
+  assert.ok(content.kind === "html");
+  const { $ } = content.document;
+  assert.equal($("p").first().attr("__proto__"), "a");
+  assert.equal($("p").last().attr("constructor"), undefined);
+  assert.equal($("[constructor], [toString], [valueOf]").length, 0);
+  assert.deepEqual([$("html").attr("lang"), $("body").attr("class")], ["de", "c"]);
+  assert.equal($("p").first().toString(), '<p __proto__="a" id="x"></p>');
+});
+
+Deno.test("misplaced content of a table is found in time", async () => {
+  const { content } = await read(["<table>", ...Array(200).fill("<b>x</b><tr>".repeat(200))]);
+  assert.ok(content.kind === "html");
+  assert.equal(content.document.$("table b").length, 0);
+  assert.equal(content.document.$("b").length, 40_000);
+});

@@ -1,0 +1,67 @@
+/**
+ * Where a page leads.
+ *
+ * @module
+ */
+
+import { absoluteUrl, collapsed, type PageDocument } from "./document.ts";
+
+/** A link with the text that names it. */
+export interface Link {
+  /** Absolute, without its fragment. */
+  readonly url: string;
+  readonly text: string;
+}
+
+/** Which links are wanted. */
+export interface LinkChoice {
+  /** CSS; links that match it are left out. */
+  readonly unwanted?: string;
+  /** CSS; links are looked for in what it selects, itself included. */
+  readonly within?: string | undefined;
+}
+
+/** The links of a page to http and https, each URL once, with the first text that names it. */
+export function linksOf(
+  { $, baseUrl }: PageDocument,
+  { unwanted, within }: LinkChoice = {},
+): Link[] {
+  const LINKS = "a[href], area[href]";
+  const scope = within === undefined ? undefined : $(within);
+  // A `link` in the head is followed where it is chosen: link[rel=next].
+  const all = scope === undefined
+    ? $(LINKS)
+    : scope.filter(`${LINKS}, link[href]`).add(scope.find(LINKS));
+  const links = new Map<string, string>();
+  for (const element of (unwanted === undefined ? all : all.not(unwanted)).toArray()) {
+    const link = $(element);
+    const url = absoluteUrl(link.attr("href"), baseUrl)?.replace(/#.*$/, "");
+    if (url === undefined) continue;
+    const text = collapsed(link.text()) || collapsed(link.find("img[alt]").attr("alt") ?? "");
+    if (!links.get(url)) links.set(url, text);
+  }
+  return [...links].map(([url, text]) => ({ url, text }));
+}
+
+/** The pages that a feed or a sitemap names: RSS, Atom, sitemaps.org. */
+export function linksOfXml({ $, baseUrl }: PageDocument): string[] {
+  const texts = $("item > link, url > loc, sitemap > loc").toArray().map((each) => $(each).text());
+  const atom = $("entry > link[href]").toArray()
+    .filter((each) => ["alternate", undefined].includes($(each).attr("rel")))
+    .map((each) => $(each).attr("href"));
+  return [...new Set([...texts, ...atom].flatMap((href) => absoluteUrl(href, baseUrl) ?? []))];
+}
+
+/** The links of a page, but those that it asks robots not to follow where that is respected. */
+export function followable(
+  document: PageDocument,
+  { respectRobots, within }: {
+    readonly respectRobots: boolean;
+    readonly within?: string | undefined;
+  },
+): string[] {
+  const wishes = document.$("meta[name='robots' i]").attr("content") ?? "";
+  if (respectRobots && /\b(?:nofollow|none)\b/i.test(wishes)) return [];
+  const choice = respectRobots ? { unwanted: "[rel~='nofollow' i]", within } : { within };
+  return linksOf(document, choice).map(({ url }) => url);
+}
