@@ -1,10 +1,12 @@
 /**
- * A client whose jobs depend on each other, expire, are unique and come in batches. Their history is
+ * A client whose jobs depend on each other, expire, are unique and come in batches, and which cancels,
+ * redrives and forgets many at once. Their history is
  * judged by `relation_oracle.ts` alone: nobody asks for their end, so they are no registers.
  */
 
-import type { DependencyCondition, JobOptions, SubmitSpec } from "../../src/jobs/mod.ts";
-import type { JobWorld } from "./job_actors.ts";
+import type { DependencyCondition, Job, JobOptions, SubmitSpec } from "../../src/jobs/mod.ts";
+import { Asker } from "./asker.ts";
+import type { JobWorld, Unstamped } from "./job_actors.ts";
 import type { Random } from "./random.ts";
 
 /** Ids of these jobs begin so. */
@@ -20,37 +22,32 @@ export function isOfGraph(jobId: string): boolean {
 /** See the module's text. */
 export class GraphSubmitter {
   readonly #id: string;
-  readonly #jobs: JobWorld;
+  readonly #asker: Asker;
   readonly #random: Random;
-  /** Ids that are known here. */
-  readonly #made: string[] = [];
   #count = 0;
   #tries = 0;
-  #stopped = false;
-  busy = 0;
 
   constructor(id: string, jobs: JobWorld) {
     this.#id = id;
-    this.#jobs = jobs;
-    this.#random = jobs.world.random.fork();
-    this.#next();
+    this.#asker = new Asker(jobs, { atLeastMs: 30, spreadMs: 200 }, () => this.#act());
+    this.#random = this.#asker.random;
+  }
+
+  get busy(): number {
+    return this.#asker.busy;
   }
 
   /** Begins nothing new. */
   stop(): void {
-    this.#stopped = true;
+    this.#asker.stop();
   }
 
-  #next(): void {
-    this.#jobs.world.after(30 + this.#random.next() * 200, () => {
-      if (this.#stopped) return;
-      if (this.#jobs.world.nowMs < this.#jobs.cluster.quietUntilMs) return this.#next();
-      const known = this.#made.length > 0;
-      if (known && this.#random.chance(0.15)) this.#redrive();
-      else if (known && this.#random.chance(0.1)) this.#cancel();
-      else this.#submit();
-      this.#next();
-    });
+  #act(): void {
+    const known = this.#asker.made.length > 0;
+    if (known && this.#random.chance(0.15)) this.#redrive();
+    else if (known && this.#random.chance(0.1)) this.#cancel();
+    else if (known && this.#random.chance(0.12)) this.#toMany();
+    else this.#submit();
   }
 
   /** Some jobs in one command, each after some of those before it or of those that there are. */
@@ -62,8 +59,7 @@ export class GraphSubmitter {
       maxRetries: this.#random.below(2),
     }));
     const allOrNothing = this.#random.chance(0.3);
-    this.busy++;
-    this.#jobs.propose(this.#random, () => {
+    this.#asker.ask(() => {
       const attempt = ++this.#tries;
       const idAt = (place: number) => `${drawn[place]!.key}.${attempt}`;
       return {
@@ -90,12 +86,9 @@ export class GraphSubmitter {
         })),
       };
     }, (outcome) => {
-      this.busy--;
       if (outcome.kind !== "submit") return;
       for (const result of outcome.results) {
-        if (result.status === "refused") continue;
-        this.#made.push(result.jobId);
-        this.#jobs.cluster.jobOracle.acknowledge(result.jobId);
+        if (result.status !== "refused") this.#asker.knows(result.jobId);
       }
     });
   }
@@ -104,9 +97,11 @@ export class GraphSubmitter {
   #drawParents(place: number): { parent: number | string; on: DependencyCondition }[] {
     const parents = new Map<number | string, DependencyCondition>();
     for (let draw = this.#random.below(3); draw > 0; draw--) {
-      const isOld = this.#made.length > 0 && (place === 0 || this.#random.chance(0.3));
+      const isOld = this.#asker.made.length > 0 && (place === 0 || this.#random.chance(0.3));
       if (!isOld && place === 0) continue;
-      const parent = isOld ? this.#random.pick(this.#made.slice(-10)) : this.#random.below(place);
+      const parent = isOld
+        ? this.#random.pick(this.#asker.made.slice(-10))
+        : this.#random.below(place);
       parents.set(parent, this.#random.pick(CONDITIONS));
     }
     return [...parents].map(([parent, on]) => ({ parent, on }));
@@ -128,18 +123,36 @@ export class GraphSubmitter {
   }
 
   #redrive(): void {
-    const jobIds = [this.#random.pick(this.#made)];
-    this.busy++;
-    this.#jobs.propose(this.#random, () => ({ kind: "redrive", jobIds }), () => this.busy--);
+    const jobIds = [this.#random.pick(this.#asker.made)];
+    this.#asker.ask(() => ({ kind: "redrive", jobIds }));
   }
 
   #cancel(): void {
-    const jobIds = [this.#random.pick(this.#made.slice(-6))];
-    this.busy++;
-    this.#jobs.propose(
-      this.#random,
-      () => ({ kind: "cancel", jobIds, reason: "", by: this.#id }),
-      () => this.busy--,
-    );
+    const jobIds = [this.#random.pick(this.#asker.made.slice(-6))];
+    this.#asker.ask(() => ({ kind: "cancel", jobIds, reason: "", by: this.#id }));
+  }
+
+  /**
+   * What a master makes of a call about many jobs: whoever takes it chooses them from its own state,
+   * which may lag. What is forgotten is offered with what must stay: the unfinished, and the parents
+   * that somebody waits for.
+   */
+  #toMany(): void {
+    const draw = this.#random.next();
+    const batchId = `${this.#id}-b${this.#random.below(3)}`;
+    const ofGraphs = (jobs: readonly Job[]) => jobs.filter(({ id }) => isOfGraph(id));
+    this.#asker.ask((_, machine): Unstamped => {
+      if (draw < 0.25) {
+        const { jobs } = machine.list({ batchId, isFinished: false, limit: 50 });
+        return { kind: "cancel", jobIds: jobs.map(({ id }) => id), reason: "", by: this.#id };
+      }
+      if (draw < 0.5) {
+        const { jobs } = machine.list({ deadLetter: true, limit: 50 });
+        return { kind: "redrive", jobIds: ofGraphs(jobs).map(({ id }) => id) };
+      }
+      const { jobs } = machine.list({ order: "oldest", limit: 200 });
+      const jobSeqs = ofGraphs(jobs).slice(0, 20).map(({ seq }) => seq);
+      return { kind: "prune", jobSeqs, ...(draw < 0.7 && { deadLettersOnly: true }) };
+    });
   }
 }

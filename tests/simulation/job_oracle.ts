@@ -105,11 +105,8 @@ export class JobOracle {
         const { idempotencyKey: key, maxRetries = 0 } = command.jobs[at] ?? {};
         if (result.status === "accepted") this.#submitted(result.jobId, key, maxRetries);
         if (result.status === "duplicate" && key !== undefined) {
-          // Without a job under the key, the unique key's holder is what it stands for.
-          const known = this.#byKey.get(key);
-          const isUnique = command.jobs[at]?.options?.uniqueMode === "existing";
           this.#check(
-            known === result.jobId || (known === undefined && isUnique),
+            this.#byKey.get(key) === result.jobId,
             () => `J2: key ${key} stands for ${this.#byKey.get(key)} and for ${result.jobId}`,
           );
         }
@@ -166,6 +163,7 @@ export class JobOracle {
       this.#check(this.#jobs.has(id), () => `J1: job ${id} was acknowledged and never submitted`);
     }
     for (const { id, ended } of this.#jobs.values()) {
+      if (this.relations.isForgotten(id)) continue;
       const status = statusOf(id);
       this.#check(status !== undefined, () => `J1: job ${id} is gone`);
       this.#check(

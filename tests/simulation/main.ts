@@ -81,6 +81,7 @@ function summaryOf(ran: number, failures: number, totals: ReadonlyMap<string, nu
     `${total("elections")} leaders, ${total("committed")} entries committed, ` +
     `${total("operations")} client operations, ${total("jobs")} jobs ` +
     `(${total("completions")} completed, ${total("staleReports")} stale reports refused), ` +
+    `${total("forgotten")} forgotten (${total("keptFromForgetting")} kept that had to be), ` +
     `${total("scheduledRuns")} runs of schedules (${total("refusedFires")} refused)`;
 }
 

@@ -465,4 +465,20 @@ export const MUTANTS: readonly Mutant[] = [
       replace: "if (settings.paused && held < 0) {",
     }],
   },
+  {
+    id: "M38",
+    title: "parents are forgotten that somebody waits for",
+    seedsMax: 10,
+    edits: [{
+      file: JOB_STATE,
+      find: "return !this.dependencies.hasUnfinishedChildren(id);",
+      replace: 'return id !== "";',
+    }],
+  },
+  {
+    id: "M39",
+    title: "a batch counts what was forgotten as there",
+    seedsMax: 10,
+    edits: [{ file: JOB_STATE, find: "this.batches.forgotten(job);", replace: "" }],
+  },
 ];

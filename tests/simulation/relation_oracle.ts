@@ -26,10 +26,21 @@ export class RelationOracle {
   /** Unfinished jobs by unique key, and those that expire. */
   readonly #holders = new Map<string, string>();
   readonly #expiring = new Set<Known>();
+  /** Jobs that were forgotten; and how many of each batch that still is. */
+  readonly #forgotten = new Set<string>();
+  readonly #forgottenOf = new Map<string, number>();
   #nowMs = 0;
   #commands = 0;
   /** How often each rule was at stake. */
-  readonly seen = { parents: 0, broken: 0, expired: 0, unique: 0, batches: 0 };
+  readonly seen = {
+    parents: 0,
+    broken: 0,
+    expired: 0,
+    unique: 0,
+    batches: 0,
+    forgotten: 0,
+    kept: 0,
+  };
 
   constructor(oracle: Oracle) {
     this.#oracle = oracle;
@@ -45,6 +56,9 @@ export class RelationOracle {
     this.#nowMs = Math.max(this.#nowMs, command.atMs);
     if (command.kind === "submit" && outcome.kind === "submit") this.#submitted(command, outcome);
     for (const event of events) this.#moved(event);
+    if (command.kind === "prune" && outcome.kind === "prune") {
+      this.#pruned(command.jobSeqs.length, outcome.removedJobs, machine);
+    }
     for (const { id, expiresAtMs, status } of this.#expiring) {
       this.#check(
         expiresAtMs > this.#nowMs,
@@ -52,6 +66,11 @@ export class RelationOracle {
       );
     }
     if (++this.#commands % COMMANDS_PER_COUNT === 0) this.#count(machine);
+  }
+
+  /** Whether somebody had it forgotten; it had ended then. */
+  isForgotten(jobId: string): boolean {
+    return this.#forgotten.has(jobId);
   }
 
   /** At the end. */
@@ -73,7 +92,8 @@ export class RelationOracle {
     const standIns = new Map<string, string>();
     outcome.results.forEach((result, at) => {
       const spec = command.jobs[at]!;
-      if (result.status === "duplicate") standIns.set(spec.id, result.jobId);
+      const isThere = result.status === "duplicate" || result.status === "existing";
+      if (isThere) standIns.set(spec.id, result.jobId);
       if (result.status !== "accepted") return;
       const { options = {}, submittedBy = "" } = spec;
       const parents = (options.dependencies ?? []).map(({ jobId, on }) => ({
@@ -89,6 +109,37 @@ export class RelationOracle {
         expiresAtMs: 0,
       });
     });
+  }
+
+  /** Which are gone is looked up; how many may be is told. */
+  #pruned(named: number, removed: number, machine: JobMachine): void {
+    const gone = [...this.#jobs.values()].filter(({ id }) => machine.get(id) === undefined);
+    this.#check(
+      gone.length === removed,
+      () => `Retention: ${removed} jobs are told to be gone, and ${gone.length} are`,
+    );
+    this.seen.forgotten += removed;
+    this.seen.kept += named - removed;
+    for (const { id, status, options: { batchId } } of gone) {
+      this.#check(isOver(status), () => `Retention: job ${id} is gone, which was ${status}`);
+      this.#jobs.delete(id);
+      this.#forgotten.add(id);
+      if (batchId) this.#forgottenOf.set(batchId, (this.#forgottenOf.get(batchId) ?? 0) + 1);
+    }
+    const left = [...this.#jobs.values()];
+    for (const { id, status, parents } of left) {
+      const lost = isOver(status)
+        ? undefined
+        : parents.find(({ jobId }) => gone.some((each) => each.id === jobId));
+      this.#check(
+        lost === undefined,
+        () => `Retention: job ${lost?.jobId} is gone, and job ${id} depends on it`,
+      );
+    }
+    const batches = new Set(left.map(({ options }) => options.batchId));
+    for (const id of this.#forgottenOf.keys()) {
+      if (!batches.has(id)) this.#forgottenOf.delete(id);
+    }
   }
 
   #moved({ jobId, from, to, cause, attempt, atMs }: JobEvent): void {
@@ -129,7 +180,7 @@ export class RelationOracle {
 
   #mayRun(job: Known): void {
     for (const { jobId, on } of job.parents) {
-      const status = this.#jobs.get(jobId)?.status ?? "absent";
+      const status = this.#statusOf(jobId);
       this.seen.parents++;
       this.#check(
         fulfils(status, on),
@@ -142,13 +193,17 @@ export class RelationOracle {
     this.seen.broken++;
     const wanted = job.options.whenDependencyFails === "fail" ? "failed" : "cancelled";
     const isBroken = job.parents.some(({ jobId, on }) => {
-      const status = this.#jobs.get(jobId)?.status ?? "absent";
+      const status = this.#statusOf(jobId);
       return isOver(status) && !fulfils(status, on);
     });
     this.#check(
       isBroken && to === wanted && job.options.whenDependencyFails !== "wait",
       () => `Dependencies: job ${job.id} is ${to} because of parents that gave no reason`,
     );
+  }
+
+  #statusOf(jobId: string): string {
+    return this.#jobs.get(jobId)?.status ?? (this.#forgotten.has(jobId) ? "forgotten" : "absent");
   }
 
   /** Counts every batch out, job by job. */
@@ -167,7 +222,8 @@ export class RelationOracle {
     for (const { id, byStatus, total } of told) {
       this.seen.batches++;
       const batch = counted.get(id) ?? new Map<string, number>();
-      const sum = [...batch.values()].reduce((a, b) => a + b, 0);
+      const there = [...batch.values()].reduce((a, b) => a + b, 0);
+      const sum = there + (this.#forgottenOf.get(id) ?? 0);
       this.#check(total === sum, () => `Batches: ${id} has ${sum} jobs, and tells of ${total}`);
       for (const [status, count] of Object.entries(byStatus)) {
         this.#check(
@@ -189,7 +245,7 @@ function ofSchedule(id: string): Known {
 }
 
 function isOver(status: string): boolean {
-  return status === "completed" || status === "failed" || status === "cancelled";
+  return ["completed", "failed", "cancelled", "forgotten"].includes(status);
 }
 
 function fulfils(status: string, on: string): boolean {

@@ -33,6 +33,17 @@ class Told {
     );
   }
 
+  /** `gone` is what is not there any more after jobs were to be forgotten. */
+  prune(named: number, removedJobs: number, gone: readonly string[]): void {
+    const machine = {
+      batches: () => [],
+      get: (id: string) => gone.includes(id) ? undefined : { id },
+    } as unknown as JobMachine;
+    const jobSeqs = Array.from({ length: named }, (_, at) => at);
+    const command = { kind: "prune", atMs: 0, jobSeqs } as const;
+    this.#oracle.applied(command, { kind: "prune", removedJobs }, [], machine);
+  }
+
   judge(machine: JobMachine): void {
     this.#oracle.judge(machine);
   }
@@ -94,6 +105,21 @@ Deno.test("a job that outlives its time, or fails for it too early, is found", (
   early.submit("a", { expireAfterMs: 100 }, "pending");
   early.move("a", "pending", "failed", "expire", 99);
   assert.match(early.faults[0]!, /expires at 100 and failed for it at 99/);
+});
+
+Deno.test("a job that is forgotten while it runs, is waited for, or unasked is found", () => {
+  const told = new Told();
+  for (const id of ["a", "b", "c"]) told.submit(id, {}, "pending");
+  told.submit("child", after("b"), "waiting");
+  for (const id of ["a", "b"]) told.move(id, "pending", "completed", "complete");
+  told.prune(4, 1, ["a"]);
+  assert.deepEqual(told.faults, []);
+  told.prune(1, 1, ["b"]);
+  assert.match(told.faults.pop()!, /Retention: job b is gone, and job child depends on it/);
+  told.prune(1, 1, ["c"]);
+  assert.match(told.faults.pop()!, /Retention: job c is gone, which was pending/);
+  told.prune(1, 0, ["child"]);
+  assert.match(told.faults[0]!, /Retention: 0 jobs are told to be gone, and 1 are/);
 });
 
 Deno.test("a batch whose counts are not what its jobs are is found", () => {

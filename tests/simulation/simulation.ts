@@ -44,6 +44,9 @@ export interface SimulationResult {
   readonly staleReports: number;
   /** Jobs that schedules made, and times that were acted on already when they were proposed. */
   readonly scheduledRuns: number;
+  /** Jobs that were forgotten, and such as were asked to be and must not. */
+  readonly forgotten: number;
+  readonly keptFromForgetting: number;
   readonly refusedFires: number;
   /** The last lines of the trace. */
   readonly recent: readonly string[];
@@ -107,6 +110,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     completions: cluster.jobOracle.completions,
     staleReports: cluster.jobOracle.staleReports,
     scheduledRuns: cluster.jobOracle.schedules.counts.made,
+    forgotten: cluster.jobOracle.relations.seen.forgotten,
+    keptFromForgetting: cluster.jobOracle.relations.seen.kept,
     refusedFires: cluster.jobOracle.schedules.counts.refused,
     recent: world.recent,
   };

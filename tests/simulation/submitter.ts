@@ -2,6 +2,7 @@
 
 import type { CancelOutcome, JobOptions, SettingsScope } from "../../src/jobs/mod.ts";
 import { ReadRefused } from "../../src/raft/mod.ts";
+import { Asker } from "./asker.ts";
 import type { JobWorld } from "./job_actors.ts";
 import { keyOf, statusSeen } from "./job_history.ts";
 import type { Random } from "./random.ts";
@@ -21,38 +22,34 @@ const READ_PATIENCE_MS = 300;
 export class Submitter {
   readonly #id: string;
   readonly #jobs: JobWorld;
+  readonly #asker: Asker;
   readonly #random: Random;
-  /** Ids that are known here. */
-  readonly #made: string[] = [];
   #count = 0;
   #tries = 0;
-  #stopped = false;
-  busy = 0;
 
   constructor(id: string, jobs: JobWorld) {
     this.#id = id;
     this.#jobs = jobs;
-    this.#random = jobs.world.random.fork();
-    this.#next();
+    this.#asker = new Asker(jobs, { atLeastMs: 20, spreadMs: 120 }, () => this.#act());
+    this.#random = this.#asker.random;
+  }
+
+  get busy(): number {
+    return this.#asker.busy;
   }
 
   /** Begins nothing new. */
   stop(): void {
-    this.#stopped = true;
+    this.#asker.stop();
     this.#release();
   }
 
-  #next(): void {
-    this.#jobs.world.after(20 + this.#random.next() * 120, () => {
-      if (this.#stopped) return;
-      if (this.#jobs.world.nowMs < this.#jobs.cluster.quietUntilMs) return this.#next();
-      const known = this.#made.length > 0;
-      if (this.#random.chance(0.05)) this.#configure();
-      else if (known && this.#random.chance(0.12)) this.#cancel();
-      else if (known && this.#random.chance(0.4)) this.#get();
-      else this.#submit();
-      this.#next();
-    });
+  #act(): void {
+    const known = this.#asker.made.length > 0;
+    if (this.#random.chance(0.05)) this.#configure();
+    else if (known && this.#random.chance(0.12)) this.#cancel();
+    else if (known && this.#random.chance(0.4)) this.#get();
+    else this.#submit();
   }
 
   #submit(): void {
@@ -63,8 +60,7 @@ export class Submitter {
     const maxRetries = this.#random.below(4);
     const options = this.#random.chance(0.7) ? this.#options() : {};
     const call = this.#jobs.history.begin(key, "submit");
-    this.busy++;
-    this.#jobs.propose(this.#random, () => ({
+    this.#asker.ask(() => ({
       kind: "submit",
       jobs: [{
         id: `${key}.${this.#id}/${++this.#tries}`,
@@ -79,12 +75,10 @@ export class Submitter {
         options,
       }],
     }), (outcome) => {
-      this.busy--;
       const result = outcome.kind === "submit" ? outcome.results[0] : undefined;
       if (result === undefined || result.status === "refused") return;
       this.#jobs.history.end(call, "there", result.jobId);
-      this.#made.push(result.jobId);
-      this.#jobs.cluster.jobOracle.acknowledge(result.jobId);
+      this.#asker.knows(result.jobId);
     });
   }
 
@@ -109,12 +103,7 @@ export class Submitter {
   }
 
   #settle(scope: SettingsScope, name: string, change: object | null): void {
-    this.busy++;
-    this.#jobs.propose(
-      this.#random,
-      () => ({ kind: "configure", scope, name, change, by: this.#id }),
-      () => this.busy--,
-    );
+    this.#asker.ask(() => ({ kind: "configure", scope, name, change, by: this.#id }));
   }
 
   /** In the end nothing stays paused or limited, whatever of that is still on its way. */
@@ -134,12 +123,9 @@ export class Submitter {
   #cancel(): void {
     const jobId = this.#pickKnown();
     const call = this.#jobs.history.begin(keyOf(jobId), "cancel", jobId);
-    this.busy++;
-    this.#jobs.propose(
-      this.#random,
+    this.#asker.ask(
       () => ({ kind: "cancel", jobIds: [jobId], reason: "", by: this.#id }),
       (outcome) => {
-        this.busy--;
         const result = outcome.kind === "cancel" ? outcome.results[0] : undefined;
         if (result !== undefined) this.#jobs.history.end(call, answerOf(result));
       },
@@ -151,7 +137,7 @@ export class Submitter {
     const { world, cluster, history } = this.#jobs;
     const jobId = this.#pickKnown();
     const call = history.begin(keyOf(jobId), "get", jobId);
-    this.busy++;
+    this.#asker.busy++;
     const tryOnce = () => {
       let over = false;
       const again = () => {
@@ -166,7 +152,7 @@ export class Submitter {
           world.after(1 + this.#random.next(), () => {
             if (over) return;
             over = true;
-            this.busy--;
+            this.#asker.busy--;
             history.end(call, status);
           });
         }, (error: unknown) => {
@@ -182,7 +168,9 @@ export class Submitter {
 
   /** Mostly a recent one, about which something is still to be decided. */
   #pickKnown(): string {
-    return this.#random.pick(this.#random.chance(0.8) ? this.#made.slice(-4) : this.#made);
+    return this.#random.pick(
+      this.#random.chance(0.8) ? this.#asker.made.slice(-4) : this.#asker.made,
+    );
   }
 }
 
