@@ -91,10 +91,11 @@ export class ScheduleKeeper {
   }
 
   #trigger(name: string): void {
-    // Asked again under another id: a trigger whose answer is lost may make a second job.
+    // Asked again under another id: without a key, a trigger whose answer is lost may make a second job.
+    const key = this.#random.chance(0.7) ? { idempotencyKey: `k${this.#random.below(40)}` } : {};
     this.#ask(() => ({
       kind: "fire_schedule",
-      fires: [{ kind: "triggered", name, jobId: `trigger-${++this.#changes}` }],
+      fires: [{ kind: "triggered", name, jobId: `trigger-${++this.#changes}`, ...key }],
     }));
   }
 

@@ -9,6 +9,7 @@ import type {
   Outcome,
   ScheduleRunOutcome,
   ScheduleSpec,
+  TriggeredFire,
 } from "../../src/jobs/mod.ts";
 import type { Oracle } from "./oracle.ts";
 
@@ -41,10 +42,12 @@ export class ScheduleOracle {
   readonly #schedules = new Map<string, KnownSchedule>();
   /** Jobs of a schedule of this name, oldest first. */
   readonly #runs = new Map<string, string[]>();
+  /** Jobs of triggers by schedule and key. */
+  readonly #byKey = new Map<string, string>();
   /** The run that must have ended before this one is assigned. */
   readonly #behind = new Map<string, string>();
   /** Jobs made, and times that were missed, skipped, or proposed again. */
-  readonly counts = { made: 0, missed: 0, skipped: 0, refused: 0 };
+  readonly counts = { made: 0, missed: 0, skipped: 0, refused: 0, repeated: 0 };
 
   constructor(oracle: Oracle, jobs: RunJudge) {
     this.#oracle = oracle;
@@ -64,7 +67,7 @@ export class ScheduleOracle {
       outcome.results.forEach((result, at) => {
         const fire = command.fires[at]!;
         if (result.status === "refused") this.counts.refused++;
-        else if (fire.kind === "triggered") this.#ran(fire.name, result.runs[0]!);
+        else if (fire.kind === "triggered") this.#triggered(fire, result.runs[0]!);
         else {
           this.#check(
             command.leaderTerm === position.term,
@@ -83,6 +86,25 @@ export class ScheduleOracle {
       before === undefined || !this.#jobs.isOpen(before),
       () => `Schedules: ${jobId} was assigned while ${before}, behind which it queues, goes on`,
     );
+  }
+
+  /** Under a key there is one job, and it is told each time. */
+  #triggered({ name, idempotencyKey = "" }: TriggeredFire, run: ScheduleRunOutcome): void {
+    const key = `${name}/${idempotencyKey}`;
+    const known = this.#byKey.get(key);
+    if (run.status === "submitted" && run.repeated) {
+      this.counts.repeated++;
+      return this.#check(
+        known === run.jobId,
+        () => `Schedules: key ${key} stands for ${known}, and ${run.jobId} was told`,
+      );
+    }
+    this.#check(
+      known === undefined,
+      () => `Schedules: key ${key} made ${known}, and is used again`,
+    );
+    if (run.status === "submitted" && idempotencyKey !== "") this.#byKey.set(key, run.jobId);
+    this.#ran(name, run);
   }
 
   #put(command: Command & { kind: "put_schedule" }, revision: number): void {
