@@ -4,10 +4,9 @@
  * @module
  */
 
-import { Readable } from "node:stream";
-import { createGunzip } from "node:zlib";
 import { PermanentJobError } from "../contract.ts";
-import { requireSize, type Source } from "./source.ts";
+import { decompressed } from "./decompressed.ts";
+import type { Source } from "./source.ts";
 
 /** How a stream of bytes becomes text. */
 export interface TextTerms {
@@ -21,7 +20,6 @@ export interface TextTerms {
 const FOREIGN_FORMATS: readonly (readonly [readonly number[], string])[] = [
   [[0x50, 0x4b, 0x03, 0x04], "a zip archive or a spreadsheet (.xlsx, .ods)"],
   [[0x50, 0x41, 0x52, 0x31], "Parquet"],
-  [[0x28, 0xb5, 0x2f, 0xfd], "compressed with zstd"],
   [[0x42, 0x5a, 0x68], "compressed with bzip2"],
   [[0xfd, 0x37, 0x7a, 0x58, 0x5a], "compressed with xz"],
   [[0xd0, 0xcf, 0x11, 0xe0], "an old Office document (.xls)"],
@@ -30,87 +28,15 @@ const FOREIGN_FORMATS: readonly (readonly [readonly number[], string])[] = [
 ];
 
 /**
- * The text of a source: gzip is undone, a byte order mark is obeyed and dropped.
+ * The text of a source: gzip and zstd are undone, a byte order mark is obeyed and dropped.
  *
  * @throws {PermanentJobError} from the iteration, for bytes that are not text in the encoding, and
- * for damaged gzip. What the source itself throws passes through as it is.
+ * for damaged compression. What the source itself throws passes through as it is.
  */
 export async function* textOf(source: Source, terms: TextTerms): AsyncGenerator<string> {
-  const compressed = await withHead(source.chunks);
-  const isGzip = compressed.head[0] === 0x1f && compressed.head[1] === 0x8b;
-  const plain = isGzip ? await withHead(gunzipped(compressed.chunks, source, terms)) : compressed;
+  const plain = await decompressed(source, terms.bytesMax);
   refuseForeign(plain.head, source.what);
   yield* decoded(plain.chunks, labelFor(plain.head, terms.encoding), source.what);
-}
-
-interface Headed {
-  /** The first bytes, at least 8 if there are as many. */
-  readonly head: Uint8Array;
-  /** All bytes, those of the head included. */
-  readonly chunks: AsyncIterable<Uint8Array>;
-}
-
-async function withHead(chunks: AsyncIterable<Uint8Array>): Promise<Headed> {
-  const iterator = chunks[Symbol.asyncIterator]();
-  let head = new Uint8Array(0);
-  while (head.length < 8) {
-    const next = await iterator.next();
-    if (next.done) break;
-    const joined = new Uint8Array(head.length + next.value.length);
-    joined.set(head);
-    joined.set(next.value, head.length);
-    head = joined;
-  }
-  return { head, chunks: resumed(head, iterator) };
-}
-
-async function* resumed(
-  head: Uint8Array,
-  iterator: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  try {
-    yield head;
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
-      yield next.value;
-    }
-  } finally {
-    await iterator.return?.();
-  }
-}
-
-async function* gunzipped(
-  chunks: AsyncIterable<Uint8Array>,
-  source: Source,
-  { bytesMax }: TextTerms,
-): AsyncGenerator<Uint8Array> {
-  const input = Readable.from(chunks, { objectMode: false });
-  // Several members one after the other, as pigz and bgzip write them, are one text.
-  const gunzip = createGunzip({ chunkSize: 64 * 1024 });
-  let sourceError: unknown;
-  input.once("error", (error) => {
-    sourceError = error;
-    gunzip.destroy(error);
-  });
-  let count = 0;
-  try {
-    for await (const chunk of input.pipe(gunzip)) {
-      count += chunk.length;
-      requireSize(count, bytesMax, `${source.what} (after decompression)`);
-      yield chunk;
-    }
-  } catch (error) {
-    if (sourceError !== undefined) throw sourceError;
-    if (!(error instanceof Error && "code" in error && String(error.code).startsWith("Z_"))) {
-      throw error;
-    }
-    throw new PermanentJobError(
-      `Cannot decompress ${source.what}: its gzip data is damaged or cut short ` +
-        `after ${count} bytes of text (${error.message}).`,
-      { cause: error },
-    );
-  } finally {
-    input.destroy();
-  }
 }
 
 function refuseForeign(head: Uint8Array, what: string): void {
@@ -118,7 +44,7 @@ function refuseForeign(head: Uint8Array, what: string): void {
     if (!magic.every((byte, at) => head[at] === byte)) continue;
     throw new PermanentJobError(
       `Cannot analyse ${what}: it is ${format}. Convert it to CSV, TSV, JSON or NDJSON ` +
-        "(plain or gzip) first.",
+        "(plain, gzip or zstd) first.",
     );
   }
 }
@@ -126,7 +52,13 @@ function refuseForeign(head: Uint8Array, what: string): void {
 function labelFor(head: Uint8Array, encoding: string | undefined): string {
   if (head[0] === 0xff && head[1] === 0xfe) return "utf-16le";
   if (head[0] === 0xfe && head[1] === 0xff) return "utf-16be";
-  return encoding ?? "utf-8";
+  return encoding ?? unmarkedUtf16(head) ?? "utf-8";
+}
+
+/** Two characters of ASCII in UTF-16: every other byte is 0, which no other text has. */
+function unmarkedUtf16([a, b, c, d]: Uint8Array): string | undefined {
+  if (a !== 0 && b === 0 && c !== 0 && d === 0) return "utf-16le";
+  return a === 0 && b !== 0 && c === 0 && d !== 0 ? "utf-16be" : undefined;
 }
 
 async function* decoded(
