@@ -52,6 +52,8 @@ export interface GuardedResponse {
   readonly headers: Readonly<Record<string, string>>;
   /** The URL that answered, after redirects. */
   readonly url: string;
+  /** How many of them were followed. */
+  readonly redirects: number;
   readonly body: ReadableStream<Uint8Array>;
   /** Reads the whole body into memory, within `bodyBytesMax`. */
   bytes(): Promise<Uint8Array>;
@@ -100,8 +102,9 @@ export interface JobContext {
   /** 1 for the first attempt. */
   readonly attempt: number;
   /**
-   * Aborted on cancellation, timeout and drain; its `reason` is an `Error` that says which. For a type
-   * that runs `inline`: of any other the process is ended then, and nothing in it is told.
+   * Aborted on cancellation, timeout and drain; its `reason` is an `Error` that says which. A type that
+   * runs in a process of its own has `worker.kill_grace` from then on to put away what it began; what
+   * still runs after that is ended with all that it started. Whatever it returns is not kept.
    */
   readonly signal: AbortSignal;
   readonly limits: JobLimits;

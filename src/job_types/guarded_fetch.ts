@@ -168,6 +168,7 @@ function responseOf(
     status,
     headers: headersOf(answer),
     url: visit.url.href,
+    redirects: visit.redirects,
     body,
     bytes: () => collected(body),
   };
@@ -204,6 +205,10 @@ class Visit {
 
   get url(): URL {
     return this.#url;
+  }
+
+  get redirects(): number {
+    return this.#seen.size - 1;
   }
 
   /** For messages. */

@@ -8,6 +8,7 @@ import { closestTo } from "./closest.ts";
 import type { JobType } from "./contract.ts";
 import { dataAnalysis } from "./data_analysis/mod.ts";
 import { execType, type Programs } from "./exec/mod.ts";
+import { http } from "./http/mod.ts";
 import { imageProcessing } from "./image_processing/mod.ts";
 import { noop } from "./noop.ts";
 import { type ParsedPayload, parsePayload } from "./payload.ts";
@@ -70,6 +71,7 @@ export function builtinJobTypes(
   registry.register(dataAnalysis);
   registry.register(testSleep);
   registry.register(noop);
+  registry.register(http);
   registry.register(execType(programs, inherited));
   return registry;
 }

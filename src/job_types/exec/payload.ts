@@ -64,8 +64,10 @@ export function execPayload(programs: Programs) {
     ).describe("arguments, after those that the worker gives; no shell reads them"),
     stdin: z.union([
       z.string(),
-      z.strictObject({ base64: z.base64() }),
-      z.strictObject({ parent: z.union([z.string().min(1), z.literal(true)]) }),
+      z.strictObject({ base64: z.base64().describe("its bytes") }),
+      z.strictObject({
+        parent: z.union([z.string().min(1), z.literal(true)]).describe("a job's id, or true"),
+      }),
     ]).optional().describe(
       'text, or {"base64": "…"}, or {"parent": "JOB_ID"} for the result of a job that this one ' +
         'depends on ({"parent": true} if there is one only); left out: nothing to read',
@@ -95,12 +97,12 @@ export type ExecPayload = z.output<ReturnType<typeof execPayload>>;
 
 /** What a command left. */
 export const execResult = z.strictObject({
-  command: z.string(),
+  command: z.string().describe("the command's name"),
   exit_code: z.number().describe("one of exit_codes"),
-  stdout: z.string(),
-  stderr: z.string(),
-  stdout_bytes: z.number().describe("all that it printed, kept or not"),
-  stderr_bytes: z.number(),
+  stdout: z.string().describe("what it printed there, as far as it is kept"),
+  stderr: z.string().describe("the same of stderr"),
+  stdout_bytes: z.number().describe("all that it printed there, kept or not"),
+  stderr_bytes: z.number().describe("all that it printed there"),
   truncated: z.boolean().describe("something of stdout or stderr is not kept"),
   duration_ms: z.number().describe("from its start to its end"),
 });

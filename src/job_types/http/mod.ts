@@ -1,0 +1,143 @@
+/**
+ * `http`: one request through the guarded fetch, and what the answer must be.
+ *
+ * @module
+ */
+
+import { defineJobType, type GuardedResponse, type JobContext } from "../contract.ts";
+import { FetchError } from "../fetch_error.ts";
+import { requireExpected } from "./expectations.ts";
+import { type HttpPayload, httpPayload, httpResult } from "./payload.ts";
+
+export const http = defineJobType<HttpPayload>({
+  name: "http",
+  summary: "Makes one HTTP request, and completes when the answer is as expected.",
+  isolation: "inline",
+  payloadSchema: httpPayload,
+  resultSchema: httpResult,
+  limits: [
+    {
+      name: "bytes of the body",
+      key: "jobs.input_bytes_max",
+      meaning: "Decompressed; a longer one fails for good.",
+    },
+    {
+      name: "result",
+      key: "jobs.result_bytes_max",
+      meaning: 'A longer one fails for good; with "response": "none" the body is not part of it.',
+    },
+    {
+      name: "addresses",
+      key: "jobs.private_addresses",
+      meaning: "Where it refuses, requests go to public addresses alone, and to those of " +
+        "jobs.address_allow_list.",
+    },
+    { name: "redirects", value: "20", meaning: "More cannot be asked for." },
+  ],
+  example: { url: "https://example.com/", expect: { status: 200, body_contains: "Example" } },
+  examples: [{
+    title: "tells a service, and reads what it answers",
+    payload: {
+      url: "https://example.com/hook",
+      method: "POST",
+      json: { event: "done" },
+      expect: { status: "2xx", json: { "/ok": true }, max_ms: 5_000 },
+    },
+  }],
+  run: request,
+});
+
+async function request(payload: HttpPayload, context: JobContext): Promise<unknown> {
+  const startedMs = performance.now();
+  const response = await context.fetch(payload.url, {
+    method: payload.method,
+    ...messageOf(payload),
+    redirectsMax: payload.redirects_max,
+    bodyBytesMax: Math.min(payload.max_bytes ?? Infinity, context.limits.inputBytesMax),
+    ...(payload.timeout === undefined ? {} : { timeoutMs: payload.timeout }),
+  });
+  const bytes = await response.bytes();
+  const durationMs = Math.round(performance.now() - startedMs);
+  const { status, url, redirects } = response;
+  // What a server lets its visitors keep is nobody else's.
+  const { "set-cookie": _, ...headers } = response.headers;
+  const text = textOf(bytes, headers["content-type"] ?? "");
+  requireExpected({ status, url, headers, text, durationMs }, payload.expect);
+  return {
+    status,
+    url,
+    redirects,
+    headers,
+    ...bodyOf(payload, response, bytes, text),
+    bytes: bytes.length,
+    duration_ms: durationMs,
+  };
+}
+
+function messageOf({ headers, body, json, body_base64: base64 }: HttpPayload) {
+  if (json !== undefined) {
+    const isTold = Object.keys(headers).some((name) => name.toLowerCase() === "content-type");
+    return {
+      headers: isTold ? headers : { ...headers, "content-type": "application/json" },
+      body: JSON.stringify(json),
+    };
+  }
+  if (base64 !== undefined) return { headers, body: Uint8Array.fromBase64(base64) };
+  return body === undefined ? { headers } : { headers, body };
+}
+
+const TEXTUAL = /^text\/|[/+](json|xml|javascript|x-www-form-urlencoded|x-ndjson|yaml)\b/i;
+const JSON_TYPE = /[/+]json\b/i;
+
+/** In the charset that the answer names; of a type that is no text, where it is UTF-8 all the same. */
+function textOf(bytes: Uint8Array, contentType: string): string | undefined {
+  const charset = /charset="?([^\s;"]+)/i.exec(contentType)?.[1] ?? "utf-8";
+  try {
+    return new TextDecoder(charset, { fatal: !TEXTUAL.test(contentType) }).decode(bytes);
+  } catch {
+    return undefined; // neither a charset that is known, nor text
+  }
+}
+
+function bodyOf(
+  payload: HttpPayload,
+  { headers }: GuardedResponse,
+  bytes: Uint8Array,
+  text: string | undefined,
+): { readonly body_kind: string; readonly body?: unknown } {
+  const contentType = headers["content-type"] ?? "";
+  const kind = payload.response === "auto" ? autoKind(bytes, contentType, text) : payload.response;
+  switch (kind) {
+    case "none":
+      return { body_kind: kind };
+    case "base64":
+      return { body_kind: kind, body: bytes.toBase64() };
+    case "json":
+      return { body_kind: kind, body: parsed(text) };
+    case "text":
+      return { body_kind: kind, body: text ?? new TextDecoder().decode(bytes) };
+  }
+}
+
+function autoKind(bytes: Uint8Array, contentType: string, text: string | undefined) {
+  if (bytes.length === 0) return "none";
+  if (JSON_TYPE.test(contentType) && isJson(text)) return "json";
+  return TEXTUAL.test(contentType) && text !== undefined ? "text" : "base64";
+}
+
+function isJson(text: string | undefined): boolean {
+  try {
+    JSON.parse(text ?? "");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function parsed(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? "");
+  } catch (cause) {
+    throw new FetchError("The answer's body is no JSON.", { cause });
+  }
+}

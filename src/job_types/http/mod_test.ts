@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { PermanentJobError } from "../contract.ts";
+import { FetchError, FetchStatusError } from "../fetch_error.ts";
+import { parsePayload } from "../payload.ts";
+import { testContext } from "../test_context.ts";
+import { type Answer, serve, type TestServer } from "../test_server.ts";
+import { http } from "./mod.ts";
+
+/** Answers as its path asks; what it was sent comes back from `/echo`. */
+const answer: Answer = async (request, response) => {
+  const url = new URL(request.url ?? "/", "http://localhost");
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  const status = Number(url.searchParams.get("status") ?? 200);
+  if (url.pathname === "/echo") {
+    response.setHeader("content-type", "application/json; charset=utf-8");
+    response.setHeader("set-cookie", "session=secret");
+    response.end(JSON.stringify({
+      method: request.method,
+      type: request.headers["content-type"],
+      key: request.headers["x-key"],
+      body: new TextDecoder().decode(concatenated(chunks)),
+      deep: { "a/b": [1, { c: null }] },
+    }));
+  } else if (url.pathname === "/moved") {
+    response.writeHead(302, { location: "/echo" }).end();
+  } else if (url.pathname === "/bytes") {
+    response.setHeader("content-type", "image/png");
+    response.end(Uint8Array.of(0x89, 0x50, 0xff));
+  } else {
+    response.writeHead(status, { "retry-after": "7", "content-type": "text/plain" });
+    response.end("not today");
+  }
+};
+
+function concatenated(chunks: readonly Uint8Array[]): Uint8Array {
+  return Uint8Array.from(chunks.flatMap((chunk) => [...chunk]));
+}
+
+/** What of the result these tests look into. */
+interface Result {
+  readonly status: number;
+  readonly url: string;
+  readonly redirects: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body_kind: string;
+  readonly body: { readonly [name: string]: unknown };
+  readonly bytes: number;
+}
+
+async function asked(payload: unknown): Promise<Result> {
+  const parsed = parsePayload(http, new TextEncoder().encode(JSON.stringify(payload)));
+  if (!parsed.ok) throw new Error(parsed.message);
+  return await http.run(parsed.payload, testContext()) as Result;
+}
+
+async function withServer(use: (server: TestServer) => Promise<void>): Promise<void> {
+  await using server = await serve(answer);
+  await use(server);
+}
+
+Deno.test("every method carries its headers and its body, whichever way that is written", () =>
+  withServer(async ({ origin }) => {
+    const url = `${origin}/echo`;
+    for (const method of ["POST", "PUT", "PATCH", "DELETE"]) {
+      const { body } = await asked({ url, method, headers: { "x-key": "k" }, body: "plain" });
+      assert.deepEqual([body.method, body.key, body.body], [method, "k", "plain"]);
+    }
+    const json = await asked({ url, method: "POST", json: { a: [1] } });
+    assert.deepEqual([json.body.type, json.body.body], ["application/json", '{"a":[1]}']);
+    const bytes = await asked({ url, method: "POST", body_base64: btoa("raw") });
+    assert.equal(bytes.body.body, "raw");
+    assert.equal((await asked({ url, method: "HEAD" })).body_kind, "none");
+  }));
+
+Deno.test("the result says what came, from where, and keeps no cookie", () =>
+  withServer(async ({ origin }) => {
+    const result = await asked({ url: `${origin}/moved` });
+    assert.deepEqual(
+      [result.status, result.url, result.redirects, result.body_kind],
+      [200, `${origin}/echo`, 1, "json"],
+    );
+    assert.equal(result.headers["content-type"], "application/json; charset=utf-8");
+    assert.ok(!JSON.stringify(result).includes("secret"));
+    const bytes = await asked({ url: `${origin}/bytes` });
+    assert.deepEqual([bytes.body_kind, bytes.body, bytes.bytes], ["base64", "iVD/", 3]);
+    const none = await asked({ url: `${origin}/echo`, response: "none" });
+    assert.deepEqual([none.body_kind, "body" in none], ["none", false]);
+    const moved = await asked({
+      url: `${origin}/moved`,
+      redirects_max: 0,
+      expect: { status: [200, "3xx"] },
+    });
+    assert.equal(moved.status, 302);
+  }));
+
+Deno.test("an answer as expected completes, any other says all that is not", () =>
+  withServer(async ({ origin }) => {
+    const url = `${origin}/echo`;
+    await asked({
+      url,
+      expect: {
+        status: "200-204",
+        headers: { "Content-Type": "json" },
+        body_contains: ["deep", "GET"],
+        json: { "/deep/a~1b/0": 1, "/deep/a~1b/1": { c: null } },
+        max_ms: 60_000,
+      },
+    });
+    const expect = {
+      headers: { "x-missing": "", "content-type": "html" },
+      body_contains: "absent",
+      json: { "/method": "POST", "/none": 1 },
+    };
+    await assert.rejects(asked({ url, expect }), (error: Error) => {
+      assert.ok(error instanceof FetchError);
+      assert.match(
+        error.message,
+        /not as expected: it has no header x-missing; its header content-type does not hold "html"; its body does not hold "absent"; at \/method stands "\\"GET\\"", not "\\"POST\\""; at \/none stands nothing, not "1"\.$/,
+      );
+      return true;
+    });
+  }));
+
+Deno.test("4xx is final, 5xx and 429 may pass, and say how long the server wants to be left alone", () =>
+  withServer(async ({ origin }) => {
+    for (const status of [400, 401, 403, 404, 422]) {
+      await assert.rejects(asked({ url: `${origin}/?status=${status}` }), PermanentJobError);
+    }
+    for (const status of [408, 429, 500, 503]) {
+      await assert.rejects(
+        asked({ url: `${origin}/?status=${status}` }),
+        (error: Error) =>
+          error instanceof FetchStatusError && error.retryAfterMs === 7_000 &&
+          error.message.includes('it said: "not today" (it asks to be left alone for 7 s)'),
+      );
+    }
+    assert.equal(
+      (await asked({ url: `${origin}/?status=404`, expect: { status: "4xx" } })).status,
+      404,
+    );
+  }));
+
+Deno.test("a payload's faults are named", async () => {
+  const faults: readonly [unknown, RegExp][] = [
+    [{ url: "https://x.test/", body: "a", json: 1, method: "POST" }, /give one of body, json/],
+    [{ url: "https://x.test/", body: "a" }, /a GET request has no body/],
+    [{ url: "https://x.test/", expect: { status: "6xx" } }, /2xx/],
+    [{ url: "https://x.test/", expect: { json: { "no pointer": 1 } } }, /RFC 6901/],
+    [{ url: "https://x.test/", methd: "POST" }, /did you mean method\?/],
+  ];
+  for (const [payload, message] of faults) await assert.rejects(asked(payload), message);
+});
