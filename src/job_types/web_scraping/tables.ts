@@ -42,7 +42,8 @@ export function tableOf(page: PageDocument, given: Selection): TableData {
     const row = $(element);
     const cells = row.children("td, th");
     const isHead = row.parent().is("thead") ||
-      (index === 0 && cells.length > 0 && cells.toArray().every((cell) => $(cell).is("th")));
+      (cells.length > 0 && cells.toArray().every((cell) => $(cell).is("th")));
+    // Only what is above all other rows: a title between them is a row.
     if (isHead && headRows.length === index) headRows.push(index);
     grid.addRow(
       cells.toArray().map((cell) => ({
