@@ -37,6 +37,10 @@ export class BoundedMap<Key, Value> {
     this.#entries.set(key, value);
   }
 
+  clear(): void {
+    this.#entries.clear();
+  }
+
   delete(key: Key): boolean {
     return this.#entries.delete(key);
   }

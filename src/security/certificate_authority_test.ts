@@ -6,7 +6,7 @@ import { CertificateAuthority } from "./certificate_authority.ts";
 import { temporaryDirectory } from "./certificate_fixtures.ts";
 import type { CertificateRequest } from "./certificate_request.ts";
 import { loaded } from "./tls_fixtures.ts";
-import { createPeerVerifier } from "./tls.ts";
+import { createPeerVerifier } from "./tls_doors.ts";
 
 const DAY_MS = 86_400_000;
 const NOW_MS = Date.now();

@@ -16,8 +16,8 @@ export interface ChannelCredentialsOptions {
   readonly privateKeyPem: string | undefined;
   readonly skipVerify: boolean;
   readonly oldestTls: "TLSv1.3";
-  /** What a server's verified certificate (DER) lacks to play its part; undefined: nothing. */
-  readonly faultOfServer?: ((certificate: Uint8Array) => Error | undefined) | undefined;
+  /** What a server lacks to play its part, once its certificate was verified; undefined: nothing. */
+  readonly faultOfServer?: ((socket: TLSSocket) => Error | undefined) | undefined;
 }
 
 type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
@@ -29,21 +29,22 @@ type Target = Parameters<ChannelCredentials["_createSecureConnector"]>[0];
  * address. These announce names only, and check an address against the certificate's addresses.
  */
 export class TlsChannelCredentials extends ChannelCredentials {
-  readonly #options: ChannelCredentialsOptions;
-  readonly #context: SecureContext;
+  #options: ChannelCredentialsOptions;
+  #context: SecureContext;
   /** Lends everything of a connector but its way to connect. */
   readonly #inner: ChannelCredentials;
 
   constructor(options: ChannelCredentialsOptions) {
     super();
     this.#options = options;
-    this.#context = createSecureContext({
-      minVersion: options.oldestTls,
-      ...(options.authoritiesPem === undefined ? {} : { ca: options.authoritiesPem }),
-      ...(options.certificatePem === undefined ? {} : { cert: options.certificatePem }),
-      ...(options.privateKeyPem === undefined ? {} : { key: options.privateKeyPem }),
-    });
+    this.#context = contextOf(options);
     this.#inner = ChannelCredentials.createFromSecureContext(this.#context);
+  }
+
+  /** Connections that are made from now on use this; those that stand go on. */
+  replace(options: ChannelCredentialsOptions): void {
+    this.#context = contextOf(options);
+    this.#options = options;
   }
 
   override _isSecure(): boolean {
@@ -60,10 +61,11 @@ export class TlsChannelCredentials extends ChannelCredentials {
     callCredentials?: CallCredentials,
   ): SecureConnector {
     const inner = this.#inner._createSecureConnector(target, options, callCredentials);
-    const connection = this.#connectionTo(serverNameOf(target, options));
+    const name = serverNameOf(target, options);
     return {
       connect: async (socket) => {
-        const tlsSocket = await connected(socket, connection);
+        // Asked at each connection: a channel lives longer than certificates do.
+        const tlsSocket = await connected(socket, this.#connectionTo(name));
         const fault = this.#faultOfServer(tlsSocket);
         if (fault === undefined) return { socket: tlsSocket, secure: true };
         tlsSocket.destroy();
@@ -91,8 +93,17 @@ export class TlsChannelCredentials extends ChannelCredentials {
   #faultOfServer(socket: TLSSocket): Error | undefined {
     const { faultOfServer, skipVerify } = this.#options;
     if (faultOfServer === undefined || skipVerify) return undefined;
-    return faultOfServer(socket.getPeerCertificate().raw);
+    return faultOfServer(socket);
   }
+}
+
+function contextOf(options: ChannelCredentialsOptions): SecureContext {
+  return createSecureContext({
+    minVersion: options.oldestTls,
+    ...(options.authoritiesPem === undefined ? {} : { ca: options.authoritiesPem }),
+    ...(options.certificatePem === undefined ? {} : { cert: options.certificatePem }),
+    ...(options.privateKeyPem === undefined ? {} : { key: options.privateKeyPem }),
+  });
 }
 
 /** The name or address that the server must prove: `server_name`, else what was dialled. */

@@ -79,17 +79,25 @@ export {
   type Role,
 } from "./rbac.ts";
 export { assertRuntimeSafe, OLDEST_SAFE_DENO } from "./runtime_guard.ts";
+export { loadTls, type TlsFiles, type TlsMaterial, type TlsOptions } from "./tls.ts";
 export {
   channelOptions,
   createChannelCredentials,
   createPeerVerifier,
   createServerCredentials,
-  loadTls,
   type PeerRules,
   secureServer,
-  type TlsMaterial,
-  type TlsOptions,
-} from "./tls.ts";
+  type ServerWatch,
+} from "./tls_doors.ts";
+export {
+  type ConnectionJudge,
+  ConnectionWatch,
+  type OnConnectionEnded,
+} from "./connection_watch.ts";
+export { LiveTls, materialOf, type TlsSource } from "./live_tls.ts";
+export type { ChannelRules } from "./server_judge.ts";
+export { type Reloadable, Reloader, type ReloaderOptions } from "./reloader.ts";
+export { parseRevocations, Revocations } from "./revocation_file.ts";
 export {
   type IssuedJoinToken,
   type IssuedTokens,

@@ -65,12 +65,20 @@ export class PeerVerifier {
   readonly #x509: X509;
   readonly #options: PeerVerifierOptions;
   readonly #standings: BoundedMap<string, Standing>;
+  #authorities: readonly Certificate[];
 
   /** @param x509 from `loadX509()` */
   constructor(x509: X509, options: PeerVerifierOptions) {
     this.#x509 = x509;
     this.#options = options;
+    this.#authorities = options.authorities;
     this.#standings = new BoundedMap(options.rememberedMax ?? 4096);
+  }
+
+  /** Trusts these from now on, and no others: what was found by the old ones is forgotten. */
+  replaceAuthorities(authorities: readonly Certificate[]): void {
+    this.#authorities = authorities;
+    this.#standings.clear();
   }
 
   /**
@@ -112,7 +120,8 @@ export class PeerVerifier {
         `the client certificate cannot be parsed: ${reasonOf(thrown)}`,
       );
     }
-    const { authorities, requiredRoles } = this.#options;
+    const { requiredRoles } = this.#options;
+    const authorities = this.#authorities;
     // A certificate equal to a trusted authority's is no client's, whoever holds its key.
     if (authorities.some((authority) => Buffer.compare(authority.der, certificate.der) === 0)) {
       return refused("wrong_usage", "an authority's own certificate cannot be used by a client");

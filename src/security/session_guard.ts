@@ -18,6 +18,8 @@ export interface SessionGuardOptions {
   readonly clientCertificateRequired: boolean;
   /** Told of each connection ended, with the peer's IP address. */
   readonly onRefused?: (peerAddress: string, reason: "resumed" | "unauthorized") => void;
+  /** Told of each connection that is let through. */
+  readonly onAccepted?: (socket: TLSSocket) => void;
 }
 
 /**
@@ -76,7 +78,7 @@ function inspect(socket: TLSSocket, options: SessionGuardOptions): void {
     : options.clientCertificateRequired && !socket.authorized
     ? "unauthorized"
     : undefined;
-  if (reason === undefined) return;
+  if (reason === undefined) return options.onAccepted?.(socket);
   const peerAddress = socket.remoteAddress ?? "unknown";
   socket.destroy();
   options.onRefused?.(peerAddress, reason);

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { AuthorityFixture, type PemPair } from "./certificate_fixtures.ts";
 import { guardServer } from "./session_guard.ts";
 import { Bench, type EchoServer, METHOD } from "./tls_fixtures.ts";
-import { createServerCredentials } from "./tls.ts";
+import { createServerCredentials } from "./tls_doors.ts";
 
 /**
  * Deno's own TLS client never resumes a session, so the client of these tests is Node: it is handed

@@ -1,18 +1,8 @@
 /**
- * From the `security.tls.*` (and `security.raft_tls.*`) keys to credentials for gRPC.
- *
- * {@linkcode loadTls} reads and checks everything once, at start; the functions after it make what
- * grpc-js wants. TLS 1.3 only, in both directions. Servers demand a client certificate unless
- * `skipVerify`.
+ * From the `security.tls.*` (and `security.raft_tls.*`) keys to keys and certificates that are checked.
+ * `tls_doors.ts` makes of them what grpc-js wants, `live_tls.ts` reads them anew while a node lives.
  */
 
-import {
-  ChannelCredentials,
-  type ChannelOptions,
-  type Server,
-  ServerCredentials,
-} from "@grpc/grpc-js";
-import { Buffer } from "node:buffer";
 import { inspect } from "node:util";
 import {
   assertKeyMatches,
@@ -20,21 +10,16 @@ import {
   CLIENT_AUTH_USAGE,
   instant,
   issuerOf,
-  parseCertificate,
   parseCertificates,
   SERVER_AUTH_USAGE,
 } from "./certificates.ts";
-import { TlsChannelCredentials } from "./channel_credentials.ts";
 import {
-  reasonOf,
   SecurityConfigurationError,
   type SecurityProfile,
   type Warn,
 } from "./configuration_error.ts";
 import { issueForDevelopment } from "./development_authority.ts";
 import { fileExists, readPublicFile, readSecretFile } from "./key_files.ts";
-import { PeerVerifier } from "./peer_verification.ts";
-import { guardServer, type SessionGuardOptions } from "./session_guard.ts";
 import { loadX509, type X509 } from "./x509_library.ts";
 
 /** One `tls` section of the configuration, and who it is for. Empty strings mean "not set". */
@@ -88,12 +73,17 @@ export interface TlsMaterial {
   /** Undefined: the system's authorities. */
   readonly authorities: readonly Certificate[] | undefined;
   readonly authoritiesPem: string | undefined;
+  /** Where all of it was read, after what was missing had been generated. */
+  readonly files: TlsFiles;
   readonly x509: X509;
 }
 
-const OLDEST_TLS = "TLSv1.3" as const;
-/** A peer that has not finished its handshake by then is cut off. */
-const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** Files of a section. Empty: none. */
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly caFile: string;
+}
 
 /**
  * Reads what a `tls` section names, generating it where that is asked for, and checks that it fits
@@ -122,127 +112,11 @@ export async function loadTls(options: TlsOptions): Promise<TlsMaterial | null> 
     privateKeyPem: pair?.privateKeyPem,
     authorities,
     authoritiesPem,
+    files,
     x509,
   };
   assertComplete(material, files);
   return guardedFromPrinting(material);
-}
-
-/**
- * Credentials for `Server.bindAsync`. Call {@linkcode secureServer} on the server first.
- *
- * @param material from {@linkcode loadTls}; null for plain text
- */
-export function createServerCredentials(material: TlsMaterial | null): ServerCredentials {
-  return material === null
-    ? ServerCredentials.createInsecure()
-    : new ConductorServerCredentials(material);
-}
-
-/**
- * Arms a gRPC server against resumed sessions, before it binds; nothing to do without TLS.
- *
- * @throws {Error} when grpc-js has changed so that it cannot be armed
- */
-export function secureServer(
-  server: Server,
-  material: TlsMaterial | null,
-  onRefused?: SessionGuardOptions["onRefused"],
-): void {
-  if (material === null) return;
-  guardServer(server, {
-    clientCertificateRequired: !material.options.skipVerify,
-    ...(onRefused === undefined ? {} : { onRefused }),
-  });
-}
-
-/**
- * Credentials for a client or channel. Use them with {@linkcode channelOptions}.
- *
- * @param material from {@linkcode loadTls}; null for plain text
- */
-export function createChannelCredentials(material: TlsMaterial | null): ChannelCredentials {
-  if (material === null) return ChannelCredentials.createInsecure();
-  return new TlsChannelCredentials({
-    authoritiesPem: material.authoritiesPem,
-    certificatePem: material.certificatePem,
-    privateKeyPem: material.privateKeyPem,
-    skipVerify: material.options.skipVerify,
-    faultOfServer: roleCheckOf(material),
-    oldestTls: OLDEST_TLS,
-  });
-}
-
-/** Whether a server has one of the roles that it must have, if it must. */
-function roleCheckOf(
-  { x509, options: { serverRoles } }: TlsMaterial,
-): ((certificate: Uint8Array) => Error | undefined) | undefined {
-  if (serverRoles === undefined) return undefined;
-  return (certificate) => {
-    try {
-      const { identity, subject } = parseCertificate(x509, certificate);
-      if (identity.roles.some((role) => serverRoles.includes(role))) return undefined;
-      return new Error(
-        `the server's certificate "${subject}" carries none of the roles ${serverRoles.join(", ")}`,
-      );
-    } catch (thrown) {
-      return new Error(`the server's certificate cannot be parsed: ${reasonOf(thrown)}`);
-    }
-  };
-}
-
-/** What must go into a channel's options beside its credentials: `server_name`, when it is set. */
-export function channelOptions(material: TlsMaterial | null): ChannelOptions {
-  const serverName = material?.options.serverName ?? "";
-  return serverName === "" ? {} : { "grpc.ssl_target_name_override": serverName };
-}
-
-/** What {@linkcode createPeerVerifier} may be told besides the material. */
-export interface PeerRules {
-  /** Fingerprints no longer accepted; asked anew at every call. */
-  readonly revoked?: { has(fingerprint256: string): boolean };
-  /** Roles of which the certificate must carry one, as for a port that only masters may call. */
-  readonly requiredRoles?: readonly string[];
-}
-
-/**
- * The verifier that must see every call's certificate.
- *
- * @returns null when no client certificates are asked for: without TLS, or with `skipVerify`
- */
-export function createPeerVerifier(
-  material: TlsMaterial | null,
-  rules: PeerRules = {},
-): PeerVerifier | null {
-  if (material === null || material.options.skipVerify) return null;
-  return new PeerVerifier(material.x509, { authorities: material.authorities ?? [], ...rules });
-}
-
-/** grpc-js's own `createSsl` knows neither a minimum version nor a handshake timeout. */
-class ConductorServerCredentials extends ServerCredentials {
-  readonly #material: TlsMaterial;
-
-  constructor(material: TlsMaterial) {
-    const clientCertificateRequired = !material.options.skipVerify;
-    super({
-      requestCert: clientCertificateRequired,
-      rejectUnauthorized: clientCertificateRequired,
-      minVersion: OLDEST_TLS,
-      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-    }, {
-      minVersion: OLDEST_TLS,
-      cert: Buffer.from(material.certificatePem ?? ""),
-      key: Buffer.from(material.privateKeyPem ?? ""),
-      ...(material.authoritiesPem === undefined
-        ? {}
-        : { ca: Buffer.from(material.authoritiesPem) }),
-    });
-    this.#material = material;
-  }
-
-  override _equals(other: ServerCredentials): boolean {
-    return other instanceof ConductorServerCredentials && other.#material === this.#material;
-  }
 }
 
 function refuseRelaxationInProduction(options: TlsOptions): void {
@@ -270,12 +144,6 @@ function guardedFromPrinting(material: TlsMaterial): TlsMaterial {
     [Symbol.for("Deno.customInspect")]: { value: () => Deno.inspect(shown()) },
   });
   return material;
-}
-
-interface TlsFiles {
-  readonly certFile: string;
-  readonly keyFile: string;
-  readonly caFile: string;
 }
 
 /** The files to use, after generating those that are missing where that is asked for. */

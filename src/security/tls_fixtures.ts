@@ -2,24 +2,32 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { Client, Metadata, Server, type ServiceError, status } from "@grpc/grpc-js";
+import {
+  Client,
+  connectivityState,
+  Metadata,
+  Server,
+  type ServiceError,
+  status,
+} from "@grpc/grpc-js";
 import {
   AuthorityFixture,
   type PemPair,
   temporaryDirectory,
   writePair,
 } from "./certificate_fixtures.ts";
+import type { ConnectionWatch } from "./connection_watch.ts";
+import type { TlsSource } from "./live_tls.ts";
+import type { ChannelRules } from "./server_judge.ts";
 import type { PeerVerdict, PeerVerifier } from "./peer_verification.ts";
+import { loadTls, type TlsMaterial, type TlsOptions } from "./tls.ts";
 import {
   channelOptions,
   createChannelCredentials,
   createPeerVerifier,
   createServerCredentials,
-  loadTls,
   secureServer,
-  type TlsMaterial,
-  type TlsOptions,
-} from "./tls.ts";
+} from "./tls_doors.ts";
 
 export const METHOD = "/test.Echo/Echo";
 
@@ -60,13 +68,24 @@ export class EchoServer implements AsyncDisposable {
   }
 
   static async start(
-    material: TlsMaterial,
-    defences: { guard: boolean; verifier: PeerVerifier | null; nowMs?: () => number },
+    material: TlsSource,
+    defences: {
+      guard: boolean;
+      verifier: PeerVerifier | null;
+      nowMs?: () => number;
+      watch?: ConnectionWatch;
+    },
   ): Promise<EchoServer> {
     const server = new Server();
     const echo = new EchoServer(server);
     if (defences.guard) {
-      secureServer(server, material, (_peer, reason) => echo.refused.push(reason));
+      const { verifier, watch } = defences;
+      secureServer(
+        server,
+        material,
+        (_peer, reason) => echo.refused.push(reason),
+        watch === undefined ? undefined : { watch, verifier },
+      );
     }
     server.addService({
       echo: {
@@ -117,17 +136,32 @@ export type Answer = { readonly answer: string } | {
 /** One unary call over a connection of its own. */
 export async function call(
   port: number,
-  material: TlsMaterial | null,
+  material: TlsSource | null,
   host = "localhost",
 ): Promise<Answer> {
-  const client = new Client(
-    `${host}:${port}`,
-    createChannelCredentials(material),
-    channelOptions(material),
-  );
-  try {
-    return await new Promise<Answer>((resolve) => {
-      client.makeUnaryRequest(
+  using caller = new Caller(port, material, { host });
+  return await caller.call();
+}
+
+/** Makes calls over one channel. */
+export class Caller implements Disposable {
+  readonly #client: Client;
+
+  constructor(
+    port: number,
+    material: TlsSource | null,
+    { host = "localhost", rules = {} }: { host?: string; rules?: ChannelRules } = {},
+  ) {
+    this.#client = new Client(
+      `${host}:${port}`,
+      createChannelCredentials(material, rules),
+      { ...channelOptions(material), "grpc.use_local_subchannel_pool": 1 },
+    );
+  }
+
+  call(): Promise<Answer> {
+    return new Promise<Answer>((resolve) => {
+      this.#client.makeUnaryRequest(
         METHOD,
         (value: Buffer) => value,
         (value: Buffer) => value,
@@ -142,8 +176,28 @@ export async function call(
           ),
       );
     });
-  } finally {
-    client.close();
+  }
+
+  get isConnected(): boolean {
+    return this.#client.getChannel().getConnectivityState(false) === connectivityState.READY;
+  }
+
+  /** Resolves when the connection has broken, as this side sees it. */
+  async disconnected(): Promise<void> {
+    const channel = this.#client.getChannel();
+    while (this.isConnected) {
+      await new Promise<void>((resolve, reject) =>
+        channel.watchConnectivityState(
+          connectivityState.READY,
+          Date.now() + 20_000,
+          (failure) => failure === undefined ? resolve() : reject(failure),
+        )
+      );
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#client.close();
   }
 }
 

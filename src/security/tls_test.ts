@@ -14,14 +14,13 @@ import {
 import { CLIENT_AUTH_USAGE, SERVER_AUTH_USAGE } from "./certificates.ts";
 import { SecurityConfigurationError } from "./configuration_error.ts";
 import { Bench, call, EchoServer, loaded, tlsOptions } from "./tls_fixtures.ts";
+import { loadTls, type TlsOptions } from "./tls.ts";
 import {
   channelOptions,
   createChannelCredentials,
   createPeerVerifier,
   createServerCredentials,
-  loadTls,
-  type TlsOptions,
-} from "./tls.ts";
+} from "./tls_doors.ts";
 
 const HOUR_MS = 3_600_000;
 

@@ -1,0 +1,61 @@
+/**
+ * The second look at a server's certificate, by whoever called it: has it the role that it must have,
+ * and is it still good while the connection stands.
+ */
+
+import type { TLSSocket } from "node:tls";
+import { type Certificate, instant, issuerOf, parseCertificate } from "./certificates.ts";
+import { reasonOf } from "./configuration_error.ts";
+import type { ConnectionWatch } from "./connection_watch.ts";
+import { materialOf, type TlsSource } from "./live_tls.ts";
+
+/** What is asked of servers beside the handshake. */
+export interface ChannelRules {
+  /** Fingerprints no longer accepted of servers; asked anew at every connection. */
+  readonly revoked?: { has(fingerprint256: string): boolean };
+  /** When given, connections end when their server's certificate does. */
+  readonly watch?: ConnectionWatch;
+}
+
+/** Judges servers; undefined: there is nothing to ask beside the handshake. */
+export function serverJudge(
+  source: TlsSource,
+  { revoked, watch }: ChannelRules,
+): ((socket: TLSSocket) => Error | undefined) | undefined {
+  const { x509, options: { serverRoles } } = materialOf(source);
+  if (serverRoles === undefined && revoked === undefined && watch === undefined) return undefined;
+  const knowsIssuerOf = (certificate: Certificate) =>
+    issuerOf(certificate, materialOf(source).authorities ?? []) !== undefined;
+  return (socket) => {
+    let certificate: Certificate;
+    try {
+      certificate = parseCertificate(x509, socket.getPeerCertificate().raw);
+    } catch (thrown) {
+      return new Error(`the server's certificate cannot be parsed: ${reasonOf(thrown)}`);
+    }
+    const { identity, subject } = certificate;
+    if (serverRoles !== undefined && !identity.roles.some((role) => serverRoles.includes(role))) {
+      return new Error(
+        `the server's certificate "${subject}" carries none of the roles ${serverRoles.join(", ")}`,
+      );
+    }
+    const hadIssuer = knowsIssuerOf(certificate);
+    /** What may change while a connection stands: the time, revocations, the authorities. */
+    const faultAt = (nowMs: number): string | undefined => {
+      if (nowMs >= identity.notAfterMs) {
+        return `the server's certificate "${subject}" expired at ${instant(identity.notAfterMs)}`;
+      }
+      if (revoked?.has(identity.fingerprint256) === true) {
+        return `the server's certificate "${subject}" has been revoked`;
+      }
+      // One that came with intermediates was verified by the handshake alone; it is not judged here.
+      return hadIssuer && !knowsIssuerOf(certificate)
+        ? `the authority of the server's certificate "${subject}" is no longer trusted`
+        : undefined;
+    };
+    const fault = faultAt(Date.now());
+    if (fault !== undefined) return new Error(fault);
+    watch?.add(socket, "outgoing", faultAt);
+    return undefined;
+  };
+}
