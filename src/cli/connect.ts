@@ -4,13 +4,15 @@
  * @module
  */
 
+import { join } from "node:path";
 import type { Config, LoadedConfig } from "../config/mod.ts";
 import { type ChannelOptions, JobClient } from "../rpc/mod.ts";
 import {
   channelOptions,
+  type ChannelRules,
   createChannelCredentials,
   loadTls,
-  type TlsMaterial,
+  type TlsSource,
 } from "../security/mod.ts";
 import { createTracer } from "../observability/mod.ts";
 import { configFrom } from "./config_flags.ts";
@@ -92,7 +94,7 @@ export async function clientChannel(
     section: "security.tls",
     profile: loaded.profile,
     role: "client",
-    generatedDir: certificateDirectory(config.cluster.dataDir),
+    generatedDir: certificateDirectory(config),
     purpose: "client",
     commonName: "client",
   });
@@ -102,12 +104,13 @@ export async function clientChannel(
 /** What every caller of a master needs: addresses, credentials, token, bounds. */
 export function channelFrom(
   config: Config,
-  tls: TlsMaterial | null,
+  tls: TlsSource | null,
   callTimeoutMs: number,
+  rules: ChannelRules = {},
 ): ChannelOptions {
   return {
     addresses: config.worker.masterAddrs,
-    credentials: createChannelCredentials(tls),
+    credentials: createChannelCredentials(tls, rules),
     grpcOptions: channelOptions(tls),
     token: tokenSource(config),
     messageBytesMax: config.grpc.maxMsgSizeBytes,
@@ -117,9 +120,17 @@ export function channelFrom(
   };
 }
 
-/** Where certificates made for development are kept. */
-export function certificateDirectory(dataDir: string): string {
-  return `${dataDir}/certificates`;
+/**
+ * Where certificates made for development are kept: in one place for all that a user runs on a host,
+ * so that masters, workers and commands trust each other without being set up.
+ */
+export function certificateDirectory({ security, cluster }: Config): string {
+  const { generatedDir } = security.tls;
+  if (generatedDir !== "") return generatedDir;
+  const home = Deno.env.get("HOME") ?? Deno.env.get("USERPROFILE") ?? "";
+  return home === ""
+    ? join(cluster.dataDir, "certificates")
+    : join(home, ".conductor", "development-certificates");
 }
 
 /** The token to present, read from its file anew at every call so that it can be renewed. */

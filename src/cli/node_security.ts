@@ -6,7 +6,7 @@
 
 import type { LoadedConfig } from "../config/mod.ts";
 import type { TokenParts } from "../master/mod.ts";
-import type { GateMetrics } from "../observability/mod.ts";
+import type { GateMetrics, ListenerName, RootLogger, TlsMetrics } from "../observability/mod.ts";
 import {
   type CallAttempt,
   type CallContext,
@@ -25,25 +25,25 @@ import {
   type GateRefusal,
   LivePolicies,
   loadPolicies,
-  loadTls,
   NOTHING_REVOKED,
   openAuditLog,
   peerIp,
+  type PeerVerifier,
   secureServer,
   SecurityConfigurationError,
-  type TlsMaterial,
   type Trust,
   TrustSource,
   type Warn,
   workerAudience,
   WorkerTokens,
 } from "../security/mod.ts";
-import { certificateDirectory } from "./connect.ts";
+import { type NodeTls, openNodeTls } from "./node_tls.ts";
 
 /** What a node's doors are made of. */
 export interface NodeSecurity {
-  /** Towards clients and workers; of a worker: towards masters. */
-  readonly tls: TlsMaterial | null;
+  readonly tls: NodeTls;
+  /** Checks the certificates of callers; null: none are asked for. */
+  readonly peers: PeerVerifier | null;
   readonly gate: Gate;
   readonly audit: AuditLog | null;
   readonly limits: CallLimits | null;
@@ -51,8 +51,6 @@ export interface NodeSecurity {
 
 /** What a master's doors are made of. */
 export interface MasterSecurity extends NodeSecurity {
-  /** Towards the other masters. */
-  readonly raftTls: TlsMaterial | null;
   /** What it presents to workers that it calls; undefined: it has no key to sign with. */
   readonly workerTokens: WorkerTokens | undefined;
   /** The key that was made for this start, since a development cluster needs none configured. */
@@ -72,14 +70,21 @@ const MADE_SECRET_BYTES = 48;
  *
  * @throws SecurityConfigurationError with every fault.
  */
-export async function masterSecurity(loaded: LoadedConfig, warn: Warn): Promise<MasterSecurity> {
+export async function masterSecurity(
+  loaded: LoadedConfig,
+  { log, metrics }: { readonly log: RootLogger; readonly metrics: TlsMetrics },
+): Promise<MasterSecurity> {
   const { config, profile } = loaded;
+  const warn = (text: string) => log.warn(text);
   const { jwt } = config.security;
-  const tls = await nodeTls(loaded, "security.tls", "master", warn);
-  const raftTls = await nodeTls(loaded, "security.raft_tls", "master", warn);
+  const trust = new TrustSource();
+  const tls = await openNodeTls(loaded, "master", {
+    log,
+    metrics,
+    revokedByCluster: (fingerprint256) => trust.isCertificateRevoked(fingerprint256),
+  });
   const hasNoKey = jwt.secretKey === "" && jwt.publicKeyPath === "";
   const madeSecret = hasNoKey && profile === "development" ? randomSecret() : undefined;
-  const trust = new TrustSource();
   const doors = await doorsOf(loaded, tls, warn, {
     trust,
     secret: madeSecret ?? jwt.secretKey,
@@ -105,7 +110,7 @@ export async function masterSecurity(loaded: LoadedConfig, warn: Warn): Promise<
     refreshTtlMs: jwt.refreshTokenTtlMs,
     audit: (event) => doors.audit?.record(event, Date.now()),
   };
-  return { ...doors, raftTls, workerTokens, madeSecret, trust, tokenParts, policyFileText };
+  return { ...doors, workerTokens, madeSecret, trust, tokenParts, policyFileText };
 }
 
 /**
@@ -116,7 +121,7 @@ export async function masterSecurity(loaded: LoadedConfig, warn: Warn): Promise<
  */
 export async function workerSecurity(
   loaded: LoadedConfig,
-  tls: TlsMaterial | null,
+  tls: NodeTls,
   warn: Warn,
 ): Promise<NodeSecurity> {
   const { config } = loaded;
@@ -140,7 +145,7 @@ export async function workerSecurity(
 
 async function doorsOf(
   { config, profile }: LoadedConfig,
-  tls: TlsMaterial | null,
+  tls: NodeTls,
   warn: Warn,
   own: {
     readonly trust: Trust;
@@ -169,91 +174,67 @@ async function doorsOf(
     output: config.log.auditOutput,
     onFailure: (failure) => warn(`the audit log cannot be written: ${String(failure)}`),
   });
+  const peers = createPeerVerifier(tls.section, { revoked: tls.revoked });
   const gate = createGate({
     profile,
     tokens,
-    peers: createPeerVerifier(tls, { revoked: revokedBy(trust) }),
+    peers,
     policies: rbac.enabled ? policies : null,
     limits,
     audit,
     ...(certificateIsIdentity === undefined ? {} : { certificateIsIdentity }),
   });
-  return { tls, gate, audit, limits, verifier: tokens, policies };
+  return { tls, peers, gate, audit, limits, verifier: tokens, policies };
 }
 
 function named({ issuer, audience }: LoadedConfig["config"]["security"]["jwt"]) {
   return { issuer, audience };
 }
 
-function revokedBy(trust: Trust): { has(fingerprint256: string): boolean } {
-  return { has: (fingerprint256) => trust.isCertificateRevoked(fingerprint256) };
-}
-
 function randomSecret(): string {
   return crypto.getRandomValues(new Uint8Array(MADE_SECRET_BYTES)).toBase64();
 }
 
-/** Certificates of a node, or null where the section is switched off. */
-export function nodeTls(
-  loaded: LoadedConfig,
-  section: "security.tls" | "security.raft_tls",
-  role: "master" | "worker" | "client",
-  warn: Warn = () => {},
-): Promise<TlsMaterial | null> {
-  const { config, profile } = loaded;
-  const serves = role === "master" || role === "worker" && config.grpc.workerPort !== 0;
-  const options = section === "security.tls" ? config.security.tls : config.security.raftTls;
-  const commonName = role === "master"
-    ? config.cluster.nodeId
-    : role === "worker"
-    ? config.worker.workerId
-    : "client";
-  return loadTls({
-    ...options,
-    section,
-    profile,
-    generatedDir: certificateDirectory(config.cluster.dataDir),
-    purpose: serves ? "server" : "client",
-    commonName,
-    role,
-    warn,
-  });
-}
-
 /** What an HTTP server needs, where TLS is switched on. */
-export function httpsOf(tls: TlsMaterial | null): { tls?: { cert: string; key: string } } {
-  const { certificatePem, privateKeyPem } = tls ?? {};
+export function httpsOf({ section }: NodeTls): { tls?: { cert: string; key: string } } {
+  const { certificatePem, privateKeyPem } = section?.material ?? {};
   if (certificatePem === undefined || privateKeyPem === undefined) return {};
   return { tls: { cert: certificatePem, key: privateKeyPem } };
 }
 
 /** What a gRPC server needs of the doors: the port that clients and workers call, or a worker's. */
 export function clientServerSetup(
-  { tls, gate }: NodeSecurity,
+  { tls, peers, gate }: NodeSecurity,
   shared: Pick<ServerSetup, "messageBytesMax" | "observer">,
   metrics: GateMetrics,
+  listener: ListenerName,
 ): ServerSetup {
   return {
     ...shared,
-    credentials: createServerCredentials(tls),
-    prepare: (server) => secureServer(server, tls),
+    credentials: createServerCredentials(tls.section),
+    prepare(server) {
+      const watched = { watch: tls.watch, verifier: peers };
+      secureServer(server, tls.section, tls.onRefused(listener), watched);
+    },
     gatekeeper: gatekeeperOf(gate, metrics),
   };
 }
 
 /** The port that masters call: whoever shows no master's certificate is turned away, if TLS is on. */
 export function peerServerSetup(
-  { raftTls, trust }: MasterSecurity,
+  { tls }: MasterSecurity,
   shared: Pick<ServerSetup, "messageBytesMax" | "observer">,
 ): ServerSetup {
-  const verifier = createPeerVerifier(raftTls, {
+  const verifier = createPeerVerifier(tls.raft, {
     requiredRoles: ["master"],
-    revoked: revokedBy(trust),
+    revoked: tls.revoked,
   });
   return {
     ...shared,
-    credentials: createServerCredentials(raftTls),
-    prepare: (server) => secureServer(server, raftTls),
+    credentials: createServerCredentials(tls.raft),
+    prepare(server) {
+      secureServer(server, tls.raft, tls.onRefused("raft"), { watch: tls.watch, verifier });
+    },
     gatekeeper: ({ peerCertificate }) => {
       const verdict = verifier?.verify(peerCertificate, Date.now());
       if (verdict !== undefined && !verdict.ok) {

@@ -49,6 +49,8 @@ import {
   masterSecurity,
   peerServerSetup,
 } from "./node_security.ts";
+import { startReloading } from "./node_reload.ts";
+import { channelRules } from "./node_tls.ts";
 import { tracerOptions } from "./node_tracing.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
@@ -75,10 +77,12 @@ export async function runMaster(flags: Flags, terminal: Terminal): Promise<void>
     role: "master",
     nodeId: config.cluster.nodeId,
   });
-  const security = await masterSecurity(loaded, (text) => log.warn(text));
+  const security = await masterSecurity(loaded, { log, metrics });
+  const reloading = await startReloading(loaded, flags, { log, tls: security.tls });
   try {
     await live({ loaded, log, tracer, registry, metrics, security, lifetime, terminal });
   } finally {
+    reloading.stop();
     stopObserving();
     security.audit?.close();
     await tracer.shutdown();
@@ -167,7 +171,12 @@ function masterOptions(
     streamingMethods: streamingMethods(),
   });
   const shared = { messageBytesMax: config.grpc.maxMsgSizeBytes, observer };
-  const { addresses: _, ...clientChannel } = channelFrom(config, security.tls, CALL_TIMEOUT_MS);
+  const { addresses: _, ...clientChannel } = channelFrom(
+    config,
+    security.tls.section,
+    CALL_TIMEOUT_MS,
+    channelRules(security.tls),
+  );
   return {
     nodeId: cluster.nodeId,
     version: VERSION,
@@ -222,7 +231,7 @@ function masterOptions(
       ofTypes: new Map(Object.entries(scheduler.typeDefaults)),
     },
     registry: builtinJobTypes(),
-    clientServer: clientServerSetup(security, shared, metrics),
+    clientServer: clientServerSetup(security, shared, metrics, "grpc"),
     // Peers send snapshots in chunks and whole batches of entries: their bound is an entry's.
     peerServer: peerServerSetup(security, { ...shared, messageBytesMax: -1 }),
     authorizeForwarded: forwardedAuthority(security),
@@ -230,8 +239,8 @@ function masterOptions(
     security: security.tokenParts,
     policyFileText: security.policyFileText,
     peerChannel: {
-      credentials: createChannelCredentials(security.raftTls),
-      grpcOptions: channelOptions(security.raftTls),
+      credentials: createChannelCredentials(security.tls.raft, channelRules(security.tls)),
+      grpcOptions: channelOptions(security.tls.raft),
     },
     clientChannel,
     workerChannel: workerChannel(config, security),
@@ -250,7 +259,7 @@ function workerChannel(
   { tls, workerTokens }: MasterSecurity,
 ): MasterOptions["workerChannel"] {
   return {
-    credentials: createChannelCredentials(tls),
+    credentials: createChannelCredentials(tls.section, channelRules(tls)),
     messageBytesMax: grpc.maxMsgSizeBytes,
     dialTimeoutMs: grpc.dialTimeoutMs,
     ...(workerTokens === undefined

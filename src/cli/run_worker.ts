@@ -46,7 +46,9 @@ import { Misuse } from "./failure.ts";
 import { greetFromWorker } from "./greeting.ts";
 import { Lifetime } from "./lifecycle.ts";
 import { openLog } from "./node_log.ts";
-import { httpsOf, nodeTls } from "./node_security.ts";
+import { startReloading } from "./node_reload.ts";
+import { httpsOf } from "./node_security.ts";
+import { channelRules, openNodeTls } from "./node_tls.ts";
 import { tracerOptions } from "./node_tracing.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
@@ -71,15 +73,16 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
   const { registry, jobTypes } = await offeredTypes(config, programs);
   const claim = claimDirectory(directoryOf(config), config.worker.workerId);
   await putAwayFormerLife(config, log);
-  const tls = await nodeTls(loaded, "security.tls", "worker", (text) => log.warn(text));
+  const metricsRegistry = await createMetricsRegistry({ enabled: config.metrics.enabled });
+  const metrics = createWorkerMetrics(metricsRegistry);
+  const tls = await openNodeTls(loaded, "worker", { log, metrics });
+  const reloading = await startReloading(loaded, flags, { log, tls });
   const channel = new ClusterChannel({
-    ...channelFrom(config, tls, CALL_TIMEOUT_MS),
+    ...channelFrom(config, tls.section, CALL_TIMEOUT_MS, channelRules(tls)),
     // A master that hangs, or a cable that is cut, closes nothing. The worker must be back with the
     // next leader well before its lease there is over.
     streamSilenceMs: config.worker.heartbeatTimeoutMs / LOOKS_A_LEASE,
   });
-  const metricsRegistry = await createMetricsRegistry({ enabled: config.metrics.enabled });
-  const metrics = createWorkerMetrics(metricsRegistry);
   const stopObserving = observeProcess(metricsRegistry, {
     version: VERSION,
     role: "worker",
@@ -144,6 +147,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     await worker.stop(config.worker.drainTimeoutMs);
     await door?.close();
     channel.close();
+    reloading.stop();
     sampler.stop();
     stopObserving();
     await http?.stop();

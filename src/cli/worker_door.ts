@@ -12,13 +12,13 @@ import {
   type WorkerMetrics,
 } from "../observability/mod.ts";
 import { PortError, type WorkerApi } from "../rpc/mod.ts";
-import type { TlsMaterial } from "../security/mod.ts";
 import { startWorkerGrpc } from "../worker/mod.ts";
 import { advertised } from "./addresses.ts";
 import { clientServerSetup, workerSecurity } from "./node_security.ts";
+import type { NodeTls } from "./node_tls.ts";
 
 interface Parts {
-  readonly tls: TlsMaterial | null;
+  readonly tls: NodeTls;
   readonly log: RootLogger;
   readonly tracer: Tracer;
   readonly metrics: WorkerMetrics;
@@ -53,7 +53,7 @@ export async function openWorkerDoor(
   const host = config.worker.bindHost;
   try {
     const server = await startWorkerGrpc(worker, {
-      ...clientServerSetup(security, setup, metrics),
+      ...clientServerSetup(security, setup, metrics, "worker"),
       host,
       port,
       log,

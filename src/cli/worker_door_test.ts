@@ -7,6 +7,7 @@ import {
   silentTracer,
 } from "../observability/mod.ts";
 import { PortError, type WorkerApi } from "../rpc/mod.ts";
+import { openNodeTls } from "./node_tls.ts";
 import { openWorkerDoor } from "./worker_door.ts";
 
 const WORKER: WorkerApi = {
@@ -39,8 +40,9 @@ async function open(port: number, source: Source | undefined, profile: Profile =
     nodeId: "w1",
   });
   const metrics = createWorkerMetrics(await createMetricsRegistry({ enabled: false }));
-  return await openWorkerDoor(loadedWith(port, source, profile), WORKER, {
-    tls: null,
+  const loaded = loadedWith(port, source, profile);
+  return await openWorkerDoor(loaded, WORKER, {
+    tls: await openNodeTls(loaded, "worker", { log, metrics }),
     log,
     tracer: silentTracer,
     metrics,

@@ -88,14 +88,35 @@ export const securityKeys = {
       flags: flag("insecure-skip-verify", DIALLERS),
     }),
     auto_generate: key(boolean(), {
-      doc: "Make a missing certificate from a development authority below the data directory. " +
+      doc: "Make a missing certificate from the development authority in generated_dir. " +
         "Refused in production.",
       usedBy: EVERYONE,
       default: false,
       profileDefaults: { development: true },
       legacyEnv: ["SECURITY_TLS_AUTO_GENERATE"],
     }),
+    generated_dir: key(path({ emptyAllowed: true }), {
+      doc:
+        "Directory (mode 0700) of the development authority and what it issues; whoever shares it " +
+        "trusts each other. Empty: .conductor/development-certificates in the user's home.",
+      usedBy: EVERYONE,
+      default: "",
+    }),
+    revocation_file: key(path({ emptyAllowed: true }), {
+      doc:
+        "File of certificates that are no longer accepted, of anybody, before what the cluster has " +
+        "agreed on: one SHA-256 fingerprint a line, or as `conductor certs revoke` writes it.",
+      usedBy: NODES,
+      default: "",
+    }),
   },
+  reload_interval: key(duration({ min: "50ms", max: "1h" }), {
+    doc:
+      "How often certificates, keys, authorities and the list of revoked ones are looked at for " +
+      "changes (as SIGHUP does at once), and open connections for certificates that have ended.",
+    usedBy: NODES,
+    default: "10s",
+  }),
   raft_tls: {
     enabled: key(boolean(), {
       doc: "TLS with certificates on both sides between masters (Raft and snapshots).",

@@ -9,6 +9,7 @@ import { createGateMetrics, type GateMetrics } from "./gate_metrics.ts";
 import { firstOf, oneOf } from "./label_bound.ts";
 import type { MetricsRegistry } from "./metrics_registry.ts";
 import { createRpcMetrics, type RpcMetrics } from "./rpc_metrics.ts";
+import { createTlsMetrics, type TlsMetrics } from "./tls_metrics.ts";
 
 /** Everything a master counts. Times are seconds, as Prometheus has them. */
 export type MasterMetrics =
@@ -18,6 +19,7 @@ export type MasterMetrics =
   & ReturnType<typeof raftMetrics>
   & ReturnType<typeof recoveryMetrics>
   & GateMetrics
+  & TlsMetrics
   & { readonly rpc: RpcMetrics };
 
 /** Declares a master's metrics in `registry`. Once for each registry. */
@@ -29,6 +31,7 @@ export function createMasterMetrics(registry: MetricsRegistry): MasterMetrics {
     ...raftMetrics(registry),
     ...recoveryMetrics(registry),
     ...createGateMetrics(registry),
+    ...createTlsMetrics(registry),
     rpc: createRpcMetrics(registry),
   };
 }

@@ -54,6 +54,14 @@ export {
 } from "./master_metrics.ts";
 export { type AttemptOutcome, createWorkerMetrics, type WorkerMetrics } from "./worker_metrics.ts";
 export { createGateMetrics, type GateMetrics } from "./gate_metrics.ts";
+export { throttledWarning, type ThrottleOptions } from "./log_throttle.ts";
+export {
+  CONNECTION_REFUSALS,
+  type ConnectionRefusal,
+  createTlsMetrics,
+  type ListenerName,
+  type TlsMetrics,
+} from "./tls_metrics.ts";
 export { createRpcMetrics, type RpcMetrics } from "./rpc_metrics.ts";
 export {
   createRpcObserver,

@@ -16,6 +16,7 @@ import type {
 } from "./metrics_registry.ts";
 import { JOB_TYPES_MAX } from "./master_metrics.ts";
 import { createRpcMetrics, type RpcMetrics } from "./rpc_metrics.ts";
+import { createTlsMetrics, type TlsMetrics } from "./tls_metrics.ts";
 
 /** Why an executor process ended: by itself, by a bound, or by the worker's wish. */
 export type ExecutorEndReason =
@@ -31,7 +32,7 @@ export type ExecutorEndReason =
 /** How an attempt ended on the worker. */
 export type AttemptOutcome = "completed" | "failed" | "cancelled" | "timeout";
 
-export interface WorkerMetrics extends GateMetrics {
+export interface WorkerMetrics extends GateMetrics, TlsMetrics {
   readonly attemptsTotal: CounterFamily<{ type: string; outcome: AttemptOutcome }>;
   readonly attemptSeconds: HistogramFamily<{ type: string; outcome: AttemptOutcome }>;
   /** Executor processes, idle ones too. */
@@ -117,6 +118,7 @@ export function createWorkerMetrics(registry: MetricsRegistry): WorkerMetrics {
       "Results of attempts that no master has acknowledged yet.",
     ),
     ...createGateMetrics(registry),
+    ...createTlsMetrics(registry),
     rpc: createRpcMetrics(registry),
   };
 }

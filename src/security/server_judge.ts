@@ -17,6 +17,9 @@ export interface ChannelRules {
   readonly watch?: ConnectionWatch;
 }
 
+/** Time before the end of our own certificate at which connections change to a newer one. */
+const LEAD_MS = 60_000;
+
 /** Judges servers; undefined: there is nothing to ask beside the handshake. */
 export function serverJudge(
   source: TlsSource,
@@ -40,6 +43,7 @@ export function serverJudge(
       );
     }
     const hadIssuer = knowsIssuerOf(certificate);
+    const shown = materialOf(source).own;
     /** What may change while a connection stands: the time, revocations, the authorities. */
     const faultAt = (nowMs: number): string | undefined => {
       if (nowMs >= identity.notAfterMs) {
@@ -48,6 +52,11 @@ export function serverJudge(
       if (revoked?.has(identity.fingerprint256) === true) {
         return `the server's certificate "${subject}" has been revoked`;
       }
+      // Before the server refuses what comes over this connection, as it will when our own ends.
+      if (
+        shown !== undefined && shown !== materialOf(source).own &&
+        nowMs >= shown.identity.notAfterMs - LEAD_MS
+      ) return "this side has a newer certificate than the one that it showed, which ends";
       // One that came with intermediates was verified by the handshake alone; it is not judged here.
       return hadIssuer && !knowsIssuerOf(certificate)
         ? `the authority of the server's certificate "${subject}" is no longer trusted`

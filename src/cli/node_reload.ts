@@ -1,0 +1,120 @@
+/**
+ * What a node reads anew while it lives: its certificates, authorities and revocations, and the level
+ * of its log; when their files change, and on SIGHUP.
+ *
+ * @module
+ */
+
+import type { LoadedConfig } from "../config/mod.ts";
+import type { RootLogger } from "../observability/mod.ts";
+import { type Reloadable, Reloader } from "../security/mod.ts";
+import { configFrom } from "./config_flags.ts";
+import { type NodeTls, tellEnds } from "./node_tls.ts";
+import type { Flags } from "./router.ts";
+
+/** With less than this part of its life left, a certificate is warned of, once. */
+const ENDING_PART = 1 / 8;
+
+/** Begins to look at the files; `stop` ends it. */
+export async function startReloading(
+  loaded: LoadedConfig,
+  flags: Flags,
+  { log, tls, more = [] }: {
+    readonly log: RootLogger;
+    readonly tls: NodeTls;
+    /** What else is read from files. */
+    readonly more?: readonly Reloadable[];
+  },
+): Promise<{ stop(): void }> {
+  const warnOfEnds = endWarnings(log, tls);
+  const reloader = new Reloader({
+    intervalMs: loaded.config.security.reloadIntervalMs,
+    onReloaded(name) {
+      tls.metrics.reloadsTotal.inc({ result: "success" });
+      log.info("read anew", { what: name });
+    },
+    onFailed(name, failure) {
+      tls.metrics.reloadsTotal.inc({ result: "failure" });
+      log.error("cannot be read anew; what was read before stays in use", {
+        what: name,
+        error: failure,
+      });
+    },
+    onLooked() {
+      tellEnds(tls);
+      warnOfEnds(Date.now());
+      tls.watch.sweep(Date.now());
+    },
+  });
+  for (const each of [...reloadables(loaded, flags, log, tls), ...more]) await reloader.add(each);
+  const hangUp = () => {
+    log.info("reading everything anew", { signal: "SIGHUP" });
+    log.reopen();
+    reloader.look(true);
+  };
+  // Whoever started it at a terminal and closes that wants it to end, as it does by default.
+  const listens = Deno.build.os !== "windows" && !Deno.stdin.isTerminal();
+  if (listens) Deno.addSignalListener("SIGHUP", hangUp);
+  reloader.start();
+  return {
+    stop() {
+      reloader.stop();
+      if (listens) Deno.removeSignalListener("SIGHUP", hangUp);
+    },
+  };
+}
+
+function reloadables(
+  loaded: LoadedConfig,
+  flags: Flags,
+  log: RootLogger,
+  { section, raft, revoked, watch }: NodeTls,
+): Reloadable[] {
+  const sections = [["security.tls", section], ["security.raft_tls", raft]] as const;
+  // In the same turn, so that whoever is connected is cut off and comes back with what is good now,
+  // and does not have a call refused first.
+  const thenSweep = async (reload: () => Promise<unknown>) => {
+    await reload();
+    watch.sweep(Date.now());
+  };
+  return [
+    {
+      name: "log.level",
+      files: () => loaded.file.shipped ? [] : [loaded.file.name],
+      reload() {
+        const { level } = configFrom(flags, loaded.role).config.log;
+        if (level !== log.level) log.setLevel(level);
+      },
+    },
+    // Before the certificates: who is revoked shall not get in while those are read.
+    {
+      name: "security.tls.revocation_file",
+      files: () => revoked.files,
+      reload: () => revoked.reload(),
+    },
+    ...sections.flatMap(([name, live]) =>
+      live === null
+        ? []
+        : [{ name, files: () => live.files, reload: () => thenSweep(() => live.reload()) }]
+    ),
+  ];
+}
+
+/** Warns once of each certificate that will soon end. */
+function endWarnings(log: RootLogger, { section, raft }: NodeTls): (nowMs: number) => void {
+  const told = new Set<string>();
+  return (nowMs) => {
+    for (const material of [section?.material, raft?.material]) {
+      const identity = material?.own?.identity;
+      if (identity === undefined || told.has(identity.fingerprint256)) continue;
+      const { notBeforeMs, notAfterMs } = identity;
+      if (notAfterMs - nowMs > (notAfterMs - notBeforeMs) * ENDING_PART) continue;
+      told.add(identity.fingerprint256);
+      log.warn("this node's certificate ends soon: renew it", {
+        section: material?.options.section,
+        file: material?.files.certFile,
+        not_after: new Date(notAfterMs).toISOString(),
+      });
+    }
+  };
+}
