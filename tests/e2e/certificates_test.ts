@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { JobClient } from "../../src/rpc/mod.ts";
+import { type JobClient, Refusal } from "../../src/rpc/mod.ts";
 import { eventually } from "../ha/wait.ts";
 import { TlsCluster } from "./mtls_support.ts";
-import { onHost } from "./support.ts";
+import { onHost, run } from "./support.ts";
 
 const NODES = ["m1", "m2", "m3", "w1"];
 const EMPTY = new TextEncoder().encode("{}");
@@ -42,11 +42,34 @@ function load(client: JobClient) {
   };
 }
 
+/** Watches a job as somebody, until the watch breaks for good. */
+async function watching(cluster: TlsCluster, name: string, jobId: string) {
+  const { client } = await cluster.client(name);
+  const isOpen = Promise.withResolvers<void>();
+  const ended = (async () => {
+    try {
+      for await (const _ of client.watch(jobId)) isOpen.resolve();
+      return undefined;
+    } catch (failure) {
+      return failure;
+    } finally {
+      isOpen.resolve();
+      client.close();
+    }
+  })();
+  await isOpen.promise;
+  return { ended };
+}
+
 Deno.test("a cluster under load rolls its authority, and lets nobody in whose certificate has ended", () =>
   onHost(async (host) => {
     const cluster = new TlsCluster(host);
     await cluster.issue("ca1");
-    cluster.startMasters();
+    await Deno.writeTextFile(cluster.at("revoked"), "# nobody yet\n");
+    cluster.startMasters((name) => [
+      ...cluster.tlsFlags(name),
+      `--set=security.tls.revocation_file=${cluster.at("revoked")}`,
+    ]);
     cluster.startWorker();
     const { client, tls } = await cluster.client();
     try {
@@ -65,7 +88,7 @@ Deno.test("a cluster under load rolls its authority, and lets nobody in whose ce
         await under.more(3);
       };
       const read = /"what":"security\.tls","msg":"read anew"/;
-      await cluster.certs("ca2", "init");
+      await cluster.newAuthority("ca2");
       await step(() => cluster.trust("ca1", "ca2"), read);
       await step(() => cluster.issueAnew("ca2"), read);
       const marks = await cluster.marks(NODES);
@@ -75,7 +98,82 @@ Deno.test("a cluster under load rolls its authority, and lets nobody in whose ce
       await under.more(3);
       const { failures, done } = await under.end();
       assert.deepEqual(failures, [], `of ${done} jobs`);
+
+      // A stream that is open when its caller's certificate ends, and one whose caller is revoked.
+      const brief = await cluster.issueTo("ca2", "bob", "admin", 4_000);
+      const revoked = await cluster.issueTo("ca2", "carol", "admin");
+      const { jobId } = await client.submit({
+        type: "test_sleep",
+        payload: new TextEncoder().encode('{"duration":"10m"}'),
+        priority: 5,
+      });
+      const streams = await Promise.all(
+        ["bob", "carol"].map((name) => watching(cluster, name, jobId)),
+      );
+      await Deno.writeTextFile(cluster.at("revoked"), `${revoked.fingerprint}\n`);
+      for (const stream of streams) {
+        const failure = await stream.ended;
+        assert.ok(failure instanceof Refusal, String(failure));
+        assert.ok(["unauthenticated", "unavailable"].includes(failure.reason), failure.message);
+      }
+      assert.ok(Date.now() >= Date.parse(brief.not_after), "not before it ended");
+      const { job } = await client.getJob(jobId);
+      assert.equal(job.status, "running", "others go on");
     } finally {
       client.close();
     }
+  }));
+
+Deno.test("development nodes that share a directory find mutual TLS by themselves", () =>
+  onHost(async (host) => {
+    const cluster = new TlsCluster(host);
+    const flags = [
+      "--tls",
+      "--set=security.tls.skip_verify=false",
+      `--set=security.tls.generated_dir=${cluster.at("shared")}`,
+    ];
+    cluster.startMasters(() => flags);
+    cluster.startWorker(flags);
+    const listed = await eventually("the worker is known", async () => {
+      const answer = await run(["workers", `--addr=${cluster.addresses}`, ...flags]);
+      return answer.stdout.includes("w1") ? answer : undefined;
+    });
+    assert.equal(listed.code, 0);
+    const { stdout } = await run(["cluster", "members", `--addr=${cluster.addresses}`, ...flags]);
+    for (const { name } of cluster.masters) assert.match(stdout, new RegExp(name));
+    const authorities = [...Deno.readDirSync(cluster.at("shared"))]
+      .filter(({ name }) => /ca/.test(name)).map(({ name }) => name).sort();
+    assert.deepEqual(authorities, ["ca.crt", "development-ca.pem"]);
+    const stranger = await run([
+      ...["workers", `--addr=${cluster.addresses}`, "--tls", "--set=grpc.connection_wait=1s"],
+      `--set=security.tls.generated_dir=${cluster.at("elsewhere")}`,
+    ]);
+    assert.equal(stranger.code, 1, stranger.stdout);
+  }));
+
+Deno.test("conductor certs makes an authority, and issues, renews, revokes, lists and shows", () =>
+  onHost(async (host) => {
+    const certs = async (...args: string[]) => {
+      const answer = await run(["certs", ...args, `--dir=${host.directory}/ca`, "--output=json"]);
+      return { ...answer, json: answer.stdout === "" ? undefined : JSON.parse(answer.stdout) };
+    };
+    const made = await certs("init");
+    assert.equal(made.code, 0, made.stderr);
+    const issued = await certs("issue", "--role=master", "m1", "--san=m1.internal,10.0.0.1");
+    assert.equal(issued.code, 0, issued.stderr);
+    assert.ok(issued.json.sans.includes("m1.internal") && issued.json.sans.includes("10.0.0.1"));
+    const [renewed] = (await certs("renew", "m1")).json;
+    assert.notEqual(renewed.serial, issued.json.serial);
+    const { json: { revoked } } = await certs("revoke", issued.json.serial, "--reason=test");
+    assert.deepEqual(
+      revoked.map(({ serial, reason }: { serial: string; reason: string }) => [serial, reason]),
+      [[issued.json.serial, "test"]],
+    );
+    const { json: list } = await certs("list");
+    assert.deepEqual(list.map(({ state }: { state: string }) => state), ["revoked", "valid"]);
+    const { json: [shown] } = await certs("show", "m1");
+    assert.deepEqual([shown.roles, shown.uses], [["master"], ["server", "client"]]);
+    const again = await certs("init");
+    assert.equal(again.code, 1);
+    assert.match(again.stderr, /is not empty/);
   }));

@@ -7,13 +7,20 @@
 
 import { join } from "node:path";
 import { JobClient } from "../../src/rpc/mod.ts";
-import { channelOptions, createChannelCredentials, LiveTls } from "../../src/security/mod.ts";
+import {
+  CertificateAuthority,
+  channelOptions,
+  createChannelCredentials,
+  type IssuedRecord,
+  LiveTls,
+} from "../../src/security/mod.ts";
 import { unusedPorts } from "../ha/ports.ts";
 import { eventually } from "../ha/wait.ts";
-import { type CommandResult, type Host, run } from "./support.ts";
+import type { Host } from "./support.ts";
 
 /** How often nodes look at their files and connections. */
 const RELOAD_INTERVAL = "100ms";
+const DAY_MS = 86_400_000;
 
 interface Place {
   readonly name: string;
@@ -39,35 +46,40 @@ export class TlsCluster {
     return join(this.#host.directory, ...parts);
   }
 
-  /** Runs `conductor certs` on the authority in `ca`; what it answers is JSON. */
-  async certs(ca: string, ...args: string[]): Promise<Record<string, unknown>> {
-    const { code, stdout, stderr } = await this.command(
-      ...["certs", ...args, `--dir=${this.at(ca)}`, "--output=json"],
-    );
-    if (code !== 0) throw new Error(stderr);
-    return JSON.parse(stdout);
-  }
-
-  command(...args: string[]): Promise<CommandResult> {
-    return run(args);
-  }
-
-  /** Issues to nodes and an administrator; whom they trust is in `trusted.crt`. */
+  /** Makes an authority of the program's own, which everybody trusts, and issues to everybody. */
   async issue(ca: string): Promise<void> {
-    await this.certs(ca, "init");
+    await this.newAuthority(ca);
     await this.trust(ca);
     await this.issueAnew(ca);
   }
 
-  /** Issues to everybody from this authority, over the files that there are. */
-  async issueAnew(ca: string): Promise<void> {
-    for (const { name } of this.masters) await this.#issue(ca, name, "master");
-    await this.#issue(ca, "w1", "worker");
-    await this.#issue(ca, "alice", "admin");
+  async newAuthority(ca: string): Promise<CertificateAuthority> {
+    return await CertificateAuthority.create(this.at(ca), {
+      commonName: ca,
+      lifeMs: DAY_MS,
+      keyType: "ecdsa-p256",
+      nowMs: Date.now(),
+    });
   }
 
-  #issue(ca: string, name: string, role: string) {
-    return this.certs(ca, "issue", `--role=${role}`, name, `--out=${this.at("nodes")}`);
+  /** Issues to everybody from this authority, over the files that there are. */
+  async issueAnew(ca: string): Promise<void> {
+    for (const { name } of this.masters) await this.issueTo(ca, name, "master");
+    await this.issueTo(ca, "w1", "worker");
+    await this.issueTo(ca, "alice", "admin");
+  }
+
+  async issueTo(ca: string, name: string, role: string, lifeMs = DAY_MS): Promise<IssuedRecord> {
+    const authority = await CertificateAuthority.open(this.at(ca));
+    return await authority.issue({
+      name,
+      role,
+      sans: [],
+      lifeMs,
+      keyType: "ecdsa-p256",
+      directory: this.at("nodes"),
+      nowMs: Date.now(),
+    });
   }
 
   /** Lets everybody trust these authorities, by one rename. */
