@@ -17,7 +17,10 @@ export async function runPayload(
 ): Promise<ImageResult> {
   const { context } = makeContext(options);
   const checked = imageProcessing.payloadSchema.parse(payload);
-  return await imageProcessing.run(checked, context) as ImageResult;
+  const result = await imageProcessing.run(checked, context) as ImageResult;
+  // As its reader gets it; every result of every test is what the type says of it.
+  imageProcessing.resultSchema?.parse(JSON.parse(JSON.stringify(result)));
+  return result;
 }
 
 /** Runs a job on `bytes` given inline. */
