@@ -14,7 +14,7 @@ Deno.test("every mutant's edits still fit the code", async () => {
   for (const each of MUTANTS) await withMutant(each, () => Promise.resolve());
 });
 
-for (const id of ["M3", "M6", "M8", "M17"]) {
+for (const id of ["M3", "M8", "M17", "M38"]) {
   const { title } = mutant(id);
   Deno.test(`${id}, "${title}", is noticed within three seeds`, async () => {
     const { seeds, checker } = await hunt({ ...mutant(id), seedsMax: 3 }, true);
