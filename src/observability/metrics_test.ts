@@ -238,7 +238,7 @@ Deno.test("registries are apart: two nodes in one process do not count for each 
   assert.deepEqual([await isLeader(one), await isLeader(two)], [1, 0]);
 });
 
-Deno.test("a worker's metrics have names of their own, but for the calls that it serves", async () => {
+Deno.test("a worker's metrics have names of their own, but for the calls that it serves and its doors", async () => {
   const [master, worker] = await Promise.all([
     createMetricsRegistry({ enabled: true }),
     createMetricsRegistry({ enabled: true }),
@@ -249,7 +249,7 @@ Deno.test("a worker's metrics have names of their own, but for the calls that it
   const shared = [...(await read(worker)).keys()].filter((name) => ofMaster.has(name));
   assert.ok(
     shared.length > 0 &&
-      shared.every((name) => /^(conductor_(rpc|auth|rate_limit)|grpc_server)_/.test(name)),
+      shared.every((name) => /^(conductor_(rpc|auth|rate_limit|tls|node)|grpc_server)_/.test(name)),
   );
 });
 

@@ -37,17 +37,17 @@ type TlsSectionName = "tls" | "raft_tls";
 export function createTlsMetrics(registry: MetricsRegistry): TlsMetrics {
   return {
     certificateNotAfterSeconds: registry.gaugeFamily(
-      "certificate_not_after_seconds",
+      "tls_certificate_not_after_seconds",
       "When this node's certificate ends, in seconds since the epoch.",
       { section: oneOf("tls", "raft_tls") },
     ),
     reloadsTotal: registry.counterFamily(
-      "reloads_total",
+      "node_reloads_total",
       "Files that were read anew, by whether what they held was good.",
       { result: oneOf("success", "failure") },
     ),
     connectionsRefusedTotal: registry.counterFamily(
-      "connections_refused_total",
+      "node_connections_refused_total",
       "Connections that were turned away, or ended because nothing good came of them.",
       { listener: oneOf(...LISTENERS), reason: oneOf(...CONNECTION_REFUSALS) },
     ),
