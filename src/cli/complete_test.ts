@@ -27,7 +27,7 @@ async function offered(line: string, asked: Flags[] = []): Promise<string[]> {
 Deno.test("commands, flags and the values that can be counted are offered where they may stand", async () => {
   const table: [string, string[]][] = [
     ["su", ["submit"]],
-    ["workers ", ["list", "drain", "undrain"]],
+    ["workers ", ["list", "show", "drain", "undrain"]],
     ["workers u", ["undrain"]],
     ["help wo", ["worker", "workers"]],
     ["submit --pay", ["--payload"]],
@@ -84,7 +84,9 @@ Deno.test("ids of jobs and workers come from the cluster that the line names", a
   assert.deepEqual(await offered("dlq retry ", asked), ["j1", "j2"]);
   assert.equal(asked.at(-1)!.command, "dlq retry");
   assert.deepEqual(await offered("watch j1 "), [], "it takes one job");
-  assert.deepEqual(await offered("workers drain "), ["w1"]);
+  for (const command of ["show", "drain", "undrain"]) {
+    assert.deepEqual(await offered(`workers ${command} `), ["w1"]);
+  }
   assert.deepEqual(await offered("list --worker "), ["w1"]);
   assert.deepEqual(await offered("submit --type t"), ["test_sleep"]);
   assert.deepEqual(await offered("submit -t n"), ["noop"]);

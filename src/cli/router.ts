@@ -215,18 +215,33 @@ function addClusterCommands(program: Command, terminal: Terminal): void {
         await listWorkers(flags, terminal);
       }),
   );
-  for (
-    const [name, text] of [["drain", "give it no new jobs"], ["undrain", "give it jobs again"]]
-  ) {
-    client(
-      workers.command(name!).description(text!)
-        .argument("<worker-id>", "the worker")
-        .action(async (workerId: string, flags: Flags) => {
-          const { drainWorker } = await import("./workers.ts");
-          await drainWorker(workerId, name === "undrain", flags, terminal);
-        }),
-    );
-  }
+  client(
+    workers.command("show").description("all that is known of one, and what it runs")
+      .argument("<worker-id>", "the worker")
+      .action(async (workerId: string, flags: Flags) => {
+        const { showWorker } = await import("./workers.ts");
+        await showWorker(workerId, flags, terminal);
+      }),
+  );
+  client(
+    workers.command("drain").description("give it no new jobs")
+      .argument("<worker-id>", "the worker")
+      .option("--grace <duration>", "hand back what it still runs after this time, at no cost")
+      .option("--wait", "wait until it holds no jobs")
+      .option("--timeout <duration>", "wait no longer than this; exit code 1 if it holds some then")
+      .action(async (workerId: string, flags: Flags) => {
+        const { drainWorker } = await import("./workers.ts");
+        await drainWorker(workerId, flags, terminal);
+      }),
+  );
+  client(
+    workers.command("undrain").description("give it jobs again")
+      .argument("<worker-id>", "the worker")
+      .action(async (workerId: string, flags: Flags) => {
+        const { undrainWorker } = await import("./workers.ts");
+        await undrainWorker(workerId, flags, terminal);
+      }),
+  );
   const cluster = program.command("cluster").description("the masters of the cluster");
   client(
     cluster.command("status", { isDefault: true }).description("leader, members, log and queue")

@@ -124,12 +124,18 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     intervalMs: config.metrics.collectIntervalMs,
     log,
   });
+  const usage = usageMeter();
   sampler.register("worker", () => {
     metrics.slotsMax.set(config.worker.maxConcurrentJobs);
     metrics.slotsBusy.set(worker.activeJobs);
     metrics.sessionConnected.set(worker.isConnected ? 1 : 0);
     metrics.reportsPending.set(worker.pendingReports);
     metrics.executorProcesses.set(executors.processes);
+    const { cpuUsage, memoryUsage, executorsCpu, executorsMemoryBytes } = usage();
+    metrics.hostCpuUsage.set(cpuUsage);
+    metrics.hostMemoryUsage.set(memoryUsage);
+    metrics.executorsCpu.set(executorsCpu);
+    metrics.executorsMemoryBytes.set(executorsMemoryBytes);
   });
   sampler.start();
   greetFromWorker(loaded, jobTypes, terminal.err);

@@ -4,68 +4,110 @@
  * @module
  */
 
-import { withClient } from "./connect.ts";
-import { secondText, timeText } from "./present.ts";
+import { formatDuration } from "../config/mod.ts";
+import { pause, Refusal } from "../rpc/mod.ts";
+import { FlagReader } from "./arguments.ts";
+import { type Connection, withClient } from "./connect.ts";
+import { NegativeAnswer } from "./failure.ts";
+import { workerDetailsJson, workerJson, workerTable, workerText } from "./present_workers.ts";
 import type { Flags } from "./router.ts";
-import { renderTable } from "./table.ts";
 import { printable, type Terminal } from "./terminal.ts";
+
+/** How often a worker that is drained is looked at. */
+const LOOK_INTERVAL_MS = 250;
 
 /** Every worker that the cluster knows. */
 export async function listWorkers(flags: Flags, terminal: Terminal): Promise<void> {
   await withClient(flags, terminal, async ({ client, format }) => {
     const workers = await client.listWorkers((flags.status as string | undefined) ?? "");
-    if (format === "json") {
-      const answer = workers.map((worker) => ({
-        id: worker.id,
-        address: worker.address,
-        status: worker.status,
-        slots: worker.slots,
-        active_jobs: worker.activeJobs,
-        job_types: worker.jobTypes,
-        tags: worker.tags,
-        version: worker.version,
-        cpu_millis: worker.cpuMillis,
-        cpu_millis_held: worker.cpuMillisHeld,
-        memory_bytes: worker.memoryBytes,
-        memory_bytes_held: worker.memoryBytesHeld,
-        last_heartbeat: timeText(worker.lastHeartbeatMs),
-        cpu_usage: worker.stats?.cpuUsage ?? null,
-        memory_usage: worker.stats?.memoryUsage ?? null,
-      }));
-      terminal.out.write(`${JSON.stringify(answer, null, 2)}\n`);
-      return;
-    }
-    terminal.out.write(renderTable(
-      ["WORKER", "STATUS", "JOBS", "TYPES", "TAGS", "CPU", "MEMORY", "LAST HEARTBEAT"],
-      workers.map((worker) => [
-        printable(worker.id),
-        worker.status,
-        `${worker.activeJobs}/${worker.slots}`,
-        printable(worker.jobTypes.join(",")),
-        printable(Object.entries(worker.tags).map(([name, value]) => `${name}=${value}`).join(",")),
-        percent(worker.stats?.cpuUsage),
-        percent(worker.stats?.memoryUsage),
-        secondText(worker.lastHeartbeatMs),
-      ]),
-    ));
+    terminal.out.write(
+      format === "json"
+        ? `${JSON.stringify(workers.map(workerJson), null, 2)}\n`
+        : workerTable(workers),
+    );
   });
 }
 
-/** Stops or resumes giving a worker new jobs. */
-export async function drainWorker(
+/** All that is known of one worker. */
+export async function showWorker(
   workerId: string,
-  undrain: boolean,
   flags: Flags,
   terminal: Terminal,
 ): Promise<void> {
   await withClient(flags, terminal, async ({ client, format }) => {
-    const message = await client.drainWorker(workerId, { undrain });
+    const details = await client.getWorker(workerId);
+    terminal.out.write(
+      format === "json"
+        ? `${JSON.stringify(workerDetailsJson(details), null, 2)}\n`
+        : workerText(details),
+    );
+  });
+}
+
+/** Gives a worker no new jobs, and may wait until it holds none. */
+export async function drainWorker(
+  workerId: string,
+  flags: Flags,
+  terminal: Terminal,
+): Promise<void> {
+  const reader = new FlagReader(flags);
+  const graceMs = reader.duration("grace");
+  const timeoutMs = reader.duration("timeout");
+  reader.done();
+  await withClient(flags, terminal, async (connection) => {
+    const { client, format } = connection;
+    const message = await client.drainWorker(workerId, graceMs === undefined ? {} : { graceMs });
+    const isWaiting = flags.wait === true || timeoutMs !== undefined;
+    const heldJobs = isWaiting ? await untilIdle(connection, workerId, timeoutMs) : undefined;
+    const answer = {
+      worker_id: workerId,
+      message,
+      ...(heldJobs === undefined ? {} : { active_jobs: heldJobs }),
+    };
+    const done = heldJobs === 0 ? `${message}; it holds none` : message;
+    terminal.out.write(format === "json" ? `${JSON.stringify(answer)}\n` : `${done}\n`);
+    if (heldJobs === undefined || heldJobs === 0) return;
+    throw new NegativeAnswer(
+      `worker ${printable(workerId)} holds ${heldJobs} jobs after ${formatDuration(timeoutMs!)}; ` +
+        "it stays drained (--grace hands back what runs longer)",
+    );
+  });
+}
+
+/** Gives a worker jobs again. */
+export async function undrainWorker(
+  workerId: string,
+  flags: Flags,
+  terminal: Terminal,
+): Promise<void> {
+  await withClient(flags, terminal, async ({ client, format }) => {
+    const message = await client.drainWorker(workerId, { undrain: true });
     terminal.out.write(
       format === "json" ? `${JSON.stringify({ worker_id: workerId, message })}\n` : `${message}\n`,
     );
   });
 }
 
-function percent(fraction: number | undefined): string {
-  return fraction === undefined ? "" : `${Math.round(fraction * 100)}%`;
+/** Jobs that it still holds when the time is over; 0: none, or it has left. */
+async function untilIdle(
+  { client, line }: Connection,
+  workerId: string,
+  timeoutMs = Number.POSITIVE_INFINITY,
+): Promise<number> {
+  const startedMs = performance.now();
+  for (;;) {
+    const activeJobs = await activeJobsOf(client, workerId);
+    if (activeJobs === 0 || performance.now() - startedMs >= timeoutMs) return activeJobs;
+    line.show(`worker ${printable(workerId)} holds ${activeJobs} jobs`);
+    await pause(Math.min(LOOK_INTERVAL_MS, timeoutMs));
+  }
+}
+
+async function activeJobsOf(client: Connection["client"], workerId: string): Promise<number> {
+  try {
+    return (await client.getWorker(workerId)).worker.activeJobs;
+  } catch (failure) {
+    if (failure instanceof Refusal && failure.reason === "not_found") return 0;
+    throw failure;
+  }
 }

@@ -46,6 +46,12 @@ export interface WorkerMetrics extends GateMetrics, TlsMetrics {
   readonly sessionLossesTotal: Counter;
   /** Results not yet acknowledged by a master. */
   readonly reportsPending: Gauge;
+  /** Parts of what the worker may use that are in use, 0 to 1. */
+  readonly hostCpuUsage: Gauge;
+  readonly hostMemoryUsage: Gauge;
+  /** What the processes that run its jobs use: processors, and resident memory. */
+  readonly executorsCpu: Gauge;
+  readonly executorsMemoryBytes: Gauge;
   readonly rpc: RpcMetrics;
 }
 
@@ -116,6 +122,22 @@ export function createWorkerMetrics(registry: MetricsRegistry): WorkerMetrics {
     reportsPending: registry.gauge(
       "worker_reports_pending",
       "Results of attempts that no master has acknowledged yet.",
+    ),
+    hostCpuUsage: registry.gauge(
+      "worker_host_cpu_usage",
+      "Part of the processors that this worker's host or container may use that is in use, 0 to 1.",
+    ),
+    hostMemoryUsage: registry.gauge(
+      "worker_host_memory_usage",
+      "Part of the memory that this worker's host or container may use that is in use, 0 to 1.",
+    ),
+    executorsCpu: registry.gauge(
+      "worker_executors_cpu",
+      "Processors that the processes that run this worker's jobs use.",
+    ),
+    executorsMemoryBytes: registry.gauge(
+      "worker_executors_memory_bytes",
+      "Memory that the processes that run this worker's jobs use.",
     ),
     ...createGateMetrics(registry),
     ...createTlsMetrics(registry),
