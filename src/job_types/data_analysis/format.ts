@@ -70,8 +70,7 @@ const SNIFFED_LINES = 10;
  */
 export function detectDelimiter(head: string, quote: string | null): string {
   // A line that is cut off would seem to be a short row.
-  const end = head.lastIndexOf("\n");
-  const lines = end < 0 ? head : head.slice(0, end).replace(/\r$/, "");
+  const lines = head.replace(/(?:\r\n|\n|\r)[^\r\n]*$/, "");
   const { meta } = Papa.parse(lines, {
     delimitersToGuess: DELIMITERS,
     preview: SNIFFED_LINES,
