@@ -117,7 +117,13 @@ Deno.test({
       await t.step("what a killed worker left is put away by its next life", async () => {
         const { jobId } = await client.submit(submission({ type: "hang" }));
         await until("the job hangs", () => Promise.resolve(processesWith(WORD).length > 0));
+        const sleeper = `${WORD.slice(1)} sleeps`;
+        const payload = { command: "sh", args: ["-c", `sleep 1000 # ${sleeper}\n true`] };
+        const { jobId: commandId } = await client.submit(submission({ type: "exec", payload }));
+        await until("the command runs", () => Promise.resolve(processesWith(sleeper).length > 0));
         await end(worker, "SIGKILL");
+        // Commands end with their worker, whoever comes after it.
+        await until("the command ends", () => Promise.resolve(processesWith(sleeper).length === 0));
         worker = host.startWorker(WORKER_ID, ...flags);
         await until(
           "its processes are ended",
@@ -132,6 +138,7 @@ Deno.test({
             ),
         );
         await client.cancel(jobId);
+        await client.cancel(commandId);
       });
 
       await t.step(
