@@ -59,7 +59,7 @@ export const NEWS_BYTES_MAX = 1024 * 1024;
 export function checkedNews(message: unknown): FromExecutor {
   const fields = fieldsOf(message);
   const holds = (kinds: Readonly<Record<string, string>>) =>
-    Object.entries(kinds).every(([name, kind]) => typeof fields[name] === kind);
+    Object.entries(kinds).every(([name, kind]) => kind === kindOf(fields[name]));
   const isNews = fields.kind === "ready" ||
     (fields.kind === "setup_failed" && holds({ error: "string" })) ||
     (fields.kind === "progress" && holds({ fraction: "number", message: "string" })) ||
@@ -68,6 +68,10 @@ export function checkedNews(message: unknown): FromExecutor {
     (fields.kind === "end" && isEnd(fieldsOf(fields.end)));
   if (!isNews) throw new Error("it is no message of an executor process");
   return message as FromExecutor;
+}
+
+function kindOf(value: unknown): string {
+  return typeof value;
 }
 
 function isEnd(end: Readonly<Record<string, unknown>>): boolean {

@@ -147,8 +147,18 @@ Deno.test({
           assert.equal(resultOf(await ended(client, { type: "fine" })), "fine");
           const fed = await host.finished("exec", { command: "cat", stdin: "to and fro" });
           assert.equal(fed.result.output.stdout, "to and fro");
+          const table = await host.finished("data_analysis", { data: [{ a: 1 }, { a: 2 }] });
+          assert.equal(table.status, "completed");
+          assert.deepEqual(grantsOf(host), [
+            // Of the handlers, whose permissions are theirs to say.
+            ["--allow-all"],
+            // Of built-in types: the network, and their directories.
+            ["--allow-ffi", "--allow-net", "--allow-read", "--allow-write", "--ignore-env"],
+            // Of commands.
+            ["--allow-ffi", "--allow-read", "--allow-run", "--allow-write", "--ignore-env"],
+          ]);
           await end(worker, "SIGTERM");
-          await until("no executor is left", () => Promise.resolve(executorsOf(host) === 0));
+          await until("no executor is left", () => Promise.resolve(executorsOf(host).length === 0));
         },
       );
     } finally {
@@ -189,13 +199,23 @@ function residentMebibytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
 }
 
+/** The permissions with which the kinds of executor processes were started, what they list aside. */
+function grantsOf(host: Host): string[][] {
+  const kinds = executorsOf(host).map((pid) => {
+    const words = Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0");
+    return words.filter((word) => /^--(allow|ignore)-/.test(word))
+      .map((word) => word.replace(/=.*/, "")).sort();
+  });
+  return [...new Map(kinds.map((kind) => [kind.join(), kind])).values()].sort();
+}
+
 /** Executor processes carry their worker's directory in their environment. */
-function executorsOf(host: Host): number {
+function executorsOf(host: Host): number[] {
   return processesWith("__executor").filter((pid) => {
     try {
       return Deno.readTextFileSync(`/proc/${pid}/environ`).includes(host.directory);
     } catch {
       return false; // gone meanwhile
     }
-  }).length;
+  });
 }
