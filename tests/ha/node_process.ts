@@ -1,8 +1,10 @@
 /**
- * One process of the real program: started, killed, frozen, told to stop, started again.
+ * One process of the real program, set up as the build sets it up: started, killed, frozen, told to stop, started again.
  *
  * @module
  */
+
+import { V8_FLAGS } from "../../scripts/build/v8_flags.ts";
 
 /** Far beyond what any end takes. */
 const END_MS_MAX = 60_000;
@@ -67,6 +69,7 @@ export class NodeProcess {
         "--quiet",
         "--no-check",
         "--allow-all",
+        `--v8-flags=${V8_FLAGS}`,
         this.#main,
         ...this.#args,
         ...this.#founding,
