@@ -63,16 +63,23 @@ function pairIndex(i: number, j: number): number {
   return (j * (j + 1)) / 2 + i;
 }
 
-/** Moments of two columns together, by Welford's recurrence: stable in one pass. */
+/**
+ * Moments of two columns together, by Welford's recurrence: stable in one pass. Of differences to the
+ * first row, as `Spread` in `statistics.ts` says why.
+ */
 class Comoment {
   #count = 0;
+  #originX = 0;
+  #originY = 0;
   #meanX = 0;
   #meanY = 0;
   #squaresX = 0;
   #squaresY = 0;
   #products = 0;
 
-  add(x: number, y: number): void {
+  add(givenX: number, givenY: number): void {
+    if (this.#count === 0) [this.#originX, this.#originY] = [givenX, givenY];
+    const [x, y] = [givenX - this.#originX, givenY - this.#originY];
     this.#count++;
     const deltaX = x - this.#meanX;
     const deltaY = y - this.#meanY;

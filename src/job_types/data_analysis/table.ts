@@ -140,18 +140,21 @@ function storedRow(row: unknown): StoredValue[] {
 }
 
 /**
- * Welford's recurrence, for groups: stable, one pass. NULL for fewer than two values. The state is
- * the count, the mean and the sum of squared differences, in an array since its type must be one
- * that SQLite knows.
+ * Welford's recurrence of the differences to the first value, for groups: stable, one pass. NULL for
+ * fewer than two values. The state is the count, the mean and the sum of squared differences, and
+ * the first value, in an array since its type must be one that SQLite knows. See `Spread` in
+ * `statistics.ts`.
  */
 const WELFORD = {
-  start: () => new Float64Array(3),
+  start: () => new Float64Array(4),
   step: (state: Float64Array, value: unknown) => {
     if (typeof value !== "number") return state;
     const count = state[0]! + 1;
-    const delta = value - state[1]!;
+    if (count === 1) state[3] = value;
+    const shifted = value - state[3]!;
+    const delta = shifted - state[1]!;
     const mean = state[1]! + delta / count;
-    state[2]! += delta * (value - mean);
+    state[2]! += delta * (shifted - mean);
     state[0] = count;
     state[1] = mean;
     return state;
