@@ -137,6 +137,8 @@ const DEFAULTS: ReadonlyMap<string, string> = new Map([
   ["certs", "list"],
   ["config", "show"],
   ["schedule", "list"],
+  ["token", "inspect"],
+  ["rbac", "show"],
 ]);
 
 function optionNamed(command: Command, name: string): Option | undefined {

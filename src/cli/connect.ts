@@ -16,15 +16,14 @@ import {
 } from "../security/mod.ts";
 import { createTracer } from "../observability/mod.ts";
 import { configFrom } from "./config_flags.ts";
-import { reasonOf } from "./arguments.ts";
-import { Misuse } from "./failure.ts";
 import { LiveLine } from "./live_line.ts";
 import type { Flags } from "./router.ts";
 import { tracerOptions } from "./node_tracing.ts";
 import type { OutputFormat, Terminal } from "./terminal.ts";
+import { readTokenFile } from "./token_file.ts";
 
 /** Time allowed to one call with all its tries, in ms. */
-const CALL_TIMEOUT_MS = 10_000;
+export const CALL_TIMEOUT_MS = 10_000;
 
 /** A cluster that has not answered for so long is told of, in ms. */
 const SILENCE_TOLD_AFTER_MS = 1_000;
@@ -138,13 +137,5 @@ export function tokenSource(config: Config): () => string | undefined {
   const { token, tokenFile } = config.security;
   if (token !== "") return () => token;
   if (tokenFile === "") return () => undefined;
-  return () => {
-    try {
-      return Deno.readTextFileSync(tokenFile).trim();
-    } catch (cause) {
-      throw new Misuse(`cannot read the token file ${tokenFile}: ${reasonOf(cause)}`, {
-        cause,
-      });
-    }
-  };
+  return () => readTokenFile(tokenFile).token;
 }

@@ -29,6 +29,7 @@ import {
   openAuditLog,
   peerIp,
   type PeerVerifier,
+  readPrivateKey,
   secureServer,
   SecurityConfigurationError,
   type Trust,
@@ -83,17 +84,27 @@ export async function masterSecurity(
     metrics,
     revokedByCluster: (fingerprint256) => trust.isCertificateRevoked(fingerprint256),
   });
-  const hasNoKey = jwt.secretKey === "" && jwt.publicKeyPath === "";
+  const hasNoKey = [
+    jwt.secretKey,
+    jwt.publicKeyPath,
+    jwt.privateKeyPath,
+    jwt.jwksFile,
+    jwt.jwksUrl,
+  ].every((each) => each === "");
   const madeSecret = hasNoKey && profile === "development" ? randomSecret() : undefined;
+  const own = await readPrivateKey(jwt.privateKeyPath, { profile, warn });
   const doors = await doorsOf(loaded, tls, warn, {
     trust,
+    ...own,
     secret: madeSecret ?? jwt.secretKey,
     // A key of which nobody could know yet does not take certificates their worth.
     ...(madeSecret === undefined ? {} : { certificateIsIdentity: true }),
   });
-  const workerTokens = jwt.secretKey === "" ? undefined : new WorkerTokens({
+  const canSign = jwt.secretKey !== "" || own.privateKeyPem !== undefined;
+  const workerTokens = !canSign ? undefined : new WorkerTokens({
     profile,
     secret: jwt.secretKey,
+    ...own,
     issuer: jwt.issuer,
     subject: config.cluster.nodeId,
     ttlMs: jwt.accessTokenTtlMs,
@@ -102,7 +113,7 @@ export async function masterSecurity(
   const { policies, verifier } = doors;
   const policyFileText = rbac.enabled && rbac.policyFile !== "" ? policies.current.text : "";
   const tokenParts: TokenParts = {
-    signer: { profile, secret: madeSecret ?? jwt.secretKey, ...named(jwt) },
+    signer: { profile, secret: madeSecret ?? jwt.secretKey, ...own, ...named(jwt) },
     verifier,
     policies,
     rolesAreEnforced: rbac.enabled,
@@ -150,16 +161,22 @@ async function doorsOf(
   own: {
     readonly trust: Trust;
     readonly secret: string;
+    readonly privateKeyPem?: string;
     readonly alsoFor?: readonly string[];
     readonly certificateIsIdentity?: boolean;
   },
 ): Promise<NodeSecurity & Pick<TokenParts, "verifier" | "policies">> {
   const { jwt, rbac, rateLimit } = config.security;
-  const { trust, secret, alsoFor = [], certificateIsIdentity } = own;
+  const { trust, secret, privateKeyPem, alsoFor = [], certificateIsIdentity } = own;
   const tokens = await createTokenVerifier({
     profile,
     secret,
     publicKeyPath: jwt.publicKeyPath,
+    ...(privateKeyPem === undefined ? {} : { privateKeyPem }),
+    jwksFile: jwt.jwksFile,
+    jwksUrl: jwt.jwksUrl,
+    algorithms: jwt.algorithms,
+    leewayMs: jwt.leewayMs,
     issuer: jwt.issuer,
     audience: jwt.audience,
     alsoFor,

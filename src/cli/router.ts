@@ -15,6 +15,7 @@ import { EXIT, Misuse, reportFailure } from "./failure.ts";
 import { addBulkCommands } from "./job_router.ts";
 import { addJobFlags } from "./job_flags.ts";
 import { withValues } from "./options.ts";
+import { addRbacCommands, addTokenCommands } from "./token_router.ts";
 import { addScheduleCommands } from "./schedule_router.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
@@ -86,6 +87,8 @@ Exit codes: 0 done, 1 failed, 2 misused, 130 interrupted by Ctrl-C.`,
   addJobTypeCommands(program, terminal, client);
   addClusterCommands(program, terminal);
   addCertsCommands(program, terminal);
+  addTokenCommands(program, terminal, client);
+  addRbacCommands(program, terminal, client);
   addLocalCommands(program, terminal);
   inheritSettings(program);
   return program;

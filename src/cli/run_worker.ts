@@ -22,7 +22,7 @@ import {
   MetricsSampler,
   observeProcess,
 } from "../observability/mod.ts";
-import { ClusterChannel } from "../rpc/mod.ts";
+import { ClusterChannel, SecurityClient } from "../rpc/mod.ts";
 import { assertRuntimeSafe } from "../security/mod.ts";
 import {
   type AttemptEnvironment,
@@ -44,7 +44,7 @@ import { channelFrom } from "./connect.ts";
 import { configFrom } from "./config_flags.ts";
 import { Misuse } from "./failure.ts";
 import { greetFromWorker } from "./greeting.ts";
-import { Lifetime } from "./lifecycle.ts";
+import { Lifetime, StartGivenUp } from "./lifecycle.ts";
 import { openLog } from "./node_log.ts";
 import { startReloading } from "./node_reload.ts";
 import { httpsOf } from "./node_security.ts";
@@ -53,6 +53,7 @@ import { tracerOptions } from "./node_tracing.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
+import { type CredentialCalls, WorkerCredentials } from "./worker_credentials.ts";
 import { openWorkerDoor } from "./worker_door.ts";
 import { programsOf, workerExecutors } from "./worker_executors.ts";
 
@@ -77,8 +78,11 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
   const metrics = createWorkerMetrics(metricsRegistry);
   const tls = await openNodeTls(loaded, "worker", { log, metrics });
   const reloading = await startReloading(loaded, flags, { log, tls });
+  const directory = directoryOf(config);
+  const credentials = new WorkerCredentials({ config, directory, now: () => Date.now(), log });
   const channel = new ClusterChannel({
     ...channelFrom(config, tls.section, CALL_TIMEOUT_MS, channelRules(tls)),
+    token: () => credentials.token,
     // A master that hangs, or a cable that is cut, closes nothing. The worker must be back with the
     // next leader well before its lease there is over.
     streamSilenceMs: config.worker.heartbeatTimeoutMs / LOOKS_A_LEASE,
@@ -139,18 +143,23 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
   });
   sampler.start();
   greetFromWorker(loaded, jobTypes, terminal.err);
-  worker.start();
-  executors.warm();
-  log.info("worker started", {
-    version: VERSION,
-    masters: config.worker.masterAddrs.join(","),
-    job_types: jobTypes.join(","),
-    slots: config.worker.maxConcurrentJobs,
-  });
   try {
+    await credentials.open(credentialCalls(channel, config), lifetime.giveUp);
+    worker.start();
+    executors.warm();
+    log.info("worker started", {
+      version: VERSION,
+      masters: config.worker.masterAddrs.join(","),
+      job_types: jobTypes.join(","),
+      slots: config.worker.maxConcurrentJobs,
+    });
     await lifetime.ended;
+  } catch (failure) {
+    if (!(failure instanceof StartGivenUp)) throw failure;
+    log.info("stopped before it had started");
   } finally {
     await worker.stop(config.worker.drainTimeoutMs);
+    credentials.close();
     await door?.close();
     channel.close();
     reloading.stop();
@@ -162,6 +171,14 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     log.info("worker stopped");
     log.close();
   }
+}
+
+function credentialCalls(channel: ClusterChannel, { worker }: Config): CredentialCalls {
+  const client = new SecurityClient(channel);
+  return {
+    refresh: (token, requestKey) => client.refreshToken(token, requestKey),
+    enrol: (requestKey) => client.enrolWorker(worker.workerId, requestKey),
+  };
 }
 
 function metricsPage({ metrics }: Config, registry: MetricsRegistry) {

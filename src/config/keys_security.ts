@@ -5,7 +5,7 @@
  */
 
 import { EVERYONE, flag, key, MASTER, NODES, type Role } from "./key.ts";
-import { boolean, integer, matching, number, path, text } from "./kinds.ts";
+import { boolean, choice, integer, list, matching, number, path, text } from "./kinds.ts";
 import { duration } from "./quantities.ts";
 
 const DIALLERS: readonly Role[] = ["worker", "client"];
@@ -16,6 +16,15 @@ const serverName = () =>
 
 /** The same default in the two profiles that have certificates. */
 const deployed = <Value>(value: Value) => ({ staging: value, production: value });
+
+/** As the headers of tokens spell them, though written in any case. */
+const algorithm = () =>
+  choice(["HS256", "RS256", "ES256", "EdDSA"], {
+    hs256: "HS256",
+    rs256: "RS256",
+    es256: "ES256",
+    eddsa: "EdDSA",
+  });
 
 /** `security.*` */
 export const securityKeys = {
@@ -187,6 +196,39 @@ export const securityKeys = {
       usedBy: NODES,
       default: "",
       legacyEnv: ["JWT_PUBLIC_KEY_PATH"],
+    }),
+    private_key_path: key(path({ emptyAllowed: true }), {
+      doc:
+        "PEM file (mode 0600) of a private key (RSA, P-256 or Ed25519) with which masters sign " +
+        "the tokens that they issue, in place of secret_key; what it signs is accepted.",
+      usedBy: MASTER,
+      default: "",
+      legacyEnv: ["JWT_PRIVATE_KEY_PATH"],
+    }),
+    jwks_file: key(path({ emptyAllowed: true }), {
+      doc: "File of a JSON Web Key Set whose RS256, ES256 and EdDSA tokens are accepted, by kid; " +
+        "read again when it changes.",
+      usedBy: NODES,
+      default: "",
+      legacyEnv: ["JWT_JWKS_FILE"],
+    }),
+    jwks_url: key(text({ emptyAllowed: true }), {
+      doc: "https:// address of such a set, fetched when it is needed and kept for ten minutes.",
+      usedBy: NODES,
+      default: "",
+      legacyEnv: ["JWT_JWKS_URL"],
+    }),
+    algorithms: key(list(algorithm()), {
+      doc: "Algorithms of tokens that are accepted; empty: those that there are keys for.",
+      usedBy: NODES,
+      default: [],
+      legacyEnv: ["JWT_ALGORITHMS"],
+    }),
+    leeway: key(duration({ min: "0s", max: "5m" }), {
+      doc: "How far clocks may differ when a token's exp, nbf and iat are looked at.",
+      usedBy: NODES,
+      default: "30s",
+      legacyEnv: ["JWT_LEEWAY"],
     }),
     issuer: key(text(), {
       doc: "iss of the tokens that are issued, and required of those presented.",

@@ -213,10 +213,13 @@ const RULES: readonly Rule[] = [
   {
     reads: ["security.jwt.secret_key", "security.jwt.public_key_path"],
     roles: MASTER,
-    check: ({ profile, security: { jwt } }) =>
-      profile === "development" || jwt.secretKey === "" && jwt.publicKeyPath !== ""
+    check: ({ profile, security: { jwt } }) => {
+      const { publicKeyPath, privateKeyPath, jwksFile, jwksUrl } = jwt;
+      const hasOther = [publicKeyPath, privateKeyPath, jwksFile, jwksUrl].some((each) => each);
+      return profile === "development" || jwt.secretKey === "" && hasOther
         ? undefined
-        : secretWeakness(jwt.secretKey),
+        : secretWeakness(jwt.secretKey);
+    },
   },
   ...certificateRules("tls", NODES),
   ...certificateRules("raft_tls", MASTER),

@@ -17,6 +17,7 @@ import {
   MasterService,
   masterService,
   PeerTransport,
+  Refusal,
   type RpcServer,
   type ServiceHandlers,
   WorkerCaller,
@@ -449,14 +450,27 @@ export class Master {
 
   /** A node that came to join asks until it is let in; its own API says "no leader" meanwhile. */
   #join(): void {
-    const { onFailed } = this.#options;
+    const { onFailed, log } = this.#options;
     if (this.#joinThrough === undefined) return;
     const { incarnation, clusterId } = this.#log.identity;
     const joining = { ...this.#door.ownAddress, incarnation, clusterId };
     joinCluster(this.#options, this.#joinThrough, joining, this.#stopping.signal).catch(
       (failure) => {
-        if (!this.#isStopping) onFailed(failure);
+        if (this.#isStopping) return;
+        if (!this.#isMember() || !isAboutCredentials(failure)) return onFailed(failure);
+        // Its join token has done what it was for; new addresses are told by what it says to its peers.
+        log.info("this master is a member already; it need not be let in", {
+          reason: failure.message,
+        });
       },
+    );
+  }
+
+  /** By its own log. */
+  #isMember(): boolean {
+    const { incarnation } = this.#log.identity;
+    return this.#node.status().members.some((each) =>
+      each.id === this.#options.nodeId && each.incarnation === incarnation
     );
   }
 
@@ -488,6 +502,11 @@ export class Master {
     const raft = this.#transport.addressOf(nodeId);
     return raft === undefined ? undefined : { raft, grpc: "" };
   }
+}
+
+function isAboutCredentials(failure: unknown): failure is Refusal {
+  return failure instanceof Refusal &&
+    (failure.reason === "unauthenticated" || failure.reason === "permission_denied");
 }
 
 /** Consensus knows what does not fit together; which directories that means is known here. */

@@ -34,7 +34,8 @@ import {
   type PolicySet,
 } from "./rbac.ts";
 import { LivePolicies } from "./trust.ts";
-import type { TokenVerdict, TokenVerifier } from "./tokens.ts";
+import type { TokenVerdict } from "./token_refusals.ts";
+import type { TokenVerifier } from "./tokens.ts";
 
 /** What stands at the gate; null: that check is off. */
 export interface GateOptions {

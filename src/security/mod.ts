@@ -107,7 +107,7 @@ export {
   type TokenIssuerOptions,
   type TokenRequest,
 } from "./token_issuing.ts";
-export { SECRET_BYTES_MIN, weaknessOfSecret } from "./token_keys.ts";
+export { readPrivateKey, SECRET_BYTES_MIN, weaknessOfSecret } from "./token_keys.ts";
 export { LivePolicies, NOTHING_REVOKED, type Trust, TrustSource } from "./trust.ts";
 export {
   ANY_NAME,
@@ -117,11 +117,6 @@ export {
   type TokenHandle,
   type TokenKind,
 } from "./token_claims.ts";
-export {
-  createTokenVerifier,
-  type TokenRefusal,
-  type TokenVerdict,
-  TokenVerifier,
-  type TokenVerifierOptions,
-} from "./tokens.ts";
+export type { TokenRefusal, TokenVerdict } from "./token_refusals.ts";
+export { createTokenVerifier, TokenVerifier, type TokenVerifierOptions } from "./tokens.ts";
 export { workerAudience, WorkerTokens, type WorkerTokensOptions } from "./worker_tokens.ts";

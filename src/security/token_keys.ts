@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { Buffer } from "node:buffer";
 import { type CryptoKey, importPKCS8, importSPKI } from "jose";
+import { readSecretFile, type SecretFileRules } from "./key_files.ts";
 import {
   reasonOf,
   SecurityConfigurationError,
@@ -102,6 +103,36 @@ export async function privateKey(pem: string, origin: string): Promise<TokenKey>
     const pkcs8 = key.export({ type: "pkcs8", format: "pem" }).toString();
     return { algorithm, key: await importPKCS8(pkcs8, algorithm) };
   });
+}
+
+/**
+ * The public half of a private key that signs tokens, which checks them.
+ *
+ * @throws {SecurityConfigurationError} as {@linkcode publicKey} does
+ */
+export async function publicHalf(pem: string, origin: string): Promise<TokenKey> {
+  return await imported(origin, async () => {
+    const key = createPublicKey(createPrivateKey(Buffer.from(pem)));
+    const algorithm = algorithmOf(key, origin);
+    const spki = key.export({ type: "spki", format: "pem" }).toString();
+    return { algorithm, key: await importSPKI(spki, algorithm) };
+  });
+}
+
+/**
+ * Reads the PEM file of the key that signs tokens; nothing where `path` is empty.
+ *
+ * @throws {SecurityConfigurationError} when it cannot be read, or is open to others outside development
+ */
+export async function readPrivateKey(
+  path: string,
+  rules: SecretFileRules,
+): Promise<{ readonly privateKeyPem?: string }> {
+  if (path === "") return {};
+  const what = "security.jwt.private_key_path";
+  const privateKeyPem = await readSecretFile(path, what, rules);
+  await privateKey(privateKeyPem, `${what}: "${path}"`);
+  return { privateKeyPem };
 }
 
 async function imported(origin: string, load: () => Promise<TokenKey>): Promise<TokenKey> {

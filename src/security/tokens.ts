@@ -7,43 +7,34 @@
  */
 
 import { hash } from "node:crypto";
-import { type CryptoKey, errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from "jose";
+import {
+  type CryptoKey,
+  decodeProtectedHeader,
+  errors,
+  type JWTPayload,
+  jwtVerify,
+  type JWTVerifyOptions,
+} from "jose";
 import { BoundedMap } from "./bounded_map.ts";
-import { instant } from "./certificates.ts";
 import { SecurityConfigurationError, type SecurityProfile } from "./configuration_error.ts";
 import { readPublicFile } from "./key_files.ts";
+import { readClaims, type TokenClaims, type TokenHandle, type TokenKind } from "./token_claims.ts";
+import { fileKeySet, type KeySet, urlKeySet } from "./token_key_sets.ts";
 import {
-  LATEST_EXPIRY_SECONDS,
-  readClaims,
-  type TokenClaims,
-  type TokenHandle,
-  type TokenKind,
-} from "./token_claims.ts";
+  NOT_ACCEPTED,
+  refusalOf,
+  type Refused,
+  refused,
+  type TokenVerdict,
+} from "./token_refusals.ts";
 import {
+  publicHalf,
   publicKey,
   secretKey,
   type TokenAlgorithm,
   type TokenKey,
   weaknessOfSecret,
 } from "./token_keys.ts";
-
-/** Why a token did not pass; one word each, for audit and metrics. */
-export type TokenRefusal =
-  | "malformed"
-  | "algorithm"
-  | "signature"
-  | "issuer"
-  | "audience"
-  | "expired"
-  | "not_yet_valid"
-  | "kind"
-  | "claims"
-  | "revoked";
-
-/** What came of checking a token. The message may be shown to the caller: it quotes no secret. */
-export type TokenVerdict =
-  | { readonly ok: true; readonly claims: TokenClaims }
-  | { readonly ok: false; readonly reason: TokenRefusal; readonly message: string };
 
 /** The `security.jwt.*` keys that checking needs. Empty strings mean "not set". */
 export interface TokenVerifierOptions {
@@ -58,6 +49,14 @@ export interface TokenVerifierOptions {
   readonly alsoFor?: readonly string[];
   /** Let tokens pass that have expired. Development only. */
   readonly skipExpiry: boolean;
+  /** PEM of the private key that this node signs with; what it signs is accepted. */
+  readonly privateKeyPem?: string;
+  /** File of a JSON Web Key Set. */
+  readonly jwksFile?: string;
+  /** Address of one. */
+  readonly jwksUrl?: string;
+  /** Algorithms that are accepted, of those for which there is a key; empty: all of those. */
+  readonly algorithms?: readonly string[];
   /** How far clocks may differ, in ms, at `exp`, `nbf` and `iat`. Default 30,000. */
   readonly leewayMs?: number;
   /** Verified tokens remembered. Default 10,000. */
@@ -66,6 +65,8 @@ export interface TokenVerifierOptions {
   readonly isRevoked?: (token: TokenHandle) => boolean;
 }
 
+/** A token whose key is of a set is remembered for so long, in ms. */
+const REMEMBERED_OF_SET_MS = 60_000;
 const LEEWAY_MS = 30_000;
 const TOKEN_CHARACTERS_MAX = 8192;
 /**
@@ -73,13 +74,22 @@ const TOKEN_CHARACTERS_MAX = 8192;
  *
  * @returns null when neither a secret nor a public key is set, which only development allows
  * @throws {SecurityConfigurationError} naming every fault: a missing, short or published secret, a
- * key that cannot be read, `skipExpiry` outside development
+ * key or key set that cannot be read, `skipExpiry` outside development
  */
 export async function createTokenVerifier(
   options: TokenVerifierOptions,
 ): Promise<TokenVerifier | null> {
   const faults: string[] = [];
   const keys: TokenKey[] = [];
+  const sets: KeySet[] = [];
+  const collect = async (read: () => Promise<void> | void) => {
+    try {
+      await read();
+    } catch (thrown) {
+      if (!(thrown instanceof SecurityConfigurationError)) throw thrown;
+      faults.push(...thrown.faults);
+    }
+  };
   if (options.skipExpiry && options.profile !== "development") {
     faults.push("security.jwt.skip_expiry is for development only: set it to false");
   }
@@ -90,23 +100,62 @@ export async function createTokenVerifier(
   }
   if (options.publicKeyPath !== "") {
     const what = "security.jwt.public_key_path";
-    try {
+    await collect(async () => {
       const pem = await readPublicFile(options.publicKeyPath, what);
       keys.push(await publicKey(pem, `${what}: "${options.publicKeyPath}"`));
-    } catch (thrown) {
-      if (!(thrown instanceof SecurityConfigurationError)) throw thrown;
-      faults.push(...thrown.faults);
-    }
+    });
   }
-  if (keys.length === 0 && faults.length === 0) {
+  const { privateKeyPem = "", jwksFile = "", jwksUrl = "" } = options;
+  if (privateKeyPem !== "") {
+    await collect(async () => {
+      keys.push(await publicHalf(privateKeyPem, "security.jwt.private_key_path"));
+    });
+  }
+  if (jwksFile !== "") {
+    await collect(async () => {
+      sets.push(await fileKeySet(jwksFile, "security.jwt.jwks_file"));
+    });
+  }
+  if (jwksUrl !== "") {
+    await collect(() => {
+      sets.push(urlKeySet(jwksUrl, "security.jwt.jwks_url", options.profile));
+    });
+  }
+  if (keys.length === 0 && sets.length === 0 && faults.length === 0) {
     if (options.profile === "development") return null;
     faults.push(
-      "security.jwt.secret_key (JWT_SECRET_KEY) or security.jwt.public_key_path must be set " +
-        `in ${options.profile}: without a key no token can be checked`,
+      "security.jwt.secret_key (JWT_SECRET_KEY), public_key_path, private_key_path, jwks_file or " +
+        `jwks_url must be set in ${options.profile}: without a key no token can be checked`,
+    );
+  }
+  const accepted = algorithmsOf(keys, sets, options.algorithms ?? []);
+  if (accepted.length === 0 && faults.length === 0) {
+    faults.push(
+      `security.jwt.algorithms is ${options.algorithms?.join(", ")}, and there is no key for any ` +
+        "of them",
     );
   }
   if (faults.length > 0) throw new SecurityConfigurationError(faults);
-  return new TokenVerifier(keys, options);
+  return new TokenVerifier(keys.filter((key) => accepted.includes(key.algorithm)), options, {
+    sets,
+    algorithms: accepted,
+  });
+}
+
+/** Those that a key set can check. */
+const PUBLIC_ALGORITHMS: readonly TokenAlgorithm[] = ["RS256", "ES256", "EdDSA"];
+
+/** What is accepted: what there are keys for, and, if anything is named, what is named. */
+function algorithmsOf(
+  keys: readonly TokenKey[],
+  sets: readonly KeySet[],
+  named: readonly string[],
+): readonly TokenAlgorithm[] {
+  const possible = new Set([
+    ...keys.map((key) => key.algorithm),
+    ...(sets.length === 0 ? [] : PUBLIC_ALGORITHMS),
+  ]);
+  return [...possible].filter((each) => named.length === 0 || named.includes(each));
 }
 
 /** A token that passed, and the span of time in which nothing about it changes. */
@@ -125,14 +174,25 @@ interface Remembered {
  * good ones, and the text itself is not kept.
  */
 export class TokenVerifier {
-  readonly #keys: ReadonlyMap<string, TokenKey>;
+  readonly #keys: readonly TokenKey[];
+  readonly #sets: readonly KeySet[];
+  readonly #algorithms: readonly TokenAlgorithm[];
   readonly #options: TokenVerifierOptions;
   readonly #leewayMs: number;
   readonly #remembered: BoundedMap<string, Remembered>;
 
   /** Use {@linkcode createTokenVerifier}, which checks the keys. */
-  constructor(keys: readonly TokenKey[], options: TokenVerifierOptions) {
-    this.#keys = new Map(keys.map((key) => [key.algorithm, key]));
+  constructor(
+    keys: readonly TokenKey[],
+    options: TokenVerifierOptions,
+    { sets = [], algorithms = keys.map((key) => key.algorithm) }: {
+      readonly sets?: readonly KeySet[];
+      readonly algorithms?: readonly TokenAlgorithm[];
+    } = {},
+  ) {
+    this.#keys = keys;
+    this.#sets = sets;
+    this.#algorithms = [...new Set(algorithms)];
     this.#options = options;
     this.#leewayMs = options.leewayMs ?? LEEWAY_MS;
     this.#remembered = new BoundedMap(options.rememberedMax ?? 10_000);
@@ -140,7 +200,7 @@ export class TokenVerifier {
 
   /** Algorithms that are accepted. */
   get algorithms(): readonly TokenAlgorithm[] {
-    return [...this.#keys.values()].map((key) => key.algorithm);
+    return this.#algorithms;
   }
 
   /**
@@ -174,7 +234,7 @@ export class TokenVerifier {
       return refused("malformed", `the token is longer than ${TOKEN_CHARACTERS_MAX} characters`);
     }
     const wanted: readonly TokenKind[] = kinds.length === 0 ? ["access"] : kinds;
-    const outcome = await this.#verifiedPayload(token, nowMs);
+    const outcome = await this.#verifiedByAny(token, nowMs);
     if (!outcome.ok) return outcome;
     const checked = this.#checkedClaims(outcome.payload, outcome.type, nowMs, wanted);
     if (!checked.ok) return checked;
@@ -183,9 +243,11 @@ export class TokenVerifier {
       this.#remembered.set(digestOf(token), {
         claims: checked.claims,
         fromMs: Math.max(nbf ?? 0, iat ?? 0) * 1000 - this.#leewayMs,
-        untilMs: this.#options.skipExpiry
-          ? Number.POSITIVE_INFINITY
-          : (exp ?? 0) * 1000 + this.#leewayMs,
+        untilMs: Math.min(
+          this.#options.skipExpiry ? Number.POSITIVE_INFINITY : (exp ?? 0) * 1000 + this.#leewayMs,
+          // A key set may lose the key.
+          outcome.isOfSet ? nowMs + REMEMBERED_OF_SET_MS : Number.POSITIVE_INFINITY,
+        ),
       });
     }
     return this.#unlessRevoked(checked.claims);
@@ -203,11 +265,34 @@ export class TokenVerifier {
       : { ok: true, claims };
   }
 
+  /** By whichever of our keys signed it; what is wrong with it otherwise is so with every key. */
+  async #verifiedByAny(token: string, nowMs: number): Promise<VerifiedPayload | Refused> {
+    let refusal: Refused = refused("algorithm", NOT_ACCEPTED);
+    for (const key of this.#keysFor(token)) {
+      const outcome = await this.#verifiedPayload(token, nowMs, key);
+      if (outcome.ok || !["signature", "keys_unavailable"].includes(outcome.reason)) return outcome;
+      // That a set could not be had says more than that other keys did not sign it.
+      if (refusal.reason !== "keys_unavailable") refusal = outcome;
+    }
+    return refusal;
+  }
+
+  /** Each is bound to its algorithm: with another one in the header, none is tried. */
+  #keysFor(token: string): readonly (TokenKey | KeySet)[] {
+    const algorithm = algorithmIn(token);
+    const keys = this.#keys.filter((key) => key.algorithm === algorithm);
+    const isPublic = PUBLIC_ALGORITHMS.some((each) => each === algorithm);
+    const candidates = [...keys, ...(isPublic ? this.#sets : [])];
+    // A token that nothing can be tried for is refused in jose's words: any key will do for that.
+    return candidates.length > 0 ? candidates : [...this.#keys, ...this.#sets].slice(0, 1);
+  }
+
   /** Signature, issuer, audience and times, by jose. */
-  async #verifiedPayload(token: string, nowMs: number): Promise<
-    | { readonly ok: true; readonly payload: JWTPayload; readonly type: string | undefined }
-    | Extract<TokenVerdict, { ok: false }>
-  > {
+  async #verifiedPayload(
+    token: string,
+    nowMs: number,
+    key: TokenKey | KeySet,
+  ): Promise<VerifiedPayload | Refused> {
     const { issuer, audience, alsoFor = [] } = this.#options;
     const options: JWTVerifyOptions = {
       algorithms: this.algorithms.slice(),
@@ -220,23 +305,23 @@ export class TokenVerifier {
     try {
       const { payload, protectedHeader } = await jwtVerify(
         token,
-        (header) => this.#keyFor(header.alg),
+        (header, input) => typeof key === "function" ? key(header, input) : ownKey(key, header.alg),
         options,
       );
-      return { ok: true, payload, type: protectedHeader.typ };
+      return {
+        ok: true,
+        payload,
+        type: protectedHeader.typ,
+        isOfSet: typeof key === "function",
+      };
     } catch (thrown) {
       // jose looks at `exp` last, so that everything else about an expired token has passed.
       if (thrown instanceof errors.JWTExpired && this.#options.skipExpiry) {
-        return { ok: true, payload: thrown.payload, type: undefined };
+        const isOfSet = typeof key === "function";
+        return { ok: true, payload: thrown.payload, type: undefined, isOfSet };
       }
       return refusalOf(thrown, this.#options);
     }
-  }
-
-  #keyFor(algorithm: string | undefined): CryptoKey | Uint8Array {
-    const key = this.#keys.get(algorithm ?? "");
-    if (key === undefined) throw new errors.JOSEAlgNotAllowed("no key for this algorithm");
-    return key.key;
   }
 
   /** What jose leaves to us. */
@@ -257,55 +342,32 @@ export class TokenVerifier {
   }
 }
 
+/** What jose made of a token that passed. */
+interface VerifiedPayload {
+  readonly ok: true;
+  readonly payload: JWTPayload;
+  readonly type: string | undefined;
+  /** Its key is of a set, which may change. */
+  readonly isOfSet: boolean;
+}
+
+function ownKey(
+  { algorithm, key }: TokenKey,
+  inHeader: string | undefined,
+): CryptoKey | Uint8Array {
+  if (inHeader !== algorithm) throw new errors.JOSEAlgNotAllowed("no key for this algorithm");
+  return key;
+}
+
+/** `alg` of the token's header, which chooses nothing but which of our keys are tried. */
+function algorithmIn(token: string): unknown {
+  try {
+    return decodeProtectedHeader(token).alg;
+  } catch {
+    return undefined; // jose says better what is wrong with it
+  }
+}
+
 function digestOf(token: string): string {
   return hash("sha256", token, "hex");
-}
-
-type Refused = Extract<TokenVerdict, { ok: false }>;
-
-function refused(reason: TokenRefusal, message: string): Refused {
-  return { ok: false, reason, message };
-}
-
-/** Our words for jose's errors. What jose quotes of the token is left out. */
-function refusalOf(thrown: unknown, options: TokenVerifierOptions): Refused {
-  if (thrown instanceof errors.JWTExpired) {
-    const { exp } = thrown.payload;
-    return refused(
-      "expired",
-      typeof exp === "number" && Math.abs(exp) <= LATEST_EXPIRY_SECONDS
-        ? `the token expired at ${instant(exp * 1000)}`
-        : "the token has expired",
-    );
-  }
-  if (thrown instanceof errors.JWTClaimValidationFailed) return claimRefusal(thrown, options);
-  if (thrown instanceof errors.JWSSignatureVerificationFailed) {
-    return refused("signature", "the token's signature is not by a key of this cluster");
-  }
-  if (thrown instanceof errors.JOSEAlgNotAllowed) {
-    return refused("algorithm", "the token is signed with an algorithm that is not accepted");
-  }
-  if (thrown instanceof errors.JOSEError || thrown instanceof TypeError) {
-    return refused("malformed", "this is not a signed JWT");
-  }
-  throw thrown;
-}
-
-function claimRefusal(
-  failure: InstanceType<typeof errors.JWTClaimValidationFailed>,
-  options: TokenVerifierOptions,
-): Refused {
-  const { claim } = failure;
-  if (failure.reason === "missing") return refused("claims", `the token has no ${claim}`);
-  if (failure.reason === "invalid") return refused("claims", `the token's ${claim} is no number`);
-  switch (claim) {
-    case "iss":
-      return refused("issuer", `the token was not issued by "${options.issuer}"`);
-    case "aud":
-      return refused("audience", `the token is not meant for "${options.audience}"`);
-    case "nbf":
-      return refused("not_yet_valid", "the token is not valid yet");
-    default:
-      return refused("claims", `the token's ${claim} is not acceptable`);
-  }
 }

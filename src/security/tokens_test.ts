@@ -6,13 +6,8 @@ import { SecurityConfigurationError, type SecurityProfile } from "./configuratio
 import { temporaryDirectory } from "./certificate_fixtures.ts";
 import { issueTokens } from "./token_issuing.ts";
 import { privateKey, weaknessOfSecret } from "./token_keys.ts";
-import {
-  createTokenVerifier,
-  type TokenRefusal,
-  type TokenVerdict,
-  type TokenVerifier,
-  type TokenVerifierOptions,
-} from "./tokens.ts";
+import { createTokenVerifier, type TokenVerifier, type TokenVerifierOptions } from "./tokens.ts";
+import type { TokenRefusal, TokenVerdict } from "./token_refusals.ts";
 
 const SECRET = "kJ8#vQ2!pL5@xR9$mN3%wT7^yB1&zC4*";
 const NOW_MS = Date.UTC(2026, 5, 1);
@@ -214,6 +209,51 @@ const HOSTILE: readonly (readonly [string, TokenRefusal, () => Promise<string> |
     "claims",
     () => hs256Raw(JSON.stringify({ ...CLAIMS, exp: 0 }).replace('"exp":0', '"exp":1e999')),
   ],
+  [
+    "a certificate address in x5u",
+    "signature",
+    () => hs256(CLAIMS, { x5u: "http://127.0.0.1/c" }, "the attacker's own secret, 32 bytes"),
+  ],
+  ["a query in kid", "signature", () => hs256(CLAIMS, { kid: "x' UNION SELECT 'k" }, "k")],
+  [
+    "a critical header b64",
+    "signature",
+    () => unsigned({ alg: "HS256", crit: ["b64"], b64: false }, CLAIMS, "AAAA"),
+  ],
+  ["a header that is a list", "malformed", () => unsigned([], CLAIMS, "AAAA")],
+  ["a signature that is no base64url", "malformed", () => unsigned({ alg: "HS256" }, CLAIMS, "!!")],
+  ["a token in a token", "malformed", async () => {
+    const inner = await hs256(CLAIMS);
+    const { CompactSign } = await import("jose");
+    return await new CompactSign(new TextEncoder().encode(inner))
+      .setProtectedHeader({ alg: "HS256", cty: "JWT" }).sign(new TextEncoder().encode(SECRET));
+  }],
+  ["an encrypted token", "malformed", async () => {
+    const { EncryptJWT } = await import("jose");
+    return await new EncryptJWT(CLAIMS).setProtectedHeader({ alg: "dir", enc: "A256GCM" })
+      .encrypt(new TextEncoder().encode(SECRET).slice(0, 32));
+  }],
+  // The last of two counts, as JSON.parse has it: what was checked is what is believed.
+  [
+    "exp twice, the later one past",
+    "expired",
+    () => hs256Raw(`{"exp":${NOW + 900},${JSON.stringify({ ...CLAIMS, exp: NOW - 900 }).slice(1)}`),
+  ],
+  [
+    "alg twice in its header",
+    "algorithm",
+    () => unsigned('{"alg":"HS256","alg":"none"}', CLAIMS, "AAAA"),
+  ],
+  [
+    "iat negative infinity",
+    "claims",
+    () => hs256Raw(JSON.stringify({ ...CLAIMS, iat: 0 }).replace('"iat":0', '"iat":"-Infinity"')),
+  ],
+  ["jti a list", "claims", () => hs256({ ...CLAIMS, jti: ["a"] })],
+  ["fam a number", "claims", () => hs256({ ...CLAIMS, fam: 7 })],
+  ["namespaces a string", "claims", () => hs256({ ...CLAIMS, namespaces: "red" })],
+  ["type refresh", "kind", () => hs256({ ...CLAIMS, type: "refresh" })],
+  ["type join", "kind", () => hs256({ ...CLAIMS, type: "join", joins: "master", jti: "j" })],
   ["claims that are a list", "malformed", () => hs256Raw("[]")],
   ["claims that are no JSON", "malformed", () => hs256Raw("{")],
 ];
@@ -289,6 +329,57 @@ Deno.test("what is remembered is bounded, and made-up tokens push nothing out", 
   await verifier.verify(third, NOW_MS);
   assert.equal(verifier.recall(second, NOW_MS), undefined);
   assert.ok(verifier.recall(first, NOW_MS)?.ok);
+});
+
+Deno.test("refresh and join tokens have the shape that they must have, or do not pass", async () => {
+  const verifier = await verifierOf();
+  const word = async (claims: Record<string, unknown>, kind: "refresh" | "join") =>
+    reasonOf(await verifier.verify(await hs256({ ...CLAIMS, ...claims }), NOW_MS, kind));
+  const refresh = { type: "refresh", fam: "f", gen: 0, grants: { roles: ["viewer"] } };
+  const join = { type: "join", joins: "worker", jti: "j" };
+  assert.equal(await word(refresh, "refresh"), "passed");
+  assert.equal(await word(join, "join"), "passed");
+  for (
+    const wrong of [
+      { gen: -1 },
+      { gen: 0.5 },
+      { gen: "0" },
+      { gen: 2 ** 60 },
+      { fam: undefined },
+      { grants: "admin" },
+      { grants: ["admin"] },
+      { grants: { roles: "admin" } },
+      { grants: { roles: [], namespaces: [7] } },
+    ]
+  ) {
+    assert.equal(await word({ ...refresh, ...wrong }, "refresh"), "claims", JSON.stringify(wrong));
+  }
+  for (const wrong of [{ joins: "admin" }, { joins: undefined }, { jti: undefined }]) {
+    assert.equal(await word({ ...join, ...wrong }, "join"), "claims", JSON.stringify(wrong));
+  }
+  assert.equal(await word(join, "refresh"), "kind");
+  assert.equal(await word(refresh, "join"), "kind");
+});
+
+Deno.test("a refresh token has no roles but those that it buys", async () => {
+  const verifier = await verifierOf();
+  const token = await hs256({
+    ...CLAIMS,
+    type: "refresh",
+    fam: "f",
+    gen: 3,
+    roles: ["admin"],
+    grants: { roles: ["viewer"], namespaces: ["red"] },
+  });
+  const verdict = await verifier.verify(token, NOW_MS, "refresh");
+  assert.ok(verdict.ok);
+  const { roles, namespaces, family, generation } = verdict.claims;
+  assert.deepEqual({ roles, namespaces, family, generation }, {
+    roles: ["viewer"],
+    namespaces: ["red"],
+    family: "f",
+    generation: 3,
+  });
 });
 
 Deno.test("skip_expiry lets an expired token pass in development, but no other fault", async () => {

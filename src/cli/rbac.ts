@@ -1,0 +1,132 @@
+/**
+ * `conductor rbac show`, `test` and `set`.
+ *
+ * @module
+ */
+
+import type { PolicyView } from "../rpc/mod.ts";
+import { parsePolicies, type PolicySet } from "../security/mod.ts";
+import { FlagReader, reasonOf } from "./arguments.ts";
+import { Misuse, NegativeAnswer } from "./failure.ts";
+import { secondText, timeText } from "./present.ts";
+import type { Flags } from "./router.ts";
+import { renderPairs, renderTable } from "./table.ts";
+import { printable, type Terminal } from "./terminal.ts";
+import { withSecurity } from "./tokens.ts";
+
+export async function showPolicy(flags: Flags, terminal: Terminal): Promise<void> {
+  const policy = await withSecurity(flags, terminal, (client) => client.getPolicy());
+  const { file } = flags;
+  if (typeof file === "string") {
+    await writePolicy(file, policy.text);
+    terminal.err.write(
+      `conductor: revision ${policy.revision} is in ${file}; ` +
+        `\`conductor rbac set ${file} --revision ${policy.revision}\` sets what becomes of it\n`,
+    );
+    return;
+  }
+  if (flags.output === "json") {
+    const answer = {
+      revision: policy.revision,
+      set_by: policy.by === "" ? null : policy.by,
+      set_at: policy.atMs === 0 ? null : timeText(policy.atMs),
+      policy: JSON.parse(policy.text),
+    };
+    terminal.out.write(`${JSON.stringify(answer, null, 2)}\n`);
+    return;
+  }
+  const policies = parsePolicies(policy.text, "the cluster's policy");
+  terminal.out.write(`${renderPairs(headOf(policy))}\n${tablesOf(policies)}`);
+}
+
+export async function testPolicy(method: string, flags: Flags, terminal: Terminal): Promise<void> {
+  const roles = new FlagReader(flags).texts("role") ?? [];
+  const text = typeof flags.file === "string" ? await readPolicy(flags.file) : "";
+  const verdict = await withSecurity(
+    flags,
+    terminal,
+    (client) => client.testPolicy({ method, roles, text }),
+  );
+  if (flags.output === "json") {
+    const { allowed, reason, needed, rolesThatMay, revision } = verdict;
+    terminal.out.write(`${
+      JSON.stringify(
+        {
+          allowed,
+          method: verdict.method,
+          reason,
+          needed,
+          roles_that_may: rolesThatMay,
+          revision: text === "" ? revision : null,
+        },
+        null,
+        2,
+      )
+    }\n`);
+  } else {
+    terminal.out.write(renderPairs([
+      ["Allowed", verdict.allowed ? "yes" : "no"],
+      ["Why", printable(verdict.reason)],
+      ["It needs", printable(verdict.needed.join(" or ")) || "admin:*"],
+      ["Who may", printable(verdict.rolesThatMay.join(", ")) || "nobody"],
+    ]));
+  }
+  if (!verdict.allowed) throw new NegativeAnswer("");
+}
+
+export async function setPolicy(file: string, flags: Flags, terminal: Terminal): Promise<void> {
+  const reader = new FlagReader(flags);
+  const given = reader.integer("revision", { min: 0 });
+  reader.done();
+  const text = await readPolicy(file);
+  const { revision, methodsWithoutPolicy } = await withSecurity(
+    flags,
+    terminal,
+    async (client) => client.setPolicy(text, given ?? (await client.getPolicy()).revision),
+  );
+  if (flags.output === "json") {
+    const answer = { revision, methods_without_policy: methodsWithoutPolicy };
+    terminal.out.write(`${JSON.stringify(answer, null, 2)}\n`);
+    return;
+  }
+  terminal.out.write(`the policy is at revision ${revision}\n`);
+  if (methodsWithoutPolicy.length > 0) {
+    terminal.err.write(
+      `conductor: only admin:* may call ${methodsWithoutPolicy.map(printable).join(", ")}: no ` +
+        "policy names them\n",
+    );
+  }
+}
+
+function headOf({ revision, by, atMs }: PolicyView): [string, string][] {
+  if (revision === 0) return [["Revision", "0: none was set, and the program's own holds"]];
+  return [["Revision", String(revision)], ["Set by", printable(by)], ["Set at", secondText(atMs)]];
+}
+
+function tablesOf({ roles, policies }: PolicySet): string {
+  const ofRoles = renderTable(
+    ["ROLE", "PERMISSIONS"],
+    roles.map(({ name, permissions }) => [name, permissions.join(", ")]),
+  );
+  const ofMethods = renderTable(
+    ["METHOD", "NEEDS"],
+    policies.map(({ method, permissions }) => [method, permissions.join(" or ")]),
+  );
+  return `${ofRoles}\n${ofMethods}`;
+}
+
+async function readPolicy(file: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(file);
+  } catch (cause) {
+    throw new Misuse(`cannot read the policy file ${file}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+async function writePolicy(file: string, text: string): Promise<void> {
+  try {
+    await Deno.writeTextFile(file, text);
+  } catch (cause) {
+    throw new Misuse(`cannot write the policy file ${file}: ${reasonOf(cause)}`, { cause });
+  }
+}
