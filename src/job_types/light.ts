@@ -6,7 +6,7 @@
  */
 
 export * from "./contract.ts";
-export { createGuardedFetch, type FetchPolicy } from "./guarded_fetch.ts";
+export type { FetchPolicy } from "./guarded_fetch.ts";
 export {
   type ParsedPayload,
   type PayloadIssue,

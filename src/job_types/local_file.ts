@@ -6,7 +6,7 @@
  */
 
 import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, lstat, open, realpath } from "node:fs/promises";
 import { isAbsolute, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type FileAccess, PermanentJobError } from "./contract.ts";
@@ -41,8 +41,8 @@ export async function openLocalFile(
 ): Promise<LocalFile> {
   const wanted = pathOf(pathOrUrl);
   const path = await confined(wanted, access.readRoots);
-  const info = await Deno.lstat(path);
-  if (!info.isFile) throw new FileRefusedError(`${quoted(wanted)} is not a regular file.`);
+  const info = await lstat(path);
+  if (!info.isFile()) throw new FileRefusedError(`${quoted(wanted)} is not a regular file.`);
   // Neither follows a link nor waits for a writer, should the name have changed since the check.
   const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
   const handle = await open(path, flags).catch((cause) => {
@@ -50,7 +50,7 @@ export async function openLocalFile(
   });
   try {
     const opened = await handle.stat();
-    if (!opened.isFile() || (info.ino !== null && opened.ino !== info.ino)) {
+    if (!opened.isFile() || opened.ino !== info.ino) {
       throw new FileRefusedError(`${quoted(wanted)} was replaced while it was being opened.`);
     }
     return localFile(path, opened.size, handle);
@@ -122,7 +122,7 @@ async function confined(wanted: string, roots: readonly string[]): Promise<strin
 
 async function realPathOrNothing(path: string): Promise<string | undefined> {
   try {
-    return await Deno.realPath(path);
+    return await realpath(path);
   } catch {
     return undefined;
   }

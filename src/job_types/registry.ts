@@ -5,9 +5,10 @@
  */
 
 import { closestTo } from "./closest.ts";
-import type { JobType } from "./contract.ts";
+import type { GuardedFetch, JobType } from "./contract.ts";
 import { dataAnalysis } from "./data_analysis/mod.ts";
 import { execType, type Programs } from "./exec/mod.ts";
+import { createGuardedFetch, type FetchPolicy } from "./guarded_fetch.ts";
 import { http } from "./http/mod.ts";
 import { imageProcessing } from "./image_processing/mod.ts";
 import { noop } from "./noop.ts";
@@ -51,6 +52,11 @@ export class JobTypeRegistry {
   /** See {@linkcode parsePayload}. */
   parsePayload<Payload>(type: JobType<Payload>, bytes: Uint8Array): ParsedPayload<Payload> {
     return parsePayload(type, bytes);
+  }
+
+  /** See {@linkcode createGuardedFetch}. */
+  fetchUnder(policy: FetchPolicy): GuardedFetch {
+    return createGuardedFetch(policy);
   }
 }
 

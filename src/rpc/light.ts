@@ -20,8 +20,15 @@ export type * from "./master_api.ts";
 export { pause } from "./pause.ts";
 export * from "./schedule_api.ts";
 export * from "./schedule_client.ts";
-export type { Configuration, Configured, ScopeName, StandingView } from "./settings_api.ts";
-export { codeOf, Refusal, type RefusalReason } from "./status.ts";
+export type {
+  Configuration,
+  Configured,
+  RateView,
+  ScopeName,
+  SettingsChangeView,
+  StandingView,
+} from "./settings_api.ts";
+export { codeOf, reasonOfCode, Refusal, type RefusalReason } from "./status.ts";
 export type { OrderAnswer, WorkerApi } from "./worker_service.ts";
 export { type SessionListener, SessionStream } from "./worker_client.ts";
 export type { JobFilter, JobOrder, JobStatus } from "../jobs/mod.ts";

@@ -96,6 +96,11 @@ export function codeOf(reason: RefusalReason): status {
   return CODE_OF[reason];
 }
 
+/** The reason that a gRPC status code stands for. */
+export function reasonOfCode(code: number): RefusalReason {
+  return REASON_OF.get(code) ?? "internal";
+}
+
 const RETRY_HINT_KEY = "retry-after-ms";
 const DETAILS_KEY = "grpc-status-details-bin";
 const LEADER_KEY = "leader-address";

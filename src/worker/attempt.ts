@@ -7,7 +7,6 @@
 
 import { mkdirSync, rmSync } from "node:fs";
 import {
-  createGuardedFetch,
   encodeResult,
   type FetchPolicy,
   type FileAccess,
@@ -85,6 +84,8 @@ export type RunnableType = Pick<JobType, "name" | "isolation" | "run">;
 export interface OfferedTypes {
   get(name: string): RunnableType | undefined;
   parsePayload(type: RunnableType, bytes: Uint8Array): ParsedPayload | Promise<ParsedPayload>;
+  /** The road to the network that its types are given. */
+  fetchUnder(policy: FetchPolicy): GuardedFetch;
 }
 
 /** Runs attempts in this event loop: for types that only wait. */
@@ -121,7 +122,7 @@ export async function runAttempt(
   }
   const parsed = await registry.parsePayload(type, task.payload);
   if (!parsed.ok) return failed(parsed.message, true);
-  const context = new AttemptContext(environment, task, listener, signal);
+  const context = new AttemptContext(registry, environment, task, listener, signal);
   try {
     signal.throwIfAborted();
     const running = type.run(parsed.payload, context);
@@ -144,6 +145,7 @@ class AttemptContext implements JobContext {
   readonly files: FileAccess;
   readonly parents: readonly ParentJob[];
   readonly #parentResults = new Map<string, Promise<ParentResult>>();
+  readonly #registry: OfferedTypes;
   readonly #environment: AttemptEnvironment;
   readonly #tempDir: string;
   readonly #listener: AttemptListener;
@@ -151,6 +153,7 @@ class AttemptContext implements JobContext {
   #fetch: GuardedFetch | undefined;
 
   constructor(
+    registry: OfferedTypes,
     environment: AttemptEnvironment,
     task: AttemptTask,
     listener: AttemptListener,
@@ -163,6 +166,7 @@ class AttemptContext implements JobContext {
     this.signal = signal;
     this.limits = environment.limits;
     this.files = environment.files;
+    this.#registry = registry;
     this.#environment = environment;
     this.#tempDir = task.tempDir;
     this.#listener = listener;
@@ -170,7 +174,7 @@ class AttemptContext implements JobContext {
 
   /** Made when first asked for: most jobs never fetch. */
   get fetch(): GuardedFetch {
-    const fetch = this.#fetch ??= createGuardedFetch(this.#environment.fetchPolicy);
+    const fetch = this.#fetch ??= this.#registry.fetchUnder(this.#environment.fetchPolicy);
     return (url, options = {}) => fetch(url, { signal: this.signal, ...options });
   }
 

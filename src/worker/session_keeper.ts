@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Logger } from "../observability/mod.ts";
+import type { Logger } from "../observability/light.ts";
 import {
   type ClusterChannel,
   Refusal,

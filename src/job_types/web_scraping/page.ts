@@ -19,8 +19,6 @@ export interface Page {
   readonly contentType: string;
   /** Absent where a redirect is the answer. */
   readonly read?: ReadContent;
-  /** What the server asks robots, by its header `x-robots-tag`. */
-  readonly robotsTag?: string;
   /** Where a redirect leads that the job does not want followed. */
   readonly location?: string;
 }
@@ -98,11 +96,7 @@ export class PageFetcher {
       await response.body.cancel();
       throw notAPage(response.url, mediaType(contentType));
     }
-    const robotsTag = response.headers["x-robots-tag"];
-    return {
-      ...await this.#page(response.url, status, contentType, response.body),
-      ...(robotsTag === undefined ? {} : { robotsTag }),
-    };
+    return await this.#page(response.url, status, contentType, response.body);
   }
 
   async #dataPage(url: URL): Promise<Page> {

@@ -1,0 +1,72 @@
+/**
+ * Jobs that were submitted together, under one handle.
+ *
+ * @module
+ */
+
+import { type BatchView, boundTo, type Calls, JobClient } from "../rpc/light.ts";
+import { type ConductorError, told, toldEach } from "./errors.ts";
+import type { CallBounds, Job } from "./job.ts";
+
+/** A batch, by its id. */
+export class Batch {
+  /** Its id. */
+  readonly id: string;
+  readonly #channel: Calls;
+
+  /** Made by the client: `client.batch` and `client.submitBatch`. */
+  constructor(channel: Calls, id: string) {
+    this.#channel = channel;
+    this.id = id;
+  }
+
+  /** How many of its jobs are where. */
+  counts(options: CallBounds = {}): Promise<BatchView> {
+    return told(this.#client(options).getBatch(this.id, { signal: options.signal }));
+  }
+
+  /** The counts as they change, until none of its jobs is unfinished. */
+  watch(options: CallBounds = {}): AsyncGenerator<BatchView> {
+    return toldEach(this.#client(options).watchBatch(this.id, options.signal));
+  }
+
+  /** Waits until none of its jobs is unfinished; resolves to the counts then. */
+  async wait(options: CallBounds = {}): Promise<BatchView> {
+    let last: BatchView | undefined;
+    for await (const counts of this.watch(options)) last = counts;
+    return last ?? await this.counts(options);
+  }
+
+  /** Cancels what is unfinished of it. */
+  cancel(
+    options: CallBounds & { readonly reason?: string } = {},
+  ): Promise<{ readonly matched: number; readonly cancelled: number }> {
+    return told(this.#client(options).cancelBatch(this.id, options.reason));
+  }
+
+  #client({ signal }: CallBounds): JobClient {
+    return new JobClient(boundTo(this.#channel, { ...(signal && { signal }) }));
+  }
+}
+
+/** What became of the submissions of one `submitBatch`. */
+export class SubmittedBatch extends Batch {
+  /** One for each submission, in order: the job, or why it was refused. */
+  readonly items: readonly (Job | ConductorError)[];
+
+  /** Made by `client.submitBatch`. */
+  constructor(channel: Calls, id: string, items: readonly (Job | ConductorError)[]) {
+    super(channel, id);
+    this.items = items;
+  }
+
+  /** The jobs that were accepted. */
+  get jobs(): readonly Job[] {
+    return this.items.filter((each): each is Job => !(each instanceof Error));
+  }
+
+  /** Why the others were not. */
+  get refusals(): readonly ConductorError[] {
+    return this.items.filter((each): each is ConductorError => each instanceof Error);
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * A worker for job types of one's own, in the program that defines them.
+ *
+ * @module
+ */
+
+import { rmSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import type { ClusterChannel } from "../rpc/light.ts";
+import {
+  hostResources,
+  hostUsageMeter,
+  InlineExecutor,
+  processUsageMeter,
+  Worker,
+} from "../worker/light.ts";
+import { type AttemptEnd, type AttemptInfo, observerOf } from "./attempt_hooks.ts";
+import { type ConnectOptions, openChannel } from "./connection.ts";
+import type { JobType } from "./job_type.ts";
+import { offeredTypes } from "./offered_types.ts";
+import type { TokenSource } from "./token_source.ts";
+import { loggerOf, type WorkerLog } from "./worker_log.ts";
+
+/** How a worker is set up; see {@linkcode ConnectOptions} for how it reaches its cluster. */
+export interface ConductorWorkerOptions extends ConnectOptions {
+  /** What it offers: made with `defineJobType`. */
+  readonly types: readonly JobType[];
+  /** Its name; no two workers of a cluster may share one. Default: host, process id and a few letters. */
+  readonly workerId?: string;
+  /** Attempts that run at once, of all types. Default: 10. */
+  readonly concurrency?: number;
+  /** What jobs may ask for with `tags`, `require` and `prefer`. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** The version of your program, to be seen in `conductor workers`. */
+  readonly version?: string;
+  /** What its jobs may ask for together, in thousandths of a processor. Default: what the host has. */
+  readonly cpuMillis?: number;
+  /** The same of memory, in bytes. */
+  readonly memoryBytes?: number;
+  /** How long {@linkcode ConductorWorker.stop} lets running attempts go on, in ms. Default: 30,000. */
+  readonly drainTimeoutMs?: number;
+  /** Longest result, in bytes, as the cluster's `jobs.result_bytes_max`. Default: 1 MiB. */
+  readonly resultBytesMax?: number;
+  /** Where it says what happens to its connection. Default: warnings and errors to the console. */
+  readonly log?: WorkerLog;
+  /** Called when an attempt starts, for metrics. */
+  readonly onAttemptStart?: (attempt: AttemptInfo) => void;
+  /** Called when an attempt has ended, however it did. */
+  readonly onAttemptEnd?: (attempt: AttemptInfo, end: AttemptEnd) => void;
+}
+
+const CONCURRENCY = 10;
+const DRAIN_TIMEOUT_MS = 30_000;
+const RESULT_BYTES_MAX = 1024 * 1024;
+const HEARTBEAT_INTERVAL_MS = 3_000;
+/** A master that hangs closes nothing: the worker must be with the next one before its lease is over. */
+const STREAM_SILENCE_MS = 1_500;
+const RESULT_TIMEOUT_MS = 10_000;
+/** How long the last reports may wait for their acknowledgement. */
+const SHUTDOWN_DELAY_MS = 2_000;
+const TOKEN_REFRESH_MS = 30_000;
+
+/**
+ * Keeps a session with whichever master leads, runs the handlers in this process's event loop, and
+ * reports until it is believed. Handlers that compute for long block each other and the heartbeats:
+ * give such work to a thread or a process of its own, or to `conductor worker --handlers`, which does.
+ *
+ * ```ts
+ * const worker = new ConductorWorker({ addresses: "localhost:9000", types: [greet] });
+ * await worker.run(); // until SIGTERM
+ * ```
+ */
+export class ConductorWorker implements AsyncDisposable {
+  /** Its name. */
+  readonly workerId: string;
+  readonly #drainTimeoutMs: number;
+  readonly #tempRoot: string;
+  readonly #tokens: TokenSource;
+  readonly #channel: ClusterChannel;
+  readonly #worker: Worker;
+  #refresh: ReturnType<typeof setInterval> | undefined;
+  #stopped: Promise<void> | undefined;
+  /** Settles when it has left. */
+  readonly #left: Promise<void>;
+  #leave: (left: Promise<void>) => void = () => {};
+
+  /** Sets it up; nothing happens before `start` or `run`. @throws TypeError for options that cannot be */
+  constructor(options: ConductorWorkerOptions) {
+    const { concurrency = CONCURRENCY, types } = options;
+    if (!(Number.isInteger(concurrency) && concurrency >= 1)) {
+      throw new RangeError(`concurrency is ${concurrency}; it must be 1 or more`);
+    }
+    this.workerId = options.workerId ?? `${hostname()}-${process.pid}-${letters()}`;
+    this.#drainTimeoutMs = options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS;
+    const registry = offeredTypes(types);
+    const { channel, tokens } = openChannel(options, { streamSilenceMs: STREAM_SILENCE_MS });
+    this.#channel = channel;
+    this.#tokens = tokens;
+    // Made when a job first asks for its directory; a name that nobody else can have taken.
+    this.#tempRoot = join(tmpdir(), `conductor-worker-${crypto.randomUUID()}`);
+    this.#left = new Promise((resolve) => this.#leave = resolve);
+    this.#left.catch(() => {}); // whoever stops it is told
+    const host = hostResources();
+    const executor = new InlineExecutor(registry, {
+      limits: { ...NO_LIMITS, resultBytesMax: options.resultBytesMax ?? RESULT_BYTES_MAX },
+      files: { readRoots: [], writeRoots: [] },
+      fetchPolicy: { privateAddresses: "refuse", allowList: [], userAgent: "Conductor" },
+    });
+    const [hostUsage, ownUsage] = [hostUsageMeter(), processUsageMeter()];
+    this.#worker = new Worker({
+      workerId: this.workerId,
+      address: () => "",
+      slots: concurrency,
+      typeSlots: Object.fromEntries(
+        types.flatMap((type) =>
+          type.concurrency === undefined ? [] : [[type.name, type.concurrency]]
+        ),
+      ),
+      cpuMillis: options.cpuMillis ?? host.cpuMillis,
+      memoryBytes: options.memoryBytes ?? host.memoryBytes,
+      tags: options.tags ?? {},
+      version: options.version ?? "",
+      registry,
+      jobTypes: types.map(({ name }) => name),
+      inline: executor,
+      isolated: executor,
+      channel,
+      tempRoot: this.#tempRoot,
+      log: loggerOf(options.log),
+      observer: observerOf(options),
+      usage: () => ({ ...hostUsage(), ...ownUsage() }),
+      heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
+      resultTimeoutMs: RESULT_TIMEOUT_MS,
+      shutdownDelayMs: SHUTDOWN_DELAY_MS,
+    });
+  }
+
+  /** A master that leads has let it in. */
+  get isConnected(): boolean {
+    return this.#worker.isConnected;
+  }
+
+  /** Attempts that run now. */
+  get activeJobs(): number {
+    return this.#worker.activeJobs;
+  }
+
+  /** Ends of attempts that no master has acknowledged yet. */
+  get pendingReports(): number {
+    return this.#worker.pendingReports;
+  }
+
+  /** Starts to look for a master, and goes on looking whatever happens. @throws what the token's function throws */
+  async start(): Promise<void> {
+    await this.#tokens.refresh();
+    if (this.#stopped !== undefined) throw new Error("this worker has left; make a new one");
+    if (this.#tokens.isAsked) {
+      // One that cannot be had just now leaves the last one in use, which the cluster judges.
+      this.#refresh = setInterval(() => this.#tokens.refresh().catch(() => {}), TOKEN_REFRESH_MS);
+    }
+    this.#worker.start();
+  }
+
+  /**
+   * Leaves: takes nothing new, lets running attempts finish for `graceMs` (default `drainTimeoutMs`),
+   * hands the rest back to the cluster, and says goodbye once its reports are acknowledged.
+   */
+  stop(graceMs: number = this.#drainTimeoutMs): Promise<void> {
+    if (this.#stopped === undefined) {
+      this.#stopped = this.#stop(graceMs);
+      this.#leave(this.#stopped);
+    }
+    return this.#stopped;
+  }
+
+  /** Starts, and resolves when it has left: told to by a signal of the system, or by `stop`. */
+  async run(
+    options: {
+      /** Default: SIGTERM and SIGINT. */
+      readonly signals?: readonly ("SIGTERM" | "SIGINT" | "SIGHUP")[];
+    } = {},
+  ): Promise<void> {
+    const { signals = ["SIGTERM", "SIGINT"] } = options;
+    const leave = () => void this.stop();
+    for (const signal of signals) process.on(signal, leave);
+    try {
+      await this.start();
+      await this.#left;
+    } finally {
+      for (const signal of signals) process.off(signal, leave);
+    }
+  }
+
+  /** For `await using`: {@linkcode ConductorWorker.stop}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    clearInterval(this.#refresh);
+    await this.#worker.stop(graceMs);
+    this.#channel.close();
+    rmSync(this.#tempRoot, { recursive: true, force: true });
+  }
+}
+
+/** Handlers of one's own have no road through the worker that would have to be bounded. */
+const NO_LIMITS = {
+  inputBytesMax: Number.MAX_SAFE_INTEGER,
+  streamBytesMax: Number.MAX_SAFE_INTEGER,
+  pixelsMax: Number.MAX_SAFE_INTEGER,
+};
+
+function letters(): string {
+  return crypto.randomUUID().slice(0, 8);
+}

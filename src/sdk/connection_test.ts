@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { connect } from "./client.ts";
+import { fromEnvironment } from "./environment.ts";
+import { ConductorError, JobFailedError, thrown } from "./errors.ts";
+import { Refusal } from "../rpc/light.ts";
+import { TokenSource } from "./token_source.ts";
+
+Deno.test("the environment that the program reads is read", () => {
+  assert.deepEqual(fromEnvironment({}), { addresses: "localhost:9000" });
+  assert.deepEqual(
+    fromEnvironment({
+      MASTER_ADDR: "m1:9000,m2:9000",
+      CONDUCTOR_TOKEN: "t",
+      SECURITY_TLS_ENABLED: "true",
+      SECURITY_TLS_CA_FILE: "/ca",
+      CONDUCTOR_SECURITY_TLS_CERT_FILE: "/cert",
+      SECURITY_TLS_KEY_FILE: "/key",
+    }),
+    {
+      addresses: "m1:9000,m2:9000",
+      token: "t",
+      tls: { caFile: "/ca", certFile: "/cert", keyFile: "/key", skipVerify: false },
+    },
+  );
+  assert.deepEqual(fromEnvironment({ CONDUCTOR_TOKEN_FILE: "/t", SECURITY_TLS_ENABLED: "false" }), {
+    addresses: "localhost:9000",
+    tokenFile: "/t",
+  });
+});
+
+Deno.test("options that do not fit together are refused before anything is dialled", () => {
+  assert.throws(() => connect([]), /addresses is empty/);
+  assert.throws(
+    () => connect({ addresses: "m1:9000", tls: { cert: "x" } }),
+    /tls\.cert is set and tls\.key is not/,
+  );
+  assert.throws(
+    () => connect({ addresses: "m1:9000", tls: { ca: "x", caFile: "y" } }),
+    /tls\.ca and tls\.caFile are both set/,
+  );
+  assert.throws(
+    () => connect({ addresses: "m1:9000", tls: { caFile: "/no/such/file" } }),
+    /cannot read tls\.caFile \/no\/such\/file/,
+  );
+  assert.throws(
+    () => connect({ addresses: "m1:9000", token: "a", tokenFile: "b" }),
+    /token and tokenFile are both set/,
+  );
+});
+
+Deno.test("a token comes as it is, from a file that may change, or from a function that is asked", async () => {
+  assert.equal(new TokenSource({ token: "a" }).current, "a");
+  assert.equal(new TokenSource({}).current, undefined);
+  const file = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(file, "first\n");
+    const ofFile = new TokenSource({ tokenFile: file });
+    assert.equal(ofFile.current, "first");
+    await Deno.writeTextFile(file, "second\n");
+    assert.equal(ofFile.current, "second");
+  } finally {
+    await Deno.remove(file);
+  }
+  let asked = 0;
+  const ofFunction = new TokenSource({ token: () => Promise.resolve(`token ${++asked}`) });
+  assert.equal(ofFunction.current, undefined);
+  await ofFunction.refresh();
+  await ofFunction.refresh();
+  assert.equal(ofFunction.current, "token 2");
+});
+
+Deno.test("a refusal is thrown with its code, its reason and when to try again", () => {
+  const failure = thrown(new Refusal("overloaded", "the queue is full", { retryAfterMs: 250 }));
+  assert.ok(failure instanceof ConductorError);
+  const { code, grpcCode, reason, retryAfterMs, isTransient, message } = failure;
+  assert.deepEqual([code, grpcCode, reason, retryAfterMs, isTransient, message], [
+    "RESOURCE_EXHAUSTED",
+    8,
+    "overloaded",
+    250,
+    true,
+    "the queue is full",
+  ]);
+  const other = new TypeError("ours");
+  assert.equal(thrown(other), other);
+});
+
+Deno.test("what cannot be reached is an error of the SDK, and an aborted call its signal's reason", async () => {
+  await using client = connect({ addresses: "127.0.0.1:1", callTimeoutMs: 200 });
+  await assert.rejects(client.health(), (failure) => {
+    assert.ok(failure instanceof ConductorError);
+    assert.equal(failure.code, "UNAVAILABLE");
+    assert.match(failure.message, /no master could be reached at 127\.0\.0\.1:1/);
+    return true;
+  });
+  const reason = new Error("enough");
+  await assert.rejects(client.submit("noop", {}, { signal: AbortSignal.abort(reason) }), reason);
+  await assert.rejects(client.wait("j1", { signal: AbortSignal.abort(reason) }), reason);
+});
+
+Deno.test("a job that failed is told with its own words", () => {
+  const job = {
+    id: "j1",
+    type: "resize",
+    status: "failed",
+    errorMessage: "no such image",
+    deadLetter: true,
+  } as ConstructorParameters<typeof JobFailedError>[0];
+  const failure = new JobFailedError(job);
+  assert.equal(failure.message, "job j1 (resize) failed: no such image");
+  assert.deepEqual([failure.status, failure.isDeadLetter], ["failed", true]);
+});

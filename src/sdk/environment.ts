@@ -1,0 +1,42 @@
+/**
+ * How to reach a cluster, as the environment says it to every program of Conductor.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import type { ConnectOptions, TlsConnectOptions } from "./connection.ts";
+
+const ADDRESS = "localhost:9000";
+
+/**
+ * Reads the variables that `conductor` itself reads: `CONDUCTOR_WORKER_MASTER_ADDRS` (else
+ * `MASTER_ADDR`, else `localhost:9000`), `CONDUCTOR_TOKEN`, `CONDUCTOR_TOKEN_FILE`, and
+ * `SECURITY_TLS_ENABLED`, `..._CA_FILE`, `..._CERT_FILE`, `..._KEY_FILE`, `..._SERVER_NAME` and
+ * `..._SKIP_VERIFY`, each with or without `CONDUCTOR_` in front.
+ */
+export function fromEnvironment(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): ConnectOptions {
+  const read = (...names: readonly string[]) =>
+    names.map((name) => environment[name]).find((value) => value !== undefined && value !== "");
+  const tls = (name: string) => read(`CONDUCTOR_SECURITY_TLS_${name}`, `SECURITY_TLS_${name}`);
+  const token = read("CONDUCTOR_SECURITY_TOKEN", "CONDUCTOR_TOKEN");
+  const tokenFile = read("CONDUCTOR_SECURITY_TOKEN_FILE", "CONDUCTOR_TOKEN_FILE");
+  return {
+    addresses: read("CONDUCTOR_WORKER_MASTER_ADDRS", "MASTER_ADDR") ?? ADDRESS,
+    ...(token !== undefined ? { token } : tokenFile !== undefined ? { tokenFile } : {}),
+    ...(tls("ENABLED") === "true" && { tls: tlsFrom(tls) }),
+  };
+}
+
+function tlsFrom(read: (name: string) => string | undefined): TlsConnectOptions {
+  const fields = {
+    caFile: read("CA_FILE"),
+    certFile: read("CERT_FILE"),
+    keyFile: read("KEY_FILE"),
+    serverName: read("SERVER_NAME"),
+  };
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return { ...Object.fromEntries(given), skipVerify: read("SKIP_VERIFY") === "true" };
+}

@@ -1,0 +1,122 @@
+/**
+ * What goes wrong between a program and its cluster, as the SDK throws it.
+ *
+ * @module
+ */
+
+import { codeOf, type JobView, Refusal, type RefusalReason } from "../rpc/light.ts";
+
+/** Names of the gRPC status codes, by their numbers. */
+const CODE_NAMES = [
+  "OK",
+  "CANCELLED",
+  "UNKNOWN",
+  "INVALID_ARGUMENT",
+  "DEADLINE_EXCEEDED",
+  "NOT_FOUND",
+  "ALREADY_EXISTS",
+  "PERMISSION_DENIED",
+  "RESOURCE_EXHAUSTED",
+  "FAILED_PRECONDITION",
+  "ABORTED",
+  "OUT_OF_RANGE",
+  "UNIMPLEMENTED",
+  "INTERNAL",
+  "UNAVAILABLE",
+  "DATA_LOSS",
+  "UNAUTHENTICATED",
+] as const;
+
+/** A gRPC status code by name. */
+export type ConductorErrorCode = (typeof CODE_NAMES)[number];
+
+/** Why a call was refused, in one word; finer than the code. */
+export type ConductorErrorReason = RefusalReason;
+
+/**
+ * The cluster refused a call, or could not be asked. The message says what was wrong, with which value,
+ * and what to do; it is written to be read.
+ */
+export class ConductorError extends Error {
+  /** Its name, by which it is known across copies of this library. */
+  override name = "ConductorError";
+  /** The gRPC status code by name, such as `NOT_FOUND`. */
+  readonly code: ConductorErrorCode;
+  /** The same as a number, such as 5. */
+  readonly grpcCode: number;
+  /** One word, such as `not_found`, `overloaded`, `outcome_unknown`, `unauthenticated`. */
+  readonly reason: ConductorErrorReason;
+  /** When trying again may help, in ms from now; undefined: the cluster did not say. */
+  readonly retryAfterMs: number | undefined;
+
+  /** An error of that reason; `retryAfterMs` and `cause` are optional. */
+  constructor(
+    reason: ConductorErrorReason,
+    message: string,
+    options: ErrorOptions & { readonly retryAfterMs?: number | undefined } = {},
+  ) {
+    super(message, options);
+    this.reason = reason;
+    this.grpcCode = codeOf(reason);
+    this.code = CODE_NAMES[this.grpcCode] ?? "UNKNOWN";
+    this.retryAfterMs = options.retryAfterMs;
+  }
+
+  /** Whether the same call may well succeed later: nobody leads, or there is no room. */
+  get isTransient(): boolean {
+    return this.reason === "unavailable" || this.reason === "not_leader" ||
+      this.reason === "overloaded";
+  }
+}
+
+/** A job whose result was asked for did not complete. */
+export class JobFailedError extends Error {
+  /** Its name. */
+  override name = "JobFailedError";
+  /** The job as it ended. */
+  readonly job: JobView;
+
+  /** The error of a job that is `failed` or `cancelled`. */
+  constructor(job: JobView) {
+    const why = job.errorMessage === "" ? "" : `: ${job.errorMessage}`;
+    super(
+      `job ${job.id} (${job.type}) ${job.status === "failed" ? "failed" : "was cancelled"}${why}`,
+    );
+    this.job = job;
+  }
+
+  /** `failed` or `cancelled`. */
+  get status(): string {
+    return this.job.status;
+  }
+
+  /** It used up its attempts and is in the dead letters, from where `client.retry` brings it back. */
+  get isDeadLetter(): boolean {
+    return this.job.deadLetter;
+  }
+}
+
+/** A failure as the SDK throws it: refusals become {@linkcode ConductorError}, others stay. */
+export function thrown(failure: unknown): unknown {
+  if (!(failure instanceof Refusal)) return failure;
+  const { reason, message, retryAfterMs } = failure;
+  return new ConductorError(reason, message, { cause: failure, retryAfterMs });
+}
+
+/** Does it, and throws in the SDK's words. */
+export async function told<Answer>(work: Promise<Answer>): Promise<Answer> {
+  try {
+    return await work;
+  } catch (failure) {
+    throw thrown(failure);
+  }
+}
+
+/** The same for what comes one after the other. */
+export async function* toldEach<Item>(items: AsyncIterable<Item>): AsyncGenerator<Item> {
+  try {
+    yield* items;
+  } catch (failure) {
+    throw thrown(failure);
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * Values and their bytes: what a job is given, and what it leaves.
+ *
+ * @module
+ */
+
+/**
+ * Bytes stay as they are; anything else becomes JSON.
+ *
+ * @throws TypeError for what JSON cannot hold, such as a function
+ */
+export function payloadBytes(payload: unknown): Uint8Array {
+  if (payload instanceof Uint8Array) return payload;
+  if (payload instanceof ArrayBuffer) return new Uint8Array(payload);
+  const text = JSON.stringify(payload);
+  if (text === undefined) {
+    throw new TypeError(`a payload may not be a ${typeof payload}: JSON cannot hold it`);
+  }
+  return new TextEncoder().encode(text);
+}
+
+/**
+ * What bytes of that media type are: JSON read, text decoded, nothing undefined, the rest as it is.
+ *
+ * @throws SyntaxError when they say that they are JSON, and are not
+ */
+export function valueOf(bytes: Uint8Array, contentType: string): unknown {
+  if (bytes.byteLength === 0 && contentType === "") return undefined;
+  const [mediaType = ""] = contentType.split(";");
+  if (mediaType === "application/json" || mediaType.endsWith("+json")) {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  }
+  return mediaType.startsWith("text/") ? new TextDecoder().decode(bytes) : bytes;
+}

@@ -1,0 +1,129 @@
+/**
+ * Every example as it stands, by the runtime that it is for, against real clusters: in plain text with
+ * three masters of which the leader dies in the middle, and with TLS, roles and tokens.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { JobFailedError } from "@conductor/conductor/client";
+import { count, greet, sum } from "../../examples/deno/worker.ts";
+import { onPlainCluster, onSecuredCluster, type Place } from "./places.ts";
+import { type Command, denoExample, isThere, NodeProject, output, Started } from "./programs.ts";
+
+const hasNode = await isThere("node", "--version") && await isThere("npm", "--version");
+if (!hasNode) console.log("node or npm is missing: the SDK is not tried on Node");
+
+Deno.test("every example does what it says", async (test) => {
+  await using project = new NodeProject();
+  if (hasNode) await project.install();
+  await test.step("and outlives the leader of three masters", () =>
+    onPlainCluster((place) => tryAll(place, project)));
+  await test.step("with TLS on both sides, roles and tokens", () =>
+    onSecuredCluster((place) => tryAll(place, project)));
+});
+
+async function tryAll(place: Place, project: NodeProject): Promise<void> {
+  await using workers = new Workers();
+  workers.start(denoExample("worker.ts"), place);
+  if (hasNode) workers.start(project.example("worker.mjs"), place);
+  const types = () => [denoTypes(place), ...(hasNode ? [nodeType(place)] : [])];
+  await workers.during([
+    ...types(),
+    denoClients(place),
+    ...(hasNode ? [nodeClient(project, place)] : []),
+  ]);
+  const { failOver } = place;
+  if (failOver !== undefined) await workers.during([survivors(place, failOver), ...types()]);
+  await workers.leave();
+}
+
+/** What runs when its leader dies goes on, and is believed by the next. */
+async function survivors({ client }: Place, failOver: () => Promise<void>): Promise<void> {
+  const job = await client.submit(count, { to: 150, pauseMs: 10 });
+  for await (const event of job.watch()) if (event.kind === "progress") break;
+  await failOver();
+  assert.deepEqual(await job.result(), { counted: 150, attempt: 1 });
+}
+
+/** The examples that go on until they are told to leave. */
+class Workers implements AsyncDisposable {
+  readonly #started: Started[] = [];
+
+  start(command: Command, { forWorkers }: Place): void {
+    this.#started.push(new Started(command, forWorkers));
+  }
+
+  /** Waits for all of it, unless a worker ends before. */
+  async during(work: readonly Promise<unknown>[]): Promise<void> {
+    await Promise.race([Promise.all(work), ...this.#started.map((each) => each.goesOn())]);
+  }
+
+  async leave(): Promise<void> {
+    for (const worker of this.#started) worker.stop("SIGTERM");
+    for (const worker of this.#started) {
+      assert.equal(await worker.ended(), 0, worker.said);
+      assert.match(worker.said, /left in order/);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const worker of this.#started) await worker[Symbol.asyncDispose]();
+  }
+}
+
+async function denoClients({ forClients }: Place): Promise<void> {
+  const [waited, batch, dag, schedule] = await Promise.all(
+    ["submit_and_wait.ts", "batch.ts", "dag.ts", "schedule.ts"].map((name) =>
+      output(denoExample(name), forClients)
+    ),
+  );
+  assert.match(
+    waited!,
+    /^job [-0-9a-f]+\n[\s\S]*completed\nresult \{ slept_ms: 500, attempt: 1 \}/,
+  );
+  assert.match(batch!, /1000 of 1000\nbatch batch-[-0-9a-f]+ is done/);
+  assert.match(dag!, /report \{.*"slept_ms".*\}\ncompleted/);
+  assert.match(schedule!, /triggered completed[\s\S]*paused: true, runs so far: [1-9]/);
+}
+
+async function denoTypes({ client }: Place): Promise<void> {
+  const greeting = await client.submit(greet, { name: "Ada" });
+  assert.deepEqual(await greeting.result(), { greeting: "Hello, Ada!" });
+  const logged: string[] = [];
+  for await (const line of greeting.logs()) logged.push(line);
+  assert.deepEqual(logged, ["greeting Ada"]);
+
+  const nameless = await client.submit("greet", { nam: "Ada" }, { maxRetries: 3 });
+  await assert.rejects(nameless.result(), (failure) => {
+    assert.ok(failure instanceof JobFailedError);
+    assert.match(failure.message, /the payload of this greet job .* name is missing/i);
+    return true;
+  });
+  assert.equal((await nameless.details()).attempts.length, 1);
+
+  const counts = await client.submitBatch([
+    { ref: "a", type: count, payload: { to: 3, pauseMs: 1 } },
+    { ref: "b", type: count, payload: { to: 4, pauseMs: 1 } },
+    { type: sum, dependsOn: [{ ref: "a" }, { ref: "b" }] },
+  ]);
+  assert.deepEqual(await counts.jobs[2]!.result(), { total: 7 });
+
+  const endless = await client.submit(count, { to: 1_000_000, pauseMs: 5 });
+  for await (const event of endless.watch()) if (event.kind === "progress") break;
+  await endless.cancel({ reason: "it was a test" });
+  assert.equal((await endless.wait()).status, "cancelled");
+}
+
+async function nodeClient(project: NodeProject, { forClients }: Place): Promise<void> {
+  const said = await output(project.example("client.mjs"), forClients);
+  assert.match(said, /leads, \d+ workers\nslept 50\nbatch 2\ndead letter true\nfound among/);
+  assert.match(said, /completed some true true\nNOT_FOUND there is no job "no-such-job"/);
+}
+
+async function nodeType({ client }: Place): Promise<void> {
+  const job = await client.submit("shout", { text: "hello" });
+  assert.deepEqual(await job.result(), { shouted: "HELLO", attempt: 1 });
+  const wrong = await client.submit("shout", { text: 7 });
+  await assert.rejects(wrong.result(), /text is missing; it must be a string/);
+}
