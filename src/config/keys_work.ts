@@ -368,7 +368,7 @@ export const jobsKeys = {
     usedBy: MASTER,
     default: 1_000_000,
   }),
-  keep_idempotency_keys: key(duration({ min: "1m", max: "8760h" }), {
+  keep_idempotency_keys: key(duration({ min: "1s", max: "8760h" }), {
     doc:
       "How long a key that comes from now on stands for its job, whatever became of that; of all " +
       "keys the last million are remembered. What the leader says holds for every member.",

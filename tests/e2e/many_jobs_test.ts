@@ -131,10 +131,13 @@ Deno.test("finished jobs beyond an age and a number are forgotten, by a restarte
       "--set=jobs.keep_cancelled_max=3",
       "--set=jobs.keep_completed=1s",
       "--set=jobs.keep_completed_max=0",
+      "--set=jobs.keep_idempotency_keys=1s",
     ];
     const first = await host.startMaster(...keep);
     const client = host.library();
     try {
+      const keyed = { ...waiting, idempotencyKey: "for a second" };
+      const { jobId: keyedJobId } = await client.submit(keyed);
       const cancelSome = async (count: number) => {
         const items = await client.submitBatch(Array.from({ length: count }, () => waiting));
         await client.cancelJobs({ type: "nobody" });
@@ -148,12 +151,15 @@ Deno.test("finished jobs beyond an age and a number are forgotten, by a restarte
       );
       await until("those that are gone are counted", async () => {
         const metrics = await (await fetch(host.metricsUrl)).text();
-        return metrics.includes('conductor_jobs_forgotten_total{reason="retention"} 7\n');
+        return metrics.includes('conductor_jobs_forgotten_total{reason="retention"} 8\n');
       });
       first.kill("SIGKILL");
       await first.status;
       await host.startMaster(...keep);
       host.startWorker("w1");
+      await until("its key is free again", async () => {
+        return (await client.submit(keyed)).jobId !== keyedJobId;
+      });
       await cancelSome(4);
       const { jobId } = await client.submit({
         type: "noop",
