@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { fileURLToPath } from "node:url";
 import { serveDirectory, type Site } from "../../scripts/demo/site.ts";
 import { type Host, onHost } from "./support.ts";
@@ -44,6 +45,17 @@ Deno.test("image_processing answers inline, writes a file, PUTs to a server, and
       const png = Uint8Array.fromBase64(result.output.output.data);
       assert.equal(png.length, result.output.output.bytes);
       assert.deepEqual(pngHeader(png), { width: 300, height: 200, colorType: 0 });
+    });
+
+    await t.step("of an animation all frames or the first, its colours in sRGB", async () => {
+      for (const [frames, count] of [["all", 16], ["first", undefined]] as const) {
+        const { result } = await host.finished("image_processing", {
+          url: `${site.url}/moon.gif`,
+          frames,
+          output: { format: "webp", color_profile: "srgb" },
+        });
+        assert.equal(result.output.output.frames, count, frames);
+      }
     });
 
     await t.step("to a file that the worker may write", async () => {
@@ -228,6 +240,26 @@ Deno.test("data_analysis describes, groups and answers SQL over the samples' ord
       const [n] = result.output.results[0].columns;
       assert.deepEqual([n.count, n.min, n.max, n.mean, n.median], [101, 0, 100, 50, 50]);
     });
+
+    await t.step(
+      "compressed, as another country writes it, with rows of other widths",
+      async () => {
+        const table =
+          "Datum;Betrag\r\n31.12.2024;1.234,50\r\n1.1.2025;0,5;zu viel\r\n2.1.2025;-2\r\n";
+        const { result } = await host.finished("data_analysis", {
+          url: `data:text/csv;base64,${gzipSync(table).toString("base64")}`,
+          csv: { decimal: ",", thousands: ".", dates: "dmy", long_rows: "skip" },
+          operations: [{ type: "describe", quantiles: [0.9] }, "select"],
+        });
+        const { source, results: [described, rows] } = result.output;
+        assert.deepEqual(source.ragged_rows, { short: 0, long: 1, skipped: 1 });
+        assert.deepEqual(described.columns[1].quantiles, [{ q: 0.9, value: 1110.85 }]);
+        assert.deepEqual(rows.rows, [
+          { Datum: "2024-12-31", Betrag: 1234.5 },
+          { Datum: "2025-01-02", Betrag: -2 },
+        ]);
+      },
+    );
 
     await t.step("SQL that would write is refused", async () => {
       const job = await host.finished("data_analysis", {

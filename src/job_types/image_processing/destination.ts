@@ -105,9 +105,11 @@ async function confine(path: string, roots: readonly string[]): Promise<string> 
     throw new PermanentJobError(`The destination ${JSON.stringify(path)} does not name a file.`);
   }
   const wanted = isAbsolute(path) ? resolve(path) : resolve(firstRoot, path);
-  const target = join(await realDirectory(dirname(wanted)), basename(wanted));
-  for (const root of roots) {
-    if (isWithin(target, await realDirectory(root))) {
+  const directory = await readableDirectory(dirname(wanted));
+  if (directory !== undefined) {
+    const target = join(directory, basename(wanted));
+    for (const root of roots) {
+      if (!isWithin(target, await realDirectory(root))) continue;
       await requireFileOrNothing(target);
       return target;
     }
@@ -116,6 +118,16 @@ async function confine(path: string, roots: readonly string[]): Promise<string> 
     `The destination ${JSON.stringify(path)} lies outside the directories that jobs of this ` +
       `worker may write to (${roots.join(", ")}).`,
   );
+}
+
+/** Undefined for one that this process may not even look at: none of the roots is such. */
+async function readableDirectory(path: string): Promise<string | undefined> {
+  try {
+    return await realDirectory(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return undefined;
+    throw error;
+  }
 }
 
 /** Resolves the links of the part that exists; what does not exist yet holds none. */
