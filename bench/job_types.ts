@@ -9,6 +9,7 @@
 
 import { measureImages } from "./job_types/images.ts";
 import type { Cost, Row } from "./job_types/measure.ts";
+import { measurePages } from "./job_types/pages.ts";
 import { measureTables } from "./job_types/tables.ts";
 
 const IS_SHORT = Deno.args.includes("--short");
@@ -26,6 +27,11 @@ async function measureAll(directory: string): Promise<Row[]> {
       width: IS_SHORT ? 1_000 : 4_000,
       height: IS_SHORT ? 750 : 3_000,
       times: IS_SHORT ? 1 : 5,
+    }),
+    ...await measurePages({
+      directory,
+      pages: IS_SHORT ? 50 : 2_000,
+      rows: IS_SHORT ? 1_000 : 75_000,
     }),
   ];
 }
@@ -54,7 +60,7 @@ if (import.meta.main) {
     console.log("|---|---|---|---|---|---|---|---|");
     for (const row of rows) console.log(printed(row));
     const tools = new Set(rows.map(({ tool }) => tool));
-    for (const tool of ["sqlite3", "convert"]) {
+    for (const tool of ["sqlite3", "convert", "wget -r"]) {
       if (!tools.has(tool)) {
         console.log(`\n${tool} is missing here, and so is what stands beside it.`);
       }

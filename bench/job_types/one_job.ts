@@ -5,7 +5,7 @@
  * @module
  */
 
-import { builtinJobTypes } from "../../src/job_types/mod.ts";
+import { builtinJobTypes, createGuardedFetch } from "../../src/job_types/mod.ts";
 
 const [type = "", directory = "", times = "1", text = "{}"] = Deno.args;
 const jobType = builtinJobTypes().get(type);
@@ -27,7 +27,11 @@ for (let run = 0; run < Number(times); run++) {
       pixelsMax: 100_000_000,
     },
     files: { readRoots: [directory], writeRoots: [directory] },
-    fetch: () => Promise.reject(new Error("this job needs no network")),
+    fetch: createGuardedFetch({
+      privateAddresses: "refuse",
+      allowList: ["127.0.0.1"],
+      userAgent: "Conductor-Bench",
+    }),
     tempDir,
     parents: [],
     parentResult: () => Promise.reject(new Error("this job has no parents")),

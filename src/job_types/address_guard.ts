@@ -81,7 +81,11 @@ const METADATA: ReadonlySet<string> = new Set([
   "169.254.170.2", // AWS ECS task credentials
   "169.254.170.23", // AWS EKS pod identity
   "168.63.129.16", // Azure wire server
+  "169.254.0.23", // Tencent
+  "169.254.42.42", // Scaleway
   "100.100.100.200", // Alibaba
+  "100.96.0.96", // Volcengine
+  "100.80.80.80", // UCloud
   "192.0.0.192", // Oracle, older
   "fd00:ec2:0:0:0:0:0:254", // AWS
   "fd00:ec2:0:0:0:0:0:23", // AWS EKS pod identity

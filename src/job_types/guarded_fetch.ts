@@ -28,6 +28,7 @@ import {
 } from "./fetch_request.ts";
 import { exchange, type ExchangeRequest, ExchangeTimeoutError } from "./http_exchange.ts";
 import { describeUrl } from "./job_url.ts";
+import { joinBytes } from "./join_bytes.ts";
 
 export { type DataUrlContent, decodeDataUrl } from "./data_url.ts";
 export {
@@ -293,17 +294,7 @@ function headersOf(answer: IncomingMessage): Readonly<Record<string, string>> {
 async function collected(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of body) chunks.push(chunk);
-  return chunks.length === 1 ? chunks[0]! : joined(chunks);
-}
-
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
+  return joinBytes(chunks);
 }
 
 /** A look-up cannot be called off, but need not be waited for. */

@@ -7,6 +7,7 @@
 
 import type { AttemptEnd, AttemptListener, AttemptTask, ExecutorFault } from "./attempt.ts";
 import {
+  checkedNews,
   type ExecutorSetup,
   type FromExecutor,
   NEWS_BYTES_MAX,
@@ -143,7 +144,7 @@ export class ExecutorChild {
     try {
       const longest = this.#options.setup.environment.limits.resultBytesMax + NEWS_BYTES_MAX;
       for await (const message of readFrames(this.#child.stdout, longest)) {
-        this.#take(message as FromExecutor, ready);
+        this.#take(checkedNews(message), ready);
       }
     } catch (failure) {
       broken = failure;
@@ -195,7 +196,7 @@ export class ExecutorChild {
       return new ExecutorDeath(`the executor process was ended: ${what}`, fault);
     }
     const said = this.#stderr.text;
-    if (said.includes("JavaScript heap out of memory") || said.includes("out of memory:")) {
+    if (/^# Fatal JavaScript out of memory|JavaScript heap out of memory/m.test(said)) {
       const heap = this.#options.heapMebibytesMax;
       return new ExecutorDeath(
         `the executor process ran out of memory; its JavaScript heap may take ${heap} MiB`,

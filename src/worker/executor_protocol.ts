@@ -50,3 +50,40 @@ export type FromExecutor =
 export const ORDER_BYTES_MAX = 256 * 1024 * 1024;
 /** What a message from it may hold besides a result, in bytes. */
 export const NEWS_BYTES_MAX = 1024 * 1024;
+
+/**
+ * What an executor process says, if it is what one says: a job may have got hold of its channel.
+ *
+ * @throws Error for anything else.
+ */
+export function checkedNews(message: unknown): FromExecutor {
+  const fields = fieldsOf(message);
+  const holds = (kinds: Readonly<Record<string, string>>) =>
+    Object.entries(kinds).every(([name, kind]) => kind === kindOf(fields[name]));
+  const isNews = fields.kind === "ready" ||
+    (fields.kind === "setup_failed" && holds({ error: "string" })) ||
+    (fields.kind === "progress" && holds({ fraction: "number", message: "string" })) ||
+    (fields.kind === "log" && holds({ skipped: "number" }) && areTexts(fields.lines)) ||
+    (fields.kind === "ask_parent" && holds({ jobId: "string" })) ||
+    (fields.kind === "end" && isEnd(fieldsOf(fields.end)));
+  if (!isNews) throw new Error("it is no message of an executor process");
+  return message as FromExecutor;
+}
+
+function kindOf(value: unknown): string {
+  return typeof value;
+}
+
+function isEnd(end: Readonly<Record<string, unknown>>): boolean {
+  return end.ok === true
+    ? end.output instanceof Uint8Array && typeof end.contentType === "string"
+    : end.ok === false && typeof end.error === "string" && typeof end.permanent === "boolean";
+}
+
+function areTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((each) => typeof each === "string");
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? { ...value } : {};
+}

@@ -74,12 +74,12 @@ export class AttemptWatch {
 
   #look(): void {
     const { pid, startsProcesses } = this.#watched;
-    if (startsProcesses) this.#descendants = descendantsOf(pid);
     const { memoryMebibytesMax, processesMax } = this.#bounds;
+    if (startsProcesses) this.#descendants = descendantsOf(pid, processesMax + 1);
     if (this.#descendants.length > processesMax) {
       return this.#exceeded({
         fault: "processes",
-        what: `it had ${this.#descendants.length} processes, and may have ${processesMax}`,
+        what: `it had more than the ${processesMax} processes that it may have`,
       });
     }
     const pids = [pid, ...this.#descendants.map((each) => each.pid)];

@@ -117,7 +117,13 @@ Deno.test({
       await t.step("what a killed worker left is put away by its next life", async () => {
         const { jobId } = await client.submit(submission({ type: "hang" }));
         await until("the job hangs", () => Promise.resolve(processesWith(WORD).length > 0));
+        const sleeper = `${WORD.slice(1)} sleeps`;
+        const payload = { command: "sh", args: ["-c", `sleep 1000 # ${sleeper}\n true`] };
+        const { jobId: commandId } = await client.submit(submission({ type: "exec", payload }));
+        await until("the command runs", () => Promise.resolve(processesWith(sleeper).length > 0));
         await end(worker, "SIGKILL");
+        // Commands end with their worker, whoever comes after it.
+        await until("the command ends", () => Promise.resolve(processesWith(sleeper).length === 0));
         worker = host.startWorker(WORKER_ID, ...flags);
         await until(
           "its processes are ended",
@@ -132,6 +138,7 @@ Deno.test({
             ),
         );
         await client.cancel(jobId);
+        await client.cancel(commandId);
       });
 
       await t.step(
@@ -140,8 +147,18 @@ Deno.test({
           assert.equal(resultOf(await ended(client, { type: "fine" })), "fine");
           const fed = await host.finished("exec", { command: "cat", stdin: "to and fro" });
           assert.equal(fed.result.output.stdout, "to and fro");
+          const table = await host.finished("data_analysis", { data: [{ a: 1 }, { a: 2 }] });
+          assert.equal(table.status, "completed");
+          assert.deepEqual(grantsOf(host), [
+            // Of the handlers, whose permissions are theirs to say.
+            ["--allow-all"],
+            // Of built-in types: the network, and their directories.
+            ["--allow-ffi", "--allow-net", "--allow-read", "--allow-write", "--ignore-env"],
+            // Of commands.
+            ["--allow-ffi", "--allow-read", "--allow-run", "--allow-write", "--ignore-env"],
+          ]);
           await end(worker, "SIGTERM");
-          await until("no executor is left", () => Promise.resolve(executorsOf(host) === 0));
+          await until("no executor is left", () => Promise.resolve(executorsOf(host).length === 0));
         },
       );
     } finally {
@@ -182,13 +199,23 @@ function residentMebibytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
 }
 
+/** The permissions with which the kinds of executor processes were started, what they list aside. */
+function grantsOf(host: Host): string[][] {
+  const kinds = executorsOf(host).map((pid) => {
+    const words = Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0");
+    return words.filter((word) => /^--(allow|ignore)-/.test(word))
+      .map((word) => word.replace(/=.*/, "")).sort();
+  });
+  return [...new Map(kinds.map((kind) => [kind.join(), kind])).values()].sort();
+}
+
 /** Executor processes carry their worker's directory in their environment. */
-function executorsOf(host: Host): number {
+function executorsOf(host: Host): number[] {
   return processesWith("__executor").filter((pid) => {
     try {
       return Deno.readTextFileSync(`/proc/${pid}/environ`).includes(host.directory);
     } catch {
       return false; // gone meanwhile
     }
-  }).length;
+  });
 }

@@ -12,6 +12,8 @@ export interface LedgerPayload {
   /** The submission's own id. */
   readonly id: string;
   readonly sleepMs?: number;
+  /** How long the first attempt takes, if not as long as every other. */
+  readonly firstSleepMs?: number;
   /** Attempts that fail before the first one that does not. */
   readonly failures?: number;
   /** What makes a payload long. */
@@ -33,7 +35,9 @@ const write = (line) => appendFileSync(${JSON.stringify(file)}, JSON.stringify(l
 export async function ${LEDGER_JOB_TYPE}(payload, context) {
   const line = { submission: payload.id, jobId: context.jobId, attempt: context.attempt };
   write({ event: "begin", ...line });
-  if (payload.sleepMs > 0) await new Promise((resolve) => setTimeout(resolve, payload.sleepMs));
+  const { sleepMs = 0, firstSleepMs = sleepMs } = payload;
+  const ms = context.attempt === 1 ? firstSleepMs : sleepMs;
+  if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
   if (context.attempt <= payload.failures) throw new Error("on purpose");
   write({ event: "end", ...line });
   return { id: payload.id };

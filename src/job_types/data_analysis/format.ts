@@ -4,6 +4,8 @@
  * @module
  */
 
+// @ts-types="@types/papaparse"
+import Papa from "papaparse";
 import type { SourceFormat } from "./payload.ts";
 
 const BY_EXTENSION: Readonly<Record<string, SourceFormat>> = {
@@ -37,9 +39,9 @@ export interface FormatClues {
   readonly head: string;
 }
 
-/** The format by extension (one before `.gz` counts), content type, and first characters. */
+/** The format by extension (one before `.gz` or `.zst` counts), content type, and first characters. */
 export function detectFormat({ name, contentType, head }: FormatClues): SourceFormat {
-  const extension = /\.([a-z]+)(?:\.gz)?$/i.exec(name)?.[1]?.toLowerCase() ?? "";
+  const extension = /\.([a-z]+)(?:\.(?:gz|zst))?$/i.exec(name)?.[1]?.toLowerCase() ?? "";
   if (Object.hasOwn(BY_EXTENSION, extension)) return BY_EXTENSION[extension]!;
   if (Object.hasOwn(BY_CONTENT_TYPE, contentType)) return BY_CONTENT_TYPE[contentType]!;
   const text = head.trimStart();
@@ -59,17 +61,20 @@ function isJson(text: string): boolean {
 
 const DELIMITERS = [",", ";", "\t", "|"];
 
-/** Whichever of `,` `;` tab `|` the first line holds most of, outside quotes; a comma if none. */
+/** Lines that are looked at. */
+const SNIFFED_LINES = 10;
+
+/**
+ * Whichever of `,` `;` tab `|` cuts the first lines into rows of most equal and then of most fields; a
+ * comma if none does.
+ */
 export function detectDelimiter(head: string, quote: string | null): string {
-  const counts = new Map(DELIMITERS.map((delimiter) => [delimiter, 0]));
-  let isQuoted = false;
-  for (const character of head) {
-    if (character === quote) isQuoted = !isQuoted;
-    else if (!isQuoted && (character === "\n" || character === "\r")) {
-      if ([...counts.values()].some((count) => count > 0)) break;
-    } else if (!isQuoted && counts.has(character)) {
-      counts.set(character, counts.get(character)! + 1);
-    }
-  }
-  return DELIMITERS.reduce((best, next) => counts.get(next)! > counts.get(best)! ? next : best);
+  // A line that is cut off would seem to be a short row.
+  const lines = head.replace(/(?:\r\n|\n|\r)[^\r\n]*$/, "");
+  const { meta } = Papa.parse(lines, {
+    delimitersToGuess: DELIMITERS,
+    preview: SNIFFED_LINES,
+    ...(quote === null ? { fastMode: true } : { quoteChar: quote }),
+  });
+  return meta.delimiter;
 }

@@ -8,8 +8,10 @@
 import { z } from "zod";
 import { jobUrl } from "../job_url_schema.ts";
 import { ruleAbout } from "../rule_about.ts";
+import { columnName, conditions } from "./condition_schema.ts";
 import { csvOptions } from "./csv_options.ts";
 
+export type { Condition, SingleCondition } from "./condition_schema.ts";
 export type { CsvOptions } from "./csv_options.ts";
 
 /** Longest list of operations. */
@@ -21,104 +23,13 @@ export const ROWS_MAX = 1_000_000;
 /** Most bins of a histogram. */
 export const BINS_MAX = 10_000;
 
-/** Deepest nesting of `and`, `or` and `not`. */
-export const FILTER_DEPTH_MAX = 32;
-
-const columnName = z.string().min(1).max(1_024);
+const resultName = z.string().min(1).max(100).optional()
+  .describe("Of its result. Left out: the operation's, then sql_2, sql_3 and so on.");
 const columnNames = z.array(columnName).min(1).max(2_000);
-const rowLimit = z.int().min(0).max(ROWS_MAX);
-const resultName = z.string().min(1).max(100).optional();
-
-/** A cell to compare with. Integers beyond 2^53 are written as strings of digits. */
-const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
-
-/** Comparisons with one value. */
-export const comparisons = ["eq", "ne", "lt", "lte", "gt", "gte"] as const;
-
-/** Comparisons with a piece of text, upper and lower case distinct. */
-export const textComparisons = ["contains", "starts_with", "ends_with"] as const;
-
-const comparison = z.strictObject({
-  column: columnName,
-  /** `eq` and `ne` with null are `is_null` and `not_null`; no other comparison matches a null. */
-  op: z.enum(comparisons),
-  value: scalar,
-});
-const textComparison = z.strictObject({
-  column: columnName,
-  op: z.enum(textComparisons),
-  value: z.string(),
-});
-const membership = z.strictObject({
-  column: columnName,
-  op: z.enum(["in", "not_in"]),
-  value: z.array(z.union([z.string(), z.number(), z.boolean()])).max(10_000),
-});
-const range = z.strictObject({
-  column: columnName,
-  /** Both ends included. */
-  op: z.literal("between"),
-  value: z.tuple([z.union([z.string(), z.number()]), z.union([z.string(), z.number()])]),
-});
-const nullness = z.strictObject({ column: columnName, op: z.enum(["is_null", "not_null"]) });
-
-const singleCondition = z.discriminatedUnion("op", [
-  comparison,
-  textComparison,
-  membership,
-  range,
-  nullness,
-]);
-
-/** One comparison of a column. */
-export type SingleCondition = z.infer<typeof singleCondition>;
-
-/** A condition on a row; a list of them must all hold. */
-export type Condition =
-  | SingleCondition
-  | { readonly and: readonly Condition[] }
-  | { readonly or: readonly Condition[] }
-  | { readonly not: Condition };
-
-const condition: z.ZodType<Condition> = z.lazy(() =>
-  z.union([
-    singleCondition,
-    z.strictObject({ and: z.array(condition).min(1).max(1_000) }),
-    z.strictObject({ or: z.array(condition).min(1).max(1_000) }),
-    z.strictObject({ not: condition }),
-  ])
-);
-const conditions = z.preprocess(
-  refuseDeepNesting,
-  z.union([condition, z.array(condition).min(1).max(1_000)]).transform((given) =>
-    Array.isArray(given) ? given : [given]
-  ),
-);
-
-/** Before the recursive schema walks it: a depth that would end the walk with a full stack. */
-function refuseDeepNesting(value: unknown, context: z.RefinementCtx): unknown {
-  if (nestingOf(value) <= FILTER_DEPTH_MAX * 2) return value;
-  context.addIssue({
-    code: "custom",
-    message: `conditions are nested more than ${FILTER_DEPTH_MAX} deep`,
-  });
-  return z.NEVER;
-}
-
-function nestingOf(root: unknown): number {
-  let level = [root];
-  for (let depth = 0; depth <= FILTER_DEPTH_MAX * 2; depth++) {
-    level = level.flatMap((value) =>
-      typeof value === "object" && value !== null ? Object.values(value) : []
-    );
-    if (level.length === 0) return depth;
-  }
-  return Infinity;
-}
-
+const rowLimit = z.int().min(0).max(ROWS_MAX).describe("Most rows listed. Left out: output.limit.");
 const sortKeys = z.array(z.strictObject({
-  column: columnName,
-  descending: z.boolean().default(false),
+  column: columnName.describe("By its name."),
+  descending: z.boolean().default(false).describe("Greatest first. Nulls come last either way."),
 })).min(1).max(100);
 
 /** What `group_by` may compute of a column. */
@@ -136,13 +47,16 @@ export const aggregateFunctions = [
 ] as const;
 
 const aggregate = z.strictObject({
-  fn: z.enum(aggregateFunctions),
-  /** May be left out for `count` alone, which then counts rows instead of values. */
-  column: columnName.optional(),
-  /** Of `quantile` alone: the share of the values, 0.9 for the ninetieth percentile. */
-  q: z.number().min(0).max(1).optional(),
-  /** Default: `count`, or the function and the column joined by `_`. */
-  as: columnName.optional(),
+  fn: z.enum(aggregateFunctions).describe(
+    "Of the values that are there. stddev and variance are those of a sample (n - 1), median and " +
+      "quantile interpolate between two values.",
+  ),
+  column: columnName.optional()
+    .describe("May be left out for count alone, which then counts rows instead of values."),
+  q: z.number().min(0).max(1).optional()
+    .describe("Of quantile alone: the share of the values, 0.9 for the ninetieth percentile."),
+  as: columnName.optional()
+    .describe("Its name in the result. Left out: such as count, sum_units, quantile_0.9_price."),
 }).refine(({ fn, column }) => fn === "count" || column !== undefined, {
   error: "needs a column",
   path: ["column"],
@@ -156,46 +70,52 @@ const aggregate = z.strictObject({
 const describe = z.strictObject({
   type: z.literal("describe"),
   name: resultName,
-  columns: columnNames.optional(),
-  /** How many of the most frequent values to list for each column. */
-  top: z.int().min(0).max(100).default(5),
-  /** Shares of the values, such as 0.05 and 0.95, beside the quartiles that are always given. */
-  quantiles: z.array(z.number().min(0).max(1)).max(100).default([]),
+  columns: columnNames.optional().describe("Left out: all."),
+  top: z.int().min(0).max(100).default(5)
+    .describe("How many of the most frequent values to list for each column."),
+  quantiles: z.array(z.number().min(0).max(1)).max(100).default([])
+    .describe("Shares of the values, such as 0.05 and 0.95, beside the quartiles."),
 });
 const groupBy = z.strictObject({
   type: z.literal("group_by"),
   name: resultName,
-  by: z.array(columnName).min(1).max(100),
-  aggregates: z.array(aggregate).min(1).max(200).default([{ fn: "count" }]),
-  /** Conditions on the result's columns: keys and aggregates by their names. */
-  having: conditions.optional(),
-  /** By the result's columns. Default: the keys, ascending. */
-  sort: sortKeys.optional(),
+  by: z.array(columnName).min(1).max(100)
+    .describe("The columns whose combinations of values are the groups; null is a value."),
+  aggregates: z.array(aggregate).min(1).max(200).default([{ fn: "count" }])
+    .describe("What is computed of each group."),
+  having: conditions.optional()
+    .describe("Conditions on the result's columns: keys and aggregates by their names."),
+  sort: sortKeys.optional().describe("By the result's columns. Left out: the keys, ascending."),
   limit: rowLimit.optional(),
 });
 const filter = z.strictObject({
   type: z.literal("filter"),
   name: resultName,
-  /** One condition, or a list of which all must hold. */
-  where: conditions,
+  where: conditions.describe(
+    "One condition, or a list of which all must hold. What comes after sees the rows that are left.",
+  ),
 });
-const sort = z.strictObject({ type: z.literal("sort"), name: resultName, by: sortKeys });
+const sort = z.strictObject({
+  type: z.literal("sort"),
+  name: resultName,
+  by: sortKeys
+    .describe("The order in which select and sql list, first key first."),
+});
 const select = z.strictObject({
   type: z.literal("select"),
   name: resultName,
-  /** Default: all. */
-  columns: columnNames.optional(),
+  columns: columnNames.optional().describe("Left out: all."),
   limit: rowLimit.optional(),
-  offset: z.int().min(0).default(0),
+  offset: z.int().min(0).default(0).describe("Rows passed over."),
 });
 const histogram = z.strictObject({
   type: z.literal("histogram"),
   name: resultName,
-  column: columnName,
-  /** Bins of equal width from the least value to the greatest. Default 10. */
-  bins: z.int().min(1).max(BINS_MAX).optional(),
-  /** Bins of this width, whose edges are its multiples. */
-  bin_width: z.number().positive().optional(),
+  column: columnName.describe("A numeric one."),
+  bins: z.int().min(1).max(BINS_MAX).optional()
+    .describe("Bins of equal width from the least value to the greatest. Left out: 10."),
+  bin_width: z.number().positive().optional()
+    .describe("Bins of this width, whose edges are its multiples; in place of bins."),
 }).refine(({ bins, bin_width }) => bins === undefined || bin_width === undefined, {
   error: "bins and bin_width exclude each other",
   path: ["bin_width"],
@@ -204,15 +124,18 @@ const histogram = z.strictObject({
 const correlation = z.strictObject({
   type: z.literal("correlation"),
   name: resultName,
-  /** Default: every numeric column. */
-  columns: columnNames.optional(),
-  method: z.enum(["pearson", "spearman"]).default("pearson"),
+  columns: columnNames.optional().describe("Left out: every numeric column."),
+  method: z.enum(["pearson", "spearman"]).default("pearson").describe(
+    "Of the values (at most 100 columns), or of their ranks (at most 20); each pair over the rows " +
+      "where both have a value.",
+  ),
 });
 const sql = z.strictObject({
   type: z.literal("sql"),
   name: resultName,
-  /** One SELECT (or WITH ... SELECT, or VALUES) over the table `data`. */
-  query: z.string().min(1).max(100_000),
+  query: z.string().min(1).max(100_000).describe(
+    "One SELECT (or WITH ... SELECT, or VALUES) of SQLite over the table data.",
+  ),
   limit: rowLimit.optional(),
 });
 
@@ -252,29 +175,33 @@ export const sourceFormats = ["csv", "tsv", "json", "ndjson"] as const;
 export type SourceFormat = (typeof sourceFormats)[number];
 
 const output = z.strictObject({
-  format: z.enum(["json", "csv"]).default("json"),
-  /** Most rows that a result lists unless its operation says otherwise. Default 1,000; CSV: all. */
-  limit: rowLimit.optional(),
+  format: z.enum(["json", "csv"]).default("json")
+    .describe("csv: the one table that the operations yield, as RFC 4180 has it."),
+  limit: z.int().min(0).max(ROWS_MAX).optional().describe(
+    "Most rows that a result lists unless its operation says otherwise. Left out: 1000, all for csv.",
+  ),
 });
 
 const payload = z.strictObject({
-  /** http, https, data: or file: (where the worker allows it). gzip is recognised. */
-  url: jobUrl.optional(),
-  /** The table itself: text in one of the formats, or a list of objects. */
-  data: z.union([z.string(), z.array(z.record(z.string(), z.unknown()))]).optional(),
-  /**
-   * The results of jobs that this one depends on, each a JSON object or a list of them: all that
-   * completed (`true`), or these.
-   */
+  url: jobUrl.optional().describe(
+    "The table: http, https, data or file (where the worker allows it). gzip and zstd are undone.",
+  ),
+  data: z.union([z.string(), z.array(z.record(z.string(), z.unknown()))]).optional()
+    .describe("The table itself: text in one of the formats, or a list of objects."),
   parents: z.union([z.literal(true), z.array(z.string().min(1).max(256)).min(1).max(1_000)])
-    .optional(),
-  /** Default auto: by file name, content type, and the first characters. */
-  format: z.enum(["auto", ...sourceFormats]).default("auto"),
-  csv: csvOptions.default(csvOptions.parse({})),
-  operations: z.array(operation).max(OPERATIONS_MAX).optional(),
-  /** Short for a last operation of type sql. */
-  sql: sql.shape.query.optional(),
-  output: output.default({ format: "json" }),
+    .optional().describe(
+      "The results of jobs that this one depends on, each a JSON object or a list of them: all " +
+        "that completed (true), or these.",
+    ),
+  format: z.enum(["auto", ...sourceFormats]).default("auto")
+    .describe("auto: by file name, content type, and the first characters."),
+  csv: csvOptions.default(csvOptions.parse({})).describe("How CSV and TSV are read."),
+  operations: z.array(operation).max(OPERATIONS_MAX).optional().describe(
+    "In their order; each by its name alone where it needs nothing more. Left out: describe, and a " +
+      "sample of ten rows.",
+  ),
+  sql: sql.shape.query.optional().describe("Short for a last operation of type sql."),
+  output: output.default({ format: "json" }).describe("What comes back."),
 });
 
 /** Names every fault at once; fills in the defaults. */

@@ -59,7 +59,10 @@ export async function analysed(
 ): Promise<AnalysisResult> {
   const result = await run(payload, surroundings);
   if (result instanceof Uint8Array) throw new Error("the result is CSV");
-  return JSON.parse(JSON.stringify(result)) as AnalysisResult;
+  const read: unknown = JSON.parse(JSON.stringify(result));
+  // Every result of every test is what the type says of it.
+  dataAnalysis.resultSchema?.parse(read);
+  return read as AnalysisResult;
 }
 
 /** Runs a payload that asks for CSV. */

@@ -16,8 +16,8 @@ import { describeUrl } from "../job_url.ts";
  */
 export const DEPTH_MAX = 2_000;
 
-/** Elements, attributes, texts and comments: some 300 MB, of the 512 that an executor has. */
-export const NODES_MAX = 1_000_000;
+/** Elements, attributes, texts and comments: some 250 MB, of the 512 that an executor has. */
+export const NODES_MAX = 1_200_000;
 
 /** A page has more nodes than are held. Permanent: it will not shrink. */
 export class TreeFullError extends InputTooLargeError {
@@ -58,7 +58,8 @@ export class BoundedTree {
         return adapter.createCommentNode(data);
       },
       insertText(parent, text) {
-        count(1);
+        // Words and the blanks between them come one by one, and grow one node.
+        if (parent.children.at(-1)?.type !== "text") count(1);
         adapter.insertText(parent, text);
       },
       insertBefore(parent, node, reference) {

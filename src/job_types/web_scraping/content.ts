@@ -7,6 +7,7 @@
 
 import { InputTooLargeError, PermanentJobError } from "../contract.ts";
 import { describeUrl } from "../job_url.ts";
+import { joinBytes } from "../join_bytes.ts";
 import { TreeFullError } from "./bounded_tree.ts";
 import { charsetOf, HEAD_BYTES } from "./charset.ts";
 import { HtmlBuilder, type PageDocument, parseXml, plainTextDocument } from "./document.ts";
@@ -150,7 +151,7 @@ class BoundedBytes {
       this.#first.push(chunk);
       length += chunk.length;
     }
-    return joined(this.#first).subarray(0, HEAD_BYTES);
+    return joinBytes(this.#first).subarray(0, HEAD_BYTES);
   }
 
   /** Everything, once. Leaving early cancels the rest. */
@@ -184,16 +185,6 @@ class BoundedBytes {
     this.isTruncated = true;
     return value.subarray(0, room);
   }
-}
-
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }
 
 // --- what the bytes are ------------------------------------------------------------------------

@@ -211,7 +211,11 @@ class Crawl {
     if (document === undefined) return [];
     if (page.read?.content.kind === "xml") return linksOfXml(document);
     const respectRobots = this.#tools.robots !== undefined;
-    return followable(document, { respectRobots, within: this.#rule.follow });
+    return followable(document, {
+      respectRobots,
+      robotsTag: page.robotsTag,
+      within: this.#rule.follow,
+    });
   }
 }
 

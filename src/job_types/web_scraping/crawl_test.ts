@@ -83,6 +83,24 @@ Deno.test("a crawl obeys robots.txt, nofollow, and counts what it left out", asy
   assert.deepEqual(seenBy(other), ["0 /", "1 /private/x", "1 /n", "1 /m", "2 /o"]);
 });
 
+Deno.test("a server's header says nofollow as a page does, and a page may send its reader on", async () => {
+  await using site = await serveSite({
+    "/": '<meta http-equiv="Refresh" content="0; URL=\'/moved\'"><a href="/kept">kept</a>',
+    "/moved": '<a href="/further">further</a>',
+    "/kept": (_, response) =>
+      void response.writeHead(200, { "x-robots-tag": "noarchive, nofollow" })
+        .end('<a href="/hidden">hidden</a>'),
+    "/further": "end",
+    "/hidden": "hidden",
+  });
+  assert.deepEqual(seenBy(await crawl(site.origin, { depth: 3 })), [
+    "0 /",
+    "1 /moved",
+    "1 /kept",
+    "2 /further",
+  ]);
+});
+
 Deno.test("redirects to a known page or off the site give no second page", async () => {
   await using other = await serveSite({ "/": "other" });
   await using site = await serveSite({

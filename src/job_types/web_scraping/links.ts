@@ -52,16 +52,31 @@ export function linksOfXml({ $, baseUrl }: PageDocument): string[] {
   return [...new Set([...texts, ...atom].flatMap((href) => absoluteUrl(href, baseUrl) ?? []))];
 }
 
-/** The links of a page, but those that it asks robots not to follow where that is respected. */
+/** How a crawl goes on from a page. */
+export interface FollowRule {
+  readonly respectRobots: boolean;
+  /** What the server asks robots, by its header. */
+  readonly robotsTag?: string | undefined;
+  /** CSS; links are looked for in what it selects. */
+  readonly within?: string | undefined;
+}
+
+/** Where a crawl may go on, but for what page or server ask robots not to follow. */
 export function followable(
   document: PageDocument,
-  { respectRobots, within }: {
-    readonly respectRobots: boolean;
-    readonly within?: string | undefined;
-  },
+  { respectRobots, robotsTag = "", within }: FollowRule,
 ): string[] {
   const wishes = document.$("meta[name='robots' i]").attr("content") ?? "";
-  if (respectRobots && /\b(?:nofollow|none)\b/i.test(wishes)) return [];
+  if (respectRobots && /\b(?:nofollow|none)\b/i.test(`${wishes}, ${robotsTag}`)) return [];
   const choice = respectRobots ? { unwanted: "[rel~='nofollow' i]", within } : { within };
-  return linksOf(document, choice).map(({ url }) => url);
+  const links = linksOf(document, choice).map(({ url }) => url);
+  return [...refreshOf(document), ...links];
+}
+
+/** Where a page sends its reader by itself: `<meta http-equiv="refresh" content="0; url=/new">`. */
+function refreshOf({ $, baseUrl }: PageDocument): string[] {
+  const content = $("meta[http-equiv='refresh' i]").attr("content") ?? "";
+  const [, target] = /^\s*[\d.]*\s*[;,]\s*url\s*=\s*["']?([^"']*)/i.exec(content) ?? [];
+  const url = absoluteUrl(target, baseUrl);
+  return url === undefined ? [] : [url];
 }

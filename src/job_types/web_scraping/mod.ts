@@ -36,8 +36,8 @@ export const webScraping = defineJobType<ScrapingPayload>({
     { name: "redirects", value: "10", meaning: "More fail the page." },
     {
       name: "elements of a page",
-      value: "1000000 elements, attributes and texts",
-      meaning: "As for its bytes; about 15 MB of ordinary HTML, and 300 MB of memory.",
+      value: "1200000 elements, attributes and texts",
+      meaning: "As for its bytes; about 12 MB of HTML, and 250 MB of memory.",
     },
     { name: "nesting of a page", value: "2000 elements", meaning: "Deeper pages fail for good." },
     {

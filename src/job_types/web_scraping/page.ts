@@ -19,6 +19,8 @@ export interface Page {
   readonly contentType: string;
   /** Absent where a redirect is the answer. */
   readonly read?: ReadContent;
+  /** What the server asks robots, by its header `x-robots-tag`. */
+  readonly robotsTag?: string;
   /** Where a redirect leads that the job does not want followed. */
   readonly location?: string;
 }
@@ -96,7 +98,11 @@ export class PageFetcher {
       await response.body.cancel();
       throw notAPage(response.url, mediaType(contentType));
     }
-    return await this.#page(response.url, status, contentType, response.body);
+    const robotsTag = response.headers["x-robots-tag"];
+    return {
+      ...await this.#page(response.url, status, contentType, response.body),
+      ...(robotsTag === undefined ? {} : { robotsTag }),
+    };
   }
 
   async #dataPage(url: URL): Promise<Page> {

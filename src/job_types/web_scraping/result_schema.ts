@@ -65,21 +65,27 @@ const pageFields = {
     .describe("The page is longer than what was read of it; only with truncate in the payload."),
   location: z.string().optional()
     .describe("Where a redirect leads that was not to be followed; there is no data then."),
-  data: z.unknown().describe(
-    "Values by the selectors' names; of JSON its value; without selectors the overview: title, " +
-      "description, canonical, language, headings, links, images, tables, feeds, next, previous, " +
-      "text, json_ld, open_graph, meta, warnings.",
-  ),
 };
+
+/** Whatever the selectors say, or JSON holds, so that in truth it may be anything. */
+const data = z.union([overviewSchema, z.unknown()]).describe(
+  "Values by the selectors' names; of JSON its value; without selectors the overview that follows.",
+);
 
 const depth = z.int().min(0).describe("Links followed to it from the first page.");
 
-const page = z.strictObject(pageFields).meta({ title: "one page" }) satisfies z.ZodType<PageResult>;
+const page = z.strictObject({ ...pageFields, data }).meta({
+  title: "one page",
+}) satisfies z.ZodType<PageResult>;
 
 const crawl = z.strictObject({
   url: z.string().describe("Where the crawl began."),
   pages: z.array(z.union([
-    z.strictObject({ ...pageFields, depth }).meta({ title: "read" }),
+    z.strictObject({
+      ...pageFields,
+      data: z.unknown().describe("As of one page."),
+      depth,
+    }).meta({ title: "read" }),
     z.strictObject({
       url: z.string().describe("As it was asked for."),
       depth,

@@ -9,6 +9,7 @@ import { testContext } from "../test_context.ts";
 import type { CrawlResult } from "./crawl.ts";
 import { webScraping } from "./mod.ts";
 import type { PageResult } from "./page_result.ts";
+import { overviewSchema } from "./result_schema.ts";
 
 async function run(payload: Record<string, unknown>, context: JobContext): Promise<unknown> {
   const result = await webScraping.run(webScraping.payloadSchema.parse(payload), context);
@@ -20,7 +21,11 @@ export async function page(
   payload: Record<string, unknown>,
   context: JobContext = testContext(),
 ): Promise<PageResult> {
-  return await run(payload, context) as PageResult;
+  const result = await run(payload, context) as PageResult;
+  const isOverview = payload.selectors === undefined && result.kind !== undefined &&
+    result.kind !== "json";
+  if (isOverview) overviewSchema.parse(result.data);
+  return result;
 }
 
 /** Crawls from `url` without pauses; `more` goes into the payload beside the rule. */
