@@ -52,7 +52,8 @@ export function refused(type: PayloadOwner, found: readonly string[]): ParsedPay
   const head = found.length === 1
     ? `The payload of this ${type.name} job is not valid`
     : `The payload of this ${type.name} job has ${found.length} faults`;
-  return { ok: false, faults, message: `${head}: ${faults.join("; ")}` };
+  const help = `\`conductor job-types show ${type.name}\` says what it takes.`;
+  return { ok: false, faults, message: `${head}: ${faults.join("; ")}. ${help}` };
 }
 
 // --- bytes to JSON ---------------------------------------------------------------------------

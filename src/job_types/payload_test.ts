@@ -100,7 +100,8 @@ Deno.test("one message lists all faults", () => {
   assert.equal(
     parsed.ok ? "" : parsed.message,
     'The payload of this sample job has 3 faults: a is "x"; it must be a number; ' +
-      'b is missing; it must be a string; it has the unknown key "c"; known: a, b',
+      'b is missing; it must be a string; it has the unknown key "c"; known: a, b. ' +
+      "`conductor job-types show sample` says what it takes.",
   );
 });
 
