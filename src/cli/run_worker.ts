@@ -101,6 +101,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     markPrefix: markPrefixOf(config),
     jobTypes: jobTypes.filter((name) => registry.get(name)?.isolation === "process"),
     observer: executorObserver(metrics),
+    log,
   });
   const worker = newWorker(config, {
     inline: new InlineExecutor(registry, environment),

@@ -15,6 +15,7 @@ import {
   ProgramsError,
   readPrograms,
 } from "../job_types/mod.ts";
+import type { Logger } from "../observability/mod.ts";
 import {
   type AttemptEnvironment,
   denoFlags,
@@ -40,6 +41,7 @@ export interface WorkerExecutorsOptions {
   /** Types that this worker offers. */
   readonly jobTypes: readonly string[];
   readonly observer: ExecutorObserver;
+  readonly log: Logger;
 }
 
 const MEBIBYTE = 1024 * 1024;
@@ -117,7 +119,7 @@ function bothNames(path: string): string[] {
 
 function newPool(
   { worker }: Config,
-  { environment, programs, markPrefix, observer }: WorkerExecutorsOptions,
+  { environment, programs, markPrefix, observer, log }: WorkerExecutorsOptions,
   grants: Grants,
   handlerPaths: readonly string[],
 ): ProcessExecutor {
@@ -147,7 +149,19 @@ function newPool(
     idleMax: worker.maxConcurrentJobs,
     attemptsMax: worker.executorAttempts,
     observer,
+    onRefused: once((bounds) =>
+      log.warn("this system refuses bounds to executor processes", { bounds: bounds.join(", ") })
+    ),
   });
+}
+
+/** All processes of a worker are refused the same. */
+function once(tell: (bounds: readonly string[]) => void): (bounds: readonly string[]) => void {
+  let isTold = false;
+  return (bounds) => {
+    if (!isTold) tell(bounds);
+    isTold = true;
+  };
 }
 
 /** How this very program is started again as an executor process. */

@@ -8,7 +8,10 @@
 
 /** What a process shall bound itself to. */
 export interface ConfinementOptions {
-  /** Memory of its own that the system gives it at most, in bytes; what it starts has the same bound. */
+  /**
+   * Memory that the system gives it at most beyond what it has, in bytes; what it starts has the same
+   * bound. Reservations count, whether they are used or not.
+   */
   readonly dataBytesMax: number;
   /** The system ends it when its worker is gone, however busy it is. */
   readonly diesWithWorker: boolean;
@@ -22,6 +25,7 @@ const RLIMIT_DATA = 2;
 const RLIMIT_CORE = 4;
 const F_DUPFD_CLOEXEC = 1030;
 const SIGKILL = 9;
+const O_RDONLY = 0;
 /** Standard files of a process. */
 const STDOUT = 1;
 const STDERR = 2;
@@ -35,6 +39,10 @@ const SYMBOLS = {
   prctl: { parameters: ["i32", "usize", "usize", "usize", "usize"], result: "i32" },
   setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  open: { parameters: ["buffer", "i32"], result: "i32" },
+  read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  close: { parameters: ["i32"], result: "i32" },
+  getpagesize: { parameters: [], result: "i32" },
 } as const;
 
 type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
@@ -45,8 +53,8 @@ export type WriteAll = (bytes: Uint8Array<ArrayBuffer>) => void;
 /** How a process reaches its worker, and how it bounds itself. */
 export interface Confinement {
   readonly write: WriteAll;
-  /** @throws Error when the system refuses a bound. */
-  confine(options: ConfinementOptions): void;
+  /** Returns what the system refuses, in words. */
+  confine(options: ConfinementOptions): readonly string[];
   /** Ends this process, and what it started as far as that has stayed in its group. */
   leave(): never;
 }
@@ -57,13 +65,7 @@ export interface Confinement {
  */
 export function openConfinement(): Confinement {
   const libc = openLibc();
-  if (libc === undefined) {
-    return {
-      write: writeStdout,
-      confine: () => {},
-      leave: () => Deno.exit(0),
-    };
-  }
+  if (libc === undefined) return WITHOUT_LIBC;
   const channel = libc.fcntl(STDOUT, F_DUPFD_CLOEXEC, STDERR + 1);
   if (channel < 0 || libc.dup2(STDERR, STDOUT) < 0) {
     throw new Error("the executor process cannot set its channel to the worker apart");
@@ -75,19 +77,50 @@ export function openConfinement(): Confinement {
   };
 }
 
+const WITHOUT_LIBC: Confinement = {
+  write: writeStdout,
+  confine: () => Deno.build.os === "linux" ? ["the C library"] : [],
+  leave: () => Deno.exit(0),
+};
+
 function openLibc(): Libc | undefined {
   if (Deno.build.os !== "linux") return undefined;
-  return Deno.dlopen("libc.so.6", SYMBOLS).symbols;
+  try {
+    return Deno.dlopen("libc.so.6", SYMBOLS).symbols;
+  } catch {
+    return undefined; // another C library; the worker is told when it asks for bounds
+  }
 }
 
-function confine(libc: Libc, { dataBytesMax, diesWithWorker }: ConfinementOptions): void {
-  // What is left behind by its parent becomes this process's child, and so is found.
-  set(libc, "PR_SET_CHILD_SUBREAPER", PR_SET_CHILD_SUBREAPER, 1n);
-  // No program with a set-user-id bit gains anything, here or below.
-  set(libc, "PR_SET_NO_NEW_PRIVS", PR_SET_NO_NEW_PRIVS, 1n);
-  if (diesWithWorker) set(libc, "PR_SET_PDEATHSIG", PR_SET_PDEATHSIG, BigInt(SIGKILL));
-  limit(libc, RLIMIT_CORE, 0);
-  limit(libc, RLIMIT_DATA, dataBytesMax);
+function confine(libc: Libc, { dataBytesMax, diesWithWorker }: ConfinementOptions): string[] {
+  const dataBytes = dataBytesOf(libc);
+  const results: readonly (readonly [what: string, result: number])[] = [
+    // What is left behind by its parent becomes this process's child, and so is found.
+    ["adoption of orphans", control(libc, PR_SET_CHILD_SUBREAPER, 1)],
+    // No program with a set-user-id bit gains anything, here or below.
+    ["no new privileges", control(libc, PR_SET_NO_NEW_PRIVS, 1)],
+    ["death with its worker", diesWithWorker ? control(libc, PR_SET_PDEATHSIG, SIGKILL) : 0],
+    ["no core dumps", limit(libc, RLIMIT_CORE, 0)],
+    [
+      "a bound on memory",
+      dataBytes === undefined ? -1 : limit(libc, RLIMIT_DATA, dataBytes + dataBytesMax),
+    ],
+  ];
+  return results.filter(([, result]) => result !== 0).map(([what]) => what);
+}
+
+/**
+ * What counts against the bound on memory already: stacks of threads, of which there are more the more
+ * processors there are, and what the runtime has reserved.
+ */
+function dataBytesOf(libc: Libc): number | undefined {
+  const file = libc.open(new TextEncoder().encode("/proc/self/statm\0"), O_RDONLY);
+  if (file < 0) return undefined;
+  const text = new Uint8Array(256);
+  const length = Number(libc.read(file, text, BigInt(text.length)));
+  libc.close(file);
+  const pages = Number(new TextDecoder().decode(text.subarray(0, length)).split(" ")[5]);
+  return Number.isNaN(pages) ? undefined : pages * libc.getpagesize();
 }
 
 function leave(libc: Libc): never {
@@ -96,17 +129,12 @@ function leave(libc: Libc): never {
   Deno.exit(0);
 }
 
-function set(libc: Libc, name: string, option: number, value: bigint): void {
-  require(name, libc.prctl(option, value, 0n, 0n, 0n));
+function control(libc: Libc, option: number, value: number): number {
+  return libc.prctl(option, BigInt(value), 0n, 0n, 0n);
 }
 
-function limit(libc: Libc, resource: number, most: number): void {
-  const pair = new BigUint64Array([BigInt(most), BigInt(most)]);
-  require(`a limit of ${most} for resource ${resource}`, libc.setrlimit(resource, pair));
-}
-
-function require(what: string, result: number): void {
-  if (result !== 0) throw new Error(`the system refuses ${what} to the executor process`);
+function limit(libc: Libc, resource: number, most: number): number {
+  return libc.setrlimit(resource, new BigUint64Array([BigInt(most), BigInt(most)]));
 }
 
 /** Interrupted calls write nothing and are made again; a worker that is gone is gone for good. */

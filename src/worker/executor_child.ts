@@ -32,6 +32,8 @@ export interface ExecutorChildOptions {
   readonly killGraceMs: number;
   /** Begins the marks of this worker's executor processes. */
   readonly markPrefix: string;
+  /** Told which bounds the system refuses to such processes. */
+  readonly onRefused?: (bounds: readonly string[]) => void;
 }
 
 /** The process ended before its attempt did. */
@@ -166,6 +168,7 @@ export class ExecutorChild {
   #take(message: FromExecutor, ready: PromiseWithResolvers<void>): void {
     switch (message.kind) {
       case "ready":
+        if (message.refused.length > 0) this.#options.onRefused?.(message.refused);
         return ready.resolve();
       case "setup_failed":
         return ready.reject(new Error(message.error));

@@ -17,15 +17,10 @@ import {
   type AttemptTask,
   runAttempt,
 } from "./attempt.ts";
-import { openConfinement } from "./confinement.ts";
+import { type Confinement, openConfinement } from "./confinement.ts";
 import { ExecutorNews } from "./executor_news.ts";
 import type { PermissionName } from "./executor_permissions.ts";
-import {
-  type ExecutorSetup,
-  type FromExecutor,
-  ORDER_BYTES_MAX,
-  type ToExecutor,
-} from "./executor_protocol.ts";
+import { type FromExecutor, ORDER_BYTES_MAX, type ToExecutor } from "./executor_protocol.ts";
 import { encodeFrame, readFrames } from "./frames.ts";
 import { MARK_VARIABLE } from "./process_tree.ts";
 
@@ -59,11 +54,11 @@ class ExecutorServer {
 
   async setUp(
     { setup, mark }: Extract<ToExecutor, { kind: "setup" }>,
-    confine: (options: ExecutorSetup["confinement"]) => void,
+    confine: Confinement["confine"],
   ): Promise<void> {
     const { environment, programs, handlerPaths, confinement, drop } = setup;
     try {
-      confine(confinement);
+      const refused = confine(confinement);
       await giveUp(drop.filter((name) => !NEEDED_TO_LOAD.has(name)));
       const registry = builtinJobTypes(programs, { [MARK_VARIABLE]: mark });
       for (const path of handlerPaths) {
@@ -72,7 +67,7 @@ class ExecutorServer {
       await giveUp(drop);
       this.#registry = registry;
       this.#environment = environment;
-      this.#send({ kind: "ready" });
+      this.#send({ kind: "ready", refused });
     } catch (failure) {
       this.#send({ kind: "setup_failed", error: (failure as Error).message });
     }

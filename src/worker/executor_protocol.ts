@@ -38,7 +38,8 @@ export type ToExecutor =
 
 /** From the executor process. */
 export type FromExecutor =
-  | { readonly kind: "ready" }
+  /** `refused`: bounds that the system does not let it set itself. */
+  | { readonly kind: "ready"; readonly refused: readonly string[] }
   | { readonly kind: "setup_failed"; readonly error: string }
   | { readonly kind: "progress"; readonly fraction: number; readonly message: string }
   /** Before these lines came `skipped` more, of which nothing is kept. */
@@ -60,7 +61,7 @@ export function checkedNews(message: unknown): FromExecutor {
   const fields = fieldsOf(message);
   const holds = (kinds: Readonly<Record<string, string>>) =>
     Object.entries(kinds).every(([name, kind]) => kind === kindOf(fields[name]));
-  const isNews = fields.kind === "ready" ||
+  const isNews = (fields.kind === "ready" && areTexts(fields.refused)) ||
     (fields.kind === "setup_failed" && holds({ error: "string" })) ||
     (fields.kind === "progress" && holds({ fraction: "number", message: "string" })) ||
     (fields.kind === "log" && holds({ skipped: "number" }) && areTexts(fields.lines)) ||

@@ -17,13 +17,20 @@ export interface TestExecutorOptions extends Partial<ProcessExecutorOptions> {
   readonly grants?: Grants;
   /** As in the compiled program: started with every permission, of which some are given up. */
   readonly givesUp?: boolean;
+  /** Memory that the system gives a process beyond what the runtime has. */
+  readonly dataBytesMax?: number;
 }
 
 /** Calls `use` with an executor of the handlers in `source`, and a directory of the call's own. */
 export async function withExecutor(
   source: string,
   use: (executor: ProcessExecutor, directory: string) => Promise<void>,
-  { grants = ALL_GRANTED, givesUp = false, ...changes }: TestExecutorOptions = {},
+  {
+    grants = ALL_GRANTED,
+    givesUp = false,
+    dataBytesMax = 1024 * 1024 * 1024,
+    ...changes
+  }: TestExecutorOptions = {},
 ): Promise<void> {
   const directory = await Deno.makeTempDir({ prefix: "conductor-executor-" });
   const handlers = join(directory, "handlers.js");
@@ -38,7 +45,7 @@ export async function withExecutor(
       environment: ENVIRONMENT,
       programs: {},
       handlerPaths: [handlers],
-      confinement: { dataBytesMax: 1536 * 1024 * 1024, diesWithWorker: true },
+      confinement: { dataBytesMax, diesWithWorker: true },
       drop: refusedBy(grants),
     },
     bounds: { memoryMebibytesMax: 512, processesMax: 16, diskMebibytesMax: 64 },
@@ -46,6 +53,9 @@ export async function withExecutor(
     startsProcesses: grants.run !== undefined,
     killGraceMs: 5_000,
     markPrefix: `${directory}#`,
+    onRefused: (bounds) => {
+      throw new Error(`the system refuses ${bounds.join(", ")}`);
+    },
     spares: 0,
     idleMax: 1,
     attemptsMax: 1_000,

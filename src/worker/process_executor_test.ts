@@ -182,6 +182,24 @@ Deno.test({
 });
 
 Deno.test({
+  name: "the system itself refuses memory to who takes it faster than anybody looks",
+  ...ON_LINUX,
+  fn: () =>
+    withExecutor(
+      `export function take() { const held = []; for (;;) held.push(new Uint8Array(32 << 20).fill(1)); }`,
+      async (executor, directory) => {
+        const end = await executor.run(taskOf(directory, "take"), silent, never);
+        assert.ok(!end.ok);
+        assert.match(end.error, /^Array buffer allocation failed$/);
+      },
+      {
+        bounds: { memoryMebibytesMax: 1e6, processesMax: 16, diskMebibytesMax: 64 },
+        dataBytesMax: 256 * 1024 * 1024,
+      },
+    ),
+});
+
+Deno.test({
   name: "whoever fills its directory is ended, and the directory is gone",
   ...ON_LINUX,
   fn: () =>
