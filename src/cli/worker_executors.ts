@@ -61,7 +61,9 @@ export function workerExecutors(config: Config, options: WorkerExecutorsOptions)
   const offered = new Set<string>(options.jobTypes.map(poolOf));
   const pools = new Map<string, ProcessExecutor>();
   const add = (name: string, grants: Grants, paths: readonly string[] = []) => {
-    if (offered.has(name)) pools.set(name, newPool(config, options, grants, paths));
+    if (!offered.has(name)) return;
+    const jobTypes = options.jobTypes.filter((type) => poolOf(type) === name);
+    pools.set(name, newPool(config, { ...options, jobTypes }, grants, paths));
   };
   add("builtin", builtinGrants(config, options));
   add("exec", execGrants(options));
@@ -119,7 +121,7 @@ function bothNames(path: string): string[] {
 
 function newPool(
   { worker }: Config,
-  { environment, programs, markPrefix, observer, log }: WorkerExecutorsOptions,
+  { environment, programs, markPrefix, jobTypes, observer, log }: WorkerExecutorsOptions,
   grants: Grants,
   handlerPaths: readonly string[],
 ): ProcessExecutor {
@@ -146,6 +148,7 @@ function newPool(
     killGraceMs: worker.killGraceMs,
     markPrefix,
     spares: worker.executorSpares,
+    prepares: jobTypes,
     idleMax: worker.maxConcurrentJobs,
     attemptsMax: worker.executorAttempts,
     observer,

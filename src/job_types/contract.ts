@@ -182,6 +182,11 @@ export interface JobType<Payload = unknown> {
   readonly example: unknown;
   /** More of them, each for another use. */
   readonly examples?: readonly TypeExample[];
+  /**
+   * Does ahead what takes long the first time, in processes that are kept ready: loading a library,
+   * compiling WebAssembly. May be running still, or have failed, when `run` is called.
+   */
+  readonly prepare?: (limits: JobLimits) => Promise<void>;
   /** Returns what becomes the result: bytes as they are, anything else as JSON. */
   run(payload: Payload, context: JobContext): Promise<unknown>;
 }

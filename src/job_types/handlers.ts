@@ -32,6 +32,8 @@ export interface HandlerObject {
   readonly isolation?: Isolation;
   readonly example?: unknown;
   readonly payloadOfText?: (text: string) => unknown;
+  /** Does ahead what takes long the first time; see `JobType`. */
+  readonly prepare?: JobType["prepare"];
 }
 
 /**
@@ -219,6 +221,9 @@ function toType([foundName, handler]: Found): JobType {
       : { resultSchema: schemaOf(name, "resultSchema", given.resultSchema) }),
     payloadOfText: given.payloadOfText ??
       (given.payloadSchema === undefined ? plainText : undefined),
+    ...(typeof given.prepare === "function"
+      ? { prepare: async (limits) => await given.prepare?.(limits) }
+      : {}),
     // Called on its object, for handlers that are instances of a class.
     run: async (payload, context) => await given.run(payload, context),
   };

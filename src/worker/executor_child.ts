@@ -123,6 +123,12 @@ export class ExecutorChild {
     }
   }
 
+  /** Lets it do ahead what takes long the first time that a job of these types runs. */
+  prepare(jobTypes: readonly string[]): void {
+    // A process that cannot be set up says so to the attempt that it is given.
+    this.#ready.then(() => this.#send({ kind: "prepare", jobTypes })).catch(() => {});
+  }
+
   /** Whether the attempt has left anything running, or lying. */
   hasLeftovers(): boolean {
     return this.#options.startsProcesses && Deno.build.os === "linux" &&

@@ -75,6 +75,10 @@ class ExecutorServer {
 
   take(order: Exclude<ToExecutor, { kind: "setup" }>): void {
     switch (order.kind) {
+      case "prepare":
+        // What cannot be prepared fails when it is needed, and there it is told.
+        this.#prepare(order.jobTypes).catch(() => {});
+        return;
       case "run":
         // Not awaited: what the attempt asks for comes by the same road. It never rejects.
         this.#run(order.task).then((end) => {
@@ -104,6 +108,12 @@ class ExecutorServer {
       parentResult: (jobId: string) => this.#ask(jobId),
     };
     return runAttempt(registry, environment, task, listener, this.#stop.signal, "when it returns");
+  }
+
+  async #prepare(jobTypes: readonly string[]): Promise<void> {
+    const limits = this.#environment?.limits;
+    if (limits === undefined) return;
+    for (const name of jobTypes) await this.#registry?.get(name)?.prepare?.(limits);
   }
 
   #ask(jobId: string): Promise<ParentResult> {

@@ -25,6 +25,8 @@ export interface ExecutorSetup {
 export type ToExecutor =
   /** `mark`: what the commands that it starts carry in their environment, to be found by. */
   | { readonly kind: "setup"; readonly setup: ExecutorSetup; readonly mark: string }
+  /** Attempts at these types will come: what takes long the first time may be done now. */
+  | { readonly kind: "prepare"; readonly jobTypes: readonly string[] }
   | { readonly kind: "run"; readonly task: AttemptTask }
   /** The attempt shall stop; the process is ended if it does not within its grace. */
   | { readonly kind: "stop"; readonly reason: string }

@@ -57,6 +57,7 @@ export async function withExecutor(
       throw new Error(`the system refuses ${bounds.join(", ")}`);
     },
     spares: 0,
+    prepares: [],
     idleMax: 1,
     attemptsMax: 1_000,
     ...changes,

@@ -27,6 +27,8 @@ export interface ExecutorObserver {
 export interface ProcessExecutorOptions extends ExecutorChildOptions {
   /** Processes kept ready before anybody needs them. */
   readonly spares: number;
+  /** Types for which the spares make ready. */
+  readonly prepares: readonly string[];
   /** Idle processes kept for a while after they were needed. */
   readonly idleMax: number;
   /** Attempts after which a process is replaced, so that leaks in foreign code stay small. */
@@ -59,7 +61,9 @@ export class ProcessExecutor implements Executor {
   /** Starts the spares. */
   warm(): void {
     while (!this.#isClosed && this.#idle.length < this.#options.spares) {
-      this.#idle.unshift({ child: this.#start(), sinceMs: performance.now() });
+      const child = this.#start();
+      child.prepare(this.#options.prepares);
+      this.#idle.unshift({ child, sinceMs: performance.now() });
     }
   }
 

@@ -336,7 +336,10 @@ const ENV_SEEMS_EMPTY = ["env"];
 Deno.test("spares are there before they are needed, and a process is replaced after its attempts", () =>
   withExecutor(
     `let calls = 0;
-     export const count = () => ++calls;`,
+     let ready = "";
+     export default {
+       count: { run: () => ++calls + ready, prepare: () => void (ready = " prepared") },
+     };`,
     async (executor, directory) => {
       executor.warm();
       assert.equal(executor.processes, 1);
@@ -345,9 +348,9 @@ Deno.test("spares are there before they are needed, and a process is replaced af
         const end = await executor.run(taskOf(directory, "count"), silent, never);
         counts.push(end.ok ? new TextDecoder().decode(end.output) : end.error);
       }
-      assert.deepEqual(counts, ["1", "2", "1"]);
+      assert.deepEqual(counts, ['"1 prepared"', '"2 prepared"', '"1 prepared"']);
     },
-    { spares: 1, attemptsMax: 2 },
+    { spares: 1, attemptsMax: 2, prepares: ["count"] },
   ));
 
 /** A listener that remembers, and waits for lines. */

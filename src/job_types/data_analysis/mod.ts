@@ -120,6 +120,9 @@ export const dataAnalysis = defineJobType<AnalysisPayload>({
       payload: { parents: true, output: { format: "csv" } },
     },
   ],
+  async prepare() {
+    await import("./analysis.ts");
+  },
   run: async (payload, context) => {
     const { analyse } = await import("./analysis.ts");
     return await analyse(payload, context);

@@ -91,8 +91,15 @@ export const imageProcessing = defineJobType<ImagePayload>({
       },
     },
   ],
+  prepare,
   run,
 });
+
+async function prepare(limits: JobLimits): Promise<void> {
+  await import("./pipeline.ts");
+  const { startEngine } = await import("./engine.ts");
+  await startEngine(limits);
+}
 
 async function run(payload: ImagePayload, context: JobContext): Promise<ImageResult> {
   // All that can be refused cheaply is refused before bytes move, and before the decoder starts.

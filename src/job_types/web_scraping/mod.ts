@@ -87,6 +87,9 @@ export const webScraping = defineJobType<ScrapingPayload>({
       },
     },
   ],
+  async prepare() {
+    await import("./scrape.ts");
+  },
   async run(payload, context) {
     // The HTML parser is loaded by those who scrape, not by every start of the program.
     const { scrape } = await import("./scrape.ts");
