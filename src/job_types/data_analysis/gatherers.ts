@@ -117,7 +117,7 @@ export class NumberGatherer {
 
   #grow(): void {
     const length = this.#values?.length ?? 0;
-    const wanted = Math.max(this.#expected, Math.ceil(length * 1.5));
+    const wanted = Math.max(this.#expected, Math.ceil(length * 1.25));
     const added = Math.min(wanted - length, this.#budget.numbers);
     if (added <= 0) return this.abandon();
     this.#budget.numbers -= added;

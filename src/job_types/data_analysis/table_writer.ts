@@ -64,7 +64,7 @@ export class TableWriter {
     // Lost on a crash, and so is the job's whole directory: nothing to be careful about.
     database.exec(
       "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; " +
-        "PRAGMA cache_size = -16384; BEGIN",
+        "PRAGMA cache_size = -2048; BEGIN",
     );
   }
 

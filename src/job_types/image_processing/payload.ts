@@ -160,7 +160,7 @@ export const payloadSchema = z.strictObject({
     .describe("What the image has to be; another format fails the job. Left out: any of these."),
   frames: z.enum(["all", "first"]).default("all").describe(
     "Of an animated GIF or WebP: all frames, as long as the output's format can move (gif, webp), " +
-      "or the first alone. Of a TIFF the first page is read.",
+      "or the first alone. Of a TIFF the first page is read, of an animated PNG or AVIF the first frame.",
   ),
   operations: z.array(operation).max(OPERATIONS_MAX).default([]).describe(
     "Steps in their order, on the image as it is displayed: EXIF's orientation is applied before. " +

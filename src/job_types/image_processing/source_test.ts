@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type GuardedFetch, InputTooLargeError, PermanentJobError } from "../contract.ts";
 import { createGuardedFetch } from "../guarded_fetch.ts";
 import { runPayload } from "./image_checks.ts";
-import { makeBmp, quarters } from "./image_fixtures.ts";
+import { makeBmp, makePng, quarters } from "./image_fixtures.ts";
 
 const bmp = makeBmp(8, 4, quarters(8, 4));
 
@@ -91,6 +91,17 @@ Deno.test("a data: URL holds the image itself", async () => {
   const url = `data:image/bmp;base64,${bmp.toBase64()}`;
   assert.equal((await runPayload({ url }, {})).source.width, 8);
   await assert.rejects(runPayload({ url }, { limits: { inputBytesMax: 50 } }), InputTooLargeError);
+});
+
+Deno.test("an image is what its bytes say, whatever its name and its type", async () => {
+  const png = makePng(8, 4, quarters(8, 4)).toBase64();
+  const url = `data:image/jpeg;name=photo.gif;base64,${png}`;
+  const { source, output } = await runPayload({ url, output: {} }, {});
+  assert.deepEqual([source.format, output?.format], ["png", "png"]);
+  await assert.rejects(runPayload({ url, format: "jpeg" }, {}), {
+    name: "PermanentJobError",
+    message: "The payload says that the image is jpeg, but the source holds png.",
+  });
 });
 
 Deno.test("a file is read where the worker allows, and nowhere else", async () => {
