@@ -9,8 +9,21 @@ import assert from "node:assert/strict";
 import { JobFailedError } from "@conductor/conductor/client";
 import { count, greet, sum } from "../../examples/deno/worker.ts";
 import { onPlainCluster, onSecuredCluster, type Place } from "./places.ts";
-import { type Command, denoExample, isThere, NodeProject, output, Started } from "./programs.ts";
+import {
+  type Command,
+  denoExample,
+  isThere,
+  NodeProject,
+  output,
+  pythonExample,
+  pythonWithGrpc,
+  Started,
+} from "./programs.ts";
 
+const python = await pythonWithGrpc();
+if (python === undefined) {
+  console.log("python3 with grpcio, or protoc, is missing: the worker in Python is not tried");
+}
 const hasNode = await isThere("node", "--version") && await isThere("npm", "--version");
 if (!hasNode) console.log("node or npm is missing: the SDK is not tried on Node");
 
@@ -27,23 +40,37 @@ async function tryAll(place: Place, project: NodeProject): Promise<void> {
   await using workers = new Workers();
   workers.start(denoExample("worker.ts"), place);
   if (hasNode) workers.start(project.example("worker.mjs"), place);
-  const types = () => [denoTypes(place), ...(hasNode ? [nodeType(place)] : [])];
+  if (python !== undefined) workers.start(pythonExample(python, "worker.py"), place);
+  const types = () => [
+    denoTypes(place),
+    ...(hasNode ? [nodeType(place)] : []),
+    ...(python === undefined ? [] : [pythonTypes(place)]),
+  ];
   await workers.during([
     ...types(),
     denoClients(place),
     ...(hasNode ? [nodeClient(project, place)] : []),
+    ...(python === undefined ? [] : [pythonClient(python, place)]),
   ]);
   const { failOver } = place;
-  if (failOver !== undefined) await workers.during([survivors(place, failOver), ...types()]);
+  if (failOver !== undefined) {
+    await workers.during([survivors(place, failOver)]);
+    await workers.during(types());
+  }
   await workers.leave();
 }
 
 /** What runs when its leader dies goes on, and is believed by the next. */
 async function survivors({ client }: Place, failOver: () => Promise<void>): Promise<void> {
-  const job = await client.submit(count, { to: 150, pauseMs: 10 });
-  for await (const event of job.watch()) if (event.kind === "progress") break;
+  const jobs = [await client.submit(count, { to: 150, pauseMs: 10 })];
+  if (python !== undefined) {
+    jobs.push(await client.submit("py_count", { to: 150, pause_seconds: 0.01 }));
+  }
+  for (const job of jobs) {
+    for await (const event of job.watch()) if (event.kind === "progress") break;
+  }
   await failOver();
-  assert.deepEqual(await job.result(), { counted: 150, attempt: 1 });
+  for (const job of jobs) assert.deepEqual(await job.result(), { counted: 150, attempt: 1 });
 }
 
 /** The examples that go on until they are told to leave. */
@@ -126,4 +153,39 @@ async function nodeType({ client }: Place): Promise<void> {
   assert.deepEqual(await job.result(), { shouted: "HELLO", attempt: 1 });
   const wrong = await client.submit("shout", { text: 7 });
   await assert.rejects(wrong.result(), /text is missing; it must be a string/);
+}
+
+async function pythonClient(program: string, { forClients }: Place): Promise<void> {
+  const said = await output(pythonExample(program, "client.py", "py_greet", '{"name":"Ada"}'), {
+    ...forClients,
+  });
+  assert.match(said, /completed \{"greeting": "Hello, Ada!", "attempt": 1\}/);
+}
+
+async function pythonTypes({ client }: Place): Promise<void> {
+  const greeting = await client.submit("py_greet", { name: "Grace" });
+  assert.deepEqual(await greeting.result(), { greeting: "Hello, Grace!", attempt: 1 });
+  assert.deepEqual((await greeting.details()).logTail, ["greeting Grace"]);
+
+  const nameless = await client.submit("py_greet", {}, { maxRetries: 3 });
+  await assert.rejects(nameless.result(), /name is missing; it must be a string/);
+  assert.equal((await nameless.details()).attempts.length, 1, "it was for good");
+
+  const sum = await client.submitBatch([
+    { ref: "a", type: "py_count", payload: { to: 2 } },
+    { ref: "b", type: "py_count", payload: { to: 3 } },
+    { type: "py_sum", dependsOn: [{ ref: "a" }, { ref: "b" }] },
+  ]);
+  assert.deepEqual(await sum.jobs[2]!.result(), { total: 5 });
+
+  const endless = await client.submit("py_count", { to: 1_000_000 });
+  for await (const event of endless.watch()) if (event.kind === "progress") break;
+  await endless.cancel();
+  assert.equal((await endless.wait()).status, "cancelled");
+
+  const slow = await client.submit("py_count", { to: 1_000_000 }, {
+    timeoutMs: 300,
+    maxRetries: 0,
+  });
+  await assert.rejects(slow.result(), /timed out after 300 ms/);
 }

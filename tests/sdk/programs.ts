@@ -29,6 +29,21 @@ export function denoExample(name: string): Command {
   };
 }
 
+/** A Python that has gRPC and something that compiles .proto files, if there is one. */
+export async function pythonWithGrpc(): Promise<string | undefined> {
+  const compiles = await isThere("protoc", "--version");
+  for (const program of ["python3", "/usr/bin/python3"]) {
+    const modules = compiles ? "grpc, google.protobuf" : "grpc, google.protobuf, grpc_tools.protoc";
+    if (await isThere(program, "-c", `import ${modules}`)) return program;
+  }
+  return undefined;
+}
+
+/** An example for Python. */
+export function pythonExample(program: string, ...args: readonly string[]): Command {
+  return { line: [program, "-B", ...args], directory: join(EXAMPLES, "python") };
+}
+
 /** What a program wrote, once it has ended well. @throws Error with what it said otherwise */
 export async function output(command: Command, variables: Variables): Promise<string> {
   const program = new Started(command, variables);
