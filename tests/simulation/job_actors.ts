@@ -29,6 +29,8 @@ import type { World } from "./world.ts";
 export const LEASE_MS = 400;
 const ATTEMPT_LIMITS = { assignmentTimeoutMs: 300, graceMs: 50, limit: 50 };
 const DUTY_INTERVAL_MS = 25;
+/** As README states it. */
+const CRASH_LIMIT = 3;
 const EPOCH_MS = 1_700_000_000_000;
 
 /** All job actors of one run. */
@@ -230,8 +232,14 @@ class Duties {
     for (const [workerId, { sessionId, heardAtMs }] of this.#sessions) {
       if (world.nowMs - heardAtMs <= LEASE_MS) continue;
       this.#sessions.delete(workerId);
-      const reason = "silent";
-      this.#propose(raft, { kind: "expire_worker", workerId, sessionId, reason, leaderTerm });
+      this.#propose(raft, {
+        kind: "expire_worker",
+        workerId,
+        sessionId,
+        reason: "silent",
+        leaderTerm,
+        crashLimit: CRASH_LIMIT,
+      });
     }
     const attempts = machine.dueAttempts(nowMs, ATTEMPT_LIMITS);
     if (attempts.length > 0) this.#propose(raft, { kind: "expire_attempts", attempts, leaderTerm });
@@ -288,7 +296,12 @@ interface Running {
   readonly fails: boolean;
   started: boolean;
   reporting: boolean;
+  /** An earlier process of the worker reported it, and this one found it on its disk. */
+  readonly isFromDisk?: boolean;
 }
+
+/** Fewer than slots, so that it is the type that fills a worker now and then. */
+const TYPE_SLOTS = { a: 2 };
 
 /** A worker that may die, stall, and come back as if nothing had happened. */
 export class SimulatedWorker {
@@ -296,8 +309,9 @@ export class SimulatedWorker {
   readonly #jobs: JobWorld;
   readonly #random: Random;
   readonly #running = new Map<string, Running>();
+  /** Empty: it has to register. */
   #sessionId = "";
-  #sessions = 0;
+  #process = 1;
   #registering = false;
   #stalledUntilMs = 0;
   troubled = true;
@@ -322,8 +336,13 @@ export class SimulatedWorker {
     const { world } = this.#jobs;
     if (this.#random.chance(0.003)) {
       world.trace(`${this.id} dies`);
-      this.#running.clear();
+      this.#process++;
       this.#sessionId = "";
+      for (const [jobId, running] of this.#running) {
+        // What was being reported is on its disk, and the next process reports it again.
+        if (!running.reporting) this.#running.delete(jobId);
+        else this.#running.set(jobId, { ...running, reporting: false, isFromDisk: true });
+      }
     } else if (this.#random.chance(0.006)) {
       this.#stalledUntilMs = world.nowMs + this.#random.next() * 4 * LEASE_MS;
       world.trace(`${this.id} stalls`);
@@ -357,7 +376,8 @@ export class SimulatedWorker {
 
   #register(): void {
     this.#registering = true;
-    const sessionId = `${this.id}-${++this.#sessions}`;
+    const process = this.#process;
+    const sessionId = `${this.id}-${process}`;
     const running = [...this.#running].map(([jobId, { token }]) => ({ jobId, token }));
     this.#jobs.propose(this.#random, () => ({
       kind: "register_worker",
@@ -367,12 +387,15 @@ export class SimulatedWorker {
         address: "",
         slots: 4,
         jobTypes: null,
+        typeSlots: TYPE_SLOTS,
         tags: {},
         version: "",
       },
       runningAttempts: running,
+      crashLimit: CRASH_LIMIT,
     }), (outcome) => {
       this.#registering = false;
+      if (process !== this.#process) return; // it died since
       if (outcome.kind !== "register_worker" || outcome.status !== "registered") return;
       this.#sessionId = sessionId;
       for (const { jobId } of outcome.foreign) this.#running.delete(jobId);
@@ -415,7 +438,7 @@ export class SimulatedWorker {
     const { history } = this.#jobs;
     // Of runs of schedules and jobs of graphs, nobody here asked for the submission.
     const isAsked = jobId.includes(".") && !isOfGraph(jobId);
-    const call = running.fails || !isAsked
+    const call = running.fails || !isAsked || running.isFromDisk === true
       ? undefined
       : history.begin(keyOf(jobId), "complete", jobId);
     this.#report(report, (outcome) => {

@@ -17,18 +17,21 @@ interface KnownJob {
   highestToken: number;
   /** Of its submission. */
   readonly maxRetries: number;
-  /** Attempts that failed or ran out of time, and such as were lost with their worker. */
+  /** Attempts that failed or ran out of time; lost with a worker that died; with a silent one. */
   failures: number;
   crashes: number;
+  suspicions: number;
   /** How it ended; undefined: it has not. */
   ended: "completed" | "failed" | "cancelled" | undefined;
 }
 
-/** Attempts that may be lost with their worker before a job is given up, as README states it. */
+/** Attempts that may be lost with workers that died before a job is given up, as README states it. */
 const CRASHES_MAX = 3;
+/** The same with workers of which nobody knows, as DESIGN.md states it. */
+const LOSSES_MAX = 9;
 
-/** How an attempt ended: at its job's expense, at its worker's, or at nobody's. */
-type Ending = "failure" | "crash" | "released";
+/** How an attempt ended: at its job's expense, at its worker's, and at nobody's. */
+type Ending = "failure" | "crash" | "silence" | "released";
 
 /** See the module's text. */
 export class JobOracle {
@@ -40,11 +43,16 @@ export class JobOracle {
   /** Ids of jobs whose submission was answered. */
   readonly schedules: ScheduleOracle;
   readonly #acknowledged = new Set<string>();
+  /** By worker: what it held when it fell silent, and in which session. */
+  readonly #silent = new Map<string, { session: string; attempts: readonly AttemptRef[] }>();
   #judgedThrough = 0;
   completions = 0;
   staleReports = 0;
   /** Sessions that leaders ended for being silent, and such endings that came too late. */
   expiredSessions = 0;
+  /** Losses of which it was found later that they were none, or that a worker had died. */
+  forgivenLosses = 0;
+  confirmedCrashes = 0;
   lateExpiries = 0;
 
   constructor(oracle: Oracle) {
@@ -79,6 +87,7 @@ export class JobOracle {
     this.#judgedThrough = position.index;
     this.schedules.applied(command, outcome, position);
     this.relations.applied(command, outcome, events, machine);
+    if (command.kind === "register_worker") this.#returned(command, outcome, events);
     // What time and parents decided came before the command, but for what the command itself made.
     if (command.kind !== "submit") this.#undemanded(command, events);
     this.limits.applied(command, outcome);
@@ -88,11 +97,63 @@ export class JobOracle {
 
   /** Jobs that ended without an outcome that names them: expired, broken by a parent, replaced. */
   #undemanded(command: Command, events: readonly JobEvent[]): void {
-    for (const { jobId, cause, to } of events) {
+    for (const { jobId, cause, from, to } of events) {
+      if (cause === "worker_lost" && (from === "pending" || from === "waiting")) {
+        // By the return of a worker, which is judged before what it was told is.
+        this.#end(jobId, "failed");
+        continue;
+      }
       const isReplaced = command.kind === "submit" && cause === "cancel";
       if (cause !== "expire" && cause !== "dependencies" && !isReplaced) continue;
       if (to === "failed" || to === "cancelled") this.#end(jobId, to);
     }
+  }
+
+  /** A worker is back: what it lost by silence is forgiven or a crash, by what is known of it. */
+  #returned(
+    { worker, runningAttempts = [] }: Command & { kind: "register_worker" },
+    outcome: Outcome,
+    events: readonly JobEvent[],
+  ): void {
+    if (outcome.kind !== "register_worker" || outcome.status !== "registered") return;
+    const silent = this.#silent.get(worker.id);
+    this.#silent.delete(worker.id);
+    const endedBefore = new Set(
+      events.filter(({ cause, to }) => cause !== "worker_lost" && isEnd(to)).map((each) =>
+        each.jobId
+      ),
+    );
+    const expected: string[] = [];
+    for (const { jobId, token } of silent?.attempts ?? []) {
+      const job = this.#job(jobId);
+      if (job.ended !== undefined || endedBefore.has(jobId) || job.suspicions === 0) continue;
+      const isInnocent = silent?.session === worker.sessionId ||
+        runningAttempts.some((each) => each.token === token);
+      job.suspicions--;
+      if (isInnocent) this.forgivenLosses++;
+      else this.confirmedCrashes++;
+      if (!isInnocent) job.crashes++;
+      expected.push(`${isInnocent ? "forgiven" : "confirmed"} ${jobId}`);
+      const isGivenUp = events.some((each) =>
+        each.jobId === jobId && each.cause === "worker_lost" && each.to === "failed"
+      );
+      this.#check(
+        !isGivenUp || isHopeless(job),
+        () => `J5: ${jobId} was given up after ${job.crashes} crashes`,
+      );
+      this.#check(
+        isGivenUp || isInnocent || !isHopeless(job) || job.holder !== 0,
+        () => `J5: ${jobId} goes on after ${job.crashes} crashes`,
+      );
+    }
+    const told = [
+      ...outcome.forgiven.map(({ jobId }) => `forgiven ${jobId}`),
+      ...outcome.confirmed.map(({ jobId }) => `confirmed ${jobId}`),
+    ];
+    this.#check(
+      told.sort().join() === expected.sort().join(),
+      () => `J5: of worker ${worker.id} was told ${told}, where ${expected} is so`,
+    );
   }
 
   #judgeOutcome(
@@ -147,10 +208,14 @@ export class JobOracle {
       }
       this.expiredSessions++;
       this.#termGuarded(command.leaderTerm, position.term);
-      for (const attempt of outcome.ended) this.#taken(attempt, "crash");
+      for (const attempt of outcome.ended) this.#taken(attempt, "silence");
+      this.#silent.set(command.workerId, { session: command.sessionId, attempts: outcome.ended });
     } else if (outcome.kind === "deregister_worker" && outcome.status === "ended") {
       for (const attempt of outcome.ended) this.#taken(attempt, "released");
-    } else if (outcome.kind === "register_worker" && outcome.status === "registered") {
+    } else if (
+      command.kind === "register_worker" && outcome.kind === "register_worker" &&
+      outcome.status === "registered"
+    ) {
       // In the same session the worker lives: what it does not have never reached it.
       const how = outcome.replacedSessionId === "" ? "released" : "crash";
       for (const attempt of outcome.lost) this.#taken(attempt, how);
@@ -225,12 +290,14 @@ export class JobOracle {
     this.limits.letGo(id);
     if (how === "failure") job.failures++;
     if (how === "crash") job.crashes++;
-    const exhausted = job.failures > job.maxRetries || job.crashes >= CRASHES_MAX;
+    if (how === "silence") job.suspicions++;
+    const isLost = how === "crash" || how === "silence";
+    const exhausted = job.failures > job.maxRetries || (isLost && isHopeless(job));
     this.#check(
       exhausted === (jobStatus === "failed"),
       () =>
-        `J5: after ${job.failures} failures of ${job.maxRetries} retries and ${job.crashes} ` +
-        `crashes ${id} is ${jobStatus}`,
+        `J5: after ${job.failures} failures of ${job.maxRetries} retries, ${job.crashes} ` +
+        `crashes and ${job.suspicions} suspicions ${id} is ${jobStatus}`,
     );
     if (jobStatus === "failed") this.#end(id, "failed");
   }
@@ -241,6 +308,7 @@ export class JobOracle {
     job.ended = undefined;
     job.failures = 0;
     job.crashes = 0;
+    job.suspicions = 0;
   }
 
   #end(id: string, how: "completed" | "failed" | "cancelled"): void {
@@ -269,6 +337,10 @@ export class JobOracle {
   }
 }
 
+function isHopeless({ crashes, suspicions }: KnownJob): boolean {
+  return crashes >= CRASHES_MAX || crashes + suspicions >= LOSSES_MAX;
+}
+
 function newJob(id: string, maxRetries: number): KnownJob {
   return {
     id,
@@ -277,8 +349,18 @@ function newJob(id: string, maxRetries: number): KnownJob {
     highestToken: 0,
     failures: 0,
     crashes: 0,
+    suspicions: 0,
     ended: undefined,
   };
+}
+
+interface AttemptRef {
+  readonly jobId: string;
+  readonly token: number;
+}
+
+function isEnd(status: string): boolean {
+  return status === "completed" || status === "failed" || status === "cancelled";
 }
 
 interface EndedAttempt {

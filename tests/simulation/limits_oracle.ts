@@ -22,6 +22,9 @@ export class LimitsOracle {
   readonly #heldByGroup = new Map<string, Set<string>>();
   readonly #starts = new Map<string, number[]>();
   readonly #paused = new Set<string>();
+  /** By worker: how many of a type it takes; by worker and such a type: what it holds. */
+  readonly #typeSlots = new Map<string, Readonly<Record<string, number>>>();
+  readonly #heldByWorker = new Map<string, Set<string>>();
   #nowMs = 0;
   /** Assignments of jobs under limits, and changes of settings. */
   limited = 0;
@@ -42,8 +45,12 @@ export class LimitsOracle {
       });
     } else if (outcome.kind === "assign") {
       for (const result of outcome.results) {
-        if (result.status === "assigned") this.#assigned(result.jobId);
+        if (result.status !== "assigned") continue;
+        this.#assigned(result.jobId);
+        this.#given(result.jobId, result.workerId, result.job.type);
       }
+    } else if (command.kind === "register_worker" && outcome.kind === "register_worker") {
+      this.#typeSlots.set(command.worker.id, command.worker.typeSlots ?? {});
     } else if (command.kind === "configure" && outcome.kind === "configure") {
       if (outcome.status !== "done") return;
       this.configured++;
@@ -57,6 +64,19 @@ export class LimitsOracle {
   letGo(jobId: string): void {
     const group = this.#jobs.get(jobId)?.group ?? "";
     this.#heldByGroup.get(group)?.delete(jobId);
+    for (const held of this.#heldByWorker.values()) held.delete(jobId);
+  }
+
+  #given(jobId: string, workerId: string, type: string): void {
+    const slots = this.#typeSlots.get(workerId)?.[type];
+    if (slots === undefined) return;
+    const key = `${workerId} ${type}`;
+    const held = this.#heldByWorker.get(key) ?? new Set();
+    this.#heldByWorker.set(key, held.add(jobId));
+    this.#check(
+      held.size <= slots,
+      () => `${jobId} is the ${held.size}th of type ${type} on ${workerId}, which takes ${slots}`,
+    );
   }
 
   #assigned(jobId: string): void {

@@ -80,7 +80,10 @@ function summaryOf(ran: number, failures: number, totals: ReadonlyMap<string, nu
     `simulated hours in ${seconds.toFixed(1)} s; ${total("events")} events, ` +
     `${total("elections")} leaders, ${total("committed")} entries committed, ` +
     `${total("operations")} client operations, ${total("jobs")} jobs ` +
-    `(${total("completions")} completed, ${total("staleReports")} stale reports refused), ` +
+    `(${total("completions")} completed, ${total("staleReports")} stale reports refused, ` +
+    `${total("forgivenLosses")} losses forgiven, ${
+      total("confirmedCrashes")
+    } crashes confirmed), ` +
     `${total("forgotten")} forgotten (${total("keptFromForgetting")} kept that had to be), ` +
     `${total("scheduledRuns")} runs of schedules (${total("refusedFires")} refused)`;
 }

@@ -481,4 +481,31 @@ export const MUTANTS: readonly Mutant[] = [
     seedsMax: 10,
     edits: [{ file: JOB_STATE, find: "this.batches.forgotten(job);", replace: "" }],
   },
+  {
+    id: "M40",
+    title: "a worker that was only out of reach is taken for one that died",
+    seedsMax: 5,
+    edits: [{
+      file: JOB_WORKERS,
+      find: "const isInnocent = !isNewSession || known.has(token);",
+      replace: "const isInnocent = known.has(token);",
+    }],
+  },
+  {
+    id: "M41",
+    title: "a worker may hold one more of a type than it takes",
+    seedsMax: 5,
+    edits: [
+      {
+        file: "src/jobs/worker_registry.ts",
+        find: "return this.activeOfType(type) < (this.#typeSlots?.get(type) ?? Infinity);",
+        replace: "return this.activeOfType(type) <= (this.#typeSlots?.get(type) ?? Infinity);",
+      },
+      {
+        file: "src/scheduler/policy.ts",
+        find: "this.worker.activeOfType(type) + (this.#taken.get(type) ?? 0) < slots",
+        replace: "this.worker.activeOfType(type) + (this.#taken.get(type) ?? 0) <= slots",
+      },
+    ],
+  },
 ];

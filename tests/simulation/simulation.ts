@@ -42,6 +42,9 @@ export interface SimulationResult {
   readonly jobs: number;
   readonly completions: number;
   readonly staleReports: number;
+  /** Attempts lost with a silent worker that was only out of reach; that had died. */
+  readonly forgivenLosses: number;
+  readonly confirmedCrashes: number;
   /** Jobs that schedules made, and times that were acted on already when they were proposed. */
   readonly scheduledRuns: number;
   /** Jobs that were forgotten, and such as were asked to be and must not. */
@@ -109,6 +112,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     jobs: cluster.jobOracle.acknowledged,
     completions: cluster.jobOracle.completions,
     staleReports: cluster.jobOracle.staleReports,
+    forgivenLosses: cluster.jobOracle.forgivenLosses,
+    confirmedCrashes: cluster.jobOracle.confirmedCrashes,
     scheduledRuns: cluster.jobOracle.schedules.counts.made,
     forgotten: cluster.jobOracle.relations.seen.forgotten,
     keptFromForgetting: cluster.jobOracle.relations.seen.kept,
