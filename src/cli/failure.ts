@@ -54,5 +54,5 @@ function isRefusal(
 
 function isMisuse(failure: unknown): boolean {
   if (failure instanceof Misuse || failure instanceof ConfigError) return true;
-  return isRefusal(failure) && failure.reason === "invalid";
+  return isRefusal(failure) && (failure.reason === "invalid" || failure.reason === "too_large");
 }

@@ -19,6 +19,7 @@ Deno.test("every failure has its exit code: 1 failed, 2 misused, 130 interrupted
     [new Interrupted("m"), EXIT.interrupted],
     [new Error("m"), EXIT.failed],
     [new Refusal("invalid", "m"), EXIT.misused],
+    [new Refusal("too_large", "m"), EXIT.misused],
   ];
   for (const [failure, code] of table) {
     assert.deepEqual(reported(failure), { code, said: "conductor: m\n" }, String(failure));

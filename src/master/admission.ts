@@ -46,13 +46,13 @@ export class Admission {
   }
 
   /**
-   * @throws Refusal `invalid` with all faults.
+   * @throws Refusal `too_large`, or `invalid` with all faults.
    */
   admit(submission: Submission, id: string, submittedBy: string, nowMs: number): SubmitSpec {
     const { payload } = submission;
     if (payload.byteLength > this.#rules.payloadBytesMax) {
       throw new Refusal(
-        "invalid",
+        "too_large",
         `the payload is ${payload.byteLength} bytes; jobs.payload_bytes_max allows ` +
           `${this.#rules.payloadBytesMax}. Put large input where the job can fetch it by url`,
       );

@@ -20,12 +20,13 @@ function admitted(changes: Partial<Submission> = {}) {
   return admission.admit(submission(changes), "j1", "ada", NOW_MS);
 }
 
-function refusal(changes: Partial<Submission>): string {
+function refusal(changes: Partial<Submission>, reason = "invalid"): string {
   try {
     admitted(changes);
   } catch (failure) {
     assert.ok(failure instanceof Refusal);
-    assert.equal(failure.reason, "invalid");
+    assert.equal(failure.reason, reason);
+    assert.equal(failure.retryAfterMs, undefined, "waiting changes nothing");
     return failure.message;
   }
   throw new Error(`it was admitted: ${JSON.stringify(changes)}`);
@@ -59,7 +60,7 @@ Deno.test("an empty map or no key takes no room in the log", () => {
 Deno.test("a payload may have exactly as many bytes as are allowed", () => {
   admitted({ payload: new Uint8Array(1_000) });
   assert.match(
-    refusal({ payload: new Uint8Array(1_001) }),
+    refusal({ payload: new Uint8Array(1_001) }, "too_large"),
     /the payload is 1001 bytes; jobs\.payload_bytes_max allows 1000\. Put large input/,
   );
 });

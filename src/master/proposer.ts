@@ -278,7 +278,7 @@ export class Proposer {
       case "disk_full":
         return new Refusal("overloaded", failure.message, { retryAfterMs: 1_000 });
       case "too_large":
-        return new Refusal("invalid", `the request does not fit a log entry: ${failure.message}`);
+        return new Refusal("too_large", `the request does not fit a log entry: ${failure.message}`);
       case "stopped":
         return new Refusal("unavailable", "this master is shutting down");
       case "change_in_progress":

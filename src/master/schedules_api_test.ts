@@ -152,6 +152,18 @@ Deno.test("what would never be due is refused", async () => {
   }
 });
 
+Deno.test("the payload of a schedule's job has the bound of every payload", async () => {
+  const leader = new Leader();
+  const job = { ...definition.job, payload: new Uint8Array(1024 * 1024 + 1) };
+  await assert.rejects(leader.add({ job }), (failure: Refusal) => {
+    const { reason, message, retryAfterMs } = failure;
+    assert.deepEqual([reason, retryAfterMs], ["too_large", undefined]);
+    assert.match(message, /1048577 bytes; jobs\.payload_bytes_max allows 1048576/);
+    return true;
+  });
+  assert.equal(leader.machine.schedules().length, 0);
+});
+
 Deno.test("a name that is taken, one too many, and one that is not there are refused by name", async () => {
   const leader = new Leader();
   await leader.add();

@@ -195,7 +195,7 @@ export class RpcServer {
     const { messageBytesMax } = this.#options;
     if (messageBytesMax < 0 || answer.byteLength <= messageBytesMax) return answer;
     throw new Refusal(
-      "overloaded",
+      "too_large",
       `the answer has ${answer.byteLength} bytes; grpc.max_msg_size allows ${messageBytesMax}: ` +
         "ask for less at a time",
     );

@@ -171,7 +171,7 @@ Deno.test("an answer over the limit says what to do", async () => {
   }, { messageBytesMax: 10_000 });
   const channel = new ClusterChannel(channelTo([master.address]));
   const refusal = await refusalOf(channel.call(MasterService.method.cancelJob, { jobId: "j" }));
-  assert.equal(refusal.reason, "overloaded");
+  assert.equal(refusal.reason, "too_large");
   assert.match(refusal.message, /20006 bytes; grpc\.max_msg_size allows 10000/);
   channel.close();
 });

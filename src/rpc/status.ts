@@ -18,6 +18,7 @@ export type RefusalReason =
   | "failed_precondition"
   | "conflict"
   | "overloaded"
+  | "too_large"
   | "unauthenticated"
   | "permission_denied"
   | "unavailable"
@@ -35,6 +36,8 @@ const CODE_OF: Readonly<Record<RefusalReason, status>> = {
   failed_precondition: status.FAILED_PRECONDITION,
   conflict: status.ABORTED,
   overloaded: status.RESOURCE_EXHAUSTED,
+  // Never with a hint: no wait makes room for it. gRPC has the same code for messages over its limit.
+  too_large: status.RESOURCE_EXHAUSTED,
   unauthenticated: status.UNAUTHENTICATED,
   permission_denied: status.PERMISSION_DENIED,
   unavailable: status.UNAVAILABLE,
@@ -48,7 +51,7 @@ const CODE_OF: Readonly<Record<RefusalReason, status>> = {
 
 const REASON_OF: ReadonlyMap<status, RefusalReason> = new Map(
   (Object.entries(CODE_OF) as [RefusalReason, status][])
-    .filter(([reason]) => reason !== "not_leader")
+    .filter(([reason]) => reason !== "not_leader" && reason !== "too_large")
     .map(([reason, code]) => [code, reason]),
 );
 
@@ -166,7 +169,7 @@ function ofTheLibrary(details: string): { reason: RefusalReason; message: string
   const sent = /^Attempted to send message with a size larger than (\d+)/.exec(details);
   if (sent !== null) {
     return {
-      reason: "invalid",
+      reason: "too_large",
       message: `the request is larger than the ${sent[1]} bytes that grpc.max_msg_size allows`,
     };
   }

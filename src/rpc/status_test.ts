@@ -12,6 +12,7 @@ const REASONS: Readonly<Record<RefusalReason, status>> = {
   failed_precondition: status.FAILED_PRECONDITION,
   conflict: status.ABORTED,
   overloaded: status.RESOURCE_EXHAUSTED,
+  too_large: status.RESOURCE_EXHAUSTED,
   unauthenticated: status.UNAUTHENTICATED,
   permission_denied: status.PERMISSION_DENIED,
   unavailable: status.UNAVAILABLE,
@@ -110,7 +111,7 @@ Deno.test("what the gRPC library says of itself is told in words that help", () 
     status.RESOURCE_EXHAUSTED,
     "Attempted to send message with a size larger than 4194304",
   );
-  assert.equal(sent.reason, "invalid", "nothing will make room for it");
+  assert.equal(sent.reason, "too_large", "nothing will make room for it");
   assert.match(sent.message, /4194304 bytes that grpc\.max_msg_size allows/);
   const received = of(
     status.RESOURCE_EXHAUSTED,

@@ -293,7 +293,8 @@ export class ConductorClient implements AsyncDisposable, Disposable {
   #itemOf(item: BatchItem): Job | ConductorError {
     if (!("error" in item)) return new Job(this.#channel, item);
     const { error, code, retryAfterMs } = item;
-    return new ConductorError(reasonOfCode(code), error, {
+    const isTooLarge = reasonOfCode(code) === "overloaded" && retryAfterMs === 0;
+    return new ConductorError(isTooLarge ? "too_large" : reasonOfCode(code), error, {
       retryAfterMs: retryAfterMs > 0 ? retryAfterMs : undefined,
     });
   }

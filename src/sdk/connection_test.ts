@@ -81,6 +81,9 @@ Deno.test("a refusal is thrown with its code, its reason and when to try again",
     true,
     "the queue is full",
   ]);
+  const tooLong = thrown(new Refusal("too_large", "the payload is 9 bytes"));
+  assert.ok(tooLong instanceof ConductorError);
+  assert.deepEqual([tooLong.code, tooLong.isTransient], ["RESOURCE_EXHAUSTED", false]);
   const other = new TypeError("ours");
   assert.equal(thrown(other), other);
 });

@@ -44,9 +44,9 @@ export class ConductorError extends Error {
   readonly code: ConductorErrorCode;
   /** The same as a number, such as 5. */
   readonly grpcCode: number;
-  /** One word, such as `not_found`, `overloaded`, `outcome_unknown`, `unauthenticated`. */
+  /** One word, such as `not_found`, `overloaded`, `too_large`, `outcome_unknown`, `unauthenticated`. */
   readonly reason: ConductorErrorReason;
-  /** When trying again may help, in ms from now; undefined: the cluster did not say. */
+  /** When trying again may help, in ms from now; undefined: the cluster knows of no time when it would. */
   readonly retryAfterMs: number | undefined;
 
   /** An error of that reason; `retryAfterMs` and `cause` are optional. */
@@ -62,10 +62,10 @@ export class ConductorError extends Error {
     this.retryAfterMs = options.retryAfterMs;
   }
 
-  /** Whether the same call may well succeed later: nobody leads, or there is no room. */
+  /** Whether the same call may well succeed later: nobody leads, or there is no room yet. */
   get isTransient(): boolean {
     return this.reason === "unavailable" || this.reason === "not_leader" ||
-      this.reason === "overloaded";
+      (this.reason === "overloaded" && this.retryAfterMs !== undefined);
   }
 }
 

@@ -130,10 +130,20 @@ async function findsRoom(client: JobClient, cluster: Cluster): Promise<void> {
 
 async function refusesWhatIsTooLong(client: JobClient): Promise<void> {
   const payload = new Uint8Array(PAYLOAD_BYTES_MAX + 1);
-  await assert.rejects(client.submit({ ...waiting, payload }), {
-    reason: "invalid",
-    message: /payload is 16385 bytes/,
-  });
+  const tooLarge = {
+    reason: "too_large",
+    retryAfterMs: undefined,
+    message: /payload is 16385 bytes; jobs\.payload_bytes_max allows 16384/,
+  };
+  // However patient, nobody tries it again.
+  const patience = { patienceMs: 600_000 };
+  await assert.rejects(client.submit({ ...waiting, payload }, patience), tooLarge);
+  const all = { ...patience, allOrNothing: true };
+  await assert.rejects(client.submitBatch([{ ...waiting, payload }, waiting], all), tooLarge);
+  const [long] = await client.submitBatch([{ ...waiting, payload }], patience);
+  assert.ok(long !== undefined && "error" in long);
+  assert.deepEqual([long.code, long.retryAfterMs], [8, 0]);
+  assert.match(long.error, tooLarge.message);
   const result = "x".repeat(2_000);
   const { jobId } = await client.submit(sleep("", {
     payload: new TextEncoder().encode(JSON.stringify({ duration: "1ms", result })),

@@ -381,8 +381,9 @@ export type SubmitJobResponse = Message<"proto.SubmitJobResponse"> & {
   code: number;
 
   /**
-   * In SubmitJobs, for a refused job: when trying again may help; 0: it will not. A refused call says
-   * it in the trailers retry-after-ms and grpc-status-details-bin (google.rpc.RetryInfo).
+   * In SubmitJobs, for a refused job: when trying again may help; 0: it will not (a payload that is too
+   * long is RESOURCE_EXHAUSTED too, as a full queue is, but without a hint). A refused call says it in
+   * the trailers retry-after-ms and grpc-status-details-bin (google.rpc.RetryInfo).
    *
    * @generated from field: int64 retry_after_ms = 6;
    */
