@@ -162,7 +162,9 @@ class Outline {
         return "true or false";
       case "array": {
         const { items } = schema;
-        return isSchema(items) ? `list of ${this.#typeOf(this.#resolved(items))}` : "list";
+        if (!isSchema(items)) return "list";
+        const inner = this.#typeOf(this.#resolved(items));
+        return / or | \| /.test(inner) ? `list of (${inner})` : `list of ${inner}`;
       }
       case "integer":
       case "number":

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { InputTooLargeError, PermanentJobError } from "../contract.ts";
 import { TreeFullError } from "./bounded_tree.ts";
 import { announcedKind, type Content, NotAPageError, readContent } from "./content.ts";
+import { overviewOf } from "./overview.ts";
+import { overviewSchema } from "./result_schema.ts";
 
 const utf8 = new TextEncoder();
 
@@ -167,4 +170,78 @@ Deno.test("misplaced content of a table is found in time", async () => {
   assert.ok(content.kind === "html");
   assert.equal(content.document.$("table b").length, 0);
   assert.equal(content.document.$("b").length, 40_000);
+});
+
+Deno.test("whatever the bytes are and are called, they become content or a refusal for good", async () => {
+  const markup = fc.array(
+    fc.oneof(
+      fc.constantFrom(
+        ...[
+          "<table>",
+          "<tr>",
+          "<td rowspan=9 colspan=3>",
+          "<th>",
+          "</table>",
+          "<p",
+          " a='",
+          "'>",
+          "<!--",
+        ],
+        ...[
+          "-->",
+          "<![CDATA[",
+          "]]>",
+          "<svg>",
+          "<math>",
+          "<template>",
+          "</template>",
+          "<select>",
+          "<option>",
+        ],
+        ...[
+          "<base href='::'>",
+          "<meta charset=utf-7>",
+          "<meta charset=x-user-defined>",
+          "&#x110000;",
+          "&",
+        ],
+        ...[
+          "<frameset>",
+          "<plaintext>",
+          "<script>",
+          "</script>",
+          "<title>",
+          "<a href='http://[' rel=next>",
+        ],
+        ...[
+          "<form>",
+          "<body class=b>",
+          "<html lang=x>",
+          "</body>",
+          "</html>",
+          "<noscript>",
+          "\u0000",
+          "<?xml",
+        ],
+      ),
+      fc.string({ maxLength: 8 }),
+    ),
+    { maxLength: 40 },
+  ).map((parts) => utf8.encode(parts.join("")));
+  const types = fc.constantFrom(
+    ...["text/html", "text/html; charset=utf-16", "text/html;charset=iso-2022-jp", "text/xml", ""],
+    ...["application/json", "text/plain; charset=gb18030", "application/octet-stream", "a/b", ";;"],
+  );
+  const bodies = fc.oneof(markup, fc.uint8Array({ maxLength: 200 }));
+  await fc.assert(
+    fc.asyncProperty(bodies, types, fc.boolean(), async (body, contentType, truncate) => {
+      try {
+        const { content } = await read([body], { contentType, truncate, bytesMax: 150 });
+        if (content.kind !== "json") overviewSchema.parse(overviewOf(content.document));
+      } catch (error) {
+        assert.ok(error instanceof PermanentJobError, String(error));
+      }
+    }),
+    { numRuns: 300 },
+  );
 });
