@@ -8,6 +8,9 @@ export {
   type HttpServer,
   type HttpServerOptions,
   ListenError,
+  type PageAccess,
+  type PageCall,
+  type PageRefusal,
   type Route,
   startHttpServer,
 } from "./server.ts";

@@ -18,7 +18,8 @@ export interface NodeHttpOptions {
   readonly routes: readonly Route[];
   /** Absent: metrics are disabled, and there is no listener for them. */
   readonly metrics?: MetricsPageOptions;
-  readonly tls?: HttpServerOptions["tls"];
+  readonly door?: HttpServerOptions["door"];
+  readonly admit?: HttpServerOptions["admit"];
   readonly log: Logger;
 }
 
@@ -48,18 +49,20 @@ export interface NodeHttp {
  */
 export async function startNodeHttp(options: NodeHttpOptions): Promise<NodeHttp> {
   const { metrics, routes, ...listen } = options;
-  if (metrics === undefined) return nodeHttp([startHttpServer({ ...listen, routes })], undefined);
+  if (metrics === undefined) {
+    return nodeHttp([await startHttpServer({ ...listen, routes })], undefined);
+  }
   const page = metricsRoute(metrics.path, metrics.expose);
   const isShared = metrics.port === undefined ||
     (metrics.port !== 0 && metrics.port === options.port);
   if (isShared) {
-    const server = startHttpServer({ ...listen, routes: [...routes, page] });
+    const server = await startHttpServer({ ...listen, routes: [...routes, page] });
     return nodeHttp([server], `${server.url}${metrics.path}`);
   }
-  const server = startHttpServer({ ...listen, routes });
+  const server = await startHttpServer({ ...listen, routes });
   try {
     const { port = 0, setting } = metrics;
-    const metricsServer = startHttpServer({ ...listen, port, setting, routes: [page] });
+    const metricsServer = await startHttpServer({ ...listen, port, setting, routes: [page] });
     return nodeHttp([server, metricsServer], `${metricsServer.url}${metrics.path}`);
   } catch (failure) {
     await server.stop(0);

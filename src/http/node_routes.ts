@@ -29,8 +29,8 @@ export function masterRoutes(views: MasterViews): Route[] {
   return [
     healthRoute,
     readyRoute(views.readiness),
-    jsonRoute("/cluster/status", views.clusterStatus),
-    jsonRoute("/failover/status", views.failoverStatus),
+    jsonRoute("/cluster/status", "cluster:view", views.clusterStatus),
+    jsonRoute("/failover/status", "cluster:view", views.failoverStatus),
   ];
 }
 
@@ -43,6 +43,7 @@ export function workerRoutes(readiness: View<Readiness>): Route[] {
 export function metricsRoute(path: string, expose: () => Promise<Exposition>): Route {
   return {
     path,
+    access: { permission: "metrics:view" },
     async handle() {
       const { text, contentType } = await expose();
       return textAnswer(200, text, contentType);
@@ -51,11 +52,12 @@ export function metricsRoute(path: string, expose: () => Promise<Exposition>): R
 }
 
 /** The process lives and its event loop turns; no more is meant. */
-const healthRoute: Route = { path: "/health", handle: () => textAnswer(200, "OK") };
+const healthRoute: Route = { path: "/health", access: "open", handle: () => textAnswer(200, "OK") };
 
 function readyRoute(readiness: View<Readiness>): Route {
   return {
     path: "/ready",
+    access: "open",
     async handle() {
       const state = await readiness();
       if (state.isReady) return textAnswer(200, "READY");
@@ -64,9 +66,14 @@ function readyRoute(readiness: View<Readiness>): Route {
   };
 }
 
-function jsonRoute<Shown>(path: string, view: View<Shown | undefined>): Route {
+function jsonRoute<Shown>(
+  path: string,
+  permission: string,
+  view: View<Shown | undefined>,
+): Route {
   return {
     path,
+    access: { permission },
     async handle() {
       const shown = await view();
       if (shown !== undefined) return jsonAnswer(200, shown);

@@ -2,19 +2,47 @@
  * A small HTTP server for a node's own pages: exact paths, GET and HEAD, and answers that say what
  * to do when the question was wrong.
  *
- * On `Deno.serve`, not on node:http: a TLS listener of the node compatibility layer shares its
- * session tickets with the gRPC listeners of the process (see the security guide).
+ * On node:http, whose connections can be counted, timed and asked for certificates (see
+ * `security/web_door.ts`).
  *
  * @module
  */
 
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { pipeline } from "node:stream/promises";
 import type { Logger } from "../observability/mod.ts";
+import { createWebServer, requestCertificate, type WebDoorOptions } from "../security/mod.ts";
 import { jsonAnswer } from "./answer.ts";
+
+/** Who may see a page: anybody, or holders of a permission where roles are enforced. */
+export type PageAccess = "open" | { readonly permission: string };
+
+/** A request for a page that is not open to all. */
+export interface PageCall {
+  /** As in `GET /metrics`. */
+  readonly method: string;
+  readonly permission: string;
+  readonly authorization: string | undefined;
+  /** Without the port. */
+  readonly peerAddress: string;
+  /** DER of the certificate that its client has proven to hold. */
+  readonly certificate: Uint8Array | undefined;
+  readonly traceparent: string | undefined;
+}
+
+/** Why somebody may not see a page. */
+export interface PageRefusal {
+  readonly status: 401 | 403 | 429;
+  readonly message: string;
+  readonly retryAfterMs?: number;
+}
 
 /** One path. */
 export interface Route {
   /** Exact, from the first slash: `/health`. */
   readonly path: string;
+  /** Said of every page, so that none is open by mistake. */
+  readonly access: PageAccess;
   /** Default GET; whoever takes GET takes HEAD. */
   readonly methods?: readonly string[];
   /** May throw: the caller gets a 500 that tells nothing, the log tells all. */
@@ -29,8 +57,10 @@ export interface HttpServerOptions {
   /** How a person changes the port, for errors: `cluster.http_port (--http-port, HTTP_PORT)`. */
   readonly setting: string;
   readonly routes: readonly Route[];
-  /** PEM. */
-  readonly tls?: { readonly cert: string; readonly key: string };
+  /** TLS, and limits before anybody is known; absent: plain text, without limits. */
+  readonly door?: WebDoorOptions;
+  /** Judges calls of pages that are not open; absent: all are let in. */
+  readonly admit?: (call: PageCall) => Promise<PageRefusal | undefined>;
   readonly log: Logger;
 }
 
@@ -57,38 +87,81 @@ const SHOWN_PATH_LENGTH_MAX = 200;
  *
  * @throws ListenError
  */
-export function startHttpServer(options: HttpServerOptions): HttpServer {
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const routes = routesByPath(options);
   const cutOff = new AbortController();
   const state = { isStopping: false };
-  const listen = {
-    hostname: options.host,
-    port: options.port,
-    onListen() {},
-    onError: (failure: unknown) => failed(options.log, "?", failure),
-  };
-  const handle = async (request: Request) => {
-    const response = await endingWith(cutOff.signal, answer(routes, request, options.log));
-    // Kept-alive connections would otherwise bring the next request to a server that is leaving.
-    if (state.isStopping) response.headers.set("connection", "close");
-    return response;
-  };
-  const server = open(options, () => Deno.serve({ ...listen, ...options.tls }, handle));
+  const web = createWebServer(options.door ?? { tls: null }, (incoming, outgoing) => {
+    incoming.on("error", () => {}); // whoever asked has hung up, which is nobody's fault
+    incoming.resume();
+    endingWith(cutOff.signal, answer(routes, incoming, options))
+      .then((response) => {
+        // Kept-alive connections would otherwise bring the next request to a server that is leaving.
+        if (state.isStopping) response.headers.set("connection", "close");
+        return send(response, outgoing, incoming.method === "HEAD", cutOff.signal);
+      })
+      .catch(() => outgoing.destroy()); // it was cut off, or its reader has gone
+  });
+  const { server, connections } = web;
+  server.on("clientError", (_failure, socket) => {
+    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
+    else socket.destroy();
+  });
+  const port = await listening(server, options);
   return {
-    port: server.addr.port,
-    url: urlOf(options, server.addr.port),
-    async stop(graceMs = STOP_GRACE_MS) {
+    port,
+    url: urlOf(options, port),
+    stop(graceMs = STOP_GRACE_MS) {
       state.isStopping = true;
-      const { promise: abandoned, resolve: abandon } = Promise.withResolvers<void>();
-      const timers = [
-        setTimeout(() => cutOff.abort(), graceMs),
-        // Someone who asks and does not read cannot be cut off; the end of the process does it.
-        setTimeout(abandon, graceMs + CUT_OFF_MS),
-      ];
-      await Promise.race([server.shutdown(), abandoned]);
-      for (const timer of timers) clearTimeout(timer);
+      connections.endQuiet();
+      return stopped(server, cutOff, graceMs);
     },
   };
+}
+
+async function stopped(server: Server, cutOff: AbortController, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  const timers = [
+    setTimeout(() => cutOff.abort(), graceMs),
+    setTimeout(() => server.closeAllConnections(), graceMs + CUT_OFF_MS),
+  ];
+  await closed;
+  for (const timer of timers) clearTimeout(timer);
+}
+
+/** Resolves to the port. */
+function listening(server: Server, options: HttpServerOptions): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause) => reject(listenError(options, cause)));
+    server.listen({ host: options.host, port: options.port }, () => {
+      const address = server.address();
+      if (address === null || typeof address === "string") {
+        reject(new Error("invariant: a server that listens on TCP has a port"));
+      } else resolve(address.port);
+    });
+  });
+}
+
+/** Writes an answer; resolves when it has left or its reader has gone. */
+async function send(
+  response: Response,
+  outgoing: ServerResponse,
+  isHead: boolean,
+  cutOff: AbortSignal,
+): Promise<void> {
+  outgoing.writeHead(response.status, Object.fromEntries(response.headers));
+  if (isHead || response.body === null) {
+    await response.body?.cancel();
+    outgoing.end();
+    return;
+  }
+  // That it was cut off is an answer too, and that one shall leave.
+  const options = cutOff.aborted ? {} : { signal: cutOff };
+  await pipeline(bytesOf(response.body), outgoing, options);
+}
+
+async function* bytesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* body;
 }
 
 function routesByPath({ routes, setting }: HttpServerOptions): ReadonlyMap<string, Route> {
@@ -105,34 +178,60 @@ function routesByPath({ routes, setting }: HttpServerOptions): ReadonlyMap<strin
   return byPath;
 }
 
-function urlOf({ host, tls }: HttpServerOptions, port: number): string {
+function urlOf({ host, door }: HttpServerOptions, port: number): string {
   const shown = host.includes(":") ? `[${host}]` : host;
-  return `${tls === undefined ? "http" : "https"}://${shown}:${port}`;
+  return `${(door?.tls ?? null) === null ? "http" : "https"}://${shown}:${port}`;
 }
 
 async function answer(
   routes: ReadonlyMap<string, Route>,
-  request: Request,
-  log: Logger,
+  incoming: IncomingMessage,
+  { log, admit }: HttpServerOptions,
 ): Promise<Response> {
   // A Host header that is no host makes a URL that is none.
-  const path = URL.parse(request.url)?.pathname;
-  if (path === undefined) {
+  const url = URL.parse(incoming.url ?? "", `http://${incoming.headers.host ?? "localhost"}`);
+  if (url === null) {
     return jsonAnswer(400, { error: "bad_request", message: "the Host header names no host" });
   }
+  const path = url.pathname;
   const route = routes.get(path);
   if (route === undefined) return notFound(routes, path);
+  const method = incoming.method ?? "GET";
   const methods = methodsOf(route);
-  if (!methods.includes(request.method)) {
-    const message = `${path} takes ${methods.join(" and ")}, not ${request.method}`;
+  if (!methods.includes(method)) {
+    const message = `${path} takes ${methods.join(" and ")}, not ${method}`;
     return jsonAnswer(405, { error: "method_not_allowed", message }, { allow: methods.join(", ") });
   }
   try {
-    const response = await route.handle(request);
-    return request.method === "HEAD" ? await withoutBody(response) : response;
+    const refusal = route.access === "open"
+      ? undefined
+      : await admit?.(callOf(incoming, path, route.access.permission));
+    if (refusal !== undefined) return refused(refusal);
+    return await route.handle(new Request(url, { method }));
   } catch (failure) {
     return failed(log, path, failure);
   }
+}
+
+function callOf(incoming: IncomingMessage, path: string, permission: string): PageCall {
+  const { authorization, traceparent } = incoming.headers;
+  return {
+    method: `GET ${path}`,
+    permission,
+    authorization,
+    peerAddress: incoming.socket.remoteAddress ?? "unknown",
+    certificate: requestCertificate(incoming),
+    traceparent: typeof traceparent === "string" ? traceparent : undefined,
+  };
+}
+
+function refused({ status, message, retryAfterMs }: PageRefusal): Response {
+  const [error, headers] = status === 401
+    ? ["unauthenticated", { "www-authenticate": "Bearer" }]
+    : status === 403
+    ? ["permission_denied", {}]
+    : ["resource_exhausted", { "retry-after": String(Math.ceil((retryAfterMs ?? 1_000) / 1_000)) }];
+  return jsonAnswer(status, { error, message }, headers as Record<string, string>);
 }
 
 function methodsOf(route: Route): string[] {
@@ -150,30 +249,17 @@ function notFound(routes: ReadonlyMap<string, Route>, path: string): Response {
   });
 }
 
-/**
- * The answer, which ends when `cutOff` is aborted. `Deno.serve` itself cannot be made to hurry once
- * it has been asked to finish.
- */
+/** The answer, or that this node is stopping when `cutOff` comes first. */
 async function endingWith(cutOff: AbortSignal, answering: Promise<Response>): Promise<Response> {
   const { promise: late, resolve: giveUp } = Promise.withResolvers<Response>();
-  const whenCutOff = () => {
+  const whenCutOff = () =>
     giveUp(jsonAnswer(503, { error: "stopping", message: "this node is stopping" }));
-  };
   cutOff.addEventListener("abort", whenCutOff);
   try {
-    const response = await Promise.race([answering, late]);
-    const isStream = response.body !== null && !response.headers.has("content-length");
-    if (!isStream) return response;
-    const body = response.body.pipeThrough(new TransformStream(), { signal: cutOff });
-    return new Response(body, response);
+    return await Promise.race([answering, late]);
   } finally {
     cutOff.removeEventListener("abort", whenCutOff);
   }
-}
-
-async function withoutBody(response: Response): Promise<Response> {
-  await response.body?.cancel();
-  return new Response(null, { status: response.status, headers: response.headers });
 }
 
 function failed(log: Logger, path: string, failure: unknown): Response {
@@ -182,31 +268,26 @@ function failed(log: Logger, path: string, failure: unknown): Response {
   return jsonAnswer(500, { error: "internal", message });
 }
 
-function open<Server>(options: HttpServerOptions, listen: () => Server): Server {
-  const { host, port, setting } = options;
-  try {
-    return listen();
-  } catch (cause) {
-    const [problem, remedy] = whatToDo(cause, setting);
-    throw new ListenError(`cannot listen on ${host}:${port} for HTTP: ${problem}; ${remedy}`, {
-      cause,
-    });
-  }
+function listenError({ host, port, setting }: HttpServerOptions, cause: Error): ListenError {
+  const [problem, remedy] = whatToDo(cause, setting);
+  return new ListenError(`cannot listen on ${host}:${port} for HTTP: ${problem}; ${remedy}`, {
+    cause,
+  });
 }
 
-function whatToDo(cause: unknown, setting: string): [problem: string, remedy: string] {
-  if (cause instanceof Deno.errors.AddrInUse) {
-    return ["another process uses the port", `stop it, or choose another port with ${setting}`];
+function whatToDo(cause: Error, setting: string): [problem: string, remedy: string] {
+  switch ("code" in cause ? cause.code : undefined) {
+    case "EADDRINUSE":
+      return ["another process uses the port", `stop it, or choose another port with ${setting}`];
+    case "EACCES":
+      return [
+        "this user may not use the port",
+        `choose one above 1023 with ${setting}, or grant CAP_NET_BIND_SERVICE`,
+      ];
+    case "EADDRNOTAVAIL":
+    case "EINVAL": // this runtime's word for it
+      return ["the address is not one of this machine", "bind to one that is, or to 0.0.0.0"];
+    default:
+      return [cause.message, `check the host to bind, and ${setting}`];
   }
-  if (cause instanceof Deno.errors.PermissionDenied) {
-    return [
-      "this user may not use the port",
-      `choose one above 1023 with ${setting}, or grant CAP_NET_BIND_SERVICE`,
-    ];
-  }
-  if (cause instanceof Deno.errors.AddrNotAvailable) {
-    return ["the address is not one of this machine", "bind to one that is, or to 0.0.0.0"];
-  }
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return [message, `check the host to bind, and ${setting}`];
 }

@@ -98,6 +98,14 @@ export { LiveTls, materialOf, type TlsSource } from "./live_tls.ts";
 export type { ChannelRules } from "./server_judge.ts";
 export { type Reloadable, Reloader, type ReloaderOptions } from "./reloader.ts";
 export { parseRevocations, Revocations } from "./revocation_file.ts";
+export type { ConnectionBounds, ConnectionLimit } from "./connection_limits.ts";
+export { limitServer, type OnServerLimit, type ServerBounds } from "./server_limits.ts";
+export {
+  createWebServer,
+  requestCertificate,
+  type WebBounds,
+  type WebDoorOptions,
+} from "./web_door.ts";
 export {
   type IssuedJoinToken,
   type IssuedTokens,

@@ -150,7 +150,8 @@ class ConductorServerCredentials extends ServerCredentials {
   }
 }
 
-function contextOptionsOf({ certificatePem, privateKeyPem, authoritiesPem }: TlsMaterial) {
+/** What a TLS server shows and trusts. */
+export function contextOptionsOf({ certificatePem, privateKeyPem, authoritiesPem }: TlsMaterial) {
   return {
     minVersion: OLDEST_TLS,
     cert: Buffer.from(certificatePem ?? ""),

@@ -1,0 +1,168 @@
+/**
+ * Limits before anybody is known: how many connections there may be, in all and from one address,
+ * and how long one may say nothing. A connection has to prove itself (finish its handshake and make
+ * its first request) within a time, and may not idle for ever after.
+ */
+
+import type { Socket } from "node:net";
+import { addressKey, peerIp } from "./rate_limit.ts";
+
+/** Bounds of one listener. */
+export interface ConnectionBounds {
+  readonly connectionsMax: number;
+  /** From one IPv4 address, or one IPv6 /64. */
+  readonly connectionsOfAddressMax: number;
+  /** From the connection to the first request, handshake included. */
+  readonly handshakeTimeoutMs: number;
+  /** Without a request; 0: for ever. */
+  readonly idleTimeoutMs: number;
+}
+
+/** Why a connection was turned away or ended. */
+export type ConnectionLimit = "too_many" | "too_many_of_address" | "handshake_timeout" | "idle";
+
+interface Held {
+  readonly socket: Socket;
+  readonly connectedMs: number;
+  hasProven: boolean;
+  /** Requests under way. */
+  busy: number;
+  quietSinceMs: number;
+}
+
+/** A look at all connections is taken so many times within the shorter of the two timeouts. */
+const LOOKS = 8;
+const LOOK_INTERVAL_MS_MAX = 10_000;
+
+/** The connections of one listener. */
+export class ConnectionLimits {
+  readonly #bounds: ConnectionBounds;
+  readonly #onLimit: (limit: ConnectionLimit, address: string) => void;
+  readonly #nowMs: () => number;
+  readonly #held = new Map<string, Held>();
+  readonly #ofAddress = new Map<string, number>();
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  /** @param nowMs of a clock that does not jump */
+  constructor(
+    bounds: ConnectionBounds,
+    onLimit: (limit: ConnectionLimit, address: string) => void = () => {},
+    nowMs: () => number = () => performance.now(),
+  ) {
+    this.#bounds = bounds;
+    this.#onLimit = onLimit;
+    this.#nowMs = nowMs;
+  }
+
+  /** Connections that stand. */
+  get size(): number {
+    return this.#held.size;
+  }
+
+  /** Lets a new connection in, or ends it. */
+  admit(socket: Socket): boolean {
+    const address = addressOf(socket);
+    const limit = this.#limitFor(address);
+    if (limit !== undefined) {
+      socket.destroy();
+      this.#onLimit(limit, address);
+      return false;
+    }
+    const nowMs = this.#nowMs();
+    const key = keyOf(socket);
+    this.#held.set(key, {
+      socket,
+      connectedMs: nowMs,
+      hasProven: false,
+      busy: 0,
+      quietSinceMs: nowMs,
+    });
+    this.#ofAddress.set(address, (this.#ofAddress.get(address) ?? 0) + 1);
+    socket.once("close", () => this.#gone(key, address));
+    this.#startLooking();
+    return true;
+  }
+
+  /** A request came over a connection; the answer says that it is over. */
+  requested(socket: Endpoint): () => void {
+    const held = this.#held.get(keyOf(socket));
+    if (held === undefined) return () => {};
+    held.hasProven = true;
+    held.busy++;
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      held.busy--;
+      held.quietSinceMs = this.#nowMs();
+    };
+  }
+
+  /** Ends what has been silent for too long. Called by itself; public for tests. */
+  look(): void {
+    const nowMs = this.#nowMs();
+    const { handshakeTimeoutMs, idleTimeoutMs } = this.#bounds;
+    for (const { socket, hasProven, busy, connectedMs, quietSinceMs } of this.#held.values()) {
+      const limit = !hasProven
+        ? nowMs - connectedMs >= handshakeTimeoutMs ? "handshake_timeout" : undefined
+        : idleTimeoutMs > 0 && busy === 0 && nowMs - quietSinceMs >= idleTimeoutMs
+        ? "idle"
+        : undefined;
+      if (limit === undefined) continue;
+      const address = addressOf(socket);
+      socket.destroy();
+      this.#onLimit(limit, address);
+    }
+  }
+
+  /** Ends every connection without a request under way, as when a server stops. */
+  endQuiet(): void {
+    for (const { socket, busy } of [...this.#held.values()]) if (busy === 0) socket.destroy();
+  }
+
+  #limitFor(address: string): ConnectionLimit | undefined {
+    const { connectionsMax, connectionsOfAddressMax } = this.#bounds;
+    if (this.#held.size >= connectionsMax) return "too_many";
+    if ((this.#ofAddress.get(address) ?? 0) >= connectionsOfAddressMax) {
+      return "too_many_of_address";
+    }
+    return undefined;
+  }
+
+  #gone(key: string, address: string): void {
+    this.#held.delete(key);
+    const left = (this.#ofAddress.get(address) ?? 1) - 1;
+    if (left > 0) this.#ofAddress.set(address, left);
+    else this.#ofAddress.delete(address);
+    if (this.#held.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #startLooking(): void {
+    if (this.#timer !== undefined) return;
+    const { handshakeTimeoutMs, idleTimeoutMs } = this.#bounds;
+    const shortestMs = idleTimeoutMs > 0
+      ? Math.min(handshakeTimeoutMs, idleTimeoutMs)
+      : handshakeTimeoutMs;
+    const everyMs = Math.max(1, Math.min(LOOK_INTERVAL_MS_MAX, shortestMs / LOOKS));
+    this.#timer = setInterval(() => this.look(), everyMs);
+    Deno.unrefTimer(Number(this.#timer));
+  }
+}
+
+/** The two ends of a connection, as a socket or what wraps one knows them. */
+export interface Endpoint {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+}
+
+function keyOf({ remoteAddress, remotePort }: Endpoint): string {
+  return `${remoteAddress} ${remotePort}`;
+}
+
+function addressOf(socket: Socket): string {
+  const { remoteAddress } = socket;
+  if (remoteAddress === undefined) return "unknown";
+  return addressKey(peerIp(remoteAddress.includes(":") ? `[${remoteAddress}]` : remoteAddress));
+}
