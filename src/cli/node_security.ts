@@ -22,11 +22,15 @@ import {
   createServerCredentials,
   createTokenVerifier,
   type Gate,
+  type GateOptions,
   type GateRefusal,
+  limitServer,
   LivePolicies,
   loadPolicies,
   NOTHING_REVOKED,
   openAuditLog,
+  type PageGate,
+  pageGate,
   peerIp,
   type PeerVerifier,
   readPrivateKey,
@@ -46,6 +50,8 @@ export interface NodeSecurity {
   /** Checks the certificates of callers; null: none are asked for. */
   readonly peers: PeerVerifier | null;
   readonly gate: Gate;
+  /** Who may see pages; undefined: everybody. */
+  readonly pages: PageGate | undefined;
   readonly audit: AuditLog | null;
   readonly limits: CallLimits | null;
 }
@@ -164,6 +170,8 @@ async function doorsOf(
     readonly privateKeyPem?: string;
     readonly alsoFor?: readonly string[];
     readonly certificateIsIdentity?: boolean;
+    /** Another part of this process writes the audit log already. */
+    readonly isUnaudited?: boolean;
   },
 ): Promise<NodeSecurity & Pick<TokenParts, "verifier" | "policies">> {
   const { jwt, rbac, rateLimit } = config.security;
@@ -187,12 +195,12 @@ async function doorsOf(
   const policies = new LivePolicies(trust, file, warn);
   const limits = rateLimit.enabled ? new CallLimits(rateLimit) : null;
   const audit = openAuditLog({
-    enabled: config.log.auditEnabled,
+    enabled: config.log.auditEnabled && own.isUnaudited !== true,
     output: config.log.auditOutput,
     onFailure: (failure) => warn(`the audit log cannot be written: ${String(failure)}`),
   });
   const peers = createPeerVerifier(tls.section, { revoked: tls.revoked });
-  const gate = createGate({
+  const options: GateOptions = {
     profile,
     tokens,
     peers,
@@ -200,8 +208,38 @@ async function doorsOf(
     limits,
     audit,
     ...(certificateIsIdentity === undefined ? {} : { certificateIsIdentity }),
+  };
+  const gate = createGate(options);
+  const pages = config.security.httpAuth ? pageGate(options) : undefined;
+  return { tls, peers, gate, pages, audit, limits, verifier: tokens, policies };
+}
+
+/**
+ * Who may see the pages of a worker that serves nothing else.
+ *
+ * @throws SecurityConfigurationError with every fault but that nobody could be let in.
+ */
+export async function workerPages(
+  loaded: LoadedConfig,
+  tls: NodeTls,
+  warn: Warn,
+): Promise<Pick<NodeSecurity, "peers" | "pages">> {
+  if (!loaded.config.security.httpAuth) return { peers: null, pages: undefined };
+  const { secretKey, publicKeyPath } = loaded.config.security.jwt;
+  const isOpen = loaded.profile === "development" && !loaded.config.security.rbac.enabled;
+  const knowsCallers = secretKey !== "" || publicKeyPath !== "" ||
+    createPeerVerifier(tls.section) !== null;
+  if (!isOpen && !knowsCallers) {
+    const message = "this worker cannot tell who asks: give it security.tls.ca_file or " +
+      "security.jwt.public_key_path, or set security.http_auth to false";
+    return { peers: null, pages: () => Promise.resolve({ status: 401, message }) };
+  }
+  return await doorsOf(loaded, tls, warn, {
+    trust: NOTHING_REVOKED,
+    secret: secretKey,
+    certificateIsIdentity: true,
+    isUnaudited: true,
   });
-  return { tls, peers, gate, audit, limits, verifier: tokens, policies };
 }
 
 function named({ issuer, audience }: LoadedConfig["config"]["security"]["jwt"]) {
@@ -210,13 +248,6 @@ function named({ issuer, audience }: LoadedConfig["config"]["security"]["jwt"]) 
 
 function randomSecret(): string {
   return crypto.getRandomValues(new Uint8Array(MADE_SECRET_BYTES)).toBase64();
-}
-
-/** What an HTTP server needs, where TLS is switched on. */
-export function httpsOf({ section }: NodeTls): { tls?: { cert: string; key: string } } {
-  const { certificatePem, privateKeyPem } = section?.material ?? {};
-  if (certificatePem === undefined || privateKeyPem === undefined) return {};
-  return { tls: { cert: certificatePem, key: privateKeyPem } };
 }
 
 /** What a gRPC server needs of the doors: the port that clients and workers call, or a worker's. */
@@ -228,8 +259,10 @@ export function clientServerSetup(
 ): ServerSetup {
   return {
     ...shared,
+    streamsMax: tls.streamsMax,
     credentials: createServerCredentials(tls.section),
     prepare(server) {
+      limitServer(server, tls.bounds, tls.onLimit(listener));
       const watched = { watch: tls.watch, verifier: peers };
       secureServer(server, tls.section, tls.onRefused(listener), watched);
     },
@@ -248,8 +281,10 @@ export function peerServerSetup(
   });
   return {
     ...shared,
+    streamsMax: tls.streamsMax,
     credentials: createServerCredentials(tls.raft),
     prepare(server) {
+      limitServer(server, tls.bounds, tls.onLimit("raft"));
       secureServer(server, tls.raft, tls.onRefused("raft"), { watch: tls.watch, verifier });
     },
     gatekeeper: ({ peerCertificate }) => {

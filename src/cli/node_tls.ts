@@ -15,7 +15,9 @@ import {
   type ChannelRules,
   ConnectionWatch,
   LiveTls,
+  type OnServerLimit,
   Revocations,
+  type ServerBounds,
   type TlsMaterial,
   type TlsOptions,
 } from "../security/mod.ts";
@@ -30,6 +32,11 @@ export interface NodeTls {
   readonly revoked: Revocations;
   readonly watch: ConnectionWatch;
   readonly metrics: TlsMetrics;
+  /** Of each listener. */
+  readonly bounds: ServerBounds;
+  readonly streamsMax: number;
+  /** Told when one of the bounds strikes. */
+  onLimit(listener: ListenerName): OnServerLimit;
   /** Told of each connection that a listener ends because it resumes a session, or shows nothing. */
   onRefused(listener: ListenerName): (address: string, reason: "resumed" | "unauthorized") => void;
 }
@@ -64,6 +71,7 @@ export async function openNodeTls(
   const elsewhere = revokedByCluster === undefined ? undefined : { has: revokedByCluster };
   const revoked = new Revocations(loaded.config.security.tls.revocationFile, elsewhere);
   await revoked.reload();
+  const { connections } = loaded.config.security;
   const say = throttledWarning(log, { linesMax: LINES_MAX, windowMs: LINES_WINDOW_MS });
   const watch = new ConnectionWatch(({ peerAddress, direction, reason }) => {
     metrics.connectionsEndedTotal.inc({ direction });
@@ -79,6 +87,19 @@ export async function openNodeTls(
     revoked,
     watch,
     metrics,
+    bounds: {
+      connectionsMax: connections.max,
+      connectionsOfAddressMax: connections.maxPerAddress,
+      handshakeTimeoutMs: connections.handshakeTimeoutMs,
+      idleTimeoutMs: connections.idleTimeoutMs,
+      headerBytesMax: connections.maxHeaderSizeBytes,
+    },
+    streamsMax: connections.maxStreams,
+    onLimit: (listener) => (reason, peer) => {
+      metrics.connectionsRefusedTotal.inc({ listener, reason });
+      // A connection that was idle has done nothing wrong.
+      if (reason !== "idle") say("a limit of connections struck", { listener, peer, reason });
+    },
     onRefused: (listener) => (peer, reason) => {
       metrics.connectionsRefusedTotal.inc({ listener, reason });
       say("a connection was refused", { listener, peer, reason });

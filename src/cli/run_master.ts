@@ -44,12 +44,12 @@ import { openLog } from "./node_log.ts";
 import {
   clientServerSetup,
   forwardedAuthority,
-  httpsOf,
   type MasterSecurity,
   masterSecurity,
   peerServerSetup,
 } from "./node_security.ts";
 import { startReloading } from "./node_reload.ts";
+import { pagesDoor } from "./node_pages.ts";
 import { channelRules } from "./node_tls.ts";
 import { tracerOptions } from "./node_tracing.ts";
 import type { Flags } from "./router.ts";
@@ -103,7 +103,7 @@ async function live(parts: LivingParts): Promise<void> {
     port: config.cluster.httpPort,
     setting: "cluster.http_port (--http-port, HTTP_PORT)",
     ...(config.metrics.enabled ? { metrics: metricsPage(config, registry) } : {}),
-    ...httpsOf(security.tls),
+    ...pagesDoor(security.tls, security.peers, security.pages),
     log,
   }).catch(async (failure) => {
     lifetime.fail(failure);

@@ -47,7 +47,8 @@ import { greetFromWorker } from "./greeting.ts";
 import { Lifetime, StartGivenUp } from "./lifecycle.ts";
 import { openLog } from "./node_log.ts";
 import { startReloading } from "./node_reload.ts";
-import { httpsOf } from "./node_security.ts";
+import { pagesDoor } from "./node_pages.ts";
+import { workerPages } from "./node_security.ts";
 import { channelRules, openNodeTls } from "./node_tls.ts";
 import { tracerOptions } from "./node_tracing.ts";
 import type { Flags } from "./router.ts";
@@ -116,12 +117,14 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
   });
   const door = await openWorkerDoor(loaded, worker, { tls, log, tracer, metrics });
   if (door !== undefined) reach.address = door.address;
+  const warn = (text: string) => log.warn(text);
+  const { peers, pages } = door?.security ?? await workerPages(loaded, tls, warn);
   const http = config.worker.httpPort === 0 ? undefined : await startWorkerHttp(worker, {
     host: config.worker.bindHost,
     port: config.worker.httpPort,
     setting: "worker.http_port (--http-port)",
     ...(config.metrics.enabled ? { metrics: metricsPage(config, metricsRegistry) } : {}),
-    ...httpsOf(tls),
+    ...pagesDoor(tls, peers, pages),
     log,
   });
   const sampler = new MetricsSampler({

@@ -14,7 +14,7 @@ import {
 import { PortError, type WorkerApi } from "../rpc/mod.ts";
 import { startWorkerGrpc } from "../worker/mod.ts";
 import { advertised } from "./addresses.ts";
-import { clientServerSetup, workerSecurity } from "./node_security.ts";
+import { clientServerSetup, type NodeSecurity, workerSecurity } from "./node_security.ts";
 import type { NodeTls } from "./node_tls.ts";
 
 interface Parts {
@@ -28,6 +28,7 @@ interface Parts {
 export interface WorkerDoor {
   /** Where masters reach it. */
   readonly address: string;
+  readonly security: Pick<NodeSecurity, "peers" | "pages">;
   close(): Promise<void>;
 }
 
@@ -59,6 +60,7 @@ export async function openWorkerDoor(
       log,
     });
     return {
+      security,
       address: advertised(config.worker.advertiseAddr, host, server.port),
       async close() {
         await server.stop(STOP_GRACE_MS);

@@ -6,7 +6,7 @@
 
 import { EVERYONE, flag, key, MASTER, NODES, type Role } from "./key.ts";
 import { boolean, choice, integer, list, matching, number, path, text } from "./kinds.ts";
-import { duration } from "./quantities.ts";
+import { bytes, duration } from "./quantities.ts";
 
 const DIALLERS: readonly Role[] = ["worker", "client"];
 const CERTS = "/etc/conductor/certs";
@@ -177,6 +177,48 @@ export const securityKeys = {
       usedBy: MASTER,
       default: false,
       legacyEnv: ["SECURITY_RAFT_TLS_AUTO_GENERATE"],
+    }),
+  },
+  http_auth: key(boolean(), {
+    doc:
+      "Whether pages other than /health and /ready (state of the cluster, metrics) ask for a token, " +
+      "or a client certificate, whose roles have the permission (cluster:view, metrics:view). In " +
+      "development without roles everybody has it.",
+    usedBy: NODES,
+    default: true,
+  }),
+  connections: {
+    max: key(integer({ min: 8, max: 1_000_000 }), {
+      doc: "Connections that each listener of a node holds at a time; more are turned away.",
+      usedBy: NODES,
+      default: 10_000,
+    }),
+    max_per_address: key(integer({ min: 4, max: 1_000_000 }), {
+      doc: "Of those, from one IPv4 address or one IPv6 /64.",
+      usedBy: NODES,
+      default: 1024,
+    }),
+    handshake_timeout: key(duration({ min: "50ms", max: "5m" }), {
+      doc:
+        "Time from a connection to its first request, TLS handshake included, before it is ended.",
+      usedBy: NODES,
+      default: "10s",
+    }),
+    idle_timeout: key(duration({ min: "0", max: "24h" }), {
+      doc: "Time without a call or stream after which a gRPC connection is ended (clients make " +
+        "another when they need it); 0: never.",
+      usedBy: NODES,
+      default: "30m",
+    }),
+    max_streams: key(integer({ min: 8, max: 1_000_000 }), {
+      doc: "Calls and streams that one gRPC connection may have under way at a time.",
+      usedBy: NODES,
+      default: 4096,
+    }),
+    max_header_size: key(bytes({ min: "4KiB", max: "120KiB" }), {
+      doc: "Headers of one call or request, names and values together; more are refused unread.",
+      usedBy: NODES,
+      default: "32KiB",
     }),
   },
   jwt: {

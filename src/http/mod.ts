@@ -9,8 +9,6 @@ export {
   type HttpServerOptions,
   ListenError,
   type PageAccess,
-  type PageCall,
-  type PageRefusal,
   type Route,
   startHttpServer,
 } from "./server.ts";

@@ -11,31 +11,18 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import type { Logger } from "../observability/mod.ts";
-import { createWebServer, requestCertificate, type WebDoorOptions } from "../security/mod.ts";
+import {
+  createWebServer,
+  type PageCall,
+  type PageGate,
+  type PageRefusal,
+  requestCertificate,
+  type WebDoorOptions,
+} from "../security/mod.ts";
 import { jsonAnswer } from "./answer.ts";
 
 /** Who may see a page: anybody, or holders of a permission where roles are enforced. */
 export type PageAccess = "open" | { readonly permission: string };
-
-/** A request for a page that is not open to all. */
-export interface PageCall {
-  /** As in `GET /metrics`. */
-  readonly method: string;
-  readonly permission: string;
-  readonly authorization: string | undefined;
-  /** Without the port. */
-  readonly peerAddress: string;
-  /** DER of the certificate that its client has proven to hold. */
-  readonly certificate: Uint8Array | undefined;
-  readonly traceparent: string | undefined;
-}
-
-/** Why somebody may not see a page. */
-export interface PageRefusal {
-  readonly status: 401 | 403 | 429;
-  readonly message: string;
-  readonly retryAfterMs?: number;
-}
 
 /** One path. */
 export interface Route {
@@ -60,7 +47,7 @@ export interface HttpServerOptions {
   /** TLS, and limits before anybody is known; absent: plain text, without limits. */
   readonly door?: WebDoorOptions;
   /** Judges calls of pages that are not open; absent: all are let in. */
-  readonly admit?: (call: PageCall) => Promise<PageRefusal | undefined>;
+  readonly admit?: PageGate;
   readonly log: Logger;
 }
 

@@ -20,12 +20,13 @@ export interface TlsMetrics {
 export const LISTENERS = ["grpc", "raft", "worker", "http"] as const;
 export type ListenerName = typeof LISTENERS[number];
 
-/** Why a connection was turned away, or ended before anybody was known to be behind it. */
+/** Why a connection, or a call with such headers, was turned away or ended before it was known whose. */
 export const CONNECTION_REFUSALS = [
   "too_many",
   "too_many_of_address",
   "handshake_timeout",
   "idle",
+  "headers",
   "resumed",
   "unauthorized",
 ] as const;
@@ -48,7 +49,7 @@ export function createTlsMetrics(registry: MetricsRegistry): TlsMetrics {
     ),
     connectionsRefusedTotal: registry.counterFamily(
       "node_connections_refused_total",
-      "Connections that were turned away, or ended because nothing good came of them.",
+      "Connections (and calls, by their headers) that were turned away, or ended as useless.",
       { listener: oneOf(...LISTENERS), reason: oneOf(...CONNECTION_REFUSALS) },
     ),
     connectionsEndedTotal: registry.counterFamily(

@@ -48,6 +48,8 @@ export interface RpcServerOptions {
   readonly credentials: ServerCredentials;
   /** Longest message taken or sent, in bytes. */
   readonly messageBytesMax: number;
+  /** Calls and streams of one connection at a time. Default 4096. */
+  readonly streamsMax?: number;
   readonly gatekeeper: Gatekeeper;
   readonly observer: CallObserver;
   readonly newRequestId: () => string;
@@ -87,7 +89,7 @@ export class RpcServer {
     this.#server = new Server({
       "grpc.max_receive_message_length": options.messageBytesMax,
       "grpc.max_send_message_length": options.messageBytesMax,
-      "grpc.max_concurrent_streams": 4096,
+      "grpc.max_concurrent_streams": options.streamsMax ?? 4096,
       "grpc.keepalive_time_ms": 30_000,
       "grpc.keepalive_timeout_ms": 10_000,
     });

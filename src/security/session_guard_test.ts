@@ -2,67 +2,11 @@ import assert from "node:assert/strict";
 import { Server, status } from "@grpc/grpc-js";
 import { createServer, type Server as TlsServer, type TlsOptions } from "node:tls";
 import type { AddressInfo } from "node:net";
-import { AuthorityFixture, type PemPair } from "./certificate_fixtures.ts";
+import { AuthorityFixture } from "./certificate_fixtures.ts";
+import { nodeIsHere, type Outcome, resume } from "./resumption_fixture.ts";
 import { guardServer } from "./session_guard.ts";
-import { Bench, type EchoServer, METHOD } from "./tls_fixtures.ts";
+import { Bench, type EchoServer } from "./tls_fixtures.ts";
 import { createServerCredentials } from "./tls_doors.ts";
-
-/**
- * Deno's own TLS client never resumes a session, so the client of these tests is Node: it is handed
- * a session at one port, brings it to another, and makes one gRPC call there.
- */
-const RESUMING_CLIENT = `
-const tls = require("node:tls"), http2 = require("node:http2");
-const { firstPort, secondPort, cert, key, method } = JSON.parse(process.argv[1]);
-const base = { host: "127.0.0.1", servername: "localhost", rejectUnauthorized: false,
-  ALPNProtocols: ["h2"], cert, key };
-const report = (outcome) => { console.log(JSON.stringify(outcome)); process.exit(0); };
-setTimeout(() => report({ error: "no answer" }), 15000);
-const first = tls.connect({ ...base, port: firstPort });
-first.on("error", (error) => report({ error: "first: " + error.message }));
-first.once("session", (session) => {
-  first.destroy();
-  const socket = tls.connect({ ...base, port: secondPort, session });
-  socket.on("error", (error) => report({ error: error.message }));
-  socket.on("close", () => report({ error: "closed" }));
-  const session2 = http2.connect("https://localhost", { createConnection: () => socket });
-  session2.on("error", () => {});
-  const stream = session2.request({ ":method": "POST", ":path": method,
-    "content-type": "application/grpc", te: "trailers" });
-  let headers = {}, body = Buffer.alloc(0);
-  stream.on("response", (h) => { headers = { ...headers, ...h }; });
-  stream.on("trailers", (h) => { headers = { ...headers, ...h }; });
-  stream.on("data", (chunk) => { body = Buffer.concat([body, chunk]); });
-  stream.on("error", () => {});
-  stream.on("end", () => report({ reused: socket.isSessionReused(),
-    status: Number(headers["grpc-status"]), body: body.toString("latin1") }));
-  stream.end(Buffer.from([0, 0, 0, 0, 0]));
-});
-first.on("data", () => {});
-`;
-
-interface Outcome {
-  readonly reused?: boolean;
-  readonly status?: number;
-  readonly error?: string;
-}
-
-async function resume(
-  firstPort: number,
-  secondPort: number,
-  pair: PemPair | null,
-): Promise<Outcome> {
-  const argument = JSON.stringify({ firstPort, secondPort, ...(pair ?? {}), method: METHOD });
-  const { stdout, stderr } = await new Deno.Command("node", {
-    args: ["-e", RESUMING_CLIENT, argument],
-  }).output();
-  const text = new TextDecoder().decode(stdout);
-  assert.notEqual(text, "", new TextDecoder().decode(stderr));
-  return JSON.parse(text) as Outcome;
-}
-
-const nodeIsHere = await new Deno.Command("node", { args: ["--version"], stdout: "null" }).output()
-  .then((output) => output.success, () => false);
 
 /** Another TLS listener of this process, as the one for metrics would be. */
 async function otherListener(

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { type JobClient, Refusal } from "../../src/rpc/mod.ts";
+import { connect as connectTls } from "node:tls";
+import { CertificateAuthority } from "../../src/security/mod.ts";
 import { eventually } from "../ha/wait.ts";
 import { TlsCluster } from "./mtls_support.ts";
 import { onHost, run } from "./support.ts";
@@ -176,4 +178,58 @@ Deno.test("conductor certs makes an authority, and issues, renews, revokes, list
     const again = await certs("init");
     assert.equal(again.code, 1);
     assert.match(again.stderr, /is not empty/);
+  }));
+
+Deno.test("a master's pages speak TLS, and show what is not health to those who may see it", () =>
+  onHost(async (host) => {
+    const cluster = new TlsCluster(host, ["m1"]);
+    await cluster.issue("ca1");
+    await cluster.issueTo("ca1", "otto", "worker");
+    const secret = "mFhHbzy1cNxqHrGCWEqgB5C5qVKj1xj0pQ2xw4yJ8uE=";
+    cluster.startMasters((name) => [
+      ...cluster.tlsFlags(name),
+      "--set=security.rbac.enabled=true",
+      `--set=security.jwt.secret_key=${secret}`,
+    ]);
+    const { http = 0 } = cluster.masters[0] ?? {};
+    const caCerts = [await Deno.readTextFile(cluster.at("trusted.crt"))];
+    const statusFor = async (path: string, who?: string) => {
+      const pair = who === undefined ? {} : {
+        cert: await Deno.readTextFile(cluster.at("nodes", `${who}.crt`)),
+        key: await Deno.readTextFile(cluster.at("nodes", `${who}.key`)),
+      };
+      using client = Deno.createHttpClient({ caCerts, ...pair });
+      const response = await fetch(`https://localhost:${http}${path}`, { client });
+      await response.body?.cancel();
+      return response.status;
+    };
+    await eventually(
+      "it is ready",
+      () => statusFor("/ready").then((code) => code === 200 ? true : undefined, () => undefined),
+    );
+    assert.equal(await statusFor("/health"), 200);
+    assert.equal(await statusFor("/cluster/status"), 401);
+    assert.equal(await statusFor("/cluster/status", "alice"), 200);
+    assert.equal(await statusFor("/cluster/status", "otto"), 403);
+    // The pages' certificate is renewed with the node's.
+    const shown = () =>
+      new Promise<string>((resolve, reject) => {
+        const socket = connectTls({
+          host: "127.0.0.1",
+          port: http,
+          servername: "localhost",
+          ca: caCerts,
+        });
+        socket.once("secureConnect", () => {
+          resolve(socket.getPeerCertificate().fingerprint256.replaceAll(":", "").toLowerCase());
+          socket.destroy();
+        });
+        socket.once("error", reject);
+      });
+    const authority = await CertificateAuthority.open(cluster.at("ca1"));
+    const renewed = await authority.renew("m1", { keepsKey: false, nowMs: Date.now() });
+    await eventually(
+      "the pages show the new certificate",
+      async () => await shown() === renewed.fingerprint ? true : undefined,
+    );
   }));

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { status } from "@grpc/grpc-js";
+import { connect as connectTcp } from "node:net";
+import { join } from "node:path";
+import { AuthorityFixture, type PemPair, writePair } from "./certificate_fixtures.ts";
+import { LiveTls } from "./live_tls.ts";
+import { nodeIsHere, resume } from "./resumption_fixture.ts";
+import { createPeerVerifier } from "./tls_doors.ts";
+import { Bench, tlsOptions } from "./tls_fixtures.ts";
+import { createWebServer, requestCertificate, type WebDoorOptions } from "./web_door.ts";
+
+/** Says who the certificate of the request is of, as {@linkcode PeerVerifier} has it. */
+async function serving(bench: Bench, options: Partial<WebDoorOptions> = {}) {
+  const verifier = createPeerVerifier(bench.material);
+  const { server, connections } = createWebServer(
+    { tls: bench.material, ...options },
+    (request, response) => {
+      const verdict = verifier?.verify(requestCertificate(request), Date.now());
+      response.end(verdict?.ok ? verdict.identity.commonName : verdict?.reason);
+    },
+  );
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
+  const address = server.address();
+  assert.ok(address !== null && typeof address === "object");
+  return {
+    port: address.port,
+    connections,
+    async [Symbol.asyncDispose]() {
+      connections.endQuiet();
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+async function page(port: number, authority: AuthorityFixture, pair?: PemPair): Promise<string> {
+  using client = Deno.createHttpClient({ caCerts: [authority.pem], ...pair });
+  const response = await fetch(`https://localhost:${port}/`, { client });
+  return await response.text();
+}
+
+Deno.test("a page needs no certificate, knows a good one, and no other", async () => {
+  await using bench = await Bench.create();
+  await using web = await serving(bench);
+  assert.equal(await page(web.port, bench.authority), "no_certificate");
+  const good = await bench.authority.issue({ commonName: "alice", roles: ["admin"] });
+  assert.equal(await page(web.port, bench.authority, good), "alice");
+  const stranger = await (await AuthorityFixture.create("other")).issue({ commonName: "eve" });
+  assert.equal(await page(web.port, bench.authority, stranger), "unknown_authority");
+  const old = await bench.authority.issue({ endsInMs: -1_000 });
+  assert.equal(await page(web.port, bench.authority, old), "expired");
+});
+
+Deno.test("pages follow a new certificate", async () => {
+  await using bench = await Bench.create();
+  const file = (suffix: string) => join(bench.directory, `server${suffix}`);
+  const live = await LiveTls.load(
+    tlsOptions({ certFile: file(".crt"), keyFile: file(".key"), caFile: file("-ca.crt") }),
+  );
+  assert.ok(live !== null);
+  await using web = await serving(bench, { tls: live });
+  assert.equal(await page(web.port, bench.authority), "no_certificate");
+  const next = await AuthorityFixture.create("next");
+  await writePair(bench.directory, "server", await next.issue(), next.pem);
+  await live.reload();
+  await assert.rejects(page(web.port, bench.authority));
+  assert.equal(await page(web.port, next), "no_certificate");
+});
+
+for (const defence of ["guard", "verifier"] as const) {
+  Deno.test({
+    name: `a session from the pages opens no gRPC port, by the ${defence} alone`,
+    ignore: !nodeIsHere,
+    async fn() {
+      await using bench = await Bench.create();
+      await using web = await serving(bench);
+      const server = await bench.serve({ guard: defence === "guard", verify: defence !== "guard" });
+      const outcome = await resume(web.port, server.port, null);
+      if (defence === "guard") assert.deepEqual(server.refused, ["resumed"]);
+      else assert.equal(outcome.status, status.UNAUTHENTICATED, JSON.stringify(outcome));
+      assert.ok(!server.verdicts.some(({ ok }) => ok));
+    },
+  });
+}
+
+Deno.test({
+  name:
+    "a certificate that comes with a resumed session counts as none, from the pages or a gRPC port",
+  ignore: !nodeIsHere,
+  async fn() {
+    await using bench = await Bench.create();
+    await using web = await serving(bench);
+    const server = await bench.serve({ guard: true, verify: true });
+    const pair = await bench.authority.issue({ commonName: "alice", roles: ["admin"] });
+    for (const first of [web.port, server.port]) {
+      const outcome = await resume(first, web.port, pair, "/");
+      assert.equal(outcome.status, 200, JSON.stringify(outcome));
+      const expected = outcome.reused === true ? "no_certificate" : "alice";
+      assert.ok(outcome.body?.includes(expected), JSON.stringify(outcome));
+    }
+    const own = await resume(web.port, web.port, pair, "/");
+    assert.equal(own.reused, true, "or this would prove nothing");
+  },
+});
+
+Deno.test("a request that never ends costs its connection", async () => {
+  await using bench = await Bench.create();
+  const struck: string[] = [];
+  await using web = await serving(bench, {
+    tls: null,
+    bounds: {
+      connectionsMax: 10,
+      connectionsOfAddressMax: 10,
+      handshakeTimeoutMs: 300,
+      idleTimeoutMs: 300,
+      headerBytesMax: 16_384,
+    },
+    onLimit: (limit) => struck.push(limit),
+  });
+  const ended = (bytes: string) => {
+    const socket = connectTcp(web.port, "127.0.0.1");
+    socket.on("error", () => {});
+    const said: string[] = [];
+    socket.on("data", (chunk) => said.push(String(chunk)));
+    socket.write(bytes);
+    return new Promise<string>((resolve) => socket.once("close", () => resolve(said.join(""))));
+  };
+  const [silent, slow, large] = await Promise.all([
+    ended(""),
+    ended("GET / HTTP/1.1\r\nHost: a\r\nX-Slow: "),
+    ended(`GET / HTTP/1.1\r\nHost: a\r\nX-Large: ${"a".repeat(40_000)}\r\n\r\n`),
+  ]);
+  assert.equal(silent, "");
+  for (const answer of [slow, large]) assert.doesNotMatch(answer, /^HTTP\/1\.1 200/);
+  assert.ok(struck.includes("handshake_timeout"));
+  const kept = await ended("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  assert.match(kept, /^HTTP\/1\.1 200/, "an answer comes, and then the idle connection ends");
+});
