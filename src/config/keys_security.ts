@@ -200,7 +200,8 @@ export const securityKeys = {
     }),
     handshake_timeout: key(duration({ min: "50ms", max: "5m" }), {
       doc:
-        "Time from a connection to its first request, TLS handshake included, before it is ended.",
+        "Time for the handshakes of TLS and HTTP/2, or for the first request of HTTP/1.1, before a " +
+        "connection is ended.",
       usedBy: NODES,
       default: "10s",
     }),

@@ -1,7 +1,8 @@
 /**
  * Limits before anybody is known: how many connections there may be, in all and from one address,
- * and how long one may say nothing. A connection has to prove itself (finish its handshake and make
- * its first request) within a time, and may not idle for ever after.
+ * and how long one may say nothing. A connection has to prove itself within a time (finish the
+ * handshakes of TLS and HTTP/2; in HTTP/1.1, which has none, make a request), and may not idle for ever
+ * after.
  */
 
 import type { Socket } from "node:net";
@@ -12,7 +13,7 @@ export interface ConnectionBounds {
   readonly connectionsMax: number;
   /** From one IPv4 address, or one IPv6 /64. */
   readonly connectionsOfAddressMax: number;
-  /** From the connection to the first request, handshake included. */
+  /** From the connection to the end of its handshake. */
   readonly handshakeTimeoutMs: number;
   /** Without a request; 0: for ever. */
   readonly idleTimeoutMs: number;
@@ -83,7 +84,15 @@ export class ConnectionLimits {
     return true;
   }
 
-  /** A request came over a connection; the answer says that it is over. */
+  /** Whoever is behind a connection has finished its handshake: from now on it may be idle. */
+  proven(socket: Endpoint): void {
+    const held = this.#held.get(keyOf(socket));
+    if (held === undefined) return;
+    held.hasProven = true;
+    held.quietSinceMs = this.#nowMs();
+  }
+
+  /** A request came over a connection; call the answer when it is over. */
   requested(socket: Endpoint): () => void {
     const held = this.#held.get(keyOf(socket));
     if (held === undefined) return () => {};
@@ -147,7 +156,7 @@ export class ConnectionLimits {
       : handshakeTimeoutMs;
     const everyMs = Math.max(1, Math.min(LOOK_INTERVAL_MS_MAX, shortestMs / LOOKS));
     this.#timer = setInterval(() => this.look(), everyMs);
-    Deno.unrefTimer(Number(this.#timer));
+    Deno.unrefTimer(this.#timer);
   }
 }
 

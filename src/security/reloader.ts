@@ -64,6 +64,8 @@ export class Reloader {
         if (!this.#isStopped) this.start();
       });
     }, this.#options.intervalMs);
+    // A start that fails shall not be kept alive by what looks after its files.
+    Deno.unrefTimer(this.#timer);
   }
 
   stop(): void {

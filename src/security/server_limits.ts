@@ -62,6 +62,9 @@ export function limitServer(
   internals.createHttp2Server = (credentials) => {
     const http2Server = createHttp2Server.call(server, credentials);
     http2Server.prependListener("connection", (socket: Socket) => limits.admit(socket));
+    http2Server.on("session", (session) =>
+      // The first thing that a client of HTTP/2 says.
+      session.once("remoteSettings", () => limits.proven(session.socket)));
     limitStreams(http2Server, limits, bounds, onLimit);
     return http2Server;
   };

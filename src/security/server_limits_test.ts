@@ -178,6 +178,19 @@ Deno.test("a connection that idles after its calls is ended, and the next call m
   assert.equal((await server.call()).code, status.OK);
 });
 
+Deno.test("a connection that has shaken hands may wait with its first call", async () => {
+  await using server = await LimitedServer.start({ handshakeTimeoutMs: 200 });
+  const session = connectHttp2(`http://127.0.0.1:${server.port}`);
+  session.on("error", () => {});
+  const silent = await server.silent();
+  await silent.closed;
+  const later = await server.silent();
+  await later.closed;
+  assert.equal(session.closed, false);
+  session.destroy();
+  assert.deepEqual(server.struck, ["handshake_timeout", "handshake_timeout"]);
+});
+
 Deno.test("a grpc-js without the hook that limits need is refused at once", () => {
   assert.throws(
     () => limitServer({} as unknown as Server, BOUNDS),
