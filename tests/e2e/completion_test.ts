@@ -73,7 +73,7 @@ Deno.test({
         const path = await script("bash");
         const bash = (line: string) => ask("bash", ["--norc", "-c", ASK_BASH, "bash", path, line]);
         assert.deepEqual(await bash("conductor su"), ["submit"]);
-        assert.deepEqual(await bash("conductor workers "), ["list", "drain", "undrain"]);
+        assert.deepEqual(await bash("conductor workers "), ["list", "show", "drain", "undrain"]);
         assert.deepEqual(await bash("conductor submit --pri"), ["--priority"]);
         // Bash replaces only what stands behind the =.
         assert.deepEqual(await bash("conductor status --output=j"), ["json"]);
