@@ -18,7 +18,7 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 /** What the package offers, as `deno.json` does under the same names. */
 const DOORS = ["./client", "./worker"] as const;
 /** Older ones lack what the code uses. */
-const NODE = ">=20.5";
+const NODE = ">=20.15";
 
 const HELP = `deno task build:sdk [OPTION]
   --output DIRECTORY  where to write the package; else dist/sdk

@@ -38,22 +38,30 @@ export function refusedFor(
   type: PayloadOwner,
   issues: readonly PayloadIssue[],
   json: unknown,
+  help?: string,
 ): ParsedPayload<never> {
-  return refused(type, faultsOf(issues, json));
+  return refused(type, faultsOf(issues, json), help);
 }
 
 /** More are counted, not told. */
 const FAULTS_MAX = 20;
 
-/** The refusal of a payload for faults that are sentences already. */
-export function refused(type: PayloadOwner, found: readonly string[]): ParsedPayload<never> {
+/**
+ * The refusal of a payload for faults that are sentences already.
+ *
+ * @param help where to look; empty for types that the program does not know
+ */
+export function refused(
+  type: PayloadOwner,
+  found: readonly string[],
+  help = `\`conductor job-types show ${type.name}\` says what it takes.`,
+): ParsedPayload<never> {
   const faults = found.slice(0, FAULTS_MAX);
   if (found.length > FAULTS_MAX) faults.push(`and ${found.length - FAULTS_MAX} more`);
   const head = found.length === 1
     ? `The payload of this ${type.name} job is not valid`
     : `The payload of this ${type.name} job has ${found.length} faults`;
-  const help = `\`conductor job-types show ${type.name}\` says what it takes.`;
-  return { ok: false, faults, message: `${head}: ${faults.join("; ")}. ${help}` };
+  return { ok: false, faults, message: `${head}: ${faults.join("; ")}${help && `. ${help}`}` };
 }
 
 // --- bytes to JSON ---------------------------------------------------------------------------

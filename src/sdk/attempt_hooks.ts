@@ -30,7 +30,9 @@ export interface AttemptEnd {
 
 /** Called for each attempt. What a hook throws ends nothing and is thrown out of band. */
 export interface AttemptHooks {
+  /** When an attempt starts. */
   readonly onAttemptStart?: (attempt: AttemptInfo) => void;
+  /** When it has ended, however it did. */
   readonly onAttemptEnd?: (attempt: AttemptInfo, end: AttemptEnd) => void;
 }
 

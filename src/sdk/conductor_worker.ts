@@ -4,16 +4,20 @@
  * @module
  */
 
-import { rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import type { Logger } from "../observability/light.ts";
 import type { ClusterChannel } from "../rpc/light.ts";
 import {
   hostResources,
   hostUsageMeter,
   InlineExecutor,
+  keepsNothing,
   processUsageMeter,
+  ReportJournal,
+  type ReportKeeper,
   Worker,
 } from "../worker/light.ts";
 import { type AttemptEnd, type AttemptInfo, observerOf } from "./attempt_hooks.ts";
@@ -39,6 +43,12 @@ export interface ConductorWorkerOptions extends ConnectOptions {
   readonly cpuMillis?: number;
   /** The same of memory, in bytes. */
   readonly memoryBytes?: number;
+  /**
+   * A directory of this worker alone, in which ends of attempts are kept until a master has acknowledged
+   * them: should the process die in between, its next life reports them, and no job runs again. Goes with
+   * a `workerId` that stays. Default: they are in memory.
+   */
+  readonly dataDir?: string;
   /** How long {@linkcode ConductorWorker.stop} lets running attempts go on, in ms. Default: 30,000. */
   readonly drainTimeoutMs?: number;
   /** Longest result, in bytes, as the cluster's `jobs.result_bytes_max`. Default: 1 MiB. */
@@ -103,6 +113,7 @@ export class ConductorWorker implements AsyncDisposable {
     this.#left = new Promise((resolve) => this.#leave = resolve);
     this.#left.catch(() => {}); // whoever stops it is told
     const host = hostResources();
+    const log = loggerOf(options.log);
     const executor = new InlineExecutor(registry, {
       limits: { ...NO_LIMITS, resultBytesMax: options.resultBytesMax ?? RESULT_BYTES_MAX },
       files: { readRoots: [], writeRoots: [] },
@@ -128,7 +139,8 @@ export class ConductorWorker implements AsyncDisposable {
       isolated: executor,
       channel,
       tempRoot: this.#tempRoot,
-      log: loggerOf(options.log),
+      log,
+      reports: keeperOf(options, log),
       observer: observerOf(options),
       usage: () => ({ ...hostUsage(), ...ownUsage() }),
       heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
@@ -186,7 +198,7 @@ export class ConductorWorker implements AsyncDisposable {
     const leave = () => void this.stop();
     for (const signal of signals) process.on(signal, leave);
     try {
-      await this.start();
+      if (this.#stopped === undefined) await this.start();
       await this.#left;
     } finally {
       for (const signal of signals) process.off(signal, leave);
@@ -204,6 +216,16 @@ export class ConductorWorker implements AsyncDisposable {
     this.#channel.close();
     rmSync(this.#tempRoot, { recursive: true, force: true });
   }
+}
+
+/** @throws TypeError without a name by which the next life would be known */
+function keeperOf({ dataDir, workerId }: ConductorWorkerOptions, log: Logger): ReportKeeper {
+  if (dataDir === undefined) return keepsNothing;
+  if (workerId === undefined) {
+    throw new TypeError("dataDir goes with a workerId: what is kept there is that worker's");
+  }
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  return ReportJournal.open(join(dataDir, "reports.journal"), { log });
 }
 
 /** Handlers of one's own have no road through the worker that would have to be bounded. */

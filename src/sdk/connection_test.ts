@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
 import { connect } from "./client.ts";
+import { ConductorWorker, defineJobType } from "./worker.ts";
 import { fromEnvironment } from "./environment.ts";
 import { ConductorError, JobFailedError, thrown } from "./errors.ts";
 import { Refusal } from "../rpc/light.ts";
@@ -112,4 +114,23 @@ Deno.test("a job that failed is told with its own words", () => {
   const failure = new JobFailedError(job);
   assert.equal(failure.message, "job j1 (resize) failed: no such image");
   assert.deepEqual([failure.status, failure.isDeadLetter], ["failed", true]);
+});
+
+Deno.test("a worker keeps its ends on disk under a name that stays, or not at all", async () => {
+  const types = [defineJobType({ name: "any", run: () => 1 })];
+  const dataDir = join(await Deno.makeTempDir(), "worker");
+  try {
+    assert.throws(
+      () => new ConductorWorker({ addresses: "127.0.0.1:1", types, dataDir }),
+      /dataDir goes with a workerId/,
+    );
+    const options = { addresses: "127.0.0.1:1", types, dataDir, workerId: "w", log: {} };
+    const worker = new ConductorWorker(options);
+    assert.ok((await Deno.stat(join(dataDir, "reports.journal"))).isFile);
+    await worker.stop(0);
+    await assert.rejects(worker.start(), /this worker has left; make a new one/);
+    await worker.run(); // it has left already
+  } finally {
+    await Deno.remove(dirname(dataDir), { recursive: true });
+  }
 });

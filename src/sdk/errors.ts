@@ -6,8 +6,28 @@
 
 import { codeOf, type JobView, Refusal, type RefusalReason } from "../rpc/light.ts";
 
-/** Names of the gRPC status codes, by their numbers. */
-const CODE_NAMES = [
+/** A gRPC status code by name. */
+export type ConductorErrorCode =
+  | "OK"
+  | "CANCELLED"
+  | "UNKNOWN"
+  | "INVALID_ARGUMENT"
+  | "DEADLINE_EXCEEDED"
+  | "NOT_FOUND"
+  | "ALREADY_EXISTS"
+  | "PERMISSION_DENIED"
+  | "RESOURCE_EXHAUSTED"
+  | "FAILED_PRECONDITION"
+  | "ABORTED"
+  | "OUT_OF_RANGE"
+  | "UNIMPLEMENTED"
+  | "INTERNAL"
+  | "UNAVAILABLE"
+  | "DATA_LOSS"
+  | "UNAUTHENTICATED";
+
+/** By their numbers. */
+const CODE_NAMES: readonly ConductorErrorCode[] = [
   "OK",
   "CANCELLED",
   "UNKNOWN",
@@ -25,10 +45,7 @@ const CODE_NAMES = [
   "UNAVAILABLE",
   "DATA_LOSS",
   "UNAUTHENTICATED",
-] as const;
-
-/** A gRPC status code by name. */
-export type ConductorErrorCode = (typeof CODE_NAMES)[number];
+];
 
 /** Why a call was refused, in one word; finer than the code. */
 export type ConductorErrorReason = RefusalReason;

@@ -43,15 +43,18 @@ function runnableOf(type: JobType): RunnableType {
   };
 }
 
+/** `conductor job-types` does not know the types of other programs. */
+const NO_HELP = "";
+
 /** Never rejects: whatever is wrong with a payload is what its job ends with. */
 async function parsed(type: JobType, bytes: Uint8Array): Promise<ParsedPayload> {
   // No payload at all is one, for a type that asks for nothing.
   const isNothing = bytes.byteLength === 0 && type.payload === undefined;
   const read = isNothing ? { json: null } : readPayload({ name: type.name }, bytes);
-  if ("fault" in read) return refused({ name: type.name }, [read.fault]);
+  if ("fault" in read) return refused({ name: type.name }, [read.fault], NO_HELP);
   if (type.payload === undefined) return { ok: true, payload: read.json };
   const result = await validated(type.payload, read.json);
-  return result.ok ? result : refusedFor({ name: type.name }, result.issues, read.json);
+  return result.ok ? result : refusedFor({ name: type.name }, result.issues, read.json, NO_HELP);
 }
 
 /** What a handler is promised, of all that there is. */

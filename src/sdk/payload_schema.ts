@@ -27,12 +27,15 @@ export type StandardResult<Output> =
 
 /** One thing that is wrong, and where. */
 export interface StandardIssue {
+  /** What, in words. */
   readonly message: string;
+  /** The keys that lead there. */
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
 /** Anything with zod's `safeParse`, of any version. */
 export interface SafeParseSchema<Output> {
+  /** The value, or what is wrong with it. */
   safeParse(value: unknown):
     | { readonly success: true; readonly data: Output }
     | {

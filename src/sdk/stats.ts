@@ -16,8 +16,11 @@ export interface JobStats {
   readonly pendingJobs: number;
   /** Held by a worker: assigned or running. */
   readonly runningJobs: number;
+  /** Done. */
   readonly completedJobs: number;
+  /** Out of attempts, or failed for good. */
   readonly failedJobs: number;
+  /** Called off. */
   readonly cancelledJobs: number;
   /** Completed ones among those that completed or failed, 0 to 1; NaN when none has. */
   readonly successRate: number;

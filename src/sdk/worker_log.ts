@@ -8,9 +8,13 @@ import type { LogFields, Logger } from "../observability/light.ts";
 
 /** Any of these may be left out; `console` is one. */
 export interface WorkerLog {
+  /** Steps, for who looks for a fault. */
   readonly debug?: (message: string, fields?: Readonly<Record<string, unknown>>) => void;
+  /** What is as it should be. */
   readonly info?: (message: string, fields?: Readonly<Record<string, unknown>>) => void;
+  /** What is not, and mends itself. */
   readonly warn?: (message: string, fields?: Readonly<Record<string, unknown>>) => void;
+  /** What does not. */
   readonly error?: (message: string, fields?: Readonly<Record<string, unknown>>) => void;
 }
 

@@ -22,7 +22,7 @@ import {
   writeSync,
 } from "node:fs";
 import { crc32 } from "node:zlib";
-import type { Logger } from "../observability/mod.ts";
+import type { Logger } from "../observability/light.ts";
 import type { AttemptReportView } from "../rpc/light.ts";
 import { attemptKey } from "./outbox.ts";
 import type { ReportKeeper } from "./report_keeper.ts";
