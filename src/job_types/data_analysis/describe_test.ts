@@ -64,6 +64,29 @@ Deno.test("gathered on the way, in a scan or sorted by SQLite, a description is 
   });
 });
 
+Deno.test("numbers that begin to repeat no more are described as if each had been kept", async () => {
+  // Two of each up to 12,500, and then so many more that counting ends.
+  const values = Array.from({ length: 50_000 }, (_, row) => row < 25_000 ? row >> 1 : row / 2);
+  const { columns } = await lastResult({
+    data: ["v", ...values].join("\n"),
+    operations: [{ type: "describe", top: 2, quantiles: [0.25, 1] }],
+  }) as unknown as { columns: Record<string, unknown>[] };
+  const { sum, mean, median, ...described } = columns[0]!;
+  assert.deepEqual(
+    [
+      described["count"],
+      described["distinct"],
+      described["min"],
+      described["max"],
+      described["top"],
+    ],
+    [50_000, 37_500, 0, 24_999.5, [{ value: 0, count: 2 }, { value: 1, count: 2 }]],
+  );
+  assert.equal(sum, values.reduce((total, value) => total + value, 0));
+  assert.equal(mean, (sum as number) / 50_000);
+  assert.equal(median, (values[24_999]! + values[25_000]!) / 2);
+});
+
 Deno.test("a description after a filter is of the rows that are left", async () => {
   const { results } = await analysed({
     data: MIXED,

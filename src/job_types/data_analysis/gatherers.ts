@@ -59,13 +59,22 @@ export class GatherBudget {
 
 const FIRST_NUMBERS = 1_024;
 
-/** Numbers, as long as there is room. */
+/** Different numbers of a column that are counted; of more, each occurrence is kept. */
+const COUNTED_NUMBERS_MAX = 20_000;
+
+/**
+ * Numbers, as long as there is room: counted while they repeat, as prices and quantities do, and one
+ * by one from when they turn out not to.
+ */
 export class NumberGatherer {
   readonly #budget: GatherBudget;
   readonly #expected: number;
-  /** Undefined once it did not fit. */
+  /** Where each is counted; undefined once there were too many. */
+  #places: Map<number, number> | undefined = new Map();
+  #counts: number[] = [];
+  /** Each occurrence of them; undefined once they did not fit. */
   #values: Float64Array<ArrayBuffer> | undefined = new Float64Array(0);
-  #count = 0;
+  #length = 0;
 
   /** @param expected how many will come, where that is known: then the room is taken once. */
   constructor(budget: GatherBudget, expected = FIRST_NUMBERS) {
@@ -79,34 +88,45 @@ export class NumberGatherer {
 
   add(value: StoredValue): void {
     if (typeof value !== "number" || this.#values === undefined) return;
-    if (this.#count === this.#values.length) this.#grow();
-    if (this.#values === undefined) return;
-    this.#values[this.#count++] = value;
+    if (this.#places === undefined) return this.#push(value);
+    const place = this.#places.get(value);
+    if (place !== undefined) {
+      this.#counts[place]!++;
+    } else if (this.#places.size < COUNTED_NUMBERS_MAX) {
+      this.#places.set(value, this.#counts.length);
+      this.#counts.push(1);
+    } else {
+      this.#spill(this.#places);
+      this.#push(value);
+    }
   }
 
   /** Gives back what it holds. */
   abandon(): void {
     this.#budget.numbers += this.#values?.length ?? 0;
     this.#values = undefined;
+    this.#places = undefined;
   }
 
   finish({ top, quantiles }: FindingsTerms): Findings | undefined {
     if (this.#values === undefined) return undefined;
-    const values = this.#values.subarray(0, this.#count).sort();
-    const numbers = new AscendingNumbers(this.#count, quantiles);
+    const runs = this.#places === undefined
+      ? runsOf(this.#values.subarray(0, this.#length).sort())
+      : this.#ascending(this.#places);
+    const count = this.#places === undefined
+      ? this.#length
+      : this.#counts.reduce((sum, times) => sum + times, 0);
+    const numbers = new AscendingNumbers(count, quantiles);
     const most = new TopValues<number>(top);
     let distinct = 0;
-    for (let at = 0; at < values.length;) {
-      const value = values[at]!;
-      const from = at;
-      while (at < values.length && values[at] === value) at++;
-      numbers.add(value, at - from);
-      most.add(value, at - from);
+    for (const [value, times] of runs) {
+      numbers.add(value, times);
+      most.add(value, times);
       distinct++;
     }
     const statistics = numbers.finish();
     return {
-      count: this.#count,
+      count,
       distinct,
       min: statistics?.min ?? null,
       max: statistics?.max ?? null,
@@ -115,14 +135,47 @@ export class NumberGatherer {
     };
   }
 
-  #grow(): void {
-    const length = this.#values?.length ?? 0;
-    const wanted = Math.max(this.#expected, Math.ceil(length * 1.25));
+  #ascending(places: ReadonlyMap<number, number>): [number, number][] {
+    return [...places].sort(([a], [b]) => a < b ? -1 : 1)
+      .map(([value, place]) => [value, this.#counts[place]!]);
+  }
+
+  #spill(places: ReadonlyMap<number, number>): void {
+    this.#places = undefined;
+    for (const [value, place] of places) {
+      for (let time = this.#counts[place]!; time > 0; time--) this.#push(value);
+    }
+    this.#counts = [];
+  }
+
+  #push(value: number): void {
+    if (this.#values === undefined) return;
+    if (this.#length === this.#values.length && !this.#grow(this.#values)) return;
+    this.#values[this.#length++] = value;
+  }
+
+  #grow(values: Float64Array<ArrayBuffer>): boolean {
+    const { length } = values;
+    const wanted = Math.max(this.#expected, FIRST_NUMBERS, Math.ceil(length * 1.25));
     const added = Math.min(wanted - length, this.#budget.numbers);
-    if (added <= 0) return this.abandon();
+    if (added <= 0) {
+      this.abandon();
+      return false;
+    }
     this.#budget.numbers -= added;
     // Moved where the allocator cannot lengthen it in place; the old one is given back at once.
-    this.#values = new Float64Array(this.#values!.buffer.transfer((length + added) * 8));
+    this.#values = new Float64Array(values.buffer.transfer((length + added) * 8));
+    return true;
+  }
+}
+
+/** Each value of an ascending list, and how often it comes. */
+function* runsOf(ascending: Float64Array): Generator<[number, number]> {
+  for (let at = 0; at < ascending.length;) {
+    const value = ascending[at]!;
+    const from = at;
+    while (at < ascending.length && ascending[at] === value) at++;
+    yield [value, at - from];
   }
 }
 

@@ -15,7 +15,10 @@ const number = z.union([z.number(), z.string(), z.null()]);
 const count = z.int().min(0);
 
 const columnType = z.enum(["integer", "real", "boolean", "date", "timestamp", "text", "json"])
-  .describe("What every value of the column is; text where they differ.");
+  .describe(
+    "What every value of the column is, decided from all of them; text where they differ. 007 and " +
+      "+49 are text, so that nothing of them is lost.",
+  );
 
 const name = z.string().describe("As given, or the operation's own.");
 
