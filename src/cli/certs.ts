@@ -20,7 +20,7 @@ import {
   recordRows,
   usageText,
 } from "./certs_present.ts";
-import { Misuse } from "./failure.ts";
+import { Misuse, NegativeAnswer } from "./failure.ts";
 import type { Flags } from "./router.ts";
 import { renderPairs } from "./table.ts";
 import { printable, type Terminal } from "./terminal.ts";
@@ -139,17 +139,27 @@ function chosenNames(
 }
 
 async function revoke([which = ""]: readonly string[], flags: Flags, terminal: Terminal) {
+  const isOffline = flags.offline === true;
   const { revoked, file } = await CertificateAuthority.withLocked(
     String(flags.dir),
-    async (authority) => ({
-      revoked: await authority.revoke(which, String(flags.reason), Date.now()),
-      file: authority.index.revocationFile,
-    }),
+    async (authority) => {
+      const nowMs = Date.now();
+      // Whom the cluster could not be told of the first time, it is told of when asked again.
+      const known = authority.find(which).filter(({ revoked_at, not_after }) =>
+        revoked_at !== undefined && Date.parse(not_after) > nowMs
+      );
+      const isKnown = !isOffline && known.length > 0 &&
+        known.length === authority.find(which).length;
+      const revoked = isKnown ? known : await authority.revoke(which, String(flags.reason), nowMs);
+      return { revoked, file: authority.index.revocationFile };
+    },
   );
+  if (!isOffline) await tellCluster(revoked, flags, terminal);
   if (flags.output === "json") {
     terminal.out.write(pretty({
       revoked: revoked.map((record) => recordJson(record, Date.now())),
       revocation_file: file,
+      cluster_told: !isOffline,
     }));
     return;
   }
@@ -157,8 +167,36 @@ async function revoke([which = ""]: readonly string[], flags: Flags, terminal: T
     ...revoked.map(({ name, serial, fingerprint }) =>
       ["Revoked", `${name}, serial ${serial}, fingerprint ${fingerprint}`] as const
     ),
-    ["Listed in", `${file}: nodes with security.tls.revocation_file read it anew when it changes`],
+    ["Listed in", `${file}, for nodes with security.tls.revocation_file`],
+    [
+      "Cluster",
+      isOffline ? "was not told (--offline)" : "knows; its masters end connections within seconds",
+    ],
   ]));
+}
+
+/** @throws NegativeAnswer when it cannot be told; what was written down here stays. */
+async function tellCluster(
+  revoked: readonly IssuedRecord[],
+  flags: Flags,
+  terminal: Terminal,
+): Promise<void> {
+  const { withSecurity } = await import("./tokens.ts");
+  try {
+    await withSecurity(flags, terminal, async (client) => {
+      for (const { fingerprint, not_after, reason = "" } of revoked) {
+        const expiresAtMs = Date.parse(not_after);
+        await client.revoke({ what: "certificate", id: fingerprint, expiresAtMs, reason });
+      }
+    });
+  } catch (failure) {
+    const why = failure instanceof Error ? failure.message : String(failure);
+    throw new NegativeAnswer(
+      `written down as revoked here, but the cluster was not told: ${why}; give the same command ` +
+        "again with --addr, --tls and what else it takes to reach the cluster, or with --offline",
+      { cause: failure },
+    );
+  }
 }
 
 async function list(_args: readonly string[], flags: Flags, terminal: Terminal): Promise<void> {

@@ -20,8 +20,12 @@ From nothing to mutual TLS:
   conductor certs issue --role admin alice
 Each \`issue\` prints the lines that its holder's configuration needs.`;
 
-/** Adds `certs` with its subcommands. */
-export function addCertsCommands(program: Command, terminal: Terminal): void {
+/** Adds `certs` with its subcommands; `client` adds the flags of commands that call the cluster. */
+export function addCertsCommands(
+  program: Command,
+  terminal: Terminal,
+  client: (command: Command) => Command,
+): void {
   const certs = program.command("certs").description("a certificate authority of your own")
     .addHelpText("after", CERTS_HELP);
   const run = (
@@ -64,10 +68,14 @@ export function addCertsCommands(program: Command, terminal: Terminal): void {
       .option("--lifetime <duration>", "how long it lives (default: as long as the last one)"),
   ).action((names: string[], flags: Flags) => run("renew", flags, names));
 
-  own(certs.command("revoke").description("take certificates back before they end"))
-    .argument("<which>", "a name, a serial or a fingerprint")
-    .option("--reason <text>", "why, for the index", "")
-    .action((which: string, flags: Flags) => run("revoke", flags, [which]));
+  client(
+    directory(
+      certs.command("revoke").description("take certificates back, and tell the cluster"),
+    )
+      .argument("<which>", "a name, a serial or a fingerprint")
+      .option("--reason <text>", "why, for the index and the cluster", "")
+      .option("--offline", "only write it down here, in the index and in revoked.json"),
+  ).action((which: string, flags: Flags) => run("revoke", flags, [which]));
 
   own(certs.command("list", { isDefault: true }).description("what the authority has issued"))
     .action((flags: Flags) => run("list", flags));
@@ -77,14 +85,16 @@ export function addCertsCommands(program: Command, terminal: Terminal): void {
     .action((which: string, flags: Flags) => run("show", flags, [which]));
 }
 
-/** Flags of every command that works on an authority. */
+function directory(command: Command): Command {
+  return command.option("--dir <directory>", "where the authority is kept", "certs");
+}
+
+/** Flags of every command that works on an authority alone. */
 function own(command: Command): Command {
-  return command
-    .option("--dir <directory>", "where the authority is kept", "certs")
-    .addOption(
-      new Option("-o, --output <format>", "how to print answers").choices(["table", "json"])
-        .default("table"),
-    );
+  return directory(command).addOption(
+    new Option("-o, --output <format>", "how to print answers").choices(["table", "json"])
+      .default("table"),
+  );
 }
 
 /** Flags of commands that need the authority's key. */

@@ -86,7 +86,7 @@ Exit codes: 0 done, 1 failed, 2 misused, 130 interrupted by Ctrl-C.`,
   addSettingsCommands(program, terminal, client);
   addJobTypeCommands(program, terminal, client);
   addClusterCommands(program, terminal);
-  addCertsCommands(program, terminal);
+  addCertsCommands(program, terminal, client);
   addTokenCommands(program, terminal, client);
   addRbacCommands(program, terminal, client);
   addLocalCommands(program, terminal);

@@ -103,16 +103,23 @@ Deno.test("a cluster under load rolls its authority, and lets nobody in whose ce
 
       // A stream that is open when its caller's certificate ends, and one whose caller is revoked.
       const brief = await cluster.issueTo("ca2", "bob", "admin", 4_000);
-      const revoked = await cluster.issueTo("ca2", "carol", "admin");
+      await cluster.issueTo("ca2", "carol", "admin");
+      const listed = await cluster.issueTo("ca2", "dave", "admin");
       const { jobId } = await client.submit({
         type: "test_sleep",
         payload: new TextEncoder().encode('{"duration":"10m"}'),
         priority: 5,
       });
       const streams = await Promise.all(
-        ["bob", "carol"].map((name) => watching(cluster, name, jobId)),
+        ["bob", "carol", "dave"].map((name) => watching(cluster, name, jobId)),
       );
-      await Deno.writeTextFile(cluster.at("revoked"), `${revoked.fingerprint}\n`);
+      const told = await run([
+        ...["certs", "revoke", "carol", `--dir=${cluster.at("ca2")}`, "--output=json"],
+        ...[`--addr=${cluster.addresses}`, ...cluster.tlsFlags("alice")],
+      ]);
+      assert.equal(told.code, 0, told.stderr);
+      assert.equal(JSON.parse(told.stdout).cluster_told, true);
+      await Deno.writeTextFile(cluster.at("revoked"), `${listed.fingerprint}\n`);
       for (const stream of streams) {
         const failure = await stream.ended;
         assert.ok(failure instanceof Refusal, String(failure));
@@ -166,7 +173,12 @@ Deno.test("conductor certs makes an authority, and issues, renews, revokes, list
     assert.ok(issued.json.sans.includes("m1.internal") && issued.json.sans.includes("10.0.0.1"));
     const [renewed] = (await certs("renew", "m1")).json;
     assert.notEqual(renewed.serial, issued.json.serial);
-    const { json: { revoked } } = await certs("revoke", issued.json.serial, "--reason=test");
+    const { json: { revoked } } = await certs(
+      "revoke",
+      issued.json.serial,
+      "--reason=test",
+      "--offline",
+    );
     assert.deepEqual(
       revoked.map(({ serial, reason }: { serial: string; reason: string }) => [serial, reason]),
       [[issued.json.serial, "test"]],
