@@ -131,8 +131,8 @@ export interface JobContext {
 
 /**
  * Where the type runs. `inline`: in the worker's own event loop, for work that only waits.
- * `process`: in an executor process of its own that is killed on timeout or cancellation, for work
- * that computes or decodes foreign bytes.
+ * `process`: in an executor process of its own, which is told and then ended on timeout or cancellation,
+ * for work that computes, decodes foreign bytes or starts programs.
  */
 export type Isolation = "inline" | "process";
 

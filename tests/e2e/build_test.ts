@@ -22,7 +22,11 @@ import { type CommandResult, end, Host, type Program, run, until } from "./suppo
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const SAMPLES = join(ROOT, "scripts", "samples");
-const HANDLERS = 'export const greet = ({ name }) => "Hello, " + name + "!";\n';
+const HANDLERS = `
+export const greet = ({ name }) => "Hello, " + name + "!";
+const isGranted = (name) => Deno.permissions.querySync({ name }).state === "granted";
+export const may = () => ["read", "write", "net", "env", "run", "sys", "ffi"].filter(isGranted);
+`;
 
 Deno.test({
   name: "what the build makes does everything, alone in an empty directory",
@@ -45,6 +49,8 @@ Deno.test({
         "w1",
         "--handlers=handlers.js",
         `--set=jobs.file_write_roots=${directory}`,
+        "--set=worker.handler_permissions=net",
+        "--allow-exec=echo=/bin/echo",
       );
       await context.step("it runs every type of job", async () => {
         await checkEveryType(host, site.url, directory);
@@ -95,6 +101,12 @@ async function checkEveryType(host: Host, url: string, directory: string): Promi
   }
   const greeted = await submit(host, "greet", '{"name":"Ada"}');
   assert.equal(JSON.parse(greeted.stdout).result.output, "Hello, Ada!");
+  const may = JSON.parse((await submit(host, "may", "{}")).stdout).result.output;
+  assert.deepEqual(may, ["net"], "a handler may do what worker.handler_permissions grants");
+  const fetched = await submit(host, "http", JSON.stringify({ url, expect: { status: "2xx" } }));
+  assert.equal(JSON.parse(fetched.stdout).result.output.status, 200);
+  const echoed = await submit(host, "exec", '{"command":"echo","args":["$HOME"]}');
+  assert.equal(JSON.parse(echoed.stdout).result.output.stdout, "$HOME\n");
 }
 
 async function submit(host: Host, type: string, payload: string): Promise<CommandResult> {
