@@ -225,9 +225,9 @@ export async function workerPages(
   warn: Warn,
 ): Promise<Pick<NodeSecurity, "peers" | "pages">> {
   if (!loaded.config.security.httpAuth) return { peers: null, pages: undefined };
-  const { secretKey, publicKeyPath } = loaded.config.security.jwt;
+  const { secretKey, publicKeyPath, jwksFile, jwksUrl } = loaded.config.security.jwt;
   const isOpen = loaded.profile === "development" && !loaded.config.security.rbac.enabled;
-  const knowsCallers = secretKey !== "" || publicKeyPath !== "" ||
+  const knowsCallers = [secretKey, publicKeyPath, jwksFile, jwksUrl].some((each) => each !== "") ||
     createPeerVerifier(tls.section) !== null;
   if (!isOpen && !knowsCallers) {
     const message = "this worker cannot tell who asks: give it security.tls.ca_file or " +
@@ -267,6 +267,7 @@ export function clientServerSetup(
       secureServer(server, tls.section, tls.onRefused(listener), watched);
     },
     gatekeeper: gatekeeperOf(gate, metrics),
+    stillValid: (caller) => gate.stillValid({ source: "token", ...caller }, Date.now()),
   };
 }
 

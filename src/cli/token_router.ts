@@ -28,7 +28,6 @@ export function addTokenCommands(program: Command, terminal: Terminal, client: A
     token.command("issue").description("sign a token with no more rights than your own; prints it")
       .option("--subject <name>", "who will present it; of a worker or a master: its id")
       .option("--role <role>", "what it may do (repeatable)", collect)
-      .option("--namespace <name>", "only jobs of this namespace (repeatable)", collect)
       .option("--ttl <duration>", "how long it lives (default: as the masters are configured)")
       .option("--refresh", "with a refresh token, which buys the next pair")
       .option("--refresh-ttl <duration>", "how long that one lives, from each use anew")

@@ -126,7 +126,7 @@ function orderFrom(flags: Flags): TokenOrder {
     ? reader.required("subject", "name who will present it")
     : reader.text("subject") ?? "";
   const roles = reader.texts("role") ?? [];
-  const namespaces = reader.texts("namespace") ?? [];
+  const namespaces: readonly string[] = [];
   const ttlMs = reader.duration("ttl") ?? 0;
   const refreshTtlMs = reader.duration("refreshTtl") ?? 0;
   const refreshable = flags.refresh === true || refreshTtlMs > 0;
@@ -134,8 +134,8 @@ function orderFrom(flags: Flags): TokenOrder {
   if (joins === "" && roles.length === 0) {
     throw new Misuse("--role is missing: a token without a role may do nothing");
   }
-  if (joins !== "" && (refreshable || roles.length > 0 || namespaces.length > 0)) {
-    throw new Misuse(`--join-${joins} takes neither roles, namespaces nor a refresh token`);
+  if (joins !== "" && (refreshable || roles.length > 0)) {
+    throw new Misuse(`--join-${joins} takes neither roles nor a refresh token`);
   }
   return { subject, roles, namespaces, ttlMs, refreshable, refreshTtlMs, joins };
 }

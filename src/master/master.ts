@@ -55,6 +55,7 @@ import { JobStateMachine } from "./state_machine.ts";
 import { Succession } from "./succession.ts";
 import { type Tempo, tempoOf } from "./tempo.ts";
 import { Upkeep } from "./upkeep.ts";
+import { ownWorkersOnly } from "./worker_ownership.ts";
 import { BatchWatchers } from "./batch_watchers.ts";
 import { JobWatchers } from "./watchers.ts";
 
@@ -203,10 +204,11 @@ export class Master {
       connectionWaitMs: options.raftTimings.electionTimeoutMs,
       policyRevision: () => options.security.policies.revision,
     });
-    const handlers = masterService(masterApi(
+    const api = masterApi(
       this.#context,
       (workerId, accepted) => options.observer.heartbeat(workerId, accepted),
-    ));
+    );
+    const handlers = ownWorkersOnly(masterService(api), options.security);
     this.#clientServer = newClientServer(options, {
       handlers,
       router: this.#router,

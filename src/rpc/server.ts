@@ -23,6 +23,7 @@ import {
 import type { Buffer } from "node:buffer";
 import type {
   CallContext,
+  Caller,
   CallObserver,
   DuplexCall,
   Gatekeeper,
@@ -33,6 +34,7 @@ import { type ClusterView, tellView } from "./cluster_view.ts";
 import { RELAY_KEY } from "./relay.ts";
 import { GrpcDuplexCall, LazyAborter, streamWriter } from "./server_stream.ts";
 import { SocketRegistry } from "./socket_registry.ts";
+import { StreamWatch } from "./stream_watch.ts";
 import { codeOf, Refusal, toServiceError } from "./status.ts";
 import {
   type AnyMessage,
@@ -51,6 +53,10 @@ export interface RpcServerOptions {
   /** Calls and streams of one connection at a time. Default 4096. */
   readonly streamsMax?: number;
   readonly gatekeeper: Gatekeeper;
+  /** Whether a caller that was let in still would be: asked of those with open streams. */
+  readonly stillValid?: (caller: Caller) => boolean;
+  /** How often, in ms. Default 10,000. */
+  readonly streamsLookedAtMs?: number;
   readonly observer: CallObserver;
   readonly newRequestId: () => string;
   /** Told to callers who ask, along with answers. */
@@ -78,6 +84,7 @@ export class RpcServer {
   readonly #options: RpcServerOptions;
   readonly #server: Server;
   readonly #sockets: SocketRegistry;
+  readonly #streams: StreamWatch;
   #callsUnderWay = 0;
   /** When the last unary call ended, on the clock of `performance.now()`. */
   #lastAnswerMs = -FLUSH_MS;
@@ -86,6 +93,10 @@ export class RpcServer {
 
   constructor(options: RpcServerOptions) {
     this.#options = options;
+    this.#streams = new StreamWatch(
+      options.stillValid ?? (() => true),
+      options.streamsLookedAtMs,
+    );
     this.#server = new Server({
       "grpc.max_receive_message_length": options.messageBytesMax,
       "grpc.max_send_message_length": options.messageBytesMax,
@@ -211,10 +222,17 @@ export class RpcServer {
       const aborter = new LazyAborter();
       call.on("cancelled", () => aborter.abort("the caller hung up"));
       const out = streamWriter(method, call, aborter.signal);
-      this.#run(method, call, aborter, (context) => handler(decoded(call.request), context, out))
+      let ended: Refusal | undefined;
+      this.#run(method, call, aborter, (context) => {
+        const leave = this.#streams.watch(context.caller, (why) => {
+          ended ??= why;
+          aborter.abort(why.message);
+        });
+        return handler(decoded(call.request), context, out).finally(leave);
+      })
         .then(
           () => call.end(),
-          (failure) => call.emit("error", toServiceError(failure)),
+          (failure) => call.emit("error", toServiceError(ended ?? failure)),
         );
     };
   }
@@ -227,8 +245,9 @@ export class RpcServer {
       const aborter = new LazyAborter();
       const duplex = new GrpcDuplexCall(method, call, aborter);
       this.#run(method, call, aborter, (context) => {
+        const leave = this.#streams.watch(context.caller, (why) => duplex.refuse(why));
         handler(duplex, context);
-        return duplex.closed;
+        return duplex.closed.finally(leave);
       }).catch((failure) => duplex.end(Refusal.of(failure)));
     };
   }

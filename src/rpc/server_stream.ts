@@ -100,9 +100,16 @@ export class GrpcDuplexCall implements DuplexCall<AnyMessage, MessageInitShape<D
       try {
         listener(decoded(message));
       } catch (failure) {
-        this.#refuse(failure);
+        this.refuse(Refusal.of(failure));
       }
     });
+  }
+
+  /** Ends the call for a reason that is not its handler's, which is told. */
+  refuse(failure: Refusal): void {
+    if (this.#state.kind !== "open") return;
+    this.end(failure);
+    this.#onClosed(failure.message);
   }
 
   onClosed(listener: (reason: string) => void): void {
@@ -129,12 +136,5 @@ export class GrpcDuplexCall implements DuplexCall<AnyMessage, MessageInitShape<D
     this.#call.end();
     this.#settle();
     this.#onClosed(reason);
-  }
-
-  #refuse(failure: unknown): void {
-    if (this.#state.kind !== "open") return;
-    const refusal = Refusal.of(failure);
-    this.end(refusal);
-    this.#onClosed(refusal.message);
   }
 }

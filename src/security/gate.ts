@@ -110,6 +110,13 @@ export function createGate(options: GateOptions): Gate {
   return new Gate(options, anonymousAllowed);
 }
 
+const NOT_CONFINED: Authorization = Object.freeze({
+  allowed: false,
+  reason:
+    "the token is for certain namespaces alone, which this version cannot confine it to; use " +
+    "one without namespaces",
+});
+
 const ANONYMOUS_PASSES: GateDecision = Object.freeze({ ok: true, principal: ANONYMOUS });
 
 /** A call on its way through the gate. */
@@ -327,6 +334,8 @@ export class Gate {
 
   #authorize(call: GateCall, principal: Principal): Authorization {
     if (principal.joins !== undefined) return authorizeJoining(principal.joins, call.method);
+    // Whoever is to see a part of the jobs must not see all of them: nothing tells them apart yet.
+    if (principal.namespaces !== undefined) return NOT_CONFINED;
     const policies = this.#policies;
     if (policies === null) return { allowed: true };
     const { permission } = call;

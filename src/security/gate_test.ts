@@ -11,7 +11,7 @@ import {
   type GateOptions,
 } from "./gate.ts";
 import { PeerVerifier } from "./peer_verification.ts";
-import { ANONYMOUS } from "./principal.ts";
+import { ANONYMOUS, type Principal } from "./principal.ts";
 import { loadPolicies } from "./rbac.ts";
 import { issueTokens } from "./token_issuing.ts";
 import { createTokenVerifier, type TokenVerifier } from "./tokens.ts";
@@ -419,6 +419,42 @@ Deno.test("a worker's certificate narrows a token to the worker's role, a master
   );
   assert.ok(beat.ok);
   assert.deepEqual(beat.principal.roles, ["worker"]);
+});
+
+Deno.test("who is to see certain namespaces alone is not let see all", async () => {
+  const { gate } = await productionGate({});
+  const principal = { userId: "alice", roles: ["admin"], source: "token", namespaces: ["red"] };
+  const decision = gate.checkForwarded(principal as Principal, call({}));
+  assert.ok(!decision.ok);
+  assert.equal(decision.code, "PERMISSION_DENIED");
+  assert.match(decision.message, /namespaces/);
+});
+
+Deno.test("a forwarded call is refused when its caller was revoked on the way", async () => {
+  let isTokenRevoked = false;
+  const { gate } = await productionGate({ tokens: await tokenVerifier(() => isTokenRevoked) });
+  const principal: Principal = {
+    userId: "alice",
+    roles: ["operator"],
+    source: "token",
+    token: { subject: "alice", expiresAtMs: NOW_MS + 1000 },
+  };
+  assert.equal(codeOf(gate.checkForwarded(principal, call({}))), "OK");
+  isTokenRevoked = true;
+  assert.equal(codeOf(gate.checkForwarded(principal, call({}))), "UNAUTHENTICATED");
+  isTokenRevoked = false;
+  const late = call({ nowMs: NOW_MS + 100_000 });
+  assert.equal(codeOf(gate.checkForwarded(principal, late)), "UNAUTHENTICATED");
+});
+
+Deno.test("a refresh token's own call needs no other, and is counted by address", async () => {
+  const limits = new CallLimits(LIMITS);
+  const { gate } = await productionGate({ limits });
+  const refresh = () => gate.check(call({ method: "/proto.MasterService/RefreshToken" }));
+  const decisions = [];
+  for (let at = 0; at < 200; at++) decisions.push(codeOf(await refresh()));
+  assert.equal(decisions[0], "OK");
+  assert.equal(decisions.at(-1), "RESOURCE_EXHAUSTED");
 });
 
 Deno.test("a stream ends when its token or certificate has ended or been revoked", async () => {

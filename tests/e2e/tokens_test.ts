@@ -167,6 +167,11 @@ async function workerOutlivesItsTokens(host: Host, root: string): Promise<void> 
     const now = await readIfThere(own);
     return now !== undefined && now !== first;
   });
+  const page = (headers: HeadersInit) => fetch(`${host.httpUrl}/cluster/status`, { headers });
+  const token = (await Deno.readTextFile(root.replace("--token-file=", ""))).trim();
+  const [stranger, reader] = [await page({}), await page({ authorization: `Bearer ${token}` })];
+  assert.deepEqual([stranger.status, reader.status], [401, 200]);
+  await Promise.all([stranger.body?.cancel(), reader.body?.cancel()]);
   const job = await host.finished("test_sleep", { duration: "3s" }, root);
   assert.deepEqual([job.status, job.attempt], ["completed", 1], "nothing interrupted it");
 

@@ -1,0 +1,85 @@
+/**
+ * A worker touches only what is its own: whoever calls as a worker must be the one that it names, by
+ * its token's subject or its certificate's name. So no worker's token opens another worker's session,
+ * takes its attempts or reports for it. Those who may manage workers may speak for any.
+ *
+ * @module
+ */
+
+import {
+  type CallContext,
+  type DuplexCall,
+  type MasterService,
+  Refusal,
+  type ServiceHandlers,
+} from "../rpc/mod.ts";
+import type { TokenParts } from "./options.ts";
+import { principalOf } from "./tokens_api.ts";
+
+type Handlers = ServiceHandlers<typeof MasterService>;
+
+/** The calls in whose request `worker_id` says who calls. */
+const OWN_CALLS = [
+  "registerWorker",
+  "heartbeat",
+  "reportResult",
+  "deregisterWorker",
+  "getParentResult",
+] as const satisfies (keyof Handlers)[];
+
+/** What lets somebody speak for workers that are not itself. */
+const MANAGES_WORKERS = "worker:manage";
+
+/** Handlers that refuse a worker that names another one, and are otherwise `handlers`. */
+export function ownWorkersOnly(
+  handlers: Handlers,
+  { policies, rolesAreEnforced }: Pick<TokenParts, "policies" | "rolesAreEnforced">,
+): Handlers {
+  if (!rolesAreEnforced) return handlers;
+  const check = (workerId: string, call: CallContext) => {
+    const { userId, certificate } = call.caller;
+    const isItself = userId === workerId || certificate?.commonName === workerId;
+    if (isItself || policies.current.grants(principalOf(call), MANAGES_WORKERS)) return;
+    throw new Refusal(
+      "permission_denied",
+      `"${userId}" is not the worker ${JSON.stringify(workerId)}: a worker's token has its id as ` +
+        "its subject (conductor token issue --subject ID --role worker)",
+    );
+  };
+  const guarded: Record<string, unknown> = { ...handlers };
+  for (const name of OWN_CALLS) {
+    const handler = handlers[name] as Unary;
+    const own: Unary = (request, call) => {
+      check(request.workerId, call);
+      return handler(request, call);
+    };
+    guarded[name] = own;
+  }
+  const session: Handlers["workerSession"] = (stream, call) =>
+    handlers.workerSession(
+      firstSeenBy(stream, ({ hello }) => {
+        if (hello !== undefined) check(hello.workerId, call);
+      }),
+      call,
+    );
+  return { ...guarded, workerSession: session } as unknown as Handlers;
+}
+
+type Unary = (request: { readonly workerId: string }, call: CallContext) => unknown;
+
+/** The same stream; `look` sees each message before its listener does, and may throw. */
+function firstSeenBy<Incoming, Outgoing>(
+  stream: DuplexCall<Incoming, Outgoing>,
+  look: (message: Incoming) => void,
+): DuplexCall<Incoming, Outgoing> {
+  return {
+    onMessage: (listener) =>
+      stream.onMessage((message) => {
+        look(message);
+        listener(message);
+      }),
+    onClosed: (listener) => stream.onClosed(listener),
+    write: (message) => stream.write(message),
+    end: (failure) => stream.end(failure),
+  };
+}

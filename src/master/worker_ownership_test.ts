@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import {
+  type CallContext,
+  type Caller,
+  type DuplexCall,
+  type MasterService,
+  Refusal,
+  type ServiceHandlers,
+} from "../rpc/mod.ts";
+import { LivePolicies, loadPolicies, NOTHING_REVOKED } from "../security/mod.ts";
+import { ownWorkersOnly } from "./worker_ownership.ts";
+
+type Handlers = ServiceHandlers<typeof MasterService>;
+type Stream = DuplexCall<{ hello?: { workerId: string } }, unknown>;
+
+const CALLS = [
+  "registerWorker",
+  "heartbeat",
+  "reportResult",
+  "deregisterWorker",
+  "getParentResult",
+];
+const WORKER: Caller = { userId: "w1", roles: ["worker"], source: "token" };
+
+async function guarded(rolesAreEnforced = true): Promise<Handlers> {
+  const policies = new LivePolicies(NOTHING_REVOKED, await loadPolicies(), () => {});
+  const unary = Object.fromEntries(CALLS.map((name) => [name, () => "passed"]));
+  const handlers = {
+    ...unary,
+    workerSession: (stream: Stream) => stream.onMessage(() => {}),
+  } as unknown as Handlers;
+  return ownWorkersOnly(handlers, { policies, rolesAreEnforced });
+}
+
+/** What each call about `workerId`, and a session of it, comes to. */
+function words(handlers: Handlers, caller: Caller, workerId: string): string[] {
+  const call = { caller } as CallContext;
+  const word = (attempt: () => unknown) => {
+    try {
+      attempt();
+      return "passed";
+    } catch (failure) {
+      return failure instanceof Refusal ? failure.reason : String(failure);
+    }
+  };
+  const all = handlers as unknown as Record<string, (...args: unknown[]) => unknown>;
+  const stream = {
+    onMessage: (listener: (message: unknown) => void) => {
+      listener({ hello: { workerId } });
+      listener({ reports: [] });
+    },
+  };
+  return [
+    ...CALLS.map((name) => word(() => all[name]!({ workerId }, call))),
+    word(() => all.workerSession!(stream, call)),
+  ];
+}
+
+Deno.test("a worker speaks for itself, and for no other", async () => {
+  const handlers = await guarded();
+  assert.deepEqual(new Set(words(handlers, WORKER, "w1")), new Set(["passed"]));
+  assert.deepEqual(new Set(words(handlers, WORKER, "w2")), new Set(["permission_denied"]));
+});
+
+Deno.test("the name of its certificate will do, and so will the right to manage workers", async () => {
+  const handlers = await guarded();
+  const certificate = {
+    commonName: "w2",
+    fingerprint256: "",
+    roles: ["worker"],
+    names: [],
+    notBeforeMs: 0,
+    notAfterMs: 1,
+  };
+  assert.deepEqual(
+    new Set(words(handlers, { ...WORKER, certificate }, "w2")),
+    new Set(["passed"]),
+  );
+  for (const roles of [["operator"], ["admin"]]) {
+    const words2 = words(handlers, { userId: "ann", roles }, "w2");
+    assert.deepEqual(new Set(words2), new Set(["passed"]), roles.join());
+  }
+  assert.deepEqual(
+    new Set(words(handlers, { userId: "ann", roles: ["viewer"] }, "w2")),
+    new Set(["permission_denied"]),
+  );
+});
+
+Deno.test("where roles are not enforced, nobody is asked who it is", async () => {
+  const handlers = await guarded(false);
+  assert.deepEqual(
+    new Set(words(handlers, { userId: "anonymous", roles: [] }, "w9")),
+    new Set(["passed"]),
+  );
+});
