@@ -94,7 +94,12 @@ Deno.test("a worker that cannot reach the leader is passed on to it, both ways, 
   using session = new Session(follower, leader.address);
   await until(() => session.heard.length === 1, "it is welcome");
   assert.deepEqual(session.heard, ["welcome by b"]);
-  assert.deepEqual(script.caller?.caller, { userId: "alice", roles: ["operator", "viewer"] });
+  assert.deepEqual(script.caller?.caller, {
+    userId: "alice",
+    roles: ["operator", "viewer"],
+    source: "token",
+    policyRevision: 0,
+  });
   assert.equal(script.caller?.method, "/proto.MasterService/WorkerSession");
   session.stream.send(NEWS);
   await until(() => script.news.length === 1, "its news came");
