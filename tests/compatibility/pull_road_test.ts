@@ -106,6 +106,16 @@ Deno.test("a worker of the unary road fetches jobs with Heartbeat and reports wi
     const { workers } = await client.call("ListWorkers", {}) as { workers: Fields[] };
     assert.deepEqual(workers[0]?.job_types, ["greet", "shout"]);
     assert.equal((workers[0]?.stats as Fields).completed_jobs, 7);
+
+    await worker.register({ type_concurrency: { shout: 1 } });
+    const shouts = [await submit(client, "shout"), await submit(client, "shout")];
+    const taken = await worker.jobs();
+    assert.deepEqual(taken.map((each) => each.id), [shouts[0]]);
+    const known = await client.call("GetWorker", { worker_id: worker.id });
+    assert.deepEqual((known.worker as Fields).type_concurrency, { shout: 1 });
+    assert.deepEqual((known.held as Fields[]).map((each) => each.job_id), [shouts[0]]);
+    await worker.heartbeat({ reports: [resultOf(taken[0]!, { success: true })] });
+    assert.deepEqual((await worker.jobs()).map((each) => each.id), [shouts[1]]);
   }));
 
 Deno.test("ReportResult reports too: once, with the token or without, and never a stale one", () =>

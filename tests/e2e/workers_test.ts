@@ -50,6 +50,8 @@ Deno.test("a worker is shown, bounded by type, drained and told of: on one maste
         drains(host, client));
       await test.step("what runs past the grace is handed back at no cost, and runs again", () =>
         handsBack(host, client));
+      await test.step("a worker that froze past its lease takes back that it seemed to have died", () =>
+        wakes(client, worker));
       await test.step("SIGTERM lets a short job finish and hands a long one back, at no cost", () =>
         leaves(client, worker));
     } finally {
@@ -153,6 +155,26 @@ async function handsBack(host: Host, client: JobClient): Promise<void> {
   await untilRunning(client, jobId);
   await client.cancel(jobId);
   await until("it is free", async () => (await client.getWorker("w1")).worker.activeJobs === 0);
+}
+
+async function wakes(client: JobClient, worker: Deno.ChildProcess): Promise<void> {
+  const jobId = await submitSleep(client, "60s");
+  await untilRunning(client, jobId);
+  worker.kill("SIGSTOP");
+  await until("its lease is over", async () => {
+    return (await client.getJob(jobId)).job.status === "pending";
+  });
+  worker.kill("SIGCONT");
+  await until("the loss is taken back, and the job runs anew", async () => {
+    const { job, attempts } = await client.getJob(jobId);
+    return job.status === "running" && attempts[0]!.outcome === "worker_lost" &&
+      attempts[0]!.error.endsWith("it came back, so that this does not count");
+  });
+  await until("the attempt of before is stopped", async () => {
+    const { worker: { stats }, held } = await client.getWorker("w1");
+    return held.length === 1 && stats?.activeJobs === 1;
+  });
+  await client.cancel(jobId);
 }
 
 async function leaves(client: JobClient, worker: Deno.ChildProcess): Promise<void> {
