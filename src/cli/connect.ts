@@ -109,7 +109,7 @@ export function channelFrom(
 ): ChannelOptions {
   return {
     addresses: config.worker.masterAddrs,
-    credentials: createChannelCredentials(tls, rules),
+    credentials: createChannelCredentials(tls, { ...rules, serverRole: "master" }),
     grpcOptions: channelOptions(tls),
     token: tokenSource(config),
     messageBytesMax: config.grpc.maxMsgSizeBytes,

@@ -58,6 +58,7 @@ import { VERSION } from "./version.ts";
 
 /** Time allowed to one call to another master, in ms. */
 const CALL_TIMEOUT_MS = 5_000;
+const PEER_FRAME_BYTES_MAX = 64 * 1024 * 1024;
 /** A master that has not started after this long, in ms, shows its pages all the same. */
 const PAGES_WAIT_MS = 500;
 
@@ -232,14 +233,19 @@ function masterOptions(
     },
     registry: builtinJobTypes(),
     clientServer: clientServerSetup(security, shared, metrics, "grpc"),
-    // Peers send snapshots in chunks and whole batches of entries: their bound is an entry's.
-    peerServer: peerServerSetup(security, { ...shared, messageBytesMax: -1 }),
+    peerServer: peerServerSetup(security, {
+      ...shared,
+      messageBytesMax: peerMessageBytesMax(config),
+    }),
     authorizeForwarded: forwardedAuthority(security),
     trust: security.trust,
     security: security.tokenParts,
     policyFileText: security.policyFileText,
     peerChannel: {
-      credentials: createChannelCredentials(security.tls.raft, channelRules(security.tls)),
+      credentials: createChannelCredentials(security.tls.raft, {
+        ...channelRules(security.tls),
+        serverRole: "master",
+      }),
       grpcOptions: channelOptions(security.tls.raft),
     },
     clientChannel,
@@ -259,13 +265,25 @@ function workerChannel(
   { tls, workerTokens }: MasterSecurity,
 ): MasterOptions["workerChannel"] {
   return {
-    credentials: createChannelCredentials(tls.section, channelRules(tls)),
+    credentials: createChannelCredentials(tls.section, {
+      ...channelRules(tls),
+      serverRole: "worker",
+    }),
     messageBytesMax: grpc.maxMsgSizeBytes,
     dialTimeoutMs: grpc.dialTimeoutMs,
     ...(workerTokens === undefined
       ? {}
       : { token: (workerId) => workerTokens.tokenFor(workerId, Date.now()) }),
   };
+}
+
+/**
+ * What one message of a peer may have before it is known to be one: far above what masters send, since
+ * a frame that were refused would be sent again for ever. A frame holds what may be on its way to a
+ * follower at a time (a few MiB) and one entry more; a call that is passed on, a message of a client.
+ */
+function peerMessageBytesMax({ raft, grpc }: Config): number {
+  return PEER_FRAME_BYTES_MAX + 4 * raft.entryBytesMax + grpc.maxMsgSizeBytes;
 }
 
 function listenAddress(address: string): HostAndPort {

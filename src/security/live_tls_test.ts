@@ -200,3 +200,24 @@ Deno.test("a connection ends with its certificate, on either side", async () => 
     stage.ended.some((each) => /^outgoing: the server's certificate .* expired/.test(each)),
   );
 });
+
+Deno.test("a worker's certificate does not pass for a master's, one without roles does", async () => {
+  await using stage = await Stage.create();
+  const authority = await AuthorityFixture.create("one");
+  await stage.write("client", authority, [authority]);
+  const client = await stage.load("client");
+  const table: [readonly string[], boolean][] = [
+    [["worker"], false],
+    [["admin", "client"], false],
+    [["worker", "master"], true],
+    [["master"], true],
+    [[], true],
+  ];
+  for (const [roles, passes] of table) {
+    await stage.write("server", authority, [authority], { roles });
+    const { port } = await stage.serve(await stage.load("server"));
+    using caller = new Caller(port, client, { rules: { serverRole: "master" } });
+    const answer = await caller.call();
+    assert.equal("answer" in answer, passes, `${roles}: ${JSON.stringify(answer)}`);
+  }
+});

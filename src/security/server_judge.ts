@@ -15,6 +15,12 @@ export interface ChannelRules {
   readonly revoked?: { has(fingerprint256: string): boolean };
   /** When given, connections end when their server's certificate does. */
   readonly watch?: ConnectionWatch;
+  /**
+   * What a server must be, as far as its certificate says what it is: a worker's cannot pose as a
+   * master's. One without any role, of an authority that knows none, is good for all of them;
+   * `TlsOptions.serverRoles` is strict about that.
+   */
+  readonly serverRole?: string;
 }
 
 /** Time before the end of our own certificate at which connections change to a newer one. */
@@ -23,10 +29,11 @@ const LEAD_MS = 60_000;
 /** Judges servers; undefined: there is nothing to ask beside the handshake. */
 export function serverJudge(
   source: TlsSource,
-  { revoked, watch }: ChannelRules,
+  { revoked, watch, serverRole }: ChannelRules,
 ): ((socket: TLSSocket) => Error | undefined) | undefined {
   const { x509, options: { serverRoles } } = materialOf(source);
-  if (serverRoles === undefined && revoked === undefined && watch === undefined) return undefined;
+  const asks = [serverRoles, revoked, watch, serverRole].some((each) => each !== undefined);
+  if (!asks) return undefined;
   const knowsIssuerOf = (certificate: Certificate) =>
     issuerOf(certificate, materialOf(source).authorities ?? []) !== undefined;
   return (socket) => {
@@ -40,6 +47,16 @@ export function serverJudge(
     if (serverRoles !== undefined && !identity.roles.some((role) => serverRoles.includes(role))) {
       return new Error(
         `the server's certificate "${subject}" carries none of the roles ${serverRoles.join(", ")}`,
+      );
+    }
+    if (
+      serverRole !== undefined && identity.roles.length > 0 &&
+      !identity.roles.includes(serverRole)
+    ) {
+      return new Error(
+        `the server's certificate "${subject}" is a ${
+          identity.roles.join(", ")
+        }'s, not a ${serverRole}'s`,
       );
     }
     const hadIssuer = knowsIssuerOf(certificate);

@@ -198,8 +198,11 @@ Deno.test("a master's pages speak TLS, and show what is not health to those who 
     await cluster.issue("ca1");
     await cluster.issueTo("ca1", "otto", "worker");
     const secret = "mFhHbzy1cNxqHrGCWEqgB5C5qVKj1xj0pQ2xw4yJ8uE=";
-    cluster.startMasters((name) => [
+    const config = cluster.at("m1.yaml");
+    await Deno.writeTextFile(config, "log:\n  level: info\n");
+    const [master] = cluster.startMasters((name) => [
       ...cluster.tlsFlags(name),
+      `--config=${config}`,
       "--set=security.rbac.enabled=true",
       `--set=security.jwt.secret_key=${secret}`,
     ]);
@@ -244,4 +247,14 @@ Deno.test("a master's pages speak TLS, and show what is not health to those who 
       "the pages show the new certificate",
       async () => await shown() === renewed.fingerprint ? true : undefined,
     );
+
+    // SIGHUP reads everything anew, and a level of the log that is no level changes nothing.
+    master?.kill("SIGHUP");
+    await cluster.said(["m1"], /"signal":"SIGHUP","msg":"reading everything anew"/);
+    await Deno.writeTextFile(config, "log:\n  level: loud\n");
+    await cluster.said(["m1"], /"what":"log.level".*loud.*cannot be read anew/);
+    assert.doesNotMatch(await cluster.log("m1"), /"level":"debug"/);
+    await Deno.writeTextFile(config, "log:\n  level: debug\n");
+    await cluster.said(["m1"], /"what":"log.level","msg":"read anew"/);
+    assert.equal(await statusFor("/health"), 200);
   }));

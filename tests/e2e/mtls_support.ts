@@ -100,9 +100,11 @@ export class TlsCluster {
     ];
   }
 
-  startMasters(more: (name: string) => string[] = (name) => this.tlsFlags(name)): void {
+  startMasters(
+    more: (name: string) => string[] = (name) => this.tlsFlags(name),
+  ): Deno.ChildProcess[] {
     const members = this.masters.map(({ name, raft }) => `${name}=127.0.0.1:${raft}`);
-    for (const { name, grpc, raft, http } of this.masters) {
+    return this.masters.map(({ name, grpc, raft, http }) =>
       this.#host.start([
         "master",
         `--node-id=${name}`,
@@ -121,8 +123,8 @@ export class TlsCluster {
         "--set=worker.heartbeat_timeout=3s",
         `--set=security.reload_interval=${RELOAD_INTERVAL}`,
         ...more(name),
-      ]);
-    }
+      ])
+    );
   }
 
   startWorker(more: readonly string[] = this.tlsFlags("w1")): Deno.ChildProcess {
