@@ -15,7 +15,7 @@ import {
 } from "./executor_protocol.ts";
 import { type AttemptBounds, AttemptWatch, type Excess } from "./executor_watch.ts";
 import { encodeFrame, readFrames } from "./frames.ts";
-import { descendantsOf, endLeftovers, endTree, MARK_VARIABLE } from "./process_tree.ts";
+import { descendantsOf, endLeftovers, endTree, isAlive, MARK_VARIABLE } from "./process_tree.ts";
 import { TextTail } from "./text_tail.ts";
 
 /** How an executor process is started, and what bounds it. */
@@ -66,6 +66,7 @@ export class ExecutorChild {
   readonly #ready: Promise<void>;
   #excess: Excess | undefined;
   #isEnded = false;
+  #wasEndedWithAll = false;
   #watch: AttemptWatch | undefined;
   #listener: AttemptListener | undefined;
   #settle: { resolve(end: AttemptEnd): void; reject(failure: Error): void } | undefined;
@@ -129,15 +130,17 @@ export class ExecutorChild {
     this.#ready.then(() => this.#send({ kind: "prepare", jobTypes })).catch(() => {});
   }
 
-  /** Whether the attempt has left anything running, or lying. */
-  hasLeftovers(): boolean {
-    return this.#options.startsProcesses && Deno.build.os === "linux" &&
-      descendantsOf(this.#child.pid).length > 0;
+  /** Processes that the attempt has left, dead ones too if nobody took leave of them. */
+  leftovers(): number {
+    const looks = this.#options.startsProcesses && Deno.build.os === "linux";
+    return looks ? descendantsOf(this.#child.pid).length : 0;
   }
 
   /** Ends the process with all that it started. */
   kill(): void {
     if (this.#isEnded) return;
+    // One that has died already has no descendants any more: they are to be looked for.
+    this.#wasEndedWithAll ||= isAlive(this.#child.pid);
     endTree(this.#child.pid);
   }
 
@@ -160,7 +163,9 @@ export class ExecutorChild {
     }
     const status = await this.#child.status;
     this.#isEnded = true;
-    endLeftovers({ mark: this.#mark, session: this.#child.pid, known: this.#watch?.descendants });
+    if (this.#options.startsProcesses && !this.#wasEndedWithAll) {
+      endLeftovers({ mark: this.#mark, session: this.#child.pid, known: this.#watch?.descendants });
+    }
     await this.#stdin.close().catch(() => {}); // the pipe broke with the process
     // Who has got away from us may hold it open for ever.
     const late = setTimeout(() => this.#stderr.close(), STDERR_WAIT_MS);

@@ -82,7 +82,7 @@ export class ProcessExecutor implements Executor {
     }
     try {
       const end = await child.run(task, listener, signal);
-      this.#giveBack(child, signal);
+      await this.#giveBack(child, listener, signal);
       return signal.aborted ? endOfAborted(signal) : end;
     } catch (failure) {
       const fault = failure instanceof ExecutorDeath ? failure.fault : "not_started";
@@ -120,9 +120,18 @@ export class ProcessExecutor implements Executor {
     return child;
   }
 
-  #giveBack(child: ExecutorChild, signal: AbortSignal): void {
-    if (this.#isClosed || signal.aborted || child.hasLeftovers()) this.#end(child, "stopped");
-    else if (child.attempts >= this.#options.attemptsMax) this.#end(child, "worn");
+  async #giveBack(
+    child: ExecutorChild,
+    listener: AttemptListener,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const leftovers = child.leftovers();
+    if (leftovers > 0) listener.log(`it left ${leftovers} processes, which were ended`);
+    if (this.#isClosed || signal.aborted || leftovers > 0) {
+      this.#end(child, "stopped");
+      // Nothing may write into the attempt's directory while that is removed.
+      await child.ended;
+    } else if (child.attempts >= this.#options.attemptsMax) this.#end(child, "worn");
     else if (this.#idle.length >= this.#options.idleMax) this.#end(child, "idle");
     else this.#idle.push({ child, sinceMs: performance.now() });
   }

@@ -150,7 +150,8 @@ function threadsOf(pid: number): string[] {
   }
 }
 
-function isAlive(pid: number): boolean {
+/** Whether there is such a process, and it has not died. */
+export function isAlive(pid: number): boolean {
   const state = readLine(pid)?.state;
   return state !== undefined && state !== "Z" && state !== "X";
 }
