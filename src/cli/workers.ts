@@ -68,7 +68,9 @@ export async function drainWorker(
     terminal.out.write(format === "json" ? `${JSON.stringify(answer)}\n` : `${done}\n`);
     if (heldJobs === undefined || heldJobs === 0) return;
     throw new NegativeAnswer(
-      `worker ${printable(workerId)} holds ${heldJobs} jobs after ${formatDuration(timeoutMs!)}; ` +
+      `worker ${printable(workerId)} holds ${jobs(heldJobs)} after ${
+        formatDuration(timeoutMs!)
+      }; ` +
         "it stays drained (--grace hands back what runs longer)",
     );
   });
@@ -98,9 +100,13 @@ async function untilIdle(
   for (;;) {
     const activeJobs = await activeJobsOf(client, workerId);
     if (activeJobs === 0 || performance.now() - startedMs >= timeoutMs) return activeJobs;
-    line.show(`worker ${printable(workerId)} holds ${activeJobs} jobs`);
+    line.show(`worker ${printable(workerId)} holds ${jobs(activeJobs)}`);
     await pause(Math.min(LOOK_INTERVAL_MS, timeoutMs));
   }
+}
+
+function jobs(count: number): string {
+  return count === 1 ? "1 job" : `${count} jobs`;
 }
 
 async function activeJobsOf(client: Connection["client"], workerId: string): Promise<number> {

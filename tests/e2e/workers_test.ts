@@ -124,7 +124,7 @@ async function drains(host: Host, client: JobClient): Promise<void> {
   await untilRunning(client, running);
   const early = await host.client("workers", "drain", "w1", "--timeout=300ms");
   assert.equal(early.code, 1);
-  assert.match(early.stderr, /worker w1 holds 1 jobs after 300ms; it stays drained/);
+  assert.match(early.stderr, /worker w1 holds 1 job after 300ms; it stays drained/);
   const waiting = await submitSleep(client, "1ms");
   const listed = await told(host, "workers", "list", "--status=draining");
   assert.deepEqual(listed.map((each: { id: string }) => each.id), ["w1"]);
