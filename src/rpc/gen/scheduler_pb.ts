@@ -2146,7 +2146,8 @@ export const DeregisterWorkerResponseSchema: GenMessage<DeregisterWorkerResponse
   messageDesc(file_scheduler, 55);
 
 /**
- * From a worker, up its session. The first must be a hello.
+ * From a worker, up its session. The first must be a hello; one at least in each heartbeat interval,
+ * with stats. Ends of attempts are sent again on each new session until they are acknowledged.
  *
  * @generated from message proto.WorkerMessage
  */
@@ -2235,6 +2236,8 @@ export type WorkerHello = Message<"proto.WorkerHello"> & {
   address: string;
 
   /**
+   * All that it holds: what runs, and ends that were not acknowledged. The rest is taken from it.
+   *
    * @generated from field: repeated proto.RunningAttempt running = 8;
    */
   running: RunningAttempt[];
@@ -2313,7 +2316,7 @@ export const AttemptProgressSchema: GenMessage<AttemptProgress> = /*@__PURE__*/
   messageDesc(file_scheduler, 58);
 
 /**
- * To a worker, down its session.
+ * To a worker, down its session. The first carries the welcome.
  *
  * @generated from message proto.MasterMessage
  */
@@ -4591,6 +4594,8 @@ export const MasterService: GenService<{
   },
   /**
    * The fast road for workers: everything that Register, Heartbeat and ReportResult do, on one stream.
+   * The leader alone keeps sessions; others end the stream with UNAVAILABLE and the trailer
+   * leader-address. examples/python tells the whole protocol.
    *
    * @generated from rpc proto.MasterService.WorkerSession
    */
