@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { freePorts } from "../../scripts/demo/cluster.ts";
 import { end, type Host, onHost, until } from "./support.ts";
 
 const SECRET = "mFhHbzy1cNxqHrGCWEqgB5C5qVKj1xj0pQ2xw4yJ8uE=";
@@ -57,6 +58,11 @@ Deno.test("tokens, the policy and a worker's credentials", (t) =>
     await t.step(
       "a policy is seen, tried and changed, and what changed holds at once",
       () => policyChanges(host, root),
+    );
+    // Last: from here on two of the masters must live.
+    await t.step(
+      "a join token lets one master in, and is refused the second time",
+      () => masterJoinsOnce(host, root),
     );
   }));
 
@@ -185,6 +191,35 @@ async function workerOutlivesItsTokens(host: Host, root: string): Promise<void> 
   const after = await host.finished("noop", {}, root);
   assert.equal(after.status, "completed", "it goes on with the tokens of its former life");
   assert.equal(await end(again, "SIGTERM"), 0);
+}
+
+async function masterJoinsOnce(host: Host, root: string): Promise<void> {
+  const token = join(host.directory, "master.token");
+  await done(host, "token", "issue", "--join-master", `--out=${token}`, root);
+  const startMaster = (id: string) => {
+    const [grpc, raft, http] = freePorts(3);
+    return host.start([
+      "master",
+      ...GUARDED,
+      `--node-id=${id}`,
+      `--join=${host.grpcAddress}`,
+      `--token-file=${token}`,
+      `--grpc-port=${grpc}`,
+      `--bind-addr=127.0.0.1:${raft}`,
+      `--http-port=${http}`,
+      "--set=metrics.enabled=false",
+      `--data-dir=${join(host.directory, id)}`,
+      `--log-output=${join(host.directory, `${id}.log`)}`,
+    ]);
+  };
+  startMaster("second");
+  await until("a second member", async () => {
+    const { code, stdout } = await host.client("cluster", "members", "--output=json", root);
+    return code === 0 && JSON.parse(stdout).members.length === 2;
+  });
+  assert.notEqual((await startMaster("third").status).code, 0);
+  const audited = await Deno.readTextFile(join(host.directory, "audit.log"));
+  assert.match(audited, /join a member.*third.*can be used once, and has been/);
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {
