@@ -29,6 +29,14 @@ const WORKER_FACTOR = 10;
 /** ... and at least this fast, in calls a second and as a burst. */
 const WORKER_CALLS_MIN = 1000;
 
+/** Wrong credentials in a row that an address may show before it has to wait. */
+const FAILURES_FREE = 10;
+/** The first wait, and the longest, in ms: short, for it also hits whoever shares the address. */
+const BACKOFF_MS_MIN = 250;
+const BACKOFF_MS_MAX = 2_000;
+/** After so long without a failure they are forgotten, in ms. */
+const FAILURES_FORGOTTEN_MS = 60_000;
+
 /** How long no second audit line is written about refusals of the same caller. */
 const SILENCE_MS = 1000;
 
@@ -37,6 +45,9 @@ export class CallLimits {
   readonly #users: RateLimiter;
   readonly #workers: RateLimiter;
   readonly #strangers: RateLimiter;
+  readonly #failures = new BoundedMap<string, { count: number; atMs: number; untilMs: number }>(
+    10_000,
+  );
   readonly #refusals = new BoundedMap<string, { sinceMs: number; count: number }>(10_000);
 
   /** @throws {RangeError} when a number is not positive */
@@ -72,7 +83,29 @@ export class CallLimits {
    * not shut them out. Workers' calls are counted apart from users'.
    */
   takeAsStranger(callClass: CallClass, ip: string, nowMs: number): RateVerdict {
+    const waitMs = (this.#failures.get(addressKey(ip))?.untilMs ?? 0) - nowMs;
+    if (waitMs > 0 && waitMs <= BACKOFF_MS_MAX) return { allowed: false, retryAfterMs: waitMs };
     return this.#strangers.take(`${callClass} ${addressKey(ip)}`, nowMs);
+  }
+
+  /**
+   * Notes that credentials from an address were wrong. After some of them in a row, the address has to
+   * wait before it is listened to as a stranger again, and longer with each: who guesses gets slower,
+   * whose credentials are known to be good does not notice.
+   */
+  noteFailure(ip: string, nowMs: number): void {
+    const key = addressKey(ip);
+    const known = this.#failures.get(key);
+    const isRecent = known !== undefined && Math.abs(nowMs - known.atMs) < FAILURES_FORGOTTEN_MS;
+    const count = (isRecent ? known.count : 0) + 1;
+    const beyond = count - FAILURES_FREE;
+    const waitMs = beyond <= 0 ? 0 : Math.min(BACKOFF_MS_MIN * 2 ** (beyond - 1), BACKOFF_MS_MAX);
+    this.#failures.set(key, { count, atMs: nowMs, untilMs: nowMs + waitMs });
+  }
+
+  /** Notes that credentials from an address were good. */
+  noteSuccess(ip: string): void {
+    this.#failures.delete(addressKey(ip));
   }
 
   /**

@@ -295,7 +295,11 @@ export class Gate {
     verdict: TokenVerdict,
     { isCounted = false }: { readonly isCounted?: boolean } = {},
   ): Authenticated {
+    const { limits } = this.#options;
     if (!verdict.ok) {
+      const { ip, call: { nowMs } } = passage;
+      // What the cluster itself cannot check now is nobody's fault.
+      if (verdict.reason !== "keys_unavailable") limits?.noteFailure(ip, nowMs);
       return this.#unauthenticated(passage, {
         what: "token validation error",
         reason: "invalid_token",
@@ -303,6 +307,7 @@ export class Gate {
         message: verdict.message,
       }, { isCounted });
     }
+    if (isCounted) limits?.noteSuccess(passage.ip);
     return { ok: true, principal: principalOf(verdict.claims, passage.certificate) };
   }
 
