@@ -7,7 +7,6 @@
  */
 
 import type { Server, ServerCredentials } from "@grpc/grpc-js";
-import { Buffer } from "node:buffer";
 import type { Http2Server, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import {
@@ -111,7 +110,7 @@ function bytesOf(headers: IncomingHttpHeaders): number {
   for (const [name, value] of Object.entries(headers)) {
     const values = Array.isArray(value) ? value : [value ?? ""];
     for (const each of values) {
-      bytes += name.length + Buffer.byteLength(each) + HEADER_OVERHEAD_BYTES;
+      bytes += name.length + each.length + HEADER_OVERHEAD_BYTES; // on the wire a character is a byte
     }
   }
   return bytes;
