@@ -43,6 +43,11 @@ Deno.test("a line says what the flags of a submission say", () => {
   });
 });
 
+Deno.test("a line that names no priority has the one that `conductor submit` gives", () => {
+  const jobs = readJobLines(lines({ type: "noop" }, { type: "noop", priority: 0 }), "b");
+  assert.deepEqual(jobs.map(({ submission }) => submission.priority), [5, 0]);
+});
+
 Deno.test("every line with a fault is named, with what would be right", () => {
   const text = [
     "{",

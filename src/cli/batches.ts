@@ -28,6 +28,8 @@ interface Submitted {
   readonly batchId: string;
   accepted: number;
   duplicates: number;
+  /** What there is now, and what was refused, by the lines of the file. */
+  readonly jobs: { readonly line: number; readonly job_id: string; readonly duplicate: boolean }[];
   readonly refused: { readonly line: number; readonly error: string }[];
 }
 
@@ -55,7 +57,7 @@ export async function submitBatch(file: string, flags: Flags, terminal: Terminal
   }
   await withClient(flags, terminal, async (connection) => {
     const { client, format, line } = connection;
-    const submitted: Submitted = { batchId, accepted: 0, duplicates: 0, refused: [] };
+    const submitted: Submitted = { batchId, accepted: 0, duplicates: 0, jobs: [], refused: [] };
     const ids = new Map<string, string>();
     for (const call of calls) {
       await bring(client, call, how, ids, submitted);
@@ -123,6 +125,7 @@ async function bring(
       submitted.refused.push({ line, error: outcome.error });
       return;
     }
+    submitted.jobs.push({ line, job_id: outcome.jobId, duplicate: outcome.duplicate });
     if (outcome.duplicate) submitted.duplicates++;
     else submitted.accepted++;
     if (submission.ref !== undefined) ids.set(submission.ref, outcome.jobId);
@@ -275,8 +278,9 @@ function countsText({ total, byStatus }: BatchView): string {
   return `${completed + failed + cancelled} of ${total} finished${how}${now}`;
 }
 
-function submittedJson({ batchId, accepted, duplicates, refused }: Submitted) {
-  return { batch_id: batchId, accepted, duplicates, refused };
+function submittedJson({ batchId, accepted, duplicates, jobs, refused }: Submitted) {
+  const inOrder = jobs.toSorted((a, b) => a.line - b.line);
+  return { batch_id: batchId, accepted, duplicates, refused, jobs: inOrder };
 }
 
 function batchJson({ id, createdAtMs, submittedBy, total, byStatus, isFinished }: BatchView) {

@@ -9,7 +9,7 @@ import { FlagReader } from "./arguments.ts";
 import { withClient } from "./connect.ts";
 import { Misuse, NegativeAnswer } from "./failure.ts";
 import { filterFrom, isEmptyFilter, JOB_STATUSES, UNFINISHED_STATUSES } from "./job_filter.ts";
-import { detailsJson, detailsText, jobJson, jobTable } from "./present.ts";
+import { deadLetterTable, detailsJson, detailsText, jobJson, jobTable } from "./present.ts";
 import type { Flags } from "./router.ts";
 import { type OutputFormat, printable, type Terminal } from "./terminal.ts";
 
@@ -46,7 +46,7 @@ export async function listDeadLetters(flags: Flags, terminal: Terminal): Promise
   const query = { ...pageFlags(reader), ...filterFrom(reader, []) };
   reader.done();
   await withClient(flags, terminal, async ({ client, format }) => {
-    printPage(await client.listDeadLetters(query), format, terminal);
+    printPage(await client.listDeadLetters(query), format, terminal, deadLetterTable);
   });
 }
 
@@ -193,7 +193,12 @@ function printAnswer(
   }
 }
 
-function printPage(page: JobPage, format: OutputFormat, terminal: Terminal): void {
+function printPage(
+  page: JobPage,
+  format: OutputFormat,
+  terminal: Terminal,
+  table: typeof jobTable = jobTable,
+): void {
   const { jobs, total, totalIsExact, nextCursor } = page;
   if (format === "json") {
     const answer = {
@@ -205,7 +210,7 @@ function printPage(page: JobPage, format: OutputFormat, terminal: Terminal): voi
     terminal.out.write(`${JSON.stringify(answer, null, 2)}\n`);
     return;
   }
-  terminal.out.write(jobTable(jobs, terminal.out.style));
+  terminal.out.write(table(jobs, terminal.out.style));
   if (jobs.length === total) return;
   const more = nextCursor === "" ? "" : `; the next page: --cursor ${nextCursor}`;
   const all = totalIsExact ? String(total) : `more than ${total}`;

@@ -8,12 +8,15 @@ import type { Command } from "commander";
 import { collect } from "./config_flags.ts";
 import { withValues } from "./options.ts";
 
+/** What a job gets that names none, wherever it comes from: as with the original's clients. */
+export const PRIORITY_DEFAULT = 5;
+
 /** Gives `command` every flag of a submission. */
 export function addJobFlags(command: Command): Command {
   return command
     .option("-t, --type <type>", "type of the job, such as web_scraping")
     .option("-p, --payload <text>", "payload: text, @FILE, or - for stdin", "")
-    .option("--priority <number>", "higher runs first", "5")
+    .option("--priority <number>", "higher runs first", `${PRIORITY_DEFAULT}`)
     .option("-l, --label <name=value>", "label to find the job by (repeatable)", collect)
     .option("--idempotency-key <key>", "a repeated submission with it returns the same job")
     .option("--delay <duration>", "not before this long from now")

@@ -86,6 +86,28 @@ export function jobTable(jobs: readonly JobView[], style: Styles): string {
   );
 }
 
+/** Characters of an error in a table: enough to know it by. */
+const ERROR_CHARACTERS_MAX = 80;
+
+/** A table of dead letters: what came of them, and when. */
+export function deadLetterTable(jobs: readonly JobView[]): string {
+  return renderTable(
+    ["JOB", "TYPE", "ATTEMPT", "WORKER", "FAILED", "ERROR"],
+    jobs.map((job) => [
+      job.id,
+      printable(job.type),
+      attemptText(job, "/"),
+      printable(job.assignedTo),
+      secondText(job.completedAtMs ?? 0),
+      shortened(printable(job.errorMessage)),
+    ]),
+  );
+}
+
+function shortened(text: string): string {
+  return text.length <= ERROR_CHARACTERS_MAX ? text : `${text.slice(0, ERROR_CHARACTERS_MAX - 1)}…`;
+}
+
 /** One job in full. */
 export function detailsText(details: JobDetails, out: Sink): string {
   const { job } = details;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { JobDetails, JobView } from "../rpc/mod.ts";
 import {
+  deadLetterTable,
   detailsJson,
   detailsText,
   jobJson,
@@ -56,6 +57,19 @@ function details(changes: Partial<JobDetails>): JobDetails {
     ...changes,
   };
 }
+
+Deno.test("a table of dead letters says of each why it is one, in one line", () => {
+  const dead = { status: "failed", deadLetter: true, completedAtMs: Date.UTC(2026, 0, 2) } as const;
+  const table = deadLetterTable([
+    job({ ...dead, assignedTo: "w1", attempt: 4, errorMessage: "no\nroom" }),
+    job({ ...dead, errorMessage: "x".repeat(500) }),
+  ]);
+  const [head, first, second, end] = table.split("\n");
+  assert.match(head!, /^JOB +TYPE +ATTEMPT +WORKER +FAILED +ERROR$/);
+  assert.match(first!, /^j-1 +t +4\/4 +w1 +2026-01-02T00:00:00Z +no.+room$/);
+  assert.match(second!, / x{79}…$/);
+  assert.equal(end, "");
+});
 
 Deno.test("JSON has every time in RFC 3339 and leaves out what has not come", () => {
   const shown = jobJson(job());

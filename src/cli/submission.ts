@@ -10,6 +10,7 @@ import type { DependencyView, JobOptionsView, Submission } from "../rpc/mod.ts";
 import { FlagReader } from "./arguments.ts";
 import { configFrom } from "./config_flags.ts";
 import { readPayload } from "./payload.ts";
+import { PRIORITY_DEFAULT } from "./job_flags.ts";
 import type { Flags } from "./router.ts";
 import type { Sink } from "./terminal.ts";
 
@@ -29,7 +30,7 @@ export async function submissionFrom(flags: Flags, err: Sink): Promise<Submissio
 /** All of a submission but its payload; faults stay with the reader. */
 export function fieldsFrom(reader: FlagReader): Omit<Submission, "payload"> {
   const type = reader.required("type", "name what kind of job it is, such as web_scraping");
-  const priority = reader.integer("priority", INT32) ?? 0;
+  const priority = reader.integer("priority", INT32) ?? PRIORITY_DEFAULT;
   const { requiredTags, require } = requirementsOf(reader);
   const options = given({ ...optionsOf(reader), require });
   const rest = given({

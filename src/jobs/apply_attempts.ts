@@ -22,7 +22,7 @@ import type {
 import { type AttemptOutcome, isHeld, isTerminal, type LogPosition } from "./job.ts";
 import { hindranceOf } from "./hindrance.ts";
 import { JobRecord } from "./job_record.ts";
-import { LOG_BOUNDS, type LogBounds, withCutNotice } from "./log_tail.ts";
+import { lastLines, LOG_BOUNDS, type LogBounds, withCutNotice } from "./log_tail.ts";
 import type { State } from "./state.ts";
 import type { StoredJob, StoredResult } from "./store.ts";
 
@@ -224,23 +224,9 @@ function resultOf(report: CompletedReport | FailedReport, output: Uint8Array): S
 const FORMAT_1_BOUNDS: LogBounds = { linesMax: 200, charactersMax: 64 * 1024 };
 
 function keptOf({ logTail = [], logLinesCut }: CompletedReport | FailedReport): readonly string[] {
-  const kept = cutTo(logTail, logLinesCut === undefined ? FORMAT_1_BOUNDS : LOG_BOUNDS);
+  const kept = lastLines(logTail, logLinesCut === undefined ? FORMAT_1_BOUNDS : LOG_BOUNDS);
   if (logLinesCut === undefined) return kept;
   return withCutNotice(kept, logLinesCut + logTail.length - kept.length);
-}
-
-function cutTo(
-  lines: readonly string[],
-  { linesMax, charactersMax }: LogBounds,
-): readonly string[] {
-  let characters = 0;
-  let first = lines.length;
-  while (first > 0 && lines.length - first < linesMax) {
-    characters += lines[first - 1]!.length;
-    if (characters > charactersMax) break;
-    first--;
-  }
-  return first === 0 ? lines : lines.slice(first);
 }
 
 function countOnWorker(

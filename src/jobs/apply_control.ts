@@ -6,6 +6,7 @@
 
 import { cancelJob, whyBroken } from "./attempts.ts";
 import type {
+  AttemptLog,
   CancelCommand,
   CancelOutcome,
   OutcomeOf,
@@ -15,14 +16,22 @@ import type {
 } from "./command.ts";
 import { isHeld, isTerminal } from "./job.ts";
 import { JobRecord } from "./job_record.ts";
+import { lastLines, LOG_BOUNDS, withCutNotice } from "./log_tail.ts";
 import type { State } from "./state.ts";
 import { uniqueKeyOf } from "./unique_keys.ts";
 
 export function applyCancel(state: State, command: CancelCommand): OutcomeOf["cancel"] {
-  return { kind: "cancel", results: command.jobIds.map((jobId) => cancel(state, jobId, command)) };
+  const logs = new Map(command.logs?.map((log) => [log.jobId, log]));
+  const results = command.jobIds.map((jobId) => cancel(state, jobId, command, logs.get(jobId)));
+  return { kind: "cancel", results };
 }
 
-function cancel(state: State, jobId: string, command: CancelCommand): CancelOutcome {
+function cancel(
+  state: State,
+  jobId: string,
+  command: CancelCommand,
+  log: AttemptLog | undefined,
+): CancelOutcome {
   const found = state.find(jobId);
   if (found === undefined) {
     return {
@@ -47,6 +56,11 @@ function cancel(state: State, jobId: string, command: CancelCommand): CancelOutc
   const by = command.by === "" ? "" : ` by ${command.by}`;
   const reason = command.reason === "" ? "" : `: ${command.reason}`;
   cancelJob(state, found, `cancelled${by}${reason}`);
+  if (held !== null && log?.token === held.token) {
+    const kept = lastLines(log.lines, LOG_BOUNDS);
+    const logTail = withCutNotice(kept, log.linesCut + log.lines.length - kept.length);
+    found.result = { output: new Uint8Array(0), contentType: "", logTail };
+  }
   return { status: "cancelled", jobId, from: job.status, held };
 }
 

@@ -284,6 +284,15 @@ export interface CancelCommand extends Stamped {
   readonly reason: string;
   /** Principal that asked. */
   readonly by: string;
+  /** What running attempts have logged, as far as the leader knows: their workers are not asked again. */
+  readonly logs?: readonly AttemptLog[];
+}
+
+/** The last lines of an attempt that nobody will report. */
+export interface AttemptLog extends AttemptRef {
+  readonly lines: readonly string[];
+  /** Lines before those, which are gone. */
+  readonly linesCut: number;
 }
 
 export type CancelOutcome =

@@ -152,7 +152,14 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
       assignments: fc.array(plain({ jobId: name, workerId: name, sessionId: name })),
     }),
     plain({ kind: fc.constant("report"), atMs: time, reports: fc.array(report) }),
-    plain({ kind: fc.constant("cancel"), atMs: time, jobIds: lines, reason: name, by: name }),
+    record({
+      kind: fc.constant("cancel"),
+      atMs: time,
+      jobIds: lines,
+      reason: name,
+      by: name,
+      logs: fc.array(plain({ jobId: name, token: fc.nat(), lines, linesCut: fc.nat() })),
+    }, ["kind", "atMs", "jobIds", "reason", "by"]),
     plain({ kind: fc.constant("redrive"), atMs: time, jobIds: lines }),
     record({
       kind: fc.constant("register_worker"),

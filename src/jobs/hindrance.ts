@@ -109,7 +109,14 @@ function rateHindrances(
   if (untilMs <= nowMs) return [];
   return [{
     reason: "rate_limited",
-    message: `the rate of ${what} is used up: ${rate.count} per ${rate.perMs} ms`,
+    message: `the rate of ${what} is used up: ${rate.count} per ${spanText(rate.perMs)}`,
     untilMs,
   }];
+}
+
+/** A span in the largest unit that has it whole, as people write rates. */
+function spanText(ms: number): string {
+  const units = [["h", 3_600_000], ["min", 60_000], ["s", 1_000]] as const;
+  const [unit, unitMs] = units.find(([, each]) => ms % each === 0) ?? ["ms", 1];
+  return `${ms / unitMs} ${unit}`;
 }

@@ -57,6 +57,21 @@ export class LogTail {
   }
 }
 
+/** The last of these lines, within bounds. */
+export function lastLines(
+  lines: readonly string[],
+  { linesMax, charactersMax }: LogBounds,
+): readonly string[] {
+  let characters = 0;
+  let first = lines.length;
+  while (first > 0 && lines.length - first < linesMax) {
+    characters += lines[first - 1]!.length;
+    if (characters > charactersMax) break;
+    first--;
+  }
+  return first === 0 ? lines : lines.slice(first);
+}
+
 /** Lines as they are shown and stored: where earlier ones are missing, one line says so. */
 export function withCutNotice(lines: readonly string[], linesCut: number): readonly string[] {
   return linesCut === 0 ? lines : [`[${linesCut} earlier lines were cut]`, ...lines];

@@ -15,6 +15,7 @@ import {
   Refusal,
 } from "../rpc/mod.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
+import { lastWords } from "./last_words.ts";
 import { unknownJob } from "./views.ts";
 
 /** Jobs that one Command cancels. */
@@ -60,23 +61,24 @@ export class BatchesApi implements BatchApi {
     dutiesOf(this.#context);
     await this.#readBarrier();
     this.#known(batchId);
-    const { machine, proposer } = this.#context;
+    const { machine, proposer, watchers } = this.#context;
     // Parents first, so that most of their children are cancelled for being so.
-    const jobIds = machine.unfinishedOfBatch(batchId, Infinity)
-      .sort((a, b) => a.seq - b.seq).map(({ id }) => id);
+    const jobs = machine.unfinishedOfBatch(batchId, Infinity).sort((a, b) => a.seq - b.seq);
     let cancelled = 0;
-    for (let from = 0; from < jobIds.length; from += CANCELLED_PER_COMMAND) {
+    for (let from = 0; from < jobs.length; from += CANCELLED_PER_COMMAND) {
+      const some = jobs.slice(from, from + CANCELLED_PER_COMMAND);
       const { results } = await proposer.propose<CancelCommand>({
         kind: "cancel",
-        jobIds: jobIds.slice(from, from + CANCELLED_PER_COMMAND),
+        jobIds: some.map(({ id }) => id),
         reason,
         by: call.caller.userId,
+        ...lastWords(some, watchers),
       });
       cancelled += results.filter((each) =>
         each.status === "cancelled" || each.jobStatus === "cancelled"
       ).length;
     }
-    return { matched: jobIds.length, cancelled };
+    return { matched: jobs.length, cancelled };
   }
 
   async listBatches(

@@ -15,6 +15,7 @@ import {
   Refusal,
 } from "../rpc/mod.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
+import { lastWords } from "./last_words.ts";
 import { unknownJob } from "./views.ts";
 
 /** Jobs of one Command. */
@@ -45,6 +46,7 @@ export class BulkApi implements BulkCalls {
         jobIds: jobs.map(({ id }) => id),
         reason,
         by: call.caller.userId,
+        ...lastWords(jobs, this.#context.watchers),
       });
       return results.filter(({ status }) => status === "cancelled").length;
     });

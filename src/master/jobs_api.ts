@@ -26,6 +26,7 @@ import {
 } from "../rpc/mod.ts";
 import { explain } from "../scheduler/mod.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
+import { lastWords } from "./last_words.ts";
 import { attemptView, fullView, jobView, resultOf, transitionView, unknownJob } from "./views.ts";
 
 type JobCalls = Pick<
@@ -71,12 +72,14 @@ export class JobsApi implements JobCalls {
 
   async cancelJob(jobId: string, reason: string, call: CallContext): Promise<{ message: string }> {
     dutiesOf(this.#context);
-    const { proposer } = this.#context;
+    const { proposer, machine, watchers } = this.#context;
+    const job = machine.get(jobId);
     const { results } = await proposer.propose<CancelCommand>({
       kind: "cancel",
       jobIds: [jobId],
       reason,
       by: call.caller.userId,
+      ...lastWords(job === undefined ? [] : [job], watchers),
     });
     const [outcome] = results;
     if (outcome?.status === "cancelled") return { message: `job ${jobId} cancelled` };

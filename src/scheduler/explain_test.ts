@@ -132,7 +132,7 @@ Deno.test("a full group names who holds it, a rate says until when, a pause by w
   scene.submit("limited", { options: { rateKey: "a", rate } });
   assert.deepEqual(reasons(scene, "limited"), [{
     code: "rate_limited",
-    message: 'the rate of "a" is used up: 1 per 2000 ms',
+    message: 'the rate of "a" is used up: 1 per 2 s',
     untilMs: scene.nowMs + 2000,
   }]);
   scene.submit("paused", { options: { queue: "nightly" } });

@@ -8,7 +8,14 @@
  */
 
 import { decode, encode, type EncodeOptions } from "cborg";
-import type { Assignment, AttemptRef, Command, ExpiredAttempt, Report } from "../jobs/mod.ts";
+import type {
+  Assignment,
+  AttemptLog,
+  AttemptRef,
+  Command,
+  ExpiredAttempt,
+  Report,
+} from "../jobs/mod.ts";
 import {
   binary,
   boolean,
@@ -87,12 +94,16 @@ export function encodeCommand(
 }
 
 /**
- * Without what is left out of entries that all members must read: a worker's resources, and how losses
- * count.
+ * Without what is left out of entries that all members must read: a worker's resources, how losses
+ * count, and what cancelled attempts have logged.
  */
 function asInFormat1(command: Command): Command {
   if (command.kind === "expire_worker") {
     const { crashLimit: _, ...rest } = command;
+    return rest;
+  }
+  if (command.kind === "cancel") {
+    const { logs: _, ...rest } = command;
     return rest;
   }
   if (command.kind !== "register_worker") return command;
@@ -212,7 +223,15 @@ function toWire(command: Command): unknown[] {
     case "report":
       return [...head, command.reports.map(reportToWire)];
     case "cancel":
-      return [...head, command.jobIds, command.reason, command.by];
+      return [
+        ...head,
+        command.jobIds,
+        command.reason,
+        command.by,
+        ...(command.logs === undefined
+          ? []
+          : [command.logs.map((log) => [log.jobId, log.token, log.lines, log.linesCut])]),
+      ];
     case "redrive":
       return [...head, command.jobIds];
     case "register_worker":
@@ -298,6 +317,7 @@ function fromWire(wire: unknown[]): Command {
         jobIds: list(wire[2]).map(text),
         reason: text(wire[3]),
         by: text(wire[4]),
+        ...optional("logs", wire[5], (logs) => list(logs).map(attemptLogFromWire)),
       };
     case kindNumbers.redrive:
       return { kind: "redrive", atMs, jobIds: list(wire[2]).map(text) };
@@ -422,6 +442,16 @@ function reportToWire(report: Report): unknown[] {
     case "released":
       return [...head, report.reason];
   }
+}
+
+function attemptLogFromWire(value: unknown): AttemptLog {
+  const [jobId, token, lines, linesCut] = list(value);
+  return {
+    jobId: text(jobId),
+    token: number(token),
+    lines: texts(lines),
+    linesCut: number(linesCut),
+  };
 }
 
 function reportFromWire(value: unknown): Report {

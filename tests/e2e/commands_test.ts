@@ -60,7 +60,7 @@ Deno.test("retries, the dead letters and their redrive are seen and steered from
     );
     assert.deepEqual([job.status, job.attempt, job.dead_letter], ["failed", 2, true]);
     const letters = await host.client("dlq");
-    assert.match(letters.stdout, new RegExp(`${job.id} +test_sleep +failed \\(dead letter\\)`));
+    assert.match(letters.stdout, new RegExp(`${job.id} +test_sleep +2/2 +w1 +\\S+ +on purpose\\n`));
 
     const unknown = await host.client("dlq", "retry", job.id, "nope");
     assert.equal(unknown.code, 1, "one of the two could not be retried");

@@ -264,6 +264,15 @@ async function comesInBatches(host: Host, client: JobClient): Promise<void> {
   assert.match(waited.stderr, /not every job completed: 1 failed/);
   const answer = JSON.parse(waited.stdout);
   assert.deepEqual([answer.accepted, answer.refused], [32, []]);
+  type Item = { line: number; job_id: string; duplicate: boolean };
+  assert.deepEqual(
+    answer.jobs.map(({ line, duplicate }: Item) => [line, duplicate]),
+    lines.map((_, at) => [at + 1, false]),
+  );
+  const failing = JSON.parse(
+    (await host.client("status", answer.jobs.at(-1).job_id, "--output=json")).stdout,
+  );
+  assert.deepEqual([failing.status, failing.type], ["failed", "test_sleep"]);
   const { total, completed, failed, finished } = answer.batch;
   assert.deepEqual({ total, completed, failed, finished }, {
     total: 32,

@@ -50,6 +50,15 @@ Deno.test("a job's log and progress are seen while it runs and after, and its re
       const kept = (await host.client("logs", long)).stdout.split("\n");
       assert.deepEqual(kept.slice(0, 2), ["[501 earlier lines were cut]", "line 502"]);
       assert.equal(kept.at(-2), "done");
+      // Nobody reports of an attempt that was cancelled: what the leader heard of it is kept.
+      const runaway = await submit({ lines: 3, gate: join(host.directory, "never") });
+      await until("it has talked", async () => (await client.getJob(runaway)).progress === 0.5);
+      assert.equal((await host.client("cancel", runaway)).code, 0);
+      assert.equal((await host.client("logs", runaway)).stdout, "line 1\nline 2\nline 3\n");
+      const { log_tail: logTail } = JSON.parse(
+        (await host.client("status", runaway, "--output=json")).stdout,
+      );
+      assert.deepEqual(logTail, ["line 1", "line 2", "line 3"]);
       const waiting = await client.submit({
         type: "nobody",
         payload: new Uint8Array(0),
