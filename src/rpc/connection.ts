@@ -5,6 +5,7 @@
  */
 
 import { type Client, connectivityState } from "@grpc/grpc-js";
+import { connect } from "node:net";
 import { Refusal } from "./status.ts";
 
 /**
@@ -25,7 +26,7 @@ export async function connected(
     const state = channel.getConnectivityState(true);
     if (state === connectivityState.READY) return;
     if (state === connectivityState.TRANSIENT_FAILURE) {
-      throw new Refusal("unavailable", `${address} refuses connections`);
+      throw new Refusal("unavailable", `${address} ${await whyNot(address)}`);
     }
     if (state === connectivityState.SHUTDOWN) {
       throw new Refusal("cancelled", "the connections to the cluster were closed");
@@ -41,4 +42,24 @@ export async function connected(
     });
     await changed.finally(() => unwanted?.removeEventListener("abort", end));
   }
+}
+
+/** How long it may take to find out whether anybody listens at all, in ms. */
+const LOOK_MS = 500;
+
+/** grpc-js says of every connection that failed the same; a person wants to know which kind it was. */
+async function whyNot(address: string): Promise<string> {
+  const colon = address.lastIndexOf(":");
+  const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
+  const socket = connect({ host, port: Number(address.slice(colon + 1)), timeout: LOOK_MS });
+  const isOpen = await new Promise<boolean>((resolve) => {
+    socket.once("connect", () => resolve(true));
+    socket.once("timeout", () => resolve(false));
+    socket.once("error", () => resolve(false));
+  });
+  socket.destroy();
+  return isOpen
+    ? "accepts connections, but none came about: is it a gRPC port, do both sides agree on TLS, and " +
+      "do they trust each other's certificates?"
+    : "refuses connections";
 }
