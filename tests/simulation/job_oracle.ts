@@ -7,6 +7,7 @@ import type { Command, JobEvent, JobMachine, Outcome } from "../../src/jobs/mod.
 import { LimitsOracle } from "./limits_oracle.ts";
 import type { Oracle } from "./oracle.ts";
 import { ScheduleOracle } from "./schedule_oracle.ts";
+import { TrustOracle } from "./trust_oracle.ts";
 import { RelationOracle } from "./relation_oracle.ts";
 
 /** What is known of a job. */
@@ -38,6 +39,7 @@ export class JobOracle {
   readonly #oracle: Oracle;
   readonly relations: RelationOracle;
   readonly limits: LimitsOracle;
+  readonly trust: TrustOracle;
   readonly #jobs = new Map<string, KnownJob>();
   readonly #byKey = new Map<string, string>();
   /** Ids of jobs whose submission was answered. */
@@ -64,6 +66,7 @@ export class JobOracle {
     });
     this.relations = new RelationOracle(oracle);
     this.limits = new LimitsOracle(oracle);
+    this.trust = new TrustOracle(oracle);
   }
 
   /** A client was told that its job was accepted under this id (J1). */
@@ -91,6 +94,7 @@ export class JobOracle {
     // What time and parents decided came before the command, but for what the command itself made.
     if (command.kind !== "submit") this.#undemanded(command, events);
     this.limits.applied(command, outcome);
+    this.trust.applied(command, outcome, machine);
     this.#judgeOutcome(command, outcome, position);
     if (command.kind === "submit") this.#undemanded(command, events);
   }

@@ -11,6 +11,7 @@ import { planTrouble } from "./nemesis_plan.ts";
 import { Violation } from "./oracle.ts";
 import { Random } from "./random.ts";
 import { ScheduleKeeper } from "./schedule_keeper.ts";
+import { TrustKeeper } from "./trust_keeper.ts";
 import type { NodeSettings } from "./simulated_node.ts";
 import { TICK_MS } from "./simulated_node.ts";
 import { World } from "./world.ts";
@@ -85,15 +86,16 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const clients = Array.from({ length: CLIENTS }, (_, at) => client(`c${at + 1}`, 60));
   const jobs = new JobWorld(cluster, 3, 2);
   const keeper = new ScheduleKeeper(jobs);
+  const truster = new TrustKeeper(jobs);
   const plan = planOf(options);
   const nemesis = new Nemesis(cluster, plan, options.kept);
   await run(world, cluster, options.ticks * TICK_MS);
   nemesis.stop();
   world.trace("peace");
   await run(world, cluster, world.nowMs + 500);
-  for (const each of [...clients, ...jobs.submitters, keeper]) each.stop();
+  for (const each of [...clients, ...jobs.submitters, keeper, truster]) each.stop();
   for (const worker of jobs.workers) worker.troubled = false;
-  const rest = { world, cluster, clients, jobs, keeper };
+  const rest = { world, cluster, clients, jobs, keeper, truster };
   await untilRest(rest);
   await probe(rest, client("probe", 5), operations);
   await powerCycle(rest);
@@ -136,16 +138,20 @@ interface Resting {
   readonly clients: readonly SimulatedClient[];
   readonly jobs: JobWorld;
   readonly keeper: ScheduleKeeper;
+  readonly truster: TrustKeeper;
 }
 
 /** Liveness: within a bounded time of peace one leads, all agree, and every client has its answer. */
-async function untilRest({ world, cluster, clients, jobs, keeper }: Resting): Promise<void> {
+async function untilRest(
+  { world, cluster, clients, jobs, keeper, truster }: Resting,
+): Promise<void> {
   const deadlineMs = world.nowMs + PEACE_MS_MAX;
   const unrest = () => {
     const busy = clients.find((client) => client.busy);
     if (busy !== undefined) return `${busy.id} has no answer`;
     if (jobs.submitters.some((each) => each.busy > 0)) return "a submitter has no answer";
     if (keeper.unrest !== undefined) return keeper.unrest;
+    if (truster.unrest !== undefined) return truster.unrest;
     const { open } = cluster.jobOracle;
     return open > 0 ? `${open} jobs have not ended` : cluster.unrest();
   };
