@@ -236,7 +236,8 @@ export class ClusterChannel {
     const client = this.clientFor(address);
     const dialUntilMs = Date.now() + this.#options.dialTimeoutMs;
     try {
-      await connected(client, address, Math.min(deadlineMs, dialUntilMs));
+      const { credentials } = this.#options;
+      await connected(client, address, Math.min(deadlineMs, dialUntilMs), { credentials });
     } catch (failure) {
       if (this.#isClosed) throw closedChannel();
       // A handshake that hangs would hang for ever: whoever comes next shall begin another.

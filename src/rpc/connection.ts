@@ -4,9 +4,17 @@
  * @module
  */
 
-import { type Client, connectivityState } from "@grpc/grpc-js";
+import { type ChannelCredentials, type Client, connectivityState } from "@grpc/grpc-js";
 import { connect } from "node:net";
 import { Refusal } from "./status.ts";
+
+/** What is known beside the connection itself. */
+export interface ConnectedOptions {
+  /** Aborted when nobody wants it any more. */
+  readonly unwanted?: AbortSignal | undefined;
+  /** Of the client: TLS ones know why a connection failed. */
+  readonly credentials?: ChannelCredentials;
+}
 
 /**
  * Resolves when the connection of `client` stands. A refused one fails at once, a silent one at
@@ -18,7 +26,7 @@ export async function connected(
   client: Client,
   address: string,
   untilMs: number,
-  unwanted?: AbortSignal,
+  { unwanted, credentials }: ConnectedOptions = {},
 ): Promise<void> {
   const channel = client.getChannel();
   while (true) {
@@ -26,7 +34,9 @@ export async function connected(
     const state = channel.getConnectivityState(true);
     if (state === connectivityState.READY) return;
     if (state === connectivityState.TRANSIENT_FAILURE) {
-      throw new Refusal("unavailable", `${address} ${await whyNot(address)}`);
+      const fault = faultOf(credentials, address);
+      const why = fault === undefined ? await whyNot(address) : `cannot be connected to: ${fault}`;
+      throw new Refusal("unavailable", `${address} ${why}`);
     }
     if (state === connectivityState.SHUTDOWN) {
       throw new Refusal("cancelled", "the connections to the cluster were closed");
@@ -62,4 +72,11 @@ async function whyNot(address: string): Promise<string> {
     ? "accepts connections, but none came about: is it a gRPC port, do both sides agree on TLS, and " +
       "do they trust each other's certificates?"
     : "refuses connections";
+}
+
+/** What the credentials of a TLS channel tell of its last failure, which grpc-js keeps to itself. */
+function faultOf(credentials: ChannelCredentials | undefined, address: string): string | undefined {
+  if (credentials === undefined || !("faultAt" in credentials)) return undefined;
+  const { faultAt } = credentials as { faultAt?(address: string): string | undefined };
+  return faultAt?.call(credentials, address);
 }

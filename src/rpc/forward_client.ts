@@ -192,7 +192,7 @@ export class ForwardClient {
     const client = this.#clientFor(address);
     const untilMs = Math.min(call.deadlineMs, Date.now() + this.#options.connectionWaitMs);
     try {
-      await connected(client, address, untilMs, ended);
+      await connected(client, address, untilMs, { unwanted: ended });
     } catch (failure) {
       if (this.#clients.get(address) === client) throw failure;
       // Another call has found that this connection failed, and begun another.

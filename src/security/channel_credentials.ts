@@ -20,6 +20,9 @@ export interface ChannelCredentialsOptions {
   readonly faultOfServer?: ((socket: TLSSocket) => Error | undefined) | undefined;
 }
 
+/** A connection that ends sooner was refused. */
+const REFUSAL_MS = 1_000;
+
 type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
 type Target = Parameters<ChannelCredentials["_createSecureConnector"]>[0];
 
@@ -31,6 +34,8 @@ type Target = Parameters<ChannelCredentials["_createSecureConnector"]>[0];
 export class TlsChannelCredentials extends ChannelCredentials {
   #options: ChannelCredentialsOptions;
   #context: SecureContext;
+  /** By `host:port`. */
+  readonly #faults = new Map<string, string>();
   /** Lends everything of a connector but its way to connect. */
   readonly #inner: ChannelCredentials;
 
@@ -45,6 +50,14 @@ export class TlsChannelCredentials extends ChannelCredentials {
   replace(options: ChannelCredentialsOptions): void {
     this.#context = contextOf(options);
     this.#options = options;
+  }
+
+  /**
+   * Why the last connection to `host:port` failed, or ended as soon as it was made; undefined: it did
+   * not. grpc-js tells nobody.
+   */
+  faultAt(address: string): string | undefined {
+    return this.#faults.get(address);
   }
 
   override _isSecure(): boolean {
@@ -64,17 +77,41 @@ export class TlsChannelCredentials extends ChannelCredentials {
     const name = serverNameOf(target, options);
     return {
       connect: async (socket) => {
-        // Asked at each connection: a channel lives longer than certificates do.
-        const tlsSocket = await connected(socket, this.#connectionTo(name));
-        const fault = this.#faultOfServer(tlsSocket);
-        if (fault === undefined) return { socket: tlsSocket, secure: true };
-        tlsSocket.destroy();
-        throw fault;
+        try {
+          const tlsSocket = await this.#connect(socket, name);
+          this.#noteEnd(tlsSocket, target.path);
+          return { socket: tlsSocket, secure: true };
+        } catch (thrown) {
+          this.#faults.set(target.path, thrown instanceof Error ? thrown.message : String(thrown));
+          throw thrown;
+        }
       },
       waitForReady: () => inner.waitForReady(),
       getCallCredentials: () => inner.getCallCredentials(),
       destroy: () => inner.destroy(),
     };
+  }
+
+  async #connect(socket: Socket, name: string): Promise<TLSSocket> {
+    // Asked at each connection: a channel lives longer than certificates do.
+    const tlsSocket = await connected(socket, this.#connectionTo(name));
+    const fault = this.#faultOfServer(tlsSocket);
+    if (fault === undefined) return tlsSocket;
+    tlsSocket.destroy();
+    throw fault;
+  }
+
+  /** A server of TLS 1.3 says no to a client's certificate after the client's handshake is done. */
+  #noteEnd(socket: TLSSocket, address: string): void {
+    this.#faults.delete(address);
+    const connectedMs = performance.now();
+    const remedy = this.#options.certificatePem === undefined
+      ? "it may want a client certificate (--cert and --key)"
+      : "it may not accept this side's certificate";
+    socket.once("close", () => {
+      if (performance.now() - connectedMs > REFUSAL_MS) return;
+      this.#faults.set(address, `it ended the connection after the TLS handshake: ${remedy}`);
+    });
   }
 
   #connectionTo(name: string): ConnectionOptions {

@@ -168,6 +168,7 @@ Deno.test("development nodes that share a directory find mutual TLS by themselve
       `--set=security.tls.generated_dir=${cluster.at("elsewhere")}`,
     ]);
     assert.equal(stranger.code, 1, stranger.stdout);
+    assert.match(stranger.stderr, /cannot be connected to: it ended the connection after the TLS/);
   }));
 
 Deno.test("conductor certs makes an authority, and issues, renews, revokes, lists and shows", () =>
