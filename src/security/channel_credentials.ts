@@ -22,6 +22,8 @@ export interface ChannelCredentialsOptions {
 
 /** A connection that ends sooner was refused. */
 const REFUSAL_MS = 1_000;
+/** Later, something else may be wrong. */
+const FAULT_KEPT_MS = 5_000;
 
 type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
 type Target = Parameters<ChannelCredentials["_createSecureConnector"]>[0];
@@ -35,7 +37,7 @@ export class TlsChannelCredentials extends ChannelCredentials {
   #options: ChannelCredentialsOptions;
   #context: SecureContext;
   /** By `host:port`. */
-  readonly #faults = new Map<string, string>();
+  readonly #faults = new Map<string, { readonly message: string; readonly atMs: number }>();
   /** Lends everything of a connector but its way to connect. */
   readonly #inner: ChannelCredentials;
 
@@ -57,7 +59,10 @@ export class TlsChannelCredentials extends ChannelCredentials {
    * not. grpc-js tells nobody.
    */
   faultAt(address: string): string | undefined {
-    return this.#faults.get(address);
+    const fault = this.#faults.get(address);
+    return fault !== undefined && performance.now() - fault.atMs < FAULT_KEPT_MS
+      ? fault.message
+      : undefined;
   }
 
   override _isSecure(): boolean {
@@ -82,7 +87,7 @@ export class TlsChannelCredentials extends ChannelCredentials {
           this.#noteEnd(tlsSocket, target.path);
           return { socket: tlsSocket, secure: true };
         } catch (thrown) {
-          this.#faults.set(target.path, thrown instanceof Error ? thrown.message : String(thrown));
+          this.#note(target.path, thrown instanceof Error ? thrown.message : String(thrown));
           throw thrown;
         }
       },
@@ -110,8 +115,12 @@ export class TlsChannelCredentials extends ChannelCredentials {
       : "it may not accept this side's certificate";
     socket.once("close", () => {
       if (performance.now() - connectedMs > REFUSAL_MS) return;
-      this.#faults.set(address, `it ended the connection after the TLS handshake: ${remedy}`);
+      this.#note(address, `it ended the connection after the TLS handshake: ${remedy}`);
     });
+  }
+
+  #note(address: string, message: string): void {
+    this.#faults.set(address, { message, atMs: performance.now() });
   }
 
   #connectionTo(name: string): ConnectionOptions {
