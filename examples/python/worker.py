@@ -84,7 +84,9 @@ class Attempt:
 
 class Worker:
     def __init__(self, connection, handlers, worker_id=None, slots=SLOTS):
-        self.id = worker_id or "python-%s-%d" % (socket.gethostname(), os.getpid())
+        # With roles, a worker's token has its id as its subject: it can be no other worker.
+        self.id = (worker_id or os.environ.get("WORKER_ID")
+                   or "python-%s-%d" % (socket.gethostname(), os.getpid()))
         self._connection = connection
         self._handlers = handlers
         self._slots = slots

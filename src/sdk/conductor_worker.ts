@@ -31,7 +31,10 @@ import { loggerOf, type WorkerLog } from "./worker_log.ts";
 export interface ConductorWorkerOptions extends ConnectOptions {
   /** What it offers: made with `defineJobType`. */
   readonly types: readonly JobType[];
-  /** Its name; no two workers of a cluster may share one. Default: host, process id and a few letters. */
+  /**
+   * Its name; no two workers of a cluster may share one, and a token of a worker has it as its subject.
+   * Default: `WORKER_ID` of the environment, else host, process id and a few letters.
+   */
   readonly workerId?: string;
   /** Attempts that run at once, of all types. Default: 10. */
   readonly concurrency?: number;
@@ -102,7 +105,8 @@ export class ConductorWorker implements AsyncDisposable {
     if (!(Number.isInteger(concurrency) && concurrency >= 1)) {
       throw new RangeError(`concurrency is ${concurrency}; it must be 1 or more`);
     }
-    this.workerId = options.workerId ?? `${hostname()}-${process.pid}-${letters()}`;
+    this.workerId = options.workerId ?? nameFromEnvironment() ??
+      `${hostname()}-${process.pid}-${letters()}`;
     this.#drainTimeoutMs = options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS;
     const registry = offeredTypes(types);
     const { channel, tokens } = openChannel(options, { streamSilenceMs: STREAM_SILENCE_MS });
@@ -234,6 +238,11 @@ const NO_LIMITS = {
   streamBytesMax: Number.MAX_SAFE_INTEGER,
   pixelsMax: Number.MAX_SAFE_INTEGER,
 };
+
+function nameFromEnvironment(): string | undefined {
+  const { CONDUCTOR_WORKER_WORKER_ID: whole, WORKER_ID: short } = process.env;
+  return whole || short || undefined;
+}
 
 function letters(): string {
   return crypto.randomUUID().slice(0, 8);

@@ -38,9 +38,11 @@ Deno.test("every example does what it says", async (test) => {
 
 async function tryAll(place: Place, project: NodeProject): Promise<void> {
   await using workers = new Workers();
-  workers.start(denoExample("worker.ts"), place);
-  if (hasNode) workers.start(project.example("worker.mjs"), place);
-  if (python !== undefined) workers.start(pythonExample(python, "worker.py"), place);
+  await workers.start("deno-worker", denoExample("worker.ts"), place);
+  if (hasNode) await workers.start("node-worker", project.example("worker.mjs"), place);
+  if (python !== undefined) {
+    await workers.start("python-worker", pythonExample(python, "worker.py"), place);
+  }
   const types = () => [
     denoTypes(place),
     ...(hasNode ? [nodeType(place)] : []),
@@ -77,8 +79,8 @@ async function survivors({ client }: Place, failOver: () => Promise<void>): Prom
 class Workers implements AsyncDisposable {
   readonly #started: Started[] = [];
 
-  start(command: Command, { forWorkers }: Place): void {
-    this.#started.push(new Started(command, forWorkers));
+  async start(id: string, command: Command, { forWorker }: Place): Promise<void> {
+    this.#started.push(new Started(command, await forWorker(id)));
   }
 
   /** Waits for all of it, unless a worker ends before. */

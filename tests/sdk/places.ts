@@ -18,8 +18,8 @@ type Variables = Readonly<Record<string, string>>;
 export interface Place {
   /** For programs that submit and ask. */
   readonly forClients: Variables;
-  /** For workers. */
-  readonly forWorkers: Variables;
+  /** For the worker of that id: a secured cluster holds each to its own name. */
+  readonly forWorker: (id: string) => Promise<Variables>;
   readonly client: ConductorClient;
   /** Ends the master that leads, and resolves when another one does; undefined: there is none. */
   readonly failOver: (() => Promise<void>) | undefined;
@@ -35,7 +35,7 @@ export async function onPlainCluster(test: (place: Place) => Promise<void>): Pro
     await using client = connect(fromEnvironment(variables));
     await test({
       forClients: variables,
-      forWorkers: variables,
+      forWorker: (id) => Promise.resolve({ ...variables, WORKER_ID: id }),
       client,
       failOver: async () => {
         const leader = await cluster.leader();
@@ -78,7 +78,7 @@ export async function onSecuredCluster(test: (place: Place) => Promise<void>): P
         SECURITY_TLS_CA_FILE: files.caFile,
         SECURITY_TLS_CERT_FILE: files.certFile,
         SECURITY_TLS_KEY_FILE: files.keyFile,
-        CONDUCTOR_TOKEN: await tokenOf(tokenRole),
+        CONDUCTOR_TOKEN: await tokenOf(tokenRole, name),
       };
     };
     host.start([
@@ -89,27 +89,34 @@ export async function onSecuredCluster(test: (place: Place) => Promise<void>): P
       `--set=security.jwt.secret_key=${SECRET}`,
     ]);
     const forClients = await variablesOf("someone", "client", "operator");
-    const forWorkers = await variablesOf("a-worker", "worker", "worker");
+    const forWorker = async (id: string) => ({
+      ...await variablesOf(id, "worker", "worker"),
+      WORKER_ID: id,
+    });
     await using client = connect({ ...fromEnvironment(forClients), callTimeoutMs: 30_000 });
     await eventually("the secured master leads", async () => {
       const health = await client.health().catch(() => undefined);
       return health?.isLeader ? true : undefined;
     });
-    host.startWorker("w1", ...await flagsOf("w1", "worker"), `--token=${await tokenOf("worker")}`);
-    await test({ forClients, forWorkers, client, failOver: undefined });
+    host.startWorker(
+      "w1",
+      ...await flagsOf("w1", "worker"),
+      `--token=${await tokenOf("worker", "w1")}`,
+    );
+    await test({ forClients, forWorker, client, failOver: undefined });
   } finally {
     await host.stop();
   }
 }
 
-async function tokenOf(role: string): Promise<string> {
+async function tokenOf(role: string, subject: string): Promise<string> {
   const { accessToken } = await issueTokens({
     issuer: "conductor-dev",
     secret: SECRET,
     profile: "development",
     audience: "conductor-api",
   }, {
-    subject: role,
+    subject,
     roles: [role],
     accessTtlMs: 3_600_000,
     refreshTtlMs: 3_600_000,
