@@ -1,13 +1,13 @@
 /**
  * What a node reads anew while it lives: its certificates, authorities and revocations, and the level
- * of its log; when their files change, and on SIGHUP.
+ * of its log; when their files change, and on SIGHUP, which also opens the files of its logs anew.
  *
  * @module
  */
 
 import type { LoadedConfig } from "../config/mod.ts";
 import type { RootLogger } from "../observability/mod.ts";
-import { type Reloadable, Reloader } from "../security/mod.ts";
+import { type AuditLog, type Reloadable, Reloader } from "../security/mod.ts";
 import { configFrom } from "./config_flags.ts";
 import { type NodeTls, tellEnds } from "./node_tls.ts";
 import type { Flags } from "./router.ts";
@@ -19,9 +19,11 @@ const ENDING_PART = 1 / 8;
 export async function startReloading(
   loaded: LoadedConfig,
   flags: Flags,
-  { log, tls, more = [] }: {
+  { log, tls, audit = () => null, more = [] }: {
     readonly log: RootLogger;
     readonly tls: NodeTls;
+    /** The audit log, once there is one; SIGHUP opens its file by its name anew. */
+    readonly audit?: () => Pick<AuditLog, "reopen"> | null;
     /** What else is read from files. */
     readonly more?: readonly Reloadable[];
   },
@@ -50,6 +52,13 @@ export async function startReloading(
   const hangUp = () => {
     log.info("reading everything anew", { signal: "SIGHUP" });
     log.reopen();
+    try {
+      audit()?.reopen();
+    } catch (failure) {
+      log.error("the audit log cannot be opened anew; the former file stays in use", {
+        error: failure,
+      });
+    }
     reloader.look(true);
   };
   // Whoever started it at a terminal and closes that wants it to end, as it does by default.

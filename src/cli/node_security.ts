@@ -197,6 +197,8 @@ async function doorsOf(
   const audit = openAuditLog({
     enabled: config.log.auditEnabled && own.isUnaudited !== true,
     output: config.log.auditOutput,
+    fileBytesMax: config.log.auditMaxSizeBytes,
+    filesKept: config.log.auditMaxFiles,
     onFailure: (failure) => warn(`the audit log cannot be written: ${String(failure)}`),
   });
   const peers = createPeerVerifier(tls.section, { revoked: tls.revoked });

@@ -6,6 +6,7 @@
 
 import { Argument, Command, CommanderError, Option } from "commander";
 import { nearest } from "../config/mod.ts";
+import { addAuditCommands } from "./audit_router.ts";
 import { addBatchCommands } from "./batch_router.ts";
 import { addBackupCommands, addMemberCommands } from "./cluster_router.ts";
 import { addCertsCommands } from "./certs_router.ts";
@@ -89,6 +90,7 @@ Exit codes: 0 done, 1 failed, 2 misused, 130 interrupted by Ctrl-C.`,
   addCertsCommands(program, terminal, client);
   addTokenCommands(program, terminal, client);
   addRbacCommands(program, terminal, client);
+  addAuditCommands(program, terminal);
   addLocalCommands(program, terminal);
   inheritSettings(program);
   return program;

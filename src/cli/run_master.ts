@@ -79,7 +79,11 @@ export async function runMaster(flags: Flags, terminal: Terminal): Promise<void>
     nodeId: config.cluster.nodeId,
   });
   const security = await masterSecurity(loaded, { log, metrics });
-  const reloading = await startReloading(loaded, flags, { log, tls: security.tls });
+  const reloading = await startReloading(loaded, flags, {
+    log,
+    tls: security.tls,
+    audit: () => security.audit,
+  });
   try {
     await live({ loaded, log, tracer, registry, metrics, security, lifetime, terminal });
   } finally {

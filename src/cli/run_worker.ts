@@ -55,7 +55,7 @@ import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 import { type CredentialCalls, WorkerCredentials } from "./worker_credentials.ts";
-import { openWorkerDoor } from "./worker_door.ts";
+import { openWorkerDoor, type WorkerDoor } from "./worker_door.ts";
 import { programsOf, workerExecutors } from "./worker_executors.ts";
 
 /** Time allowed to one unary call of a worker, in ms. */
@@ -78,7 +78,12 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
   const metricsRegistry = await createMetricsRegistry({ enabled: config.metrics.enabled });
   const metrics = createWorkerMetrics(metricsRegistry);
   const tls = await openNodeTls(loaded, "worker", { log, metrics });
-  const reloading = await startReloading(loaded, flags, { log, tls });
+  const audited: { door?: WorkerDoor } = {};
+  const reloading = await startReloading(loaded, flags, {
+    log,
+    tls,
+    audit: () => audited.door?.security.audit ?? null,
+  });
   const directory = directoryOf(config);
   const credentials = new WorkerCredentials({ config, directory, now: () => Date.now(), log });
   const channel = new ClusterChannel({
@@ -116,7 +121,10 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     reports: ReportJournal.open(join(directoryOf(config), "reports.journal"), { log }),
   });
   const door = await openWorkerDoor(loaded, worker, { tls, log, tracer, metrics });
-  if (door !== undefined) reach.address = door.address;
+  if (door !== undefined) {
+    reach.address = door.address;
+    audited.door = door;
+  }
   const warn = (text: string) => log.warn(text);
   const { peers, pages } = door?.security ?? await workerPages(loaded, tls, warn);
   const http = config.worker.httpPort === 0 ? undefined : await startWorkerHttp(worker, {

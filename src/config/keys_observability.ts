@@ -6,8 +6,8 @@
 
 import { collectorEndpoint } from "./addresses.ts";
 import { EVERYONE, flag, key, MASTER, NODES } from "./key.ts";
-import { boolean, choice, matching, number, path, port, text } from "./kinds.ts";
-import { duration } from "./quantities.ts";
+import { boolean, choice, integer, matching, number, path, port, text } from "./kinds.ts";
+import { bytes, duration } from "./quantities.ts";
 
 /** `log.*` */
 export const logKeys = {
@@ -57,6 +57,16 @@ export const logKeys = {
       production: "/var/log/conductor/audit.log",
     },
     legacyEnv: ["LOG_AUDIT_OUTPUT"],
+  }),
+  audit_max_size: key(bytes({ min: "4KiB", max: "1TiB" }), {
+    doc: "A file of the audit log is moved to FILE.1 before it grows beyond this.",
+    usedBy: NODES,
+    default: "100MiB",
+  }),
+  audit_max_files: key(integer({ min: 0, max: 10_000 }), {
+    doc: "How many moved files of the audit log are kept, FILE.1 being the latest.",
+    usedBy: NODES,
+    default: 10,
   }),
 };
 

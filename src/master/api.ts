@@ -5,6 +5,7 @@
  */
 
 import type { MasterApi } from "../rpc/mod.ts";
+import { audited } from "./audited.ts";
 import { BulkApi } from "./bulk_api.ts";
 import { BatchesApi } from "./batches_api.ts";
 import { ClusterApi } from "./cluster_api.ts";
@@ -43,10 +44,12 @@ export function masterApi(
     cancelJobs: (...args) => bulk.cancelJobs(...args),
     retryDeadLetters: (...args) => bulk.retryDeadLetters(...args),
     purgeDeadLetters: (...args) => bulk.purgeDeadLetters(...args),
-    retryDeadLetter: (jobId) => jobs.retryDeadLetter(jobId),
+    retryDeadLetter: (jobId, call) =>
+      audited(context, "retry a dead letter", jobId, call, () => jobs.retryDeadLetter(jobId)),
     getBatch: (...args) => batches.getBatch(...args),
     watchBatch: (...args) => batches.watchBatch(...args),
-    cancelBatch: (...args) => batches.cancelBatch(...args),
+    cancelBatch: (id, reason, call) =>
+      audited(context, "cancel a batch", id, call, () => batches.cancelBatch(id, reason, call)),
     listBatches: (query) => batches.listBatches(query),
     parentResult: (query) => batches.parentResult(query),
     listStandings: (scope) => settings.listStandings(scope),
@@ -55,7 +58,10 @@ export function masterApi(
     heartbeat: (...args) => workers.heartbeat(...args),
     reportResult: (...args) => workers.reportResult(...args),
     deregisterWorker: (...args) => workers.deregisterWorker(...args),
-    drainWorker: (workerId, order) => workers.drainWorker(workerId, order),
+    drainWorker(workerId, order, call) {
+      const act = order.draining ? "drain a worker" : "undrain a worker";
+      return audited(context, act, workerId, call, () => workers.drainWorker(workerId, order));
+    },
     openWorkerSession: (announcement, link) => workers.openWorkerSession(announcement, link),
     listWorkers: (...args) => workers.listWorkers(...args),
     getWorker: (workerId) => workers.getWorker(workerId),

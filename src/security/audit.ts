@@ -99,7 +99,7 @@ export interface AuditOptions extends Omit<AuditFileOptions, "path"> {
   readonly output: string;
   /** Chain lines by hash (see `audit_chain.ts`). Default: for files. */
   readonly chain?: boolean;
-  /** Told when lines cannot be written, once until writing works again. */
+  /** Told when lines cannot be written, once until writing works again, and when they cannot be synced. */
   readonly onFailure?: (failure: unknown) => void;
 }
 
@@ -126,11 +126,16 @@ export function openAuditLog(options: AuditOptions): AuditLog | null {
 
 const BACKLOG_LINES_MAX = 10_000;
 const RETRY_MS = 1_000;
+/** How long a line may be with the operating system alone, which a power cut takes with it. */
+const SYNC_MS = 1_000;
 
 /**
  * Writes events. Lines leave the process before the event loop turns: within a turn they are
  * gathered into one write. When the output fails they wait, up to a bound, and those beyond it are
  * counted and reported in a line of their own once writing works again.
+ *
+ * A line that was written outlives this process at once, and the machine's failure within a second:
+ * files are synced that long after the first unsynced line, when they are full, and at the end.
  */
 export class AuditLog {
   readonly #sink: AuditSink;
@@ -141,6 +146,7 @@ export class AuditLog {
   #isFailing = false;
   #lost = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  #sync: ReturnType<typeof setTimeout> | undefined;
 
   /** Use {@linkcode openAuditLog}. */
   constructor(
@@ -184,6 +190,7 @@ export class AuditLog {
     }
     this.#pending = [];
     this.#isFailing = false;
+    this.#sync ??= setTimeout(() => this.#syncNow(), SYNC_MS);
     if (this.#lost > 0) {
       const fields = { count: this.#lost };
       this.#lost = 0;
@@ -192,12 +199,35 @@ export class AuditLog {
     }
   }
 
+  /**
+   * Goes on in the file that has the output's name now, which is a new one if the former was moved
+   * away. The chain goes on there.
+   *
+   * @throws {Error} when it cannot be opened; the former file stays in use
+   */
+  reopen(): void {
+    this.flush();
+    this.#sink.reopen?.();
+  }
+
   /** Writes what is waiting and closes the output. */
   close(): void {
     clearTimeout(this.#retry);
     this.flush();
     clearTimeout(this.#retry);
+    this.#syncNow();
     this.#sink.close();
+  }
+
+  /** What waits because it could not be written is not part of the head that is noted. */
+  #syncNow(): void {
+    clearTimeout(this.#sync);
+    this.#sync = undefined;
+    try {
+      this.#sink.sync?.(this.#pending.length === 0 ? this.#chain : undefined);
+    } catch (failure) {
+      this.#onFailure(failure);
+    }
   }
 
   #push(entry: Entry, nowMs: number): void {

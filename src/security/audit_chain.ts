@@ -3,8 +3,9 @@
  * a line edited, removed or put in between shows. The hash is over the very bytes of the line before
  * `,"hash":"..."}` is added, so that checking needs no notion of canonical JSON.
  *
- * What it cannot show: that the end was cut off, or that somebody who may write the file made the
- * whole chain anew. For that, ship the lines elsewhere as they are written.
+ * That the end was cut off shows by `path.head`, which the writer keeps beside the log. What a chain
+ * cannot show is that somebody who may write both files made the whole anew. For that, ship the lines
+ * elsewhere as they are written, or note the last hash elsewhere and ask for it when checking.
  */
 
 import { hash } from "node:crypto";
@@ -21,9 +22,9 @@ export interface ChainHead {
 /** What is wrong at a line. */
 export interface AuditFault {
   readonly path: string;
-  /** From 1. */
+  /** From 1; of what is missing at the end, the number of the last line that is there. */
   readonly line: number;
-  readonly kind: "unreadable" | "edited" | "gap" | "torn";
+  readonly kind: "unreadable" | "edited" | "gap" | "torn" | "truncated";
   readonly message: string;
 }
 
@@ -41,6 +42,16 @@ export interface AuditReport {
 
 /** Before the first line of a chain. */
 export const CHAIN_START: ChainHead = { sequence: 0, hash: "0".repeat(64) };
+
+/** Where the writer of a log notes its last line. */
+export function headPathOf(path: string): string {
+  return `${path}.head`;
+}
+
+/** What stands in that file. */
+export function headText({ sequence, hash }: ChainHead): string {
+  return `${sequence} ${hash}\n`;
+}
 
 /** How every line of a chain ends. A value that a caller chose cannot look like it: quotes in it are
  * escaped. */
@@ -87,27 +98,40 @@ function linkOf(line: string): Link | undefined {
 
 /**
  * Checks a chained audit log with the files that were moved aside (`path.N` to `path.1`, then
- * `path`), line by line, in constant memory.
+ * `path`), line by line, in constant memory, and that it goes as far as `path.head` says.
  *
- * @throws {Error} when the file cannot be read
+ * @param expectedHash of a line that was seen there before, and so must still be there
+ * @throws {Error} when a file cannot be read
  */
-export async function verifyAuditFile(path: string): Promise<AuditReport> {
+export async function verifyAuditFile(path: string, expectedHash?: string): Promise<AuditReport> {
+  const noted = await notedHead(path);
   const files = await filesOf(path);
   const faults: AuditFault[] = [];
+  let isExpectedThere = expectedHash === undefined || expectedHash === CHAIN_START.hash;
+  let isNotedThere = noted === undefined;
   let head: ChainHead | undefined;
   let lines = 0;
+  let number = 0;
   let firstSequence: number | undefined;
   for (const file of files) {
-    let number = 0;
+    number = 0;
     for await (const { text, isWhole } of linesOf(file)) {
       number++;
       lines++;
       const result = check(text, isWhole, head);
       if (result.fault !== undefined) faults.push({ path: file, line: number, ...result.fault });
       if (result.head !== undefined) head = result.head;
+      if (result.head?.hash === expectedHash) isExpectedThere = true;
+      if (result.head?.hash === noted?.hash) isNotedThere = true;
       firstSequence ??= head?.sequence;
     }
   }
+  const truncated = (message: string) =>
+    faults.push({ path, line: number, kind: "truncated", message });
+  if (noted !== undefined && !isNotedThere) {
+    truncated(`number ${noted.sequence} was written, says ${headPathOf(path)}, and is not there`);
+  }
+  if (!isExpectedThere) truncated(`no line has the expected hash ${expectedHash}`);
   return {
     files,
     lines,
@@ -147,6 +171,21 @@ function check(
     },
     head: link,
   };
+}
+
+/** What the writer noted; undefined where there is no such file, as of logs that were copied. */
+async function notedHead(path: string): Promise<ChainHead | undefined> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(headPathOf(path));
+  } catch (thrown) {
+    if (thrown instanceof Deno.errors.NotFound) return undefined;
+    throw new Error(`cannot read "${headPathOf(path)}": ${reasonOf(thrown)}`, { cause: thrown });
+  }
+  const [, sequence, digest] = /^(\d{1,15}) ([0-9a-f]{64})\n$/.exec(text) ?? [];
+  // Cut short by a crash in the middle of writing it: it says nothing.
+  if (sequence === undefined || digest === undefined) return undefined;
+  return Number(sequence) === 0 ? undefined : { sequence: Number(sequence), hash: digest };
 }
 
 /** Oldest first. A number that is missing ends the search, as rotation leaves no holes. */

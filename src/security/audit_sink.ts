@@ -1,10 +1,18 @@
 import { dirname } from "node:path";
+import { type ChainHead, headPathOf, headText } from "./audit_chain.ts";
 import { reasonOf, SecurityConfigurationError } from "./configuration_error.ts";
 
 /** Where audit lines end up. */
 export interface AuditSink {
   /** Writes whole lines, all or nothing as far as the caller is concerned; throws when it cannot. */
   write(lines: string): void;
+  /**
+   * Makes what was written survive the machine, and notes where the chain stands, so that a log whose
+   * end was cut off is told from a whole one. Throws when it cannot.
+   */
+  sync?(head: ChainHead | undefined): void;
+  /** Opens the file by its name anew, which somebody else may have moved away. */
+  reopen?(): void;
   close(): void;
 }
 
@@ -34,7 +42,10 @@ export class StreamSink implements AuditSink {
   }
 }
 
-/** A file of mode 0600, appended to and rotated by size. */
+/**
+ * A file of mode 0600, appended to and rotated by size. Beside it, in `path.head`, stands the number
+ * and hash of the last line that is known to be on the disk.
+ */
 export class FileSink implements AuditSink {
   readonly #path: string;
   readonly #fileBytesMax: number;
@@ -72,9 +83,36 @@ export class FileSink implements AuditSink {
     this.#bytes += bytes.length;
   }
 
+  sync(head: ChainHead | undefined): void {
+    this.#file.syncDataSync();
+    // After the lines themselves: a head that is there without its line is a line that was taken away.
+    if (head === undefined) return;
+    Deno.writeTextFileSync(headPathOf(this.#path), headText(head), { mode: 0o600 });
+  }
+
+  reopen(): void {
+    if (this.#isStillThere()) return;
+    const moved = this.#file;
+    this.#file = this.#open();
+    this.#bytes = this.#file.statSync().size;
+    moved.syncSync();
+    moved.close();
+  }
+
   close(): void {
     this.#file.syncSync();
     this.#file.close();
+  }
+
+  /** Whether the name still leads to the open file. */
+  #isStillThere(): boolean {
+    try {
+      const [there, open] = [Deno.statSync(this.#path), this.#file.statSync()];
+      return there.ino === open.ino && there.dev === open.dev;
+    } catch (thrown) {
+      if (thrown instanceof Deno.errors.NotFound) return false;
+      throw thrown;
+    }
   }
 
   /** Two writers would tangle the chain, so each file has one. */

@@ -232,7 +232,7 @@ Deno.test("only as many moved files are kept as were asked for", async () => {
   }
   log?.close();
   const names = [...Deno.readDirSync(directory.path)].map((entry) => entry.name).sort();
-  assert.deepEqual(names, ["audit.log", "audit.log.1", "audit.log.2"]);
+  assert.deepEqual(names, ["audit.log", "audit.log.1", "audit.log.2", "audit.log.head"]);
   assert.deepEqual((await verifyAuditFile(path)).faults, []);
 });
 
