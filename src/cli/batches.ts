@@ -59,6 +59,8 @@ export async function submitBatch(file: string, flags: Flags, terminal: Terminal
     const { client, format, line } = connection;
     const submitted: Submitted = { batchId, accepted: 0, duplicates: 0, jobs: [], refused: [] };
     const ids = new Map<string, string>();
+    // The master puts parents first by itself, and names a fault by its place: that of the file.
+    if (allOrNothing) calls[0]!.sort((a, b) => a.line - b.line);
     for (const call of calls) {
       await bring(client, call, how, ids, submitted);
       const { accepted, duplicates, refused } = submitted;

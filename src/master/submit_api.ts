@@ -67,7 +67,8 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
         named.admitted(position, id);
         return { ...spec, traceparent };
       } catch (failure) {
-        if (!(failure instanceof Refusal) || options.allOrNothing) throw failure;
+        if (!(failure instanceof Refusal)) throw failure;
+        if (options.allOrNothing) throw ofJob(failure, position, submissions.length);
         return failure;
       }
     });
@@ -112,6 +113,13 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
       : `${said}; job ${replaced}, which had its unique key, was cancelled`;
     return { jobId, duplicate: status === "duplicate", existing: false, message };
   }
+}
+
+/** One of many that refuses them all: which one it is. */
+function ofJob(refusal: Refusal, position: number, count: number): Refusal {
+  if (count === 1) return refusal;
+  const message = `job ${position + 1} of the call's ${count}: ${refusal.message}`;
+  return new Refusal(refusal.reason, message, { cause: refusal });
 }
 
 /** The jobs of one call by their refs, which become job ids as they are admitted. */
