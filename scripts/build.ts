@@ -1,5 +1,6 @@
 /**
- * `deno task build`: one file, `dist/conductor`, with the runtime and the program in it.
+ * `deno task build`: one file, `dist/conductor`, with the runtime and the program in it, and beside it
+ * what that is made of, `dist/conductor.cdx.json`.
  *
  * The program is bundled first, because `deno compile` of the sources takes whole packages with it
  * (and overflows its stack on the folders of one). It then puts the bundle under a runtime, denort,
@@ -13,6 +14,7 @@ import wasm from "@imagemagick/magick-wasm/magick.wasm" with { type: "bytes" };
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { type Lock, sbomOf } from "./build/sbom.ts";
 import { writeSelfExtracting } from "./build/self_extracting.ts";
 import { V8_FLAGS } from "./build/v8_flags.ts";
 import { VERSION } from "../src/cli/version.ts";
@@ -80,6 +82,7 @@ async function main(args: readonly string[]): Promise<void> {
       await buildHere(resolve(values.output), bundle, values["self-extracting"] === true);
     }
     for (const target of targets) await buildFor(target, bundle);
+    await writeSbom(targets.length === 0 ? resolve(values.output) : join(DIST, "conductor"));
   } finally {
     await Deno.remove(bundle, { recursive: true });
   }
@@ -98,6 +101,15 @@ async function buildHere(output: string, bundle: string, selfExtracting: boolean
     throw new Error(`${output} does not start: ${firstLine(stderr)}`);
   }
   await report(output);
+}
+
+/** The bill of materials beside the program: the same for all systems, as they have the same packages. */
+async function writeSbom(output: string): Promise<void> {
+  const lock: Lock = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.lock")));
+  const sbom = sbomOf(lock, { name: "conductor", version: VERSION }, Deno.version.deno);
+  const path = `${output.replace(/\.exe$/, "")}.cdx.json`;
+  await Deno.writeTextFile(path, `${JSON.stringify(sbom, null, 2)}\n`);
+  console.log(`${relative(Deno.cwd(), path)}: ${sbom.components.length} components`);
 }
 
 /** Returns false, and says why, where there is no runtime to compile with. */

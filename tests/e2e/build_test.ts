@@ -80,6 +80,9 @@ async function build(output: string): Promise<void> {
     stdout: "null",
   }).output();
   assert.ok(success, new TextDecoder().decode(stderr));
+  const sbom = JSON.parse(await Deno.readTextFile(`${output}.cdx.json`));
+  assert.equal(sbom.bomFormat, "CycloneDX");
+  assert.ok(sbom.components.length > 100, "what it is made of is told of beside it");
 }
 
 async function checkAnswers(program: Program): Promise<void> {
