@@ -17,6 +17,7 @@ import {
   createZstdDecompress,
 } from "node:zlib";
 import { InputTooLargeError } from "./contract.ts";
+import { zstdFrames } from "./zstd_frames.ts";
 
 /** What is known of a body before it is read. */
 export interface BodyTerms {
@@ -100,7 +101,11 @@ async function* chunksOf(
   const [first, rest] = await firstChunk(message);
   // An empty body is no gzip, but servers name a coding for it all the same.
   if (first === undefined) return undefined;
-  yield* decoded(withFirst(first, rest), decoders.map((decoder) => decoder(first)));
+  yield* decoders.reduce<AsyncIterable<Uint8Array>>(
+    (source, decoder) => decoder(source, first),
+    withFirst(first, rest),
+  );
+  return undefined;
 }
 
 async function firstChunk(
@@ -126,35 +131,44 @@ async function* withFirst(
   }
 }
 
-async function* decoded(
-  source: AsyncGenerator<Uint8Array>,
-  decoders: readonly Transform[],
+/** What `transform` makes of the bytes of `source`. */
+async function* through(
+  source: AsyncIterable<Uint8Array>,
+  transform: Transform,
 ): AsyncGenerator<Uint8Array, undefined> {
-  const last = decoders.at(-1);
-  if (last === undefined) {
-    yield* source;
-    return undefined;
-  }
-  // The error of any stage destroys the last, whose reader then sees it.
-  pipeline([source, ...decoders] as unknown as Transform[], () => {});
-  for await (const chunk of last) {
+  // An error of the source destroys the transform, whose reader then sees it.
+  pipeline([source, transform] as unknown as Transform[], () => {});
+  for await (const chunk of transform) {
     const buffer = chunk as Buffer;
     yield new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
   }
   return undefined;
 }
 
-/** Made once the first byte is there, which tells the two kinds of deflate apart. */
-type Decoder = (first: Uint8Array) => Transform;
+/** RFC 9659: a window of 8 MiB at most, or a small body could ask for gigabytes of memory. */
+const ZSTD_TERMS = { params: { [constants.ZSTD_d_windowLogMax]: 23 } };
+
+/** Deno's decoder ends with the first frame, and takes one that is cut short for whole. */
+async function* unzstandard(
+  source: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, undefined> {
+  for await (const frame of zstdFrames(source)) {
+    yield* through(frame, createZstdDecompress(ZSTD_TERMS));
+  }
+  return undefined;
+}
+
+/** Undoes a coding; the first byte tells the two kinds of deflate apart. */
+type Decoder = (source: AsyncIterable<Uint8Array>, first: Uint8Array) => AsyncIterable<Uint8Array>;
 
 const DECODERS: Readonly<Record<string, Decoder>> = {
-  gzip: () => createGunzip(),
-  "x-gzip": () => createGunzip(),
-  br: () => createBrotliDecompress(),
-  // RFC 9659: a window of 8 MiB at most, or a small body could ask for gigabytes of memory.
-  zstd: () => createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: 23 } }),
+  gzip: (source) => through(source, createGunzip()),
+  "x-gzip": (source) => through(source, createGunzip()),
+  br: (source) => through(source, createBrotliDecompress()),
+  zstd: unzstandard,
   // RFC 9110 means zlib's format; some servers send the bare deflate stream.
-  deflate: (first) => ((first[0] ?? 0) & 0x0f) === 8 ? createInflate() : createInflateRaw(),
+  deflate: (source, first) =>
+    through(source, ((first[0] ?? 0) & 0x0f) === 8 ? createInflate() : createInflateRaw()),
 };
 
 function decodersOf(contentEncoding: string): readonly Decoder[] {

@@ -100,6 +100,7 @@ const WORDS: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate is signed by nobody known here",
   Z_DATA_ERROR: "its compressed body is damaged",
   Z_BUF_ERROR: "its compressed body is cut short",
+  ZSTD_CUT: "its compressed body is cut short",
 };
 
 /** The failure of a runtime's network call, without the runtime's own words where we have better. */
@@ -108,7 +109,7 @@ export function plainWords(error: unknown): string {
   const code = "code" in error ? String(error.code) : "";
   if (Object.hasOwn(WORDS, code)) return WORDS[code]!;
   if (code.startsWith("HPE_")) return "its answer is not HTTP";
-  if (code.startsWith("ERR_BROTLI") || code.startsWith("ERR__ERROR_")) {
+  if (["ERR_BROTLI", "ERR__ERROR_", "ZSTD_"].some((each) => code.startsWith(each))) {
     return "its compressed body is damaged";
   }
   return error.message.replace(/\.$/, "");

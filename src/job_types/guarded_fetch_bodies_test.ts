@@ -14,6 +14,15 @@ import { OPEN_POLICY, serve, serveRaw } from "./test_server.ts";
 const textOf = async (body: { bytes(): Promise<Uint8Array> }) =>
   new TextDecoder().decode(await body.bytes());
 
+/** As pzstd writes it: a frame for each part, and between them what is not for the decoder. */
+function severalFrames(plain: Uint8Array): Uint8Array {
+  const skippable = [0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3];
+  const parts = [plain.subarray(0, 7), plain.subarray(7, 50_000), plain.subarray(50_000)];
+  const checked = { params: { [constants.ZSTD_c_checksumFlag]: 1 } };
+  const frames = parts.map((part) => zstdCompressSync(part, checked));
+  return new Uint8Array(frames.flatMap((frame) => [...skippable, ...frame]));
+}
+
 Deno.test("gzip, both kinds of deflate, brotli, zstd and stacked codings are decoded", async () => {
   const text = "straße ".repeat(10_000);
   const plain = new TextEncoder().encode(text);
@@ -24,6 +33,7 @@ Deno.test("gzip, both kinds of deflate, brotli, zstd and stacked codings are dec
     ["deflate", deflateRawSync(plain)],
     ["br", brotliCompressSync(plain)],
     ["zstd", zstdCompressSync(plain)],
+    ["zstd", severalFrames(plain)],
     ["identity", plain],
     ["gzip, br", brotliCompressSync(gzipSync(plain))],
   ];
@@ -96,15 +106,23 @@ Deno.test("a body of exactly the bound passes, with one byte more it does not", 
   );
 });
 
+function encodedAs(coding: string, body: Uint8Array): Uint8Array {
+  const head = new TextEncoder().encode(`HTTP/1.1 200 OK\r\nContent-Encoding: ${coding}\r\n\r\n`);
+  return new Uint8Array([...head, ...body]);
+}
+
 Deno.test("a body cut short is a failure that may pass, in each way of framing", async () => {
   const cut = gzipSync(new TextEncoder().encode("x".repeat(1000))).subarray(0, 20);
+  const zstdOfOne = zstdCompressSync(new TextEncoder().encode("a text of some length"));
+  const zstdOfTwo = new Uint8Array([...zstdOfOne, ...zstdOfOne]);
   const answers: Readonly<Record<string, string | Uint8Array>> = {
     "short of its length": "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc",
     "chunked without end": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n",
-    "gzip cut": new Uint8Array([
-      ...new TextEncoder().encode("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"),
-      ...cut,
-    ]),
+    "gzip cut": encodedAs("gzip", cut),
+    "zstd cut": encodedAs("zstd", zstdOfTwo.subarray(0, zstdOfTwo.length - 1)),
+    "zstd cut in its last frame": encodedAs("zstd", zstdOfTwo.subarray(0, zstdOfOne.length + 6)),
+    "zstd, and then something else": encodedAs("zstd", new Uint8Array([...zstdOfOne, 1, 2, 3, 4])),
+    "no zstd at all": encodedAs("zstd", new TextEncoder().encode("plain text")),
     "no gzip at all": "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nplain text",
     "no brotli at all": "HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\nplain text, rather long",
   };
