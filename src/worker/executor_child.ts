@@ -15,7 +15,8 @@ import {
 } from "./executor_protocol.ts";
 import { type AttemptBounds, AttemptWatch, type Excess } from "./executor_watch.ts";
 import { encodeFrame, readFrames } from "./frames.ts";
-import { descendantsOf, endLeftovers, endTree, isAlive, MARK_VARIABLE } from "./process_tree.ts";
+import { descendantsOf, isAlive } from "./process_table.ts";
+import { endLeftovers, endTree, MARK_VARIABLE } from "./process_tree.ts";
 import { TextTail } from "./text_tail.ts";
 
 /** How an executor process is started, and what bounds it. */

@@ -9,7 +9,8 @@
  */
 
 import type { ExecutorFault } from "./attempt.ts";
-import { descendantsOf, ownBytesOf, type ProcessMark } from "./process_tree.ts";
+import { descendantsOf, type ProcessMark } from "./process_table.ts";
+import { ownBytesOf } from "./process_tree.ts";
 
 /** Bounds of one attempt. */
 export interface AttemptBounds {
