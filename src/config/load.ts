@@ -197,9 +197,26 @@ function gather(options: LoadOptions, contents: FileContents, profile: Profile):
   }
   for (const path of Object.keys(options.flags)) {
     if (path === "config" || KEY_BY_PATH.has(path)) continue;
-    gathered.faults.push(unknownKey(path, path, { kind: "flag", name: `--set ${path}` }));
+    const source = { kind: "flag", name: `--set ${path}` } as const;
+    const entry = entryOfMap(path, options.flags[path], source);
+    gathered.faults.push(entry ?? unknownKey(path, path, source));
   }
   return gathered;
+}
+
+/** A fault for what would be an entry of a map, if entries had paths of their own. */
+function entryOfMap(path: string, value: unknown, source: Source): Fault | undefined {
+  const map = KEYS.find((entry) =>
+    entry.key.kind.name === "map" && path.startsWith(`${entry.path}.`)
+  );
+  if (map === undefined) return undefined;
+  const entry = path.slice(map.path.length + 1);
+  return {
+    path,
+    source,
+    problem: `is not a key, but looks like an entry of ${map.path}`,
+    remedy: `Write it as --set '${map.path}=${entry}=${String(value)}', more entries after commas`,
+  };
 }
 
 interface Given {

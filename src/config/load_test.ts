@@ -337,6 +337,11 @@ Deno.test("what has faults can be examined, with defaults where values are refus
 
 Deno.test("a name from a prototype is neither flag nor variable", () => {
   assert.match(refusal({ flags: { constructor: "x" } })[1] ?? "", /^constructor is not a key/);
+  const path = "scheduler.type_defaults.noop";
+  assert.match(
+    refusal({ flags: { [path]: "max_retries=0" } })[1] ?? "",
+    /Write it as --set 'scheduler\.type_defaults=noop=max_retries=0'/,
+  );
   assert.equal(
     load({ flags: Object.create({ "cluster.http_port": "1" }) }).config.cluster.httpPort,
     8080,

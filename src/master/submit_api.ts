@@ -81,6 +81,8 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
     const offered = new OfferedTypes(duties.view().workers, admission);
     let place = 0;
     const results: SubmissionOutcome[] = [];
+    const places: Places = { order, count: submissions.length };
+    const blamed = options.allOrNothing ? blame(outcomes, places) : outcomes;
     admitted.forEach((each, at) => {
       const position = order[at]!;
       if (each instanceof Refusal) {
@@ -88,7 +90,7 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
         return;
       }
       const type = submissions[position]?.type ?? "";
-      const outcome = named.inWords(outcomes[place++]!, each);
+      const outcome = named.inWords(blamed[place++]!, each);
       if (span !== undefined) tellOutcome(span, outcome, offered.has(type));
       results[position] = this.#outcome(outcome, type, offered);
     });
@@ -118,8 +120,37 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
 /** One of many that refuses them all: which one it is. */
 function ofJob(refusal: Refusal, position: number, count: number): Refusal {
   if (count === 1) return refusal;
-  const message = `job ${position + 1} of the call's ${count}: ${refusal.message}`;
+  const message = `${placeText(position, count)}: ${refusal.message}`;
   return new Refusal(refusal.reason, message, { cause: refusal });
+}
+
+/** Where the jobs of a Command, which has parents first, stand in their call. */
+interface Places {
+  readonly order: readonly number[];
+  readonly count: number;
+}
+
+/** The same for what the state refused: those at fault say where they are, and the others who it was. */
+function blame(
+  outcomes: readonly SubmitOutcome[],
+  { order, count }: Places,
+): readonly SubmitOutcome[] {
+  const isAtFault = (each: SubmitOutcome) =>
+    each.status === "refused" && each.reason !== "batch_refused";
+  const faults = order.filter((_, place) => isAtFault(outcomes[place]!));
+  if (count === 1 || faults.length === 0) return outcomes;
+  const first = placeText(Math.min(...faults), count);
+  return outcomes.map((outcome, place) => {
+    if (outcome.status !== "refused") return outcome;
+    const message = isAtFault(outcome)
+      ? `${placeText(order[place]!, count)}: ${outcome.message}`
+      : `${first} was refused, and so all are`;
+    return { ...outcome, message };
+  });
+}
+
+function placeText(position: number, count: number): string {
+  return `job ${position + 1} of the call's ${count}`;
 }
 
 /** The jobs of one call by their refs, which become job ids as they are admitted. */

@@ -211,6 +211,8 @@ async function namesLines(host: Host, client: JobClient): Promise<void> {
     host.clientGiven({ stdin }, "batch", "submit", "-", ...flags);
   const all = await submit("--all-or-nothing", "--batch=none");
   assert.deepEqual([all.code, all.stdout], [1, ""]);
+  assert.match(all.stderr, /line 1: job 1 of the call's 3: it depends on job nobody, and there/);
+  assert.match(all.stderr, /line 3: job 1 of the call's 3 was refused, and so all are/);
   await assert.rejects(client.getBatch("none"), { reason: "not_found" });
   const each = await submit("--batch=some");
   assert.deepEqual([each.code, each.stdout], [1, "some\n"]);
