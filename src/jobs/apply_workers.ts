@@ -224,7 +224,7 @@ export function applyDrainWorker(state: State, command: DrainWorkerCommand): Dra
   const kind = "drain_worker";
   const worker = state.workers.get(command.workerId);
   if (worker === undefined) {
-    const message = `there is no worker ${command.workerId}`;
+    const message = `there is no worker ${JSON.stringify(command.workerId)}`;
     return { kind, status: "refused", reason: "unknown_worker", message };
   }
   const by = command.by ?? "operator";

@@ -187,7 +187,7 @@ Deno.test("bytes that are no text are refused where a type takes JSON, and nothi
       assertRefused(unknown, { code: 1, says: /there is no job "no-such-job"/ });
     }
     const worker = await host.client("workers", "drain", "nobody");
-    assertRefused(worker, { code: 1, says: /there is no worker nobody/ });
+    assertRefused(worker, { code: 1, says: /there is no worker "nobody"/ });
     const { total } = JSON.parse((await host.client("list", "--output=json")).stdout);
     assert.equal(total, 0);
   }));

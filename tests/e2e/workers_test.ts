@@ -10,8 +10,8 @@ async function submitSleep(client: JobClient, duration: string): Promise<string>
   return (await client.submit(job)).jobId;
 }
 
-async function submitBusy(client: JobClient, ms: number): Promise<string> {
-  const payload = new TextEncoder().encode(JSON.stringify({ ms }));
+async function submitBusy(client: JobClient, until = ""): Promise<string> {
+  const payload = new TextEncoder().encode(JSON.stringify({ until }));
   return (await client.submit({ type: "busy", payload, priority: 5, maxRetries: 0 })).jobId;
 }
 
@@ -37,7 +37,7 @@ Deno.test("a worker is shown, bounded by type, drained and told of: on one maste
       "--type-concurrency=test_sleep=1",
       "--tag=zone=a",
       "--cpu=2",
-      "--drain-timeout=3s",
+      "--drain-timeout=8s",
       `--handlers=${handlers}`,
     );
     const client = host.library();
@@ -53,18 +53,18 @@ Deno.test("a worker is shown, bounded by type, drained and told of: on one maste
       await test.step("a worker that froze past its lease takes back that it seemed to have died", () =>
         wakes(client, worker));
       await test.step("SIGTERM lets a short job finish and hands a long one back, at no cost", () =>
-        leaves(client, worker));
+        leaves(host, client, worker));
     } finally {
       client.close();
     }
   }));
 
-/** Computes in its executor process for so long, with 64 MiB in its hands. */
-const BUSY = `export async function busy({ ms }, context) {
+/** Computes in its executor process until a file is there, with 64 MiB in its hands. */
+const BUSY = `import { existsSync } from "node:fs";
+export async function busy({ until }, context) {
   const held = new Uint8Array(64 * 1024 * 1024).fill(1);
-  const endMs = performance.now() + ms;
   context.progress(0.5);
-  while (!context.signal.aborted && performance.now() < endMs) {
+  while (!context.signal.aborted && !existsSync(until)) {
     const untilMs = performance.now() + 50;
     while (performance.now() < untilMs) held[0]++;
     await new Promise((resolve) => setTimeout(resolve, 1));
@@ -89,7 +89,7 @@ async function boundsTypes(host: Host, client: JobClient): Promise<void> {
 }
 
 async function shows(host: Host, client: JobClient): Promise<void> {
-  const jobId = await submitBusy(client, 60_000);
+  const jobId = await submitBusy(client);
   await untilRunning(client, jobId);
   await until("the executors are measured at work", async () => {
     const { worker: { stats } } = await client.getWorker("w1");
@@ -177,10 +177,11 @@ async function wakes(client: JobClient, worker: Deno.ChildProcess): Promise<void
   await client.cancel(jobId);
 }
 
-async function leaves(client: JobClient, worker: Deno.ChildProcess): Promise<void> {
+async function leaves(host: Host, client: JobClient, worker: Deno.ChildProcess): Promise<void> {
   const long = await submitSleep(client, "60s");
   await untilRunning(client, long);
-  const short = await submitBusy(client, 300);
+  const isOver = join(host.directory, "is-over");
+  const short = await submitBusy(client, isOver);
   await until("its executor is at work", async () => {
     const { held } = await client.getWorker("w1");
     return held.find(({ jobId }) => jobId === short)?.progress === 0.5;
@@ -190,6 +191,7 @@ async function leaves(client: JobClient, worker: Deno.ChildProcess): Promise<voi
     const { worker: { status, drainedBy } } = await client.getWorker("w1");
     return status === "draining" && drainedBy === "worker";
   });
+  await Deno.writeTextFile(isOver, "");
   assert.equal((await worker.status).code, 0);
   assert.equal((await client.getJob(short)).job.status, "completed");
   const { job, attempts } = await client.getJob(long);

@@ -33,6 +33,13 @@ export const http = defineJobType<HttpPayload>({
         "jobs.address_allow_list.",
     },
     { name: "redirects", value: "20", meaning: "More cannot be asked for." },
+    {
+      name: "retry-after",
+      value: "told, not kept",
+      meaning:
+        "The error says how long the server wants to be left alone; when the job is tried again " +
+        "is for its own backoff to say (submit --retry-delay, --backoff).",
+    },
   ],
   example: { url: "https://example.com/", expect: { status: 200, body_contains: "Example" } },
   examples: [{

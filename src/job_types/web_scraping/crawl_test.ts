@@ -158,7 +158,7 @@ Deno.test("a crawl ends before its result grows beyond what results may be", asy
 
 Deno.test("the site's wish for a pause is granted between requests", async () => {
   await using site = await serveSite({
-    "/robots.txt": "User-agent: *\nCrawl-delay: 0.15",
+    "/robots.txt": "User-agent: *\nCrawl-delay: 0.5",
     "/": '<a href="/a">a</a><a href="/b">b</a>',
     "/a": "a",
     "/b": "b",
