@@ -5,6 +5,7 @@
  */
 
 import type { Command } from "commander";
+import { TIMEOUT_HELP, WAIT_TIMEOUT_HELP } from "./options.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -37,6 +38,7 @@ export function addBatchCommands(
       .option("--all-or-nothing", "one refused job refuses all")
       .option("--patience <duration>", "how long to try again while the cluster takes no more jobs")
       .option("-w, --wait", "follow the batch to its end; exit 1 if a job does not complete")
+      .option("--wait-timeout <duration>", WAIT_TIMEOUT_HELP)
       .addHelpText("after", LINES_HELP)
       .action(async (file: string, flags: Flags) => {
         const { submitBatch } = await import("./batches.ts");
@@ -60,6 +62,7 @@ export function addBatchCommands(
     client(
       batch.command(name).description(text)
         .argument("<batch-id>", "the batch")
+        .option("--timeout <duration>", TIMEOUT_HELP)
         .action(async (batchId: string, flags: Flags) => {
           const { watchBatch } = await import("./batches.ts");
           await watchBatch(batchId, how, flags, terminal);

@@ -10,11 +10,12 @@ import { FlagReader, reasonOf } from "./arguments.ts";
 import { inCalls, type JobLine, readJobLines } from "./batch_lines.ts";
 import { configFrom } from "./config_flags.ts";
 import { type Connection, withClient } from "./connect.ts";
-import { Interrupted, Misuse, NegativeAnswer } from "./failure.ts";
+import { Misuse, NegativeAnswer } from "./failure.ts";
 import { secondText, timeText } from "./present.ts";
 import type { Flags } from "./router.ts";
 import { renderPairs, renderTable } from "./table.ts";
 import { printable, type Terminal } from "./terminal.ts";
+import { within } from "./waiting.ts";
 
 /** Jobs in one call: enough to make little of the way there and back, few enough to be one of many. */
 const CALL_JOBS = 1_000;
@@ -42,6 +43,8 @@ export async function submitBatch(file: string, flags: Flags, terminal: Terminal
     patienceMs: reader.duration("patience") ?? 0,
   };
   const { allOrNothing } = how;
+  const timeoutMs = reader.duration("waitTimeout");
+  const waits = flags.wait === true || timeoutMs !== undefined;
   reader.done();
   const jobs = readJobLines(await readAll(file, terminal), batchId);
   const { maxMsgSizeBytes } = configFrom(flags, "client").config.grpc;
@@ -69,8 +72,8 @@ export async function submitBatch(file: string, flags: Flags, terminal: Terminal
     line.clear();
     tellRefusals(submitted, terminal);
     const hasJobs = submitted.accepted + submitted.duplicates > 0;
-    if (flags.wait === true && hasJobs) {
-      const batch = await follow(connection, batchId, "quietly");
+    if (waits && hasJobs) {
+      const batch = await follow(connection, batchId, "quietly", timeoutMs);
       const answer = { ...submittedJson(submitted), batch: batchJson(batch) };
       terminal.out.write(
         format === "json" ? `${JSON.stringify(answer, null, 2)}\n` : batchText(batch),
@@ -193,8 +196,11 @@ export async function watchBatch(
   flags: Flags,
   terminal: Terminal,
 ): Promise<void> {
+  const reader = new FlagReader(flags);
+  const timeoutMs = reader.duration("timeout");
+  reader.done();
   await withClient(flags, terminal, async (connection) => {
-    const batch = await follow(connection, batchId, how);
+    const batch = await follow(connection, batchId, how, timeoutMs);
     terminal.out.write(
       connection.format === "json"
         ? `${JSON.stringify(batchJson(batch), null, 2)}\n`
@@ -228,28 +234,25 @@ async function follow(
   { client, line }: Connection,
   batchId: string,
   how: "telling" | "quietly",
+  timeoutMs: number | undefined,
 ): Promise<BatchView> {
-  const interruption = new AbortController();
-  const interrupt = () => {
-    Deno.removeSignalListener("SIGINT", interrupt);
-    interruption.abort(
-      new Interrupted(
-        `the batch goes on; follow it with \`conductor batch watch ${batchId}\`, end it with ` +
-          `\`conductor batch cancel ${batchId}\``,
-      ),
-    );
-  };
-  Deno.addSignalListener("SIGINT", interrupt);
+  const goesOn = `the batch goes on; follow it with \`conductor batch watch ${batchId}\`, end it ` +
+    `with \`conductor batch cancel ${batchId}\``;
   let last: BatchView | undefined;
+  const late = () => {
+    const where = last === undefined ? "no master told of it" : printable(countsText(last));
+    return `batch ${batchId} is not at its end yet: ${where}; ${goesOn}`;
+  };
   try {
-    for await (const batch of client.watchBatch(batchId, interruption.signal)) {
-      last = batch;
-      const text = `${batchId}  ${countsText(batch)}`;
-      if (how === "telling" && !line.sink.isTerminal) line.say(printable(text));
-      else line.show(text);
-    }
+    await within({ timeoutMs, interrupted: goesOn, late }, async (signal) => {
+      for await (const batch of client.watchBatch(batchId, signal)) {
+        last = batch;
+        const text = `${batchId}  ${countsText(batch)}`;
+        if (how === "telling" && !line.sink.isTerminal) line.say(printable(text));
+        else line.show(text);
+      }
+    });
   } finally {
-    if (!interruption.signal.aborted) Deno.removeSignalListener("SIGINT", interrupt);
     line.clear();
   }
   if (last === undefined) throw new NegativeAnswer(`batch ${batchId}: nothing was heard of it`);

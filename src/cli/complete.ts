@@ -136,6 +136,7 @@ const DEFAULTS: ReadonlyMap<string, string> = new Map([
   ["cluster", "status"],
   ["certs", "list"],
   ["config", "show"],
+  ["audit", "verify"],
   ["schedule", "list"],
   ["token", "inspect"],
   ["rbac", "show"],

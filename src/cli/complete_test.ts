@@ -65,14 +65,17 @@ Deno.test("commands, flags and the values that can be counted are offered where 
 });
 
 Deno.test("a flag that was given is offered again only if it may be given again", async () => {
-  assert.deepEqual(await offered("submit --wait --wai"), []);
+  assert.deepEqual(await offered("submit --wait --wai"), ["--wait-timeout"]);
   assert.deepEqual(await offered("submit --label a=b --lab"), ["--label"]);
 });
 
 Deno.test("the value of a flag is not taken for a command", async () => {
   assert.deepEqual(await offered("list --type workers --off"), ["--offset"]);
   assert.deepEqual(await offered("list --type=workers --off"), ["--offset"]);
-  assert.deepEqual(await offered("submit --payload status --wa"), ["--wait"]);
+  assert.deepEqual(await offered("submit --payload status --wa"), [
+    "--wait",
+    "--wait-timeout",
+  ]);
 });
 
 Deno.test("ids of jobs and workers come from the cluster that the line names", async () => {

@@ -8,7 +8,7 @@ import { ConfigError } from "../config/mod.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Exit codes of every command. */
-export const EXIT = { done: 0, failed: 1, misused: 2, interrupted: 130 } as const;
+export const EXIT = { done: 0, failed: 1, misused: 2, late: 124, interrupted: 130 } as const;
 
 /** The command line asks for something that is not possible. Exit code 2. */
 export class Misuse extends Error {
@@ -18,6 +18,11 @@ export class Misuse extends Error {
 /** The command did its work and the answer is no (a job that failed, say). Exit code 1. */
 export class NegativeAnswer extends Error {
   override name = "NegativeAnswer";
+}
+
+/** What was waited for is not there yet, and the time is over. Exit code 124, as of timeout(1). */
+export class OutOfTime extends Error {
+  override name = "OutOfTime";
 }
 
 /** The person at the terminal did not want to wait. Exit code 130, as shells have it. */
@@ -34,6 +39,7 @@ export function reportFailure(failure: unknown, terminal: Terminal): number {
     terminal.err.write(`${terminal.err.style.red("conductor:")} ${message}\n`);
   }
   if (failure instanceof Interrupted) return EXIT.interrupted;
+  if (failure instanceof OutOfTime) return EXIT.late;
   return isMisuse(failure) ? EXIT.misused : EXIT.failed;
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ConfigError } from "../config/mod.ts";
 import { Refusal, type RefusalReason } from "../rpc/mod.ts";
-import { EXIT, Interrupted, Misuse, NegativeAnswer, reportFailure } from "./failure.ts";
+import { EXIT, Interrupted, Misuse, NegativeAnswer, OutOfTime, reportFailure } from "./failure.ts";
 import { recording } from "./terminal_test_support.ts";
 
 function reported(failure: unknown): { code: number; said: string } {
@@ -11,12 +11,13 @@ function reported(failure: unknown): { code: number; said: string } {
   return { code, said: terminal.written.err };
 }
 
-Deno.test("every failure has its exit code: 1 failed, 2 misused, 130 interrupted", () => {
+Deno.test("every failure has its exit code: 1 failed, 2 misused, 124 out of time, 130 interrupted", () => {
   const table: [unknown, number][] = [
     [new Misuse("m"), EXIT.misused],
     [new ConfigError("m", { faults: [] }), EXIT.misused],
     [new NegativeAnswer("m"), EXIT.failed],
     [new Interrupted("m"), EXIT.interrupted],
+    [new OutOfTime("m"), 124],
     [new Error("m"), EXIT.failed],
     [new Refusal("invalid", "m"), EXIT.misused],
     [new Refusal("too_large", "m"), EXIT.misused],

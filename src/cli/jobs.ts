@@ -4,14 +4,15 @@
  * @module
  */
 
-import type { JobView } from "../rpc/mod.ts";
-import { reasonOf } from "./arguments.ts";
+import type { JobClient, JobView } from "../rpc/mod.ts";
+import { FlagReader, reasonOf } from "./arguments.ts";
 import { overviewJson, overviewText } from "./cluster.ts";
 import { withClient } from "./connect.ts";
 import { NegativeAnswer } from "./failure.ts";
 import { detailsJson, detailsText, jobJson, textOf } from "./present.ts";
 import type { Flags } from "./router.ts";
 import { printable, printableLines, type Terminal } from "./terminal.ts";
+import { lateText, within } from "./waiting.ts";
 
 /** One job in full, or the cluster as a whole. */
 export async function status(
@@ -36,7 +37,11 @@ export async function status(
 
 /** The result's bytes as they are. */
 export async function result(jobId: string, flags: Flags, terminal: Terminal): Promise<void> {
+  const reader = new FlagReader(flags);
+  const timeoutMs = reader.duration("timeout");
+  reader.done();
   await withClient(flags, terminal, async ({ client, format }) => {
+    if (flags.wait === true || timeoutMs !== undefined) await untilEnd(client, jobId, timeoutMs);
     const { job } = await client.getJob(jobId);
     if (format === "json" && flags.file === undefined) {
       terminal.out.write(`${JSON.stringify(jobJson(job).result ?? null, null, 2)}\n`);
@@ -48,6 +53,20 @@ export async function result(jobId: string, flags: Flags, terminal: Terminal): P
     const { file } = flags;
     if (typeof file === "string") await writeTo(file, job);
     else if (format !== "json") await writeResult(job, terminal);
+  });
+}
+
+/** @throws OutOfTime */
+async function untilEnd(
+  client: JobClient,
+  jobId: string,
+  timeoutMs: number | undefined,
+): Promise<void> {
+  let last: JobView | undefined;
+  await within({ timeoutMs, late: () => lateText(jobId, last) }, async (signal) => {
+    for await (const event of client.watch(jobId, signal)) {
+      if (event.kind === "state") last = event.job;
+    }
   });
 }
 

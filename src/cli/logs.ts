@@ -9,18 +9,29 @@ import { FlagReader } from "./arguments.ts";
 import { type Connection, withClient } from "./connect.ts";
 import type { Flags } from "./router.ts";
 import { printable, type Terminal } from "./terminal.ts";
+import { lateText, within } from "./waiting.ts";
 
 /** What is kept so far; with `--follow` also what comes until the job ends. */
 export async function logs(jobId: string, flags: Flags, terminal: Terminal): Promise<void> {
   const reader = new FlagReader(flags);
   const tail = reader.integer("tail", { min: 0 }) ?? Number.POSITIVE_INFINITY;
+  const timeoutMs = reader.duration("timeout");
+  if (timeoutMs !== undefined && flags.follow !== true) {
+    reader.fault("timeout", "it goes with --follow, which alone waits");
+  }
   reader.done();
   await withClient(flags, terminal, async (connection) => {
     const { client, format } = connection;
     const print = (lines: readonly string[]) => {
       for (const line of lines) terminal.out.write(`${lineText(line, format)}\n`);
     };
-    if (flags.follow === true) return await follow(connection, jobId, tail, print);
+    if (flags.follow === true) {
+      let last: JobView | undefined;
+      return await within(
+        { timeoutMs, late: () => lateText(jobId, last) },
+        (signal) => follow(connection, jobId, { tail, signal }, print, (job) => last = job),
+      );
+    }
     const { logTail, job } = await client.getJob(jobId);
     print(lastOf(logTail, tail));
     if (logTail.length === 0) connection.line.say(`conductor: job ${jobId} ${nothingYet(job)}`);
@@ -30,14 +41,16 @@ export async function logs(jobId: string, flags: Flags, terminal: Terminal): Pro
 async function follow(
   { client, line }: Connection,
   jobId: string,
-  tail: number,
+  { tail, signal }: { readonly tail: number; readonly signal: AbortSignal },
   print: (lines: readonly string[]) => void,
+  hear: (job: JobView) => void,
 ): Promise<void> {
   let isFirst = true;
   let attempt = 0;
-  for await (const event of client.watch(jobId, undefined, { keptLog: true })) {
+  for await (const event of client.watch(jobId, signal, { keptLog: true })) {
     if (event.kind === "log") print(isFirst ? lastOf(event.lines, tail) : event.lines);
     if (event.kind === "state") {
+      hear(event.job);
       if (attempt > 0 && event.job.attempt > attempt) {
         line.say(`conductor: attempt ${event.job.attempt} begins`);
       }

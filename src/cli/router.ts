@@ -15,7 +15,7 @@ import { addConfigFlags } from "./config_flags.ts";
 import { EXIT, Misuse, reportFailure } from "./failure.ts";
 import { addBulkCommands } from "./job_router.ts";
 import { addJobFlags } from "./job_flags.ts";
-import { withValues } from "./options.ts";
+import { TIMEOUT_HELP, WAIT_TIMEOUT_HELP, withValues } from "./options.ts";
 import { addRbacCommands, addTokenCommands } from "./token_router.ts";
 import { addScheduleCommands } from "./schedule_router.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
@@ -78,7 +78,7 @@ Examples:
   conductor submit --type web_scraping --payload '{"url":"https://example.com"}' --wait
   conductor status JOB_ID
 
-Exit codes: 0 done, 1 failed, 2 misused, 130 interrupted by Ctrl-C.`,
+Exit codes: 0 done, 1 failed, 2 misused, 124 not done within --timeout, 130 interrupted by Ctrl-C.`,
     );
   addNodeCommands(program, terminal);
   addJobCommands(program, terminal);
@@ -163,6 +163,7 @@ function addJobCommands(program: Command, terminal: Terminal): void {
     addJobFlags(program.command("submit").description("submit a job; prints its id"))
       .usage("--type <type> [options]")
       .option("-w, --wait", "follow the job to its end; exit 1 if it does not complete")
+      .option("--wait-timeout <duration>", WAIT_TIMEOUT_HELP)
       .option("--patience <duration>", "how long to try again while the cluster takes no more jobs")
       .action(async (flags: Flags) => {
         const { submit } = await import("./submit.ts");
@@ -181,6 +182,7 @@ function addJobCommands(program: Command, terminal: Terminal): void {
   client(
     program.command("watch").description("follow a job to its end")
       .argument("<job-id>", "the job")
+      .option("--timeout <duration>", TIMEOUT_HELP)
       .action(async (jobId: string, flags: Flags) => {
         const { watch } = await import("./submit.ts");
         await watch(jobId, flags, terminal);
@@ -191,6 +193,7 @@ function addJobCommands(program: Command, terminal: Terminal): void {
       .argument("<job-id>", "the job")
       .option("-f, --follow", "go on with what comes, until the job ends")
       .option("--tail <number>", "only that many of the last lines there are")
+      .option("--timeout <duration>", "with --follow: " + TIMEOUT_HELP)
       .action(async (jobId: string, flags: Flags) => {
         const { logs } = await import("./logs.ts");
         await logs(jobId, flags, terminal);
@@ -200,6 +203,8 @@ function addJobCommands(program: Command, terminal: Terminal): void {
     program.command("result").description("a job's result as it is, on stdout")
       .argument("<job-id>", "the job")
       .option("--file <file>", "write it there")
+      .option("-w, --wait", "wait for the job's end first")
+      .option("--timeout <duration>", WAIT_TIMEOUT_HELP)
       .action(async (jobId: string, flags: Flags) => {
         const { result } = await import("./jobs.ts");
         await result(jobId, flags, terminal);

@@ -7,17 +7,19 @@
 import type { JobEventView, JobView } from "../rpc/mod.ts";
 import { FlagReader } from "./arguments.ts";
 import { type Connection, withClient } from "./connect.ts";
-import { Interrupted, NegativeAnswer } from "./failure.ts";
+import { NegativeAnswer } from "./failure.ts";
 import type { LiveLine } from "./live_line.ts";
 import { jobJson, progressText, resultText, statusText } from "./present.ts";
 import type { Flags } from "./router.ts";
 import { submissionFrom } from "./submission.ts";
 import { printable, type Terminal } from "./terminal.ts";
+import { lateText, within } from "./waiting.ts";
 
 /** Submits one job, and with `--wait` follows it to its end. */
 export async function submit(flags: Flags, terminal: Terminal): Promise<void> {
   const reader = new FlagReader(flags);
   const patienceMs = reader.duration("patience") ?? 0;
+  const timeoutMs = reader.duration("waitTimeout");
   reader.done();
   const submission = await submissionFrom(flags, terminal.err);
   await withClient(flags, terminal, async (connection) => {
@@ -27,7 +29,9 @@ export async function submit(flags: Flags, terminal: Terminal): Promise<void> {
     const isPlain = message === "" || message === "Job submitted successfully";
     if (!isPlain) line.say(`conductor: ${printable(message)}`);
     line.clear();
-    if (flags.wait === true) return await follow(connection, jobId, terminal);
+    if (flags.wait === true || timeoutMs !== undefined) {
+      return await follow(connection, jobId, timeoutMs, terminal);
+    }
     terminal.out.write(
       format === "json"
         ? `${JSON.stringify({ job_id: jobId, duplicate, existing, message })}\n`
@@ -38,39 +42,42 @@ export async function submit(flags: Flags, terminal: Terminal): Promise<void> {
 
 /** Follows a job to its end. */
 export async function watch(jobId: string, flags: Flags, terminal: Terminal): Promise<void> {
-  await withClient(flags, terminal, (connection) => follow(connection, jobId, terminal));
+  const reader = new FlagReader(flags);
+  const timeoutMs = reader.duration("timeout");
+  reader.done();
+  await withClient(
+    flags,
+    terminal,
+    (connection) => follow(connection, jobId, timeoutMs, terminal),
+  );
 }
 
 /**
  * Tells every change on stderr, the outcome on stdout. Ctrl-C ends the watching, not the job.
  *
+ * @param timeoutMs time to wait; undefined: for ever
  * @throws NegativeAnswer when the job does not complete.
  * @throws Interrupted
+ * @throws OutOfTime
  */
 async function follow(
   { client, format, line }: Connection,
   jobId: string,
+  timeoutMs: number | undefined,
   { out }: Terminal,
 ): Promise<void> {
-  const interruption = new AbortController();
-  const interrupt = () => {
-    Deno.removeSignalListener("SIGINT", interrupt);
-    interruption.abort(
-      new Interrupted(
-        `job ${jobId} goes on; follow it with \`conductor watch ${jobId}\`, end it with ` +
-          `\`conductor cancel ${jobId}\``,
-      ),
-    );
-  };
-  Deno.addSignalListener("SIGINT", interrupt);
+  const interrupted =
+    `job ${jobId} goes on; follow it with \`conductor watch ${jobId}\`, end it with ` +
+    `\`conductor cancel ${jobId}\``;
   let last: JobView | undefined;
   try {
-    for await (const event of client.watch(jobId, interruption.signal)) {
-      tell(event, jobId, line, last);
-      if (event.kind === "state") last = event.job;
-    }
+    await within({ timeoutMs, interrupted, late: () => lateText(jobId, last) }, async (signal) => {
+      for await (const event of client.watch(jobId, signal)) {
+        tell(event, jobId, line, last);
+        if (event.kind === "state") last = event.job;
+      }
+    });
   } finally {
-    if (!interruption.signal.aborted) Deno.removeSignalListener("SIGINT", interrupt);
     line.clear();
   }
   if (last === undefined) throw new NegativeAnswer(`job ${jobId}: nothing was heard of it`);

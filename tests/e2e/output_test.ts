@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { onHost, until } from "./support.ts";
+import { type Host, onHost, until } from "./support.ts";
 
 const handler = `
 export async function talk({ lines, gate }, context) {
@@ -63,11 +63,39 @@ Deno.test("a job's log and progress are seen while it runs and after, and its re
         type: "nobody",
         payload: new Uint8Array(0),
         priority: 5,
+        options: { batchId: "late" },
       });
       const silent = await host.client("logs", waiting.jobId);
       assert.deepEqual([silent.code, silent.stdout], [0, ""]);
       assert.match(silent.stderr, /is pending and has not run yet/);
+      await endsWaits(host, waiting.jobId);
     } finally {
       client.close();
     }
   }));
+
+/** Every command that waits for a job's end takes a time, and says where the job is when it is over. */
+async function endsWaits(host: Host, pending: string): Promise<void> {
+  const isStillPending = /^conductor: job \S+ is still pending; it goes on\. .*explain/m;
+  const lines: string[][] = [
+    ["watch", pending, "--timeout=2s"],
+    ["logs", pending, "-f", "--timeout=2s"],
+    ["result", pending, "--wait", "--timeout=2s"],
+    ["submit", "--type=nobody", "--wait-timeout=2s"],
+  ];
+  const wait = host.client("batch", "wait", "late", "--timeout=2s");
+  const answers = await Promise.all(lines.map((line) => host.client(...line)));
+  for (const [at, { code, stdout, stderr }] of answers.entries()) {
+    assert.deepEqual([code, stdout], [124, ""], lines[at]!.join(" "));
+    assert.match(stderr, isStillPending, lines[at]!.join(" "));
+  }
+  const batch = await wait;
+  assert.deepEqual([batch.code, batch.stdout], [124, ""]);
+  assert.match(
+    batch.stderr,
+    /batch late is not at its end yet: 0 of 1 finished; the batch goes on/,
+  );
+  const alone = await host.client("logs", pending, "--timeout=2s");
+  assert.equal(alone.code, 2);
+  assert.match(alone.stderr, /--timeout .* goes with --follow/);
+}
