@@ -8,6 +8,7 @@ import type { Command } from "commander";
 import type { JobFilter } from "../rpc/mod.ts";
 import type { FlagReader } from "./arguments.ts";
 import { collect } from "./config_flags.ts";
+import { Misuse } from "./failure.ts";
 import { withValues } from "./options.ts";
 
 /** Statuses to choose jobs by. */
@@ -29,7 +30,7 @@ export function addFilterFlags(command: Command, statuses: readonly string[]): C
   if (statuses.length > 0) {
     command.addOption(withValues("-s, --status <status>", "only jobs of this status", statuses));
   }
-  return command
+  command
     .option("-t, --type <type>", "only jobs of this type")
     .option("-l, --label <name=value>", "only jobs with this label (repeatable)", collect)
     .option("--worker <id>", "only jobs that this worker holds or had last")
@@ -42,6 +43,25 @@ export function addFilterFlags(command: Command, statuses: readonly string[]): C
       "only jobs submitted since: 2026-12-24T18:00, or 2h ago as 2h",
     )
     .option("--created-before <time>", "only jobs submitted earlier");
+  return refuseRepeated(command);
+}
+
+/** Of two values the last would be taken, and whoever gave both had meant either. */
+function refuseRepeated(command: Command): Command {
+  for (const { long, parseArg } of command.options) {
+    if (long === undefined || parseArg !== undefined) continue;
+    let before: string | undefined;
+    command.on(`option:${long.slice(2)}`, (value: string) => {
+      if (before !== undefined) {
+        throw new Misuse(
+          `${long} was given twice, ${JSON.stringify(before)} and ${JSON.stringify(value)}; jobs ` +
+            "are chosen by one: run the command once for each",
+        );
+      }
+      before = value;
+    });
+  }
+  return command;
 }
 
 /** What those flags say. */

@@ -31,6 +31,11 @@ Deno.test("what commander refuses is told on one line, with what was meant, and 
       /--status is "completed"; it may be one of waiting, pending,/,
     ],
     [["list", "--status", "bogus"], /--status is "bogus"; it may be one of waiting, pending,/],
+    [
+      ["list", "--status=pending", "-s", "running"],
+      /--status was given twice, "pending" and "running"; jobs are chosen by one/,
+    ],
+    [["dlq", "purge", "--type=a", "--type=b"], /--type was given twice, "a" and "b"/],
     [["list", "--sort=size"], /--sort is "size"; it may be one of newest, oldest,/],
     [["list", "--created-after=soon"], /--created-after is "soon"; give a time such as/],
     [["dlq", "retry"], /or say --all/],
