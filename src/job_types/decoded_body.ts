@@ -5,19 +5,11 @@
  * @module
  */
 
-import type { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
-import { pipeline, type Transform } from "node:stream";
-import {
-  constants,
-  createBrotliDecompress,
-  createGunzip,
-  createInflate,
-  createInflateRaw,
-  createZstdDecompress,
-} from "node:zlib";
+import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from "node:zlib";
 import { InputTooLargeError } from "./contract.ts";
-import { zstdFrames } from "./zstd_frames.ts";
+import { through } from "./through.ts";
+import { unzstandard } from "./zstd_stream.ts";
 
 /** What is known of a body before it is read. */
 export interface BodyTerms {
@@ -131,33 +123,6 @@ async function* withFirst(
   }
 }
 
-/** What `transform` makes of the bytes of `source`. */
-async function* through(
-  source: AsyncIterable<Uint8Array>,
-  transform: Transform,
-): AsyncGenerator<Uint8Array, undefined> {
-  // An error of the source destroys the transform, whose reader then sees it.
-  pipeline([source, transform] as unknown as Transform[], () => {});
-  for await (const chunk of transform) {
-    const buffer = chunk as Buffer;
-    yield new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
-  }
-  return undefined;
-}
-
-/** RFC 9659: a window of 8 MiB at most, or a small body could ask for gigabytes of memory. */
-const ZSTD_TERMS = { params: { [constants.ZSTD_d_windowLogMax]: 23 } };
-
-/** Deno's decoder ends with the first frame, and takes one that is cut short for whole. */
-async function* unzstandard(
-  source: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array, undefined> {
-  for await (const frame of zstdFrames(source)) {
-    yield* through(frame, createZstdDecompress(ZSTD_TERMS));
-  }
-  return undefined;
-}
-
 /** Undoes a coding; the first byte tells the two kinds of deflate apart. */
 type Decoder = (source: AsyncIterable<Uint8Array>, first: Uint8Array) => AsyncIterable<Uint8Array>;
 
@@ -165,7 +130,8 @@ const DECODERS: Readonly<Record<string, Decoder>> = {
   gzip: (source) => through(source, createGunzip()),
   "x-gzip": (source) => through(source, createGunzip()),
   br: (source) => through(source, createBrotliDecompress()),
-  zstd: unzstandard,
+  // RFC 9659: a window of 8 MiB at most, or a small body could ask for gigabytes of memory.
+  zstd: (source) => unzstandard(source, 23),
   // RFC 9110 means zlib's format; some servers send the bare deflate stream.
   deflate: (source, first) =>
     through(source, ((first[0] ?? 0) & 0x0f) === 8 ? createInflate() : createInflateRaw()),

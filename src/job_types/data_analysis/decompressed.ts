@@ -6,8 +6,8 @@
 
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { Decompress } from "fzstd";
 import { PermanentJobError } from "../contract.ts";
+import { unzstandard } from "../zstd_stream.ts";
 import { requireSize, type Source } from "./source.ts";
 
 /** Bytes handed on at once. */
@@ -21,7 +21,7 @@ interface Compression {
 
 const COMPRESSIONS: readonly Compression[] = [
   { name: "gzip", magic: [0x1f, 0x8b], undo: gunzipped },
-  { name: "zstd", magic: [0x28, 0xb5, 0x2f, 0xfd], undo: unzstandard },
+  { name: "zstd", magic: [0x28, 0xb5, 0x2f, 0xfd], undo: zstdUndone },
 ];
 
 /**
@@ -123,32 +123,26 @@ async function* gunzipped(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
   }
 }
 
-/**
- * Bytes of zstd decoded at once: of those that repeat one byte they may unfold to 128 MB, and of all
- * others to little.
- */
-const ZSTD_STEP_BYTES = 4 * 1024;
+/** Of 128 MiB: what the zstd command reads without being told to. */
+const ZSTD_WINDOW_LOG_MAX = 27;
 
 /** Several frames one after the other, as pzstd writes them, are one text. */
-async function* unzstandard(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let decoded: Uint8Array[] = [];
-  const decoder = new Decompress((chunk) => decoded.push(chunk));
-  const step = (bytes: Uint8Array, isLast: boolean) => {
-    decoded = [];
+async function* zstdUndone(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let sourceError: unknown;
+  async function* watched() {
     try {
-      decoder.push(bytes, isLast);
+      yield* chunks;
     } catch (error) {
-      // Whatever the library fails of, it is for the bytes that it was given.
-      throw new DamagedError(error instanceof Error ? error.message : String(error), {
-        cause: error,
-      });
-    }
-    return decoded;
-  };
-  for await (const chunk of chunks) {
-    for (let at = 0; at < chunk.length; at += ZSTD_STEP_BYTES) {
-      yield* step(chunk.subarray(at, at + ZSTD_STEP_BYTES), false);
+      sourceError = error;
+      throw error;
     }
   }
-  yield* step(new Uint8Array(0), true);
+  try {
+    yield* unzstandard(watched(), ZSTD_WINDOW_LOG_MAX);
+  } catch (error) {
+    if (sourceError !== undefined) throw sourceError;
+    throw new DamagedError(error instanceof Error ? error.message : String(error), {
+      cause: error,
+    });
+  }
 }
