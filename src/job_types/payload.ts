@@ -249,13 +249,16 @@ function valueAt(json: unknown, path: readonly PropertyKey[]): unknown {
 
 const SECRET = /authorization|cookie|token|secret|passw|api[-_]?key|credential/i;
 
+/** Of a URL: the name and password before the @. */
+const USER_INFO = /\/\/[^/?#\s"]*@/g;
+
 /** Short, on one line, and never a secret: faults end up in the job's record. */
 function shown(value: unknown, path: readonly PropertyKey[]): string {
   if (value === undefined) return "missing";
   if (path.some((key) => SECRET.test(String(key)))) return "not shown";
   if (Array.isArray(value)) return value.length === 0 ? "[]" : `an array of ${value.length}`;
   if (typeof value === "object" && value !== null) return "an object";
-  const text = JSON.stringify(value) ?? String(value);
+  const text = (JSON.stringify(value) ?? String(value)).replace(USER_INFO, "//…@");
   return text.length <= 60 ? text : `${text.slice(0, 60)}…`;
 }
 

@@ -110,8 +110,9 @@ Deno.test("secrets and long values are not shown", () => {
   const faults = faultsOf(schema, {
     headers: { authorization: "Bearer abc", "X-Api-Key": "abc" },
     text: "y".repeat(10_000),
-  }).join("\n");
+  }).concat(faultsOf(z.number(), "https://user:abc@example.org/")).join("\n");
   assert.doesNotMatch(faults, /abc/);
+  assert.match(faults, /"https:\/\/…@example\.org\/"/);
   assert.ok(faults.length < 400);
 });
 
