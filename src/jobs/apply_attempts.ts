@@ -22,6 +22,7 @@ import type {
 import { type AttemptOutcome, isHeld, isTerminal, type LogPosition } from "./job.ts";
 import { hindranceOf } from "./hindrance.ts";
 import { JobRecord } from "./job_record.ts";
+import { LastWords } from "./last_words.ts";
 import { lastLines, LOG_BOUNDS, type LogBounds, withCutNotice } from "./log_tail.ts";
 import type { State } from "./state.ts";
 import type { StoredJob, StoredResult } from "./store.ts";
@@ -255,15 +256,20 @@ export function applyExpireAttempts(
   position: LogPosition,
 ): OutcomeOf["expire_attempts"] {
   const isStale = command.leaderTerm !== undefined && command.leaderTerm !== position.term;
+  const words = new LastWords(command.logs);
   return {
     kind: "expire_attempts",
     results: command.attempts.map((attempt) =>
-      isStale ? refuseExpiry(attempt, "stale_term") : expireAttempt(state, attempt)
+      isStale ? refuseExpiry(attempt, "stale_term") : expireAttempt(state, attempt, words)
     ),
   };
 }
 
-function expireAttempt(state: State, expired: ExpiredAttempt): ExpireAttemptOutcome {
+function expireAttempt(
+  state: State,
+  expired: ExpiredAttempt,
+  words: LastWords,
+): ExpireAttemptOutcome {
   const record = state.find(expired.jobId);
   if (record === undefined) return refuseExpiry(expired, "unknown_job");
   const { job } = record;
@@ -288,6 +294,7 @@ function expireAttempt(state: State, expired: ExpiredAttempt): ExpireAttemptOutc
     });
   }
   const { id: jobId, token, status: jobStatus } = record.job;
+  words.keep(record, token);
   return { status: "ended", jobId, token, workerId, jobStatus };
 }
 

@@ -6,7 +6,6 @@
 
 import { cancelJob, whyBroken } from "./attempts.ts";
 import type {
-  AttemptLog,
   CancelCommand,
   CancelOutcome,
   OutcomeOf,
@@ -16,13 +15,13 @@ import type {
 } from "./command.ts";
 import { isHeld, isTerminal } from "./job.ts";
 import { JobRecord } from "./job_record.ts";
-import { lastLines, LOG_BOUNDS, withCutNotice } from "./log_tail.ts";
+import { LastWords } from "./last_words.ts";
 import type { State } from "./state.ts";
 import { uniqueKeyOf } from "./unique_keys.ts";
 
 export function applyCancel(state: State, command: CancelCommand): OutcomeOf["cancel"] {
-  const logs = new Map(command.logs?.map((log) => [log.jobId, log]));
-  const results = command.jobIds.map((jobId) => cancel(state, jobId, command, logs.get(jobId)));
+  const words = new LastWords(command.logs);
+  const results = command.jobIds.map((jobId) => cancel(state, jobId, command, words));
   return { kind: "cancel", results };
 }
 
@@ -30,7 +29,7 @@ function cancel(
   state: State,
   jobId: string,
   command: CancelCommand,
-  log: AttemptLog | undefined,
+  words: LastWords,
 ): CancelOutcome {
   const found = state.find(jobId);
   if (found === undefined) {
@@ -56,11 +55,7 @@ function cancel(
   const by = command.by === "" ? "" : ` by ${command.by}`;
   const reason = command.reason === "" ? "" : `: ${command.reason}`;
   cancelJob(state, found, `cancelled${by}${reason}`);
-  if (held !== null && log?.token === held.token) {
-    const kept = lastLines(log.lines, LOG_BOUNDS);
-    const logTail = withCutNotice(kept, log.linesCut + log.lines.length - kept.length);
-    found.result = { output: new Uint8Array(0), contentType: "", logTail };
-  }
+  if (held !== null) words.keep(found, held.token);
   return { status: "cancelled", jobId, from: job.status, held };
 }
 

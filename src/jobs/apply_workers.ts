@@ -17,6 +17,7 @@ import type {
 } from "./worker_command.ts";
 import type { AttemptRef, LogPosition } from "./job.ts";
 import type { JobRecord } from "./job_record.ts";
+import { LastWords } from "./last_words.ts";
 import { confirmLoss, forgiveLoss, loseAttempt, type Loss } from "./losses.ts";
 import type { State } from "./state.ts";
 import type { StoredWorker } from "./store.ts";
@@ -189,9 +190,12 @@ export function applyExpireWorker(
   if (!("held" in worker)) return { kind, status: "refused", ...worker };
   const loss = lossOf("silence", command.crashLimit);
   const isJudged = loss.kind !== "unjudged" && !worker.draining;
-  const ended = inOrder(worker.held).map((record) =>
-    end(record, () => loseOrRelease(state, worker, record, command.reason, loss))
-  );
+  const words = new LastWords(command.logs);
+  const ended = inOrder(worker.held).map((record) => {
+    const attempt = end(record, () => loseOrRelease(state, worker, record, command.reason, loss));
+    words.keep(record, attempt.token);
+    return attempt;
+  });
   state.workers.change(worker, {
     connected: false,
     disconnectedAtMs: state.nowMs,

@@ -363,6 +363,8 @@ export interface ExpireAttemptsCommand extends Stamped {
   readonly attempts: readonly ExpiredAttempt[];
   /** As in {@linkcode ExpireWorkerCommand}. */
   readonly leaderTerm?: number;
+  /** As in {@linkcode CancelCommand}. */
+  readonly logs?: readonly AttemptLog[];
 }
 
 /** `timeout` counts as a failure; `not_started` and `drained` hand the attempt back unharmed. */

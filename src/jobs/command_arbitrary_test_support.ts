@@ -28,6 +28,7 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
   const stringMap = fc.dictionary(fc.oneof(name, fc.constant("__proto__")), name, { maxKeys: 4 })
     .map((map) => Object.fromEntries(Object.entries(map)));
   const lines = fc.array(name, { maxLength: 3 });
+  const logs = fc.array(plain({ jobId: name, token: fc.nat(), lines, linesCut: fc.nat() }));
 
   const rules = fc.array(
     plain({ tag: name, op: fc.constantFrom(...TAG_OPERATORS), values: lines }),
@@ -158,7 +159,7 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
       jobIds: lines,
       reason: name,
       by: name,
-      logs: fc.array(plain({ jobId: name, token: fc.nat(), lines, linesCut: fc.nat() })),
+      logs,
     }, ["kind", "atMs", "jobIds", "reason", "by"]),
     plain({ kind: fc.constant("redrive"), atMs: time, jobIds: lines }),
     record({
@@ -174,6 +175,7 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
       reason: name,
       leaderTerm: fc.nat(),
       crashLimit: fc.integer({ min: 1, max: 3 }),
+      logs,
     }, ["kind", "atMs", "workerId", "sessionId", "reason"]),
     plain({ kind: fc.constant("deregister_worker"), ...session }),
     record({
@@ -195,6 +197,7 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
         }),
       ),
       leaderTerm: fc.nat(),
+      logs,
     }, ["kind", "atMs", "attempts"]),
     plain({ kind: fc.constant("advance"), atMs: time }),
     plain({ kind: fc.constant("prune"), atMs: time, jobSeqs: fc.array(time) }),

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Stamped } from "./command.ts";
+import type { AttemptLog, Stamped } from "./command.ts";
 import type { AttemptRef, JobStatus, StringMap } from "./job.ts";
 
 export interface RegisterWorkerCommand extends Stamped {
@@ -83,6 +83,8 @@ export interface ExpireWorkerCommand extends Stamped {
    * by leaders of before: then every loss counts, and `JobMachineOptions.crashesMax` is the limit.
    */
   readonly crashLimit?: number;
+  /** What its attempts have logged, as far as the leader knows. */
+  readonly logs?: readonly AttemptLog[];
 }
 
 export interface DeregisterWorkerCommand extends Stamped {

@@ -35,6 +35,22 @@ Deno.test("what a running attempt logged goes with the Command that cancels it, 
   assert.deepEqual(lastWords(jobs(), watchers), {}, "no attempt goes on");
 });
 
+Deno.test("what was logged before a timeout or the loss of the worker is kept with the job", () => {
+  const { scene, watchers, say, jobs } = running(2);
+  say("j0", ["ran", "too long"]);
+  say("j1", ["lost"]);
+  const [first] = jobs();
+  const attempts = [{ jobId: "j0", token: first!.token, reason: "timeout" }] as const;
+  scene.apply({ kind: "expire_attempts", attempts, ...lastWords([first!], watchers) });
+  assert.deepEqual(scene.machine.logTail("j0"), ["ran", "too long"]);
+  const { sessionId } = scene.machine.worker("w1")!;
+  const words = lastWords(scene.machine.heldBy("w1"), watchers);
+  assert.deepEqual(words.logs?.map(({ jobId }) => jobId), ["j1"]);
+  const lost = { workerId: "w1", sessionId, reason: "silent", ...words };
+  scene.apply({ kind: "expire_worker", ...lost });
+  assert.deepEqual(scene.machine.logTail("j1"), ["lost"]);
+});
+
 Deno.test("the log of another attempt than the cancelled one is not taken for its own", () => {
   const { scene, watchers, say, jobs } = running(1);
   say("j0", ["of the first"]);

@@ -21,10 +21,12 @@ import type {
 import type { Logger } from "../observability/mod.ts";
 import { Refusal } from "../rpc/mod.ts";
 import { plan, type Policy, type TypePolicy } from "../scheduler/mod.ts";
+import { lastWords } from "./last_words.ts";
 import type { Proposer } from "./proposer.ts";
 import { ScheduleDuty, type ScheduleDutyOptions } from "./schedule_duty.ts";
 import type { Road, Session, Sessions } from "./sessions.ts";
 import { assignmentView } from "./views.ts";
+import type { JobWatchers } from "./watchers.ts";
 
 /** How the leader schedules, and how patient it is. All in ms. */
 export interface LeaderTimings {
@@ -47,6 +49,8 @@ export interface LeaderOptions {
   readonly timings: LeaderTimings;
   /** Attempts of one job that may be lost with workers that died, until it is a dead letter. */
   readonly crashLimit: number;
+  /** Where the leader hears what running attempts log. */
+  readonly watchers: Pick<JobWatchers, "progressOf">;
   readonly now: () => number;
   readonly random: () => number;
   readonly newJobId: () => string;
@@ -227,7 +231,7 @@ export class LeaderDuties {
   }
 
   async #watch(): Promise<void> {
-    const { machine, sessions, proposer, timings, now } = this.#options;
+    const { machine, sessions, proposer, timings, watchers, now } = this.#options;
     const silent = [...sessions.all()].filter((each) =>
       now() - each.lastHeardMs > timings.heartbeatTimeoutMs
     );
@@ -245,6 +249,7 @@ export class LeaderDuties {
       kind: "expire_attempts",
       attempts,
       leaderTerm: this.#term,
+      ...lastWords(attempts.flatMap(({ jobId }) => machine.get(jobId) ?? []), watchers),
     });
     results.forEach((outcome, position) => {
       if (outcome.status !== "ended") return;
@@ -256,7 +261,7 @@ export class LeaderDuties {
   }
 
   async #expire(session: Session): Promise<void> {
-    const { proposer, sessions, log, timings } = this.#options;
+    const { machine, proposer, sessions, log, timings, watchers } = this.#options;
     const { workerId, sessionId } = session;
     const outcome = await proposer.propose<ExpireWorkerCommand>({
       kind: "expire_worker",
@@ -265,6 +270,7 @@ export class LeaderDuties {
       reason: `no heartbeat for ${timings.heartbeatTimeoutMs} ms`,
       leaderTerm: this.#term,
       crashLimit: this.#options.crashLimit,
+      ...lastWords(machine.heldBy(workerId), watchers),
     });
     const lostAttempts = outcome.status === "ended" ? outcome.ended.length : 0;
     log.warn("a worker lost its lease", {

@@ -32,6 +32,7 @@ function dutiesOver(scene: Scene) {
       rebalanceIntervalMs: 60_000,
       killGraceMs: 0,
     },
+    watchers: { progressOf: () => undefined },
     now,
     random: () => 0,
     log,

@@ -232,6 +232,7 @@ export class Leadership {
       typePolicies: master.typePolicies,
       timings: master.leaderTimings,
       crashLimit: context.crashLimit,
+      watchers: context.watchers,
       now: context.now,
       random: Math.random,
       newJobId: context.newJobId,

@@ -95,14 +95,14 @@ export function encodeCommand(
 
 /**
  * Without what is left out of entries that all members must read: a worker's resources, how losses
- * count, and what cancelled attempts have logged.
+ * count, and what attempts without a report have logged.
  */
 function asInFormat1(command: Command): Command {
   if (command.kind === "expire_worker") {
-    const { crashLimit: _, ...rest } = command;
+    const { crashLimit: _limit, logs: _, ...rest } = command;
     return rest;
   }
-  if (command.kind === "cancel") {
+  if (command.kind === "cancel" || command.kind === "expire_attempts") {
     const { logs: _, ...rest } = command;
     return rest;
   }
@@ -228,9 +228,7 @@ function toWire(command: Command): unknown[] {
         command.jobIds,
         command.reason,
         command.by,
-        ...(command.logs === undefined
-          ? []
-          : [command.logs.map((log) => [log.jobId, log.token, log.lines, log.linesCut])]),
+        ...ending(command.logs?.map(attemptLogToWire)),
       ];
     case "redrive":
       return [...head, command.jobIds];
@@ -248,7 +246,7 @@ function toWire(command: Command): unknown[] {
         command.sessionId,
         command.reason,
         command.leaderTerm ?? null,
-        ...(command.crashLimit === undefined ? [] : [command.crashLimit]),
+        ...ending(command.crashLimit, command.logs?.map(attemptLogToWire)),
       ];
     case "deregister_worker":
       return [...head, command.workerId, command.sessionId];
@@ -265,6 +263,7 @@ function toWire(command: Command): unknown[] {
         ...head,
         command.attempts.map((a) => [a.jobId, a.token, expiryNumbers[a.reason]]),
         command.leaderTerm ?? null,
+        ...ending(command.logs?.map(attemptLogToWire)),
       ];
     case "advance":
       return head;
@@ -338,6 +337,7 @@ function fromWire(wire: unknown[]): Command {
         reason: text(wire[4]),
         ...optional("leaderTerm", wire[5], number),
         ...optional("crashLimit", wire[6], number),
+        ...optional("logs", wire[7], (logs) => list(logs).map(attemptLogFromWire)),
       };
     case kindNumbers.deregister_worker:
       return {
@@ -361,6 +361,7 @@ function fromWire(wire: unknown[]): Command {
         atMs,
         attempts: list(wire[2]).map(expiredFromWire),
         ...optional("leaderTerm", wire[3], number),
+        ...optional("logs", wire[4], (logs) => list(logs).map(attemptLogFromWire)),
       };
     case kindNumbers.advance:
       return { kind: "advance", atMs };
@@ -442,6 +443,10 @@ function reportToWire(report: Report): unknown[] {
     case "released":
       return [...head, report.reason];
   }
+}
+
+function attemptLogToWire({ jobId, token, lines, linesCut }: AttemptLog): unknown[] {
+  return [jobId, token, lines, linesCut];
 }
 
 function attemptLogFromWire(value: unknown): AttemptLog {
