@@ -243,6 +243,8 @@ function failed(error: string, permanent: boolean): AttemptEnd {
 
 function messageOf(failure: unknown): string {
   if (!(failure instanceof Error)) return String(failure);
-  const cause = failure.cause instanceof Error ? ` (${failure.cause.message})` : "";
-  return `${failure.message || failure.name}${cause}`;
+  const message = failure.message || failure.name;
+  const cause = failure.cause instanceof Error ? failure.cause.message : "";
+  // Who wrapped a failure may have told it already.
+  return message.includes(cause) ? message : `${message} (${cause})`;
 }

@@ -70,7 +70,8 @@ export async function withExecutor(
   }
 }
 
-const ENVIRONMENT = {
+/** Small bounds, and nothing to reach. */
+export const ENVIRONMENT = {
   limits: {
     resultBytesMax: 1024,
     inputBytesMax: 1024,

@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { z } from "zod";
+import { JobTypeRegistry } from "../job_types/mod.ts";
+import { runAttempt } from "./attempt.ts";
+import { ENVIRONMENT, never, silent, taskOf } from "./executor_test_support.ts";
+
+/** The error of an attempt whose type fails of this. */
+async function errorOf(failure: Error): Promise<string> {
+  const registry = new JobTypeRegistry();
+  registry.register({
+    name: "failing",
+    summary: "Fails.",
+    isolation: "inline",
+    payloadSchema: z.unknown(),
+    example: {},
+    run: () => Promise.reject(failure),
+  });
+  const end = await runAttempt(registry, ENVIRONMENT, taskOf("/nowhere", "failing"), silent, never);
+  assert.ok(!end.ok);
+  return end.error;
+}
+
+Deno.test("a failure is told with its cause, unless its message holds that already", async () => {
+  const cause = new Error("the disk is full");
+  const bare = await errorOf(new Error("cannot write", { cause }));
+  assert.equal(bare, "cannot write (the disk is full)");
+  const told = "cannot write: the disk is full.";
+  assert.equal(await errorOf(new Error(told, { cause })), told);
+  assert.equal(await errorOf(new Error("cannot write")), "cannot write");
+});
