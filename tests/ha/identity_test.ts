@@ -25,6 +25,8 @@ Deno.test("a follower passes on who calls: rights, audit and record are the orig
     founding: "static",
     masterFlags: [
       "--set=security.rbac.enabled=true",
+      // This test looks at pages as a person of the cluster would not: without saying who it is.
+      "--set=security.http_auth=false",
       `--set=security.jwt.secret_key=${SECRET}`,
     ],
   }, async (cluster) => {
