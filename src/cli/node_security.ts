@@ -149,6 +149,7 @@ export async function workerSecurity(
       secret: config.security.jwt.secretKey,
       alsoFor: [workerAudience(config.worker.workerId)],
       certificateIsIdentity: true,
+      certificatesSuffice: true,
     });
   } catch (failure) {
     if (!(failure instanceof SecurityConfigurationError)) throw failure;
@@ -170,13 +171,19 @@ async function doorsOf(
     readonly privateKeyPem?: string;
     readonly alsoFor?: readonly string[];
     readonly certificateIsIdentity?: boolean;
+    /** Where callers show certificates, no key to check tokens with is needed. */
+    readonly certificatesSuffice?: boolean;
     /** Another part of this process writes the audit log already. */
     readonly isUnaudited?: boolean;
   },
 ): Promise<NodeSecurity & Pick<TokenParts, "verifier" | "policies">> {
   const { jwt, rbac, rateLimit } = config.security;
   const { trust, secret, privateKeyPem, alsoFor = [], certificateIsIdentity } = own;
-  const tokens = await createTokenVerifier({
+  const peers = createPeerVerifier(tls.section, { revoked: tls.revoked });
+  const hasNoKey = [secret, privateKeyPem ?? "", jwt.publicKeyPath, jwt.jwksFile, jwt.jwksUrl]
+    .every((each) => each === "");
+  const isKeyless = own.certificatesSuffice === true && peers !== null && hasNoKey;
+  const tokens = isKeyless ? null : await createTokenVerifier({
     profile,
     secret,
     publicKeyPath: jwt.publicKeyPath,
@@ -201,7 +208,6 @@ async function doorsOf(
     filesKept: config.log.auditMaxFiles,
     onFailure: (failure) => warn(`the audit log cannot be written: ${String(failure)}`),
   });
-  const peers = createPeerVerifier(tls.section, { revoked: tls.revoked });
   const options: GateOptions = {
     profile,
     tokens,
@@ -240,6 +246,7 @@ export async function workerPages(
     trust: NOTHING_REVOKED,
     secret: secretKey,
     certificateIsIdentity: true,
+    certificatesSuffice: true,
     isUnaudited: true,
   });
 }

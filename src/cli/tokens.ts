@@ -146,7 +146,8 @@ async function signHere(
   flags: Flags,
   terminal: Terminal,
 ): Promise<TokenPairView> {
-  const { config, profile } = configFrom(flags, "master");
+  // Whoever signs is no node: a master's configuration is read for its key, not for its name.
+  const { config, profile } = configFrom({ nodeId: "offline", ...flags }, "master");
   const { jwt } = config.security;
   const signer = {
     profile,
