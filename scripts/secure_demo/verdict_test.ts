@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { type Cell, isRight, tableOf, verdictOf } from "./verdict.ts";
+
+Deno.test("an answer means what its exit code and its words say", () => {
+  const answers: readonly (readonly [number, string, string])[] = [
+    [0, "", "done"],
+    [1, 'conductor: "vera" (viewer) may not call /proto.X/Y: it needs job:submit', "role"],
+    [1, "conductor: a token is required: pass --token", "unknown"],
+    [1, "conductor: the token has been revoked", "unknown"],
+    [1, "conductor: this is a refresh token: exchange it for an access token", "unknown"],
+    [
+      1,
+      "conductor: no master could be reached at 127.0.0.1:1 within 5 ms (last: 127.0.0.1:1 cannot " +
+      "be connected to: it ended the connection after the TLS handshake)",
+      "door",
+    ],
+    [2, "conductor: x.token can be read by others", "here"],
+    [1, "conductor: there is no worker w9", "failed"],
+    [1, "conductor: no master could be reached at 127.0.0.1:1 within 5 ms", "failed"],
+  ];
+  for (const [code, message, verdict] of answers) {
+    assert.equal(verdictOf({ code, message }), verdict, message);
+  }
+});
+
+Deno.test("the table has one word where all nodes did as expected, and both where one did not", () => {
+  const cell = (who: string, node: string, seen: Cell["seen"]): Cell => ({
+    who,
+    act: "submit",
+    node,
+    expected: "role",
+    seen,
+    message: "",
+  });
+  const cells = [
+    cell("vera", "m1", "role"),
+    cell("vera", "m2", "role"),
+    cell("walt", "m1", "role"),
+    cell("walt", "m2", "done"),
+  ];
+  assert.deepEqual(cells.map(isRight), [true, true, true, false]);
+  assert.deepEqual(tableOf(cells, ["submit", "list"], ["vera", "walt"]), [
+    "        vera  walt",
+    "submit  no    ✗ yes on m2, not no",
+    "list",
+  ]);
+});
