@@ -4,20 +4,29 @@
  * @module
  */
 
+import type { SubmitSpec } from "../jobs/mod.ts";
+import { type Demand, type TaggedWorker, tagsMissing } from "../scheduler/mod.ts";
 import type { Admission } from "./admission.ts";
+
+/** The part of a submission that says who may run it. */
+type Submitted = Pick<SubmitSpec, "type" | "requiredTags" | "options">;
 
 /** What connected workers offer at one moment. */
 export class OfferedTypes {
   readonly #offered = new Set<string>();
   #offersAll = false;
   readonly #admission: Pick<Admission, "suggest">;
+  readonly #workers: readonly TaggedWorker[];
+  /** What was said of demands before: the many jobs of a call mostly ask for the same. */
+  readonly #said = new Map<string, string>();
 
   constructor(
-    workers: Iterable<{ readonly jobTypes: ReadonlySet<string> | null }>,
+    workers: Iterable<TaggedWorker>,
     admission: Pick<Admission, "suggest">,
   ) {
     this.#admission = admission;
-    for (const { jobTypes } of workers) {
+    this.#workers = [...workers];
+    for (const { jobTypes } of this.#workers) {
       if (jobTypes === null) this.#offersAll = true;
       else for (const type of jobTypes) this.#offered.add(type);
     }
@@ -27,11 +36,26 @@ export class OfferedTypes {
     return this.#offersAll || this.#offered.has(type);
   }
 
-  /** What to say to whoever asked for it; empty when somebody offers it. */
-  warning(type: string): string {
-    if (this.has(type)) return "";
+  /** What to say to whoever asked for it; empty when somebody offers it and has the tags. */
+  warning({ type, requiredTags = {}, options }: Submitted): string {
+    const { tagRules = [] } = options ?? {};
+    if (this.has(type)) return this.#tagWarning({ type, requiredTags, tagRules });
     const similar = this.#admission.suggest(type);
     const hint = similar === undefined ? "" : ` (did you mean "${similar}"?)`;
     return `no connected worker offers job type "${type}"${hint}; the job waits until one does`;
+  }
+
+  #tagWarning(demand: Demand): string {
+    const asksNothing = demand.tagRules.length === 0 &&
+      Object.keys(demand.requiredTags).length === 0;
+    if (asksNothing) return "";
+    const { type, requiredTags, tagRules } = demand;
+    const key = JSON.stringify([type, requiredTags, tagRules]);
+    const before = this.#said.get(key);
+    if (before !== undefined) return before;
+    const missing = tagsMissing(demand, this.#workers);
+    const warning = missing === undefined ? "" : `${missing}; the job waits until one does`;
+    this.#said.set(key, warning);
+    return warning;
   }
 }

@@ -83,7 +83,7 @@ export class SchedulesApi implements ScheduleApi {
         return {
           message: `schedule ${name} is ${outcome.status}; first due ${next}`,
           nextAtMs,
-          warning: new OfferedTypes(duties.view().workers, admission).warning(definition.job.type),
+          warning: new OfferedTypes(duties.view().workers, admission).warning(schedule.template),
         };
       },
     );

@@ -92,14 +92,14 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
       const type = submissions[position]?.type ?? "";
       const outcome = named.inWords(blamed[place++]!, each);
       if (span !== undefined) tellOutcome(span, outcome, offered.has(type));
-      results[position] = this.#outcome(outcome, type, offered);
+      results[position] = this.#outcome(outcome, each, offered);
     });
     return results;
   }
 
   #outcome(
     outcome: SubmitOutcome,
-    type: string,
+    spec: SubmitSpec,
     offered: OfferedTypes,
   ): SubmissionOutcome {
     if (outcome.status === "refused") return { refused: refusedSubmission(outcome) };
@@ -108,7 +108,7 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
       const message = `job ${jobId} has the unique key and is not finished; no other was made`;
       return { jobId, duplicate: true, existing: true, message };
     }
-    const said = offered.warning(type) || "Job submitted successfully";
+    const said = offered.warning(spec) || "Job submitted successfully";
     const replaced = status === "accepted" ? outcome.replacedJobId : undefined;
     const message = replaced === undefined
       ? said

@@ -11,11 +11,12 @@ import {
   isTerminal,
   type Job,
   type JobStanding,
+  type Requirements,
   type SchedulingView,
   type StringMap,
   type WorkerSlots,
 } from "../jobs/mod.ts";
-import { missingTags, offers } from "./eligible.ts";
+import { missingTags, offers, type TaggedWorker } from "./eligible.ts";
 
 /** One reason: a word for programs, a sentence for people. */
 export interface Reason {
@@ -136,8 +137,11 @@ function whyNoWorker(job: Job, workers: readonly WorkerSlots[]): Reason {
     const message = `no connected worker offers type "${job.type}"`;
     return { code: "no_worker_of_type", message };
   }
-  const able = offering.filter((worker) => lacking(worker, job).length === 0);
-  if (able.length === 0) return { code: "no_worker_with_tags", message: whyNoTags(job, offering) };
+  const demand = { ...job, tagRules: job.options.tagRules };
+  const able = offering.filter((worker) => lacking(worker, demand).length === 0);
+  if (able.length === 0) {
+    return { code: "no_worker_with_tags", message: whyNoTags(demand, offering) };
+  }
   const { cpuMillis, memoryBytes } = job.options;
   const large = able.filter((worker) =>
     worker.cpuMillis >= cpuMillis && worker.memoryBytes >= memoryBytes
@@ -185,24 +189,34 @@ function whyTypeFull(free: readonly WorkerSlots[], type: string): string {
   return `${who} ${jobs}, as many as ${free.length === 1 ? "it takes" : "they take"} at once`;
 }
 
+/** Who may run a job: what it is, and what it asks of a worker's tags. */
+export type Demand = Pick<Requirements, "type" | "requiredTags" | "tagRules">;
+
+/** Why none of the workers that offer the type has the tags; undefined: one has, or none offers it. */
+export function tagsMissing(demand: Demand, workers: Iterable<TaggedWorker>): string | undefined {
+  const offering = [...workers].filter((worker) => offers(worker, demand.type));
+  const isServed = offering.some((worker) => lacking(worker, demand).length === 0);
+  return isServed || offering.length === 0 ? undefined : whyNoTags(demand, offering);
+}
+
 /** What the worker's tags do not fulfil, as people write it. */
-function lacking(worker: WorkerSlots, { requiredTags, options }: Job): string[] {
+function lacking(worker: TaggedWorker, { requiredTags, tagRules }: Demand): string[] {
   return [
     ...missingTags(worker, requiredTags).map((name) => `${name}=${requiredTags[name]}`),
-    ...options.tagRules.filter((rule) => !fulfils(worker.tags, rule)).map(formatTagRule),
+    ...tagRules.filter((rule) => !fulfils(worker.tags, rule)).map(formatTagRule),
   ];
 }
 
-function whyNoTags(job: Job, offering: readonly WorkerSlots[]): string {
-  const missing = offering.map((worker) => lacking(worker, job));
+function whyNoTags(demand: Demand, offering: readonly TaggedWorker[]): string {
+  const missing = offering.map((worker) => lacking(worker, demand));
   const nowhere = missing[0]!.filter((each) => missing.every((list) => list.includes(each)));
-  const wanted = nowhere.length > 0 ? tagList(nowhere) : tagList(asked(job));
+  const wanted = nowhere.length > 0 ? tagList(nowhere) : tagList(asked(demand));
   const having = nowhere.length > 0 ? `has ${wanted}` : `has ${wanted} together`;
-  return `no connected worker that offers type "${job.type}" ${having}`;
+  return `no connected worker that offers type "${demand.type}" ${having}`;
 }
 
-function asked({ requiredTags, options }: Job): string[] {
-  return [...tagTexts(requiredTags), ...options.tagRules.map(formatTagRule)];
+function asked({ requiredTags, tagRules }: Demand): string[] {
+  return [...tagTexts(requiredTags), ...tagRules.map(formatTagRule)];
 }
 
 function tagTexts(tags: StringMap): string[] {

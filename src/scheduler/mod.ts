@@ -4,6 +4,7 @@
  * @module
  */
 
+export { type TaggedWorker } from "./eligible.ts";
 export { type Choice, plan, type PlanLimits } from "./plan.ts";
 export { POLICIES, type Policy, type Random, type TypePolicy } from "./policy.ts";
-export { explain, type Reason } from "./explain.ts";
+export { type Demand, explain, type Reason, tagsMissing } from "./explain.ts";

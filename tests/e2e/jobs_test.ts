@@ -82,7 +82,7 @@ Deno.test("a job that outlives its timeout fails, and says so", () =>
     assert.match(late.stderr, /timed out/);
   }));
 
-Deno.test("a job of a type that nobody offers waits, and its status says why", () =>
+Deno.test("a job that nobody offers the type or has the tags for waits, and whoever submits it is told", () =>
   onHost(async (host) => {
     await host.startMaster();
     host.startWorker("w1");
@@ -97,6 +97,17 @@ Deno.test("a job of a type that nobody offers waits, and its status says why", (
     assert.match(submitted.stderr, /no connected worker offers .*test_sleep/);
     const status = await host.client("status", submitted.stdout.trim());
     assert.match(status.stdout, /no connected worker offers type "test_slep"/);
+    const untagged = await host.client(
+      "submit",
+      "--type=noop",
+      "--require=gpu",
+      "--require=zone=a",
+    );
+    assert.equal(untagged.code, 0);
+    assert.match(
+      untagged.stderr,
+      /worker that offers type "noop" has the tags gpu, zone=a; the job waits until one does/,
+    );
   }));
 
 Deno.test("a custom type is loaded from a file and runs in a process of its own", () =>
