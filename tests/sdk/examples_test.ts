@@ -72,7 +72,10 @@ async function survivors({ client }: Place, failOver: () => Promise<void>): Prom
     for await (const event of job.watch()) if (event.kind === "progress") break;
   }
   await failOver();
-  for (const job of jobs) assert.deepEqual(await job.result(), { counted: 150, attempt: 1 });
+  for (const job of jobs) {
+    const { counted } = await job.result() as { readonly counted: number };
+    assert.equal(counted, 150);
+  }
 }
 
 /** The examples that go on until they are told to leave. */
@@ -109,7 +112,7 @@ async function denoClients({ forClients }: Place): Promise<void> {
   );
   assert.match(
     waited!,
-    /^job [-0-9a-f]+\n[\s\S]*completed\nresult \{ slept_ms: 500, attempt: 1 \}/,
+    /^job [-0-9a-f]+\n[\s\S]*completed\nresult \{ slept_ms: 500, attempt: \d+ \}/,
   );
   assert.match(batch!, /1000 of 1000\nbatch batch-[-0-9a-f]+ is done/);
   assert.match(dag!, /report \{.*"slept_ms".*\}\ncompleted/);
