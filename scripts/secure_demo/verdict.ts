@@ -38,7 +38,7 @@ export interface Cell {
 /** Words of the refusals that a token meets with, as `src/security/token_refusals.ts` has them. */
 const UNKNOWN = [
   /^a token is required/,
-  /^the token /,
+  /^the token('s)? /,
   /^this is a (refresh|join) token/,
   /^the authorization header/,
   /^the client certificate /,

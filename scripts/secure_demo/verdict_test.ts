@@ -7,6 +7,7 @@ Deno.test("an answer means what its exit code and its words say", () => {
     [1, 'conductor: "vera" (viewer) may not call /proto.X/Y: it needs job:submit', "role"],
     [1, "conductor: a token is required: pass --token", "unknown"],
     [1, "conductor: the token has been revoked", "unknown"],
+    [1, "conductor: the token's signature is not by a key of this cluster", "unknown"],
     [1, "conductor: this is a refresh token: exchange it for an access token", "unknown"],
     [
       1,
