@@ -99,17 +99,27 @@ async function cycles(
   return jobs / ((performance.now() - startedMs) / 1_000);
 }
 
-/** Median time from a submission to its job's end, one job after the other, in ms. */
-async function single(client: JobClient, type: string, payload?: unknown): Promise<number> {
+/**
+ * Median time from a submission to its job's end, one job after the other, in ms.
+ *
+ * @param restMs between two jobs, in which a spare process may be started
+ */
+async function single(
+  client: JobClient,
+  type: string,
+  payload?: unknown,
+  { singles = SINGLES, restMs = 0 } = {},
+): Promise<number> {
   const times: number[] = [];
-  for (let time = 0; time < SINGLES; time++) {
+  for (let time = 0; time < singles; time++) {
+    if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
     const startedMs = performance.now();
     const { jobId } = await client.submit(job(type, payload));
     const { status, errorMessage } = await client.waitFor(jobId, AbortSignal.timeout(60_000));
     if (status !== "completed") throw new Error(errorMessage);
     times.push(performance.now() - startedMs);
   }
-  return times.sort((a, b) => a - b)[Math.floor(SINGLES / 2)]!;
+  return times.sort((a, b) => a - b)[Math.floor(singles / 2)]!;
 }
 
 async function measureWorkers(): Promise<void> {
@@ -125,6 +135,7 @@ async function measureIsolation(): Promise<void> {
   const warm = [`--concurrency=${PROCESSES}`, "--set=worker.executor_spares=1"];
   await withWorkers(1, warm, async (client) => {
     const command = { command: "true" };
+    await single(client, "bench_inline");
     add({ what: "an empty job in the worker itself", ms: await single(client, "bench_inline") });
     await single(client, "bench_isolated");
     add({ what: "in a process that is warm", ms: await single(client, "bench_isolated") });
@@ -143,7 +154,8 @@ async function measureIsolation(): Promise<void> {
     const flags = [`--set=worker.executor_spares=${spares}`, "--set=worker.executor_attempts=1"];
     await withWorkers(1, flags, async (client) => {
       const how = spares === 1 ? "a spare that was ready" : "a process that is started for it";
-      add({ what: `in ${how}`, ms: await single(client, "bench_isolated") });
+      const pauses = { singles: IS_SHORT ? 2 : 10, restMs: IS_SHORT ? 100 : 1_500 };
+      add({ what: `in ${how}`, ms: await single(client, "bench_isolated", undefined, pauses) });
     });
   }
 }
