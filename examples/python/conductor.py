@@ -19,7 +19,11 @@ import tempfile
 import time
 import uuid
 
-import grpc
+try:
+    import grpc
+except ModuleNotFoundError:
+    sys.exit(f"{sys.executable} has no grpcio: pip install grpcio, or on Debian "
+             "apt-get install python3-grpcio and use /usr/bin/python3")
 
 PROTO = os.environ.get(
     "CONDUCTOR_PROTO",
