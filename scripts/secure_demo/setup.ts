@@ -110,8 +110,8 @@ export async function setUp(program: Program, tell: Tell): Promise<SecureCluster
     if (members.code !== 0 || workers.code !== 0) return undefined;
     const voters = JSON.parse(members.out).members.filter(isVoter);
     const isWhole = voters.length === masters.length &&
-      JSON.parse(workers.out).length === WORKERS.length;
-    return isWhole ? String(voters.find(isLeader)?.node_id ?? "") || undefined : undefined;
+      JSON.parse(workers.out).workers.length === WORKERS.length;
+    return isWhole ? String(voters.find(isLeader)?.id ?? "") || undefined : undefined;
   });
 
   tell("$ conductor rbac show --file policy.json     (and the role submitter is added to it)");
@@ -136,7 +136,7 @@ export async function setUp(program: Program, tell: Tell): Promise<SecureCluster
 }
 
 interface MemberJson {
-  readonly node_id: string;
+  readonly id: string;
   readonly role: string;
   readonly suffrage: string;
 }

@@ -204,7 +204,7 @@ async function list(_args: readonly string[], flags: Flags, terminal: Terminal):
   const nowMs = Date.now();
   terminal.out.write(
     flags.output === "json"
-      ? pretty(index.records.map((record) => recordJson(record, nowMs)))
+      ? pretty({ certificates: index.records.map((record) => recordJson(record, nowMs)) })
       : recordRows(index.records, nowMs),
   );
 }

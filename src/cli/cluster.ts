@@ -37,7 +37,7 @@ export function overviewJson(health: ClusterHealthView): string {
     running_jobs: health.runningJobs,
     dead_letters: health.deadLetters,
     members: health.members.map((member) => ({
-      node_id: member.id,
+      id: member.id,
       address: member.address,
       suffrage: member.suffrage,
       leader: member.isLeader,

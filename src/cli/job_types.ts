@@ -53,7 +53,7 @@ export async function listJobTypes(flags: Flags, terminal: Terminal): Promise<vo
       source,
       ...(standing === undefined ? {} : { cluster: standing }),
     }));
-    terminal.out.write(`${JSON.stringify(answer, null, 2)}\n`);
+    terminal.out.write(`${JSON.stringify({ job_types: answer }, null, 2)}\n`);
   } else terminal.out.write(listTypes(types, terminal.out));
 }
 

@@ -17,7 +17,7 @@ Deno.test("the types are listed and shown without a cluster, for people and for 
   assert.equal(code, 0);
   assert.match(out, /^TYPE +FROM +WHAT\n/);
   assert.match(out, /\nweb_scraping +built-in +Fetches a web page/);
-  const names = JSON.parse((await ask("list", "--output=json")).out)
+  const names = JSON.parse((await ask("list", "--output=json")).out).job_types
     .map(({ name }: { name: string }) => name);
   assert.deepEqual(names, builtinJobTypes().names());
 

@@ -115,7 +115,7 @@ function membersJson(view: MembersView) {
     membership_index: view.membershipIndex,
     entry_format: view.entryFormat,
     members: view.members.map((member) => ({
-      node_id: member.id,
+      id: member.id,
       incarnation: member.incarnation === "" ? null : member.incarnation,
       raft_address: member.raftAddress,
       grpc_address: member.grpcAddress === "" ? null : member.grpcAddress,

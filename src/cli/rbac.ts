@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { PolicyView } from "../rpc/mod.ts";
+import { type PolicyView, Refusal, type SecurityClient } from "../rpc/mod.ts";
 import { parsePolicies, type PolicySet } from "../security/mod.ts";
 import { FlagReader, reasonOf } from "./arguments.ts";
 import { Misuse, NegativeAnswer } from "./failure.ts";
@@ -82,7 +82,7 @@ export async function setPolicy(file: string, flags: Flags, terminal: Terminal):
   const { revision, methodsWithoutPolicy } = await withSecurity(
     flags,
     terminal,
-    async (client) => client.setPolicy(text, given ?? (await client.getPolicy()).revision),
+    async (client) => client.setPolicy(text, given ?? await revisionOf(client)),
   );
   if (flags.output === "json") {
     const answer = { revision, methods_without_policy: methodsWithoutPolicy };
@@ -95,6 +95,19 @@ export async function setPolicy(file: string, flags: Flags, terminal: Terminal):
       `conductor: only admin:* may call ${methodsWithoutPolicy.map(printable).join(", ")}: no ` +
         "policy names them\n",
     );
+  }
+}
+
+/**
+ * The revision that is to be replaced. Who may not look at the policy hears of setting one, which is
+ * what was asked: at revision 0 there is none that could be overwritten.
+ */
+async function revisionOf(client: SecurityClient): Promise<number> {
+  try {
+    return (await client.getPolicy()).revision;
+  } catch (failure) {
+    if (failure instanceof Refusal && failure.reason === "permission_denied") return 0;
+    throw failure;
   }
 }
 

@@ -29,7 +29,7 @@ export async function listStandings(
   await withClient(flags, terminal, async ({ client, format }) => {
     const standings = await client.listStandings(scope);
     if (format === "json") {
-      const answer = standings.map((each) => standingJson(scope, each));
+      const answer = { [`${scope}s`]: standings.map((each) => standingJson(scope, each)) };
       terminal.out.write(`${JSON.stringify(answer, null, 2)}\n`);
       return;
     }

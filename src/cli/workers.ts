@@ -22,7 +22,7 @@ export async function listWorkers(flags: Flags, terminal: Terminal): Promise<voi
     const workers = await client.listWorkers((flags.status as string | undefined) ?? "");
     terminal.out.write(
       format === "json"
-        ? `${JSON.stringify(workers.map(workerJson), null, 2)}\n`
+        ? `${JSON.stringify({ workers: workers.map(workerJson) }, null, 2)}\n`
         : workerTable(workers),
     );
   });

@@ -378,9 +378,16 @@ function withoutSecrets(text: string): string {
       /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|$)/g,
       "[key]",
     )
-    .replace(/\bbearer\s+\S+/gi, "[token]")
+    .replace(/\bbearer\s+(\S+)/gi, (_, token: string) => `[token]${closingOf(token)}`)
     .replace(/eyJ[\w-]{4,}(\.[\w-]*){0,4}/g, "[token]")
     .replace(/(:\/\/)[^/\s@]*@/g, "$1[credentials]@");
+}
+
+/** What closes the words around a token is not the token's: a hint says "(... Bearer TOKEN)". */
+function closingOf(token: string): string {
+  let end = token.length;
+  while (end > 0 && `)]}>"'.,;:`.includes(token[end - 1]!)) end--;
+  return token.slice(end);
 }
 
 /**

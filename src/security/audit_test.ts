@@ -162,6 +162,17 @@ Deno.test("a secret that slips into a value is cut out", () => {
   }
 });
 
+Deno.test("what is cut out takes no bracket along", () => {
+  const line = lineOf({
+    kind: "authentication_failed",
+    what: "missing token",
+    reason: "no_token",
+    error: "present a token (metadata authorization: Bearer TOKEN), or a certificate",
+    call: CALL,
+  });
+  assert.match(line, /\(metadata authorization: \[token\]\), or a certificate/);
+});
+
 Deno.test("events of one turn of the event loop are written together, before the next turn", async () => {
   const { sink, log } = inMemory();
   log.record(succeeded("a"), NOW_MS);

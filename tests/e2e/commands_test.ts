@@ -194,7 +194,7 @@ Deno.test("the types that workers offer are listed with what waits for them, cus
     await host.finished("greet", {});
     await host.client("submit", "--type=test_sleep", "--payload=1s");
 
-    const types = json(await host.client("job-types", "--cluster", "--output=json"));
+    const { job_types: types } = json(await host.client("job-types", "--cluster", "--output=json"));
     const of = (name: string) => types.find((each: { name: string }) => each.name === name);
     assert.deepEqual(of("noop").cluster, { workers: ["w1"], waiting: 0, pending: 0, running: 0 });
     assert.deepEqual(of("test_sleep").cluster, { workers: [], waiting: 0, pending: 1, running: 0 });

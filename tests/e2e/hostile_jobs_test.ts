@@ -204,21 +204,33 @@ function residentMebibytes(pid: number): number {
 
 /** The permissions with which the kinds of executor processes were started, what they list aside. */
 function grantsOf(host: Host): string[][] {
-  const kinds = executorsOf(host).map((pid) => {
-    const words = Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0");
-    return words.filter((word) => /^--(allow|ignore)-/.test(word))
-      .map((word) => word.replace(/=.*/, "")).sort();
+  const kinds = executorsOf(host).flatMap((pid) => {
+    const words = readOf(pid, "cmdline").split("\0");
+    if (words.length === 1) return []; // gone meanwhile
+    return [
+      words.filter((word) => /^--(allow|ignore)-/.test(word))
+        .map((word) => word.replace(/=.*/, "")).sort(),
+    ];
   });
   return [...new Map(kinds.map((kind) => [kind.join(), kind])).values()].sort();
 }
 
 /** Executor processes carry their worker's directory in their environment. */
 function executorsOf(host: Host): number[] {
-  return processesWith("__executor").filter((pid) => {
-    try {
-      return Deno.readTextFileSync(`/proc/${pid}/environ`).includes(host.directory);
-    } catch {
-      return false; // gone meanwhile
-    }
-  });
+  return processesWith("__executor").filter((pid) =>
+    readOf(pid, "environ").includes(host.directory)
+  );
+}
+
+/** What the system says of a process; "" when it is gone. */
+function readOf(pid: number, what: "cmdline" | "environ"): string {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/${what}`);
+  } catch (failure) {
+    // A process that is just ending has its directory still, and answers ESRCH.
+    const isGone = failure instanceof Deno.errors.NotFound ||
+      (failure as { code?: string }).code === "ESRCH";
+    if (isGone) return "";
+    throw failure;
+  }
 }

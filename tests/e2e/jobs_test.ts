@@ -25,7 +25,7 @@ Deno.test("a job goes from the command line to a worker and its result comes bac
     );
     const listed = JSON.parse((await host.client("list", "--output=json")).stdout);
     assert.deepEqual(listed.jobs.map((each: { id: string }) => each.id), [job.id]);
-    const workers = JSON.parse((await host.client("workers", "--output=json")).stdout);
+    const { workers } = JSON.parse((await host.client("workers", "--output=json")).stdout);
     assert.equal(workers[0].id, "w1");
     const cluster = JSON.parse((await host.client("cluster", "status", "--output=json")).stdout);
     assert.equal(cluster.raft_state, "Leader");

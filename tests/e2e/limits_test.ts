@@ -88,7 +88,7 @@ async function pauses(host: Host, client: JobClient): Promise<void> {
   assert.ok(explained.reasons[0].since !== null);
   const table = await host.client("explain", jobId);
   assert.match(table.stdout, /type_paused .* type "test_sleep" is paused/);
-  const [shown] = await told(host, "type", "list");
+  const { types: [shown] } = await told(host, "type", "list");
   assert.deepEqual([shown.type, shown.pending, shown.paused], ["test_sleep", 1, true]);
   const resumed = await told(host, "type", "resume", "test_sleep");
   assert.deepEqual([resumed.paused, resumed.paused_by, resumed.paused_at], [false, null, null]);
@@ -121,7 +121,7 @@ async function limitsQueue(host: Host, client: JobClient): Promise<void> {
   assert.match(listed.stdout, /^QUEUE +PENDING +WAITING +RUNNING +RATE +WEIGHT +PAUSED\n/);
   assert.match(listed.stdout, /^nightly +0 +0 +0\/1 +3$/m);
   await told(host, "queue", "reset", "nightly");
-  assert.deepEqual(await told(host, "queue", "list"), []);
+  assert.deepEqual(await told(host, "queue", "list"), { queues: [] });
   const misused = await host.client("queue", "set", "nightly");
   assert.equal(misused.code, 2);
   assert.match(misused.stderr, /give --max-running, --rate, --weight/);

@@ -129,6 +129,8 @@ async function policyChanges(host: Host, root: string): Promise<void> {
   const role = policy.roles.find((each: { name: string }) => each.name === "viewer");
   role.permissions = ["cluster:view"];
   await Deno.writeTextFile(file, JSON.stringify(policy));
+  const unset = await host.client("rbac", "set", file, `--token-file=${viewer}`);
+  assert.match(unset.stderr, /may not call .*SetPolicy/, "what was asked is named, not how");
   const test = ["rbac", "test", "ListJobs", "--role=viewer", "--output=json", root];
   assert.equal(JSON.parse(await done(host, ...test)).allowed, true);
   const planned = await host.client(...test, `--file=${file}`);

@@ -32,7 +32,7 @@ Deno.test("one trace goes from conductor submit through the master and its log t
     host.startWorker("w1", ...tracing);
     await until("the worker is there", async () => {
       const { stdout } = await host.client("workers", "--output=json");
-      return JSON.parse(stdout).length === 1;
+      return JSON.parse(stdout).workers.length === 1;
     });
     const done = await host.client(
       "submit",

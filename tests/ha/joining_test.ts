@@ -12,7 +12,7 @@ import {
 } from "./support.ts";
 
 interface Member {
-  readonly node_id: string;
+  readonly id: string;
   readonly incarnation: string;
   readonly suffrage: string;
   readonly lag: number;
@@ -31,7 +31,7 @@ async function members(master: MasterNode): Promise<Member[]> {
 }
 
 async function incarnationOf(asked: MasterNode, name: string): Promise<string | undefined> {
-  return (await members(asked)).find((each) => each.node_id === name)?.incarnation;
+  return (await members(asked)).find((each) => each.id === name)?.incarnation;
 }
 
 function logOf(cluster: Cluster, name: string): Promise<string> {
@@ -89,7 +89,7 @@ for (const founding of ["join", "static"] as const) {
       const wasFounder = founding === "join" && lost.name === "m1";
       lost.process.start(wasFounder ? [`--join=${witness.grpcAddress}`] : undefined);
       await eventually("its new incarnation votes", async () => {
-        const member = (await members(witness)).find((each) => each.node_id === lost.name);
+        const member = (await members(witness)).find((each) => each.id === lost.name);
         const isNew = member !== undefined && member.incarnation !== before;
         return isNew && member.suffrage === "voter" && member.lag === 0 ? true : undefined;
       });
@@ -202,7 +202,7 @@ Deno.test("a copy of a member's data directory, started beside it, is refused wh
     cluster.network.part([original.name], [...others, "copy"], { kind: "hold" });
     start();
     await eventually("the copy is the member", async () => {
-      const found = (await members(leader)).find((each) => each.node_id === original.name);
+      const found = (await members(leader)).find((each) => each.id === original.name);
       return found?.raft_address === copy.raftAddress ? true : undefined;
     });
     cluster.network.heal();
@@ -286,6 +286,6 @@ Deno.test("masters on every interface form a cluster by the addresses they adver
     ]);
     cluster.masters.push(joiner);
     await cluster.settled();
-    const found = (await members(joiner)).find((each) => each.node_id === "m4");
+    const found = (await members(joiner)).find((each) => each.id === "m4");
     assert.equal(found?.raft_address, `127.0.0.1:${port}`);
   }));

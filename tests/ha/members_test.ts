@@ -29,7 +29,7 @@ function another(cluster: Cluster, ...masters: MasterNode[]): MasterNode {
 }
 
 interface Member {
-  readonly node_id: string;
+  readonly id: string;
   readonly incarnation: string | null;
   readonly suffrage: string;
   readonly role: string;
@@ -52,13 +52,13 @@ Deno.test("operators see the members, hand leadership over, and shrink and grow 
       const all = await members(leader);
       return all.every((each) => each.answers && each.lag === 0) ? all : undefined;
     });
-    assert.deepEqual(seen.map((each) => each.node_id).sort(), ["m1", "m2", "m3"]);
+    assert.deepEqual(seen.map((each) => each.id).sort(), ["m1", "m2", "m3"]);
     for (const member of seen) {
-      const { node_id, incarnation, suffrage, raft_address, grpc_address, version } = member;
+      const { id, incarnation, suffrage, raft_address, grpc_address, version } = member;
       assert.match(incarnation ?? "", /^[0-9a-f-]{36}$/);
       assert.equal(suffrage, "voter");
-      assert.equal(raft_address, cluster.master(node_id).raftAddress);
-      assert.equal(grpc_address, cluster.master(node_id).grpcAddress);
+      assert.equal(raft_address, cluster.master(id).raftAddress);
+      assert.equal(grpc_address, cluster.master(id).grpcAddress);
       assert.match(version, /^\d+\.\d+/);
     }
     assert.equal(new Set(seen.map((each) => each.incarnation)).size, 3);
@@ -112,7 +112,7 @@ Deno.test("operators see the members, hand leadership over, and shrink and grow 
     // One that is expected and does not come cannot be made to count.
     const [port] = unusedPorts(1);
     await asked(follower, "cluster", "add", "m9", `127.0.0.1:${port}`);
-    const expected = (await members(follower)).find((each) => each.node_id === "m9");
+    const expected = (await members(follower)).find((each) => each.id === "m9");
     assert.equal(expected?.suffrage, "learner");
     assert.equal(expected?.incarnation, null);
     const early = await command(follower, "cluster", "promote", "m9");
@@ -133,7 +133,7 @@ Deno.test("a member whose loss would cost the quorum is not removed, unless by f
     const alive = another(cluster, leader, dead);
     await dead.process.kill();
     await eventually("it is taken for dead", async () => {
-      const found = (await members(leader)).find((each) => each.node_id === dead.name);
+      const found = (await members(leader)).find((each) => each.id === dead.name);
       return found?.answers === false ? true : undefined;
     });
     const refused = await command(leader, "cluster", "remove", alive.name);
@@ -142,7 +142,7 @@ Deno.test("a member whose loss would cost the quorum is not removed, unless by f
     assert.match(refused.stderr, /--force/);
     await asked(leader, "cluster", "remove", dead.name);
     assert.deepEqual(
-      (await members(leader)).map((each) => each.node_id).sort(),
+      (await members(leader)).map((each) => each.id).sort(),
       [leader.name, alive.name].sort(),
     );
     const audit = `${cluster.directory}/${leader.name}.audit.log`;
