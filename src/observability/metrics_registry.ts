@@ -8,19 +8,15 @@
  * @module
  */
 
-import type {
-  Counter as PromCounter,
-  Gauge as PromGauge,
-  Histogram as PromHistogram,
-  Registry as PromRegistry,
-} from "prom-client";
-import type { LabelBound } from "./label_bound.ts";
+import {
+  CellTree,
+  HistogramCell,
+  type LabelBounds,
+  type Labels,
+  NumberCell,
+} from "./metric_cells.ts";
 
-/** Label names and the values that they may have. */
-export type Labels = Readonly<Record<string, string>>;
-
-/** One bound for each label. */
-export type LabelBounds<L extends Labels> = { readonly [Name in keyof L]: LabelBound };
+export type { LabelBounds, Labels } from "./metric_cells.ts";
 
 /** Only ever grows. */
 export interface Counter {
@@ -35,6 +31,8 @@ export interface Gauge {
   set(value: number): void;
   inc(by?: number): void;
   dec(by?: number): void;
+  /** Shows nothing until it is set again: better than what is not true any more. */
+  clear(): void;
 }
 export interface GaugeFamily<L extends Labels> {
   set(labels: L, value: number): void;
@@ -107,7 +105,7 @@ type PromClient = typeof import("./prom_engine.ts");
 class PromMetrics implements MetricsRegistry {
   readonly isEnabled = true;
   readonly #prom: PromClient;
-  readonly #registry: PromRegistry;
+  readonly #registry: InstanceType<PromClient["TextRegistry"]>;
   readonly #collectors: (() => void)[] = [];
   readonly #onCollectFailure: MetricsRegistryOptions["onCollectFailure"];
 
@@ -116,12 +114,14 @@ class PromMetrics implements MetricsRegistry {
     onCollectFailure: MetricsRegistryOptions["onCollectFailure"],
   ) {
     this.#prom = prom;
-    this.#registry = new prom.Registry();
+    this.#registry = new prom.TextRegistry();
     this.#onCollectFailure = onCollectFailure;
   }
 
   counter(name: string, help: string): Counter {
-    return this.#counter(name, help, []);
+    const cell = new NumberCell({});
+    this.#prom.showCounter(this.#naming(name, help, {}), () => [cell]);
+    return { inc: (by = 1) => void (cell.value += by) };
   }
 
   counterFamily<L extends Labels>(
@@ -129,14 +129,25 @@ class PromMetrics implements MetricsRegistry {
     help: string,
     labels: LabelBounds<L>,
   ): CounterFamily<L> {
-    const counter = this.#counter(name, help, Object.keys(labels));
-    const admitted = admitter(labels);
-    for (const known of knownCombinations(labels)) counter.inc(known, 0);
-    return { inc: (values, by = 1) => counter.inc(admitted(values), by) };
+    const cells = new CellTree(labels, (of) => new NumberCell(of));
+    this.#prom.showCounter(this.#naming(name, help, labels), () => cells.all);
+    return { inc: (of, by = 1) => void (cells.of(of).value += by) };
   }
 
   gauge(name: string, help: string): Gauge {
-    return this.#gauge(name, help, []);
+    const cell = new NumberCell({});
+    let isShown = true;
+    this.#prom.showGauge(this.#naming(name, help, {}), () => isShown ? [cell] : []);
+    const set = (value: number) => {
+      cell.value = value;
+      isShown = true;
+    };
+    return {
+      set,
+      inc: (by = 1) => set(cell.value + by),
+      dec: (by = 1) => set(cell.value - by),
+      clear: () => void (isShown = false),
+    };
   }
 
   gaugeFamily<L extends Labels>(
@@ -144,21 +155,22 @@ class PromMetrics implements MetricsRegistry {
     help: string,
     labels: LabelBounds<L>,
   ): GaugeFamily<L> {
-    const gauge = this.#gauge(name, help, Object.keys(labels));
-    const admitted = admitter(labels);
+    const cells = new CellTree(labels, (of) => new NumberCell(of));
+    this.#prom.showGauge(this.#naming(name, help, labels), () => cells.all);
     return {
-      set: (values, value) => gauge.set(admitted(values), value),
+      set: (of, value) => void (cells.of(of).value = value),
       replaceAll: (samples) => {
-        gauge.reset();
-        for (const bound of Object.values<LabelBound>(labels)) bound.forget?.();
+        cells.clear();
         // Added up rather than set: several may share the series of the rest.
-        for (const [values, value] of samples) gauge.inc(admitted(values), value);
+        for (const [of, value] of samples) cells.of(of).value += value;
       },
     };
   }
 
   histogram(name: string, help: string, buckets: readonly number[]): Histogram {
-    return this.#histogram(name, help, buckets, []);
+    const cell = new HistogramCell({}, buckets);
+    this.#prom.showHistogram(this.#naming(name, help, {}), buckets, () => [cell]);
+    return { observe: (value) => cell.observe(value) };
   }
 
   histogramFamily<L extends Labels>(
@@ -167,10 +179,9 @@ class PromMetrics implements MetricsRegistry {
     buckets: readonly number[],
     labels: LabelBounds<L>,
   ): HistogramFamily<L> {
-    const histogram = this.#histogram(name, help, buckets, Object.keys(labels));
-    const admitted = admitter(labels);
-    for (const known of knownCombinations(labels)) histogram.zero(known);
-    return { observe: (values, value) => histogram.observe(admitted(values), value) };
+    const cells = new CellTree(labels, (of) => new HistogramCell(of, buckets));
+    this.#prom.showHistogram(this.#naming(name, help, labels), buckets, () => cells.all);
+    return { observe: (of, value) => cells.of(of).observe(value) };
   }
 
   beforeScrape(collect: () => void): void {
@@ -189,55 +200,16 @@ class PromMetrics implements MetricsRegistry {
     return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
   }
 
-  #counter(name: string, help: string, labelNames: string[]): PromCounter {
-    return new this.#prom.Counter({ ...this.#naming(name, help), labelNames });
-  }
-
-  #gauge(name: string, help: string, labelNames: string[]): PromGauge {
-    return new this.#prom.Gauge({ ...this.#naming(name, help), labelNames });
-  }
-
-  #histogram(
-    name: string,
-    help: string,
-    buckets: readonly number[],
-    labelNames: string[],
-  ): PromHistogram {
-    const naming = this.#naming(name, help);
-    return new this.#prom.Histogram({ ...naming, labelNames, buckets: [...buckets] });
-  }
-
-  #naming(name: string, help: string): { name: string; help: string; registers: PromRegistry[] } {
+  #naming(name: string, help: string, labels: object) {
     // What Prometheus gives a fixed name (process_, grpc_) keeps it.
     const isStandard = /^(process|grpc)_/.test(name);
-    return { name: isStandard ? name : `${PREFIX}${name}`, help, registers: [this.#registry] };
+    return {
+      name: isStandard ? name : `${PREFIX}${name}`,
+      help,
+      labelNames: Object.keys(labels),
+      registers: [this.#registry],
+    };
   }
-}
-
-/** Makes labels fit their bounds. */
-function admitter<L extends Labels>(bounds: LabelBounds<L>): (labels: L) => Record<string, string> {
-  const entries = Object.entries(bounds) as [string, LabelBound][];
-  return (labels) => {
-    const admitted: Record<string, string> = {};
-    for (const [name, bound] of entries) admitted[name] = bound.admit(labels[name] ?? "");
-    return admitted;
-  };
-}
-
-/**
- * Every combination, where all labels have known values: they are shown as zero from the start,
- * because Prometheus cannot see the first increase of what was not there before.
- */
-function knownCombinations<L extends Labels>(bounds: LabelBounds<L>): Record<string, string>[] {
-  let combinations: Record<string, string>[] = [{}];
-  for (const [name, bound] of Object.entries(bounds) as [string, LabelBound][]) {
-    const { known } = bound;
-    if (known === undefined) return [];
-    combinations = combinations.flatMap((each) =>
-      known.map((value) => ({ ...each, [name]: value }))
-    );
-  }
-  return combinations;
 }
 
 const nothing = () => {};
@@ -247,7 +219,7 @@ const disabledMetrics: MetricsRegistry = {
   isEnabled: false,
   counter: () => ({ inc: nothing }),
   counterFamily: () => ({ inc: nothing }),
-  gauge: () => ({ set: nothing, inc: nothing, dec: nothing }),
+  gauge: () => ({ set: nothing, inc: nothing, dec: nothing, clear: nothing }),
   gaugeFamily: () => ({ set: nothing, replaceAll: nothing }),
   histogram: () => ({ observe: nothing }),
   histogramFamily: () => ({ observe: nothing }),
