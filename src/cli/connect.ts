@@ -100,17 +100,18 @@ export async function clientChannel(
   return channelFrom(config, tls, callTimeoutMs);
 }
 
-/** What every caller of a master needs: addresses, credentials, token, bounds. */
+/** What every caller of a master needs: addresses, credentials, token, bounds. `calls` watches calls. */
 export function channelFrom(
   config: Config,
   tls: TlsSource | null,
   callTimeoutMs: number,
   rules: ChannelRules = {},
+  calls: ChannelOptions["grpcOptions"] = {},
 ): ChannelOptions {
   return {
     addresses: config.worker.masterAddrs,
     credentials: createChannelCredentials(tls, { ...rules, serverRole: "master" }),
-    grpcOptions: channelOptions(tls),
+    grpcOptions: { ...channelOptions(tls), ...calls },
     token: tokenSource(config),
     messageBytesMax: config.grpc.maxMsgSizeBytes,
     callTimeoutMs,

@@ -23,6 +23,7 @@ import {
 import {
   createMasterMetrics,
   createMetricsRegistry,
+  createRpcClientObserver,
   createRpcObserver,
   createTracer,
   type MasterMetrics,
@@ -32,7 +33,7 @@ import {
   type RootLogger,
   type Tracer,
 } from "../observability/mod.ts";
-import { MasterService, methodPath, pause } from "../rpc/mod.ts";
+import { MasterService, methodPath, observedCalls, pause } from "../rpc/mod.ts";
 import { assertRuntimeSafe, channelOptions, createChannelCredentials } from "../security/mod.ts";
 import { addressCautions, masterAddresses } from "./addresses.ts";
 import { configFrom } from "./config_flags.ts";
@@ -176,11 +177,13 @@ function masterOptions(
     streamingMethods: streamingMethods(),
   });
   const shared = { messageBytesMax: config.grpc.maxMsgSizeBytes, observer };
+  const calls = observedCalls(createRpcClientObserver(metrics.rpcClient));
   const { addresses: _, ...clientChannel } = channelFrom(
     config,
     security.tls.section,
     CALL_TIMEOUT_MS,
     channelRules(security.tls),
+    calls,
   );
   return {
     nodeId: cluster.nodeId,
@@ -250,10 +253,10 @@ function masterOptions(
         ...channelRules(security.tls),
         serverRole: "master",
       }),
-      grpcOptions: channelOptions(security.tls.raft),
+      grpcOptions: { ...channelOptions(security.tls.raft), ...calls },
     },
     clientChannel,
-    workerChannel: workerChannel(config, security),
+    workerChannel: { ...workerChannel(config, security), grpcOptions: calls },
     log,
     tracer,
     observer: metricsObserver(metrics, scheduler.schedulingPolicy),

@@ -15,6 +15,7 @@ import {
 } from "../job_types/mod.ts";
 import {
   createMetricsRegistry,
+  createRpcClientObserver,
   createTracer,
   createWorkerMetrics,
   type Logger,
@@ -22,7 +23,7 @@ import {
   MetricsSampler,
   observeProcess,
 } from "../observability/mod.ts";
-import { ClusterChannel, SecurityClient } from "../rpc/mod.ts";
+import { ClusterChannel, observedCalls, SecurityClient } from "../rpc/mod.ts";
 import { assertRuntimeSafe } from "../security/mod.ts";
 import {
   type AttemptEnvironment,
@@ -87,7 +88,13 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
   const directory = directoryOf(config);
   const credentials = new WorkerCredentials({ config, directory, now: () => Date.now(), log });
   const channel = new ClusterChannel({
-    ...channelFrom(config, tls.section, CALL_TIMEOUT_MS, channelRules(tls)),
+    ...channelFrom(
+      config,
+      tls.section,
+      CALL_TIMEOUT_MS,
+      channelRules(tls),
+      observedCalls(createRpcClientObserver(metrics.rpcClient)),
+    ),
     token: () => credentials.token,
     // A master that hangs, or a cable that is cut, closes nothing. The worker must be back with the
     // next leader well before its lease there is over.

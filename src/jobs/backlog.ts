@@ -102,6 +102,25 @@ export class Backlog implements Surroundings {
     return this.#shapes.values();
   }
 
+  /**
+   * Since when the job of each type waits that has waited longest, in replicated time. Looks at every
+   * pending job.
+   */
+  oldestPending(): ReadonlyMap<string, number> {
+    const oldest = new Map<string, number>();
+    for (const { type, byShare } of this.#shapes.values()) {
+      for (const { byKey } of byShare.values()) {
+        for (const { jobs } of byKey.values()) {
+          for (const { job } of jobs.items()) {
+            const known = oldest.get(type);
+            if (known === undefined || job.queuedAtMs < known) oldest.set(type, job.queuedAtMs);
+          }
+        }
+      }
+    }
+    return oldest;
+  }
+
   placeOf({ lane }: JobRecord): PendingPlace | undefined {
     return lane && { class: lane.class, lane };
   }

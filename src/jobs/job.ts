@@ -257,6 +257,10 @@ export interface JobEvent {
   readonly atMs: number;
   /** How long the job had been in `from`. */
   readonly sinceMs: number;
+  /** When the job first became pending; 0: not yet. */
+  readonly queuedAtMs: number;
+  /** When its last attempt started, by what is known of that; 0: nothing is. */
+  readonly startedAtMs: number;
 }
 
 /** A worker as the replicated state knows it. When it was last heard of is the leader's to know. */

@@ -288,6 +288,14 @@ export class JobMachine {
     return this.#state.counters.snapshot();
   }
 
+  /**
+   * Since when the job of each type waits that has waited longest, in replicated time. Looks at every
+   * pending job: for whoever asks now and then.
+   */
+  oldestPending(): ReadonlyMap<string, number> {
+    return this.#state.backlog.oldestPending();
+  }
+
   /** Jobs that workers hold now. */
   get heldJobs(): number {
     const { counters } = this.#state;

@@ -359,6 +359,8 @@ export class State {
       reason,
       atMs: this.nowMs,
       sinceMs,
+      queuedAtMs: job.queuedAtMs,
+      startedAtMs: job.startedAtMs,
     });
   }
 }

@@ -143,8 +143,11 @@ export class Master {
           }),
         }
         : {}),
-      onSnapshotMade: () => options.observer.snapshotMade(),
-      onRestored: (index) => options.log.info("a snapshot was installed", { applied_index: index }),
+      onSnapshotMade: (made) => options.observer.snapshotMade(made),
+      onRestored: (index) => {
+        options.observer.snapshotInstalled();
+        options.log.info("a snapshot was installed", { applied_index: index });
+      },
       onEvents: (events) => {
         const isLeader = this.#context.duties !== undefined;
         for (const event of events) options.observer.jobChanged(event, isLeader);

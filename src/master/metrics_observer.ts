@@ -5,7 +5,7 @@
  * @module
  */
 
-import { isTerminal, type JobEvent } from "../jobs/mod.ts";
+import { isTerminal, JOB_STATUSES, type JobEvent } from "../jobs/mod.ts";
 import type { MasterMetrics } from "../observability/mod.ts";
 import type { Policy } from "../scheduler/mod.ts";
 import type { MasterContext } from "./context.ts";
@@ -53,27 +53,68 @@ export function metricsObserver(metrics: MasterMetrics, policy: Policy): MasterO
       // A sole voter is elected within one step and is never seen as a candidate.
       if (role === "leader" && !wasCandidate) metrics.raftElectionsTotal.inc();
       wasCandidate = isCandidate;
+      if (role !== "leader") forgetCluster(metrics);
     },
     appended: (durationMs, markerMs) => {
       metrics.raftAppendSeconds.observe(durationMs / 1_000);
       metrics.raftFsyncSeconds.observe(markerMs / 1_000);
     },
-    snapshotMade: () => metrics.raftSnapshotsTotal.inc(),
+    snapshotMade: ({ bytes, durationMs }) => {
+      metrics.raftSnapshotsTotal.inc();
+      metrics.raftSnapshotSeconds.observe(durationMs / 1_000);
+      metrics.raftSnapshotBytes.set(bytes);
+    },
+    snapshotInstalled: () => metrics.raftSnapshotsInstalledTotal.inc(),
   };
 }
 
 /** Reads the sizes that no event tells. */
-export function sampleMaster(metrics: MasterMetrics, { machine, node, duties }: MasterContext) {
+export function sampleMaster(metrics: MasterMetrics, context: MasterContext): void {
+  sampleRaft(metrics, context);
+  if (context.duties === undefined) forgetCluster(metrics);
+  else sampleCluster(metrics, context);
+}
+
+function sampleRaft(metrics: MasterMetrics, { node, duties, tickMs }: MasterContext): void {
   const status = node.status();
   metrics.raftTerm.set(status.term);
   metrics.raftCommitIndex.set(status.commitIndex);
   metrics.raftAppliedIndex.set(status.appliedIndex);
   metrics.raftLastLogIndex.set(status.lastIndex);
   metrics.raftIsLeader.set(duties === undefined ? 0 : 1);
-  const { byStatus, deadLetters } = machine.counts();
+  metrics.raftLeaderKnown.set(status.leaderId === undefined ? 0 : 1);
+  metrics.raftProposalsPending.set(node.pendingProposals);
+  const voters = status.members.filter((each) => each.votes).length;
+  metrics.raftMembers.set({ suffrage: "voter" }, voters);
+  metrics.raftMembers.set({ suffrage: "learner" }, status.members.length - voters);
+  metrics.raftPeerLagEntries.replaceAll(
+    status.peers.map(({ id, match }) => [{ peer: id }, Math.max(0, status.lastIndex - match)]),
+  );
+  metrics.raftPeerSilenceSeconds.replaceAll(
+    status.peers.map(({ id, lastContactTicks }) => [
+      { peer: id },
+      lastContactTicks * tickMs / 1_000,
+    ]),
+  );
+}
+
+/** What every replica knows, and the leader alone tells: a follower's would be counted once more. */
+function sampleCluster(metrics: MasterMetrics, { machine, now }: MasterContext): void {
+  const { byStatus, byType, deadLetters } = machine.counts();
   metrics.jobsActive.set(byStatus.assigned + byStatus.running);
   metrics.jobQueueSize.set(byStatus.pending);
   metrics.jobsDlqTotal.set(deadLetters);
+  metrics.jobs.replaceAll(
+    [...byType].flatMap(([type, counts]) =>
+      JOB_STATUSES.map((status) => [{ type, status }, counts[status]] as const)
+    ),
+  );
+  metrics.jobQueueOldestSeconds.replaceAll(
+    [...machine.oldestPending()].map(([type, queuedAtMs]) => [
+      { type },
+      Math.max(0, now() - queuedAtMs) / 1_000,
+    ]),
+  );
   const workers = machine.workers();
   const connected = workers.filter((each) => each.status !== "disconnected");
   metrics.workersRegistered.set(workers.length);
@@ -86,12 +127,40 @@ export function sampleMaster(metrics: MasterMetrics, { machine, node, duties }: 
   ]));
 }
 
+/** Another leads: what this node showed of the cluster is not true any more. */
+function forgetCluster(metrics: MasterMetrics): void {
+  metrics.jobsActive.clear();
+  metrics.jobQueueSize.clear();
+  metrics.jobsDlqTotal.clear();
+  metrics.jobs.replaceAll([]);
+  metrics.jobQueueOldestSeconds.replaceAll([]);
+  metrics.workersRegistered.clear();
+  metrics.workersActive.clear();
+  metrics.workersFailed.clear();
+  metrics.workerJobCapacity.replaceAll([]);
+}
+
+/**
+ * A leader hears of an entry of its own term alone: what was committed before is applied before its
+ * duties begin. So nobody counts what another has counted, nor what a restart applies again.
+ */
 function countJob(metrics: MasterMetrics, event: JobEvent): void {
-  const { type, cause, to } = event;
+  const { type, cause, from, to, attempt } = event;
   if (cause === "submit") metrics.jobsTotal.inc({ type, status: "pending" });
+  const hasRun = cause === "complete" || cause === "fail" || cause === "timeout";
+  const hasStarted = to === "running" || from === "assigned" && hasRun;
+  if (hasStarted && attempt === 1) {
+    metrics.jobStartLatencySeconds.observe(
+      { type },
+      secondsBetween(event.queuedAtMs, startOf(event)),
+    );
+  }
   if (to === "completed" || to === "failed" || to === "cancelled") {
     metrics.jobsTotal.inc({ type, status: to });
-    metrics.jobDurationSeconds.observe({ type, status: to }, event.sinceMs / 1_000);
+    if (from === "assigned" || from === "running") {
+      const seconds = secondsBetween(startOf(event), event.atMs);
+      metrics.jobDurationSeconds.observe({ type, status: to }, seconds);
+    }
   }
   const isRetried = (cause === "fail" || cause === "timeout") && !isTerminal(to);
   if (isRetried) metrics.jobRetriesTotal.inc({ type });
@@ -101,4 +170,14 @@ function countJob(metrics: MasterMetrics, event: JobEvent): void {
     else metrics.recoverySuccessesTotal.inc();
   }
   if (to === "failed") metrics.dlqMovementsTotal.inc();
+}
+
+/** Short jobs never tell that they run: without a word of theirs, since they were assigned. */
+function startOf({ from, atMs, sinceMs, startedAtMs }: JobEvent): number {
+  if (startedAtMs > 0) return startedAtMs;
+  return from === "" ? atMs : atMs - sinceMs;
+}
+
+function secondsBetween(fromMs: number, toMs: number): number {
+  return Math.max(0, toMs - fromMs) / 1_000;
 }

@@ -7,6 +7,7 @@
 import type { Command, JobEvent } from "../jobs/mod.ts";
 import type { RaftStatus } from "../raft/mod.ts";
 import type { LeaderObserver } from "./leader.ts";
+import type { MadeSnapshot } from "./snapshots.ts";
 
 export interface MasterObserver extends LeaderObserver {
   /** A Command of ours was applied, or was not (`failure`). */
@@ -20,5 +21,7 @@ export interface MasterObserver extends LeaderObserver {
   /** A batch is durable in the log: all of it, and the marker's fsync alone. */
   appended(durationMs: number, markerMs: number): void;
   /** This node made a snapshot of its state. */
-  snapshotMade(): void;
+  snapshotMade(made: MadeSnapshot): void;
+  /** This node's state was replaced by a snapshot of the leader's. */
+  snapshotInstalled(): void;
 }

@@ -41,7 +41,13 @@ export interface JobSnapshotsOptions {
   readonly directory: string;
   /** A received snapshot is the state now. */
   readonly onInstalled: (metadata: SnapshotMetadata) => void;
-  readonly onMade: () => void;
+  readonly onMade: (made: MadeSnapshot) => void;
+}
+
+/** What it took to make a snapshot. */
+export interface MadeSnapshot {
+  readonly bytes: number;
+  readonly durationMs: number;
 }
 
 export class JobSnapshots implements SnapshotPort {
@@ -61,9 +67,10 @@ export class JobSnapshots implements SnapshotPort {
     const { directory, onMade } = this.#options;
     const { index, term } = metadata;
     const path = join(directory, `${index}-${term}.outgoing`);
+    const startedMs = performance.now();
     await this.#export(path, metadata);
     const source = new FileSource(path, metadata, await sha256Of(path));
-    onMade();
+    onMade({ bytes: source.totalBytes, durationMs: performance.now() - startedMs });
     return source;
   }
 

@@ -9,7 +9,7 @@ import type { JobEvent, JobMachine, LogPosition, Outcome } from "../jobs/mod.ts"
 import { DiskFull, type Entry, type StateMachine } from "../raft/mod.ts";
 import { decodeCommand, type SqliteJobStore } from "../storage/mod.ts";
 import type { ApplyTracing } from "./apply_tracing.ts";
-import { JobSnapshots } from "./snapshots.ts";
+import { JobSnapshots, type MadeSnapshot } from "./snapshots.ts";
 
 /** Rows that may wait to be written to state.db; they are safe in the log meanwhile. */
 const DIRTY_ROWS_MAX = 20_000;
@@ -24,7 +24,7 @@ export interface JobStateMachineOptions {
   readonly store: SqliteJobStore;
   /** Where snapshots lie while they are sent or received. */
   readonly snapshotDirectory: string;
-  readonly onSnapshotMade: () => void;
+  readonly onSnapshotMade: (made: MadeSnapshot) => void;
   /** The state was replaced as a whole. */
   readonly onRestored: (index: number) => void;
   /** Absent while tracing is off. */

@@ -1,6 +1,7 @@
 /**
  * What a master measures: the original's 27 metrics, with its names and labels, and Raft's state.
- * Each is counted once, on the node where it happened; sums over a cluster are then true.
+ * Each is counted once, on the node where it happened, and what is the cluster's is told by the leader
+ * alone: sums over a cluster are then true.
  *
  * @module
  */
@@ -8,7 +9,13 @@
 import { createGateMetrics, type GateMetrics } from "./gate_metrics.ts";
 import { firstOf, oneOf } from "./label_bound.ts";
 import type { MetricsRegistry } from "./metrics_registry.ts";
-import { createRpcMetrics, type RpcMetrics } from "./rpc_metrics.ts";
+import { createRaftMetrics, type RaftMetrics } from "./raft_metrics.ts";
+import {
+  createRpcClientMetrics,
+  createRpcMetrics,
+  type RpcClientMetrics,
+  type RpcMetrics,
+} from "./rpc_metrics.ts";
 import { createTlsMetrics, type TlsMetrics } from "./tls_metrics.ts";
 
 /** Everything a master counts. Times are seconds, as Prometheus has them. */
@@ -16,11 +23,11 @@ export type MasterMetrics =
   & ReturnType<typeof jobMetrics>
   & ReturnType<typeof workerMetrics>
   & ReturnType<typeof schedulingMetrics>
-  & ReturnType<typeof raftMetrics>
+  & RaftMetrics
   & ReturnType<typeof recoveryMetrics>
   & GateMetrics
   & TlsMetrics
-  & { readonly rpc: RpcMetrics };
+  & { readonly rpc: RpcMetrics; readonly rpcClient: RpcClientMetrics };
 
 /** Declares a master's metrics in `registry`. Once for each registry. */
 export function createMasterMetrics(registry: MetricsRegistry): MasterMetrics {
@@ -28,11 +35,12 @@ export function createMasterMetrics(registry: MetricsRegistry): MasterMetrics {
     ...jobMetrics(registry),
     ...workerMetrics(registry),
     ...schedulingMetrics(registry),
-    ...raftMetrics(registry),
+    ...createRaftMetrics(registry),
     ...recoveryMetrics(registry),
     ...createGateMetrics(registry),
     ...createTlsMetrics(registry),
     rpc: createRpcMetrics(registry),
+    rpcClient: createRpcClientMetrics(registry),
   };
 }
 
@@ -45,14 +53,18 @@ const JOB_SECONDS = [
   ...[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   ...[30, 60, 300, 1_800],
 ];
+/** From a worker that stands idle to a queue that takes hours. */
+const WAIT_SECONDS = [
+  ...[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  ...[30, 60, 300, 1_800, 7_200],
+];
 const SCHEDULING_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
 const LATENESS_SECONDS = [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 3600];
-const APPLY_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
-/** From a fast SSD's to a failing disk's. */
-const DISK_SECONDS = [
-  ...[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05],
-  ...[0.1, 0.25, 0.5, 1, 2.5],
-];
+/** Where a job may stand. */
+const JOB_STATUS_NAMES = [
+  ...["waiting", "pending", "assigned", "running", "completed", "failed", "cancelled"] as const,
+] as const;
+type JobStatusName = typeof JOB_STATUS_NAMES[number];
 
 /** A change of state as `jobs_total` counts it. */
 export type CountedJobStatus = "pending" | "completed" | "failed" | "cancelled";
@@ -72,21 +84,49 @@ function jobMetrics(registry: MetricsRegistry) {
       { type: string; status: Exclude<CountedJobStatus, "pending"> }
     >(
       "job_duration_seconds",
-      "Time from a job's last start to its end.",
+      "Time from the start of a job's last attempt to its end, of jobs that ran.",
       JOB_SECONDS,
       { type, status },
     ),
+    /** Of jobs that ran. A retried job's is of its last attempt. */
+    jobStartLatencySeconds: registry.histogramFamily<{ type: string }>(
+      "job_start_latency_seconds",
+      "Time from when a job first was ready to run to the start of its first attempt.",
+      WAIT_SECONDS,
+      { type },
+    ),
     /** Sampled. */
-    jobsActive: registry.gauge("jobs_active", "Jobs assigned to a worker or running."),
+    jobs: registry.gaugeFamily<{ type: string; status: JobStatusName }>(
+      "jobs",
+      "Jobs that are kept, by type and status. The leader tells.",
+      { type: firstOf(JOB_TYPES_MAX), status: oneOf(...JOB_STATUS_NAMES) },
+    ),
+    /** Sampled. */
+    jobQueueOldestSeconds: registry.gaugeFamily<{ type: string }>(
+      "job_queue_oldest_seconds",
+      "How long the pending job has waited that has waited longest, by type. The leader tells.",
+      { type: firstOf(JOB_TYPES_MAX) },
+    ),
+    /** Sampled. */
+    jobsActive: registry.gauge(
+      "jobs_active",
+      "Jobs assigned to a worker or running. The leader tells.",
+    ),
     jobRetriesTotal: registry.counterFamily<{ type: string }>(
       "job_retries_total",
       "Attempts that were followed by another.",
       { type },
     ),
     /** Sampled. */
-    jobQueueSize: registry.gauge("job_queue_size", "Jobs pending: ready and not assigned."),
+    jobQueueSize: registry.gauge(
+      "job_queue_size",
+      "Jobs pending: ready and not assigned. The leader tells.",
+    ),
     /** Sampled. A gauge, whatever its name says: the original's users have it so. */
-    jobsDlqTotal: registry.gauge("jobs_dlq_total", "Jobs in the dead letter queue now."),
+    jobsDlqTotal: registry.gauge(
+      "jobs_dlq_total",
+      "Jobs in the dead letter queue now. The leader tells.",
+    ),
     dlqMovementsTotal: registry.counter(
       "dlq_movements_total",
       "Jobs moved to the dead letter queue.",
@@ -103,11 +143,17 @@ function jobMetrics(registry: MetricsRegistry) {
 function workerMetrics(registry: MetricsRegistry) {
   return {
     /** Sampled. */
-    workersRegistered: registry.gauge("workers_registered", "Workers known to the cluster."),
+    workersRegistered: registry.gauge(
+      "workers_registered",
+      "Workers known to the cluster. The leader tells.",
+    ),
     /** Sampled. */
-    workersActive: registry.gauge("workers_active", "Workers whose lease holds."),
+    workersActive: registry.gauge("workers_active", "Workers whose lease holds. The leader tells."),
     /** Sampled. */
-    workersFailed: registry.gauge("workers_failed", "Workers that lost their lease."),
+    workersFailed: registry.gauge(
+      "workers_failed",
+      "Workers that lost their lease. The leader tells.",
+    ),
     workerHeartbeatsTotal: registry.counterFamily<
       { worker_id: string; status: "success" | "error" }
     >(
@@ -120,7 +166,7 @@ function workerMetrics(registry: MetricsRegistry) {
       { worker_id: string; metric: "max" | "active" | "available" }
     >(
       "worker_job_capacity",
-      "Slots of a worker: max, active, available.",
+      "Slots of a worker: max, active, available. The leader tells.",
       { worker_id: firstOf(WORKERS_MAX), metric: oneOf("max", "active", "available") },
     ),
   };
@@ -157,44 +203,6 @@ function schedulingMetrics(registry: MetricsRegistry) {
       "schedule_lateness_seconds",
       "From a time of a schedule to when its job was made.",
       LATENESS_SECONDS,
-    ),
-  };
-}
-
-function raftMetrics(registry: MetricsRegistry) {
-  return {
-    /** Commands proposed on this node, each once, when its outcome is known. */
-    raftAppliesTotal: registry.counterFamily<
-      { command: string; status: "success" | "error" }
-    >(
-      "raft_applies_total",
-      "Commands proposed by this node, by whether they were applied.",
-      { command: firstOf(64), status: oneOf("success", "error") },
-    ),
-    raftApplyLatencySeconds: registry.histogram(
-      "raft_apply_latency_seconds",
-      "Time from a command's proposal to its outcome.",
-      APPLY_SECONDS,
-    ),
-    raftSnapshotsTotal: registry.counter("raft_snapshots_total", "Snapshots made by this node."),
-    raftIsLeader: registry.gauge("raft_is_leader", "1 on the node that leads, else 0."),
-    raftTerm: registry.gauge("raft_term", "Current term."),
-    raftCommitIndex: registry.gauge("raft_commit_index", "Highest log index known committed."),
-    raftAppliedIndex: registry.gauge("raft_applied_index", "Highest log index applied."),
-    raftLastLogIndex: registry.gauge("raft_last_log_index", "Highest log index on this node."),
-    raftElectionsTotal: registry.counter(
-      "raft_elections_total",
-      "Elections that this node has begun.",
-    ),
-    raftAppendSeconds: registry.histogram(
-      "raft_append_seconds",
-      "Time to append one batch of entries to the log, fsync included.",
-      DISK_SECONDS,
-    ),
-    raftFsyncSeconds: registry.histogram(
-      "raft_fsync_seconds",
-      "Time of the fsync that makes a batch of log entries durable.",
-      DISK_SECONDS,
     ),
   };
 }

@@ -249,7 +249,9 @@ Deno.test("a worker's metrics have names of their own, but for the calls that it
   const shared = [...(await read(worker)).keys()].filter((name) => ofMaster.has(name));
   assert.ok(
     shared.length > 0 &&
-      shared.every((name) => /^(conductor_(rpc|auth|rate_limit|tls|node)|grpc_server)_/.test(name)),
+      shared.every((name) =>
+        /^(conductor_(rpc|auth|rate_limit|tls|node)|grpc_(server|client))_/.test(name)
+      ),
   );
 });
 

@@ -62,10 +62,17 @@ export {
   type ListenerName,
   type TlsMetrics,
 } from "./tls_metrics.ts";
-export { createRpcMetrics, type RpcMetrics } from "./rpc_metrics.ts";
 export {
+  createRpcClientMetrics,
+  createRpcMetrics,
+  type RpcClientMetrics,
+  type RpcMetrics,
+} from "./rpc_metrics.ts";
+export {
+  createRpcClientObserver,
   createRpcObserver,
   type ObservedCall,
+  type RpcClientObserver,
   type RpcObserver,
   type RpcObserverOptions,
 } from "./rpc_observer.ts";

@@ -10,7 +10,8 @@
  */
 
 import process from "node:process";
-import { firstOf } from "./label_bound.ts";
+import { GCProfiler } from "node:v8";
+import { firstOf, oneOf } from "./label_bound.ts";
 import type { MetricsRegistry } from "./metrics_registry.ts";
 import { systemTicker, type Ticker } from "./ticker.ts";
 
@@ -24,6 +25,9 @@ export interface BuildInfo {
 
 /** How often the event loop is tested, in ms. */
 export const LOOP_PROBE_INTERVAL_MS = 500;
+/** In a second. */
+const NANOSECONDS = 1e9;
+const COLLECTION_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
 const LAG_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 /**
@@ -40,7 +44,8 @@ export function observeProcess(
   declareBuild(registry, build);
   declareUsage(registry);
   declareOpenFiles(registry);
-  return observeEventLoop(registry, ticker);
+  const ends = [observeEventLoop(registry, ticker), observeCollections(registry, ticker)];
+  return () => ends.forEach((end) => end());
 }
 
 function declareBuild(registry: MetricsRegistry, build: BuildInfo): void {
@@ -114,4 +119,33 @@ function observeEventLoop(registry: MetricsRegistry, ticker: Ticker): () => void
     lag.observe(Math.max(0, nowMs - dueAtMs) / 1_000);
     dueAtMs = nowMs + LOOP_PROBE_INTERVAL_MS;
   });
+}
+
+/**
+ * V8 writes its collections down for whoever asks; `PerformanceObserver` hears of none on Deno 2.9.6.
+ * Asked as often as the loop is probed, so that a process that nobody scrapes keeps no long list.
+ */
+function observeCollections(registry: MetricsRegistry, ticker: Ticker): () => void {
+  const durations = registry.histogramFamily<{ kind: "minor" | "major" }>(
+    "gc_duration_seconds",
+    "Time of a garbage collection: minor, of young objects alone, or major.",
+    COLLECTION_SECONDS,
+    { kind: oneOf("minor", "major") },
+  );
+  const profiler = new GCProfiler();
+  profiler.start();
+  const count = () => {
+    for (const { gcType, cost } of profiler.stop()?.statistics ?? []) {
+      const kind = gcType === "Scavenge" ? "minor" : "major";
+      durations.observe({ kind }, cost / NANOSECONDS);
+    }
+  };
+  const stopTicking = ticker.every(LOOP_PROBE_INTERVAL_MS, () => {
+    count();
+    profiler.start();
+  });
+  return () => {
+    stopTicking();
+    count();
+  };
 }

@@ -64,6 +64,29 @@ Deno.test("an event loop that was held up is seen", async () => {
   assert.equal(ticker.isIdle, true);
 });
 
+Deno.test("garbage collections are counted by their kind, with their time", async () => {
+  const registry = await createMetricsRegistry({ enabled: true });
+  const ticker = new SteppedTicker();
+  const stop = observeProcess(registry, BUILD, ticker);
+  const collections = async (kind: string) => {
+    const metric = readExposition((await registry.expose()).text)
+      .get("conductor_gc_duration_seconds");
+    const value = (suffix: string) =>
+      metric?.samples.find(({ name, labels }) => name.endsWith(suffix) && labels.kind === kind)
+        ?.value ?? NaN;
+    return { count: value("_count"), seconds: value("_sum") };
+  };
+  assert.equal((await collections("minor")).count, 0);
+  const kept: unknown[] = [];
+  while ((await collections("minor")).count === 0) {
+    for (let made = 0; made < 100_000; made++) kept[made] = { made };
+    ticker.step(LOOP_PROBE_INTERVAL_MS);
+  }
+  stop();
+  const { seconds } = await collections("minor");
+  assert.ok(seconds > 0 && seconds < 10, `${seconds} s`);
+});
+
 Deno.test("disabled metrics watch nothing", async () => {
   const ticker = new SteppedTicker();
   observeProcess(await createMetricsRegistry({ enabled: false }), BUILD, ticker);

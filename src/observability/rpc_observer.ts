@@ -1,12 +1,13 @@
 /**
  * Follows a served call from its first byte to its status: a span, the metrics, and a line in the
- * log with its trace id. It fits the port that the gRPC server declares.
+ * log with its trace id. It fits the port that the gRPC server declares. Calls that this node makes
+ * are counted here, too.
  *
  * @module
  */
 
 import type { Logger } from "./logger.ts";
-import type { RpcMetrics } from "./rpc_metrics.ts";
+import type { MethodLabels, OutcomeLabels, RpcClientMetrics, RpcMetrics } from "./rpc_metrics.ts";
 import type { Tracer } from "./tracing.ts";
 
 export interface RpcObserverOptions {
@@ -37,6 +38,11 @@ export interface RpcObserver {
   started(method: string, parent: string | undefined): ObservedCall;
 }
 
+/** Counts calls that this node makes. */
+export interface RpcClientObserver {
+  ended(method: string, isStream: boolean, code: string, durationMs: number): void;
+}
+
 /** What is wrong with us rather than with the request. */
 const OUR_FAULTS: ReadonlySet<string> = new Set(["INTERNAL", "UNKNOWN", "DATA_LOSS"]);
 
@@ -45,14 +51,14 @@ const HEALTH_SERVICE = "grpc.health.v1.Health";
 
 export function createRpcObserver(options: RpcObserverOptions): RpcObserver {
   const { metrics, tracer, log } = options;
-  const streaming = new Set(options.streamingMethods ?? []);
+  const methods = new Methods(new Set(options.streamingMethods ?? []));
   const now = options.now ?? (() => performance.now());
   return {
     started(method, parent) {
       const startedAtMs = now();
-      const [, service = "", name = ""] = method.split("/");
-      const isStream = streaming.has(method);
-      const span = tracer.startSpan(method.slice(1), {
+      const { isStream, service, name, labels, spanName, outcomes } = methods.of(method);
+      metrics.startedTotal.inc(labels);
+      const span = tracer.startSpan(spanName, {
         parent,
         kind: "server",
         attributes: { "rpc.system": "grpc", "rpc.service": service, "rpc.method": name },
@@ -65,13 +71,11 @@ export function createRpcObserver(options: RpcObserverOptions): RpcObserver {
           const isOk = code === "OK";
           metrics.requestsTotal.inc({ method, status: isOk ? "success" : "error" });
           if (!isOk) metrics.errorsTotal.inc({ method, error_type: code });
-          if (!isStream) metrics.latencySeconds.observe({ method }, durationMs / 1_000);
-          metrics.handledTotal.inc({
-            grpc_type: isStream ? "stream" : "unary",
-            grpc_service: service,
-            grpc_method: name,
-            grpc_code: code,
-          });
+          metrics.handledTotal.inc(outcomes.of(code));
+          if (!isStream) {
+            metrics.latencySeconds.observe({ method }, durationMs / 1_000);
+            metrics.handlingSeconds.observe(labels, durationMs / 1_000);
+          }
           span.setAttribute("rpc.grpc.status_code", code);
           if (OUR_FAULTS.has(code)) span.recordError(failure);
           span.end();
@@ -89,4 +93,72 @@ export function createRpcObserver(options: RpcObserverOptions): RpcObserver {
       };
     },
   };
+}
+
+/** Counts in `metrics` what a client tells of its calls. */
+export function createRpcClientObserver(metrics: RpcClientMetrics): RpcClientObserver {
+  const unary = new Methods(new Set());
+  const streams = new Methods({ has: () => true });
+  return {
+    ended(method, isStream, code, durationMs) {
+      const { labels, outcomes } = (isStream ? streams : unary).of(method);
+      metrics.handledTotal.inc(outcomes.of(code));
+      if (!isStream) metrics.handlingSeconds.observe(labels, durationMs / 1_000);
+    },
+  };
+}
+
+/** What is the same for every call of a method, made once. */
+interface Method {
+  readonly isStream: boolean;
+  readonly service: string;
+  readonly name: string;
+  readonly spanName: string;
+  readonly labels: MethodLabels;
+  readonly outcomes: Outcomes;
+}
+
+/** The methods of our services, as they are called. */
+class Methods {
+  readonly #streaming: Pick<ReadonlySet<string>, "has">;
+  readonly #known = new Map<string, Method>();
+
+  constructor(streaming: Pick<ReadonlySet<string>, "has">) {
+    this.#streaming = streaming;
+  }
+
+  of(path: string): Method {
+    let method = this.#known.get(path);
+    if (method === undefined) {
+      const [, service = "", name = ""] = path.split("/");
+      const isStream = this.#streaming.has(path);
+      const labels = {
+        grpc_type: isStream ? "stream" : "unary",
+        grpc_service: service,
+        grpc_method: name,
+      };
+      const outcomes = new Outcomes(labels);
+      method = { isStream, service, name, labels, spanName: path.slice(1), outcomes };
+      this.#known.set(path, method);
+    }
+    return method;
+  }
+}
+
+class Outcomes {
+  readonly #labels: MethodLabels;
+  readonly #byCode = new Map<string, OutcomeLabels>();
+
+  constructor(labels: MethodLabels) {
+    this.#labels = labels;
+  }
+
+  of(code: string): OutcomeLabels {
+    let labels = this.#byCode.get(code);
+    if (labels === undefined) {
+      labels = { ...this.#labels, grpc_code: code };
+      this.#byCode.set(code, labels);
+    }
+    return labels;
+  }
 }

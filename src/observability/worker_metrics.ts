@@ -15,7 +15,12 @@ import type {
   MetricsRegistry,
 } from "./metrics_registry.ts";
 import { JOB_TYPES_MAX } from "./master_metrics.ts";
-import { createRpcMetrics, type RpcMetrics } from "./rpc_metrics.ts";
+import {
+  createRpcClientMetrics,
+  createRpcMetrics,
+  type RpcClientMetrics,
+  type RpcMetrics,
+} from "./rpc_metrics.ts";
 import { createTlsMetrics, type TlsMetrics } from "./tls_metrics.ts";
 
 /** Why an executor process ended: by itself, by a bound, or by the worker's wish. */
@@ -53,24 +58,12 @@ export interface WorkerMetrics extends GateMetrics, TlsMetrics {
   readonly executorsCpu: Gauge;
   readonly executorsMemoryBytes: Gauge;
   readonly rpc: RpcMetrics;
+  readonly rpcClient: RpcClientMetrics;
 }
 
 const ATTEMPT_SECONDS = [
-  0.005,
-  0.01,
-  0.025,
-  0.05,
-  0.1,
-  0.25,
-  0.5,
-  1,
-  2.5,
-  5,
-  10,
-  30,
-  60,
-  300,
-  1_800,
+  ...[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  ...[30, 60, 300, 1_800],
 ];
 
 /** Declares a worker's metrics in `registry`. Once for each registry. */
@@ -142,5 +135,6 @@ export function createWorkerMetrics(registry: MetricsRegistry): WorkerMetrics {
     ...createGateMetrics(registry),
     ...createTlsMetrics(registry),
     rpc: createRpcMetrics(registry),
+    rpcClient: createRpcClientMetrics(registry),
   };
 }

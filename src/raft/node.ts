@@ -264,6 +264,11 @@ export class RaftNode<Outcome> {
     return this.#core.view.leaderId;
   }
 
+  /** Proposals of this node that are not applied yet. */
+  get pendingProposals(): number {
+    return this.#proposals.size;
+  }
+
   /** Whether this node leads. It may have been passed over without knowing: use `readIndex`. */
   get isLeader(): boolean {
     return this.#core.view.role.kind === "leader";

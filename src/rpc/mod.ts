@@ -42,6 +42,7 @@ export {
 export { DEFAULT_JOB_TYPES, masterService } from "./master_service.ts";
 export * from "./member_api.ts";
 export * from "./member_client.ts";
+export * from "./observed_calls.ts";
 export { pause } from "./pause.ts";
 export * from "./peer_transport.ts";
 export * from "./reflection.ts";
