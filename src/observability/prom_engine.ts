@@ -21,24 +21,24 @@ export interface Naming {
 
 /** Shows cells that only grow. */
 export function showCounter(naming: Naming, cells: () => readonly NumberCell[]): void {
-  const shown = new Counter({
+  new Counter({
     ...naming,
     collect() {
-      shown.reset();
-      for (const { labels, value } of cells()) shown.inc({ ...labels }, value);
+      this.reset();
+      for (const { labels, value } of cells()) this.inc({ ...labels }, value);
     },
   });
 }
 
 /** Shows cells that go up and down. */
 export function showGauge(naming: Naming, cells: () => readonly NumberCell[]): void {
-  const shown = new Gauge({
+  new Gauge({
     ...naming,
     collect() {
-      if (naming.labelNames.length > 0) shown.reset();
-      // Without labels, `reset` would show a zero where nothing is to be shown.
-      else shown.remove();
-      for (const { labels, value } of cells()) shown.set({ ...labels }, value);
+      if (naming.labelNames.length > 0) this.reset();
+      // Without labels, `reset` would show a zero where nothing is to be this.
+      else this.remove();
+      for (const { labels, value } of cells()) this.set({ ...labels }, value);
     },
   });
 }
