@@ -17,6 +17,8 @@ export const ROOM_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   job_types: [],
   config: [],
   http: ["security", "observability"],
+  dashboard: [],
+  api: ["rpc", "http", "security", "observability"],
   rpc: ["raft", "jobs", "security", "observability"],
   worker: ["jobs", "job_types", "rpc", "security", "observability", "http"],
   master: [
@@ -28,6 +30,8 @@ export const ROOM_IMPORTS: Readonly<Record<string, readonly string[]>> = {
     "storage",
     "rpc",
     "http",
+    "api",
+    "dashboard",
     "security",
     "observability",
   ],

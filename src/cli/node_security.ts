@@ -22,6 +22,7 @@ import {
   createServerCredentials,
   createTokenVerifier,
   type Gate,
+  type GateDecision,
   type GateOptions,
   type GateRefusal,
   limitServer,
@@ -39,6 +40,8 @@ import {
   type Trust,
   TrustSource,
   type Warn,
+  type WebGate,
+  webGate,
   workerAudience,
   WorkerTokens,
 } from "../security/mod.ts";
@@ -52,6 +55,8 @@ export interface NodeSecurity {
   readonly gate: Gate;
   /** Who may see pages; undefined: everybody. */
   readonly pages: PageGate | undefined;
+  /** Who calls over HTTP, and may they: as at the gRPC port, whether or not pages are open. */
+  readonly web: WebGate;
   readonly audit: AuditLog | null;
   readonly limits: CallLimits | null;
 }
@@ -219,7 +224,17 @@ async function doorsOf(
   };
   const gate = createGate(options);
   const pages = config.security.httpAuth ? pageGate(options) : undefined;
-  return { tls, peers, gate, pages, audit, limits, verifier: tokens, policies };
+  return {
+    tls,
+    peers,
+    gate,
+    pages,
+    web: webGate(options),
+    audit,
+    limits,
+    verifier: tokens,
+    policies,
+  };
 }
 
 /**
@@ -334,15 +349,9 @@ function gatekeeperOf(
   gate: Gate,
   metrics: GateMetrics,
 ): Gatekeeper {
-  const settled = (decision: Awaited<ReturnType<Gate["check"]>>, peerAddress: string) => {
-    if (decision.ok) {
-      metrics.authAttemptsTotal.inc({ result: "success" });
-      return decision.principal;
-    }
-    if (decision.code === "UNAUTHENTICATED") metrics.authAttemptsTotal.inc({ result: "failure" });
-    if (decision.code === "RESOURCE_EXHAUSTED") {
-      metrics.rateLimitHitsTotal.inc({ client: peerIp(peerAddress) });
-    }
+  const settled = (decision: GateDecision, peerAddress: string) => {
+    count(decision, peerAddress, metrics);
+    if (decision.ok) return decision.principal;
     throw refusalOf(decision);
   };
   return (attempt: CallAttempt) => {
@@ -360,6 +369,27 @@ function gatekeeperOf(
     });
     return decision instanceof Promise ? decision.then(admitted) : admitted(decision);
   };
+}
+
+/** The gate of the HTTP API, whose decisions are counted as those of gRPC are. */
+export function apiGate({ web }: NodeSecurity, metrics: GateMetrics): WebGate {
+  return {
+    ...web,
+    async check(call) {
+      const decision = await web.check(call);
+      count(decision, call.peerAddress, metrics);
+      return decision;
+    },
+  };
+}
+
+function count(decision: GateDecision, peerAddress: string, metrics: GateMetrics): void {
+  if (decision.ok) metrics.authAttemptsTotal.inc({ result: "success" });
+  else if (decision.code === "UNAUTHENTICATED") {
+    metrics.authAttemptsTotal.inc({ result: "failure" });
+  } else if (decision.code === "RESOURCE_EXHAUSTED") {
+    metrics.rateLimitHitsTotal.inc({ client: peerIp(peerAddress) });
+  }
 }
 
 function refusalOf({ code, message, retryAfterMs }: GateRefusal): Refusal {

@@ -43,6 +43,7 @@ import { greetFromMaster } from "./greeting.ts";
 import { Lifetime, StartGivenUp } from "./lifecycle.ts";
 import { openLog } from "./node_log.ts";
 import {
+  apiGate,
   clientServerSetup,
   forwardedAuthority,
   type MasterSecurity,
@@ -110,6 +111,11 @@ async function live(parts: LivingParts): Promise<void> {
     setting: "cluster.http_port (--http-port, HTTP_PORT)",
     ...(config.metrics.enabled ? { metrics: metricsPage(config, registry) } : {}),
     ...pagesDoor(security.tls, security.peers, security.pages),
+    api: {
+      gate: apiGate(security, metrics),
+      observer: rpcObserver(parts),
+      messageBytesMax: config.grpc.maxMsgSizeBytes,
+    },
     log,
   }).catch(async (failure) => {
     lifetime.fail(failure);
@@ -170,12 +176,7 @@ function masterOptions(
   const { cluster, raft, scheduler, jobs } = config;
   const raftListen = listenAddress(cluster.bindAddr);
   const told = masterAddresses(config);
-  const observer = createRpcObserver({
-    metrics: metrics.rpc,
-    tracer,
-    log,
-    streamingMethods: streamingMethods(),
-  });
+  const observer = rpcObserver({ log, tracer, metrics });
   const shared = { messageBytesMax: config.grpc.maxMsgSizeBytes, observer };
   const calls = observedCalls(createRpcClientObserver(metrics.rpcClient));
   const { addresses: _, ...clientChannel } = channelFrom(
@@ -264,6 +265,16 @@ function masterOptions(
     onFailed: (failure) => lifetime.fail(failure),
     giveUp: lifetime.giveUp,
   };
+}
+
+/** How calls are seen, whether they came over gRPC or over the HTTP API. */
+function rpcObserver({ metrics, tracer, log }: Pick<Parts, "metrics" | "tracer" | "log">) {
+  return createRpcObserver({
+    metrics: metrics.rpc,
+    tracer,
+    log,
+    streamingMethods: streamingMethods(),
+  });
 }
 
 /** Workers are called over the cluster's TLS, each with a token of its own where there is a key. */

@@ -25,6 +25,25 @@ export function jsonAnswer(
   return answerOf(status, `${JSON.stringify(value)}\n`, { ...contentType, ...headers });
 }
 
+/**
+ * That something went wrong. Below `/api/` it reads as every answer of the API does, elsewhere as the
+ * other pages always said it.
+ */
+export function faultAnswer(
+  path: string,
+  status: number,
+  { code, message, ...more }: {
+    /** As gRPC names it: `NOT_FOUND`. */
+    readonly code: string;
+    readonly message: string;
+  } & Readonly<Record<string, unknown>>,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return path.startsWith("/api/")
+    ? jsonAnswer(status, { error: { code, message } }, headers)
+    : jsonAnswer(status, { error: code.toLowerCase(), message, ...more }, headers);
+}
+
 function answerOf(
   status: number,
   text: string,

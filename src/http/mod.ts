@@ -36,4 +36,6 @@ export {
   raftStatsView,
   type ServerView,
 } from "./cluster_views.ts";
-export { jsonAnswer, textAnswer } from "./answer.ts";
+export { faultAnswer, jsonAnswer, textAnswer } from "./answer.ts";
+export { type Asset, assetRoutes, isSame, PAGE_POLICY } from "./assets.ts";
+export { BodyTooLarge, type Exchange } from "./exchange.ts";

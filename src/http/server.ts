@@ -19,21 +19,23 @@ import {
   requestCertificate,
   type WebDoorOptions,
 } from "../security/mod.ts";
-import { jsonAnswer } from "./answer.ts";
+import { faultAnswer, jsonAnswer } from "./answer.ts";
+import { compressed } from "./compression.ts";
+import { type Exchange, exchangeOf } from "./exchange.ts";
+import { type Routable, Router, RouteTaken } from "./routing.ts";
 
-/** Who may see a page: anybody, or holders of a permission where roles are enforced. */
-export type PageAccess = "open" | { readonly permission: string };
+/**
+ * Who may see a page: anybody, or holders of a permission where roles are enforced. `judged`: the
+ * route asks the gate by itself, since it needs to know who calls.
+ */
+export type PageAccess = "open" | "judged" | { readonly permission: string };
 
 /** One path. */
-export interface Route {
-  /** Exact, from the first slash: `/health`. */
-  readonly path: string;
+export interface Route extends Routable {
   /** Said of every page, so that none is open by mistake. */
   readonly access: PageAccess;
-  /** Default GET; whoever takes GET takes HEAD. */
-  readonly methods?: readonly string[];
-  /** May throw: the caller gets a 500 that tells nothing, the log tells all. */
-  handle(request: Request): Response | Promise<Response>;
+  /** May throw: the caller gets a 500 that tells nothing, the log tells all. The request has no body. */
+  handle(request: Request, exchange: Exchange): Response | Promise<Response>;
 }
 
 export interface HttpServerOptions {
@@ -75,16 +77,22 @@ const SHOWN_PATH_LENGTH_MAX = 200;
  * @throws ListenError
  */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const routes = routesByPath(options);
+  const router = routerOf(options);
   const cutOff = new AbortController();
-  const state = { isStopping: false };
+  const stopping = new AbortController();
   const web = createWebServer(options.door ?? { tls: null }, (incoming, outgoing) => {
     incoming.on("error", () => {}); // whoever asked has hung up, which is nobody's fault
-    incoming.resume();
-    endingWith(cutOff.signal, answer(routes, incoming, options))
+    const gone = new AbortController();
+    outgoing.once("close", () => gone.abort());
+    const ends = { gone: gone.signal, stopping: stopping.signal };
+    endingWith(cutOff.signal, answer(router, incoming, ends, options))
+      .then((response) => compressed(response, textOf(incoming.headers["accept-encoding"])))
       .then((response) => {
-        // Kept-alive connections would otherwise bring the next request to a server that is leaving.
-        if (state.isStopping) response.headers.set("connection", "close");
+        // Kept-alive connections would otherwise bring the next request to a server that is leaving;
+        // and what nobody wanted to read of a request cannot be told from the next one's beginning.
+        const isUnread = !incoming.complete && incoming.readableLength > 0;
+        if (stopping.signal.aborted || isUnread) response.headers.set("connection", "close");
+        incoming.resume();
         return send(response, outgoing, incoming.method === "HEAD", cutOff.signal);
       })
       .catch(() => outgoing.destroy()); // it was cut off, or its reader has gone
@@ -99,7 +107,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     port,
     url: urlOf(options, port),
     stop(graceMs = STOP_GRACE_MS) {
-      state.isStopping = true;
+      stopping.abort();
       connections.endQuiet();
       return stopped(server, cutOff, graceMs);
     },
@@ -136,7 +144,11 @@ async function send(
   isHead: boolean,
   cutOff: AbortSignal,
 ): Promise<void> {
-  outgoing.writeHead(response.status, Object.fromEntries(response.headers));
+  const cookies = response.headers.getSetCookie();
+  outgoing.writeHead(response.status, {
+    ...Object.fromEntries(response.headers),
+    ...(cookies.length === 0 ? {} : { "set-cookie": cookies }),
+  });
   if (isHead || response.body === null) {
     await response.body?.cancel();
     outgoing.end();
@@ -151,18 +163,17 @@ async function* bytesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8A
   yield* body;
 }
 
-function routesByPath({ routes, setting }: HttpServerOptions): ReadonlyMap<string, Route> {
-  const byPath = new Map<string, Route>();
-  for (const route of routes) {
-    if (byPath.has(route.path)) {
-      throw new ListenError(
-        `${route.path} is served twice on the port of ${setting}: choose another metrics.path, ` +
-          "or a port of its own for the metrics",
-      );
-    }
-    byPath.set(route.path, route);
+function routerOf({ routes, setting }: HttpServerOptions): Router<Route> {
+  try {
+    return new Router(routes);
+  } catch (failure) {
+    if (!(failure instanceof RouteTaken)) throw failure;
+    throw new ListenError(
+      `${failure.path} is served twice on the port of ${setting}: choose another metrics.path, ` +
+        "or a port of its own for the metrics",
+      { cause: failure },
+    );
   }
-  return byPath;
 }
 
 function urlOf({ host, door }: HttpServerOptions, port: number): string {
@@ -171,8 +182,9 @@ function urlOf({ host, door }: HttpServerOptions, port: number): string {
 }
 
 async function answer(
-  routes: ReadonlyMap<string, Route>,
+  router: Router<Route>,
   incoming: IncomingMessage,
+  ends: Pick<Exchange, "gone" | "stopping">,
   { log, admit }: HttpServerOptions,
 ): Promise<Response> {
   // A Host header that is no host makes a URL that is none.
@@ -181,23 +193,35 @@ async function answer(
     return jsonAnswer(400, { error: "bad_request", message: "the Host header names no host" });
   }
   const path = url.pathname;
-  const route = routes.get(path);
-  if (route === undefined) return notFound(routes, path);
+  const found = router.find(path);
+  if (found === undefined) return notFound(router, path);
   const method = incoming.method ?? "GET";
-  const methods = methodsOf(route);
-  if (!methods.includes(method)) {
-    const message = `${path} takes ${methods.join(" and ")}, not ${method}`;
-    return jsonAnswer(405, { error: "method_not_allowed", message }, { allow: methods.join(", ") });
-  }
+  const route = found.byMethod.get(method);
+  if (route === undefined) return methodNotAllowed(path, method, [...found.byMethod.keys()]);
   try {
-    const refusal = route.access === "open"
+    const refusal = typeof route.access === "string"
       ? undefined
       : await admit?.(callOf(incoming, path, route.access.permission));
     if (refusal !== undefined) return refused(refusal);
-    return await route.handle(new Request(url, { method }));
+    const request = new Request(url, { method, headers: headersOf(incoming) });
+    return await route.handle(request, exchangeOf(incoming, { ...ends, params: found.params }));
   } catch (failure) {
     return failed(log, path, failure);
   }
+}
+
+/** Without those that speak of the connection, which a Request refuses to have. */
+function headersOf({ headers }: IncomingMessage): Headers {
+  const kept = new Headers();
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || name.startsWith(":")) continue;
+    for (const each of Array.isArray(value) ? value : [value]) kept.append(name, each);
+  }
+  return kept;
+}
+
+function textOf(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value.join(", ") : value;
 }
 
 function callOf(incoming: IncomingMessage, path: string, permission: string): PageCall {
@@ -221,18 +245,18 @@ function refused({ status, message, retryAfterMs }: PageRefusal): Response {
   return jsonAnswer(status, { error, message }, headers as Record<string, string>);
 }
 
-function methodsOf(route: Route): string[] {
-  const methods = [...route.methods ?? ["GET"]];
-  if (methods.includes("GET")) methods.push("HEAD");
-  return methods;
+function methodNotAllowed(path: string, method: string, methods: readonly string[]): Response {
+  const message = `${path} takes ${methods.join(" and ")}, not ${method}`;
+  const fault = { code: "METHOD_NOT_ALLOWED", message };
+  return faultAnswer(path, 405, fault, { allow: methods.join(", ") });
 }
 
-function notFound(routes: ReadonlyMap<string, Route>, path: string): Response {
+function notFound(router: Router<Route>, path: string): Response {
   const shown = path.slice(0, SHOWN_PATH_LENGTH_MAX);
-  return jsonAnswer(404, {
-    error: "not_found",
+  return faultAnswer(path, 404, {
+    code: "NOT_FOUND",
     message: `there is nothing at ${shown}`,
-    paths: [...routes.keys()].sort(),
+    paths: router.exactPaths.filter((each) => !each.startsWith("/api/")),
   });
 }
 
@@ -252,7 +276,7 @@ async function endingWith(cutOff: AbortSignal, answering: Promise<Response>): Pr
 function failed(log: Logger, path: string, failure: unknown): Response {
   log.error("an HTTP page failed", { path, error: failure });
   const message = "this page cannot be shown; the log of the node says why";
-  return jsonAnswer(500, { error: "internal", message });
+  return faultAnswer(path, 500, { code: "INTERNAL", message });
 }
 
 function listenError({ host, port, setting }: HttpServerOptions, cause: Error): ListenError {

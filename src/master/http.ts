@@ -1,11 +1,16 @@
 /**
- * The HTTP side of a master: health, readiness, status, metrics.
+ * The HTTP side of a master: health, readiness, status, metrics, the API.
  *
  * @module
  */
 
+import { type ApiOptions, apiRoutes } from "../api/mod.ts";
 import { masterRoutes, type NodeHttp, type NodeHttpOptions, startNodeHttp } from "../http/mod.ts";
 import type { Master } from "./master.ts";
+
+export interface MasterHttpOptions extends Omit<NodeHttpOptions, "routes"> {
+  readonly api: Omit<ApiOptions, "master" | "log">;
+}
 
 /**
  * Starts to serve a master's pages. They are there before the master itself, which may wait for a
@@ -16,17 +21,18 @@ import type { Master } from "./master.ts";
  */
 export function startMasterHttp(
   master: () => Master | undefined,
-  options: Omit<NodeHttpOptions, "routes">,
+  { api, ...options }: MasterHttpOptions,
 ): Promise<NodeHttp> {
+  const pages = masterRoutes({
+    readiness: () => {
+      const reasons = master()?.notReadyReasons() ?? ["it is starting, or waits to join"];
+      return reasons.length === 0 ? { isReady: true } : { isReady: false, reasons };
+    },
+    clusterStatus: () => master()?.clusterStatus(),
+    failoverStatus: () => master()?.failoverStatus(),
+  });
   return startNodeHttp({
     ...options,
-    routes: masterRoutes({
-      readiness: () => {
-        const reasons = master()?.notReadyReasons() ?? ["it is starting, or waits to join"];
-        return reasons.length === 0 ? { isReady: true } : { isReady: false, reasons };
-      },
-      clusterStatus: () => master()?.clusterStatus(),
-      failoverStatus: () => master()?.failoverStatus(),
-    }),
+    routes: [...pages, ...apiRoutes({ ...api, master: () => master()?.api, log: options.log })],
   });
 }

@@ -7,6 +7,7 @@
 
 import { join } from "node:path";
 import { v7 as uuidv7 } from "uuid";
+import type { ApiMaster } from "../api/mod.ts";
 import type { ClusterStatusView, FailoverStatusView } from "../http/mod.ts";
 import { JobMachine, type Outcome } from "../jobs/mod.ts";
 import { LogForgotten, RaftNode, StartRefused } from "../raft/mod.ts";
@@ -48,7 +49,7 @@ import { PeerDoor } from "./peer_door.ts";
 import { PushLink } from "./push_link.ts";
 import { joinCluster, type OpenedLog, openRaftLog } from "./raft_start.ts";
 import { Roles } from "./roles.ts";
-import { newClientServer, newPeerServer } from "./servers.ts";
+import { answeringAnywhere, newClientServer, newPeerServer } from "./servers.ts";
 import { Sessions } from "./sessions.ts";
 import { clusterStatusView, failoverStatusView } from "./status_views.ts";
 import { JobStateMachine } from "./state_machine.ts";
@@ -88,6 +89,7 @@ export class Master {
   readonly #succession: Succession;
   readonly #leadership: Leadership;
   readonly #forwardClient: ForwardClient;
+  readonly #handlers: ServiceHandlers<typeof MasterService>;
   readonly #clientServer: RpcServer;
   readonly #peerServer: RpcServer;
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
@@ -212,10 +214,13 @@ export class Master {
       (workerId, accepted) => options.observer.heartbeat(workerId, accepted),
     );
     const handlers = ownWorkersOnly(masterService(api), options.security);
-    this.#clientServer = newClientServer(options, {
+    this.#handlers = answeringAnywhere(options, {
       handlers,
       router: this.#router,
       forwardClient: this.#forwardClient,
+    });
+    this.#clientServer = newClientServer(options, {
+      handlers: this.#handlers,
       health: this.#health,
       clusterView: () => this.#leadership.view,
     });
@@ -225,6 +230,11 @@ export class Master {
   /** What the parts share; for status views and tests. */
   get context(): MasterContext {
     return this.#context;
+  }
+
+  /** What the HTTP API asks. */
+  get api(): ApiMaster {
+    return { ...this.#context.facts, handlers: this.#handlers };
   }
 
   /** Ports that were bound. */

@@ -34,31 +34,38 @@ type Handlers = ServiceHandlers<typeof MasterService>;
 /** How many election timeouts a call may wait for a leader. */
 const LEADER_WAIT_ELECTIONS = 3;
 
-/** The door for clients and workers: takes any call, and passes on what the leader must answer. */
-export function newClientServer(
-  options: MasterOptions,
+/** Handlers that answer here, or pass on what the leader must answer. */
+export function answeringAnywhere(
+  { raftTimings, barrierTimeoutMs }: MasterOptions,
   parts: {
     /** Answer here, or refuse. */
     readonly handlers: Handlers;
     readonly router: LeaderRouter;
     readonly forwardClient: ForwardClient;
+  },
+): Handlers {
+  return forwardingHandlers(parts.handlers, {
+    router: parts.router,
+    client: parts.forwardClient,
+    leaderWaitMsMax: Math.max(
+      barrierTimeoutMs,
+      LEADER_WAIT_ELECTIONS * raftTimings.electionTimeoutMs,
+    ),
+  });
+}
+
+/** The door for clients and workers: takes any call. */
+export function newClientServer(
+  options: MasterOptions,
+  parts: {
+    /** From {@linkcode answeringAnywhere}. */
+    readonly handlers: Handlers;
     readonly health: HealthRegistry;
     readonly clusterView: () => ClusterView;
   },
 ): RpcServer {
-  const { clientServer, raftTimings, barrierTimeoutMs } = options;
-  const server = newServer(options, clientServer, parts.clusterView);
-  server.add(
-    MasterService,
-    forwardingHandlers(parts.handlers, {
-      router: parts.router,
-      client: parts.forwardClient,
-      leaderWaitMsMax: Math.max(
-        barrierTimeoutMs,
-        LEADER_WAIT_ELECTIONS * raftTimings.electionTimeoutMs,
-      ),
-    }),
-  );
+  const server = newServer(options, options.clientServer, parts.clusterView);
+  server.add(MasterService, parts.handlers);
   parts.health.serveOn(server);
   serveReflection(server, [MasterService, Health]);
   return server;

@@ -67,7 +67,7 @@ export { SessionStream } from "./worker_client.ts";
 export type { SessionListener } from "./worker_client.ts";
 export { methodPath } from "./wire.ts";
 export { Health } from "./gen/grpc/health/v1/health_pb.ts";
-export { MasterService } from "./gen/scheduler_pb.ts";
+export { type GetJobStatusResponse, type JobResult, MasterService } from "./gen/scheduler_pb.ts";
 export { FoundingService, RaftService } from "./gen/raft_pb.ts";
 export { ForwardService } from "./gen/forward_pb.ts";
 export { WorkerService } from "./gen/worker_pb.ts";

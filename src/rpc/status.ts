@@ -99,6 +99,11 @@ export function codeOf(reason: RefusalReason): status {
   return CODE_OF[reason];
 }
 
+/** The name of that code: `NOT_FOUND`. */
+export function codeNameOf(reason: RefusalReason): string {
+  return status[CODE_OF[reason]];
+}
+
 /** The reason that a gRPC status code stands for. */
 export function reasonOfCode(code: number): RefusalReason {
   return REASON_OF.get(code) ?? "internal";

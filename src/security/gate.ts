@@ -62,8 +62,11 @@ export interface GateOptions {
 export interface GateCall {
   /** `/proto.MasterService/SubmitJob`, or `GET /cluster/status` together with `permission`. */
   readonly method: string;
-  /** For what is no gRPC method: the permission it needs, in place of a policy. */
-  readonly permission?: string;
+  /**
+   * For what is no gRPC method: the permission it needs, in place of a policy; null: whoever is known
+   * may, as when somebody asks who they are.
+   */
+  readonly permission?: string | null;
   /** Every value of the `authorization` header. More than one is refused. */
   readonly authorizationHeader?: string | readonly string[] | undefined;
   /** As grpc-js gives it: `address:port`. */
@@ -187,6 +190,12 @@ export class Gate {
     return outcome instanceof Promise
       ? outcome.then((settled) => this.#admit(passage, settled))
       : this.#admit(passage, outcome);
+  }
+
+  /** Whether somebody who was let in may use another method, too. Counts nothing, records nothing. */
+  may(principal: Principal, ask: Pick<GateCall, "method" | "permission">): boolean {
+    const call = { ...ask, peerAddress: "", nowMs: 0 };
+    return this.#authorize(call, principal).allowed;
   }
 
   /**
@@ -339,6 +348,7 @@ export class Gate {
 
   #authorize(call: GateCall, principal: Principal): Authorization {
     if (principal.joins !== undefined) return authorizeJoining(principal.joins, call.method);
+    if (call.permission === null) return { allowed: true };
     // Whoever is to see a part of the jobs must not see all of them: nothing tells them apart yet.
     if (principal.namespaces !== undefined) return NOT_CONFINED;
     const policies = this.#policies;

@@ -58,7 +58,15 @@ export {
   type GateRefusal,
 } from "./gate.ts";
 export { readSecretFile, type SecretFileRules } from "./key_files.ts";
-export { type PageCall, type PageGate, pageGate, type PageRefusal } from "./page_gate.ts";
+export {
+  type PageCall,
+  type PageGate,
+  pageGate,
+  type PageRefusal,
+  type WebCall,
+  type WebGate,
+  webGate,
+} from "./page_gate.ts";
 export type { PeerRefusal, PeerVerdict, PeerVerifier } from "./peer_verification.ts";
 export { ANONYMOUS, NOBODY, type Principal } from "./principal.ts";
 export {

@@ -1,6 +1,14 @@
 /** The gate of a node's pages. */
 
-import { createGate, type Gate, type GateOptions, type GateRefusal } from "./gate.ts";
+import {
+  createGate,
+  type Gate,
+  type GateCall,
+  type GateDecision,
+  type GateOptions,
+  type GateRefusal,
+} from "./gate.ts";
+import type { Principal } from "./principal.ts";
 
 /** A request for a page that is not open to all. */
 export interface PageCall {
@@ -25,38 +33,74 @@ export interface PageRefusal {
 /** Judges who may see a page. */
 export type PageGate = (call: PageCall) => Promise<PageRefusal | undefined>;
 
+/** A call that comes over HTTP and stands for one over gRPC, or for none. */
+export interface WebCall extends Omit<PageCall, "permission"> {
+  /** As in {@linkcode GateCall}: absent for a gRPC method, which has a policy. */
+  readonly permission?: string | null | undefined;
+  readonly requestId?: string;
+}
+
+/** The gate of what comes over HTTP. */
+export interface WebGate {
+  /** Nobody has to say who they are: everybody may do everything. */
+  readonly isOpen: boolean;
+  check(call: WebCall): Promise<GateDecision>;
+  /** Whether somebody who was let in may use another method, too. */
+  may(principal: Principal, ask: Pick<GateCall, "method" | "permission">): boolean;
+  /** Whether somebody who was let in earlier would still be. */
+  stillValid(principal: Principal, nowMs: number): boolean;
+}
+
+/** Pages are judged as the calls of {@linkcode webGate} are. */
+export function pageGate(options: GateOptions): PageGate {
+  const gate = webGate(options);
+  return async (call) => {
+    const decision = await gate.check(call);
+    return decision.ok ? undefined : refusalOf(decision);
+  };
+}
+
 /**
- * The gate of pages: whoever shows a certificate is whom it names, as at the gRPC port, and besides,
+ * The gate of HTTP: whoever shows a certificate is whom it names, as at the gRPC port, and besides,
  * its role is enough by itself (Prometheus has a certificate or a token, seldom both). Whoever shows
  * none needs a token.
  */
-export function pageGate(options: GateOptions): PageGate {
+export function webGate(options: GateOptions): WebGate {
   const withCertificate = createGate({ ...options, certificateIsIdentity: true });
   const withoutCertificate = gateWithoutCertificates(options);
-  return async ({ authorization, certificate, ...call }) => {
-    const hasCertificate = certificate !== undefined && options.peers !== null;
-    const gate = hasCertificate ? withCertificate : withoutCertificate;
-    if (gate === undefined) {
-      return {
-        status: 401,
-        message: "a client certificate with a role is required, and none was shown",
-      };
-    }
-    const decision = await gate.check({
-      ...call,
-      authorizationHeader: authorization,
-      peerCertificate: certificate,
-      nowMs: Date.now(),
-    });
-    return decision.ok ? undefined : refusalOf(decision);
+  return {
+    isOpen: isOpen(options),
+    async check({ authorization, certificate, permission, ...call }) {
+      const hasCertificate = certificate !== undefined && options.peers !== null;
+      const gate = hasCertificate ? withCertificate : withoutCertificate;
+      if (gate === undefined) {
+        return {
+          ok: false,
+          code: "UNAUTHENTICATED",
+          message: "a client certificate with a role is required, and none was shown",
+        };
+      }
+      return await gate.check({
+        ...call,
+        ...(permission === undefined ? {} : { permission }),
+        authorizationHeader: authorization,
+        peerCertificate: certificate,
+        nowMs: Date.now(),
+      });
+    },
+    may: (principal, ask) => withCertificate.may(principal, ask),
+    stillValid: (principal, nowMs) => withCertificate.stillValid(principal, nowMs),
   };
 }
 
 /** Undefined: without a certificate nobody could be told from anybody. */
 function gateWithoutCertificates(options: GateOptions): Gate | undefined {
-  const isOpen = options.profile === "development" && options.policies === null;
-  if (!isOpen && options.tokens === null) return undefined;
+  if (!isOpen(options) && options.tokens === null) return undefined;
   return createGate({ ...options, peers: null });
+}
+
+function isOpen({ profile, policies }: GateOptions): boolean {
+  return profile === "development" && policies === null;
 }
 
 function refusalOf({ code, message, retryAfterMs }: GateRefusal): PageRefusal {

@@ -1,0 +1,258 @@
+/**
+ * The API over HTTP: each route of the table goes through the gate, becomes the message of its call,
+ * and is answered by the same handlers as a call over gRPC.
+ *
+ * @module
+ */
+
+import {
+  create,
+  type DescMessage,
+  type DescMethod,
+  type JsonObject,
+  type JsonValue,
+  type MessageInitShape,
+} from "@bufbuild/protobuf";
+import { BodyTooLarge, type Exchange, jsonAnswer, type Route } from "../http/mod.ts";
+import type { Logger } from "../observability/mod.ts";
+import {
+  type CallContext,
+  type CallObserver,
+  codeNameOf,
+  type GetJobStatusResponse,
+  MasterService,
+  methodPath,
+  Refusal,
+  type ServiceHandlers,
+} from "../rpc/mod.ts";
+import type { Principal, WebGate } from "../security/mod.ts";
+import { bytesAnswer } from "./bytes_answer.ts";
+import { type Credentials, credentialsOf, refuseForeignPages } from "./credentials.ts";
+import { MediaRefusal, refusalAnswer } from "./faults.ts";
+import { ownHandlers } from "./own.ts";
+import { jsonOf } from "./proto_json.ts";
+import { hasQuery, requestOf } from "./request.ts";
+import { API_ROOT, API_ROUTES, type ApiRow, type CallRow, routeName, type View } from "./routes.ts";
+
+/** What the API needs of a master that has started. */
+export interface ApiMaster {
+  readonly nodeId: string;
+  readonly clusterId: string;
+  readonly version: string;
+  /** As they answer gRPC: here, or by whoever leads. */
+  readonly handlers: ServiceHandlers<typeof MasterService>;
+}
+
+export interface ApiOptions {
+  /** Undefined: it has not started yet. */
+  readonly master: () => ApiMaster | undefined;
+  readonly gate: WebGate;
+  readonly observer: CallObserver;
+  /** Longest message of a call, in bytes; a body may be longer by what base64 takes. */
+  readonly messageBytesMax: number;
+  readonly log: Logger;
+  readonly now?: () => number;
+}
+
+/** A call of the API on its way to its answer. */
+export interface ApiCall {
+  readonly row: ApiRow;
+  readonly request: Request;
+  readonly exchange: Exchange;
+  readonly credentials: Credentials;
+  readonly requestId: string;
+}
+
+/** Time allowed to a call, in ms. */
+const CALL_TIMEOUT_MS = 30_000;
+/** Room in a body for what is not payload. */
+const BODY_MARGIN_BYTES = 64 * 1024;
+
+/** The routes of the API. */
+export function apiRoutes(options: ApiOptions): Route[] {
+  const gateway = new Gateway(options);
+  return API_ROUTES.map((row): Route => ({
+    path: `${API_ROOT}${row.path}`,
+    methods: [row.verb],
+    access: "judged",
+    handle: (request, exchange) => gateway.answer(row, request, exchange),
+  }));
+}
+
+/** Answers the routes of the table. */
+export class Gateway {
+  readonly #options: ApiOptions;
+  readonly #own: ReturnType<typeof ownHandlers>;
+
+  constructor(options: ApiOptions) {
+    this.#options = options;
+    this.#own = ownHandlers(this, options);
+  }
+
+  async answer(row: ApiRow, request: Request, exchange: Exchange): Promise<Response> {
+    const { gate, log } = this.#options;
+    try {
+      const credentials = credentialsOf(request, exchange, !gate.isOpen);
+      if (row.verb !== "GET") refuseForeignPages(request, credentials.login);
+      const requestId = request.headers.get("x-request-id") ?? crypto.randomUUID();
+      const call = { row, request, exchange, credentials, requestId };
+      return row.kind === "call"
+        ? await this.#call(row, call)
+        : await this.#own[row.own](row, call);
+    } catch (failure) {
+      const refusal = refusalOf(failure);
+      if (refusal.reason === "internal") {
+        log.error("a call of the HTTP API failed by our fault", {
+          route: routeName(row),
+          error: refusal.cause ?? refusal,
+        });
+      }
+      return refusalAnswer(refusal);
+    }
+  }
+
+  /** Who calls. @throws Refusal when they may not */
+  async admit(
+    { request, exchange, credentials, requestId }: ApiCall,
+    ask: { readonly method: string; readonly permission?: string | null },
+    traceparent = request.headers.get("traceparent") ?? undefined,
+  ): Promise<Principal> {
+    const decision = await this.#options.gate.check({
+      ...ask,
+      requestId,
+      authorization: credentials.authorization,
+      peerAddress: exchange.peerAddress,
+      certificate: exchange.certificate,
+      traceparent,
+    });
+    if (decision.ok) return decision.principal;
+    const { code, message, retryAfterMs } = decision;
+    const reason = code === "UNAUTHENTICATED"
+      ? "unauthenticated"
+      : code === "PERMISSION_DENIED"
+      ? "permission_denied"
+      : "overloaded";
+    throw new Refusal(reason, message, retryAfterMs === undefined ? {} : { retryAfterMs });
+  }
+
+  /** The master. @throws Refusal `unavailable` while it starts */
+  get master(): ApiMaster {
+    const master = this.#options.master();
+    if (master !== undefined) return master;
+    throw new Refusal("unavailable", "this master is starting, or waits to join a cluster");
+  }
+
+  /** The body as JSON. @throws Refusal when it is none, or too long */
+  async body({ request, exchange }: ApiCall): Promise<JsonObject> {
+    const type = request.headers.get("content-type") ?? "";
+    if (!/^application\/json\s*(;|$)/i.test(type)) {
+      throw new MediaRefusal(`the content-type is "${type}"; it must be application/json`);
+    }
+    const { messageBytesMax } = this.#options;
+    const bytes = await exchange.body(Math.ceil(messageBytesMax * 4 / 3) + BODY_MARGIN_BYTES);
+    if (bytes.length === 0) return {};
+    let json: JsonValue;
+    try {
+      json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    } catch (failure) {
+      const why = failure instanceof Error ? failure.message : String(failure);
+      throw new Refusal("invalid", `the body is not JSON: ${why}`);
+    }
+    if (typeof json === "object" && json !== null && !Array.isArray(json)) return json;
+    throw new Refusal("invalid", "the body is no JSON object");
+  }
+
+  async #call(row: CallRow, call: ApiCall): Promise<Response> {
+    const method: DescMethod = MasterService.method[row.rpc];
+    const { request, exchange } = call;
+    const query = new URL(request.url).searchParams;
+    const isDownload = isBytes(row.view) && takeFlag(query, "download");
+    const answer = await this.observed(method, call, async (context) => {
+      const message = requestOf(row, method.input, {
+        params: exchange.params,
+        query,
+        ...(hasQuery(row) ? {} : { body: await this.body(call) }),
+      });
+      const handler = this.master.handlers[row.rpc] as unknown as (
+        request: unknown,
+        context: CallContext,
+      ) => unknown;
+      return await handler(message, context);
+    });
+    return answerOf(row.view, method.output, answer, isDownload);
+  }
+
+  /** A call from the gate to its end, as metrics, traces and the audit log see it. */
+  async observed<Answer>(
+    method: DescMethod,
+    call: ApiCall,
+    handle: (context: CallContext) => Promise<Answer>,
+    signal = AbortSignal.any([call.exchange.gone, AbortSignal.timeout(CALL_TIMEOUT_MS)]),
+  ): Promise<Answer> {
+    const { observer, now = Date.now } = this.#options;
+    const path = methodPath(method);
+    const observed = observer.started(path, call.request.headers.get("traceparent") ?? undefined);
+    try {
+      const caller = await this.admit(call, { method: path }, observed.traceparent);
+      const answer = await handle({
+        method: path,
+        caller,
+        requestId: call.requestId,
+        traceparent: observed.traceparent,
+        note: observed.note,
+        peerAddress: call.exchange.peerAddress,
+        deadlineMs: method.methodKind === "unary" ? now() + CALL_TIMEOUT_MS : Infinity,
+        signal,
+      });
+      observed.ended("OK", undefined);
+      return answer;
+    } catch (failure) {
+      const refusal = refusalOf(failure);
+      observed.ended(codeNameOf(refusal.reason), failure);
+      throw refusal;
+    }
+  }
+}
+
+function refusalOf(failure: unknown): Refusal {
+  if (failure instanceof BodyTooLarge) {
+    return new Refusal(
+      "too_large",
+      `the body has more than the ${failure.bytesMax} bytes that grpc.max_msg_size allows`,
+    );
+  }
+  return Refusal.of(failure);
+}
+
+function answerOf(
+  view: View | undefined,
+  output: DescMessage,
+  answer: unknown,
+  isDownload: boolean,
+): Response {
+  const init = answer as MessageInitShape<DescMessage>;
+  if (isBytes(view)) {
+    const { job } = create(output, init) as GetJobStatusResponse;
+    if (job === undefined) throw new Error("invariant: the status of a job has the job");
+    return bytesAnswer(view.bytes, job, isDownload);
+  }
+  const json = jsonOf(output, init);
+  return jsonAnswer(200, view === undefined ? json : fieldsOf(view, json));
+}
+
+function isBytes(view: View | undefined): view is Extract<View, { readonly bytes: unknown }> {
+  return view !== undefined && "bytes" in view;
+}
+
+function fieldsOf(view: Extract<View, { readonly fields: unknown }>, json: JsonObject): JsonObject {
+  const job = json.job as JsonObject;
+  const shown = view.fields.map((name) => [view.as ?? name, json[name] ?? null]);
+  return { job_id: job.id ?? "", status: job.status ?? "", ...Object.fromEntries(shown) };
+}
+
+/** Whether a flag of the route's own is set; it is taken out, for the call does not know it. */
+function takeFlag(query: URLSearchParams, name: string): boolean {
+  const value = query.get(name);
+  query.delete(name);
+  return value !== null && value !== "false";
+}

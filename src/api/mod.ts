@@ -1,0 +1,9 @@
+/**
+ * The JSON HTTP API of a master: a table of routes (`routes.ts`) over the handlers of `MasterService`,
+ * behind the same gate as gRPC.
+ *
+ * @module
+ */
+
+export { type ApiMaster, type ApiOptions, apiRoutes } from "./gateway.ts";
+export { API_ROOT, API_ROUTES, type ApiRow, NOT_SERVED } from "./routes.ts";

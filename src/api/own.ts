@@ -1,0 +1,99 @@
+/**
+ * What a node answers by itself: who is asking, and the session of a browser.
+ *
+ * @module
+ */
+
+import { jsonAnswer } from "../http/mod.ts";
+import { MasterService, methodPath, Refusal } from "../rpc/mod.ts";
+import { PERMISSIONS, type Principal } from "../security/mod.ts";
+import { type Login, sessionCookie } from "./credentials.ts";
+import type { ApiCall, ApiOptions, Gateway } from "./gateway.ts";
+import { API_ROUTES, type ApiRow, type OwnName, type OwnRow, routeName } from "./routes.ts";
+
+/** One function for each of the table's own routes. */
+export type OwnHandlers = Readonly<
+  Record<OwnName, (row: OwnRow, call: ApiCall) => Response | Promise<Response>>
+>;
+
+export function ownHandlers(gateway: Gateway, options: ApiOptions): OwnHandlers {
+  return {
+    whoami: async (row, call) => {
+      const principal = await gateway.admit(call, askOf(row));
+      return jsonAnswer(200, whoami(options, principal, call.credentials.login));
+    },
+    login: (row, call) => login(gateway, options, row, call),
+    logout: (_row, { exchange }) =>
+      jsonAnswer(200, {}, {
+        "set-cookie": sessionCookie("", exchange.isSecure, 0),
+        "clear-site-data": '"cache"',
+      }),
+  };
+}
+
+/** What the gate is asked about a row. */
+export function askOf(row: OwnRow) {
+  const { access } = row;
+  const permission = typeof access === "string" ? null : access.permission;
+  return { method: routeName(row), permission };
+}
+
+/** Whether somebody may use a route. */
+export function mayUse({ gate }: ApiOptions, principal: Principal, row: ApiRow): boolean {
+  if (row.kind !== "own") {
+    return gate.may(principal, { method: methodPath(MasterService.method[row.rpc]) });
+  }
+  return row.access === "open" || gate.may(principal, askOf(row));
+}
+
+function whoami(options: ApiOptions, principal: Principal, login: Login) {
+  const { gate } = options;
+  const master = options.master();
+  const expiresAtMs = principal.token?.expiresAtMs;
+  return {
+    user_id: principal.userId,
+    roles: principal.roles,
+    namespaces: principal.namespaces ?? [],
+    source: principal.source,
+    login,
+    login_required: !gate.isOpen,
+    ...(isTime(expiresAtMs) ? { expires_at: new Date(expiresAtMs).toISOString() } : {}),
+    permissions: PERMISSIONS.filter((permission) =>
+      gate.may(principal, { method: "GET", permission })
+    ),
+    routes: API_ROUTES.filter((row) => mayUse(options, principal, row)).map(routeName),
+    node_id: master?.nodeId ?? "",
+    cluster_id: master?.clusterId ?? "",
+    version: master?.version ?? "",
+  };
+}
+
+async function login(
+  gateway: Gateway,
+  options: ApiOptions,
+  row: OwnRow,
+  call: ApiCall,
+): Promise<Response> {
+  const { token } = await gateway.body(call);
+  if (typeof token !== "string" || !/^[\w.-]+$/.test(token)) {
+    throw new Refusal("invalid", 'the body must be {"token": "..."}, with an access token');
+  }
+  const credentials = { login: "bearer", authorization: `Bearer ${token}` } as const;
+  const principal = await gateway.admit({ ...call, credentials }, askOf(row));
+  const { now = Date.now } = options;
+  const expiresAtMs = principal.token?.expiresAtMs;
+  const seconds = isTime(expiresAtMs) ? (expiresAtMs - now()) / 1_000 : SESSION_SECONDS_MAX;
+  const cookie = sessionCookie(
+    token,
+    call.exchange.isSecure,
+    Math.max(1, Math.floor(Math.min(seconds, SESSION_SECONDS_MAX))),
+  );
+  return jsonAnswer(200, whoami(options, principal, "cookie"), { "set-cookie": cookie });
+}
+
+/** Of a token without an end. */
+const SESSION_SECONDS_MAX = 30 * 24 * 3_600;
+
+function isTime(ms: number | undefined): ms is number {
+  return ms !== undefined && Number.isFinite(ms);
+}

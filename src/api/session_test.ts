@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import type { AuditEvent } from "../security/mod.ts";
+import { json, serving, strictGate, tokenOf } from "./gateway_test_support.ts";
+
+const OK = { cancelJob: () => ({ success: true }) };
+const OWN = { "x-conductor-request": "1", "sec-fetch-site": "same-origin" };
+
+Deno.test("a browser logs in with a token, acts by its cookie, and logs out", async () => {
+  const audited: AuditEvent[] = [];
+  const gate = await strictGate(audited);
+  await serving({ gate, handlers: OK }, async (ask) => {
+    const token = await tokenOf("operator");
+    const response = await ask("POST /login", json({ token }));
+    assert.equal(response.status, 200);
+    const { user_id, login, login_required, expires_at } = await response.json();
+    assert.deepEqual([user_id, login, login_required], ["operator", "cookie", true]);
+    assert.ok(Date.parse(expires_at) > Date.now());
+    const [cookie = "", ...attributes] = (response.headers.get("set-cookie") ?? "").split("; ");
+    assert.equal(cookie, `conductor=${token}`);
+    assert.deepEqual(attributes.slice(0, 3), ["Path=/", "HttpOnly", "SameSite=Strict"]);
+    assert.match(attributes[3] ?? "", /^Max-Age=(5[89]\d|600)$/);
+    const who = await (await ask("GET /whoami", { headers: { cookie } })).json();
+    assert.deepEqual([who.user_id, who.login], ["operator", "cookie"]);
+    const acted = await ask("POST /jobs/j/cancel", json({}, { cookie, ...OWN }));
+    assert.equal(acted.status, 200);
+    const out = await ask("POST /logout", json({}, { cookie, ...OWN }));
+    assert.match(out.headers.get("set-cookie") ?? "", /^conductor=; .*Max-Age=0$/);
+    await out.body?.cancel();
+  });
+  assert.deepEqual(
+    audited.flatMap((event) =>
+      event.kind === "authentication_succeeded" ? [event.call.method] : []
+    ),
+    [
+      "POST /api/v1/login",
+      "GET /api/v1/whoami",
+      "/proto.MasterService/CancelJob",
+    ],
+  );
+});
+
+Deno.test("a wrong token begins no session, and a session that is none is refused", async () => {
+  await serving({ gate: await strictGate(), handlers: OK }, async (ask) => {
+    for (const token of ["", "no.such.token", `${await tokenOf("admin")}x`, 7, undefined]) {
+      const response = await ask("POST /login", json({ token }));
+      assert.ok([400, 401].includes(response.status));
+      assert.equal(response.headers.get("set-cookie"), null);
+      await response.body?.cancel();
+    }
+    const stale = await ask("GET /whoami", { headers: { cookie: "conductor=old.old.old" } });
+    assert.equal(stale.status, 401);
+    await stale.body?.cancel();
+  });
+});
+
+Deno.test("where nobody logs in, a cookie of another cluster does no harm", () =>
+  serving({ handlers: OK }, async (ask) => {
+    const response = await ask("GET /whoami", { headers: { cookie: "conductor=old.old.old" } });
+    const { login, login_required } = await response.json();
+    assert.deepEqual([login, login_required], ["none", false]);
+  }));
+
+Deno.test("what a page of another site makes a browser send is refused", async () => {
+  const gate = await strictGate();
+  const cookie = `conductor=${await tokenOf("operator")}`;
+  await serving({ gate, handlers: OK }, async (ask, url) => {
+    const status = async (headers: Record<string, string>) => {
+      const response = await ask("POST /jobs/j/cancel", json({}, headers));
+      await response.body?.cancel();
+      return response.status;
+    };
+    assert.equal(await status({ cookie }), 403, "no header that only the page sets");
+    assert.equal(await status({ cookie, ...OWN, "sec-fetch-site": "cross-site" }), 403);
+    assert.equal(await status({ cookie, ...OWN, "sec-fetch-site": "same-site" }), 403);
+    const headers = { cookie, "x-conductor-request": "1" };
+    assert.equal(await status({ ...headers, origin: "https://evil.example" }), 403);
+    assert.equal(await status({ ...headers, origin: "null" }), 403);
+    assert.equal(await status({ ...headers, origin: url }), 200);
+    assert.equal(await status({ authorization: `Bearer ${await tokenOf("operator")}` }), 200);
+  });
+  await serving({ handlers: OK }, async (ask) => {
+    const open = async (headers: Record<string, string>) =>
+      (await ask("POST /jobs/j/cancel", json({}, headers))).status;
+    assert.equal(await open({}), 200);
+    assert.equal(await open({ origin: "https://evil.example" }), 403, "addresses go along, too");
+  });
+});
