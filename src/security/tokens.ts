@@ -6,6 +6,7 @@
  * name keys (`jku`, `x5u`, `jwk`, `kid`) are not looked at.
  */
 
+import { Buffer } from "node:buffer";
 import { hash } from "node:crypto";
 import {
   type CryptoKey,
@@ -233,6 +234,7 @@ export class TokenVerifier {
     if (token.length > TOKEN_CHARACTERS_MAX) {
       return refused("malformed", `the token is longer than ${TOKEN_CHARACTERS_MAX} characters`);
     }
+    if (!isInItsOneSpelling(token)) return refused("malformed", "this is not a signed JWT");
     const wanted: readonly TokenKind[] = kinds.length === 0 ? ["access"] : kinds;
     const outcome = await this.#verifiedByAny(token, nowMs);
     if (!outcome.ok) return outcome;
@@ -366,6 +368,16 @@ function algorithmIn(token: string): unknown {
   } catch {
     return undefined; // jose says better what is wrong with it
   }
+}
+
+/**
+ * Whether its signature is spelled as RFC 7515 has it: base64url without padding, and nothing in the bits
+ * that are left over. jose takes others for the same token, so that whoever has one could make many of
+ * it, and with them push others' out of what is remembered. Header and claims are signed as they stand.
+ */
+function isInItsOneSpelling(token: string): boolean {
+  const signature = token.slice(token.lastIndexOf(".") + 1);
+  return Buffer.from(signature, "base64url").toString("base64url") === signature;
 }
 
 function digestOf(token: string): string {

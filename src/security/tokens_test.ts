@@ -222,6 +222,17 @@ const HOSTILE: readonly (readonly [string, TokenRefusal, () => Promise<string> |
   ],
   ["a header that is a list", "malformed", () => unsigned([], CLAIMS, "AAAA")],
   ["a signature that is no base64url", "malformed", () => unsigned({ alg: "HS256" }, CLAIMS, "!!")],
+  ["padding behind its signature", "malformed", async () => `${await hs256(CLAIMS)}=`],
+  ["a signature in base64's own alphabet", "malformed", async () => {
+    const [header, payload] = (await hs256(CLAIMS)).split(".");
+    return `${header}.${payload}.${"+/".repeat(21)}A`;
+  }],
+  ["something in the spare bits of its signature", "malformed", async () => {
+    // 32 bytes are 42 letters and four bits, so that the last letter has two to spare.
+    const token = await hs256(CLAIMS);
+    const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    return token.slice(0, -1) + letters[letters.indexOf(token.at(-1) ?? "") + 1];
+  }],
   ["a token in a token", "malformed", async () => {
     const inner = await hs256(CLAIMS);
     const { CompactSign } = await import("jose");
