@@ -295,14 +295,28 @@ export function clientServerSetup(
   };
 }
 
-/** The port that masters call: whoever shows no master's certificate is turned away, if TLS is on. */
+/**
+ * The port that masters call: whoever shows no master's certificate is turned away, if TLS is on. That is
+ * audited; that masters talk to each other is not.
+ */
 export function peerServerSetup(
-  { tls }: MasterSecurity,
+  { tls, limits, audit }: MasterSecurity,
   shared: Pick<ServerSetup, "messageBytesMax" | "observer">,
+  { profile }: Pick<LoadedConfig, "profile">,
 ): ServerSetup {
   const verifier = createPeerVerifier(tls.raft, {
     requiredRoles: ["master"],
     revoked: tls.revoked,
+  });
+  const gate = verifier === null ? undefined : createGate({
+    profile,
+    tokens: null,
+    peers: verifier,
+    policies: null,
+    limits,
+    audit,
+    certificateIsIdentity: true,
+    auditsSuccesses: false,
   });
   return {
     ...shared,
@@ -312,12 +326,13 @@ export function peerServerSetup(
       limitServer(server, tls.bounds, tls.onLimit("raft"));
       secureServer(server, tls.raft, tls.onRefused("raft"), { watch: tls.watch, verifier });
     },
-    gatekeeper: ({ peerCertificate }) => {
-      const verdict = verifier?.verify(peerCertificate, Date.now());
-      if (verdict !== undefined && !verdict.ok) {
-        throw new Refusal("unauthenticated", verdict.message);
-      }
-      return { userId: verdict?.identity.commonName ?? "peer", roles: ["master"] };
+    gatekeeper: async ({ method, peerAddress, peerCertificate, requestId, traceparent }) => {
+      if (gate === undefined) return { userId: "peer", roles: ["master"] };
+      const nowMs = Date.now();
+      const call = { method, peerAddress, peerCertificate, requestId, traceparent, nowMs };
+      const decision = await gate.check(call);
+      if (!decision.ok) throw refusalOf(decision);
+      return decision.principal;
     },
   };
 }

@@ -244,7 +244,7 @@ function masterOptions(
     peerServer: peerServerSetup(security, {
       ...shared,
       messageBytesMax: peerMessageBytesMax(config),
-    }),
+    }, loaded),
     authorizeForwarded: forwardedAuthority(security),
     trust: security.trust,
     security: security.tokenParts,

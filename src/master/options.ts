@@ -71,10 +71,16 @@ export interface TokenParts {
   readonly audit: (event: TokenEvent) => void;
 }
 
-/** What the audit log says of tokens, as the original did. */
+/** What the audit log says of tokens, as the original did, and of workers that speak for others. */
 export type TokenEvent = Extract<
   AuditEvent,
-  { readonly kind: "tokens_issued" | "token_refreshed" | "token_revoked" }
+  {
+    readonly kind:
+      | "tokens_issued"
+      | "token_refreshed"
+      | "token_revoked"
+      | "authorization_failed";
+  }
 >;
 
 export interface MasterOptions {

@@ -13,6 +13,7 @@ import {
   Refusal,
   type ServiceHandlers,
 } from "../rpc/mod.ts";
+import { peerIp } from "../security/mod.ts";
 import type { TokenParts } from "./options.ts";
 import { principalOf } from "./tokens_api.ts";
 
@@ -33,18 +34,31 @@ const MANAGES_WORKERS = "worker:manage";
 /** Handlers that refuse a worker that names another one, and are otherwise `handlers`. */
 export function ownWorkersOnly(
   handlers: Handlers,
-  { policies, rolesAreEnforced }: Pick<TokenParts, "policies" | "rolesAreEnforced">,
+  { policies, rolesAreEnforced, audit }: Pick<
+    TokenParts,
+    "policies" | "rolesAreEnforced" | "audit"
+  >,
 ): Handlers {
   if (!rolesAreEnforced) return handlers;
   const check = (workerId: string, call: CallContext) => {
-    const { userId, certificate } = call.caller;
+    const { userId, roles, certificate } = call.caller;
     const isItself = userId === workerId || certificate?.commonName === workerId;
     if (isItself || policies.current.grants(principalOf(call), MANAGES_WORKERS)) return;
-    throw new Refusal(
-      "permission_denied",
+    const reason =
       `"${userId}" is not the worker ${JSON.stringify(workerId)}: a worker's token has its id as ` +
-        "its subject (conductor token issue --subject ID --role worker)",
-    );
+      "its subject (conductor token issue --subject ID --role worker)";
+    audit({
+      kind: "authorization_failed",
+      userId,
+      roles,
+      reason,
+      call: {
+        method: call.method,
+        client: peerIp(call.peerAddress),
+        requestId: call.requestId,
+      },
+    });
+    throw new Refusal("permission_denied", reason);
   };
   const guarded: Record<string, unknown> = { ...handlers };
   for (const name of OWN_CALLS) {

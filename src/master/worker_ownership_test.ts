@@ -7,7 +7,7 @@ import {
   Refusal,
   type ServiceHandlers,
 } from "../rpc/mod.ts";
-import { LivePolicies, loadPolicies, NOTHING_REVOKED } from "../security/mod.ts";
+import { type AuditEvent, LivePolicies, loadPolicies, NOTHING_REVOKED } from "../security/mod.ts";
 import { ownWorkersOnly } from "./worker_ownership.ts";
 
 type Handlers = ServiceHandlers<typeof MasterService>;
@@ -22,19 +22,22 @@ const CALLS = [
 ];
 const WORKER: Caller = { userId: "w1", roles: ["worker"], source: "token" };
 
-async function guarded(rolesAreEnforced = true): Promise<Handlers> {
+async function guarded(
+  rolesAreEnforced = true,
+  audit: (event: AuditEvent) => void = () => {},
+): Promise<Handlers> {
   const policies = new LivePolicies(NOTHING_REVOKED, await loadPolicies(), () => {});
   const unary = Object.fromEntries(CALLS.map((name) => [name, () => "passed"]));
   const handlers = {
     ...unary,
     workerSession: (stream: Stream) => stream.onMessage(() => {}),
   } as unknown as Handlers;
-  return ownWorkersOnly(handlers, { policies, rolesAreEnforced });
+  return ownWorkersOnly(handlers, { policies, rolesAreEnforced, audit });
 }
 
 /** What each call about `workerId`, and a session of it, comes to. */
 function words(handlers: Handlers, caller: Caller, workerId: string): string[] {
-  const call = { caller } as CallContext;
+  const call = { caller, method: "/x/Y", peerAddress: "10.0.0.7:1", requestId: "r" } as CallContext;
   const word = (attempt: () => unknown) => {
     try {
       attempt();
@@ -60,6 +63,19 @@ Deno.test("a worker speaks for itself, and for no other", async () => {
   const handlers = await guarded();
   assert.deepEqual(new Set(words(handlers, WORKER, "w1")), new Set(["passed"]));
   assert.deepEqual(new Set(words(handlers, WORKER, "w2")), new Set(["permission_denied"]));
+});
+
+Deno.test("a worker that speaks for another is in the audit log, with each call", async () => {
+  const events: AuditEvent[] = [];
+  const handlers = await guarded(true, (event) => events.push(event));
+  words(handlers, WORKER, "w1");
+  assert.equal(events.length, 0);
+  words(handlers, WORKER, "w2");
+  assert.equal(events.length, CALLS.length + 1);
+  const [first] = events;
+  assert.ok(first?.kind === "authorization_failed");
+  assert.match(first.reason, /"w1" is not the worker "w2"/);
+  assert.deepEqual(first.call, { method: "/x/Y", client: "10.0.0.7", requestId: "r" });
 });
 
 Deno.test("the name of its certificate will do, and so will the right to manage workers", async () => {

@@ -19,10 +19,16 @@ const WORKER_METHODS: ReadonlySet<string> = new Set([
 /** The class of a method; `user` when nothing else is known of it. */
 export function classOf(method: string): CallClass {
   if (WORKER_METHODS.has(method)) return "worker";
-  return method.startsWith("/proto.RaftService/") || method.startsWith("/proto.WorkerService/")
-    ? "peer"
-    : "user";
+  return PEER_SERVICES.some((service) => method.startsWith(service)) ? "peer" : "user";
 }
+
+/** What masters ask of each other, and of workers. */
+const PEER_SERVICES = [
+  "/proto.RaftService/",
+  "/proto.ForwardService/",
+  "/proto.FoundingService/",
+  "/proto.WorkerService/",
+];
 
 /** A worker may report that many times as fast as a user may ask ... */
 const WORKER_FACTOR = 10;

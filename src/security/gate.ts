@@ -54,6 +54,8 @@ export interface GateOptions {
    * there is no token verifier.
    */
   readonly certificateIsIdentity?: boolean;
+  /** Whether whom it lets in is in the audit log, beside whom it does not. Default: true. */
+  readonly auditsSuccesses?: boolean;
   /** Milliseconds of a clock that does not jump, for latencies. Default `performance.now`. */
   readonly monotonicMs?: () => number;
 }
@@ -329,7 +331,7 @@ export class Gate {
     if (exhausted !== undefined) return exhausted;
     const { userId, roles } = principal;
     // Nothing was established about an anonymous caller, so there is no success to record.
-    if (principal.source !== "anonymous") {
+    if (principal.source !== "anonymous" && this.#options.auditsSuccesses !== false) {
       this.#record(passage, (call) => ({ kind: "authentication_succeeded", userId, roles, call }));
     }
     if (!authorization.allowed) {
