@@ -22,21 +22,41 @@ export interface MasterProcess {
   readonly grpcAddress: string;
   readonly httpUrl: string;
   readonly directory: string;
+  /** Where its inspector listens, if it has one. */
+  readonly inspector: string | undefined;
+}
+
+/** A worker as a process of its own. */
+export interface WorkerProcess {
+  readonly name: string;
+  readonly process: NodeProcess;
+  readonly inspector: string | undefined;
+}
+
+export interface MastersOptions {
+  /** Each process gets an inspector, for profiles. */
+  readonly isInspected?: boolean;
 }
 
 export class Masters implements AsyncDisposable {
   readonly directory = Deno.makeTempDirSync({ prefix: "conductor-bench-" });
   readonly all: MasterProcess[] = [];
-  readonly workers: NodeProcess[] = [];
+  readonly workers: WorkerProcess[] = [];
   readonly #flags: readonly string[];
+  readonly #isInspected: boolean;
 
-  private constructor(flags: readonly string[]) {
+  private constructor(flags: readonly string[], { isInspected = false }: MastersOptions) {
     this.#flags = flags;
+    this.#isInspected = isInspected;
   }
 
   /** Starts `count` masters; resolves when all are ready and vote. */
-  static async start(count: number, flags: readonly string[] = []): Promise<Masters> {
-    const masters = new Masters(flags);
+  static async start(
+    count: number,
+    flags: readonly string[] = [],
+    options: MastersOptions = {},
+  ): Promise<Masters> {
+    const masters = new Masters(flags, options);
     for (let number = 1; number <= count; number++) masters.add(`m${number}`);
     await masters.ready();
     return masters;
@@ -45,27 +65,35 @@ export class Masters implements AsyncDisposable {
   /** Starts one more, which joins the first. */
   add(name: string): MasterProcess {
     const [grpc = 0, raft = 0, http = 0] = unusedPorts(3);
+    const { inspector, runtimeFlags } = this.#inspection();
     const directory = join(this.directory, name);
     const first = this.all[0];
-    const process = new NodeProcess(name, MAIN, [
-      "master",
-      `--node-id=${name}`,
-      `--grpc-port=${grpc}`,
-      `--bind-addr=127.0.0.1:${raft}`,
-      `--http-port=${http}`,
-      `--data-dir=${directory}`,
-      `--log-output=${join(this.directory, `${name}.log`)}`,
-      "--log-level=warn",
-      `--set=log.audit_output=${join(this.directory, `${name}.audit.log`)}`,
-      "--set=metrics.enabled=false",
-      "--set=scheduler.max_pending_jobs=100000000",
-      ...this.#flags,
-    ], () => {});
+    const process = new NodeProcess(
+      name,
+      MAIN,
+      [
+        "master",
+        `--node-id=${name}`,
+        `--grpc-port=${grpc}`,
+        `--bind-addr=127.0.0.1:${raft}`,
+        `--http-port=${http}`,
+        `--data-dir=${directory}`,
+        `--log-output=${join(this.directory, `${name}.log`)}`,
+        "--log-level=warn",
+        `--set=log.audit_output=${join(this.directory, `${name}.audit.log`)}`,
+        "--set=metrics.enabled=false",
+        "--set=scheduler.max_pending_jobs=100000000",
+        ...this.#flags,
+      ],
+      () => {},
+      runtimeFlags,
+    );
     process.start(first === undefined ? ["--bootstrap"] : [`--join=${first.grpcAddress}`]);
     const master = {
       name,
       process,
       directory,
+      inspector,
       grpcAddress: `127.0.0.1:${grpc}`,
       httpUrl: `http://127.0.0.1:${http}`,
     };
@@ -73,19 +101,33 @@ export class Masters implements AsyncDisposable {
     return master;
   }
 
+  #inspection(): { readonly inspector: string | undefined; readonly runtimeFlags: string[] } {
+    if (!this.#isInspected) return { inspector: undefined, runtimeFlags: [] };
+    const [port = 0] = unusedPorts(1);
+    const inspector = `127.0.0.1:${port}`;
+    return { inspector, runtimeFlags: [`--inspect=${inspector}`] };
+  }
+
   startWorker(name: string, ...flags: string[]): void {
-    const worker = new NodeProcess(name, MAIN, [
-      "worker",
-      ...this.all.map((each) => `--join=${each.grpcAddress}`),
-      `--worker-id=${name}`,
-      "--grpc-port=0",
-      `--data-dir=${join(this.directory, "workers")}`,
-      `--log-output=${join(this.directory, `${name}.log`)}`,
-      "--log-level=warn",
-      ...flags,
-    ], () => {});
+    const { inspector, runtimeFlags } = this.#inspection();
+    const worker = new NodeProcess(
+      name,
+      MAIN,
+      [
+        "worker",
+        ...this.all.map((each) => `--join=${each.grpcAddress}`),
+        `--worker-id=${name}`,
+        "--grpc-port=0",
+        `--data-dir=${join(this.directory, "workers")}`,
+        `--log-output=${join(this.directory, `${name}.log`)}`,
+        "--log-level=warn",
+        ...flags,
+      ],
+      () => {},
+      runtimeFlags,
+    );
     worker.start();
-    this.workers.push(worker);
+    this.workers.push({ name, process: worker, inspector });
   }
 
   /** Resolves when every running master is ready and votes. */
@@ -122,8 +164,8 @@ export class Masters implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const processes = [...this.workers, ...this.all.map((each) => each.process)];
-    await Promise.all(processes.map((each) => each.retire()));
+    const processes = [...this.workers, ...this.all];
+    await Promise.all(processes.map(({ process }) => process.retire()));
     await Deno.remove(this.directory, { recursive: true });
   }
 }

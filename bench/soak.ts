@@ -46,7 +46,7 @@ async function load(client: JobClient, perSecond: number, signal: AbortSignal): 
 
 async function sample(masters: Masters, client: JobClient, startedMs: number): Promise<Sample> {
   const mebibytes: Record<string, number> = {};
-  const processes = [...masters.all.map((each) => each.process), ...masters.workers];
+  const processes = [...masters.all, ...masters.workers].map(({ process }) => process);
   for (const { name, pid } of processes) {
     if (pid === undefined) throw new Error(`${name} has ended`);
     mebibytes[`${name} memory`] = residentBytes(pid) / MEBIBYTE;

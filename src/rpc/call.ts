@@ -7,6 +7,7 @@
 import type { DescMessage, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import type { Metadata } from "@grpc/grpc-js";
 import type { Principal } from "../security/mod.ts";
+import type { ClusterView } from "./cluster_view.ts";
 import type { Refusal } from "./status.ts";
 
 /** Who calls, and what came with the call. */
@@ -28,6 +29,30 @@ export interface CallContext {
   readonly deadlineMs: number;
   /** Aborted when the caller hangs up or the deadline passes. */
   readonly signal: AbortSignal;
+  /**
+   * Of a bidirectional stream: lets in one of the calls that it carries, by the gate, and has it
+   * counted, audited and observed as if it had come by itself.
+   *
+   * @throws Refusal, or rejects with it, when that one is not let in
+   */
+  readonly carry?: ((carried: Carried) => CarriedCall | Promise<CarriedCall>) | undefined;
+  /** The cluster as callers are told of it; absent where they are not. */
+  readonly clusterView?: (() => ClusterView) | undefined;
+}
+
+/** What one call that a stream carries says of itself. */
+export interface Carried {
+  /** `/proto.MasterService/SubmitJob` */
+  readonly method: string;
+  readonly requestId?: string | undefined;
+  readonly traceparent?: string | undefined;
+}
+
+/** A call that a stream carries, and that was let in. */
+export interface CarriedCall {
+  readonly context: CallContext;
+  /** To be called once it is answered: with what it was refused for, if it was. */
+  ended(refusal?: Refusal): void;
 }
 
 /** The verified identity behind a call. */

@@ -11,6 +11,7 @@ import type {
   MessageInitShape,
   MessageShape,
 } from "@bufbuild/protobuf";
+import type { SubmitJobRequestSchema, SubmitJobResponse } from "./gen/scheduler_pb.ts";
 import { type CallOptions, type ChannelOptions, ClusterChannel } from "./channel.ts";
 
 /** What a client asks of a channel. */
@@ -20,6 +21,11 @@ export interface Calls {
     request: MessageInitShape<Input>,
     options?: CallOptions,
   ): Promise<MessageShape<Output>>;
+  /** Submits one job, which must have an idempotency key; those that come together travel together. */
+  submit(
+    request: MessageInitShape<typeof SubmitJobRequestSchema>,
+    options?: CallOptions,
+  ): Promise<SubmitJobResponse>;
   stream<Input extends DescMessage, Output extends DescMessage>(
     method: DescMethodServerStreaming<Input, Output>,
     request: MessageInitShape<Input>,
@@ -44,6 +50,7 @@ export function boundTo(
   const bounds = { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) };
   return {
     call: (method, request, options) => channel.call(method, request, { ...options, ...bounds }),
+    submit: (request, options) => channel.submit(request, { ...options, ...bounds }),
     stream: (method, request, own) => channel.stream(method, request, own ?? signal),
     close: () => {},
   };

@@ -18,9 +18,20 @@ import { AddressBook } from "./address_book.ts";
 import { askForView, type ClusterView, toldView } from "./cluster_view.ts";
 import { connected } from "./connection.ts";
 import { type Connection, type ConnectionOptions, Connections } from "./connections.ts";
+import {
+  MasterService,
+  SubmitJobRequestSchema,
+  type SubmitJobResponse,
+  type SubmitStreamResponse,
+} from "./gen/scheduler_pb.ts";
 import { pause } from "./pause.ts";
 import { Reach } from "./reach.ts";
 import { fromServiceError, Refusal } from "./status.ts";
+import {
+  type OpenSubmissions,
+  type SubmissionsListener,
+  SubmitPipeline,
+} from "./submit_pipeline.ts";
 import { type AnyMessage, methodDefinition } from "./wire.ts";
 
 /** How a client reaches its cluster. */
@@ -75,6 +86,7 @@ export class ClusterChannel {
   readonly #connections: Connections;
   readonly #book: AddressBook;
   readonly #cancels = new Set<() => void>();
+  readonly #submissions: SubmitPipeline;
   #view: ClusterView | undefined;
   #isClosed = false;
 
@@ -83,6 +95,18 @@ export class ClusterChannel {
     this.#options = options;
     this.#connections = new Connections(options);
     this.#book = new AddressBook(options.addresses);
+    this.#submissions = new SubmitPipeline({
+      messageBytesMax: options.messageBytesMax,
+      callTimeoutMs: options.callTimeoutMs,
+      token: () => options.token?.(),
+      traceparent: () => options.traceparent?.(),
+      address: () => this.#book.first,
+      open: (address, listener) => this.#openSubmissions(address, listener),
+      told: (view) => options.followsLeader !== false && this.#told(view),
+      turnFrom: (address) => this.turnFrom(address, undefined),
+      call: (message, callOptions) =>
+        this.call(MasterService.method.submitJob, message, callOptions),
+    });
   }
 
   /** The addresses in the order in which they will be tried. */
@@ -181,6 +205,19 @@ export class ClusterChannel {
   }
 
   /**
+   * Submits one job, which must have an idempotency key. Those that are on their way together share
+   * messages of a stream; in all else it is a call like others.
+   *
+   * @throws Refusal as {@linkcode call} does
+   */
+  submit(
+    request: MessageInitShape<typeof SubmitJobRequestSchema>,
+    options: CallOptions = {},
+  ): Promise<SubmitJobResponse> {
+    return this.#submissions.submit(create(SubmitJobRequestSchema, request), options);
+  }
+
+  /**
    * One unary call to one address, tried once.
    *
    * @throws Refusal what was answered, or `unavailable` when nothing was by `callTimeoutMs`.
@@ -256,17 +293,46 @@ export class ClusterChannel {
     address: string,
     onGone: (why: Refusal) => void,
   ): { heard(): void; end(): void } {
+    return this.#watch(address, "stream", onGone);
+  }
+
+  #watch(
+    address: string,
+    kind: keyof Connection["pulses"],
+    onGone: (why: Refusal) => void,
+  ): { heard(): void; end(): void } {
     const { client, pulses } = this.#connectionTo(address);
-    const end = pulses.stream.watch((why) => {
+    const pulse = pulses[kind];
+    const end = pulse.watch((why) => {
       this.#connections.drop(address, client, why);
       onGone(why);
     });
-    return { heard: () => pulses.stream.heard(), end };
+    return { heard: () => pulse.heard(), end };
+  }
+
+  #openSubmissions(address: string, listener: SubmissionsListener): OpenSubmissions {
+    const definition = methodDefinition(MasterService.method.submitStream);
+    const stream = this.clientFor(address).makeBidiStreamRequest(
+      definition.path,
+      definition.requestSerialize,
+      definition.responseDeserialize,
+      this.metadata(),
+    );
+    stream.on("data", (response: SubmitStreamResponse) => listener.answered(response));
+    stream.on("error", (failure: ServiceError) => listener.ended(fromServiceError(failure)));
+    stream.on("end", () => listener.ended(undefined));
+    return {
+      send: (message) => void stream.write(message as AnyMessage),
+      watch: (onGone) => this.#watch(address, "call", onGone),
+      end: () => stream.end(),
+      cancel: () => stream.cancel(),
+    };
   }
 
   /** Closes every connection; calls under way fail, and so do later ones. */
   close(): void {
     this.#isClosed = true;
+    this.#submissions.close(closedChannel());
     for (const cancel of this.#cancels) cancel();
     this.#connections.close(closedChannel());
   }

@@ -81,10 +81,7 @@ export class JobClient {
     // Keys that sort by time lie next to each other in the master's index; random ones cost a page each.
     const idempotencyKey = submission.idempotencyKey ?? `auto:${uuidv7()}`;
     const response = await new Patience(patienceMs, signal).until(() =>
-      this.#channel.call(
-        MasterService.method.submitJob,
-        submissionToWire({ ...submission, idempotencyKey }),
-      )
+      this.#channel.submit(submissionToWire({ ...submission, idempotencyKey }))
     );
     return submitted(response);
   }

@@ -36,7 +36,11 @@ export function tellView(asked: Metadata, answer: Metadata, view: ClusterView): 
 /** What an answer told, if it did. */
 export function toldView(answer: Metadata): ClusterView | undefined {
   const text = answer.get(VIEW_KEY)[0]?.toString();
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : viewOf(text);
+}
+
+/** The inverse of {@linkcode textOf}. */
+export function viewOf(text: string): ClusterView {
   const [term = "", leader = "", members = ""] = text.split(";");
   return {
     term: Number(term),
@@ -46,6 +50,6 @@ export function toldView(answer: Metadata): ClusterView | undefined {
 }
 
 /** `7;10.0.0.1:9000;10.0.0.1:9000,10.0.0.2:9000` */
-function textOf({ term, leader, members }: ClusterView): string {
+export function textOf({ term, leader, members }: ClusterView): string {
   return `${term};${leader};${members.join(",")}`;
 }

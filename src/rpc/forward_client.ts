@@ -24,7 +24,7 @@ import {
 import { identityToWire } from "./forwarded_identity.ts";
 import { endingOnGoaway } from "./goaway_credentials.ts";
 import { fromServiceError, Refusal } from "./status.ts";
-import { type AnyMessage, bytesOf, messageOf, methodDefinition, methodPath } from "./wire.ts";
+import { type AnyMessage, bytesOf, messageOf, methodDefinition } from "./wire.ts";
 
 export interface ForwardClientOptions {
   readonly clusterId: string;
@@ -225,7 +225,7 @@ export class ForwardClient {
     return create(ForwardService.method.forward.input, {
       clusterId,
       fromNode: nodeId,
-      method: methodPath(method),
+      method: call.method,
       request: bytesOf(method.input, request),
       userId: call.caller.userId,
       roles: [...call.caller.roles],

@@ -15,6 +15,7 @@ import type {
 import { MasterService } from "./gen/scheduler_pb.ts";
 import { callerFromWire } from "./forwarded_identity.ts";
 import { Refusal } from "./status.ts";
+import { SUBMIT_STREAM } from "./submit_stream.ts";
 import { type AnyMessage, encoded, messageOf, methodPath } from "./wire.ts";
 
 export interface ForwardServiceOptions {
@@ -55,7 +56,9 @@ export function forwardService(
   const opened = (request: ForwardRequest, call: CallContext, kind: DescMethod["methodKind"]) => {
     const fault = faultOf(request, options);
     if (fault !== undefined) throw new Refusal("failed_precondition", fault);
-    const method = METHODS.get(request.method);
+    const method = kind === "unary" && request.method === SUBMIT_STREAM
+      ? MasterService.method.submitJobs
+      : METHODS.get(request.method);
     if (method === undefined || method.methodKind !== kind) {
       throw new Refusal("unimplemented", `${request.method} cannot be forwarded like this`);
     }

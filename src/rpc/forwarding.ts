@@ -22,6 +22,7 @@ import {
 } from "./gen/scheduler_pb.ts";
 import type { EnrolWorkerRequest, RefreshTokenRequest } from "./gen/security_pb.ts";
 import { Refusal } from "./status.ts";
+import { type AnswerSubmissions, serveSubmissions } from "./submit_stream.ts";
 import type { AnyMessage } from "./wire.ts";
 
 /** Who answers calls that need the leader, until `ended` aborts. */
@@ -57,11 +58,12 @@ export interface LeaderRouter {
  * - `read`: by the member that is asked, once the leader confirmed that it is up to date.
  * - `leader`: by the leader. `isRepeatable` says whether a request may be carried out twice without
  *   harm, because the second time changes nothing.
+ * - `submissions`: by the leader, message by message.
  * - `redirect`: by the leader, to which the caller is sent: a session is not worth a further hop,
  *   unless the caller has found that it cannot reach the leader.
  */
 type Road =
-  | { readonly kind: "here" | "read" | "redirect" }
+  | { readonly kind: "here" | "read" | "redirect" | "submissions" }
   | { readonly kind: "leader"; readonly isRepeatable: (request: AnyMessage) => boolean };
 
 const ALWAYS = () => true;
@@ -77,6 +79,7 @@ const ROADS: Readonly<Record<keyof typeof MasterService["method"], Road>> = {
     isRepeatable: (request) =>
       (request as SubmitJobsRequest).jobs.every((each) => each.idempotencyKey !== ""),
   },
+  submitStream: { kind: "submissions" },
   getJobStatus: { kind: "read" },
   listJobs: { kind: "read" },
   listDLQ: { kind: "read" },
@@ -190,6 +193,11 @@ export function forwardingHandlers(local: Handlers, options: ForwardingOptions):
     const name = method.localName as keyof Handlers;
     wrapped[name] = forwarding.wrap(method, ROADS[name], local[name]);
   }
+  // Each message of such a stream goes the road of a SubmitJobs call.
+  const submitJobs = wrapped.submitJobs as AnswerSubmissions;
+  const submitStream: Handlers["submitStream"] = (stream, call) =>
+    serveSubmissions(stream, call, submitJobs);
+  wrapped.submitStream = submitStream;
   const getJobStatus = wrapped.getJobStatus as Unary;
   wrapped.getJobStatus = (request: AnyMessage, call: CallContext) =>
     forwarding.withProgress(request, call, getJobStatus);
@@ -206,6 +214,7 @@ class Forwarding {
   wrap(method: DescMethod, road: Road, handler: unknown): unknown {
     switch (road.kind) {
       case "here":
+      case "submissions":
         return handler;
       case "read":
         return (request: AnyMessage, call: CallContext) =>

@@ -15,12 +15,9 @@ import {
   reportFromWire,
   submissionFromWire,
 } from "./convert.ts";
-import type {
-  AttemptReportView,
-  MasterApi,
-  SubmissionOutcome,
-  WorkerAnnouncement,
-} from "./master_api.ts";
+import type { AttemptReportView, MasterApi, WorkerAnnouncement } from "./master_api.ts";
+import { submitResponse } from "./submit_response.ts";
+import { type AnswerSubmissions, serveSubmissions } from "./submit_stream.ts";
 import { bulkHandlers } from "./bulk_service.ts";
 import { batchHandlers } from "./batch_api.ts";
 import { address, memberHandlers, nodeId } from "./member_service.ts";
@@ -29,7 +26,7 @@ import { securityHandlers } from "./security_api.ts";
 import { settingsHandlers } from "./settings_api.ts";
 import { connectWorker } from "./worker_session.ts";
 import type { ServiceHandlers } from "./call.ts";
-import { codeOf, Refusal } from "./status.ts";
+import { Refusal } from "./status.ts";
 import {
   detailsToWire as workerDetailsToWire,
   statsFromWire,
@@ -67,11 +64,18 @@ function jobHandlers(master: MasterApi): Pick<
   Handlers,
   | "submitJob"
   | "submitJobs"
+  | "submitStream"
   | "getJobStatus"
   | "cancelJob"
   | "watchJob"
   | "retryFromDLQ"
 > {
+  const submitJobs: AnswerSubmissions = async (request, call) => {
+    const outcomes = await master.submit(request.jobs.map(submissionFromWire), {
+      allOrNothing: request.allOrNothing,
+    }, call);
+    return { results: outcomes.map(submitResponse) };
+  };
   return {
     submitJob: async (request, call) => {
       const [outcome] = await master.submit([submissionFromWire(request)], {
@@ -81,12 +85,8 @@ function jobHandlers(master: MasterApi): Pick<
       if ("refused" in outcome) throw outcome.refused;
       return submitResponse(outcome);
     },
-    submitJobs: async (request, call) => {
-      const outcomes = await master.submit(request.jobs.map(submissionFromWire), {
-        allOrNothing: request.allOrNothing,
-      }, call);
-      return { results: outcomes.map(submitResponse) };
-    },
+    submitJobs,
+    submitStream: (stream, call) => serveSubmissions(stream, call, submitJobs),
     getJobStatus: async (request) => {
       const details = await master.getJob(required(request.jobId, "job_id"), {
         stale: request.stale,
@@ -261,26 +261,6 @@ function clusterHandlers(
         })),
       };
     },
-  };
-}
-
-function submitResponse(outcome: SubmissionOutcome) {
-  if ("refused" in outcome) {
-    const { refused } = outcome;
-    return {
-      jobId: "",
-      status: refused.reason === "overloaded" ? "overloaded" : "error",
-      message: refused.message,
-      code: codeOf(refused.reason),
-      retryAfterMs: BigInt(Math.ceil(refused.retryAfterMs ?? 0)),
-    };
-  }
-  return {
-    jobId: outcome.jobId,
-    status: "success",
-    message: outcome.message,
-    duplicate: outcome.duplicate,
-    existing: outcome.existing ?? false,
   };
 }
 

@@ -22,9 +22,12 @@ import {
 } from "@grpc/grpc-js";
 import type { Buffer } from "node:buffer";
 import type {
+  CallAttempt,
   CallContext,
   Caller,
   CallObserver,
+  Carried,
+  CarriedCall,
   DuplexCall,
   Gatekeeper,
   ServiceHandlers,
@@ -269,15 +272,16 @@ export class RpcServer {
       }
       const requestId = textOf(call.metadata, "x-request-id") ?? this.#options.newRequestId();
       const peerAddress = call.getPeer();
-      const caller = await this.#options.gatekeeper({
+      const attempt = {
         method: path,
         metadata: call.metadata,
         peerAddress,
         peerCertificate: call.getAuthContext().sslPeerCertificate?.raw,
         requestId,
         traceparent: observed.traceparent,
-      });
-      const answer = await handle({
+      };
+      const caller = await this.#options.gatekeeper(attempt);
+      const context: CallContext = {
         method: path,
         caller,
         requestId,
@@ -289,7 +293,12 @@ export class RpcServer {
         get signal() {
           return aborter.signal;
         },
-      });
+        carry: method.methodKind === "bidi_streaming"
+          ? (carried) => this.#carry(attempt, context, carried)
+          : undefined,
+        clusterView: this.#options.clusterView,
+      };
+      const answer = await handle(context);
       observed.ended("OK", undefined);
       return answer;
     } catch (failure) {
@@ -304,12 +313,50 @@ export class RpcServer {
     }
   }
 
+  /** The gate and the observer see a call that a stream carries as they see one by itself. */
+  #carry(
+    stream: CallAttempt,
+    { deadlineMs, peerAddress }: CallContext,
+    { method, ...said }: Carried,
+  ): CarriedCall | Promise<CarriedCall> {
+    const observed = this.#options.observer.started(method, said.traceparent);
+    const ended = (refusal?: Refusal) => {
+      if (refusal?.reason === "internal") {
+        this.#options.onInternalError(method, refusal.cause ?? refusal);
+      }
+      observed.ended(refusal === undefined ? "OK" : status[codeOf(refusal.reason)]!, refusal);
+    };
+    const requestId = said.requestId ?? this.#options.newRequestId();
+    const { traceparent, note } = observed;
+    const admitted = (caller: Caller): CarriedCall => ({
+      context: {
+        ...{ method, caller, requestId, traceparent, note, peerAddress, deadlineMs },
+        signal: NEVER_ABORTED,
+      },
+      ended,
+    });
+    const refused = (failure: unknown): never => {
+      const refusal = Refusal.of(failure);
+      ended(refusal);
+      throw refusal;
+    };
+    try {
+      const caller = this.#options.gatekeeper({ ...stream, method, requestId, traceparent });
+      return caller instanceof Promise ? caller.then(admitted, refused) : admitted(caller);
+    } catch (failure) {
+      return refused(failure);
+    }
+  }
+
   #ended(): void {
     this.#callsUnderWay--;
     this.#lastAnswerMs = performance.now();
     if (this.#callsUnderWay === 0) this.#onQuiet();
   }
 }
+
+/** Whoever submits and hangs up has submitted. */
+const NEVER_ABORTED = new AbortController().signal;
 
 type UnaryHandler = (
   request: AnyMessage,

@@ -109,6 +109,11 @@ export function reasonOfCode(code: number): RefusalReason {
   return REASON_OF.get(code) ?? "internal";
 }
 
+/** A reason by its name; undefined: this version knows none of that name. */
+export function reasonNamed(name: string): RefusalReason | undefined {
+  return Object.hasOwn(CODE_OF, name) ? name as RefusalReason : undefined;
+}
+
 const RETRY_HINT_KEY = "retry-after-ms";
 const DETAILS_KEY = "grpc-status-details-bin";
 const LEADER_KEY = "leader-address";
@@ -143,8 +148,9 @@ export function fromServiceError(failure: ServiceError): Refusal {
   const leaderAddress = failure.metadata?.get(LEADER_KEY)[0]?.toString();
   const retryAfter = failure.metadata?.get(RETRY_HINT_KEY)[0]?.toString();
   const said = failure.metadata?.get(REASON_KEY)[0]?.toString();
-  const reason = said !== undefined && said in CODE_OF
-    ? said as RefusalReason
+  const named = said === undefined ? undefined : reasonNamed(said);
+  const reason = named !== undefined
+    ? named
     : leaderAddress !== undefined
     ? "not_leader"
     : isLostConnection(failure)

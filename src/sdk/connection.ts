@@ -107,6 +107,10 @@ export function withFreshToken({ channel, tokens }: OpenChannel): Calls {
       await tokens.refresh();
       return await channel.call(method, request, options);
     },
+    submit: async (request, options) => {
+      await tokens.refresh();
+      return await channel.submit(request, options);
+    },
     stream: async function* (method, request, signal) {
       await tokens.refresh();
       yield* channel.stream(method, request, signal);

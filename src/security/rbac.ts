@@ -180,7 +180,7 @@ export class PolicySet {
   /** Whether the principal's roles suffice for the method. */
   authorize(principal: Principal, method: string): Authorization {
     if (isOpenMethod(method) || isSelfProving(method)) return ALLOWED;
-    const needed = this.#permissionsByMethod.get(method);
+    const needed = this.permissionsFor(method);
     for (const role of principal.roles) {
       const held = this.#permissionsByRole.get(role);
       if (held === undefined) continue;
@@ -204,7 +204,7 @@ export class PolicySet {
   /** Of these methods, those for which the file has no policy: only `admin:*` may call them. */
   methodsWithoutPolicy(methods: readonly string[]): readonly string[] {
     return methods.filter((method) =>
-      !isOpenMethod(method) && !isSelfProving(method) && !this.#permissionsByMethod.has(method)
+      !isOpenMethod(method) && !isSelfProving(method) && this.permissionsFor(method) === undefined
     );
   }
 
@@ -217,7 +217,8 @@ export class PolicySet {
 
   /** What a method asks for; undefined: no policy names it. */
   permissionsFor(method: string): readonly string[] | undefined {
-    return this.#permissionsByMethod.get(method);
+    return this.#permissionsByMethod.get(method) ??
+      this.#permissionsByMethod.get(STANDS_FOR.get(method) ?? "");
   }
 
   #refusalOf(
@@ -233,6 +234,11 @@ export class PolicySet {
       : `${who} may not call ${method}: it needs ${needed.join(" or ")}`;
   }
 }
+
+/** Methods that are another one by other means: whoever may call that may call these. */
+const STANDS_FOR: ReadonlyMap<string, string> = new Map([
+  ["/proto.MasterService/SubmitStream", "/proto.MasterService/SubmitJob"],
+]);
 
 const ALLOWED: Authorization = Object.freeze({ allowed: true });
 

@@ -126,6 +126,21 @@ Deno.test("a method without a policy is refused to everybody but an administrato
   }
 });
 
+Deno.test("a policy for SubmitJob lets the same callers submit on a stream, unless one names that", () => {
+  const policy = (method: string, permission: string) => ({
+    method: `${MASTER}/${method}`,
+    permissions: [permission],
+  });
+  const roles = [{ name: "submitter", permissions: ["job:submit"] }];
+  const isAllowed = (...policies: object[]) =>
+    parsePolicies(JSON.stringify({ roles, policies }), "a file")
+      .authorize(caller("submitter"), `${MASTER}/SubmitStream`).allowed;
+  assert.equal(isAllowed(policy("SubmitJob", "job:submit")), true);
+  assert.equal(isAllowed(policy("SubmitJobs", "job:submit")), false);
+  const apart = policy("SubmitStream", "queue:manage");
+  assert.equal(isAllowed(policy("SubmitJob", "job:submit"), apart), false);
+});
+
 Deno.test("roles are matched exactly, and names from Object.prototype are no roles", async () => {
   const policies = await loadPolicies();
   for (const role of ["Admin", "admin ", "", "__proto__", "constructor", "admin:*"]) {

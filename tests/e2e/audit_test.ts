@@ -19,6 +19,7 @@ type MethodName = keyof typeof MasterService.method;
 const ACTS: Readonly<Record<MethodName, Record<string, unknown> | null>> = {
   submitJob: null,
   submitJobs: null,
+  submitStream: null,
   getJobStatus: null,
   listJobs: null,
   cancelJob: null,

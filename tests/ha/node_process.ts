@@ -14,6 +14,7 @@ export class NodeProcess {
   readonly #main: string;
   readonly #args: readonly string[];
   readonly #onStarted: (pid: number) => void;
+  readonly #runtimeFlags: readonly string[];
   #founding: readonly string[] = [];
   #given: Readonly<Record<string, string>> = {};
   #child: Deno.ChildProcess | undefined;
@@ -28,11 +29,13 @@ export class NodeProcess {
     main: string,
     args: readonly string[],
     onStarted: (pid: number) => void,
+    runtimeFlags: readonly string[] = [],
   ) {
     this.name = name;
     this.#main = main;
     this.#args = args;
     this.#onStarted = onStarted;
+    this.#runtimeFlags = runtimeFlags;
   }
 
   get isRunning(): boolean {
@@ -70,6 +73,7 @@ export class NodeProcess {
         "--no-check",
         "--allow-all",
         `--v8-flags=${V8_FLAGS}`,
+        ...this.#runtimeFlags,
         this.#main,
         ...this.#args,
         ...this.#founding,

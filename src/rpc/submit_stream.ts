@@ -1,0 +1,174 @@
+/**
+ * The serving end of `SubmitStream`: many single submissions a message. Each is let in by the gate as
+ * a `SubmitJob` of its own, and what was let in goes the road of `SubmitJobs`, together where that
+ * makes no difference to anybody.
+ *
+ * @module
+ */
+
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { CallContext, CarriedCall, DuplexCall } from "./call.ts";
+import { textOf } from "./cluster_view.ts";
+import {
+  type SubmitJobRequest,
+  type SubmitJobResponseSchema,
+  type SubmitJobsRequest,
+  SubmitJobsRequestSchema,
+  type SubmitJobsResponseSchema,
+  type SubmitStreamRequest,
+  type SubmitStreamResponseSchema,
+} from "./gen/scheduler_pb.ts";
+import { Refusal, type RefusalReason } from "./status.ts";
+import { refusalIn, refusedResponse } from "./submit_response.ts";
+
+/** How the gate, the policies and other members know it. */
+export const SUBMIT_STREAM = "/proto.MasterService/SubmitStream";
+const SUBMIT_JOB = "/proto.MasterService/SubmitJob";
+
+/** Messages of one stream that may wait for their answer. */
+const UNANSWERED_MAX = 64;
+/** Jobs of one log entry, and their payloads in bytes; a single larger one still goes alone. */
+const TOGETHER_JOBS_MAX = 256;
+const TOGETHER_BYTES_MAX = 512 * 1024;
+
+/** Answers for jobs as `SubmitJobs` does. */
+export type AnswerSubmissions = (
+  request: SubmitJobsRequest,
+  call: CallContext,
+) => Promise<MessageInitShape<typeof SubmitJobsResponseSchema>>;
+
+type Response = MessageInitShape<typeof SubmitJobResponseSchema>;
+
+/** A job that was let in, and its place in its message. */
+interface Admitted {
+  readonly place: number;
+  readonly job: SubmitJobRequest;
+  readonly call: CarriedCall;
+}
+
+/** Whether nothing was done, and each of several may fare otherwise by itself. */
+const BLAMES_ONE: ReadonlySet<RefusalReason> = new Set([
+  "invalid",
+  "failed_precondition",
+  "too_large",
+]);
+
+/** Answers every message of the stream until it is closed. */
+export function serveSubmissions(
+  stream: DuplexCall<SubmitStreamRequest, MessageInitShape<typeof SubmitStreamResponseSchema>>,
+  call: CallContext,
+  answer: AnswerSubmissions,
+): void {
+  let unanswered = 0;
+  let toldView = "";
+  const respond = (sequence: bigint, results: Response[]) => {
+    unanswered--;
+    const view = call.clusterView === undefined ? "" : textOf(call.clusterView());
+    stream.write({ sequence, results, ...(view !== toldView && { clusterView: view }) });
+    toldView = view;
+  };
+  stream.onMessage((request) => {
+    if (++unanswered > UNANSWERED_MAX) {
+      throw new Refusal(
+        "overloaded",
+        `${UNANSWERED_MAX} messages of this stream wait for their answers; wait for some of them`,
+        { retryAfterMs: 100 },
+      );
+    }
+    answersTo(request, call, answer).then(
+      (results) => respond(request.sequence, results),
+      (failure) => stream.end(Refusal.of(failure)),
+    );
+  });
+}
+
+async function answersTo(
+  request: SubmitStreamRequest,
+  call: CallContext,
+  answer: AnswerSubmissions,
+): Promise<Response[]> {
+  const { jobs, requestIds, traceparents } = request;
+  const results: Response[] = [];
+  const together: Admitted[] = [];
+  const alone: Admitted[] = [];
+  for (let place = 0; place < jobs.length; place++) {
+    const job = jobs[place]!;
+    try {
+      const carrying = call.carry?.({
+        method: SUBMIT_JOB,
+        requestId: requestIds[place],
+        traceparent: traceparents[place],
+      }) ?? { context: call, ended() {} };
+      const admitted = {
+        place,
+        job,
+        call: carrying instanceof Promise ? await carrying : carrying,
+      };
+      const isTraced = traceparents.length > 0 || admitted.call.context.note !== undefined;
+      (isTraced || namesOthers(job) ? alone : together).push(admitted);
+    } catch (failure) {
+      results[place] = refusedResponse(Refusal.of(failure));
+    }
+  }
+  const timeoutMs = Number(request.timeoutMs);
+  const deadlineMs = timeoutMs > 0 ? Date.now() + timeoutMs : call.deadlineMs;
+  await Promise.all([...groupsOf(together), ...alone.map((each) => [each])].map(async (group) => {
+    const responses = await answersOf(group, deadlineMs, answer);
+    group.forEach(({ place }, at) => {
+      results[place] = responses[at]!;
+    });
+  }));
+  return results;
+}
+
+/** Never rejects: whatever goes wrong is an answer. */
+async function answersOf(
+  group: readonly Admitted[],
+  deadlineMs: number,
+  answer: AnswerSubmissions,
+): Promise<readonly Response[]> {
+  const { context } = group[0]!.call;
+  const request = create(SubmitJobsRequestSchema);
+  request.jobs = group.map(({ job }) => job);
+  try {
+    const { results = [] } = await answer(request, {
+      ...context,
+      method: SUBMIT_STREAM,
+      deadlineMs,
+    });
+    group.forEach(({ call }, at) => call.ended(refusalIn(results[at]!)));
+    return results;
+  } catch (failure) {
+    const refusal = Refusal.of(failure);
+    if (group.length === 1 || !BLAMES_ONE.has(refusal.reason)) {
+      return group.map(({ call }) => {
+        call.ended(refusal);
+        return refusedResponse(refusal);
+      });
+    }
+    const each = group.map((one) => answersOf([one], deadlineMs, answer));
+    return (await Promise.all(each)).flat();
+  }
+}
+
+/** Names are good within a call, and this job is a call of its own. */
+function namesOthers({ ref, options }: SubmitJobRequest): boolean {
+  return ref !== "" || options?.dependsOn.some((parent) => parent.ref !== "") === true;
+}
+
+/** Small enough for an entry each. */
+function groupsOf(admitted: readonly Admitted[]): Admitted[][] {
+  const groups: Admitted[][] = [];
+  let bytes = Infinity;
+  for (const each of admitted) {
+    const group = groups.at(-1);
+    bytes += each.job.payload.byteLength;
+    if (group === undefined || bytes > TOGETHER_BYTES_MAX || group.length >= TOGETHER_JOBS_MAX) {
+      groups.push([each]);
+      bytes = each.job.payload.byteLength;
+    } else {
+      group.push(each);
+    }
+  }
+  return groups;
+}

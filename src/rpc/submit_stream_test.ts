@@ -1,0 +1,224 @@
+/** Submissions that share messages of a stream: each fares as by a call of its own. */
+
+import assert from "node:assert/strict";
+import type { CallAttempt } from "./call.ts";
+import { ClusterChannel } from "./channel.ts";
+import { JobClient } from "./client.ts";
+import { follow, startMember } from "./forwarding_test_support.ts";
+import { MasterService } from "./gen/scheduler_pb.ts";
+import type { MasterApi, Submission, SubmissionOutcome } from "./master_api.ts";
+import { masterService } from "./master_service.ts";
+import {
+  channelTo,
+  scriptedMaster,
+  startTestMaster,
+  startTestServer,
+} from "./server_test_support.ts";
+import { Refusal } from "./status.ts";
+import { SUBMIT_STREAM } from "./submit_stream.ts";
+
+const job = (name: string): Submission => ({
+  type: "noop",
+  payload: new TextEncoder().encode(name),
+  priority: 5,
+  idempotencyKey: name,
+});
+
+const taken = (each: Submission): SubmissionOutcome => ({
+  jobId: `job of ${each.idempotencyKey}`,
+  duplicate: false,
+  message: "",
+});
+
+/** Takes everything, and notes what came together. */
+function taking(groups: string[][]): Partial<MasterApi> {
+  return {
+    submit: (submissions) => {
+      groups.push(submissions.map((each) => each.idempotencyKey ?? ""));
+      return Promise.resolve(submissions.map(taken));
+    },
+  };
+}
+
+/** What becomes of many submissions at once, after a first one by itself. */
+async function outcomes(client: JobClient, names: readonly string[]): Promise<string[]> {
+  await client.submit(job("first"));
+  const settled = await Promise.allSettled(names.map((name) => client.submit(job(name))));
+  return settled.map((each) => each.status === "fulfilled" ? each.value.jobId : each.reason.reason);
+}
+
+const NAMES = ["a", "b", "c", "d"];
+const JOBS = NAMES.map((name) => `job of ${name}`);
+
+Deno.test("what is submitted together reaches the master together, and each gets its own answer", async () => {
+  const groups: string[][] = [];
+  await using master = await startTestMaster(taking(groups));
+  const client = new JobClient(channelTo([master.address]));
+  try {
+    assert.deepEqual(await outcomes(client, NAMES), JOBS);
+    assert.deepEqual(groups, [["first"], NAMES]);
+    // One at a time: nothing waits for anything.
+    assert.equal((await client.submit(job("e"))).jobId, "job of e");
+    assert.deepEqual(groups.at(-1), ["e"]);
+  } finally {
+    client.close();
+  }
+});
+
+Deno.test("one submission that is refused says so to its own caller, in the words of a call", async () => {
+  await using master = await startTestMaster({
+    submit: (submissions) =>
+      Promise.resolve(
+        submissions.map((each) =>
+          each.idempotencyKey === "b"
+            ? { refused: new Refusal("conflict", "taken", { retryAfterMs: 7 }) }
+            : taken(each)
+        ),
+      ),
+  });
+  const client = new JobClient(channelTo([master.address]));
+  try {
+    assert.deepEqual(await outcomes(client, NAMES), JOBS.with(1, "conflict"));
+    await assert.rejects(client.submit(job("b")), { message: "taken", retryAfterMs: 7 });
+  } finally {
+    client.close();
+  }
+});
+
+Deno.test("the gate lets in, counts and observes each submission of a stream by itself", async () => {
+  const asked: Pick<CallAttempt, "method" | "requestId">[] = [];
+  let isLimited = false;
+  const groups: string[][] = [];
+  await using master = await startTestMaster(taking(groups), {
+    gatekeeper: ({ method, requestId }) => {
+      asked.push({ method, requestId });
+      if (isLimited && asked.length % 2 === 0) throw new Refusal("overloaded", "too many calls");
+      return { userId: "tester", roles: [] };
+    },
+  });
+  const client = new JobClient(channelTo([master.address]));
+  try {
+    await outcomes(client, NAMES);
+    assert.deepEqual(asked.map(({ method }) => method.split("/").at(-1)), [
+      "SubmitJob",
+      "SubmitStream",
+      ...NAMES.map(() => "SubmitJob"),
+    ]);
+    assert.ok(asked.every(({ requestId }) => requestId !== ""));
+    isLimited = true;
+    const settled = await Promise.allSettled(NAMES.map((name) => client.submit(job(name))));
+    const refused = settled.filter((each) => each.status === "rejected");
+    assert.deepEqual(refused.map(({ reason }) => reason.reason), ["overloaded", "overloaded"]);
+    assert.equal(groups.at(-1)?.length, 2, "those that were let in went on");
+    assert.equal(master.codes.filter((code) => code === "RESOURCE_EXHAUSTED").length, 2);
+    assert.equal(master.codes.filter((code) => code === "OK").length, 1 + 4 + 2);
+  } finally {
+    client.close();
+  }
+});
+
+Deno.test("a job that would spoil the entry of others is submitted apart from them", async () => {
+  await using master = await startTestMaster({
+    submit: (submissions) => {
+      const spoils = submissions.some(({ idempotencyKey }) => idempotencyKey === "c");
+      if (spoils) return Promise.reject(new Refusal("failed_precondition", "not that one"));
+      return Promise.resolve(submissions.map(taken));
+    },
+  });
+  const client = new JobClient(channelTo([master.address]));
+  try {
+    assert.deepEqual(await outcomes(client, NAMES), JOBS.with(2, "failed_precondition"));
+  } finally {
+    client.close();
+  }
+});
+
+for (
+  const [what, refusal] of [
+    ["does not know the stream", new Refusal("unimplemented", "what is that?")],
+    ["breaks it", new Refusal("internal", "broken")],
+  ] as const
+) {
+  Deno.test(`submissions go by calls when their master ${what}, under the same keys`, async () => {
+    const groups: string[][] = [];
+    await using master = await startTestServer((server) =>
+      server.add(MasterService, {
+        ...masterService(scriptedMaster(taking(groups))),
+        submitStream: (stream) => stream.onMessage(() => stream.end(refusal)),
+      })
+    );
+    const client = new JobClient(channelTo([master.address]));
+    try {
+      assert.deepEqual(await outcomes(client, NAMES), JOBS);
+      assert.deepEqual(groups.flat().toSorted(), [...NAMES, "first"]);
+    } finally {
+      client.close();
+    }
+  });
+}
+
+Deno.test("a follower passes the messages of a stream on, with its caller, and the leader's word back", async () => {
+  const heard: { method: string; userId: string; keys: (string | undefined)[] }[] = [];
+  await using leader = await startMember({
+    submit: (submissions, _options, { method, caller: { userId } }) => {
+      const keys = submissions.map((each) => each.idempotencyKey);
+      heard.push({ method, userId, keys });
+      return Promise.resolve(submissions.map(taken));
+    },
+  }, { name: "b" });
+  await using follower = await startMember({});
+  follow(follower, leader);
+  const client = new JobClient({ ...channelTo([follower.address]), followsLeader: false });
+  try {
+    assert.deepEqual(await outcomes(client, NAMES), JOBS);
+    assert.deepEqual(heard.at(-1), { method: SUBMIT_STREAM, userId: "alice", keys: NAMES });
+  } finally {
+    client.close();
+  }
+});
+
+Deno.test("a submission on a stream ends with its signal, and with its time", async () => {
+  const never = Promise.withResolvers<never>();
+  await using master = await startTestMaster({
+    submit: (submissions) =>
+      submissions[0]?.idempotencyKey === "first"
+        ? Promise.resolve(submissions.map(taken))
+        : never.promise,
+  });
+  const client = new JobClient({ ...channelTo([master.address]), callTimeoutMs: 300 });
+  try {
+    await client.submit(job("first"));
+    const aborter = new AbortController();
+    const channel = new ClusterChannel(channelTo([master.address]));
+    await channel.submit({ type: "noop", idempotencyKey: "first" });
+    const aborted = channel.submit(
+      { type: "noop", idempotencyKey: "x" },
+      { signal: aborter.signal },
+    );
+    aborter.abort(new Error("enough"));
+    await assert.rejects(aborted, { message: "enough" });
+    channel.close();
+    await assert.rejects(client.submit(job("a")), { reason: "outcome_unknown" });
+  } finally {
+    client.close();
+  }
+});
+
+Deno.test("what waits on a stream fails when its client is closed", async () => {
+  const never = Promise.withResolvers<never>();
+  const started = Promise.withResolvers<void>();
+  await using master = await startTestMaster({
+    submit: (submissions) => {
+      if (submissions[0]?.idempotencyKey === "first") {
+        return Promise.resolve(submissions.map(taken));
+      }
+      started.resolve();
+      return never.promise;
+    },
+  });
+  const client = new JobClient(channelTo([master.address]));
+  const waiting = outcomes(client, NAMES);
+  await started.promise;
+  client.close();
+  assert.deepEqual(await waiting, NAMES.map(() => "cancelled"));
+});
