@@ -5,6 +5,7 @@
  */
 
 import { type AuditReport, verifyAuditFile } from "../security/mod.ts";
+import { tell } from "./answer.ts";
 import { reasonOf } from "./arguments.ts";
 import { Misuse, NegativeAnswer } from "./failure.ts";
 import type { Flags } from "./router.ts";
@@ -40,11 +41,11 @@ export async function verifyAudit(
       throw new Misuse(reasonOf(failure), { cause: failure });
     }
   }
-  terminal.out.write(
-    flags.output === "json"
-      ? `${JSON.stringify({ whole: reports.every(isWhole), logs: reports.map(jsonOf) }, null, 2)}\n`
-      : reports.map(textOf).join("\n"),
-  );
+  tell(flags, terminal, {
+    json: { whole: reports.every(isWhole), logs: reports.map(jsonOf) },
+    list: "logs",
+    text: () => reports.map(textOf).join("\n"),
+  });
   if (!reports.every(isWhole)) throw new NegativeAnswer("");
 }
 

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
+import { withOutput } from "./options.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -18,14 +19,12 @@ with FILE.head, which says how far it went. Exit codes: 0 whole, 1 not whole, 2 
 /** Adds `audit` with its subcommand. */
 export function addAuditCommands(program: Command, terminal: Terminal): void {
   const audit = program.command("audit").description("the log of who did, or was refused, what");
-  audit.command("verify", { isDefault: true })
-    .description("finds lines that were edited, removed, put in or cut off")
-    .argument("<file...>", "audit logs, as log.audit_output names them")
-    .option("--expect <hash>", "of a line that must be there, wherever it stands")
-    .addOption(
-      new Option("-o, --output <format>", "how to print answers").choices(["table", "json"])
-        .default("table"),
-    )
+  withOutput(
+    audit.command("verify", { isDefault: true })
+      .description("finds lines that were edited, removed, put in or cut off")
+      .argument("<file...>", "audit logs, as log.audit_output names them")
+      .option("--expect <hash>", "of a line that must be there, wherever it stands"),
+  )
     .addHelpText("after", AUDIT_HELP)
     .action(async (files: string[], flags: Flags) => {
       const { verifyAudit } = await import("./audit.ts");

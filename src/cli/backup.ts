@@ -7,6 +7,7 @@
 
 import { dirname } from "node:path";
 import { BackupChecker, type BackupHead } from "../master/mod.ts";
+import { tell } from "./answer.ts";
 import { Interrupted, Misuse } from "./failure.ts";
 import { withMemberClient } from "./members.ts";
 import type { Flags } from "./router.ts";
@@ -30,7 +31,7 @@ async function backUp(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<void> {
-  await withMemberClient(flags, terminal, async (client, format) => {
+  await withMemberClient(flags, terminal, async (client) => {
     const partial = `${file}.partial-${crypto.randomUUID()}`;
     let head: BackupHead;
     let bytes = 0;
@@ -64,11 +65,11 @@ async function backUp(
       created_at: new Date(head.createdAtMs).toISOString(),
       version: head.version,
     };
-    terminal.out.write(
-      format === "json"
-        ? `${JSON.stringify(answer, null, 2)}\n`
-        : `${file}: the state of cluster ${head.clusterId} at entry ${head.index}, ${bytes} bytes\n`,
-    );
+    tell(flags, terminal, {
+      json: answer,
+      text: () =>
+        `${file}: the state of cluster ${head.clusterId} at entry ${head.index}, ${bytes} bytes\n`,
+    });
   });
 }
 

@@ -5,7 +5,7 @@
  */
 
 import type { Command } from "commander";
-import { TIMEOUT_HELP, WAIT_TIMEOUT_HELP } from "./options.ts";
+import { TIMEOUT_HELP, WAIT_TIMEOUT_HELP, withWatch } from "./options.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -22,7 +22,9 @@ export function addBatchCommands(
 ): void {
   const batch = program.command("batch").description("jobs that were submitted together");
   client(
-    batch.command("list", { isDefault: true }).description("the batches, the latest first")
+    withWatch(
+      batch.command("list", { isDefault: true }).description("the batches, the latest first"),
+    )
       .option("--unfinished", "only those with unfinished jobs")
       .option("-n, --limit <number>", "at most this many", "20")
       .option("--cursor <cursor>", "go on where an earlier page ended")
@@ -46,7 +48,7 @@ export function addBatchCommands(
       }),
   );
   client(
-    batch.command("show").description("how many of its jobs are where")
+    withWatch(batch.command("show").description("how many of its jobs are where"))
       .argument("<batch-id>", "the batch")
       .action(async (batchId: string, flags: Flags) => {
         const { showBatch } = await import("./batches.ts");

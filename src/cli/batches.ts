@@ -6,6 +6,7 @@
 
 import { v7 as uuidv7 } from "uuid";
 import type { BatchItem, BatchView, JobClient, Submission } from "../rpc/mod.ts";
+import { type Answer, formatOf, streamed, tell } from "./answer.ts";
 import { FlagReader, reasonOf } from "./arguments.ts";
 import { inCalls, type JobLine, readJobLines } from "./batch_lines.ts";
 import { configFrom } from "./config_flags.ts";
@@ -14,8 +15,9 @@ import { Misuse, NegativeAnswer } from "./failure.ts";
 import { secondText, timeText } from "./present.ts";
 import type { Flags } from "./router.ts";
 import { renderPairs, renderTable } from "./table.ts";
-import { printable, type Terminal } from "./terminal.ts";
+import { printable, type Sheet, type Terminal } from "./terminal.ts";
 import { within } from "./waiting.ts";
+import { tellOrWatch } from "./watching.ts";
 
 /** Jobs in one call: enough to make little of the way there and back, few enough to be one of many. */
 const CALL_JOBS = 1_000;
@@ -59,7 +61,7 @@ export async function submitBatch(file: string, flags: Flags, terminal: Terminal
     );
   }
   await withClient(flags, terminal, async (connection) => {
-    const { client, format, line } = connection;
+    const { client, line } = connection;
     const submitted: Submitted = { batchId, accepted: 0, duplicates: 0, jobs: [], refused: [] };
     const ids = new Map<string, string>();
     // The master puts parents first by itself, and names a fault by its place: that of the file.
@@ -74,20 +76,17 @@ export async function submitBatch(file: string, flags: Flags, terminal: Terminal
     const hasJobs = submitted.accepted + submitted.duplicates > 0;
     if (waits && hasJobs) {
       const batch = await follow(connection, batchId, "quietly", timeoutMs);
-      const answer = { ...submittedJson(submitted), batch: batchJson(batch) };
-      terminal.out.write(
-        format === "json" ? `${JSON.stringify(answer, null, 2)}\n` : batchText(batch),
-      );
+      tell(flags, terminal, {
+        json: { ...submittedJson(submitted), batch: batchJson(batch) },
+        text: () => batchText(batch),
+      });
       failIfBad(batch, submitted.refused.length);
       return;
     }
-    terminal.out.write(
-      format === "json"
-        ? `${JSON.stringify(submittedJson(submitted), null, 2)}\n`
-        : hasJobs
-        ? `${batchId}\n`
-        : "",
-    );
+    tell(flags, terminal, {
+      json: submittedJson(submitted),
+      text: () => hasJobs ? `${batchId}\n` : "",
+    });
     if (submitted.refused.length > 0) throw new NegativeAnswer("");
   }, "client.submit_batch");
 }
@@ -161,31 +160,25 @@ export async function listBatches(flags: Flags, terminal: Terminal): Promise<voi
   const limit = reader.integer("limit", { min: 1, max: 1_000 }) ?? 20;
   const cursor = reader.text("cursor") ?? "";
   reader.done();
-  await withClient(flags, terminal, async ({ client, format }) => {
-    const page = await client.listBatches({
-      limit,
-      cursor,
-      isUnfinished: flags.unfinished === true,
+  const isUnfinished = flags.unfinished === true;
+  await withClient(flags, terminal, async ({ client }) => {
+    await tellOrWatch(flags, terminal, async () => {
+      const { batches, nextCursor } = await client.listBatches({ limit, cursor, isUnfinished });
+      return {
+        json: { batches: batches.map(batchJson), next_cursor: nextCursor },
+        list: "batches",
+        text: (sheet) => batchTable(batches, sheet),
+        ...(nextCursor !== "" && { note: `the next page: --cursor ${printable(nextCursor)}` }),
+      };
     });
-    if (format === "json") {
-      const answer = { batches: page.batches.map(batchJson), next_cursor: page.nextCursor };
-      terminal.out.write(`${JSON.stringify(answer, null, 2)}\n`);
-      return;
-    }
-    terminal.out.write(batchTable(page.batches));
-    if (page.nextCursor !== "") {
-      terminal.err.write(`the next page: --cursor ${printable(page.nextCursor)}\n`);
-    }
   });
 }
 
 /** One batch. */
 export async function showBatch(batchId: string, flags: Flags, terminal: Terminal): Promise<void> {
-  await withClient(flags, terminal, async ({ client, format }) => {
-    const batch = await client.getBatch(batchId);
-    terminal.out.write(
-      format === "json" ? `${JSON.stringify(batchJson(batch), null, 2)}\n` : batchText(batch),
-    );
+  await withClient(flags, terminal, async ({ client }) => {
+    const ask = async () => batchAnswer(await client.getBatch(batchId));
+    await tellOrWatch(flags, terminal, ask);
   });
 }
 
@@ -200,12 +193,12 @@ export async function watchBatch(
   const timeoutMs = reader.duration("timeout");
   reader.done();
   await withClient(flags, terminal, async (connection) => {
-    const batch = await follow(connection, batchId, how, timeoutMs);
-    terminal.out.write(
-      connection.format === "json"
-        ? `${JSON.stringify(batchJson(batch), null, 2)}\n`
-        : batchText(batch),
-    );
+    const isStream = how === "telling" && formatOf(flags) === "jsonl";
+    const hear = (batch: BatchView) => {
+      if (isStream) terminal.out.write(streamed(batchJson(batch), "jsonl"));
+    };
+    const batch = await follow(connection, batchId, how, timeoutMs, hear);
+    if (!isStream) tell(flags, terminal, batchAnswer(batch));
     failIfBad(batch, 0);
   });
 }
@@ -216,16 +209,15 @@ export async function cancelBatch(
   flags: Flags,
   terminal: Terminal,
 ): Promise<void> {
-  await withClient(flags, terminal, async ({ client, format }) => {
+  await withClient(flags, terminal, async ({ client }) => {
     const { matched, cancelled } = await client.cancelBatch(
       batchId,
       (flags.reason as string) ?? "",
     );
-    terminal.out.write(
-      format === "json"
-        ? `${JSON.stringify({ batch_id: batchId, matched, cancelled })}\n`
-        : `${cancelled} of ${matched} unfinished jobs cancelled\n`,
-    );
+    tell(flags, terminal, {
+      json: { batch_id: batchId, matched, cancelled },
+      text: () => `${cancelled} of ${matched} unfinished jobs cancelled\n`,
+    });
   });
 }
 
@@ -235,6 +227,7 @@ async function follow(
   batchId: string,
   how: "telling" | "quietly",
   timeoutMs: number | undefined,
+  hear: (batch: BatchView) => void = () => {},
 ): Promise<BatchView> {
   const goesOn = `the batch goes on; follow it with \`conductor batch watch ${batchId}\`, end it ` +
     `with \`conductor batch cancel ${batchId}\``;
@@ -247,6 +240,7 @@ async function follow(
     await within({ timeoutMs, interrupted: goesOn, late }, async (signal) => {
       for await (const batch of client.watchBatch(batchId, signal)) {
         last = batch;
+        hear(batch);
         const text = `${batchId}  ${countsText(batch)}`;
         if (how === "telling" && !line.sink.isTerminal) line.say(printable(text));
         else line.show(text);
@@ -299,6 +293,10 @@ function batchJson({ id, createdAtMs, submittedBy, total, byStatus, isFinished }
   };
 }
 
+function batchAnswer(batch: BatchView): Answer {
+  return { json: batchJson(batch), text: () => batchText(batch) };
+}
+
 function batchText(batch: BatchView): string {
   const { id, createdAtMs, submittedBy, total, byStatus } = batch;
   return renderPairs([
@@ -312,9 +310,19 @@ function batchText(batch: BatchView): string {
   ]);
 }
 
-function batchTable(batches: readonly BatchView[]): string {
+function batchTable(batches: readonly BatchView[], sheet: Sheet): string {
   return renderTable(
-    ["BATCH", "CREATED", "BY", "JOBS", "WAITING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"],
+    [
+      "BATCH",
+      { title: "CREATED", rank: 3 },
+      { title: "BY", cutTo: 8, rank: 4 },
+      "JOBS",
+      { title: "WAITING", rank: 2 },
+      { title: "RUNNING", rank: 1 },
+      { title: "COMPLETED", rank: 1 },
+      "FAILED",
+      { title: "CANCELLED", rank: 2 },
+    ],
     batches.map(({ id, createdAtMs, submittedBy, total, byStatus }) => [
       printable(id),
       secondText(createdAtMs),
@@ -326,6 +334,7 @@ function batchTable(batches: readonly BatchView[]): string {
       `${byStatus.failed}`,
       `${byStatus.cancelled}`,
     ]),
+    sheet,
   );
 }
 

@@ -5,13 +5,16 @@
  */
 
 import { type BulkAnswer, type JobClient, type JobPage, Refusal } from "../rpc/mod.ts";
+import { type Answer, formatOf, tell } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { withClient } from "./connect.ts";
 import { Misuse, NegativeAnswer } from "./failure.ts";
 import { filterFrom, isEmptyFilter, JOB_STATUSES, UNFINISHED_STATUSES } from "./job_filter.ts";
-import { deadLetterTable, detailsJson, detailsText, jobJson, jobTable } from "./present.ts";
+import { detailsAnswer } from "./jobs.ts";
+import { deadLetterTable, jobJson, jobTable } from "./present.ts";
 import type { Flags } from "./router.ts";
-import { type OutputFormat, printable, type Terminal } from "./terminal.ts";
+import { printable, type Terminal } from "./terminal.ts";
+import { tellOrWatch } from "./watching.ts";
 
 /** Jobs in a page that was not told how many. */
 const PAGE_JOBS_DEFAULT = 20;
@@ -35,8 +38,8 @@ export async function list(flags: Flags, terminal: Terminal): Promise<void> {
     stale: flags.stale === true,
   };
   reader.done();
-  await withClient(flags, terminal, async ({ client, format }) => {
-    printPage(await client.listJobs(query), format, terminal);
+  await withClient(flags, terminal, async ({ client }) => {
+    await tellOrWatch(flags, terminal, async () => pageAnswer(await client.listJobs(query)));
   });
 }
 
@@ -45,8 +48,12 @@ export async function listDeadLetters(flags: Flags, terminal: Terminal): Promise
   const reader = new FlagReader(flags);
   const query = { ...pageFlags(reader), ...filterFrom(reader, []) };
   reader.done();
-  await withClient(flags, terminal, async ({ client, format }) => {
-    printPage(await client.listDeadLetters(query), format, terminal, deadLetterTable);
+  await withClient(flags, terminal, async ({ client }) => {
+    await tellOrWatch(
+      flags,
+      terminal,
+      async () => pageAnswer(await client.listDeadLetters(query), deadLetterTable),
+    );
   });
 }
 
@@ -56,16 +63,12 @@ export async function showDeadLetter(
   flags: Flags,
   terminal: Terminal,
 ): Promise<void> {
-  await withClient(flags, terminal, async ({ client, format }) => {
+  await withClient(flags, terminal, async ({ client }) => {
     const details = await client.getJob(jobId);
     if (!details.job.deadLetter) {
       throw new NegativeAnswer(`job ${jobId} is ${details.job.status} and not a dead letter`);
     }
-    terminal.out.write(
-      format === "json"
-        ? `${JSON.stringify(detailsJson(details), null, 2)}\n`
-        : detailsText(details, terminal.out),
-    );
+    tell(flags, terminal, detailsAnswer(details));
   });
 }
 
@@ -84,9 +87,9 @@ export async function cancel(
     throw new Misuse("name jobs by their ids, or by --status, --type, --label and so on");
   }
   const dryRun = flags.dryRun === true;
-  await withClient(flags, terminal, async ({ client, format }) => {
+  await withClient(flags, terminal, async ({ client }) => {
     const answer = await client.cancelJobs(filter, { reason, dryRun });
-    printAnswer(answer, { done: "cancelled", dryRun }, format, terminal);
+    tell(flags, terminal, bulkAnswer(answer, { done: "cancelled", dryRun }));
   });
 }
 
@@ -101,9 +104,9 @@ export async function retryDeadLetters(
     return await eachJob(jobIds, flags, terminal, (client, id) => client.retryDeadLetter(id));
   }
   const dryRun = flags.dryRun === true;
-  await withClient(flags, terminal, async ({ client, format }) => {
+  await withClient(flags, terminal, async ({ client }) => {
     const answer = await client.retryDeadLetters(which, { dryRun });
-    printAnswer(answer, { done: "retried", dryRun }, format, terminal);
+    tell(flags, terminal, bulkAnswer(answer, { done: "retried", dryRun }));
   });
 }
 
@@ -115,7 +118,7 @@ export async function purgeDeadLetters(
 ): Promise<void> {
   const which = chosen(jobIds, flags, []).which ?? { jobIds };
   const dryRun = flags.dryRun === true;
-  await withClient(flags, terminal, async ({ client, format }) => {
+  await withClient(flags, terminal, async ({ client }) => {
     if (!dryRun && flags.yes !== true) {
       const { matched } = await client.purgeDeadLetters(which, { dryRun: true });
       throw new Misuse(
@@ -123,7 +126,7 @@ export async function purgeDeadLetters(
       );
     }
     const answer = await client.purgeDeadLetters(which, { dryRun });
-    printAnswer(answer, { done: "purged", dryRun }, format, terminal);
+    tell(flags, terminal, bulkAnswer(answer, { done: "purged", dryRun }));
   });
 }
 
@@ -155,7 +158,7 @@ async function eachJob(
   terminal: Terminal,
   act: (client: JobClient, jobId: string) => Promise<string>,
 ): Promise<void> {
-  await withClient(flags, terminal, async ({ client, format }) => {
+  await withClient(flags, terminal, async ({ client }) => {
     const results: { job_id: string; success: boolean; message: string }[] = [];
     for (const jobId of jobIds) {
       try {
@@ -167,54 +170,44 @@ async function eachJob(
         results.push({ job_id: jobId, success: false, message: failure.message });
       }
     }
-    if (format === "json") terminal.out.write(`${JSON.stringify(results, null, 2)}\n`);
+    // On a terminal that shows both streams, what went well and what did not stand in their order.
     for (const { success, message } of results) {
       if (!success) terminal.err.write(`conductor: ${printable(message)}\n`);
-      else if (format === "table") terminal.out.write(`${printable(message)}\n`);
+      else if (formatOf(flags) === "table") terminal.out.write(`${printable(message)}\n`);
     }
+    tell(flags, terminal, { json: { results }, list: "results", text: () => "" });
     if (results.some((each) => !each.success)) throw new NegativeAnswer("");
   });
 }
 
-function printAnswer(
+function bulkAnswer(
   { matched, changed }: BulkAnswer,
   { done, dryRun }: { readonly done: string; readonly dryRun: boolean },
-  format: OutputFormat,
-  { out }: Terminal,
-): void {
-  if (format === "json") {
-    out.write(`${JSON.stringify({ matched, [done]: changed, dry_run: dryRun })}\n`);
-  } else if (dryRun) {
-    out.write(`${counted(matched, "job")} would be ${done}\n`);
-  } else {
-    const others = matched - changed;
-    const rest = others === 0 ? "" : `; ${others} had moved on, or are still needed`;
-    out.write(`${counted(changed, "job")} ${done}${rest}\n`);
-  }
+): Answer {
+  const others = matched - changed;
+  const rest = others === 0 ? "" : `; ${others} had moved on, or are still needed`;
+  return {
+    json: { matched, [done]: changed, dry_run: dryRun },
+    text: () =>
+      dryRun
+        ? `${counted(matched, "job")} would be ${done}\n`
+        : `${counted(changed, "job")} ${done}${rest}\n`,
+  };
 }
 
-function printPage(
-  page: JobPage,
-  format: OutputFormat,
-  terminal: Terminal,
-  table: typeof jobTable = jobTable,
-): void {
+function pageAnswer(page: JobPage, table: typeof jobTable = jobTable): Answer {
   const { jobs, total, totalIsExact, nextCursor } = page;
-  if (format === "json") {
-    const answer = {
-      jobs: jobs.map(jobJson),
-      total,
-      total_is_exact: totalIsExact,
-      next_cursor: nextCursor,
-    };
-    terminal.out.write(`${JSON.stringify(answer, null, 2)}\n`);
-    return;
-  }
-  terminal.out.write(table(jobs, terminal.out.style));
-  if (jobs.length === total) return;
+  const json = {
+    jobs: jobs.map(jobJson),
+    total,
+    total_is_exact: totalIsExact,
+    next_cursor: nextCursor,
+  };
+  const answer: Answer = { json, list: "jobs", text: (sheet) => table(jobs, sheet) };
+  if (jobs.length === total) return answer;
   const more = nextCursor === "" ? "" : `; the next page: --cursor ${nextCursor}`;
   const all = totalIsExact ? String(total) : `more than ${total}`;
-  terminal.err.write(`${jobs.length} of ${all} jobs${more}\n`);
+  return { ...answer, note: `${jobs.length} of ${all} jobs${more}` };
 }
 
 function pageFlags(reader: FlagReader) {

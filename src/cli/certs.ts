@@ -13,6 +13,7 @@ import {
   readSecretFile,
   stateOf,
 } from "../security/mod.ts";
+import { tell } from "./answer.ts";
 import {
   certificateJson,
   certificateText,
@@ -56,18 +57,19 @@ async function init(_args: readonly string[], flags: Flags, terminal: Terminal):
     not_after: new Date(identity.notAfterMs).toISOString(),
     key_encrypted: passphrase !== undefined,
   };
-  if (flags.output === "json") return terminal.out.write(pretty(answer));
-  terminal.out.write(renderPairs([
-    ["Authority", `${printable(identity.commonName)}, until ${answer.not_after}`],
-    ["Certificate", `${answer.ca_file} (for everybody)`],
-    [
-      "Key",
-      `${authority.directory}/ca.key (${
-        answer.key_encrypted ? "encrypted" : "not encrypted: --passphrase-file does it"
-      }; keep it off the nodes)`,
-    ],
-    ["Next", `conductor certs issue${at(directory)} --role master NAME --san HOST`],
-  ]));
+  const text = () =>
+    renderPairs([
+      ["Authority", `${printable(identity.commonName)}, until ${answer.not_after}`],
+      ["Certificate", `${answer.ca_file} (for everybody)`],
+      [
+        "Key",
+        `${authority.directory}/ca.key (${
+          answer.key_encrypted ? "encrypted" : "not encrypted: --passphrase-file does it"
+        }; keep it off the nodes)`,
+      ],
+      ["Next", `conductor certs issue${at(directory)} --role master NAME --san HOST`],
+    ]);
+  tell(flags, terminal, { json: answer, text });
 }
 
 async function issue([name = ""]: readonly string[], flags: Flags, terminal: Terminal) {
@@ -89,15 +91,11 @@ async function issue([name = ""]: readonly string[], flags: Flags, terminal: Ter
       }),
     }),
   );
-  if (flags.output === "json") {
-    terminal.out.write(pretty({
-      ...recordJson(record, Date.now()),
-      ca_file: authority.certificateFile,
-    }));
-    return;
-  }
-  terminal.out.write(recordPairs([record]));
-  terminal.out.write(`\n${usageText(record, authority.certificateFile)}`);
+  const caFile = authority.certificateFile;
+  tell(flags, terminal, {
+    json: { ...recordJson(record, Date.now()), ca_file: caFile },
+    text: () => `${recordPairs([record])}\n${usageText(record, caFile)}`,
+  });
 }
 
 async function renew(names: readonly string[], flags: Flags, terminal: Terminal): Promise<void> {
@@ -112,12 +110,11 @@ async function renew(names: readonly string[], flags: Flags, terminal: Terminal)
     }
     return made;
   });
-  if (flags.output === "json") {
-    terminal.out.write(pretty(renewed.map((record) => recordJson(record, Date.now()))));
-    return;
-  }
-  if (renewed.length === 0) return terminal.out.write("No certificate is ending.\n");
-  terminal.out.write(recordPairs(renewed));
+  tell(flags, terminal, {
+    json: { certificates: renewed.map((record) => recordJson(record, Date.now())) },
+    list: "certificates",
+    text: () => renewed.length === 0 ? "No certificate is ending.\n" : recordPairs(renewed),
+  });
 }
 
 function chosenNames(
@@ -155,24 +152,25 @@ async function revoke([which = ""]: readonly string[], flags: Flags, terminal: T
     },
   );
   if (!isOffline) await tellCluster(revoked, flags, terminal);
-  if (flags.output === "json") {
-    terminal.out.write(pretty({
-      revoked: revoked.map((record) => recordJson(record, Date.now())),
-      revocation_file: file,
-      cluster_told: !isOffline,
-    }));
-    return;
-  }
-  terminal.out.write(renderPairs([
-    ...revoked.map(({ name, serial, fingerprint }) =>
-      ["Revoked", `${name}, serial ${serial}, fingerprint ${fingerprint}`] as const
-    ),
-    ["Listed in", `${file}, for nodes with security.tls.revocation_file`],
-    [
-      "Cluster",
-      isOffline ? "was not told (--offline)" : "knows; its masters end connections within seconds",
-    ],
-  ]));
+  const json = {
+    revoked: revoked.map((record) => recordJson(record, Date.now())),
+    revocation_file: file,
+    cluster_told: !isOffline,
+  };
+  const text = () =>
+    renderPairs([
+      ...revoked.map(({ name, serial, fingerprint }) =>
+        ["Revoked", `${name}, serial ${serial}, fingerprint ${fingerprint}`] as const
+      ),
+      ["Listed in", `${file}, for nodes with security.tls.revocation_file`],
+      [
+        "Cluster",
+        isOffline
+          ? "was not told (--offline)"
+          : "knows; its masters end connections within seconds",
+      ],
+    ]);
+  tell(flags, terminal, { json, text });
 }
 
 /** @throws NegativeAnswer when it cannot be told; what was written down here stays. */
@@ -202,11 +200,11 @@ async function tellCluster(
 async function list(_args: readonly string[], flags: Flags, terminal: Terminal): Promise<void> {
   const { index } = await CertificateAuthority.open(String(flags.dir));
   const nowMs = Date.now();
-  terminal.out.write(
-    flags.output === "json"
-      ? pretty({ certificates: index.records.map((record) => recordJson(record, nowMs)) })
-      : recordRows(index.records, nowMs),
-  );
+  tell(flags, terminal, {
+    json: { certificates: index.records.map((record) => recordJson(record, nowMs)) },
+    list: "certificates",
+    text: (sheet) => recordRows(index.records, nowMs, sheet),
+  });
 }
 
 async function show([which = ""]: readonly string[], flags: Flags, terminal: Terminal) {
@@ -215,21 +213,13 @@ async function show([which = ""]: readonly string[], flags: Flags, terminal: Ter
   const certificates = (await Promise.all(files.map(readCertificates))).flat();
   // Of a record whose file holds a later certificate by now, the index alone can tell.
   const known = new Map(records.map((record) => [record.fingerprint, record]));
-  if (flags.output === "json") {
-    terminal.out.write(
-      pretty(
-        certificates.map((certificate) =>
-          certificateJson(certificate, known.get(certificate.identity.fingerprint256))
-        ),
-      ),
-    );
-    return;
-  }
-  terminal.out.write(
-    certificates.map((certificate) =>
-      certificateText(certificate, known.get(certificate.identity.fingerprint256))
-    ).join("\n"),
-  );
+  const of = (tellOf: typeof certificateJson | typeof certificateText) =>
+    certificates.map((each) => tellOf(each, known.get(each.identity.fingerprint256)));
+  tell(flags, terminal, {
+    json: { certificates: of(certificateJson) },
+    list: "certificates",
+    text: () => of(certificateText).join("\n"),
+  });
 }
 
 /** Certificates of the authority by that name; none where there is no authority, or it is a file. */
@@ -281,8 +271,4 @@ async function passphraseOf(flags: Flags): Promise<string | undefined> {
 
 function at(directory: string): string {
   return directory === "certs" ? "" : ` --dir ${directory}`;
-}
-
-function pretty(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
 }

@@ -6,7 +6,7 @@
 
 import { type Certificate, type IssuedRecord, stateOf } from "../security/mod.ts";
 import { renderPairs, renderTable } from "./table.ts";
-import { printable } from "./terminal.ts";
+import { printable, type Sheet } from "./terminal.ts";
 
 /** @param nowMs milliseconds since the epoch */
 export function recordJson(record: IssuedRecord, nowMs: number): Record<string, unknown> {
@@ -14,10 +14,21 @@ export function recordJson(record: IssuedRecord, nowMs: number): Record<string, 
 }
 
 /** Every certificate, one a line. */
-export function recordRows(records: readonly IssuedRecord[], nowMs: number): string {
+export function recordRows(
+  records: readonly IssuedRecord[],
+  nowMs: number,
+  sheet: Sheet,
+): string {
   if (records.length === 0) return "No certificate was issued yet.\n";
   return renderTable(
-    ["NAME", "ROLE", "STATE", "ENDS", "SERIAL", "NAMES"],
+    [
+      { title: "NAME", cutTo: 16 },
+      "ROLE",
+      "STATE",
+      "ENDS",
+      { title: "SERIAL", rank: 2 },
+      { title: "NAMES", cutTo: 12, rank: 1 },
+    ],
     records.map((record) => [
       printable(record.name),
       printable(record.role),
@@ -26,6 +37,7 @@ export function recordRows(records: readonly IssuedRecord[], nowMs: number): str
       record.serial,
       printable(record.sans.join(",")),
     ]),
+    sheet,
   );
 }
 

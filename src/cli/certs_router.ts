@@ -6,6 +6,7 @@
 
 import { type Command, Option } from "commander";
 import { collect } from "./config_flags.ts";
+import { withOutput } from "./options.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -91,10 +92,7 @@ function directory(command: Command): Command {
 
 /** Flags of every command that works on an authority alone. */
 function own(command: Command): Command {
-  return directory(command).addOption(
-    new Option("-o, --output <format>", "how to print answers").choices(["table", "json"])
-      .default("table"),
-  );
+  return withOutput(directory(command));
 }
 
 /** Flags of commands that need the authority's key. */

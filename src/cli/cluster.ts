@@ -5,23 +5,34 @@
  */
 
 import type { ClusterHealthView } from "../rpc/mod.ts";
+import type { Answer } from "./answer.ts";
 import { withClient } from "./connect.ts";
 import type { Flags } from "./router.ts";
 import { renderPairs, renderTable } from "./table.ts";
-import { printable, type Terminal } from "./terminal.ts";
+import { printable, type Sheet, type Terminal } from "./terminal.ts";
+import { tellOrWatch } from "./watching.ts";
 
 /** Leader, members, log and queue. */
 export async function clusterStatus(flags: Flags, terminal: Terminal): Promise<void> {
-  await withClient(flags, terminal, async ({ client, format }) => {
-    const health = await client.clusterHealth();
-    terminal.out.write(
-      format === "json" ? overviewJson(health) : `${overviewText(health)}\n${memberTable(health)}`,
-    );
+  await withClient(flags, terminal, async ({ client }) => {
+    await tellOrWatch(flags, terminal, async () => {
+      const health = await client.clusterHealth();
+      return {
+        json: overviewJson(health),
+        text: (sheet) => `${overviewText(health)}\n${memberTable(health, sheet)}`,
+      };
+    });
   });
 }
 
-export function overviewJson(health: ClusterHealthView): string {
-  const answer = {
+/** How the cluster stands. */
+export function overviewAnswer(health: ClusterHealthView): Answer {
+  return { json: overviewJson(health), text: () => overviewText(health) };
+}
+
+/** How the cluster stands, for programs. */
+export function overviewJson(health: ClusterHealthView): Record<string, unknown> {
+  return {
     cluster_id: health.clusterId,
     node_id: health.nodeId,
     version: health.version,
@@ -43,10 +54,9 @@ export function overviewJson(health: ClusterHealthView): string {
       leader: member.isLeader,
     })),
   };
-  return `${JSON.stringify(answer, null, 2)}\n`;
 }
 
-export function overviewText(health: ClusterHealthView): string {
+function overviewText(health: ClusterHealthView): string {
   return renderPairs([
     ["Cluster", health.clusterId],
     ["Leader", `${printable(health.leaderId) || "none"} ${printable(health.leaderAddress)}`.trim()],
@@ -62,14 +72,15 @@ export function overviewText(health: ClusterHealthView): string {
   ]);
 }
 
-function memberTable(health: ClusterHealthView): string {
+function memberTable(health: ClusterHealthView, sheet: Sheet): string {
   return renderTable(
-    ["MEMBER", "RAFT ADDRESS", "SUFFRAGE", "ROLE"],
+    [{ title: "MEMBER", cutTo: 10 }, { title: "RAFT ADDRESS", rank: 1 }, "SUFFRAGE", "ROLE"],
     health.members.map((member) => [
       printable(member.id),
       printable(member.address),
       member.suffrage,
       member.isLeader ? "leader" : "",
     ]),
+    sheet,
   );
 }

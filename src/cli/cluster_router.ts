@@ -4,8 +4,9 @@
  * @module
  */
 
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { addConfigFlags } from "./config_flags.ts";
+import { withOutput, withWatch } from "./options.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -16,7 +17,9 @@ export function addMemberCommands(
   client: (command: Command) => Command,
 ): void {
   client(
-    cluster.command("members").description("the masters, as their leader sees them")
+    withWatch(
+      cluster.command("members").description("the masters, as their leader sees them"),
+    )
       .action(async (flags: Flags) => {
         const { listMembers } = await import("./members.ts");
         await listMembers(flags, terminal);
@@ -110,10 +113,5 @@ export function addBackupCommands(
 
 /** Flags of a command that works on a stopped master's files: where they are, and who it is. */
 function offline(command: Command): Command {
-  addConfigFlags(command, "master");
-  command.addOption(
-    new Option("-o, --output <format>", "how to print answers").choices(["table", "json"])
-      .default("table"),
-  );
-  return command;
+  return withOutput(addConfigFlags(command, "master"));
 }

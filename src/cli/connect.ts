@@ -19,7 +19,7 @@ import { configFrom } from "./config_flags.ts";
 import { LiveLine } from "./live_line.ts";
 import type { Flags } from "./router.ts";
 import { tracerOptions } from "./node_tracing.ts";
-import type { OutputFormat, Terminal } from "./terminal.ts";
+import type { Terminal } from "./terminal.ts";
 import { readTokenFile } from "./token_file.ts";
 
 /** Time allowed to one call with all its tries, in ms. */
@@ -31,7 +31,6 @@ const SILENCE_TOLD_AFTER_MS = 1_000;
 /** What a command calls the cluster with. */
 export interface Connection {
   readonly client: JobClient;
-  readonly format: OutputFormat;
   /** The last line on stderr, while something goes on. */
   readonly line: LiveLine;
 }
@@ -62,7 +61,7 @@ export async function withClient<Answer>(
     ...(span === undefined ? {} : { traceparent: () => span.traceparent }),
   });
   try {
-    return await use({ client, format: flags.output as OutputFormat, line });
+    return await use({ client, line });
   } catch (failure) {
     line.clear();
     span?.recordError(failure);

@@ -6,7 +6,7 @@
 
 import type { Command } from "commander";
 import { addFilterFlags, JOB_STATUSES, UNFINISHED_STATUSES } from "./job_filter.ts";
-import { withValues } from "./options.ts";
+import { withValues, withWatch } from "./options.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -17,7 +17,9 @@ export function addBulkCommands(
   client: (command: Command) => Command,
 ): void {
   client(
-    addPageFlags(addFilterFlags(program.command("list").description("jobs by page"), JOB_STATUSES))
+    addPageFlags(
+      addFilterFlags(withWatch(program.command("list").description("jobs by page")), JOB_STATUSES),
+    )
       .option("--dead-letters", "only jobs that used up their attempts")
       .option("--stale", "answer at once from the node's own state, which may lag behind")
       .action(async (flags: Flags) => {
@@ -42,7 +44,7 @@ export function addBulkCommands(
   client(
     addPageFlags(
       addFilterFlags(
-        dlq.command("list", { isDefault: true }).description("dead letters by page"),
+        withWatch(dlq.command("list", { isDefault: true }).description("dead letters by page")),
         [],
       ),
     ).action(async (flags: Flags) => {

@@ -16,6 +16,7 @@ import {
   loadHandlers,
 } from "../job_types/mod.ts";
 import type { JobClient } from "../rpc/mod.ts";
+import { tell } from "./answer.ts";
 import { withClient } from "./connect.ts";
 import { Misuse } from "./failure.ts";
 import { describeType, listTypes } from "./present_job_types.ts";
@@ -45,16 +46,18 @@ export interface TypeStanding {
 export async function listJobTypes(flags: Flags, terminal: Terminal): Promise<void> {
   const types = [...(await typesOf(flags, terminal)).values()]
     .toSorted((a, b) => a.name < b.name ? -1 : 1);
-  if (flags.output === "json") {
-    const answer = types.map(({ name, source, description, standing }) => ({
-      name,
-      summary: description?.summary ?? null,
-      isolation: description?.isolation ?? null,
-      source,
-      ...(standing === undefined ? {} : { cluster: standing }),
-    }));
-    terminal.out.write(`${JSON.stringify({ job_types: answer }, null, 2)}\n`);
-  } else terminal.out.write(listTypes(types, terminal.out));
+  const json = types.map(({ name, source, description, standing }) => ({
+    name,
+    summary: description?.summary ?? null,
+    isolation: description?.isolation ?? null,
+    source,
+    ...(standing === undefined ? {} : { cluster: standing }),
+  }));
+  tell(flags, terminal, {
+    json: { job_types: json },
+    list: "job_types",
+    text: (sheet) => listTypes(types, sheet),
+  });
 }
 
 /** One type in full. */
@@ -62,15 +65,14 @@ export async function showJobType(name: string, flags: Flags, terminal: Terminal
   const types = await typesOf(flags, terminal);
   const type = types.get(name);
   if (type === undefined) throw new Misuse(unknownType(name, types, flags));
-  if (flags.output === "json") {
-    const { source, description, standing } = type;
-    const answer = {
-      ...(description ?? { name }),
-      source,
-      ...(standing === undefined ? {} : { cluster: standing }),
-    };
-    terminal.out.write(`${JSON.stringify(answer, null, 2)}\n`);
-  } else terminal.out.write(describeType(type, terminal.out));
+  const { source, description, standing } = type;
+  const json = {
+    ...(description ?? { name }),
+    source,
+    ...(standing === undefined ? {} : { cluster: standing }),
+  };
+  const { style, columns } = terminal.out;
+  tell(flags, terminal, { json, text: () => describeType(type, { style, columns: columns() }) });
 }
 
 async function typesOf(flags: Flags, terminal: Terminal): Promise<Map<string, KnownType>> {

@@ -4,15 +4,17 @@
  * @module
  */
 
-import type { JobClient, JobView } from "../rpc/mod.ts";
+import type { JobClient, JobDetails, JobView } from "../rpc/mod.ts";
+import { type Answer, formatOf, tell } from "./answer.ts";
 import { FlagReader, reasonOf } from "./arguments.ts";
-import { overviewJson, overviewText } from "./cluster.ts";
+import { overviewAnswer } from "./cluster.ts";
 import { withClient } from "./connect.ts";
 import { NegativeAnswer } from "./failure.ts";
 import { detailsJson, detailsText, jobJson, textOf } from "./present.ts";
 import type { Flags } from "./router.ts";
 import { printable, printableLines, type Terminal } from "./terminal.ts";
 import { lateText, within } from "./waiting.ts";
+import { tellOrWatch } from "./watching.ts";
 
 /** One job in full, or the cluster as a whole. */
 export async function status(
@@ -20,19 +22,18 @@ export async function status(
   flags: Flags,
   terminal: Terminal,
 ): Promise<void> {
-  await withClient(flags, terminal, async ({ client, format }) => {
-    if (jobId === undefined) {
-      const health = await client.clusterHealth();
-      terminal.out.write(format === "json" ? overviewJson(health) : overviewText(health));
-      return;
-    }
-    const details = await client.getJob(jobId, { stale: flags.stale === true });
-    terminal.out.write(
-      format === "json"
-        ? `${JSON.stringify(detailsJson(details), null, 2)}\n`
-        : detailsText(details, terminal.out),
-    );
+  await withClient(flags, terminal, async ({ client }) => {
+    const ask = async () =>
+      jobId === undefined
+        ? overviewAnswer(await client.clusterHealth())
+        : detailsAnswer(await client.getJob(jobId, { stale: flags.stale === true }));
+    await tellOrWatch(flags, terminal, ask);
   });
+}
+
+/** A job in full. */
+export function detailsAnswer(details: JobDetails): Answer {
+  return { json: detailsJson(details), text: (sheet) => detailsText(details, sheet) };
 }
 
 /** The result's bytes as they are. */
@@ -40,11 +41,12 @@ export async function result(jobId: string, flags: Flags, terminal: Terminal): P
   const reader = new FlagReader(flags);
   const timeoutMs = reader.duration("timeout");
   reader.done();
-  await withClient(flags, terminal, async ({ client, format }) => {
+  await withClient(flags, terminal, async ({ client }) => {
+    const format = formatOf(flags);
     if (flags.wait === true || timeoutMs !== undefined) await untilEnd(client, jobId, timeoutMs);
     const { job } = await client.getJob(jobId);
-    if (format === "json" && flags.file === undefined) {
-      terminal.out.write(`${JSON.stringify(jobJson(job).result ?? null, null, 2)}\n`);
+    if (format !== "table" && flags.file === undefined) {
+      tell(flags, terminal, { json: jobJson(job).result ?? null, text: () => "" });
     }
     if (job.status !== "completed") {
       const reason = job.errorMessage === "" ? "" : `: ${printable(job.errorMessage)}`;
@@ -52,7 +54,7 @@ export async function result(jobId: string, flags: Flags, terminal: Terminal): P
     }
     const { file } = flags;
     if (typeof file === "string") await writeTo(file, job);
-    else if (format !== "json") await writeResult(job, terminal);
+    else if (format === "table") await writeResult(job, terminal);
   });
 }
 

@@ -5,6 +5,7 @@
  */
 
 import type { JobView } from "../rpc/mod.ts";
+import { formatOf, streamed } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { type Connection, withClient } from "./connect.ts";
 import type { Flags } from "./router.ts";
@@ -21,9 +22,12 @@ export async function logs(jobId: string, flags: Flags, terminal: Terminal): Pro
   }
   reader.done();
   await withClient(flags, terminal, async (connection) => {
-    const { client, format } = connection;
+    const { client } = connection;
+    const format = formatOf(flags);
     const print = (lines: readonly string[]) => {
-      for (const line of lines) terminal.out.write(`${lineText(line, format)}\n`);
+      for (const line of lines) {
+        terminal.out.write(format === "table" ? `${printable(line)}\n` : streamed(line, format));
+      }
     };
     if (flags.follow === true) {
       let last: JobView | undefined;
@@ -65,8 +69,4 @@ function nothingYet({ status, attempt }: JobView): string {
 
 function lastOf(lines: readonly string[], count: number): readonly string[] {
   return lines.slice(Math.max(0, lines.length - count));
-}
-
-function lineText(line: string, format: string): string {
-  return format === "json" ? JSON.stringify(line) : printable(line);
 }

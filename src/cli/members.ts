@@ -5,37 +5,43 @@
  */
 
 import { MemberClient, type MemberDetails, type MembersView } from "../rpc/mod.ts";
+import { type Answer, tell } from "./answer.ts";
 import { clientChannel } from "./connect.ts";
 import { configFrom } from "./config_flags.ts";
 import type { Flags } from "./router.ts";
 import { renderTable } from "./table.ts";
-import { type OutputFormat, printable, type Terminal } from "./terminal.ts";
+import { printable, type Sheet, type Terminal } from "./terminal.ts";
+import { tellOrWatch } from "./watching.ts";
 
 /** A change of the membership waits for the log, a transfer for an election, in ms. */
 const CALL_TIMEOUT_MS = 30_000;
 
 /** Calls the cluster as those who run it do, and closes the connections. */
-export async function withMemberClient<Answer>(
+export async function withMemberClient<Result>(
   flags: Flags,
   terminal: Terminal,
-  use: (client: MemberClient, format: OutputFormat) => Promise<Answer>,
-): Promise<Answer> {
+  use: (client: MemberClient) => Promise<Result>,
+): Promise<Result> {
   const loaded = configFrom(flags, "client");
   for (const warning of loaded.warnings) terminal.err.write(`conductor: ${warning}\n`);
   const client = new MemberClient(await clientChannel(loaded, CALL_TIMEOUT_MS));
   try {
-    return await use(client, flags.output as OutputFormat);
+    return await use(client);
   } finally {
     client.close();
   }
 }
 
 export async function listMembers(flags: Flags, terminal: Terminal): Promise<void> {
-  await withMemberClient(flags, terminal, async (client, format) => {
-    const view = await client.listMembers();
-    terminal.out.write(
-      format === "json" ? `${JSON.stringify(membersJson(view), null, 2)}\n` : membersTable(view),
-    );
+  await withMemberClient(flags, terminal, async (client) => {
+    await tellOrWatch(flags, terminal, async () => {
+      const view = await client.listMembers();
+      return {
+        json: membersJson(view),
+        list: "members",
+        text: (sheet) => membersTable(view, sheet),
+      };
+    });
   });
 }
 
@@ -45,10 +51,10 @@ export async function addMember(
   flags: Flags,
   terminal: Terminal,
 ): Promise<void> {
-  await withMemberClient(flags, terminal, async (client, format) => {
+  await withMemberClient(flags, terminal, async (client) => {
     const grpcAddress = String(flags.grpcAddress ?? "");
     const message = await client.addMember({ id: nodeId, raftAddress, grpcAddress });
-    tell({ node_id: nodeId, message }, message, format, terminal);
+    tell(flags, terminal, done(nodeId, message));
   });
 }
 
@@ -57,9 +63,9 @@ export async function removeMember(
   flags: Flags,
   terminal: Terminal,
 ): Promise<void> {
-  await withMemberClient(flags, terminal, async (client, format) => {
+  await withMemberClient(flags, terminal, async (client) => {
     const message = await client.removeMember(nodeId, { force: flags.force === true });
-    tell({ node_id: nodeId, message }, message, format, terminal);
+    tell(flags, terminal, done(nodeId, message));
   });
 }
 
@@ -68,45 +74,43 @@ export async function promoteMember(
   flags: Flags,
   terminal: Terminal,
 ): Promise<void> {
-  await withMemberClient(flags, terminal, async (client, format) => {
+  await withMemberClient(flags, terminal, async (client) => {
     const message = await client.promoteMember(nodeId);
-    tell({ node_id: nodeId, message }, message, format, terminal);
+    tell(flags, terminal, done(nodeId, message));
   });
 }
 
 export async function transferLeadership(flags: Flags, terminal: Terminal): Promise<void> {
-  await withMemberClient(flags, terminal, async (client, format) => {
+  await withMemberClient(flags, terminal, async (client) => {
     const to = typeof flags.to === "string" ? flags.to : undefined;
     const { leaderId, term } = await client.transferLeadership(to);
     const text = `${leaderId} leads now, in term ${term}`;
-    tell({ leader_id: leaderId, term }, text, format, terminal);
+    tell(flags, terminal, {
+      json: { leader_id: leaderId, term },
+      text: () => `${printable(text)}\n`,
+    });
   });
 }
 
 export async function takeSnapshot(flags: Flags, terminal: Terminal): Promise<void> {
-  await withMemberClient(flags, terminal, async (client, format) => {
+  await withMemberClient(flags, terminal, async (client) => {
     const taken = await client.takeSnapshot();
     const { nodeId, snapshotIndex, firstLogIndex } = taken;
-    tell(
-      { node_id: nodeId, snapshot_index: snapshotIndex, first_log_index: firstLogIndex },
-      `${nodeId} has its state on disk up to entry ${snapshotIndex}; ` +
-        `its log begins at entry ${firstLogIndex}`,
-      format,
-      terminal,
-    );
+    const text = `${nodeId} has its state on disk up to entry ${snapshotIndex}; ` +
+      `its log begins at entry ${firstLogIndex}`;
+    tell(flags, terminal, {
+      json: { node_id: nodeId, snapshot_index: snapshotIndex, first_log_index: firstLogIndex },
+      text: () => `${printable(text)}\n`,
+    });
   });
 }
 
-function tell(
-  answer: Readonly<Record<string, string | number>>,
-  text: string,
-  format: OutputFormat,
-  { out }: Terminal,
-): void {
-  out.write(format === "json" ? `${JSON.stringify(answer, null, 2)}\n` : `${printable(text)}\n`);
+function done(nodeId: string, message: string): Answer {
+  return { json: { node_id: nodeId, message }, text: () => `${printable(message)}\n` };
 }
 
-function membersJson(view: MembersView) {
+/** The masters, for programs. */
+export function membersJson(view: MembersView) {
   return {
     leader_id: view.leaderId,
     term: view.term,
@@ -131,20 +135,21 @@ function membersJson(view: MembersView) {
   };
 }
 
-function membersTable({ members }: MembersView): string {
+/** The masters, one a line. */
+export function membersTable({ members }: MembersView, sheet: Sheet): string {
   return renderTable(
     [
-      "MEMBER",
+      { title: "MEMBER", cutTo: 10 },
       "ROLE",
-      "SUFFRAGE",
+      { title: "SUFFRAGE", rank: 2 },
       "ANSWERS",
-      "LAST CONTACT",
-      "MATCH",
-      "LAG",
-      "RAFT ADDRESS",
-      "GRPC ADDRESS",
-      "VERSION",
-      "INCARNATION",
+      { title: "LAST CONTACT", rank: 3 },
+      { title: "MATCH", rank: 5 },
+      { title: "LAG", rank: 1 },
+      { title: "RAFT ADDRESS", rank: 6 },
+      { title: "GRPC ADDRESS", rank: 4 },
+      { title: "VERSION", rank: 4 },
+      { title: "INCARNATION", rank: 7 },
     ],
     members.map((member) => [
       printable(member.id),
@@ -159,6 +164,7 @@ function membersTable({ members }: MembersView): string {
       printable(member.version),
       printable(member.incarnation),
     ]),
+    sheet,
   );
 }
 

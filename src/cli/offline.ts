@@ -11,6 +11,7 @@ import {
   type SurvivorState,
 } from "../master/mod.ts";
 import { masterAddresses } from "./addresses.ts";
+import { tell } from "./answer.ts";
 import { configFrom } from "./config_flags.ts";
 import { NegativeAnswer } from "./failure.ts";
 import type { Flags } from "./router.ts";
@@ -40,17 +41,15 @@ export function restore(file: string, flags: Flags, terminal: Terminal): Promise
     unfinished_jobs: liveJobs,
     released_attempts: releasedAttempts,
   };
-  if (flags.output === "json") {
-    terminal.out.write(`${JSON.stringify(answer, null, 2)}\n`);
-    return Promise.resolve();
-  }
-  terminal.out.write(renderPairs([
-    ["Restored", `${file}, entry ${backup.index} of cluster ${backup.clusterId}`],
-    ["Taken", answer.backup_created_at],
-    ["Into", `${dataDir}, as master ${nodeId} of the new cluster ${clusterId}`],
-    ["Jobs", `${liveJobs} unfinished; ${releasedAttempts} attempts went back to the queue`],
-    ["Next", `conductor master --node-id ${nodeId} --data-dir ${dataDir}; others join it, empty`],
-  ]));
+  const text = () =>
+    renderPairs([
+      ["Restored", `${file}, entry ${backup.index} of cluster ${backup.clusterId}`],
+      ["Taken", answer.backup_created_at],
+      ["Into", `${dataDir}, as master ${nodeId} of the new cluster ${clusterId}`],
+      ["Jobs", `${liveJobs} unfinished; ${releasedAttempts} attempts went back to the queue`],
+      ["Next", `conductor master --node-id ${nodeId} --data-dir ${dataDir}; others join it, empty`],
+    ]);
+  tell(flags, terminal, { json: answer, text });
   return Promise.resolve();
 }
 
@@ -85,8 +84,8 @@ export async function recover(flags: Flags, terminal: Terminal): Promise<void> {
     released_attempts: recovered.releasedAttempts,
     old_files: recovered.putAside,
   };
-  terminal.out.write(
-    flags.output === "json" ? `${JSON.stringify(answer, null, 2)}\n` : renderPairs([
+  const text = () =>
+    renderPairs([
       ["Recovered", `${survivor.nodeId}, alone, as the new cluster ${recovered.clusterId}`],
       [
         "Jobs",
@@ -99,8 +98,8 @@ export async function recover(flags: Flags, terminal: Terminal): Promise<void> {
         "start it without --join; the others join it with empty data directories. If one of the " +
         "old ones comes back, it is refused",
       ],
-    ]),
-  );
+    ]);
+  tell(flags, terminal, { json: answer, text });
 }
 
 function warningText(survivor: SurvivorState): string {

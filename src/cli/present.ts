@@ -6,8 +6,8 @@
 
 import type { AttemptView, JobDetails, JobView, ResultView, TransitionView } from "../rpc/mod.ts";
 import { optionPairs, optionsJson } from "./present_options.ts";
-import { renderPairs, renderTable } from "./table.ts";
-import { printable, printableLines, type Sink, type Styles } from "./terminal.ts";
+import { cut, renderPairs, renderTable } from "./table.ts";
+import { printable, printableLines, type Sheet, type Styles } from "./terminal.ts";
 
 /** Characters of a result that are shown unasked. */
 const RESULT_SHOWN_CHARACTERS_MAX = 4_000;
@@ -71,18 +71,27 @@ export function detailsJson(details: JobDetails): Record<string, unknown> {
 }
 
 /** A table of jobs. */
-export function jobTable(jobs: readonly JobView[], style: Styles): string {
+export function jobTable(jobs: readonly JobView[], sheet: Sheet): string {
   return renderTable(
-    ["JOB", "TYPE", "STATUS", "PRIORITY", "ATTEMPT", "WORKER", "CREATED"],
+    [
+      "JOB",
+      { title: "TYPE", cutTo: 12 },
+      "STATUS",
+      { title: "PRIORITY", rank: 3 },
+      { title: "ATTEMPT", rank: 2 },
+      { title: "WORKER", cutTo: 8, rank: 1 },
+      { title: "CREATED", rank: 1 },
+    ],
     jobs.map((job) => [
       job.id,
       printable(job.type),
-      statusText(job, style),
+      statusText(job, sheet.style),
       String(job.priority),
       attemptText(job, "/"),
       printable(job.assignedTo),
       secondText(job.createdAtMs),
     ]),
+    sheet,
   );
 }
 
@@ -90,28 +99,32 @@ export function jobTable(jobs: readonly JobView[], style: Styles): string {
 const ERROR_CHARACTERS_MAX = 80;
 
 /** A table of dead letters: what came of them, and when. */
-export function deadLetterTable(jobs: readonly JobView[]): string {
+export function deadLetterTable(jobs: readonly JobView[], sheet: Sheet): string {
   return renderTable(
-    ["JOB", "TYPE", "ATTEMPT", "WORKER", "FAILED", "ERROR"],
+    [
+      "JOB",
+      { title: "TYPE", cutTo: 12 },
+      { title: "ATTEMPT", rank: 3 },
+      { title: "WORKER", cutTo: 8, rank: 2 },
+      { title: "FAILED", rank: 1 },
+      { title: "ERROR", cutTo: 20 },
+    ],
     jobs.map((job) => [
       job.id,
       printable(job.type),
       attemptText(job, "/"),
       printable(job.assignedTo),
       secondText(job.completedAtMs ?? 0),
-      shortened(printable(job.errorMessage)),
+      cut(printable(job.errorMessage), ERROR_CHARACTERS_MAX),
     ]),
+    sheet,
   );
 }
 
-function shortened(text: string): string {
-  return text.length <= ERROR_CHARACTERS_MAX ? text : `${text.slice(0, ERROR_CHARACTERS_MAX - 1)}…`;
-}
-
 /** One job in full. */
-export function detailsText(details: JobDetails, out: Sink): string {
+export function detailsText(details: JobDetails, sheet: Sheet): string {
   const { job } = details;
-  const { style } = out;
+  const { style } = sheet;
   const pairs: [string, string][] = [
     ["Job", style.bold(job.id)],
     ["Type", printable(job.type)],
@@ -140,8 +153,8 @@ export function detailsText(details: JobDetails, out: Sink): string {
     ["Trace", job.traceparent.split("-")[1] ?? ""],
   ];
   const parts = [renderPairs(pairs)];
-  if (details.history.length > 0) parts.push(historyTable(details.history));
-  if (details.attempts.length > 1) parts.push(attemptTable(details.attempts));
+  if (details.history.length > 0) parts.push(historyTable(details.history, sheet));
+  if (details.attempts.length > 1) parts.push(attemptTable(details.attempts, sheet));
   if (details.logTail.length > 0) {
     parts.push(details.logTail.map((line) => `  ${style.dim(printable(line))}`).join("\n") + "\n");
   }
@@ -209,9 +222,16 @@ function timePair(name: string, ms: number | undefined): [string, string][] {
   return text === undefined ? [] : [[name, text]];
 }
 
-function historyTable(history: readonly TransitionView[]): string {
+function historyTable(history: readonly TransitionView[], sheet: Sheet): string {
   return renderTable(
-    ["AT", "STATUS", "BY", "ATTEMPT", "WORKER", "REASON"],
+    [
+      "AT",
+      "STATUS",
+      { title: "BY", rank: 2 },
+      { title: "ATTEMPT", rank: 3 },
+      { title: "WORKER", cutTo: 8, rank: 1 },
+      { title: "REASON", cutTo: 20 },
+    ],
     history.map((each) => [
       timeText(each.atMs) ?? "",
       each.status,
@@ -220,12 +240,20 @@ function historyTable(history: readonly TransitionView[]): string {
       printable(each.workerId),
       printable(each.reason),
     ]),
+    sheet,
   );
 }
 
-function attemptTable(attempts: readonly AttemptView[]): string {
+function attemptTable(attempts: readonly AttemptView[], sheet: Sheet): string {
   return renderTable(
-    ["ATTEMPT", "WORKER", "OUTCOME", "ASSIGNED", "ENDED", "ERROR"],
+    [
+      "ATTEMPT",
+      { title: "WORKER", cutTo: 8, rank: 1 },
+      "OUTCOME",
+      { title: "ASSIGNED", rank: 2 },
+      { title: "ENDED", rank: 1 },
+      { title: "ERROR", cutTo: 20 },
+    ],
     attempts.map((each) => [
       String(each.attempt),
       printable(each.workerId),
@@ -234,6 +262,7 @@ function attemptTable(attempts: readonly AttemptView[]): string {
       timeText(each.endedAtMs) ?? "",
       printable(each.error),
     ]),
+    sheet,
   );
 }
 

@@ -7,48 +7,36 @@
 import { type JsonSchema, outlineOf, type OutlineRow, type TypeLimit } from "../job_types/mod.ts";
 import type { KnownType, TypeStanding } from "./job_types.ts";
 import { renderPairs, renderTable } from "./table.ts";
-import { printable, type Sink, type Styles } from "./terminal.ts";
+import { printable, type Sheet, type Styles } from "./terminal.ts";
 
 /** One line a type; counts where the cluster was asked. */
-export function listTypes(types: readonly KnownType[], { isTerminal, columns }: Sink): string {
+export function listTypes(types: readonly KnownType[], sheet: Sheet): string {
   const isOfCluster = types.some(({ standing }) => standing !== undefined);
-  const head = ["TYPE", "FROM", ...(isOfCluster ? ["WORKERS", "PENDING", "RUNNING"] : []), "WHAT"];
-  const rows = types.map(({ name, source, standing, description }) => [
-    printable(name),
-    source,
-    ...(standing === undefined ? [] : [
-      String(standing.workers.length),
-      String(standing.pending + standing.waiting),
-      String(standing.running),
+  return renderTable(
+    [
+      "TYPE",
+      { title: "FROM", rank: 1 },
+      ...(isOfCluster ? ["WORKERS", "PENDING", "RUNNING"] : []),
+      { title: "WHAT", cutTo: 20 },
+    ],
+    types.map(({ name, source, standing, description }) => [
+      printable(name),
+      source,
+      ...(standing === undefined ? [] : [
+        String(standing.workers.length),
+        String(standing.pending + standing.waiting),
+        String(standing.running),
+      ]),
+      printable(description?.summary ?? "its workers alone know"),
     ]),
-    printable(description?.summary ?? "its workers alone know"),
-  ]);
-  // A pipe has no width to keep to.
-  if (!isTerminal) return renderTable(head, rows);
-  return renderTable(head, rows.map((row) => bounded(head, rows, row, columns())));
-}
-
-/** Cuts the last cell, so that a line stays one on a terminal. */
-function bounded(
-  head: readonly string[],
-  rows: readonly (readonly string[])[],
-  row: readonly string[],
-  columns: number,
-): string[] {
-  const before = head.slice(0, -1).reduce(
-    (sum, title, column) =>
-      sum + 2 + Math.max(title.length, ...rows.map((each) => each[column]?.length ?? 0)),
-    0,
+    sheet,
   );
-  const room = Math.max(20, columns - before);
-  const last = row.at(-1) ?? "";
-  return [...row.slice(0, -1), last.length <= room ? last : `${last.slice(0, room - 1)}…`];
 }
 
 /** Everything about one type. */
-export function describeType(type: KnownType, { style, columns }: Sink): string {
+export function describeType(type: KnownType, { style, columns }: Sheet): string {
   const { name, description, standing } = type;
-  const width = Math.min(100, columns());
+  const width = Math.min(100, columns);
   if (description === undefined) {
     return `${renderPairs([["Type", printable(name)], ...standingPairs(standing)])}\n` +
       "Only its workers know what it takes; --handlers FILE shows it from its module.\n";

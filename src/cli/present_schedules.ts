@@ -9,7 +9,7 @@ import type { JobView, ScheduleTiming, ScheduleView } from "../rpc/mod.ts";
 import { bodyJson, secondText, statusText, textOf, timeText } from "./present.ts";
 import { optionPairs, optionsJson } from "./present_options.ts";
 import { renderPairs, renderTable } from "./table.ts";
-import { printable, type Styles } from "./terminal.ts";
+import { printable, type Sheet, type Styles } from "./terminal.ts";
 
 /** Characters of a payload that are shown. */
 const PAYLOAD_CHARACTERS_MAX = 200;
@@ -67,12 +67,22 @@ function timeOrNull(ms: number): string | null {
 }
 
 /** One line a schedule. */
-export function pageText(schedules: readonly ScheduleView[], style: Styles): string {
+export function pageText(schedules: readonly ScheduleView[], sheet: Sheet): string {
   return renderTable(
-    ["SCHEDULE", "STATE", "WHEN", "TYPE", "NEXT", "LAST", "RUNS", "SKIPPED", "MISSED"],
+    [
+      { title: "SCHEDULE", cutTo: 16 },
+      "STATE",
+      { title: "WHEN", cutTo: 12, rank: 1 },
+      { title: "TYPE", cutTo: 12, rank: 3 },
+      "NEXT",
+      { title: "LAST", rank: 2 },
+      { title: "RUNS", rank: 3 },
+      { title: "SKIPPED", rank: 4 },
+      { title: "MISSED", rank: 4 },
+    ],
     schedules.map((each) => [
       printable(each.name),
-      stateText(each, style),
+      stateText(each, sheet.style),
       printable(whenText(each.timing)),
       printable(each.job.type),
       each.paused || each.nextAtMs === 0 ? "" : localTime(each.nextAtMs, each.timing),
@@ -81,6 +91,7 @@ export function pageText(schedules: readonly ScheduleView[], style: Styles): str
       String(each.skipped),
       String(each.missed),
     ]),
+    sheet,
   );
 }
 
@@ -129,18 +140,25 @@ export function scheduleText(schedule: ScheduleView, nextRuns: readonly number[]
 export function runTable(
   jobs: readonly JobView[],
   { timing }: ScheduleView,
-  style: Styles,
+  sheet: Sheet,
 ): string {
   return renderTable(
-    ["JOB", "FOR", "STATUS", "WORKER", "CREATED"],
+    [
+      "JOB",
+      "FOR",
+      "STATUS",
+      { title: "WORKER", cutTo: 8, rank: 1 },
+      { title: "CREATED", rank: 2 },
+    ],
     jobs.map((job) => [
       job.id,
       // Triggered by hand, it is for none of the schedule's times.
       job.options?.scheduledAtMs ? localTime(job.options.scheduledAtMs, timing) : "triggered",
-      statusText(job, style),
+      statusText(job, sheet.style),
       printable(job.assignedTo),
       secondText(job.createdAtMs),
     ]),
+    sheet,
   );
 }
 

@@ -13,7 +13,7 @@ import {
 } from "./present.ts";
 import { recording } from "./terminal_test_support.ts";
 
-const { out } = recording();
+const sheet = { style: recording().out.style, columns: Number.POSITIVE_INFINITY };
 
 function job(changes: Partial<JobView> = {}): JobView {
   return {
@@ -63,7 +63,7 @@ Deno.test("a table of dead letters says of each why it is one, in one line", () 
   const table = deadLetterTable([
     job({ ...dead, assignedTo: "w1", attempt: 4, errorMessage: "no\nroom" }),
     job({ ...dead, errorMessage: "x".repeat(500) }),
-  ]);
+  ], sheet);
   const [head, first, second, end] = table.split("\n");
   assert.match(head!, /^JOB +TYPE +ATTEMPT +WORKER +FAILED +ERROR$/);
   assert.match(first!, /^j-1 +t +4\/4 +w1 +2026-01-02T00:00:00Z +no.+room$/);
@@ -97,7 +97,7 @@ Deno.test("a payload that is JSON is shown as such, whatever its type takes", ()
 });
 
 Deno.test("a person sees why a job waits, what it logged, and each attempt of several", () => {
-  const waits = detailsText(details({ waitingReasons: ["no worker offers it"] }), out);
+  const waits = detailsText(details({ waitingReasons: ["no worker offers it"] }), sheet);
   assert.match(waits, /^Waits +no worker offers it$/m);
   assert.doesNotMatch(waits, /ATTEMPT/);
   const attempt = {
@@ -115,7 +115,7 @@ Deno.test("a person sees why a job waits, what it logged, and each attempt of se
       progressMessage: "half",
       logTail: ["a line"],
     }),
-    out,
+    sheet,
   );
   assert.match(again, /^Progress +42% half$/m);
   assert.match(again, /^1 +w1 +failed .* first$/m);
@@ -132,13 +132,13 @@ Deno.test("what others wrote cannot move the cursor or forge a line", () => {
       waitingReasons: [evil],
       logTail: [evil],
     }),
-    out,
+    sheet,
   );
   // deno-lint-ignore no-control-regex -- what must not be there
   assert.doesNotMatch(shown, /\u001b|\u202e/);
   assert.equal(shown.split(harmless).length - 1, 6);
   // deno-lint-ignore no-control-regex -- what must not be there
-  assert.doesNotMatch(jobTable([job({ type: evil })], out.style), /\u001b/);
+  assert.doesNotMatch(jobTable([job({ type: evil })], sheet), /\u001b/);
   // deno-lint-ignore no-control-regex -- what must not be there
   assert.doesNotMatch(resultText(finished(evil, "text/plain")), /\u001b/);
   assert.equal(progressText(0.5, evil), ` 50% ${harmless}`);
@@ -157,6 +157,6 @@ Deno.test("a result is shown pretty, a long one in part, bytes not at all", () =
 });
 
 Deno.test("a dead letter is marked as one in the table", () => {
-  const table = jobTable([job({ status: "failed", deadLetter: true, attempt: 4 })], out.style);
+  const table = jobTable([job({ status: "failed", deadLetter: true, attempt: 4 })], sheet);
   assert.match(table, /^j-1 +t +failed \(dead letter\) +5 +4\/4 +2026-01-02T03:04:05Z$/m);
 });

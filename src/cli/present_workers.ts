@@ -7,7 +7,7 @@
 import type { HeldAttemptView, WorkerDetails, WorkerStatsView, WorkerView } from "../rpc/mod.ts";
 import { secondText, timeText } from "./present.ts";
 import { renderPairs, renderTable } from "./table.ts";
-import { printable } from "./terminal.ts";
+import { printable, type Sheet } from "./terminal.ts";
 
 export function workerJson(worker: WorkerView): Record<string, unknown> {
   const { stats } = worker;
@@ -61,9 +61,18 @@ export function workerDetailsJson({ worker, held }: WorkerDetails): Record<strin
   };
 }
 
-export function workerTable(workers: readonly WorkerView[]): string {
+export function workerTable(workers: readonly WorkerView[], sheet: Sheet): string {
   return renderTable(
-    ["WORKER", "STATUS", "JOBS", "TYPES", "TAGS", "CPU", "MEMORY", "LAST HEARTBEAT"],
+    [
+      { title: "WORKER", cutTo: 16 },
+      "STATUS",
+      "JOBS",
+      { title: "TYPES", cutTo: 12, rank: 2 },
+      { title: "TAGS", cutTo: 12, rank: 3 },
+      { title: "CPU", rank: 1 },
+      { title: "MEMORY", rank: 1 },
+      { title: "LAST HEARTBEAT", rank: 1 },
+    ],
     workers.map((worker) => [
       printable(worker.id),
       worker.status,
@@ -74,13 +83,14 @@ export function workerTable(workers: readonly WorkerView[]): string {
       percent(worker.stats?.memoryUsage),
       secondText(worker.lastHeartbeatMs),
     ]),
+    sheet,
   );
 }
 
 /** All that is known of one worker, and what it holds. */
-export function workerText({ worker, held }: WorkerDetails): string {
+export function workerText({ worker, held }: WorkerDetails, sheet: Sheet): string {
   const text = renderPairs(pairsOf(worker).filter(([, value]) => value !== ""));
-  return held.length === 0 ? text : `${text}\n${heldTable(held)}`;
+  return held.length === 0 ? text : `${text}\n${heldTable(held, sheet)}`;
 }
 
 function pairsOf(worker: WorkerView): [string, string][] {
@@ -135,9 +145,17 @@ function whyStopped({ drainedBy, handBackAtMs }: WorkerView): string {
   return drainedBy === "operator" ? ` (drained by an operator${until})` : " (it is leaving)";
 }
 
-function heldTable(held: readonly HeldAttemptView[]): string {
+function heldTable(held: readonly HeldAttemptView[], sheet: Sheet): string {
   return renderTable(
-    ["JOB", "TYPE", "ATTEMPT", "STATUS", "ASSIGNED", "STARTED", "PROGRESS"],
+    [
+      "JOB",
+      { title: "TYPE", cutTo: 12 },
+      { title: "ATTEMPT", rank: 2 },
+      "STATUS",
+      { title: "ASSIGNED", rank: 3 },
+      { title: "STARTED", rank: 1 },
+      { title: "PROGRESS", rank: 1 },
+    ],
     held.map((each) => [
       printable(each.jobId),
       printable(each.type),
@@ -147,6 +165,7 @@ function heldTable(held: readonly HeldAttemptView[]): string {
       secondText(each.startedAtMs),
       each.progress === 0 ? "" : percent(each.progress),
     ]),
+    sheet,
   );
 }
 

@@ -6,6 +6,7 @@
 
 import { type PolicyView, Refusal, type SecurityClient } from "../rpc/mod.ts";
 import { parsePolicies, type PolicySet } from "../security/mod.ts";
+import { formatOf, tell } from "./answer.ts";
 import { FlagReader, reasonOf } from "./arguments.ts";
 import { Misuse, NegativeAnswer } from "./failure.ts";
 import { secondText, timeText } from "./present.ts";
@@ -25,18 +26,17 @@ export async function showPolicy(flags: Flags, terminal: Terminal): Promise<void
     );
     return;
   }
-  if (flags.output === "json") {
-    const answer = {
+  tell(flags, terminal, {
+    json: {
       revision: policy.revision,
       set_by: policy.by === "" ? null : policy.by,
       set_at: policy.atMs === 0 ? null : timeText(policy.atMs),
       policy: JSON.parse(policy.text),
-    };
-    terminal.out.write(`${JSON.stringify(answer, null, 2)}\n`);
-    return;
-  }
-  const policies = parsePolicies(policy.text, "the cluster's policy");
-  terminal.out.write(`${renderPairs(headOf(policy))}\n${tablesOf(policies)}`);
+    },
+    text: () =>
+      `${renderPairs(headOf(policy))}\n` +
+      tablesOf(parsePolicies(policy.text, "the cluster's policy")),
+  });
 }
 
 export async function testPolicy(method: string, flags: Flags, terminal: Terminal): Promise<void> {
@@ -47,31 +47,25 @@ export async function testPolicy(method: string, flags: Flags, terminal: Termina
     terminal,
     (client) => client.testPolicy({ method, roles, text }),
   );
-  if (flags.output === "json") {
-    const { allowed, reason, needed, rolesThatMay, revision } = verdict;
-    terminal.out.write(`${
-      JSON.stringify(
-        {
-          allowed,
-          method: verdict.method,
-          reason,
-          needed,
-          roles_that_may: rolesThatMay,
-          revision: text === "" ? revision : null,
-        },
-        null,
-        2,
-      )
-    }\n`);
-  } else {
-    terminal.out.write(renderPairs([
-      ["Allowed", verdict.allowed ? "yes" : "no"],
-      ["Why", printable(verdict.reason)],
-      ["It needs", printable(verdict.needed.join(" or ")) || "admin:*"],
-      ["Who may", printable(verdict.rolesThatMay.join(", ")) || "nobody"],
-    ]));
-  }
-  if (!verdict.allowed) throw new NegativeAnswer("");
+  const { allowed, reason, needed, rolesThatMay, revision } = verdict;
+  tell(flags, terminal, {
+    json: {
+      allowed,
+      method: verdict.method,
+      reason,
+      needed,
+      roles_that_may: rolesThatMay,
+      revision: text === "" ? revision : null,
+    },
+    text: () =>
+      renderPairs([
+        ["Allowed", allowed ? "yes" : "no"],
+        ["Why", printable(reason)],
+        ["It needs", printable(needed.join(" or ")) || "admin:*"],
+        ["Who may", printable(rolesThatMay.join(", ")) || "nobody"],
+      ]),
+  });
+  if (!allowed) throw new NegativeAnswer("");
 }
 
 export async function setPolicy(file: string, flags: Flags, terminal: Terminal): Promise<void> {
@@ -84,13 +78,11 @@ export async function setPolicy(file: string, flags: Flags, terminal: Terminal):
     terminal,
     async (client) => client.setPolicy(text, given ?? await revisionOf(client)),
   );
-  if (flags.output === "json") {
-    const answer = { revision, methods_without_policy: methodsWithoutPolicy };
-    terminal.out.write(`${JSON.stringify(answer, null, 2)}\n`);
-    return;
-  }
-  terminal.out.write(`the policy is at revision ${revision}\n`);
-  if (methodsWithoutPolicy.length > 0) {
+  tell(flags, terminal, {
+    json: { revision, methods_without_policy: methodsWithoutPolicy },
+    text: () => `the policy is at revision ${revision}\n`,
+  });
+  if (methodsWithoutPolicy.length > 0 && formatOf(flags) === "table") {
     terminal.err.write(
       `conductor: only admin:* may call ${methodsWithoutPolicy.map(printable).join(", ")}: no ` +
         "policy names them\n",

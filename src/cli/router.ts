@@ -15,7 +15,7 @@ import { addConfigFlags } from "./config_flags.ts";
 import { EXIT, Misuse, reportFailure } from "./failure.ts";
 import { addBulkCommands } from "./job_router.ts";
 import { addJobFlags } from "./job_flags.ts";
-import { TIMEOUT_HELP, WAIT_TIMEOUT_HELP, withValues } from "./options.ts";
+import { TIMEOUT_HELP, WAIT_TIMEOUT_HELP, withOutput, withValues, withWatch } from "./options.ts";
 import { addRbacCommands, addTokenCommands } from "./token_router.ts";
 import { addScheduleCommands } from "./schedule_router.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
@@ -171,7 +171,7 @@ function addJobCommands(program: Command, terminal: Terminal): void {
       }),
   );
   client(
-    program.command("status").description("a job, or the cluster as a whole")
+    withWatch(program.command("status").description("a job, or the cluster as a whole"))
       .argument("[job-id]", "the job; without it: an overview")
       .option("--stale", "answer at once from the node's own state, which may lag behind")
       .action(async (jobId: string | undefined, flags: Flags) => {
@@ -216,7 +216,9 @@ function addJobCommands(program: Command, terminal: Terminal): void {
 function addClusterCommands(program: Command, terminal: Terminal): void {
   const workers = program.command("workers").description("the workers of the cluster");
   client(
-    workers.command("list", { isDefault: true }).description("who they are and what they do")
+    withWatch(
+      workers.command("list", { isDefault: true }).description("who they are and what they do"),
+    )
       .addOption(
         withValues("-s, --status <status>", "only workers of this status", WORKER_STATUSES),
       )
@@ -226,7 +228,9 @@ function addClusterCommands(program: Command, terminal: Terminal): void {
       }),
   );
   client(
-    workers.command("show").description("all that is known of one, and what it runs")
+    withWatch(
+      workers.command("show").description("all that is known of one, and what it runs"),
+    )
       .argument("<worker-id>", "the worker")
       .action(async (workerId: string, flags: Flags) => {
         const { showWorker } = await import("./workers.ts");
@@ -254,7 +258,9 @@ function addClusterCommands(program: Command, terminal: Terminal): void {
   );
   const cluster = program.command("cluster").description("the masters of the cluster");
   client(
-    cluster.command("status", { isDefault: true }).description("leader, members, log and queue")
+    withWatch(
+      cluster.command("status", { isDefault: true }).description("leader, members, log and queue"),
+    )
       .action(async (flags: Flags) => {
         const { clusterStatus } = await import("./cluster.ts");
         await clusterStatus(flags, terminal);
@@ -266,11 +272,13 @@ function addClusterCommands(program: Command, terminal: Terminal): void {
 
 function addLocalCommands(program: Command, terminal: Terminal): void {
   const config = program.command("config").description("the configuration");
-  addConfigFlags(
-    config.command("show", { isDefault: true }).description(
-      "the effective configuration with the source of each value, secrets masked",
+  withOutput(
+    addConfigFlags(
+      config.command("show", { isDefault: true }).description(
+        "the effective configuration with the source of each value, secrets masked",
+      ),
+      "master",
     ),
-    "master",
   )
     .addOption(
       new Option("-r, --role <role>", "whose configuration").choices([
@@ -278,10 +286,6 @@ function addLocalCommands(program: Command, terminal: Terminal): void {
         "worker",
         "client",
       ]).default("master"),
-    )
-    .addOption(
-      new Option("-o, --output <format>", "how to print").choices(["table", "json", "yaml"])
-        .default("table"),
     )
     .action(async (flags: Flags) => {
       const { showConfig } = await import("./config.ts");
@@ -311,11 +315,7 @@ function shellArgument(): Argument {
 
 /** Adds the flags of every command that calls the cluster, after its own. */
 function client(command: Command): Command {
-  command.addOption(
-    new Option("-o, --output <format>", "how to print answers").choices(["table", "json"])
-      .default("table"),
-  );
-  return addConfigFlags(command, "client");
+  return addConfigFlags(withOutput(command), "client");
 }
 
 function inheritSettings(command: Command): void {

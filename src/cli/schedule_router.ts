@@ -6,7 +6,7 @@
 
 import type { Command } from "commander";
 import { addJobFlags } from "./job_flags.ts";
-import { withValues } from "./options.ts";
+import { withValues, withWatch } from "./options.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -70,7 +70,7 @@ export function addScheduleCommands(
     await addSchedule(name, flags, terminal);
   }));
   client(
-    schedule.command("list", { isDefault: true }).description("the schedules, by name")
+    withWatch(schedule.command("list", { isDefault: true }).description("the schedules, by name"))
       .option("-n, --limit <number>", "at most this many", "100")
       .option("--cursor <cursor>", "go on where an earlier page ended")
       .action(async (flags: Flags) => {

@@ -6,6 +6,7 @@
 
 import { firstOf } from "../calendar/mod.ts";
 import { ScheduleClient, type ScheduleTiming } from "../rpc/mod.ts";
+import { type Answer, tell } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { configFrom } from "./config_flags.ts";
 import { clientChannel, withClient } from "./connect.ts";
@@ -15,7 +16,8 @@ import { pageText, runTable, runTimes, scheduleJson, scheduleText } from "./pres
 import type { Flags } from "./router.ts";
 import { timeFrom, timingFrom } from "./schedule_flags.ts";
 import { submissionFrom } from "./submission.ts";
-import { type OutputFormat, printable, type Terminal } from "./terminal.ts";
+import { printable, type Terminal } from "./terminal.ts";
+import { tellOrWatch } from "./watching.ts";
 
 const CALL_TIMEOUT_MS = 10_000;
 const RUNS_MAX = 1_000;
@@ -43,7 +45,7 @@ export async function addSchedule(name: string, flags: Flags, terminal: Terminal
     );
   }
   const job = await submissionFrom(flags, terminal.err);
-  await withScheduleClient(flags, terminal, async (client, format) => {
+  await withScheduleClient(flags, terminal, async (client) => {
     const { message, nextAtMs, warning } = await client.add({
       name,
       timing,
@@ -55,7 +57,7 @@ export async function addSchedule(name: string, flags: Flags, terminal: Terminal
     }, { replace: flags.replace === true });
     if (warning !== "") terminal.err.write(`conductor: ${printable(warning)}\n`);
     const answer = { name, message, next_at: new Date(nextAtMs).toISOString(), warning };
-    tell(answer, message, format, terminal);
+    tell(flags, terminal, said(answer, message));
   });
 }
 
@@ -65,23 +67,22 @@ export async function listSchedules(flags: Flags, terminal: Terminal): Promise<v
   const limit = reader.integer("limit", { min: 1, max: PAGE_MAX });
   const cursor = reader.text("cursor");
   reader.done();
-  await withScheduleClient(flags, terminal, async (client, format) => {
-    const page = await client.list({
-      ...(limit === undefined ? {} : { limit }),
-      ...(cursor === undefined ? {} : { cursor }),
+  const query = {
+    ...(limit === undefined ? {} : { limit }),
+    ...(cursor === undefined ? {} : { cursor }),
+  };
+  await withScheduleClient(flags, terminal, async (client) => {
+    await tellOrWatch(flags, terminal, async () => {
+      const { schedules, total, nextCursor } = await client.list(query);
+      return {
+        json: { schedules: schedules.map(scheduleJson), total, next_cursor: nextCursor },
+        list: "schedules",
+        text: (sheet) => pageText(schedules, sheet),
+        ...(nextCursor !== "" && {
+          note: `${schedules.length} of ${total} schedules; the next page: --cursor ${nextCursor}`,
+        }),
+      };
     });
-    if (format === "json") {
-      const { schedules, total, nextCursor } = page;
-      const answer = { schedules: schedules.map(scheduleJson), total, next_cursor: nextCursor };
-      terminal.out.write(`${JSON.stringify(answer, null, 2)}\n`);
-      return;
-    }
-    terminal.out.write(pageText(page.schedules, terminal.out.style));
-    if (page.nextCursor === "") return;
-    terminal.err.write(
-      `${page.schedules.length} of ${page.total} schedules; the next page: ` +
-        `--cursor ${page.nextCursor}\n`,
-    );
   });
 }
 
@@ -90,22 +91,21 @@ export async function showSchedule(name: string, flags: Flags, terminal: Termina
   const reader = new FlagReader(flags);
   const nextRuns = reader.integer("next", { min: 0, max: RUNS_MAX }) ?? 0;
   reader.done();
-  await withScheduleClient(flags, terminal, async (client, format) => {
+  await withScheduleClient(flags, terminal, async (client) => {
     const found = await client.get(name, { nextRuns });
     const lastJobs = await withClient(flags, terminal, async (connection) => {
       return (await connection.client.listJobs({ schedule: name, limit: LAST_JOBS })).jobs;
     });
-    const json = {
-      ...scheduleJson(found.schedule),
-      next_runs: found.nextRuns.map((each) => new Date(each).toISOString()),
-      last_jobs: lastJobs.map(jobJson),
-    };
-    const { out } = terminal;
-    if (format === "json") out.write(`${JSON.stringify(json, null, 2)}\n`);
-    else {
-      out.write(scheduleText(found.schedule, found.nextRuns));
-      if (lastJobs.length > 0) out.write(`\n${runTable(lastJobs, found.schedule, out.style)}`);
-    }
+    tell(flags, terminal, {
+      json: {
+        ...scheduleJson(found.schedule),
+        next_runs: found.nextRuns.map((each) => new Date(each).toISOString()),
+        last_jobs: lastJobs.map(jobJson),
+      },
+      text: (sheet) =>
+        scheduleText(found.schedule, found.nextRuns) +
+        (lastJobs.length > 0 ? `\n${runTable(lastJobs, found.schedule, sheet)}` : ""),
+    });
   });
 }
 
@@ -116,9 +116,9 @@ export async function actOnSchedule(
   flags: Flags,
   terminal: Terminal,
 ): Promise<void> {
-  await withScheduleClient(flags, terminal, async (client, format) => {
+  await withScheduleClient(flags, terminal, async (client) => {
     const message = await client[act](name);
-    tell({ name, message }, message, format, terminal);
+    tell(flags, terminal, said({ name, message }, message));
   });
 }
 
@@ -129,13 +129,13 @@ export async function triggerSchedule(
   terminal: Terminal,
 ): Promise<void> {
   const idempotencyKey = new FlagReader(flags).text("idempotencyKey");
-  await withScheduleClient(flags, terminal, async (client, format) => {
+  await withScheduleClient(flags, terminal, async (client) => {
     const { jobId, duplicate } = await client.trigger(
       name,
       idempotencyKey === undefined ? {} : { idempotencyKey },
     );
     if (duplicate) terminal.err.write("conductor: an earlier call made this job\n");
-    tell({ name, job_id: jobId, duplicate }, jobId, format, terminal);
+    tell(flags, terminal, said({ name, job_id: jobId, duplicate }, jobId));
   });
 }
 
@@ -177,33 +177,30 @@ function tellRuns(
   flags: Flags,
   terminal: Terminal,
 ): void {
-  const times = runs.map((each) => new Date(each).toISOString());
-  if (flags.output === "json") terminal.out.write(`${JSON.stringify(times, null, 2)}\n`);
-  else terminal.out.write(runTimes(runs, timing).map((each) => `${each}\n`).join(""));
+  tell(flags, terminal, {
+    json: { next_runs: runs.map((each) => new Date(each).toISOString()) },
+    list: "next_runs",
+    text: () => runTimes(runs, timing).map((each) => `${each}\n`).join(""),
+  });
   if (runs.length === 0) terminal.err.write("conductor: it is never due from now on\n");
 }
 
 /** Calls the cluster, and closes the connections whatever comes of it. */
-export async function withScheduleClient<Answer>(
+export async function withScheduleClient<Result>(
   flags: Flags,
   terminal: Terminal,
-  use: (client: ScheduleClient, format: OutputFormat) => Promise<Answer>,
-): Promise<Answer> {
+  use: (client: ScheduleClient) => Promise<Result>,
+): Promise<Result> {
   const loaded = configFrom(flags, "client");
   for (const warning of loaded.warnings) terminal.err.write(`conductor: ${warning}\n`);
   const client = new ScheduleClient(await clientChannel(loaded, CALL_TIMEOUT_MS));
   try {
-    return await use(client, flags.output as OutputFormat);
+    return await use(client);
   } finally {
     client.close();
   }
 }
 
-function tell(
-  answer: Record<string, unknown>,
-  text: string,
-  format: OutputFormat,
-  { out }: Terminal,
-): void {
-  out.write(format === "json" ? `${JSON.stringify(answer, null, 2)}\n` : `${printable(text)}\n`);
+function said(json: Record<string, unknown>, text: string): Answer {
+  return { json, text: () => `${printable(text)}\n` };
 }

@@ -12,41 +12,62 @@ import type {
   SettingsChangeView,
   StandingView,
 } from "../rpc/mod.ts";
+import { type Answer, tell } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
-import { type Connection, withClient } from "./connect.ts";
+import { withClient } from "./connect.ts";
 import { Misuse } from "./failure.ts";
 import { timeText } from "./present.ts";
 import type { Flags } from "./router.ts";
 import { rateOf } from "./submission.ts";
 import { renderPairs, renderTable } from "./table.ts";
-import { printable, type Terminal } from "./terminal.ts";
+import { printable, type Sheet, type Terminal } from "./terminal.ts";
+import { tellOrWatch } from "./watching.ts";
 
 export async function listStandings(
   scope: ScopeName,
   flags: Flags,
   terminal: Terminal,
 ): Promise<void> {
-  await withClient(flags, terminal, async ({ client, format }) => {
-    const standings = await client.listStandings(scope);
-    if (format === "json") {
-      const answer = { [`${scope}s`]: standings.map((each) => standingJson(scope, each)) };
-      terminal.out.write(`${JSON.stringify(answer, null, 2)}\n`);
-      return;
-    }
-    const heads = [scope.toUpperCase(), "PENDING", "WAITING", "RUNNING", "RATE"];
-    terminal.out.write(renderTable(
-      [...heads, ...(scope === "queue" ? ["WEIGHT"] : []), "PAUSED"],
-      standings.map((each) => [
-        printable(each.name),
-        String(each.pending),
-        String(each.waiting),
-        runningText(each),
-        rateText(each.rate),
-        ...(scope === "queue" ? [String(each.weight)] : []),
-        each.paused ? `by ${printable(each.pausedBy)}` : "",
-      ]),
-    ));
+  await withClient(flags, terminal, async ({ client }) => {
+    await tellOrWatch(flags, terminal, async () => {
+      const standings = await client.listStandings(scope);
+      const list = `${scope}s`;
+      return {
+        json: { [list]: standings.map((each) => standingJson(scope, each)) },
+        list,
+        text: (sheet) => standingTable(scope, standings, sheet),
+      };
+    });
   });
+}
+
+/** How types or queues stand, one a line. */
+export function standingTable(
+  scope: ScopeName,
+  standings: readonly StandingView[],
+  sheet: Sheet,
+): string {
+  return renderTable(
+    [
+      { title: scope.toUpperCase(), cutTo: 12 },
+      "PENDING",
+      { title: "WAITING", rank: 2 },
+      "RUNNING",
+      { title: "RATE", rank: 1 },
+      ...(scope === "queue" ? [{ title: "WEIGHT", rank: 3 }] : []),
+      { title: "PAUSED", cutTo: 8 },
+    ],
+    standings.map((each) => [
+      printable(each.name),
+      String(each.pending),
+      String(each.waiting),
+      runningText(each),
+      rateText(each.rate),
+      ...(scope === "queue" ? [String(each.weight)] : []),
+      each.paused ? `by ${printable(each.pausedBy)}` : "",
+    ]),
+    sheet,
+  );
 }
 
 /** A name that nobody has used stands at nothing, and is no fault: it may be set. */
@@ -56,10 +77,12 @@ export async function showStanding(
   flags: Flags,
   terminal: Terminal,
 ): Promise<void> {
-  await withClient(flags, terminal, async (connection) => {
-    const standings = await connection.client.listStandings(scope);
-    const standing = standings.find((each) => each.name === name) ?? { ...untouched, name };
-    show(scope, standing, connection, terminal);
+  await withClient(flags, terminal, async ({ client }) => {
+    await tellOrWatch(flags, terminal, async () => {
+      const standings = await client.listStandings(scope);
+      const standing = standings.find((each) => each.name === name) ?? { ...untouched, name };
+      return standingAnswer(scope, standing);
+    });
   });
 }
 
@@ -93,25 +116,20 @@ export async function configure(
   flags: Flags,
   terminal: Terminal,
 ): Promise<void> {
-  await withClient(flags, terminal, async (connection) => {
-    const { changed, standing } = await connection.client.configure(configuration);
+  await withClient(flags, terminal, async ({ client }) => {
+    const { changed, standing } = await client.configure(configuration);
     if (!changed) terminal.err.write("it was so before\n");
-    show(configuration.scope, standing, connection, terminal);
+    tell(flags, terminal, standingAnswer(configuration.scope, standing));
   });
 }
 
-function show(
-  scope: ScopeName,
-  standing: StandingView,
-  { format }: Connection,
-  terminal: Terminal,
-): void {
-  if (format === "json") {
-    terminal.out.write(`${JSON.stringify(standingJson(scope, standing), null, 2)}\n`);
-    return;
-  }
+function standingAnswer(scope: ScopeName, standing: StandingView): Answer {
+  return { json: standingJson(scope, standing), text: () => standingText(scope, standing) };
+}
+
+function standingText(scope: ScopeName, standing: StandingView): string {
   const { name, paused, pausedBy, pausedAtMs, pending, waiting, weight } = standing;
-  terminal.out.write(renderPairs([
+  return renderPairs([
     [scope === "type" ? "Type" : "Queue", printable(name)],
     ["Paused", paused ? `by ${printable(pausedBy)} since ${timeText(pausedAtMs)}` : "no"],
     ["Pending", String(pending)],
@@ -119,10 +137,11 @@ function show(
     ["Running", runningText(standing)],
     ["Rate", rateText(standing.rate) || "any"],
     ...(scope === "queue" ? [["Weight", String(weight)] as [string, string]] : []),
-  ]));
+  ]);
 }
 
-function standingJson(scope: ScopeName, standing: StandingView): Record<string, unknown> {
+/** How one type or queue stands, for programs. */
+export function standingJson(scope: ScopeName, standing: StandingView): Record<string, unknown> {
   const { name, waiting, pending, assigned, running, paused, runningMax, rate } = standing;
   return {
     [scope]: name,

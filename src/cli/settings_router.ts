@@ -7,6 +7,7 @@
 import type { Command } from "commander";
 import type { ScopeName } from "../rpc/mod.ts";
 import { collect } from "./config_flags.ts";
+import { withWatch } from "./options.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -14,7 +15,9 @@ type Adapt = (command: Command) => Command;
 
 export function addSettingsCommands(program: Command, terminal: Terminal, client: Adapt): void {
   client(
-    program.command("explain").description("why a job is where it is, and what it waits for")
+    withWatch(
+      program.command("explain").description("why a job is where it is, and what it waits for"),
+    )
       .argument("<job-id>", "the job")
       .action(async (jobId: string, flags: Flags) => {
         const { explainJob } = await import("./explain.ts");
@@ -64,15 +67,17 @@ function addScope(
   const group = program.command(scope).description(text);
   const argument = `<${scope}-name>`;
   client(
-    group.command("list", { isDefault: true })
-      .description(`every ${scope} that has unfinished jobs or settings`)
+    withWatch(
+      group.command("list", { isDefault: true })
+        .description(`every ${scope} that has unfinished jobs or settings`),
+    )
       .action(async (flags: Flags) => {
         const { listStandings } = await import("./settings.ts");
         await listStandings(scope, flags, terminal);
       }),
   );
   client(
-    group.command("show").description(`how a ${scope} stands, and what is set for it`)
+    withWatch(group.command("show").description(`how a ${scope} stands, and what is set for it`))
       .argument(argument, `the ${scope}`)
       .action(async (name: string, flags: Flags) => {
         const { showStanding } = await import("./settings.ts");

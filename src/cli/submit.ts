@@ -5,6 +5,7 @@
  */
 
 import type { JobEventView, JobView } from "../rpc/mod.ts";
+import { formatOf, streamed, tell } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { type Connection, withClient } from "./connect.ts";
 import { NegativeAnswer } from "./failure.ts";
@@ -23,20 +24,19 @@ export async function submit(flags: Flags, terminal: Terminal): Promise<void> {
   reader.done();
   const submission = await submissionFrom(flags, terminal.err);
   await withClient(flags, terminal, async (connection) => {
-    const { client, format, line } = connection;
+    const { client, line } = connection;
     const { jobId, duplicate, existing, message } = await client.submit(submission, { patienceMs });
     if (duplicate && !existing) line.say("conductor: an earlier submission made this job");
     const isPlain = message === "" || message === "Job submitted successfully";
     if (!isPlain) line.say(`conductor: ${printable(message)}`);
     line.clear();
     if (flags.wait === true || timeoutMs !== undefined) {
-      return await follow(connection, jobId, timeoutMs, terminal);
+      return await follow(connection, jobId, timeoutMs, flags, terminal);
     }
-    terminal.out.write(
-      format === "json"
-        ? `${JSON.stringify({ job_id: jobId, duplicate, existing, message })}\n`
-        : `${jobId}\n`,
-    );
+    tell(flags, terminal, {
+      json: { job_id: jobId, duplicate, existing, message },
+      text: () => `${jobId}\n`,
+    });
   }, "client.submit_job");
 }
 
@@ -48,12 +48,12 @@ export async function watch(jobId: string, flags: Flags, terminal: Terminal): Pr
   await withClient(
     flags,
     terminal,
-    (connection) => follow(connection, jobId, timeoutMs, terminal),
+    (connection) => follow(connection, jobId, timeoutMs, flags, terminal),
   );
 }
 
 /**
- * Tells every change on stderr, the outcome on stdout. Ctrl-C ends the watching, not the job.
+ * Tells every change on stderr, the outcome on stdout; as JSON Lines every change on stdout. Ctrl-C ends the watching, not the job.
  *
  * @param timeoutMs time to wait; undefined: for ever
  * @throws NegativeAnswer when the job does not complete.
@@ -61,19 +61,22 @@ export async function watch(jobId: string, flags: Flags, terminal: Terminal): Pr
  * @throws OutOfTime
  */
 async function follow(
-  { client, format, line }: Connection,
+  { client, line }: Connection,
   jobId: string,
   timeoutMs: number | undefined,
-  { out }: Terminal,
+  flags: Flags,
+  terminal: Terminal,
 ): Promise<void> {
   const interrupted =
     `job ${jobId} goes on; follow it with \`conductor watch ${jobId}\`, end it with ` +
     `\`conductor cancel ${jobId}\``;
+  const isStream = formatOf(flags) === "jsonl";
   let last: JobView | undefined;
   try {
     await within({ timeoutMs, interrupted, late: () => lateText(jobId, last) }, async (signal) => {
       for await (const event of client.watch(jobId, signal)) {
-        tell(event, jobId, line, last);
+        if (isStream) terminal.out.write(streamed(eventJson(event), "jsonl"));
+        else report(event, jobId, line, last);
         if (event.kind === "state") last = event.job;
       }
     });
@@ -81,14 +84,31 @@ async function follow(
     line.clear();
   }
   if (last === undefined) throw new NegativeAnswer(`job ${jobId}: nothing was heard of it`);
-  if (format === "json") out.write(`${JSON.stringify(jobJson(last), null, 2)}\n`);
-  else if (last.status === "completed") out.write(resultText(last));
-  if (last.status === "completed") return;
-  const reason = last.errorMessage === "" ? "" : `: ${printable(last.errorMessage)}`;
-  throw new NegativeAnswer(`job ${jobId} ${last.status}${reason}`);
+  const job = last;
+  const text = () => job.status === "completed" ? resultText(job) : "";
+  if (!isStream) tell(flags, terminal, { json: jobJson(job), text });
+  if (job.status === "completed") return;
+  const reason = job.errorMessage === "" ? "" : `: ${printable(job.errorMessage)}`;
+  throw new NegativeAnswer(`job ${jobId} ${job.status}${reason}`);
 }
 
-function tell(event: JobEventView, jobId: string, line: LiveLine, last: JobView | undefined): void {
+function eventJson(event: JobEventView): Record<string, unknown> {
+  switch (event.kind) {
+    case "state":
+      return { event: "state", job: jobJson(event.job) };
+    case "progress":
+      return { event: "progress", progress: event.fraction, message: event.message };
+    case "log":
+      return { event: "log", lines: event.lines };
+  }
+}
+
+function report(
+  event: JobEventView,
+  jobId: string,
+  line: LiveLine,
+  last: JobView | undefined,
+): void {
   switch (event.kind) {
     case "state": {
       const { job } = event;

@@ -6,9 +6,6 @@
 
 import colors from "picocolors";
 
-/** How answers are printed. */
-export type OutputFormat = "table" | "json";
-
 /** Styles for people; identity functions where there is no terminal, or NO_COLOR is set. */
 export interface Styles {
   bold(text: string): string;
@@ -19,12 +16,21 @@ export interface Styles {
   cyan(text: string): string;
 }
 
+/** What a text for people is laid out for. */
+export interface Sheet {
+  readonly style: Styles;
+  /** Places in a line; infinite where lines may be as long as they are. */
+  readonly columns: number;
+}
+
 /** One stream and how it may be written to. */
 export interface Sink {
   readonly isTerminal: boolean;
   readonly style: Styles;
   /** Width of the terminal in characters. */
   columns(): number;
+  /** Height of the terminal in lines. */
+  rows(): number;
   write(text: string): void;
 }
 
@@ -62,6 +68,9 @@ function sinkOver(stream: typeof Deno.stdout | typeof Deno.stderr): Sink {
     columns() {
       // A terminal that does not know its width says 0.
       return isTerminal ? Deno.consoleSize().columns || 80 : 80;
+    },
+    rows() {
+      return isTerminal ? Deno.consoleSize().rows || 24 : 24;
     },
     write(text) {
       const bytes = encoder.encode(text);

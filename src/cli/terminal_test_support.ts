@@ -13,12 +13,15 @@ export interface Recording extends Terminal {
 }
 
 /** A person's terminal, or (by default) two pipes. */
-export function recording(options: { isTerminal?: boolean; columns?: number } = {}): Recording {
+export function recording(
+  options: { isTerminal?: boolean; columns?: number; rows?: number } = {},
+): Recording {
   const written = { out: "", err: "" };
   const sink = (stream: "out" | "err"): Sink => ({
     isTerminal: options.isTerminal ?? false,
     style: colors.createColors(false),
     columns: () => options.columns ?? 80,
+    rows: () => options.rows ?? 24,
     write(text) {
       written[stream] += text;
     },

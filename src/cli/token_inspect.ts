@@ -5,6 +5,7 @@
  * @module
  */
 
+import { tell } from "./answer.ts";
 import { configFrom } from "./config_flags.ts";
 import { tokenSource } from "./connect.ts";
 import { Misuse } from "./failure.ts";
@@ -24,11 +25,10 @@ export async function inspectToken(
 ): Promise<void> {
   const tokens = await tokensFrom(file, flags);
   const read = tokens.map((token) => decoded(token));
-  if (flags.output === "json") {
-    terminal.out.write(`${JSON.stringify(read.length === 1 ? read[0] : read, null, 2)}\n`);
-    return;
-  }
-  terminal.out.write(read.map((each) => renderPairs(linesOf(each))).join("\n"));
+  tell(flags, terminal, {
+    ...(read.length === 1 ? { json: read[0] } : { json: { tokens: read }, list: "tokens" }),
+    text: () => read.map((each) => renderPairs(linesOf(each))).join("\n"),
+  });
 }
 
 async function tokensFrom(file: string | undefined, flags: Flags): Promise<readonly string[]> {

@@ -12,6 +12,7 @@ import {
   type TokenPairView,
 } from "../rpc/mod.ts";
 import { issueJoinToken, issueTokens, readPrivateKey } from "../security/mod.ts";
+import { formatOf, tell } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { configFrom } from "./config_flags.ts";
 import { CALL_TIMEOUT_MS, clientChannel } from "./connect.ts";
@@ -19,7 +20,7 @@ import { Misuse } from "./failure.ts";
 import { secondText, timeText } from "./present.ts";
 import type { Flags } from "./router.ts";
 import { renderPairs, renderTable } from "./table.ts";
-import { printable, type Terminal } from "./terminal.ts";
+import { printable, type Sheet, type Terminal } from "./terminal.ts";
 import { readTokenFile, writeTokenFile } from "./token_file.ts";
 import { renewTokenFile } from "./token_keeper.ts";
 
@@ -78,12 +79,11 @@ export async function revokeToken(
     terminal,
     (client) => client.revoke(order),
   );
-  if (flags.output === "json") {
-    terminal.out.write(`${JSON.stringify({ ...revocationJson(revocation), changed }, null, 2)}\n`);
-    return;
-  }
   const name = `the ${revocation.what} ${printable(revocation.id)}`;
-  terminal.out.write(changed ? `${name} is revoked\n` : `${name} was revoked already\n`);
+  tell(flags, terminal, {
+    json: { ...revocationJson(revocation), changed },
+    text: () => changed ? `${name} is revoked\n` : `${name} was revoked already\n`,
+  });
 }
 
 export async function listRevocations(flags: Flags, terminal: Terminal): Promise<void> {
@@ -95,13 +95,24 @@ export async function listRevocations(flags: Flags, terminal: Terminal): Promise
     terminal,
     (client) => client.listRevocations({ limit }),
   );
-  if (flags.output === "json") {
-    const answer = { revocations: revocations.map(revocationJson), total };
-    terminal.out.write(`${JSON.stringify(answer, null, 2)}\n`);
-    return;
-  }
-  terminal.out.write(renderTable(
-    ["WHAT", "ID", "REVOKED", "FORGOTTEN", "BY", "REASON"],
+  tell(flags, terminal, {
+    json: { revocations: revocations.map(revocationJson), total },
+    list: "revocations",
+    text: (sheet) => revocationTable(revocations, sheet),
+    ...(total > revocations.length && { note: `conductor: ${total} in all; --limit shows more` }),
+  });
+}
+
+function revocationTable(revocations: readonly RevocationView[], sheet: Sheet): string {
+  return renderTable(
+    [
+      "WHAT",
+      { title: "ID", cutTo: 20 },
+      { title: "REVOKED", rank: 1 },
+      { title: "FORGOTTEN", rank: 2 },
+      { title: "BY", cutTo: 8, rank: 3 },
+      { title: "REASON", cutTo: 12, rank: 4 },
+    ],
     revocations.map((each) => [
       each.what,
       printable(each.id),
@@ -110,10 +121,8 @@ export async function listRevocations(flags: Flags, terminal: Terminal): Promise
       printable(each.by),
       printable(each.reason),
     ]),
-  ));
-  if (total > revocations.length) {
-    terminal.err.write(`conductor: ${total} in all; --limit shows more\n`);
-  }
+    sheet,
+  );
 }
 
 function orderFrom(flags: Flags): TokenOrder {
@@ -200,31 +209,26 @@ async function signHere(
 }
 
 /** The secrets go to stdout only where no file takes them. */
-function showPair(pair: TokenPairView, flags: Flags, { out, err }: Terminal): void {
+function showPair(pair: TokenPairView, flags: Flags, terminal: Terminal): void {
   const isFiled = typeof flags.out === "string";
   const { accessToken, refreshToken, tokenId, family, subject, roles } = pair;
   const { expiresAtMs, refreshExpiresAtMs } = pair;
-  if (flags.output === "json") {
-    const answer = {
-      ...(isFiled ? { file: flags.out } : {
-        access_token: accessToken,
-        refresh_token: refreshToken === "" ? null : refreshToken,
-      }),
-      token_id: tokenId,
-      family: family === "" ? null : family,
-      subject,
-      roles,
-      expires_at: timeText(expiresAtMs),
-      refresh_expires_at: refreshExpiresAtMs === 0 ? null : timeText(refreshExpiresAtMs),
-    };
-    out.write(`${JSON.stringify(answer, null, 2)}\n`);
-    return;
-  }
-  if (!isFiled) {
-    out.write(`${accessToken}\n${refreshToken === "" ? "" : `${refreshToken}\n`}`);
-    return;
-  }
-  err.write(renderPairs([
+  const json = {
+    ...(isFiled ? { file: flags.out } : {
+      access_token: accessToken,
+      refresh_token: refreshToken === "" ? null : refreshToken,
+    }),
+    token_id: tokenId,
+    family: family === "" ? null : family,
+    subject,
+    roles,
+    expires_at: timeText(expiresAtMs),
+    refresh_expires_at: refreshExpiresAtMs === 0 ? null : timeText(refreshExpiresAtMs),
+  };
+  const secrets = `${accessToken}\n${refreshToken === "" ? "" : `${refreshToken}\n`}`;
+  tell(flags, terminal, { json, text: () => isFiled ? "" : secrets });
+  if (!isFiled || formatOf(flags) !== "table") return;
+  terminal.err.write(renderPairs([
     ["File", String(flags.out)],
     ["Token id", tokenId],
     ["Expires", secondText(expiresAtMs)],

@@ -6,25 +6,29 @@
 
 import { formatDuration } from "../config/mod.ts";
 import { pause, Refusal } from "../rpc/mod.ts";
+import { tell } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { type Connection, withClient } from "./connect.ts";
 import { NegativeAnswer } from "./failure.ts";
 import { workerDetailsJson, workerJson, workerTable, workerText } from "./present_workers.ts";
 import type { Flags } from "./router.ts";
 import { printable, type Terminal } from "./terminal.ts";
+import { tellOrWatch } from "./watching.ts";
 
 /** How often a worker that is drained is looked at. */
 const LOOK_INTERVAL_MS = 250;
 
 /** Every worker that the cluster knows. */
 export async function listWorkers(flags: Flags, terminal: Terminal): Promise<void> {
-  await withClient(flags, terminal, async ({ client, format }) => {
-    const workers = await client.listWorkers((flags.status as string | undefined) ?? "");
-    terminal.out.write(
-      format === "json"
-        ? `${JSON.stringify({ workers: workers.map(workerJson) }, null, 2)}\n`
-        : workerTable(workers),
-    );
+  await withClient(flags, terminal, async ({ client }) => {
+    await tellOrWatch(flags, terminal, async () => {
+      const workers = await client.listWorkers((flags.status as string | undefined) ?? "");
+      return {
+        json: { workers: workers.map(workerJson) },
+        list: "workers",
+        text: (sheet) => workerTable(workers, sheet),
+      };
+    });
   });
 }
 
@@ -34,13 +38,11 @@ export async function showWorker(
   flags: Flags,
   terminal: Terminal,
 ): Promise<void> {
-  await withClient(flags, terminal, async ({ client, format }) => {
-    const details = await client.getWorker(workerId);
-    terminal.out.write(
-      format === "json"
-        ? `${JSON.stringify(workerDetailsJson(details), null, 2)}\n`
-        : workerText(details),
-    );
+  await withClient(flags, terminal, async ({ client }) => {
+    await tellOrWatch(flags, terminal, async () => {
+      const details = await client.getWorker(workerId);
+      return { json: workerDetailsJson(details), text: (sheet) => workerText(details, sheet) };
+    });
   });
 }
 
@@ -55,7 +57,7 @@ export async function drainWorker(
   const timeoutMs = reader.duration("timeout");
   reader.done();
   await withClient(flags, terminal, async (connection) => {
-    const { client, format } = connection;
+    const { client } = connection;
     const message = await client.drainWorker(workerId, graceMs === undefined ? {} : { graceMs });
     const isWaiting = flags.wait === true || timeoutMs !== undefined;
     const heldJobs = isWaiting ? await untilIdle(connection, workerId, timeoutMs) : undefined;
@@ -65,7 +67,7 @@ export async function drainWorker(
       ...(heldJobs === undefined ? {} : { active_jobs: heldJobs }),
     };
     const done = heldJobs === 0 ? `${message}; it holds none` : message;
-    terminal.out.write(format === "json" ? `${JSON.stringify(answer)}\n` : `${done}\n`);
+    tell(flags, terminal, { json: answer, text: () => `${done}\n` });
     if (heldJobs === undefined || heldJobs === 0) return;
     throw new NegativeAnswer(
       `worker ${printable(workerId)} holds ${jobs(heldJobs)} after ${
@@ -82,11 +84,9 @@ export async function undrainWorker(
   flags: Flags,
   terminal: Terminal,
 ): Promise<void> {
-  await withClient(flags, terminal, async ({ client, format }) => {
+  await withClient(flags, terminal, async ({ client }) => {
     const message = await client.drainWorker(workerId, { undrain: true });
-    terminal.out.write(
-      format === "json" ? `${JSON.stringify({ worker_id: workerId, message })}\n` : `${message}\n`,
-    );
+    tell(flags, terminal, { json: { worker_id: workerId, message }, text: () => `${message}\n` });
   });
 }
 

@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { type Answer, streamed, tell } from "./answer.ts";
+import { recording } from "./terminal_test_support.ts";
+
+const ANSWER: Answer = {
+  json: { jobs: [{ id: "a", error: undefined }, { id: "b", labels: { x: "1\n2" } }], total: 9 },
+  list: "jobs",
+  text: ({ columns }) => `for ${columns} columns\n`,
+  note: "2 of 9 jobs",
+};
+
+function told(flags: Record<string, unknown>, options = {}, answer = ANSWER) {
+  const terminal = recording(options);
+  tell(flags, terminal, answer);
+  return terminal.written;
+}
+
+Deno.test("people get a text that fits their terminal, and are told on stderr that there is more", () => {
+  const { out, err } = told({ output: "table" }, { isTerminal: true, columns: 70 });
+  assert.deepEqual([out, err], ["for 70 columns\n", "2 of 9 jobs\n"]);
+});
+
+Deno.test("a pipe has all the room, and --wide gives it to a terminal", () => {
+  assert.equal(told({}).out, "for Infinity columns\n");
+  assert.equal(told({ wide: true }, { isTerminal: true }).out, "for Infinity columns\n");
+});
+
+Deno.test("json and yaml say the same, whole and without what is undefined", () => {
+  const expected = { jobs: [{ id: "a" }, { id: "b", labels: { x: "1\n2" } }], total: 9 };
+  const json = told({ output: "json" });
+  assert.deepEqual(JSON.parse(json.out), expected);
+  assert.equal(json.err, "");
+  assert.equal(
+    told({ output: "yaml" }).out,
+    "jobs:\n  - id: a\n  - id: b\n    labels:\n      x: |-\n        1\n        2\ntotal: 9\n",
+  );
+});
+
+Deno.test("jsonl has a line for each element of a list, and one for anything else", () => {
+  const { out, err } = told({ output: "jsonl" });
+  assert.equal(out, '{"id":"a"}\n{"id":"b","labels":{"x":"1\\n2"}}\n');
+  assert.equal(err, "2 of 9 jobs\n");
+  const single = told({ output: "jsonl" }, {}, { json: { id: "a" }, text: () => "" });
+  assert.equal(single.out, '{"id":"a"}\n');
+});
+
+Deno.test("values of a stream are a line each, or a document each in YAML", () => {
+  assert.equal(streamed("a: b", "json"), '"a: b"\n');
+  assert.equal(streamed({ a: 1 }, "yaml"), "---\na: 1\n");
+});
