@@ -9,6 +9,7 @@ import { dirname } from "node:path";
 import { BackupChecker, type BackupHead } from "../master/mod.ts";
 import { tell } from "./answer.ts";
 import { Interrupted, Misuse } from "./failure.ts";
+import { LiveLine } from "./live_line.ts";
 import { withMemberClient } from "./members.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
@@ -31,6 +32,7 @@ async function backUp(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<void> {
+  const line = new LiveLine(terminal.err);
   await withMemberClient(flags, terminal, async (client) => {
     const partial = `${file}.partial-${crypto.randomUUID()}`;
     let head: BackupHead;
@@ -42,6 +44,7 @@ async function backUp(
         for await (const chunk of client.backup({ stale: flags.stale === true }, signal)) {
           checker.take(chunk);
           bytes += chunk.byteLength;
+          line.show(`${file}  ${(bytes / 2 ** 20).toFixed(1)} MiB`);
           for (let at = 0; at < chunk.byteLength;) at += await target.write(chunk.subarray(at));
         }
         head = checker.finish(file);
@@ -54,6 +57,8 @@ async function backUp(
     } catch (failure) {
       await removeIfThere(partial);
       throw signal.aborted ? signal.reason : failure;
+    } finally {
+      line.clear();
     }
     const answer = {
       file,

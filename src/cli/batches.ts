@@ -69,7 +69,8 @@ export async function submitBatch(file: string, flags: Flags, terminal: Terminal
     for (const call of calls) {
       await bring(client, call, how, ids, submitted);
       const { accepted, duplicates, refused } = submitted;
-      line.show(`submitted ${accepted + duplicates + refused.length} of ${jobs.length} jobs`);
+      const brought = accepted + duplicates + refused.length;
+      line.progress("submitted", brought / jobs.length, `${brought} of ${jobs.length} jobs`);
     }
     line.clear();
     tellRefusals(submitted, terminal);
@@ -241,9 +242,9 @@ async function follow(
       for await (const batch of client.watchBatch(batchId, signal)) {
         last = batch;
         hear(batch);
-        const text = `${batchId}  ${countsText(batch)}`;
-        if (how === "telling" && !line.sink.isTerminal) line.say(printable(text));
-        else line.show(text);
+        const text = countsText(batch);
+        if (how === "telling" && !line.sink.isTerminal) line.say(printable(`${batchId}  ${text}`));
+        else line.progress(batchId, finishedOf(batch) / Math.max(1, batch.total), text);
       }
     });
   } finally {
@@ -266,15 +267,19 @@ function failIfBad({ byStatus }: BatchView, refused: number): void {
 }
 
 /** "3 of 10 finished (1 failed), 2 running". */
-function countsText({ total, byStatus }: BatchView): string {
-  const { completed, failed, cancelled, assigned, running } = byStatus;
+function countsText(batch: BatchView): string {
+  const { total, byStatus: { failed, cancelled, assigned, running } } = batch;
   const bad = [
     ...(failed > 0 ? [`${failed} failed`] : []),
     ...(cancelled > 0 ? [`${cancelled} cancelled`] : []),
   ];
   const how = bad.length === 0 ? "" : ` (${bad.join(", ")})`;
   const now = assigned + running === 0 ? "" : `, ${assigned + running} running`;
-  return `${completed + failed + cancelled} of ${total} finished${how}${now}`;
+  return `${finishedOf(batch)} of ${total} finished${how}${now}`;
+}
+
+function finishedOf({ byStatus: { completed, failed, cancelled } }: BatchView): number {
+  return completed + failed + cancelled;
 }
 
 function submittedJson({ batchId, accepted, duplicates, jobs, refused }: Submitted) {

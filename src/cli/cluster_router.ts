@@ -72,6 +72,32 @@ export function addMemberCommands(
   );
 }
 
+/** Adds `top`. */
+export function addTopCommand(
+  program: Command,
+  terminal: Terminal,
+  client: (command: Command) => Command,
+): void {
+  client(
+    program.command("top").description("the cluster live: members, queues, workers, newest jobs")
+      .option("--interval <duration>", "time between two samples", "2s")
+      .option("--once", "print one sample, as is done where there is no terminal")
+      .addHelpText("after", TOP_HELP)
+      .action(async (flags: Flags) => {
+        const { top } = await import("./top.ts");
+        await top(flags, terminal);
+      }),
+  );
+}
+
+const TOP_HELP = `
+Keys: 1-4 one section alone, Up and Down scroll it, f chooses jobs, + and - the pace, Space pauses,
+r samples at once, h helps, q leaves.
+
+Examples:
+  conductor top
+  conductor top --once -o json | jq .workers`;
+
 /** Adds `cluster recover`, `backup` and `restore`. */
 export function addBackupCommands(
   program: Command,

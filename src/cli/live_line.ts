@@ -4,7 +4,13 @@
  * @module
  */
 
+import { cut } from "./table.ts";
 import { printable, type Sink } from "./terminal.ts";
+
+/** Places of a bar. */
+const BAR_PLACES = 20;
+/** Narrower terminals have room for the text alone. */
+const BAR_COLUMNS_MIN = 60;
 
 /** The last line of a terminal. Where there is no terminal, only what stays is written. */
 export class LiveLine {
@@ -25,12 +31,28 @@ export class LiveLine {
   show(text: string): void {
     if (!this.sink.isTerminal) return;
     this.clear();
-    this.sink.write(printable(text).slice(0, this.sink.columns() - 1));
+    this.sink.write(cut(printable(text), this.sink.columns() - 1));
     this.#isShown = true;
+  }
+
+  /**
+   * {@linkcode show} of how far something is.
+   *
+   * @param fraction of all that there is to do, 0 to 1
+   */
+  progress(what: string, fraction: number, text: string): void {
+    const bar = this.sink.columns() < BAR_COLUMNS_MIN ? "" : `${progressBar(fraction)} `;
+    this.show(`${what}  ${bar}${text}`);
   }
 
   clear(): void {
     if (this.#isShown) this.sink.write("\r\u001b[2K");
     this.#isShown = false;
   }
+}
+
+/** A bar that is filled as far as `fraction`, from 0 to 1, says. */
+export function progressBar(fraction: number, places = BAR_PLACES): string {
+  const filled = Math.floor(Math.min(1, Math.max(0, fraction)) * places);
+  return "█".repeat(filled) + "░".repeat(places - filled);
 }

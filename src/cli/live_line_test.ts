@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { LiveLine } from "./live_line.ts";
+import { LiveLine, progressBar } from "./live_line.ts";
 import { recording } from "./terminal_test_support.ts";
 
 const CLEAR = "\r\u001b[2K";
@@ -11,7 +11,7 @@ Deno.test("on a terminal the last line is drawn over, cut to its width and freed
   line.show("a\u001b[2Jb");
   line.say("stays");
   line.clear();
-  assert.equal(terminal.written.err, `012345678${CLEAR}a\\u001b[2${CLEAR}stays\n`);
+  assert.equal(terminal.written.err, `01234567…${CLEAR}a\\u001b[…${CLEAR}stays\n`);
 });
 
 Deno.test("in a pipe only what stays is written", () => {
@@ -21,4 +21,26 @@ Deno.test("in a pipe only what stays is written", () => {
   line.say("completed");
   line.clear();
   assert.equal(terminal.written.err, "completed\n");
+});
+
+Deno.test("progress is a bar where there is room for one, and nothing in a pipe", () => {
+  const wide = recording({ isTerminal: true, columns: 80 });
+  new LiveLine(wide.err).progress("j-1", 0.42, "42% fetched");
+  assert.equal(wide.written.err, "j-1  ████████░░░░░░░░░░░░ 42% fetched");
+  const narrow = recording({ isTerminal: true, columns: 40 });
+  new LiveLine(narrow.err).progress("j-1", 0.42, "42% fetched");
+  assert.equal(narrow.written.err, "j-1  42% fetched");
+  const pipe = recording();
+  new LiveLine(pipe.err).progress("j-1", 0.42, "42% fetched");
+  assert.equal(pipe.written.err, "");
+});
+
+Deno.test("a bar is full at the end and never longer", () => {
+  assert.deepEqual([-1, 0, 0.99, 1, 7].map((each) => progressBar(each, 4)), [
+    "░░░░",
+    "░░░░",
+    "███░",
+    "████",
+    "████",
+  ]);
 });

@@ -8,7 +8,7 @@ import { Argument, Command, CommanderError, Option } from "commander";
 import { nearest } from "../config/mod.ts";
 import { addAuditCommands } from "./audit_router.ts";
 import { addBatchCommands } from "./batch_router.ts";
-import { addBackupCommands, addMemberCommands } from "./cluster_router.ts";
+import { addBackupCommands, addMemberCommands, addTopCommand } from "./cluster_router.ts";
 import { addCertsCommands } from "./certs_router.ts";
 import { addJobTypeCommands, addSettingsCommands } from "./settings_router.ts";
 import { addConfigFlags } from "./config_flags.ts";
@@ -87,6 +87,7 @@ Exit codes: 0 done, 1 failed, 2 misused, 124 not done within --timeout, 130 inte
   addSettingsCommands(program, terminal, client);
   addJobTypeCommands(program, terminal, client);
   addClusterCommands(program, terminal);
+  addTopCommand(program, terminal, client);
   addCertsCommands(program, terminal, client);
   addTokenCommands(program, terminal, client);
   addRbacCommands(program, terminal, client);

@@ -122,7 +122,7 @@ function report(
       return;
     }
     case "progress":
-      line.show(`${jobId}  ${progressText(event.fraction, event.message)}`);
+      line.progress(jobId, event.fraction, progressText(event.fraction, event.message));
       return;
     case "log":
       for (const text of event.lines) {

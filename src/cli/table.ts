@@ -41,7 +41,7 @@ export function renderTable(
       .join(" ".repeat(GAP)).trimEnd()
   );
   const hidden = columns.filter((_, at) => widths[at] === undefined).map(({ title }) => title);
-  if (hidden.length > 0 && rows.length > 0) {
+  if (hidden.length > 0 && rows.length > 0 && sheet?.isCurt !== true) {
     lines.push(sheet!.style.dim(cut(`(--wide shows ${hidden.join(", ")} too)`, sheet!.columns)));
   }
   return lines.join("\n") + "\n";

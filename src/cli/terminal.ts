@@ -21,6 +21,8 @@ export interface Sheet {
   readonly style: Styles;
   /** Places in a line; infinite where lines may be as long as they are. */
   readonly columns: number;
+  /** Nothing is said of columns that were left out. */
+  readonly isCurt?: boolean;
 }
 
 /** One stream and how it may be written to. */

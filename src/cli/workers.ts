@@ -97,10 +97,13 @@ async function untilIdle(
   timeoutMs = Number.POSITIVE_INFINITY,
 ): Promise<number> {
   const startedMs = performance.now();
+  let heldAtFirst = 0;
   for (;;) {
     const activeJobs = await activeJobsOf(client, workerId);
     if (activeJobs === 0 || performance.now() - startedMs >= timeoutMs) return activeJobs;
-    line.show(`worker ${printable(workerId)} holds ${jobs(activeJobs)}`);
+    heldAtFirst = Math.max(heldAtFirst, activeJobs);
+    const text = `holds ${jobs(activeJobs)} of ${heldAtFirst}`;
+    line.progress(`worker ${workerId}`, 1 - activeJobs / heldAtFirst, text);
     await pause(Math.min(LOOK_INTERVAL_MS, timeoutMs));
   }
 }

@@ -193,7 +193,7 @@ Deno.test("conductor certs makes an authority, and issues, renews, revokes, list
     const issued = await certs("issue", "--role=master", "m1", "--san=m1.internal,10.0.0.1");
     assert.equal(issued.code, 0, issued.stderr);
     assert.ok(issued.json.sans.includes("m1.internal") && issued.json.sans.includes("10.0.0.1"));
-    const [renewed] = (await certs("renew", "m1")).json;
+    const [renewed] = (await certs("renew", "m1")).json.certificates;
     assert.notEqual(renewed.serial, issued.json.serial);
     const { json: { revoked } } = await certs(
       "revoke",
@@ -207,7 +207,7 @@ Deno.test("conductor certs makes an authority, and issues, renews, revokes, list
     );
     const { json: { certificates: list } } = await certs("list");
     assert.deepEqual(list.map(({ state }: { state: string }) => state), ["revoked", "valid"]);
-    const { json: [shown] } = await certs("show", "m1");
+    const { json: { certificates: [shown] } } = await certs("show", "m1");
     assert.deepEqual([shown.roles, shown.uses], [["master"], ["server", "client"]]);
     const again = await certs("init");
     assert.equal(again.code, 1);

@@ -76,7 +76,7 @@ Deno.test({
         assert.deepEqual(await bash("conductor workers "), ["list", "show", "drain", "undrain"]);
         assert.deepEqual(await bash("conductor submit --pri"), ["--priority"]);
         // Bash replaces only what stands behind the =.
-        assert.deepEqual(await bash("conductor status --output=j"), ["json"]);
+        assert.deepEqual(await bash("conductor status --output=j"), ["json", "jsonl"]);
         await Deno.writeTextFile(join(directory, "job.json"), "{}");
         assert.deepEqual(await bash("conductor submit --payload @job"), ["@job.json"]);
         assert.deepEqual(await bash("conductor master --config job"), ["job.json"]);
@@ -98,6 +98,8 @@ Deno.test({
       assert.deepEqual(await fish("conductor submit --output="), [
         "--output=table",
         "--output=json",
+        "--output=yaml",
+        "--output=jsonl",
       ]);
     }),
 });

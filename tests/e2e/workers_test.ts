@@ -127,7 +127,7 @@ async function drains(host: Host, client: JobClient): Promise<void> {
   assert.match(early.stderr, /worker w1 holds 1 job after 300ms; it stays drained/);
   const waiting = await submitSleep(client, "1ms");
   const listed = await told(host, "workers", "list", "--status=draining");
-  assert.deepEqual(listed.map((each: { id: string }) => each.id), ["w1"]);
+  assert.deepEqual(listed.workers.map((each: { id: string }) => each.id), ["w1"]);
   await until("it is the worker's draining that keeps it", async () => {
     const { reasons } = await client.getJob(waiting);
     return reasons.some(({ code }) => code === "workers_draining");
