@@ -22,6 +22,8 @@ import type {
   ScheduleRunOutcome,
   TriggeredFire,
 } from "./schedule_command.ts";
+import { namespaceField, namespaceOf } from "./namespace.ts";
+import type { ScheduleName } from "./schedules.ts";
 import type { State } from "./state.ts";
 
 export function applyPutSchedule(
@@ -30,14 +32,14 @@ export function applyPutSchedule(
   position: LogPosition,
 ): PutScheduleOutcome {
   const { schedule: spec, replace, nextAtMs } = command;
-  const before = state.schedules.get(spec.name);
+  const before = state.schedules.get(spec.name, namespaceOf(spec));
   if (before !== undefined && !replace) {
     return refusedPut("already_exists", `there is a schedule ${spec.name} already`);
   }
   if (before === undefined && state.schedules.size >= command.schedulesMax) {
     return refusedPut(
       "too_many_schedules",
-      `there are ${state.schedules.size} schedules, which is as many as are allowed; remove one`,
+      `there are as many schedules as are allowed, ${command.schedulesMax}; remove one`,
     );
   }
   const counted = before ?? {
@@ -69,9 +71,9 @@ function refusedPut(
 
 export function applyAlterSchedule(
   state: State,
-  { name, to, nextAtMs, revision }: AlterScheduleCommand,
+  { name, namespace, to, nextAtMs, revision }: AlterScheduleCommand,
 ): AlterScheduleOutcome {
-  const schedule = state.schedules.get(name);
+  const schedule = state.schedules.get(name, namespaceOf({ namespace }));
   if (schedule === undefined) {
     return refusedAlter("unknown_schedule", `there is no schedule ${name}`);
   }
@@ -79,9 +81,9 @@ export function applyAlterSchedule(
     return refusedAlter("stale", `schedule ${name} was replaced at this moment; try again`);
   }
   const changed = to === "removed" || schedule.paused !== (to === "paused");
-  if (to === "removed") state.schedules.remove(name);
-  else if (to === "paused") state.schedules.progress(name, { paused: true });
-  else if (changed) state.schedules.progress(name, { paused: false, nextAtMs });
+  if (to === "removed") state.schedules.remove(schedule);
+  else if (to === "paused") state.schedules.progress(schedule, { paused: true });
+  else if (changed) state.schedules.progress(schedule, { paused: false, nextAtMs });
   return { kind: "alter_schedule", status: "done", changed };
 }
 
@@ -99,7 +101,7 @@ export function applyFireSchedule(
 ): OutcomeOf["fire_schedule"] {
   const isDeposed = command.leaderTerm !== undefined && command.leaderTerm !== position.term;
   const results = command.fires.map((fire): ScheduleFireOutcome => {
-    const schedule = state.schedules.get(fire.name);
+    const schedule = state.schedules.get(fire.name, namespaceOf(fire));
     const reason = isDeposed ? "stale_term" : refusalOf(fire, schedule, state.nowMs);
     if (reason !== undefined) return { status: "refused", name: fire.name, reason };
     const runs = fire.kind === "due"
@@ -134,23 +136,23 @@ function areTimesInOrder({ runs, dueAtMs, nextAtMs }: DueFire, nowMs: number): b
 }
 
 function fireDue(state: State, fire: DueFire, liveJobsMax: number | undefined) {
-  const { name, nextAtMs, dueAtMs, runs } = fire;
-  const { actedThroughMs } = state.schedules.get(name)!;
+  const { nextAtMs, dueAtMs, runs } = fire;
+  const { actedThroughMs } = scheduleOf(state, fire);
   if (fire.missed > 0) {
     const what = fire.missed === 1 ? "1 run was" : `${fire.missed} runs were`;
-    note(state, name, "missed", fire.missed, `${what} passed over: nobody could act in time`);
+    note(state, fire, "missed", fire.missed, `${what} passed over: nobody could act in time`);
   }
   const lastMs = Math.max(dueAtMs, runs.at(-1)?.scheduledAtMs ?? 0);
-  state.schedules.progress(name, {
+  state.schedules.progress(fire, {
     nextAtMs,
     actedThroughMs: Math.max(actedThroughMs, lastMs),
   });
   return runs.map((each): ScheduleRunOutcome => {
     const { scheduledAtMs } = each;
-    if (scheduledAtMs > actedThroughMs) return run(state, name, each, liveJobsMax);
+    if (scheduledAtMs > actedThroughMs) return run(state, fire, each, liveJobsMax);
     // It was due at the very moment at which the schedule was replaced.
     const message = "it was acted on before the schedule was replaced";
-    note(state, name, "skipped", 1, message);
+    note(state, fire, "skipped", 1, message);
     return { status: "skipped", scheduledAtMs, message };
   });
 }
@@ -158,16 +160,17 @@ function fireDue(state: State, fire: DueFire, liveJobsMax: number | undefined) {
 /** A run that somebody asks for, once a key. */
 function trigger(
   state: State,
-  { name, jobId, idempotencyKey = "" }: TriggeredFire,
+  fire: TriggeredFire,
   { liveJobsMax, keyRetentionMs }: FireScheduleCommand,
 ): ScheduleRunOutcome {
-  if (idempotencyKey === "") return run(state, name, { scheduledAtMs: 0, jobId }, liveJobsMax);
-  const key = triggerKey(name, idempotencyKey);
+  const { name, jobId, idempotencyKey = "" } = fire;
+  if (idempotencyKey === "") return run(state, fire, { scheduledAtMs: 0, jobId }, liveJobsMax);
+  const key = triggerKey(namespaceOf(fire), name, idempotencyKey);
   const earlier = state.keys.find(key, state.nowMs);
   if (earlier !== undefined) {
     return { status: "submitted", scheduledAtMs: 0, jobId: earlier.jobId, repeated: true };
   }
-  const outcome = run(state, name, { scheduledAtMs: 0, jobId }, liveJobsMax);
+  const outcome = run(state, fire, { scheduledAtMs: 0, jobId }, liveJobsMax);
   if (outcome.status === "submitted") {
     state.keys.add(key, { jobId, fingerprint: "" }, state.nowMs, keyRetentionMs);
   }
@@ -177,18 +180,19 @@ function trigger(
 /** One job, unless an earlier one is in the way or the job itself is refused. */
 function run(
   state: State,
-  name: string,
+  named: ScheduleName,
   { scheduledAtMs, jobId }: { readonly scheduledAtMs: number; readonly jobId: string },
   liveJobsMax: number | undefined,
 ): ScheduleRunOutcome {
-  const schedule = state.schedules.get(name)!;
+  const schedule = scheduleOf(state, named);
+  const { name } = schedule;
   const passOver = (status: "skipped" | "missed", message: string): ScheduleRunOutcome => {
-    note(state, name, status, 1, message);
+    note(state, named, status, 1, message);
     return { status, scheduledAtMs, message };
   };
-  const before = state.schedules.unfinishedCount(name);
+  const before = state.schedules.unfinishedCount(named);
   if (before > 0 && schedule.overlap === "skip") {
-    const [earlier] = state.schedules.unfinished(name);
+    const [earlier] = state.schedules.unfinished(named);
     return passOver("skipped", `job ${earlier!.job.id} of it was not finished`);
   }
   if (before >= SCHEDULE_LIMITS.unfinishedRunsMax && schedule.overlap !== "replace") {
@@ -196,7 +200,7 @@ function run(
   }
   if (state.isIdTaken(jobId)) return passOver("missed", `there is a job ${jobId} already`);
   if (schedule.overlap === "replace") {
-    for (const record of state.schedules.unfinished(name)) {
+    for (const record of state.schedules.unfinished(named)) {
       cancelJob(state, record, `replaced by job ${jobId}, the next of schedule ${name}`);
     }
   }
@@ -208,7 +212,7 @@ function run(
   });
   switch (outcome?.status) {
     case "accepted":
-      state.schedules.progress(name, {
+      state.schedules.progress(named, {
         runs: schedule.runs + 1,
         lastJobId: jobId,
         ...(scheduledAtMs > 0 ? { lastScheduledAtMs: scheduledAtMs } : {}),
@@ -224,19 +228,22 @@ function run(
 
 function specOf(
   state: State,
-  { name, template, overlap }: Schedule,
+  schedule: Schedule,
   scheduledAtMs: number,
   jobId: string,
 ): SubmitSpec {
-  const earlier = overlap === "queue" ? state.schedules.unfinished(name).at(-1) : undefined;
+  const { name, template, overlap } = schedule;
+  const earlier = overlap === "queue" ? state.schedules.unfinished(schedule).at(-1) : undefined;
   const dependencies = earlier === undefined ? {} : {
     dependencies: [
       ...template.options?.dependencies ?? [],
       { jobId: earlier.job.id, on: "completion" as const },
     ],
   };
+  const { namespace: _namespace, ...rest } = template;
   return {
-    ...template,
+    ...rest,
+    ...namespaceField(namespaceOf(schedule)),
     id: jobId,
     options: { ...template.options, ...dependencies, schedule: name, scheduledAtMs },
   };
@@ -244,15 +251,20 @@ function specOf(
 
 function note(
   state: State,
-  name: string,
+  named: ScheduleName,
   kind: "skipped" | "missed",
   count: number,
   message: string,
 ): void {
-  const schedule = state.schedules.get(name)!;
-  state.schedules.progress(name, {
+  const schedule = scheduleOf(state, named);
+  state.schedules.progress(named, {
     [kind]: schedule[kind] + count,
     lastFault: message,
     lastFaultAtMs: state.nowMs,
   });
+}
+
+/** One that is known to be there. */
+function scheduleOf(state: State, named: ScheduleName): Schedule {
+  return state.schedules.get(named.name, namespaceOf(named))!;
 }

@@ -7,9 +7,10 @@
 import { cancelJob } from "./attempts.ts";
 import type { OutcomeOf, SubmitCommand, SubmitOutcome, SubmitSpec } from "./command.ts";
 import { fingerprintOf } from "./digest.ts";
-import { scopedKey } from "./idempotency_keys.ts";
+import { submitterKey } from "./idempotency_keys.ts";
 import type { Job, StringMap } from "./job.ts";
 import { type Dependency, NO_OPTIONS } from "./job_options.ts";
+import { namespaceOf, scopedName } from "./namespace.ts";
 import type { State } from "./state.ts";
 import { uniqueKeyOf } from "./unique_keys.ts";
 
@@ -54,7 +55,7 @@ interface Key {
 /** What shall become of each, before anything is changed. */
 function decideAll(state: State, command: SubmitCommand): Decision[] {
   const siblings: Siblings = {
-    ids: new Set(),
+    namespaces: new Map(),
     keys: new Map(),
     uniqueKeys: new Map(),
     batches: new Map(),
@@ -80,9 +81,9 @@ function decideAll(state: State, command: SubmitCommand): Decision[] {
       }
       if (uniqueKey !== undefined) siblings.uniqueKeys.set(uniqueKey, spec.id);
       if (spec.options?.batchId) {
-        siblings.batches.set(spec.options.batchId, spec.submittedBy ?? "");
+        siblings.batches.set(batchNameOf(spec), spec.submittedBy ?? "");
       }
-      siblings.ids.add(spec.id);
+      siblings.namespaces.set(spec.id, namespaceOf(spec));
     }
     return decision;
   });
@@ -90,9 +91,10 @@ function decideAll(state: State, command: SubmitCommand): Decision[] {
 
 /** What the jobs before in the same Command will have changed. */
 interface Siblings {
-  readonly ids: Set<string>;
+  /** By job id. */
+  readonly namespaces: Map<string, string>;
   readonly keys: Map<string, Decision>;
-  /** Job ids by unique key, and submitters by batch. */
+  /** Job ids by unique key, and submitters by batch with its namespace. */
   readonly uniqueKeys: Map<string, string>;
   readonly batches: Map<string, string>;
   /** The job that there is already, by the id of the one that was submitted again. */
@@ -127,7 +129,7 @@ function decide(
         );
     }
   }
-  if (siblings.ids.has(spec.id) || state.isIdTaken(spec.id)) {
+  if (siblings.namespaces.has(spec.id) || state.isIdTaken(spec.id)) {
     return refused(spec, "id_taken", `there is a job ${spec.id} already`);
   }
   const uniqueKey = uniqueKeyOf(spec);
@@ -148,8 +150,10 @@ function decide(
         "existing or replace",
     );
   }
+  const namespace = namespaceOf(spec);
+  // What is in another namespace does not exist in this one.
   const missing = parents.find(({ jobId }) =>
-    !siblings.ids.has(jobId) && state.find(jobId) === undefined
+    (siblings.namespaces.get(jobId) ?? state.find(jobId)?.job.namespace) !== namespace
   );
   if (missing !== undefined) {
     return refused(
@@ -159,7 +163,8 @@ function decide(
     );
   }
   const batchId = spec.options?.batchId ?? "";
-  const owner = siblings.batches.get(batchId) ?? state.batches.get(batchId)?.submittedBy;
+  const owner = siblings.batches.get(batchNameOf(spec)) ??
+    state.batches.get(batchId, namespace)?.submittedBy;
   if (batchId !== "" && owner !== undefined && owner !== (spec.submittedBy ?? "")) {
     return refused(spec, "batch_taken", `batch "${batchId}" is ${owner}'s; use another name`);
   }
@@ -189,6 +194,10 @@ function decide(
   return { status: "accepted", jobId: spec.id, jobStatus: "pending" };
 }
 
+function batchNameOf(spec: SubmitSpec): string {
+  return scopedName(namespaceOf(spec), spec.options?.batchId ?? "");
+}
+
 /** Id of the unfinished job that has the unique key, or will have it after the jobs before. */
 function holderOf(
   state: State,
@@ -212,7 +221,7 @@ function parentsOf(
 function keyOf(spec: SubmitSpec): Key | undefined {
   if (!spec.idempotencyKey) return undefined;
   return {
-    name: scopedKey(spec.submittedBy ?? "", spec.idempotencyKey),
+    name: submitterKey(namespaceOf(spec), spec.submittedBy ?? "", spec.idempotencyKey),
     fingerprint: spec.fingerprint || fingerprintOf(spec.type, spec.payload),
   };
 }
@@ -248,6 +257,7 @@ function jobFrom(spec: SubmitSpec, dependencies: readonly Dependency[], state: S
     id: spec.id,
     seq: ++state.lastJobSeq,
     type: spec.type,
+    namespace: namespaceOf(spec),
     status: isWaiting ? "waiting" : "pending",
     priority: spec.priority,
     maxRetries: spec.maxRetries,

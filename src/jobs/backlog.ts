@@ -10,7 +10,7 @@
  */
 
 import type { Counters } from "./counters.ts";
-import { Groups } from "./groups.ts";
+import { groupOf, Groups } from "./groups.ts";
 import { IndexedHeap } from "./heap.ts";
 import { queueOf } from "./job_options.ts";
 import type { JobRecord } from "./job_record.ts";
@@ -23,6 +23,7 @@ import {
   Opening,
   type Surroundings,
 } from "./lanes.ts";
+import { scopedName } from "./namespace.ts";
 import { comparisonOf, type QueueOrder } from "./queue_order.ts";
 import { liveStatus, QueueShares, type Share } from "./queue_shares.ts";
 import { isLimiting, nextStartMs, RateBuckets } from "./rate_buckets.ts";
@@ -130,7 +131,7 @@ export class Backlog implements Surroundings {
     const status = liveStatus(record.job.status);
     if (status === undefined) return;
     record.share ??= this.shares.of(queueOf(record.job));
-    this.shares.add(record.share, status);
+    this.shares.add(record.share, status, record.job.namespace);
     if (status === "pending") this.#enqueue(record, record.share);
   }
 
@@ -139,7 +140,7 @@ export class Backlog implements Surroundings {
     const status = liveStatus(record.job.status);
     if (status === undefined || record.share === undefined) return;
     if (status === "pending") this.#dequeue(record);
-    this.shares.subtract(record.share, status);
+    this.shares.subtract(record.share, status, record.job.namespace);
   }
 
   /** The job is finished or forgotten. */
@@ -186,7 +187,8 @@ export class Backlog implements Surroundings {
   }
 
   heldOfType(type: string): number {
-    return this.#counters.of(type, "assigned") + this.#counters.of(type, "running");
+    const ofType = { type };
+    return this.#counters.of(ofType, "assigned") + this.#counters.of(ofType, "running");
   }
 
   #enqueue(record: JobRecord, share: Share): void {
@@ -236,14 +238,15 @@ export class Backlog implements Surroundings {
     return spare;
   }
 
-  #newLane({ job: { options }, laneKey }: JobRecord, parent: JobClass): Lane {
+  #newLane({ job, laneKey }: JobRecord, parent: JobClass): Lane {
+    const { options } = job;
     const gates: LaneGates = laneKey === "" ? noGates : {
       group: options.group !== "" && options.groupLimit > 0
-        ? this.groups.of(options.group)
+        ? this.groups.of(groupOf(job))
         : undefined,
       groupLimit: options.groupLimit,
       bucket: options.rateKey !== "" && isLimiting(options.rate)
-        ? this.buckets.of(`key\n${options.rateKey}`)
+        ? this.buckets.of(`key\n${scopedName(job.namespace, options.rateKey)}`)
         : undefined,
       rate: options.rate,
     };

@@ -21,7 +21,10 @@ Deno.test("a batch counts its jobs through every move, a crash, and more submiss
   assertFields(batch, { id: "nightly", submittedBy: "ann", createdAtMs: startedMs, total: 3 });
   assertFields(batch.byStatus, { pending: 1, completed: 1, cancelled: 1, assigned: 0 });
   assert.equal(isFinished(batch), false);
-  assert.deepEqual(scene.machine.unfinishedOfBatch("nightly", 9).map(({ id }) => id), ["b"]);
+  assert.deepEqual(
+    scene.machine.unfinishedOfBatch({ id: "nightly", namespace: "default" }, 9).map(({ id }) => id),
+    ["b"],
+  );
   scene.cancel("b");
   assert.equal(isFinished(scene.machine.batch("nightly")!), true);
 });

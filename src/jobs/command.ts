@@ -124,6 +124,8 @@ export interface SubmitSpec {
   readonly requiredTags?: StringMap;
   readonly submittedBy?: string;
   readonly traceparent?: string;
+  /** Left out: the default one. */
+  readonly namespace?: string;
   /** What it asks for beside all that; the rest is as in `NO_OPTIONS`. */
   readonly options?: Partial<JobOptions>;
 }

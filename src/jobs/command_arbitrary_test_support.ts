@@ -75,6 +75,7 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
     requiredTags: stringMap,
     submittedBy: name,
     traceparent: name,
+    namespace: name,
     options,
   }, ["id", "type", "payload", "priority", "maxRetries", "timeoutMs", "retryDelayMs"]);
 
@@ -131,6 +132,7 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
     pushed: fc.boolean(),
     cpuMillis: fc.nat(3000),
     memoryBytes: fc.nat(),
+    namespaces: lines,
     typeSlots: fc.dictionary(name, fc.integer({ min: 1, max: 3 }), { noNullPrototype: true }),
   }, ["id", "sessionId", "address", "slots", "jobTypes", "tags", "version"]);
 
@@ -259,8 +261,9 @@ function anyScheduleCommand({ name, time }: CommandAlphabet, template: fc.Arbitr
     plain({ kind: fc.constant("every"), ...bounds, everyMs: time, anchorMs: time }),
     plain({ kind: fc.constant("at"), ...bounds, atMs: time }),
   );
-  const schedule = plain({
+  const schedule = record({
     name,
+    namespace: name,
     timing,
     template,
     overlap: fc.constantFrom(...OVERLAP_POLICIES),
@@ -268,19 +271,23 @@ function anyScheduleCommand({ name, time }: CommandAlphabet, template: fc.Arbitr
     catchUpMax: fc.nat(3),
     graceMs: time,
     createdBy: name,
-  });
-  const due = plain({
+  }, [
+    ...["name", "timing", "template", "overlap", "catchUp"] as const,
+    ...["catchUpMax", "graceMs", "createdBy"] as const,
+  ]);
+  const due = record({
     kind: fc.constant("due"),
     name,
+    namespace: name,
     // Of the commands before it, as indices of a log that begins at 1.
     revision: fc.integer({ min: 1, max: 20 }),
     dueAtMs: time,
     runs: fc.array(plain({ scheduledAtMs: time, jobId: name }), { maxLength: 3 }),
     missed: fc.nat(3),
     nextAtMs: time,
-  });
+  }, ["kind", "name", "revision", "dueAtMs", "runs", "missed", "nextAtMs"]);
   const triggered = record(
-    { kind: fc.constant("triggered"), name, jobId: name, idempotencyKey: name },
+    { kind: fc.constant("triggered"), name, namespace: name, jobId: name, idempotencyKey: name },
     ["kind", "name", "jobId"],
   );
   return fc.oneof(
@@ -292,14 +299,15 @@ function anyScheduleCommand({ name, time }: CommandAlphabet, template: fc.Arbitr
       nextAtMs: time,
       schedulesMax: fc.nat(3),
     }),
-    plain({
+    record({
       kind: fc.constant("alter_schedule"),
       atMs: time,
       name,
+      namespace: name,
       to: fc.constantFrom("paused", "active", "removed"),
       nextAtMs: time,
       revision: fc.integer({ min: 1, max: 20 }),
-    }),
+    }, ["kind", "atMs", "name", "to", "nextAtMs", "revision"]),
     record({
       kind: fc.constant("fire_schedule"),
       atMs: time,

@@ -42,7 +42,7 @@ export function batchOf(state: State, applied: LogPosition): StoreBatch {
     finished,
     liveRemoved,
     revived,
-    pruned: [...state.pruned.values()],
+    pruned: [...state.pruned.values()].flat(),
     payloads,
     results,
     keys: state.keys.unflushed(),

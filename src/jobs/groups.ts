@@ -5,7 +5,9 @@
  * @module
  */
 
+import type { Job } from "./job.ts";
 import type { JobRecord } from "./job_record.ts";
+import { scopedName } from "./namespace.ts";
 
 export class Group {
   readonly name: string;
@@ -35,17 +37,15 @@ export class Groups {
   }
 
   hold(record: JobRecord): void {
-    const name = record.job.options.group;
-    if (name === "") return;
-    const group = this.of(name);
+    if (record.job.options.group === "") return;
+    const group = this.of(groupOf(record.job));
     group.held.add(record);
     tell(group, group.held.size);
   }
 
   letGo(record: JobRecord): void {
-    const name = record.job.options.group;
-    if (name === "") return;
-    const group = this.of(name);
+    if (record.job.options.group === "") return;
+    const group = this.of(groupOf(record.job));
     group.held.delete(record);
     tell(group, group.held.size + 1);
     this.#dropIfUnused(group);
@@ -68,6 +68,11 @@ export class Groups {
   #dropIfUnused(group: Group): void {
     if (group.held.size === 0 && group.waiters.size === 0) this.#byName.delete(group.name);
   }
+}
+
+/** The group of a job as all namespaces know it. */
+export function groupOf({ namespace, options }: Job): string {
+  return scopedName(namespace, options.group);
 }
 
 function tell(group: Group, limit: number): void {

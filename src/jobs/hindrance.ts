@@ -5,6 +5,7 @@
  */
 
 import type { Backlog } from "./backlog.ts";
+import { groupOf } from "./groups.ts";
 import { queueOf, type RateLimit } from "./job_options.ts";
 import type { JobRecord } from "./job_record.ts";
 import { type Bucket, isLimiting, nextStartMs } from "./rate_buckets.ts";
@@ -74,9 +75,9 @@ function gateHindrances(gate: Gate | undefined, held: number, nowMs: number): Hi
   return [...found, ...rateHindrances(`${scope} "${name}"`, bucket, settings.rate, nowMs)];
 }
 
-function groupHindrances(backlog: Backlog, { job: { options } }: JobRecord): Hindrance[] {
-  const { group: name, groupLimit } = options;
-  const group = name === "" || groupLimit === 0 ? undefined : backlog.groups.find(name);
+function groupHindrances(backlog: Backlog, { job }: JobRecord): Hindrance[] {
+  const { group: name, groupLimit } = job.options;
+  const group = name === "" || groupLimit === 0 ? undefined : backlog.groups.find(groupOf(job));
   if (group === undefined || group.held.size < groupLimit) return [];
   // In the order of submission, which every replica knows.
   const heldBy = [...group.held].sort((a, b) => a.job.seq - b.job.seq)

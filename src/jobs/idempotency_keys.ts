@@ -6,6 +6,7 @@
  * @module
  */
 
+import { scopedName } from "./namespace.ts";
 import type { JobStore, StoredKey } from "./store.ts";
 
 export class IdempotencyKeys {
@@ -70,12 +71,16 @@ export class IdempotencyKeys {
   }
 }
 
-/** Keys of one submitter do not meet those of another. */
-export function scopedKey(submittedBy: string, idempotencyKey: string): string {
-  return JSON.stringify([submittedBy, idempotencyKey]);
+/** Keys of one submitter do not meet those of another, nor those of his in another namespace. */
+export function submitterKey(
+  namespace: string,
+  submittedBy: string,
+  idempotencyKey: string,
+): string {
+  return JSON.stringify([scopedName(namespace, submittedBy), idempotencyKey]);
 }
 
 /** Nor do those of triggered schedules meet those of submissions. */
-export function triggerKey(schedule: string, idempotencyKey: string): string {
-  return JSON.stringify(["trigger", schedule, idempotencyKey]);
+export function triggerKey(namespace: string, schedule: string, idempotencyKey: string): string {
+  return JSON.stringify(["trigger", scopedName(namespace, schedule), idempotencyKey]);
 }

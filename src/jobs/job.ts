@@ -133,6 +133,8 @@ export interface Job {
   /** Order of submission, from 1, over the whole life of the cluster. */
   readonly seq: number;
   readonly type: string;
+  /** See `namespace.ts`. */
+  readonly namespace: string;
   readonly status: JobStatus;
   /** Higher first. */
   readonly priority: number;
@@ -296,6 +298,8 @@ export interface Worker {
   readonly memoryBytesHeld: number;
   /** Jobs of single types that it may hold at once; absent: of all as many as it has slots. */
   readonly typeSlots?: Readonly<Record<string, number>>;
+  /** It gets jobs of these namespaces alone; absent: of all. */
+  readonly namespaces?: readonly string[];
   /** What it still holds then is handed back, since an operator drains it; absent: never. */
   readonly handBackAtMs?: number;
   /** Attempts that it completed, and that failed on it, since it first registered. */

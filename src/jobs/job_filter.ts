@@ -14,6 +14,8 @@ export interface JobFilter {
   /** Whether it is at its end. */
   readonly isFinished?: boolean;
   readonly type?: string;
+  /** It is in one of these. */
+  readonly namespaces?: readonly string[];
   readonly deadLetter?: boolean;
   /** It has all of these labels with exactly these values. */
   readonly labels?: StringMap;
@@ -36,11 +38,12 @@ export interface JobFilter {
 /** Whether the filter has this job in it. */
 export function isMatch(job: Job, filter: JobFilter): boolean {
   const { status, isFinished, type, deadLetter, worker, queue, batchId, parentId } = filter;
-  const { schedule } = filter;
+  const { schedule, namespaces } = filter;
   const { createdFromMs = -Infinity, createdBeforeMs = Infinity } = filter;
   return (status === undefined || job.status === status) &&
     (isFinished === undefined || isTerminal(job.status) === isFinished) &&
     (type === undefined || job.type === type) &&
+    (namespaces === undefined || namespaces.includes(job.namespace)) &&
     (deadLetter === undefined || job.deadLetter === deadLetter) &&
     (worker === undefined || job.assignedTo === worker) &&
     (queue === undefined || queueOf(job) === queue) &&

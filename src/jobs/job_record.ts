@@ -3,6 +3,7 @@ import type { Attempt, HistoryEntry, Job, StringMap } from "./job.ts";
 import { type JobOptions, NO_OPTIONS } from "./job_options.ts";
 import type { Lane } from "./lanes.ts";
 import type { Share } from "./queue_shares.ts";
+import { scopedName } from "./namespace.ts";
 import { isLimiting } from "./rate_buckets.ts";
 import type { StoredJob, StoredResult } from "./store.ts";
 
@@ -52,8 +53,8 @@ export class JobRecord implements HeapItem {
   }
 }
 
-function shapeKeyOf({ type, requiredTags, options }: Job): string {
-  const key = namedTags(type, requiredTags);
+function shapeKeyOf({ type, namespace, requiredTags, options }: Job): string {
+  const key = namedTags(scopedName(namespace, type), requiredTags);
   const { tagRules, preferredTags, cpuMillis, memoryBytes } = options;
   const isPlain = options === NO_OPTIONS ||
     (tagRules.length === 0 && preferredTags.length === 0 && cpuMillis === 0 && memoryBytes === 0);

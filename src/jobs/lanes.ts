@@ -44,6 +44,7 @@ export class Opening implements HeapItem {
 export class JobShape implements PendingShape {
   readonly key: string;
   readonly type: string;
+  readonly namespace: string;
   readonly requiredTags: StringMap;
   readonly tagRules: readonly TagRule[];
   readonly preferredTags: readonly TagRule[];
@@ -57,6 +58,7 @@ export class JobShape implements PendingShape {
   constructor({ job, shapeKey }: JobRecord, around: Surroundings) {
     this.key = shapeKey;
     this.type = job.type;
+    this.namespace = job.namespace;
     this.requiredTags = job.requiredTags;
     this.tagRules = job.options.tagRules;
     this.preferredTags = job.options.preferredTags;

@@ -62,7 +62,7 @@ export function listJobs(state: State, store: JobStore, query: JobQuery): JobPag
 export function planPrune(state: State, store: JobStore, query: PruneQuery): PrunePlan {
   const { status, finishedBeforeMs = -Infinity, keepNewest = Infinity, after, limit } = query;
   let kept = after?.kept ?? 0;
-  const excess = state.counters.of(undefined, status) - keepNewest;
+  const excess = state.counters.of({}, status) - keepNewest;
   const jobSeqs: number[] = [];
   const jobs = store.listEnded({ status, limit, ...(after !== undefined && { after }) });
   for (const job of jobs) {
@@ -186,7 +186,7 @@ class MergedJobs {
 
   #storeQuery(): Omit<FinishedQuery, "limit"> {
     return {
-      ...finishedFilterOf(this.#query),
+      ...finishedFilterOf(this.#state, this.#query),
       ...this.#storeRange,
       ...(this.#storeFrom !== undefined && { fromSeq: this.#storeFrom }),
       order: this.#isNewestFirst ? "newest" : "oldest",
@@ -251,9 +251,14 @@ function fewCandidates(state: State, query: JobQuery): JobRecord[] | undefined {
 }
 
 /** The part of a filter that a store knows by the same names. */
-function finishedFilterOf(query: JobQuery): FinishedFilter {
+function finishedFilterOf(state: State, query: JobQuery): FinishedFilter {
   const { status, type, deadLetter, labels, worker, queue, batchId, parentId, schedule } = query;
+  const { namespaces } = query;
   return {
+    ...(namespaces !== undefined && {
+      namespaces,
+      namespacesNarrow: doNamespacesNarrow(state, query),
+    }),
     ...(status !== undefined && { status }),
     ...(type !== undefined && { type }),
     ...(deadLetter !== undefined && { deadLetter }),
@@ -264,6 +269,17 @@ function finishedFilterOf(query: JobQuery): FinishedFilter {
     ...(parentId !== undefined && { parentId }),
     ...(schedule !== undefined && { schedule }),
   };
+}
+
+/** Whether to look through the namespaces' jobs, rather than through those of another condition. */
+function doNamespacesNarrow({ counters }: State, query: JobQuery): boolean {
+  const { type, status, namespaces, worker, queue } = query;
+  const own = counters.of({ namespaces }, status);
+  if (type !== undefined) return own <= counters.of({ type }, status);
+  // The index of namespaces has the status as well.
+  if (status !== undefined && worker === undefined && queue === undefined) return true;
+  // How many a worker or a queue has is not known; most of all jobs is hardly less.
+  return 2 * own <= counters.of({}, status);
 }
 
 /** Times of submission as stored jobs of that time have it in `seq`; undefined: there are none. */
@@ -285,7 +301,7 @@ function totalOf(
   store: JobStore,
   query: JobQuery,
 ): { total: number; totalIsExact: boolean } {
-  const { status, type, deadLetter, isFinished, ...narrower } = query;
+  const { status, type, namespaces, deadLetter, isFinished, ...narrower } = query;
   const { order: _order, limit: _limit, offset: _offset, cursor: _cursor, ...filter } = narrower;
   const isNarrow = Object.values(filter).some((value) => value !== undefined);
   if (isNarrow) return countOut(state, store, query);
@@ -293,10 +309,11 @@ function totalOf(
     (status === undefined || each === status) &&
     (isFinished === undefined || isTerminal(each) === isFinished)
   );
-  const all = statuses.reduce((sum, each) => sum + state.counters.of(type, each), 0);
+  const counted = { type, namespaces };
+  const all = statuses.reduce((sum, each) => sum + state.counters.of(counted, each), 0);
   if (deadLetter === undefined) return { total: all, totalIsExact: true };
   // Dead letters are failed jobs, so they are part of "failed" and of "all" alone.
-  const dead = statuses.includes("failed") ? state.counters.deadLettersOf(type) : 0;
+  const dead = statuses.includes("failed") ? state.counters.deadLettersOf(counted) : 0;
   return { total: deadLetter ? dead : all - dead, totalIsExact: true };
 }
 
@@ -311,7 +328,7 @@ function countOut(
   }
   const range = mayBeFinished(query) ? rangeOf(store, query) : undefined;
   if (range !== undefined) {
-    total += store.countFinished({ ...finishedFilterOf(query), ...range }, COUNTED_MAX + 1);
+    total += store.countFinished({ ...finishedFilterOf(state, query), ...range }, COUNTED_MAX + 1);
   }
   // Rows that the store still has and the state has not are counted: nothing to be exact about.
   const isExact = total <= COUNTED_MAX && state.hiddenSeqs.size === 0;

@@ -42,10 +42,12 @@ import {
 import { NO_OPTIONS } from "./job_options.ts";
 import { JobRecord } from "./job_record.ts";
 import { listJobs, planPrune } from "./listing.ts";
+import { DEFAULT_NAMESPACE } from "./namespace.ts";
 import type { JobCounts, JobPage, JobQuery, PrunePlan, PruneQuery } from "./query.ts";
 import type { QueueOrder } from "./queue_order.ts";
 import { nextSettleMs, settle, SETTLED_JOBS_PER_COMMAND_MAX } from "./settle.ts";
 import type { Schedule } from "./schedule.ts";
+import type { ScheduleName } from "./schedules.ts";
 import type { SettingsScope } from "./settings.ts";
 import { type JobStanding, type Standing, standingOf, standings } from "./standing.ts";
 import { State } from "./state.ts";
@@ -284,8 +286,14 @@ export class JobMachine {
     return listJobs(this.#state, this.#store, query);
   }
 
-  counts(): JobCounts {
-    return this.#state.counters.snapshot();
+  /** Of all jobs, or of those of some namespaces. */
+  counts(namespaces?: readonly string[]): JobCounts {
+    return this.#state.counters.snapshot(namespaces);
+  }
+
+  /** Namespaces that have jobs, by name. */
+  namespaces(): readonly string[] {
+    return this.#state.counters.namespaces();
   }
 
   /**
@@ -299,7 +307,7 @@ export class JobMachine {
   /** Jobs that workers hold now. */
   get heldJobs(): number {
     const { counters } = this.#state;
-    return counters.of(undefined, "assigned") + counters.of(undefined, "running");
+    return counters.of({}, "assigned") + counters.of({}, "running");
   }
 
   /** Jobs not finished yet. */
@@ -360,13 +368,13 @@ export class JobMachine {
     return record && standingOf(this.#state, record);
   }
 
-  /** Types or queues that have unfinished jobs or settings, by name. */
-  standings(scope: SettingsScope): Standing[] {
-    return standings(this.#state, scope);
+  /** Types or queues that have unfinished jobs or settings, by name; or jobs in `namespaces` alone. */
+  standings(scope: SettingsScope, namespaces?: readonly string[]): Standing[] {
+    return standings(this.#state, scope, namespaces);
   }
 
-  batch(id: string): Batch | undefined {
-    return this.#state.batches.get(id);
+  batch(id: string, namespace: string = DEFAULT_NAMESPACE): Batch | undefined {
+    return this.#state.batches.get(id, namespace);
   }
 
   /** All batches, in no order. */
@@ -375,9 +383,9 @@ export class JobMachine {
   }
 
   /** Unfinished jobs of a batch, at most `limit`, in no order. */
-  unfinishedOfBatch(id: string, limit: number): Job[] {
+  unfinishedOfBatch({ id, namespace }: Pick<Batch, "id" | "namespace">, limit: number): Job[] {
     const jobs: Job[] = [];
-    for (const { job } of this.#state.batches.unfinished(id)) {
+    for (const { job } of this.#state.batches.unfinished(id, namespace)) {
       if (jobs.length >= limit) break;
       jobs.push(job);
     }
@@ -394,18 +402,18 @@ export class JobMachine {
     return nextDueAttemptMs(this.#state, limits);
   }
 
-  /** By name. */
+  /** By name, then by namespace. */
   schedules(): readonly Schedule[] {
     return this.#state.schedules.all();
   }
 
-  schedule(name: string): Schedule | undefined {
-    return this.#state.schedules.get(name);
+  schedule(name: string, namespace: string = DEFAULT_NAMESPACE): Schedule | undefined {
+    return this.#state.schedules.get(name, namespace);
   }
 
   /** Jobs of a schedule that are not finished. */
-  unfinishedRuns(name: string): number {
-    return this.#state.schedules.unfinishedCount(name);
+  unfinishedRuns(schedule: ScheduleName): number {
+    return this.#state.schedules.unfinishedCount(schedule);
   }
 
   /** Those that will be due, the nearest first; to be read before the next `apply`. */

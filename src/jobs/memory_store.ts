@@ -102,8 +102,9 @@ export class MemoryJobStore implements JobStore {
     for (const id of batch.workersRemoved) this.#workers.delete(id);
     for (const worker of batch.workers) this.#workers.set(worker.id, worker);
     for (const count of batch.counts) {
-      if (count.byStatus.some((jobs) => jobs > 0)) this.#counts.set(count.type, count);
-      else this.#counts.delete(count.type);
+      const key = JSON.stringify([count.namespace ?? null, count.type]);
+      if (count.byStatus.some((jobs) => jobs > 0)) this.#counts.set(key, count);
+      else this.#counts.delete(key);
     }
     for (const record of batch.records) this.#records.set(`${record.kind}\n${record.key}`, record);
     for (const { kind, key } of batch.recordsRemoved) this.#records.delete(`${kind}\n${key}`);

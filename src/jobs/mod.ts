@@ -17,10 +17,12 @@ export * from "./job_options.ts";
 export * from "./log_tail.ts";
 export * from "./machine.ts";
 export { MemoryJobStore } from "./memory_store.ts";
+export * from "./namespace.ts";
 export { comparisonOf, type QueueOrder } from "./queue_order.ts";
 export * from "./query.ts";
 export * from "./schedule.ts";
 export * from "./schedule_command.ts";
+export type { ScheduleName } from "./schedules.ts";
 export * from "./security_command.ts";
 export {
   DEFAULT_SETTINGS,

@@ -12,6 +12,7 @@ import {
 import { JobMachine, type JobMachineOptions } from "./machine.ts";
 import { MemoryJobStore } from "./memory_store.ts";
 import {
+  batchNameOf,
   CRASHES_MAX,
   KEY_RETENTION_MS,
   type NaiveJob,
@@ -38,6 +39,7 @@ const jobId = fc.constantFrom("a", "b", "c", "d", "e", "f");
 const workerId = fc.constantFrom("w1", "w2");
 const session = fc.constantFrom("s1", "s2");
 const type = fc.constantFrom("resize", "crawl");
+const namespace = fc.constantFrom(undefined, undefined, "red");
 const tags = fc.constantFrom<Record<string, string>>({}, {}, { gpu: "yes" });
 
 /** A token as the log has it; resolved when the command is made. */
@@ -95,6 +97,7 @@ const submit = fc.record({
       delayMs: fc.constantFrom(0, 0, 5000),
       key: fc.constantFrom(undefined, undefined, "k1", "k2"),
       submittedBy: fc.constantFrom("ann", "bob"),
+      namespace,
       requiredTags: tags,
       options: fc.option(jobOptions, { nil: undefined }),
     }),
@@ -179,6 +182,7 @@ const register = fc.record({
   running: fc.option(fc.subarray(["a", "b", "c"])),
   token: fc.constantFrom("current", "current", "older"),
   typeSlots: fc.constantFrom<Record<string, number>>({}, {}, { resize: 1 }),
+  namespaces: fc.constantFrom(undefined, undefined, ["default"], ["red", "blue"]),
   crashLimit,
 }).map(({ workerId, running, token, crashLimit, ...spec }) => (now: Now): Body => ({
   kind: "register_worker",
@@ -247,6 +251,7 @@ const schedule = fc.constantFrom("n1", "n2");
 
 const putSchedule = fc.record({
   name: schedule,
+  namespace,
   overlap: fc.constantFrom("skip", "allow", "queue", "queue", "replace"),
   replace: fc.boolean(),
   dueInMs: fc.constantFrom(1, 1000, -600, 0),
@@ -257,9 +262,13 @@ const putSchedule = fc.record({
     { expireAfterMs: 1500 },
     { uniqueKey: "u1", uniqueMode: "existing" },
   ),
-}).map(({ name, overlap, replace, dueInMs, ...spec }) => ({ machine }: Now): Body => ({
+}).map(({ name, namespace, overlap, replace, dueInMs, ...spec }) => ({ machine }: Now): Body => ({
   kind: "put_schedule",
-  schedule: scheduleOf(name, { overlap: overlap as OverlapPolicy, template: specOf("", spec) }),
+  schedule: scheduleOf(name, {
+    ...(namespace !== undefined && { namespace }),
+    overlap: overlap as OverlapPolicy,
+    template: specOf("", spec),
+  }),
   replace,
   nextAtMs: dueInMs === 0 ? 0 : Math.max(1, machine.nowMs + dueInMs),
   schedulesMax: 2,
@@ -267,19 +276,22 @@ const putSchedule = fc.record({
 
 const alterSchedule = fc.record({
   name: schedule,
+  namespace,
   to: fc.constantFrom("paused", "paused", "active", "active", "removed"),
   isStale: fc.boolean(),
-}).map(({ name, to, isStale }) => ({ machine }: Now): Body => ({
+}).map(({ name, namespace, to, isStale }) => ({ machine }: Now): Body => ({
   kind: "alter_schedule",
   name,
+  ...(namespace !== undefined && { namespace }),
   to: to as "paused",
   nextAtMs: machine.nowMs + 500,
-  revision: (machine.schedule(name)?.revision ?? 0) + (isStale ? 1 : 0),
+  revision: (machine.schedule(name, namespace)?.revision ?? 0) + (isStale ? 1 : 0),
 }));
 
 /** Mostly as a leader would, and in each of the ways in which one could be late or wrong. */
 const fireSchedule = fc.record({
   name: schedule,
+  namespace,
   slip: fc.constantFrom("", "", "", "", "revision", "due", "order", "next", "trigger"),
   jobIds: fc.array(jobId, { minLength: 1, maxLength: 2 }),
   missed: fc.nat(2),
@@ -287,8 +299,9 @@ const fireSchedule = fc.record({
   key: fc.constantFrom(undefined, "k1", "k2"),
   keyRetentionMs: fc.constantFrom(undefined, 400, 3_000),
 }).map((drawn) => ({ machine }: Now): Body => {
-  const { name, slip, jobIds, missed, liveJobsMax, key, keyRetentionMs } = drawn;
-  const { nextAtMs = 1, revision = 1 } = machine.schedule(name) ?? {};
+  const { name, namespace, slip, jobIds, missed, liveJobsMax, key, keyRetentionMs } = drawn;
+  const { nextAtMs = 1, revision = 1 } = machine.schedule(name, namespace) ?? {};
+  const named = { name, ...(namespace !== undefined && { namespace }) };
   const times = jobIds.map((_, at) => nextAtMs + at);
   if (slip === "order") times.reverse();
   const jobs = jobIds.map((jobId, at) => ({ jobId, scheduledAtMs: times[at]! }));
@@ -298,13 +311,13 @@ const fireSchedule = fc.record({
       slip === "trigger"
         ? {
           kind: "triggered",
-          name,
+          ...named,
           jobId: jobIds[0]!,
           ...(key !== undefined && { idempotencyKey: key }),
         }
         : {
           kind: "due",
-          name,
+          ...named,
           revision: revision + (slip === "revision" ? 1 : 0),
           dueAtMs: nextAtMs - (slip === "due" ? 1 : 0),
           runs: jobs,
@@ -464,6 +477,7 @@ class Run {
     );
     assert.equal(dead.total, dead.jobs.length);
     assert.equal(machine.counts().deadLetters, dead.jobs.length);
+    this.#compareNamespaces();
     this.#compareBatches();
     this.#compareBacklog();
     this.#compareSchedules();
@@ -481,17 +495,59 @@ class Run {
     );
   }
 
+  /** Lists and counts of some namespaces are those of a cluster that has nothing else. */
+  #compareNamespaces(): void {
+    const machine = this.#machine;
+    for (const namespaces of [["default"], ["red"], ["red", "default"], ["blue"], []]) {
+      const own = this.#model.jobs.filter((job) => namespaces.includes(job.namespace));
+      const page = machine.list({ namespaces, order: "oldest" });
+      assert.deepEqual(page.jobs.map(({ id }) => id), own.map(({ id }) => id));
+      assert.equal(page.total, own.length);
+      const resizing = own.filter(({ type }) => type === "resize");
+      assert.deepEqual(
+        machine.list({ namespaces, type: "resize" }).jobs.map(({ id }) => id),
+        resizing.map(({ id }) => id).reverse(),
+      );
+      assert.equal(
+        machine.list({ namespaces, deadLetter: true }).total,
+        own.filter((job) => job.dead).length,
+      );
+      for (const [status, count] of Object.entries(machine.counts(namespaces).byStatus)) {
+        assert.equal(count, own.filter((job) => job.status === status).length);
+      }
+      for (const scope of ["type", "queue"] as const) {
+        const unfinished = own.filter(({ status }) => !isTerminal(status));
+        const nameOf = (job: NaiveJob) => scope === "type" ? job.type : queueName(job);
+        const standings = machine.standings(scope, namespaces);
+        assert.deepEqual(
+          standings.map(({ name }) => name),
+          [...new Set(unfinished.map(nameOf))].sort(),
+        );
+        for (const { name, counts } of standings) {
+          const pending = unfinished.filter((job) =>
+            nameOf(job) === name && job.status === "pending"
+          );
+          assert.equal(counts.pending, pending.length);
+        }
+      }
+    }
+    const there = [...new Set(this.#model.jobs.map(({ namespace }) => namespace))].sort();
+    assert.deepEqual(machine.namespaces(), there);
+  }
+
   #compareBatches(): void {
-    const batches = [...this.#machine.batches()].sort((a, b) => (a.id < b.id ? -1 : 1));
-    assert.deepEqual(batches.map(({ id }) => id), [...this.#model.batches.keys()].sort());
-    for (const { id, submittedBy, total, byStatus } of batches) {
-      assert.deepEqual({ total, submittedBy }, this.#model.batches.get(id));
-      const jobs = this.#model.jobs.filter(({ options }) => options.batchId === id);
+    const batches = [...this.#machine.batches()];
+    const names = batches.map(({ id, namespace }) => `${namespace}/${id}`);
+    assert.deepEqual(names.sort(), [...this.#model.batches.keys()].sort());
+    for (const { id, namespace, submittedBy, total, byStatus } of batches) {
+      const name = `${namespace}/${id}`;
+      assert.deepEqual({ total, submittedBy }, this.#model.batches.get(name));
+      const jobs = this.#model.jobs.filter((job) => batchNameOf(job) === name);
       for (const status of JOB_STATUSES) {
         assert.equal(byStatus[status], jobs.filter((job) => job.status === status).length);
       }
       assert.deepEqual(
-        this.#machine.unfinishedOfBatch(id, 100).map((job) => job.id).sort(),
+        this.#machine.unfinishedOfBatch({ id, namespace }, 100).map((job) => job.id).sort(),
         jobs.filter(({ status }) => !isTerminal(status)).map((job) => job.id).sort(),
       );
     }
@@ -524,10 +580,13 @@ class Run {
 
   #compareSchedules(): void {
     const machine = this.#machine;
-    const model = this.#model.schedules.all.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    const model = this.#model.schedules.all.toSorted((a, b) =>
+      `${a.name} ${a.namespace}` < `${b.name} ${b.namespace}` ? -1 : 1
+    );
     assert.deepEqual(
       machine.schedules().map((each): NaiveSchedule => ({
         name: each.name,
+        namespace: each.namespace ?? "default",
         overlap: each.overlap,
         revision: each.revision,
         paused: each.paused,
@@ -542,12 +601,15 @@ class Run {
       model,
     );
     assert.deepEqual(
-      [...machine.schedulesInDueOrder()].map(({ name }) => name),
+      [...machine.schedulesInDueOrder()].map((
+        { name, namespace = "default" },
+      ) => [name, namespace]),
       model.filter(({ paused, nextAtMs }) => !paused && nextAtMs > 0)
-        .sort((a, b) => a.nextAtMs - b.nextAtMs).map(({ name }) => name),
+        .sort((a, b) => a.nextAtMs - b.nextAtMs).map(({ name, namespace }) => [name, namespace]),
     );
-    for (const { name } of model) {
-      assert.equal(machine.unfinishedRuns(name), this.#model.unfinished(name).length);
+    for (const { name, namespace } of model) {
+      const unfinished = this.#model.unfinished(name, namespace);
+      assert.equal(machine.unfinishedRuns({ name, namespace }), unfinished.length);
     }
   }
 
@@ -560,7 +622,8 @@ class Run {
       let lastPass = 0;
       return all(shape.classes()).flatMap((each) => {
         const inClass = pending.filter((job) =>
-          job.type === shape.type && queueName(job) === each.share.name &&
+          job.type === shape.type && job.namespace === shape.namespace &&
+          queueName(job) === each.share.name &&
           JSON.stringify(job.tags) === JSON.stringify(shape.requiredTags) &&
           job.options.tagRules.length === shape.tagRules.length &&
           job.options.cpuMillis === shape.cpuMillis
@@ -616,6 +679,7 @@ function essence(machine: JobMachine, id: string): NaiveJob | undefined {
   return {
     id,
     type: job.type,
+    namespace: job.namespace,
     status: job.status,
     priority: job.priority,
     order: job.seq,

@@ -74,24 +74,27 @@ export class NaiveLimits {
 
   laneRefusal(job: NaiveJob, jobs: readonly NaiveJob[], nowMs: number): string | undefined {
     const { group, groupLimit, rateKey, rate } = job.options;
-    const held = jobs.filter((each) => isHeld(each) && each.options.group === group);
+    const held = jobs.filter((each) =>
+      isHeld(each) && each.options.group === group && each.namespace === job.namespace
+    );
     if (group !== "" && groupLimit > 0 && held.length >= groupLimit) return "group_full";
-    if (rateKey !== "" && rate !== null && !this.#hasToken(`key ${rateKey}`, rate, nowMs)) {
+    if (rateKey !== "" && rate !== null && !this.#hasToken(keyName(job), rate, nowMs)) {
       return "rate_limited";
     }
     return undefined;
   }
 
   /** When the job may start as far as its own rate goes, in ms. */
-  rateOpensMs({ options: { rateKey, rate } }: NaiveJob): number {
+  rateOpensMs(job: NaiveJob): number {
+    const { rateKey, rate } = job.options;
     if (rateKey === "" || rate === null) return 0;
     const spareUs = tokenUs(rate) * (Math.max(1, rate.burst) - 1);
-    return Math.ceil(((this.fullAtUs.get(`key ${rateKey}`) ?? 0) - spareUs) / 1000);
+    return Math.ceil(((this.fullAtUs.get(keyName(job)) ?? 0) - spareUs) / 1000);
   }
 
   start(job: NaiveJob, jobs: readonly NaiveJob[], nowMs: number): void {
     const queue = queueName(job);
-    this.#take(`key ${job.options.rateKey}`, job.options.rateKey && job.options.rate, nowMs);
+    this.#take(keyName(job), job.options.rateKey && job.options.rate, nowMs);
     this.#take(`type ${job.type}`, this.of("type", job.type).rate, nowMs);
     this.#take(`queue ${queue}`, this.of("queue", queue).rate, nowMs);
     if (jobs.filter(({ status }) => status === "pending").length === 1) {
@@ -117,6 +120,10 @@ export class NaiveLimits {
     const from = Math.max(this.fullAtUs.get(key) ?? 0, nowMs * 1000);
     this.fullAtUs.set(key, from + tokenUs(rate));
   }
+}
+
+function keyName({ namespace, options }: NaiveJob): string {
+  return `key ${namespace} ${options.rateKey}`;
 }
 
 export function queueName({ options, submittedBy }: NaiveJob): string {

@@ -17,6 +17,7 @@ import { NaiveSchedules } from "./naive_schedules_test_support.ts";
 export interface NaiveJob {
   id: string;
   type: string;
+  namespace: string;
   status: JobStatus;
   priority: number;
   order: number;
@@ -48,6 +49,7 @@ interface NaiveWorker {
   tags: Readonly<Record<string, string>>;
   cpuMillis: number;
   typeSlots: Readonly<Record<string, number>>;
+  namespaces: readonly string[] | undefined;
   connected: boolean;
   /** What it held when it fell silent, if that counts as such. */
   lost: { jobId: string; token: number }[];
@@ -58,7 +60,7 @@ export class NaiveModel {
   jobs: NaiveJob[] = [];
   workers: NaiveWorker[] = [];
   keys: { key: string; payload: string; jobId: string; expiresAtMs: number }[] = [];
-  /** By id: how many jobs ever, of whom. */
+  /** By namespace and id: how many jobs ever, of whom. */
   batches = new Map<string, { total: number; submittedBy: string }>();
   readonly limits = new NaiveLimits();
   readonly trust = new NaiveTrust();
@@ -72,7 +74,7 @@ export class NaiveModel {
       get nowMs() {
         return now();
       },
-      unfinished: (schedule) => this.unfinished(schedule),
+      unfinished: (schedule, namespace) => this.unfinished(schedule, namespace),
       exists: (id) => this.#find(id) !== undefined,
       cancel: (id) => this.#cancel(id),
       triggered: (key) =>
@@ -92,7 +94,7 @@ export class NaiveModel {
     this.#settle();
     this.limits.noteQueued(this.jobs, this.nowMs);
     for (const id of this.batches.keys()) {
-      if (!this.jobs.some((job) => job.options.batchId === id)) this.batches.delete(id);
+      if (!this.jobs.some((job) => batchNameOf(job) === id)) this.batches.delete(id);
     }
     return words;
   }
@@ -142,9 +144,10 @@ export class NaiveModel {
   }
 
   /** Ids of the jobs of a schedule that are not over. */
-  unfinished(schedule: string): string[] {
-    return this.jobs.filter((job) => job.options.schedule === schedule && !isOver(job.status))
-      .map(({ id }) => id);
+  unfinished(schedule: string, namespace = "default"): string[] {
+    return this.jobs.filter((job) =>
+      job.options.schedule === schedule && job.namespace === namespace && !isOver(job.status)
+    ).map(({ id }) => id);
   }
 
   held(worker: string): NaiveJob[] {
@@ -211,7 +214,9 @@ export class NaiveModel {
     };
     const madeBefore = new Map<string, string>();
     const words = command.jobs.map((spec) => {
-      const key = spec.idempotencyKey && `${spec.submittedBy ?? ""}/${spec.idempotencyKey}`;
+      const namespace = spec.namespace ?? "default";
+      const key = spec.idempotencyKey &&
+        `${namespace}/${spec.submittedBy ?? ""}/${spec.idempotencyKey}`;
       const payload = `${spec.type}/${spec.payload.join()}`;
       const known = this.keys.findLast((each) => each.key === key && each.expiresAtMs > this.nowMs);
       if (known !== undefined && known.payload !== payload) return "already_exists";
@@ -229,16 +234,17 @@ export class NaiveModel {
           on,
         })),
       };
-      const holder = this.#holder(submittedBy, options);
+      const holder = this.#holder({ submittedBy, namespace, options });
       if (holder !== undefined && options.uniqueMode === "existing") {
         madeBefore.set(spec.id, holder.id);
         return `existing ${holder.id}`;
       }
       if (holder !== undefined && options.uniqueMode === "reject") return "unique_key";
-      if (options.dependencies.some(({ jobId }) => this.#find(jobId) === undefined)) {
+      if (options.dependencies.some(({ jobId }) => this.#find(jobId)?.namespace !== namespace)) {
         return "unknown_parent";
       }
-      const batch = this.batches.get(options.batchId);
+      const batchName = batchNameOf({ namespace, options });
+      const batch = this.batches.get(batchName);
       if (batch !== undefined && batch.submittedBy !== submittedBy) return "batch_taken";
       const live = this.jobs.filter((job) => !isOver(job.status)).length;
       if (holder === undefined && live >= (command.liveJobsMax ?? 1e9)) return "queue_full";
@@ -248,7 +254,7 @@ export class NaiveModel {
       }
       if (holder !== undefined) this.#cancel(holder.id);
       if (options.batchId !== "") {
-        this.batches.set(options.batchId, { total: (batch?.total ?? 0) + 1, submittedBy });
+        this.batches.set(batchName, { total: (batch?.total ?? 0) + 1, submittedBy });
       }
       const notBeforeMs = spec.notBeforeMs ?? 0;
       const isWaiting = notBeforeMs > this.nowMs ||
@@ -256,6 +262,7 @@ export class NaiveModel {
       this.jobs.push({
         id: spec.id,
         type: spec.type,
+        namespace,
         status: isWaiting ? "waiting" : "pending",
         priority: spec.priority,
         order: ++this.submitted,
@@ -299,10 +306,12 @@ export class NaiveModel {
     this.keys.push({ key, payload, jobId, expiresAtMs: this.nowMs + retentionMs });
   }
 
-  #holder(submittedBy: string, { uniqueKey }: JobOptions): NaiveJob | undefined {
+  #holder(of: Pick<NaiveJob, "submittedBy" | "namespace" | "options">): NaiveJob | undefined {
+    const { submittedBy, namespace, options: { uniqueKey } } = of;
     if (uniqueKey === "") return undefined;
     return this.jobs.find((job) =>
-      !isOver(job.status) && job.options.uniqueKey === uniqueKey && job.submittedBy === submittedBy
+      !isOver(job.status) && job.options.uniqueKey === uniqueKey &&
+      job.submittedBy === submittedBy && job.namespace === namespace
     );
   }
 
@@ -317,7 +326,8 @@ export class NaiveModel {
     const offers = worker.types === null || worker.types.includes(job.type);
     const tagged = Object.entries(job.tags).every(([name, value]) => worker.tags[name] === value);
     const ruled = job.options.tagRules.every(({ tag }) => tag in worker.tags);
-    if (!offers || !tagged || !ruled) return "not_eligible";
+    const serves = worker.namespaces === undefined || worker.namespaces.includes(job.namespace);
+    if (!offers || !tagged || !ruled || !serves) return "not_eligible";
     if (this.held(worker.id).length >= worker.slots) return "worker_full";
     const ofType = this.held(worker.id).filter(({ type }) => type === job.type).length;
     if (ofType >= (worker.typeSlots[job.type] ?? Infinity)) return "worker_type_full";
@@ -396,7 +406,7 @@ export class NaiveModel {
     const job = this.#find(id);
     if (job === undefined) return "unknown_job";
     if (!job.dead) return "not_dead_letter";
-    if (this.#holder(job.submittedBy, job.options) !== undefined) return "unique_key";
+    if (this.#holder(job) !== undefined) return "unique_key";
     const parents = job.attempt > 0 ? [] : this.#parents(job);
     const isGone = job.options.dependencies.some(({ jobId, on }) =>
       on !== "completion" && this.#find(jobId) === undefined
@@ -447,6 +457,7 @@ export class NaiveModel {
       tags: spec.tags,
       cpuMillis: spec.cpuMillis ?? 0,
       typeSlots: spec.typeSlots ?? {},
+      namespaces: spec.namespaces,
       connected: true,
       lost: [],
       drainedBy: staysDrained ? before.drainedBy : "",
@@ -572,6 +583,11 @@ export class NaiveModel {
   #end(job: NaiveJob, outcome: string): void {
     job.ended = [...job.ended, { token: job.token, worker: job.worker, outcome }].slice(-20);
   }
+}
+
+/** How the model knows the batch of a job. */
+export function batchNameOf({ namespace, options }: Pick<NaiveJob, "namespace" | "options">) {
+  return `${namespace}/${options.batchId}`;
 }
 
 function paceOf({ retryDelayMs, options: { backoff, retryDelayMaxMs } }: NaiveJob) {

@@ -9,6 +9,7 @@ import type { ScheduleCommand, ScheduleFire } from "./schedule_command.ts";
 
 export interface NaiveSchedule {
   name: string;
+  namespace: string;
   overlap: string;
   revision: number;
   paused: boolean;
@@ -25,7 +26,7 @@ export interface NaiveSchedule {
 export interface NaiveJobs {
   readonly nowMs: number;
   /** Ids of jobs of a schedule that are not over. */
-  unfinished(schedule: string): string[];
+  unfinished(schedule: string, namespace: string): string[];
   exists(jobId: string): boolean;
   cancel(jobId: string): void;
   /** The job that a trigger's key stands for; and from now on it does. */
@@ -58,19 +59,21 @@ export class NaiveSchedules {
     }
   }
 
-  #find(name: string): NaiveSchedule | undefined {
-    return this.all.find((each) => each.name === name);
+  #find(
+    { name, namespace = "default" }: { readonly name: string; readonly namespace?: string },
+  ): NaiveSchedule | undefined {
+    return this.all.find((each) => each.name === name && each.namespace === namespace);
   }
 
   #put(command: ScheduleCommand & { kind: "put_schedule" }, index: number): string {
-    const { schedule: { name, overlap, template }, nextAtMs } = command;
-    const before = this.#find(name);
+    const { schedule: { name, namespace = "default", overlap, template }, nextAtMs } = command;
+    const before = this.#find({ name, namespace });
     if (before !== undefined && !command.replace) return "already_exists";
     if (before === undefined && this.all.length >= command.schedulesMax) {
       return "too_many_schedules";
     }
-    this.#templates.set(name, template);
-    const made = { name, overlap, revision: index, nextAtMs };
+    this.#templates.set(`${namespace}/${name}`, template);
+    const made = { name, namespace, overlap, revision: index, nextAtMs };
     if (before !== undefined) Object.assign(before, made);
     else {
       const none = {
@@ -87,8 +90,9 @@ export class NaiveSchedules {
     return before === undefined ? "created" : "replaced";
   }
 
-  #alter({ name, to, nextAtMs, revision }: ScheduleCommand & { kind: "alter_schedule" }): string {
-    const schedule = this.#find(name);
+  #alter(command: ScheduleCommand & { kind: "alter_schedule" }): string {
+    const { to, nextAtMs, revision } = command;
+    const schedule = this.#find(command);
     if (schedule === undefined) return "unknown_schedule";
     if (to === "removed") {
       this.all = this.all.filter((each) => each !== schedule);
@@ -106,10 +110,10 @@ export class NaiveSchedules {
     fire: ScheduleFire,
     { liveJobsMax, keyRetentionMs }: ScheduleCommand & { kind: "fire_schedule" },
   ): string[] {
-    const schedule = this.#find(fire.name);
+    const schedule = this.#find(fire);
     if (schedule === undefined) return ["unknown_schedule"];
     if (fire.kind === "triggered") {
-      const key = `trigger ${fire.name} ${fire.idempotencyKey}`;
+      const key = `trigger ${schedule.namespace} ${fire.name} ${fire.idempotencyKey}`;
       const known = fire.idempotencyKey ? this.#jobs.triggered(key) : undefined;
       if (known !== undefined) return [`repeated ${known}`];
       const word = this.#run(schedule, 0, fire.jobId, liveJobsMax);
@@ -140,8 +144,8 @@ export class NaiveSchedules {
   }
 
   #run(schedule: NaiveSchedule, atMs: number, jobId: string, liveJobsMax: number | undefined) {
-    const { name, overlap } = schedule;
-    const earlier = this.#jobs.unfinished(name);
+    const { name, namespace, overlap } = schedule;
+    const earlier = this.#jobs.unfinished(name, namespace);
     if (overlap === "skip" && earlier.length > 0) {
       schedule.skipped++;
       return "skipped";
@@ -151,7 +155,7 @@ export class NaiveSchedules {
       return "missed";
     }
     if (overlap === "replace") { for (const id of earlier) this.#jobs.cancel(id); }
-    const template = this.#templates.get(name)!;
+    const template = this.#templates.get(`${namespace}/${name}`)!;
     const dependencies = [...template.options?.dependencies ?? []];
     const last = earlier.at(-1);
     if (overlap === "queue" && last !== undefined) {
@@ -161,7 +165,7 @@ export class NaiveSchedules {
     const word = this.#jobs.submit({
       kind: "submit",
       atMs: this.#jobs.nowMs,
-      jobs: [{ ...template, id: jobId, options }],
+      jobs: [{ ...template, id: jobId, namespace, options }],
       ...(liveJobsMax === undefined ? {} : { liveJobsMax }),
     });
     if (word.startsWith("duplicate") || word.startsWith("existing")) {

@@ -22,7 +22,7 @@ export interface JobQuery extends JobFilter {
 
 /**
  * By submission, or by the end; the latter has finished jobs alone, and takes no other filter than
- * `status` and `deadLetter`, because nothing else has an index in that order.
+ * `status`, `deadLetter` and `namespaces`, because nothing else has an index in that order.
  */
 export const JOB_ORDERS = ["newest", "oldest", "last_finished", "first_finished"] as const;
 export type JobOrder = (typeof JOB_ORDERS)[number];
@@ -34,7 +34,13 @@ export function isByEnd(order: JobOrder | undefined): order is "last_finished" |
 
 /** Fields of a filter that do not go with an order by the end. */
 export function fieldsAgainstOrder(filter: JobFilter): readonly (keyof JobFilter)[] {
-  const { status: _status, deadLetter: _deadLetter, isFinished: _isFinished, ...others } = filter;
+  const {
+    status: _status,
+    deadLetter: _deadLetter,
+    isFinished: _isFinished,
+    namespaces: _namespaces,
+    ...others
+  } = filter;
   return Object.entries(others).filter(([, value]) => value !== undefined)
     .map(([name]) => name as keyof JobFilter);
 }
@@ -59,7 +65,7 @@ export function isCursor(cursor: string, order?: JobOrder): boolean {
     : /^[1-9][0-9]{0,15}$/.test(cursor);
 }
 
-/** How far a total is counted where no counter is kept: any filter but status, type, dead letters. */
+/** How far a total is counted where no counter is kept: any filter but status, type, namespace, dead letters. */
 export const COUNTED_MAX = 10_000;
 
 /** How many jobs there are. Kept up to date with every change, never counted out. */

@@ -19,6 +19,7 @@
 import { IndexedHeap } from "./heap.ts";
 import { isHeld, type JobStatus } from "./job.ts";
 import type { JobClass } from "./lanes.ts";
+import { DEFAULT_NAMESPACE } from "./namespace.ts";
 import type { RecordSet } from "./record_set.ts";
 import type { QueueShare } from "./view.ts";
 
@@ -34,6 +35,13 @@ const CLOCK = "queue_clock";
 /** How many unfinished jobs of a queue there are, by status. */
 export type LiveCounts = Record<"waiting" | "pending" | "assigned" | "running", number>;
 
+const LIVE = ["waiting", "pending", "assigned", "running"] as const;
+const noJobs: Readonly<LiveCounts> = { waiting: 0, pending: 0, assigned: 0, running: 0 };
+
+function addTo(sum: LiveCounts, counts: Readonly<LiveCounts>, sign: 1 | -1): void {
+  for (const status of LIVE) sum[status] += sign * counts[status];
+}
+
 /** A queue with unfinished jobs, or with a pass to be remembered. */
 export class Share implements QueueShare {
   /** In the order of those that rest. */
@@ -42,6 +50,8 @@ export class Share implements QueueShare {
   /** Where it has pending jobs. */
   readonly classes = new Set<JobClass>();
   readonly counts: LiveCounts = { waiting: 0, pending: 0, assigned: 0, running: 0 };
+  /** Of these, those of each namespace but the default one, which has the rest. */
+  readonly #countsIn = new Map<string, LiveCounts>();
   pass = 0;
   stride = STRIDE_ONE;
   /** The pass counts, and is stored. */
@@ -57,6 +67,25 @@ export class Share implements QueueShare {
 
   get live(): number {
     return this.counts.waiting + this.counts.pending + this.held;
+  }
+
+  /** Unfinished jobs of the queue that are in these namespaces. */
+  countsIn(namespaces: readonly string[]): LiveCounts {
+    const isMost = namespaces.includes(DEFAULT_NAMESPACE);
+    const sum = { ...(isMost ? this.counts : noJobs) };
+    for (const [namespace, counts] of this.#countsIn) {
+      if (namespaces.includes(namespace) !== isMost) addTo(sum, counts, isMost ? -1 : 1);
+    }
+    return sum;
+  }
+
+  count(status: keyof LiveCounts, namespace: string, change: 1 | -1): void {
+    this.counts[status] += change;
+    if (namespace === DEFAULT_NAMESPACE) return;
+    let counts = this.#countsIn.get(namespace);
+    if (counts === undefined) this.#countsIn.set(namespace, counts = { ...noJobs });
+    counts[status] += change;
+    if (change < 0 && LIVE.every((each) => counts[each] === 0)) this.#countsIn.delete(namespace);
   }
 }
 
@@ -119,8 +148,8 @@ export class QueueShares {
   }
 
   /** A job of the queue is now of this status. */
-  add(share: Share, status: keyof LiveCounts): void {
-    share.counts[status]++;
+  add(share: Share, status: keyof LiveCounts, namespace: string): void {
+    share.count(status, namespace, 1);
     if (status !== "pending") return;
     this.#pending++;
     if (share.counts.pending > 1) return;
@@ -133,8 +162,8 @@ export class QueueShares {
   }
 
   /** A job of the queue was of this status. */
-  subtract(share: Share, status: keyof LiveCounts): void {
-    share.counts[status]--;
+  subtract(share: Share, status: keyof LiveCounts, namespace: string): void {
+    share.count(status, namespace, -1);
     if (status !== "pending") return;
     this.#pending--;
     if (share.counts.pending > 0 || !share.isRemembered) return;

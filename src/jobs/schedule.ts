@@ -40,7 +40,10 @@ export type CatchUpPolicy = (typeof CATCH_UP_POLICIES)[number];
 
 /** What whoever makes a schedule decides. */
 export interface ScheduleSpec {
+  /** One of its namespace has it. */
   readonly name: string;
+  /** Left out: the default one. Its jobs are in the same. */
+  readonly namespace?: string;
   readonly timing: ScheduleTiming;
   /** What each run is; the id is empty, and that of each run its own. */
   readonly template: SubmitSpec;

@@ -38,6 +38,8 @@ export type PutScheduleOutcome =
 export interface AlterScheduleCommand extends Stamped {
   readonly kind: "alter_schedule";
   readonly name: string;
+  /** Of the schedule; left out: the default one. */
+  readonly namespace?: string;
   readonly to: "paused" | "active" | "removed";
   /** When it goes on: the first time that it is then due; what passed meanwhile is not missed. */
   readonly nextAtMs: number;
@@ -77,6 +79,7 @@ export type ScheduleFire = DueFire | TriggeredFire;
 export interface DueFire {
   readonly kind: "due";
   readonly name: string;
+  readonly namespace?: string;
   readonly revision: number;
   /** `Schedule.nextAtMs`, as it was. */
   readonly dueAtMs: number;
@@ -97,6 +100,7 @@ export interface ScheduledRun {
 export interface TriggeredFire {
   readonly kind: "triggered";
   readonly name: string;
+  readonly namespace?: string;
   readonly jobId: string;
   /** The job that a key of this schedule stands for is not made a second time. */
   readonly idempotencyKey?: string;

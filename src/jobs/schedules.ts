@@ -2,6 +2,7 @@ import type { SubmitSpec } from "./command.ts";
 import { type HeapItem, IndexedHeap } from "./heap.ts";
 import { isTerminal, type JobStatus } from "./job.ts";
 import type { JobRecord } from "./job_record.ts";
+import { namespaceField, namespaceOf, scopedName } from "./namespace.ts";
 import type { RecordSet } from "./record_set.ts";
 import type { Schedule } from "./schedule.ts";
 import type { RecordValue, StoredRecord } from "./store.ts";
@@ -25,13 +26,14 @@ class ScheduleItem implements HeapItem {
  */
 export class Schedules {
   readonly #records: RecordSet;
+  /** By their scoped names. */
   readonly #byName = new Map<string, ScheduleItem>();
   readonly #due = new IndexedHeap<ScheduleItem>((a, b) =>
     a.schedule.nextAtMs !== b.schedule.nextAtMs
       ? a.schedule.nextAtMs < b.schedule.nextAtMs
-      : a.schedule.name < b.schedule.name
+      : isBefore(a.schedule, b.schedule)
   );
-  /** By the name of the schedule, in the order in which they were made (or redriven). */
+  /** By the scoped name of the schedule, in the order in which they were made (or redriven). */
   readonly #unfinished = new Map<string, Set<JobRecord>>();
 
   constructor(records: RecordSet) {
@@ -52,14 +54,14 @@ export class Schedules {
     return this.#byName.size;
   }
 
-  get(name: string): Schedule | undefined {
-    return this.#byName.get(name)?.schedule;
+  get(name: string, namespace: string): Schedule | undefined {
+    return this.#byName.get(scopedName(namespace, name))?.schedule;
   }
 
-  /** By name. */
+  /** By name, then by namespace. */
   all(): Schedule[] {
     return [...this.#byName.values()].map(({ schedule }) => schedule)
-      .sort((a, b) => (a.name < b.name ? -1 : 1));
+      .sort((a, b) => (isBefore(a, b) ? -1 : 1));
   }
 
   /** Those that are not paused and due at some time, the nearest first. */
@@ -72,32 +74,36 @@ export class Schedules {
 
   /** Makes one, or replaces it as a whole. */
   define(schedule: Schedule): void {
-    this.#leave(schedule.name);
+    const key = keyOf(schedule);
+    this.#leave(key);
     this.#enter(schedule);
-    this.#records.put(DEFINITION, schedule.name, definitionOf(schedule));
-    this.#records.put(PROGRESS, schedule.name, progressOf(schedule));
+    this.#records.put(DEFINITION, key, definitionOf(schedule));
+    this.#records.put(PROGRESS, key, progressOf(schedule));
   }
 
   /** Changes what is not its definition. */
-  progress(name: string, changes: Partial<ScheduleProgress>): void {
-    const before = this.#byName.get(name);
+  progress(named: ScheduleName, changes: Partial<ScheduleProgress>): void {
+    const key = keyOf(named);
+    const before = this.#byName.get(key);
     if (before === undefined) return;
     const schedule = { ...before.schedule, ...changes };
-    this.#leave(name);
+    this.#leave(key);
     this.#enter(schedule);
-    this.#records.put(PROGRESS, name, progressOf(schedule));
+    this.#records.put(PROGRESS, key, progressOf(schedule));
   }
 
-  remove(name: string): void {
-    this.#leave(name);
-    this.#records.remove(DEFINITION, name);
-    this.#records.remove(PROGRESS, name);
+  remove(named: ScheduleName): void {
+    const key = keyOf(named);
+    this.#leave(key);
+    this.#records.remove(DEFINITION, key);
+    this.#records.remove(PROGRESS, key);
   }
 
   /** A job came to be, or changed its status. */
   jobIs(record: JobRecord, status: JobStatus): void {
-    const { schedule } = record.job.options;
-    if (schedule === "") return;
+    const { namespace, options } = record.job;
+    if (options.schedule === "") return;
+    const schedule = scopedName(namespace, options.schedule);
     let jobs = this.#unfinished.get(schedule);
     if (!isTerminal(status)) {
       if (jobs === undefined) this.#unfinished.set(schedule, jobs = new Set());
@@ -106,26 +112,37 @@ export class Schedules {
   }
 
   /** Jobs of a schedule that are not finished, oldest first. */
-  unfinished(name: string): readonly JobRecord[] {
-    return [...this.#unfinished.get(name) ?? []].sort((a, b) => a.job.seq - b.job.seq);
+  unfinished(named: ScheduleName): readonly JobRecord[] {
+    return [...this.#unfinished.get(keyOf(named)) ?? []].sort((a, b) => a.job.seq - b.job.seq);
   }
 
-  unfinishedCount(name: string): number {
-    return this.#unfinished.get(name)?.size ?? 0;
+  unfinishedCount(named: ScheduleName): number {
+    return this.#unfinished.get(keyOf(named))?.size ?? 0;
   }
 
   #enter(schedule: Schedule): void {
     const item = new ScheduleItem(schedule);
-    this.#byName.set(schedule.name, item);
+    this.#byName.set(keyOf(schedule), item);
     if (!schedule.paused && schedule.nextAtMs > 0) this.#due.push(item);
   }
 
-  #leave(name: string): void {
-    const item = this.#byName.get(name);
+  #leave(key: string): void {
+    const item = this.#byName.get(key);
     if (item === undefined) return;
-    this.#byName.delete(name);
+    this.#byName.delete(key);
     if (item.heapIndex >= 0) this.#due.remove(item);
   }
+}
+
+/** What tells a schedule from all others. */
+export type ScheduleName = Pick<Schedule, "name" | "namespace">;
+
+function keyOf(named: ScheduleName): string {
+  return scopedName(namespaceOf(named), named.name);
+}
+
+function isBefore(a: ScheduleName, b: ScheduleName): boolean {
+  return a.name !== b.name ? a.name < b.name : namespaceOf(a) < namespaceOf(b);
 }
 
 /** What changes of a schedule between two definitions of it. */
@@ -166,6 +183,7 @@ function definitionOf(schedule: Schedule): RecordValue {
   const { createdBy, createdAtMs, revision } = schedule;
   return {
     ...{ name, overlap, catchUp, catchUpMax, graceMs, createdBy, createdAtMs, revision },
+    ...namespaceField(namespaceOf(schedule)),
     timing: { ...timing },
     template: templateToRecord(template),
   };

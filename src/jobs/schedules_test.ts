@@ -139,7 +139,7 @@ Deno.test("while a run is not finished, the next is skipped, allowed, or takes i
   const allow = sceneWith({ overlap: "allow" });
   fire(allow, dueFire(allow, "a"));
   assert.equal(statusOf(next(allow, "b")), "submitted");
-  assert.equal(allow.machine.unfinishedRuns("nightly"), 2);
+  assert.equal(allow.machine.unfinishedRuns({ name: "nightly" }), 2);
 
   const replace = sceneWith({ overlap: "replace" });
   fire(replace, dueFire(replace, "a"));
@@ -306,7 +306,7 @@ Deno.test("schedules, with payloads and progress, outlive a flush and a crash", 
   const before = scene.machine.schedules();
   scene.crash();
   assert.deepEqual(scene.machine.schedules(), before);
-  assert.equal(scene.machine.unfinishedRuns("nightly"), 1);
+  assert.equal(scene.machine.unfinishedRuns({ name: "nightly" }), 1);
   next(scene, "b");
   assert.deepEqual(scene.machine.payload("b"), new Uint8Array([0, 255, 7]));
   scene.apply({ kind: "alter_schedule", name: "nightly", to: "removed", nextAtMs: 0, revision: 0 });

@@ -51,16 +51,29 @@ export interface Standing {
 
 const noJobs: LiveCounts = { waiting: 0, pending: 0, assigned: 0, running: 0 };
 
-/** Every type or queue that has unfinished jobs or settings, by name. */
-export function standings(state: State, scope: SettingsScope): Standing[] {
+/**
+ * Every type or queue that has unfinished jobs or settings, by name. With `namespaces`: that has
+ * unfinished jobs in them, and those alone are counted.
+ */
+export function standings(
+  state: State,
+  scope: SettingsScope,
+  namespaces?: readonly string[],
+): Standing[] {
   const { settings, shares } = state.backlog;
   const counts = new Map<string, LiveCounts>();
   if (scope === "queue") {
     for (const share of shares.live()) {
-      counts.set(share.name, share.counts);
+      counts.set(
+        share.name,
+        namespaces === undefined ? share.counts : share.countsIn(namespaces),
+      );
     }
-  } else for (const [type, each] of state.counters.snapshot().byType) counts.set(type, each);
-  const names = new Set(settings.all(scope).map(({ name }) => name));
+  } else {
+    for (const [type, each] of state.counters.snapshot(namespaces).byType) counts.set(type, each);
+  }
+  const isConfined = namespaces !== undefined;
+  const names = new Set(isConfined ? [] : settings.all(scope).map(({ name }) => name));
   for (const [name, { waiting, pending, assigned, running }] of counts) {
     if (waiting + pending + assigned + running > 0) names.add(name);
   }

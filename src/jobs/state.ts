@@ -75,8 +75,8 @@ export class State {
   readonly dirtyJobs: JobRecord[] = [];
   /** Finished, and in memory only until the flush. */
   readonly finished = new Set<JobRecord>();
-  /** Pruned from memory or store, and the store does not know yet: `seq` by id. */
-  readonly pruned = new Map<string, number>();
+  /** Pruned from memory or store, and the store does not know yet: by id, which may come again. */
+  readonly pruned = new Map<string, number[]>();
   /** Of those and of finished jobs that live again: the rows that the store should not show. */
   readonly hiddenSeqs = new Set<number>();
   /** Payloads held in memory. */
@@ -153,7 +153,7 @@ export class State {
     this.#begin(record);
     this.schedules.jobIs(record, job.status);
     this.payloadMemoryBytes += payload.byteLength;
-    this.counters.add(job.type, job.status, 1);
+    this.counters.add(job, job.status, 1);
     this.batches.created(job, this.nowMs);
     if (job.id > this.greatestJobId) this.greatestJobId = job.id;
     this.#touch(record);
@@ -201,11 +201,11 @@ export class State {
     if (isHeld(to) && !isHeld(from)) this.#hold(record);
     this.#follow(record, from);
 
-    this.counters.add(job.type, from, -1);
-    this.counters.add(job.type, to, 1);
+    this.counters.add(job, from, -1);
+    this.counters.add(job, to, 1);
     this.batches.moved(job, from);
     if (job.deadLetter !== before.deadLetter) {
-      this.counters.addDeadLetter(job.type, job.deadLetter ? 1 : -1);
+      this.counters.addDeadLetter(job, job.deadLetter ? 1 : -1);
     }
     this.schedules.jobIs(record, to);
     if (isTerminal(to)) this.finished.add(record);
@@ -252,10 +252,10 @@ export class State {
     if (job === undefined || !isTerminal(job.status) || !this.mayForget(job)) return false;
     if (deadLettersOnly && !job.deadLetter) return false;
     if (record !== undefined) this.forget(record);
-    this.counters.add(job.type, job.status, -1);
-    if (job.deadLetter) this.counters.addDeadLetter(job.type, -1);
+    this.counters.add(job, job.status, -1);
+    if (job.deadLetter) this.counters.addDeadLetter(job, -1);
     this.batches.forgotten(job);
-    this.pruned.set(job.id, seq);
+    this.pruned.set(job.id, [...this.pruned.get(job.id) ?? [], seq]);
     this.hiddenSeqs.add(seq);
     return true;
   }

@@ -113,6 +113,8 @@ export interface StoredWorker {
   readonly memoryBytes?: number;
   /** Only when there are any. */
   readonly typeSlots?: Readonly<Record<string, number>>;
+  /** Only when it gets jobs of some alone. */
+  readonly namespaces?: readonly string[];
   /** Attempts that were lost when it fell silent, until it is known why; only when there are any. */
   readonly lost?: readonly AttemptRef[];
   /** When what it holds is handed back; only while an operator drains it so. */
@@ -130,9 +132,11 @@ export interface StoredWorker {
   readonly lastAssignment: number;
 }
 
-/** How many jobs of one type there are. */
+/** How many jobs of one type there are: in all, or in one namespace that is not the default one. */
 export interface StoredCount {
   readonly type: string;
+  /** Absent: in all. */
+  readonly namespace?: string;
   /** One number a status, in the order of `JOB_STATUSES`. */
   readonly byStatus: readonly number[];
   readonly deadLetters: number;
@@ -213,6 +217,8 @@ export interface EndedJob extends FinishedPlace {
 /** Which finished jobs: those of a filter, its times given as what they are in the order of `seq`. */
 export interface FinishedFilter
   extends Omit<JobFilter, "isFinished" | "createdFromMs" | "createdBeforeMs"> {
+  /** Of the conditions that have an index, the namespaces narrow most. */
+  readonly namespacesNarrow?: boolean;
   /** The least and the greatest `seq`. */
   readonly seqMin?: number;
   readonly seqMax?: number;

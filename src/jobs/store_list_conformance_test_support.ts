@@ -42,7 +42,15 @@ export const listClaims: Record<string, (under: { readonly store: JobStore }) =>
   "lists by the end filter, page and skip as a plain array would": ({ store }) => {
     const jobs = Array.from({ length: 40 }, (_, place) => variedJob(place + 1));
     store.write(batchOf(1, { finished: jobs }));
-    for (const filter of [{}, { status: "failed" }, { deadLetter: true }] as const) {
+    const byEnd: Omit<FinishedQuery, "order" | "limit">[] = [
+      {},
+      { status: "failed" },
+      { deadLetter: true },
+      { namespaces: ["red"] },
+      { namespaces: ["red", "default"], status: "failed" },
+      { namespaces: ["default"], deadLetter: true },
+    ];
+    for (const filter of byEnd) {
       const first = jobs.map(({ job }) => job).filter((job) => matches(job, filter))
         .sort((a, b) => a.completedAtMs - b.completedAtMs || a.seq - b.seq);
       for (const order of ["first_finished", "last_finished"] as const) {
@@ -107,6 +115,12 @@ function filters(): Omit<FinishedQuery, "order" | "limit">[] {
     { schedule: "hourly" },
     { schedule: "nightly", batchId: "b1" },
     { parentId: "p1", batchId: "b1", labels: { team: "red" } },
+    { namespaces: ["red"] },
+    { namespaces: ["red"], namespacesNarrow: true },
+    { namespaces: ["default", "nowhere"], namespacesNarrow: true, queue: "ann" },
+    { namespaces: ["red", "blue"], deadLetter: true },
+    { namespaces: ["blue"], batchId: "b1", labels: { team: "red" } },
+    { namespaces: [] },
     { seqMin: 12, seqMax: 44 },
     { seqMin: 30, labels: { team: "red" } },
     { seqMax: 20, queue: "night", worker: "w1" },
@@ -122,6 +136,7 @@ function matches(job: Job, filter: Omit<FinishedQuery, "order" | "limit">): bool
   return (!filter.status || job.status === filter.status) &&
     (!filter.type || job.type === filter.type) &&
     (filter.deadLetter === undefined || job.deadLetter === filter.deadLetter) &&
+    (!filter.namespaces || filter.namespaces.includes(job.namespace)) &&
     (!filter.worker || job.assignedTo === filter.worker) &&
     (!filter.queue || (job.options.queue || job.submittedBy || "default") === filter.queue) &&
     (!filter.batchId || job.options.batchId === filter.batchId) &&
@@ -136,6 +151,7 @@ function variedJob(seq: number): StoredJob {
   return jobOf(seq, {
     status,
     type: seq % 5 === 0 ? "crawl" : "resize",
+    namespace: ["default", "red", "blue", "default"][seq % 11 % 4]!,
     deadLetter: status === "failed" && seq % 2 === 0,
     assignedTo: seq % 4 === 0 ? "w1" : "w2",
     labels: seq % 7 < 3 ? { team: "red", n: String(seq) } : {},

@@ -43,6 +43,7 @@ export function jobOf(seq: number, changes: Partial<Job> & { status?: JobStatus 
     id: `job-${seq}`,
     seq,
     type: "resize",
+    namespace: "default",
     status: "pending",
     priority: 0,
     maxRetries: 0,

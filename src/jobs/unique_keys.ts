@@ -1,5 +1,6 @@
 import type { JobOptions } from "./job_options.ts";
 import type { JobRecord } from "./job_record.ts";
+import { namespaceOf, scopedName } from "./namespace.ts";
 
 /** Which unfinished job has a unique key; at most one has. */
 export class UniqueKeys {
@@ -21,10 +22,15 @@ export class UniqueKeys {
   }
 }
 
-/** The unique key of a job in the name space of its submitter; undefined: it has none. */
+/** The unique key of a job among those of its submitter and namespace; undefined: it has none. */
 export function uniqueKeyOf(
-  job: { readonly submittedBy?: string; readonly options?: Partial<JobOptions> },
+  job: {
+    readonly namespace?: string;
+    readonly submittedBy?: string;
+    readonly options?: Partial<JobOptions>;
+  },
 ): string | undefined {
   const key = job.options?.uniqueKey;
-  return key ? JSON.stringify([job.submittedBy ?? "", key]) : undefined;
+  if (!key) return undefined;
+  return JSON.stringify([scopedName(namespaceOf(job), job.submittedBy ?? ""), key]);
 }

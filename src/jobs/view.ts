@@ -24,6 +24,7 @@ export interface PendingJob {
 /** What a job asks of a worker. */
 export interface Requirements {
   readonly type: string;
+  readonly namespace: string;
   readonly requiredTags: StringMap;
   readonly tagRules: readonly TagRule[];
   readonly preferredTags: readonly TagRule[];
@@ -106,10 +107,12 @@ export interface WorkerSlots {
   /** Attempts that it holds of a type that has slots of its own. */
   activeOfType(type: string): number;
   readonly tags: StringMap;
+  /** `null`: it gets jobs of every namespace. */
+  readonly namespaces: ReadonlySet<string> | null;
   readonly draining: boolean;
   /** Number of its latest assignment among all assignments; 0 before the first. */
   readonly lastAssignment: number;
-  /** Equal for workers that offer the same types and carry the same tags. */
+  /** Equal for workers that offer the same types in the same namespaces and carry the same tags. */
   readonly capabilityKey: string;
 }
 

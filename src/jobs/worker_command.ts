@@ -34,6 +34,8 @@ export interface WorkerSpec {
   readonly memoryBytes?: number;
   /** Jobs of single types that it may hold at once; of all others as many as it has slots. */
   readonly typeSlots?: Readonly<Record<string, number>>;
+  /** It gets jobs of these namespaces alone; left out: of all. */
+  readonly namespaces?: readonly string[];
   readonly unary?: boolean;
   /** With `unary`: masters call its WorkerService at `address` with its orders. */
   readonly pushed?: boolean;

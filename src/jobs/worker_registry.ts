@@ -20,6 +20,7 @@ export class WorkerRecord implements WorkerSlots {
   memoryBytesHeld = 0;
   dirty = false;
   #jobTypes: ReadonlySet<string> | null = null;
+  #namespaces: ReadonlySet<string> | null = null;
   #typeSlots: ReadonlyMap<string, number> | null = null;
   /** Of the types that have slots of their own. */
   readonly #heldOfType = new Map<string, number>();
@@ -34,6 +35,7 @@ export class WorkerRecord implements WorkerSlots {
   describe(stored: StoredWorker): void {
     this.stored = stored;
     this.#jobTypes = stored.jobTypes && new Set(stored.jobTypes);
+    this.#namespaces = stored.namespaces === undefined ? null : new Set(stored.namespaces);
     this.#typeSlots = stored.typeSlots === undefined
       ? null
       : new Map(Object.entries(stored.typeSlots));
@@ -65,6 +67,9 @@ export class WorkerRecord implements WorkerSlots {
   }
   get typeSlots(): ReadonlyMap<string, number> | null {
     return this.#typeSlots;
+  }
+  get namespaces(): ReadonlySet<string> | null {
+    return this.#namespaces;
   }
   get tags(): StringMap {
     return this.stored.tags;
@@ -112,8 +117,9 @@ export class WorkerRecord implements WorkerSlots {
     return this.activeOfType(type) < (this.#typeSlots?.get(type) ?? Infinity);
   }
 
-  /** Whether it offers the type, and its tags fulfil what is asked. */
-  mayRun({ type, requiredTags, options }: Job): boolean {
+  /** Whether it offers the type in the namespace, and its tags fulfil what is asked. */
+  mayRun({ type, namespace, requiredTags, options }: Job): boolean {
+    if (this.#namespaces !== null && !this.#namespaces.has(namespace)) return false;
     if (this.#jobTypes !== null && !this.#jobTypes.has(type)) return false;
     for (const name of Object.keys(requiredTags)) {
       if (!Object.hasOwn(this.tags, name) || this.tags[name] !== requiredTags[name]) return false;
@@ -263,6 +269,7 @@ export function storedFrom(
     ...(spec.typeSlots && Object.keys(spec.typeSlots).length > 0
       ? { typeSlots: spec.typeSlots }
       : {}),
+    ...(spec.namespaces === undefined ? {} : { namespaces: spec.namespaces }),
     ...(spec.pushed === true ? { pushed: true } : {}),
     ...(drainedBy === "operator" && before?.handBackAtMs !== undefined
       ? { handBackAtMs: before.handBackAtMs }
@@ -279,7 +286,9 @@ export function storedFrom(
 
 function capabilityKeyOf(stored: StoredWorker): string {
   const types = stored.jobTypes === null ? "*" : JSON.stringify([...stored.jobTypes].sort());
-  return namedTags(types, stored.tags);
+  const { namespaces } = stored;
+  const where = namespaces === undefined ? "" : ` in ${JSON.stringify([...namespaces].sort())}`;
+  return namedTags(types + where, stored.tags);
 }
 
 function goneBefore(a: WorkerRecord, b: WorkerRecord): boolean {

@@ -60,10 +60,10 @@ export class BatchesApi implements BatchApi {
   ): Promise<{ matched: number; cancelled: number }> {
     dutiesOf(this.#context);
     await this.#readBarrier();
-    this.#known(batchId);
+    const batch = this.#known(batchId);
     const { machine, proposer, watchers } = this.#context;
     // Parents first, so that most of their children are cancelled for being so.
-    const jobs = machine.unfinishedOfBatch(batchId, Infinity).sort((a, b) => a.seq - b.seq);
+    const jobs = machine.unfinishedOfBatch(batch, Infinity).sort((a, b) => a.seq - b.seq);
     let cancelled = 0;
     for (let from = 0; from < jobs.length; from += CANCELLED_PER_COMMAND) {
       const some = jobs.slice(from, from + CANCELLED_PER_COMMAND);

@@ -42,7 +42,7 @@ export class ReportInbox {
     return new Promise((resolve, reject) => {
       if (this.#waiting.length === 0) setImmediate(() => this.#flush());
       // What not every member knows yet is not said.
-      const saysCut = this.#proposer.entryFormat >= COMMAND_FORMAT_VERSION;
+      const saysCut = this.#proposer.entryFormat >= 2;
       this.#waiting.push({ report: reportOf(workerId, view, saysCut), resolve, reject });
       this.#waitingBytes += sizeOf(view);
       const isFull = this.#waiting.length >= ENTRY_REPORTS_MAX ||

@@ -306,7 +306,7 @@ function roadOf({ unary, pushed, address }: JobWorker): Road {
 function withRoom(worker: WorkerSlots, room: number): WorkerSlots {
   const { id, sessionId, activeJobs, jobTypes, tags, draining, lastAssignment } = worker;
   const { cpuMillis, cpuMillisHeld, memoryBytes, memoryBytesHeld, capabilityKey } = worker;
-  const { typeSlots } = worker;
+  const { typeSlots, namespaces } = worker;
   return {
     id,
     sessionId,
@@ -320,6 +320,7 @@ function withRoom(worker: WorkerSlots, room: number): WorkerSlots {
     typeSlots,
     activeOfType: (type) => worker.activeOfType(type),
     tags,
+    namespaces,
     draining,
     lastAssignment,
     capabilityKey,

@@ -136,7 +136,8 @@ export class Proposer {
   /** Submits one job; submissions of one turn of the event loop share a log entry. */
   async submitOne(spec: SubmitSpec): Promise<SubmitOutcome> {
     // What some member cannot read must not take others of the same entry with it.
-    if (spec.options !== undefined && this.#options.entryFormat() < COMMAND_FORMAT_VERSION) {
+    const asksMore = spec.options !== undefined || spec.namespace !== undefined;
+    if (asksMore && this.#options.entryFormat() < COMMAND_FORMAT_VERSION) {
       const [alone] = await this.submitMany([spec], false);
       return alone!;
     }
@@ -167,7 +168,7 @@ export class Proposer {
   /** A bound that not every member knows yet does not hold until they do. */
   #bounds(): Pick<SubmitCommand, "liveJobsMax" | "clientJobsMax" | "keyRetentionMs"> {
     const { clientJobsMax, keyRetentionMs, entryFormat } = this.#options;
-    const isKnown = entryFormat() >= COMMAND_FORMAT_VERSION;
+    const isKnown = entryFormat() >= 2;
     return {
       liveJobsMax: this.#options.liveJobsMax(),
       ...(clientJobsMax > 0 && isKnown && { clientJobsMax }),

@@ -261,7 +261,7 @@ export class SchedulesApi implements ScheduleApi {
     return {
       ...rest,
       job: submissionView(template),
-      unfinishedRuns: this.#context.machine.unfinishedRuns(schedule.name),
+      unfinishedRuns: this.#context.machine.unfinishedRuns(schedule),
     };
   }
 

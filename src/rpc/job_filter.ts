@@ -34,6 +34,7 @@ export function filterToWire(filter: JobFilter): MessageInitShape<typeof JobFilt
     batchId: filter.batchId ?? "",
     parentId: filter.parentId ?? "",
     schedule: filter.schedule ?? "",
+    namespace: filter.namespaces?.[0] ?? "",
     ...(createdFromMs !== undefined && { createdFrom: timestampFromMs(createdFromMs) }),
     ...(createdBeforeMs !== undefined && { createdBefore: timestampFromMs(createdBeforeMs) }),
     deadLetters: filter.deadLetter ?? false,
@@ -56,6 +57,7 @@ export function filterFromWire(wire: WireFilter = create(JobFilterSchema)): JobF
     ...(wire.batchId !== "" && { batchId: wire.batchId }),
     ...(wire.parentId !== "" && { parentId: wire.parentId }),
     ...(wire.schedule !== "" && { schedule: wire.schedule }),
+    ...(wire.namespace !== "" && { namespaces: [wire.namespace] }),
     ...(wire.createdFrom !== undefined && { createdFromMs: timestampMs(wire.createdFrom) }),
     ...(wire.createdBefore !== undefined && { createdBeforeMs: timestampMs(wire.createdBefore) }),
     ...(wire.deadLetters && { deadLetter: true }),
@@ -94,7 +96,7 @@ export function placeFromWire(
     if (against !== undefined) {
       throw new Refusal(
         "invalid",
-        `order ${order} goes with the filters status and dead_letters alone, not with ` +
+        `order ${order} goes with the filters status, dead_letters and namespace alone, not with ` +
           `${FIELD_NAMES[against]}; order by newest or oldest instead`,
       );
     }
@@ -118,6 +120,7 @@ const FIELD_NAMES: Readonly<Record<keyof JobFilter, string>> = {
   batchId: "batch_id",
   parentId: "parent_id",
   schedule: "schedule",
+  namespaces: "namespace",
   createdFromMs: "created_from",
   createdBeforeMs: "created_before",
 };

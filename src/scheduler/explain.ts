@@ -16,14 +16,14 @@ import {
   type StringMap,
   type WorkerSlots,
 } from "../jobs/mod.ts";
-import { missingTags, offers, type TaggedWorker } from "./eligible.ts";
+import { missingTags, offers, serves, type TaggedWorker } from "./eligible.ts";
 
 /** One reason: a word for programs, a sentence for people. */
 export interface Reason {
   /**
    * Of a waiting job `delayed`, `backoff`, `released`, `dependency`; of a pending one the words with
    * which the state refuses it (`group_full`, `rate_limited`, `type_paused`, ...), `no_worker`,
-   * `no_worker_of_type`, `no_worker_with_tags`, `no_worker_with_resources`, `workers_draining`,
+   * `no_worker_of_type`, `no_worker_in_namespace`, `no_worker_with_tags`, `no_worker_with_resources`, `workers_draining`,
    * `workers_full`, `worker_type_full`, `resources_taken`, `jobs_ahead`, `about_to_run`; else the status.
    */
   readonly code: string;
@@ -137,10 +137,18 @@ function whyNoWorker(job: Job, workers: readonly WorkerSlots[]): Reason {
     const message = `no connected worker offers type "${job.type}"`;
     return { code: "no_worker_of_type", message };
   }
+  const serving = offering.filter((worker) => serves(worker, job.namespace));
+  if (serving.length === 0) {
+    return {
+      code: "no_worker_in_namespace",
+      message: `no connected worker that offers type "${job.type}" gets jobs of namespace ` +
+        `"${job.namespace}"`,
+    };
+  }
   const demand = { ...job, tagRules: job.options.tagRules };
-  const able = offering.filter((worker) => lacking(worker, demand).length === 0);
+  const able = serving.filter((worker) => lacking(worker, demand).length === 0);
   if (able.length === 0) {
-    return { code: "no_worker_with_tags", message: whyNoTags(demand, offering) };
+    return { code: "no_worker_with_tags", message: whyNoTags(demand, serving) };
   }
   const { cpuMillis, memoryBytes } = job.options;
   const large = able.filter((worker) =>
@@ -190,11 +198,13 @@ function whyTypeFull(free: readonly WorkerSlots[], type: string): string {
 }
 
 /** Who may run a job: what it is, and what it asks of a worker's tags. */
-export type Demand = Pick<Requirements, "type" | "requiredTags" | "tagRules">;
+export type Demand = Pick<Requirements, "type" | "namespace" | "requiredTags" | "tagRules">;
 
-/** Why none of the workers that offer the type has the tags; undefined: one has, or none offers it. */
+/** Why none of the workers that offer the type there has the tags; undefined: one has, or none offers it. */
 export function tagsMissing(demand: Demand, workers: Iterable<TaggedWorker>): string | undefined {
-  const offering = [...workers].filter((worker) => offers(worker, demand.type));
+  const offering = [...workers].filter((worker) =>
+    offers(worker, demand.type) && serves(worker, demand.namespace)
+  );
   const isServed = offering.some((worker) => lacking(worker, demand).length === 0);
   return isServed || offering.length === 0 ? undefined : whyNoTags(demand, offering);
 }

@@ -31,10 +31,11 @@ export interface Job extends PendingJob, Requirements {
 export type Worker =
   & Omit<
     WorkerSlots,
-    "sessionId" | "jobTypes" | "capabilityKey" | "typeSlots" | "activeOfType"
+    "sessionId" | "jobTypes" | "namespaces" | "capabilityKey" | "typeSlots" | "activeOfType"
   >
   & {
     readonly jobTypes: readonly string[] | null;
+    readonly namespaces: readonly string[] | null;
     readonly typeSlots: Readonly<Record<string, number>>;
     /** Jobs that it holds of each type. */
     readonly heldOfType: Readonly<Record<string, number>>;
@@ -67,6 +68,7 @@ export const world: fc.Arbitrary<World> = fc.record({
   jobs: fc.array(
     fc.record({
       type: fc.constantFrom("resize", "crawl"),
+      namespace: fc.constantFrom("default", "default", "red"),
       priority: fc.integer({ min: 0, max: 2 }),
       queuedAtMs: fc.nat(3),
       requiredTags: fc.constantFrom<Record<string, string>>({}, {}, { gpu: "yes" }),
@@ -89,6 +91,7 @@ export const world: fc.Arbitrary<World> = fc.record({
       memoryBytes: fc.constantFrom(0, 4, 8),
       memoryBytesHeld: fc.nat(4),
       jobTypes: fc.constantFrom(null, null, ["resize"], ["crawl", "resize"], []),
+      namespaces: fc.constantFrom(null, null, ["default"], ["red"], []),
       typeSlots: fc.constantFrom<Record<string, number>>({}, {}, { resize: 1 }, {
         resize: 3,
         crawl: 2,
@@ -118,10 +121,11 @@ export function viewOf(world: World, order: QueueOrder = { ageingMs: 0 }): Sched
   const groups = new Map(Object.keys(world.groups).map((name) => [name, {}]));
   const places = new Map<string, { class: PendingClass; lane: PendingLane }>();
   const shapes = split(world.jobs, shapeKey).map((ofShape): PendingShape => {
-    const [{ type, requiredTags, tagRules, preferredTags, cpuMillis, memoryBytes }] = ofShape;
+    const [{ type, namespace, requiredTags, tagRules, preferredTags }] = ofShape;
+    const [{ cpuMillis, memoryBytes }] = ofShape;
     const meter = world.typeRoom;
     const shape: PendingShape = {
-      ...{ type, requiredTags, tagRules, preferredTags, cpuMillis, memoryBytes },
+      ...{ type, namespace, requiredTags, tagRules, preferredTags, cpuMillis, memoryBytes },
       key: shapeKey(ofShape[0]),
       limits: type === "resize" ? [{ meter, cost: 1, left: world.typeRoom[type]! - 1 }] : [],
       classes: () =>
@@ -171,11 +175,16 @@ export function viewOf(world: World, order: QueueOrder = { ageingMs: 0 }): Sched
       ...worker,
       sessionId: `${worker.id}-session`,
       jobTypes: worker.jobTypes && new Set(worker.jobTypes),
+      namespaces: worker.namespaces && new Set(worker.namespaces),
       typeSlots: Object.keys(worker.typeSlots).length === 0
         ? null
         : new Map(Object.entries(worker.typeSlots)),
       activeOfType: (type) => worker.heldOfType[type]!,
-      capabilityKey: JSON.stringify([worker.jobTypes?.toSorted(), worker.tags]),
+      capabilityKey: JSON.stringify([
+        worker.jobTypes?.toSorted(),
+        worker.namespaces,
+        worker.tags,
+      ]),
     })),
   };
 }
@@ -185,9 +194,9 @@ function headOf(of: PendingClass): PendingJob {
 }
 
 function shapeKey(job: Job): string {
-  const { type, requiredTags, tagRules, preferredTags, cpuMillis, memoryBytes } = job;
+  const { type, namespace, requiredTags, tagRules, preferredTags, cpuMillis, memoryBytes } = job;
   return JSON.stringify([
-    ...[type, requiredTags, tagRules, preferredTags],
+    ...[type, namespace, requiredTags, tagRules, preferredTags],
     ...[cpuMillis, memoryBytes],
   ]);
 }
@@ -206,6 +215,7 @@ function split<Item>(items: readonly Item[], keyOf: (item: Item) => string): [It
 export function eligible(worker: Worker, job: Job): boolean {
   return !worker.draining &&
     (worker.jobTypes === null || worker.jobTypes.includes(job.type)) &&
+    (worker.namespaces === null || worker.namespaces.includes(job.namespace)) &&
     Object.entries(job.requiredTags).every(([name, value]) => worker.tags[name] === value) &&
     job.tagRules.every((rule) => fulfils(worker.tags, rule));
 }

@@ -53,9 +53,10 @@ import { workerFromWire, workerToWire } from "./worker_wire.ts";
 
 /**
  * First byte of every encoded Command, at its newest. Format 2 brought the options of a job, the
- * purge of dead letters and the kinds of Command from 13 on; what needs neither is the same in both.
+ * purge of dead letters and the kinds of Command from 13 on, format 3 namespaces; what needs none of
+ * it is the same in all.
  */
-export const COMMAND_FORMAT_VERSION = 2;
+export const COMMAND_FORMAT_VERSION = 3;
 
 /**
  * Formats of entries that this program reads. A leader writes the highest that all members read, so
@@ -80,7 +81,7 @@ export function encodeCommand(
   if (format < ENTRY_FORMATS.oldest || format > ENTRY_FORMATS.newest) {
     throw new RangeError(`Cannot encode a command in format ${format}`);
   }
-  if (format < 2 && needsFormat2(command)) {
+  if ((format < 2 && needsFormat2(command)) || (format < 3 && needsFormat3(command))) {
     throw new CommandNeedsNewerFormat(
       `Cannot ${command.kind} yet: it uses what not every member of the cluster knows; upgrade the ` +
         "members that run an older version of conductor first",
@@ -122,6 +123,23 @@ function needsFormat2(command: Command): boolean {
     (command.kind === "submit" && (command.clientJobsMax !== undefined ||
       command.keyRetentionMs !== undefined ||
       command.jobs.some(({ options }) => options !== undefined)));
+}
+
+function needsFormat3(command: Command): boolean {
+  switch (command.kind) {
+    case "submit":
+      return command.jobs.some(({ namespace }) => namespace !== undefined);
+    case "register_worker":
+      return command.worker.namespaces !== undefined;
+    case "put_schedule":
+      return command.schedule.namespace !== undefined;
+    case "alter_schedule":
+      return command.namespace !== undefined;
+    case "fire_schedule":
+      return command.fires.some(({ namespace }) => namespace !== undefined);
+    default:
+      return false;
+  }
 }
 
 function hasCutCount(report: Report): boolean {

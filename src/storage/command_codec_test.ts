@@ -112,4 +112,21 @@ Deno.test("what older members cannot read is not written in their format", () =>
     name: "CommandNeedsNewerFormat",
     message: /upgrade the members/,
   });
+  const elsewhere: Command = { ...plain, jobs: [{ ...spec, namespace: "red" }] };
+  const confined: Command = {
+    kind: "register_worker",
+    atMs: 1,
+    worker: {
+      ...{ id: "w", sessionId: "s", address: "", slots: 1, jobTypes: null, tags: {}, version: "" },
+      namespaces: ["red"],
+    },
+  };
+  const paused: Command = {
+    ...{ kind: "alter_schedule", atMs: 1, name: "n", namespace: "red" },
+    ...{ to: "paused", nextAtMs: 0, revision: 1 },
+  };
+  for (const command of [elsewhere, confined, paused]) {
+    assert.throws(() => encodeCommand(command, 2), { name: "CommandNeedsNewerFormat" });
+    assert.deepEqual(decodeCommand(encodeCommand(command, 3)), command);
+  }
 });

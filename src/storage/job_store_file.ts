@@ -10,9 +10,10 @@ export const JOB_STORE_FILE = "state.db";
 
 /**
  * The format this program writes; it refuses later ones. Format 2 brought the tables `records` and
- * `links`, `finished.ended` and what rows of jobs say of options and history; a file of format 1 becomes one when it is opened.
+ * `links`, `finished.ended` and what rows of jobs say of options and history, format 3
+ * `finished.namespace`; an older file becomes one of this format when it is opened.
  */
-export const JOB_STORE_FORMAT = 2;
+export const JOB_STORE_FORMAT = 3;
 
 /** Formats of `state.db`, and so of snapshots, that this program reads. */
 export const JOB_STORE_FORMATS = { oldest: 1, newest: JOB_STORE_FORMAT } as const;
@@ -58,7 +59,9 @@ export function openJobStoreFile(path: string, beforeChange?: () => void): Datab
     beforeChange?.();
     database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
     database.exec(`PRAGMA user_version = ${JOB_STORE_FORMAT}`);
-    if (isFormat1(database)) database.exec(migration);
+    for (const { column, statements } of migrations) {
+      if (isWithout(database, column)) database.exec(statements);
+    }
     database.exec(schema);
     database.exec("COMMIT");
     assertPragma(database, path, "journal_mode", "wal");
@@ -93,6 +96,10 @@ export function syncPath(path: string): void {
  * and `worker` are small numbers; everything else of a job is in `detail`, as JSON. Every text that is
  * read back is JSON, since what comes back of a text ends at its first NUL.
  *
+ * `namespace` is 0 for the default one, else the number of its name. Its index gives pages of a
+ * namespace and a status in the order of `seq`; the one in the order of the end has no entries of the
+ * default one, which most jobs are of.
+ *
  * `ended` is when a job finished, in ms; its index tells retention what is old without a look at the
  * rest. New entries come at its end, so it costs some 2 µs a job.
  */
@@ -108,7 +115,8 @@ CREATE TABLE IF NOT EXISTS live (
 CREATE TABLE IF NOT EXISTS finished (
   seq INTEGER PRIMARY KEY, id TEXT NOT NULL, status INTEGER NOT NULL, type INTEGER NOT NULL,
   worker INTEGER NOT NULL, dead_letter INTEGER NOT NULL, detail TEXT NOT NULL,
-  checksum INTEGER NOT NULL, ended INTEGER NOT NULL, queue INTEGER NOT NULL) STRICT;
+  checksum INTEGER NOT NULL, ended INTEGER NOT NULL, queue INTEGER NOT NULL,
+  namespace INTEGER NOT NULL) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS finished_id ON finished (id);
 CREATE INDEX IF NOT EXISTS finished_status ON finished (status);
 CREATE INDEX IF NOT EXISTS finished_type ON finished (type, status);
@@ -116,6 +124,10 @@ CREATE INDEX IF NOT EXISTS finished_worker ON finished (worker);
 CREATE INDEX IF NOT EXISTS finished_dead_letter ON finished (dead_letter) WHERE dead_letter = 1;
 CREATE INDEX IF NOT EXISTS finished_queue ON finished (queue);
 CREATE INDEX IF NOT EXISTS finished_ended ON finished (status, ended);
+CREATE INDEX IF NOT EXISTS finished_namespace ON finished (namespace, status);
+CREATE INDEX IF NOT EXISTS finished_namespace_dead ON finished (namespace) WHERE dead_letter = 1;
+CREATE INDEX IF NOT EXISTS finished_namespace_ended ON finished (namespace, status, ended)
+  WHERE namespace > 0;
 CREATE TABLE IF NOT EXISTS labels (
   key TEXT NOT NULL, value TEXT NOT NULL, seq INTEGER NOT NULL,
   PRIMARY KEY (key, value, seq)) STRICT, WITHOUT ROWID;
@@ -139,8 +151,10 @@ CREATE TABLE IF NOT EXISTS records (
   PRIMARY KEY (kind, key)) STRICT, WITHOUT ROWID;
 `;
 
-/** What tables of format 1 lack, from what they have. */
-const migration = `
+/** What tables of older formats lack, from what they have; each is known by a column of `finished`. */
+const migrations = [{
+  column: "ended",
+  statements: `
 ALTER TABLE finished ADD COLUMN ended INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE finished ADD COLUMN queue INTEGER NOT NULL DEFAULT 0;
 INSERT OR IGNORE INTO names (name)
@@ -149,11 +163,16 @@ UPDATE finished SET
   ended = coalesce(json_extract(detail, '$.fa'), 0),
   queue = (SELECT id FROM names
     WHERE name = json_quote(coalesce(json_extract(detail, '$.by'), 'default')));
-`;
+`,
+}, {
+  column: "namespace",
+  statements: "ALTER TABLE finished ADD COLUMN namespace INTEGER NOT NULL DEFAULT 0;",
+}];
 
-function isFormat1(database: DatabaseSync): boolean {
+/** Whether there is a table of finished jobs already, without this column. */
+function isWithout(database: DatabaseSync, column: string): boolean {
   const columns = database.prepare("SELECT name FROM pragma_table_info('finished')").all();
-  return columns.length > 0 && !columns.some(({ name }) => name === "ended");
+  return columns.length > 0 && !columns.some(({ name }) => name === column);
 }
 
 function checkFormat(database: DatabaseSync, path: string): void {

@@ -21,9 +21,32 @@ const filters: Omit<FinishedQuery, "order" | "limit">[] = [
   { batchId: "b", status: "completed" },
   { parentId: "p" },
   { schedule: "s" },
+  { namespaces: ["a"] },
+  { namespaces: ["a", "default"] },
+  { namespaces: ["a"], namespacesNarrow: true },
+  { namespaces: ["a", "default"], namespacesNarrow: true, type: "resize", worker: "w1" },
+  { namespaces: ["a"], namespacesNarrow: true, status: "failed" },
+  { namespaces: ["a"], deadLetter: true, queue: "q" },
+  { namespaces: ["a", "b"], batchId: "b", labels: { team: "red" } },
   { labels: { team: "red" } },
   { labels: { team: "red", n: "1" }, status: "completed" },
 ];
+
+Deno.test("pages of a namespace that holds little are read from its own indexes", () => {
+  const led = [
+    [{ namespaces: ["a"], namespacesNarrow: true, type: "resize" }, "finished_namespace"],
+    [{ namespaces: ["a"], deadLetter: true }, "finished_namespace_dead"],
+    [{ namespaces: ["a"], order: "last_finished" }, "finished_namespace_ended"],
+  ] as const;
+  for (const [filter, index] of led) {
+    const sql = pageSql({ order: "newest", limit: 9, ...filter }, () => 1);
+    assert.match(sql?.text ?? "", new RegExp(`INDEXED BY ${index} `));
+  }
+  assert.equal(
+    pageSql({ order: "newest", limit: 9, namespaces: ["x"] }, () => undefined),
+    undefined,
+  );
+});
 
 Deno.test("no page of finished jobs is sorted: each is read in the order of an index", () => {
   const directory = Deno.makeTempDirSync();
@@ -31,7 +54,13 @@ Deno.test("no page of finished jobs is sorted: each is read in the order of an i
   try {
     const orders = ["newest", "oldest"] as const;
     const byEnd = (["last_finished", "first_finished"] as const).flatMap((order) =>
-      ([{}, { status: "failed" }, { deadLetter: true, status: "failed" }] as const)
+      [
+        {},
+        { status: "failed" },
+        { deadLetter: true, status: "failed" },
+        { namespaces: ["a", "default"] },
+        { namespaces: ["a"], status: "failed", deadLetter: true },
+      ]
         .map((filter) => ({ ...filter, order }))
     );
     const queries = [
@@ -40,7 +69,7 @@ Deno.test("no page of finished jobs is sorted: each is read in the order of an i
       ...byEnd,
     ];
     for (const query of queries) {
-      const sql = pageSql({ ...query, limit: 100 }, () => 1);
+      const sql = pageSql({ ...query, limit: 100 } as FinishedQuery, () => 1);
       assert.ok(sql !== undefined);
       const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql.text}`).all(...sql.values)
         .map(({ detail }) => String(detail)).join("\n");

@@ -8,6 +8,7 @@ import {
   type Attempt,
   type AttemptOutcome,
   CAUSES,
+  DEFAULT_NAMESPACE,
   type ErrorKind,
   type HistoryEntry,
   type Job,
@@ -79,6 +80,7 @@ interface JobDetail {
   rb?: number;
   ct?: string;
   op?: unknown[];
+  ns?: string;
   as?: AttemptDetail[];
   hi?: HistoryDetail;
 }
@@ -142,6 +144,7 @@ export function encodeJob({ job, attempts, history }: StoredJob): string {
     rb: job.resultBytes || undefined,
     ct: job.contentType || undefined,
     op: job.options === NO_OPTIONS ? undefined : optionsToWire(withoutDefaults(job.options)),
+    ns: job.namespace === DEFAULT_NAMESPACE ? undefined : job.namespace,
     as: attempts.length === 0 ? undefined : attempts.map(encodeAttempt),
     hi: history.length === 0 ? undefined : encodeHistory(history, job.createdAtMs),
   };
@@ -163,6 +166,7 @@ function jobOf(detail: JobDetail): Job {
     id: detail.id,
     seq: detail.n,
     type: detail.ty,
+    namespace: detail.ns ?? DEFAULT_NAMESPACE,
     status: detail.st,
     priority: detail.pr ?? 0,
     maxRetries: detail.mr ?? 0,

@@ -2,6 +2,7 @@
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import {
+  DEFAULT_NAMESPACE,
   type EndedJob,
   type EndedQuery,
   type FinishedFilter,
@@ -20,7 +21,7 @@ import {
   type StoredWorker,
 } from "../jobs/mod.ts";
 import { JobNames } from "./job_store_names.ts";
-import { countSql, LINK_KINDS, pageSql } from "./job_store_queries.ts";
+import { countSql, LINK_KINDS, type NameNumber, pageSql } from "./job_store_queries.ts";
 import { checksumOf, decodeJob, encodeJob, statusNumber, verify } from "./job_store_rows.ts";
 
 /** Expired idempotency keys removed with one batch, beside two for each that it brings. */
@@ -35,6 +36,7 @@ export class JobTables {
   readonly #names: JobNames;
   /** Lists, by their SQL: there are as many as combinations of filters. */
   readonly #queries = new Map<string, StatementSync>();
+  readonly #numbers: NameNumber = (name) => this.#names.numberOf(name);
 
   constructor(database: DatabaseSync) {
     this.#database = database;
@@ -84,7 +86,7 @@ export class JobTables {
   }
 
   listFinished(query: FinishedQuery): Job[] {
-    const sql = pageSql(query, (name) => this.#names.numberOf(name));
+    const sql = pageSql(query, this.#numbers);
     if (sql === undefined) return [];
     return this.#prepared(sql.text).all(...sql.values).map((row) => jobOf(row)!.job);
   }
@@ -120,7 +122,7 @@ export class JobTables {
   }
 
   countFinished(filter: FinishedFilter, countMax: number): number {
-    const sql = countSql(filter, countMax, (name) => this.#names.numberOf(name));
+    const sql = countSql(filter, countMax, this.#numbers);
     if (sql === undefined) return 0;
     return Number(this.#prepared(sql.text).get(...sql.values)?.jobs ?? 0);
   }
@@ -204,6 +206,7 @@ export class JobTables {
       checksumOf(detail),
       job.completedAtMs,
       this.#names.numberFor(queueOf(job)),
+      job.namespace === DEFAULT_NAMESPACE ? 0 : this.#names.numberFor(job.namespace),
     );
     for (const { kind, name } of linksOf(job)) {
       this.#statements.putLink.run(kind, JSON.stringify(name), job.seq);
@@ -248,12 +251,15 @@ export class JobTables {
   }
 
   #putCount(count: StoredCount): void {
+    const { type, namespace } = count;
+    // Types are names that begin with no bracket.
+    const key = namespace === undefined ? type : JSON.stringify([namespace, type]);
     if (count.byStatus.every((jobs) => jobs === 0)) {
-      this.#statements.removeCount.run(count.type);
+      this.#statements.removeCount.run(key);
       return;
     }
     const detail = JSON.stringify(count);
-    this.#statements.putCount.run(count.type, detail, checksumOf(detail));
+    this.#statements.putCount.run(key, detail, checksumOf(detail));
   }
 
   #stateRow(): StateRow | undefined {
@@ -377,7 +383,7 @@ function prepareAll(database: DatabaseSync) {
     putState: prepare("INSERT OR REPLACE INTO state VALUES (1, ?, ?, ?, ?)"),
     putLive: prepare("INSERT OR REPLACE INTO live VALUES (?, ?, ?)"),
     removeLive: prepare("DELETE FROM live WHERE seq = ?"),
-    putFinished: prepare("INSERT INTO finished VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+    putFinished: prepare("INSERT INTO finished VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
     removeFinished: prepare("DELETE FROM finished WHERE seq = ?"),
     finishedById: prepare("SELECT detail, checksum FROM finished WHERE id = ?"),
     ended: prepare(

@@ -87,14 +87,16 @@ Deno.test(
 );
 
 Deno.test(
-  "a file of format 1 becomes one of format 2, and knows when its jobs finished",
+  "a file of format 1 becomes one of this format, and knows when its jobs finished",
   inDirectory((directory) => {
     const store = storeOf(filled(directory));
     const ended = store.listEnded({ status: "completed", limit: 100 });
     store.close();
     const earlier = new DatabaseSync(pathIn(directory));
     earlier.exec(
-      "DROP INDEX finished_ended; ALTER TABLE finished DROP COLUMN ended; " +
+      "DROP INDEX finished_namespace; DROP INDEX finished_namespace_dead; " +
+        "DROP INDEX finished_namespace_ended; ALTER TABLE finished DROP COLUMN namespace; " +
+        "DROP INDEX finished_ended; ALTER TABLE finished DROP COLUMN ended; " +
         "DROP INDEX finished_queue; ALTER TABLE finished DROP COLUMN queue; " +
         "DELETE FROM names WHERE name NOT IN ('\"resize\"', '\"w1\"'); " +
         "DROP TABLE links; PRAGMA user_version = 1",
@@ -105,6 +107,27 @@ Deno.test(
     assert.equal(ended.length, 8);
     assert.deepEqual(again.listEnded({ status: "completed", limit: 100 }), ended);
     assert.equal(again.countFinished({ queue: "default" }, 100), 8);
+    again.close();
+  }),
+);
+
+Deno.test(
+  "the jobs of a file of format 2 are in the default namespace",
+  inDirectory((directory) => {
+    storeOf(filled(directory)).close();
+    const earlier = new DatabaseSync(pathIn(directory));
+    earlier.exec(
+      "DROP INDEX finished_namespace; DROP INDEX finished_namespace_dead; " +
+        "DROP INDEX finished_namespace_ended; ALTER TABLE finished DROP COLUMN namespace; " +
+        "PRAGMA user_version = 2",
+    );
+    earlier.close();
+    rmSync(join(directory, JOB_STORE_MARKER));
+    const again = SqliteJobStore.open(directory);
+    const found = (namespace: string) => again.countFinished({ namespaces: [namespace] }, 100);
+    assert.equal(found("default"), again.countFinished({}, 100));
+    assert.ok(found("default") > 0);
+    assert.equal(found("red"), 0);
     again.close();
   }),
 );
@@ -124,7 +147,7 @@ Deno.test(
     later.close();
     rmSync(join(directory, JOB_STORE_MARKER));
     assert.throws(() => SqliteJobStore.open(directory), {
-      message: /format is version 99, and this program knows versions up to 2/,
+      message: /format is version 99, and this program knows versions up to 3/,
     });
   }),
 );

@@ -44,7 +44,8 @@ export function putFromWire(wire: readonly unknown[]): Body<PutScheduleCommand> 
 }
 
 export function alterToWire(command: Body<AlterScheduleCommand>): unknown[] {
-  return [command.name, command.to, command.nextAtMs, command.revision];
+  const { name, to, nextAtMs, revision, namespace } = command;
+  return [name, to, nextAtMs, revision, ...ending(namespace)];
 }
 
 export function alterFromWire(wire: readonly unknown[]): Body<AlterScheduleCommand> {
@@ -53,6 +54,7 @@ export function alterFromWire(wire: readonly unknown[]): Body<AlterScheduleComma
     to: oneOf("paused", "active", "removed")(wire[1]),
     nextAtMs: number(wire[2]),
     revision: number(wire[3]),
+    ...optional("namespace", wire[4], text),
   };
 }
 
@@ -77,18 +79,24 @@ export function fireFromWire(wire: readonly unknown[]): Body<FireScheduleCommand
 
 function oneFireToWire(fire: ScheduleFire): unknown[] {
   if (fire.kind === "triggered") {
-    return [2, fire.name, fire.jobId, ...ending(fire.idempotencyKey)];
+    return [2, fire.name, fire.jobId, ...ending(fire.idempotencyKey, fire.namespace)];
   }
   const runs = fire.runs.flatMap(({ scheduledAtMs, jobId }) => [scheduledAtMs, jobId]);
-  return [1, fire.name, fire.revision, fire.dueAtMs, runs, fire.missed, fire.nextAtMs];
+  const { name, revision, dueAtMs, missed, nextAtMs, namespace } = fire;
+  return [1, name, revision, dueAtMs, runs, missed, nextAtMs, ...ending(namespace)];
 }
 
 function oneFireFromWire(value: unknown): ScheduleFire {
   const wire = list(value);
   const name = text(wire[1]);
   if (wire[0] === 2) {
-    const key = optional("idempotencyKey", wire[3], text);
-    return { kind: "triggered", name, jobId: text(wire[2]), ...key };
+    return {
+      kind: "triggered",
+      name,
+      jobId: text(wire[2]),
+      ...optional("idempotencyKey", wire[3], text),
+      ...optional("namespace", wire[4], text),
+    };
   }
   if (wire[0] !== 1) throw malformed(`there is no kind of fire ${String(wire[0])}`);
   const pairs = list(wire[4]);
@@ -104,6 +112,7 @@ function oneFireFromWire(value: unknown): ScheduleFire {
     runs,
     missed: number(wire[5]),
     nextAtMs: number(wire[6]),
+    ...optional("namespace", wire[7], text),
   };
 }
 
@@ -117,6 +126,7 @@ function scheduleToWire(schedule: ScheduleSpec): unknown[] {
     schedule.catchUpMax,
     schedule.graceMs,
     schedule.createdBy,
+    ...ending(schedule.namespace),
   ];
 }
 
@@ -131,6 +141,7 @@ function scheduleFromWire(value: unknown): ScheduleSpec {
     catchUpMax: number(wire[5]),
     graceMs: number(wire[6]),
     createdBy: text(wire[7]),
+    ...optional("namespace", wire[8], text),
   };
 }
 

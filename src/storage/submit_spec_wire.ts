@@ -36,6 +36,7 @@ export function specToWire(spec: SubmitSpec): unknown[] {
   if (spec.submittedBy !== undefined) wire.push(6, spec.submittedBy);
   if (spec.traceparent !== undefined) wire.push(7, spec.traceparent);
   if (spec.options !== undefined) wire.push(8, optionsToWire(spec.options));
+  if (spec.namespace !== undefined) wire.push(9, spec.namespace);
   return wire;
 }
 
@@ -77,6 +78,9 @@ export function specFromWire(value: unknown): SubmitSpec {
         break;
       case 8:
         spec.options = optionsFromWire(value);
+        break;
+      case 9:
+        spec.namespace = text(value);
         break;
       default:
         throw malformed(`a submission has an option ${String(wire[at])}, which is not known`);

@@ -3,6 +3,7 @@
 import type { StringMap, WorkerSpec } from "../jobs/mod.ts";
 import {
   boolean,
+  ending,
   list,
   malformed,
   number,
@@ -15,8 +16,6 @@ import {
 
 export function workerToWire(worker: WorkerSpec): unknown[] {
   const { typeSlots } = worker;
-  const hasResources = worker.cpuMillis !== undefined || worker.memoryBytes !== undefined ||
-    typeSlots !== undefined;
   return [
     worker.id,
     worker.sessionId,
@@ -26,9 +25,13 @@ export function workerToWire(worker: WorkerSpec): unknown[] {
     stringMapToWire(worker.tags),
     worker.version,
     worker.unary ?? null,
-    ...(worker.pushed === undefined && !hasResources ? [] : [worker.pushed ?? null]),
-    ...(hasResources ? [worker.cpuMillis ?? null, worker.memoryBytes ?? null] : []),
-    ...(typeSlots === undefined ? [] : [numberMapToWire(typeSlots)]),
+    ...ending(
+      worker.pushed,
+      worker.cpuMillis,
+      worker.memoryBytes,
+      typeSlots && numberMapToWire(typeSlots),
+      worker.namespaces,
+    ),
   ];
 }
 
@@ -47,6 +50,7 @@ export function workerFromWire(value: unknown): WorkerSpec {
     ...optional("cpuMillis", wire[9], number),
     ...optional("memoryBytes", wire[10], number),
     ...optional("typeSlots", wire[11], numberMap),
+    ...optional("namespaces", wire[12], texts),
   };
 }
 
