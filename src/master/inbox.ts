@@ -7,7 +7,6 @@
 
 import type { Report, ReportCommand, ReportOutcome } from "../jobs/mod.ts";
 import type { AttemptReportView, ReportAckView } from "../rpc/mod.ts";
-import { COMMAND_FORMAT_VERSION } from "../storage/mod.ts";
 import type { Proposer } from "./proposer.ts";
 
 interface WaitingReport {

@@ -54,7 +54,7 @@ function pageByEndSql(
   query: FinishedQuery & { readonly order: "last_finished" | "first_finished" },
   nameNumber: NameNumber,
 ): Sql | undefined {
-  const { status, deadLetter, fromEnd, order, limit, skip = 0 } = query;
+  const { deadLetter, fromEnd, order, limit, skip = 0 } = query;
   const places = placesByEnd(query, nameNumber);
   if (places.length === 0) return undefined;
   const [than, direction] = order === "first_finished" ? [">", "ASC"] : ["<", "DESC"];
