@@ -18,7 +18,7 @@ import { createTracer } from "../observability/mod.ts";
 import { configFrom } from "./config_flags.ts";
 import { LiveLine } from "./live_line.ts";
 import type { Flags } from "./router.ts";
-import { tracerOptions } from "./node_tracing.ts";
+import { propagatesTraces, tracerOptions } from "./node_tracing.ts";
 import type { Terminal } from "./terminal.ts";
 import { readTokenFile } from "./token_file.ts";
 
@@ -55,10 +55,11 @@ export async function withClient<Answer>(
     warn: (message, { error }) => line.say(`conductor: ${message}: ${error}`),
   }));
   const span = tracer.isEnabled ? tracer.startSpan(spanName, { kind: "client" }) : undefined;
+  const propagates = propagatesTraces(loaded);
   const client = new JobClient({
     ...channel,
     onUnavailable: tellOfSilence(line),
-    ...(span === undefined ? {} : { traceparent: () => span.traceparent }),
+    ...(span !== undefined && propagates ? { traceparent: () => span.traceparent } : {}),
   });
   try {
     return await use({ client, line });

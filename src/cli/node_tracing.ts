@@ -5,7 +5,10 @@
  */
 
 import type { LoadedConfig } from "../config/mod.ts";
-import type { TracerOptions } from "../observability/mod.ts";
+import { ChannelCredentials } from "@grpc/grpc-js";
+import type { CollectorTls, TracerOptions } from "../observability/mod.ts";
+import { endingOnGoaway } from "../rpc/mod.ts";
+import { TlsChannelCredentials } from "../security/light.ts";
 import { VERSION } from "./version.ts";
 
 /** Whose traces they are; a client is nobody in particular. */
@@ -24,22 +27,64 @@ export function tracerOptions(
   log: Told,
 ): TracerOptions {
   const { tracing } = config;
+  const { enabled, sdkDisabled, exporter } = tracing;
   const nodeId = nodeIdOf(config, serviceName);
   return {
-    enabled: tracing.enabled,
+    enabled: enabled && !sdkDisabled && exporter !== "none",
+    protocol: tracing.otlpProtocol,
     endpoint: tracing.otlpEndpoint,
+    ...(tracing.otlpTracesEndpoint === "" ? {} : { tracesUrl: tracing.otlpTracesEndpoint }),
     insecure: tracing.otlpInsecure,
     ...(tracing.otlpCertificate === "" ? {} : { certificateFile: tracing.otlpCertificate }),
+    clientCertificateFile: tracing.otlpClientCertificate,
+    clientKeyFile: tracing.otlpClientKey,
+    headers: decoded(tracing.otlpHeaders),
+    compression: tracing.otlpCompression,
+    exportTimeoutMs: tracing.otlpTimeoutMs,
+    channelCredentials: (tls) => endingOnGoaway(collectorCredentials(tls)),
+    sampler: tracing.sampler,
     samplingRatio: tracing.sampleRatio,
     serviceName: tracing.serviceName === "" ? serviceName : tracing.serviceName,
     version: VERSION,
     ...(nodeId === undefined ? {} : { nodeId }),
     environment: tracing.environment === "" ? profile : tracing.environment,
+    resourceAttributes: decoded(tracing.resourceAttributes),
     onExport: (failure) => {
       if (failure === undefined) log.info("traces are exported again");
       else log.warn("traces cannot be exported", { error: failure.message });
     },
   };
+}
+
+function collectorCredentials(tls: CollectorTls | undefined): ChannelCredentials {
+  if (tls === undefined) return ChannelCredentials.createInsecure();
+  return new TlsChannelCredentials({
+    authoritiesPem: tls.ca,
+    certificatePem: tls.cert,
+    privateKeyPem: tls.key,
+    skipVerify: false,
+    oldestTls: "TLSv1.3",
+  });
+}
+
+/** Whether traces go from process to process. */
+export function propagatesTraces({ config }: LoadedConfig): boolean {
+  return config.tracing.propagators.includes("tracecontext");
+}
+
+/** Values that were percent-encoded, as the environment's have to be to hold a comma; others stay. */
+function decoded(values: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, percentDecoded(value)]),
+  );
+}
+
+function percentDecoded(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
 }
 
 function nodeIdOf({ cluster, worker }: LoadedConfig["config"], service: Service) {

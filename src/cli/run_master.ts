@@ -53,7 +53,7 @@ import {
 import { startReloading } from "./node_reload.ts";
 import { pagesDoor } from "./node_pages.ts";
 import { channelRules } from "./node_tls.ts";
-import { tracerOptions } from "./node_tracing.ts";
+import { propagatesTraces, tracerOptions } from "./node_tracing.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
@@ -113,7 +113,7 @@ async function live(parts: LivingParts): Promise<void> {
     ...pagesDoor(security.tls, security.peers, security.pages),
     api: {
       gate: apiGate(security, metrics),
-      observer: rpcObserver(parts),
+      observer: rpcObserver(loaded, parts),
       messageBytesMax: config.grpc.maxMsgSizeBytes,
     },
     log,
@@ -176,7 +176,7 @@ function masterOptions(
   const { cluster, raft, scheduler, jobs } = config;
   const raftListen = listenAddress(cluster.bindAddr);
   const told = masterAddresses(config);
-  const observer = rpcObserver({ log, tracer, metrics });
+  const observer = rpcObserver(loaded, { log, tracer, metrics });
   const shared = { messageBytesMax: config.grpc.maxMsgSizeBytes, observer };
   const calls = observedCalls(createRpcClientObserver(metrics.rpcClient));
   const { addresses: _, ...clientChannel } = channelFrom(
@@ -268,12 +268,16 @@ function masterOptions(
 }
 
 /** How calls are seen, whether they came over gRPC or over the HTTP API. */
-function rpcObserver({ metrics, tracer, log }: Pick<Parts, "metrics" | "tracer" | "log">) {
+function rpcObserver(
+  loaded: LoadedConfig,
+  { metrics, tracer, log }: Pick<Parts, "metrics" | "tracer" | "log">,
+) {
   return createRpcObserver({
     metrics: metrics.rpc,
     tracer,
     log,
     streamingMethods: streamingMethods(),
+    heedsCallers: propagatesTraces(loaded),
   });
 }
 

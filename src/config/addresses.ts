@@ -132,15 +132,19 @@ export function hostsAndRanges(): Kind<readonly string[]> {
 }
 
 /** Where spans are sent: `HOST:PORT` as the original takes it, or a URL as OpenTelemetry does. */
-export function collectorEndpoint(): Kind<string> {
+export function collectorEndpoint(options: Emptiness = {}): Kind<string> {
   return {
     name: "endpoint",
     unit: "",
-    allowed: "HOST:PORT or an http(s) URL, such as localhost:4318 or https://otel.example.com:4318",
+    allowed: orEmpty(
+      "HOST:PORT or an http(s) URL, such as localhost:4318 or https://otel.example.com:4318",
+      options,
+    ),
     parse(raw) {
-      const parsed = parseText(raw, {});
+      const parsed = parseText(raw, options);
       if ("problem" in parsed) return parsed;
       const written = parsed.value.trim();
+      if (written === "") return { value: written };
       if (!written.includes("://")) return parseAddress(written, {});
       const url = URL.parse(written);
       // It is shown and logged, which a password must not be.

@@ -29,10 +29,20 @@ export function decideImplied(gathered: Gathered, role: Role): void {
   decideAuditOutput(gathered, role);
   decideVerification(gathered);
   decideRaftTls(gathered);
+  decideCollectorPort(gathered);
   for (const path of ["log.output", "log.audit_output"]) {
     const output = gathered.values.get(path);
     if (typeof output === "string") gathered.values.set(path, output.replaceAll("{role}", role));
   }
+}
+
+/** Collectors listen for gRPC on a port of its own. */
+function decideCollectorPort(gathered: Gathered): void {
+  const path = "tracing.otlp_endpoint";
+  if (gathered.values.get("tracing.otlp_protocol") !== "grpc") return;
+  if (isOwn(sourceOf(gathered, path))) return;
+  gathered.values.set(path, "localhost:4317");
+  gathered.sources.set(path, { kind: "implied", by: "tracing.otlp_protocol" });
 }
 
 /** A file of the audit log has one writer, and masters and workers may share a host. */

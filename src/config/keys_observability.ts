@@ -6,7 +6,20 @@
 
 import { collectorEndpoint } from "./addresses.ts";
 import { EVERYONE, flag, key, MASTER, NODES } from "./key.ts";
-import { boolean, choice, integer, matching, number, path, port, text } from "./kinds.ts";
+import {
+  boolean,
+  choice,
+  integer,
+  type Kind,
+  list,
+  map,
+  matching,
+  number,
+  path,
+  port,
+  scalar,
+  text,
+} from "./kinds.ts";
 import { bytes, duration } from "./quantities.ts";
 
 /** `log.*` */
@@ -109,14 +122,59 @@ export const tracingKeys = {
     default: false,
     legacyEnv: ["OTEL_TRACE_ENABLED"],
   }),
+  sdk_disabled: key(boolean(), {
+    doc: "Switches tracing off, whatever tracing.enabled says.",
+    usedBy: EVERYONE,
+    default: false,
+    legacyEnv: ["OTEL_SDK_DISABLED"],
+  }),
+  exporter: key(choice(["otlp", "none"]), {
+    doc: "otlp: spans go to a collector; none: tracing is off.",
+    usedBy: EVERYONE,
+    default: "otlp",
+    legacyEnv: ["OTEL_TRACES_EXPORTER"],
+  }),
+  otlp_protocol: key(choice(["http/json", "http/protobuf", "grpc"]), {
+    doc: "How spans travel to the collector. With grpc and no endpoint named, that is " +
+      "localhost:4317.",
+    usedBy: EVERYONE,
+    default: "http/json",
+    legacyEnv: ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"],
+  }),
   otlp_endpoint: key(collectorEndpoint(), {
-    doc: "The OpenTelemetry collector, by OTLP over HTTP.",
+    doc: "The OpenTelemetry collector. Over HTTP, /v1/traces is added where it is missing.",
     usedBy: EVERYONE,
     default: "localhost:4318",
     legacyEnv: ["OTEL_EXPORTER_OTLP_ENDPOINT"],
   }),
+  otlp_traces_endpoint: key(collectorEndpoint({ emptyAllowed: true }), {
+    doc: "In place of otlp_endpoint: where spans go, as it is; over HTTP the whole URL.",
+    usedBy: EVERYONE,
+    default: "",
+    legacyEnv: ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"],
+  }),
+  otlp_headers: key(map(), {
+    doc: "Sent along with every export, such as a vendor's api-key=...; values may be " +
+      "percent-encoded.",
+    usedBy: EVERYONE,
+    default: "",
+    legacyEnv: ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"],
+    secret: true,
+  }),
+  otlp_compression: key(choice(["none", "gzip"]), {
+    doc: "How exports are compressed.",
+    usedBy: EVERYONE,
+    default: "none",
+    legacyEnv: ["OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"],
+  }),
+  otlp_timeout: key(exportTimeout(), {
+    doc: "Time allowed to one export; a number without a unit is in milliseconds.",
+    usedBy: EVERYONE,
+    default: "10s",
+    legacyEnv: ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"],
+  }),
   otlp_insecure: key(boolean(), {
-    doc: "Plain HTTP to an otlp_endpoint that is a HOST:PORT; a URL says so by its scheme.",
+    doc: "No TLS to an otlp_endpoint that is a HOST:PORT; a URL says so by its scheme.",
     usedBy: EVERYONE,
     default: false,
     profileDefaults: { development: true },
@@ -127,10 +185,38 @@ export const tracingKeys = {
       "empty: the system's.",
     usedBy: EVERYONE,
     default: "",
-    legacyEnv: ["OTEL_EXPORTER_OTLP_CERTIFICATE"],
+    legacyEnv: ["OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE"],
   }),
+  otlp_client_certificate: key(path({ emptyAllowed: true }), {
+    doc: "PEM file of the certificate by which the collector knows this process; empty: none.",
+    usedBy: EVERYONE,
+    default: "",
+    legacyEnv: [
+      "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE",
+      "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+    ],
+  }),
+  otlp_client_key: key(path({ emptyAllowed: true }), {
+    doc: "PEM file of that certificate's key.",
+    usedBy: EVERYONE,
+    default: "",
+    legacyEnv: ["OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY"],
+  }),
+  sampler: key(
+    choice([
+      ...["parentbased_traceidratio", "parentbased_always_on", "parentbased_always_off"] as const,
+      ...["traceidratio", "always_on", "always_off"] as const,
+    ]),
+    {
+      doc: "Which traces are recorded. Those that are parentbased leave the decision of a trace " +
+        "that was begun elsewhere as it is.",
+      usedBy: EVERYONE,
+      default: "parentbased_traceidratio",
+      legacyEnv: ["OTEL_TRACES_SAMPLER"],
+    },
+  ),
   sample_ratio: key(number({ min: 0, max: 1 }), {
-    doc: "Share of new traces that is recorded; a trace begun elsewhere keeps its own decision.",
+    doc: "Share of traces that a sampler of a ratio records.",
     usedBy: EVERYONE,
     default: 1,
     profileDefaults: { production: 0.1 },
@@ -142,6 +228,20 @@ export const tracingKeys = {
     default: "",
     legacyEnv: ["OTEL_SERVICE_NAME"],
   }),
+  resource_attributes: key(map(), {
+    doc: "More that every span says of its process, such as team=billing,k8s.pod.name=m-0.",
+    usedBy: EVERYONE,
+    default: "",
+    legacyEnv: ["OTEL_RESOURCE_ATTRIBUTES"],
+  }),
+  propagators: key(list(text()), {
+    doc:
+      "Without tracecontext among them, traces are neither taken from callers nor passed on to " +
+      "masters. Others are left to those who know them; baggage is not carried.",
+    usedBy: ["master", "client"],
+    default: ["tracecontext", "baggage"],
+    legacyEnv: ["OTEL_PROPAGATORS"],
+  }),
   environment: key(text({ emptyAllowed: true }), {
     doc: "deployment.environment.name of the spans; empty: the profile.",
     usedBy: EVERYONE,
@@ -149,3 +249,12 @@ export const tracingKeys = {
     legacyEnv: ["CONDUCTOR_ENV"],
   }),
 };
+
+/** The environment variable's unit is the millisecond, and it is not written. */
+function exportTimeout(): Kind<number, "Ms"> {
+  const kind = duration({ min: "1ms", max: "1h" });
+  return {
+    ...kind,
+    parse: (raw) => kind.parse(/^\d+$/.test(scalar(raw) ?? "") ? `${scalar(raw)}ms` : raw),
+  };
+}

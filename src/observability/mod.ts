@@ -23,6 +23,7 @@ export { LogFileError } from "./log_file.ts";
 export { describeError } from "./log_fields.ts";
 export { activeSpan, runInSpan } from "./active_span.ts";
 export {
+  type CollectorTls,
   createTracer,
   outgoingTraceparent,
   silentTracer,

@@ -1,5 +1,5 @@
 /**
- * The tracer that exports, over OTLP/HTTP. Loaded by `tracing.ts` when tracing is enabled, so that
+ * The tracer that exports, over OTLP. Loaded by `tracing.ts` when tracing is enabled, so that
  * nobody else pays for the SDK.
  *
  * The runtime's own OpenTelemetry support is not used: it is set up by environment variables of the
@@ -15,20 +15,29 @@ import {
   SpanKind as SdkSpanKind,
 } from "@opentelemetry/api";
 import { SpanStatusCode, trace, TraceFlags, type Tracer as SdkTracer } from "@opentelemetry/api";
-import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import {
+  AlwaysOffSampler,
+  AlwaysOnSampler,
   BatchSpanProcessor,
   ParentBasedSampler,
-  type SpanExporter,
+  type Sampler,
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import { describeError } from "./log_fields.ts";
-import { tracesUrl } from "./otlp_endpoint.ts";
-import { formatTraceparent, newSpanId, newTraceId, parseTraceparent } from "./traceparent.ts";
+import { EXPORT_TIMEOUT_MS, openExporter } from "./otlp_exporter.ts";
 import {
+  formatTraceparent,
+  newSpanId,
+  newTraceId,
+  parseTraceparent,
+  type TraceContext,
+} from "./traceparent.ts";
+import {
+  type SamplerName,
   SHUTDOWN_TIMEOUT_MS,
+  silentSpan,
   type Span,
   type SpanAttributes,
   type SpanKind,
@@ -42,7 +51,6 @@ import {
 const QUEUED_SPANS_MAX = 8_192;
 const BATCH_SPANS_MAX = 512;
 const EXPORT_INTERVAL_MS = 1_000;
-const EXPORT_TIMEOUT_MS = 5_000;
 const TEXT_LENGTH_MAX = 4_096;
 
 const KINDS: Readonly<Record<SpanKind, SdkSpanKind>> = {
@@ -55,7 +63,7 @@ const KINDS: Readonly<Record<SpanKind, SdkSpanKind>> = {
 
 /** @throws TracingConfigError */
 export function createOtlpTracer(options: TracerOptions): Tracer {
-  const { samplingRatio } = options;
+  const { samplingRatio, sampler = "parentbased_traceidratio" } = options;
   if (!(samplingRatio >= 0 && samplingRatio <= 1)) {
     throw new TracingConfigError(
       `tracing.sample_ratio must be from 0 to 1, but is ${samplingRatio}`,
@@ -63,6 +71,7 @@ export function createOtlpTracer(options: TracerOptions): Tracer {
   }
   const provider = new TracerProvider({
     resource: resourceFromAttributes({
+      ...options.resourceAttributes,
       "service.name": options.serviceName,
       "service.version": options.version,
       ...(options.nodeId === undefined ? {} : { "service.instance.id": options.nodeId }),
@@ -70,7 +79,7 @@ export function createOtlpTracer(options: TracerOptions): Tracer {
         ? {}
         : { "deployment.environment.name": options.environment }),
     }),
-    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(samplingRatio) }),
+    sampler: samplerOf(sampler, samplingRatio),
     idGenerator: { generateTraceId: newTraceId, generateSpanId: newSpanId },
     spanLimits: { attributeValueLengthLimit: TEXT_LENGTH_MAX },
     spanProcessors: [
@@ -79,28 +88,53 @@ export function createOtlpTracer(options: TracerOptions): Tracer {
         maxQueueSize: QUEUED_SPANS_MAX,
         maxExportBatchSize: BATCH_SPANS_MAX,
         scheduledDelayMillis: EXPORT_INTERVAL_MS,
-        exportTimeoutMillis: EXPORT_TIMEOUT_MS,
+        exportTimeoutMillis: options.exportTimeoutMs ?? EXPORT_TIMEOUT_MS,
       }),
     ],
   });
-  return new OtlpTracer(provider, provider.getTracer("conductor", options.version));
+  const heedsParents = sampler.startsWith("parentbased");
+  return new OtlpTracer(provider, provider.getTracer("conductor", options.version), heedsParents);
+}
+
+function samplerOf(name: SamplerName, ratio: number): Sampler {
+  switch (name) {
+    case "always_on":
+      return new AlwaysOnSampler();
+    case "always_off":
+      return new AlwaysOffSampler();
+    case "traceidratio":
+      return new TraceIdRatioBasedSampler(ratio);
+    case "parentbased_always_on":
+      return new ParentBasedSampler({ root: new AlwaysOnSampler() });
+    case "parentbased_always_off":
+      return new ParentBasedSampler({ root: new AlwaysOffSampler() });
+    case "parentbased_traceidratio":
+      return new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) });
+  }
 }
 
 class OtlpTracer implements Tracer {
   readonly isEnabled = true;
   readonly #provider: TracerProvider;
   readonly #tracer: SdkTracer;
+  readonly #heedsParents: boolean;
 
-  constructor(provider: TracerProvider, tracer: SdkTracer) {
+  constructor(provider: TracerProvider, tracer: SdkTracer, heedsParents: boolean) {
     this.#provider = provider;
     this.#tracer = tracer;
+    this.#heedsParents = heedsParents;
   }
 
   startSpan(name: string, options: StartSpanOptions = {}): Span {
+    const { startMs } = options;
+    const parent = parseTraceparent(options.parent);
+    // Most of what a busy cluster does is not recorded: it shall cost no more than without tracing.
+    if (this.#heedsParents && parent?.isSampled === false) return silentSpan(options.parent);
     const span = this.#tracer.startSpan(name, {
       kind: KINDS[options.kind ?? "internal"],
       ...(options.attributes === undefined ? {} : { attributes: { ...options.attributes } }),
-    }, contextOf(options.parent));
+      ...(startMs === undefined ? {} : { startTime: startMs }),
+    }, contextOf(parent));
     return new OtlpSpan(span);
   }
 
@@ -113,8 +147,7 @@ class OtlpTracer implements Tracer {
   }
 }
 
-function contextOf(parent: string | undefined): Context {
-  const context = parseTraceparent(parent);
+function contextOf(context: TraceContext | undefined): Context {
   if (context === undefined) return ROOT_CONTEXT;
   return trace.setSpanContext(ROOT_CONTEXT, {
     traceId: context.traceId,
@@ -163,53 +196,7 @@ class OtlpSpan implements Span {
     this.#span.setStatus({ code: SpanStatusCode.ERROR, message });
   }
 
-  end(): void {
-    this.#span.end();
-  }
-}
-
-function openExporter(options: TracerOptions): SpanExporter {
-  const url = tracesUrl(options.endpoint, options.insecure);
-  const authorities = readAuthorities(options.certificateFile);
-  const exporter = new OTLPTraceExporter({
-    url,
-    timeoutMillis: EXPORT_TIMEOUT_MS,
-    httpAgentOptions: {
-      keepAlive: true,
-      ...(authorities === undefined ? {} : { ca: authorities }),
-    },
-  });
-  const onExport = options.onExport ?? (() => {});
-  let isFailing = false;
-  return {
-    export(spans, done) {
-      exporter.export(spans, (result) => {
-        const hasFailed = result.error !== undefined;
-        // Told when it changes: a collector that is away for an hour is one line, not thousands.
-        if (hasFailed !== isFailing) {
-          isFailing = hasFailed;
-          onExport(hasFailed ? exportFailure(url, result.error) : undefined);
-        }
-        done(result);
-      });
-    },
-    forceFlush: () => exporter.forceFlush(),
-    shutdown: () => exporter.shutdown(),
-  };
-}
-
-function exportFailure(url: string, cause: unknown): Error {
-  return new Error(`spans cannot be sent to ${url} (tracing.otlp_endpoint)`, { cause });
-}
-
-function readAuthorities(path: string | undefined): string | undefined {
-  if (path === undefined || path === "") return undefined;
-  try {
-    return Deno.readTextFileSync(path);
-  } catch (cause) {
-    throw new TracingConfigError(
-      `cannot read tracing.otlp_certificate "${path}": ${describeError(cause)}`,
-      { cause },
-    );
+  end(atMs?: number): void {
+    this.#span.end(atMs);
   }
 }

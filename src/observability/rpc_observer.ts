@@ -16,6 +16,8 @@ export interface RpcObserverOptions {
   readonly log: Logger;
   /** Full names of methods that stream; their length is not a latency. */
   readonly streamingMethods?: Iterable<string>;
+  /** Whether a call is a part of its caller's trace (the default), or begins one. */
+  readonly heedsCallers?: boolean;
   /** Monotonic, in ms. */
   readonly now?: () => number;
 }
@@ -50,7 +52,7 @@ const OUR_FAULTS: ReadonlySet<string> = new Set(["INTERNAL", "UNKNOWN", "DATA_LO
 const HEALTH_SERVICE = "grpc.health.v1.Health";
 
 export function createRpcObserver(options: RpcObserverOptions): RpcObserver {
-  const { metrics, tracer, log } = options;
+  const { metrics, tracer, log, heedsCallers = true } = options;
   const methods = new Methods(new Set(options.streamingMethods ?? []));
   const now = options.now ?? (() => performance.now());
   return {
@@ -59,7 +61,7 @@ export function createRpcObserver(options: RpcObserverOptions): RpcObserver {
       const { isStream, service, name, labels, spanName, outcomes } = methods.of(method);
       metrics.startedTotal.inc(labels);
       const span = tracer.startSpan(spanName, {
-        parent,
+        parent: heedsCallers ? parent : undefined,
         kind: "server",
         attributes: { "rpc.system": "grpc", "rpc.service": service, "rpc.method": name },
       });

@@ -8,6 +8,7 @@
  * @module
  */
 
+import type { ChannelCredentials } from "@grpc/grpc-js";
 import { formatTraceparent, newSpanId, newTraceId, parseTraceparent } from "./traceparent.ts";
 
 /** What a span may be told about. */
@@ -28,8 +29,12 @@ export interface Span {
   addEvent(name: string, attributes?: SpanAttributes): void;
   /** Marks the span as failed. */
   recordError(failure: unknown): void;
-  /** Once; what comes after is not recorded. */
-  end(): void;
+  /**
+   * Once; what comes after is not recorded.
+   *
+   * @param atMs when it ended, in ms since the epoch; left out: now
+   */
+  end(atMs?: number): void;
 }
 
 export interface StartSpanOptions {
@@ -38,6 +43,8 @@ export interface StartSpanOptions {
   readonly attributes?: SpanAttributes;
   /** Default `internal`. */
   readonly kind?: SpanKind;
+  /** When it began, in ms since the epoch; left out: now. */
+  readonly startMs?: number;
 }
 
 export interface Tracer {
@@ -50,16 +57,44 @@ export interface Tracer {
   shutdown(timeoutMs?: number): Promise<void>;
 }
 
+/** PEM, by which the two ends of a connection to a collector know each other. */
+export interface CollectorTls {
+  /** Absent: the system's authorities. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
 /** Where spans go, and how many. */
 export interface TracerOptions {
   readonly enabled: boolean;
-  /** `HOST:PORT`, or an http(s) URL with or without `/v1/traces`. */
+  /** `HOST:PORT`, or an http(s) URL; over HTTP with or without `/v1/traces`. */
   readonly endpoint: string;
+  /** In place of `endpoint`: the whole URL to which spans are posted, as it is. */
+  readonly tracesUrl?: string;
+  /** Default `http/json`. */
+  readonly protocol?: OtlpProtocol;
   /** Plain HTTP to an endpoint that is a `HOST:PORT`; a URL says so by its scheme. */
   readonly insecure: boolean;
   /** PEM file of the authorities that the collector is checked against; absent: the system's. */
   readonly certificateFile?: string | undefined;
-  /** Share of new traces that is recorded, 0 to 1; a trace begun elsewhere keeps its decision. */
+  /** PEM files by which the collector knows this process; both or none. */
+  readonly clientCertificateFile?: string;
+  readonly clientKeyFile?: string;
+  /** Sent along with each export: what a vendor wants to know its customer by. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly compression?: "none" | "gzip";
+  /** Time allowed to one export, in ms. Default 10,000. */
+  readonly exportTimeoutMs?: number;
+  /**
+   * Over gRPC: what connections are made with, over TLS or (`undefined`) without. Default: grpc-js's
+   * own, which reach no collector over TLS by its IP address, and end this process where one says
+   * goodbye in the middle of many calls.
+   */
+  readonly channelCredentials?: (tls: CollectorTls | undefined) => ChannelCredentials;
+  /** Default `parentbased_traceidratio`. */
+  readonly sampler?: SamplerName;
+  /** Share of traces that the sampler records, where it is one of a ratio: 0 to 1. */
   readonly samplingRatio: number;
   readonly serviceName: "conductor-master" | "conductor-worker" | "conductor-client" | string;
   readonly version: string;
@@ -67,9 +102,25 @@ export interface TracerOptions {
   readonly nodeId?: string;
   /** `deployment.environment.name`. */
   readonly environment?: string;
+  /** More about the process; what is said above stands before it. */
+  readonly resourceAttributes?: Readonly<Record<string, string>>;
   /** Told when exporting begins to fail, and when it works again (`undefined`). */
   readonly onExport?: (failure: Error | undefined) => void;
 }
+
+/** How spans travel. */
+export const OTLP_PROTOCOLS = ["http/json", "http/protobuf", "grpc"] as const;
+export type OtlpProtocol = typeof OTLP_PROTOCOLS[number];
+
+/**
+ * Which traces are recorded, in OpenTelemetry's words. Those that are `parentbased` decide for traces
+ * that begin here, and leave others' decisions as they are.
+ */
+export const SAMPLERS = [
+  ...["parentbased_traceidratio", "parentbased_always_on", "parentbased_always_off"] as const,
+  ...["traceidratio", "always_on", "always_off"] as const,
+] as const;
+export type SamplerName = typeof SAMPLERS[number];
 
 /** Tracing cannot be set up as the options ask. */
 export class TracingConfigError extends Error {
@@ -96,10 +147,15 @@ export async function createTracer(options: TracerOptions): Promise<Tracer> {
  */
 export const silentTracer: Tracer = {
   isEnabled: false,
-  startSpan: (_name, options) => new SilentSpan(options?.parent),
+  startSpan: (_name, options) => silentSpan(options?.parent),
   flush: () => Promise.resolve(),
   shutdown: () => Promise.resolve(),
 };
+
+/** A span that is not recorded; see {@linkcode silentTracer}. */
+export function silentSpan(parent: string | undefined): Span {
+  return new SilentSpan(parent);
+}
 
 class SilentSpan implements Span {
   readonly isRecording = false;

@@ -1,0 +1,109 @@
+/**
+ * Takes spans to a collector by the road that was asked for, and says when that begins and ceases to
+ * fail.
+ *
+ * @module
+ */
+
+import { OTLPTraceExporter as JsonExporter } from "@opentelemetry/exporter-trace-otlp-http";
+import { OTLPTraceExporter as ProtobufExporter } from "@opentelemetry/exporter-trace-otlp-proto";
+import { CompressionAlgorithm } from "@opentelemetry/otlp-exporter-base";
+import type { SpanExporter } from "@opentelemetry/sdk-trace";
+import { describeError } from "./log_fields.ts";
+import { collectorTarget, tracesUrl } from "./otlp_endpoint.ts";
+import { OtlpGrpcExporter, plainCredentials } from "./otlp_grpc_exporter.ts";
+import { type CollectorTls, type TracerOptions, TracingConfigError } from "./tracing.ts";
+
+/** Time allowed to one export where nobody says otherwise, in ms: OpenTelemetry's. */
+export const EXPORT_TIMEOUT_MS = 10_000;
+
+/** @throws TracingConfigError */
+export function openExporter(options: TracerOptions): SpanExporter {
+  const { exporter, shown } = roadOf(options);
+  const onExport = options.onExport ?? (() => {});
+  let isFailing = false;
+  return {
+    export(spans, done) {
+      exporter.export(spans, (result) => {
+        const hasFailed = result.error !== undefined;
+        // Told when it changes: a collector that is away for an hour is one line, not thousands.
+        if (hasFailed !== isFailing) {
+          isFailing = hasFailed;
+          onExport(hasFailed ? exportFailure(shown, result.error) : undefined);
+        }
+        done(result);
+      });
+    },
+    forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),
+    shutdown: () => exporter.shutdown(),
+  };
+}
+
+/** How spans travel, and where to, for people. */
+interface Road {
+  readonly exporter: SpanExporter;
+  readonly shown: string;
+}
+
+function roadOf(options: TracerOptions): Road {
+  const { protocol = "http/json", headers = {}, compression = "none" } = options;
+  const timeoutMs = options.exportTimeoutMs ?? EXPORT_TIMEOUT_MS;
+  const tls = readTls(options);
+  if (protocol === "grpc") {
+    const target = collectorTarget(options.tracesUrl ?? options.endpoint, options.insecure);
+    const { channelCredentials = plainCredentials } = options;
+    return {
+      exporter: new OtlpGrpcExporter({
+        address: target.address,
+        credentials: channelCredentials(target.isSecure ? tls : undefined),
+        headers,
+        timeoutMs,
+        compresses: compression === "gzip",
+      }),
+      shown: `${target.address} by gRPC`,
+    };
+  }
+  const url = options.tracesUrl ?? tracesUrl(options.endpoint, options.insecure);
+  const Exporter = protocol === "http/json" ? JsonExporter : ProtobufExporter;
+  return {
+    exporter: new Exporter({
+      url,
+      headers: { ...headers },
+      timeoutMillis: timeoutMs,
+      compression: compression === "gzip" ? CompressionAlgorithm.GZIP : CompressionAlgorithm.NONE,
+      httpAgentOptions: { keepAlive: true, ...tls },
+    }),
+    shown: url,
+  };
+}
+
+function exportFailure(to: string, cause: unknown): Error {
+  return new Error(`spans cannot be sent to ${to} (tracing.otlp_endpoint)`, { cause });
+}
+
+function readTls(options: TracerOptions): CollectorTls {
+  const { certificateFile, clientCertificateFile, clientKeyFile } = options;
+  const ca = readPem(certificateFile, "tracing.otlp_certificate");
+  const cert = readPem(clientCertificateFile, "tracing.otlp_client_certificate");
+  const key = readPem(clientKeyFile, "tracing.otlp_client_key");
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new TracingConfigError(
+      "tracing.otlp_client_certificate and tracing.otlp_client_key belong together: give both or none",
+    );
+  }
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined || key === undefined ? {} : { cert, key }),
+  };
+}
+
+function readPem(path: string | undefined, setting: string): string | undefined {
+  if (path === undefined || path === "") return undefined;
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (cause) {
+    throw new TracingConfigError(`cannot read ${setting} "${path}": ${describeError(cause)}`, {
+      cause,
+    });
+  }
+}
