@@ -29,10 +29,21 @@ import type { Principal, WebGate } from "../security/mod.ts";
 import { bytesAnswer } from "./bytes_answer.ts";
 import { type Credentials, credentialsOf, refuseForeignPages } from "./credentials.ts";
 import { MediaRefusal, refusalAnswer } from "./faults.ts";
+import { tellingOf } from "./call_streams.ts";
+import { EventStreams, type EventStreamsOptions } from "./event_stream.ts";
+import type { LiveSource } from "./live_feed.ts";
 import { ownHandlers } from "./own.ts";
 import { jsonOf } from "./proto_json.ts";
 import { hasQuery, requestOf } from "./request.ts";
-import { API_ROOT, API_ROUTES, type ApiRow, type CallRow, routeName, type View } from "./routes.ts";
+import {
+  API_ROOT,
+  API_ROUTES,
+  type ApiRow,
+  type CallRow,
+  routeName,
+  type StreamRow,
+  type View,
+} from "./routes.ts";
 
 /** What the API needs of a master that has started. */
 export interface ApiMaster {
@@ -41,6 +52,7 @@ export interface ApiMaster {
   readonly version: string;
   /** As they answer gRPC: here, or by whoever leads. */
   readonly handlers: ServiceHandlers<typeof MasterService>;
+  readonly live: LiveSource;
 }
 
 export interface ApiOptions {
@@ -51,6 +63,7 @@ export interface ApiOptions {
   /** Longest message of a call, in bytes; a body may be longer by what base64 takes. */
   readonly messageBytesMax: number;
   readonly log: Logger;
+  readonly streams?: Omit<EventStreamsOptions, "stillValid">;
   readonly now?: () => number;
 }
 
@@ -83,9 +96,14 @@ export function apiRoutes(options: ApiOptions): Route[] {
 export class Gateway {
   readonly #options: ApiOptions;
   readonly #own: ReturnType<typeof ownHandlers>;
+  readonly streams: EventStreams;
 
   constructor(options: ApiOptions) {
     this.#options = options;
+    this.streams = new EventStreams({
+      stillValid: (principal) => options.gate.stillValid(principal, Date.now()),
+      ...options.streams,
+    });
     this.#own = ownHandlers(this, options);
   }
 
@@ -96,9 +114,14 @@ export class Gateway {
       if (row.verb !== "GET") refuseForeignPages(request, credentials.login);
       const requestId = request.headers.get("x-request-id") ?? crypto.randomUUID();
       const call = { row, request, exchange, credentials, requestId };
-      return row.kind === "call"
-        ? await this.#call(row, call)
-        : await this.#own[row.own](row, call);
+      switch (row.kind) {
+        case "call":
+          return await this.#call(row, call);
+        case "stream":
+          return await this.#stream(row, call);
+        case "own":
+          return await this.#own[row.own](row, call);
+      }
     } catch (failure) {
       const refusal = refusalOf(failure);
       if (refusal.reason === "internal") {
@@ -167,52 +190,95 @@ export class Gateway {
     const { request, exchange } = call;
     const query = new URL(request.url).searchParams;
     const isDownload = isBytes(row.view) && takeFlag(query, "download");
-    const answer = await this.observed(method, call, async (context) => {
+    const signal = AbortSignal.any([exchange.gone, AbortSignal.timeout(CALL_TIMEOUT_MS)]);
+    const { context, settled } = await this.#begin(method, call, signal);
+    const answer = await settled(async () => {
       const message = requestOf(row, method.input, {
         params: exchange.params,
         query,
         ...(hasQuery(row) ? {} : { body: await this.body(call) }),
       });
-      const handler = this.master.handlers[row.rpc] as unknown as (
-        request: unknown,
-        context: CallContext,
-      ) => unknown;
+      const handler = this.master.handlers[row.rpc] as unknown as UnaryHandler;
       return await handler(message, context);
     });
     return answerOf(row.view, method.output, answer, isDownload);
   }
 
-  /** A call from the gate to its end, as metrics, traces and the audit log see it. */
-  async observed<Answer>(
-    method: DescMethod,
-    call: ApiCall,
-    handle: (context: CallContext) => Promise<Answer>,
-    signal = AbortSignal.any([call.exchange.gone, AbortSignal.timeout(CALL_TIMEOUT_MS)]),
-  ): Promise<Answer> {
+  async #stream(row: StreamRow, call: ApiCall): Promise<Response> {
+    const method: DescMethod = MasterService.method[row.rpc];
+    const { request, exchange } = call;
+    const over = new AbortController();
+    const { principal, context, settled } = await this.#begin(method, call, over.signal);
+    const lastEventId = request.headers.get("last-event-id");
+    const telling = tellingOf(row, method.output, lastEventId);
+    return await this.streams.start(principal, exchange, (out, signal) => {
+      signal.addEventListener("abort", () => over.abort(signal.reason), { once: true });
+      return settled(async () => {
+        const message = requestOf(row, method.input, {
+          params: exchange.params,
+          query: new URL(request.url).searchParams,
+        });
+        const handler = this.master.handlers[row.rpc] as unknown as StreamHandler;
+        await handler(message, context, {
+          write: async (answer) => {
+            const event = telling(answer);
+            if (event !== undefined) await out.write(event);
+          },
+        });
+      });
+    });
+  }
+
+  /** Lets a call in, as metrics, traces and the audit log see it from there to its end. */
+  async #begin(method: DescMethod, call: ApiCall, signal: AbortSignal): Promise<Begun> {
     const { observer, now = Date.now } = this.#options;
     const path = methodPath(method);
     const observed = observer.started(path, call.request.headers.get("traceparent") ?? undefined);
-    try {
-      const caller = await this.admit(call, { method: path }, observed.traceparent);
-      const answer = await handle({
+    const settled = async <Answer>(work: () => Promise<Answer>): Promise<Answer> => {
+      try {
+        const answer = await work();
+        observed.ended("OK", undefined);
+        return answer;
+      } catch (failure) {
+        const refusal = refusalOf(failure);
+        observed.ended(codeNameOf(refusal.reason), failure);
+        throw refusal;
+      }
+    };
+    const ask = { method: path };
+    const principal = await this.admit(call, ask, observed.traceparent).catch((refusal) =>
+      settled(() => Promise.reject(refusal))
+    );
+    return {
+      principal,
+      settled,
+      context: {
         method: path,
-        caller,
+        caller: principal,
         requestId: call.requestId,
         traceparent: observed.traceparent,
         note: observed.note,
         peerAddress: call.exchange.peerAddress,
         deadlineMs: method.methodKind === "unary" ? now() + CALL_TIMEOUT_MS : Infinity,
         signal,
-      });
-      observed.ended("OK", undefined);
-      return answer;
-    } catch (failure) {
-      const refusal = refusalOf(failure);
-      observed.ended(codeNameOf(refusal.reason), failure);
-      throw refusal;
-    }
+      },
+    };
   }
 }
+
+interface Begun {
+  readonly principal: Principal;
+  readonly context: CallContext;
+  /** Does the work of the call, and notes how it ended. */
+  settled<Answer>(work: () => Promise<Answer>): Promise<Answer>;
+}
+
+type UnaryHandler = (request: unknown, context: CallContext) => unknown;
+type StreamHandler = (
+  request: unknown,
+  context: CallContext,
+  out: { write(message: MessageInitShape<DescMessage>): Promise<void> },
+) => Promise<void>;
 
 function refusalOf(failure: unknown): Refusal {
   if (failure instanceof BodyTooLarge) {

@@ -16,6 +16,7 @@ import {
   webGate,
 } from "../security/mod.ts";
 import { type ApiOptions, apiRoutes } from "./gateway.ts";
+import type { ClusterNow, JobHint, LiveSource } from "./live_feed.ts";
 
 const SIGNER = {
   profile: "production",
@@ -63,8 +64,42 @@ type Handler = (request: never, call: CallContext, ...more: never[]) => unknown;
 /** Some of the handlers, by their calls. */
 export type SomeHandlers = { readonly [Name in keyof typeof MasterService["method"]]?: Handler };
 
+/** What happens, as a test says. */
+export class LiveStub implements LiveSource {
+  readonly #tell = new Set<(hint: JobHint) => void>();
+  term = 1;
+
+  get watchers(): number {
+    return this.#tell.size;
+  }
+
+  change(hint: JobHint): void {
+    for (const tell of this.#tell) tell(hint);
+  }
+
+  onChange(tell: (hint: JobHint) => void): () => void {
+    this.#tell.add(tell);
+    return () => this.#tell.delete(tell);
+  }
+
+  now(): ClusterNow {
+    return {
+      ...{ at: "2026-11-26T05:00:00.000Z", node_id: "node-1", cluster_id: "c", version: "1" },
+      ...{ leader_id: "node-1", raft_state: "Leader", term: this.term, commit_index: 1 },
+      ...{ applied_index: 1, last_log_index: 1, members: [{ node_id: "node-1" }] },
+      workers: { total: 0, active: 0, draining: 0, disconnected: 0, slots: 0, busy: 0 },
+      ...{ jobs: {}, types: [], queues: [], latency: {}, point: {} },
+    };
+  }
+
+  history() {
+    return { interval_ms: 2_000, points: 0, columns: {} };
+  }
+}
+
 /** What a test gives; the rest is usual. */
 export interface Setup {
+  readonly live?: LiveSource;
   readonly gate?: WebGate;
   readonly handlers?: SomeHandlers;
   readonly isStarting?: boolean;
@@ -76,7 +111,7 @@ export type Ask = (route: string, init?: Omit<RequestInit, "method">) => Promise
 
 /** Serves while `work` goes on. */
 export async function serving(
-  { gate = openGate(), handlers = {}, isStarting = false, more = {} }: Setup,
+  { gate = openGate(), handlers = {}, live = new LiveStub(), isStarting = false, more = {} }: Setup,
   work: (ask: Ask, url: string) => Promise<void>,
 ): Promise<void> {
   const refusing = new Proxy(handlers, {
@@ -90,6 +125,7 @@ export async function serving(
     clusterId: "cluster",
     version: "1.2.3",
     handlers: refusing as ServiceHandlers<typeof MasterService>,
+    live,
   };
   const server = await startHttpServer({
     host: "127.0.0.1",

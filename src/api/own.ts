@@ -9,6 +9,7 @@ import { MasterService, methodPath, Refusal } from "../rpc/mod.ts";
 import { PERMISSIONS, type Principal } from "../security/mod.ts";
 import { type Login, sessionCookie } from "./credentials.ts";
 import type { ApiCall, ApiOptions, Gateway } from "./gateway.ts";
+import { LiveFeed } from "./live_feed.ts";
 import { API_ROUTES, type ApiRow, type OwnName, type OwnRow, routeName } from "./routes.ts";
 
 /** One function for each of the table's own routes. */
@@ -17,7 +18,33 @@ export type OwnHandlers = Readonly<
 >;
 
 export function ownHandlers(gateway: Gateway, options: ApiOptions): OwnHandlers {
+  const feed = new LiveFeed(() => gateway.master, options.log);
   return {
+    events: async (row, call) => {
+      const principal = await gateway.admit(call, askOf(row));
+      const { listJobs } = MasterService.method;
+      const follower = {
+        seesJobs: options.gate.may(principal, { method: methodPath(listJobs) }),
+        call: {
+          method: routeName(row),
+          caller: principal,
+          requestId: call.requestId,
+          traceparent: "",
+          peerAddress: call.exchange.peerAddress,
+          deadlineMs: Infinity,
+          signal: call.exchange.gone,
+        },
+      };
+      return await gateway.streams.start(
+        principal,
+        call.exchange,
+        (out, signal) => feed.follow(follower, out, signal),
+      );
+    },
+    history: async (row, call) => {
+      await gateway.admit(call, askOf(row));
+      return jsonAnswer(200, gateway.master.live.history());
+    },
     whoami: async (row, call) => {
       const principal = await gateway.admit(call, askOf(row));
       return jsonAnswer(200, whoami(options, principal, call.credentials.login));

@@ -12,7 +12,7 @@ import {
   ScalarType,
 } from "@bufbuild/protobuf";
 import { Refusal } from "../rpc/mod.ts";
-import type { CallRow } from "./routes.ts";
+import type { CallRow, StreamRow } from "./routes.ts";
 import { type AnyMessage, messageFrom } from "./proto_json.ts";
 
 /** The parts of a request that make up a message. */
@@ -37,7 +37,7 @@ export interface QueryField {
  * @throws Refusal `invalid` that names what is wrong
  */
 export function requestOf(
-  row: CallRow,
+  row: CallRow | StreamRow,
   input: DescMessage,
   asked: Asked,
 ): AnyMessage {
@@ -60,7 +60,7 @@ export function hasQuery({ verb }: { readonly verb: string }): boolean {
 }
 
 /** What a route takes in its query: what is in its path, or decided by it, is left out. */
-export function queryFields(row: CallRow, input: DescMessage): readonly QueryField[] {
+export function queryFields(row: CallRow | StreamRow, input: DescMessage): readonly QueryField[] {
   const decided = new Set([
     ...[...row.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name),
     ...Object.keys(row.fixed ?? {}),
@@ -145,8 +145,8 @@ function unknownParameter(name: string, known: readonly string[]): Refusal {
 }
 
 /** The payload of a submission may come as what it is, in place of its base64. */
-function bodyFor(row: CallRow, body: JsonObject): JsonObject {
-  if (row.takesPayload !== true) return body;
+function bodyFor(row: CallRow | StreamRow, body: JsonObject): JsonObject {
+  if (!("takesPayload" in row)) return body;
   const { payload_json: json, payload_text: text, ...rest } = body;
   const said = [json, text, rest.payload].filter((each) => each !== undefined);
   if (said.length > 1) {

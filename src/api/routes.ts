@@ -32,7 +32,9 @@ export type View =
 export type OwnName =
   | "whoami"
   | "login"
-  | "logout";
+  | "logout"
+  | "events"
+  | "history";
 
 interface Row {
   readonly verb: Verb;
@@ -54,14 +56,25 @@ export interface CallRow extends Row {
   readonly takesPayload?: true;
 }
 
+/** A stream, as its service has it, as server-sent events. */
+export interface StreamRow extends Row {
+  readonly kind: "stream";
+  readonly rpc: StreamName;
+  readonly events: "job" | "log" | "batch";
+  /** Fields of the request that the route decides. */
+  readonly fixed?: Readonly<Record<string, string | number | boolean>>;
+}
+
 /** What stands for no call: everybody may, whoever is known may, or holders of a permission. */
 export interface OwnRow extends Row {
   readonly kind: "own";
   readonly own: OwnName;
   readonly access: "open" | "known" | { readonly permission: string };
+  /** The names of its events, where it is a stream of them. */
+  readonly events?: readonly string[];
 }
 
-export type ApiRow = CallRow | OwnRow;
+export type ApiRow = CallRow | StreamRow | OwnRow;
 
 function call(
   tag: string,
@@ -73,14 +86,25 @@ function call(
   return { kind: "call", tag, ...verbAndPath(route), rpc, summary, ...more };
 }
 
+function stream(
+  tag: string,
+  route: string,
+  rpc: StreamName,
+  summary: string,
+  more: Pick<StreamRow, "events" | "fixed">,
+): StreamRow {
+  return { kind: "stream", tag, ...verbAndPath(route), rpc, summary, ...more };
+}
+
 function own(
   tag: string,
   route: string,
   name: OwnName,
   access: OwnRow["access"],
   summary: string,
+  more: Pick<OwnRow, "events"> = {},
 ): OwnRow {
-  return { kind: "own", tag, ...verbAndPath(route), own: name, access, summary };
+  return { kind: "own", tag, ...verbAndPath(route), own: name, access, summary, ...more };
 }
 
 function verbAndPath(route: string): Pick<Row, "verb" | "path"> {
@@ -125,6 +149,13 @@ const JOBS: readonly ApiRow[] = [
   call("jobs", "GET /jobs/{job_id}/payload", "getJobStatus", "What it was given", {
     view: { bytes: "payload" },
   }),
+  stream("jobs", "GET /jobs/{job_id}/events", "watchJob", "Its changes and progress, to its end", {
+    events: "job",
+  }),
+  stream("jobs", "GET /jobs/{job_id}/logs/stream", "watchJob", "Its log, from its beginning", {
+    events: "log",
+    fixed: { log_from_line: 1 },
+  }),
   call("jobs", "POST /jobs/{job_id}/cancel", "cancelJob", "Cancels a job that is not finished"),
   call("jobs", "POST /jobs/{job_id}/retry", "retryFromDLQ", "Gives a dead letter another try"),
 ];
@@ -138,6 +169,9 @@ const DEAD_LETTERS: readonly ApiRow[] = [
 const BATCHES: readonly ApiRow[] = [
   call("batches", "GET /batches", "listBatches", "Batches that have jobs, the latest first"),
   call("batches", "GET /batches/{batch_id}", "getBatch", "How many jobs of a batch are where"),
+  stream("batches", "GET /batches/{batch_id}/events", "watchBatch", "The same as it changes", {
+    events: "batch",
+  }),
   call("batches", "POST /batches/{batch_id}/cancel", "cancelBatch", "Cancels what is unfinished"),
 ];
 
@@ -188,6 +222,21 @@ const WORKERS: readonly ApiRow[] = [
 ];
 
 const CLUSTER: readonly ApiRow[] = [
+  own(
+    "cluster",
+    "GET /events",
+    "events",
+    { permission: "cluster:view" },
+    "The cluster once a second, and which jobs change",
+    { events: ["cluster", "jobs"] },
+  ),
+  own(
+    "cluster",
+    "GET /history",
+    "history",
+    { permission: "cluster:view" },
+    "Throughput, latency and load of the last quarter of an hour",
+  ),
   call(
     "cluster",
     "GET /cluster",
@@ -258,6 +307,4 @@ export const NOT_SERVED: readonly (UnaryName | StreamName | "workerSession")[] =
   "enrolWorker",
   "refreshToken",
   "backup",
-  "watchJob",
-  "watchBatch",
 ];

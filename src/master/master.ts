@@ -40,6 +40,7 @@ import { onJobEvents } from "./events.ts";
 import { ReportInbox } from "./inbox.ts";
 import { Router } from "./leader_router.ts";
 import { Leadership } from "./leadership.ts";
+import { Live } from "./live.ts";
 import type { MemberAddress } from "./member_address.ts";
 import { MemberDirectory } from "./member_directory.ts";
 import type { MasterOptions } from "./options.ts";
@@ -83,6 +84,7 @@ export class Master {
   readonly #transport: PeerTransport;
   readonly #node: RaftNode<Outcome>;
   readonly #context: MasterContext;
+  readonly #live: Live;
   readonly #health = new HealthRegistry([MasterService.typeName]);
   readonly #router = new Router();
   readonly #clock: ClusterClock;
@@ -152,7 +154,10 @@ export class Master {
       },
       onEvents: (events) => {
         const isLeader = this.#context.duties !== undefined;
-        for (const event of events) options.observer.jobChanged(event, isLeader);
+        for (const event of events) {
+          options.observer.jobChanged(event, isLeader);
+          this.#live.note(event);
+        }
         onJobEvents(this.#context, events);
       },
       onFailed: options.onFailed,
@@ -193,6 +198,7 @@ export class Master {
       after: (delayMs, run) => setTimeout(run, delayMs),
     });
     this.#context = this.#newContext(machine);
+    this.#live = new Live(this.#context);
     this.#leadership = new Leadership({
       context: this.#context,
       clock: this.#clock,
@@ -234,7 +240,7 @@ export class Master {
 
   /** What the HTTP API asks. */
   get api(): ApiMaster {
-    return { ...this.#context.facts, handlers: this.#handlers };
+    return { ...this.#context.facts, handlers: this.#handlers, live: this.#live };
   }
 
   /** Ports that were bound. */
@@ -277,6 +283,7 @@ export class Master {
     // A leader that nobody could take over from must not be waited for: as if it died now, then.
     const drained = this.#clientServer.stop(isFree ? STOP_GRACE_MS : 0);
     this.#leadership.stop();
+    this.#live.stop();
     await drained;
     for (const timer of this.#timers) clearInterval(timer);
     this.#succession.stop();

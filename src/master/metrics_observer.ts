@@ -9,6 +9,7 @@ import { isTerminal, JOB_STATUSES, type JobEvent } from "../jobs/mod.ts";
 import type { MasterMetrics } from "../observability/mod.ts";
 import type { Policy } from "../scheduler/mod.ts";
 import type { MasterContext } from "./context.ts";
+import { hasStarted, startOf } from "./job_times.ts";
 import type { MasterObserver } from "./observer.ts";
 
 /** Counts events as they happen. */
@@ -147,9 +148,7 @@ function forgetCluster(metrics: MasterMetrics): void {
 function countJob(metrics: MasterMetrics, event: JobEvent): void {
   const { type, cause, from, to, attempt } = event;
   if (cause === "submit") metrics.jobsTotal.inc({ type, status: "pending" });
-  const hasRun = cause === "complete" || cause === "fail" || cause === "timeout";
-  const hasStarted = to === "running" || from === "assigned" && hasRun;
-  if (hasStarted && attempt === 1) {
+  if (hasStarted(event) && attempt === 1) {
     metrics.jobStartLatencySeconds.observe(
       { type },
       secondsBetween(event.queuedAtMs, startOf(event)),
@@ -170,12 +169,6 @@ function countJob(metrics: MasterMetrics, event: JobEvent): void {
     else metrics.recoverySuccessesTotal.inc();
   }
   if (to === "failed") metrics.dlqMovementsTotal.inc();
-}
-
-/** Short jobs never tell that they run: without a word of theirs, since they were assigned. */
-function startOf({ from, atMs, sinceMs, startedAtMs }: JobEvent): number {
-  if (startedAtMs > 0) return startedAtMs;
-  return from === "" ? atMs : atMs - sinceMs;
 }
 
 function secondsBetween(fromMs: number, toMs: number): number {

@@ -61,6 +61,7 @@ export type {
 export { SecurityClient } from "./security_client.ts";
 export * from "./server.ts";
 export * from "./status.ts";
+export { StreamWatch } from "./stream_watch.ts";
 export { parentsFirst } from "./submission_order.ts";
 export * from "./worker_caller.ts";
 export * from "./worker_service.ts";

@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import type { CallContext } from "../rpc/mod.ts";
+import { LiveStub, serving, strictGate, tokenOf } from "./gateway_test_support.ts";
+
+interface SentEvent {
+  readonly event: string;
+  readonly id: string | undefined;
+  // deno-lint-ignore no-explicit-any -- JSON of whatever event it is
+  readonly data: any;
+}
+
+/** Events of an answer as a browser reads them; comments and retry times are left out. */
+async function* eventsOf(response: Response): AsyncGenerator<SentEvent> {
+  assert.equal(response.headers.get("content-type"), "text/event-stream; charset=utf-8");
+  let text = "";
+  for await (const part of response.body!.pipeThrough(new TextDecoderStream())) {
+    text += part;
+    const blocks = text.split("\n\n");
+    text = blocks.pop() ?? "";
+    for (const block of blocks) {
+      const fields = Object.fromEntries(
+        block.split("\n").map((line) => line.match(/^(\w*): ?(.*)$/)!.slice(1)),
+      );
+      if (fields.event === undefined) continue;
+      yield { event: fields.event, id: fields.id, data: JSON.parse(fields.data) };
+    }
+  }
+}
+
+async function next(events: AsyncGenerator<SentEvent>, name?: string): Promise<SentEvent> {
+  while (true) {
+    const { value, done } = await events.next();
+    assert.ok(done !== true, `the stream ended before ${name}`);
+    if (name === undefined || value.event === name) return value;
+  }
+}
+
+type Out = { write(message: unknown): Promise<void> };
+const state = (status: string, more: object = {}) => ({
+  jobId: "j",
+  event: { case: "state", value: { id: "j", status, ...more } },
+});
+const log = (firstLine: bigint, ...lines: string[]) => ({
+  jobId: "j",
+  event: { case: "log", value: { lines, firstLine, attempt: 2 } },
+});
+
+Deno.test("a job is followed to its end, with its progress", async () => {
+  const watchJob = async (_request: never, _call: CallContext, out: Out) => {
+    await out.write(state("running"));
+    await out.write({ jobId: "j", event: { case: "progress", value: { fraction: 0.5 } } });
+    await out.write(log(1n, "a line, which is for another stream"));
+    await out.write(state("completed", { result: { success: true } }));
+  };
+  await serving({ handlers: { watchJob } }, async (ask) => {
+    const told = await Array.fromAsync(eventsOf(await ask("GET /jobs/j/events")));
+    assert.deepEqual(told.map(({ event }) => event), ["state", "progress", "state", "end"]);
+    assert.equal(told[0]?.data.job.status, "running");
+    assert.equal(told[1]?.data.progress.fraction, 0.5);
+    assert.equal(told[2]?.data.job.result.success, true);
+    assert.equal(told[3]?.data.code, "OK");
+  });
+});
+
+Deno.test("a log is read on where its reader was, and a new attempt's from its first line", async () => {
+  const asked: unknown[] = [];
+  const watchJob = async (request: { logFromLine: bigint }, _call: CallContext, out: Out) => {
+    asked.push(request.logFromLine);
+    await out.write(log(1n, "one", "two"));
+    await out.write(log(3n, "three"));
+  };
+  await serving({ handlers: { watchJob } }, async (ask) => {
+    const linesAfter = async (id?: string) => {
+      const headers: Record<string, string> = id === undefined ? {} : { "last-event-id": id };
+      const told = await Array.fromAsync(
+        eventsOf(await ask("GET /jobs/j/logs/stream", { headers })),
+      );
+      return told.filter(({ event }) => event === "log")
+        .map((each) => [each.id, each.data.log.first_line, ...each.data.log.lines]);
+    };
+    assert.deepEqual(await linesAfter(), [["2:3", 1, "one", "two"], ["2:4", 3, "three"]]);
+    assert.deepEqual(await linesAfter("2:2"), [["2:3", 2, "two"], ["2:4", 3, "three"]]);
+    assert.deepEqual(await linesAfter("2:4"), []);
+    assert.deepEqual((await linesAfter("1:3")).length, 2, "of an attempt before");
+    assert.deepEqual((await linesAfter("nonsense")).length, 2);
+  });
+  assert.deepEqual([...new Set(asked)], [1n]);
+});
+
+Deno.test("what is refused before a stream begins is an answer like any other", async () => {
+  await serving({ gate: await strictGate() }, async (ask) => {
+    assert.equal((await ask("GET /jobs/j/events")).status, 401);
+    assert.equal((await ask("GET /events")).status, 401);
+    const headers = { authorization: `Bearer ${await tokenOf("viewer")}` };
+    assert.equal((await ask("GET /jobs/j/events", { headers })).status, 501);
+    assert.equal((await ask("GET /jobs/j/events?colour=red", { headers })).status, 400);
+  });
+});
+
+Deno.test("everybody who watches the cluster is told the same, and of the jobs that change", async () => {
+  const live = new LiveStub();
+  const listMembers = () => ({ members: [{ nodeId: "n", lag: 7n }], leaderId: "n", term: 1n });
+  await serving({ live, handlers: { listMembers } }, async (ask) => {
+    const one = eventsOf(await ask("GET /events"));
+    const first = await next(one, "cluster");
+    assert.deepEqual([first.data.term, first.data.members[0].lag], [1, 7]);
+    assert.equal(first.data.members[0].is_leader, true);
+    const two = eventsOf(await ask("GET /events"));
+    assert.equal((await next(two, "cluster")).data.term, 1);
+    assert.equal(live.watchers, 1, "one listens for all");
+    live.term = 2;
+    for (let i = 0; i < 250; i++) live.change({ id: `j${i % 240}`, status: "running", type: "t" });
+    for (const events of [one, two]) {
+      while ((await next(events, "cluster")).data.term !== 2);
+      const { data } = await next(events, "jobs");
+      assert.deepEqual([data.jobs.length, data.more], [200, true]);
+      assert.deepEqual(data.jobs[0], { id: "j0", status: "running", type: "t" });
+    }
+    await one.return(undefined);
+    await two.return(undefined);
+    while (live.watchers > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  });
+});
+
+Deno.test("a stream ends with its token, and with its node", async () => {
+  const gate = await strictGate();
+  let isGood = true;
+  const watched = { ...gate, stillValid: () => isGood };
+  const ends: SentEvent[] = [];
+  let left: Promise<SentEvent> | undefined;
+  await serving({ gate: watched, more: { streams: { lookedAtMs: 20 } } }, async (ask) => {
+    const headers = { authorization: `Bearer ${await tokenOf("viewer")}` };
+    const events = eventsOf(await ask("GET /events", { headers }));
+    await next(events, "cluster");
+    isGood = false;
+    ends.push(await next(events, "end"));
+    assert.equal((await events.next()).done, true);
+    isGood = true;
+    const last = eventsOf(await ask("GET /events", { headers }));
+    await next(last, "cluster");
+    left = next(last, "end");
+  });
+  ends.push(await left!);
+  assert.deepEqual(ends.map(({ data }) => data.code), ["UNAUTHENTICATED", "UNAVAILABLE"]);
+});
+
+Deno.test("there are so many streams of one caller, and a quiet one is kept alive", async () => {
+  const watchJob = async (_request: never, call: CallContext, out: Out) => {
+    await out.write(state("running"));
+    await new Promise<void>((_, reject) =>
+      call.signal.addEventListener("abort", () => reject(call.signal.reason))
+    );
+  };
+  const streams = { streamsOfCallerMax: 2, heartbeatMs: 20 };
+  await serving({ handlers: { watchJob }, more: { streams } }, async (ask) => {
+    const open = [await ask("GET /jobs/j/events"), await ask("GET /jobs/j/events")];
+    const refused = await ask("GET /jobs/j/events");
+    assert.equal(refused.status, 429);
+    assert.match((await refused.json()).error.message, /^2 event streams of one caller are open/);
+    const reader = open[0]!.body!.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    while (!text.includes(": alive\n\n")) text += (await reader.read()).value ?? "";
+    assert.match(text, /^retry: 2000\n\n/);
+    await reader.cancel();
+    let again = await ask("GET /jobs/j/events");
+    while (again.status === 429) {
+      await again.body?.cancel();
+      again = await ask("GET /jobs/j/events");
+    }
+    assert.equal(again.status, 200);
+    await again.body?.cancel();
+    await open[1]?.body?.cancel();
+  });
+});
+
+Deno.test("who does not read holds up whoever writes, and is let go", async () => {
+  let written = 0;
+  let failure: unknown;
+  const ended = Promise.withResolvers<void>();
+  const watchJob = async (_request: never, _call: CallContext, out: Out) => {
+    try {
+      while (true) {
+        await out.write(state("running", { errorMessage: "x".repeat(100_000) }));
+        written++;
+      }
+    } catch (caught) {
+      failure = caught;
+      ended.resolve();
+      throw caught;
+    }
+  };
+  await serving(
+    { handlers: { watchJob }, more: { streams: { patienceMs: 100 } } },
+    async (ask, url) => {
+      const { hostname, port } = new URL(url);
+      const connection = await Deno.connect({ hostname, port: Number(port) });
+      const request = `GET /api/v1/jobs/j/events HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`;
+      await connection.write(new TextEncoder().encode(request));
+      await ended.promise;
+      connection.close();
+      assert.ok(
+        written < 1_000,
+        `${written} events of 100 KB were written to somebody who reads none`,
+      );
+      assert.equal((failure as Error).message, "whoever read the stream has gone");
+      assert.equal((await ask("GET /whoami")).status, 200);
+    },
+  );
+});

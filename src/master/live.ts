@@ -1,0 +1,118 @@
+/**
+ * What a master tells those who watch it: the cluster as this node sees it, what happened of late, and
+ * which jobs change.
+ *
+ * @module
+ */
+
+import type { ClusterNow, JobHint, LiveSource } from "../api/mod.ts";
+import type { JobEvent, Standing } from "../jobs/mod.ts";
+import { Activity, type Gauges, INTERVAL_MS } from "./activity.ts";
+import type { MasterContext } from "./context.ts";
+import { raftStateName } from "./status_views.ts";
+
+/** Over how long the latencies of the present are taken, in ms. */
+const LATENCY_SPAN_MS = 60_000;
+
+export class Live implements LiveSource {
+  readonly #context: MasterContext;
+  readonly #activity: Activity;
+  readonly #watchers = new Set<(hint: JobHint) => void>();
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  constructor(context: MasterContext) {
+    this.#context = context;
+    this.#activity = new Activity(context.now());
+    this.#timer = setInterval(() => this.#measure(), INTERVAL_MS);
+    Deno.unrefTimer(this.#timer);
+  }
+
+  /** A job changed on this node's state. */
+  note(event: JobEvent): void {
+    this.#activity.note(event, this.#context.now());
+    if (this.#watchers.size === 0) return;
+    const { jobId: id, to: status, type } = event;
+    for (const tell of this.#watchers) tell({ id, status, type });
+  }
+
+  onChange(tell: (hint: JobHint) => void): () => void {
+    this.#watchers.add(tell);
+    return () => this.#watchers.delete(tell);
+  }
+
+  now(): ClusterNow {
+    const { facts, node, machine, now } = this.#context;
+    const status = node.status();
+    const { byStatus, deadLetters } = machine.counts();
+    return {
+      at: new Date(now()).toISOString(),
+      node_id: facts.nodeId,
+      cluster_id: facts.clusterId,
+      version: facts.version,
+      leader_id: status.leaderId ?? "",
+      raft_state: raftStateName(status),
+      term: status.term,
+      commit_index: status.commitIndex,
+      applied_index: status.appliedIndex,
+      last_log_index: status.lastIndex,
+      members: status.members.map(({ id, votes }) => ({
+        node_id: id,
+        suffrage: votes ? "voter" : "learner",
+        is_leader: id === status.leaderId,
+        answers: id === status.id,
+      })),
+      workers: this.#workers(),
+      jobs: { ...byStatus, dead_letters: deadLetters },
+      types: machine.standings("type").map(standingView),
+      queues: machine.standings("queue").map(standingView),
+      latency: this.#activity.quantiles(now(), LATENCY_SPAN_MS),
+      point: this.#activity.latest(now()),
+    };
+  }
+
+  history() {
+    const points = this.#activity.points(this.#context.now());
+    const names = Object.keys(points[0] ?? {});
+    return {
+      interval_ms: INTERVAL_MS,
+      points: points.length,
+      columns: Object.fromEntries(
+        names.map((name) => [name, points.map((point) => point[name] ?? null)]),
+      ),
+    };
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #measure(): void {
+    const { machine, now } = this.#context;
+    const { byStatus } = machine.counts();
+    const { slots, busy } = this.#workers();
+    const gauges: Gauges = {
+      waiting: byStatus.waiting,
+      pending: byStatus.pending,
+      running: byStatus.assigned + byStatus.running,
+      busy_slots: busy,
+      slots,
+    };
+    this.#activity.measure(gauges, now());
+  }
+
+  #workers(): ClusterNow["workers"] {
+    const workers = { total: 0, active: 0, draining: 0, disconnected: 0, slots: 0, busy: 0 };
+    for (const { status, slots, activeJobs } of this.#context.machine.workers()) {
+      workers.total++;
+      workers[status]++;
+      workers.busy += activeJobs;
+      if (status !== "disconnected") workers.slots += slots;
+    }
+    return workers;
+  }
+}
+
+function standingView({ name, counts, settings }: Standing) {
+  const { waiting, pending, assigned, running } = counts;
+  return { name, waiting, pending, assigned, running, paused: settings.paused };
+}
