@@ -1,0 +1,123 @@
+// @ts-check
+/// <reference lib="dom" />
+/** Where the page starts: who is there, which view the address means, and drawing it. */
+
+import { messageOf, whenUnknown } from "./api.js";
+import { announce } from "./announce.js";
+import { html, nothing, render } from "./lit.js";
+import { Live } from "./live.js";
+import { faultBox } from "./parts/states.js";
+import { currentRoute } from "./router.js";
+import { Session } from "./session.js";
+import { shell } from "./shell.js";
+import { loginView } from "./views/login.js";
+import { viewLoader } from "./views.js";
+
+const root = /** @type {HTMLElement} */ (document.getElementById("app"));
+const session = new Session();
+
+/** Ends everything that runs for a logged-in caller. */
+let life = new AbortController();
+let live = new Live();
+/** Ends what runs for the view that is shown. */
+let visit = new AbortController();
+/** @type {() => import("./view.js").Shown} */
+let look = () => nothing;
+let title = "";
+let isDrawing = false;
+
+function update() {
+  if (isDrawing) return;
+  isDrawing = true;
+  requestAnimationFrame(() => {
+    isDrawing = false;
+    draw();
+  });
+}
+
+function draw() {
+  const shown = session.caller === undefined ? look() : shell({
+    session,
+    live,
+    title,
+    content: look(),
+    section: currentRoute().path[0] ?? "",
+    onLogout: logout,
+    update,
+  });
+  render(shown, root);
+}
+
+/** @param {string} name */
+function entitle(name) {
+  if (title === name) return;
+  title = name;
+  document.title = name === "" ? "Conductor" : `${name} · Conductor`;
+}
+
+/** Shows what the address means. */
+async function visitCurrent() {
+  visit.abort();
+  visit = new AbortController();
+  const { signal } = visit;
+  const route = currentRoute();
+  const load = session.caller === undefined ? () => Promise.resolve(loginView) : viewLoader(route);
+  const context = { route, session, live, signal, update, title: entitle };
+  try {
+    const view = await load();
+    if (signal.aborted) return;
+    look = view(context);
+    if (session.caller === undefined) addEventListener("conductor-login", begin, { signal });
+  } catch (failure) {
+    entitle("Unavailable");
+    look = () => faultBox(failure, visitCurrent);
+  }
+  draw();
+  scrollTo(0, 0);
+}
+
+/** Starts what a known caller sees. */
+function begin() {
+  life.abort();
+  life = new AbortController();
+  live = new Live();
+  if (session.may("GET", "events")) live.start(life.signal);
+  live.on("state", update, life.signal);
+  live.on("cluster", update, life.signal);
+  visitCurrent();
+}
+
+/** Back to the login, because of a logout or because the session has ended. */
+function leave() {
+  if (session.caller === undefined) return;
+  session.end();
+  life.abort();
+  visitCurrent();
+}
+
+async function logout() {
+  try {
+    await session.logout();
+  } catch (failure) {
+    announce(messageOf(failure));
+  }
+  session.end();
+  life.abort();
+  visitCurrent();
+}
+
+addEventListener("hashchange", async () => {
+  await visitCurrent();
+  const heading = document.querySelector("h1");
+  heading?.focus({ preventScroll: true });
+  if (title !== "") announce(title);
+});
+whenUnknown(leave);
+
+try {
+  await session.begin();
+  if (session.caller === undefined) await visitCurrent();
+  else begin();
+} catch (failure) {
+  render(html`<main class="alone">${faultBox(failure, () => location.reload())}</main>`, root);
+}

@@ -1,0 +1,76 @@
+// @ts-check
+/// <reference lib="dom" />
+/** One job, as it is now: asked for once, then told by its own events. */
+
+import { bytesOf, path, urlOf } from "./api.js";
+import { Feed } from "./feed.js";
+import { get } from "./api.js";
+import { bytesOfBase64, Content } from "./parts/result.js";
+import { openStream } from "./stream.js";
+
+export class JobFollower {
+  /** @type {Feed<import("./wire.js").JobStatusAnswer>} */
+  feed;
+  progress = 0;
+  progressMessage = "";
+  /** @type {Content | undefined} */
+  result;
+  /** @type {Content | undefined} */
+  payload;
+  #context;
+  #id;
+  /** Of the job that `result` is of: another one is made when that changed. */
+  #resultOf = "";
+
+  /**
+   * @param {import("./view.js").Context} context
+   * @param {string} id
+   */
+  constructor(context, id) {
+    this.#context = context;
+    this.#id = id;
+    const { signal, update } = context;
+    this.feed = new Feed(context, async (signal) => {
+      const answer = await get(path`jobs/${id}`, { without_payload: true }, signal);
+      this.#take(answer);
+      return answer;
+    }, { everyMs: 15_000 });
+    openStream(urlOf(path`jobs/${id}/events`), {
+      signal,
+      on: {
+        state: () => this.feed.soon(),
+        progress: ({ progress }) => {
+          this.progress = progress.fraction;
+          this.progressMessage = progress.message;
+          update();
+        },
+      },
+    });
+  }
+
+  /** Fetches the payload, the first time. */
+  async wantPayload() {
+    if (this.payload !== undefined) return;
+    const { signal, update } = this.#context;
+    const blob = await bytesOf(urlOf(path`jobs/${this.#id}/payload`), signal);
+    this.payload = new Content(new Uint8Array(await blob.arrayBuffer()), blob.type, signal);
+    update();
+  }
+
+  /** @param {import("./wire.js").JobStatusAnswer} answer */
+  #take({ job, progress, progress_message }) {
+    this.progress = progress;
+    this.progressMessage = progress_message;
+    const { result } = job;
+    const key = `${job.status} ${job.attempt} ${job.completed_at}`;
+    if (result === undefined) this.result = undefined;
+    else if (key !== this.#resultOf) {
+      this.result = new Content(
+        bytesOfBase64(result.output),
+        result.content_type,
+        this.#context.signal,
+      );
+    }
+    this.#resultOf = key;
+  }
+}

@@ -1,0 +1,103 @@
+// @ts-check
+/// <reference lib="dom" />
+/**
+ * The master's own stream: the cluster every second, and hints about jobs that changed. There is one,
+ * whatever the page shows.
+ */
+
+import { openStream } from "./stream.js";
+
+/**
+ * @typedef {object} Member
+ * @property {string} node_id
+ * @property {string} suffrage
+ * @property {string} role
+ * @property {boolean} is_leader
+ * @property {boolean} answers
+ * @property {number} lag
+ * @property {number} last_contact_ms
+ * @property {number} match_index
+ * @property {string} version
+ */
+
+/**
+ * @typedef {object} Standing
+ * @property {string} name
+ * @property {number} waiting
+ * @property {number} pending
+ * @property {number} assigned
+ * @property {number} running
+ * @property {boolean} paused
+ */
+
+/**
+ * @typedef {object} ClusterEvent
+ * @property {string} node_id
+ * @property {string} leader_id
+ * @property {string} raft_state
+ * @property {number} term
+ * @property {number} commit_index
+ * @property {number} applied_index
+ * @property {number} last_log_index
+ * @property {readonly Member[]} members
+ * @property {{total: number, active: number, draining: number, disconnected: number, slots: number, busy: number}} workers
+ * @property {Readonly<Record<string, number>>} jobs
+ * @property {readonly Standing[]} types
+ * @property {readonly Standing[]} queues
+ * @property {Readonly<Record<string, number | null>>} [point] the latest of the history
+ */
+
+/**
+ * @typedef {object} JobHint
+ * @property {string} id
+ * @property {string} status
+ * @property {string} type
+ */
+
+/** @typedef {{ jobs: readonly JobHint[], more: boolean }} JobsEvent */
+
+export class Live {
+  /** @type {import("./stream.js").StreamState} */
+  state = "connecting";
+  /** @type {ClusterEvent | undefined} */
+  cluster;
+  #targets = new EventTarget();
+
+  /** @param {AbortSignal} signal */
+  start(signal) {
+    openStream("api/v1/events", {
+      isEndless: true,
+      signal,
+      onState: (state) => {
+        this.state = state;
+        this.#tell("state", state);
+      },
+      on: {
+        cluster: (/** @type {ClusterEvent} */ event) => {
+          this.cluster = event;
+          this.#tell("cluster", event);
+        },
+        jobs: (/** @type {JobsEvent} */ event) => this.#tell("jobs", event),
+      },
+    });
+  }
+
+  /**
+   * @template {keyof Heard} Name
+   * @param {Name} name
+   * @param {(detail: Heard[Name]) => void} take
+   * @param {AbortSignal} signal
+   */
+  on(name, take, signal) {
+    const listener = (/** @type {Event} */ event) =>
+      take(/** @type {CustomEvent<Heard[Name]>} */ (event).detail);
+    this.#targets.addEventListener(name, listener, { signal });
+  }
+
+  /** @param {string} name @param {unknown} detail */
+  #tell(name, detail) {
+    this.#targets.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}
+
+/** @typedef {{ state: string, cluster: ClusterEvent, jobs: JobsEvent }} Heard */

@@ -1,0 +1,73 @@
+// @ts-check
+/** Rows of data that a job handed back, as a table. */
+
+import { countText } from "../format.js";
+import { html, nothing } from "../lit.js";
+
+const ROWS_SHOWN = 200;
+
+/**
+ * @param {string} caption
+ * @param {readonly string[]} columns
+ * @param {readonly (readonly unknown[])[]} rows
+ */
+export function valueTable(caption, columns, rows) {
+  return html`
+    <div class="table values" role="region" aria-label=${caption} tabindex="0">
+      <table>
+        <caption class="unseen">${caption}</caption>
+        <thead>
+          <tr>${columns.map((name) => html`<th scope="col">${name}</th>`)}</tr>
+        </thead>
+        <tbody>${rows.slice(0, ROWS_SHOWN).map((row) =>
+          html`<tr>${
+            columns.map((_, index) =>
+              html`<td class=${typeof row[index] === "number" ? "number" : nothing}>${
+                cellText(row[index])
+              }</td>`
+            )
+          }</tr>`
+        )}</tbody>
+      </table>
+    </div>
+    ${rows.length > ROWS_SHOWN
+      ? html`<p class="foot">${countText(ROWS_SHOWN)} of ${
+        countText(rows.length)
+      } rows; the download has all.</p>`
+      : nothing}
+  `;
+}
+
+/** @param {unknown} value */
+function cellText(value) {
+  if (value === null || value === undefined) return html`<span class="none">–</span>`;
+  if (typeof value === "number" && !Number.isInteger(value)) {
+    return String(Number(value.toPrecision(8)));
+  }
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+/**
+ * Reads CSV as far as it is shown: quoted fields, quotes within them, line ends of any kind.
+ *
+ * @param {string} text
+ * @param {number} [rowsMax]
+ * @returns {string[][]}
+ */
+export function csvRows(text, rowsMax = ROWS_SHOWN + 2) {
+  /** @type {string[][]} */
+  const rows = [];
+  /** @type {string[]} */
+  let row = [];
+  const field = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|\r|$)/gy;
+  while (field.lastIndex < text.length && rows.length < rowsMax) {
+    const match = field.exec(text);
+    if (match === null) break; // a quote where none belongs: the rest is not shown
+    const [, quoted, plain = "", end] = match;
+    row.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
+    if (end === ",") continue;
+    rows.push(row);
+    row = [];
+  }
+  return rows;
+}

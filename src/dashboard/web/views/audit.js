@@ -1,0 +1,118 @@
+// @ts-check
+/** The end of this master's audit log, as it grows. */
+
+import { get, isAbort, urlOf } from "../api.js";
+import { html, nothing } from "../lit.js";
+import { jsonTree } from "../parts/json_tree.js";
+import { moment } from "../parts/moment.js";
+import { barePanel, heading } from "../parts/page.js";
+import { emptyBox, faultBox, loadingBox } from "../parts/states.js";
+import { openStream } from "../stream.js";
+
+/** @typedef {Readonly<Record<string, unknown>>} Line */
+
+const LINES_MAX = 500;
+
+/** @type {import("../view.js").View} */
+export function auditView(context) {
+  const { session, signal, update } = context;
+  context.title("Audit");
+  /** Newest first. @type {Line[] | undefined} */
+  let lines;
+  /** @type {unknown} */
+  let error;
+  let search = "";
+  const begin = async () => {
+    try {
+      const answer = await get("audit", { limit: LINES_MAX }, signal);
+      lines = answer.lines.toReversed();
+      follow();
+    } catch (failure) {
+      if (isAbort(failure)) return;
+      error = failure;
+    }
+    update();
+  };
+  const follow = () => {
+    if (!session.may("GET", "audit/stream")) return;
+    openStream(urlOf("audit/stream"), {
+      signal,
+      isEndless: true,
+      on: {
+        audit: (/** @type {Line} */ line) => {
+          lines = [line, ...(lines ?? []).filter((other) => !isSame(other, line))].slice(
+            0,
+            LINES_MAX,
+          );
+          update();
+        },
+      },
+    });
+  };
+  begin();
+  const searched = (/** @type {Event} */ event) => {
+    search = /** @type {HTMLInputElement} */ (event.target).value;
+    update();
+  };
+  return () => {
+    const found = (lines ?? []).filter((line) =>
+      search === "" || JSON.stringify(line).toLowerCase().includes(search.toLowerCase())
+    );
+    return html`
+      ${heading("Audit", {
+        note: `what this master's audit log says, the latest first`,
+        actions: html`
+          <input type="search" class="search" aria-label="Search in these lines"
+            placeholder="Search" @input=${searched}>
+        `,
+      })}
+      ${error === undefined ? nothing : faultBox(error)}
+      ${lines === undefined
+        ? (error === undefined ? loadingBox(10) : nothing)
+        : found.length === 0
+        ? emptyBox("No line is like this.")
+        : barePanel("Lines", html`<ol class="audit">${found.map(entry)}</ol>`)}
+    `;
+  };
+}
+
+/** @param {Line} a @param {Line} b */
+function isSame(a, b) {
+  return a["seq"] !== undefined && a["seq"] === b["seq"];
+}
+
+/** Fields that are shown by themselves. */
+const OWN = ["time", "ts", "timestamp", "msg", "user_id", "method"];
+
+/** @param {Line} line */
+function entry(line) {
+  const said = String(line["msg"] ?? line["event"] ?? "");
+  const isRefusal = /fail|denied|refus|invalid/i.test(said);
+  const rest = Object.fromEntries(Object.entries(line).filter(([name]) => !OWN.includes(name)));
+  return html`
+    <li>
+      <details>
+        <summary>
+          ${moment(timeOf(line))}
+          <span class=${isRefusal ? "said tone-failed" : "said"}>${said}</span>
+          <b>${String(line["user_id"] ?? "")}</b>
+          <span class="method">${String(line["method"] ?? "").replace(
+            "/proto.MasterService/",
+            "",
+          )}</span>
+        </summary>
+        ${jsonTree(rest)}
+      </details>
+    </li>
+  `;
+}
+
+/** @param {Line} line */
+function timeOf(line) {
+  const at = line["time"] ?? line["ts"] ?? line["timestamp"];
+  return typeof at === "number"
+    ? new Date(at).toISOString()
+    : typeof at === "string"
+    ? at
+    : undefined;
+}

@@ -1,0 +1,131 @@
+/** The parts of the page that compute; what is seen and pressed is tried in `tests/browser/`. */
+
+import assert from "node:assert/strict";
+import {
+  bytesText,
+  counted,
+  durationText,
+  momentText,
+  relativeText,
+  shortId,
+} from "./web/format.js";
+import { layOut } from "./web/graph_layout.js";
+import { linesOf, topOf } from "./web/parts/chart_scale.js";
+import { asJobFilter, asQuery, filterOf } from "./web/parts/filters.js";
+import { unsealed } from "./web/parts/result.js";
+import { csvRows } from "./web/parts/value_table.js";
+import { timingText } from "./web/timing.js";
+
+Deno.test("lengths of time are told in two units at most", () => {
+  const cases = [
+    [0, "0 ms"],
+    [0.25, "0.25 ms"],
+    [850, "850 ms"],
+    [12_400, "12.4 s"],
+    [200_000, "3 min 20 s"],
+    [3_600_000, "1 h"],
+    [187_200_000, "2 d 4 h"],
+  ] as const;
+  for (const [ms, text] of cases) assert.equal(durationText(ms), text);
+});
+
+Deno.test("times are told from now, and with the day unless it is today", () => {
+  const now = Date.parse("2026-11-26T12:00:00");
+  assert.equal(relativeText(now - 12_500, now), "12 s ago");
+  assert.equal(relativeText(now + 185_000, now), "in 3 min");
+  assert.equal(relativeText(now, now), "now");
+  assert.equal(momentText(now - 3_600_000, now), "11:00:00");
+  assert.equal(momentText(now - 86_400_000, now), "25 Nov 12:00:00");
+});
+
+Deno.test("sizes, counts and ids are short", () => {
+  assert.equal(bytesText(999), "999 B");
+  assert.equal(bytesText(1_572_864), "1.5 MiB");
+  assert.equal(counted(1, "job"), "1 job");
+  assert.equal(counted(12_345, "job"), "12,345 jobs");
+  assert.equal(shortId("01a21482-6c70-72fc-ad4d-d0d22408ab20"), "…d0d22408ab20");
+  assert.equal(shortId("a"), "a");
+});
+
+Deno.test("a schedule's timing is told in words", () => {
+  assert.equal(timingText({ cron: "0 6 * * *", time_zone: "" }), "0 6 * * * (UTC)");
+  assert.equal(timingText({ every_ms: 90_000, time_zone: "" }), "every 1 min 30 s");
+  assert.equal(timingText({ at: "2026-11-26T12:00:00Z", time_zone: "" }), "once");
+});
+
+Deno.test("a chart's scale ends at a round number, at or above all values", () => {
+  const top = (...values: (number | null)[]) => topOf([{ values }]);
+  assert.deepEqual([top(), top(0, null), top(1), top(17), top(21), top(99), top(0.3)], [
+    1,
+    1,
+    1,
+    20,
+    50,
+    100,
+    0.5,
+  ]);
+});
+
+Deno.test("a chart's line has a gap where a value is missing", () => {
+  const lines = linesOf([0, 10, null, 5, 5], 10);
+  assert.deepEqual(lines.map(({ d }) => d), ["M0 140h.1L150 0", "M450 70h.1L600 70"]);
+  assert.deepEqual(lines.map(({ from, to }) => [from, to]), [[0, 150], [450, 600]]);
+});
+
+Deno.test("a job stands right of all that it waits for", () => {
+  const jobs = [
+    { id: "d", parents: ["b", "c"] },
+    { id: "a", parents: [] },
+    { id: "b", parents: ["a"] },
+    { id: "c", parents: ["a", "gone"] },
+    { id: "e", parents: ["d", "a"] },
+  ];
+  const { places, columns, rows } = layOut(jobs);
+  assert.deepEqual([columns, rows], [4, 2]);
+  for (const { id, parents } of jobs) {
+    for (const parent of parents.filter((each) => places.has(each))) {
+      assert.ok(places.get(parent)!.column < places.get(id)!.column, `${parent} before ${id}`);
+    }
+  }
+  const spots = [...places.values()].map(({ column, row }) => `${column}/${row}`);
+  assert.equal(new Set(spots).size, jobs.length, "no two at one place");
+});
+
+Deno.test("a graph's columns are in an order without needless crossings", () => {
+  const { places } = layOut([
+    { id: "a", parents: [] },
+    { id: "b", parents: [] },
+    { id: "of b", parents: ["b"] },
+    { id: "of a", parents: ["a"] },
+  ]);
+  assert.ok(
+    (places.get("a")!.row < places.get("b")!.row) ===
+      (places.get("of a")!.row < places.get("of b")!.row),
+  );
+});
+
+Deno.test("CSV is read with quotes, empty fields and line ends of any kind", () => {
+  assert.deepEqual(csvRows('a,b,c\r\n1,"x, ""y""\nz",\n,,3'), [
+    ["a", "b", "c"],
+    ["1", 'x, "y"\nz', ""],
+    ["", "", "3"],
+  ]);
+  assert.deepEqual(csvRows(""), []);
+  assert.equal(csvRows("1\n".repeat(1_000), 10).length, 10);
+});
+
+Deno.test("an address's filter becomes parameters of a list, and a filter of a call", () => {
+  const filter = filterOf(new URLSearchParams("type=noop&labels=team%3Da%3Db&status=&other=1"));
+  assert.deepEqual(filter, { type: "noop", labels: "team=a=b" });
+  assert.deepEqual(asJobFilter(filter), { type: "noop", labels: { team: "a=b" } });
+  assert.deepEqual(asJobFilter({ unfinished: "true" }), { unfinished: true });
+  const from = new Date(2026, 10, 26, 12).toISOString();
+  assert.deepEqual(asQuery({ created_from: "2026-11-26T12:00" }), { created_from: from });
+});
+
+Deno.test("encrypted parts of a text are named, not shown", () => {
+  assert.equal(
+    unsealed("failed: conductor-sealed:iUNEUEVOQwE_x-1 (twice)"),
+    "failed: [encrypted] (twice)",
+  );
+});
