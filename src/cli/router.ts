@@ -292,6 +292,20 @@ function addLocalCommands(program: Command, terminal: Terminal): void {
       const { showConfig } = await import("./config.ts");
       showConfig(flags, terminal);
     });
+  addConfigFlags(
+    program.command("health").description("whether the node on this host is ready; exit 1 if not"),
+    "master",
+  )
+    .addOption(
+      new Option("-r, --role <role>", "which node").choices(["master", "worker"]).default("master"),
+    )
+    .option("--live", "only whether it answers")
+    .option("--url <url>", "ask this page instead of the one that the configuration means")
+    .option("--timeout <duration>", "wait no longer for the answer", "3s")
+    .action(async (flags: Flags) => {
+      const { health } = await import("./health.ts");
+      await health(flags, terminal);
+    });
   program.command("completion").description("a completion script for your shell")
     .addHelpText("after", COMPLETION_HELP)
     .addArgument(shellArgument())

@@ -6,6 +6,7 @@
  */
 
 import { dirname, join } from "node:path";
+import { exposedMode } from "../security/light.ts";
 import { reasonOf } from "./arguments.ts";
 import { Misuse } from "./failure.ts";
 
@@ -56,22 +57,21 @@ export function writeTokenFile(path: string, { token, refreshToken }: TokenFile)
 }
 
 function read(path: string): string {
-  let mode: number | null;
+  let exposed: string | undefined;
   let text: string;
   try {
     // The mode is taken from the opened file, so that it is the mode of what is read.
     using file = Deno.openSync(path, { read: true });
-    ({ mode } = file.statSync());
+    exposed = exposedMode(file.statSync(), Deno.uid());
     const bytes = new Uint8Array(FILE_BYTES_MAX);
     text = new TextDecoder().decode(bytes.subarray(0, file.readSync(bytes) ?? 0));
   } catch (cause) {
     throw new Misuse(`cannot read the token file ${path}: ${reasonOf(cause)}`, { cause });
   }
-  if (mode !== null && (mode & 0o077) !== 0) {
-    const shown = (mode & 0o777).toString(8).padStart(4, "0");
+  if (exposed !== undefined) {
     throw new Misuse(
-      `the token file ${path} can be read by others than its owner (mode ${shown}): run chmod 600 ` +
-        path,
+      `the token file ${path} can be read by others than its owner (mode ${exposed}): run chmod ` +
+        `600 ${path}`,
     );
   }
   return text;

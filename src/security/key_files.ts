@@ -4,6 +4,7 @@ import {
   type SecurityProfile,
   type Warn,
 } from "./configuration_error.ts";
+import { exposedMode } from "./secret_mode.ts";
 
 /** How strictly the permissions of a secret file are taken. */
 export interface SecretFileRules {
@@ -37,20 +38,20 @@ export async function readSecretFile(
   what: string,
   rules: SecretFileRules,
 ): Promise<string> {
-  let mode: number | null;
+  let exposed: string | undefined;
   let text: string;
   try {
     // The mode is taken from the opened file, so that it is the mode of what is read.
     using file = await Deno.open(path, { read: true });
-    mode = (await file.stat()).mode;
+    exposed = exposedMode(await file.stat(), Deno.uid());
     text = await new Response(file.readable).text();
   } catch (thrown) {
     throw cannotRead(path, what, thrown);
   }
-  if (mode !== null && (mode & 0o077) !== 0) {
-    const fault = `${what}: "${path}" can be read by others than its owner (mode ${
-      (mode & 0o777).toString(8).padStart(4, "0")
-    }): run chmod 600 "${path}"`;
+  if (exposed !== undefined) {
+    const fault =
+      `${what}: "${path}" can be read by others than its owner (mode ${exposed}): run chmod 600 ` +
+      `"${path}"`;
     if (rules.profile !== "development") throw new SecurityConfigurationError([fault]);
     rules.warn(fault);
   }

@@ -5,3 +5,4 @@
  */
 
 export { type ChannelCredentialsOptions, TlsChannelCredentials } from "./channel_credentials.ts";
+export { exposedMode, type FileAccess } from "./secret_mode.ts";
