@@ -1,11 +1,18 @@
 /**
- * The HTTP side of a master: health, readiness, status, metrics, the API.
+ * The HTTP side of a master: health, readiness, status, metrics, the API and the dashboard.
  *
  * @module
  */
 
 import { type ApiOptions, apiRoutes } from "../api/mod.ts";
-import { masterRoutes, type NodeHttp, type NodeHttpOptions, startNodeHttp } from "../http/mod.ts";
+import { assets } from "../dashboard/mod.ts";
+import {
+  assetRoutes,
+  masterRoutes,
+  type NodeHttp,
+  type NodeHttpOptions,
+  startNodeHttp,
+} from "../http/mod.ts";
 import type { Master } from "./master.ts";
 
 export interface MasterHttpOptions extends Omit<NodeHttpOptions, "routes"> {
@@ -33,6 +40,10 @@ export function startMasterHttp(
   });
   return startNodeHttp({
     ...options,
-    routes: [...pages, ...apiRoutes({ ...api, master: () => master()?.api, log: options.log })],
+    routes: [
+      ...pages,
+      ...apiRoutes({ ...api, master: () => master()?.api, log: options.log }),
+      ...assetRoutes(assets),
+    ],
   });
 }
