@@ -44,6 +44,8 @@ export function eventBytes(event: string, data: unknown, id?: string): Uint8Arra
 
 /** Where events go. */
 export interface EventWriter {
+  /** Begins the answer before there is anything to tell. */
+  open(): Promise<void>;
   /** Resolves when there is room for more; rejects when the stream is over. */
   write(bytes: Uint8Array): Promise<void>;
 }
@@ -170,11 +172,15 @@ class Outlet implements EventWriter {
     return this.#begun.promise;
   }
 
+  open(): Promise<void> {
+    return this.write(new Uint8Array(0));
+  }
+
   async write(bytes: Uint8Array): Promise<void> {
     this.signal.throwIfAborted();
     this.#begin();
     this.#isQuiet = false;
-    this.#controller?.enqueue(bytes);
+    if (bytes.length > 0) this.#controller?.enqueue(bytes);
     if ((this.#controller?.desiredSize ?? 0) > 0) return;
     this.#room ??= Promise.withResolvers<void>();
     const timer = setTimeout(() => this.abandon(), this.#patienceMs);

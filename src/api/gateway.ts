@@ -25,7 +25,7 @@ import {
   Refusal,
   type ServiceHandlers,
 } from "../rpc/mod.ts";
-import type { Principal, WebGate } from "../security/mod.ts";
+import type { AuditReader, Principal, WebGate } from "../security/mod.ts";
 import { bytesAnswer } from "./bytes_answer.ts";
 import { type Credentials, credentialsOf, refuseForeignPages } from "./credentials.ts";
 import { MediaRefusal, refusalAnswer } from "./faults.ts";
@@ -53,6 +53,8 @@ export interface ApiMaster {
   /** As they answer gRPC: here, or by whoever leads. */
   readonly handlers: ServiceHandlers<typeof MasterService>;
   readonly live: LiveSource;
+  /** The types inside the program, described. */
+  jobTypes(): readonly object[];
 }
 
 export interface ApiOptions {
@@ -60,6 +62,8 @@ export interface ApiOptions {
   readonly master: () => ApiMaster | undefined;
   readonly gate: WebGate;
   readonly observer: CallObserver;
+  /** Undefined: none is written. */
+  readonly audit: AuditReader | undefined;
   /** Longest message of a call, in bytes; a body may be longer by what base64 takes. */
   readonly messageBytesMax: number;
   readonly log: Logger;

@@ -126,6 +126,7 @@ export async function serving(
     version: "1.2.3",
     handlers: refusing as ServiceHandlers<typeof MasterService>,
     live,
+    jobTypes: () => [],
   };
   const server = await startHttpServer({
     host: "127.0.0.1",
@@ -136,6 +137,7 @@ export async function serving(
       master: () => isStarting ? undefined : master,
       gate,
       observer: { started: () => ({ traceparent: "", ended: () => {} }) },
+      audit: undefined,
       messageBytesMax: 4_096,
       log: discardLogger,
       ...more,

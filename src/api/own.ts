@@ -7,6 +7,7 @@
 import { jsonAnswer } from "../http/mod.ts";
 import { MasterService, methodPath, Refusal } from "../rpc/mod.ts";
 import { PERMISSIONS, type Principal } from "../security/mod.ts";
+import { auditAnswer, followAudit, requiredLog } from "./audit.ts";
 import { type Login, sessionCookie } from "./credentials.ts";
 import type { ApiCall, ApiOptions, Gateway } from "./gateway.ts";
 import { LiveFeed } from "./live_feed.ts";
@@ -40,6 +41,25 @@ export function ownHandlers(gateway: Gateway, options: ApiOptions): OwnHandlers 
         call.exchange,
         (out, signal) => feed.follow(follower, out, signal),
       );
+    },
+    audit: async (row, call) => {
+      await gateway.admit(call, askOf(row));
+      const query = new URL(call.request.url).searchParams;
+      return await auditAnswer(requiredLog(options.audit), query);
+    },
+    auditStream: async (row, call) => {
+      const principal = await gateway.admit(call, askOf(row));
+      const reader = requiredLog(options.audit);
+      const lastEventId = call.request.headers.get("last-event-id");
+      return await gateway.streams.start(
+        principal,
+        call.exchange,
+        (out, signal) => followAudit(reader, lastEventId, out, signal),
+      );
+    },
+    jobTypes: async (row, call) => {
+      await gateway.admit(call, askOf(row));
+      return jsonAnswer(200, { job_types: gateway.master.jobTypes() });
     },
     history: async (row, call) => {
       await gateway.admit(call, askOf(row));

@@ -34,7 +34,10 @@ export type OwnName =
   | "login"
   | "logout"
   | "events"
-  | "history";
+  | "history"
+  | "jobTypes"
+  | "audit"
+  | "auditStream";
 
 interface Row {
   readonly verb: Verb;
@@ -72,6 +75,8 @@ export interface OwnRow extends Row {
   readonly access: "open" | "known" | { readonly permission: string };
   /** The names of its events, where it is a stream of them. */
   readonly events?: readonly string[];
+  /** What it takes in its query, and what that means. */
+  readonly query?: Readonly<Record<string, string>>;
 }
 
 export type ApiRow = CallRow | StreamRow | OwnRow;
@@ -102,7 +107,7 @@ function own(
   name: OwnName,
   access: OwnRow["access"],
   summary: string,
-  more: Pick<OwnRow, "events"> = {},
+  more: Pick<OwnRow, "events" | "query"> = {},
 ): OwnRow {
   return { kind: "own", tag, ...verbAndPath(route), own: name, access, summary, ...more };
 }
@@ -208,6 +213,13 @@ const QUEUES: readonly ApiRow[] = [
     "Pauses, resumes and limits a job type",
     { fixed: { scope: "type" } },
   ),
+  own(
+    "queues and types",
+    "GET /job-types",
+    "jobTypes",
+    { permission: "job:list" },
+    "The job types inside the program: their payloads as JSON Schema, and examples",
+  ),
 ];
 
 const WORKERS: readonly ApiRow[] = [
@@ -271,6 +283,25 @@ const TRUST: readonly ApiRow[] = [
   call("trust", "POST /policy/test", "testPolicy", "Whether roles may call a method, and why"),
 ];
 
+const AUDIT: readonly ApiRow[] = [
+  own(
+    "trust",
+    "GET /audit",
+    "audit",
+    { permission: "audit:view" },
+    "The end of the audit log of the node that is asked",
+    { query: { limit: "Lines, at most 1,000; default 200" } },
+  ),
+  own(
+    "trust",
+    "GET /audit/stream",
+    "auditStream",
+    { permission: "audit:view" },
+    "Its lines as they are written",
+    { events: ["audit", "missed"] },
+  ),
+];
+
 const SESSION: readonly ApiRow[] = [
   own("session", "GET /whoami", "whoami", "known", "Who is asking, and what they may do here"),
   own("session", "POST /login", "login", "known", "Begins a session of a browser with a token"),
@@ -292,17 +323,19 @@ export const API_ROUTES: readonly ApiRow[] = [
   ...WORKERS,
   ...CLUSTER,
   ...TRUST,
+  ...AUDIT,
   ...SESSION,
 ];
 
 /** Calls that no route stands for, since they are made by programs that speak gRPC anyway. */
-export const NOT_SERVED: readonly (UnaryName | StreamName | "workerSession")[] = [
+export const NOT_SERVED: readonly (keyof Methods)[] = [
   "joinCluster",
   "registerWorker",
   "heartbeat",
   "reportResult",
   "deregisterWorker",
   "workerSession",
+  "submitStream",
   "getParentResult",
   "enrolWorker",
   "refreshToken",

@@ -114,6 +114,9 @@ async function live(parts: LivingParts): Promise<void> {
     api: {
       gate: apiGate(security, metrics),
       observer: rpcObserver(loaded, parts),
+      audit: security.audit === null
+        ? undefined
+        : { log: security.audit, output: config.log.auditOutput },
       messageBytesMax: config.grpc.maxMsgSizeBytes,
     },
     log,

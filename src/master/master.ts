@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { v7 as uuidv7 } from "uuid";
 import type { ApiMaster } from "../api/mod.ts";
 import type { ClusterStatusView, FailoverStatusView } from "../http/mod.ts";
+import { describeJobType } from "../job_types/mod.ts";
 import { JobMachine, type Outcome } from "../jobs/mod.ts";
 import { LogForgotten, RaftNode, StartRefused } from "../raft/mod.ts";
 import {
@@ -240,7 +241,13 @@ export class Master {
 
   /** What the HTTP API asks. */
   get api(): ApiMaster {
-    return { ...this.#context.facts, handlers: this.#handlers, live: this.#live };
+    const { registry } = this.#options;
+    return {
+      ...this.#context.facts,
+      handlers: this.#handlers,
+      live: this.#live,
+      jobTypes: () => registry.names().map((name) => describeJobType(registry.get(name)!)),
+    };
   }
 
   /** Ports that were bound. */

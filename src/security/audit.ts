@@ -125,6 +125,8 @@ export function openAuditLog(options: AuditOptions): AuditLog | null {
 }
 
 const BACKLOG_LINES_MAX = 10_000;
+/** Lines that are kept for whoever looks at the log of a running node. */
+const RECENT_LINES_MAX = 500;
 const RETRY_MS = 1_000;
 /** How long a line may be with the operating system alone, which a power cut takes with it. */
 const SYNC_MS = 1_000;
@@ -145,6 +147,8 @@ export class AuditLog {
   #isScheduled = false;
   #isFailing = false;
   #lost = 0;
+  readonly #readers = new Set<(lines: readonly string[]) => void>();
+  #recent: string[] = [];
   #retry: ReturnType<typeof setTimeout> | undefined;
   #sync: ReturnType<typeof setTimeout> | undefined;
 
@@ -174,6 +178,17 @@ export class AuditLog {
     });
   }
 
+  /** The latest lines that this process wrote, oldest first, up to a bound. */
+  get recent(): readonly string[] {
+    return this.#recent.slice(-RECENT_LINES_MAX);
+  }
+
+  /** Tells of lines once they are written, until what it returns is called. */
+  onWritten(tell: (lines: readonly string[]) => void): () => void {
+    this.#readers.add(tell);
+    return () => this.#readers.delete(tell);
+  }
+
   /** Writes what is waiting, now. */
   flush(): void {
     if (this.#pending.length === 0) return;
@@ -188,6 +203,7 @@ export class AuditLog {
       }, RETRY_MS);
       return;
     }
+    this.#written(this.#pending);
     this.#pending = [];
     this.#isFailing = false;
     this.#sync ??= setTimeout(() => this.#syncNow(), SYNC_MS);
@@ -217,6 +233,15 @@ export class AuditLog {
     clearTimeout(this.#retry);
     this.#syncNow();
     this.#sink.close();
+  }
+
+  /** Twice as many are kept as are shown, so that the older half is seldom cut off. */
+  #written(lines: readonly string[]): void {
+    this.#recent.push(...lines);
+    if (this.#recent.length > 2 * RECENT_LINES_MAX) {
+      this.#recent = this.#recent.slice(-RECENT_LINES_MAX);
+    }
+    for (const tell of this.#readers) tell(lines);
   }
 
   /** What waits because it could not be written is not part of the head that is noted. */

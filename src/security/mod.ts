@@ -42,6 +42,7 @@ export {
   type RenewalRequest,
 } from "./certificate_authority.ts";
 export { KEY_TYPES, type KeyType } from "./certificate_making.ts";
+export { type AuditPage, auditPage, type AuditReader } from "./audit_page.ts";
 export type { CertificateRequest } from "./certificate_request.ts";
 export { type Certificate, type CertificateIdentity, readCertificates } from "./certificates.ts";
 export {

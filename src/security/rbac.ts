@@ -62,6 +62,7 @@ export const PERMISSIONS: readonly string[] = [
   "token:view",
   "policy:view",
   "policy:manage",
+  "audit:view",
   "cluster:view",
   "cluster:manage",
   "cluster:join",
