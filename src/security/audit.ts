@@ -7,6 +7,7 @@
 
 import { CHAIN_START, chained, type ChainHead, headOf, tailOf } from "./audit_chain.ts";
 import { type AuditFileOptions, type AuditSink, FileSink, StreamSink } from "./audit_sink.ts";
+import { type AuditFields, type AuditLine, lineOf } from "./audit_line.ts";
 import { instant } from "./certificates.ts";
 
 /** What is known of the call that an event is about. */
@@ -255,7 +256,7 @@ export class AuditLog {
     }
   }
 
-  #push(entry: Entry, nowMs: number): void {
+  #push(entry: AuditLine, nowMs: number): void {
     const object = lineOf(entry, nowMs);
     if (this.#chain === undefined) {
       this.#pending.push(object);
@@ -267,17 +268,8 @@ export class AuditLog {
   }
 }
 
-type Fields = Readonly<Record<string, string | number | readonly string[] | undefined>>;
-
-interface Entry {
-  readonly logger: "audit" | "rbac-audit" | "policy";
-  readonly msg: string;
-  readonly level: "info" | "warn" | "error";
-  readonly fields: Fields;
-}
-
 /** Loggers, messages and field names are the original's, where it had them. */
-function entryOf(event: AuditEvent): Entry {
+function entryOf(event: AuditEvent): AuditLine {
   switch (event.kind) {
     case "authentication_succeeded":
       return info("audit", "Authentication successful", {
@@ -344,15 +336,15 @@ function entryOf(event: AuditEvent): Entry {
   }
 }
 
-function info(logger: Entry["logger"], msg: string, fields: Fields): Entry {
+function info(logger: AuditLine["logger"], msg: string, fields: AuditFields): AuditLine {
   return { logger, msg, level: "info", fields };
 }
 
-function warning(logger: Entry["logger"], msg: string, fields: Fields): Entry {
+function warning(logger: AuditLine["logger"], msg: string, fields: AuditFields): AuditLine {
   return { logger, msg, level: "warn", fields };
 }
 
-function callFields(call: Omit<AuditedCall, "client"> & { readonly client?: string }): Fields {
+function callFields(call: Omit<AuditedCall, "client"> & { readonly client?: string }): AuditFields {
   return {
     method: call.method,
     client: call.client,
@@ -364,67 +356,6 @@ function callFields(call: Omit<AuditedCall, "client"> & { readonly client?: stri
   };
 }
 
-function tokenFields(event: { readonly userId: string; readonly tokenId?: string }): Fields {
+function tokenFields(event: { readonly userId: string; readonly tokenId?: string }): AuditFields {
   return { user_id: event.userId, token_id: event.tokenId };
-}
-
-/** Bounds that keep a line within what is read back at start. */
-const STRING_CHARACTERS_MAX = 512;
-const LIST_ENTRIES_MAX = 16;
-
-/** `undefined` fields are left out. The line starts with what the seed shows, in its order. */
-function lineOf(entry: Entry, nowMs: number): string {
-  const object: Record<string, unknown> = { logger: entry.logger, msg: bounded(entry.msg) };
-  for (const [name, value] of Object.entries(entry.fields)) {
-    if (value === undefined) continue;
-    object[name] = typeof value === "number"
-      ? value
-      : typeof value === "string"
-      ? bounded(value)
-      : value.slice(0, LIST_ENTRIES_MAX).map(bounded);
-  }
-  object["level"] = entry.level;
-  object["ts"] = instant(nowMs);
-  return neutralised(JSON.stringify(object));
-}
-
-function bounded(text: string): string {
-  const clean = withoutSecrets(text);
-  return clean.length <= STRING_CHARACTERS_MAX
-    ? clean
-    : `${clean.slice(0, STRING_CHARACTERS_MAX)}... (${clean.length} characters)`;
-}
-
-/** No caller of this file passes a secret; should one ever slip in, it is cut out here. */
-function withoutSecrets(text: string): string {
-  if (!/eyJ|bearer|PRIVATE KEY|:\/\//i.test(text)) return text;
-  return text
-    .replace(
-      /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|$)/g,
-      "[key]",
-    )
-    .replace(/\bbearer\s+(\S+)/gi, (_, token: string) => `[token]${closingOf(token)}`)
-    .replace(/eyJ[\w-]{4,}(\.[\w-]*){0,4}/g, "[token]")
-    .replace(/(:\/\/)[^/\s@]*@/g, "$1[credentials]@");
-}
-
-/** What closes the words around a token is not the token's: a hint says "(... Bearer TOKEN)". */
-function closingOf(token: string): string {
-  let end = token.length;
-  while (end > 0 && `)]}>"'.,;:`.includes(token[end - 1]!)) end--;
-  return token.slice(end);
-}
-
-/**
- * Escapes what JSON allows in a string but a terminal, a log viewer or a reader's eye would obey:
- * DEL and C1 controls, line and paragraph separators, bidirectional controls, invisible characters
- * and tags. Line breaks and ANSI escapes are escaped by JSON itself.
- */
-function neutralised(json: string): string {
-  return json.replace(
-    /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\udb40[\udc00-\udc7f]/g,
-    (match) =>
-      match.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
-        .join(""),
-  );
 }

@@ -19,6 +19,7 @@
  */
 
 import type { AuditedCall, AuditEvent, AuditLog } from "./audit.ts";
+import { BoundedMap } from "./bounded_map.ts";
 import { type CallClass, type CallLimits, classOf } from "./call_limits.ts";
 import type { CertificateIdentity } from "./certificates.ts";
 import { SecurityConfigurationError, type SecurityProfile } from "./configuration_error.ts";
@@ -34,6 +35,7 @@ import {
   type PolicySet,
 } from "./rbac.ts";
 import { LivePolicies } from "./trust.ts";
+import type { TokenClaims } from "./token_claims.ts";
 import type { TokenVerdict } from "./token_refusals.ts";
 import type { TokenVerifier } from "./tokens.ts";
 
@@ -122,6 +124,8 @@ const NOT_CONFINED: Authorization = Object.freeze({
     "one without namespaces",
 });
 
+const CONNECTIONS_REMEMBERED = 4096;
+
 const ANONYMOUS_PASSES: GateDecision = Object.freeze({ ok: true, principal: ANONYMOUS });
 
 /** A call on its way through the gate. */
@@ -145,6 +149,10 @@ export class Gate {
   /** Nothing to check, nothing to count: what a development master does for each call. */
   readonly #isOpen: boolean;
   readonly #monotonicMs: () => number;
+  /** IP addresses of connections, by `address:port`. */
+  readonly #ips = new BoundedMap<string, string>(CONNECTIONS_REMEMBERED);
+  /** Who it is that calls with a token that is remembered. */
+  readonly #principals = new WeakMap<TokenClaims, Principal>();
 
   /** Use {@linkcode createGate}. */
   constructor(options: GateOptions, anonymousAllowed: boolean) {
@@ -163,7 +171,7 @@ export class Gate {
     if (this.#isOpen && call.authorizationHeader === undefined) return ANONYMOUS_PASSES;
     const arrival = {
       call,
-      ip: peerIp(call.peerAddress),
+      ip: this.#ipOf(call.peerAddress),
       callClass: classOf(call.method),
       startedMs: this.#monotonicMs(),
     };
@@ -219,7 +227,7 @@ export class Gate {
   checkForwarded(principal: Principal, call: GateCall): GateDecision {
     const passage: Passage = {
       call,
-      ip: peerIp(call.peerAddress),
+      ip: this.#ipOf(call.peerAddress),
       callClass: classOf(call.method),
       startedMs: this.#monotonicMs(),
       certificate: principal.certificate,
@@ -319,7 +327,21 @@ export class Gate {
       }, { isCounted });
     }
     if (isCounted) limits?.noteSuccess(passage.ip);
-    return { ok: true, principal: principalOf(verdict.claims, passage.certificate) };
+    return { ok: true, principal: this.#principalOf(verdict.claims, passage.certificate) };
+  }
+
+  #principalOf(claims: TokenClaims, certificate: CertificateIdentity | undefined): Principal {
+    const known = this.#principals.get(claims);
+    if (known !== undefined && known.certificate === certificate) return known;
+    const principal = principalOf(claims, certificate);
+    this.#principals.set(claims, principal);
+    return principal;
+  }
+
+  #ipOf(peerAddress: string): string {
+    let ip = this.#ips.get(peerAddress);
+    if (ip === undefined) this.#ips.set(peerAddress, ip = peerIp(peerAddress));
+    return ip;
   }
 
   /** Everything after it is known who calls. */

@@ -65,6 +65,8 @@ export class PeerVerifier {
   readonly #x509: X509;
   readonly #options: PeerVerifierOptions;
   readonly #standings: BoundedMap<string, Standing>;
+  /** The same by the very bytes in memory, which stay the same for all calls of a connection. */
+  #standingsOfConnections = new WeakMap<Uint8Array, Standing>();
   #authorities: readonly Certificate[];
 
   /** @param x509 from `loadX509()` */
@@ -79,6 +81,7 @@ export class PeerVerifier {
   replaceAuthorities(authorities: readonly Certificate[]): void {
     this.#authorities = authorities;
     this.#standings.clear();
+    this.#standingsOfConnections = new WeakMap();
   }
 
   /**
@@ -102,6 +105,14 @@ export class PeerVerifier {
 
   /** Parsing and signature, remembered by digest: they are true of these bytes for good. */
   #standingOf(der: Uint8Array): Standing {
+    const seen = this.#standingsOfConnections.get(der);
+    if (seen !== undefined) return seen;
+    const standing = this.#standingByDigest(der);
+    this.#standingsOfConnections.set(der, standing);
+    return standing;
+  }
+
+  #standingByDigest(der: Uint8Array): Standing {
     const digest = hash("sha256", der, "hex");
     const known = this.#standings.get(digest);
     if (known !== undefined) return known;

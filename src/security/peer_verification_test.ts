@@ -116,6 +116,19 @@ Deno.test("an authority that has ended vouches for nobody", async () => {
   assert.equal(verdict.ok ? "ok" : verdict.reason, "unknown_authority");
 });
 
+Deno.test("what was found of a connection's certificate is forgotten with the authority", async () => {
+  const [old, next] = [await AuthorityFixture.create("old"), await AuthorityFixture.create("next")];
+  const verifier = await verifierFor(old);
+  const der = await derOf((await old.issue()).cert);
+  const word = () => {
+    const verdict = verifier.verify(der, Date.now());
+    return verdict.ok ? "ok" : verdict.reason;
+  };
+  assert.deepEqual([word(), word()], ["ok", "ok"]);
+  verifier.replaceAuthorities(parseCertificates(await loadX509(), next.pem, "test"));
+  assert.equal(word(), "unknown_authority");
+});
+
 Deno.test("a certificate that passed is refused from the moment it expires or is revoked", async () => {
   const authority = await AuthorityFixture.create("cluster");
   const revoked = new Set<string>();
