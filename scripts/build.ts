@@ -16,6 +16,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Lock, sbomOf } from "./build/sbom.ts";
 import { writeSelfExtracting } from "./build/self_extracting.ts";
+import { checksumsOf, commitOf, stampBundle } from "./build/stamp.ts";
 import { V8_FLAGS } from "./build/v8_flags.ts";
 import { VERSION } from "../src/cli/version.ts";
 
@@ -83,6 +84,7 @@ async function main(args: readonly string[]): Promise<void> {
     }
     for (const target of targets) await buildFor(target, bundle);
     await writeSbom(targets.length === 0 ? resolve(values.output) : join(DIST, "conductor"));
+    if (values.all) await writeChecksums();
   } finally {
     await Deno.remove(bundle, { recursive: true });
   }
@@ -110,6 +112,12 @@ async function writeSbom(output: string): Promise<void> {
   const path = `${output.replace(/\.exe$/, "")}.cdx.json`;
   await Deno.writeTextFile(path, `${JSON.stringify(sbom, null, 2)}\n`);
   console.log(`${relative(Deno.cwd(), path)}: ${sbom.components.length} components`);
+}
+
+/** Digests of all that a release has, in the format of `sha256sum --check`. */
+async function writeChecksums(): Promise<void> {
+  const names = [...TARGETS.values(), "conductor.cdx.json"];
+  await Deno.writeTextFile(join(DIST, "SHA256SUMS"), await checksumsOf(DIST, names));
 }
 
 /** Returns false, and says why, where there is no runtime to compile with. */
@@ -141,6 +149,7 @@ async function writeBundle(directory: string): Promise<void> {
   );
   if (!success) throw new Error(`deno bundle failed:\n${stderr.trim()}`);
   await writeWasm(directory);
+  await stampBundle(directory, await commitOf(ROOT));
 }
 
 /**

@@ -306,6 +306,15 @@ function addLocalCommands(program: Command, terminal: Terminal): void {
       const { health } = await import("./health.ts");
       await health(flags, terminal);
     });
+  program.command("version").description("the version, the commit it was built from, the runtime")
+    .addOption(
+      new Option("-o, --output <format>", "how to print").choices(["table", "json"])
+        .default("table"),
+    )
+    .action(async (flags: Flags) => {
+      const { showVersion } = await import("./show_version.ts");
+      showVersion(flags, terminal);
+    });
   program.command("completion").description("a completion script for your shell")
     .addHelpText("after", COMPLETION_HELP)
     .addArgument(shellArgument())
