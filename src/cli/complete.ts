@@ -137,6 +137,7 @@ const DEFAULTS: ReadonlyMap<string, string> = new Map([
   ["certs", "list"],
   ["config", "show"],
   ["audit", "verify"],
+  ["payload-key", "show"],
   ["schedule", "list"],
   ["token", "inspect"],
   ["rbac", "show"],

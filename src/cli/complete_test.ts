@@ -30,7 +30,7 @@ Deno.test("commands, flags and the values that can be counted are offered where 
     ["workers ", ["list", "show", "drain", "undrain"]],
     ["workers u", ["undrain"]],
     ["help wo", ["worker", "workers"]],
-    ["submit --pay", ["--payload"]],
+    ["submit --payl", ["--payload", "--payload-key-file"]],
     ["type pause ", ["noop", "test_sleep"]],
     ["queue set ", ["nightly-queue"]],
     ["job-", ["job-types"]],

@@ -19,6 +19,7 @@ import { configFrom } from "./config_flags.ts";
 import { LiveLine } from "./live_line.ts";
 import type { Flags } from "./router.ts";
 import { propagatesTraces, tracerOptions } from "./node_tracing.ts";
+import { sealedChannel } from "./payload_keys.ts";
 import type { Terminal } from "./terminal.ts";
 import { readTokenFile } from "./token_file.ts";
 
@@ -56,11 +57,11 @@ export async function withClient<Answer>(
   }));
   const span = tracer.isEnabled ? tracer.startSpan(spanName, { kind: "client" }) : undefined;
   const propagates = propagatesTraces(loaded);
-  const client = new JobClient({
+  const client = new JobClient(sealedChannel({
     ...channel,
     onUnavailable: tellOfSilence(line),
     ...(span !== undefined && propagates ? { traceparent: () => span.traceparent } : {}),
-  });
+  }, loaded.config));
   try {
     return await use({ client, line });
   } catch (failure) {

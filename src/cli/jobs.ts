@@ -11,6 +11,7 @@ import { overviewAnswer } from "./cluster.ts";
 import { withClient } from "./connect.ts";
 import { NegativeAnswer } from "./failure.ts";
 import { detailsJson, detailsText, jobJson, textOf } from "./present.ts";
+import { sealedNote } from "./present_sealed.ts";
 import type { Flags } from "./router.ts";
 import { printable, printableLines, type Terminal } from "./terminal.ts";
 import { lateText, within } from "./waiting.ts";
@@ -53,6 +54,10 @@ export async function result(jobId: string, flags: Flags, terminal: Terminal): P
       throw new NegativeAnswer(`job ${jobId} has no result; it is ${job.status}${reason}`);
     }
     const { file } = flags;
+    const sealed = sealedNote(job.result?.output ?? new Uint8Array(0));
+    if (sealed !== undefined && (format === "table" || flags.file !== undefined)) {
+      throw new NegativeAnswer(`the result of job ${jobId} is ${sealed}`);
+    }
     if (typeof file === "string") await writeTo(file, job);
     else if (format === "table") await writeResult(job, terminal);
   });

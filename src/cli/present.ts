@@ -6,6 +6,7 @@
 
 import type { AttemptView, JobDetails, JobView, ResultView, TransitionView } from "../rpc/mod.ts";
 import { optionPairs, optionsJson } from "./present_options.ts";
+import { sealedJson, sealedNote } from "./present_sealed.ts";
 import { cut, renderPairs, renderTable } from "./table.ts";
 import { printable, printableLines, type Sheet, type Styles } from "./terminal.ts";
 
@@ -166,6 +167,8 @@ export function detailsText(details: JobDetails, sheet: Sheet): string {
 export function resultText(job: JobView): string {
   const { output = new Uint8Array(0), contentType = "" } = job.result ?? {};
   if (output.byteLength === 0) return "The result is empty.\n";
+  const sealed = sealedNote(output);
+  if (sealed !== undefined) return `The result is ${sealed}\n`;
   const text = textOf(output);
   if (text === undefined) {
     return `The result is ${output.byteLength} bytes of ${contentType}: ` +
@@ -276,9 +279,11 @@ function resultJson(result: ResultView): Record<string, unknown> {
   };
 }
 
-/** JSON as itself, other text as a string, bytes as base64. */
+/** JSON as itself, other text as a string, bytes as base64, with the key's id if they are encrypted. */
 export function bodyJson(body: Uint8Array, contentType: string): unknown {
   if (body.byteLength === 0) return null;
+  const sealed = sealedJson(body);
+  if (sealed !== undefined) return sealed;
   const text = textOf(body);
   if (text === undefined) return { base64: body.toBase64() };
   if (contentType !== "" && !contentType.includes("json")) return text;

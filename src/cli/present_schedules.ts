@@ -8,6 +8,7 @@ import { formatDuration } from "../config/mod.ts";
 import type { JobView, ScheduleTiming, ScheduleView } from "../rpc/mod.ts";
 import { bodyJson, secondText, statusText, textOf, timeText } from "./present.ts";
 import { optionPairs, optionsJson } from "./present_options.ts";
+import { sealedNote } from "./present_sealed.ts";
 import { renderPairs, renderTable } from "./table.ts";
 import { printable, type Sheet, type Styles } from "./terminal.ts";
 
@@ -106,7 +107,8 @@ export function scheduleText(schedule: ScheduleView, nextRuns: readonly number[]
   const catchUp = schedule.catchUp === "all"
     ? `all, up to ${schedule.catchUpMax}`
     : schedule.catchUp;
-  const payload = textOf(job.payload) ?? `${job.payload.byteLength} bytes`;
+  const payload = sealedNote(job.payload) ?? textOf(job.payload) ??
+    `${job.payload.byteLength} bytes`;
   const pairs: [string, string][] = [
     ["Schedule", printable(schedule.name)],
     ["State", stateText(schedule)],

@@ -16,6 +16,7 @@ import { EXIT, Misuse, reportFailure } from "./failure.ts";
 import { addBulkCommands } from "./job_router.ts";
 import { addJobFlags } from "./job_flags.ts";
 import { TIMEOUT_HELP, WAIT_TIMEOUT_HELP, withOutput, withValues, withWatch } from "./options.ts";
+import { addPayloadKeyCommands } from "./payload_key_router.ts";
 import { addRbacCommands, addTokenCommands } from "./token_router.ts";
 import { addScheduleCommands } from "./schedule_router.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
@@ -91,6 +92,7 @@ Exit codes: 0 done, 1 failed, 2 misused, 124 not done within --timeout, 130 inte
   addCertsCommands(program, terminal, client);
   addTokenCommands(program, terminal, client);
   addRbacCommands(program, terminal, client);
+  addPayloadKeyCommands(program, terminal);
   addAuditCommands(program, terminal);
   addLocalCommands(program, terminal);
   inheritSettings(program);

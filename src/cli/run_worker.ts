@@ -52,6 +52,7 @@ import { pagesDoor } from "./node_pages.ts";
 import { workerPages } from "./node_security.ts";
 import { channelRules, openNodeTls } from "./node_tls.ts";
 import { tracerOptions } from "./node_tracing.ts";
+import { LivePayloadKeys } from "./payload_keys.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
@@ -80,10 +81,12 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
   const metrics = createWorkerMetrics(metricsRegistry);
   const tls = await openNodeTls(loaded, "worker", { log, metrics });
   const audited: { door?: WorkerDoor } = {};
+  const payloadKeys = new LivePayloadKeys(config);
   const reloading = await startReloading(loaded, flags, {
     log,
     tls,
     audit: () => audited.door?.security.audit ?? null,
+    more: [payloadKeys],
   });
   const directory = directoryOf(config);
   const credentials = new WorkerCredentials({ config, directory, now: () => Date.now(), log });
@@ -126,6 +129,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     log,
     observer: workerObserver({ metrics, tracer, log, workerId: config.worker.workerId }),
     reports: ReportJournal.open(join(directoryOf(config), "reports.journal"), { log }),
+    payloadKeys: () => payloadKeys.current,
   });
   const door = await openWorkerDoor(loaded, worker, { tls, log, tracer, metrics });
   if (door !== undefined) {
@@ -228,6 +232,7 @@ type Parts = Pick<
   | "log"
   | "observer"
   | "reports"
+  | "payloadKeys"
 >;
 
 function newWorker(config: Config, parts: Parts): Worker {

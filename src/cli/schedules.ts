@@ -13,6 +13,7 @@ import { clientChannel, withClient } from "./connect.ts";
 import { Misuse } from "./failure.ts";
 import { jobJson } from "./present.ts";
 import { pageText, runTable, runTimes, scheduleJson, scheduleText } from "./present_schedules.ts";
+import { sealedChannel } from "./payload_keys.ts";
 import type { Flags } from "./router.ts";
 import { timeFrom, timingFrom } from "./schedule_flags.ts";
 import { submissionFrom } from "./submission.ts";
@@ -193,7 +194,8 @@ export async function withScheduleClient<Result>(
 ): Promise<Result> {
   const loaded = configFrom(flags, "client");
   for (const warning of loaded.warnings) terminal.err.write(`conductor: ${warning}\n`);
-  const client = new ScheduleClient(await clientChannel(loaded, CALL_TIMEOUT_MS));
+  const channel = await clientChannel(loaded, CALL_TIMEOUT_MS);
+  const client = new ScheduleClient(sealedChannel(channel, loaded.config));
   try {
     return await use(client);
   } finally {

@@ -43,6 +43,23 @@ export const securityKeys = {
     legacyEnv: ["CONDUCTOR_TOKEN_FILE"],
     flags: flag("token-file", EVERYONE),
   }),
+  payload_key: key(text({ emptyAllowed: true }), {
+    doc:
+      "Key that encrypts the payloads of submitted jobs, and decrypts what jobs were given and " +
+      "left: 32 bytes in base64 (`conductor payload-key new`). Several, by commas: the first " +
+      "encrypts, all decrypt. Masters have none.",
+    usedBy: DIALLERS,
+    default: "",
+    legacyEnv: ["CONDUCTOR_PAYLOAD_KEY"],
+    secret: true,
+  }),
+  payload_key_file: key(path({ emptyAllowed: true }), {
+    doc: "File (mode 0600) with such keys, one a line.",
+    usedBy: DIALLERS,
+    default: "",
+    legacyEnv: ["CONDUCTOR_PAYLOAD_KEY_FILE"],
+    flags: flag("payload-key-file", DIALLERS),
+  }),
   tls: {
     enabled: key(boolean(), {
       doc: "TLS 1.3 with certificates on both sides, on every gRPC channel and on HTTP.",

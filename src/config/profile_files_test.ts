@@ -5,7 +5,13 @@ import { KEYS } from "./schema.ts";
 import { readYamlFile } from "./yaml_file.ts";
 
 /** Never written into a file that people copy. */
-const LEFT_OUT = ["profile", "security.token", "security.token_file"];
+const LEFT_OUT = [
+  "profile",
+  "security.token",
+  "security.token_file",
+  "security.payload_key",
+  "security.payload_key_file",
+];
 
 for (const profile of PROFILES) {
   const contents = readYamlFile(shippedFile(profile), {});

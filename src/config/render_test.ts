@@ -149,8 +149,12 @@ Deno.test("any effective configuration is equal after it is rendered as YAML and
         // A refused value leaves its default: what is effective is what counts here.
         const flags = { ...drawn, profile };
         const loaded = examineConfig(options({ flags, role }));
-        const { jwt, token } = loaded.config.security;
-        const env = { JWT_SECRET_KEY: jwt.secretKey, CONDUCTOR_TOKEN: token };
+        const { jwt, token, payloadKey } = loaded.config.security;
+        const env = {
+          JWT_SECRET_KEY: jwt.secretKey,
+          CONDUCTOR_TOKEN: token,
+          CONDUCTOR_PAYLOAD_KEY: payloadKey,
+        };
         const yaml = renderConfig(loaded, "yaml");
         const again = reloaded(yaml, { role, env });
         assert.deepEqual(again.config, loaded.config);

@@ -202,6 +202,15 @@ const RULES: readonly Rule[] = [
       },
   },
   {
+    reads: ["security.payload_key", "security.payload_key_file"],
+    roles: ["worker", "client"],
+    check: ({ security }) =>
+      security.payloadKey === "" || security.payloadKeyFile === "" ? undefined : {
+        problem: `is set, and security.payload_key_file (${security.payloadKeyFile}) too`,
+        remedy: "Keep one of them",
+      },
+  },
+  {
     reads: ["security.jwt.refresh_token_ttl", "security.jwt.access_token_ttl"],
     roles: MASTER,
     check: ({ security: { jwt } }) =>

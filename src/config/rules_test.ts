@@ -107,10 +107,16 @@ Deno.test("a static cluster names the master that is started", () => {
   ]);
 });
 
-Deno.test("a token comes from one place", () => {
+Deno.test("a token comes from one place, and so do payload keys", () => {
   table([
     ["development", "client", { "security.token": "t" }, []],
     ["development", "client", { "security.token_file": "f" }, []],
+    [
+      "development",
+      "client",
+      { "security.payload_key": "k", "security.payload_key_file": "f" },
+      ["security.payload_key"],
+    ],
     [
       "development",
       "client",

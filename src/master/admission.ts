@@ -7,6 +7,7 @@
 import type { JobTypeRegistry } from "../job_types/mod.ts";
 import type { BackoffKind, JobOptions, SubmitSpec } from "../jobs/mod.ts";
 import { Refusal, type Submission } from "../rpc/mod.ts";
+import { isSealed } from "../security/mod.ts";
 import { admitOptions, DURATION_MS_MAX, textFault } from "./admission_options.ts";
 
 /** What a submission that does not say gets, and how much it may ask. */
@@ -94,6 +95,8 @@ export class Admission {
 
   /** Built-in types are checked here already; custom ones are known to their workers alone. */
   #payloadFaults({ type, payload }: Submission): string[] {
+    // Checked by its client before it was encrypted, and by its worker when it is decrypted.
+    if (isSealed(payload)) return [];
     const known = this.#registry.get(type);
     if (known === undefined) return [];
     const parsed = this.#registry.parsePayload(known, payload);

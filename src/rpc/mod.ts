@@ -8,6 +8,7 @@
 
 export * from "./bound.ts";
 export * from "./call.ts";
+export type { Calls } from "./calls.ts";
 export * from "./channel.ts";
 export * from "./client.ts";
 export { type BatchItem, isFinished, type SubmittedJob } from "./client_answers.ts";
@@ -59,6 +60,7 @@ export type {
   TokenPairView,
 } from "./security_api.ts";
 export { SecurityClient } from "./security_client.ts";
+export { type PayloadCheck, sealedCalls } from "./sealed_calls.ts";
 export * from "./server.ts";
 export * from "./status.ts";
 export { StreamWatch } from "./stream_watch.ts";

@@ -20,10 +20,11 @@ import {
   type JobQuery,
   type JobView,
   reasonOfCode,
+  sealedCalls,
   type Submission,
 } from "../rpc/light.ts";
 import { Batch, SubmittedBatch } from "./batch.ts";
-import { type ConnectOptions, openChannel, withFreshToken } from "./connection.ts";
+import { type ConnectOptions, openChannel, payloadKeysOf, withFreshToken } from "./connection.ts";
 import { DeadLetters } from "./dead_letters.ts";
 import { fromEnvironment } from "./environment.ts";
 import { ConductorError, told } from "./errors.ts";
@@ -86,7 +87,8 @@ export class ConductorClient implements AsyncDisposable, Disposable {
 
   /** Connects when something is first asked. @throws TypeError for options that do not fit together */
   constructor(options: ConnectOptions) {
-    this.#channel = withFreshToken(openChannel(options));
+    const keys = payloadKeysOf(options);
+    this.#channel = sealedCalls(withFreshToken(openChannel(options)), keys);
     this.deadLetters = new DeadLetters(this.#channel);
     this.schedules = new Schedules(this.#channel);
     this.workers = new Workers(this.#channel);

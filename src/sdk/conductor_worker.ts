@@ -21,7 +21,7 @@ import {
   Worker,
 } from "../worker/light.ts";
 import { type AttemptEnd, type AttemptInfo, observerOf } from "./attempt_hooks.ts";
-import { type ConnectOptions, openChannel } from "./connection.ts";
+import { type ConnectOptions, openChannel, payloadKeysOf } from "./connection.ts";
 import type { JobType } from "./job_type.ts";
 import { offeredTypes } from "./offered_types.ts";
 import type { TokenSource } from "./token_source.ts";
@@ -109,6 +109,7 @@ export class ConductorWorker implements AsyncDisposable {
       `${hostname()}-${process.pid}-${letters()}`;
     this.#drainTimeoutMs = options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS;
     const registry = offeredTypes(types);
+    const payloadKeys = payloadKeysOf(options);
     const { channel, tokens } = openChannel(options, { streamSilenceMs: STREAM_SILENCE_MS });
     this.#channel = channel;
     this.#tokens = tokens;
@@ -145,6 +146,7 @@ export class ConductorWorker implements AsyncDisposable {
       tempRoot: this.#tempRoot,
       log,
       reports: keeperOf(options, log),
+      payloadKeys: () => payloadKeys,
       observer: observerOf(options),
       usage: () => ({ ...hostUsage(), ...ownUsage() }),
       heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,

@@ -7,7 +7,7 @@
 import { ChannelCredentials } from "@grpc/grpc-js";
 import { readFileSync } from "node:fs";
 import { type Calls, type ChannelOptions, ClusterChannel } from "../rpc/light.ts";
-import { TlsChannelCredentials } from "../security/light.ts";
+import { type PayloadKeys, readPayloadKeys, TlsChannelCredentials } from "../security/light.ts";
 import { TokenSource } from "./token_source.ts";
 
 /** How to reach a cluster. */
@@ -23,6 +23,14 @@ export interface ConnectOptions {
   readonly token?: string | (() => string | Promise<string>);
   /** A file with the token, read anew at each call so that it can be renewed in place. */
   readonly tokenFile?: string;
+  /**
+   * Encrypts payloads, and decrypts what jobs were given and left: 32 bytes in base64, as
+   * `conductor payload-key new` makes them; of several, by commas, the first encrypts and all decrypt. A
+   * worker decrypts with it, and encrypts what such jobs leave and say.
+   */
+  readonly payloadKey?: string;
+  /** A file with such keys, one a line, which only its owner may read; read once. */
+  readonly payloadKeyFile?: string;
   /** Time for one call with all its tries, in ms. Default: 10,000. */
   readonly callTimeoutMs?: number;
   /** Time to connect to one address, in ms. Default: 2,000. */
@@ -97,6 +105,13 @@ export function openChannel(
     ...(options.onUnavailable && { onUnavailable: options.onUnavailable }),
   });
   return { channel, tokens };
+}
+
+/** The payload keys of a program. @throws PayloadKeyError when they cannot be had */
+export function payloadKeysOf(
+  { payloadKey = "", payloadKeyFile = "" }: ConnectOptions,
+): PayloadKeys {
+  return readPayloadKeys({ text: payloadKey, file: payloadKeyFile });
 }
 
 /** The channel's calls, each with a token that was asked for just before. */

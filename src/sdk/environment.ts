@@ -11,7 +11,8 @@ const ADDRESS = "localhost:9000";
 
 /**
  * Reads the variables that `conductor` itself reads: `CONDUCTOR_WORKER_MASTER_ADDRS` (else
- * `MASTER_ADDR`, else `localhost:9000`), `CONDUCTOR_TOKEN`, `CONDUCTOR_TOKEN_FILE`, and
+ * `MASTER_ADDR`, else `localhost:9000`), `CONDUCTOR_TOKEN`, `CONDUCTOR_TOKEN_FILE`,
+ * `CONDUCTOR_PAYLOAD_KEY`, `CONDUCTOR_PAYLOAD_KEY_FILE`, and
  * `SECURITY_TLS_ENABLED`, `..._CA_FILE`, `..._CERT_FILE`, `..._KEY_FILE`, `..._SERVER_NAME` and
  * `..._SKIP_VERIFY`, each with or without `CONDUCTOR_` in front.
  */
@@ -23,7 +24,14 @@ export function fromEnvironment(
   const tls = (name: string) => read(`CONDUCTOR_SECURITY_TLS_${name}`, `SECURITY_TLS_${name}`);
   const token = read("CONDUCTOR_SECURITY_TOKEN", "CONDUCTOR_TOKEN");
   const tokenFile = read("CONDUCTOR_SECURITY_TOKEN_FILE", "CONDUCTOR_TOKEN_FILE");
+  const payloadKey = read("CONDUCTOR_SECURITY_PAYLOAD_KEY", "CONDUCTOR_PAYLOAD_KEY");
+  const payloadKeyFile = read(
+    "CONDUCTOR_SECURITY_PAYLOAD_KEY_FILE",
+    "CONDUCTOR_PAYLOAD_KEY_FILE",
+  );
   return {
+    ...(payloadKey !== undefined && { payloadKey }),
+    ...(payloadKeyFile !== undefined && { payloadKeyFile }),
     addresses: read("CONDUCTOR_WORKER_MASTER_ADDRS", "MASTER_ADDR") ?? ADDRESS,
     ...(token !== undefined ? { token } : tokenFile !== undefined ? { tokenFile } : {}),
     ...(tls("ENABLED") === "true" && { tls: tlsFrom(tls) }),

@@ -4,6 +4,9 @@
  * @module
  */
 
+import { envelopeOf } from "../security/light.ts";
+import { ConductorError } from "./errors.ts";
+
 /**
  * Bytes stay as they are; anything else becomes JSON.
  *
@@ -23,9 +26,18 @@ export function payloadBytes(payload: unknown): Uint8Array {
  * What bytes of that media type are: JSON read, text decoded, nothing undefined, the rest as it is.
  *
  * @throws SyntaxError when they say that they are JSON, and are not
+ * @throws ConductorError `failed_precondition` when they are encrypted, and no key here opened them
  */
 export function valueOf(bytes: Uint8Array, contentType: string): unknown {
   if (bytes.byteLength === 0 && contentType === "") return undefined;
+  const envelope = envelopeOf(bytes);
+  if (envelope !== undefined) {
+    throw new ConductorError(
+      "failed_precondition",
+      `it is encrypted with payload key ${envelope.keyId}, which was not given, or does not open it: ` +
+        "set payloadKey or payloadKeyFile",
+    );
+  }
   const [mediaType = ""] = contentType.split(";");
   if (mediaType === "application/json" || mediaType.endsWith("+json")) {
     return JSON.parse(new TextDecoder().decode(bytes));

@@ -125,6 +125,20 @@ export {
   type TokenIssuerOptions,
   type TokenRequest,
 } from "./token_issuing.ts";
+export {
+  clearBytesIn,
+  ENVELOPE_BYTES,
+  envelopeOf,
+  holdsSealedText,
+  isSealed,
+} from "./payload_envelope.ts";
+export { keysIn, type PayloadKeyPlace, readOwnFile, readPayloadKeys } from "./payload_key_file.ts";
+export {
+  PAYLOAD_KEY_BYTES,
+  PayloadKeyError,
+  PayloadKeys,
+  type SealContext,
+} from "./payload_keys.ts";
 export { readPrivateKey, SECRET_BYTES_MIN, weaknessOfSecret } from "./token_keys.ts";
 export { LivePolicies, NOTHING_REVOKED, type Trust, TrustSource } from "./trust.ts";
 export {

@@ -5,9 +5,11 @@
  */
 
 import { type AttemptReportView, type JobView, parentResult } from "../rpc/light.ts";
+import { holdsSealedText, PayloadKeys } from "../security/light.ts";
 import type { AttemptEnd, AttemptListener, Executor } from "./attempt.ts";
 import { attemptKey } from "./outbox.ts";
 import { RunningAttempt } from "./running_attempt.ts";
+import { openedParent, openedPayload } from "./sealed_attempt.ts";
 import type { WorkerOptions } from "./worker.ts";
 
 /** Told what the attempts have to say. */
@@ -88,21 +90,10 @@ export class AttemptRunner {
       )
       : undefined;
     try {
-      const end = await this.#executorFor(job).run(
-        {
-          jobId: job.id,
-          jobType: job.type,
-          attempt: job.attempt,
-          payload: job.payload ?? new Uint8Array(0),
-          parents: job.parents ?? [],
-          tempDir: `${this.#options.tempRoot}/${encodeURIComponent(job.id)}-${job.fencingToken}`,
-        },
-        this.#listenerOf(attempt),
-        attempt.signal,
-      );
+      const end = await this.#attempted(attempt);
       const durationMs = performance.now() - startedMs;
       const verdict = attempt.verdictOf(end);
-      observed.ended(verdict, end.ok ? "" : end.error, durationMs);
+      observed.ended(verdict, end.ok ? "" : shownError(end.error), durationMs);
       if (verdict === "completed") this.#completedJobs++;
       else if (verdict !== "cancelled") this.#failedJobs++;
       this.#ended(attempt, end, durationMs);
@@ -111,6 +102,32 @@ export class AttemptRunner {
       this.#running.delete(key);
       if (this.#running.size === 0) this.#listener.onIdle();
     }
+  }
+
+  /** Runs it on its payload in clear; what was encrypted leaves encrypted. */
+  async #attempted(attempt: RunningAttempt): Promise<AttemptEnd> {
+    const { job } = attempt;
+    const opened = await openedPayload(job, this.#keys);
+    if (!opened.ok) return { ok: false, error: opened.error, permanent: true };
+    const { payload, seal } = opened;
+    const listener = this.#listenerOf(attempt);
+    const end = await this.#executorFor(job).run(
+      {
+        jobId: job.id,
+        jobType: job.type,
+        attempt: job.attempt,
+        payload,
+        parents: job.parents ?? [],
+        tempDir: `${this.#options.tempRoot}/${encodeURIComponent(job.id)}-${job.fencingToken}`,
+      },
+      seal === undefined ? listener : seal.listener(listener),
+      attempt.signal,
+    );
+    return seal === undefined ? end : await seal.end(end);
+  }
+
+  get #keys(): PayloadKeys {
+    return this.#options.payloadKeys?.() ?? PayloadKeys.none;
   }
 
   #executorFor(job: JobView): Executor {
@@ -122,8 +139,11 @@ export class AttemptRunner {
     const { id, fencingToken } = attempt.job;
     const { channel, workerId } = this.#options;
     return {
-      parentResult: (parentId) =>
-        parentResult(channel, { workerId, jobId: id, token: fencingToken, parentId }),
+      parentResult: async (parentId) => {
+        const query = { workerId, jobId: id, token: fencingToken, parentId };
+        const parent = await parentResult(channel, query);
+        return await openedParent(parent, parentId, this.#keys);
+      },
       progress: (fraction, message) => {
         if (attempt.isWithdrawn) return;
         attempt.progress(fraction, message);
@@ -144,4 +164,9 @@ export class AttemptRunner {
     const report = attempt.reportOf(end, durationMs);
     if (report !== undefined) this.#listener.onReport(report);
   }
+}
+
+/** What the worker's own log and spans say of it. */
+function shownError(error: string): string {
+  return holdsSealedText(error) ? "it is encrypted, as the job's payload is" : error;
 }

@@ -18,6 +18,7 @@ import {
   type WorkerStatsView,
   type WorkerWelcomeView,
 } from "../rpc/light.ts";
+import type { PayloadKeys } from "../security/light.ts";
 import type { Executor, OfferedTypes } from "./attempt.ts";
 import { AttemptRunner } from "./attempt_runner.ts";
 import { Outbox } from "./outbox.ts";
@@ -60,6 +61,8 @@ export interface WorkerOptions {
   readonly shutdownDelayMs: number;
   /** How long an attempt that is told to stop may take to. */
   readonly killGraceMs?: number;
+  /** Keys of encrypted payloads, asked at each attempt; absent: there are none. */
+  readonly payloadKeys?: () => PayloadKeys;
   /** Where results outlive this process until they are acknowledged; absent: nowhere. */
   readonly reports?: ReportKeeper;
 }
