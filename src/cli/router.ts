@@ -10,6 +10,7 @@ import { addAuditCommands } from "./audit_router.ts";
 import { addBatchCommands } from "./batch_router.ts";
 import { addBackupCommands, addMemberCommands, addTopCommand } from "./cluster_router.ts";
 import { addCertsCommands } from "./certs_router.ts";
+import { addInspectCommands } from "./inspect_router.ts";
 import { addJobTypeCommands, addSettingsCommands } from "./settings_router.ts";
 import { addConfigFlags } from "./config_flags.ts";
 import { EXIT, Misuse, reportFailure } from "./failure.ts";
@@ -89,6 +90,7 @@ Exit codes: 0 done, 1 failed, 2 misused, 124 not done within --timeout, 130 inte
   addJobTypeCommands(program, terminal, client);
   addClusterCommands(program, terminal);
   addTopCommand(program, terminal, client);
+  addInspectCommands(program, terminal);
   addCertsCommands(program, terminal, client);
   addTokenCommands(program, terminal, client);
   addRbacCommands(program, terminal, client);

@@ -7,6 +7,8 @@
 export type { AdmissionRules } from "./admission.ts";
 export { startMasterHttp } from "./http.ts";
 export { BackupChecker, type BackupHead } from "../storage/mod.ts";
+export { inspectRaftLog, type RaftLogReport } from "../storage/mod.ts";
+export { contentOf, type EntryContent, inspectSnapshot, type SnapshotReport } from "./inspect.ts";
 export type { LeaderTimings } from "./leader.ts";
 export { Master } from "./master.ts";
 export { metricsObserver, sampleMaster } from "./metrics_observer.ts";

@@ -41,6 +41,11 @@ const HEAD_BYTES_MAX = 64 * 1024;
 const DIGEST_BYTES = 32;
 const READ_BYTES = 1024 * 1024;
 
+/** Whether a file that begins so is a backup, whole or not. */
+export function isBackup(begin: Uint8Array): boolean {
+  return new TextDecoder().decode(begin.subarray(0, MAGIC.length)) === MAGIC;
+}
+
 /** Puts the bytes of a backup together. */
 export class BackupWriter {
   readonly #hash: Hash = createHash("sha256");
@@ -136,7 +141,7 @@ export function checkBackup(path: string): CheckedBackup {
 
 function headIn(begin: Uint8Array, name: string): { head: BackupHead; bodyAt: number } {
   const decoder = new TextDecoder();
-  if (decoder.decode(begin.subarray(0, MAGIC.length)) !== MAGIC) {
+  if (!isBackup(begin)) {
     throw new BackupRefused(`"${name}" is no backup of Conductor`);
   }
   const view = new DataView(begin.buffer, begin.byteOffset, begin.byteLength);

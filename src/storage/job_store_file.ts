@@ -175,7 +175,8 @@ function isWithout(database: DatabaseSync, column: string): boolean {
   return columns.length > 0 && !columns.some(({ name }) => name === column);
 }
 
-function checkFormat(database: DatabaseSync, path: string): void {
+/** @throws {JobStoreRefused} when it is of another program or of a format that is not known */
+export function checkFormat(database: DatabaseSync, path: string): void {
   const applicationId = pragma(database, "application_id");
   const format = pragma(database, "user_version");
   const isEmpty = database.prepare("SELECT 1 FROM sqlite_schema").get() === undefined;

@@ -164,7 +164,7 @@ function indexInMainFile(path: string): number {
 }
 
 /** "ok", or one line of what SQLite found. */
-function damageIn(database: DatabaseSync): string {
+export function damageIn(database: DatabaseSync): string {
   try {
     const found = database.prepare("PRAGMA integrity_check(1)").get()?.integrity_check;
     return String(found).trim().replaceAll(/\s+/g, " ");

@@ -12,6 +12,7 @@ export {
   BackupWriter,
   checkBackup,
   type CheckedBackup,
+  isBackup,
 } from "./backup_file.ts";
 export {
   COMMAND_FORMAT_VERSION,
@@ -22,6 +23,8 @@ export {
 } from "./command_codec.ts";
 export { CommandFormatError } from "./command_values.ts";
 export { createDataDirectory } from "./data_directory.ts";
+export { inspectRaftLog, type RaftLogReport } from "./inspect_log.ts";
+export { inspectState, type StateReport } from "./inspect_state.ts";
 export { RAFT_LOG_FILES, SqliteRaftLog } from "./raft_log.ts";
 export type { RaftLogIdentity } from "./raft_log_file.ts";
 export {

@@ -1,0 +1,67 @@
+/**
+ * The flags of `conductor raft` and `conductor snapshot`.
+ *
+ * @module
+ */
+
+import type { Command } from "commander";
+import { addConfigFlags } from "./config_flags.ts";
+import { withOutput } from "./options.ts";
+import type { Flags } from "./router.ts";
+import type { Terminal } from "./terminal.ts";
+
+const RAFT_HELP = `
+The files are copied and the copy is read, so nothing is changed and a master may run on them. Exit codes:
+0 sound, 1 a master would not start on it (each fault is told), 2 misused.
+
+Examples:
+  conductor raft inspect --data-dir /var/lib/conductor
+  conductor raft log --data-dir /var/lib/conductor --from 1200 --to 1300
+  conductor raft log --limit 0 -o jsonl | jq 'select(.command == "assign")'`;
+
+const SNAPSHOT_HELP = `
+FILE is a backup (of which the digest is checked), a snapshot, or a state.db. Exit codes: 0 sound, 1 damaged,
+2 misused.
+
+Examples:
+  conductor snapshot inspect monday.backup
+  conductor snapshot inspect /var/lib/conductor/state.db -o json`;
+
+/** Adds `raft` and `snapshot`. */
+export function addInspectCommands(program: Command, terminal: Terminal): void {
+  const raft = program.command("raft").description("a master's log, read from its files");
+  offline(raft.command("inspect", { isDefault: true }))
+    .description("term, vote, membership and extent of the log; every hash is checked")
+    .addHelpText("after", RAFT_HELP)
+    .action(async (flags: Flags) => {
+      const { inspectRaft } = await import("./inspect.ts");
+      inspectRaft(flags, terminal);
+    });
+  offline(raft.command("log"))
+    .description("its entries, decoded; of payloads, results and logs only the sizes")
+    .option("--from <index>", "none before this one")
+    .option("--to <index>", "none behind this one")
+    .option("-n, --limit <number>", "the last so many of them; 0: all", "50")
+    .option("--payloads", "payloads, results and log lines too; they may hold secrets")
+    .addHelpText("after", RAFT_HELP)
+    .action(async (flags: Flags) => {
+      const { printRaftLog } = await import("./inspect.ts");
+      printRaftLog(flags, terminal);
+    });
+  const snapshot = program.command("snapshot").description("a snapshot or a backup, from its file");
+  withOutput(snapshot.command("inspect", { isDefault: true }))
+    .description(
+      "its format, where it stands in the log, what it holds; digest and rows are checked",
+    )
+    .argument("<file>", "the file")
+    .addHelpText("after", SNAPSHOT_HELP)
+    .action(async (file: string, flags: Flags) => {
+      const { inspectSnapshotFile } = await import("./inspect.ts");
+      inspectSnapshotFile(file, flags, terminal);
+    });
+}
+
+/** Flags of a command that looks at a master's files: which configuration says where they are. */
+function offline(command: Command): Command {
+  return addConfigFlags(withOutput(command), "master");
+}

@@ -1,0 +1,84 @@
+/**
+ * A look at the job state in a file: a `state.db`, or a snapshot, which is a copy of one. Nothing of
+ * it is changed.
+ *
+ * @module
+ */
+
+import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
+import { JOB_STATUSES, type JobStatus, type LogPosition } from "../jobs/mod.ts";
+import { checkFormat, JobStoreRefused } from "./job_store_file.ts";
+import { damageIn } from "./job_store_seal.ts";
+
+/** What a state holds. */
+export interface StateReport {
+  readonly format: number;
+  readonly clusterId: string;
+  /** The entry that it is the state of. */
+  readonly applied: LogPosition;
+  readonly unfinishedJobs: number;
+  readonly finishedJobs: Readonly<Partial<Record<JobStatus, number>>>;
+  readonly deadLetters: number;
+  readonly workers: number;
+  readonly payloads: number;
+  readonly results: number;
+  readonly idempotencyKeys: number;
+  /** Schedules, settings, batches and so on, by their kind. */
+  readonly records: Readonly<Record<string, number>>;
+  /** "ok", or what SQLite found wrong with a row or an index. */
+  readonly integrity: string;
+}
+
+/**
+ * Reads the state in the file at `path`, which nobody may be writing; a -wal file beside it is not
+ * looked at.
+ *
+ * @throws {JobStoreRefused} when it is none, or of a format that is not known
+ */
+export function inspectState(path: string): StateReport {
+  let database: DatabaseSync | undefined;
+  try {
+    const url = pathToFileURL(path);
+    url.searchParams.set("immutable", "1");
+    database = new DatabaseSync(url, { readOnly: true });
+    return reportOf(database, path);
+  } catch (cause) {
+    if (cause instanceof JobStoreRefused) throw cause;
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    throw new JobStoreRefused(`Cannot read "${path}": ${detail}`, { cause });
+  } finally {
+    database?.close();
+  }
+}
+
+function reportOf(database: DatabaseSync, path: string): StateReport {
+  checkFormat(database, path);
+  const row = (sql: string) => database.prepare(sql).get();
+  const count = (from: string) => Number(row(`SELECT count(*) AS n FROM ${from}`)?.n ?? 0);
+  const state = row("SELECT applied_index, applied_term FROM state");
+  const grouped = (sql: string) =>
+    database.prepare(sql).all().map(({ name, n }) => [name, Number(n)] as const);
+  const byStatus = grouped("SELECT status AS name, count(*) AS n FROM finished GROUP BY status");
+  return {
+    format: Number(row("PRAGMA user_version")?.user_version),
+    clusterId: String(row("SELECT cluster_id FROM identity")?.cluster_id ?? ""),
+    applied: { index: Number(state?.applied_index ?? 0), term: Number(state?.applied_term ?? 0) },
+    unfinishedJobs: count("live"),
+    finishedJobs: Object.fromEntries(
+      byStatus.map(([status, n]) => [JOB_STATUSES[Number(status)] ?? `status ${status}`, n]),
+    ),
+    deadLetters: count("finished WHERE dead_letter = 1"),
+    workers: count("workers"),
+    payloads: count("payloads"),
+    results: count("results"),
+    idempotencyKeys: count("keys"),
+    // Format 1 had no such table.
+    records: row("SELECT 1 FROM sqlite_schema WHERE name = 'records'") === undefined
+      ? {}
+      : Object.fromEntries(
+        grouped("SELECT kind AS name, count(*) AS n FROM records GROUP BY kind ORDER BY kind"),
+      ),
+    integrity: damageIn(database),
+  };
+}
