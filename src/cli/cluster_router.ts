@@ -92,11 +92,7 @@ export function addTopCommand(
 
 const TOP_HELP = `
 Keys: 1-4 one section alone, Up and Down scroll it, f chooses jobs, + and - the pace, Space pauses,
-r samples at once, h helps, q leaves.
-
-Examples:
-  conductor top
-  conductor top --once -o json | jq .workers`;
+r samples at once, h helps, q leaves.`;
 
 /** Adds `cluster recover`, `backup` and `restore`. */
 export function addBackupCommands(

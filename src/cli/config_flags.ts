@@ -16,11 +16,15 @@ import {
 } from "../config/mod.ts";
 import { Misuse } from "./failure.ts";
 
-/** Adds `--config`, `--set` and every flag that the schema gives to `role`. */
-export function addConfigFlags(command: Command, role: Role): Command {
+/**
+ * Adds `--config`, `--set` and every flag that the schema gives to `role`, or those of the keys `only`:
+ * a command that looks at files has no use for ports.
+ */
+export function addConfigFlags(command: Command, role: Role, only?: readonly string[]): Command {
   for (const key of describeConfig()) {
     const flag = key.flags[role];
-    if (flag !== undefined) command.addOption(optionFor(key, flag, role));
+    if (flag === undefined || only?.includes(key.path) === false) continue;
+    command.addOption(optionFor(key, flag, role));
   }
   const others = [
     new Option("--config <file>", "YAML file to use in place of the profile's own"),

@@ -12,37 +12,35 @@ import type { Terminal } from "./terminal.ts";
 
 const RAFT_HELP = `
 The files are copied and the copy is read, so nothing is changed and a master may run on them. Exit codes:
-0 sound, 1 a master would not start on it (each fault is told), 2 misused.
-
-Examples:
-  conductor raft inspect --data-dir /var/lib/conductor
-  conductor raft log --data-dir /var/lib/conductor --from 1200 --to 1300
-  conductor raft log --limit 0 -o jsonl | jq 'select(.command == "assign")'`;
+0 sound, 1 a master would not start on it (each fault is told), 2 misused.`;
 
 const SNAPSHOT_HELP = `
 FILE is a backup (of which the digest is checked), a snapshot, or a state.db. Exit codes: 0 sound, 1 damaged,
-2 misused.
+2 misused.`;
 
-Examples:
-  conductor snapshot inspect monday.backup
-  conductor snapshot inspect /var/lib/conductor/state.db -o json`;
+/** What says where a master's files are. */
+const PLACE = ["profile", "cluster.data_dir", "cluster.raft_dir"];
 
 /** Adds `raft` and `snapshot`. */
 export function addInspectCommands(program: Command, terminal: Terminal): void {
   const raft = program.command("raft").description("a master's log, read from its files");
-  offline(raft.command("inspect", { isDefault: true }))
-    .description("term, vote, membership and extent of the log; every hash is checked")
+  offline(
+    raft.command("inspect", { isDefault: true })
+      .description("term, vote, membership and extent of the log; every hash is checked"),
+  )
     .addHelpText("after", RAFT_HELP)
     .action(async (flags: Flags) => {
       const { inspectRaft } = await import("./inspect.ts");
       inspectRaft(flags, terminal);
     });
-  offline(raft.command("log"))
-    .description("its entries, decoded; of payloads, results and logs only the sizes")
-    .option("--from <index>", "none before this one")
-    .option("--to <index>", "none behind this one")
-    .option("-n, --limit <number>", "the last so many of them; 0: all", "50")
-    .option("--payloads", "payloads, results and log lines too; they may hold secrets")
+  offline(
+    raft.command("log")
+      .description("its entries, decoded; of payloads, results and logs only the sizes")
+      .option("--from <index>", "none before this one")
+      .option("--to <index>", "none behind this one")
+      .option("-n, --limit <number>", "the last so many of them; 0: all", "50")
+      .option("--payloads", "payloads, results and log lines too; they may hold secrets"),
+  )
     .addHelpText("after", RAFT_HELP)
     .action(async (flags: Flags) => {
       const { printRaftLog } = await import("./inspect.ts");
@@ -63,5 +61,5 @@ export function addInspectCommands(program: Command, terminal: Terminal): void {
 
 /** Flags of a command that looks at a master's files: which configuration says where they are. */
 function offline(command: Command): Command {
-  return addConfigFlags(withOutput(command), "master");
+  return addConfigFlags(withOutput(command), "master", PLACE);
 }

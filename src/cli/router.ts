@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Argument, Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, type Option } from "commander";
 import { nearest } from "../config/mod.ts";
 import { addAuditCommands } from "./audit_router.ts";
 import { addBatchCommands } from "./batch_router.ts";
@@ -13,11 +13,13 @@ import { addCertsCommands } from "./certs_router.ts";
 import { addInspectCommands } from "./inspect_router.ts";
 import { addJobTypeCommands, addSettingsCommands } from "./settings_router.ts";
 import { addConfigFlags } from "./config_flags.ts";
+import { addExamples } from "./examples.ts";
 import { EXIT, Misuse, reportFailure } from "./failure.ts";
 import { addBulkCommands } from "./job_router.ts";
 import { addJobFlags } from "./job_flags.ts";
 import { TIMEOUT_HELP, WAIT_TIMEOUT_HELP, withOutput, withValues, withWatch } from "./options.ts";
 import { addPayloadKeyCommands } from "./payload_key_router.ts";
+import { addLocalCommands } from "./local_router.ts";
 import { addRbacCommands, addTokenCommands } from "./token_router.ts";
 import { addScheduleCommands } from "./schedule_router.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
@@ -71,17 +73,7 @@ export function buildProgram(terminal: Terminal): Command {
       writeErr: (text) => terminal.err.write(text),
       outputError: (text, write) => write(misuseLine(text, terminal)),
     })
-    .addHelpText(
-      "after",
-      `
-Examples:
-  conductor master --bootstrap
-  conductor worker --join localhost:9000
-  conductor submit --type web_scraping --payload '{"url":"https://example.com"}' --wait
-  conductor status JOB_ID
-
-Exit codes: 0 done, 1 failed, 2 misused, 124 not done within --timeout, 130 interrupted by Ctrl-C.`,
-    );
+    .addHelpText("after", EXIT_HELP);
   addNodeCommands(program, terminal);
   addJobCommands(program, terminal);
   addBatchCommands(program, terminal, client);
@@ -96,7 +88,8 @@ Exit codes: 0 done, 1 failed, 2 misused, 124 not done within --timeout, 130 inte
   addRbacCommands(program, terminal, client);
   addPayloadKeyCommands(program, terminal);
   addAuditCommands(program, terminal);
-  addLocalCommands(program, terminal);
+  addLocalCommands(program, terminal, { optionText: optionDescription });
+  addExamples(program);
   inheritSettings(program);
   return program;
 }
@@ -121,6 +114,9 @@ function refuseUnknownCommand(program: Command, [first, second]: readonly string
       (near === undefined ? `; there are ${names.join(", ")}` : ` (did you mean ${near}?)`),
   );
 }
+
+const EXIT_HELP = `
+Exit codes: 0 done, 1 failed, 2 misused, 124 not done within --timeout, 130 interrupted by Ctrl-C.`;
 
 /** Commander's complaint on one line, as all of ours are. */
 function misuseLine(text: string, { err }: Terminal): string {
@@ -273,72 +269,6 @@ function addClusterCommands(program: Command, terminal: Terminal): void {
   );
   addMemberCommands(cluster, terminal, client);
   addBackupCommands(program, cluster, terminal, client);
-}
-
-function addLocalCommands(program: Command, terminal: Terminal): void {
-  const config = program.command("config").description("the configuration");
-  withOutput(
-    addConfigFlags(
-      config.command("show", { isDefault: true }).description(
-        "the effective configuration with the source of each value, secrets masked",
-      ),
-      "master",
-    ),
-  )
-    .addOption(
-      new Option("-r, --role <role>", "whose configuration").choices([
-        "master",
-        "worker",
-        "client",
-      ]).default("master"),
-    )
-    .action(async (flags: Flags) => {
-      const { showConfig } = await import("./config.ts");
-      showConfig(flags, terminal);
-    });
-  addConfigFlags(
-    program.command("health").description("whether the node on this host is ready; exit 1 if not"),
-    "master",
-  )
-    .addOption(
-      new Option("-r, --role <role>", "which node").choices(["master", "worker"]).default("master"),
-    )
-    .option("--live", "only whether it answers")
-    .option("--url <url>", "ask this page instead of the one that the configuration means")
-    .option("--timeout <duration>", "wait no longer for the answer", "3s")
-    .action(async (flags: Flags) => {
-      const { health } = await import("./health.ts");
-      await health(flags, terminal);
-    });
-  program.command("version").description("the version, the commit it was built from, the runtime")
-    .addOption(
-      new Option("-o, --output <format>", "how to print").choices(["table", "json"])
-        .default("table"),
-    )
-    .action(async (flags: Flags) => {
-      const { showVersion } = await import("./show_version.ts");
-      showVersion(flags, terminal);
-    });
-  program.command("completion").description("a completion script for your shell")
-    .addHelpText("after", COMPLETION_HELP)
-    .addArgument(shellArgument())
-    .action(async (shell: string) => {
-      const { completionScript } = await import("./completion.ts");
-      terminal.out.write(completionScript(shell));
-    });
-}
-
-const COMPLETION_HELP = `
-bash:  eval "$(conductor completion bash)"       in ~/.bashrc
-zsh:   eval "$(conductor completion zsh)"        in ~/.zshrc, after compinit
-fish:  conductor completion fish | source        in ~/.config/fish/config.fish
-
-It completes commands, flags, their values, and the ids of jobs and workers if a master answers.`;
-
-function shellArgument(): Argument {
-  const argument = new Argument("<shell>", "bash, zsh or fish");
-  argument.argChoices = ["bash", "zsh", "fish"];
-  return argument;
 }
 
 /** Adds the flags of every command that calls the cluster, after its own. */

@@ -12,12 +12,7 @@ import type { Terminal } from "./terminal.ts";
 
 const ADD_HELP = `
 One of --cron, --every and --at says when. A cron expression has five fields (minute, hour, day of the
-month, month, day of the week), or six with the second in front.
-
-Examples:
-  conductor schedule add backup --cron "0 3 * * *" --tz Europe/Berlin --type noop
-  conductor schedule add poll --every 30s --overlap skip --type web_scraping --payload @poll.json
-  conductor schedule add party --at 2026-12-24T18:00 --type noop`;
+month, month, day of the week), or six with the second in front.`;
 
 /** Flags of a submission that mean nothing where a schedule says when, and each run is its own job. */
 const NOT_OF_SCHEDULES = ["--delay", "--run-at", "--idempotency-key"];

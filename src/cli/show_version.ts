@@ -4,13 +4,14 @@
  * @module
  */
 
+import { tell } from "./answer.ts";
 import { renderPairs } from "./table.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 import { COMMIT, VERSION } from "./version.ts";
 
 /** Prints the version, the commit and the runtime. */
-export function showVersion(flags: Flags, { out }: Terminal): void {
+export function showVersion(flags: Flags, terminal: Terminal): void {
   const { deno, v8, typescript } = Deno.version;
   const about = {
     version: VERSION,
@@ -20,11 +21,12 @@ export function showVersion(flags: Flags, { out }: Terminal): void {
     typescript,
     target: Deno.build.target,
   };
-  if (flags.output === "json") return out.write(`${JSON.stringify(about, null, 2)}\n`);
-  out.write(renderPairs([
-    ["Version", about.version],
-    ["Commit", about.commit || "runs from source"],
-    ["Deno", `${deno}, V8 ${v8}`],
-    ["System", about.target],
-  ]));
+  const text = () =>
+    renderPairs([
+      ["Version", about.version],
+      ["Commit", about.commit || "runs from source"],
+      ["Deno", `${deno}, V8 ${v8}`],
+      ["System", about.target],
+    ]);
+  tell(flags, terminal, { json: about, text });
 }
