@@ -141,6 +141,8 @@ const DEFAULTS: ReadonlyMap<string, string> = new Map([
   ["schedule", "list"],
   ["token", "inspect"],
   ["rbac", "show"],
+  ["raft", "inspect"],
+  ["snapshot", "inspect"],
 ]);
 
 function optionNamed(command: Command, name: string): Option | undefined {
@@ -173,7 +175,7 @@ async function valuesOf(
 ): Promise<readonly Candidate[]> {
   if (option.argChoices !== undefined) return option.argChoices.map((value) => ({ value }));
   if (option.flags.includes("[boolean]")) return [{ value: "true" }, { value: "false" }];
-  if (/<(path|file)>/.test(option.flags) || option.long === "--handlers") return [FILES];
+  if (/<(path|file|directory)>/.test(option.flags) || option.long === "--handlers") return [FILES];
   switch (option.long) {
     case "--type":
     case "--job-types":
