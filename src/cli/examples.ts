@@ -127,6 +127,9 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   "rbac show": ["rbac show", "rbac show --file policy.json"],
   "rbac test": ["rbac test SubmitJob --role viewer"],
   "rbac set": ["rbac set policy.json --revision 3"],
+  "payload-key new": ["payload-key new payload.key"],
+  "payload-key rotate": ["payload-key rotate payload.key"],
+  "payload-key show": ["payload-key show payload.key"],
   "audit verify": [
     "audit verify /var/log/conductor/audit.log",
     "audit verify audit.log --expect " + "5c1f".repeat(16),
