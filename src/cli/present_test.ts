@@ -19,6 +19,7 @@ function job(changes: Partial<JobView> = {}): JobView {
   return {
     id: "j-1",
     type: "t",
+    namespace: "default",
     status: "pending",
     priority: 5,
     assignedTo: "",

@@ -5,7 +5,7 @@
  */
 
 import type { JobTypeRegistry } from "../job_types/mod.ts";
-import type { BackoffKind, JobOptions, SubmitSpec } from "../jobs/mod.ts";
+import { type BackoffKind, type JobOptions, namespaceField, type SubmitSpec } from "../jobs/mod.ts";
 import { Refusal, type Submission } from "../rpc/mod.ts";
 import { isSealed } from "../security/mod.ts";
 import { admitOptions, DURATION_MS_MAX, textFault } from "./admission_options.ts";
@@ -49,7 +49,12 @@ export class Admission {
   /**
    * @throws Refusal `too_large`, or `invalid` with all faults.
    */
-  admit(submission: Submission, id: string, submittedBy: string, nowMs: number): SubmitSpec {
+  admit(
+    submission: Submission,
+    id: string,
+    { submittedBy, namespace }: { readonly submittedBy: string; readonly namespace: string },
+    nowMs: number,
+  ): SubmitSpec {
     const { payload } = submission;
     if (payload.byteLength > this.#rules.payloadBytesMax) {
       throw new Refusal(
@@ -75,6 +80,7 @@ export class Admission {
       retryDelayMs: submission.retryDelayMs ?? ofType.retryDelayMs ??
         this.#rules.retryDelayMsDefault,
       submittedBy,
+      ...namespaceField(namespace),
       ...(notBeforeMs > nowMs ? { notBeforeMs } : {}),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       ...(isEmpty(labels) ? {} : { labels }),

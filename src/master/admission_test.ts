@@ -12,12 +12,14 @@ const RULES = {
 const NOW_MS = 1_000_000;
 const admission = new Admission(RULES, builtinJobTypes());
 
+const BY = { submittedBy: "ada", namespace: "default" };
+
 function submission(changes: Partial<Submission> = {}): Submission {
   return { type: "custom", payload: new Uint8Array(0), priority: 5, ...changes };
 }
 
 function admitted(changes: Partial<Submission> = {}) {
-  return admission.admit(submission(changes), "j1", "ada", NOW_MS);
+  return admission.admit(submission(changes), "j1", BY, NOW_MS);
 }
 
 function refusal(changes: Partial<Submission>, reason = "invalid"): string {
@@ -117,7 +119,7 @@ Deno.test("what a submission leaves open is its type's before it is the cluster'
   }]]);
   const rules = { ...RULES, ofTypes };
   const admit = (changes: Partial<Submission>) =>
-    new Admission(rules, builtinJobTypes()).admit(submission(changes), "j1", "ada", NOW_MS);
+    new Admission(rules, builtinJobTypes()).admit(submission(changes), "j1", BY, NOW_MS);
   const crawl = admit({ type: "crawl" });
   assert.deepEqual([crawl.maxRetries, crawl.retryDelayMs, crawl.timeoutMs], [9, 500, 60_000]);
   assert.deepEqual(crawl.options, { backoff: "fixed", retryDelayMaxMs: 70 });

@@ -45,14 +45,21 @@ export function masterApi(
     retryDeadLetters: (...args) => bulk.retryDeadLetters(...args),
     purgeDeadLetters: (...args) => bulk.purgeDeadLetters(...args),
     retryDeadLetter: (jobId, call) =>
-      audited(context, "retry a dead letter", jobId, call, () => jobs.retryDeadLetter(jobId)),
+      audited(context, "retry a dead letter", jobId, call, () => jobs.retryDeadLetter(jobId, call)),
     getBatch: (...args) => batches.getBatch(...args),
     watchBatch: (...args) => batches.watchBatch(...args),
-    cancelBatch: (id, reason, call) =>
-      audited(context, "cancel a batch", id, call, () => batches.cancelBatch(id, reason, call)),
-    listBatches: (query) => batches.listBatches(query),
+    cancelBatch: (batch, reason, call) =>
+      audited(
+        context,
+        "cancel a batch",
+        batch.id,
+        call,
+        () => batches.cancelBatch(batch, reason, call),
+        batch.namespace,
+      ),
+    listBatches: (...args) => batches.listBatches(...args),
     parentResult: (query) => batches.parentResult(query),
-    listStandings: (scope) => settings.listStandings(scope),
+    listStandings: (...args) => settings.listStandings(...args),
     configure: (...args) => settings.configure(...args),
     registerWorker: (...args) => workers.registerWorker(...args),
     heartbeat: (...args) => workers.heartbeat(...args),
@@ -60,11 +67,17 @@ export function masterApi(
     deregisterWorker: (...args) => workers.deregisterWorker(...args),
     drainWorker(workerId, order, call) {
       const act = order.draining ? "drain a worker" : "undrain a worker";
-      return audited(context, act, workerId, call, () => workers.drainWorker(workerId, order));
+      return audited(
+        context,
+        act,
+        workerId,
+        call,
+        () => workers.drainWorker(workerId, order, call),
+      );
     },
-    openWorkerSession: (announcement, link) => workers.openWorkerSession(announcement, link),
+    openWorkerSession: (...args) => workers.openWorkerSession(...args),
     listWorkers: (...args) => workers.listWorkers(...args),
-    getWorker: (workerId) => workers.getWorker(workerId),
+    getWorker: (...args) => workers.getWorker(...args),
     joinCluster: (...args) => members.joinCluster(...args),
     listMembers: () => members.listMembers(),
     addMember: (...args) => members.addMember(...args),
@@ -74,7 +87,7 @@ export function masterApi(
     takeSnapshot: (call) => members.takeSnapshot(call),
     backup: (...args) => members.backup(...args),
     addSchedule: (...args) => schedules.addSchedule(...args),
-    listSchedules: (page) => schedules.listSchedules(page),
+    listSchedules: (...args) => schedules.listSchedules(...args),
     getSchedule: (...args) => schedules.getSchedule(...args),
     removeSchedule: (...args) => schedules.removeSchedule(...args),
     pauseSchedule: (...args) => schedules.pauseSchedule(...args),
@@ -89,6 +102,6 @@ export function masterApi(
     getPolicy: () => policy.getPolicy(),
     setPolicy: (...args) => policy.setPolicy(...args),
     testPolicy: (...args) => policy.testPolicy(...args),
-    clusterHealth: () => cluster.clusterHealth(),
+    clusterHealth: (call) => cluster.clusterHealth(call),
   };
 }

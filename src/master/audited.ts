@@ -1,4 +1,4 @@
-import { type CallContext, Refusal } from "../rpc/mod.ts";
+import { type CallContext, type Caller, Refusal } from "../rpc/mod.ts";
 import type { MasterContext } from "./context.ts";
 
 /** Longest name of a target in the audit log. */
@@ -11,6 +11,7 @@ export async function audited<Answer>(
   target: string,
   { caller, method, requestId }: CallContext,
   run: () => Promise<Answer>,
+  namespace?: string,
 ): Promise<Answer> {
   const record = (outcome: "done" | "refused" | "failed", detail?: string) =>
     audit({
@@ -18,7 +19,8 @@ export async function audited<Answer>(
       target: target.slice(0, TARGET_CHARACTERS_MAX),
       outcome,
       userId: caller.userId,
-      call: { method, requestId },
+      ...(namespace ? { namespace } : {}),
+      call: { method, requestId, ...confinement(caller) },
       ...(detail === undefined ? {} : { detail }),
     });
   try {
@@ -31,4 +33,11 @@ export async function audited<Answer>(
     record(refusal === undefined ? "failed" : "refused", refusal?.message ?? String(failure));
     throw failure;
   }
+}
+
+/** What the audit says of a caller who does not have all namespaces. */
+export function confinement(
+  { namespaces }: Pick<Caller, "namespaces">,
+): { readonly namespaces?: readonly string[] } {
+  return namespaces === undefined ? {} : { namespaces };
 }

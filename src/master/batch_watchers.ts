@@ -15,7 +15,7 @@ export class BatchWatchers {
    */
   untilOther(
     seen: Batch,
-    find: (id: string) => Batch | undefined,
+    find: () => Batch | undefined,
     signal: AbortSignal,
     pauseMs: number,
   ): Promise<void> {
@@ -23,7 +23,7 @@ export class BatchWatchers {
     return new Promise((resolve, reject) => {
       let isRested = false;
       const look = () => {
-        if (!isRested || find(seen.id) === seen) return;
+        if (!isRested || find() === seen) return;
         end();
         resolve();
       };

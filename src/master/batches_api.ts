@@ -4,9 +4,16 @@
  * @module
  */
 
-import { type Batch, type CancelCommand, isBatchFinished, isHeld } from "../jobs/mod.ts";
+import {
+  type Batch,
+  type CancelCommand,
+  DEFAULT_NAMESPACE,
+  isBatchFinished,
+  isHeld,
+} from "../jobs/mod.ts";
 import {
   type BatchApi,
+  type BatchName,
   type BatchPage,
   type BatchView,
   type CallContext,
@@ -16,6 +23,7 @@ import {
 } from "../rpc/mod.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
 import { lastWords } from "./last_words.ts";
+import { namespaceFor, namespacesFor, type Viewer } from "./sight.ts";
 import { unknownJob } from "./views.ts";
 
 /** Jobs that one Command cancels. */
@@ -30,37 +38,45 @@ export class BatchesApi implements BatchApi {
     this.#context = context;
   }
 
-  async getBatch(batchId: string, { stale }: { readonly stale: boolean }): Promise<BatchView> {
+  async getBatch(
+    named: BatchName,
+    { stale }: { readonly stale: boolean },
+    call: Viewer,
+  ): Promise<BatchView> {
+    const namespace = namespaceFor(named.namespace, call);
     if (!stale) await this.#readBarrier();
-    return batchView(this.#known(batchId));
+    return batchView(this.#known(named.id, namespace));
   }
 
   async watchBatch(
-    batchId: string,
+    named: BatchName,
     send: (batch: BatchView) => Promise<void>,
-    signal: AbortSignal,
+    call: Viewer & Pick<CallContext, "signal">,
   ): Promise<void> {
+    const namespace = namespaceFor(named.namespace, call);
+    const find = () => this.#context.machine.batch(named.id, namespace);
     await this.#readBarrier();
-    const { machine, batchWatchers } = this.#context;
-    let batch = this.#known(batchId);
+    const { batchWatchers } = this.#context;
+    let batch = this.#known(named.id, namespace);
     while (true) {
       await send(batchView(batch));
       if (isBatchFinished(batch)) return;
-      await batchWatchers.untilOther(batch, (id) => machine.batch(id), signal, WATCH_PAUSE_MS);
-      const now = machine.batch(batchId);
+      await batchWatchers.untilOther(batch, find, call.signal, WATCH_PAUSE_MS);
+      const now = find();
       if (now === undefined) return; // all of its jobs have finished and are forgotten
       batch = now;
     }
   }
 
   async cancelBatch(
-    batchId: string,
+    named: BatchName,
     reason: string,
     call: CallContext,
   ): Promise<{ matched: number; cancelled: number }> {
     dutiesOf(this.#context);
+    const namespace = namespaceFor(named.namespace, call);
     await this.#readBarrier();
-    const batch = this.#known(batchId);
+    const batch = this.#known(named.id, namespace);
     const { machine, proposer, watchers } = this.#context;
     // Parents first, so that most of their children are cancelled for being so.
     const jobs = machine.unfinishedOfBatch(batch, Infinity).sort((a, b) => a.seq - b.seq);
@@ -82,15 +98,19 @@ export class BatchesApi implements BatchApi {
   }
 
   async listBatches(
-    { limit, cursor, isUnfinished }: {
+    { limit, cursor, isUnfinished, namespace }: {
       readonly limit: number;
       readonly cursor: string;
       readonly isUnfinished: boolean;
+      readonly namespace: string;
     },
+    call: Viewer,
   ): Promise<BatchPage> {
+    const namespaces = namespacesFor(namespace, call);
     const after = cursor === "" ? undefined : placeOf(cursor);
     await this.#readBarrier();
     const batches = [...this.#context.machine.batches()]
+      .filter((batch) => namespaces === undefined || namespaces.includes(batch.namespace))
       .filter((batch) => !isUnfinished || !isBatchFinished(batch))
       .filter((batch) => after === undefined || compare(batch, after) > 0)
       .sort(compare);
@@ -98,9 +118,7 @@ export class BatchesApi implements BatchApi {
     const last = page.at(-1);
     return {
       batches: page.map(batchView),
-      nextCursor: last === undefined || batches.length === page.length
-        ? ""
-        : `${last.createdAtMs}:${last.id}`,
+      nextCursor: last === undefined || batches.length === page.length ? "" : cursorOf(last),
     };
   }
 
@@ -130,12 +148,14 @@ export class BatchesApi implements BatchApi {
     });
   }
 
-  #known(batchId: string): Batch {
-    const batch = this.#context.machine.batch(batchId);
+  #known(batchId: string, namespace: string): Batch {
+    const batch = this.#context.machine.batch(batchId, namespace);
     if (batch !== undefined) return batch;
     throw new Refusal(
       "not_found",
-      `there is no batch ${JSON.stringify(batchId)}; a batch begins with its first job and is ` +
+      `there is no batch ${
+        JSON.stringify(batchId)
+      } in namespace ${namespace}; a batch begins with its first job and is ` +
         "forgotten with its last",
     );
   }
@@ -148,22 +168,32 @@ export class BatchesApi implements BatchApi {
 interface Place {
   readonly createdAtMs: number;
   readonly id: string;
+  readonly namespace: string;
 }
 
 /** The latest first. */
 function compare(a: Place, b: Place): number {
-  return b.createdAtMs - a.createdAtMs || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+  return b.createdAtMs - a.createdAtMs || byText(a.id, b.id) || byText(a.namespace, b.namespace);
+}
+
+function byText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** The namespace is left out where it is the default one, as before there were others. */
+function cursorOf({ createdAtMs, namespace, id }: Place): string {
+  return `${createdAtMs}${namespace === DEFAULT_NAMESPACE ? "" : `@${namespace}`}:${id}`;
 }
 
 function placeOf(cursor: string): Place {
-  const [, createdAtMs, id] = /^(\d{1,16}):(.+)$/s.exec(cursor) ?? [];
+  const [, createdAtMs, namespace = DEFAULT_NAMESPACE, id] =
+    /^(\d{1,16})(?:@([\w.-]{1,63}))?:(.+)$/s.exec(cursor) ?? [];
   if (createdAtMs !== undefined && id !== undefined) {
-    return { createdAtMs: Number(createdAtMs), id };
+    return { createdAtMs: Number(createdAtMs), namespace, id };
   }
   throw new Refusal("invalid", `cursor ${JSON.stringify(cursor.slice(0, 80))} is not one of ours`);
 }
 
 function batchView(batch: Batch): BatchView {
-  const { id, createdAtMs, submittedBy, total, byStatus } = batch;
-  return { id, createdAtMs, submittedBy, total, byStatus, isFinished: isBatchFinished(batch) };
+  return { ...batch, isFinished: isBatchFinished(batch) };
 }

@@ -15,7 +15,9 @@ import {
   Refusal,
 } from "../rpc/mod.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
+import { confinement } from "./audited.ts";
 import { lastWords } from "./last_words.ts";
+import { narrowed, seen, type Viewer } from "./sight.ts";
 import { unknownJob } from "./views.ts";
 
 /** Jobs of one Command. */
@@ -38,7 +40,7 @@ export class BulkApi implements BulkCalls {
   }
 
   cancelJobs(selection: BulkSelection, reason: string, call: CallContext): Promise<BulkAnswer> {
-    const filter = { ...selection.filter, isFinished: false };
+    const filter = { ...narrowed(selection.filter, call), isFinished: false };
     const work = { act: "cancel_jobs", ...this.#ofFilter(filter) };
     return this.#all(work, selection.dryRun, call, async (jobs) => {
       const { results } = await this.#context.proposer.propose<CancelCommand>({
@@ -53,7 +55,7 @@ export class BulkApi implements BulkCalls {
   }
 
   retryDeadLetters(selection: BulkSelection, call: CallContext): Promise<BulkAnswer> {
-    const filter = { ...selection.filter, deadLetter: true };
+    const filter = { ...narrowed(selection.filter, call), deadLetter: true };
     const work = { act: "retry_dead_letters", ...this.#ofFilter(filter) };
     return this.#all(work, selection.dryRun, call, async (jobs) => {
       const { results } = await this.#context.proposer.propose<RedriveCommand>({
@@ -71,8 +73,8 @@ export class BulkApi implements BulkCalls {
   ): Promise<BulkAnswer> {
     const act = "purge_dead_letters";
     const work = "filter" in selection
-      ? { act, ...this.#ofFilter({ ...selection.filter, deadLetter: true }) }
-      : { act, target: selection.jobIds.join(" "), jobs: this.#named(selection.jobIds) };
+      ? { act, ...this.#ofFilter({ ...narrowed(selection.filter, call), deadLetter: true }) }
+      : { act, target: selection.jobIds.join(" "), jobs: this.#named(selection.jobIds, call) };
     return this.#all(work, selection.dryRun, call, async (jobs) => {
       const { removedJobs } = await this.#context.proposer.propose<PruneCommand>({
         kind: "prune",
@@ -111,7 +113,7 @@ export class BulkApi implements BulkCalls {
           outcome,
           userId: call.caller.userId,
           detail: `${answer.changed} jobs`,
-          call: { method: call.method, requestId: call.requestId },
+          call: { method: call.method, requestId: call.requestId, ...confinement(call.caller) },
         });
       }
     }
@@ -141,17 +143,17 @@ export class BulkApi implements BulkCalls {
   }
 
   /** Jobs by their ids; before anything is done to the first, all are shown to be dead letters. */
-  async *#named(jobIds: readonly string[]): AsyncGenerator<readonly Job[]> {
+  async *#named(jobIds: readonly string[], call: Viewer): AsyncGenerator<readonly Job[]> {
     const { proposer, barrierTimeoutMs } = this.#context;
     await proposer.readBarrier(barrierTimeoutMs);
-    const jobs = jobIds.map((jobId) => this.#deadLetter(jobId));
+    const jobs = jobIds.map((jobId) => this.#deadLetter(jobId, call));
     for (let at = 0; at < jobs.length; at += JOBS_PER_COMMAND) {
       yield jobs.slice(at, at + JOBS_PER_COMMAND);
     }
   }
 
-  #deadLetter(jobId: string): Job {
-    const job = this.#context.machine.get(jobId);
+  #deadLetter(jobId: string, call: Viewer): Job {
+    const job = seen(call, this.#context.machine.get(jobId));
     if (job === undefined) throw unknownJob(jobId);
     if (job.deadLetter) return job;
     throw new Refusal(

@@ -27,6 +27,7 @@ import {
 import { explain } from "../scheduler/mod.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
 import { lastWords } from "./last_words.ts";
+import { narrowed, seen, type Viewer } from "./sight.ts";
 import { attemptView, fullView, jobView, resultOf, transitionView, unknownJob } from "./views.ts";
 
 type JobCalls = Pick<
@@ -45,10 +46,14 @@ export class JobsApi implements JobCalls {
     this.#context = context;
   }
 
-  async getJob(jobId: string, options: { readonly stale: boolean }): Promise<JobDetails> {
+  async getJob(
+    jobId: string,
+    options: { readonly stale: boolean },
+    call: Viewer,
+  ): Promise<JobDetails> {
     const { machine, watchers } = this.#context;
     await this.#readBarrier(options.stale);
-    const job = this.#known(jobId);
+    const job = this.#known(jobId, call);
     const live = watchers.progressOf(job.id, job.token);
     const reasons = this.#reasons(job);
     const isWaiting = job.status === "pending" || job.status === "waiting";
@@ -64,16 +69,18 @@ export class JobsApi implements JobCalls {
     };
   }
 
-  async listJobs({ stale, ...query }: JobQuery): Promise<JobPage> {
+  async listJobs({ stale, ...query }: JobQuery, call: Viewer): Promise<JobPage> {
+    const own = narrowed(query, call);
     await this.#readBarrier(stale);
-    const page = this.#context.machine.list(query);
+    const page = this.#context.machine.list(own);
     return { ...page, jobs: page.jobs.map(jobView) };
   }
 
   async cancelJob(jobId: string, reason: string, call: CallContext): Promise<{ message: string }> {
     dutiesOf(this.#context);
     const { proposer, machine, watchers } = this.#context;
-    const job = machine.get(jobId);
+    const job = seen(call, machine.get(jobId));
+    if (job === undefined && call.caller.namespaces !== undefined) throw unknownJob(jobId);
     const { results } = await proposer.propose<CancelCommand>({
       kind: "cancel",
       jobIds: [jobId],
@@ -93,12 +100,12 @@ export class JobsApi implements JobCalls {
   async watchJob(
     jobId: string,
     send: (event: JobEventView) => Promise<void>,
-    signal: AbortSignal,
+    call: Viewer & Pick<CallContext, "signal">,
     logFromLine: number,
   ): Promise<void> {
     const { watchers, machine, now } = this.#context;
     await this.#readBarrier(false);
-    const job = this.#known(jobId);
+    const job = this.#known(jobId, call);
     const watcher = watchers.add(jobId);
     try {
       const log = new LogReader(logFromLine);
@@ -122,10 +129,10 @@ export class JobsApi implements JobCalls {
         await send({ kind: "progress", atMs: now(), fraction, message });
       }
       while (true) {
-        const event = await watcher.next(signal);
+        const event = await watcher.next(call.signal);
         const isEnd = event.kind === "state" && isTerminal(event.job.status as JobStatus);
         // What the attempt logged while nobody led came with its end alone.
-        if (isEnd && logFromLine > 0) await this.#tellKeptLog(this.#known(jobId), tell);
+        if (isEnd && logFromLine > 0) await this.#tellKeptLog(this.#known(jobId, call), tell);
         await tell(event);
         if (isEnd) return;
       }
@@ -134,8 +141,9 @@ export class JobsApi implements JobCalls {
     }
   }
 
-  async retryDeadLetter(jobId: string): Promise<{ message: string }> {
+  async retryDeadLetter(jobId: string, call: Viewer): Promise<{ message: string }> {
     const duties = dutiesOf(this.#context);
+    if (call.caller.namespaces !== undefined) this.#known(jobId, call);
     const { results } = await this.#context.proposer.propose<RedriveCommand>({
       kind: "redrive",
       jobIds: [jobId],
@@ -168,8 +176,8 @@ export class JobsApi implements JobCalls {
     return withCutNotice(log.lines, log.firstLine - 1);
   }
 
-  #known(jobId: string): Job {
-    const job = this.#context.machine.get(jobId);
+  #known(jobId: string, call: Viewer): Job {
+    const job = seen(call, this.#context.machine.get(jobId));
     if (job === undefined) throw unknownJob(jobId);
     return job;
   }

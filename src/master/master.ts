@@ -220,7 +220,11 @@ export class Master {
       this.#context,
       (workerId, accepted) => options.observer.heartbeat(workerId, accepted),
     );
-    const handlers = ownWorkersOnly(masterService(api), options.security);
+    const handlers = ownWorkersOnly(
+      masterService(api),
+      options.security,
+      (workerId) => this.#context.machine.worker(workerId),
+    );
     this.#handlers = answeringAnywhere(options, {
       handlers,
       router: this.#router,

@@ -51,11 +51,18 @@ export type Founding =
 export interface AuditedAct {
   readonly act: string;
   readonly target: string;
+  /** Where the target is; absent: it is in none. */
+  readonly namespace?: string;
   readonly outcome: "done" | "refused" | "failed";
   readonly userId: string;
   readonly detail?: string;
   /** Absent: the cluster did it by itself. */
-  readonly call?: { readonly method: string; readonly requestId: string };
+  readonly call?: {
+    readonly method: string;
+    readonly requestId: string;
+    /** Those that the caller's token is for; absent: all. */
+    readonly namespaces?: readonly string[];
+  };
 }
 
 /** What tokens are issued and checked with, and the policy that holds. */

@@ -22,6 +22,7 @@ function job(id: string, token: number): JobView {
   return {
     id,
     type: "noop",
+    namespace: "default",
     status: "assigned",
     priority: 0,
     assignedTo: "w1",

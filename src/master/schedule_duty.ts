@@ -10,12 +10,15 @@ import {
   type DueFire,
   type FireScheduleCommand,
   type JobMachine,
+  namespaceField,
+  namespaceOf,
   type OutcomeOf,
   type Schedule,
   SCHEDULE_LIMITS,
   type ScheduleFire,
   type ScheduleFireOutcome,
   type ScheduleRunOutcome,
+  scopedName,
 } from "../jobs/mod.ts";
 import type { Logger } from "../observability/mod.ts";
 import { Said } from "./said.ts";
@@ -57,7 +60,7 @@ const BROKEN_PAUSE_MS = 60_000;
 export class ScheduleDuty {
   readonly #options: ScheduleDutyOptions;
   readonly #said = new Said();
-  /** Until when not to try, by name. */
+  /** Until when not to try, by scoped name. */
   readonly #broken = new Map<string, number>();
   #cancelTimer: () => void = () => {};
   /** After a failure; 0: at once. */
@@ -89,8 +92,9 @@ export class ScheduleDuty {
   /** When there will be something to do; undefined: no schedule is due at any time. */
   #next(nowMs: number): number | undefined {
     let next: number | undefined;
-    for (const { name, nextAtMs } of this.#options.machine.schedulesInDueOrder()) {
-      const brokenUntilMs = this.#broken.get(name) ?? 0;
+    for (const schedule of this.#options.machine.schedulesInDueOrder()) {
+      const { nextAtMs } = schedule;
+      const brokenUntilMs = this.#broken.get(keyOf(schedule)) ?? 0;
       const atMs = Math.max(nextAtMs, brokenUntilMs > nowMs ? brokenUntilMs : 0);
       next = Math.min(next ?? atMs, atMs);
       if (brokenUntilMs <= nowMs) break;
@@ -117,22 +121,25 @@ export class ScheduleDuty {
     });
   }
 
-  #tell({ name, missed }: DueFire, outcome: ScheduleFireOutcome | undefined): void {
+  #tell(fire: DueFire, outcome: ScheduleFireOutcome | undefined): void {
+    const { name, namespace, missed } = fire;
     if (outcome?.status !== "fired") return;
     const { log, now, onFired } = this.#options;
     if (missed > 0) {
       onFired("missed", missed, 0);
       log.warn("runs of a schedule were passed over: nobody could act in time", {
         schedule: name,
+        ...(namespace === undefined ? {} : { namespace }),
         runs: missed,
       });
     }
     for (const run of outcome.runs) {
       onFired(run.status, 1, now() - run.scheduledAtMs);
       // A full queue has the same to say for every run.
-      if (run.status !== "missed" || !this.#said.isNews(`${name} ${run.message}`)) continue;
+      if (run.status !== "missed" || !this.#said.isNews(`${keyOf(fire)} ${run.message}`)) continue;
       log.warn("a run of a schedule was missed", {
         schedule: name,
+        ...(namespace === undefined ? {} : { namespace }),
         scheduled_at: new Date(run.scheduledAtMs).toISOString(),
         reason: run.message,
       });
@@ -148,7 +155,8 @@ export class ScheduleDuty {
     let bytesLeft = PAYLOAD_BYTES_MAX;
     for (const schedule of machine.schedulesInDueOrder()) {
       if (schedule.nextAtMs > nowMs || fires.length === FIRES_MAX || runsLeft <= 0) break;
-      if ((this.#broken.get(schedule.name) ?? 0) > nowMs) continue;
+      const key = keyOf(schedule);
+      if ((this.#broken.get(key) ?? 0) > nowMs) continue;
       const bytes = schedule.template.payload.byteLength;
       if (fires.length > 0 && bytes > bytesLeft) break;
       const room = Math.min(runsLeft, Math.max(1, Math.floor(bytesLeft / Math.max(1, bytes))));
@@ -157,12 +165,13 @@ export class ScheduleDuty {
         fires.push(fire);
         runsLeft -= fire.runs.length;
         bytesLeft -= fire.runs.length * bytes;
-        this.#broken.delete(schedule.name);
+        this.#broken.delete(key);
       } catch (failure) {
         // A time zone that this master's tables lack, say: the other schedules must not suffer.
-        this.#broken.set(schedule.name, nowMs + BROKEN_PAUSE_MS);
+        this.#broken.set(key, nowMs + BROKEN_PAUSE_MS);
         log.error("the times of a schedule cannot be computed", {
           schedule: schedule.name,
+          ...namespaceField(namespaceOf(schedule)),
           error: String(failure),
         });
       }
@@ -181,7 +190,8 @@ export function fireOf(
   runsMax: number,
   newJobId: () => string,
 ): DueFire {
-  const { name, revision, timing, catchUp, catchUpMax, graceMs, nextAtMs: dueAtMs } = schedule;
+  const { name, namespace, revision, timing, catchUp, catchUpMax, graceMs, nextAtMs: dueAtMs } =
+    schedule;
   const { latest, earlier } = ticksThrough(
     timing,
     dueAtMs,
@@ -195,10 +205,15 @@ export function fireOf(
   return {
     kind: "due",
     name,
+    ...(namespace === undefined ? {} : { namespace }),
     revision,
     dueAtMs,
     runs: taken.map((scheduledAtMs) => ({ scheduledAtMs, jobId: newJobId() })),
     missed: earlier + latest.length - wanted.length,
     nextAtMs: wanted[taken.length] ?? tickAfter(timing, lastMs),
   };
+}
+
+function keyOf(schedule: Pick<Schedule, "name" | "namespace">): string {
+  return scopedName(namespaceOf(schedule), schedule.name);
 }

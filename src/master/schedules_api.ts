@@ -8,6 +8,9 @@ import { firstOf, tickAfter, timingFaults } from "../calendar/mod.ts";
 import {
   type AlterScheduleCommand,
   CATCH_UP_POLICIES,
+  DEFAULT_NAMESPACE,
+  namespaceField,
+  namespaceOf,
   OVERLAP_POLICIES,
   type PutScheduleCommand,
   type Schedule,
@@ -20,6 +23,7 @@ import {
   Refusal,
   type ScheduleApi,
   type ScheduleDefinition,
+  type ScheduleNameView,
   type SchedulePage,
   type ScheduleView,
 } from "../rpc/mod.ts";
@@ -27,6 +31,7 @@ import { textFault } from "./admission_options.ts";
 import { audited } from "./audited.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
 import { OfferedTypes } from "./offered_types.ts";
+import { namespaceFor, namespacesFor, type Viewer } from "./sight.ts";
 import { submissionView } from "./views.ts";
 
 /** Schedules are in memory with their payloads. */
@@ -49,6 +54,7 @@ export class SchedulesApi implements ScheduleApi {
     call: CallContext,
   ) {
     const { name } = definition;
+    const namespace = namespaceFor(definition.job.namespace, call);
     return audited(
       this.#context,
       replace ? "put a schedule" : "add a schedule",
@@ -58,7 +64,8 @@ export class SchedulesApi implements ScheduleApi {
         const duties = dutiesOf(this.#context);
         const { admission, proposer, now, schedulesMax } = this.#context;
         const nowMs = now();
-        const schedule = this.#admit(definition, call.caller.userId, nowMs);
+        const by = { submittedBy: call.caller.userId, namespace };
+        const schedule = this.#admit(definition, by, nowMs);
         const nextAtMs = tickAfter(schedule.timing, nowMs);
         if (nextAtMs === 0) {
           throw new Refusal("invalid", `${describe(schedule.timing)} is never due from now on`);
@@ -86,19 +93,25 @@ export class SchedulesApi implements ScheduleApi {
           warning: new OfferedTypes(duties.view().workers, admission).warning(schedule.template),
         };
       },
+      namespace,
     );
   }
 
   async listSchedules(
-    { limit, cursor, stale }: {
+    { limit, cursor, stale, namespace }: {
       readonly limit: number;
       readonly cursor: string;
       readonly stale: boolean;
+      readonly namespace: string;
     },
+    call: Viewer,
   ): Promise<SchedulePage> {
+    const namespaces = namespacesFor(namespace, call);
     await this.#readBarrier(stale);
-    const all = this.#context.machine.schedules();
-    const rest = all.filter(({ name }) => name > cursor);
+    const all = this.#context.machine.schedules().filter((each) =>
+      namespaces === undefined || namespaces.includes(namespaceOf(each))
+    );
+    const rest = all.filter((each) => placeOf(each) > cursor);
     const page = rest.slice(0, limit);
     return {
       schedules: page.map((each) => {
@@ -106,45 +119,48 @@ export class SchedulesApi implements ScheduleApi {
         return { ...view, job: { ...view.job, payload: new Uint8Array(0) } };
       }),
       total: all.length,
-      nextCursor: rest.length > page.length ? page.at(-1)?.name ?? "" : "",
+      nextCursor: rest.length > page.length ? placeOf(page.at(-1)!) : "",
     };
   }
 
   async getSchedule(
-    name: string,
+    named: ScheduleNameView,
     { nextRuns, stale }: { readonly nextRuns: number; readonly stale: boolean },
+    call: Viewer,
   ) {
+    const namespace = namespaceFor(named.namespace, call);
     await this.#readBarrier(stale);
-    const schedule = this.#known(name);
+    const schedule = this.#known(named.name, namespace);
     return { schedule: this.#view(schedule), nextRuns: this.#nextOf(schedule, nextRuns) };
   }
 
-  removeSchedule(name: string, call: CallContext) {
-    return audited(this.#context, "remove a schedule", name, call, async () => {
-      await this.#alter(name, "removed");
-      return { message: `schedule ${name} is removed; the jobs that it made stay` };
+  removeSchedule(named: ScheduleNameView, call: CallContext) {
+    return this.#act("remove a schedule", named, call, async (schedule) => {
+      await this.#alter(schedule, "removed");
+      return { message: `schedule ${named.name} is removed; the jobs that it made stay` };
     });
   }
 
-  pauseSchedule(name: string, call: CallContext) {
-    return audited(this.#context, "pause a schedule", name, call, async () => {
-      const changed = await this.#alter(name, "paused");
-      return { message: `schedule ${name} ${changed ? "is" : "was already"} paused` };
+  pauseSchedule(named: ScheduleNameView, call: CallContext) {
+    return this.#act("pause a schedule", named, call, async (schedule) => {
+      const changed = await this.#alter(schedule, "paused");
+      return { message: `schedule ${named.name} ${changed ? "is" : "was already"} paused` };
     });
   }
 
-  resumeSchedule(name: string, call: CallContext) {
-    return audited(this.#context, "resume a schedule", name, call, async () => {
-      const changed = await this.#alter(name, "active");
+  resumeSchedule(named: ScheduleNameView, call: CallContext) {
+    return this.#act("resume a schedule", named, call, async (schedule) => {
+      const { name, namespace } = schedule;
+      const changed = await this.#alter(schedule, "active");
       if (!changed) return { message: `schedule ${name} was not paused` };
-      const { nextAtMs = 0 } = this.#context.machine.schedule(name) ?? {};
+      const { nextAtMs = 0 } = this.#context.machine.schedule(name, namespace) ?? {};
       const next = nextAtMs === 0 ? "not due any more" : `due ${new Date(nextAtMs).toISOString()}`;
       return { message: `schedule ${name} goes on; it is ${next}` };
     });
   }
 
-  triggerSchedule(name: string, idempotencyKey: string, call: CallContext) {
-    return audited(this.#context, "trigger a schedule", name, call, async () => {
+  triggerSchedule(named: ScheduleNameView, idempotencyKey: string, call: CallContext) {
+    return this.#act("trigger a schedule", named, call, async ({ name, namespace }) => {
       dutiesOf(this.#context);
       const { proposer, newJobId } = this.#context;
       const [fault] = textFault("idempotency_key", idempotencyKey);
@@ -152,6 +168,7 @@ export class SchedulesApi implements ScheduleApi {
       const { results: [outcome] } = await proposer.fireSchedules([{
         kind: "triggered",
         name,
+        ...namespaceField(namespace),
         jobId: newJobId(),
         ...(idempotencyKey !== "" && { idempotencyKey }),
       }]);
@@ -167,10 +184,15 @@ export class SchedulesApi implements ScheduleApi {
     });
   }
 
-  async nextRuns(of: string | ScheduleTiming, count: number): Promise<readonly number[]> {
-    if (typeof of === "string") {
+  async nextRuns(
+    of: ScheduleNameView | ScheduleTiming,
+    count: number,
+    call: Viewer,
+  ): Promise<readonly number[]> {
+    if ("name" in of) {
+      const namespace = namespaceFor(of.namespace, call);
       await this.#readBarrier(false);
-      return this.#nextOf(this.#known(of), count);
+      return this.#nextOf(this.#known(of.name, namespace), count);
     }
     const faults = timingFaults(of);
     if (faults.length > 0) throw new Refusal("invalid", faults.join("; "));
@@ -178,13 +200,29 @@ export class SchedulesApi implements ScheduleApi {
     return firstOf(anchored(of, nowMs), nowMs, count);
   }
 
-  async #alter(name: string, to: AlterScheduleCommand["to"]): Promise<boolean> {
+  /** Something done to a schedule, in the namespace in which it is for the caller. */
+  #act<Answer>(
+    act: string,
+    named: ScheduleNameView,
+    call: CallContext,
+    run: (schedule: ScheduleNameView) => Promise<Answer>,
+  ): Promise<Answer> {
+    const schedule = { name: named.name, namespace: namespaceFor(named.namespace, call) };
+    const { name, namespace } = schedule;
+    return audited(this.#context, act, name, call, () => run(schedule), namespace);
+  }
+
+  async #alter(
+    { name, namespace }: ScheduleNameView,
+    to: AlterScheduleCommand["to"],
+  ): Promise<boolean> {
     const duties = dutiesOf(this.#context);
     const { machine, proposer, now } = this.#context;
-    const schedule = machine.schedule(name);
+    const schedule = machine.schedule(name, namespace);
     const outcome = await proposer.propose<AlterScheduleCommand>({
       kind: "alter_schedule",
       name,
+      ...namespaceField(namespace),
       to,
       nextAtMs: schedule === undefined || to !== "active" ? 0 : tickAfter(schedule.timing, now()),
       revision: schedule?.revision ?? 0,
@@ -199,7 +237,7 @@ export class SchedulesApi implements ScheduleApi {
   }
 
   /** @throws Refusal `invalid` with all faults */
-  #admit(definition: ScheduleDefinition, createdBy: string, nowMs: number): ScheduleSpec {
+  #admit(definition: ScheduleDefinition, by: Owner, nowMs: number): ScheduleSpec {
     const { name, timing, job, overlap = "skip", catchUp = "last" } = definition;
     const { catchUpMax = CATCH_UP_MAX_DEFAULT, graceMs = GRACE_MS_DEFAULT } = definition;
     const faults = timingFaults(timing);
@@ -224,31 +262,32 @@ export class SchedulesApi implements ScheduleApi {
       faults.push(`grace_ms is ${graceMs}; it may be 0 to ${GRACE_MS_MAX}`);
     }
     faults.push(...jobFaults(definition));
-    const template = this.#admitJob(job, createdBy, nowMs, faults);
+    const template = this.#admitJob(job, by, nowMs, faults);
     const isWhole = template !== undefined && overlapPolicy !== undefined &&
       catchUpPolicy !== undefined;
     if (faults.length > 0 || !isWhole) throw new Refusal("invalid", faults.join("; "));
     return {
       name,
+      ...namespaceField(by.namespace),
       timing: anchored(timing, nowMs),
       template,
       overlap: overlapPolicy,
       catchUp: catchUpPolicy,
       catchUpMax,
       graceMs,
-      createdBy,
+      createdBy: by.submittedBy,
     };
   }
 
   /** By the admission that every submission goes through. */
   #admitJob(
     job: ScheduleDefinition["job"],
-    createdBy: string,
+    by: Owner,
     nowMs: number,
     faults: string[],
   ): ScheduleSpec["template"] | undefined {
     try {
-      return this.#context.admission.admit(job, "", createdBy, nowMs);
+      return this.#context.admission.admit(job, "", by, nowMs);
     } catch (failure) {
       if (!(failure instanceof Refusal) || failure.reason !== "invalid") throw failure;
       faults.push(failure.message);
@@ -260,6 +299,7 @@ export class SchedulesApi implements ScheduleApi {
     const { template, revision: _revision, actedThroughMs: _acted, ...rest } = schedule;
     return {
       ...rest,
+      namespace: namespaceOf(schedule),
       job: submissionView(template),
       unfinishedRuns: this.#context.machine.unfinishedRuns(schedule),
     };
@@ -273,8 +313,8 @@ export class SchedulesApi implements ScheduleApi {
     return [nextAtMs, ...firstOf(timing, nextAtMs, count - 1)];
   }
 
-  #known(name: string): Schedule {
-    const schedule = this.#context.machine.schedule(name);
+  #known(name: string, namespace: string): Schedule {
+    const schedule = this.#context.machine.schedule(name, namespace);
     if (schedule === undefined) throw unknownSchedule(name);
     return schedule;
   }
@@ -283,6 +323,15 @@ export class SchedulesApi implements ScheduleApi {
     if (stale) return Promise.resolve();
     return this.#context.proposer.readBarrier(this.#context.barrierTimeoutMs);
   }
+}
+
+/** Whose a schedule is, and where. */
+type Owner = Parameters<MasterContext["admission"]["admit"]>[2];
+
+/** Its place in the order of lists: by name, then by namespace. */
+function placeOf(schedule: Schedule): string {
+  const namespace = namespaceOf(schedule);
+  return namespace === DEFAULT_NAMESPACE ? schedule.name : `${schedule.name} ${namespace}`;
 }
 
 /** A period that names no beginning begins now. */

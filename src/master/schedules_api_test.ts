@@ -13,6 +13,10 @@ import { SchedulesApi } from "./schedules_api.ts";
 const NOON_MS = Date.parse("2026-06-01T12:00:00Z");
 const CALL = { caller: { userId: "ann" }, method: "m", requestId: "r" } as unknown as CallContext;
 
+function named(name: string) {
+  return { name, namespace: "" };
+}
+
 class Leader {
   readonly machine = new JobMachine(new MemoryJobStore());
   readonly audited: AuditedAct[] = [];
@@ -89,17 +93,17 @@ Deno.test("a schedule that says no more gets the defaults, and its jobs are its 
   const { message, nextAtMs } = await leader.add();
   assert.equal(message, "schedule nightly is created; first due 2026-06-02T01:00:00.000Z");
   assert.equal(nextAtMs, Date.parse("2026-06-02T01:00:00Z"));
-  const { schedule, nextRuns } = await leader.api.getSchedule("nightly", {
+  const { schedule, nextRuns } = await leader.api.getSchedule(named("nightly"), {
     nextRuns: 2,
     stale: false,
-  });
+  }, CALL);
   assert.deepEqual(nextRuns, [nextAtMs, nextAtMs + 86_400_000]);
   assert.deepEqual(
     [schedule.overlap, schedule.catchUp, schedule.catchUpMax, schedule.graceMs],
     ["skip", "last", 100, 30_000],
   );
   assert.deepEqual([schedule.createdBy, schedule.job.maxRetries], ["ann", 3]);
-  const { jobId } = await leader.api.triggerSchedule("nightly", "", CALL);
+  const { jobId } = await leader.api.triggerSchedule(named("nightly"), "", CALL);
   assert.equal(leader.machine.get(jobId)?.submittedBy, "ann");
   assert.equal(leader.looks, 1, "the duty was woken");
 });
@@ -172,10 +176,13 @@ Deno.test("a name that is taken, one too many, and one that is not there are ref
   for (const name of ["b", "c"]) await leader.add({ name });
   await assert.rejects(leader.add({ name: "d" }), refused("overloaded", /max_schedules/));
   for (const act of ["removeSchedule", "pauseSchedule", "resumeSchedule"] as const) {
-    await assert.rejects(leader.api[act]("x", CALL), refused("not_found", /no schedule "x"/));
+    await assert.rejects(
+      leader.api[act](named("x"), CALL),
+      refused("not_found", /no schedule "x"/),
+    );
   }
-  await assert.rejects(leader.api.triggerSchedule("x", "", CALL), refused("not_found"));
-  await assert.rejects(leader.api.nextRuns("x", 5), refused("not_found"));
+  await assert.rejects(leader.api.triggerSchedule(named("x"), "", CALL), refused("not_found"));
+  await assert.rejects(leader.api.nextRuns(named("x"), 5, CALL), refused("not_found"));
 });
 
 Deno.test("a period begins when the schedule is made, unless it says otherwise", async () => {
@@ -184,18 +191,21 @@ Deno.test("a period begins when the schedule is made, unless it says otherwise",
   assert.equal((await leader.add({ timing: every })).nextAtMs, NOON_MS + 60_000);
   const later = { ...every, startAtMs: NOON_MS + 5000 };
   assert.equal((await leader.add({ name: "b", timing: later })).nextAtMs, NOON_MS + 5000);
-  assert.deepEqual(await leader.api.nextRuns({ ...every, anchorMs: 1 }, 1), [NOON_MS + 1]);
+  assert.deepEqual(await leader.api.nextRuns({ ...every, anchorMs: 1 }, 1, CALL), [NOON_MS + 1]);
 });
 
 Deno.test("a paused schedule goes on with the next of its times, none of which it missed", async () => {
   const leader = new Leader();
   await leader.add();
-  assert.match((await leader.api.pauseSchedule("nightly", CALL)).message, /is paused/);
-  assert.match((await leader.api.pauseSchedule("nightly", CALL)).message, /was already paused/);
+  assert.match((await leader.api.pauseSchedule(named("nightly"), CALL)).message, /is paused/);
+  assert.match(
+    (await leader.api.pauseSchedule(named("nightly"), CALL)).message,
+    /was already paused/,
+  );
   leader.nowMs += 3 * 86_400_000;
-  const { message } = await leader.api.resumeSchedule("nightly", CALL);
+  const { message } = await leader.api.resumeSchedule(named("nightly"), CALL);
   assert.match(message, /goes on; it is due 2026-06-05T01:00:00/);
-  assert.match((await leader.api.resumeSchedule("nightly", CALL)).message, /was not paused/);
+  assert.match((await leader.api.resumeSchedule(named("nightly"), CALL)).message, /was not paused/);
   assert.equal(leader.machine.schedule("nightly")?.missed, 0);
 });
 
@@ -210,14 +220,14 @@ Deno.test("a trigger that is repeated under its key makes one job, whatever the 
   const leader = new Leader();
   await leader.add({ overlap: "skip" });
   await leader.add({ name: "other" });
-  const first = await leader.api.triggerSchedule("nightly", "k", CALL);
-  const again = await leader.api.triggerSchedule("nightly", "k", CALL);
+  const first = await leader.api.triggerSchedule(named("nightly"), "k", CALL);
+  const again = await leader.api.triggerSchedule(named("nightly"), "k", CALL);
   assert.deepEqual([first.duplicate, again], [false, { jobId: first.jobId, duplicate: true }]);
   assert.equal(leader.machine.schedule("nightly")?.runs, 1);
-  const other = await leader.api.triggerSchedule("other", "k", CALL);
+  const other = await leader.api.triggerSchedule(named("other"), "k", CALL);
   assert.notEqual(other.jobId, first.jobId, "keys of one schedule are not those of another");
   await assert.rejects(
-    leader.api.triggerSchedule("nightly", "k".repeat(257), CALL),
+    leader.api.triggerSchedule(named("nightly"), "k".repeat(257), CALL),
     refused("invalid", /idempotency_key has 257 characters/),
   );
 });
@@ -225,15 +235,15 @@ Deno.test("a trigger that is repeated under its key makes one job, whatever the 
 Deno.test("a triggered run that makes no job says why", async () => {
   const leader = new Leader();
   await leader.add();
-  await leader.api.triggerSchedule("nightly", "", CALL);
+  await leader.api.triggerSchedule(named("nightly"), "", CALL);
   await assert.rejects(
-    leader.api.triggerSchedule("nightly", "", CALL),
+    leader.api.triggerSchedule(named("nightly"), "", CALL),
     refused("failed_precondition", /was skipped: job job-1 of it was not finished/),
   );
   await leader.add({ overlap: "allow" }, true);
   leader.liveJobsMax = 1;
   await assert.rejects(
-    leader.api.triggerSchedule("nightly", "", CALL),
+    leader.api.triggerSchedule(named("nightly"), "", CALL),
     refused("failed_precondition", /was missed: .*max_pending_jobs/),
   );
 });
@@ -241,10 +251,16 @@ Deno.test("a triggered run that makes no job says why", async () => {
 Deno.test("a list comes in pages by name, without payloads", async () => {
   const leader = new Leader();
   for (const name of ["c", "a", "b"]) await leader.add({ name });
-  const first = await leader.api.listSchedules({ limit: 2, cursor: "", stale: false });
+  const first = await leader.api.listSchedules(
+    { limit: 2, cursor: "", stale: false, namespace: "" },
+    CALL,
+  );
   assert.deepEqual([first.schedules.map(({ name }) => name), first.total], [["a", "b"], 3]);
   assert.equal(first.schedules[0]?.job.payload.byteLength, 0);
   const { nextCursor: cursor } = first;
-  const second = await leader.api.listSchedules({ limit: 2, cursor, stale: true });
+  const second = await leader.api.listSchedules(
+    { limit: 2, cursor, stale: true, namespace: "" },
+    CALL,
+  );
   assert.deepEqual([second.schedules.map(({ name }) => name), second.nextCursor], [["c"], ""]);
 });

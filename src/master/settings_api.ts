@@ -14,6 +14,7 @@ import {
   type StandingView,
 } from "../rpc/mod.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
+import { namespacesFor, type Viewer } from "./sight.ts";
 
 export class TypesAndQueuesApi implements SettingsApi {
   readonly #context: MasterContext;
@@ -22,10 +23,15 @@ export class TypesAndQueuesApi implements SettingsApi {
     this.#context = context;
   }
 
-  async listStandings(scope: SettingsScope): Promise<readonly StandingView[]> {
+  async listStandings(
+    scope: SettingsScope,
+    namespace: string,
+    call: Viewer,
+  ): Promise<readonly StandingView[]> {
     const { machine, proposer, barrierTimeoutMs } = this.#context;
+    const namespaces = namespacesFor(namespace, call);
     await proposer.readBarrier(barrierTimeoutMs);
-    return machine.standings(scope).map(standingView);
+    return machine.standings(scope, namespaces).map(standingView);
   }
 
   async configure({ scope, name, change }: Configuration, call: CallContext): Promise<Configured> {

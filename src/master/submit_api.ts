@@ -15,6 +15,7 @@ import {
 } from "../rpc/mod.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
 import { OfferedTypes } from "./offered_types.ts";
+import { namespaceFor } from "./sight.ts";
 import { inSubmitSpan, type SubmitSpan } from "./submit_tracing.ts";
 
 /** Jobs in one SubmitJobs call. */
@@ -63,7 +64,9 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
       if (submission instanceof Refusal) return submission;
       try {
         const id = newJobId();
-        const spec = admission.admit(submission, id, call.caller.userId, nowMs);
+        const namespace = namespaceFor(submission.namespace, call);
+        const by = { submittedBy: call.caller.userId, namespace };
+        const spec = admission.admit(submission, id, by, nowMs);
         named.admitted(position, id);
         return { ...spec, traceparent };
       } catch (failure) {

@@ -5,11 +5,12 @@
  */
 
 import { hash } from "node:crypto";
-import type {
-  RevocationSpec,
-  RevokeCommand,
-  RotateTokenCommand,
-  RotateTokenOutcome,
+import {
+  isNamespace,
+  type RevocationSpec,
+  type RevokeCommand,
+  type RotateTokenCommand,
+  type RotateTokenOutcome,
 } from "../jobs/mod.ts";
 import {
   type CallContext,
@@ -23,6 +24,7 @@ import {
   ANY_NAME,
   isPlainName,
   issueTokens,
+  namespacesText,
   type Principal,
   type TokenClaims,
   type TokenRequest,
@@ -30,6 +32,7 @@ import {
 import { audited } from "./audited.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
 import { joinToken, rememberedUntil, signing, useJoinToken } from "./join_tokens.ts";
+import { sees } from "./sight.ts";
 
 /** The longest that an access token may live, in ms. */
 const ACCESS_TTL_MS_MAX = 366 * 24 * 60 * 60 * 1000;
@@ -53,7 +56,10 @@ export class TokensApi implements TokenCalls {
     const act = joins === "" ? "issue a token" : `issue a token for a ${joins} to join`;
     return audited(this.#context, act, subject || ANY_NAME, call, async () => {
       dutiesOf(this.#context);
-      if (joins !== "") return await joinToken(this.#context, order, joins);
+      if (joins !== "") {
+        refuseConfined(call, `let a ${joins} in, which serves the whole cluster`);
+        return await joinToken(this.#context, order, joins);
+      }
       this.#checkOrder(order, call);
       const { accessTtlMs, refreshTtlMs } = this.#context.security;
       const { caller: { namespaces: own } } = call;
@@ -145,8 +151,11 @@ export class TokensApi implements TokenCalls {
   }
 
   async revoke(order: RevocationOrder, call: CallContext) {
+    if (order.what !== "presented") {
+      refuseConfined(call, "revoke what it does not present: show the token itself");
+    }
     const spec = order.what === "presented"
-      ? await this.#specOf(order.token)
+      ? await this.#specOf(order.token, call)
       : { what: order.what, id: order.id, untilMs: rememberedUntil(order.expiresAtMs) };
     const { what, id } = spec;
     return await audited(this.#context, `revoke a ${what}`, id, call, async () => {
@@ -212,6 +221,14 @@ export class TokensApi implements TokenCalls {
           `has, which ${roles.join(", ")} would`,
       );
     }
+    const nameless = namespaces.find((each) => !isNamespace(each));
+    if (nameless !== undefined) {
+      throw new Refusal(
+        "invalid",
+        `${JSON.stringify(nameless.slice(0, 80))} is no namespace: those are named by 1 to 63 ` +
+          "letters, digits, dots, dashes and underscores",
+      );
+    }
     const own = call.caller.namespaces;
     const foreign = own === undefined ? [] : namespaces.filter((each) => !own.includes(each));
     if (foreign.length > 0) {
@@ -256,8 +273,11 @@ export class TokensApi implements TokenCalls {
   }
 
   /** A token is revoked by itself, but a refresh token with all that comes of it. */
-  async #specOf(token: string): Promise<RevocationSpec> {
+  async #specOf(token: string, call: CallContext): Promise<RevocationSpec> {
     const claims = await this.#claimsOf(token, "access", "refresh", "join");
+    if (claims.namespaces?.every((each) => sees(call, each)) !== true) {
+      refuseConfined(call, "revoke a token of wider scope");
+    }
     const untilMs = rememberedUntil(claims.expiresAtMs);
     if (claims.kind === "refresh" && claims.family !== undefined) {
       // Its successors may live longer than it.
@@ -293,6 +313,17 @@ export class TokensApi implements TokenCalls {
     }
     return new Refusal("unauthenticated", message);
   }
+}
+
+/** @throws Refusal `permission_denied` if the caller does not have all namespaces */
+function refuseConfined({ caller: { userId, namespaces } }: CallContext, what: string): void {
+  if (namespaces === undefined) return;
+  throw new Refusal(
+    "permission_denied",
+    `the token of "${userId}" is for ${
+      namespacesText(namespaces)
+    } alone, so that it may not ${what}`,
+  );
 }
 
 /** "" for none. The key itself is not kept. */

@@ -12,6 +12,7 @@ import {
   type Job,
   type JobMachine,
   type JobOptions,
+  namespaceOf,
   NO_OPTIONS,
   queueOf,
   type SubmitSpec,
@@ -30,6 +31,7 @@ export function jobView(job: Job): JobView {
   return {
     id: job.id,
     type: job.type,
+    namespace: job.namespace,
     status: job.status,
     priority: job.priority,
     assignedTo: job.assignedTo,
@@ -85,6 +87,7 @@ export function submissionView(spec: SubmitSpec): Submission {
     ...{ type, payload, priority, maxRetries, timeoutMs, retryDelayMs },
     labels: spec.labels ?? {},
     requiredTags: spec.requiredTags ?? {},
+    namespace: namespaceOf(spec),
     ...(spec.options === undefined
       ? {}
       : { options: optionsView({ ...NO_OPTIONS, ...spec.options }) }),

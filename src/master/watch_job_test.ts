@@ -81,7 +81,11 @@ class Bench {
       if (heard.length === 1) setImmediate(during);
       return Promise.resolve();
     };
-    await this.api.watchJob("j", send, new AbortController().signal, logFromLine);
+    const call = {
+      caller: { userId: "ann", roles: [] },
+      signal: new AbortController().signal,
+    };
+    await this.api.watchJob("j", send, call, logFromLine);
     return heard;
   }
 }

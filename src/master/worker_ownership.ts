@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { Worker } from "../jobs/mod.ts";
 import {
   type CallContext,
   type DuplexCall,
@@ -15,6 +16,8 @@ import {
 } from "../rpc/mod.ts";
 import { peerIp } from "../security/mod.ts";
 import type { TokenParts } from "./options.ts";
+import { confinement } from "./audited.ts";
+import { isOwn } from "./sight.ts";
 import { principalOf } from "./tokens_api.ts";
 
 type Handlers = ServiceHandlers<typeof MasterService>;
@@ -31,22 +34,43 @@ const OWN_CALLS = [
 /** What lets somebody speak for workers that are not itself. */
 const MANAGES_WORKERS = "worker:manage";
 
-/** Handlers that refuse a worker that names another one, and are otherwise `handlers`. */
+/**
+ * Handlers that refuse a worker that names another one, and are otherwise `handlers`.
+ *
+ * Whoever is confined to namespaces speaks for no other worker, whatever its roles, and not for one of
+ * its own name that works for others too, or that does so no more but is still connected.
+ *
+ * @param workerOf what the state knows of a worker
+ */
 export function ownWorkersOnly(
   handlers: Handlers,
   { policies, rolesAreEnforced, audit }: Pick<
     TokenParts,
     "policies" | "rolesAreEnforced" | "audit"
   >,
+  workerOf: (workerId: string) => Pick<Worker, "status" | "namespaces"> | undefined,
 ): Handlers {
-  if (!rolesAreEnforced) return handlers;
-  const check = (workerId: string, call: CallContext) => {
-    const { userId, roles, certificate } = call.caller;
+  const reasonAgainst = (workerId: string, call: CallContext): string | undefined => {
+    const { userId, certificate, namespaces } = call.caller;
+    const isConfined = namespaces !== undefined;
     const isItself = userId === workerId || certificate?.commonName === workerId;
-    if (isItself || policies.current.grants(principalOf(call), MANAGES_WORKERS)) return;
-    const reason =
-      `"${userId}" is not the worker ${JSON.stringify(workerId)}: a worker's token has its id as ` +
-      "its subject (conductor token issue --subject ID --role worker)";
+    const mayBeAnother = !isConfined &&
+      (!rolesAreEnforced || policies.current.grants(principalOf(call), MANAGES_WORKERS));
+    if (!isItself && !mayBeAnother) {
+      return `"${userId}" is not the worker ${
+        JSON.stringify(workerId)
+      }: a worker's token has its ` +
+        "id as its subject (conductor token issue --subject ID --role worker)";
+    }
+    const worker = isConfined ? workerOf(workerId) : undefined;
+    if (worker === undefined || worker.status === "disconnected" || isOwn(worker, call)) return;
+    return `the worker ${JSON.stringify(workerId)} works for other namespaces than the token of ` +
+      `"${userId}" is for: give this one a name of its own, or stop the other`;
+  };
+  const check = (workerId: string, call: CallContext) => {
+    const reason = reasonAgainst(workerId, call);
+    if (reason === undefined) return;
+    const { userId, roles } = call.caller;
     audit({
       kind: "authorization_failed",
       userId,
@@ -56,6 +80,7 @@ export function ownWorkersOnly(
         method: call.method,
         client: peerIp(call.peerAddress),
         requestId: call.requestId,
+        ...confinement(call.caller),
       },
     });
     throw new Refusal("permission_denied", reason);

@@ -25,6 +25,7 @@ const WORKER: Caller = { userId: "w1", roles: ["worker"], source: "token" };
 async function guarded(
   rolesAreEnforced = true,
   audit: (event: AuditEvent) => void = () => {},
+  workerOf: Parameters<typeof ownWorkersOnly>[2] = () => undefined,
 ): Promise<Handlers> {
   const policies = new LivePolicies(NOTHING_REVOKED, await loadPolicies(), () => {});
   const unary = Object.fromEntries(CALLS.map((name) => [name, () => "passed"]));
@@ -32,7 +33,7 @@ async function guarded(
     ...unary,
     workerSession: (stream: Stream) => stream.onMessage(() => {}),
   } as unknown as Handlers;
-  return ownWorkersOnly(handlers, { policies, rolesAreEnforced, audit });
+  return ownWorkersOnly(handlers, { policies, rolesAreEnforced, audit }, workerOf);
 }
 
 /** What each call about `workerId`, and a session of it, comes to. */
@@ -108,4 +109,27 @@ Deno.test("where roles are not enforced, nobody is asked who it is", async () =>
     new Set(words(handlers, { userId: "anonymous", roles: [] }, "w9")),
     new Set(["passed"]),
   );
+});
+
+Deno.test("whoever is confined speaks for itself alone, and not for a worker of others", async () => {
+  const confined: Caller = { ...WORKER, roles: ["admin"], namespaces: ["red"] };
+  const workers: Record<string, { status: "active" | "disconnected"; namespaces?: string[] }> = {
+    red: { status: "active", namespaces: ["red"] },
+    wide: { status: "active", namespaces: ["red", "blue"] },
+    all: { status: "active" },
+    gone: { status: "disconnected" },
+  };
+  for (const rolesAreEnforced of [true, false]) {
+    const handlers = await guarded(rolesAreEnforced, () => {}, (id) => workers[id]);
+    for (
+      const [id, isLet] of [["red", true], ["new", true], ["gone", true], ["wide", false], [
+        "all",
+        false,
+      ]] as const
+    ) {
+      const said = words(handlers, { ...confined, userId: id }, id);
+      assert.ok(said.every((word) => (word === "passed") === isLet), `${id}: ${said.join()}`);
+    }
+    assert.ok(words(handlers, confined, "red").every((word) => word !== "passed"));
+  }
 });

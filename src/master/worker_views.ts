@@ -25,6 +25,7 @@ export function workerView(worker: Worker, session: Session | undefined): Worker
     cpuMillisHeld: worker.cpuMillisHeld,
     memoryBytesHeld: worker.memoryBytesHeld,
     typeSlots: worker.typeSlots ?? {},
+    namespaces: worker.namespaces ?? [],
     incarnation: worker.sessionId,
     registeredAtMs: worker.registeredAtMs,
     ...(worker.disconnectedAtMs === 0 ? {} : { disconnectedAtMs: worker.disconnectedAtMs }),

@@ -8,6 +8,7 @@ import type {
   DeregisterWorkerCommand,
   DrainWorkerCommand,
   RegisterWorkerCommand,
+  Worker,
 } from "../jobs/mod.ts";
 import {
   type AttemptReportView,
@@ -28,6 +29,7 @@ import {
 } from "../rpc/mod.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
 import type { Road, Session } from "./sessions.ts";
+import { isOwn, servedBy, type Viewer } from "./sight.ts";
 import { unknownJob } from "./views.ts";
 import { callableAddress } from "./worker_address.ts";
 import { heldAttemptView, workerView } from "./worker_views.ts";
@@ -59,9 +61,10 @@ export class WorkersApi implements WorkerCalls {
   }
 
   async registerWorker(
-    announcement: WorkerAnnouncement,
-    call: Pick<CallContext, "peerAddress">,
+    told: WorkerAnnouncement,
+    call: Viewer & Pick<CallContext, "peerAddress">,
   ): Promise<WorkerWelcomeView> {
+    const announcement = { ...told, namespaces: servedBy(told, call) };
     const sessionId = crypto.randomUUID();
     if (announcement.pushed === true) {
       const address = callableAddress(announcement.address, call.peerAddress);
@@ -73,9 +76,11 @@ export class WorkersApi implements WorkerCalls {
   }
 
   async openWorkerSession(
-    announcement: WorkerAnnouncement,
+    told: WorkerAnnouncement,
     link: WorkerLink,
+    call: Viewer,
   ): Promise<WorkerSession> {
+    const announcement = { ...told, namespaces: servedBy(told, call) };
     const sessionId = announcement.incarnation;
     this.#refuseRival(announcement.workerId, sessionId);
     const session = await this.#register(announcement, sessionId, { kind: "stream", link });
@@ -142,8 +147,10 @@ export class WorkersApi implements WorkerCalls {
   async drainWorker(
     workerId: string,
     { draining, graceMs }: DrainOrder,
+    call: Viewer,
   ): Promise<{ message: string }> {
     const duties = dutiesOf(this.#context);
+    if (call.caller.namespaces !== undefined) this.#known(workerId, call);
     const outcome = await this.#context.proposer.propose<DrainWorkerCommand>({
       kind: "drain_worker",
       workerId,
@@ -160,7 +167,7 @@ export class WorkersApi implements WorkerCalls {
     return { message: `worker ${workerId} ${what}` };
   }
 
-  async listWorkers(status: string): Promise<readonly WorkerView[]> {
+  async listWorkers(status: string, call: Viewer): Promise<readonly WorkerView[]> {
     if (status !== "" && !WORKER_STATUSES.includes(status)) {
       throw new Refusal(
         "invalid",
@@ -171,21 +178,27 @@ export class WorkersApi implements WorkerCalls {
     }
     const { machine, sessions, proposer, barrierTimeoutMs } = this.#context;
     await proposer.readBarrier(barrierTimeoutMs);
-    const workers = machine.workers().filter((each) => status === "" || each.status === status);
+    const workers = machine.workers().filter((each) =>
+      (status === "" || each.status === status) && isOwn(each, call)
+    );
     return workers.map((worker) => workerView(worker, sessions.get(worker.id)));
   }
 
-  async getWorker(workerId: string): Promise<WorkerDetails> {
+  async getWorker(workerId: string, call: Viewer): Promise<WorkerDetails> {
     const { machine, sessions, watchers, proposer, barrierTimeoutMs } = this.#context;
     await proposer.readBarrier(barrierTimeoutMs);
-    const worker = machine.worker(workerId);
-    if (worker === undefined) {
-      throw new Refusal("not_found", `there is no worker ${JSON.stringify(workerId)}`);
-    }
+    const worker = this.#known(workerId, call);
     const held = machine.heldBy(workerId).map((job) =>
       heldAttemptView(job, watchers.progressOf(job.id, job.token)?.fraction ?? 0)
     );
     return { worker: workerView(worker, sessions.get(workerId)), held };
+  }
+
+  /** @throws Refusal `not_found`, also for one that does not work for the caller alone */
+  #known(workerId: string, call: Viewer): Worker {
+    const worker = this.#context.machine.worker(workerId);
+    if (worker !== undefined && isOwn(worker, call)) return worker;
+    throw new Refusal("not_found", `there is no worker ${JSON.stringify(workerId)}`);
   }
 
   /**
@@ -213,7 +226,7 @@ export class WorkersApi implements WorkerCalls {
     const duties = dutiesOf(this.#context);
     const { proposer, sessions, log, now, crashLimit } = this.#context;
     const { workerId, address, slots, jobTypes, tags, version, running } = announcement;
-    const { cpuMillis, memoryBytes, typeSlots = {} } = announcement;
+    const { cpuMillis, memoryBytes, typeSlots = {}, namespaces = [] } = announcement;
     const outcome = await proposer.propose<RegisterWorkerCommand>({
       kind: "register_worker",
       worker: {
@@ -227,6 +240,7 @@ export class WorkersApi implements WorkerCalls {
         ...(cpuMillis > 0 ? { cpuMillis } : {}),
         ...(memoryBytes > 0 ? { memoryBytes } : {}),
         ...(Object.keys(typeSlots).length > 0 ? { typeSlots } : {}),
+        ...(namespaces.length > 0 ? { namespaces } : {}),
         unary: road.kind !== "stream",
         ...(road.kind === "push" ? { pushed: true } : {}),
       },
@@ -353,7 +367,9 @@ export class WorkersApi implements WorkerCalls {
     log.info("a worker that was taken for dead is heard of again", { worker_id: workerId });
     const { address, slots, tags, version, cpuMillis, memoryBytes } = worker;
     const jobTypes = worker.jobTypes ?? [];
-    const described = { address, slots, jobTypes, tags, version, cpuMillis, memoryBytes };
+    const { namespaces = [] } = worker;
+    const jobsOf = { jobTypes, tags, namespaces };
+    const described = { address, slots, ...jobsOf, version, cpuMillis, memoryBytes };
     // In the same session: it is the same process, which was only out of reach.
     return await this.#register(
       { workerId, incarnation: "", ...described, running: [] },

@@ -7,6 +7,7 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import { DEFAULT_NAMESPACE } from "../jobs/mod.ts";
 import type { CallContext, ServiceHandlers } from "./call.ts";
 import type { ClusterChannel } from "./channel.ts";
 import { type Batch, type BatchSchema, MasterService } from "./gen/scheduler_pb.ts";
@@ -15,6 +16,7 @@ import { Refusal } from "./status.ts";
 /** How many jobs of a batch there are. */
 export interface BatchView {
   readonly id: string;
+  readonly namespace: string;
   readonly createdAtMs: number;
   readonly submittedBy: string;
   /** Jobs that were ever submitted with it. */
@@ -58,22 +60,40 @@ export interface ParentResultQuery {
   readonly parentId: string;
 }
 
+/** Names a batch. */
+export interface BatchName {
+  readonly id: string;
+  /** "": the only one that the caller has, else the default one. */
+  readonly namespace: string;
+}
+
 /** What a master answers about batches. */
 export interface BatchApi {
-  getBatch(batchId: string, options: { readonly stale: boolean }): Promise<BatchView>;
+  getBatch(
+    batch: BatchName,
+    options: { readonly stale: boolean },
+    call: Pick<CallContext, "caller">,
+  ): Promise<BatchView>;
   /** Sends the counts now and after changes until all jobs are finished. */
   watchBatch(
-    batchId: string,
+    batch: BatchName,
     send: (batch: BatchView) => Promise<void>,
-    signal: AbortSignal,
+    call: Pick<CallContext, "caller" | "signal">,
   ): Promise<void>;
   cancelBatch(
-    batchId: string,
+    batch: BatchName,
     reason: string,
     call: CallContext,
   ): Promise<{ readonly matched: number; readonly cancelled: number }>;
   listBatches(
-    query: { readonly limit: number; readonly cursor: string; readonly isUnfinished: boolean },
+    query: {
+      readonly limit: number;
+      readonly cursor: string;
+      readonly isUnfinished: boolean;
+      /** "": all that the caller sees. */
+      readonly namespace: string;
+    },
+    call: Pick<CallContext, "caller">,
   ): Promise<BatchPage>;
   /** @throws Refusal `failed_precondition` unless the worker holds that attempt */
   parentResult(query: ParentResultQuery): Promise<ParentResultView>;
@@ -87,30 +107,27 @@ export function batchHandlers(master: BatchApi): Pick<
   "getBatch" | "watchBatch" | "cancelBatch" | "listBatches" | "getParentResult"
 > {
   return {
-    getBatch: async ({ batchId, stale }) => ({
-      batch: batchToWire(await master.getBatch(required(batchId, "batch_id"), { stale })),
+    getBatch: async (request, call) => ({
+      batch: batchToWire(await master.getBatch(named(request), { stale: request.stale }, call)),
     }),
     watchBatch: (request, call, out) =>
-      master.watchBatch(
-        required(request.batchId, "batch_id"),
-        (batch) => out.write(batchToWire(batch)),
-        call.signal,
-      ),
-    cancelBatch: async ({ batchId, reason }, call) => {
+      master.watchBatch(named(request), (batch) => out.write(batchToWire(batch)), call),
+    cancelBatch: async (request, call) => {
       const { matched, cancelled } = await master.cancelBatch(
-        required(batchId, "batch_id"),
-        reason,
+        named(request),
+        request.reason,
         call,
       );
       return { matched: BigInt(matched), cancelled: BigInt(cancelled) };
     },
-    listBatches: async ({ limit, cursor, unfinished }) => {
+    listBatches: async ({ limit, cursor, unfinished, namespace }, call) => {
       if (limit < 0) throw new Refusal("invalid", `limit is ${limit}; it may not be negative`);
       const { batches, nextCursor } = await master.listBatches({
         limit: limit === 0 ? LIST_LIMIT_DEFAULT : Math.min(limit, LIST_LIMIT_MAX),
         cursor,
         isUnfinished: unfinished,
-      });
+        namespace,
+      }, call);
       return { batches: batches.map(batchToWire), nextCursor };
     },
     getParentResult: async (request) => {
@@ -125,6 +142,12 @@ export function batchHandlers(master: BatchApi): Pick<
   };
 }
 
+function named(
+  { batchId, namespace }: { readonly batchId: string; readonly namespace: string },
+): BatchName {
+  return { id: required(batchId, "batch_id"), namespace };
+}
+
 function required(value: string, field: string): string {
   if (value !== "") return value;
   throw new Refusal("invalid", `${field} is missing`);
@@ -136,6 +159,7 @@ function batchToWire(batch: BatchView): MessageInitShape<typeof BatchSchema> {
   );
   return {
     id: batch.id,
+    namespace: batch.namespace,
     createdAt: timestampFromMs(batch.createdAtMs),
     submittedBy: batch.submittedBy,
     total: BigInt(batch.total),
@@ -169,6 +193,7 @@ export function batchFromWire(batch: Batch): BatchView {
   ) as Record<BatchStatus, number>;
   return {
     id: batch.id,
+    namespace: batch.namespace || DEFAULT_NAMESPACE,
     createdAtMs: batch.createdAt === undefined ? 0 : timestampMs(batch.createdAt),
     submittedBy: batch.submittedBy,
     total: Number(batch.total),

@@ -24,7 +24,7 @@ type Handlers = Pick<
 
 export function bulkHandlers(master: MasterApi): Handlers {
   return {
-    listJobs: async (request) => {
+    listJobs: async (request, call) => {
       const filter = { ...originalFilter(request), ...filterFromWire(request.filter) };
       const page = await master.listJobs({
         ...filter,
@@ -32,10 +32,10 @@ export function bulkHandlers(master: MasterApi): Handlers {
         limit: pageLimit(request.limit),
         offset: pageOffset(request.offset),
         stale: request.stale,
-      });
+      }, call);
       return pageToWire(page);
     },
-    listDLQ: async (request) => {
+    listDLQ: async (request, call) => {
       const filter = { ...filterFromWire(request.filter), deadLetter: true };
       const page = await master.listJobs({
         ...filter,
@@ -43,7 +43,7 @@ export function bulkHandlers(master: MasterApi): Handlers {
         limit: pageLimit(request.limit),
         offset: pageOffset(request.offset),
         stale: false,
-      });
+      }, call);
       return pageToWire(page);
     },
     cancelJobs: async (request, call) => {
@@ -92,6 +92,7 @@ function originalFilter({ statusFilter, typeFilter, workerFilter }: ListJobsRequ
 }
 
 function chosen(filter: JobFilter, all: boolean, what: string): JobFilter {
+  // A namespace says where, not which: "all of red" is all of it.
   if (all && !isEmpty(filter)) {
     throw new Refusal("invalid", "all is set beside a filter; give one or the other");
   }
@@ -103,8 +104,13 @@ function chosen(filter: JobFilter, all: boolean, what: string): JobFilter {
 }
 
 function isEmpty(filter: JobFilter): boolean {
-  // These two are said of every job that such a call is about.
-  const { isFinished: _isFinished, deadLetter: _deadLetter, ...narrowing } = filter;
+  // These are said of every job that such a call is about; a namespace alone may be an environment's.
+  const {
+    isFinished: _isFinished,
+    deadLetter: _deadLetter,
+    namespaces: _namespaces,
+    ...narrowing
+  } = filter;
   return Object.keys(narrowing).length === 0;
 }
 

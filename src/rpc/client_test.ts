@@ -9,6 +9,7 @@ function job(status: string): JobView {
   return {
     id: "j-1",
     type: "noop",
+    namespace: "default",
     status,
     priority: 0,
     assignedTo: "",
@@ -114,7 +115,7 @@ Deno.test("a batch gives one outcome a job, in order, refused ones with their co
 
 Deno.test("a watch survives a lost master and tells the state again", async () => {
   const dying = await startTestMaster({
-    watchJob: async (_jobId, send, signal) => {
+    watchJob: async (_jobId, send, { signal }) => {
       await send({ kind: "state", atMs: 1, job: job("running") });
       await new Promise((_resolve, reject) =>
         signal.addEventListener("abort", () => reject(signal.reason))

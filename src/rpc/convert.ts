@@ -38,6 +38,7 @@ import type {
   Submission,
   TransitionView,
 } from "./master_api.ts";
+import { DEFAULT_NAMESPACE } from "../jobs/mod.ts";
 import { optionsFromWire, optionsToWire } from "./job_options.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -87,6 +88,7 @@ export function jobToWire(job: JobView): MessageInitShape<typeof JobSchema> {
     options: job.options && optionsToWire(job.options),
     submittedBy: job.submittedBy,
     queue: job.queue,
+    namespace: job.namespace,
     parents: [...job.parents ?? []],
   };
 }
@@ -96,6 +98,7 @@ export function jobFromWire(job: Job): JobView {
   return {
     id: job.id,
     type: job.type,
+    namespace: job.namespace || DEFAULT_NAMESPACE,
     status: job.status,
     priority: job.priority,
     assignedTo: job.assignedTo,
@@ -151,6 +154,7 @@ export function submissionToWire(
     options: submission.options && optionsToWire(submission.options),
     runAt: stamp(submission.runAtMs),
     ref: submission.ref ?? "",
+    namespace: submission.namespace ?? "",
   };
 }
 
@@ -169,6 +173,7 @@ export function submissionFromWire(request: SubmitJobRequest): Submission {
     requiredTags: request.requiredTags,
     ...optionalMs("runAtMs", request.runAt),
     ...(request.ref === "" ? {} : { ref: request.ref }),
+    ...(request.namespace === "" ? {} : { namespace: request.namespace }),
     ...(request.options === undefined ? {} : { options: optionsFromWire(request.options) }),
   };
 }

@@ -88,6 +88,7 @@ const options: fc.Arbitrary<JobOptionsView> = fc.record({
 const job: fc.Arbitrary<JobView> = fc.record({
   id: text,
   type: text,
+  namespace: text.map((name) => name || "default"),
   status: text,
   priority: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
   assignedTo: text,
@@ -115,6 +116,7 @@ const job: fc.Arbitrary<JobView> = fc.record({
   requiredKeys: [
     "id",
     "type",
+    "namespace",
     "status",
     "priority",
     "assignedTo",
@@ -323,6 +325,7 @@ Deno.test("a worker is the same after its way over the wire", () => {
   const worker: fc.Arbitrary<WorkerView> = fc.record({
     id: text,
     address: text,
+    namespaces: fc.array(text),
     slots: count,
     activeJobs: count,
     status: fc.constantFrom("active", "draining", "disconnected"),
@@ -346,6 +349,7 @@ Deno.test("a worker is the same after its way over the wire", () => {
     stats,
   }, {
     requiredKeys: [
+      "namespaces",
       "id",
       "address",
       "slots",

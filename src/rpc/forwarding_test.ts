@@ -335,7 +335,7 @@ Deno.test("a watch through a follower goes on at the next leader", async () => {
     job: job("j-1", status),
   });
   const first = await startMember({
-    watchJob: async (_jobId, send, signal) => {
+    watchJob: async (_jobId, send, { signal }) => {
       await send(at("running"));
       await new Promise((_, reject) =>
         signal.addEventListener("abort", () => reject(signal.reason))
@@ -370,7 +370,7 @@ Deno.test("a watch at a leader that is deposed goes on at the next one", async (
     watchJob: (_jobId, send) => send(event("completed")),
   }, { name: "b" });
   await using former = await startMember({
-    watchJob: async (_jobId, send, signal) => {
+    watchJob: async (_jobId, send, { signal }) => {
       await send(event("running"));
       await new Promise((_, reject) =>
         signal.addEventListener("abort", () => reject(signal.reason))
@@ -392,6 +392,7 @@ function job(id: string, status: string) {
     id,
     type: "noop",
     status,
+    namespace: "default",
     priority: 5,
     assignedTo: "",
     createdAtMs: 1,

@@ -34,6 +34,8 @@ export interface Submission {
   /** Name among the submissions of one call, for their dependencies on each other. */
   readonly ref?: string;
   readonly idempotencyKey?: string;
+  /** Absent: the only one that the caller has, else the default one. */
+  readonly namespace?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly requiredTags?: Readonly<Record<string, string>>;
   readonly options?: JobOptionsView;
@@ -64,6 +66,7 @@ export interface ResultView {
 export interface JobView {
   readonly id: string;
   readonly type: string;
+  readonly namespace: string;
   readonly status: string;
   readonly priority: number;
   readonly assignedTo: string;
@@ -271,6 +274,8 @@ export interface WorkerAnnouncement {
   readonly memoryBytes: number;
   /** Jobs of single types that it runs at once; of all others as many as it has slots. */
   readonly typeSlots?: Readonly<Record<string, number>>;
+  /** It wants jobs of these namespaces alone; empty or absent: of all that its token is for. */
+  readonly namespaces?: readonly string[];
   /** On the unary road: it waits at `address` for its orders, and does not come for them. */
   readonly pushed?: boolean;
   readonly running: readonly { readonly jobId: string; readonly token: number }[];
@@ -352,6 +357,8 @@ export interface WorkerView {
   readonly memoryBytesHeld: number;
   /** Jobs of single types that it runs at once; of all others as many as it has slots. */
   readonly typeSlots: Readonly<Record<string, number>>;
+  /** It gets jobs of these alone; empty: of all. */
+  readonly namespaces: readonly string[];
   /** Of its present, or last, process. */
   readonly incarnation: string;
   readonly registeredAtMs: number;
@@ -449,8 +456,13 @@ export interface MasterApi extends MemberApi, BatchApi, ScheduleApi, SettingsApi
     options: { readonly allOrNothing: boolean },
     call: CallContext,
   ): Promise<readonly SubmissionOutcome[]>;
-  getJob(jobId: string, options: { readonly stale: boolean }): Promise<JobDetails>;
-  listJobs(query: JobQuery): Promise<JobPage>;
+  /** Here and below: a job that the caller does not see answers like one that does not exist. */
+  getJob(
+    jobId: string,
+    options: { readonly stale: boolean },
+    call: Pick<CallContext, "caller">,
+  ): Promise<JobDetails>;
+  listJobs(query: JobQuery, call: Pick<CallContext, "caller">): Promise<JobPage>;
   /** Resolves to what happened; cancelling twice is no fault. */
   cancelJob(jobId: string, reason: string, call: CallContext): Promise<{ message: string }>;
   /** Unfinished jobs of the filter. */
@@ -463,13 +475,13 @@ export interface MasterApi extends MemberApi, BatchApi, ScheduleApi, SettingsApi
     call: CallContext,
   ): Promise<BulkAnswer>;
   /**
-   * Sends events until the job is finished or `signal` aborts; before them what is kept of the last
+   * Sends events until the job is finished or the call's signal aborts; before them what is kept of the last
    * attempt's log from `logFromLine` on (0: nothing).
    */
   watchJob(
     jobId: string,
     send: (event: JobEventView) => Promise<void>,
-    signal: AbortSignal,
+    call: Pick<CallContext, "caller" | "signal">,
     logFromLine: number,
   ): Promise<void>;
   joinCluster(
@@ -487,8 +499,10 @@ export interface MasterApi extends MemberApi, BatchApi, ScheduleApi, SettingsApi
     call: CallContext,
   ): Promise<WorkerSession>;
   retryDeadLetter(jobId: string, call: CallContext): Promise<{ message: string }>;
-  clusterHealth(): Promise<ClusterHealthView>;
-  listWorkers(status: string): Promise<readonly WorkerView[]>;
+  /** Counts are of what the caller sees. */
+  clusterHealth(call: Pick<CallContext, "caller">): Promise<ClusterHealthView>;
+  /** Those that are there for namespaces of the caller alone, if it does not have all. */
+  listWorkers(status: string, call: Pick<CallContext, "caller">): Promise<readonly WorkerView[]>;
   /** @throws Refusal `not_found` */
-  getWorker(workerId: string): Promise<WorkerDetails>;
+  getWorker(workerId: string, call: Pick<CallContext, "caller">): Promise<WorkerDetails>;
 }

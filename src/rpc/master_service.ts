@@ -87,10 +87,10 @@ function jobHandlers(master: MasterApi): Pick<
     },
     submitJobs,
     submitStream: (stream, call) => serveSubmissions(stream, call, submitJobs),
-    getJobStatus: async (request) => {
+    getJobStatus: async (request, call) => {
       const details = await master.getJob(required(request.jobId, "job_id"), {
         stale: request.stale,
-      });
+      }, call);
       const answer = detailsToWire(details);
       if (request.withoutPayload && answer.job !== undefined) delete answer.job.payload;
       return answer;
@@ -114,7 +114,7 @@ function jobHandlers(master: MasterApi): Pick<
       await master.watchJob(
         jobId,
         (event) => out.write(eventToWire(jobId, event)),
-        call.signal,
+        call,
         Number(request.logFromLine),
       );
     },
@@ -211,12 +211,12 @@ function workerHandlers(master: MasterApi): Pick<
       }, call);
       return { success: true, message };
     },
-    listWorkers: async (request) => {
-      const workers = await master.listWorkers(request.statusFilter);
+    listWorkers: async (request, call) => {
+      const workers = await master.listWorkers(request.statusFilter, call);
       return { workers: workers.map(workerToWire), total: workers.length };
     },
-    getWorker: async (request) =>
-      workerDetailsToWire(await master.getWorker(required(request.workerId, "worker_id"))),
+    getWorker: async (request, call) =>
+      workerDetailsToWire(await master.getWorker(required(request.workerId, "worker_id"), call)),
   };
 }
 
@@ -235,8 +235,8 @@ function clusterHandlers(
       }, call);
       return { success: true, message, leader: leaderId, clusterId };
     },
-    getClusterHealth: async () => {
-      const health = await master.clusterHealth();
+    getClusterHealth: async (_request, call) => {
+      const health = await master.clusterHealth(call);
       return {
         leaderId: health.leaderId,
         leaderAddress: health.leaderAddress,
@@ -285,6 +285,7 @@ function announcementFromRegister(request: RegisterWorkerRequest): WorkerAnnounc
     version: "",
     ...resourcesOf(request),
     typeSlots: typeSlotsOf(request.typeConcurrency),
+    namespaces: request.namespaces,
     running: request.running.map((each) => ({
       jobId: each.jobId,
       token: Number(each.fencingToken),
@@ -304,6 +305,7 @@ export function announcementFromHello(hello: WorkerHello): WorkerAnnouncement {
     version: hello.version,
     ...resourcesOf(hello),
     typeSlots: typeSlotsOf(hello.typeConcurrency),
+    namespaces: hello.namespaces,
     running: hello.running.map((each) => ({
       jobId: each.jobId,
       token: Number(each.fencingToken),

@@ -24,6 +24,7 @@ export { filterText } from "./job_filter.ts";
 export type { JobFilter, JobOrder, JobStatus } from "../jobs/mod.ts";
 export {
   type BatchApi,
+  type BatchName,
   type BatchPage,
   type BatchView,
   parentResult,

@@ -27,6 +27,7 @@ export interface ScheduleDefinition {
 /** A schedule as it is. */
 export interface ScheduleView
   extends Omit<Schedule, "template" | "overlap" | "catchUp" | "revision" | "actedThroughMs"> {
+  readonly namespace: string;
   readonly job: Submission;
   readonly overlap: string;
   readonly catchUp: string;
@@ -39,6 +40,13 @@ export interface SchedulePage {
   readonly schedules: readonly ScheduleView[];
   readonly total: number;
   readonly nextCursor: string;
+}
+
+/** Names a schedule. */
+export interface ScheduleNameView {
+  readonly name: string;
+  /** "": the only one that the caller has, else the default one. */
+  readonly namespace: string;
 }
 
 /** The calls themselves. */
@@ -54,22 +62,34 @@ export interface ScheduleApi {
     readonly warning: string;
   }>;
   listSchedules(
-    page: { readonly limit: number; readonly cursor: string; readonly stale: boolean },
+    page: {
+      readonly limit: number;
+      readonly cursor: string;
+      readonly stale: boolean;
+      /** "": all that the caller sees. */
+      readonly namespace: string;
+    },
+    call: Pick<CallContext, "caller">,
   ): Promise<SchedulePage>;
   /** With its next `nextRuns` times, in ms. */
   getSchedule(
-    name: string,
+    named: ScheduleNameView,
     options: { readonly nextRuns: number; readonly stale: boolean },
+    call: Pick<CallContext, "caller">,
   ): Promise<{ readonly schedule: ScheduleView; readonly nextRuns: readonly number[] }>;
-  removeSchedule(name: string, call: CallContext): Promise<{ readonly message: string }>;
-  pauseSchedule(name: string, call: CallContext): Promise<{ readonly message: string }>;
-  resumeSchedule(name: string, call: CallContext): Promise<{ readonly message: string }>;
+  removeSchedule(named: ScheduleNameView, call: CallContext): Promise<{ readonly message: string }>;
+  pauseSchedule(named: ScheduleNameView, call: CallContext): Promise<{ readonly message: string }>;
+  resumeSchedule(named: ScheduleNameView, call: CallContext): Promise<{ readonly message: string }>;
   /** Resolves to the id of the job that it made, or that an earlier call made under the same key. */
   triggerSchedule(
-    name: string,
+    named: ScheduleNameView,
     idempotencyKey: string,
     call: CallContext,
   ): Promise<{ readonly jobId: string; readonly duplicate: boolean }>;
   /** Of a schedule by its name, or of a timing. */
-  nextRuns(of: string | ScheduleTiming, count: number): Promise<readonly number[]>;
+  nextRuns(
+    of: ScheduleNameView | ScheduleTiming,
+    count: number,
+    call: Pick<CallContext, "caller">,
+  ): Promise<readonly number[]>;
 }

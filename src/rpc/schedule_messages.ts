@@ -6,7 +6,7 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Timestamp, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
-import type { ScheduleTiming } from "../jobs/mod.ts";
+import { DEFAULT_NAMESPACE, type ScheduleTiming } from "../jobs/mod.ts";
 import { submissionFromWire, submissionToWire } from "./convert.ts";
 import type {
   Schedule,
@@ -116,6 +116,7 @@ export function scheduleFromWire(message: Schedule): ScheduleView {
   const definition = definitionFromWire(message.definition);
   return {
     ...definition,
+    namespace: definition.job.namespace ?? DEFAULT_NAMESPACE,
     overlap: definition.overlap ?? "",
     catchUp: definition.catchUp ?? "",
     catchUpMax: definition.catchUpMax ?? 0,

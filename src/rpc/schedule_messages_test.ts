@@ -28,6 +28,7 @@ const definition: Omit<ScheduleDefinition, "timing"> = {
     timeoutMs: 1000,
     labels: { a: "b" },
     requiredTags: {},
+    namespace: "red",
     options: { queue: "night" },
   },
   overlap: "queue",
@@ -58,6 +59,7 @@ Deno.test("what a definition leaves out stays open for the master to decide", ()
 
 Deno.test("a schedule comes back from its bytes as it was", () => {
   const schedule: ScheduleView = {
+    namespace: "red",
     ...definition,
     timing: timings[0]!,
     overlap: "queue",

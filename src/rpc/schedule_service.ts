@@ -7,7 +7,7 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ServiceHandlers } from "./call.ts";
 import type { MasterService } from "./gen/scheduler_pb.ts";
-import type { ScheduleApi } from "./schedule_api.ts";
+import type { ScheduleApi, ScheduleNameView } from "./schedule_api.ts";
 import { definitionFromWire, scheduleToWire, stamp, timingFromWire } from "./schedule_messages.ts";
 import { Refusal } from "./status.ts";
 
@@ -35,47 +35,49 @@ export function scheduleHandlers(master: ScheduleApi): ScheduleHandlers {
       const added = await master.addSchedule(definition, { replace }, call);
       return { message: added.message, nextAt: stamp(added.nextAtMs), warning: added.warning };
     },
-    listSchedules: async ({ limit, cursor, stale }) => {
+    listSchedules: async ({ limit, cursor, stale, namespace }, call) => {
       const page = await master.listSchedules({
         limit: counted("limit", limit, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX),
         cursor,
         stale,
-      });
+        namespace,
+      }, call);
       return {
         schedules: page.schedules.map(scheduleToWire),
         total: page.total,
         nextCursor: page.nextCursor,
       };
     },
-    getSchedule: async ({ name, nextRuns, stale }) => {
-      const found = await master.getSchedule(named(name), {
-        nextRuns: counted("next_runs", nextRuns, 0, RUNS_MAX),
-        stale,
-      });
+    getSchedule: async (request, call) => {
+      const found = await master.getSchedule(named(request), {
+        nextRuns: counted("next_runs", request.nextRuns, 0, RUNS_MAX),
+        stale: request.stale,
+      }, call);
       return {
         schedule: scheduleToWire(found.schedule),
         nextRuns: found.nextRuns.map(timestampFromMs),
       };
     },
-    removeSchedule: ({ name }, call) => master.removeSchedule(named(name), call),
-    pauseSchedule: ({ name }, call) => master.pauseSchedule(named(name), call),
-    resumeSchedule: ({ name }, call) => master.resumeSchedule(named(name), call),
-    triggerSchedule: ({ name, idempotencyKey }, call) =>
-      master.triggerSchedule(named(name), idempotencyKey, call),
-    nextRuns: async ({ name, timing, count }) => {
+    removeSchedule: (request, call) => master.removeSchedule(named(request), call),
+    pauseSchedule: (request, call) => master.pauseSchedule(named(request), call),
+    resumeSchedule: (request, call) => master.resumeSchedule(named(request), call),
+    triggerSchedule: (request, call) =>
+      master.triggerSchedule(named(request), request.idempotencyKey, call),
+    nextRuns: async ({ name, namespace, timing, count }, call) => {
       if (name !== "" && timing !== undefined) {
         throw new Refusal("invalid", "name and timing are both given; give one of them");
       }
-      const of = name === "" ? timingFromWire(timing) : name;
-      const runs = await master.nextRuns(of, counted("count", count, RUNS_DEFAULT, RUNS_MAX));
+      const of = name === "" ? timingFromWire(timing) : { name, namespace };
+      const wanted = counted("count", count, RUNS_DEFAULT, RUNS_MAX);
+      const runs = await master.nextRuns(of, wanted, call);
       return { runs: runs.map(timestampFromMs) };
     },
   };
 }
 
-function named(name: string): string {
+function named({ name, namespace }: ScheduleNameView): ScheduleNameView {
   if (name === "") throw new Refusal("invalid", "name is empty; name a schedule");
-  return name;
+  return { name, namespace };
 }
 
 function counted(field: string, value: number, otherwise: number, max: number): number {

@@ -255,7 +255,7 @@ Deno.test("a slow reader holds the writing handler up", async () => {
 
 Deno.test("a reader that leaves a stream ends its handler", async () => {
   await using master = await startTestMaster({
-    watchJob: async (_jobId, send, signal) => {
+    watchJob: async (_jobId, send, { signal }) => {
       await send({ kind: "log", atMs: 0, lines: [], firstLine: 0, attempt: 1 });
       await new Promise((_resolve, reject) =>
         signal.addEventListener("abort", () => reject(signal.reason))

@@ -65,8 +65,15 @@ export interface Configured {
 
 /** What a master answers about types and queues. */
 export interface SettingsApi {
-  /** Those that have unfinished jobs or settings, by name. */
-  listStandings(scope: ScopeName): Promise<readonly StandingView[]>;
+  /**
+   * Those that have unfinished jobs or settings, by name; of one namespace (or of those of a caller who
+   * does not have all): that have unfinished jobs in it, and these alone are counted.
+   */
+  listStandings(
+    scope: ScopeName,
+    namespace: string,
+    call: Pick<CallContext, "caller">,
+  ): Promise<readonly StandingView[]>;
   configure(configuration: Configuration, call: CallContext): Promise<Configured>;
 }
 
@@ -75,8 +82,12 @@ export function settingsHandlers(master: SettingsApi): Pick<
   "listTypes" | "listQueues" | "configure"
 > {
   return {
-    listTypes: async () => ({ types: (await master.listStandings("type")).map(standingToWire) }),
-    listQueues: async () => ({ queues: (await master.listStandings("queue")).map(standingToWire) }),
+    listTypes: async ({ namespace }, call) => ({
+      types: (await master.listStandings("type", namespace, call)).map(standingToWire),
+    }),
+    listQueues: async ({ namespace }, call) => ({
+      queues: (await master.listStandings("queue", namespace, call)).map(standingToWire),
+    }),
     configure: async (request, call) => {
       const { changed, standing } = await master.configure(configurationFromWire(request), call);
       return { changed, standing: standingToWire(standing) };

@@ -15,7 +15,7 @@ Deno.test("streams end whose callers are trusted no more, and others go on", asy
   const told: string[] = [];
   await using server = await startTestServer((server) => {
     const master = scriptedMaster({
-      watchJob: (_jobId, _send, signal) =>
+      watchJob: (_jobId, _send, { signal }) =>
         new Promise((_, reject) => {
           told.push("open");
           signal.addEventListener("abort", () => reject(signal.reason), { once: true });

@@ -56,6 +56,7 @@ export function workerToWire(worker: WorkerView): MessageInitShape<typeof Worker
     cpuMillisHeld: BigInt(worker.cpuMillisHeld),
     memoryBytesHeld: BigInt(worker.memoryBytesHeld),
     typeConcurrency: { ...worker.typeSlots },
+    namespaces: [...worker.namespaces],
     incarnation: worker.incarnation,
     registeredAt: timestampFromMs(worker.registeredAtMs),
     ...(worker.disconnectedAtMs === undefined
@@ -89,6 +90,7 @@ export function workerFromWire(worker: WorkerInfo): WorkerView {
     cpuMillisHeld: Number(worker.cpuMillisHeld),
     memoryBytesHeld: Number(worker.memoryBytesHeld),
     typeSlots: worker.typeConcurrency,
+    namespaces: worker.namespaces,
     incarnation: worker.incarnation,
     registeredAtMs: worker.registeredAt === undefined ? 0 : timestampMs(worker.registeredAt),
     ...(worker.disconnectedAt === undefined

@@ -16,6 +16,8 @@ export interface AuditedCall {
   /** The peer's IP address. */
   readonly client: string;
   readonly latencyMs?: number;
+  /** Those that the caller's token is for; absent: all. */
+  readonly namespaces?: readonly string[];
   readonly jobId?: string;
   readonly requestId?: string;
   readonly traceId?: string;
@@ -86,6 +88,8 @@ export type AuditEvent =
     readonly act: string;
     readonly userId: string;
     readonly target: string;
+    /** Where the target is; absent: it is in none. */
+    readonly namespace?: string;
     readonly outcome: "done" | "refused" | "failed";
     /** What was refused, or how it was done. */
     readonly detail?: string;
@@ -330,6 +334,7 @@ function entryOf(event: AuditEvent): AuditLine {
         user_id: event.userId,
         ...(event.call === undefined ? {} : callFields(event.call)),
         target: event.target,
+        namespace: event.namespace,
         outcome: event.outcome,
         detail: event.detail,
       });
@@ -350,6 +355,7 @@ function callFields(call: Omit<AuditedCall, "client"> & { readonly client?: stri
     client: call.client,
     // In seconds, as the original's logger wrote durations.
     latency: call.latencyMs === undefined ? undefined : Math.round(call.latencyMs * 1000) / 1e6,
+    namespaces: call.namespaces,
     job_id: call.jobId,
     request_id: call.requestId,
     trace_id: call.traceId,

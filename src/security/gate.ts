@@ -7,7 +7,7 @@
  * 3. who calls: by token, else by certificate, else, in development without roles, anybody. Calls
  *    whose credentials fail or are not yet known to be good are first counted by address, so that
  *    guessing is slow and checking signatures for strangers is bounded;
- * 4. may they: by roles;
+ * 4. may they: by roles, and by the namespaces that their token is for (`confined.ts`);
  * 5. are they calling too often: by identity, workers' calls apart from users';
  * 6. what came of it goes to the audit log.
  *
@@ -23,6 +23,7 @@ import { BoundedMap } from "./bounded_map.ts";
 import { type CallClass, type CallLimits, classOf } from "./call_limits.ts";
 import type { CertificateIdentity } from "./certificates.ts";
 import { SecurityConfigurationError, type SecurityProfile } from "./configuration_error.ts";
+import { confinementOf } from "./confined.ts";
 import type { PeerVerifier } from "./peer_verification.ts";
 import { ANONYMOUS, NOBODY, type Principal, principalOf } from "./principal.ts";
 import { addressKey, peerIp } from "./rate_limit.ts";
@@ -117,13 +118,6 @@ export function createGate(options: GateOptions): Gate {
   return new Gate(options, anonymousAllowed);
 }
 
-const NOT_CONFINED: Authorization = Object.freeze({
-  allowed: false,
-  reason:
-    "the token is for certain namespaces alone, which this version cannot confine it to; use " +
-    "one without namespaces",
-});
-
 const CONNECTIONS_REMEMBERED = 4096;
 
 const ANONYMOUS_PASSES: GateDecision = Object.freeze({ ok: true, principal: ANONYMOUS });
@@ -131,6 +125,8 @@ const ANONYMOUS_PASSES: GateDecision = Object.freeze({ ok: true, principal: ANON
 /** A call on its way through the gate. */
 interface Passage {
   readonly call: GateCall;
+  /** Of a caller who is known, and confined to them. */
+  readonly namespaces?: readonly string[] | undefined;
   readonly ip: string;
   readonly callClass: CallClass;
   readonly startedMs: number;
@@ -231,6 +227,7 @@ export class Gate {
       callClass: classOf(call.method),
       startedMs: this.#monotonicMs(),
       certificate: principal.certificate,
+      namespaces: principal.namespaces,
     };
     const { userId, roles } = principal;
     if (!this.stillValid(principal, call.nowMs)) {
@@ -345,9 +342,11 @@ export class Gate {
   }
 
   /** Everything after it is known who calls. */
-  #admit(passage: Passage, outcome: Authenticated): GateDecision {
+  #admit(arrived: Passage, outcome: Authenticated): GateDecision {
     if (!outcome.ok) return outcome;
     const { principal } = outcome;
+    const { namespaces } = principal;
+    const passage = namespaces === undefined ? arrived : { ...arrived, namespaces };
     const authorization = this.#authorize(passage.call, principal);
     const exhausted = this.#countKnown(passage, principal, authorization.allowed);
     if (exhausted !== undefined) return exhausted;
@@ -373,11 +372,11 @@ export class Gate {
   #authorize(call: GateCall, principal: Principal): Authorization {
     if (principal.joins !== undefined) return authorizeJoining(principal.joins, call.method);
     if (call.permission === null) return { allowed: true };
-    // Whoever is to see a part of the jobs must not see all of them: nothing tells them apart yet.
-    if (principal.namespaces !== undefined) return NOT_CONFINED;
+    const { method, permission } = call;
+    const confinement = confinementOf(principal, { method, permission });
+    if (!confinement.allowed) return confinement;
     const policies = this.#policies;
     if (policies === null) return { allowed: true };
-    const { permission } = call;
     if (permission === undefined) return policies.authorize(principal, call.method);
     if (policies.grants(principal, permission)) return { allowed: true };
     return {
@@ -464,13 +463,14 @@ export class Gate {
   #record(passage: Passage, event: (call: AuditedCall) => AuditEvent): void {
     const { audit } = this.#options;
     if (audit === null) return;
-    const { call, ip, startedMs } = passage;
+    const { call, ip, startedMs, namespaces } = passage;
     const traceId = /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(call.traceparent ?? "")?.[1];
     audit.record(
       event({
         method: call.method,
         client: ip,
         latencyMs: this.#monotonicMs() - startedMs,
+        ...(namespaces === undefined ? {} : { namespaces }),
         ...(call.jobId === undefined ? {} : { jobId: call.jobId }),
         ...(call.requestId === undefined ? {} : { requestId: call.requestId }),
         ...(traceId === undefined ? {} : { traceId }),

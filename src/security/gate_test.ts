@@ -421,13 +421,43 @@ Deno.test("a worker's certificate narrows a token to the worker's role, a master
   assert.deepEqual(beat.principal.roles, ["worker"]);
 });
 
-Deno.test("who is to see certain namespaces alone is not let see all", async () => {
+Deno.test("whoever is confined to namespaces calls nothing that is about the whole cluster", async () => {
   const { gate } = await productionGate({});
-  const principal = { userId: "alice", roles: ["admin"], source: "token", namespaces: ["red"] };
-  const decision = gate.checkForwarded(principal as Principal, call({}));
-  assert.ok(!decision.ok);
-  assert.equal(decision.code, "PERMISSION_DENIED");
-  assert.match(decision.message, /namespaces/);
+  const principal: Principal = {
+    userId: "alice",
+    roles: ["admin"],
+    source: "token",
+    namespaces: ["red", "blue"],
+  };
+  const ask = (name: string) =>
+    gate.checkForwarded(principal, call({ method: `/proto.MasterService/${name}` }));
+  for (const name of ["SubmitJob", "ListJobs", "IssueToken", "GetClusterHealth"]) {
+    assert.ok(ask(name).ok, name);
+  }
+  for (const name of ["Configure", "Backup", "SetPolicy", "RemoveMember", "EnrolWorker", "New"]) {
+    const decision = ask(name);
+    assert.ok(!decision.ok, name);
+    assert.equal(decision.code, "PERMISSION_DENIED");
+    assert.match(decision.message, /"alice" is for the namespaces red, blue alone.*whole cluster/);
+  }
+  assert.ok(gate.may(principal, { method: "GET", permission: "job:view" }));
+  for (const permission of ["metrics:view", "cluster:view", "policy:manage", "something:new"]) {
+    assert.ok(!gate.may(principal, { method: "GET", permission }), permission);
+  }
+});
+
+Deno.test("the audit says which namespaces a caller is confined to", async () => {
+  const { gate, audit } = await productionGate({});
+  const principal: Principal = {
+    userId: "alice",
+    roles: ["admin"],
+    source: "token",
+    namespaces: ["red"],
+  };
+  gate.checkForwarded(principal, call({ method: "/proto.MasterService/Backup" }));
+  const [event] = audit.events;
+  assert.equal(event?.kind, "authorization_failed");
+  assert.deepEqual(event.call.namespaces, ["red"]);
 });
 
 Deno.test("a forwarded call is refused when its caller was revoked on the way", async () => {

@@ -69,6 +69,7 @@ export {
   webGate,
 } from "./page_gate.ts";
 export type { PeerRefusal, PeerVerdict, PeerVerifier } from "./peer_verification.ts";
+export { isConfinable, namespacesText } from "./confined.ts";
 export { ANONYMOUS, NOBODY, type Principal } from "./principal.ts";
 export {
   addressKey,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { isConfinable } from "./confined.ts";
 import { SecurityConfigurationError } from "./configuration_error.ts";
 import type { Principal } from "./principal.ts";
 import { isOpenMethod, loadPolicies, parsePolicies } from "./rbac.ts";
@@ -40,6 +41,30 @@ Deno.test("every method that the proto files declare has a policy or is open to 
   assert.ok(methods.includes(`${MASTER}/SubmitJob`), "the proto files were not read");
   assert.ok(methods.length >= 20, methods.join("\n"));
   assert.deepEqual((await loadPolicies()).methodsWithoutPolicy(methods), []);
+});
+
+Deno.test("of every method it is known whether it can be kept to namespaces", async () => {
+  const methods = (await declaredMethods()).filter((method) => method.startsWith(`${MASTER}/`));
+  const clusterwide = methods.filter((method) => !isConfinable({ method }))
+    .map((method) => method.slice(MASTER.length + 1));
+  assert.deepEqual(clusterwide.sort(), [
+    "AddMember",
+    "Backup",
+    "Configure",
+    "EnrolWorker",
+    "GetPolicy",
+    "JoinCluster",
+    "ListMembers",
+    "ListRevocations",
+    "PromoteMember",
+    "RefreshToken",
+    "RemoveMember",
+    "RevokeCertificate",
+    "SetPolicy",
+    "TakeSnapshot",
+    "TestPolicy",
+    "TransferLeadership",
+  ]);
 });
 
 Deno.test("every policy is for a method that there is", async () => {
