@@ -10,6 +10,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { tmpdir } from "node:os";
+import process from "node:process";
 import {
   type AssignCommand,
   type Assignment,
@@ -108,11 +109,18 @@ class Bench {
 
 function timed(what: string, jobs: number, run: () => void): void {
   const startedMs = performance.now();
+  const cpuBefore = process.cpuUsage();
   run();
+  const { user, system } = process.cpuUsage(cpuBefore);
   const elapsedMs = performance.now() - startedMs;
   const rate = Math.round(jobs / elapsedMs * 1000).toLocaleString("en");
   const each = (elapsedMs * 1000 / jobs).toFixed(2);
-  console.log(`${what.padEnd(58)} ${rate.padStart(10)}/s ${each.padStart(9)} µs each`);
+  const cpu = ((user + system) / jobs).toFixed(2);
+  console.log(
+    `${what.padEnd(58)} ${rate.padStart(10)}/s ${each.padStart(9)} µs each, ${
+      cpu.padStart(9)
+    } µs of CPU`,
+  );
 }
 
 /** Submits, and runs all jobs to their end through a worker of 1,000 slots. */

@@ -29,7 +29,7 @@ interface Wish {
 }
 
 async function profile(wish: Wish): Promise<void> {
-  await using masters = await Masters.start(wish.masters, [], { isInspected: true });
+  await using masters = await Masters.start(wish.masters, [], { isInspected: wish.of !== "none" });
   const leader = await masters.leader();
   const client = masters.client();
   const leaderClient = masters.client(leader);

@@ -75,7 +75,9 @@ interface Cost {
 export function summaryOf(profile: CpuProfile, top: number): string {
   const selfUs = new Map<number, number>();
   profile.samples.forEach((id, at) => {
-    selfUs.set(id, (selfUs.get(id) ?? 0) + (profile.timeDeltas[at] ?? 0));
+    // A longer gap is one in which the machine did something else.
+    const us = Math.min(profile.timeDeltas[at] ?? 0, 2 * INTERVAL_US);
+    selfUs.set(id, (selfUs.get(id) ?? 0) + us);
   });
   const byId = new Map(profile.nodes.map((node) => [node.id, node]));
   const functions = new Map<string, Cost>();

@@ -22,16 +22,12 @@ import {
   MasterService,
   SubmitJobRequestSchema,
   type SubmitJobResponse,
-  type SubmitStreamResponse,
 } from "./gen/scheduler_pb.ts";
 import { pause } from "./pause.ts";
 import { Reach } from "./reach.ts";
 import { fromServiceError, Refusal } from "./status.ts";
-import {
-  type OpenSubmissions,
-  type SubmissionsListener,
-  SubmitPipeline,
-} from "./submit_pipeline.ts";
+import { openSubmissions } from "./submit_lane.ts";
+import { SubmitPipeline } from "./submit_pipeline.ts";
 import { type AnyMessage, methodDefinition } from "./wire.ts";
 
 /** How a client reaches its cluster. */
@@ -101,7 +97,13 @@ export class ClusterChannel {
       token: () => options.token?.(),
       traceparent: () => options.traceparent?.(),
       address: () => this.#book.first,
-      open: (address, listener) => this.#openSubmissions(address, listener),
+      open: (address, listener) =>
+        openSubmissions(
+          this.clientFor(address),
+          this.metadata(),
+          listener,
+          (onGone) => this.#watch(address, "call", onGone),
+        ),
       told: (view) => options.followsLeader !== false && this.#told(view),
       turnFrom: (address) => this.turnFrom(address, undefined),
       call: (message, callOptions) =>
@@ -308,25 +310,6 @@ export class ClusterChannel {
       onGone(why);
     });
     return { heard: () => pulse.heard(), end };
-  }
-
-  #openSubmissions(address: string, listener: SubmissionsListener): OpenSubmissions {
-    const definition = methodDefinition(MasterService.method.submitStream);
-    const stream = this.clientFor(address).makeBidiStreamRequest(
-      definition.path,
-      definition.requestSerialize,
-      definition.responseDeserialize,
-      this.metadata(),
-    );
-    stream.on("data", (response: SubmitStreamResponse) => listener.answered(response));
-    stream.on("error", (failure: ServiceError) => listener.ended(fromServiceError(failure)));
-    stream.on("end", () => listener.ended(undefined));
-    return {
-      send: (message) => void stream.write(message as AnyMessage),
-      watch: (onGone) => this.#watch(address, "call", onGone),
-      end: () => stream.end(),
-      cancel: () => stream.cancel(),
-    };
   }
 
   /** Closes every connection; calls under way fail, and so do later ones. */

@@ -10,50 +10,26 @@
  * @module
  */
 
-import { create } from "@bufbuild/protobuf";
-import { clearInterval, setImmediate, setInterval } from "node:timers";
+import { setImmediate } from "node:timers";
 import type { CallOptions } from "./channel.ts";
-import { type ClusterView, viewOf } from "./cluster_view.ts";
-import {
-  type SubmitJobRequest,
-  type SubmitJobResponse,
-  type SubmitStreamRequest,
-  SubmitStreamRequestSchema,
-  type SubmitStreamResponse,
-} from "./gen/scheduler_pb.ts";
+import type { ClusterView } from "./cluster_view.ts";
+import type { SubmitJobRequest, SubmitJobResponse } from "./gen/scheduler_pb.ts";
 import { Refusal } from "./status.ts";
+import {
+  type OpenSubmissions,
+  type SubmissionsListener,
+  SubmitLane,
+  type WaitingSubmission,
+} from "./submit_lane.ts";
 import { refusalIn } from "./submit_response.ts";
 
-/** Messages that may be on their way; the next one gathers what comes meanwhile. */
-const MESSAGES_MAX = 2;
 /** Jobs of one message, and their payloads in bytes. */
 const MESSAGE_JOBS_MAX = 256;
 const MESSAGE_BYTES_MAX = 256 * 1024;
 /** A larger payload is worth a call of its own. */
 const PAYLOAD_BYTES_MAX = 64 * 1024;
-/** A stream that is not used any more is closed: an open one would keep its program alive. */
-const IDLE_MS = 1_000;
-/** How often overdue submissions are looked for, in ms: one timer for all is cheaper than one each. */
-const DEADLINE_INTERVAL_MS = 50;
 /** After a master did not know the stream, in ms. */
 const UNKNOWN_PAUSE_MS = 60_000;
-
-/** Told what comes back on a stream. */
-export interface SubmissionsListener {
-  answered(response: SubmitStreamResponse): void;
-  /** It is over; undefined: the master closed it. May be told twice. */
-  ended(failure: Refusal | undefined): void;
-}
-
-/** A stream to one master. */
-export interface OpenSubmissions {
-  send(message: SubmitStreamRequest): void;
-  /** Watches over the master while it owes an answer. */
-  watch(onGone: (why: Refusal) => void): { heard(): void; end(): void };
-  /** Says that nothing more comes. */
-  end(): void;
-  cancel(): void;
-}
 
 export interface SubmitPipelineOptions {
   readonly messageBytesMax: number;
@@ -72,24 +48,11 @@ export interface SubmitPipelineOptions {
   readonly call: (job: SubmitJobRequest, options: CallOptions) => Promise<SubmitJobResponse>;
 }
 
-interface Waiting {
-  readonly job: SubmitJobRequest;
-  readonly options: CallOptions;
-  readonly traceparent: string;
-  readonly deadlineMs: number;
-  readonly resolve: (response: SubmitJobResponse) => void;
-  readonly reject: (failure: unknown) => void;
-  /** It was answered, given up or submitted by a call. */
-  isSettled: boolean;
-  /** To be called when it is. */
-  readonly settled: () => void;
-}
-
 export class SubmitPipeline {
   readonly #options: SubmitPipelineOptions;
   /** Not sent yet. */
-  #waiting: Waiting[] = [];
-  #lane: Lane | undefined;
+  #waiting: WaitingSubmission[] = [];
+  #lane: SubmitLane | undefined;
   #hasSubmitted = false;
   #isFlushDue = false;
   #notBeforeMs = 0;
@@ -122,12 +85,12 @@ export class SubmitPipeline {
   #add(
     job: SubmitJobRequest,
     options: CallOptions,
-    resolve: Waiting["resolve"],
-    reject: Waiting["reject"],
+    resolve: WaitingSubmission["resolve"],
+    reject: WaitingSubmission["reject"],
   ): void {
     const { signal, timeoutMs = this.#options.callTimeoutMs } = options;
     const abort = () => this.#reject(waiting, signal?.reason);
-    const waiting: Waiting = {
+    const waiting: WaitingSubmission = {
       ...{ job, options, resolve, reject },
       traceparent: options.traceparent ?? this.#options.traceparent() ?? "",
       deadlineMs: Date.now() + timeoutMs,
@@ -160,14 +123,14 @@ export class SubmitPipeline {
   }
 
   /** The stream to the master that is asked first, with the token of now. */
-  #laneNow(): Lane | undefined {
+  #laneNow(): SubmitLane | undefined {
     const address = this.#options.address();
     const token = this.#options.token();
     if (this.#lane?.address === address && this.#lane.token === token) return this.#lane;
     this.#lane?.leave();
     this.#lane = undefined;
     try {
-      this.#lane = new Lane(this.#options, address, token, {
+      this.#lane = new SubmitLane({ ...this.#options, address, token }, {
         answered: (waiting, response) => this.#answered(waiting, response),
         overdue: (waiting, lane) =>
           this.#reject(
@@ -186,7 +149,7 @@ export class SubmitPipeline {
     return this.#lane;
   }
 
-  #nextMessage(): Waiting[] {
+  #nextMessage(): WaitingSubmission[] {
     const bytesMax = Math.min(MESSAGE_BYTES_MAX, this.#options.messageBytesMax / 4);
     let bytes = 0;
     let end = 0;
@@ -197,7 +160,7 @@ export class SubmitPipeline {
     return this.#waiting.splice(0, end).filter((each) => !each.isSettled);
   }
 
-  #answered(waiting: Waiting, response: SubmitJobResponse | undefined): void {
+  #answered(waiting: WaitingSubmission, response: SubmitJobResponse | undefined): void {
     if (response === undefined) return this.#callAll([waiting]);
     const refusal = refusalIn(response);
     switch (refusal?.reason) {
@@ -215,7 +178,11 @@ export class SubmitPipeline {
     }
   }
 
-  #ended(lane: Lane, waiting: readonly Waiting[], failure: Refusal | undefined): void {
+  #ended(
+    lane: SubmitLane,
+    waiting: readonly WaitingSubmission[],
+    failure: Refusal | undefined,
+  ): void {
     if (this.#lane === lane) this.#lane = undefined;
     if (failure?.reason === "unimplemented") this.#notBeforeMs = Date.now() + UNKNOWN_PAUSE_MS;
     // A master that says something is there: what is wrong will be said to the call, too.
@@ -225,7 +192,7 @@ export class SubmitPipeline {
     else this.#callAll(this.#waiting.splice(0));
   }
 
-  #callAll(all: readonly Waiting[]): void {
+  #callAll(all: readonly WaitingSubmission[]): void {
     for (const waiting of all) {
       if (waiting.isSettled) continue;
       const { job, options, deadlineMs } = waiting;
@@ -238,144 +205,14 @@ export class SubmitPipeline {
     }
   }
 
-  #reject(waiting: Waiting, failure: unknown): void {
+  #reject(waiting: WaitingSubmission, failure: unknown): void {
     this.#settle(waiting, () => waiting.reject(failure));
   }
 
-  #settle(waiting: Waiting, settle: () => void): void {
+  #settle(waiting: WaitingSubmission, settle: () => void): void {
     if (waiting.isSettled) return;
     waiting.isSettled = true;
     waiting.settled();
     settle();
-  }
-}
-
-interface LaneListener {
-  /** Undefined: the answer to its message left it out. */
-  answered(waiting: Waiting, response: SubmitJobResponse | undefined): void;
-  overdue(waiting: Waiting, lane: Lane): void;
-  hasRoom(): void;
-  ended(lane: Lane, unanswered: readonly Waiting[], failure: Refusal | undefined): void;
-}
-
-/** One stream, and what was sent on it and not answered. */
-class Lane {
-  readonly address: string;
-  readonly token: string | undefined;
-  readonly #stream: OpenSubmissions;
-  readonly #listener: LaneListener;
-  readonly #options: SubmitPipelineOptions;
-  readonly #sent = new Map<bigint, readonly Waiting[]>();
-  readonly #timer: ReturnType<typeof setInterval>;
-  #watch: { heard(): void; end(): void } | undefined;
-  #lastSequence = 0n;
-  #isOver = false;
-  #isLeft = false;
-  #usedMs = Date.now();
-
-  constructor(
-    options: SubmitPipelineOptions,
-    address: string,
-    token: string | undefined,
-    listener: LaneListener,
-  ) {
-    this.#options = options;
-    this.address = address;
-    this.token = token;
-    this.#listener = listener;
-    this.#stream = options.open(address, {
-      answered: (response) => this.#answered(response),
-      ended: (failure) => this.#over(failure),
-    });
-    this.#timer = setInterval(() => this.#look(), DEADLINE_INTERVAL_MS);
-  }
-
-  get hasRoom(): boolean {
-    return this.#sent.size < MESSAGES_MAX;
-  }
-
-  send(message: readonly Waiting[]): void {
-    const nowMs = Date.now();
-    const sequence = ++this.#lastSequence;
-    const request = create(SubmitStreamRequestSchema);
-    request.sequence = sequence;
-    let deadlineMs = nowMs;
-    for (const { job, ...waiting } of message) {
-      request.jobs.push(job);
-      deadlineMs = Math.max(deadlineMs, waiting.deadlineMs);
-    }
-    request.timeoutMs = BigInt(Math.max(1, deadlineMs - nowMs));
-    if (message.some(({ options }) => options.requestId !== undefined)) {
-      request.requestIds = message.map(({ options }) => options.requestId ?? crypto.randomUUID());
-    }
-    if (message.some(({ traceparent }) => traceparent !== "")) {
-      request.traceparents = message.map(({ traceparent }) => traceparent);
-    }
-    this.#usedMs = nowMs;
-    this.#sent.set(sequence, message);
-    this.#watch ??= this.#stream.watch((why) => this.#over(why));
-    this.#stream.send(request);
-  }
-
-  unanswered(): Waiting[] {
-    return [...this.#sent.values()].flat();
-  }
-
-  /** Nothing more is sent on it; what was sent is still answered. */
-  leave(): void {
-    this.#isLeft = true;
-    this.#closeIfDone();
-  }
-
-  /** Ends it at once, without a word to anybody. */
-  stop(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    clearInterval(this.#timer);
-    this.#watch?.end();
-    this.#stream.cancel();
-  }
-
-  #answered({ sequence, results, clusterView }: SubmitStreamResponse): void {
-    if (this.#isOver) return;
-    this.#watch?.heard();
-    if (clusterView !== "") this.#options.told(viewOf(clusterView));
-    const message = this.#sent.get(sequence);
-    if (message === undefined) return;
-    this.#sent.delete(sequence);
-    if (this.#sent.size === 0) {
-      this.#watch?.end();
-      this.#watch = undefined;
-    }
-    for (let at = 0; at < message.length; at++) {
-      this.#listener.answered(message[at]!, results[at]);
-    }
-    this.#closeIfDone();
-    if (!this.#isLeft) this.#listener.hasRoom();
-  }
-
-  #look(): void {
-    const nowMs = Date.now();
-    for (const message of this.#sent.values()) {
-      for (const waiting of message) {
-        if (waiting.deadlineMs <= nowMs) this.#listener.overdue(waiting, this);
-      }
-    }
-    if (this.#sent.size === 0 && nowMs - this.#usedMs > IDLE_MS) this.#over(undefined);
-  }
-
-  #closeIfDone(): void {
-    if (this.#isLeft && this.#sent.size === 0) this.#over(undefined);
-  }
-
-  #over(failure: Refusal | undefined): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    clearInterval(this.#timer);
-    this.#watch?.end();
-    // What is still owed an answer here gets none.
-    if (this.#sent.size === 0) this.#stream.end();
-    else this.#stream.cancel();
-    this.#listener.ended(this, this.unanswered(), failure);
   }
 }

@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 
 for (
-  const [name, rowsMin] of [["main", 11], ["raft", 11], ["job_types", 4], ["workers", 8]] as const
+  const [name, rowsMin] of [["main", 13], ["node", 11], ["raft", 11], ["job_types", 4], [
+    "workers",
+    8,
+  ]] as const
 ) {
   Deno.test(`bench/${name}.ts runs and prints a figure in every row`, async () => {
     const script = fileURLToPath(new URL(`../../bench/${name}.ts`, import.meta.url));
