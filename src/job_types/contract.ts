@@ -95,6 +95,9 @@ export interface ParentResult {
   readonly error: string;
 }
 
+/** What a part of a job says of itself in its trace: few values, and short. */
+export type SpanValues = Readonly<Record<string, string | number | boolean>>;
+
 /** What a running attempt may see and do. */
 export interface JobContext {
   readonly jobId: string;
@@ -127,6 +130,12 @@ export interface JobContext {
   progress(fraction: number, message?: string): void;
   /** One line of the job's own output, kept with the job within bounds. */
   log(line: string): void;
+  /**
+   * Runs `work` as a part of the job that its trace shows by `name`, with how long it took and whether
+   * it failed; parts may have parts. Where the job is not traced, it is a call of `work`. A fetch is a
+   * part by itself.
+   */
+  span<Result>(name: string, work: () => Result, values?: SpanValues): Result;
 }
 
 /**

@@ -37,6 +37,7 @@ export function testContext(changes: Partial<JobContext> = {}): TestContext {
     parentResult: (jobId) => Promise.reject(new Error(`nobody knows job ${jobId}`)),
     progress: (fraction, message) => void reports.push({ fraction, message }),
     log: () => {},
+    span: (_name, work) => work(),
     ...changes,
     reports,
   };

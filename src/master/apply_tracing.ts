@@ -6,7 +6,7 @@
  */
 
 import type { Command, JobMachine, LogPosition } from "../jobs/mod.ts";
-import type { Tracer } from "../observability/mod.ts";
+import { isSampled, type Tracer } from "../observability/mod.ts";
 
 export interface ApplyTracingOptions {
   readonly tracer: Tracer;
@@ -52,7 +52,7 @@ export class ApplyTracing {
   #tracesOf(command: Command): Set<string> {
     const traces = new Set<string>();
     for (const traceparent of this.#parentsOf(command)) {
-      if (traceparent !== "") traces.add(traceparent);
+      if (isSampled(traceparent)) traces.add(traceparent);
       if (traces.size === TRACES_MAX) break;
     }
     return traces;

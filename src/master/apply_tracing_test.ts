@@ -33,6 +33,11 @@ function scene(isLeader = true, traceparents: Readonly<Record<string, string>> =
   return { started, tracing };
 }
 
+/** Places in traces that are recorded, and one in a trace that is not. */
+const A = `00-${"a".repeat(32)}-${"a".repeat(16)}-01`;
+const B = `00-${"b".repeat(32)}-${"b".repeat(16)}-01`;
+const UNRECORDED = `00-${"c".repeat(32)}-${"c".repeat(16)}-00`;
+
 function submitOf(...traceparents: (string | undefined)[]): Command {
   const jobs = traceparents.map((traceparent) => ({ traceparent }) as SubmitSpec);
   return { kind: "submit", atMs: 0, jobs };
@@ -42,15 +47,12 @@ const AT = { index: 7, term: 3 };
 
 Deno.test("a Command has one span in every trace that it is about, while it is applied", () => {
   const { started, tracing } = scene();
-  const result = tracing.run(submitOf("a", "b", "a", undefined, ""), AT, () => {
+  const result = tracing.run(submitOf(A, B, A, undefined, "", UNRECORDED), AT, () => {
     assert.deepEqual(started.map(({ isEnded }) => isEnded), [false, false]);
     return "applied";
   });
   assert.equal(result, "applied");
-  assert.deepEqual(started.map(({ parent, isEnded }) => [parent, isEnded]), [["a", true], [
-    "b",
-    true,
-  ]]);
+  assert.deepEqual(started.map(({ parent, isEnded }) => [parent, isEnded]), [[A, true], [B, true]]);
   assert.deepEqual(started[0]?.attributes, {
     "raft.index": 7,
     "raft.term": 3,
@@ -59,7 +61,7 @@ Deno.test("a Command has one span in every trace that it is about, while it is a
 });
 
 Deno.test("Commands that name jobs are told in those jobs' traces, others in none", () => {
-  const { started, tracing } = scene(true, { j1: "a", j2: "b" });
+  const { started, tracing } = scene(true, { j1: A, j2: B, j3: UNRECORDED });
   const jobIds = ["j1", "j2", "j3"];
   const commands: Command[] = [
     {
@@ -85,15 +87,15 @@ Deno.test("Commands that name jobs are told in those jobs' traces, others in non
   assert.deepEqual(
     started.map(({ parent, attributes }) => `${attributes?.["raft.command_type"]} ${parent}`),
     ["assign", "report", "cancel", "redrive", "expire_attempts"].flatMap((kind) => [
-      `${kind} a`,
-      `${kind} b`,
+      `${kind} ${A}`,
+      `${kind} ${B}`,
     ]),
   );
 });
 
 Deno.test("a follower, and a node that applies its log again, record nothing", () => {
   const { started, tracing } = scene(false);
-  assert.equal(tracing.run(submitOf("a"), AT, () => 1), 1);
+  assert.equal(tracing.run(submitOf(A), AT, () => 1), 1);
   assert.deepEqual(started, []);
 });
 
@@ -101,7 +103,7 @@ Deno.test("an apply that fails is told in its spans, and still fails", () => {
   const { started, tracing } = scene();
   const failure = new Error("disk full");
   assert.throws(() =>
-    tracing.run(submitOf("a"), AT, () => {
+    tracing.run(submitOf(A), AT, () => {
       throw failure;
     }), failure);
   assert.deepEqual([started[0]?.failure, started[0]?.isEnded], [failure, true]);

@@ -18,13 +18,14 @@ import type {
   Worker as JobWorker,
   WorkerSlots,
 } from "../jobs/mod.ts";
-import type { Logger } from "../observability/mod.ts";
+import type { Logger, Tracer } from "../observability/mod.ts";
 import { Refusal } from "../rpc/mod.ts";
 import { plan, type Policy, type TypePolicy } from "../scheduler/mod.ts";
 import { lastWords } from "./last_words.ts";
 import type { Proposer } from "./proposer.ts";
 import { ScheduleDuty, type ScheduleDutyOptions } from "./schedule_duty.ts";
 import type { Road, Session, Sessions } from "./sessions.ts";
+import { traceAssignments } from "./assign_tracing.ts";
 import { assignmentView } from "./views.ts";
 import type { JobWatchers } from "./watchers.ts";
 
@@ -55,6 +56,7 @@ export interface LeaderOptions {
   readonly random: () => number;
   readonly newJobId: () => string;
   readonly log: Logger;
+  readonly tracer: Tracer;
   readonly observer: LeaderObserver;
 }
 
@@ -188,10 +190,12 @@ export class LeaderDuties {
   }
 
   async #assign(assignments: readonly Assignment[]): Promise<void> {
-    const { proposer, machine, sessions, observer } = this.#options;
+    const { proposer, machine, sessions, observer, tracer, policy } = this.#options;
+    const plannedAtMs = Date.now();
     this.#inFlight.add(assignments);
     try {
       const { results } = await proposer.propose<AssignCommand>({ kind: "assign", assignments });
+      if (tracer.isEnabled) traceAssignments(tracer, results, { policy, plannedAtMs });
       const byWorker = new Map<string, ReturnType<typeof assignmentView>[]>();
       for (const outcome of results) {
         observer.assigned(outcome);

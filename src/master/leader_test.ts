@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Command } from "../jobs/mod.ts";
 import { Scene } from "../jobs/scene_test_support.ts";
+import { silentTracer } from "../observability/mod.ts";
 import { LeaderDuties, type LeaderOptions } from "./leader.ts";
 import { Sessions } from "./sessions.ts";
 
@@ -36,6 +37,7 @@ function dutiesOver(scene: Scene) {
     now,
     random: () => 0,
     log,
+    tracer: silentTracer,
     observer: { planned() {}, assigned() {}, assignFailed() {}, undelivered() {} },
   } as unknown as LeaderOptions, 1);
   return { duties, proposed };

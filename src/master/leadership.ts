@@ -237,6 +237,7 @@ export class Leadership {
       random: Math.random,
       newJobId: context.newJobId,
       log,
+      tracer: context.tracer,
       observer: master.observer,
     }, term);
     context.memberDuties = new MemberDuties(context, master.deadServers, ownAddress());

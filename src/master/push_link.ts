@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Logger } from "../observability/mod.ts";
+import { type Logger, parseTraceparent } from "../observability/mod.ts";
 import {
   type AttemptReportView,
   type CancellationView,
@@ -77,6 +77,7 @@ export class PushLink implements WorkerLink {
       this.#options.log.warn("what became of an assignment could not be put into the log", {
         worker_id: this.#options.workerId,
         job_id: job.id,
+        trace_id: parseTraceparent(job.traceparent)?.traceId,
         error: String(failure),
       });
     });

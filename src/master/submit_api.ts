@@ -78,9 +78,11 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
     const specs = admitted.filter((each): each is SubmitSpec => !(each instanceof Refusal));
     const [only] = specs;
     span?.tell("submitting_to_raft");
-    const outcomes = only !== undefined && specs.length === 1
-      ? [await proposer.submitOne(only)]
-      : await proposer.submitMany(specs, options.allOrNothing);
+    const proposed = async () =>
+      only !== undefined && specs.length === 1
+        ? [await proposer.submitOne(only)]
+        : await proposer.submitMany(specs, options.allOrNothing);
+    const outcomes = await (span === undefined ? proposed() : span.commit(proposed));
     const offered = new OfferedTypes(duties.view().workers, admission);
     let place = 0;
     const results: SubmissionOutcome[] = [];

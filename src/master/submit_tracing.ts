@@ -18,6 +18,8 @@ export interface SubmitSpan {
   /** What jobs take as their parent. */
   readonly traceparent: string;
   tell(event: SubmitEvent, jobId?: string): void;
+  /** Shows how long the log takes to commit the submission, and this node to apply it. */
+  commit<Result>(propose: () => Promise<Result>): Promise<Result>;
 }
 
 /** Runs `submit` within its span; while tracing is off it is given none. */
@@ -36,7 +38,27 @@ export async function inSubmitSpan<Result>(
     return await submit({
       traceparent: span.traceparent,
       tell: (event, jobId) => span.addEvent(event, jobId === undefined ? {} : { "job.id": jobId }),
+      commit: (propose) => inSpan(tracer, span.traceparent, propose),
     });
+  } catch (failure) {
+    span.recordError(failure);
+    throw failure;
+  } finally {
+    span.end();
+  }
+}
+
+async function inSpan<Result>(
+  tracer: Tracer,
+  parent: string,
+  propose: () => Promise<Result>,
+): Promise<Result> {
+  const span = tracer.startSpan("raft.commit", {
+    parent,
+    attributes: { "raft.command_type": "submit" },
+  });
+  try {
+    return await propose();
   } catch (failure) {
     span.recordError(failure);
     throw failure;

@@ -35,7 +35,12 @@ export {
   type TracerOptions,
   TracingConfigError,
 } from "./tracing.ts";
-export { formatTraceparent, parseTraceparent, type TraceContext } from "./traceparent.ts";
+export {
+  formatTraceparent,
+  isSampled,
+  parseTraceparent,
+  type TraceContext,
+} from "./traceparent.ts";
 export {
   type Counter,
   type CounterFamily,

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { runInSpan } from "./active_span.ts";
 import type { Logger } from "./logger.ts";
 import type { MethodLabels, OutcomeLabels, RpcClientMetrics, RpcMetrics } from "./rpc_metrics.ts";
 import type { Tracer } from "./tracing.ts";
@@ -28,6 +29,8 @@ export interface ObservedCall {
   readonly traceparent: string;
   /** Notes an event in the call's span; absent while it is not recorded. */
   readonly note?: ((event: string) => void) | undefined;
+  /** Runs the handler: lines of the log that are written meanwhile carry the call's trace id. */
+  within<Result>(work: () => Result): Result;
   /** @param code the gRPC status's name, such as `OK` or `NOT_FOUND` */
   ended(code: string, failure: unknown): void;
 }
@@ -68,6 +71,7 @@ export function createRpcObserver(options: RpcObserverOptions): RpcObserver {
       return {
         traceparent: span.traceparent,
         note: span.isRecording ? (event) => span.addEvent(event) : undefined,
+        within: (work) => runInSpan(span, work),
         ended(code, failure) {
           const durationMs = now() - startedAtMs;
           const isOk = code === "OK";

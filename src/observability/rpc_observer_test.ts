@@ -16,22 +16,23 @@ async function observed(tracer: Tracer = silentTracer) {
   const registry = await createMetricsRegistry({ enabled: true });
   const lines: Record<string, unknown>[] = [];
   let nowMs = 0;
+  const log = await createLogger({
+    level: "debug",
+    format: "json",
+    name: "rpc",
+    output: (line) => lines.push(JSON.parse(line)),
+  });
   const observer = createRpcObserver({
     metrics: createRpcMetrics(registry),
     tracer,
     streamingMethods: [WATCH],
-    log: await createLogger({
-      level: "debug",
-      format: "json",
-      name: "rpc",
-      output: (line) => lines.push(JSON.parse(line)),
-    }),
+    log,
     now: () => nowMs,
   });
   const samples = async (name: string) =>
     (readExposition((await registry.expose()).text).get(name)?.samples ?? [])
       .filter((sample) => sample.value > 0);
-  return { observer, lines, samples, pass: (ms: number) => nowMs += ms };
+  return { observer, lines, log, samples, pass: (ms: number) => nowMs += ms };
 }
 
 Deno.test("a health probe is counted, and logged only if its answer is no", async () => {
@@ -71,6 +72,23 @@ Deno.test("a call is counted once in each metric, timed, and logged with its tra
     duration_ms: 30,
     trace_id: parseTraceparent(call.traceparent)?.traceId,
   });
+});
+
+Deno.test("whatever is logged while a call is served carries its trace id", async () => {
+  const { observer, lines, log } = await observed();
+  const call = observer.started(SUBMIT, PARENT);
+  await call.within(async () => {
+    await Promise.resolve();
+    log.info("a backup was taken");
+  });
+  call.ended("OK", undefined);
+  log.info("something else");
+  const traceId = parseTraceparent(PARENT)?.traceId;
+  assert.deepEqual(lines.map((each) => [each.msg, each.trace_id]), [
+    ["a backup was taken", traceId],
+    ["rpc", traceId],
+    ["something else", undefined],
+  ]);
 });
 
 Deno.test("a refusal is counted by its status, and only a fault of ours is a warning", async () => {

@@ -88,6 +88,8 @@ export interface CallObserver {
   ): {
     traceparent: string;
     note?: ((event: string) => void) | undefined;
+    /** Runs the handler: what is logged meanwhile is told to belong to the call. */
+    within?<Result>(work: () => Result): Result;
     ended(code: string, failure: unknown): void;
   };
 }

@@ -266,6 +266,7 @@ export class RpcServer {
     const isUnary = method.methodKind === "unary";
     if (isUnary) this.#callsUnderWay++;
     const observed = this.#options.observer.started(path, textOf(call.metadata, "traceparent"));
+    const { within = run } = observed;
     try {
       if (this.#stopped !== undefined) {
         throw new Refusal("unavailable", "this server is shutting down");
@@ -298,13 +299,13 @@ export class RpcServer {
           : undefined,
         clusterView: this.#options.clusterView,
       };
-      const answer = await handle(context);
+      const answer = await within(() => handle(context));
       observed.ended("OK", undefined);
       return answer;
     } catch (failure) {
       const refusal = Refusal.of(failure);
       if (refusal.reason === "internal") {
-        this.#options.onInternalError(path, refusal.cause ?? refusal);
+        within(() => this.#options.onInternalError(path, refusal.cause ?? refusal));
       }
       observed.ended(status[codeOf(refusal.reason)], failure);
       throw refusal;
@@ -320,9 +321,10 @@ export class RpcServer {
     { method, ...said }: Carried,
   ): CarriedCall | Promise<CarriedCall> {
     const observed = this.#options.observer.started(method, said.traceparent);
+    const { within = run } = observed;
     const ended = (refusal?: Refusal) => {
       if (refusal?.reason === "internal") {
-        this.#options.onInternalError(method, refusal.cause ?? refusal);
+        within(() => this.#options.onInternalError(method, refusal.cause ?? refusal));
       }
       observed.ended(refusal === undefined ? "OK" : status[codeOf(refusal.reason)]!, refusal);
     };
@@ -357,6 +359,10 @@ export class RpcServer {
 
 /** Whoever submits and hangs up has submitted. */
 const NEVER_ABORTED = new AbortController().signal;
+
+function run<Result>(work: () => Result): Result {
+  return work();
+}
 
 type UnaryHandler = (
   request: AnyMessage,

@@ -18,7 +18,9 @@ import {
   type ParentResult,
   type ParsedPayload,
   PermanentJobError,
+  type SpanValues,
 } from "../job_types/light.ts";
+import { SpanTeller, type ToldSpan } from "./attempt_spans.ts";
 
 /** An attempt, ready to run. */
 export interface AttemptTask {
@@ -30,6 +32,8 @@ export interface AttemptTask {
   readonly parents: readonly ParentJob[];
   /** A directory of this attempt alone; made when the job first asks for it. */
   readonly tempDir: string;
+  /** Whether its trace is recorded, and so wants to hear of its parts. */
+  readonly traced: boolean;
 }
 
 /** What an attempt says, and asks, while it runs. */
@@ -39,6 +43,8 @@ export interface AttemptListener {
   log(line: string): void;
   /** So many lines came before the next one, of which nothing is kept. */
   skippedLog?(lines: number): void;
+  /** A part of it began or ended. */
+  span(told: ToldSpan): void;
 }
 
 /**
@@ -149,6 +155,7 @@ class AttemptContext implements JobContext {
   readonly #environment: AttemptEnvironment;
   readonly #tempDir: string;
   readonly #listener: AttemptListener;
+  readonly #spans: SpanTeller | undefined;
   #hasTempDir = false;
   #fetch: GuardedFetch | undefined;
 
@@ -170,12 +177,24 @@ class AttemptContext implements JobContext {
     this.#environment = environment;
     this.#tempDir = task.tempDir;
     this.#listener = listener;
+    this.#spans = task.traced ? new SpanTeller((told) => listener.span(told)) : undefined;
   }
 
   /** Made when first asked for: most jobs never fetch. */
   get fetch(): GuardedFetch {
     const fetch = this.#fetch ??= this.#registry.fetchUnder(this.#environment.fetchPolicy);
-    return (url, options = {}) => fetch(url, { signal: this.signal, ...options });
+    return (url, options = {}) => {
+      const { method = "GET" } = options;
+      return this.span("fetch", () => fetch(url, { signal: this.signal, ...options }), {
+        "http.request.method": method,
+        // What may be secret in a URL is its user, and what stands behind its path.
+        "url.full": withoutSecrets(url),
+      });
+    };
+  }
+
+  span<Result>(name: string, work: () => Result, values: SpanValues = {}): Result {
+    return this.#spans === undefined ? work() : this.#spans.run(name, work, values);
   }
 
   /** The name that the job's fetches go by. */
@@ -223,6 +242,11 @@ class AttemptContext implements JobContext {
       this.log(`cannot remove ${this.#tempDir}: ${messageOf(failure)}`);
     }
   }
+}
+
+function withoutSecrets(url: string | URL): string {
+  const parsed = URL.parse(String(url));
+  return parsed === null ? "" : `${parsed.protocol}//${parsed.host}${parsed.pathname}`;
 }
 
 /** A job type that ignores its signal must not keep the attempt from ending. */

@@ -4,13 +4,14 @@
  * @module
  */
 
+import { parseTraceparent } from "../observability/light.ts";
 import { type AttemptReportView, type JobView, parentResult } from "../rpc/light.ts";
 import { holdsSealedText, PayloadKeys } from "../security/light.ts";
 import type { AttemptEnd, AttemptListener, Executor } from "./attempt.ts";
 import { attemptKey } from "./outbox.ts";
 import { RunningAttempt } from "./running_attempt.ts";
 import { openedParent, openedPayload } from "./sealed_attempt.ts";
-import type { WorkerOptions } from "./worker.ts";
+import type { ObservedAttempt, WorkerOptions } from "./worker.ts";
 
 /** Told what the attempts have to say. */
 export interface RunnerListener {
@@ -74,6 +75,7 @@ export class AttemptRunner {
     this.#run(key, attempt).catch((failure) =>
       this.#options.log.error("an attempt could not be run", {
         job_id: job.id,
+        trace_id: parseTraceparent(job.traceparent)?.traceId,
         error: String(failure),
       })
     );
@@ -90,7 +92,7 @@ export class AttemptRunner {
       )
       : undefined;
     try {
-      const end = await this.#attempted(attempt);
+      const end = await this.#attempted(attempt, observed);
       const durationMs = performance.now() - startedMs;
       const verdict = attempt.verdictOf(end);
       observed.ended(verdict, end.ok ? "" : shownError(end.error), durationMs);
@@ -105,12 +107,12 @@ export class AttemptRunner {
   }
 
   /** Runs it on its payload in clear; what was encrypted leaves encrypted. */
-  async #attempted(attempt: RunningAttempt): Promise<AttemptEnd> {
+  async #attempted(attempt: RunningAttempt, observed: ObservedAttempt): Promise<AttemptEnd> {
     const { job } = attempt;
     const opened = await openedPayload(job, this.#keys);
     if (!opened.ok) return { ok: false, error: opened.error, permanent: true };
     const { payload, seal } = opened;
-    const listener = this.#listenerOf(attempt);
+    const listener = this.#listenerOf(attempt, observed);
     const end = await this.#executorFor(job).run(
       {
         jobId: job.id,
@@ -118,6 +120,7 @@ export class AttemptRunner {
         attempt: job.attempt,
         payload,
         parents: job.parents ?? [],
+        traced: observed.span !== undefined,
         tempDir: `${this.#options.tempRoot}/${encodeURIComponent(job.id)}-${job.fencingToken}`,
       },
       seal === undefined ? listener : seal.listener(listener),
@@ -135,7 +138,7 @@ export class AttemptRunner {
     return type?.isolation === "process" ? this.#options.isolated : this.#options.inline;
   }
 
-  #listenerOf(attempt: RunningAttempt): AttemptListener {
+  #listenerOf(attempt: RunningAttempt, observed: ObservedAttempt): AttemptListener {
     const { id, fencingToken } = attempt.job;
     const { channel, workerId } = this.#options;
     return {
@@ -149,6 +152,7 @@ export class AttemptRunner {
         attempt.progress(fraction, message);
         this.#listener.onNews(attempt);
       },
+      span: (told) => observed.span?.(told),
       skippedLog: (lines) => {
         if (!attempt.isWithdrawn) attempt.skippedLog(lines);
       },

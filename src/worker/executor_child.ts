@@ -189,6 +189,8 @@ export class ExecutorChild {
       case "log":
         if (message.skipped > 0) this.#listener?.skippedLog?.(message.skipped);
         return message.lines.forEach((line) => this.#listener?.log(line));
+      case "span":
+        return this.#listener?.span(message.told);
       case "ask_parent":
         return this.#askParent(message.jobId);
       case "end":

@@ -17,6 +17,7 @@ import {
   type AttemptTask,
   runAttempt,
 } from "./attempt.ts";
+import type { ToldSpan } from "./attempt_spans.ts";
 import { type Confinement, openConfinement } from "./confinement.ts";
 import { ExecutorNews } from "./executor_news.ts";
 import type { PermissionName } from "./executor_permissions.ts";
@@ -106,6 +107,7 @@ class ExecutorServer {
       progress: (fraction: number, message: string) => this.#news.progress(fraction, message),
       log: (line: string) => this.#news.log(line),
       parentResult: (jobId: string) => this.#ask(jobId),
+      span: (told: ToldSpan) => this.#send({ kind: "span", told }),
     };
     return runAttempt(registry, environment, task, listener, this.#stop.signal, "when it returns");
   }

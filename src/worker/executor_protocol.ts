@@ -6,6 +6,7 @@
 
 import type { ParentResult, Programs } from "../job_types/mod.ts";
 import type { AttemptEnd, AttemptEnvironment, AttemptTask } from "./attempt.ts";
+import type { ToldSpan } from "./attempt_spans.ts";
 import type { ConfinementOptions } from "./confinement.ts";
 import type { PermissionName } from "./executor_permissions.ts";
 
@@ -47,6 +48,7 @@ export type FromExecutor =
   /** Before these lines came `skipped` more, of which nothing is kept. */
   | { readonly kind: "log"; readonly lines: readonly string[]; readonly skipped: number }
   | { readonly kind: "ask_parent"; readonly jobId: string }
+  | { readonly kind: "span"; readonly told: ToldSpan }
   | { readonly kind: "end"; readonly end: AttemptEnd };
 
 /** Longest message to an executor process, in bytes: a payload or what a parent left. */
@@ -68,6 +70,7 @@ export function checkedNews(message: unknown): FromExecutor {
     (fields.kind === "progress" && holds({ fraction: "number", message: "string" })) ||
     (fields.kind === "log" && holds({ skipped: "number" }) && areTexts(fields.lines)) ||
     (fields.kind === "ask_parent" && holds({ jobId: "string" })) ||
+    (fields.kind === "span" && isToldSpan(fieldsOf(fields.told))) ||
     (fields.kind === "end" && isEnd(fieldsOf(fields.end)));
   if (!isNews) throw new Error("it is no message of an executor process");
   return message as FromExecutor;
@@ -81,6 +84,16 @@ function isEnd(end: Readonly<Record<string, unknown>>): boolean {
   return end.ok === true
     ? end.output instanceof Uint8Array && typeof end.contentType === "string"
     : end.ok === false && typeof end.error === "string" && typeof end.permanent === "boolean";
+}
+
+function isToldSpan(told: Readonly<Record<string, unknown>>): boolean {
+  const isTimed = typeof told.id === "number" && Number.isFinite(told.atMs);
+  if (told.kind === "ended") return isTimed && typeof told.error === "string";
+  return told.kind === "began" && isTimed && typeof told.parent === "number" &&
+    typeof told.name === "string" &&
+    Object.values(fieldsOf(told.values)).every((value) =>
+      typeof value === "string" || typeof value === "boolean" || Number.isFinite(value)
+    );
 }
 
 function areTexts(value: unknown): boolean {

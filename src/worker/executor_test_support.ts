@@ -94,6 +94,7 @@ export const never = new AbortController().signal;
 export const silent: AttemptListener = {
   progress: () => {},
   log: () => {},
+  span: () => {},
   parentResult: (jobId) => Promise.reject(new Error(`nobody knows job ${jobId}`)),
 };
 
@@ -106,6 +107,7 @@ export function taskOf(directory: string, jobType: string): AttemptTask {
     payload: new TextEncoder().encode("{}"),
     parents: [],
     tempDir: join(directory, "attempt"),
+    traced: false,
   };
 }
 

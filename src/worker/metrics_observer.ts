@@ -5,6 +5,7 @@
  */
 
 import type { Logger, Tracer, WorkerMetrics } from "../observability/mod.ts";
+import { AttemptSpans } from "./attempt_spans.ts";
 import type { ExecutorObserver } from "./process_executor.ts";
 import type { WorkerObserver } from "./worker.ts";
 
@@ -32,7 +33,6 @@ export function workerObserver(
 ): WorkerObserver {
   return {
     attemptStarted(job) {
-      log.debug("attempt started", { job_id: job.id, type: job.type, attempt: job.attempt });
       const span = tracer.startSpan("worker.execute_job", {
         parent: job.traceparent,
         kind: "consumer",
@@ -43,20 +43,26 @@ export function workerObserver(
           "worker.id": workerId,
         },
       });
+      const about = {
+        job_id: job.id,
+        type: job.type,
+        attempt: job.attempt,
+        trace_id: span.traceId,
+      };
+      log.debug("attempt started", about);
+      const parts = span.isRecording
+        ? new AttemptSpans(span.traceparent, (name, how) => tracer.startSpan(name, how))
+        : undefined;
       return {
+        ...(parts === undefined ? {} : { span: (told) => parts.take(told) }),
         ended(verdict, error, durationMs) {
           const labels = { type: job.type, outcome: verdict };
           metrics.attemptsTotal.inc(labels);
           metrics.attemptSeconds.observe(labels, durationMs / 1_000);
-          const fields = {
-            job_id: job.id,
-            type: job.type,
-            attempt: job.attempt,
-            outcome: verdict,
-            duration_ms: Math.round(durationMs),
-          };
+          const fields = { ...about, outcome: verdict, duration_ms: Math.round(durationMs) };
           if (verdict === "completed") log.debug("attempt ended", fields);
           else log.info("attempt ended", { ...fields, error });
+          parts?.end();
           span.setAttribute("job.success", verdict === "completed");
           span.setAttribute("job.duration_ms", Math.round(durationMs));
           if (error !== "") span.recordError(new Error(error));

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { JobView } from "../rpc/light.ts";
 import { isSealed, PayloadKeys } from "../security/light.ts";
 import type { AttemptListener } from "./attempt.ts";
+import type { ToldSpan } from "./attempt_spans.ts";
 import { type AttemptSeal, openedParent, openedPayload } from "./sealed_attempt.ts";
 
 const KEYS = new PayloadKeys([btoa("1".repeat(32))]);
@@ -22,14 +23,16 @@ async function sealOf(job: JobView): Promise<AttemptSeal> {
 function listening() {
   const lines: string[] = [];
   const messages: string[] = [];
+  const spans: ToldSpan[] = [];
   let skipped = 0;
   const listener: AttemptListener = {
     parentResult: () => Promise.reject(new Error("nobody asks")),
     progress: (_, message) => void messages.push(message),
     log: (line) => void lines.push(line),
     skippedLog: (count) => void (skipped += count),
+    span: (told) => void spans.push(told),
   };
-  return { listener, lines, messages, skipped: () => skipped };
+  return { listener, lines, messages, spans, skipped: () => skipped };
 }
 
 Deno.test("a payload in clear is left alone, an encrypted one is opened, and a key that is missing is named", async () => {
@@ -67,6 +70,21 @@ Deno.test("lines leave encrypted, in their order and before the end; of too many
   assert.deepEqual(numbers, numbers.toSorted((a, b) => a - b));
   assert.deepEqual(await Promise.all(messages.map((each) => KEYS.openText(each, TEXT))), ["half"]);
   for (const each of [...lines, ...messages]) assert.ok(!/line|half|first/.test(each));
+});
+
+Deno.test("a trace learns when the parts of an encrypted job were, and nothing of what they did", async () => {
+  const seal = await sealOf(await sealedJob());
+  const { listener, spans } = listening();
+  const { span } = seal.listener(listener);
+  const values = { "url.full": "https://example.com/secret" };
+  span({ kind: "began", id: 1, parent: 0, name: "fetch", atMs: 5, values });
+  span({ kind: "ended", id: 1, atMs: 7, error: "no secret there" });
+  span({ kind: "ended", id: 2, atMs: 8, error: "" });
+  assert.deepEqual(spans, [
+    { kind: "began", id: 1, parent: 0, name: "fetch", atMs: 5, values: {} },
+    { kind: "ended", id: 1, atMs: 7, error: "it failed" },
+    { kind: "ended", id: 2, atMs: 8, error: "" },
+  ]);
 });
 
 Deno.test("an error leaves encrypted and short enough, and what must not be retried is known before", async () => {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Logger } from "../observability/light.ts";
+import { type Logger, parseTraceparent } from "../observability/light.ts";
 import {
   type CancellationView,
   type ClusterChannel,
@@ -20,6 +20,7 @@ import {
 } from "../rpc/light.ts";
 import type { PayloadKeys } from "../security/light.ts";
 import type { Executor, OfferedTypes } from "./attempt.ts";
+import type { ToldSpan } from "./attempt_spans.ts";
 import { AttemptRunner } from "./attempt_runner.ts";
 import { Outbox } from "./outbox.ts";
 import type { AttemptVerdict, RunningAttempt } from "./running_attempt.ts";
@@ -75,9 +76,14 @@ export type WorkerUsage = Omit<
 
 /** Told what the worker does, for metrics and traces. */
 export interface WorkerObserver {
-  attemptStarted(
-    job: JobView,
-  ): { ended(verdict: AttemptVerdict, error: string, durationMs: number): void };
+  attemptStarted(job: JobView): ObservedAttempt;
+}
+
+/** An attempt that is followed. */
+export interface ObservedAttempt {
+  /** A part of it began or ended; absent: nobody wants to know. */
+  readonly span?: (told: ToldSpan) => void;
+  ended(verdict: AttemptVerdict, error: string, durationMs: number): void;
 }
 
 /** Progress and log lines are sent at most this often. */
@@ -314,12 +320,14 @@ export class Worker implements WorkerApi {
     this.#outbox.acknowledge(acks);
     for (const ack of acks) {
       if (ack.accepted) continue;
+      const attempt = this.#running.get(ack.jobId, ack.token);
       this.#options.log.warn("the master refused a report", {
         job_id: ack.jobId,
         fencing_token: ack.token,
+        trace_id: parseTraceparent(attempt?.job.traceparent)?.traceId,
         reason: ack.message,
       });
-      this.#running.get(ack.jobId, ack.token)?.withdraw(ack.message);
+      attempt?.withdraw(ack.message);
     }
     if (this.#outbox.isSettled) this.#onIdle();
   }

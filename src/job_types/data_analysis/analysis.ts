@@ -36,7 +36,7 @@ export async function analyse(
   payload: AnalysisPayload,
   context: JobContext,
 ): Promise<AnalysisResult | Uint8Array> {
-  const loaded = await loadTable(payload, context);
+  const loaded = await context.span("load", () => loadTable(payload, context));
   context.log(
     `read ${loaded.rows} rows of ${loaded.columns.length} columns from ${loaded.bytes} bytes ` +
       `of ${loaded.format}`,
@@ -54,7 +54,11 @@ export async function analyse(
   };
   budget.requireRoom(source, `The list of ${columns.length} columns`, "Ask for CSV.");
   using table = new Table(loaded, context.tempDir);
-  const outcome = await runOperations({ payload, table, budget, context });
+  const outcome = await context.span(
+    "analyse",
+    () => runOperations({ payload, table, budget, context }),
+    { rows },
+  );
   context.progress(1);
   if (outcome.kind === "json") return { source, results: outcome.results };
   return bounded(new TextEncoder().encode(outcome.text), context.limits.resultBytesMax);

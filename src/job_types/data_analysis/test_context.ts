@@ -46,6 +46,7 @@ export async function withContext<Result>(
       tempDir,
       progress: progress ?? (() => {}),
       log: () => {},
+      span: (_name, work) => work(),
     });
   } finally {
     await Deno.remove(tempDir, { recursive: true });

@@ -52,7 +52,11 @@ export async function runCommand(
     const signal = AbortSignal.any([context.signal, deadline.signal]);
     signal.throwIfAborted();
     const child = start(program, payload, context, inherited);
-    const end = await attended(child, stdin, payload, context, signal);
+    const end = await context.span(
+      "run",
+      () => attended(child, stdin, payload, context, signal),
+      { command },
+    );
     // A command that ended well in spite of being told to stop has done its work.
     if (signal.aborted && !payload.exit_codes.includes(end.status.code)) throw signal.reason;
     return judged(payload, end);

@@ -337,6 +337,7 @@ export function makeContext(options: ContextOptions = {}) {
     parentResult: () => Promise.reject(new Error("there are no parents")),
     progress: (fraction, message) => reports.push({ fraction, message }),
     log: (line) => lines.push(line),
+    span: (_name, work) => work(),
   };
   return { context, reports, lines };
 }

@@ -106,7 +106,7 @@ async function run(payload: ImagePayload, context: JobContext): Promise<ImageRes
   const destination = payload.destination === undefined
     ? undefined
     : await openDestination(payload.destination, context);
-  const bytes = await readSource(payload, context);
+  const bytes = await context.span("read", () => readSource(payload, context));
   context.progress(0.2, `read ${bytes.length} bytes`);
   const header = readImageHeader(bytes);
   requireFormat(header, payload);

@@ -102,17 +102,21 @@ async function carryOut(
   context: JobContext,
 ): Promise<ImageResult> {
   const operations = payload.operations.filter(isPixelOperation);
-  using picture = Picture.decode(source.bytes, source.header, {
-    allFrames: plan.allFrames,
-    colorProfile: payload.output?.color_profile ?? "keep",
-    firstScale: firstScale(plan, operations),
-  });
+  using picture = context.span("decode", () =>
+    Picture.decode(source.bytes, source.header, {
+      allFrames: plan.allFrames,
+      colorProfile: payload.output?.color_profile ?? "keep",
+      firstScale: firstScale(plan, operations),
+    }), { format: source.header.format, bytes: source.bytes.length });
   for (const warning of picture.warnings) context.log(`decoder: ${warning}`);
   await pause(context, 0.3, `decoded ${picture.width}x${picture.height}`);
   const about = describe(picture, source, payload);
 
   for (const [index, operation] of operations.entries()) {
-    applyOperation(picture, operation, context.limits.pixelsMax);
+    context.span(
+      operation.type,
+      () => applyOperation(picture, operation, context.limits.pixelsMax),
+    );
     await pause(context, 0.3 + (0.4 * (index + 1)) / operations.length, operation.type);
   }
 
@@ -239,7 +243,7 @@ async function deliver(
   destination: Destination | undefined,
   context: JobContext,
 ): Promise<ImageFile> {
-  const bytes = picture.encode(options);
+  const bytes = context.span("encode", () => picture.encode(options), { format: options.format });
   const file = fileOf(picture, options.format, bytes);
   if (destination === undefined) {
     // Before base64 adds a third: an output of hundreds of megabytes need not become a string first.

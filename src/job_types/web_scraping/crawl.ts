@@ -202,7 +202,8 @@ class Crawl {
     }
     if (finalUrl.href !== url.href) await robots?.requireAllowed(finalUrl);
     this.#frontier.add(this.#linksOf(page), depth);
-    return { ...pageResult(url.href, page, this.#payload), depth };
+    const extracted = () => pageResult(url.href, page, this.#payload);
+    return { ...this.#tools.context.span("extract", extracted), depth };
   }
 
   #linksOf(page: Page): string[] {

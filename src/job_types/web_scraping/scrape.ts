@@ -37,7 +37,7 @@ export async function scrape(
   context.progress(0.1, "fetching the page");
   const page = await fetched(start, payload, { context, fetcher, robots });
   context.progress(0.6, `read ${page.read?.bytes ?? 0} bytes`);
-  const result = pageResult(start.href, page, payload);
+  const result = context.span("extract", () => pageResult(start.href, page, payload));
   context.progress(1, "extracted");
   return result;
 }
