@@ -34,9 +34,10 @@ import {
   pageGate,
   peerIp,
   type PeerVerifier,
-  readPrivateKey,
+  readTokenKeys,
   secureServer,
   SecurityConfigurationError,
+  type TokenKeyMaterial,
   type Trust,
   TrustSource,
   type Warn,
@@ -46,6 +47,7 @@ import {
   WorkerTokens,
 } from "../security/mod.ts";
 import { type NodeTls, openNodeTls } from "./node_tls.ts";
+import type { KeyTaker } from "./node_token_keys.ts";
 
 /** What a node's doors are made of. */
 export interface NodeSecurity {
@@ -59,6 +61,8 @@ export interface NodeSecurity {
   readonly web: WebGate;
   readonly audit: AuditLog | null;
   readonly limits: CallLimits | null;
+  /** Lets the doors check tokens with other keys from now on; undefined: they check none. */
+  readonly takeKeys: KeyTaker | undefined;
 }
 
 /** What a master's doors are made of. */
@@ -97,25 +101,25 @@ export async function masterSecurity(
   });
   const hasNoKey = [
     jwt.secretKey,
+    jwt.secretKeyFile,
     jwt.publicKeyPath,
     jwt.privateKeyPath,
     jwt.jwksFile,
     jwt.jwksUrl,
   ].every((each) => each === "");
   const madeSecret = hasNoKey && profile === "development" ? randomSecret() : undefined;
-  const own = await readPrivateKey(jwt.privateKeyPath, { profile, warn });
+  const read = await readTokenKeys(jwt, { profile, warn });
+  const keys = madeSecret === undefined ? read : { ...read, secret: madeSecret };
   const doors = await doorsOf(loaded, tls, warn, {
     trust,
-    ...own,
-    secret: madeSecret ?? jwt.secretKey,
+    keys,
     // A key of which nobody could know yet does not take certificates their worth.
     ...(madeSecret === undefined ? {} : { certificateIsIdentity: true }),
   });
-  const canSign = jwt.secretKey !== "" || own.privateKeyPem !== undefined;
+  const canSign = read.secret !== "" || read.privateKeyPem !== undefined;
   const workerTokens = !canSign ? undefined : new WorkerTokens({
     profile,
-    secret: jwt.secretKey,
-    ...own,
+    ...signingKeys(read),
     issuer: jwt.issuer,
     subject: config.cluster.nodeId,
     ttlMs: jwt.accessTokenTtlMs,
@@ -123,8 +127,16 @@ export async function masterSecurity(
   const { rbac } = config.security;
   const { policies, verifier } = doors;
   const policyFileText = rbac.enabled && rbac.policyFile !== "" ? policies.current.text : "";
+  let signer = { profile, ...signingKeys(keys), ...named(jwt) };
+  const takeKeys: KeyTaker = async (anew, places) => {
+    await doors.takeKeys?.(anew, places);
+    signer = { profile, ...signingKeys(anew), ...named(jwt) };
+    workerTokens?.adoptKeys(signingKeys(anew));
+  };
   const tokenParts: TokenParts = {
-    signer: { profile, secret: madeSecret ?? jwt.secretKey, ...own, ...named(jwt) },
+    get signer() {
+      return signer;
+    },
     verifier,
     policies,
     rolesAreEnforced: rbac.enabled,
@@ -132,7 +144,9 @@ export async function masterSecurity(
     refreshTtlMs: jwt.refreshTokenTtlMs,
     audit: (event) => doors.audit?.record(event, Date.now()),
   };
-  return { ...doors, workerTokens, madeSecret, trust, tokenParts, policyFileText };
+  // A key that was made for this start is in no file that could change.
+  const taker = madeSecret === undefined ? takeKeys : undefined;
+  return { ...doors, takeKeys: taker, workerTokens, madeSecret, trust, tokenParts, policyFileText };
 }
 
 /**
@@ -151,7 +165,7 @@ export async function workerSecurity(
     return await doorsOf(loaded, tls, warn, {
       // A worker has no replicated state: what is revoked ends there with the token's life.
       trust: NOTHING_REVOKED,
-      secret: config.security.jwt.secretKey,
+      keys: await readTokenKeys(config.security.jwt, { profile: loaded.profile, warn }),
       alsoFor: [workerAudience(config.worker.workerId)],
       certificateIsIdentity: true,
       certificatesSuffice: true,
@@ -172,8 +186,7 @@ async function doorsOf(
   warn: Warn,
   own: {
     readonly trust: Trust;
-    readonly secret: string;
-    readonly privateKeyPem?: string;
+    readonly keys: TokenKeyMaterial;
     readonly alsoFor?: readonly string[];
     readonly certificateIsIdentity?: boolean;
     /** Where callers show certificates, no key to check tokens with is needed. */
@@ -183,26 +196,35 @@ async function doorsOf(
   },
 ): Promise<NodeSecurity & Pick<TokenParts, "verifier" | "policies">> {
   const { jwt, rbac, rateLimit } = config.security;
-  const { trust, secret, privateKeyPem, alsoFor = [], certificateIsIdentity } = own;
+  const { trust, keys, alsoFor = [], certificateIsIdentity } = own;
+  const { secret, privateKeyPem } = keys;
   const peers = createPeerVerifier(tls.section, { revoked: tls.revoked });
   const hasNoKey = [secret, privateKeyPem ?? "", jwt.publicKeyPath, jwt.jwksFile, jwt.jwksUrl]
     .every((each) => each === "");
   const isKeyless = own.certificatesSuffice === true && peers !== null && hasNoKey;
-  const tokens = isKeyless ? null : await createTokenVerifier({
-    profile,
-    secret,
-    publicKeyPath: jwt.publicKeyPath,
-    ...(privateKeyPem === undefined ? {} : { privateKeyPem }),
-    jwksFile: jwt.jwksFile,
-    jwksUrl: jwt.jwksUrl,
-    algorithms: jwt.algorithms,
-    leewayMs: jwt.leewayMs,
-    issuer: jwt.issuer,
-    audience: jwt.audience,
-    alsoFor,
-    skipExpiry: jwt.skipExpiry,
-    isRevoked: (token) => trust.isTokenRevoked(token),
-  });
+  const verifierWith = (ownKeys: TokenKeyMaterial) =>
+    createTokenVerifier({
+      profile,
+      ...ownKeys,
+      publicKeyPath: jwt.publicKeyPath,
+      jwksFile: jwt.jwksFile,
+      jwksUrl: jwt.jwksUrl,
+      algorithms: jwt.algorithms,
+      leewayMs: jwt.leewayMs,
+      issuer: jwt.issuer,
+      audience: jwt.audience,
+      alsoFor,
+      skipExpiry: jwt.skipExpiry,
+      isRevoked: (token) => trust.isTokenRevoked(token),
+    });
+  const tokens = isKeyless ? null : await verifierWith(keys);
+  const takeKeys: KeyTaker = async (anew) => {
+    const verifier = await verifierWith(anew);
+    if (verifier === null) {
+      throw new SecurityConfigurationError(["security.jwt names no key any more"]);
+    }
+    tokens?.adoptKeys(verifier);
+  };
   const file = await loadPolicies(rbac.enabled ? rbac.policyFile : "");
   const policies = new LivePolicies(trust, file, warn);
   const limits = rateLimit.enabled ? new CallLimits(rateLimit) : null;
@@ -234,6 +256,7 @@ async function doorsOf(
     limits,
     verifier: tokens,
     policies,
+    takeKeys: tokens === null ? undefined : takeKeys,
   };
 }
 
@@ -248,9 +271,11 @@ export async function workerPages(
   warn: Warn,
 ): Promise<Pick<NodeSecurity, "peers" | "pages">> {
   if (!loaded.config.security.httpAuth) return { peers: null, pages: undefined };
-  const { secretKey, publicKeyPath, jwksFile, jwksUrl } = loaded.config.security.jwt;
+  const { jwt } = loaded.config.security;
+  const { secretKey, secretKeyFile, publicKeyPath, jwksFile, jwksUrl } = jwt;
   const isOpen = loaded.profile === "development" && !loaded.config.security.rbac.enabled;
-  const knowsCallers = [secretKey, publicKeyPath, jwksFile, jwksUrl].some((each) => each !== "") ||
+  const knowsCallers =
+    [secretKey, secretKeyFile, publicKeyPath, jwksFile, jwksUrl].some((each) => each !== "") ||
     createPeerVerifier(tls.section) !== null;
   if (!isOpen && !knowsCallers) {
     const message = "this worker cannot tell who asks: give it security.tls.ca_file or " +
@@ -259,11 +284,15 @@ export async function workerPages(
   }
   return await doorsOf(loaded, tls, warn, {
     trust: NOTHING_REVOKED,
-    secret: secretKey,
+    keys: await readTokenKeys(jwt, { profile: loaded.profile, warn }),
     certificateIsIdentity: true,
     certificatesSuffice: true,
     isUnaudited: true,
   });
+}
+
+function signingKeys({ secret, privateKeyPem }: TokenKeyMaterial) {
+  return { secret, ...(privateKeyPem === undefined ? {} : { privateKeyPem }) };
 }
 
 function named({ issuer, audience }: LoadedConfig["config"]["security"]["jwt"]) {

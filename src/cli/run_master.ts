@@ -53,6 +53,7 @@ import {
 import { startReloading } from "./node_reload.ts";
 import { pagesDoor } from "./node_pages.ts";
 import { channelRules } from "./node_tls.ts";
+import { reloadableKeys } from "./node_token_keys.ts";
 import { propagatesTraces, tracerOptions } from "./node_tracing.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
@@ -85,6 +86,7 @@ export async function runMaster(flags: Flags, terminal: Terminal): Promise<void>
     log,
     tls: security.tls,
     audit: () => security.audit,
+    more: [reloadableKeys(loaded, flags, (text) => log.warn(text), () => security.takeKeys)],
   });
   try {
     await live({ loaded, log, tracer, registry, metrics, security, lifetime, terminal });

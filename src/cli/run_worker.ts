@@ -51,6 +51,7 @@ import { startReloading } from "./node_reload.ts";
 import { pagesDoor } from "./node_pages.ts";
 import { workerPages } from "./node_security.ts";
 import { channelRules, openNodeTls } from "./node_tls.ts";
+import { reloadableKeys } from "./node_token_keys.ts";
 import { tracerOptions } from "./node_tracing.ts";
 import { LivePayloadKeys } from "./payload_keys.ts";
 import type { Flags } from "./router.ts";
@@ -86,7 +87,15 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     log,
     tls,
     audit: () => audited.door?.security.audit ?? null,
-    more: [payloadKeys],
+    more: [
+      payloadKeys,
+      reloadableKeys(
+        loaded,
+        flags,
+        (text) => log.warn(text),
+        () => audited.door?.security.takeKeys,
+      ),
+    ],
   });
   const directory = directoryOf(config);
   const credentials = new WorkerCredentials({ config, directory, now: () => Date.now(), log });

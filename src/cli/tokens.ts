@@ -11,7 +11,7 @@ import {
   type TokenOrder,
   type TokenPairView,
 } from "../rpc/mod.ts";
-import { issueJoinToken, issueTokens, readPrivateKey } from "../security/mod.ts";
+import { issueJoinToken, issueTokens, readTokenKeys } from "../security/mod.ts";
 import { formatOf, tell } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { configFrom } from "./config_flags.ts";
@@ -160,10 +160,9 @@ async function signHere(
   const { jwt } = config.security;
   const signer = {
     profile,
-    secret: jwt.secretKey,
     issuer: jwt.issuer,
     audience: jwt.audience,
-    ...await readPrivateKey(jwt.privateKeyPath, {
+    ...await readTokenKeys(jwt, {
       profile,
       warn: (fault) => terminal.err.write(`conductor: ${fault}\n`),
     }),

@@ -28,7 +28,7 @@ interface Parts {
 export interface WorkerDoor {
   /** Where masters reach it. */
   readonly address: string;
-  readonly security: Pick<NodeSecurity, "peers" | "pages" | "audit">;
+  readonly security: Pick<NodeSecurity, "peers" | "pages" | "audit" | "takeKeys">;
   close(): Promise<void>;
 }
 

@@ -240,6 +240,15 @@ export const securityKeys = {
     }),
   },
   jwt: {
+    secret_key_file: key(path({ emptyAllowed: true }), {
+      doc:
+        "File (mode 0600) with such secrets, one a line: the first signs, all check, so that a " +
+        "secret can be rolled. Read anew when it changes, as are secret_key of a configuration " +
+        "file, public_key_path and private_key_path.",
+      usedBy: NODES,
+      default: "",
+      legacyEnv: ["JWT_SECRET_KEY_FILE"],
+    }),
     secret_key: key(text({ emptyAllowed: true }), {
       doc: "Secret that signs and checks HS256 tokens. Masters of staging and production need 32 " +
         "bytes or more (or public_key_path); empty, in development: a master makes a random one " +

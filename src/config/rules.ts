@@ -223,12 +223,22 @@ const RULES: readonly Rule[] = [
     reads: ["security.jwt.secret_key", "security.jwt.public_key_path"],
     roles: MASTER,
     check: ({ profile, security: { jwt } }) => {
-      const { publicKeyPath, privateKeyPath, jwksFile, jwksUrl } = jwt;
-      const hasOther = [publicKeyPath, privateKeyPath, jwksFile, jwksUrl].some((each) => each);
+      const { secretKeyFile, publicKeyPath, privateKeyPath, jwksFile, jwksUrl } = jwt;
+      const hasOther = [secretKeyFile, publicKeyPath, privateKeyPath, jwksFile, jwksUrl]
+        .some((each) => each);
       return profile === "development" || jwt.secretKey === "" && hasOther
         ? undefined
         : secretWeakness(jwt.secretKey);
     },
+  },
+  {
+    reads: ["security.jwt.secret_key", "security.jwt.secret_key_file"],
+    roles: NODES,
+    check: ({ security: { jwt } }) =>
+      jwt.secretKey === "" || jwt.secretKeyFile === "" ? undefined : {
+        problem: `is set, and security.jwt.secret_key_file (${jwt.secretKeyFile}) too`,
+        remedy: "Keep one of them",
+      },
   },
   ...certificateRules("tls", NODES),
   ...certificateRules("raft_tls", MASTER),

@@ -140,6 +140,7 @@ export {
   PayloadKeys,
   type SealContext,
 } from "./payload_keys.ts";
+export { readTokenKeys, type TokenKeyMaterial, type TokenKeyPlaces } from "./token_key_files.ts";
 export { readPrivateKey, SECRET_BYTES_MIN, weaknessOfSecret } from "./token_keys.ts";
 export { LivePolicies, NOTHING_REVOKED, type Trust, TrustSource } from "./trust.ts";
 export {

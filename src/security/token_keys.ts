@@ -42,24 +42,30 @@ const KNOWN_SECRETS: readonly string[] = [
  * Why a signing secret must not be used, or undefined when it may. Development takes any; staging
  * and production need {@linkcode SECRET_BYTES_MIN} bytes that nobody published and that are not a
  * pattern.
+ *
+ * @param what names the secret for the message
  */
-export function weaknessOfSecret(secret: string, profile: SecurityProfile): string | undefined {
+export function weaknessOfSecret(
+  secret: string,
+  profile: SecurityProfile,
+  what = "security.jwt.secret_key",
+): string | undefined {
   if (profile === "development") return undefined;
   const bytes = new TextEncoder().encode(secret);
   const remedy = "make one with: openssl rand -base64 48";
   if (bytes.length < SECRET_BYTES_MIN) {
-    return `security.jwt.secret_key has ${bytes.length} bytes and needs at least ` +
+    return `${what} has ${bytes.length} bytes and needs at least ` +
       `${SECRET_BYTES_MIN}: ${remedy}`;
   }
   const lowered = secret.toLowerCase();
   if (KNOWN_SECRETS.some((known) => lowered.includes(known))) {
-    return `security.jwt.secret_key contains a published default or placeholder: ${remedy}`;
+    return `${what} contains a published default or placeholder: ${remedy}`;
   }
   if (/^\$\{.*\}$/.test(secret)) {
-    return `security.jwt.secret_key is a variable that was not expanded: ${remedy}`;
+    return `${what} is a variable that was not expanded: ${remedy}`;
   }
   if (new Set(bytes).size < DISTINCT_BYTES_MIN) {
-    return `security.jwt.secret_key is a repetition of a few characters: ${remedy}`;
+    return `${what} is a repetition of a few characters: ${remedy}`;
   }
   return undefined;
 }

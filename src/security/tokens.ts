@@ -42,6 +42,8 @@ export interface TokenVerifierOptions {
   readonly profile: SecurityProfile;
   /** Checks HS256 tokens. */
   readonly secret: string;
+  /** The same, as long as tokens live that they signed. */
+  readonly olderSecrets?: readonly string[];
   /** PEM file whose key checks RS256, ES256 or EdDSA tokens, by its kind. */
   readonly publicKeyPath: string;
   readonly issuer: string;
@@ -70,6 +72,8 @@ export interface TokenVerifierOptions {
 const REMEMBERED_OF_SET_MS = 60_000;
 const LEEWAY_MS = 30_000;
 const TOKEN_CHARACTERS_MAX = 8192;
+const REMEMBERED_MAX = 10_000;
+
 /**
  * Makes a verifier from configuration.
  *
@@ -94,9 +98,12 @@ export async function createTokenVerifier(
   if (options.skipExpiry && options.profile !== "development") {
     faults.push("security.jwt.skip_expiry is for development only: set it to false");
   }
-  if (options.secret !== "") {
-    const weakness = weaknessOfSecret(options.secret, options.profile);
-    if (weakness === undefined) keys.push(secretKey(options.secret));
+  const { olderSecrets = [] } = options;
+  const secrets = [options.secret, ...olderSecrets].filter((each) => each !== "");
+  for (const [at, secret] of secrets.entries()) {
+    const what = at === 0 ? undefined : `secret ${at + 1} of security.jwt.secret_key_file`;
+    const weakness = weaknessOfSecret(secret, options.profile, what);
+    if (weakness === undefined) keys.push(secretKey(secret));
     else faults.push(weakness);
   }
   if (options.publicKeyPath !== "") {
@@ -169,18 +176,18 @@ interface Remembered {
 /**
  * Checks tokens. One that passed is remembered until it expires, under the SHA-256 of its text:
  * checking a signature costs a hundred times a look-up. That is safe because nothing else about the
- * token can change: its bytes fix its claims, this verifier's keys, issuer and audience never change
- * (new keys mean a new verifier with an empty memory), its validity in time is compared at every
+ * token can change: its bytes fix its claims, this verifier's issuer and audience never change, new
+ * keys empty the memory, its validity in time is compared at every
  * call, and so is revocation. Only successes are remembered, so that made-up tokens cannot push out
  * good ones, and the text itself is not kept.
  */
 export class TokenVerifier {
-  readonly #keys: readonly TokenKey[];
-  readonly #sets: readonly KeySet[];
-  readonly #algorithms: readonly TokenAlgorithm[];
+  #keys: readonly TokenKey[];
+  #sets: readonly KeySet[];
+  #algorithms: readonly TokenAlgorithm[];
   readonly #options: TokenVerifierOptions;
   readonly #leewayMs: number;
-  readonly #remembered: BoundedMap<string, Remembered>;
+  #remembered: BoundedMap<string, Remembered>;
 
   /** Use {@linkcode createTokenVerifier}, which checks the keys. */
   constructor(
@@ -196,7 +203,20 @@ export class TokenVerifier {
     this.#algorithms = [...new Set(algorithms)];
     this.#options = options;
     this.#leewayMs = options.leewayMs ?? LEEWAY_MS;
-    this.#remembered = new BoundedMap(options.rememberedMax ?? 10_000);
+    this.#remembered = new BoundedMap(options.rememberedMax ?? REMEMBERED_MAX);
+  }
+
+  /**
+   * From now on checks with the keys of another verifier, which is otherwise like this one. What was
+   * let in before is checked anew at its next call; streams that are open stay so, as long as their
+   * tokens live and are not revoked.
+   */
+  adoptKeys(other: TokenVerifier): void {
+    this.#keys = other.#keys;
+    this.#sets = other.#sets;
+    this.#algorithms = other.#algorithms;
+    // A check that is under way with the former keys remembers its success where nobody looks.
+    this.#remembered = new BoundedMap(this.#options.rememberedMax ?? REMEMBERED_MAX);
   }
 
   /** Algorithms that are accepted. */
@@ -236,13 +256,14 @@ export class TokenVerifier {
     }
     if (!isInItsOneSpelling(token)) return refused("malformed", "this is not a signed JWT");
     const wanted: readonly TokenKind[] = kinds.length === 0 ? ["access"] : kinds;
+    const remembered = this.#remembered;
     const outcome = await this.#verifiedByAny(token, nowMs);
     if (!outcome.ok) return outcome;
     const checked = this.#checkedClaims(outcome.payload, outcome.type, nowMs, wanted);
     if (!checked.ok) return checked;
     if (checked.claims.kind === "access") {
       const { exp, nbf, iat } = outcome.payload;
-      this.#remembered.set(digestOf(token), {
+      remembered.set(digestOf(token), {
         claims: checked.claims,
         fromMs: Math.max(nbf ?? 0, iat ?? 0) * 1000 - this.#leewayMs,
         untilMs: Math.min(

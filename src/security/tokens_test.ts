@@ -318,6 +318,31 @@ Deno.test("a token that passed is remembered until it expires, and revocation is
   assert.equal(reasonOf(await verifier.verify(token, NOW_MS + 930_000)), "expired");
 });
 
+Deno.test("two secrets check while one is rolled, and what the former signed ends with it", async () => {
+  const newer = "nW7!zX3@cV6#bN1$mQ8%wE4^rT2&yU9*";
+  const signedBy = (secret: string) => hs256(CLAIMS, {}, secret);
+  const [old, young] = [await signedBy(SECRET), await signedBy(newer)];
+  const verifier = await verifierOf();
+  const verdicts = async () => {
+    const each = [old, young].map(async (token) => reasonOf(await verifier.verify(token, NOW_MS)));
+    return await Promise.all(each);
+  };
+  assert.deepEqual(await verdicts(), ["passed", "signature"]);
+  verifier.adoptKeys(await verifierOf({ secret: newer, olderSecrets: [SECRET] }));
+  assert.equal(verifier.recall(old, NOW_MS), undefined, "nothing is remembered of other keys");
+  assert.deepEqual(await verdicts(), ["passed", "passed"]);
+  // What is being checked when the keys change is not remembered either.
+  const underWay = verifier.verify(old, NOW_MS);
+  verifier.adoptKeys(await verifierOf({ secret: newer }));
+  await underWay;
+  assert.equal(verifier.recall(old, NOW_MS), undefined);
+  assert.deepEqual(await verdicts(), ["signature", "passed"]);
+  await assert.rejects(
+    verifierOf({ olderSecrets: ["short"] }),
+    /secret 2 of security\.jwt\.secret_key_file has 5 bytes/,
+  );
+});
+
 Deno.test("a remembered token is not taken before it began, should the clock be set back", async () => {
   const verifier = await verifierOf();
   const token = await hs256({ ...CLAIMS, nbf: NOW });

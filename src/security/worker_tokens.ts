@@ -24,11 +24,18 @@ const REMEMBERED_MAX = 10_000;
 
 /** Issues and renews them. */
 export class WorkerTokens {
-  readonly #options: WorkerTokensOptions;
-  readonly #issued = new BoundedMap<string, { token: string; renewAtMs: number }>(REMEMBERED_MAX);
+  #options: WorkerTokensOptions;
+  #issued = new BoundedMap<string, { token: string; renewAtMs: number }>(REMEMBERED_MAX);
 
   constructor(options: WorkerTokensOptions) {
     this.#options = options;
+  }
+
+  /** From now on signs with these. */
+  adoptKeys(keys: Pick<TokenIssuerOptions, "secret" | "privateKeyPem">): void {
+    const { privateKeyPem: _, ...rest } = this.#options;
+    this.#options = { ...rest, ...keys };
+    this.#issued = new BoundedMap(REMEMBERED_MAX);
   }
 
   /**

@@ -43,3 +43,18 @@ Deno.test("a master's token is kept while it is good for long, and renewed befor
   const verdict = await (await verifier([workerAudience("w1")]))!.verify(renewed, NOW_MS + 100_000);
   assert.ok(verdict.ok, "it lives on when the first has ended");
 });
+
+Deno.test("with another key, no token of the former one is presented", async () => {
+  const secret = "nW7!zX3@cV6#bN1$mQ8%wE4^rT2&yU9*";
+  const tokens = new WorkerTokens({ ...KEY, subject: "node-1", ttlMs: 60_000 });
+  await tokens.tokenFor("w1", NOW_MS);
+  tokens.adoptKeys({ secret });
+  const checking = await createTokenVerifier({
+    ...KEY,
+    secret,
+    publicKeyPath: "",
+    audience: workerAudience("w1"),
+    skipExpiry: false,
+  });
+  assert.ok((await checking!.verify(await tokens.tokenFor("w1", NOW_MS), NOW_MS)).ok);
+});
