@@ -26,6 +26,7 @@ Deno.test("every route has a policy: of its call, or a permission that exists", 
     "GET /api/v1/whoami",
     "POST /api/v1/login",
     "POST /api/v1/logout",
+    "GET /api/v1/openapi.json",
   ]);
 });
 

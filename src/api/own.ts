@@ -4,13 +4,15 @@
  * @module
  */
 
-import { jsonAnswer } from "../http/mod.ts";
+import { createHash } from "node:crypto";
+import { type Asset, assetHandler, jsonAnswer, type Route } from "../http/mod.ts";
 import { MasterService, methodPath, Refusal } from "../rpc/mod.ts";
 import { PERMISSIONS, type Principal } from "../security/mod.ts";
 import { auditAnswer, followAudit, requiredLog } from "./audit.ts";
 import { type Login, sessionCookie } from "./credentials.ts";
 import type { ApiCall, ApiOptions, Gateway } from "./gateway.ts";
 import { LiveFeed } from "./live_feed.ts";
+import { openApi } from "./openapi.ts";
 import { API_ROUTES, type ApiRow, type OwnName, type OwnRow, routeName } from "./routes.ts";
 
 /** One function for each of the table's own routes. */
@@ -19,6 +21,7 @@ export type OwnHandlers = Readonly<
 >;
 
 export function ownHandlers(gateway: Gateway, options: ApiOptions): OwnHandlers {
+  let described: Route["handle"] | undefined;
   const feed = new LiveFeed(() => gateway.master, options.log);
   return {
     events: async (row, call) => {
@@ -41,6 +44,10 @@ export function ownHandlers(gateway: Gateway, options: ApiOptions): OwnHandlers 
         call.exchange,
         (out, signal) => feed.follow(follower, out, signal),
       );
+    },
+    openapi: (_row, { request, exchange }) => {
+      described ??= assetHandler(descriptionOf(gateway.master.version));
+      return described(request, exchange);
     },
     audit: async (row, call) => {
       await gateway.admit(call, askOf(row));
@@ -113,6 +120,12 @@ function whoami(options: ApiOptions, principal: Principal, login: Login) {
     cluster_id: master?.clusterId ?? "",
     version: master?.version ?? "",
   };
+}
+
+function descriptionOf(version: string): Asset {
+  const bytes = new TextEncoder().encode(`${JSON.stringify(openApi(version))}\n`);
+  const digest = createHash("sha256").update(bytes).digest("base64url").slice(0, 22);
+  return { bytes, contentType: "application/json; charset=utf-8", etag: `"${digest}"` };
 }
 
 async function login(

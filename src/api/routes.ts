@@ -36,6 +36,7 @@ export type OwnName =
   | "events"
   | "history"
   | "jobTypes"
+  | "openapi"
   | "audit"
   | "auditStream";
 
@@ -306,6 +307,7 @@ const SESSION: readonly ApiRow[] = [
   own("session", "GET /whoami", "whoami", "known", "Who is asking, and what they may do here"),
   own("session", "POST /login", "login", "known", "Begins a session of a browser with a token"),
   own("session", "POST /logout", "logout", "open", "Ends it"),
+  own("session", "GET /openapi.json", "openapi", "open", "This description"),
 ];
 
 /** How the gate and the audit log name a route that stands for no call. */

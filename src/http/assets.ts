@@ -34,13 +34,14 @@ export const PAGE_POLICY = [
 /** A route for each file, named by its path without the first slash; `index.html` is `/` besides. */
 export function assetRoutes(assets: ReadonlyMap<string, Asset>): Route[] {
   return [...assets].flatMap(([name, asset]) => {
-    const handle = serving(asset);
+    const handle = assetHandler(asset);
     const paths = name === INDEX ? ["/", `/${name}`] : [`/${name}`];
     return paths.map((path): Route => ({ path, access: "open", handle }));
   });
 }
 
-function serving(asset: Asset): Route["handle"] {
+/** Answers with a file: compressed for whoever reads that, and only when it changed. */
+export function assetHandler(asset: Asset): Route["handle"] {
   const encodings = new Map<Encoding, Promise<Uint8Array>>();
   const isCompressible = /^(text\/|application\/(json|javascript|manifest)|image\/svg)/
     .test(asset.contentType);

@@ -37,5 +37,5 @@ export {
   type ServerView,
 } from "./cluster_views.ts";
 export { faultAnswer, jsonAnswer, textAnswer } from "./answer.ts";
-export { type Asset, assetRoutes, isSame, PAGE_POLICY } from "./assets.ts";
+export { type Asset, assetHandler, assetRoutes, isSame, PAGE_POLICY } from "./assets.ts";
 export { BodyTooLarge, type Exchange } from "./exchange.ts";

@@ -1,0 +1,60 @@
+import { Validator } from "@seriousme/openapi-schema-validator";
+import assert from "node:assert/strict";
+import { serving } from "./gateway_test_support.ts";
+import { openApi } from "./openapi.ts";
+import { API_ROOT, API_ROUTES, routeName } from "./routes.ts";
+
+// deno-lint-ignore no-explicit-any -- looked into as whoever reads JSON does
+const DOCUMENT = JSON.parse(JSON.stringify(openApi("1.2.3"))) as any;
+
+Deno.test("the description is a valid OpenAPI document", async () => {
+  const result = await new Validator().validate(structuredClone(DOCUMENT));
+  assert.ok(result.valid, JSON.stringify(result.errors, null, 2));
+  assert.equal(DOCUMENT.openapi, "3.1.0");
+  const broken = { ...structuredClone(DOCUMENT), paths: { "/x": { get: { responses: 200 } } } };
+  assert.equal((await new Validator().validate(broken)).valid, false, "the validator looks");
+});
+
+Deno.test("it describes every route and nothing else, each under a name of its own", () => {
+  const described = Object.entries(DOCUMENT.paths).flatMap(([path, operations]) =>
+    Object.keys(operations as object).map((verb) => `${verb.toUpperCase()} ${path}`)
+  );
+  assert.deepEqual(described.sort(), API_ROUTES.map(routeName).sort());
+  const operations = Object.values(DOCUMENT.paths).flatMap((each) => Object.values(each as object));
+  const names = operations.map(({ operationId }) => operationId);
+  assert.equal(new Set(names).size, names.length);
+  for (const { operationId, summary, responses } of operations) {
+    assert.match(operationId, /^[a-z][a-z_0-9]+$/);
+    assert.ok(summary.length > 5 && responses[200] !== undefined, operationId);
+  }
+});
+
+Deno.test("it speaks of fields as the .proto files do, and every reference leads somewhere", () => {
+  const { schemas } = DOCUMENT.components;
+  const { fencing_token, created_at, payload, labels, options } = schemas.Job.properties;
+  assert.deepEqual(fencing_token, { type: ["integer", "string"], format: "int64" });
+  assert.deepEqual(created_at, { type: "string", format: "date-time" });
+  assert.deepEqual(payload, { type: "string", contentEncoding: "base64" });
+  assert.deepEqual(labels, { type: "object", additionalProperties: { type: "string" } });
+  assert.deepEqual(options, { $ref: "#/components/schemas/JobOptions" });
+  const names = [...JSON.stringify(DOCUMENT).matchAll(/#\/components\/schemas\/(\w+)/g)];
+  assert.deepEqual(names.map(([, name]) => name).filter((name) => !(name! in schemas)), []);
+  const list = DOCUMENT.paths[`${API_ROOT}/jobs`];
+  const parameters = list.get.parameters.map(({ name }: { name: string }) => name);
+  for (const name of ["status", "labels", "created_from", "cursor", "limit"]) {
+    assert.ok(parameters.includes(name), name);
+  }
+  const { properties } = list.post.requestBody.content["application/json"].schema;
+  assert.ok("payload_json" in properties && "type" in properties);
+});
+
+Deno.test("it is open, compressed, and sent again only when it changed", () =>
+  serving({}, async (ask) => {
+    const response = await ask("GET /openapi.json", { headers: { "accept-encoding": "gzip" } });
+    assert.equal(response.status, 200);
+    assert.equal(response.headers.get("content-encoding"), "gzip");
+    assert.equal((await response.json()).info.version, "1.2.3");
+    const etag = response.headers.get("etag") ?? "";
+    const again = await ask("GET /openapi.json", { headers: { "if-none-match": etag } });
+    assert.equal(again.status, 304);
+  }));
