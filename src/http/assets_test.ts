@@ -99,5 +99,5 @@ Deno.test("of the encodings that are taken, the best that there is is chosen", (
     ["*;q=0", undefined],
     ["br;q=0, *", "gzip"],
   ];
-  for (const [header, expected] of cases) assert.equal(best(header), expected, header);
+  for (const [header, expected] of cases) assert.equal(best(header), expected, `${header}`);
 });
