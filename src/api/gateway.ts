@@ -13,7 +13,7 @@ import {
   type JsonValue,
   type MessageInitShape,
 } from "@bufbuild/protobuf";
-import { BodyTooLarge, type Exchange, jsonAnswer, type Route } from "../http/mod.ts";
+import { BodyLost, BodyTooLarge, type Exchange, jsonAnswer, type Route } from "../http/mod.ts";
 import type { Logger } from "../observability/mod.ts";
 import {
   type CallContext,
@@ -92,6 +92,7 @@ export function apiRoutes(options: ApiOptions): Route[] {
     path: `${API_ROOT}${row.path}`,
     methods: [row.verb],
     access: "judged",
+    isUnlisted: true, // openapi.json tells of them
     handle: (request, exchange) => gateway.answer(row, request, exchange),
   }));
 }
@@ -291,6 +292,7 @@ function refusalOf(failure: unknown): Refusal {
       `the body has more than the ${failure.bytesMax} bytes that grpc.max_msg_size allows`,
     );
   }
+  if (failure instanceof BodyLost) return new Refusal("cancelled", failure.message);
   return Refusal.of(failure);
 }
 

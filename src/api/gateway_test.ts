@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { MasterService, methodPath, Refusal, type RefusalReason } from "../rpc/mod.ts";
+import { discardLogger } from "../observability/mod.ts";
 import { loadPolicies, PERMISSIONS } from "../security/mod.ts";
 import { json, serving, strictGate, tokenOf } from "./gateway_test_support.ts";
 import { API_ROUTES, NOT_SERVED, routeName } from "./routes.ts";
@@ -110,6 +111,7 @@ Deno.test("what is wrong with a request is said, and nothing is called", () =>
       ["POST /jobs", { ...json({}), body: new Uint8Array([0xff]) }, 400, /^the body is not JSON/],
       ["POST /jobs", { body: "{}" }, 415, /^the content-type is "text\/plain/],
       ["POST /jobs", json({ payload: "x".repeat(100_000) }), 413, /more than the \d+ bytes that/],
+      ["POST /jobs", { ...json({}), body: streamOf(100_000) }, 413, /more than the \d+ bytes that/],
       ["GET /jobs/%ff", {}, 404, /^there is nothing at /],
       ["GET /nothing", {}, 404, /^there is nothing at \/api\/v1\/nothing$/],
     ];
@@ -246,4 +248,23 @@ Deno.test("a job is shown in parts, and what it left as the bytes that it is", a
     assert.equal(payload.headers.get("content-type"), "application/json; charset=utf-8");
     assert.equal(await payload.text(), "{}");
   });
+});
+
+/** A body that does not say how long it is. */
+function streamOf(length: number): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new Blob([" ".repeat(length)]).stream();
+}
+
+Deno.test("a body that ends early is its sender's loss, and is no fault of ours", async () => {
+  const faults: unknown[] = [];
+  const log = { ...discardLogger, error: (message: string) => faults.push(message) };
+  await serving({ more: { log: log as never } }, async (ask, url) => {
+    const { hostname, port } = new URL(url);
+    const connection = await Deno.connect({ hostname, port: Number(port) });
+    const head = `POST /api/v1/jobs HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n`;
+    await connection.write(new TextEncoder().encode(`${head}content-length: 9\r\n\r\n{"a`));
+    connection.close();
+    assert.equal((await ask("GET /whoami")).status, 200);
+  });
+  assert.deepEqual(faults, []);
 });

@@ -27,6 +27,7 @@ export function greetFromMaster(loaded: LoadedConfig, sink: Sink, command = ownC
   say(sink, `master ${cluster.nodeId}, profile ${loaded.profile}`, [
     ["gRPC", `${cluster.grpcBindHost}:${grpc.masterPort}, for clients and workers`],
     ["Raft", `${cluster.bindAddr}, for other masters`],
+    ["Dashboard", `${http}:${cluster.httpPort}/`],
     ["Status", `${http}:${cluster.httpPort}/cluster/status`],
     ...(metrics.enabled
       ? [["Metrics", `${http}:${metrics.port}${metrics.path}`] as [string, string]]

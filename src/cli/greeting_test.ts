@@ -19,6 +19,7 @@ Deno.test("a master says where it listens and what to do next, in words that can
   greetFromMaster(loaded("master"), terminal.err, "conductor");
   const said = terminal.written.err;
   assert.match(said, /^ {2}gRPC +127\.0\.0\.1:9000/m);
+  assert.match(said, /^ {2}Dashboard +http:\/\/127\.0\.0\.1:8080\/$/m);
   assert.match(said, /^ {2}Status +http:\/\/127\.0\.0\.1:8080\/cluster\/status$/m);
   assert.match(said, /^ {2}Metrics +http:\/\/127\.0\.0\.1:9090\/metrics$/m);
   assert.match(said, /^ {2}conductor worker --join 127\.0\.0\.1:9000$/m);

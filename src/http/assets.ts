@@ -36,7 +36,9 @@ export function assetRoutes(assets: ReadonlyMap<string, Asset>): Route[] {
   return [...assets].flatMap(([name, asset]) => {
     const handle = assetHandler(asset);
     const paths = name === INDEX ? ["/", `/${name}`] : [`/${name}`];
-    return paths.map((path): Route => ({ path, access: "open", handle }));
+    return paths.map((path): Route => ({
+      ...{ path, access: "open", isUnlisted: true, handle },
+    }));
   });
 }
 

@@ -26,6 +26,7 @@ export interface Exchange {
    * The whole body.
    *
    * @throws BodyTooLarge when it has more than `bytesMax`
+   * @throws BodyLost when whoever sent it has gone
    */
   body(bytesMax: number): Promise<Uint8Array>;
 }
@@ -35,6 +36,14 @@ export class BodyTooLarge extends Error {
   override name = "BodyTooLarge";
   constructor(readonly bytesMax: number) {
     super(`the body has more than ${bytesMax} bytes`);
+  }
+}
+
+/** A body whose end never came. */
+export class BodyLost extends Error {
+  override name = "BodyLost";
+  constructor() {
+    super("the body ended before it was whole");
   }
 }
 
@@ -52,16 +61,30 @@ export function exchangeOf(
   };
 }
 
-async function bodyOf(incoming: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
-  if (Number(incoming.headers["content-length"] ?? 0) > bytesMax) throw new BodyTooLarge(bytesMax);
+/** Not with `for await`, which would break the connection instead of letting it be answered. */
+function bodyOf(incoming: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+  if (Number(incoming.headers["content-length"] ?? 0) > bytesMax) {
+    reject(new BodyTooLarge(bytesMax));
+    return promise;
+  }
   const parts: Uint8Array[] = [];
   let length = 0;
-  for await (const part of incoming) {
+  incoming.on("data", (part: Uint8Array) => {
     length += part.length;
-    if (length > bytesMax) throw new BodyTooLarge(bytesMax);
-    parts.push(part);
-  }
-  const body = new Uint8Array(length);
+    if (length <= bytesMax) parts.push(part);
+    else {
+      parts.length = 0;
+      reject(new BodyTooLarge(bytesMax));
+    }
+  });
+  incoming.once("end", () => resolve(joined(parts)));
+  incoming.once("close", () => reject(new BodyLost()));
+  return promise;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const body = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
   let at = 0;
   for (const part of parts) {
     body.set(part, at);

@@ -38,4 +38,4 @@ export {
 } from "./cluster_views.ts";
 export { faultAnswer, jsonAnswer, textAnswer } from "./answer.ts";
 export { type Asset, assetHandler, assetRoutes, isSame, PAGE_POLICY } from "./assets.ts";
-export { BodyTooLarge, type Exchange } from "./exchange.ts";
+export { BodyLost, BodyTooLarge, type Exchange } from "./exchange.ts";

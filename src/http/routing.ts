@@ -10,6 +10,8 @@ export interface Routable {
   readonly path: string;
   /** Default GET; whoever takes GET takes HEAD. */
   readonly methods?: readonly string[];
+  /** It is not told of to whoever asks for what there is not. */
+  readonly isUnlisted?: true;
 }
 
 /** What a path leads to. */
@@ -44,9 +46,11 @@ export class Router<R extends Routable> {
     }
   }
 
-  /** Paths that are no templates, in order. */
-  get exactPaths(): string[] {
-    return [...this.#exact.keys()].sort();
+  /** Paths to be told of, in order; templates are not. */
+  get listedPaths(): string[] {
+    return [...this.#exact].filter(([, byMethod]) =>
+      [...byMethod.values()].some(({ isUnlisted }) => isUnlisted !== true)
+    ).map(([path]) => path).sort();
   }
 
   /** Undefined: there is nothing at that path. */

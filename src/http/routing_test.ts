@@ -6,6 +6,7 @@ const router = new Router([
   { path: "/jobs", methods: ["POST"] },
   { path: "/jobs/cancel", methods: ["POST"] },
   { path: "/jobs/{id}" },
+  { path: "/secret", isUnlisted: true },
   { path: "/jobs/{id}/logs/{line}" },
 ]);
 
@@ -22,7 +23,7 @@ Deno.test("a path is found exactly, else by a template, with all the methods tha
     methods: ["GET", "HEAD"],
     params: { id: "a/b c", line: "7" },
   });
-  assert.deepEqual(router.exactPaths, ["/jobs", "/jobs/cancel"]);
+  assert.deepEqual(router.listedPaths, ["/jobs", "/jobs/cancel"]);
 });
 
 Deno.test("what is not quite a path leads nowhere", () => {

@@ -256,7 +256,7 @@ function notFound(router: Router<Route>, path: string): Response {
   return faultAnswer(path, 404, {
     code: "NOT_FOUND",
     message: `there is nothing at ${shown}`,
-    paths: router.exactPaths.filter((each) => !each.startsWith("/api/")),
+    paths: router.listedPaths,
   });
 }
 

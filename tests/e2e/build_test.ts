@@ -55,6 +55,16 @@ Deno.test({
       await context.step("it runs every type of job", async () => {
         await checkEveryType(host, site.url, directory);
       });
+      await context.step("it has its page with it, and the API behind that", async () => {
+        const page = await fetch(host.httpUrl);
+        assert.match(page.headers.get("content-type") ?? "", /^text\/html/);
+        const [, script] = /<script type="module" src="\/?([^"]+)"/.exec(await page.text()) ?? [];
+        const loaded = await fetch(`${host.httpUrl}/${script}`);
+        assert.match(loaded.headers.get("content-type") ?? "", /^text\/javascript/);
+        assert.ok((await loaded.text()).length > 100);
+        const { jobs } = await (await fetch(`${host.httpUrl}/api/v1/jobs`)).json();
+        assert.ok(jobs.length > 0);
+      });
       await context.step("it describes its services to gRPC clients", async () => {
         const names = await servicesOf(host.grpcAddress);
         assert.ok(names.includes("proto.MasterService"), names.join());

@@ -93,8 +93,8 @@ Deno.test({
       await screen.shows(/this master leads/);
       const text = stripVTControlCharacters(screen.text).replaceAll("\r", "");
       assert.match(text, /^Conductor \S+: master dev-node-1, profile development$/m);
-      assert.ok(text.includes(`  gRPC     ${host.grpcAddress}, for clients and workers\n`), text);
-      assert.ok(text.includes(`  Status   ${host.httpUrl}/cluster/status\n`), text);
+      assert.ok(text.includes(`  gRPC       ${host.grpcAddress}, for clients and workers\n`), text);
+      assert.ok(text.includes(`  Dashboard  ${host.httpUrl}/\n`), text);
       assert.ok(text.includes(`worker --join ${host.grpcAddress}\n`), text);
       // Pretty lines for people; JSON is for pipes.
       assert.match(text, /^\d\d:\d\d:\d\d\.\d{3} +INFO +master +master started/m);
