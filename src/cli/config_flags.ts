@@ -40,6 +40,21 @@ export function addConfigFlags(command: Command, role: Role, only?: readonly str
 }
 
 /**
+ * Takes the flags of nodes too, beside those that `command` has, and leaves them out of its help: for
+ * commands that are given what a node would be given.
+ */
+export function addNodeFlags(command: Command, roles: readonly Role[]): Command {
+  for (const role of roles) {
+    for (const key of describeConfig()) {
+      const flag = key.flags[role];
+      const isThere = command.options.some((each) => each.long === `--${flag}`);
+      if (flag !== undefined && !isThere) command.addOption(optionFor(key, flag, role).hideHelp());
+    }
+  }
+  return command;
+}
+
+/**
  * The configuration that a command's flags, the environment and the file make.
  *
  * @throws ConfigError with every fault.

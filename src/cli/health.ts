@@ -7,7 +7,7 @@
 
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
-import { examineConfig, isWildcardHost } from "../config/mod.ts";
+import { type Config, examineConfig, isWildcardHost } from "../config/mod.ts";
 import { FlagReader } from "./arguments.ts";
 import { flagsFrom } from "./config_flags.ts";
 import { Misuse, NegativeAnswer } from "./failure.ts";
@@ -54,6 +54,11 @@ function ownUrl(flags: Flags): URL {
     readTextFile: (path) => Deno.readTextFileSync(path),
     role,
   });
+  return pageUrl(config, role, flags.live === true ? "health" : "ready");
+}
+
+/** @throws Misuse when the configuration gives the node no HTTP port. */
+export function pageUrl(config: Config, role: "master" | "worker", page: string): URL {
   const [host, port] = role === "master"
     ? [config.cluster.httpBindHost, config.cluster.httpPort]
     : [config.worker.bindHost, config.worker.httpPort];
@@ -64,10 +69,11 @@ function ownUrl(flags: Flags): URL {
   }
   const scheme = config.security.tls.enabled ? "https" : "http";
   const dialled = isWildcardHost(host) ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host;
-  return new URL(`${scheme}://${dialled}:${port}/${flags.live === true ? "health" : "ready"}`);
+  return new URL(`${scheme}://${dialled}:${port}/${page}`);
 }
 
-function answerOf(url: URL, timeoutMs: number): Promise<{ status: number; text: string }> {
+/** @throws NegativeAnswer when there is none in time. */
+export function answerOf(url: URL, timeoutMs: number): Promise<{ status: number; text: string }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
   // Whoever listens there may have a certificate for a name that is not this host's. Nothing is told
   // to it, and the answer decides no more than what a container's supervisor thinks of it.

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Command } from "commander";
-import { addConfigFlags } from "./config_flags.ts";
+import { type Command, Option } from "commander";
+import { addConfigFlags, addNodeFlags } from "./config_flags.ts";
 import { withOutput } from "./options.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
@@ -57,6 +57,37 @@ export function addInspectCommands(program: Command, terminal: Terminal): void {
       const { inspectSnapshotFile } = await import("./inspect.ts");
       inspectSnapshotFile(file, flags, terminal);
     });
+}
+
+const DOCTOR_HELP = `
+It looks at the runtime, file descriptors, the configuration, ports, disks (room and the time of an fsync),
+certificates, the cluster and each of its members: way, clock, version. Exit codes: 0 nothing to mend,
+1 something will not work.
+
+Flags of \`conductor master\` and \`conductor worker\` are taken too: give it those of the node.`;
+
+/** Adds `doctor`. */
+export function addDoctorCommand(
+  program: Command,
+  terminal: Terminal,
+  client: (command: Command) => Command,
+): void {
+  const command = client(
+    program.command("doctor")
+      .description("what a node needs of its host and its cluster, and what to do about the rest")
+      .addOption(
+        new Option("-r, --role <role>", "who is to run here").choices([
+          "master",
+          "worker",
+          "client",
+        ]).default("master"),
+      )
+      .addHelpText("after", DOCTOR_HELP),
+  );
+  addNodeFlags(command, ["master", "worker"]).action(async (flags: Flags) => {
+    const { doctor } = await import("./doctor.ts");
+    await doctor(flags, terminal);
+  });
 }
 
 /** Flags of a command that looks at a master's files: which configuration says where they are. */

@@ -57,6 +57,7 @@ function sample(changes: Partial<TopSample> = {}): TopSample {
       runningJobs: 2,
       deadLetters: 0,
       members: [],
+      nowMs: 0,
     },
     members: undefined,
     queues: [],

@@ -52,6 +52,7 @@ export class ClusterApi implements ClusterCalls {
       runningJobs: counts.byStatus.running + counts.byStatus.assigned,
       deadLetters: counts.deadLetters,
       members,
+      nowMs: Date.now(),
     });
   }
 }

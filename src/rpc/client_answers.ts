@@ -86,6 +86,7 @@ export function healthFromWire(response: GetClusterHealthResponse): ClusterHealt
     pendingJobs: response.pendingJobs,
     runningJobs: response.runningJobs,
     deadLetters: response.dlqJobs,
+    nowMs: Number(response.nowMs),
     members: response.members.map((member) => ({
       id: member.nodeId,
       address: member.address,

@@ -446,6 +446,8 @@ export interface ClusterHealthView {
   readonly runningJobs: number;
   readonly deadLetters: number;
   readonly members: readonly MemberView[];
+  /** The clock of the node that answers, in ms since the epoch; 0: an older one, which does not say. */
+  readonly nowMs: number;
 }
 
 /** The calls themselves. */

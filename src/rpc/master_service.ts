@@ -253,6 +253,7 @@ function clusterHandlers(
         appliedIndex: BigInt(health.appliedIndex),
         clusterId: health.clusterId,
         version: health.version,
+        nowMs: BigInt(health.nowMs),
         members: health.members.map((member) => ({
           nodeId: member.id,
           address: member.address,

@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { examineConfig, type Role } from "../config/mod.ts";
+import { CertificateAuthority } from "../security/mod.ts";
+import { findingsText } from "./doctor.ts";
+import { certificateFindings } from "./doctor_certificates.ts";
+import { clockFinding, versionFindings } from "./doctor_cluster.ts";
+import { findingsOf } from "./doctor_finding.ts";
+import { descriptorFindings, diskFindings, listensOn, portFinding } from "./doctor_host.ts";
+import { route } from "./router.ts";
+import { recording } from "./terminal_test_support.ts";
+
+function configured(role: Role, flags: Record<string, string> = {}) {
+  return examineConfig({
+    flags,
+    env: {},
+    readTextFile: () => {
+      throw new Error("no file is read");
+    },
+    role,
+  });
+}
+
+async function inDirectory(body: (directory: string) => Promise<void> | void): Promise<void> {
+  const directory = await Deno.makeTempDir({ prefix: "conductor-doctor-" });
+  try {
+    await body(directory);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+Deno.test("a port must be free before the node runs, and taken while it does", () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  try {
+    assert.equal(portFinding(["gRPC", "127.0.0.1", port], true).status, "ok");
+    const taken = portFinding(["gRPC", "127.0.0.1", port], false);
+    assert.equal(taken.status, "fail");
+    assert.match(taken.advice, new RegExp(`sport = :${port}`));
+  } finally {
+    listener.close();
+  }
+  assert.equal(portFinding(["gRPC", "127.0.0.1", port], false).status, "ok");
+  assert.equal(portFinding(["gRPC", "127.0.0.1", port], true).status, "warn");
+  assert.equal(portFinding(["gRPC", "192.0.2.1", port], false).status, "fail");
+});
+
+Deno.test("every port that a role listens on is looked at, and none that is switched off", () => {
+  const names = (role: "master" | "worker", flags = {}) =>
+    listensOn(configured(role, flags).config, role).map(([name]) => name);
+  assert.deepEqual(names("master"), ["gRPC", "Raft", "HTTP", "metrics"]);
+  assert.deepEqual(names("master", { "metrics.enabled": "false" }), ["gRPC", "Raft", "HTTP"]);
+});
+
+Deno.test("few file descriptors are told of, with how to have more", () => {
+  const limits = (soft: string) =>
+    `Limit  Soft  Hard  Units\nMax open files  ${soft}  1048576  files\n`;
+  const statuses = ["64", "1024", "65536", "unlimited"].map((soft) =>
+    descriptorFindings(limits(soft))[0]?.status
+  );
+  assert.deepEqual(statuses, ["fail", "warn", "ok", "ok"]);
+  assert.match(descriptorFindings(limits("64"))[0]!.advice, /ulimit -n/);
+  assert.deepEqual(descriptorFindings(""), []);
+});
+
+Deno.test("a disk is measured, one that is still to be made by what is above it, and nothing is left", () =>
+  inDirectory((directory) => {
+    const findings = diskFindings(join(directory, "not", "yet"));
+    assert.ok(findings.some(({ found }) => /MiB free/.test(found)));
+    assert.ok(findings.some(({ found }) => /an fsync of 4 KiB takes \d+\.\d ms/.test(found)));
+    assert.deepEqual([...Deno.readDirSync(directory)], []);
+    Deno.chmodSync(directory, 0o755);
+    const open = diskFindings(directory).find(({ found }) => /other users/.test(found));
+    if (Deno.build.os !== "windows") assert.equal(open?.advice, `chmod 700 ${directory}`);
+  }));
+
+Deno.test("a clock differs by what cannot be the way there and back", () => {
+  const asked = { beginMs: 100_000, endMs: 100_200 };
+  const table: [number, string, RegExp][] = [
+    [100_100, "ok", /within 0 ms/],
+    [99_700, "ok", /within 300 ms/],
+    [98_000, "warn", /2\.0 s behind/],
+    [103_200, "warn", /3\.0 s ahead of/],
+    [200_000, "fail", /99\.8 s ahead of/],
+  ];
+  for (const [theirs, status, found] of table) {
+    const finding = clockFinding("m1", theirs, asked);
+    assert.equal(finding.status, status, String(theirs));
+    assert.match(finding.found, found);
+  }
+});
+
+Deno.test("members, and this program, should be of one version", () => {
+  const members = (...versions: string[]) =>
+    versions.map((version, at) => ({ id: `m${at}`, version }));
+  assert.equal(versionFindings(members("1.0", "1.0", ""), "1.0")[0]?.status, "ok");
+  assert.match(versionFindings(members("1.0", "1.1"), "1.0")[0]!.found, /m0 1\.0, m1 1\.1/);
+  assert.equal(versionFindings(members("1.0"), "1.1")[0]?.status, "warn");
+});
+
+Deno.test("certificates are sound, or ending, or of no use, and each is told", () =>
+  inDirectory(async (directory) => {
+    const DAY_MS = 86_400_000;
+    const options = { keyType: "ecdsa-p256", passphrase: undefined } as const;
+    const authority = await CertificateAuthority.create(join(directory, "ca"), {
+      ...options,
+      commonName: "test",
+      lifeMs: 3650 * DAY_MS,
+      nowMs: Date.now(),
+    });
+    const found = async (name: string, lifeMs: number, agoMs = 0) => {
+      const record = await authority.issue({
+        ...options,
+        name,
+        role: "worker",
+        sans: ["127.0.0.1"],
+        lifeMs,
+        directory: undefined,
+        nowMs: Date.now() - agoMs,
+      });
+      const findings = await certificateFindings(configured("worker", {
+        "security.tls.enabled": "true",
+        "security.tls.skip_verify": "false",
+        "security.tls.auto_generate": "false",
+        "security.tls.cert_file": record.cert_file,
+        "security.tls.key_file": record.key_file,
+        "security.tls.ca_file": authority.certificateFile,
+      }));
+      return findings.map(({ status, found }) => `${status}: ${found}`).join("\n");
+    };
+    assert.match(await found("sound", 365 * DAY_MS), /^ok: "sound" ends .*, in 36[45] days$/);
+    assert.match(
+      await found("ending", 100 * DAY_MS, 90 * DAY_MS),
+      /^warn: "ending" ends .*, in \d days$/,
+    );
+    assert.match(await found("over", 10 * DAY_MS, 20 * DAY_MS), /^fail: .*(ended|expired)/);
+    const missing = await certificateFindings(configured("worker", {
+      "security.tls.enabled": "true",
+      "security.tls.auto_generate": "false",
+      "security.tls.cert_file": join(directory, "none.crt"),
+      "security.tls.key_file": join(directory, "none.key"),
+      "security.tls.ca_file": join(directory, "none.crt"),
+    }));
+    assert.equal(missing[0]?.status, "fail");
+    assert.match(missing[0]!.found, /none\.crt/);
+  }));
+
+Deno.test("what is to be done stands below what was found, and only where something is", () => {
+  const { ok, fail } = findingsOf("port");
+  const sheet = { style: recording().out.style, columns: 40 };
+  const text = findingsText([ok("a", "free", "nothing"), fail("b", "taken", "end it")], sheet);
+  assert.equal(
+    text,
+    "      CHECK  OF  FOUND\nok    port   a   free\nFAIL  port   b   taken\n      end it\n",
+  );
+});
+
+Deno.test("a client that reaches nobody is told so, with what to do, and it exits 1", async () => {
+  const terminal = recording();
+  const args = ["--role=client", "--addr=127.0.0.1:1", "--set=raft.xyzzy=1", "--output=json"];
+  assert.equal(await route(["doctor", ...args], terminal), 1);
+  const { healthy, checks } = JSON.parse(terminal.written.out);
+  assert.equal(healthy, false);
+  const cluster = checks.find(({ check }: { check: string }) => check === "cluster");
+  assert.equal(cluster.status, "fail");
+  assert.match(cluster.advice, /start a master/);
+  const wrong = checks.find(({ check }: { check: string }) => check === "configuration");
+  assert.match(wrong.found, /raft\.xyzzy/);
+});
