@@ -12,7 +12,7 @@ import { inCalls, type JobLine, readJobLines } from "./batch_lines.ts";
 import { configFrom } from "./config_flags.ts";
 import { type Connection, withClient } from "./connect.ts";
 import { Misuse, NegativeAnswer } from "./failure.ts";
-import { secondText, timeText } from "./present.ts";
+import { areSeveral, NAMESPACE_COLUMN, secondText, timeText } from "./present.ts";
 import type { Flags } from "./router.ts";
 import { renderPairs, renderTable } from "./table.ts";
 import { printable, type Sheet, type Terminal } from "./terminal.ts";
@@ -287,9 +287,11 @@ function submittedJson({ batchId, accepted, duplicates, jobs, refused }: Submitt
   return { batch_id: batchId, accepted, duplicates, refused, jobs: inOrder };
 }
 
-function batchJson({ id, createdAtMs, submittedBy, total, byStatus, isFinished }: BatchView) {
+function batchJson(batch: BatchView) {
+  const { id, namespace, createdAtMs, submittedBy, total, byStatus, isFinished } = batch;
   return {
     id,
+    namespace,
     created_at: timeText(createdAtMs),
     submitted_by: submittedBy === "" ? null : submittedBy,
     total,
@@ -316,9 +318,11 @@ function batchText(batch: BatchView): string {
 }
 
 function batchTable(batches: readonly BatchView[], sheet: Sheet): string {
+  const isMixed = areSeveral(batches);
   return renderTable(
     [
       "BATCH",
+      ...(isMixed ? [NAMESPACE_COLUMN] : []),
       { title: "CREATED", rank: 3 },
       { title: "BY", cutTo: 8, rank: 4 },
       "JOBS",
@@ -328,8 +332,9 @@ function batchTable(batches: readonly BatchView[], sheet: Sheet): string {
       "FAILED",
       { title: "CANCELLED", rank: 2 },
     ],
-    batches.map(({ id, createdAtMs, submittedBy, total, byStatus }) => [
+    batches.map(({ id, namespace, createdAtMs, submittedBy, total, byStatus }) => [
       printable(id),
+      ...(isMixed ? [printable(namespace)] : []),
       secondText(createdAtMs),
       printable(submittedBy),
       `${total}`,

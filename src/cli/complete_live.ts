@@ -6,10 +6,17 @@
 
 import type { Command } from "commander";
 import { builtinJobTypes } from "../job_types/mod.ts";
-import { JobClient, type JobView, ScheduleClient } from "../rpc/mod.ts";
+import {
+  ClusterChannel,
+  inNamespace,
+  JobClient,
+  type JobView,
+  ScheduleClient,
+} from "../rpc/mod.ts";
 import { type Candidate, complete, type CompletionSources } from "./complete.ts";
 import { configFrom } from "./config_flags.ts";
 import { clientChannel } from "./connect.ts";
+import { namespaceOf } from "./payload_keys.ts";
 import type { Flags } from "./router.ts";
 import { printable, type Sink } from "./terminal.ts";
 
@@ -118,7 +125,9 @@ async function asked(
 ): Promise<readonly Candidate[]> {
   let client: JobClient | undefined;
   try {
-    client = new JobClient(await clientChannel(configFrom(flags, "client"), CALL_TIMEOUT_MS));
+    const loaded = configFrom(flags, "client");
+    const channel = await clientChannel(loaded, CALL_TIMEOUT_MS);
+    client = new JobClient(inNamespace(new ClusterChannel(channel), namespaceOf(loaded.config)));
     return await ask(client);
   } catch {
     // No cluster, no permission, half a flag: the line under the cursor is no place for complaints.

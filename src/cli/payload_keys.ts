@@ -7,7 +7,13 @@
 import { statSync } from "node:fs";
 import type { Config } from "../config/mod.ts";
 import { builtinJobTypes, type JobTypeRegistry } from "../job_types/mod.ts";
-import { type Calls, type ChannelOptions, ClusterChannel, sealedCalls } from "../rpc/mod.ts";
+import {
+  type Calls,
+  type ChannelOptions,
+  ClusterChannel,
+  inNamespace,
+  sealedCalls,
+} from "../rpc/mod.ts";
 import {
   PayloadKeyError,
   type PayloadKeys,
@@ -77,9 +83,27 @@ export class LivePayloadKeys implements Reloadable {
   }
 }
 
-/** A channel that encrypts what is submitted, if there is a key, and decrypts what is answered. */
+/**
+ * A channel that encrypts what is submitted, if there is a key, and decrypts what is answered. What it
+ * asks is about the namespace of the configuration.
+ *
+ * @throws Misuse when that names several
+ */
 export function sealedChannel(channel: ChannelOptions, config: Config): Calls {
-  return sealedCalls(new ClusterChannel(channel), payloadKeysOf(config), faultOf);
+  const calls = inNamespace(new ClusterChannel(channel), namespaceOf(config));
+  return sealedCalls(calls, payloadKeysOf(config), faultOf);
+}
+
+/** Where a command works; undefined: wherever its token says, or everywhere. */
+export function namespaceOf({ jobs: { namespaces } }: Config): string | undefined {
+  const [only, another] = namespaces;
+  if (another === undefined) return only;
+  throw new Misuse(
+    `--namespace (CONDUCTOR_NAMESPACE) names ${
+      namespaces.join(", ")
+    }; a command works in one, or, ` +
+      "without it, in all that you may see",
+  );
 }
 
 let builtin: JobTypeRegistry | undefined;

@@ -4,7 +4,14 @@
  * @module
  */
 
-import type { AttemptView, JobDetails, JobView, ResultView, TransitionView } from "../rpc/mod.ts";
+import {
+  type AttemptView,
+  DEFAULT_NAMESPACE,
+  type JobDetails,
+  type JobView,
+  type ResultView,
+  type TransitionView,
+} from "../rpc/mod.ts";
 import { optionPairs, optionsJson } from "./present_options.ts";
 import { sealedJson, sealedNote } from "./present_sealed.ts";
 import { cut, renderPairs, renderTable } from "./table.ts";
@@ -18,6 +25,7 @@ export function jobJson(job: JobView): Record<string, unknown> {
   return {
     id: job.id,
     type: job.type,
+    namespace: job.namespace,
     status: job.status,
     priority: job.priority,
     assigned_to: job.assignedTo,
@@ -73,9 +81,11 @@ export function detailsJson(details: JobDetails): Record<string, unknown> {
 
 /** A table of jobs. */
 export function jobTable(jobs: readonly JobView[], sheet: Sheet): string {
+  const isMixed = areSeveral(jobs);
   return renderTable(
     [
       "JOB",
+      ...(isMixed ? [NAMESPACE_COLUMN] : []),
       { title: "TYPE", cutTo: 12 },
       "STATUS",
       { title: "PRIORITY", rank: 3 },
@@ -85,6 +95,7 @@ export function jobTable(jobs: readonly JobView[], sheet: Sheet): string {
     ],
     jobs.map((job) => [
       job.id,
+      ...(isMixed ? [printable(job.namespace)] : []),
       printable(job.type),
       statusText(job, sheet.style),
       String(job.priority),
@@ -96,14 +107,24 @@ export function jobTable(jobs: readonly JobView[], sheet: Sheet): string {
   );
 }
 
+/** Shown where what is listed is not all in one. */
+export const NAMESPACE_COLUMN = { title: "NAMESPACE", cutTo: 12 } as const;
+
+/** Whether these are in more than one namespace. */
+export function areSeveral(items: readonly { readonly namespace: string }[]): boolean {
+  return items.some(({ namespace }) => namespace !== items[0]?.namespace);
+}
+
 /** Characters of an error in a table: enough to know it by. */
 const ERROR_CHARACTERS_MAX = 80;
 
 /** A table of dead letters: what came of them, and when. */
 export function deadLetterTable(jobs: readonly JobView[], sheet: Sheet): string {
+  const isMixed = areSeveral(jobs);
   return renderTable(
     [
       "JOB",
+      ...(isMixed ? [NAMESPACE_COLUMN] : []),
       { title: "TYPE", cutTo: 12 },
       { title: "ATTEMPT", rank: 3 },
       { title: "WORKER", cutTo: 8, rank: 2 },
@@ -112,6 +133,7 @@ export function deadLetterTable(jobs: readonly JobView[], sheet: Sheet): string 
     ],
     jobs.map((job) => [
       job.id,
+      ...(isMixed ? [printable(job.namespace)] : []),
       printable(job.type),
       attemptText(job, "/"),
       printable(job.assignedTo),
@@ -136,6 +158,9 @@ export function detailsText(details: JobDetails, sheet: Sheet): string {
       : [["Error", style.red(printable(job.errorMessage))] as [string, string]]),
     ["Priority", String(job.priority)],
     ["Queue", printable(job.queue)],
+    ...(job.namespace === DEFAULT_NAMESPACE
+      ? []
+      : [["Namespace", printable(job.namespace)] as [string, string]]),
     ...optionPairs(job.options ?? {}),
     ["Attempt", attemptText(job, " of at most ")],
     ...(job.assignedTo === "" ? [] : [["Worker", printable(job.assignedTo)] as [string, string]]),

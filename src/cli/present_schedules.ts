@@ -6,7 +6,15 @@
 
 import { formatDuration } from "../config/mod.ts";
 import type { JobView, ScheduleTiming, ScheduleView } from "../rpc/mod.ts";
-import { bodyJson, secondText, statusText, textOf, timeText } from "./present.ts";
+import {
+  areSeveral,
+  bodyJson,
+  NAMESPACE_COLUMN,
+  secondText,
+  statusText,
+  textOf,
+  timeText,
+} from "./present.ts";
 import { optionPairs, optionsJson } from "./present_options.ts";
 import { sealedNote } from "./present_sealed.ts";
 import { renderPairs, renderTable } from "./table.ts";
@@ -20,6 +28,7 @@ export function scheduleJson(schedule: ScheduleView): Record<string, unknown> {
   const { job } = schedule;
   return {
     name: schedule.name,
+    namespace: schedule.namespace,
     ...timingJson(schedule.timing),
     overlap: schedule.overlap,
     catch_up: schedule.catchUp,
@@ -69,9 +78,11 @@ function timeOrNull(ms: number): string | null {
 
 /** One line a schedule. */
 export function pageText(schedules: readonly ScheduleView[], sheet: Sheet): string {
+  const isMixed = areSeveral(schedules);
   return renderTable(
     [
       { title: "SCHEDULE", cutTo: 16 },
+      ...(isMixed ? [NAMESPACE_COLUMN] : []),
       "STATE",
       { title: "WHEN", cutTo: 12, rank: 1 },
       { title: "TYPE", cutTo: 12, rank: 3 },
@@ -83,6 +94,7 @@ export function pageText(schedules: readonly ScheduleView[], sheet: Sheet): stri
     ],
     schedules.map((each) => [
       printable(each.name),
+      ...(isMixed ? [printable(each.namespace)] : []),
       stateText(each, sheet.style),
       printable(whenText(each.timing)),
       printable(each.job.type),

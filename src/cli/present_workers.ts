@@ -20,6 +20,7 @@ export function workerJson(worker: WorkerView): Record<string, unknown> {
     job_types: worker.jobTypes,
     type_concurrency: worker.typeSlots,
     tags: worker.tags,
+    namespaces: worker.namespaces,
     version: worker.version,
     incarnation: worker.incarnation,
     road: worker.road,
@@ -111,6 +112,9 @@ function pairsOf(worker: WorkerView): [string, string][] {
     ["of a type", typeSlotsText(worker.typeSlots)],
     ["types", printable(worker.jobTypes.join(", "))],
     ["tags", tagsText(worker.tags)],
+    ...(worker.namespaces.length === 0
+      ? []
+      : [["namespaces", printable(worker.namespaces.join(","))] as [string, string]]),
     ["cpu for jobs", resource(worker.cpuMillisHeld, worker.cpuMillis, cpuText)],
     ["memory for jobs", resource(worker.memoryBytesHeld, worker.memoryBytes, memoryText)],
     ["attempts", `${worker.completedJobs} completed, ${worker.failedJobs} failed`],

@@ -252,6 +252,7 @@ function newWorker(config: Config, parts: Parts): Worker {
     typeSlots: config.worker.typeConcurrency,
     ...resourcesOf(config),
     tags: config.worker.tags,
+    namespaces: config.jobs.namespaces,
     version: VERSION,
     tempRoot: attemptsRootOf(config),
     usage: usageMeter(),

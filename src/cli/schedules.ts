@@ -95,7 +95,11 @@ export async function showSchedule(name: string, flags: Flags, terminal: Termina
   await withScheduleClient(flags, terminal, async (client) => {
     const found = await client.get(name, { nextRuns });
     const lastJobs = await withClient(flags, terminal, async (connection) => {
-      return (await connection.client.listJobs({ schedule: name, limit: LAST_JOBS })).jobs;
+      return (await connection.client.listJobs({
+        schedule: name,
+        namespaces: [found.schedule.namespace],
+        limit: LAST_JOBS,
+      })).jobs;
     });
     tell(flags, terminal, {
       json: {

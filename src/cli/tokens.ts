@@ -5,6 +5,7 @@
  */
 
 import {
+  isNamespace,
   type RevocationOrder,
   type RevocationView,
   SecurityClient,
@@ -135,7 +136,8 @@ function orderFrom(flags: Flags): TokenOrder {
     ? reader.required("subject", "name who will present it")
     : reader.text("subject") ?? "";
   const roles = reader.texts("role") ?? [];
-  const namespaces: readonly string[] = [];
+  // Of the command line alone: an environment that says where commands work must not confine tokens.
+  const namespaces = (reader.texts("namespace") ?? []).flatMap((each) => each.split(","));
   const ttlMs = reader.duration("ttl") ?? 0;
   const refreshTtlMs = reader.duration("refreshTtl") ?? 0;
   const refreshable = flags.refresh === true || refreshTtlMs > 0;
@@ -143,8 +145,17 @@ function orderFrom(flags: Flags): TokenOrder {
   if (joins === "" && roles.length === 0) {
     throw new Misuse("--role is missing: a token without a role may do nothing");
   }
-  if (joins !== "" && (refreshable || roles.length > 0)) {
-    throw new Misuse(`--join-${joins} takes neither roles nor a refresh token`);
+  if (joins !== "" && (refreshable || roles.length > 0 || namespaces.length > 0)) {
+    throw new Misuse(`--join-${joins} takes no roles, no namespaces and no refresh token`);
+  }
+  const nameless = namespaces.find((each) => !isNamespace(each));
+  if (nameless !== undefined) {
+    throw new Misuse(
+      `--namespace ${
+        JSON.stringify(nameless)
+      } is no namespace: those are named by 1 to 63 letters, ` +
+        "digits, dots, dashes and underscores",
+    );
   }
   return { subject, roles, namespaces, ttlMs, refreshable, refreshTtlMs, joins };
 }

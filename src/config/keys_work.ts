@@ -270,6 +270,15 @@ export const schedulerKeys = {
 
 /** `jobs.*` */
 export const jobsKeys = {
+  namespaces: key(list(text()), {
+    doc:
+      "Namespaces: whose jobs a worker gets (none: all that its token is for); where a command works " +
+      "(one; none: its token's, else default, and lists show all that it may see).",
+    usedBy: ["worker", "client"],
+    default: [],
+    legacyEnv: ["CONDUCTOR_NAMESPACE"],
+    flags: flag("namespace", ["worker", "client"]),
+  }),
   payload_bytes_max: key(bytes({ min: "1KiB", max: "32MiB" }), {
     // One answer of GetJobStatus holds payload and result: both must fit into grpc.max_msg_size.
     doc: "Longest payload of a submission.",

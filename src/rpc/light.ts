@@ -28,6 +28,7 @@ export type {
   SettingsChangeView,
   StandingView,
 } from "./settings_api.ts";
+export { inNamespace } from "./namespaced_calls.ts";
 export { sealedCalls } from "./sealed_calls.ts";
 export { codeOf, reasonOfCode, Refusal, type RefusalReason } from "./status.ts";
 export type { OrderAnswer, WorkerApi } from "./worker_service.ts";

@@ -21,6 +21,7 @@ export * from "./health.ts";
 export * from "./introduction.ts";
 export type { DependencyView, JobOptionsView } from "./job_options.ts";
 export { filterText } from "./job_filter.ts";
+export { DEFAULT_NAMESPACE, isNamespace } from "../jobs/mod.ts";
 export type { JobFilter, JobOrder, JobStatus } from "../jobs/mod.ts";
 export {
   type BatchApi,
@@ -61,6 +62,7 @@ export type {
   TokenPairView,
 } from "./security_api.ts";
 export { SecurityClient } from "./security_client.ts";
+export { inNamespace } from "./namespaced_calls.ts";
 export { type PayloadCheck, sealedCalls } from "./sealed_calls.ts";
 export * from "./server.ts";
 export * from "./status.ts";

@@ -92,6 +92,7 @@ export class SessionStream {
         cpuMillis: BigInt(hello.cpuMillis),
         memoryBytes: BigInt(hello.memoryBytes),
         typeConcurrency: { ...hello.typeSlots },
+        namespaces: [...hello.namespaces ?? []],
         address: hello.address,
         running: hello.running.map((each) => ({
           jobId: each.jobId,

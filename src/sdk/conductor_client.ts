@@ -11,6 +11,7 @@ import {
   type BulkAnswer,
   type Calls,
   type ClusterHealthView,
+  inNamespace,
   JobClient,
   type JobDetails,
   type JobEventView,
@@ -88,7 +89,8 @@ export class ConductorClient implements AsyncDisposable, Disposable {
   /** Connects when something is first asked. @throws TypeError for options that do not fit together */
   constructor(options: ConnectOptions) {
     const keys = payloadKeysOf(options);
-    this.#channel = sealedCalls(withFreshToken(openChannel(options)), keys);
+    const calls = inNamespace(withFreshToken(openChannel(options)), options.namespace);
+    this.#channel = sealedCalls(calls, keys);
     this.deadLetters = new DeadLetters(this.#channel);
     this.schedules = new Schedules(this.#channel);
     this.workers = new Workers(this.#channel);

@@ -40,6 +40,8 @@ export interface ConductorWorkerOptions extends ConnectOptions {
   readonly concurrency?: number;
   /** What jobs may ask for with `tags`, `require` and `prefer`. */
   readonly tags?: Readonly<Record<string, string>>;
+  /** It gets jobs of these namespaces alone. Default: `namespace`, else all that its token is for. */
+  readonly namespaces?: readonly string[];
   /** The version of your program, to be seen in `conductor workers`. */
   readonly version?: string;
   /** What its jobs may ask for together, in thousandths of a processor. Default: what the host has. */
@@ -137,6 +139,7 @@ export class ConductorWorker implements AsyncDisposable {
       cpuMillis: options.cpuMillis ?? host.cpuMillis,
       memoryBytes: options.memoryBytes ?? host.memoryBytes,
       tags: options.tags ?? {},
+      namespaces: options.namespaces ?? options.namespace?.split(",") ?? [],
       version: options.version ?? "",
       registry,
       jobTypes: types.map(({ name }) => name),

@@ -31,6 +31,12 @@ export interface ConnectOptions {
   readonly payloadKey?: string;
   /** A file with such keys, one a line, which only its owner may read; read once. */
   readonly payloadKeyFile?: string;
+  /**
+   * The namespace that calls are about. Default: what is submitted, and batches and schedules by their
+   * names, are in the only one that the token is for, else in `default`; lists, and what is done to many
+   * jobs, are about all that the token lets see. Workers take `namespaces`.
+   */
+  readonly namespace?: string;
   /** Time for one call with all its tries, in ms. Default: 10,000. */
   readonly callTimeoutMs?: number;
   /** Time to connect to one address, in ms. Default: 2,000. */

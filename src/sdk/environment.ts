@@ -12,7 +12,7 @@ const ADDRESS = "localhost:9000";
 /**
  * Reads the variables that `conductor` itself reads: `CONDUCTOR_WORKER_MASTER_ADDRS` (else
  * `MASTER_ADDR`, else `localhost:9000`), `CONDUCTOR_TOKEN`, `CONDUCTOR_TOKEN_FILE`,
- * `CONDUCTOR_PAYLOAD_KEY`, `CONDUCTOR_PAYLOAD_KEY_FILE`, and
+ * `CONDUCTOR_PAYLOAD_KEY`, `CONDUCTOR_PAYLOAD_KEY_FILE`, `CONDUCTOR_NAMESPACE`, and
  * `SECURITY_TLS_ENABLED`, `..._CA_FILE`, `..._CERT_FILE`, `..._KEY_FILE`, `..._SERVER_NAME` and
  * `..._SKIP_VERIFY`, each with or without `CONDUCTOR_` in front.
  */
@@ -29,7 +29,9 @@ export function fromEnvironment(
     "CONDUCTOR_SECURITY_PAYLOAD_KEY_FILE",
     "CONDUCTOR_PAYLOAD_KEY_FILE",
   );
+  const namespace = read("CONDUCTOR_JOBS_NAMESPACES", "CONDUCTOR_NAMESPACE");
   return {
+    ...(namespace !== undefined && { namespace }),
     ...(payloadKey !== undefined && { payloadKey }),
     ...(payloadKeyFile !== undefined && { payloadKeyFile }),
     addresses: read("CONDUCTOR_WORKER_MASTER_ADDRS", "MASTER_ADDR") ?? ADDRESS,

@@ -62,6 +62,8 @@ export interface SubmitOptions {
   readonly require?: readonly string[];
   /** Conditions of which workers that fulfil more are preferred. */
   readonly prefer?: readonly string[];
+  /** Where it is. Default: that of the client. */
+  readonly namespace?: string;
   /** Whose share of the workers it takes. Default: the submitter's. */
   readonly queue?: string;
   /** At most `groupLimit` (default 1) jobs of a group run at once. */
@@ -107,6 +109,7 @@ export function submissionOf(
       delayMs: options.delayMs,
       runAtMs: typeof runAt === "object" ? runAt.getTime() : runAt,
       ref: options.ref,
+      namespace: options.namespace,
       idempotencyKey: options.idempotencyKey,
       labels: options.labels,
       requiredTags: options.tags,

@@ -41,6 +41,8 @@ export interface WorkerOptions {
   readonly cpuMillis: number;
   readonly memoryBytes: number;
   readonly tags: Readonly<Record<string, string>>;
+  /** It wants jobs of these namespaces alone; absent or empty: of all that its token is for. */
+  readonly namespaces?: readonly string[];
   readonly version: string;
   readonly registry: OfferedTypes;
   /** Types offered; all are in the registry. */
@@ -180,7 +182,7 @@ export class Worker implements WorkerApi {
 
   #announcement(): WorkerAnnouncement {
     const { workerId, address, slots, tags, version, jobTypes } = this.#options;
-    const { cpuMillis, memoryBytes, typeSlots = {} } = this.#options;
+    const { cpuMillis, memoryBytes, typeSlots = {}, namespaces = [] } = this.#options;
     return {
       workerId,
       incarnation: this.#incarnation,
@@ -192,6 +194,7 @@ export class Worker implements WorkerApi {
       cpuMillis,
       memoryBytes,
       typeSlots,
+      namespaces,
       running: this.#held(),
     };
   }

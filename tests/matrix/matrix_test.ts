@@ -12,6 +12,7 @@ import { cellsOf, differences, unaudited } from "./cells.ts";
 import { CLIENT_PORT, PEERS_PORT, WORKER_PORT } from "./expectations.ts";
 import { hostileTokens } from "./hostile_tokens.ts";
 import { everyMethod } from "./methods.ts";
+import { namespacesAreApart } from "./namespaces.ts";
 import { page, pageCells, pageDifferences, Readers } from "./pages.ts";
 import { onScene, type Scene } from "./scene.ts";
 import { stateOf } from "./state.ts";
@@ -56,8 +57,19 @@ Deno.test("nobody gets in who does not belong", (t) =>
       assert.equal(await stateOf(scene), before);
     });
 
+    await t.step("who is there for a namespace learns nothing of another", () =>
+      namespacesAreApart(scene));
+
     await t.step("whoever may is answered", async () => {
-      assert.deepEqual(await differences(scene, cells.filter(({ isRefused }) => !isRefused)), []);
+      assert.deepEqual(
+        await differences(
+          scene,
+          cells.filter(({ isRefused }) =>
+            !isRefused
+          ),
+        ),
+        [],
+      );
     });
   }));
 
