@@ -272,8 +272,9 @@ export const schedulerKeys = {
 export const jobsKeys = {
   namespaces: key(list(text()), {
     doc:
-      "Namespaces: whose jobs a worker gets (none: all that its token is for); where a command works " +
-      "(one; none: its token's, else default, and lists show all that it may see).",
+      "Namespace to work in. A worker gets jobs of these alone (of none: of all that its token is for). " +
+      "A command takes one; without it, what it names or makes is in the only one of its token, else " +
+      "in `default`, and lists and operations on many are about all that it may see.",
     usedBy: ["worker", "client"],
     default: [],
     legacyEnv: ["CONDUCTOR_NAMESPACE"],

@@ -10,7 +10,7 @@ function recorded(): { readonly asked: unknown[]; readonly calls: Calls } {
     call: (_method: unknown, request: unknown) => Promise.resolve(asked.push(request)),
     submit: (request: unknown) => Promise.resolve(asked.push(request)),
     stream: async function* (_method: unknown, request: unknown) {
-      await Promise.resolve(asked.push(request));
+      yield await Promise.resolve(asked.push(request));
     },
     close() {},
   } as unknown as Calls;
