@@ -19,6 +19,7 @@ export function pagesDoor(
       tls: tls.section,
       bounds: tls.bounds,
       onLimit: tls.onLimit("http"),
+      onRefused: tls.onRefused("http"),
       watched: { watch: tls.watch, verifier: peers },
     },
     ...(admit === undefined ? {} : { admit }),

@@ -235,6 +235,7 @@ async function doorsOf(
     filesKept: config.log.auditMaxFiles,
     onFailure: (failure) => warn(`the audit log cannot be written: ${String(failure)}`),
   });
+  if (audit !== null) tls.auditRefusals(audit);
   const options: GateOptions = {
     profile,
     tokens,

@@ -12,10 +12,13 @@ import {
   type TlsMetrics,
 } from "../observability/mod.ts";
 import {
+  type AuditLog,
   type ChannelRules,
   ConnectionWatch,
   LiveTls,
+  type OnHandshakeRefused,
   type OnServerLimit,
+  RefusalTally,
   Revocations,
   type ServerBounds,
   type TlsMaterial,
@@ -37,8 +40,12 @@ export interface NodeTls {
   readonly streamsMax: number;
   /** Told when one of the bounds strikes. */
   onLimit(listener: ListenerName): OnServerLimit;
-  /** Told of each connection that a listener ends because it resumes a session, or shows nothing. */
-  onRefused(listener: ListenerName): (address: string, reason: "resumed" | "unauthorized") => void;
+  /** Told of each connection that a listener refuses before its first call. */
+  onRefused(listener: ListenerName): OnHandshakeRefused;
+  /** Writes down such connections, once there is an audit log; see {@linkcode RefusalTally}. */
+  auditRefusals(audit: AuditLog): void;
+  /** Writes down those that were only counted so far; to be called before the audit log is closed. */
+  flushRefusals(): void;
 }
 
 /** What {@linkcode openNodeTls} is given. */
@@ -81,6 +88,12 @@ export async function openNodeTls(
       reason,
     });
   });
+  const audits: AuditLog[] = [];
+  const tally = new RefusalTally((refused) => {
+    for (const audit of audits) {
+      audit.record({ kind: "connection_refused", ...refused }, Date.now());
+    }
+  });
   const tls: NodeTls = {
     section,
     raft,
@@ -100,10 +113,13 @@ export async function openNodeTls(
       // A connection that was idle has done nothing wrong.
       if (reason !== "idle") say("a limit of connections struck", { listener, peer, reason });
     },
-    onRefused: (listener) => (peer, reason) => {
+    onRefused: (listener) => (peer, reason, error) => {
       metrics.connectionsRefusedTotal.inc({ listener, reason });
       say("a connection was refused", { listener, peer, reason });
+      tally.add({ listener, reason, client: peer, ...(error !== undefined && { error }) });
     },
+    auditRefusals: (audit) => void audits.push(audit),
+    flushRefusals: () => tally.flush(),
   };
   tellEnds(tls);
   return tls;

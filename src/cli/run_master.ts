@@ -93,6 +93,7 @@ export async function runMaster(flags: Flags, terminal: Terminal): Promise<void>
   } finally {
     reloading.stop();
     stopObserving();
+    security.tls.flushRefusals();
     security.audit?.close();
     await tracer.shutdown();
     log.close();

@@ -64,6 +64,7 @@ export async function openWorkerDoor(
       address: advertised(config.worker.advertiseAddr, host, server.port),
       async close() {
         await server.stop(STOP_GRACE_MS);
+        tls.flushRefusals();
         security.audit?.close();
       },
     };

@@ -29,6 +29,10 @@ export const CONNECTION_REFUSALS = [
   "headers",
   "resumed",
   "unauthorized",
+  "no_certificate",
+  "untrusted_certificate",
+  "not_tls",
+  "handshake_failed",
 ] as const;
 export type ConnectionRefusal = typeof CONNECTION_REFUSALS[number];
 

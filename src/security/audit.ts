@@ -9,6 +9,7 @@ import { CHAIN_START, chained, type ChainHead, headOf, tailOf } from "./audit_ch
 import { type AuditFileOptions, type AuditSink, FileSink, StreamSink } from "./audit_sink.ts";
 import { type AuditFields, type AuditLine, lineOf } from "./audit_line.ts";
 import { instant } from "./certificates.ts";
+import type { RefusedConnections } from "./handshake_refusals.ts";
 
 /** What is known of the call that an event is about. */
 export interface AuditedCall {
@@ -60,6 +61,7 @@ export type AuditEvent =
     readonly refused: number;
     readonly call: AuditedCall;
   }
+  | ({ readonly kind: "connection_refused" } & RefusedConnections)
   | {
     readonly kind: "tokens_issued";
     readonly userId: string;
@@ -304,6 +306,14 @@ function entryOf(event: AuditEvent): AuditLine {
       return warning("audit", "Rate limit exceeded", {
         user_id: event.userId,
         ...callFields(event.call),
+        refused: event.refused,
+      });
+    case "connection_refused":
+      return warning("audit", "Connection refused before its first call", {
+        client: event.client,
+        listener: event.listener,
+        reason: event.reason,
+        error: event.error,
         refused: event.refused,
       });
     case "tokens_issued":

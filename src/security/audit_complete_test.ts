@@ -133,6 +133,13 @@ Deno.test("no kind of event is left out, whatever level the log of the node has"
       call,
     },
     rate_limited: { kind: "rate_limited", refused: 1, call },
+    connection_refused: {
+      kind: "connection_refused",
+      listener: "grpc",
+      reason: "not_tls",
+      client: "10.0.0.1",
+      refused: 1,
+    },
     tokens_issued: {
       kind: "tokens_issued",
       userId: "a",

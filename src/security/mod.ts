@@ -58,6 +58,12 @@ export {
   type GateOptions,
   type GateRefusal,
 } from "./gate.ts";
+export {
+  type HandshakeRefusal,
+  type OnHandshakeRefused,
+  RefusalTally,
+  type RefusedConnections,
+} from "./handshake_refusals.ts";
 export { readSecretFile, type SecretFileRules } from "./key_files.ts";
 export {
   type PageCall,

@@ -1,10 +1,11 @@
 import type { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { TLSSocket } from "node:tls";
+import { type OnHandshakeRefused, watchHandshakes } from "./handshake_refusals.ts";
 
 /** The part of Node's secure HTTP/2 server that is needed here. */
-interface SecureServer {
+type SecureServer = Parameters<typeof watchHandshakes>[0] & {
   prependListener(event: "secureConnection", listener: (socket: TLSSocket) => void): unknown;
-}
+};
 
 /** What {@linkcode guardServer} relies on inside grpc-js, which keeps it private. */
 interface GrpcServerInternals {
@@ -16,8 +17,8 @@ interface GrpcServerInternals {
 export interface SessionGuardOptions {
   /** Also end connections whose client certificate the TLS layer did not accept. */
   readonly clientCertificateRequired: boolean;
-  /** Told of each connection ended, with the peer's IP address. */
-  readonly onRefused?: (peerAddress: string, reason: "resumed" | "unauthorized") => void;
+  /** Told of each connection ended, and of each handshake that failed. */
+  readonly onRefused?: OnHandshakeRefused;
   /** Told of each connection that is let through. */
   readonly onAccepted?: (socket: TLSSocket) => void;
 }
@@ -48,6 +49,7 @@ export function guardServer(server: Server, options: SessionGuardOptions): void 
     const http2Server = createHttp2Server.call(server, credentials);
     if (credentials._isSecure()) {
       http2Server.prependListener("secureConnection", (socket) => inspect(socket, options));
+      if (options.onRefused !== undefined) watchHandshakes(http2Server, options.onRefused);
       guarded++;
     }
     return http2Server;

@@ -59,6 +59,8 @@ export async function loaded(overrides: Partial<TlsOptions>): Promise<TlsMateria
 /** A gRPC server with one method, which answers with the common name its verifier established. */
 export class EchoServer implements AsyncDisposable {
   readonly refused: string[] = [];
+  /** Who was refused, each by its address. */
+  readonly peers: string[] = [];
   readonly verdicts: PeerVerdict[] = [];
   readonly #server: Server;
   port = 0;
@@ -83,7 +85,10 @@ export class EchoServer implements AsyncDisposable {
       secureServer(
         server,
         material,
-        (_peer, reason) => echo.refused.push(reason),
+        (peer, reason) => {
+          echo.refused.push(reason);
+          echo.peers.push(peer);
+        },
         watch === undefined ? undefined : { watch, verifier },
       );
     }

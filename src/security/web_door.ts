@@ -22,6 +22,7 @@ import {
   type ConnectionLimit,
   ConnectionLimits,
 } from "./connection_limits.ts";
+import { type OnHandshakeRefused, watchHandshakes } from "./handshake_refusals.ts";
 import { followTls, materialOf, type TlsSource } from "./live_tls.ts";
 import { contextOptionsOf, type ServerWatch } from "./tls_doors.ts";
 
@@ -31,6 +32,8 @@ export interface WebDoorOptions {
   readonly tls: TlsSource | null;
   readonly bounds?: WebBounds;
   readonly onLimit?: (limit: ConnectionLimit, address: string) => void;
+  /** Told of each handshake that failed. */
+  readonly onRefused?: OnHandshakeRefused;
   /** When given, connections end when their client's certificate does. */
   readonly watched?: ServerWatch;
 }
@@ -52,7 +55,7 @@ const USUAL_BOUNDS: WebBounds = {
 
 /** A server that is not listening yet, and its connections. */
 export function createWebServer(
-  { tls, bounds = USUAL_BOUNDS, onLimit, watched }: WebDoorOptions,
+  { tls, bounds = USUAL_BOUNDS, onLimit, onRefused, watched }: WebDoorOptions,
   handle: (request: IncomingMessage, response: ServerResponse) => void,
 ): { readonly server: Server; readonly connections: ConnectionLimits } {
   const connections = new ConnectionLimits(bounds, onLimit);
@@ -70,6 +73,7 @@ export function createWebServer(
   const server = tls === null
     ? createHttpServer(options, counted)
     : secured(tls, options, counted, watched);
+  if (tls !== null && onRefused !== undefined) watchHandshakes(server, onRefused);
   server.prependListener("connection", (socket: Socket) => connections.admit(socket));
   return { server, connections };
 }

@@ -118,6 +118,16 @@ Deno.test("a cluster under load rolls its authority, and lets nobody in whose ce
         ...cluster.tlsFlags("old"),
       ]);
       assert.equal(stale.code, 1, "what the former authority issued opens nothing");
+      // One line a kind and address, however often it tried; the first listener that refused it has it.
+      await eventually("it is in an audit log", async () => {
+        const logs = await Promise.all(
+          cluster.masters.map(({ name }) => Deno.readTextFile(cluster.at(`${name}.audit.log`))),
+        );
+        const line = logs.join("").split("\n").find((each) =>
+          each.includes('"reason":"untrusted_certificate"')
+        );
+        return line?.includes('"client":"127.0.0.1","listener":"grpc"') ? true : undefined;
+      });
 
       // A stream that is open when its caller's certificate ends, and one whose caller is revoked.
       await cluster.issueTo("ca2", "carol", "admin");
