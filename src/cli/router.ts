@@ -130,7 +130,7 @@ function misuseLine(text: string, { err }: Terminal): string {
   }; --help shows what is possible\n`;
 }
 
-function optionDescription(option: Option): string {
+export function optionDescription(option: Option): string {
   const facts = option.argChoices === undefined ? [] : [option.argChoices.join(", ")];
   const { defaultValue } = option;
   if (typeof defaultValue === "string" && defaultValue !== "") {

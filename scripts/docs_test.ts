@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { withTable } from "./job_type_docs.ts";
+import { withTable } from "./docs.ts";
 
 Deno.test("the README's table of job types is what their schemas say (else: deno task docs)", async () => {
   const readme = await Deno.readTextFile(new URL("../README.md", import.meta.url));
