@@ -24,6 +24,9 @@ let visit = new AbortController();
 /** @type {() => import("./view.js").Shown} */
 let look = () => nothing;
 let title = "";
+/** Of the view that is shown, and its first part. */
+let address = "";
+let section = "";
 let isDrawing = false;
 
 function update() {
@@ -41,7 +44,8 @@ function draw() {
     live,
     title,
     content: look(),
-    section: currentRoute().path[0] ?? "",
+    address,
+    section,
     onLogout: logout,
     update,
   });
@@ -66,6 +70,8 @@ async function visitCurrent() {
   try {
     const view = await load();
     if (signal.aborted) return;
+    address = location.hash;
+    section = route.path[0] ?? "";
     look = view(context);
     if (session.caller === undefined) addEventListener("conductor-login", begin, { signal });
   } catch (failure) {

@@ -1,11 +1,11 @@
 // @ts-check
 /// <reference lib="dom" />
-/** One job, as it is now: asked for once, then told by its own events. */
+/** One job, as it is now: asked for once, then, until it is finished, told by its own events. */
 
-import { bytesOf, path, urlOf } from "./api.js";
+import { bytesOf, get, path, urlOf } from "./api.js";
 import { Feed } from "./feed.js";
-import { get } from "./api.js";
 import { bytesOfBase64, Content } from "./parts/result.js";
+import { UNFINISHED } from "./parts/status.js";
 import { openStream } from "./stream.js";
 
 export class JobFollower {
@@ -19,6 +19,7 @@ export class JobFollower {
   payload;
   #context;
   #id;
+  #isFollowing = false;
   /** Of the job that `result` is of: another one is made when that changed. */
   #resultOf = "";
 
@@ -29,14 +30,22 @@ export class JobFollower {
   constructor(context, id) {
     this.#context = context;
     this.#id = id;
-    const { signal, update } = context;
     this.feed = new Feed(context, async (signal) => {
       const answer = await get(path`jobs/${id}`, { without_payload: true }, signal);
       this.#take(answer);
       return answer;
     }, { everyMs: 15_000 });
-    openStream(urlOf(path`jobs/${id}/events`), {
+  }
+
+  #follow() {
+    if (this.#isFollowing) return;
+    this.#isFollowing = true;
+    const { signal, update } = this.#context;
+    openStream(urlOf(path`jobs/${this.#id}/events`), {
       signal,
+      onState: (state) => {
+        if (state === "ended") this.#isFollowing = false;
+      },
       on: {
         state: () => this.feed.soon(),
         progress: ({ progress }) => {
@@ -61,6 +70,7 @@ export class JobFollower {
   #take({ job, progress, progress_message }) {
     this.progress = progress;
     this.progressMessage = progress_message;
+    if (UNFINISHED.includes(job.status)) this.#follow();
     const { result } = job;
     const key = `${job.status} ${job.attempt} ${job.completed_at}`;
     if (result === undefined) this.result = undefined;

@@ -8,7 +8,9 @@ import { get, isAbort, path } from "./api.js";
 
 /** @typedef {import("./wire.js").Job} Job */
 
+/** Jobs of the newest page, which is asked for again and again, and of those behind it. */
 const PAGE = 200;
+const FURTHER_PAGE = 500;
 /** Rows that are kept: whoever looks for older ones filters. */
 const ROWS_MAX = 50_000;
 /** Rows that are asked for one by one in one go. */
@@ -161,7 +163,11 @@ export class JobPages {
     const { route, filter, signal, onChange } = this.#options;
     this.isLoading = true;
     try {
-      const answer = await get(route, { ...filter, cursor, limit: PAGE }, signal);
+      const answer = await get(route, {
+        ...filter,
+        cursor,
+        limit: cursor === "" ? PAGE : FURTHER_PAGE,
+      }, signal);
       this.error = undefined;
       this.total = answer.total;
       this.isTotalAtLeast = answer.total_is_at_least === true;

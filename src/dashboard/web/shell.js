@@ -13,7 +13,8 @@ import { nextTheme, themeName } from "./theme.js";
  * @property {import("./session.js").Session} session
  * @property {import("./live.js").Live} live
  * @property {string} title
- * @property {string} section first part of the address
+ * @property {string} address of the view that is shown
+ * @property {string} section first part of it
  * @property {import("./view.js").Shown} content
  * @property {() => void} onLogout
  * @property {() => void} update
@@ -33,7 +34,7 @@ const SECTIONS = /** @type {const} */ ([
 
 /** @param {ShellOptions} options */
 export function shell(options) {
-  const { title, content } = options;
+  const { title, content, address } = options;
   return html`
     <a class="skip" href="#content" @click=${skip}>Skip to content</a>
     <header class="top">
@@ -41,7 +42,7 @@ export function shell(options) {
       ${navigation(options)}
       <div class="about">${connection(options)} ${person(options, themeButton(options))}</div>
     </header>
-    <main id="content" tabindex="-1" aria-label=${title}>${content}</main>
+    <main id="content" tabindex="-1" aria-label=${title} data-address=${address}>${content}</main>
     <div id="toasts" class="toasts"></div>
   `;
 }

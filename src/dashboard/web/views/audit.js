@@ -11,7 +11,7 @@ import { openStream } from "../stream.js";
 
 /** @typedef {Readonly<Record<string, unknown>>} Line */
 
-const LINES_MAX = 500;
+const LINES_MAX = 200;
 
 /** @type {import("../view.js").View} */
 export function auditView(context) {
@@ -22,6 +22,14 @@ export function auditView(context) {
   /** @type {unknown} */
   let error;
   let search = "";
+  /** Lines that are shown in full. @type {Set<Line>} */
+  const open = new Set();
+  const toggled = (/** @type {Line} */ line, /** @type {boolean} */ isOpen) => {
+    if (isOpen === open.has(line)) return;
+    if (isOpen) open.add(line);
+    else open.delete(line);
+    update();
+  };
   const begin = async () => {
     try {
       const answer = await get("audit", { limit: LINES_MAX }, signal);
@@ -71,7 +79,10 @@ export function auditView(context) {
         ? (error === undefined ? loadingBox(10) : nothing)
         : found.length === 0
         ? emptyBox("No line is like this.")
-        : barePanel("Lines", html`<ol class="audit">${found.map(entry)}</ol>`)}
+        : barePanel(
+          "Lines",
+          html`<ol class="audit">${found.map((line) => entry(line, open.has(line), toggled))}</ol>`,
+        )}
     `;
   };
 }
@@ -84,14 +95,21 @@ function isSame(a, b) {
 /** Fields that are shown by themselves. */
 const OWN = ["time", "ts", "timestamp", "msg", "user_id", "method"];
 
-/** @param {Line} line */
-function entry(line) {
+/**
+ * @param {Line} line
+ * @param {boolean} isOpen
+ * @param {(line: Line, isOpen: boolean) => void} toggled
+ */
+function entry(line, isOpen, toggled) {
   const said = String(line["msg"] ?? line["event"] ?? "");
   const isRefusal = /fail|denied|refus|invalid/i.test(said);
-  const rest = Object.fromEntries(Object.entries(line).filter(([name]) => !OWN.includes(name)));
+  const rest = () =>
+    Object.fromEntries(Object.entries(line).filter(([name]) => !OWN.includes(name)));
+  const toggle = (/** @type {Event} */ event) =>
+    toggled(line, /** @type {HTMLDetailsElement} */ (event.target).open);
   return html`
     <li>
-      <details>
+      <details ?open=${isOpen} @toggle=${toggle}>
         <summary>
           ${moment(timeOf(line))}
           <span class=${isRefusal ? "said tone-failed" : "said"}>${said}</span>
@@ -101,7 +119,7 @@ function entry(line) {
             "",
           )}</span>
         </summary>
-        ${jsonTree(rest)}
+        ${isOpen ? jsonTree(rest()) : nothing}
       </details>
     </li>
   `;

@@ -29,13 +29,14 @@ export function jobView(context) {
   const { session } = context;
   context.title(`Job ${id}`);
   const follower = new JobFollower(context, id);
-  const log = session.may("GET", "jobs/{job_id}/logs/stream")
-    ? new LogFollower(context, id)
-    : undefined;
+  const mayReadLog = session.may("GET", "jobs/{job_id}/logs/stream");
+  /** @type {LogFollower | undefined} */
+  let log;
   let status = "";
   return () =>
     fed(follower.feed, (answer) => {
       const { job } = answer;
+      if (mayReadLog) log ??= new LogFollower(context, id);
       if (status !== "" && job.status !== status) announce(`The job is ${job.status} now.`);
       status = job.status;
       return html`

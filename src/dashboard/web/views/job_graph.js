@@ -95,7 +95,7 @@ function edge(from, to, status) {
 function box({ id, type, status }, { x, y }, isOwn) {
   const name = type.length > 19 ? `${type.slice(0, 18)}…` : type;
   return svg`
-    <a href=${href(["jobs", id])} aria-label=${`${type} ${id}: ${status}`}
+    <a href=${href(["jobs", id])}
       aria-current=${isOwn ? "true" : nothing} class="tone-${status}">
       <rect x=${x} y=${y} width=${BOX.width} height=${BOX.height} rx="8"></rect>
       <rect class="side" x=${x} y=${y + 10} width="3" height=${BOX.height - 20} rx="1.5"></rect>

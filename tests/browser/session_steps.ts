@@ -1,0 +1,64 @@
+/** Logging in and out, and what a viewer does not see. */
+
+/// <reference lib="dom" />
+
+import assert from "node:assert/strict";
+import { visitor } from "./chromium.ts";
+import { openAt, type World } from "./world.ts";
+
+/** Buttons that change nothing. */
+const HARMLESS = /^(Theme: |More filters|Log out|Apply|Show )/;
+
+export async function logsIn(world: World): Promise<void> {
+  const { page, watch } = world.admin;
+  await page.goto(world.host.httpUrl);
+  const field = page.getByLabel("Access token");
+  await field.fill("nonsense");
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByRole("alert").waitFor();
+  assert.equal(await page.locator("nav").count(), 0, "nothing is shown to strangers");
+  // What the browser itself says of an answer with 401 is what was asked for.
+  const refusals = watch.complaints.splice(0);
+  for (const each of refusals) assert.match(each, /status of 401/);
+  await field.fill(world.tokens.admin);
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByRole("heading", { name: "Overview" }).waitFor();
+  await page.getByText("Live", { exact: true }).waitFor();
+  assert.equal(await page.evaluate(() => document.cookie), "", "scripts can't read the session");
+}
+
+export async function logsOut(world: World): Promise<void> {
+  const { page, watch } = world.admin;
+  await page.getByRole("button", { name: "Log out" }).click();
+  await page.getByLabel("Access token").waitFor();
+  await page.reload();
+  await page.getByLabel("Access token").waitFor();
+  for (const each of watch.complaints.splice(0)) assert.match(each, /status of 401/);
+}
+
+export async function showsViewersNoButtons(
+  world: World,
+  addresses: readonly string[],
+): Promise<void> {
+  const viewer = await visitor(world.browser);
+  const { page, context, watch } = viewer;
+  await page.goto(world.host.httpUrl);
+  await page.getByLabel("Access token").fill(world.tokens.viewer);
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByRole("heading", { name: "Overview" }).waitFor();
+  for (const each of watch.complaints.splice(0)) assert.match(each, /status of 401/);
+  assert.equal(await page.getByRole("link", { name: "Audit" }).count(), 0);
+  for (const address of addresses) {
+    await openAt(viewer, world.host.httpUrl, address);
+    await page.waitForFunction(() => document.querySelector(".loading") === null);
+    const buttons = await page.getByRole("button").allInnerTexts();
+    const labels = await page.locator("button[aria-label]").evaluateAll((all) =>
+      all.map((each) => each.getAttribute("aria-label") ?? "")
+    );
+    const named = [...buttons.map((text) => text.trim()), ...labels].filter((name) => name !== "");
+    const others = named.filter((name) => !HARMLESS.test(name));
+    assert.deepEqual(others, [], `#/${address} shows a viewer what would be refused`);
+  }
+  assert.deepEqual(watch.complaints, []);
+  await context.close();
+}
