@@ -14,7 +14,7 @@ import { faultOf } from "./faults.ts";
 export interface EventStreamsOptions {
   /** Whether somebody who was let in still would be. */
   readonly stillValid: (principal: Principal) => boolean;
-  /** Open at a time, in all and of one caller. Defaults 256 and 16. */
+  /** Open at a time, in all and of one caller. Defaults 512 and 64: several people may share an address. */
   readonly streamsMax?: number;
   readonly streamsOfCallerMax?: number;
   /** A comment is sent after so long, in ms, so that nobody between takes the stream for dead. */
@@ -111,7 +111,7 @@ export class EventStreams {
   }
 
   #enter(principal: Principal, peerAddress: string): () => void {
-    const { streamsMax = 256, streamsOfCallerMax = 16 } = this.#options;
+    const { streamsMax = 512, streamsOfCallerMax = 64 } = this.#options;
     const caller = principal.source === "anonymous"
       ? `address ${peerAddress}`
       : `user ${principal.userId}`;

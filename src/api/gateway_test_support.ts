@@ -16,7 +16,7 @@ import {
   webGate,
 } from "../security/mod.ts";
 import { type ApiOptions, apiRoutes } from "./gateway.ts";
-import type { ClusterNow, JobHint, LiveSource } from "./live_feed.ts";
+import type { ClusterNow, JobChange, LiveSource } from "./live_feed.ts";
 
 const SIGNER = {
   profile: "production",
@@ -25,13 +25,15 @@ const SIGNER = {
   audience: "conductor-api",
 } as const;
 
-export async function tokenOf(role: string, ttlMs = 600_000): Promise<string> {
+export async function tokenOf(role: string, namespaces?: readonly string[]): Promise<string> {
+  const ttlMs = 600_000;
   const { accessToken } = await issueTokens(SIGNER, {
     subject: role,
     roles: [role],
     accessTtlMs: ttlMs,
     refreshTtlMs: ttlMs,
     nowMs: Date.now(),
+    ...(namespaces === undefined ? {} : { namespaces }),
   });
   return accessToken;
 }
@@ -66,29 +68,35 @@ export type SomeHandlers = { readonly [Name in keyof typeof MasterService["metho
 
 /** What happens, as a test says. */
 export class LiveStub implements LiveSource {
-  readonly #tell = new Set<(hint: JobHint) => void>();
+  readonly #tell = new Set<(change: JobChange) => void>();
   term = 1;
 
   get watchers(): number {
     return this.#tell.size;
   }
 
-  change(hint: JobHint): void {
-    for (const tell of this.#tell) tell(hint);
+  change(change: JobChange): void {
+    for (const tell of this.#tell) tell(change);
   }
 
-  onChange(tell: (hint: JobHint) => void): () => void {
+  onChange(tell: (change: JobChange) => void): () => void {
     this.#tell.add(tell);
     return () => this.#tell.delete(tell);
   }
 
-  now(): ClusterNow {
+  now(namespaces?: readonly string[]): ClusterNow {
     return {
       ...{ at: "2026-11-26T05:00:00.000Z", node_id: "node-1", cluster_id: "c", version: "1" },
       ...{ leader_id: "node-1", raft_state: "Leader", term: this.term, commit_index: 1 },
       ...{ applied_index: 1, last_log_index: 1, members: [{ node_id: "node-1" }] },
       workers: { total: 0, active: 0, draining: 0, disconnected: 0, slots: 0, busy: 0 },
-      ...{ jobs: {}, types: [], queues: [], latency: {}, point: {} },
+      ...{
+        jobs: { seen: namespaces?.length ?? -1 },
+        types: [],
+        queues: [],
+        latency: {},
+        point: {},
+      },
     };
   }
 

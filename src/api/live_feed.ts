@@ -1,6 +1,6 @@
 /**
- * The cluster as it lives: once a second its state is put into words, once for everybody who watches.
- * Nobody has a queue: whoever reads slowly gets the latest state when it has read the one before, and
+ * The cluster as it lives: once a second its state is put into words, once for everybody who watches,
+ * and once for those who see the same namespaces alone. Nobody has a queue: whoever reads slowly gets the latest state when it has read the one before, and
  * is told that it missed changes of jobs rather than being told of each.
  *
  * @module
@@ -17,6 +17,11 @@ export interface JobHint {
   readonly id: string;
   readonly status: string;
   readonly type: string;
+}
+
+/** A change of a job, and whose it is. */
+export interface JobChange extends JobHint {
+  readonly namespace: string;
 }
 
 /** The cluster as the node that tells sees it. */
@@ -45,18 +50,19 @@ export interface ClusterNow {
   readonly jobs: Readonly<Record<string, number>>;
   readonly types: readonly object[];
   readonly queues: readonly object[];
-  /** Of the last minute. */
-  readonly latency: object;
-  /** The latest of {@linkcode LiveSource.history}. */
-  readonly point: object;
+  /** Of the last minute; absent where only some namespaces are told of. */
+  readonly latency?: object;
+  /** The latest of {@linkcode LiveSource.history}; absent as `latency` is. */
+  readonly point?: object;
 }
 
 /** What a node knows of what happens. */
 export interface LiveSource {
-  now(): ClusterNow;
+  /** @param namespaces whose jobs and workers to tell of; undefined: all */
+  now(namespaces?: readonly string[]): ClusterNow;
   history(): object;
   /** Tells of every job that changes, until what it returns is called. */
-  onChange(tell: (hint: JobHint) => void): () => void;
+  onChange(tell: (change: JobChange) => void): () => void;
 }
 
 /** Time between two frames, in ms. */
@@ -69,14 +75,24 @@ const MEMBERS_GOOD_MS = 5_000;
 
 const MISSED = eventBytes("jobs", { jobs: [], more: true });
 
+/** A second of the cluster's life. */
 interface Frame {
   readonly number: number;
+  readonly changes: readonly JobChange[];
+  readonly hasMore: boolean;
+  /** In words, by the namespaces that they tell of: made when the first of those asks. */
+  readonly told: Map<string, Told>;
+}
+
+interface Told {
   readonly cluster: Uint8Array;
   /** Undefined: none changed. */
   readonly jobs: Uint8Array | undefined;
 }
 
 export interface Follower {
+  /** It sees what is in these alone; undefined: all. */
+  readonly namespaces: readonly string[] | undefined;
   /** It may list jobs. */
   readonly seesJobs: boolean;
   /** As whom the leader may be asked for the members. */
@@ -87,7 +103,7 @@ export class LiveFeed {
   readonly #master: () => ApiMaster;
   readonly #log: Logger;
   readonly #followers = new Set<Follower>();
-  readonly #changed = new Map<string, JobHint>();
+  readonly #changed = new Map<string, JobChange>();
   #hasMore = false;
   #frame: Frame | undefined;
   #next = Promise.withResolvers<void>();
@@ -116,8 +132,9 @@ export class LiveFeed {
           await untilAborted(this.#next.promise, signal);
           continue;
         }
-        await out.write(frame.cluster);
-        const jobs = seen === undefined || frame.number === seen + 1 ? frame.jobs : MISSED;
+        const told = this.#told(frame, follower.namespaces);
+        await out.write(told.cluster);
+        const jobs = seen === undefined || frame.number === seen + 1 ? told.jobs : MISSED;
         if (follower.seesJobs && jobs !== undefined && seen !== undefined) await out.write(jobs);
         seen = frame.number;
       }
@@ -132,13 +149,9 @@ export class LiveFeed {
   }
 
   #start(): () => void {
-    const forget = this.#master().live.onChange((hint) => this.#note(hint));
+    const forget = this.#master().live.onChange((change) => this.#note(change));
     const timer = setInterval(() => {
-      try {
-        this.#tick();
-      } catch (failure) {
-        this.#log.error("the cluster could not be put into words", { error: failure });
-      }
+      this.#tick();
       void this.#askForMembers();
     }, FRAME_MS);
     return () => {
@@ -149,22 +162,17 @@ export class LiveFeed {
     };
   }
 
-  #note(hint: JobHint): void {
-    if (this.#changed.size >= HINTS_MAX && !this.#changed.has(hint.id)) this.#hasMore = true;
-    else this.#changed.set(hint.id, hint);
+  #note(change: JobChange): void {
+    if (this.#changed.size >= HINTS_MAX && !this.#changed.has(change.id)) this.#hasMore = true;
+    else this.#changed.set(change.id, change);
   }
 
   #tick(): void {
-    const now = this.#master().live.now();
-    const isGood = this.#members !== undefined &&
-      performance.now() - this.#members.atMs < MEMBERS_GOOD_MS && now.leader_id !== "";
-    const members = isGood ? this.#members?.view : now.members;
-    const hasChanged = this.#changed.size > 0 || this.#hasMore;
-    const changes = { jobs: [...this.#changed.values()], more: this.#hasMore };
     this.#frame = {
       number: (this.#frame?.number ?? 0) + 1,
-      cluster: eventBytes("cluster", { ...now, members }),
-      jobs: hasChanged ? eventBytes("jobs", changes) : undefined,
+      changes: [...this.#changed.values()],
+      hasMore: this.#hasMore,
+      told: new Map(),
     };
     this.#changed.clear();
     this.#hasMore = false;
@@ -172,12 +180,34 @@ export class LiveFeed {
     this.#next = Promise.withResolvers();
   }
 
+  #told({ changes, hasMore, told }: Frame, namespaces: readonly string[] | undefined): Told {
+    const whose = namespaces === undefined ? "" : JSON.stringify([...namespaces].sort());
+    const known = told.get(whose);
+    if (known !== undefined) return known;
+    const jobs = changes
+      .filter(({ namespace }) => namespaces?.includes(namespace) ?? true)
+      .map(({ id, status, type }) => ({ id, status, type }));
+    const made = {
+      cluster: eventBytes("cluster", this.#now(namespaces)),
+      jobs: jobs.length > 0 || hasMore ? eventBytes("jobs", { jobs, more: hasMore }) : undefined,
+    };
+    told.set(whose, made);
+    return made;
+  }
+
+  #now(namespaces: readonly string[] | undefined): object {
+    const now = this.#master().live.now(namespaces);
+    const isGood = this.#members !== undefined && namespaces === undefined &&
+      performance.now() - this.#members.atMs < MEMBERS_GOOD_MS && now.leader_id !== "";
+    return isGood ? { ...now, members: this.#members?.view } : now;
+  }
+
   /**
    * How far the others are, the leader alone knows. It is asked on behalf of somebody who watches, and
    * judges them by itself; without its word, what this node knows is told.
    */
   async #askForMembers(): Promise<void> {
-    const [follower] = this.#followers;
+    const follower = [...this.#followers].find(({ namespaces }) => namespaces === undefined);
     if (follower === undefined || this.#isAsking) return;
     this.#isAsking = true;
     const method = MasterService.method.listMembers;

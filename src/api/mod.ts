@@ -6,5 +6,5 @@
  */
 
 export { type ApiMaster, type ApiOptions, apiRoutes } from "./gateway.ts";
-export type { ClusterNow, JobHint, LiveSource } from "./live_feed.ts";
+export type { ClusterNow, JobChange, JobHint, LiveSource } from "./live_feed.ts";
 export { API_ROOT, API_ROUTES, type ApiRow, NOT_SERVED } from "./routes.ts";

@@ -115,6 +115,8 @@ function ownParts(row: OwnRow): Parts {
   return {
     description: typeof access === "string"
       ? access === "open" ? "Open to everybody." : "For whoever is known."
+      : "like" in access
+      ? `Needs what ${methodPath(MasterService.method[access.like])} needs.`
       : `Needs ${access.permission}.`,
     ...(access === "open" ? { security: [] } : {}),
     parameters: Object.entries(query).map(([name, description]) => ({

@@ -28,6 +28,7 @@ export function ownHandlers(gateway: Gateway, options: ApiOptions): OwnHandlers 
       const principal = await gateway.admit(call, askOf(row));
       const { listJobs } = MasterService.method;
       const follower = {
+        namespaces: principal.namespaces,
         seesJobs: options.gate.may(principal, { method: methodPath(listJobs) }),
         call: {
           method: routeName(row),
@@ -88,8 +89,10 @@ export function ownHandlers(gateway: Gateway, options: ApiOptions): OwnHandlers 
 /** What the gate is asked about a row. */
 export function askOf(row: OwnRow) {
   const { access } = row;
-  const permission = typeof access === "string" ? null : access.permission;
-  return { method: routeName(row), permission };
+  if (typeof access === "string") return { method: routeName(row), permission: null };
+  return "like" in access
+    ? { method: methodPath(MasterService.method[access.like]) }
+    : { method: routeName(row), permission: access.permission };
 }
 
 /** Whether somebody may use a route. */

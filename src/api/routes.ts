@@ -69,11 +69,16 @@ export interface StreamRow extends Row {
   readonly fixed?: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** What stands for no call: everybody may, whoever is known may, or holders of a permission. */
+/**
+ * What stands for no call: everybody may, whoever is known may, whoever may make a call that shows as
+ * much, or holders of a permission.
+ */
 export interface OwnRow extends Row {
   readonly kind: "own";
   readonly own: OwnName;
-  readonly access: "open" | "known" | { readonly permission: string };
+  readonly access: "open" | "known" | { readonly like: UnaryName } | {
+    readonly permission: string;
+  };
   /** The names of its events, where it is a stream of them. */
   readonly events?: readonly string[];
   /** What it takes in its query, and what that means. */
@@ -239,7 +244,7 @@ const CLUSTER: readonly ApiRow[] = [
     "cluster",
     "GET /events",
     "events",
-    { permission: "cluster:view" },
+    { like: "getClusterHealth" },
     "The cluster once a second, and which jobs change",
     { events: ["cluster", "jobs"] },
   ),

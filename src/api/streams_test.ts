@@ -77,7 +77,9 @@ Deno.test("everybody who watches the cluster is told the same, and of the jobs t
     assert.equal((await next(two, "cluster")).data.term, 1);
     assert.equal(live.watchers, 1, "one listens for all");
     live.term = 2;
-    for (let i = 0; i < 250; i++) live.change({ id: `j${i % 240}`, status: "running", type: "t" });
+    for (let i = 0; i < 250; i++) {
+      live.change({ id: `j${i % 240}`, status: "running", type: "t", namespace: "red" });
+    }
     for (const events of [one, two]) {
       while ((await next(events, "cluster")).data.term !== 2);
       const { data } = await next(events, "jobs");
@@ -87,6 +89,29 @@ Deno.test("everybody who watches the cluster is told the same, and of the jobs t
     await one.return(undefined);
     await two.return(undefined);
     while (live.watchers > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  });
+});
+
+Deno.test("whoever sees some namespaces alone is told of those", async () => {
+  const live = new LiveStub();
+  await serving({ live, gate: await strictGate() }, async (ask) => {
+    const watching = async (...namespaces: string[]) => {
+      const authorization = `Bearer ${await tokenOf("viewer", namespaces)}`;
+      return eventsOf(await ask("GET /events", { headers: { authorization } }));
+    };
+    const [red, blue] = [await watching("red"), await watching("blue", "green")];
+    assert.equal((await next(red, "cluster")).data.jobs.seen, 1);
+    assert.equal((await next(blue, "cluster")).data.jobs.seen, 2);
+    for (const [id, namespace] of [["a", "red"], ["b", "blue"]] as const) {
+      live.change({ id, namespace, status: "running", type: "t" });
+    }
+    const told = [await next(red, "jobs"), await next(blue, "jobs")];
+    assert.deepEqual(told.map(({ data }) => data.jobs.map(({ id }: { id: string }) => id)), [
+      ...[["a"], ["b"]],
+    ]);
+    for (const events of [red, blue]) await events.return(undefined);
+    const authorization = `Bearer ${await tokenOf("viewer", ["red"])}`;
+    assert.equal((await ask("GET /history", { headers: { authorization } })).status, 403);
   });
 });
 

@@ -200,7 +200,8 @@ export const securityKeys = {
     doc:
       "Whether pages other than /health and /ready (state of the cluster, metrics) ask for a token, " +
       "or a client certificate, whose roles have the permission (cluster:view, metrics:view). In " +
-      "development without roles everybody has it.",
+      "development without roles everybody has it. The API below /api/v1 always asks, as the gRPC " +
+      "port does.",
     usedBy: NODES,
     default: true,
   }),

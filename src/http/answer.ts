@@ -56,6 +56,9 @@ function answerOf(
       "content-length": String(body.length),
       "cache-control": "no-store",
       "x-content-type-options": "nosniff",
+      "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+      "cross-origin-resource-policy": "same-origin",
+      "referrer-policy": "no-referrer",
       ...headers,
     },
   });

@@ -245,6 +245,7 @@ export interface JobEvent {
   /** Counts events of this process, from 1: a gap means that some were dropped. */
   readonly seq: number;
   readonly jobId: string;
+  readonly namespace: string;
   readonly type: string;
   /** "" when the job was just submitted. */
   readonly from: JobStatus | "";

@@ -349,6 +349,7 @@ export class State {
   ): void {
     this.events.add({
       jobId: job.id,
+      namespace: job.namespace,
       type: job.type,
       from,
       to: job.status,

@@ -7,7 +7,16 @@ const START_MS = 1_000 * INTERVAL_MS;
 
 function event(change: Partial<JobEvent>): JobEvent {
   return {
-    ...{ seq: 1, jobId: "j", type: "t", from: "", to: "pending", cause: "submit", attempt: 0 },
+    ...{
+      seq: 1,
+      jobId: "j",
+      namespace: "default",
+      type: "t",
+      from: "",
+      to: "pending",
+      cause: "submit",
+      attempt: 0,
+    },
     ...{ token: 0, workerId: "", reason: "", atMs: START_MS, sinceMs: 0 },
     ...{ queuedAtMs: START_MS, startedAtMs: 0 },
     ...change,

@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { ClusterNow, JobHint, LiveSource } from "../api/mod.ts";
-import type { JobEvent, Standing } from "../jobs/mod.ts";
+import type { ClusterNow, JobChange, LiveSource } from "../api/mod.ts";
+import type { JobEvent, Standing, Worker } from "../jobs/mod.ts";
 import { Activity, type Gauges, INTERVAL_MS } from "./activity.ts";
 import type { MasterContext } from "./context.ts";
 import { raftStateName } from "./status_views.ts";
@@ -17,7 +17,7 @@ const LATENCY_SPAN_MS = 60_000;
 export class Live implements LiveSource {
   readonly #context: MasterContext;
   readonly #activity: Activity;
-  readonly #watchers = new Set<(hint: JobHint) => void>();
+  readonly #watchers = new Set<(change: JobChange) => void>();
   readonly #timer: ReturnType<typeof setInterval>;
 
   constructor(context: MasterContext) {
@@ -31,19 +31,19 @@ export class Live implements LiveSource {
   note(event: JobEvent): void {
     this.#activity.note(event, this.#context.now());
     if (this.#watchers.size === 0) return;
-    const { jobId: id, to: status, type } = event;
-    for (const tell of this.#watchers) tell({ id, status, type });
+    const { jobId: id, to: status, type, namespace } = event;
+    for (const tell of this.#watchers) tell({ id, status, type, namespace });
   }
 
-  onChange(tell: (hint: JobHint) => void): () => void {
+  onChange(tell: (change: JobChange) => void): () => void {
     this.#watchers.add(tell);
     return () => this.#watchers.delete(tell);
   }
 
-  now(): ClusterNow {
+  now(namespaces?: readonly string[]): ClusterNow {
     const { facts, node, machine, now } = this.#context;
     const status = node.status();
-    const { byStatus, deadLetters } = machine.counts();
+    const { byStatus, deadLetters } = machine.counts(namespaces);
     return {
       at: new Date(now()).toISOString(),
       node_id: facts.nodeId,
@@ -61,12 +61,16 @@ export class Live implements LiveSource {
         is_leader: id === status.leaderId,
         answers: id === status.id,
       })),
-      workers: this.#workers(),
+      workers: this.#workers(namespaces),
       jobs: { ...byStatus, dead_letters: deadLetters },
-      types: machine.standings("type").map(standingView),
-      queues: machine.standings("queue").map(standingView),
-      latency: this.#activity.quantiles(now(), LATENCY_SPAN_MS),
-      point: this.#activity.latest(now()),
+      types: machine.standings("type", namespaces).map(standingView),
+      queues: machine.standings("queue", namespaces).map(standingView),
+      ...(namespaces === undefined
+        ? {
+          latency: this.#activity.quantiles(now(), LATENCY_SPAN_MS),
+          point: this.#activity.latest(now()),
+        }
+        : {}),
     };
   }
 
@@ -100,9 +104,12 @@ export class Live implements LiveSource {
     this.#activity.measure(gauges, now());
   }
 
-  #workers(): ClusterNow["workers"] {
+  /** Of a caller with namespaces: those that may run a job of theirs. */
+  #workers(namespaces?: readonly string[]): ClusterNow["workers"] {
     const workers = { total: 0, active: 0, draining: 0, disconnected: 0, slots: 0, busy: 0 };
-    for (const { status, slots, activeJobs } of this.#context.machine.workers()) {
+    for (const worker of this.#context.machine.workers()) {
+      const { status, slots, activeJobs } = worker;
+      if (!mayServe(worker, namespaces)) continue;
       workers.total++;
       workers[status]++;
       workers.busy += activeJobs;
@@ -115,4 +122,9 @@ export class Live implements LiveSource {
 function standingView({ name, counts, settings }: Standing) {
   const { waiting, pending, assigned, running } = counts;
   return { name, waiting, pending, assigned, running, paused: settings.paused };
+}
+
+function mayServe(worker: Worker, namespaces: readonly string[] | undefined): boolean {
+  return namespaces === undefined || worker.namespaces === undefined ||
+    worker.namespaces.some((each) => namespaces.includes(each));
 }
