@@ -5,6 +5,7 @@ import { credentials } from "@grpc/grpc-js";
 import { join } from "node:path";
 import { ClusterChannel, JobClient, ScheduleClient, sealedCalls } from "../../src/rpc/mod.ts";
 import { readPayloadKeys } from "../../src/security/mod.ts";
+import { filesBelow, holds } from "./bytes.ts";
 import { end, onHost, run } from "./support.ts";
 
 /** In every payload; by this it is found, whatever stands around it. */
@@ -167,16 +168,4 @@ async function keysBy(act: "new" | "rotate", file: string): Promise<string[]> {
   const { code, stdout, stderr } = await run(["payload-key", act, file, "--output=json"]);
   assert.equal(code, 0, stderr);
   return JSON.parse(stdout).payload_keys.map(({ id }: { id: string }) => id);
-}
-
-function filesBelow(path: string): string[] {
-  if (!Deno.statSync(path).isDirectory) return [path];
-  return [...Deno.readDirSync(path)].flatMap(({ name }) => filesBelow(join(path, name)));
-}
-
-function holds(content: Uint8Array, part: Uint8Array): boolean {
-  for (let at = content.indexOf(part[0]!); at >= 0; at = content.indexOf(part[0]!, at + 1)) {
-    if (part.every((each, offset) => content[at + offset] === each)) return true;
-  }
-  return false;
 }

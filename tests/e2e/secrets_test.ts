@@ -1,7 +1,9 @@
 /** Secrets that were given to a cluster stand nowhere but where they were put. */
 
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
+import { filesBelow, holds } from "./bytes.ts";
 import { end, type Host, onHost, until } from "./support.ts";
 
 /** Each is found by this, whatever stands around it. */
@@ -12,14 +14,17 @@ const USERINFO = `${CANARY}3-of-an-address`;
 const GUESS = `${CANARY}4-of-a-wrong-token`;
 
 Deno.test({
-  name: "secrets are in no log, no error, no metric, no command line and no shown configuration",
+  name:
+    "secrets are in no log, error, metric, command line, shown configuration, stored state or backup",
   ignore: Deno.build.os !== "linux", // command lines are read from /proc
   fn: () =>
     onHost(async (host) => {
       const config = join(host.directory, "secret.yaml");
+      const key = await privateKeyIn(host);
       await Deno.writeTextFile(
         config,
-        `security: {jwt: {secret_key: "${SECRET}"}, rbac: {enabled: true}}\n`,
+        `security: {jwt: {secret_key: "${SECRET}", private_key_path: "${key.path}"}, ` +
+          "rbac: {enabled: true}}\n",
         { mode: 0o600 },
       );
       const master = await host.startMaster(`--config=${config}`, "--log-level=debug");
@@ -68,9 +73,21 @@ Deno.test({
         assert.equal(response.status, 200, page);
         seen.push(await response.text());
       }
-      for (const { pid } of [master, worker]) {
-        seen.push(await Deno.readTextFile(`/proc/${pid}/cmdline`));
-      }
+      // A client that waits, and whatever the worker started.
+      const unoffered = await say("submit", "--type=brew_coffee", "--payload={}");
+      host.start([
+        ...["watch", unoffered.trim(), `--addr=${host.grpcAddress}`],
+        `--token-file=${root!.file}`,
+      ]);
+      const commandLines = () => commandLinesWith(host.directory);
+      const isThere = (kind: string) =>
+        commandLines().some((line) => line.split("\0").includes(kind));
+      await until("all of them run", () =>
+        Promise.resolve(["master", "worker", "watch"].every(isThere)));
+      seen.push(...commandLines());
+      // What a cluster keeps holds payloads as they are, but no secret of its own.
+      const backup = join(host.directory, "backup");
+      await say("backup", backup);
       assert.equal(await end(worker, "SIGTERM"), 0);
       assert.equal(await end(master, "SIGTERM"), 0);
       for (const name of ["master.log", "w1.log", "audit.log"]) {
@@ -78,7 +95,23 @@ Deno.test({
         assert.ok(text.length > 100, `${name} says something`);
         seen.push(text);
       }
-      const secrets = [CANARY, ...tokens.flatMap(({ token }) => token.split("."))];
+      const own = [
+        SECRET,
+        GUESS,
+        key.body,
+        ...tokens.flatMap(({ token }) =>
+          token.split(".")
+        ),
+      ];
+      const files = [backup, ...filesBelow(join(host.directory, "master"))];
+      assert.ok(files.length > 4, `${files}`);
+      for (const file of files) {
+        const content = await Deno.readFile(file);
+        for (const secret of own) {
+          assert.ok(!holds(content, new TextEncoder().encode(secret)), `${file} holds a secret`);
+        }
+      }
+      const secrets = [CANARY, ...own];
       for (const text of seen) {
         for (const secret of secrets) {
           const at = text.indexOf(secret);
@@ -91,6 +124,31 @@ Deno.test({
       }
     }),
 });
+
+/** A key that signs tokens, and the line of its file that nobody may see elsewhere. */
+async function privateKeyIn(host: Host): Promise<{ path: string; body: string }> {
+  const { privateKey } = generateKeyPairSync("ed25519");
+  const pem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  const path = join(host.directory, "signing.key");
+  await Deno.writeTextFile(path, pem, { mode: 0o600 });
+  return { path, body: pem.split("\n")[1]! };
+}
+
+/** Command lines of the processes that were started below a directory; they name it somewhere. */
+function commandLinesWith(directory: string): string[] {
+  return [...Deno.readDirSync("/proc")].filter(({ name }) => /^\d+$/.test(name)).flatMap(
+    ({ name }) => {
+      try {
+        const line = Deno.readTextFileSync(`/proc/${name}/cmdline`);
+        const isOurs = line.includes(directory) ||
+          Deno.readTextFileSync(`/proc/${name}/environ`).includes(directory);
+        return isOurs ? [line] : [];
+      } catch {
+        return []; // gone meanwhile, or somebody else's
+      }
+    },
+  );
+}
 
 /** An administrator's token and a worker's, signed here. */
 async function tokensOf(host: Host, config: string): Promise<{ file: string; token: string }[]> {
