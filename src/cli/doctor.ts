@@ -31,26 +31,35 @@ import { printable, type Sheet, type Styles, type Terminal } from "./terminal.ts
 
 const PAGE_TIMEOUT_MS = 1_000;
 
+/** All that was looked at. */
+export interface DoctorReport {
+  readonly role: Role;
+  readonly healthy: boolean;
+  readonly ok: number;
+  readonly warn: number;
+  readonly fail: number;
+  readonly checks: readonly Finding[];
+}
+
 /** @throws NegativeAnswer when something will not work */
 export async function doctor(flags: Flags, terminal: Terminal): Promise<void> {
-  const role = flags.role as Role;
-  const findings = await findingsFor(role, flags);
-  const count = (status: Health) => findings.filter((each) => each.status === status).length;
+  const report = await doctorReport(flags.role as Role, flags);
+  const { ok, warn, fail, checks } = report;
   tell(flags, terminal, {
-    json: {
-      role,
-      healthy: count("fail") === 0,
-      ok: count("ok"),
-      warn: count("warn"),
-      fail: count("fail"),
-      checks: findings,
-    },
+    json: report,
     list: "checks",
     text: (sheet) =>
-      `${findingsText(findings, sheet)}\n${count("ok")} ok, ${count("warn")} to look at, ` +
-      `${count("fail")} to mend\n`,
+      `${findingsText(checks, sheet)}\n${ok} ok, ${warn} to look at, ${fail} to mend\n`,
   });
-  if (count("fail") > 0) throw new NegativeAnswer("");
+  if (fail > 0) throw new NegativeAnswer("");
+}
+
+/** Looks at everything that matters to a node of that role. */
+export async function doctorReport(role: Role, flags: Flags): Promise<DoctorReport> {
+  const checks = await findingsFor(role, flags);
+  const count = (status: Health) => checks.filter((each) => each.status === status).length;
+  const fail = count("fail");
+  return { role, healthy: fail === 0, ok: count("ok"), warn: count("warn"), fail, checks };
 }
 
 async function findingsFor(role: Role, flags: Flags): Promise<Finding[]> {

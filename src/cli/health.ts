@@ -6,7 +6,7 @@
  */
 
 import { request as httpRequest } from "node:http";
-import { request as httpsRequest } from "node:https";
+import { request as httpsRequest, type RequestOptions } from "node:https";
 import { type Config, examineConfig, isWildcardHost } from "../config/mod.ts";
 import { FlagReader } from "./arguments.ts";
 import { flagsFrom } from "./config_flags.ts";
@@ -72,17 +72,27 @@ export function pageUrl(config: Config, role: "master" | "worker", page: string)
   return new URL(`${scheme}://${dialled}:${port}/${page}`);
 }
 
+/** How a page is asked for, beside the usual. */
+export interface AskOptions extends RequestOptions {
+  /** No more of the answer is kept. */
+  readonly charactersMax?: number;
+}
+
 /** @throws NegativeAnswer when there is none in time. */
-export function answerOf(url: URL, timeoutMs: number): Promise<{ status: number; text: string }> {
+export function answerOf(
+  url: URL,
+  timeoutMs: number,
+  { charactersMax = ANSWER_MAX, ...more }: AskOptions = {},
+): Promise<{ status: number; text: string }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
   // Whoever listens there may have a certificate for a name that is not this host's. Nothing is told
   // to it, and the answer decides no more than what a container's supervisor thinks of it.
-  const options = { rejectUnauthorized: false, signal: AbortSignal.timeout(timeoutMs) };
+  const options = { rejectUnauthorized: false, signal: AbortSignal.timeout(timeoutMs), ...more };
   const asked = (url.protocol === "https:" ? httpsRequest : httpRequest)(url, options, (answer) => {
     let text = "";
     answer.setEncoding("utf8");
     answer.on("data", (chunk: string) => {
-      text = (text + chunk).slice(0, ANSWER_MAX);
+      text = (text + chunk).slice(0, charactersMax);
     });
     answer.on("end", () => resolve({ status: answer.statusCode ?? 0, text }));
     answer.on("error", reject);

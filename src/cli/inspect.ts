@@ -132,7 +132,8 @@ class LastOnes<Element> {
   }
 }
 
-function reportJson(report: RaftLogReport, directory: string): Record<string, unknown> {
+/** What is known of a log, for programs. */
+export function reportJson(report: RaftLogReport, directory: string): Record<string, unknown> {
   const { hardState, boundary, installing, membership, marker } = report;
   const member = (of: typeof membership.voters) =>
     of.map(({ id, address, incarnation }) => ({ id, address, incarnation }));
@@ -235,7 +236,8 @@ function entryTable(entries: readonly LoggedEntry[], sheet: Sheet): string {
   );
 }
 
-function snapshotJson(
+/** What is known of a snapshot, for programs. */
+export function snapshotJson(
   { kind, bytes, head, state, walBytes }: SnapshotReport,
   file: string,
 ): Record<string, unknown> {

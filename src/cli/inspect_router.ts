@@ -5,7 +5,7 @@
  */
 
 import { type Command, Option } from "commander";
-import { addConfigFlags, addNodeFlags } from "./config_flags.ts";
+import { addConfigFlags, addNodeFlags, collect } from "./config_flags.ts";
 import { withOutput } from "./options.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
@@ -75,19 +75,49 @@ export function addDoctorCommand(
   const command = client(
     program.command("doctor")
       .description("what a node needs of its host and its cluster, and what to do about the rest")
-      .addOption(
-        new Option("-r, --role <role>", "who is to run here").choices([
-          "master",
-          "worker",
-          "client",
-        ]).default("master"),
-      )
+      .addOption(roleOption())
       .addHelpText("after", DOCTOR_HELP),
   );
   addNodeFlags(command, ["master", "worker"]).action(async (flags: Flags) => {
     const { doctor } = await import("./doctor.ts");
     await doctor(flags, terminal);
   });
+}
+
+const BUNDLE_HELP = `
+It holds versions, the configuration with secrets masked, what \`conductor doctor\` says, the cluster, its members,
+workers, queues and types, ids and states of the newest jobs, the node's status pages and metrics, what its log
+and state hold in numbers, and the end of its logs. It holds no payloads, results, labels or errors of jobs;
+known secrets, tokens, keys and passwords are taken out of every part. What could not be had stands in
+manifest.json. Flags of \`conductor master\` and \`conductor worker\` are taken too.`;
+
+/** Adds `debug`. */
+export function addDebugCommands(
+  program: Command,
+  terminal: Terminal,
+  client: (command: Command) => Command,
+): void {
+  const debug = program.command("debug").description("what others need to find out what is wrong");
+  const command = client(
+    debug.command("bundle").description("all of it in one .tar.gz, without secrets")
+      .argument("<file>", "the file to make; - for stdout")
+      .addOption(roleOption())
+      .option("--log <file>", "the end of this log too (repeatable)", collect)
+      .option("--force", "replace the file if there is one")
+      .addHelpText("after", BUNDLE_HELP),
+  );
+  addNodeFlags(command, ["master", "worker"]).action(async (file: string, flags: Flags) => {
+    const { debugBundle } = await import("./debug_bundle.ts");
+    await debugBundle(file, flags, terminal);
+  });
+}
+
+function roleOption(): Option {
+  return new Option("-r, --role <role>", "who is to run here").choices([
+    "master",
+    "worker",
+    "client",
+  ]).default("master");
 }
 
 /** Flags of a command that looks at a master's files: which configuration says where they are. */

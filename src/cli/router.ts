@@ -10,7 +10,7 @@ import { addAuditCommands } from "./audit_router.ts";
 import { addBatchCommands } from "./batch_router.ts";
 import { addBackupCommands, addMemberCommands, addTopCommand } from "./cluster_router.ts";
 import { addCertsCommands } from "./certs_router.ts";
-import { addDoctorCommand, addInspectCommands } from "./inspect_router.ts";
+import { addDebugCommands, addDoctorCommand, addInspectCommands } from "./inspect_router.ts";
 import { addJobTypeCommands, addSettingsCommands } from "./settings_router.ts";
 import { addConfigFlags } from "./config_flags.ts";
 import { addExamples } from "./examples.ts";
@@ -84,6 +84,7 @@ export function buildProgram(terminal: Terminal): Command {
   addTopCommand(program, terminal, client);
   addInspectCommands(program, terminal);
   addDoctorCommand(program, terminal, client);
+  addDebugCommands(program, terminal, client);
   addCertsCommands(program, terminal, client);
   addTokenCommands(program, terminal, client);
   addRbacCommands(program, terminal, client);

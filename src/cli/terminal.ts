@@ -46,6 +46,19 @@ export function processTerminal(): Terminal {
   return { out: sinkOver(Deno.stdout), err: sinkOver(Deno.stderr) };
 }
 
+/** For commands within a command: nothing that they say is shown. */
+export function silentTerminal(): Terminal {
+  const style = colors.createColors(false);
+  const sink: Sink = {
+    isTerminal: false,
+    style,
+    columns: () => 80,
+    rows: () => 24,
+    write() {},
+  };
+  return { out: sink, err: sink };
+}
+
 /** Takes away what could move a terminal's cursor or forge a line: for text that others wrote. */
 export function printable(text: string): string {
   return text.replace(

@@ -108,8 +108,9 @@ export class Host {
     ]);
   }
 
-  start(args: readonly string[]): Deno.ChildProcess {
-    const process = command(this.#program, args, "null").spawn();
+  /** `output`: whether what it prints is to be read, which the caller then must do. */
+  start(args: readonly string[], output: "null" | "piped" = "null"): Deno.ChildProcess {
+    const process = command(this.#program, args, output).spawn();
     this.#processes.add(process);
     process.status.then(() => this.#processes.delete(process));
     return process;

@@ -17,12 +17,16 @@ async function hasScript(): Promise<boolean> {
 }
 
 /** Starts a command on a terminal of its own. */
-function onTerminal(args: readonly string[], environment: Record<string, string> = {}) {
+function onTerminal(
+  args: readonly string[],
+  environment: Record<string, string> = {},
+  stdin: "null" | "piped" = "null",
+) {
   const words = [Deno.execPath(), "run", "--quiet", "--no-check", "-A", MAIN, ...args];
   const quoted = words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
   return new Deno.Command("script", {
     args: ["--quiet", "--return", "--flush", "--command", `exec ${quoted}`, "/dev/null"],
-    stdin: "null",
+    stdin,
     stdout: "piped",
     stderr: "null",
     // Whoever runs the tests may have asked for none; empty is as if it were not set.
@@ -78,6 +82,33 @@ Deno.test({
       const plain = await waited(host, { NO_COLOR: "1" });
       assert.ok(!plain.includes("\u001b[3"), plain);
       assert.match(plain, /completed on w1/);
+    }),
+});
+
+Deno.test({
+  name:
+    "top draws the cluster on a screen of its own, heeds keys, and leaves the terminal as it was",
+  ignore: !await hasScript(),
+  fn: () =>
+    onHost(async (host) => {
+      await host.startMaster();
+      const args = ["top", "--interval=100ms", `--addr=${host.grpcAddress}`];
+      const process = onTerminal(args, {}, "piped");
+      const screen = new Screen(process);
+      const keys = process.stdin.getWriter();
+      const press = (text: string) => keys.write(new TextEncoder().encode(text));
+      await screen.shows(/\[\?1049h/);
+      await screen.shows(/1 members[\s\S]*dev-node-1[\s\S]*4 jobs/);
+      await press("h");
+      await screen.shows(/members, queues, workers, jobs alone on the screen/);
+      await press("xq");
+      assert.equal((await process.status).code, 0);
+      await keys.close();
+      await screen.ended;
+      assert.ok(
+        screen.text.trimEnd().endsWith("\u001b[?25h\u001b[?1049l"),
+        screen.text.slice(-200),
+      );
     }),
 });
 

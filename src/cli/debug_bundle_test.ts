@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { unpackTar } from "modern-tar";
+import { route } from "./router.ts";
+import { recording } from "./terminal_test_support.ts";
+
+const CANARY = "c4n4ry-0123456789";
+
+/** Every file of a bundle, by its name without the archive's own directory. */
+async function unpacked(file: string): Promise<Map<string, string>> {
+  const stream = new Blob([await Deno.readFile(file)]).stream()
+    .pipeThrough(new DecompressionStream("gzip"));
+  const entries = await unpackTar(await new Response(stream).bytes());
+  const decoder = new TextDecoder();
+  return new Map(
+    entries.map(({ header, data }) =>
+      [header.name.replace(/^[^/]+\//, ""), decoder.decode(data)] as const
+    ),
+  );
+}
+
+Deno.test("a bundle holds what can be had, says what cannot, and no secret from anywhere", async () => {
+  const directory = await Deno.makeTempDir({ prefix: "conductor-bundle-" });
+  try {
+    const log = join(directory, "master.log");
+    const jwt = `eyJhbGciOiJIUzI1NiJ9.${CANARY}.x`;
+    await Deno.writeTextFile(
+      log,
+      `begins\n{"token":"${CANARY}-other"}\nkey ${CANARY} ${jwt}\nends\n`,
+    );
+    const file = join(directory, "bundle.tar.gz");
+    const terminal = recording();
+    const args = [
+      "debug",
+      "bundle",
+      file,
+      `--log=${log}`,
+      `--data-dir=${directory}`,
+      `--set=security.jwt.secret_key=${CANARY}`,
+      `--token=${CANARY}-token`,
+      "--addr=127.0.0.1:1",
+      "--http-port=1",
+      "--output=json",
+    ];
+    assert.equal(await route(args, terminal), 0, terminal.written.err);
+    const { files } = JSON.parse(terminal.written.out);
+    const missing = files.filter((each: { missing: string | null }) => each.missing !== null)
+      .map(({ name }: { name: string }) => name);
+    assert.ok(missing.includes("cluster.json") && missing.includes("raft.json"), missing);
+    if (Deno.build.os !== "windows") {
+      assert.equal((await Deno.stat(file)).mode! & 0o777, 0o600);
+    }
+    const parts = await unpacked(file);
+    assert.deepEqual(
+      [...parts.keys()].sort(),
+      [
+        "config.json",
+        "doctor.json",
+        "environment.json",
+        "log-1.txt",
+        "manifest.json",
+        "version.json",
+      ],
+    );
+    for (const [name, text] of parts) assert.ok(!text.includes(CANARY), `${name}: ${text}`);
+    const kept = parts.get("log-1.txt")!;
+    assert.ok(kept.startsWith("begins\n") && kept.endsWith("\nends\n"), kept);
+    assert.match(parts.get("config.json")!, /"security\.jwt\.secret_key"/);
+    assert.match(parts.get("manifest.json")!, /refuses connections|no master could be reached/);
+
+    const again = recording();
+    assert.equal(await route(args, again), 2);
+    assert.match(again.written.err, /is there already; .* --force/);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+Deno.test("a bundle is not written to a terminal", async () => {
+  const terminal = recording({ isTerminal: true });
+  assert.equal(await route(["debug", "bundle", "-"], terminal), 2);
+  assert.equal(terminal.written.out, "");
+});
