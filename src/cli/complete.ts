@@ -142,6 +142,7 @@ const DEFAULTS: ReadonlyMap<string, string> = new Map([
   ["token", "inspect"],
   ["rbac", "show"],
   ["raft", "inspect"],
+  ["debug", "bundle"],
   ["snapshot", "inspect"],
 ]);
 

@@ -99,7 +99,9 @@ export function addDebugCommands(
 ): void {
   const debug = program.command("debug").description("what others need to find out what is wrong");
   const command = client(
-    debug.command("bundle").description("all of it in one .tar.gz, without secrets")
+    debug.command("bundle", { isDefault: true }).description(
+      "all of it in one .tar.gz, without secrets",
+    )
       .argument("<file>", "the file to make; - for stdout")
       .addOption(roleOption())
       .option("--log <file>", "the end of this log too (repeatable)", collect)
