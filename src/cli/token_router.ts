@@ -17,6 +17,8 @@ of the host can see. A token file holds the token and, on its second line, a ref
 
   conductor token issue --subject ci --role operator --ttl 1h --out ci.token
   conductor token issue --join-worker --out worker.token     lets one worker in, once
+  conductor token issue --join-workers --ttl 90d --out pool.token
+                                                     lets in whatever workers a pool starts
   conductor token issue --offline --subject root --role admin --out root.token
                                                      signed here with security.jwt.secret_key`;
 
@@ -33,6 +35,7 @@ export function addTokenCommands(program: Command, terminal: Terminal, client: A
       .option("--refresh-ttl <duration>", "how long that one lives, from each use anew")
       .option("--join-master", "a token that lets one master in, once, and opens nothing else")
       .option("--join-worker", "the same for a worker")
+      .option("--join-workers", "the same for any number of workers, until it ends")
       .option("--out <file>", "write it there, readable by you alone, instead of printing it")
       .option("--offline", "sign it here with the key of this configuration, as for the first one"),
   ).action(async (flags: Flags) => {

@@ -12,7 +12,7 @@ import {
   type TokenOrder,
   type TokenPairView,
 } from "../rpc/mod.ts";
-import { issueJoinToken, issueTokens, readTokenKeys } from "../security/mod.ts";
+import { issueJoinToken, issueTokens, JOININGS, readTokenKeys } from "../security/mod.ts";
 import { formatOf, tell } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { configFrom } from "./config_flags.ts";
@@ -25,6 +25,7 @@ import { printable, type Sheet, type Terminal } from "./terminal.ts";
 import { readTokenFile, writeTokenFile } from "./token_file.ts";
 import { renewTokenFile } from "./token_keeper.ts";
 
+const JOIN_FLAGS = { master: "joinMaster", worker: "joinWorker", workers: "joinWorkers" } as const;
 /** Life of a join token that is signed without the masters, in ms; theirs is the same. */
 const JOIN_TTL_MS = 15 * 60 * 1000;
 
@@ -128,10 +129,7 @@ function revocationTable(revocations: readonly RevocationView[], sheet: Sheet): 
 
 function orderFrom(flags: Flags): TokenOrder {
   const reader = new FlagReader(flags);
-  const joins = flags.joinMaster === true ? "master" : flags.joinWorker === true ? "worker" : "";
-  if (flags.joinMaster === true && flags.joinWorker === true) {
-    throw new Misuse("--join-master and --join-worker: a token lets one in, a master or a worker");
-  }
+  const joins = joinsFrom(flags);
   const subject = joins === ""
     ? reader.required("subject", "name who will present it")
     : reader.text("subject") ?? "";
@@ -158,6 +156,18 @@ function orderFrom(flags: Flags): TokenOrder {
     );
   }
   return { subject, roles, namespaces, ttlMs, refreshable, refreshTtlMs, joins };
+}
+
+function joinsFrom(flags: Flags): TokenOrder["joins"] {
+  const given = JOININGS.filter((each) => flags[JOIN_FLAGS[each]] === true);
+  const [joins, second] = given;
+  if (joins !== undefined && second !== undefined) {
+    throw new Misuse(`--join-${joins} and --join-${second}: a token opens one door`);
+  }
+  if (joins === "workers" && flags.subject !== undefined) {
+    throw new Misuse("--subject: a token for workers is for any of them; --join-worker is for one");
+  }
+  return joins ?? "";
 }
 
 /** With the key of this configuration, as for the token that a new cluster's first call is made with. */

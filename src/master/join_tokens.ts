@@ -1,5 +1,5 @@
 /**
- * Tokens that open a door once.
+ * Tokens that open a door once, or one door to many.
  *
  * @module
  */
@@ -10,25 +10,29 @@ import {
   ANY_NAME,
   isPlainName,
   issueJoinToken,
+  type Joining,
   SecurityConfigurationError,
 } from "../security/mod.ts";
 import type { MasterContext } from "./context.ts";
 
+const DAY_MS = 24 * 60 * 60 * 1000;
 /** Life of a join token when nobody says otherwise, and the longest that one may have, in ms. */
 const JOIN_TTL_MS = 15 * 60 * 1000;
-const JOIN_TTL_MS_MAX = 7 * 24 * 60 * 60 * 1000;
+const JOIN_TTL_MS_MAX = 7 * DAY_MS;
+/** Of one that lets any number of workers in: it stands in the settings of what starts them. */
+const WORKERS_TTL_MS_MAX = 366 * DAY_MS;
 /** What tokens were revoked or used is remembered for so much longer than they live: clocks differ. */
 const REMEMBERED_LONGER_MS = 5 * 60 * 1000;
 
 /**
- * Issues a token that lets one master or worker in, once.
+ * Issues a token that lets one master or worker in, once, or workers for as long as it lives.
  *
  * @throws Refusal
  */
 export async function joinToken(
   { security, now }: MasterContext,
   order: TokenOrder,
-  joins: "master" | "worker",
+  joins: Joining,
 ): Promise<TokenPairView> {
   const { subject, ttlMs, roles, namespaces, refreshable } = order;
   if (roles.length > 0 || namespaces.length > 0 || refreshable) {
@@ -38,7 +42,13 @@ export async function joinToken(
         "for it",
     );
   }
-  if (ttlMs > JOIN_TTL_MS_MAX) throw new Refusal("invalid", "a join token lives at most 7 days");
+  const longestMs = joins === "workers" ? WORKERS_TTL_MS_MAX : JOIN_TTL_MS_MAX;
+  if (ttlMs > longestMs) {
+    throw new Refusal("invalid", `such a join token lives at most ${longestMs / DAY_MS} days`);
+  }
+  if (joins === "workers" && subject !== "") {
+    throw new Refusal("invalid", "a token for workers is for any of them: leave the subject out");
+  }
   if (subject !== "" && !isPlainName(subject)) {
     throw new Refusal("invalid", "subject must be the name of the node, or empty for any");
   }
@@ -63,7 +73,8 @@ export async function joinToken(
 }
 
 /**
- * Uses up the join token with which somebody calls; nothing to do for those who hold rights.
+ * Uses up the join token with which somebody calls; nothing to do for those who hold rights, or one
+ * that is for many.
  *
  * @throws Refusal `permission_denied` when it was used by another, or is for another name
  */
@@ -72,7 +83,7 @@ export async function useJoinToken(
   { caller: { joins, token } }: CallContext,
   { name, usedBy }: { readonly name: string; readonly usedBy: string },
 ): Promise<void> {
-  if (joins === undefined || token?.tokenId === undefined) return;
+  if (joins === undefined || joins === "workers" || token?.tokenId === undefined) return;
   if (token.subject !== ANY_NAME && token.subject !== name) {
     throw new Refusal(
       "permission_denied",

@@ -53,11 +53,16 @@ export class TokensApi implements TokenCalls {
 
   issueToken(order: TokenOrder, call: CallContext): Promise<TokenPairView> {
     const { subject, roles, joins } = order;
-    const act = joins === "" ? "issue a token" : `issue a token for a ${joins} to join`;
+    const act = joins === ""
+      ? "issue a token"
+      : `issue a token for ${joins === "workers" ? "" : "a "}${joins} to join`;
     return audited(this.#context, act, subject || ANY_NAME, call, async () => {
       dutiesOf(this.#context);
       if (joins !== "") {
-        refuseConfined(call, `let a ${joins} in, which serves the whole cluster`);
+        refuseConfined(
+          call,
+          `let ${joins === "workers" ? "" : "a "}${joins} in, which serves the whole cluster`,
+        );
         return await joinToken(this.#context, order, joins);
       }
       this.#checkOrder(order, call);
@@ -116,7 +121,7 @@ export class TokensApi implements TokenCalls {
       dutiesOf(this.#context);
       const { machine, security: { accessTtlMs, refreshTtlMs } } = this.#context;
       const { joins, token } = call.caller;
-      if (joins !== "worker" || token === undefined) {
+      if ((joins !== "worker" && joins !== "workers") || token === undefined) {
         throw new Refusal(
           "failed_precondition",
           "a worker enrols with a join token: conductor token issue --join-worker makes one",

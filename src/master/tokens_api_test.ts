@@ -35,6 +35,7 @@ const ORDER: TokenOrder = {
   joins: "",
 };
 const REQUEST_KEY = "0123456789abcdef";
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** A leader that commits whatever it is told, with the cluster's own key and policies. */
 class Leader {
@@ -281,6 +282,41 @@ Deno.test("a token for any name enrols no worker that there is", async () => {
   await assert.rejects(
     leader.tokens.enrolWorker("w1", REQUEST_KEY, joiner),
     rejectsAs("already_exists", /issue a join token for its name/),
+  );
+});
+
+Deno.test("a token for workers enrols as many as come until it ends, but none that there is", async () => {
+  const leader = await Leader.start();
+  const order = { ...ORDER, subject: "", roles: [], refreshable: false, joins: "workers" } as const;
+  const join = await leader.tokens.issueToken({ ...order, ttlMs: 90 * DAY_MS }, by(ADMIN));
+  const joiner = by(await leader.caller(join.accessToken) as Caller);
+  for (const id of ["pool-a", "pool-b"]) {
+    const pair = await leader.tokens.enrolWorker(id, `${REQUEST_KEY}-${id}`, joiner);
+    assert.deepEqual([pair.subject, pair.roles], [id, ["worker"]]);
+  }
+  await leader.context.proposer.propose<RegisterWorkerCommand>({
+    kind: "register_worker",
+    worker: {
+      id: "pool-a",
+      sessionId: "s",
+      address: "",
+      slots: 1,
+      jobTypes: null,
+      tags: {},
+      version: "",
+    },
+  });
+  await assert.rejects(
+    leader.tokens.enrolWorker("pool-a", REQUEST_KEY, joiner),
+    rejectsAs("already_exists", /there is a worker "pool-a" already/),
+  );
+  await assert.rejects(
+    leader.tokens.issueToken({ ...order, ttlMs: 367 * DAY_MS }, by(ADMIN)),
+    rejectsAs("invalid", /at most 366 days/),
+  );
+  await assert.rejects(
+    leader.tokens.issueToken({ ...order, subject: "pool-a" }, by(ADMIN)),
+    rejectsAs("invalid", /leave the subject out/),
   );
 });
 

@@ -5,7 +5,7 @@
  */
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { TokenHandle } from "../security/mod.ts";
+import { isJoining, type TokenHandle } from "../security/mod.ts";
 import type { Caller } from "./call.ts";
 import type {
   ForwardedIdentity,
@@ -50,7 +50,7 @@ export function callerFromWire({ userId, roles, identity }: ForwardRequest): Cal
     policyRevision: Number(identity.policyRevision),
     ...tokenFromWire(identity),
     ...certificateFromWire(identity),
-    ...(joins === "master" || joins === "worker" ? { joins } : {}),
+    ...(isJoining(joins) ? { joins } : {}),
     ...(hasNamespaces ? { namespaces } : {}),
   };
 }

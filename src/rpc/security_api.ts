@@ -7,6 +7,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Timestamp, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { REVOKED_KINDS, type RevokedKind } from "../jobs/mod.ts";
+import { isJoining, type Joining, JOININGS } from "../security/mod.ts";
 import type { CallContext, ServiceHandlers } from "./call.ts";
 import type { MasterService } from "./gen/scheduler_pb.ts";
 import type {
@@ -44,7 +45,7 @@ export interface TokenOrder {
   readonly refreshable: boolean;
   readonly refreshTtlMs: number;
   readonly namespaces: readonly string[];
-  readonly joins: "" | "master" | "worker";
+  readonly joins: "" | Joining;
 }
 
 /** What is to be revoked: a token as it is, or something by its name. */
@@ -205,8 +206,11 @@ export function securityHandlers(master: SecurityApi): Pick<
 
 function orderFromWire(request: IssueTokenRequest): TokenOrder {
   const { subject, roles, ttlMs, refreshable, refreshTtlMs, namespaces, joins } = request;
-  if (joins !== "" && joins !== "master" && joins !== "worker") {
-    throw new Refusal("invalid", `joins is ${JSON.stringify(joins)}; it may be master or worker`);
+  if (joins !== "" && !isJoining(joins)) {
+    throw new Refusal(
+      "invalid",
+      `joins is ${JSON.stringify(joins)}; it may be ${JOININGS.join(", ")}`,
+    );
   }
   for (const [name, value] of [["ttl_ms", ttlMs], ["refresh_ttl_ms", refreshTtlMs]] as const) {
     if (value < 0n) throw new Refusal("invalid", `${name} is ${value}; it must not be negative`);

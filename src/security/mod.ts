@@ -151,8 +151,10 @@ export { readPrivateKey, SECRET_BYTES_MIN, weaknessOfSecret } from "./token_keys
 export { LivePolicies, NOTHING_REVOKED, type Trust, TrustSource } from "./trust.ts";
 export {
   ANY_NAME,
+  isJoining,
   isPlainName,
   type Joining,
+  JOININGS,
   type TokenClaims,
   type TokenHandle,
   type TokenKind,

@@ -91,6 +91,7 @@ export function isSelfProving(method: string): boolean {
 const JOIN_METHODS: Readonly<Record<Joining, readonly string[]>> = {
   master: ["/proto.MasterService/JoinCluster", "/proto.MasterService/GetClusterHealth"],
   worker: ["/proto.MasterService/EnrolWorker"],
+  workers: ["/proto.MasterService/EnrolWorker"],
 };
 
 /** Whether a join token of some kind opens the method. */
@@ -103,7 +104,10 @@ export function authorizeJoining(joins: Joining, method: string): Authorization 
   if (JOIN_METHODS[joins].includes(method)) return ALLOWED;
   return {
     allowed: false,
-    reason: `a token that lets a ${joins} in opens nothing else, so not ${method}: ask for an ` +
+    reason:
+      `a token that lets ${
+        joins === "workers" ? "" : "a "
+      }${joins} in opens nothing else, so not ${method}: ask for an ` +
       "access token",
   };
 }

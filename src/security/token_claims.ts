@@ -4,12 +4,18 @@ import type { JWTPayload } from "jose";
 
 /**
  * An access token opens doors; a refresh token only buys new access tokens; a join token lets one
- * master or worker in, once.
+ * master or worker in, once, or workers for as long as it lives.
  */
 export type TokenKind = "access" | "refresh" | "join";
 
-/** Whom a join token lets in. */
-export type Joining = "master" | "worker";
+/** Whom a join token lets in: one master, one worker, or any number of workers while it lives. */
+export const JOININGS = ["master", "worker", "workers"] as const;
+export type Joining = typeof JOININGS[number];
+
+/** Whether that is said of a join token. */
+export function isJoining(text: unknown): text is Joining {
+  return JOININGS.some((joining) => joining === text);
+}
 
 /** Which token it is, without what it says. */
 export interface TokenHandle {
@@ -118,9 +124,7 @@ function claimsOfKind(
         : "the token's gen is not a count, or it has no fam";
     case "join":
       if (!isName(jti)) return "the token has no jti, so that it cannot be used once";
-      return joins === "master" || joins === "worker"
-        ? { joins }
-        : "the token's joins is neither master nor worker";
+      return isJoining(joins) ? { joins } : `the token's joins is none of ${JOININGS.join(", ")}`;
   }
 }
 

@@ -121,8 +121,9 @@ export type IssueTokenRequest = Message<"proto.IssueTokenRequest"> & {
   namespaces: string[];
 
   /**
-   * "master" or "worker": a token that lets one in, once, and opens nothing else. With it, `subject`
-   * is the node's name, or empty for any, and roles and namespaces are left out.
+   * "master" or "worker": a token that lets one in, once, and opens nothing else; "workers": any number
+   * of workers until it ends. With it, `subject` is the node's name, or empty for any, and roles and
+   * namespaces are left out.
    *
    * @generated from field: string joins = 7;
    */
