@@ -41,7 +41,8 @@ class Leader {
         readBarrier: () => Promise.resolve(),
       },
       watchers: new JobWatchers(),
-      sessions: { get: () => undefined },
+      sessions: { get: () => undefined, open: () => ({}) },
+      log: { info() {} },
       duties: { schedule() {}, view: () => this.machine.view() },
       audit: (act: AuditedAct) => this.audited.push(act),
       now: () => 1_000,
@@ -214,6 +215,23 @@ Deno.test("the namespace of what is new or named follows from the call, or else 
     namespaces: ["red"],
   });
   assert.throws(() => narrowed({ namespaces: ["blue"] }, RED), Refusal);
+});
+
+Deno.test("a worker is registered for what its token is for, however it comes", async () => {
+  const leader = new Leader();
+  const workers = new WorkersApi(leader.context, () => {});
+  const announced = {
+    ...{ incarnation: "i", address: "", slots: 1, jobTypes: ["noop"], tags: {}, version: "" },
+    ...{ cpuMillis: 0, memoryBytes: 0, running: [] },
+  };
+  const link = { send: () => true, close() {} };
+  await workers.registerWorker({ ...announced, workerId: "unary" }, RED);
+  await workers.openWorkerSession({ ...announced, workerId: "stream" }, link, RED);
+  await workers.openWorkerSession({ ...announced, workerId: "free", namespaces: [] }, link, ALL);
+  const found = ["unary", "stream", "free"].map((id) => leader.machine.worker(id)?.namespaces);
+  assert.deepEqual(found, [["red"], ["red"], undefined]);
+  const greedy = { ...announced, workerId: "greedy", namespaces: ["red", "blue"] };
+  await assert.rejects(workers.registerWorker(greedy, RED), /for the namespace red alone/);
 });
 
 Deno.test("a worker gets the jobs of the namespaces that it wants and its token is for", () => {

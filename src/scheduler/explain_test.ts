@@ -114,6 +114,16 @@ Deno.test("a job that does not wait is explained by where it is, and how it ende
   ]);
 });
 
+Deno.test("workers that are there for other namespaces are no workers for a job", () => {
+  const scene = new Scene();
+  scene.register("w1", { namespaces: ["blue"] });
+  scene.submit("job", { namespace: "red" });
+  assert.deepEqual(codes(scene), ["no_worker_in_namespace"]);
+  assert.match(why(scene)[0]!, /offers type "resize" gets jobs of namespace "red"/);
+  scene.register("w2", { namespaces: ["red"] });
+  assert.deepEqual(codes(scene), ["about_to_run"]);
+});
+
 Deno.test("a full group names who holds it, a rate says until when, a pause by whom", () => {
   const scene = new Scene();
   scene.register("w1", { slots: 100 });
