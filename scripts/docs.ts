@@ -12,6 +12,7 @@ import { commandsPage } from "./reference/commands.ts";
 import { configurationPage } from "./reference/configuration.ts";
 import { jobTypesPage } from "./reference/job_types.ts";
 import { table } from "./reference/markdown.ts";
+import { metricsPage } from "./reference/metrics.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const BEGIN = "<!-- job types: written by `deno task docs` -->";
@@ -51,6 +52,7 @@ async function pages(): Promise<ReadonlyMap<string, string>> {
     ["docs/reference/commands.md", commandsPage()],
     ["docs/reference/configuration.md", configurationPage()],
     ["docs/reference/job-types.md", jobTypesPage()],
+    ["docs/reference/metrics.md", metricsPage()],
   ]);
 }
 

@@ -100,6 +100,11 @@ export async function createMetricsRegistry(
 
 const PREFIX = "conductor_";
 
+/** As Prometheus sees it: what it gives a fixed name (process_, grpc_) keeps that. */
+export function exposedName(name: string): string {
+  return /^(process|grpc)_/.test(name) ? name : `${PREFIX}${name}`;
+}
+
 type PromClient = typeof import("./prom_engine.ts");
 
 class PromMetrics implements MetricsRegistry {
@@ -201,10 +206,8 @@ class PromMetrics implements MetricsRegistry {
   }
 
   #naming(name: string, help: string, labels: object) {
-    // What Prometheus gives a fixed name (process_, grpc_) keeps it.
-    const isStandard = /^(process|grpc)_/.test(name);
     return {
-      name: isStandard ? name : `${PREFIX}${name}`,
+      name: exposedName(name),
       help,
       labelNames: Object.keys(labels),
       registers: [this.#registry],

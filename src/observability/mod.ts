@@ -68,6 +68,7 @@ export {
   type ListenerName,
   type TlsMetrics,
 } from "./tls_metrics.ts";
+export { describeMetrics, type MetricDescription } from "./described_metrics.ts";
 export {
   createRpcClientMetrics,
   createRpcMetrics,
