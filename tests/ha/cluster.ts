@@ -169,7 +169,12 @@ export class Cluster {
   }
 
   /** The program's own client, through the network and with every address. */
-  client(options: { readonly callTimeoutMs?: number; readonly only?: string } = {}): JobClient {
+  client(options: {
+    readonly callTimeoutMs?: number;
+    readonly only?: string;
+    readonly token?: string;
+  } = {}): JobClient {
+    const { token } = options;
     const client = new JobClient({
       addresses: options.only === undefined
         ? this.masters.map((each) => each.grpcAddress)
@@ -178,6 +183,7 @@ export class Cluster {
       messageBytesMax: 4 * 1024 * 1024,
       callTimeoutMs: options.callTimeoutMs ?? 30_000,
       dialTimeoutMs: 1_000,
+      ...(token === undefined ? {} : { token: () => token }),
     });
     this.#clients.push(client);
     return client;
