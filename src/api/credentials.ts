@@ -64,6 +64,13 @@ export function sessionCookie(token: string, isSecure: boolean, maxAgeSeconds: n
   ].join("; ");
 }
 
+/** Who is asked by whom: what decides whether a page of another site may be behind it. */
+export interface Asking {
+  readonly login: Login;
+  /** Everybody is let in, so that a browser needs nothing to be. */
+  readonly isOpen: boolean;
+}
+
 /**
  * Refuses what a page of another site could have made a browser send. Whoever has a bearer token put it
  * there on purpose; cookies, certificates and, where nobody needs any, the address alone go along with
@@ -71,7 +78,7 @@ export function sessionCookie(token: string, isSecure: boolean, maxAgeSeconds: n
  *
  * @throws Refusal `permission_denied`
  */
-export function refuseForeignPages({ headers }: Request, login: Login): void {
+export function refuseForeignPages({ headers }: Request, { login, isOpen }: Asking): void {
   if (login === "bearer") return;
   const site = headers.get("sec-fetch-site");
   const isOwn = site === null
@@ -80,12 +87,30 @@ export function refuseForeignPages({ headers }: Request, login: Login): void {
   if (!isOwn) {
     throw new Refusal("permission_denied", "a page of another site may not ask this of a browser");
   }
+  if (isOpen && headers.has("origin") && !isPrivateName(headers.get("host") ?? "")) {
+    throw new Refusal(
+      "permission_denied",
+      "this node lets everybody in, and so takes what a page asks only under an address or a name " +
+        "that no other site can have: call it by that, or enforce roles (security.rbac.enabled)",
+    );
+  }
   if (login === "cookie" && !headers.has(PAGE_HEADER)) {
     throw new Refusal(
       "permission_denied",
       `with a session's cookie, the header ${PAGE_HEADER}: 1 is needed; with a bearer token it is not`,
     );
   }
+}
+
+/**
+ * Whether nobody else's page can come under that name. Of a name on the internet its owner decides what
+ * address it has, from one minute to the next, and it can be this node's.
+ */
+function isPrivateName(host: string): boolean {
+  const name = URL.parse(`http://${host}`)?.hostname ?? "";
+  return /^[\d.]+$|^\[/.test(name) || !name.includes(".") ||
+    /\.(localhost|local|internal|lan|home\.arpa|test)$/.test(name) ||
+    name === Deno.hostname().toLowerCase();
 }
 
 /** Whoever names no origin is no browser. */

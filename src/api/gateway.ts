@@ -116,7 +116,9 @@ export class Gateway {
     const { gate, log } = this.#options;
     try {
       const credentials = credentialsOf(request, exchange, !gate.isOpen);
-      if (row.verb !== "GET") refuseForeignPages(request, credentials.login);
+      if (row.verb !== "GET") {
+        refuseForeignPages(request, { login: credentials.login, isOpen: gate.isOpen });
+      }
       const requestId = request.headers.get("x-request-id") ?? crypto.randomUUID();
       const call = { row, request, exchange, credentials, requestId };
       switch (row.kind) {

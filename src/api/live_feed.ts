@@ -48,6 +48,7 @@ export interface ClusterNow {
   };
   /** By status. */
   readonly jobs: Readonly<Record<string, number>>;
+  /** Those with the most unfinished jobs first, up to a bound. */
   readonly types: readonly object[];
   readonly queues: readonly object[];
   /** Of the last minute; absent where only some namespaces are told of. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { AuditEvent } from "../security/mod.ts";
+import { credentialsOf, refuseForeignPages, sessionCookie } from "./credentials.ts";
 import { json, serving, strictGate, tokenOf } from "./gateway_test_support.ts";
 
 const OK = { cancelJob: () => ({ success: true }) };
@@ -83,5 +84,46 @@ Deno.test("what a page of another site makes a browser send is refused", async (
       (await ask("POST /jobs/j/cancel", json({}, headers))).status;
     assert.equal(await open({}), 200);
     assert.equal(await open({ origin: "https://evil.example" }), 403, "addresses go along, too");
+    const own = { "sec-fetch-site": "same-origin" };
+    assert.equal(await open({ ...own, origin: "http://127.0.0.1" }), 200);
   });
+});
+
+Deno.test("over TLS a session's cookie is bound to its host, and cannot come from without", () => {
+  const [cookie, ...attributes] = sessionCookie("t.o.k", true, 60).split("; ");
+  assert.equal(cookie, "__Host-conductor=t.o.k");
+  assert.deepEqual(attributes, ["Path=/", "HttpOnly", "SameSite=Strict", "Secure", "Max-Age=60"]);
+  const shown = (cookie: string) =>
+    credentialsOf(
+      new Request("http://x", { headers: { cookie } }),
+      { certificate: undefined, isSecure: true },
+      true,
+    );
+  assert.equal(shown("a=b; __Host-conductor=t.o.k").authorization, "Bearer t.o.k");
+  assert.equal(
+    shown("conductor=t.o.k").login,
+    "none",
+    "of a page without TLS, which anybody may be",
+  );
+});
+
+Deno.test("where everybody is let in, a name that its owner can lead here opens nothing to a page", () => {
+  const refused = (host: string, more: Record<string, string> = {}) => {
+    const headers = { host, origin: `http://${host}`, "sec-fetch-site": "same-origin", ...more };
+    try {
+      refuseForeignPages(
+        { headers: new Headers(headers) } as Request,
+        { login: "none", isOpen: true },
+      );
+      return false;
+    } catch {
+      return true;
+    }
+  };
+  for (const host of ["127.0.0.1:8080", "[::1]:8080", "localhost:8080", "master-1", "m.local"]) {
+    assert.equal(refused(host), false, host);
+  }
+  for (const host of ["evil.example", "evil.example:8080", "127.0.0.1.evil.example"]) {
+    assert.equal(refused(host), true, host);
+  }
 });

@@ -13,23 +13,28 @@ import { raftStateName } from "./status_views.ts";
 
 /** Over how long the latencies of the present are taken, in ms. */
 const LATENCY_SPAN_MS = 60_000;
+/** Types and queues that one frame names; `GET /queues` has them all. */
+const STANDINGS_TOLD_MAX = 100;
 
 export class Live implements LiveSource {
   readonly #context: MasterContext;
   readonly #activity: Activity;
   readonly #watchers = new Set<(change: JobChange) => void>();
   readonly #timer: ReturnType<typeof setInterval>;
+  /** When it was last measured: near enough for whoever must not ask the clock for every event. */
+  #measuredAtMs: number;
 
   constructor(context: MasterContext) {
     this.#context = context;
-    this.#activity = new Activity(context.now());
+    this.#measuredAtMs = context.now();
+    this.#activity = new Activity(this.#measuredAtMs);
     this.#timer = setInterval(() => this.#measure(), INTERVAL_MS);
     Deno.unrefTimer(this.#timer);
   }
 
   /** A job changed on this node's state. */
   note(event: JobEvent): void {
-    this.#activity.note(event, this.#context.now());
+    this.#activity.note(event, this.#measuredAtMs);
     if (this.#watchers.size === 0) return;
     const { jobId: id, to: status, type, namespace } = event;
     for (const tell of this.#watchers) tell({ id, status, type, namespace });
@@ -63,8 +68,8 @@ export class Live implements LiveSource {
       })),
       workers: this.#workers(namespaces),
       jobs: { ...byStatus, dead_letters: deadLetters },
-      types: machine.standings("type", namespaces).map(standingView),
-      queues: machine.standings("queue", namespaces).map(standingView),
+      types: busiest(machine.standings("type", namespaces)),
+      queues: busiest(machine.standings("queue", namespaces)),
       ...(namespaces === undefined
         ? {
           latency: this.#activity.quantiles(now(), LATENCY_SPAN_MS),
@@ -101,7 +106,8 @@ export class Live implements LiveSource {
       busy_slots: busy,
       slots,
     };
-    this.#activity.measure(gauges, now());
+    this.#measuredAtMs = now();
+    this.#activity.measure(gauges, this.#measuredAtMs);
   }
 
   /** Of a caller with namespaces: those that may run a job of theirs. */
@@ -117,6 +123,17 @@ export class Live implements LiveSource {
     }
     return workers;
   }
+}
+
+/** Every submitter may be a queue, and all of them in every second's words would be too many. */
+function busiest(standings: readonly Standing[]) {
+  return standings.map(standingView)
+    .sort((a, b) => unfinishedOf(b) - unfinishedOf(a) || (a.name < b.name ? -1 : 1))
+    .slice(0, STANDINGS_TOLD_MAX);
+}
+
+function unfinishedOf({ waiting, pending, assigned, running }: ReturnType<typeof standingView>) {
+  return waiting + pending + assigned + running;
 }
 
 function standingView({ name, counts, settings }: Standing) {
