@@ -9,6 +9,7 @@ import { discardLogger } from "../observability/mod.ts";
 import { type CallContext, type MasterService, Refusal, type ServiceHandlers } from "../rpc/mod.ts";
 import {
   type AuditEvent,
+  type CallLimits,
   createTokenVerifier,
   issueTokens,
   loadPolicies,
@@ -39,13 +40,16 @@ export async function tokenOf(role: string, namespaces?: readonly string[]): Pro
 }
 
 /** Roles are enforced. What it writes down goes to `audited`. */
-export async function strictGate(audited: AuditEvent[] = []): Promise<WebGate> {
+export async function strictGate(
+  audited: AuditEvent[] = [],
+  limits: CallLimits | null = null,
+): Promise<WebGate> {
   return webGate({
     profile: "production",
     tokens: await createTokenVerifier({ ...SIGNER, publicKeyPath: "", skipExpiry: false }),
     peers: null,
     policies: await loadPolicies(),
-    limits: null,
+    limits,
     audit: { record: (event: AuditEvent) => audited.push(event) } as never,
   });
 }

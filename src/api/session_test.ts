@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { AuditEvent } from "../security/mod.ts";
+import { type AuditEvent, CallLimits } from "../security/mod.ts";
 import { credentialsOf, refuseForeignPages, sessionCookie } from "./credentials.ts";
 import { json, serving, strictGate, tokenOf } from "./gateway_test_support.ts";
 
@@ -51,6 +51,27 @@ Deno.test("a wrong token begins no session, and a session that is none is refuse
     const stale = await ask("GET /whoami", { headers: { cookie: "conductor=old.old.old" } });
     assert.equal(stale.status, 401);
     await stale.body?.cancel();
+  });
+});
+
+Deno.test("who guesses tokens has to wait, as at the gRPC port", async () => {
+  const limits = new CallLimits({
+    requestsPerSec: 1_000,
+    burst: 1_000,
+    cleanupIntervalMs: 60_000,
+    clientTtlMs: 60_000,
+  });
+  await serving({ gate: await strictGate([], limits) }, async (ask) => {
+    let tries = 0;
+    let response;
+    do {
+      response = await ask("POST /login", json({ token: `no.such.token${tries++}` }));
+      assert.ok(tries < 20, `${tries} tokens were looked at`);
+      if (response.status !== 429) await response.body?.cancel();
+    } while (response.status !== 429);
+    const { error } = await response.json();
+    assert.equal(error.code, "RESOURCE_EXHAUSTED");
+    assert.ok(error.retry_after_ms > 0 && response.headers.has("retry-after"));
   });
 });
 
