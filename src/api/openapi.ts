@@ -9,6 +9,7 @@ import { type DescField, type DescMessage, type DescMethod, ScalarType } from "@
 import { MasterService, methodPath } from "../rpc/mod.ts";
 import { PAGE_HEADER } from "./credentials.ts";
 import { FAULT_STATUSES } from "./faults.ts";
+import { type Json, LOGIN_BODY, OWN_ANSWERS } from "./own_schemas.ts";
 import { isWide, messageIn } from "./proto_json.ts";
 import { hasQuery, queryFields } from "./request.ts";
 import {
@@ -19,8 +20,6 @@ import {
   type OwnRow,
   type StreamRow,
 } from "./routes.ts";
-
-type Json = { readonly [name: string]: unknown };
 
 /** The whole document. */
 export function openApi(version: string): Json {
@@ -122,17 +121,12 @@ function ownParts(row: OwnRow): Parts {
     parameters: Object.entries(query).map(([name, description]) => ({
       ...{ name, in: "query", description, schema: { type: "integer" } },
     })),
-    ...(row.own === "login" ? { requestBody: jsonBody(LOGIN) } : {}),
-    answer: events === undefined ? jsonContent({ type: "object" }) : eventContent(events),
+    ...(row.own === "login" ? { requestBody: jsonBody(LOGIN_BODY) } : {}),
+    answer: events === undefined
+      ? jsonContent(OWN_ANSWERS[row.own] ?? { type: "object" })
+      : eventContent([...events, "end"]),
   };
 }
-
-const LOGIN: Json = {
-  type: "object",
-  required: ["token"],
-  properties: { token: { type: "string", description: "An access token" } },
-  additionalProperties: false,
-};
 
 function callParts(row: CallRow | StreamRow, schemas: Schemas): Parts {
   const method: DescMethod = MasterService.method[row.rpc];

@@ -1,6 +1,7 @@
 import { Validator } from "@seriousme/openapi-schema-validator";
 import assert from "node:assert/strict";
-import { serving } from "./gateway_test_support.ts";
+import { openAuditLog } from "../security/mod.ts";
+import { json, serving } from "./gateway_test_support.ts";
 import { openApi } from "./openapi.ts";
 import { API_ROOT, API_ROUTES, routeName } from "./routes.ts";
 
@@ -58,3 +59,20 @@ Deno.test("it is open, compressed, and sent again only when it changed", () =>
     const again = await ask("GET /openapi.json", { headers: { "if-none-match": etag } });
     assert.equal(again.status, 304);
   }));
+
+Deno.test("what stands for no call answers as it is described", async () => {
+  const log = openAuditLog({ enabled: true, output: "stdout" });
+  const more = { audit: { log: log!, output: "stdout" } };
+  await serving({ more }, async (ask) => {
+    const routes = ["GET /whoami", "POST /logout", "GET /history", "GET /job-types", "GET /audit"];
+    for (const route of routes) {
+      const [verb = "", path = ""] = route.split(" ");
+      const operation = DOCUMENT.paths[`${API_ROOT}${path}`][verb.toLowerCase()];
+      const { schema } = operation.responses[200].content["application/json"];
+      const answer = await (await ask(route, verb === "POST" ? json({}) : {})).json();
+      const { properties, required } = schema as { properties: object; required: string[] };
+      assert.deepEqual(required.filter((name) => !(name in answer)), [], route);
+      assert.deepEqual(Object.keys(answer).filter((name) => !(name in properties)), [], route);
+    }
+  });
+});
