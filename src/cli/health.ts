@@ -8,6 +8,7 @@
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest, type RequestOptions } from "node:https";
 import { type Config, examineConfig, isWildcardHost } from "../config/mod.ts";
+import { tell } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { flagsFrom } from "./config_flags.ts";
 import { Misuse, NegativeAnswer } from "./failure.ts";
@@ -32,7 +33,8 @@ export async function health(flags: Flags, terminal: Terminal): Promise<void> {
   const { status, text } = await answerOf(url, timeoutMs);
   const said = printable(text.trim().replaceAll("\n", "; "));
   if (status !== 200) throw new NegativeAnswer(`${url} answers ${status}: ${said}`);
-  terminal.out.write(`${said}\n`);
+  const json = { url: String(url), status, answer: said };
+  tell(flags, terminal, { json, text: () => `${said}\n` });
 }
 
 function urlGiven(text: string): URL {

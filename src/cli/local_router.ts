@@ -34,7 +34,11 @@ export function addLocalCommands(program: Command, terminal: Terminal, parts: Ma
       showConfig(flags, terminal);
     });
   addConfigFlags(
-    program.command("health").description("whether the node on this host is ready; exit 1 if not"),
+    withOutput(
+      program.command("health").description(
+        "whether the node on this host is ready; exit 1 if not",
+      ),
+    ),
     "master",
   )
     .addOption(

@@ -121,6 +121,7 @@ function tablesOf({ roles, policies }: PolicySet): string {
 }
 
 async function readPolicy(file: string): Promise<string> {
+  if (file === "-") return await new Response(Deno.stdin.readable).text();
   try {
     return await Deno.readTextFile(file);
   } catch (cause) {

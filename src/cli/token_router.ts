@@ -111,7 +111,7 @@ export function addRbacCommands(program: Command, terminal: Terminal, client: Ad
   });
   client(
     rbac.command("set").description("let a file be the cluster's policy")
-      .argument("<file>", "roles and policies, in JSON")
+      .argument("<file>", "roles and policies, in JSON; - for stdin")
       .option("--revision <number>", "that the file was made from (default: the present one)"),
   ).action(async (file: string, flags: Flags) => {
     const { setPolicy } = await import("./rbac.ts");

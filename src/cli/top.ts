@@ -12,7 +12,7 @@ import { CALL_TIMEOUT_MS, clientChannel, withClient } from "./connect.ts";
 import { configFrom } from "./config_flags.ts";
 import { onResize } from "./resize.ts";
 import type { Flags } from "./router.ts";
-import { printable, type Sink, type Terminal } from "./terminal.ts";
+import { printable, silentTerminal, type Sink, type Terminal } from "./terminal.ts";
 import { sampleJson, takeSample, type TopSample } from "./top_sample.ts";
 import { sampleText, screenLines } from "./top_screen.ts";
 import { firstView, type JobChoice, keysOf, pressed, type TopView } from "./top_view.ts";
@@ -30,9 +30,11 @@ export async function top(flags: Flags, terminal: Terminal): Promise<void> {
     await clientChannel(configFrom(flags, "client"), CALL_TIMEOUT_MS),
   );
   try {
-    await withClient(flags, terminal, async ({ client }) => {
+    const isOnce = flags.once === true || formatOf(flags) !== "table" || !terminal.out.isTerminal;
+    // On a screen of its own, what is wrong stands in the picture.
+    const said = isOnce ? terminal : { ...terminal, err: silentTerminal().err };
+    await withClient(flags, said, async ({ client }) => {
       const ask = (choice: JobChoice) => takeSample(client, members, choice);
-      const isOnce = flags.once === true || formatOf(flags) !== "table" || !terminal.out.isTerminal;
       if (!isOnce) return await watchTop(ask, firstView(intervalMs), terminal.out, keyboard());
       const sample = await ask("newest");
       tell(flags, terminal, {

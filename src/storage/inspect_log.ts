@@ -69,15 +69,19 @@ export function inspectRaftLog(
   }
   const copies = mkdtempSync(join(tmpdir(), "conductor-inspect-"));
   try {
-    const { path, before, after } = copyOf(directory, copies);
-    let file: RaftLogFile | undefined;
-    try {
-      file = new RaftLogFile(path);
-      return reportOf(file, { before, after }, directory, visit);
-    } catch (failure) {
-      throw ofOriginal(failure, path, original);
-    } finally {
-      file?.close();
+    for (let attempt = 1;; attempt++) {
+      const { path, before, after } = copyOf(directory, copies);
+      let file: RaftLogFile | undefined;
+      try {
+        file = new RaftLogFile(path);
+        const state = checkIdentity(file.readState(), pathsIn(directory), {});
+        if (isTorn(state, { before, after }) && attempt < COPIES_MAX) continue;
+        return reportOf(file, state, { before, after }, directory, visit);
+      } catch (failure) {
+        throw ofOriginal(failure, path, original);
+      } finally {
+        file?.close();
+      }
     }
   } finally {
     rmSync(copies, { recursive: true, force: true });
@@ -123,15 +127,12 @@ function markerIn(directory: string): MarkerRecord | undefined {
 
 function reportOf(
   file: RaftLogFile,
+  state: StateRow,
   markers: Markers,
   directory: string,
   visit: (entry: Entry) => void,
 ): RaftLogReport {
-  const paths = {
-    database: join(directory, RAFT_LOG_FILES.database),
-    marker: join(directory, RAFT_LOG_FILES.marker),
-  };
-  const state = checkIdentity(file.readState(), paths, {});
+  const paths = pathsIn(directory);
   const marker = markerFor(state, markers);
   const faults: string[] = [];
   attempt(faults, () => {
@@ -180,6 +181,20 @@ function reportOf(
     marker,
     faults,
   };
+}
+
+function pathsIn(directory: string): { readonly database: string; readonly marker: string } {
+  const { database, marker } = RAFT_LOG_FILES;
+  return { database: join(directory, database), marker: join(directory, marker) };
+}
+
+/**
+ * The copy stands at less than what was there before it was made, and a master writes: the -wal file
+ * was begun anew while it was copied, and what it had held is in the database, of a moment before.
+ */
+function isTorn({ generation }: StateRow, { before, after }: Markers): boolean {
+  return before !== undefined && generation < before.generation &&
+    before.generation !== after?.generation;
 }
 
 /** The marker that was written with this commit, if it was seen. */
