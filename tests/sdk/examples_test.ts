@@ -1,6 +1,6 @@
 /**
  * Every example as it stands, by the runtime that it is for, against real clusters: in plain text with
- * three masters of which the leader dies in the middle, and with TLS, roles and tokens.
+ * three masters of which the leader dies in the middle, and with TLS, roles, tokens and encrypted payloads.
  *
  * @module
  */
@@ -32,7 +32,7 @@ Deno.test("every example does what it says", async (test) => {
   if (hasNode) await project.install();
   await test.step("and outlives the leader of three masters", () =>
     onPlainCluster((place) => tryAll(place, project)));
-  await test.step("with TLS on both sides, roles and tokens", () =>
+  await test.step("with TLS on both sides, roles, tokens and encrypted payloads", () =>
     onSecuredCluster((place) => tryAll(place, project)));
 });
 
@@ -104,7 +104,7 @@ class Workers implements AsyncDisposable {
   }
 }
 
-async function denoClients({ forClients }: Place): Promise<void> {
+async function denoClients({ sealed: { forClients } }: Place): Promise<void> {
   const [waited, batch, dag, schedule] = await Promise.all(
     ["submit_and_wait.ts", "batch.ts", "dag.ts", "schedule.ts"].map((name) =>
       output(denoExample(name), forClients)
@@ -119,7 +119,7 @@ async function denoClients({ forClients }: Place): Promise<void> {
   assert.match(schedule!, /triggered completed[\s\S]*paused: true, runs so far: [1-9]/);
 }
 
-async function denoTypes({ client }: Place): Promise<void> {
+async function denoTypes({ sealed: { client } }: Place): Promise<void> {
   const greeting = await client.submit(greet, { name: "Ada" });
   assert.deepEqual(await greeting.result(), { greeting: "Hello, Ada!" });
   const logged: string[] = [];
@@ -147,13 +147,13 @@ async function denoTypes({ client }: Place): Promise<void> {
   assert.equal((await endless.wait()).status, "cancelled");
 }
 
-async function nodeClient(project: NodeProject, { forClients }: Place): Promise<void> {
+async function nodeClient(project: NodeProject, { sealed: { forClients } }: Place): Promise<void> {
   const said = await output(project.example("client.mjs"), forClients);
   assert.match(said, /leads, \d+ workers\nslept 50\nbatch 2\ndead letter true\nfound among/);
   assert.match(said, /completed some true true\nNOT_FOUND there is no job "no-such-job"/);
 }
 
-async function nodeType({ client }: Place): Promise<void> {
+async function nodeType({ sealed: { client } }: Place): Promise<void> {
   const job = await client.submit("shout", { text: "hello" });
   assert.deepEqual(await job.result(), { shouted: "HELLO", attempt: 1 });
   const wrong = await client.submit("shout", { text: 7 });

@@ -21,6 +21,11 @@ export interface Place {
   /** For the worker of that id: a secured cluster holds each to its own name. */
   readonly forWorker: (id: string) => Promise<Variables>;
   readonly client: ConductorClient;
+  /**
+   * The same for programs that talk to workers with the SDK: where there is a payload key, with it. Workers
+   * in other languages have none.
+   */
+  readonly sealed: { readonly forClients: Variables; readonly client: ConductorClient };
   /** Ends the master that leads, and resolves when another one does; undefined: there is none. */
   readonly failOver: (() => Promise<void>) | undefined;
 }
@@ -37,6 +42,7 @@ export async function onPlainCluster(test: (place: Place) => Promise<void>): Pro
       forClients: variables,
       forWorker: (id) => Promise.resolve({ ...variables, WORKER_ID: id }),
       client,
+      sealed: { forClients: variables, client },
       failOver: async () => {
         const leader = await cluster.leader();
         await leader.process.kill();
@@ -48,6 +54,8 @@ export async function onPlainCluster(test: (place: Place) => Promise<void>): Pro
   }
 }
 
+/** Encrypts payloads, in the second place. */
+const PAYLOAD_KEY = { CONDUCTOR_PAYLOAD_KEY: "q0Jt7dW3nVbYx5kLr9sAe2fHu6iOp1cZmG8vX4yT0wQ=" };
 const SECRET = "mFhHbzy1cNxqHrGCWEqgB5C5qVKj1xj0pQ2xw4yJ8uE=";
 
 /** One master and a built-in worker; certificates on both sides, roles by tokens. */
@@ -91,9 +99,12 @@ export async function onSecuredCluster(test: (place: Place) => Promise<void>): P
     const forClients = await variablesOf("someone", "client", "operator");
     const forWorker = async (id: string) => ({
       ...await variablesOf(id, "worker", "worker"),
+      ...PAYLOAD_KEY,
       WORKER_ID: id,
     });
+    const forSealing = { ...forClients, ...PAYLOAD_KEY };
     await using client = connect({ ...fromEnvironment(forClients), callTimeoutMs: 30_000 });
+    await using sealing = connect({ ...fromEnvironment(forSealing), callTimeoutMs: 30_000 });
     await eventually("the secured master leads", async () => {
       const health = await client.health().catch(() => undefined);
       return health?.isLeader ? true : undefined;
@@ -102,8 +113,10 @@ export async function onSecuredCluster(test: (place: Place) => Promise<void>): P
       "w1",
       ...await flagsOf("w1", "worker"),
       `--token=${await tokenOf("worker", "w1")}`,
+      `--set=security.payload_key=${PAYLOAD_KEY.CONDUCTOR_PAYLOAD_KEY}`,
     );
-    await test({ forClients, forWorker, client, failOver: undefined });
+    const sealed = { forClients: forSealing, client: sealing };
+    await test({ forClients, forWorker, client, sealed, failOver: undefined });
   } finally {
     await host.stop();
   }
