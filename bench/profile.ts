@@ -39,6 +39,9 @@ async function profile(wish: Wish): Promise<void> {
     for (let number = 1; isCycle && number <= wish.workers; number++) {
       masters.startWorker(`w${number}`, "--concurrency=100");
     }
+    while ((await leaderClient.clusterHealth()).activeWorkers < masters.workers.length) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
     const processes = [
       ...masters.all.map(({ name, process }) => ({
         name: name === leader.name ? "leader" : "follower",

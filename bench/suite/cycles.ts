@@ -40,12 +40,15 @@ export async function cycleLoad(load: CycleLoad): Promise<Run> {
   let submitted = 0;
   let completed = 0;
   let isOver = false;
+  let hasRoom = Promise.withResolvers<void>();
   // Jobs of other loads, which nobody runs.
   const others = await unfinishedJobs(leader);
   const look = async () => {
     const before = submitted;
     // What was submitted while the answer was on its way may be among them.
     completed = Math.max(completed, before - (await unfinishedJobs(leader) - others));
+    hasRoom.resolve();
+    hasRoom = Promise.withResolvers();
   };
   const watch = async () => {
     while (!isOver) {
@@ -56,7 +59,7 @@ export async function cycleLoad(load: CycleLoad): Promise<Run> {
   const lane = async () => {
     while (!isOver) {
       if (submitted - completed >= window) {
-        await after(1);
+        await hasRoom.promise;
         continue;
       }
       submitted++;
