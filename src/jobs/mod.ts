@@ -5,6 +5,7 @@
  * @module
  */
 
+export { hash32 } from "./digest.ts";
 export { type Batch, isFinished as isBatchFinished } from "./batches.ts";
 export * from "./command.ts";
 export type { ParentStanding } from "./dependencies.ts";

@@ -102,6 +102,8 @@ export function syncPath(path: string): void {
  *
  * `ended` is when a job finished, in ms; its index tells retention what is old without a look at the
  * rest. New entries come at its end, so it costs some 2 µs a job.
+ *
+ * Keys are found by `key_index.ts`, from memory. In files that older programs made, `key` is unique.
  */
 const schema = `
 CREATE TABLE IF NOT EXISTS state (
@@ -140,7 +142,7 @@ CREATE TABLE IF NOT EXISTS results (
   seq INTEGER PRIMARY KEY, output BLOB NOT NULL, detail TEXT NOT NULL,
   checksum INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS keys (
-  seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, detail TEXT NOT NULL,
+  seq INTEGER PRIMARY KEY, key TEXT NOT NULL, detail TEXT NOT NULL,
   expires_at INTEGER NOT NULL, checksum INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS workers (
   id TEXT PRIMARY KEY, detail TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID;

@@ -21,6 +21,7 @@ import {
   type StoredWorker,
 } from "../jobs/mod.ts";
 import { JobNames } from "./job_store_names.ts";
+import { KeyIndex } from "./key_index.ts";
 import { countSql, LINK_KINDS, type NameNumber, pageSql } from "./job_store_queries.ts";
 import { checksumOf, decodeJob, encodeJob, statusNumber, verify } from "./job_store_rows.ts";
 
@@ -34,6 +35,8 @@ export class JobTables {
   readonly #database: DatabaseSync;
   readonly #statements: Statements;
   readonly #names: JobNames;
+  /** Made when the tables are loaded, or first asked. */
+  #keyIndex: KeyIndex | undefined;
   /** Lists, by their SQL: there are as many as combinations of filters. */
   readonly #queries = new Map<string, StatementSync>();
   readonly #numbers: NameNumber = (name) => this.#names.numberOf(name);
@@ -52,6 +55,7 @@ export class JobTables {
 
   load(): StoredState {
     const row = this.#stateRow();
+    void this.#keys; // rather now than with the first submission
     return {
       applied: this.applied,
       scalars: row === undefined ? noScalars : { ...noScalars, ...JSON.parse(row.scalars) },
@@ -68,6 +72,8 @@ export class JobTables {
     this.#writeRows(batch);
     this.#statements.commit.run();
     this.#names.keep();
+    const index = this.#keys;
+    for (const { key, keySeq } of batch.keys) index.add(key, keySeq);
   }
 
   /** After a failed {@linkcode write}. */
@@ -144,7 +150,29 @@ export class JobTables {
   }
 
   findKey(key: string): StoredKey | undefined {
-    return keyOf(this.#statements.findKey.get(JSON.stringify(key)));
+    for (const seq of this.#keys.candidates(key)) {
+      const found = keyOf(this.#statements.findKey.get(seq));
+      if (found?.key === key) return found;
+    }
+    return undefined;
+  }
+
+  get #keys(): KeyIndex {
+    return this.#keyIndex ??= this.#indexKeys();
+  }
+
+  #indexKeys(): KeyIndex {
+    const index = new KeyIndex();
+    const statement = this.#database.prepare(
+      `SELECT seq, key FROM keys WHERE seq > ? ORDER BY seq LIMIT ${ROWS_READ_MAX}`,
+    );
+    for (let after = 0;;) {
+      const rows = statement.all(after) as unknown as Pick<KeyRow, "seq" | "key">[];
+      for (const { seq, key } of rows) index.add(JSON.parse(key), seq);
+      const last = rows.at(-1);
+      if (last === undefined) return index;
+      after = last.seq;
+    }
   }
 
   scanFinished(): StoredJob[] {
@@ -235,8 +263,10 @@ export class JobTables {
   }
 
   #writeKeys({ keys, keysExpired }: StoreBatch): void {
-    const { putKey, oldestKey, firstKeys, removeKeys } = this.#statements;
+    const { putKey, removeKey, oldestKey, firstKeys, removeKeys } = this.#statements;
     for (const key of keys) {
+      const before = this.findKey(key.key);
+      if (before !== undefined) removeKey.run(before.keySeq);
       const detail = JSON.stringify([key.jobId, key.fingerprint]);
       const name = JSON.stringify(key.key);
       const limits = `${key.keySeq} ${key.expiresAtMs}`;
@@ -247,7 +277,9 @@ export class JobTables {
     if (oldest === undefined || !isExpired(oldest, keysExpired)) return;
     const expired = firstKeys.all(KEYS_REMOVED_MIN + 2 * keys.length)
       .filter((row) => isExpired(row, keysExpired));
-    removeKeys.run(Number(expired.at(-1)!.seq));
+    const last = Number(expired.at(-1)!.seq);
+    removeKeys.run(last);
+    this.#keys.goneThrough(last);
   }
 
   #putCount(count: StoredCount): void {
@@ -403,10 +435,11 @@ function prepareAll(database: DatabaseSync) {
     result: prepare("SELECT * FROM results WHERE seq = ?"),
     putResult: prepare("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)"),
     removeResult: prepare("DELETE FROM results WHERE seq = ?"),
-    findKey: prepare("SELECT * FROM keys WHERE key = ?"),
+    findKey: prepare("SELECT * FROM keys WHERE seq = ?"),
     putKey: prepare("INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?, ?)"),
     oldestKey: prepare("SELECT seq, expires_at FROM keys ORDER BY seq LIMIT 1"),
     firstKeys: prepare("SELECT seq, expires_at FROM keys ORDER BY seq LIMIT ?"),
+    removeKey: prepare("DELETE FROM keys WHERE seq = ?"),
     removeKeys: prepare("DELETE FROM keys WHERE seq <= ?"),
     putWorker: prepare("INSERT OR REPLACE INTO workers VALUES (?, ?, ?)"),
     removeWorker: prepare("DELETE FROM workers WHERE id = ?"),
