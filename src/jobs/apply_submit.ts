@@ -76,7 +76,7 @@ function decideAll(state: State, command: SubmitCommand): Decision[] {
       if (key !== undefined) siblings.keys.set(key.name, decision);
       if (holderOf(state, siblings, uniqueKey) === undefined) {
         siblings.room--;
-        const client = spec.submittedBy ?? "";
+        const client = clientOf(spec);
         siblings.perClient.set(client, (siblings.perClient.get(client) ?? 0) + 1);
       }
       if (uniqueKey !== undefined) siblings.uniqueKeys.set(uniqueKey, spec.id);
@@ -177,21 +177,24 @@ function decide(
         "the queue is full: as many jobs wait as scheduler.max_pending_jobs allows",
       );
     }
-    const client = spec.submittedBy ?? "";
+    const client = clientOf(spec);
     const unfinished = state.submitters.unfinishedOf(client) +
       (siblings.perClient.get(client) ?? 0);
     if (unfinished >= siblings.clientJobsMax) {
       return refused(
         spec,
         "client_full",
-        `${
-          client === "" ? "nobody" : client
-        } has ${unfinished} unfinished jobs, which is as many ` +
+        `${spec.submittedBy || "nobody"} has ${unfinished} unfinished jobs, which is as many ` +
           "as scheduler.max_pending_jobs_per_client allows",
       );
     }
   }
   return { status: "accepted", jobId: spec.id, jobStatus: "pending" };
+}
+
+/** Who submits, and where: what each has unfinished is bounded. */
+function clientOf(spec: SubmitSpec): string {
+  return scopedName(namespaceOf(spec), spec.submittedBy ?? "");
 }
 
 function batchNameOf(spec: SubmitSpec): string {

@@ -248,7 +248,9 @@ export class NaiveModel {
       if (batch !== undefined && batch.submittedBy !== submittedBy) return "batch_taken";
       const live = this.jobs.filter((job) => !isOver(job.status)).length;
       if (holder === undefined && live >= (command.liveJobsMax ?? 1e9)) return "queue_full";
-      const own = this.jobs.filter((job) => !isOver(job.status) && job.submittedBy === submittedBy);
+      const own = this.jobs.filter((job) =>
+        !isOver(job.status) && job.submittedBy === submittedBy && job.namespace === namespace
+      );
       if (holder === undefined && own.length >= (command.clientJobsMax ?? 1e9)) {
         return "client_full";
       }

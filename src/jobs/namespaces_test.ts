@@ -47,6 +47,20 @@ Deno.test("keys, unique keys and batches of two namespaces do not meet", () => {
   }
 });
 
+Deno.test("what a submitter may have unfinished is bounded in each namespace by itself", () => {
+  const scene = new Scene();
+  const submit = (id: string, spec: Partial<SubmitSpec>) =>
+    scene.apply({
+      kind: "submit",
+      jobs: [specOf(id, { submittedBy: "ann", ...spec })],
+      clientJobsMax: 1,
+    }).results[0]!.status;
+  assert.equal(submit("a", {}), "accepted");
+  assert.equal(submit("b", {}), "refused");
+  assert.equal(submit("c", red), "accepted");
+  assert.equal(submit("d", red), "refused");
+});
+
 Deno.test("to depend on a job of another namespace is to depend on none", () => {
   const scene = new Scene();
   scene.submit("theirs", red);

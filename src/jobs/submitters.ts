@@ -1,21 +1,24 @@
 import type { JobRecord } from "./job_record.ts";
+import { scopedName } from "./namespace.ts";
 
-/** How many unfinished jobs each submitter has: kept with every change, so that nobody counts. */
+/** How many unfinished jobs each submitter has in each namespace: kept with every change. */
 export class Submitters {
   readonly #unfinished = new Map<string, number>();
 
-  /** Unfinished jobs of this principal. */
-  unfinishedOf(submittedBy: string): number {
-    return this.#unfinished.get(submittedBy) ?? 0;
+  /** @param client the principal, as a {@linkcode scopedName} of its namespace */
+  unfinishedOf(client: string): number {
+    return this.#unfinished.get(client) ?? 0;
   }
 
-  enter({ job: { submittedBy } }: JobRecord): void {
-    this.#unfinished.set(submittedBy, this.unfinishedOf(submittedBy) + 1);
+  enter({ job: { namespace, submittedBy } }: JobRecord): void {
+    const client = scopedName(namespace, submittedBy);
+    this.#unfinished.set(client, this.unfinishedOf(client) + 1);
   }
 
-  leave({ job: { submittedBy } }: JobRecord): void {
-    const left = this.unfinishedOf(submittedBy) - 1;
-    if (left === 0) this.#unfinished.delete(submittedBy);
-    else this.#unfinished.set(submittedBy, left);
+  leave({ job: { namespace, submittedBy } }: JobRecord): void {
+    const client = scopedName(namespace, submittedBy);
+    const left = this.unfinishedOf(client) - 1;
+    if (left === 0) this.#unfinished.delete(client);
+    else this.#unfinished.set(client, left);
   }
 }
