@@ -23,6 +23,7 @@ import {
   portFinding,
   runtimeFinding,
 } from "./doctor_host.ts";
+import { settingFindings } from "./doctor_settings.ts";
 import { NegativeAnswer } from "./failure.ts";
 import { answerOf, pageUrl } from "./health.ts";
 import type { Flags } from "./router.ts";
@@ -79,6 +80,7 @@ async function findingsFor(role: Role, flags: Flags): Promise<Finding[]> {
   return [
     ...host,
     ...configFindings(examined),
+    ...settingFindings(examined),
     ...ports,
     ...[...directories].flatMap(diskFindings),
     ...await certificateFindings(examined),

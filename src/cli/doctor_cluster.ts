@@ -17,6 +17,7 @@ import {
 import { clientChannel } from "./connect.ts";
 import { reasonOf } from "./arguments.ts";
 import { type Finding, findingsOf } from "./doctor_finding.ts";
+import { quorumFinding } from "./doctor_settings.ts";
 import { printable } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 
@@ -57,6 +58,7 @@ export async function clusterFindings(
     health.activeWorkers === 0
       ? warn("workers", "none is connected", "start one: conductor worker --join ADDRESS")
       : ok("workers", `${health.activeWorkers} active of ${health.workers}`),
+    quorumFinding(health.members.filter(({ suffrage }) => suffrage === "voter").length),
   ];
   return [...findings, ...await memberFindings(channel)];
 }

@@ -7,6 +7,7 @@ import { certificateFindings } from "./doctor_certificates.ts";
 import { clockFinding, versionFindings } from "./doctor_cluster.ts";
 import { findingsOf } from "./doctor_finding.ts";
 import { descriptorFindings, diskFindings, listensOn, portFinding } from "./doctor_host.ts";
+import { quorumFinding, settingFindings } from "./doctor_settings.ts";
 import { route } from "./router.ts";
 import { recording } from "./terminal_test_support.ts";
 
@@ -51,6 +52,39 @@ Deno.test("every port that a role listens on is looked at, and none that is swit
     listensOn(configured(role, flags).config, role).map(([name]) => name);
   assert.deepEqual(names("master"), ["gRPC", "Raft", "HTTP", "metrics"]);
   assert.deepEqual(names("master", { "metrics.enabled": "false" }), ["gRPC", "Raft", "HTTP"]);
+});
+
+Deno.test("what is a risk is told where others can reach the node, and not where they cannot", () => {
+  const subjects = (flags: Record<string, string>) =>
+    settingFindings(configured("master", flags)).map(({ subject }) => subject);
+  assert.deepEqual(subjects({}), []);
+  assert.deepEqual(
+    subjects({ "cluster.grpc_bind_host": "0.0.0.0", "cluster.data_dir": "/var/x" }),
+    [
+      "security.tls.enabled",
+      "security.rbac.enabled",
+      "security.rate_limit.enabled",
+    ],
+  );
+  assert.deepEqual(subjects({ "cluster.bind_addr": "10.0.0.1:7000" }), [
+    "security.tls.enabled",
+    "security.raft_tls.enabled",
+    "security.rbac.enabled",
+    "security.rate_limit.enabled",
+    "cluster.data_dir",
+  ]);
+  assert.deepEqual(subjects({ "log.audit_enabled": "false" }), ["log.audit_enabled"]);
+});
+
+Deno.test("an even number of voters is one too many or too few", () => {
+  assert.deepEqual([1, 2, 3, 4, 5].map((voters) => quorumFinding(voters).status), [
+    "ok",
+    "warn",
+    "ok",
+    "warn",
+    "ok",
+  ]);
+  assert.match(quorumFinding(4).found, /1 may be lost/);
 });
 
 Deno.test("few file descriptors are told of, with how to have more", () => {
