@@ -14,12 +14,12 @@ export type Telling = (message: MessageInitShape<DescMessage>) => Uint8Array | u
 
 /** @param lastEventId of the event that a reader which comes back had last */
 export function tellingOf(
-  row: StreamRow,
+  events: Exclude<StreamRow["events"], "file">,
   output: DescMessage,
   lastEventId: string | null,
 ): Telling {
   const json = (message: MessageInitShape<DescMessage>) => jsonOf(output, message);
-  switch (row.events) {
+  switch (events) {
     case "batch":
       return (message) => eventBytes("batch", json(message));
     case "job":

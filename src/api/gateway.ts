@@ -30,6 +30,7 @@ import { bytesAnswer } from "./bytes_answer.ts";
 import { type Credentials, credentialsOf, refuseForeignPages } from "./credentials.ts";
 import { MediaRefusal, refusalAnswer } from "./faults.ts";
 import { tellingOf } from "./call_streams.ts";
+import { downloadAnswer } from "./download.ts";
 import { EventStreams, type EventStreamsOptions } from "./event_stream.ts";
 import type { LiveSource } from "./live_feed.ts";
 import { ownHandlers } from "./own.ts";
@@ -82,6 +83,7 @@ export interface ApiCall {
 
 /** Time allowed to a call, in ms. */
 const CALL_TIMEOUT_MS = 30_000;
+const HUNG_UP = new Refusal("cancelled", "whoever asked has gone");
 /** Room in a body for what is not payload. */
 const BODY_MARGIN_BYTES = 64 * 1024;
 
@@ -216,22 +218,26 @@ export class Gateway {
     const { request, exchange } = call;
     const over = new AbortController();
     const { principal, context, settled } = await this.#begin(method, call, over.signal);
-    const lastEventId = request.headers.get("last-event-id");
-    const telling = tellingOf(row, method.output, lastEventId);
-    return await this.streams.start(principal, exchange, (out, signal) => {
-      signal.addEventListener("abort", () => over.abort(signal.reason), { once: true });
-      return settled(async () => {
+    const source = (write: (message: MessageInitShape<DescMessage>) => Promise<void>) =>
+      settled(async () => {
         const message = requestOf(row, method.input, {
           params: exchange.params,
           query: new URL(request.url).searchParams,
         });
         const handler = this.master.handlers[row.rpc] as unknown as StreamHandler;
-        await handler(message, context, {
-          write: async (answer) => {
-            const event = telling(answer);
-            if (event !== undefined) await out.write(event);
-          },
-        });
+        await handler(message, context, { write });
+      });
+    if (row.events === "file") {
+      exchange.gone.addEventListener("abort", () => over.abort(HUNG_UP), { once: true });
+      return await downloadAnswer(row.rpc, ({ write }) => source(write));
+    }
+    const lastEventId = request.headers.get("last-event-id");
+    const telling = tellingOf(row.events, method.output, lastEventId);
+    return await this.streams.start(principal, exchange, (out, signal) => {
+      signal.addEventListener("abort", () => over.abort(signal.reason), { once: true });
+      return source(async (answer) => {
+        const event = telling(answer);
+        if (event !== undefined) await out.write(event);
       });
     });
   }

@@ -144,13 +144,19 @@ function callParts(row: CallRow | StreamRow, schemas: Schemas): Parts {
     description: `Stands for ${methodPath(method)}, and needs what that needs.`,
     parameters: [...inPath, ...inQuery, ...downloadOf(row)],
     ...(hasQuery(row) ? {} : { requestBody: jsonBody(bodyOf(row, method, schemas)) }),
-    answer: row.kind === "stream"
-      ? eventContent([EVENTS[row.events], "end"].flat())
-      : answerOf(row, method, schemas),
+    answer: row.kind === "call"
+      ? answerOf(row, method, schemas)
+      : row.events === "file"
+      ? BYTES
+      : eventContent([...EVENTS[row.events], "end"]),
   };
 }
 
 const TEXTS: Json = { type: "array", items: { type: "string" } };
+const BYTES: Json = {
+  description: "The bytes as they are; what a browser could run is handed out as a file",
+  content: { "*/*": { schema: { type: "string", format: "binary" } } },
+};
 const EVENTS = { job: ["state", "progress"], log: ["log"], batch: ["batch"] } as const;
 
 function downloadOf(row: CallRow | StreamRow): Json[] {
@@ -186,10 +192,7 @@ const PAYLOADS: Json = {
 function answerOf({ view }: CallRow, { output }: DescMethod, schemas: Schemas): Json {
   if (view === undefined) return jsonContent(schemas.of(output));
   if ("bytes" in view) {
-    return {
-      description: "The bytes as they are; what a browser could run is handed out as a file",
-      content: { "*/*": { schema: { type: "string", format: "binary" } } },
-    };
+    return BYTES;
   }
   const shown = view.fields.map((name) => {
     const field = output.fields.find((each) => each.name === name);

@@ -60,11 +60,11 @@ export interface CallRow extends Row {
   readonly takesPayload?: true;
 }
 
-/** A stream, as its service has it, as server-sent events. */
+/** A stream, as its service has it, as server-sent events or as a file. */
 export interface StreamRow extends Row {
   readonly kind: "stream";
   readonly rpc: StreamName;
-  readonly events: "job" | "log" | "batch";
+  readonly events: "job" | "log" | "batch" | "file";
   /** Fields of the request that the route decides. */
   readonly fixed?: Readonly<Record<string, string | number | boolean>>;
 }
@@ -265,6 +265,9 @@ const CLUSTER: readonly ApiRow[] = [
   call("cluster", "POST /members", "addMember", "Expects a master"),
   call("cluster", "POST /members/{node_id}/promote", "promoteMember", "Lets a learner vote"),
   call("cluster", "DELETE /members/{node_id}", "removeMember", "Takes a master out"),
+  stream("cluster", "GET /cluster/backup", "backup", "The whole state, as a backup file", {
+    events: "file",
+  }),
   call(
     "cluster",
     "POST /cluster/transfer-leadership",
@@ -346,5 +349,4 @@ export const NOT_SERVED: readonly (keyof Methods)[] = [
   "getParentResult",
   "enrolWorker",
   "refreshToken",
-  "backup",
 ];

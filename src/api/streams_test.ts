@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { CallContext } from "../rpc/mod.ts";
+import { type CallContext, Refusal } from "../rpc/mod.ts";
 import { eventsOf, next, type SentEvent } from "./events_test_support.ts";
 import { LiveStub, serving, strictGate, tokenOf } from "./gateway_test_support.ts";
 
@@ -53,6 +53,26 @@ Deno.test("a log is read on where its reader was, and a new attempt's from its f
     assert.deepEqual((await linesAfter("nonsense")).length, 2);
   });
   assert.deepEqual([...new Set(asked)], [1n]);
+});
+
+Deno.test("a backup comes as a file, and breaks off where its source does", async () => {
+  let pieces = 3;
+  const backup = async (request: { stale: boolean }, _call: CallContext, out: Out) => {
+    if (request.stale) throw new Refusal("unavailable", "not now");
+    for (let piece = 0; piece < pieces; piece++) await out.write({ data: new Uint8Array(50_000) });
+    if (pieces > 3) throw new Error("the disk is gone");
+  };
+  await serving({ handlers: { backup } }, async (ask) => {
+    const response = await ask("GET /cluster/backup");
+    assert.equal(response.headers.get("content-disposition"), 'attachment; filename="backup"');
+    assert.equal((await response.arrayBuffer()).byteLength, 150_000);
+    assert.equal((await ask("GET /cluster/backup?stale=true")).status, 503);
+    pieces = 4;
+    const broken = await ask("GET /cluster/backup");
+    await assert.rejects(broken.arrayBuffer());
+    pieces = 1_000;
+    await (await ask("GET /cluster/backup")).body?.cancel();
+  });
 });
 
 Deno.test("what is refused before a stream begins is an answer like any other", async () => {
