@@ -28,7 +28,7 @@ Deno.test("everything that the sources import is locked to one version, and hang
   const { dependencies, components } = sbomOf(lock, PROGRAM, "2.9.6");
   const direct = new Set(dependencies[0]?.dependsOn);
   for (const specifier of Object.values(denoConfig.imports)) {
-    const [, name, version] = /^npm:(@?[^@]+)@(\d+\.\d+\.\d+)(\/|$)/.exec(specifier) ?? [];
+    const [, name, version] = /^npm:\/?(@?[^@/][^@]*)@(\d+\.\d+\.\d+)(\/|$)/.exec(specifier) ?? [];
     assert.ok(name, `${specifier} is not pinned to a version`);
     assert.ok([...direct].some((ref) => ref.split("_")[0] === `${name}@${version}`), specifier);
   }
