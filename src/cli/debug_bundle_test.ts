@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { unpackTar } from "modern-tar";
+import { secretVariables } from "./debug_parts.ts";
 import { route } from "./router.ts";
 import { recording } from "./terminal_test_support.ts";
 
@@ -74,6 +75,22 @@ Deno.test("a bundle holds what can be had, says what cannot, and no secret from 
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
+});
+
+Deno.test("what the environment holds under a secret's name is one, and a place of one is not", () => {
+  const found = secretVariables({
+    CONDUCTOR_PAYLOAD_KEY: "k-123456",
+    OTEL_EXPORTER_OTLP_HEADERS: "api-key=h-123456,x=h-654321",
+    AWS_SECRET_ACCESS_KEY: "a-123456",
+    CONDUCTOR_TOKEN_FILE: "/etc/conductor/token",
+    HOME: "/root",
+    GITHUB_TOKEN: "",
+  });
+  for (const value of ["k-123456", "h-123456", "h-654321", "a-123456"]) {
+    assert.ok(found.includes(value), value);
+  }
+  assert.ok(!found.includes("/etc/conductor/token") && !found.includes("/root"));
+  assert.ok(!found.includes(""));
 });
 
 Deno.test("a bundle is not written to a terminal", async () => {

@@ -46,7 +46,22 @@ const PAGE_CHARACTERS_MAX = 8 * 2 ** 20;
 export function secretsOf(role: Role, flags: Flags): string[] {
   const { config, values } = examined(role, flags);
   const token = tryToken(config);
-  return [...values, ...(token === undefined ? [] : [token])];
+  return [
+    ...values,
+    ...secretVariables(Deno.env.toObject()),
+    ...(token === undefined ? [] : [token]),
+  ];
+}
+
+/** What the environment holds under a name that speaks of secrets, whoever reads it. */
+export function secretVariables(environment: Readonly<Record<string, string>>): string[] {
+  return Object.entries(environment).flatMap(([name, value]) => {
+    const isPlace = /_(FILE|PATH|DIR|URL)$/i.test(name);
+    const isSecret = /KEY|SECRET|TOKEN|PASS|CREDENTIAL|HEADERS/i.test(name);
+    if (!isSecret || isPlace) return [];
+    // Headers of OpenTelemetry: name=value,name=value.
+    return [value, ...value.split(",").map((each) => each.slice(each.indexOf("=") + 1).trim())];
+  }).filter((value) => value !== "");
 }
 
 /** A token that cannot be read is no secret that could be told. */

@@ -1,5 +1,5 @@
 /**
- * The flags of `conductor raft` and `conductor snapshot`.
+ * The flags of `conductor raft`, `snapshot`, `doctor` and `debug`: what looks at things and changes none.
  *
  * @module
  */

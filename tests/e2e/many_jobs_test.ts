@@ -68,7 +68,7 @@ Deno.test("jobs are found by any filter, in any order, page by page, and cancell
       assert.equal(odd.code, 2);
       assert.match(
         odd.stderr,
-        /goes with the filters status and dead_letters alone, not with type/,
+        /goes with the filters status, dead_letters and namespace alone, not with type/,
       );
     } finally {
       client.close();
