@@ -7,7 +7,7 @@
 /** `repeated`: this very attempt was taken; `outdated`: a later one was, or it is too old to know. */
 export type Taking = "new" | "repeated" | "outdated";
 
-/** Jobs whose last attempt is remembered. */
+/** Jobs whose last attempt is remembered; at least seven eighths of them. */
 const REMEMBERED_JOBS_MAX = 10_000;
 
 export class TakenAttempts {
@@ -38,11 +38,13 @@ export class TakenAttempts {
     this.#forgottenUpTo = 0;
   }
 
+  /** Some at once: to come to the oldest, a map goes over all that were forgotten before it. */
   #forgetOldest(): void {
+    let left = Math.ceil(this.#rememberedMax / 8);
     for (const [jobId, token] of this.#tokens) {
+      if (left-- === 0) return;
       this.#tokens.delete(jobId);
       this.#forgottenUpTo = Math.max(this.#forgottenUpTo, token);
-      return;
     }
   }
 }
