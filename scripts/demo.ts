@@ -1,7 +1,8 @@
 /**
  * `deno task demo`: a master and a worker as processes of their own on free loopback ports, the
- * repository's samples served over HTTP, one job of each type, followed live, results for reading.
- * Everything is stopped and removed at the end, whatever happened.
+ * repository's samples served over HTTP, one job of each type, followed live, results for reading, and
+ * the dashboard's address. Everything is stopped and removed at the end, whatever happened; with
+ * `--keep` the end is Ctrl-C.
  *
  * @module
  */
@@ -25,9 +26,10 @@ class Interruption extends Error {}
 /**
  * Runs the demo; resolves to whether every job completed.
  *
+ * @param isKept it stays up until Ctrl-C, which is its end and no interruption
  * @throws Interruption after Ctrl-C, when everything is stopped.
  */
-async function demo(binary: string | undefined): Promise<boolean> {
+async function demo(binary: string | undefined, isKept: boolean): Promise<boolean> {
   const directory = await Deno.makeTempDir({ prefix: "conductor-demo-" });
   const outputs = await Deno.makeTempDir({ prefix: "conductor-demo-output-" });
   const site = serveDirectory(join(ROOT, "scripts", "samples"));
@@ -37,7 +39,19 @@ async function demo(binary: string | undefined): Promise<boolean> {
   const starting = startCluster(conductorCommand(ROOT, binary), directory, outputs);
   try {
     const cluster = await Promise.race([starting, interrupted.promise]);
-    return await Promise.race([runJobs(cluster, site.url, outputs), interrupted.promise]);
+    const isWhole = await Promise.race([
+      runJobs(cluster, site.url, outputs),
+      interrupted.promise,
+    ]);
+    say(`The dashboard: ${style.bold(`${cluster.httpUrl}/`)}`);
+    if (isKept) {
+      say(`It stays up, and takes jobs at ${cluster.grpcAddress}. Ctrl-C stops everything.`);
+      await interrupted.promise.catch((failure) => {
+        if (!(failure instanceof Interruption)) throw failure;
+      });
+    } else say("With --keep it stays up.");
+    say("");
+    return isWhole;
   } finally {
     const [started] = await Promise.allSettled([starting]);
     if (started.status === "fulfilled") await started.value.stop();
@@ -85,7 +99,7 @@ if (import.meta.main) {
   const startedMs = performance.now();
   const seconds = () => `${((performance.now() - startedMs) / 1000).toFixed(1)} s`;
   try {
-    const isWhole = await demo(binaryFlag(Deno.args));
+    const isWhole = await demo(binaryFlag(Deno.args), Deno.args.includes("--keep"));
     say(
       isWhole
         ? `${style.green("Every job completed")}; everything was stopped after ${seconds()}.`

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { fitsAPhone, isAccessible } from "./accessibility_steps.ts";
-import { chromiumPath } from "./chromium.ts";
+import { chromiumPath } from "../../scripts/browser/chromium.ts";
 import * as jobs from "./job_steps.ts";
 import { scrollsThroughTenThousandJobs } from "./list_steps.ts";
 import * as operators from "./operator_steps.ts";

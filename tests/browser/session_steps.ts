@@ -3,7 +3,7 @@
 /// <reference lib="dom" />
 
 import assert from "node:assert/strict";
-import { visitor } from "./chromium.ts";
+import { visitor } from "../../scripts/browser/chromium.ts";
 import { openAt, type World } from "./world.ts";
 
 /** Buttons that change nothing. */

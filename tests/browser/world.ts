@@ -10,7 +10,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { Host, until } from "../e2e/support.ts";
-import { launch, type Visitor, visitor } from "./chromium.ts";
+import { launch, type Visitor, visitor } from "../../scripts/browser/chromium.ts";
 
 /** A job type that says what it is told to, until it is told to stop. */
 const HANDLERS = `

@@ -3,9 +3,9 @@ import { fileURLToPath } from "node:url";
 
 const DEMO = fileURLToPath(new URL("../../scripts/demo.ts", import.meta.url));
 
-function startDemo(): Deno.ChildProcess {
+function startDemo(...flags: string[]): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-check", "-A", DEMO],
+    args: ["run", "--quiet", "--no-check", "-A", DEMO, ...flags],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -13,10 +13,23 @@ function startDemo(): Deno.ChildProcess {
   }).spawn();
 }
 
-Deno.test("the demo runs one job of each type, shows what came of it and stops everything", async () => {
-  const { code, stdout, stderr } = await startDemo().output();
-  const said = new TextDecoder().decode(stdout);
-  assert.equal(code, 0, said + new TextDecoder().decode(stderr));
+Deno.test("the demo runs one job of each type, shows what came of it and the dashboard, and stops everything", async () => {
+  const demo = startDemo("--keep");
+  const failed = new Response(demo.stderr).text();
+  const reader = demo.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let said = "";
+  while (!said.includes("It stays up")) {
+    const { value, done } = await reader.read();
+    if (done) assert.fail(said + await failed);
+    said += value;
+  }
+  const page = await fetch(/^The dashboard: (\S+)$/m.exec(said)![1]!);
+  assert.match(await page.text(), /<title>Conductor<\/title>/);
+  demo.kill("SIGINT");
+  for (let next = await reader.read(); !next.done; next = await reader.read()) said += next.value;
+  const { code } = await demo.status;
+  assert.equal(code, 0, said + await failed);
+  assert.match(said, /Every job completed; everything was stopped/);
   for (const type of ["image_processing", "web_scraping", "data_analysis", "test_sleep"]) {
     assert.match(said, new RegExp(`^\\S+  ${type} +completed$`, "m"));
   }

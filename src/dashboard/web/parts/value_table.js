@@ -20,13 +20,7 @@ export function valueTable(caption, columns, rows) {
           <tr>${columns.map((name) => html`<th scope="col">${name}</th>`)}</tr>
         </thead>
         <tbody>${rows.slice(0, ROWS_SHOWN).map((row) =>
-          html`<tr>${
-            columns.map((_, index) =>
-              html`<td class=${typeof row[index] === "number" ? "number" : nothing}>${
-                cellText(row[index])
-              }</td>`
-            )
-          }</tr>`
+          html`<tr>${columns.map((_, index) => cell(row[index]))}</tr>`
         )}</tbody>
       </table>
     </div>
@@ -38,9 +32,17 @@ export function valueTable(caption, columns, rows) {
   `;
 }
 
+/** Long ones are cut, and whole on hover. @param {unknown} value */
+function cell(value) {
+  if (value === null || value === undefined) return html`<td class="none">–</td>`;
+  const text = textOf(value);
+  return html`<td class=${
+    typeof value === "number" ? "number" : nothing
+  } title=${text}>${text}</td>`;
+}
+
 /** @param {unknown} value */
-function cellText(value) {
-  if (value === null || value === undefined) return html`<span class="none">–</span>`;
+function textOf(value) {
   if (typeof value === "number" && !Number.isInteger(value)) {
     return String(Number(value.toPrecision(8)));
   }

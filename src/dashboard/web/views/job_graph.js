@@ -14,9 +14,9 @@ import { href } from "../router.js";
 
 /** @typedef {import("../wire.js").Job} Job */
 
-const BOX = { width: 184, height: 52 };
-const GAP = { x: 54, y: 22 };
-const EDGE = 12;
+const BOX = { width: 168, height: 52 };
+const GAP = { x: 36, y: 22 };
+const EDGE = 10;
 
 /** @type {import("../view.js").View} */
 export function jobGraphView(context) {
@@ -93,7 +93,7 @@ function edge(from, to, status) {
 
 /** @param {Job} job @param {{ x: number, y: number }} at @param {boolean} isOwn */
 function box({ id, type, status }, { x, y }, isOwn) {
-  const name = type.length > 19 ? `${type.slice(0, 18)}…` : type;
+  const name = type.length > 18 ? `${type.slice(0, 17)}…` : type;
   return svg`
     <a href=${href(["jobs", id])}
       aria-current=${isOwn ? "true" : nothing} class="tone-${status}">
