@@ -29,7 +29,9 @@ export class ApplyTracing {
   run<Result>(command: Command, position: LogPosition, apply: () => Result): Result {
     const { tracer, isLeader } = this.#options;
     if (!isLeader()) return apply();
-    const spans = [...this.#tracesOf(command)].map((parent) =>
+    const traces = this.#tracesOf(command);
+    if (traces.size === 0) return apply();
+    const spans = [...traces].map((parent) =>
       tracer.startSpan("raft.apply_command", {
         parent,
         attributes: {

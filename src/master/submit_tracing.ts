@@ -22,14 +22,14 @@ export interface SubmitSpan {
   commit<Result>(propose: () => Promise<Result>): Promise<Result>;
 }
 
-/** Runs `submit` within its span; while tracing is off it is given none. */
+/** Runs `submit` within its span; where its trace is not recorded it is given none. */
 export async function inSubmitSpan<Result>(
   tracer: Tracer,
   parent: string,
   jobs: readonly { readonly type: string }[],
   submit: (span: SubmitSpan | undefined) => Promise<Result>,
 ): Promise<Result> {
-  if (!tracer.isEnabled) return await submit(undefined);
+  if (!tracer.follows(parent)) return await submit(undefined);
   const span = tracer.startSpan("master.submit_job", {
     parent,
     attributes: { "job.type": jobs[0]?.type ?? "", "job.count": jobs.length },

@@ -29,6 +29,7 @@ import { describeError } from "./log_fields.ts";
 import { EXPORT_TIMEOUT_MS, openExporter } from "./otlp_exporter.ts";
 import {
   formatTraceparent,
+  isSampled,
   newSpanId,
   newTraceId,
   parseTraceparent,
@@ -92,8 +93,10 @@ export function createOtlpTracer(options: TracerOptions): Tracer {
       }),
     ],
   });
-  const heedsParents = sampler.startsWith("parentbased");
-  return new OtlpTracer(provider, provider.getTracer("conductor", options.version), heedsParents);
+  return new OtlpTracer(provider, provider.getTracer("conductor", options.version), {
+    heedsParents: sampler.startsWith("parentbased"),
+    rootRatio: sampler === "parentbased_traceidratio" ? samplingRatio : 1,
+  });
 }
 
 function samplerOf(name: SamplerName, ratio: number): Sampler {
@@ -104,32 +107,48 @@ function samplerOf(name: SamplerName, ratio: number): Sampler {
       return new AlwaysOffSampler();
     case "traceidratio":
       return new TraceIdRatioBasedSampler(ratio);
-    case "parentbased_always_on":
-      return new ParentBasedSampler({ root: new AlwaysOnSampler() });
     case "parentbased_always_off":
       return new ParentBasedSampler({ root: new AlwaysOffSampler() });
+    // What is not recorded of a ratio has been left out by the tracer before.
+    case "parentbased_always_on":
     case "parentbased_traceidratio":
-      return new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) });
+      return new ParentBasedSampler({ root: new AlwaysOnSampler() });
   }
+}
+
+/** What is decided without asking the SDK. */
+interface Decisions {
+  /** A trace that was begun elsewhere keeps its own decision. */
+  readonly heedsParents: boolean;
+  /** Share of new traces that is recorded. */
+  readonly rootRatio: number;
 }
 
 class OtlpTracer implements Tracer {
   readonly isEnabled = true;
   readonly #provider: TracerProvider;
   readonly #tracer: SdkTracer;
-  readonly #heedsParents: boolean;
+  readonly #decisions: Decisions;
 
-  constructor(provider: TracerProvider, tracer: SdkTracer, heedsParents: boolean) {
+  constructor(provider: TracerProvider, tracer: SdkTracer, decisions: Decisions) {
     this.#provider = provider;
     this.#tracer = tracer;
-    this.#heedsParents = heedsParents;
+    this.#decisions = decisions;
+  }
+
+  follows(parent: string): boolean {
+    return !this.#decisions.heedsParents || isSampled(parent);
   }
 
   startSpan(name: string, options: StartSpanOptions = {}): Span {
     const { startMs } = options;
     const parent = parseTraceparent(options.parent);
     // Most of what a busy cluster does is not recorded: it shall cost no more than without tracing.
-    if (this.#heedsParents && parent?.isSampled === false) return silentSpan(options.parent);
+    const { heedsParents, rootRatio } = this.#decisions;
+    const isLeftOut = parent === undefined
+      ? rootRatio < 1 && Math.random() >= rootRatio
+      : heedsParents && !parent.isSampled;
+    if (isLeftOut) return silentSpan(options.parent);
     const span = this.#tracer.startSpan(name, {
       kind: KINDS[options.kind ?? "internal"],
       ...(options.attributes === undefined ? {} : { attributes: { ...options.attributes } }),

@@ -50,6 +50,8 @@ export interface StartSpanOptions {
 export interface Tracer {
   /** Whether spans are recorded and exported at all. */
   readonly isEnabled: boolean;
+  /** Whether a span of that parent would be recorded: a look, for roads that every job takes. */
+  follows(parent: string): boolean;
   startSpan(name: string, options?: StartSpanOptions): Span;
   /** Exports what has ended so far, within `timeoutMs`. */
   flush(timeoutMs?: number): Promise<void>;
@@ -147,6 +149,7 @@ export async function createTracer(options: TracerOptions): Promise<Tracer> {
  */
 export const silentTracer: Tracer = {
   isEnabled: false,
+  follows: () => false,
   startSpan: (_name, options) => silentSpan(options?.parent),
   flush: () => Promise.resolve(),
   shutdown: () => Promise.resolve(),
