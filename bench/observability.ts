@@ -11,7 +11,7 @@ import { credentials } from "@grpc/grpc-js";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { JobClient } from "../src/rpc/mod.ts";
-import { OtlpGrpcReceiver } from "../src/observability/otlp_receiver_test_support.ts";
+import { OtlpReceiver } from "../src/observability/otlp_receiver_test_support.ts";
 import { NodeProcess } from "../tests/ha/node_process.ts";
 import { unusedPorts } from "../tests/ha/ports.ts";
 import { eventually } from "../tests/ha/wait.ts";
@@ -79,7 +79,6 @@ class Nodes implements Compared {
         "--log-level=info",
         "--set=log.format=json",
         "--set=tracing.enabled=true",
-        "--set=tracing.otlp_protocol=grpc",
         `--set=tracing.otlp_endpoint=http://127.0.0.1:${collectorPort}`,
         `--set=tracing.sample_ratio=${SAMPLE_RATIO}`,
       ];
@@ -140,7 +139,7 @@ if (import.meta.main) {
     },
   });
   const load = Deno.loadavg()[0]?.toFixed(2);
-  await using collector = await OtlpGrpcReceiver.start();
+  await using collector = new OtlpReceiver();
   await using off = await Nodes.start(undefined);
   await using on = await Nodes.start(collector.port);
   const rows = await compareInTurns({ off, on }, MEASURES, {
