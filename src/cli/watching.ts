@@ -105,25 +105,30 @@ class Redrawn {
     const sheet = sheetOf(this.#flags, this.#out);
     const time = new Date().toTimeString().slice(0, 8);
     const head = this.#remark === "" ? `${time}  Ctrl-C ends` : `${time}  ${this.#remark}`;
-    const text = `${sheet.style.dim(cut(head, this.#out.columns()))}\n\n${
-      this.#answer.text(sheet)
-    }`;
-    this.#out.write(frame(text, this.#out.rows(), sheet));
+    const { style } = sheet;
+    const [columns, rows] = [this.#out.columns(), this.#out.rows()];
+    const note = this.#answer.note === undefined ? "" : `${this.#answer.note}\n`;
+    const text = `${style.dim(cut(head, columns))}\n\n${this.#answer.text(sheet)}${note}`;
+    this.#out.write(frame(text, { style, columns, rows }));
   }
 }
 
 /**
  * What draws `text` over what stood on the terminal before: each line clears what was behind it, and
- * the last one what was below. What has no room is counted.
+ * the last one what was below. No line is longer than the terminal, or the next would stand a line
+ * lower than it is taken to; lines that have no room are counted.
  */
-export function frame(text: string, rows: number, { style }: Pick<Sheet, "style">): string {
+export function frame(
+  text: string,
+  { style, columns, rows }: Sheet & { readonly rows: number },
+): string {
   const lines = text.replace(/\n$/, "").split("\n");
   const room = rows - 1;
   const shown = lines.length <= room ? lines : [
     ...lines.slice(0, room - 1),
     style.dim(`(${lines.length - room + 1} lines more than the terminal has)`),
   ];
-  return `\u001b[H${shown.map((line) => `${line}\u001b[K\n`).join("")}\u001b[J`;
+  return `\u001b[H${shown.map((line) => `${cut(line, columns)}\u001b[K\n`).join("")}\u001b[J`;
 }
 
 /** A pipe or a file: each answer that differs from the one before; of lists in JSON Lines, what does. */

@@ -75,9 +75,17 @@ Deno.test("an interval must be a duration that spares the cluster", async () => 
 
 Deno.test("a frame is no higher than the terminal, and says what is missing", () => {
   const { style } = recording().out;
-  const text = frame("1\n2\n3\n4\n5\n", 4, { style });
+  const text = frame("1\n2\n3\n4\n5\n", { style, columns: 60, rows: 4 });
   assert.equal(
     text,
     "\u001b[H1\u001b[K\n2\u001b[K\n(3 lines more than the terminal has)\u001b[K\n\u001b[J",
   );
+});
+
+Deno.test("no line of a frame goes on in the next, and what there is more stands below", async () => {
+  const { style } = recording().out;
+  assert.equal(frame("12345\n", { style, columns: 4, rows: 9 }), "\u001b[H123…\u001b[K\n\u001b[J");
+  const answer = { ...answerOf("a"), note: "1 of 9 jobs" };
+  const { out } = await watched([answer, answer], {}, { isTerminal: true });
+  assert.ok(out.endsWith("job a\u001b[K\n1 of 9 jobs\u001b[K\n\u001b[J"), out);
 });
