@@ -83,6 +83,7 @@ export interface ApiCall {
 
 /** Time allowed to a call, in ms. */
 const CALL_TIMEOUT_MS = 30_000;
+const LATE = new Refusal("outcome_unknown", "the call took too long, and may be carried out yet");
 const HUNG_UP = new Refusal("cancelled", "whoever asked has gone");
 /** Room in a body for what is not payload. */
 const BODY_MARGIN_BYTES = 64 * 1024;
@@ -199,8 +200,14 @@ export class Gateway {
     const { request, exchange } = call;
     const query = new URL(request.url).searchParams;
     const isDownload = isBytes(row.view) && takeFlag(query, "download");
-    const signal = AbortSignal.any([exchange.gone, AbortSignal.timeout(CALL_TIMEOUT_MS)]);
-    const { context, settled } = await this.#begin(method, call, signal);
+    const over = new AbortController();
+    const timer = setTimeout(() => over.abort(LATE), CALL_TIMEOUT_MS);
+    exchange.gone.addEventListener("abort", () => over.abort(HUNG_UP), { once: true });
+    const { context, settled } = await this.#begin(method, call, over.signal)
+      .catch((refusal) => {
+        clearTimeout(timer);
+        throw refusal;
+      });
     const answer = await settled(async () => {
       const message = requestOf(row, method.input, {
         params: exchange.params,
@@ -209,7 +216,7 @@ export class Gateway {
       });
       const handler = this.master.handlers[row.rpc] as unknown as UnaryHandler;
       return await handler(message, context);
-    });
+    }).finally(() => clearTimeout(timer));
     return answerOf(row.view, method.output, answer, isDownload);
   }
 

@@ -158,10 +158,12 @@ const JOBS: readonly ApiRow[] = [
     view: { bytes: "result" },
   }),
   call("jobs", "GET /jobs/{job_id}/payload", "getJobStatus", "What it was given", {
+    fixed: { without_payload: false },
     view: { bytes: "payload" },
   }),
   stream("jobs", "GET /jobs/{job_id}/events", "watchJob", "Its changes and progress, to its end", {
     events: "job",
+    fixed: { log_from_line: 0 },
   }),
   stream("jobs", "GET /jobs/{job_id}/logs/stream", "watchJob", "Its log, from its beginning", {
     events: "log",
