@@ -6,7 +6,7 @@
  */
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import { type Timestamp, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import {
   fieldsAgainstOrder,
   isByEnd,
@@ -58,12 +58,30 @@ export function filterFromWire(wire: WireFilter = create(JobFilterSchema)): JobF
     ...(wire.parentId !== "" && { parentId: wire.parentId }),
     ...(wire.schedule !== "" && { schedule: wire.schedule }),
     ...(wire.namespace !== "" && { namespaces: [wire.namespace] }),
-    ...(wire.createdFrom !== undefined && { createdFromMs: timestampMs(wire.createdFrom) }),
-    ...(wire.createdBefore !== undefined && { createdBeforeMs: timestampMs(wire.createdBefore) }),
+    ...(wire.createdFrom !== undefined && {
+      createdFromMs: dateFromWire(wire.createdFrom, "filter.created_from"),
+    }),
+    ...(wire.createdBefore !== undefined && {
+      createdBeforeMs: dateFromWire(wire.createdBefore, "filter.created_before"),
+    }),
     ...(wire.deadLetters && { deadLetter: true }),
     ...(wire.unfinished && { isFinished: false }),
   };
 }
+
+/**
+ * A time that a date can say, since it is shown as one; protobuf's own rule is narrower still.
+ *
+ * @throws Refusal `invalid` that names `field`
+ */
+function dateFromWire(time: Timestamp, field: string): number {
+  const ms = timestampMs(time);
+  if (Math.abs(ms) <= TIME_MS_MAX) return ms;
+  throw new Refusal("invalid", `${field} is no date: it has ${time.seconds} seconds`);
+}
+
+/** The last one that a Date can be. */
+const TIME_MS_MAX = 8.64e15;
 
 /** @throws Refusal `invalid` that names `field` */
 export function statusFromWire(name: string, field: string): JobStatus {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { create } from "@bufbuild/protobuf";
+import { TimestampSchema } from "@bufbuild/protobuf/wkt";
 import type { JobFilter } from "../jobs/mod.ts";
 import { JobFilterSchema } from "./gen/scheduler_pb.ts";
 import { filterFromWire, filterText, filterToWire, placeFromWire } from "./job_filter.ts";
@@ -35,6 +36,19 @@ Deno.test("a status that there is not is refused by the field's name, with those
     reason: "invalid",
     message: /^filter\.status is "bogus"; it may be one of waiting, pending,/,
   });
+});
+
+Deno.test("times that are no dates are refused by the field's name", () => {
+  for (const field of ["createdFrom", "createdBefore"] as const) {
+    for (const seconds of [2n ** 53n, -(2n ** 53n), 2n ** 63n - 1n]) {
+      const filter = create(JobFilterSchema, { [field]: create(TimestampSchema, { seconds }) });
+      assert.throws(() => filterFromWire(filter), {
+        name: "Refusal",
+        reason: "invalid",
+        message: /^filter\.created_(from|before) is no date: it has -?\d+ seconds$/,
+      });
+    }
+  }
 });
 
 Deno.test("more labels than a filter may have are refused", () => {

@@ -366,7 +366,10 @@ function decodedMessages(bytes: Uint8Array): readonly Message[] {
   } catch (cause) {
     throw new Refusal("invalid", `the frame is no CBOR: ${(cause as Error).message}`, { cause });
   }
-  if (Array.isArray(messages)) return messages;
+  const isListOfObjects = Array.isArray(messages) &&
+    messages.every((each) => typeof each === "object" && each !== null);
+  // What is in them is consensus's to judge (raft/message_check.ts).
+  if (isListOfObjects) return messages as readonly Message[];
   throw new Refusal("invalid", "the frame holds no array of messages");
 }
 
