@@ -1,11 +1,11 @@
 /**
- * Fuzzed messages to every method that is served at a master's client port.
+ * Fuzzed messages to methods that are served somewhere.
  *
  * @module
  */
 
 import type { DescMethod } from "@bufbuild/protobuf";
-import { Client, credentials, Metadata, status } from "@grpc/grpc-js";
+import { type Client, Metadata, status } from "@grpc/grpc-js";
 import { Buffer } from "node:buffer";
 import { Health } from "../../src/rpc/gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../src/rpc/gen/grpc/reflection/v1/reflection_pb.ts";
@@ -28,58 +28,80 @@ const STREAM_MS = 300;
 const CALL_MS = 20_000;
 const AT_ONCE = 16;
 
-/** Every method of the client port. */
-const METHODS: readonly DescMethod[] = [MasterService, Health, ServerReflection]
+/** Every method of the port for clients. */
+export const CLIENT_METHODS: readonly DescMethod[] = [MasterService, Health, ServerReflection]
   .flatMap(({ methods }) => methods);
 
-/** What went wrong, with what it takes to see it again. */
-export interface Finding {
-  readonly what: string;
+/** A method where it is called. */
+export interface Target {
+  readonly method: DescMethod;
+  readonly client: Client;
+  /** Value of the header. */
+  readonly authorization?: string;
+  /** What is sent; default: nearly a request of the method's. */
+  readonly message?: (random: Random) => Uint8Array<ArrayBuffer>;
+  /** The one code that is right, whatever is sent; default: any but those that are the server's fault. */
+  readonly only?: status;
+  /** Right besides, although it is the server's fault elsewhere. */
+  readonly also?: status;
 }
 
-/** Calls methods in turn, so often; gives what they must not have answered, and counts the answers. */
+/** What came of a run. */
+export interface CallReport {
+  /** What was answered that must not be, with what it takes to see it again. */
+  readonly findings: string[];
+  /** Answers, by the name of their status. */
+  readonly answers: ReadonlyMap<string, number>;
+}
+
+/** Calls the targets in turn, so often; gives what they must not have answered, and counts the answers. */
 export async function fuzzCalls(
-  address: string,
+  targets: readonly Target[],
   iterations: number,
   random: Random,
-): Promise<{ readonly findings: Finding[]; readonly answers: ReadonlyMap<string, number> }> {
-  const client = new Client(address, credentials.createInsecure());
-  const findings: Finding[] = [];
+): Promise<CallReport> {
+  const findings: string[] = [];
   const answers = new Map<string, number>();
   const jobs = Array.from({ length: iterations }, (_, index) => {
-    const method = METHODS[index % METHODS.length]!;
-    return { method, bytes: fuzzedMessage(method.input, random) };
+    const target = targets[index % targets.length]!;
+    const { method, message = (each) => fuzzedMessage(method.input, each) } = target;
+    return { target, bytes: message(random) };
   });
   const work = jobs.values();
   await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-    for (const { method, bytes } of work) {
-      const { code, details } = await call(client, method, bytes);
+    for (const { target, bytes } of work) {
+      const { code, details } = await call(target, bytes);
       const name = status[code] ?? String(code);
       answers.set(name, (answers.get(name) ?? 0) + 1);
-      const isSlow = code === status.DEADLINE_EXCEEDED && method.methodKind === "unary";
-      if (!FORBIDDEN.includes(code) && !isSlow) continue;
+      if (isRight(target, code)) continue;
       const hex = bytes.length > 512 ? `${bytes.slice(0, 512).toHex()}...` : bytes.toHex();
-      findings.push({ what: `${methodPath(method)} answered ${name} (${details}) to ${hex}` });
+      findings.push(`${methodPath(target.method)} answered ${name} (${details}) to ${hex}`);
     }
   }));
-  client.close();
   return { findings, answers };
 }
 
+function isRight({ method, only, also }: Target, code: status): boolean {
+  if (only !== undefined) return code === only;
+  const isSlow = code === status.DEADLINE_EXCEEDED && method.methodKind === "unary";
+  return code === also || !FORBIDDEN.includes(code) && !isSlow;
+}
+
 function call(
-  client: Client,
-  method: DescMethod,
+  { method, client, authorization }: Target,
   bytes: Uint8Array,
 ): Promise<{ readonly code: status; readonly details: string }> {
   const same = (value: Uint8Array) => Buffer.from(value);
   const deadline = Date.now() + (method.methodKind === "unary" ? CALL_MS : STREAM_MS);
+  const metadata = new Metadata();
+  if (authorization !== undefined) metadata.set("authorization", authorization);
   return new Promise((resolve) => {
     const stream = client.makeServerStreamRequest(
       methodPath(method),
       same,
       same,
       bytes,
-      new Metadata(),
+      metadata,
       { deadline },
     );
     stream.on("data", () => {});

@@ -107,10 +107,16 @@ export const ABUSES: Readonly<Record<string, Abuse>> = {
 };
 
 /**
- * Does one of them to the server at a port; resolves when the server has had enough, or all is written.
+ * Does one of them to a server; resolves when the server has had enough, or all is written.
+ *
+ * @param connect to the server, in plain text or through TLS
  */
-export async function abuse(port: number, name: string, random: Random): Promise<void> {
-  const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+export async function abuse(
+  connect: () => Promise<Deno.Conn>,
+  name: string,
+  random: Random,
+): Promise<void> {
+  const connection = await connect();
   const answers = drain(connection);
   const stuck = setTimeout(() => closed(connection), STUCK_MS);
   try {

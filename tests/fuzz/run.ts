@@ -4,16 +4,17 @@
  * @module
  */
 
+import { Client, credentials } from "@grpc/grpc-js";
 import { MasterService } from "../../src/rpc/mod.ts";
 import { end, onHost } from "../e2e/support.ts";
 import { Random } from "../simulation/random.ts";
-import { fuzzCalls } from "./calls.ts";
+import { CLIENT_METHODS, fuzzCalls } from "./calls.ts";
 import { abuse, ABUSES } from "./http2.ts";
 import { commandBadly, readBadConfig } from "./offline.ts";
 import { askBadly } from "./pages.ts";
 
-/** A master of this test may grow by so many bytes: it holds the jobs that it was given, too. */
-const GROWTH_BYTES_MAX = 400 * 1024 * 1024;
+/** A node of these tests may grow by so many bytes: it holds the jobs that it was given, too. */
+export const GROWTH_BYTES_MAX = 400 * 1024 * 1024;
 
 const NOOP = { type: "noop", payload: new TextEncoder().encode("{}"), priority: 0 };
 
@@ -41,13 +42,16 @@ export async function fuzz(seed: number, iterations: number): Promise<FuzzReport
     const [grpcPort, httpPort] = [`http://${host.grpcAddress}`, host.httpUrl].map(portOf);
     const before = residentBytes(master.pid);
 
-    const calls = await fuzzCalls(host.grpcAddress, iterations, new Random(seed));
+    const client = new Client(host.grpcAddress, credentials.createInsecure());
+    const targets = CLIENT_METHODS.map((method) => ({ method, client }));
+    const calls = await fuzzCalls(targets, iterations, new Random(seed));
+    client.close();
     answers = calls.answers;
-    for (const { what } of calls.findings) note(what);
+    calls.findings.forEach(note);
     note(await stillServes(host, "fuzzed messages"));
 
     for (const name of Object.keys(ABUSES)) {
-      await abuse(grpcPort!, name, new Random(seed));
+      await abuse(() => plain(grpcPort!), name, new Random(seed));
       note(await stillServes(host, name));
     }
     const random = new Random(seed);
@@ -88,7 +92,12 @@ async function stillServes(host: Host, after: string): Promise<string | undefine
   }
 }
 
-function residentBytes(pid: number): number {
+function plain(port: number): Promise<Deno.Conn> {
+  return Deno.connect({ hostname: "127.0.0.1", port });
+}
+
+/** Memory that a process has, in bytes. */
+export function residentBytes(pid: number): number {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
 }

@@ -17,7 +17,7 @@ const HOUR_MS = 3_600_000;
 const SERVER_USAGE = "1.3.6.1.5.5.7.3.1";
 
 /** What nodes show. */
-const NODES = ["m1", "m2", "w1"] as const;
+const NODES = ["one", "two", "w1"] as const;
 
 /** Certificates that are right, and whose roles are what counts. `client` narrows no token. */
 const RIGHT = {

@@ -288,7 +288,7 @@ export const PEERS_PORT: Readonly<Record<string, Omit<Expected, "may">>> = {
         hello: { workerId: "w9", incarnation: "i", maxConcurrentJobs: 1 },
       }),
   },
-  "/proto.FoundingService/Introduce": { code: "OK", asked: { nodeId: "m2", incarnation: "i" } },
+  "/proto.FoundingService/Introduce": { code: "OK", asked: { nodeId: "three", incarnation: "i" } },
 };
 
 function openAndDescribed(): Record<string, Expected> {

@@ -25,7 +25,7 @@ import {
 
 /** A node, and its ports. */
 export interface Node {
-  readonly name: "m1" | "m2" | "w1";
+  readonly name: "one" | "two" | "w1";
   readonly grpc: number;
   /** Towards the other masters; 0 of a worker. */
   readonly raft: number;
@@ -60,6 +60,8 @@ export interface Scene {
   readonly tokens: Tokens;
   readonly things: Things;
   readonly callers: Callers;
+  /** Of each node, by its name. */
+  readonly processes: ReadonlyMap<string, Deno.ChildProcess>;
   /** Calls as the administrator, at the leader. */
   ask<Name extends keyof typeof MasterService.method>(
     name: Name,
@@ -67,6 +69,7 @@ export interface Scene {
   ): Promise<Answer<Name>>;
   /** What the node's audit log has, without its last line, which may not be whole. */
   auditOf(node: Node): Promise<readonly string[]>;
+  logOf(node: Node): Promise<string>;
 }
 
 const SCHEDULE = "nightly";
@@ -98,11 +101,15 @@ async function sceneOn(
   const tokens = await makeTokens(key, otherKey);
   const ofWorker = { ...goodClaims(), sub: "w1", roles: ["worker"] };
   await Deno.writeTextFile(at("w1.token"), await signed(key, ofWorker), { mode: 0o600 });
-  const masters = (["m1", "m2"] as const).map(nodeNamed);
+  const masters = (["one", "two"] as const).map(nodeNamed);
   const worker = nodeNamed("w1");
   const members = masters.map(({ name, raft }) => `${name}=127.0.0.1:${raft}`).join(",");
-  for (const master of masters) host.start(["master", ...masterFlags(at, master, members)]);
-  host.start(["worker", ...workerFlags(at, worker, masters)]);
+  const processes = new Map([
+    ...masters.map((master) =>
+      [master.name, host.start(["master", ...masterFlags(at, master, members)])] as const
+    ),
+    [worker.name, host.start(["worker", ...workerFlags(at, worker, masters)])],
+  ]);
 
   let leader: Node | undefined;
   const ask: Scene["ask"] = async (name, request) => {
@@ -140,9 +147,11 @@ async function sceneOn(
     tokens,
     things,
     callers,
+    processes,
     ask,
     auditOf: async ({ name }) =>
       (await Deno.readTextFile(at(`${name}.audit.log`))).split("\n").slice(0, -1),
+    logOf: ({ name }) => Deno.readTextFile(at(`${name}.log`)),
   };
 }
 
@@ -211,6 +220,8 @@ function workerFlags(at: Place, { grpc, http }: Node, masters: readonly Node[]) 
     "--set=worker.bind_host=127.0.0.1",
     `--set=worker.http_port=${http}`,
     "--set=worker.heartbeat_interval=500ms",
+    // For the job that runs to the end of the test.
+    "--set=worker.drain_timeout=1s",
     `--set=security.jwt.public_key_path=${at("jwt.pub")}`,
     ...flagsOf(at, "w1"),
   ];
