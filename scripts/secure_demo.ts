@@ -32,7 +32,7 @@ async function demo(program: Program): Promise<boolean> {
   say((await program.done(["cluster", "members"], "alice.yaml")).trimEnd());
   say((await program.done(["workers"], "alice.yaml")).trimEnd());
 
-  const places = `on the leader ${leader.name} and on the follower ${follower.name}`;
+  const places = `asked of the leader ${leader.name} and of the follower ${follower.name} in turn`;
   heading(`2. Who may do what, ${places}`);
   const cells = await tryEverything(program, cluster);
   const users = USERS.map(({ name, role }) => ({ name, label: `${name} (${role})` }));
@@ -45,8 +45,9 @@ async function demo(program: Program): Promise<boolean> {
   heading(`3. Who does not get in, ${places}`);
   const strangers = await tryStrangers(program, cluster);
   columns(
-    strangers.filter(({ node }) => node === leader.name).map(({ who, message }) => [
+    strangers.map(({ who, node, message }) => [
       who,
+      node,
       message.replace(/^conductor: /, "").replace(/^no master .* connected to: (.*)\); .*/, "$1"),
     ]),
   ).forEach(say);
@@ -62,7 +63,7 @@ async function demo(program: Program): Promise<boolean> {
   ];
   const lines = await linesOf(program, refused);
   for (const [index, line] of lines.entries()) {
-    if (line !== undefined && refused[index]?.node === leader.name) say(shortened(line));
+    if (line !== undefined) say(`${refused[index]?.node}  ${shortened(line)}`);
   }
   const found = lines.filter((line) => line !== undefined).length;
   say(`${refused.length} refusals; ${found} have their line on the node that was asked.`);

@@ -91,15 +91,19 @@ export async function setUp(program: Program, tell: Tell): Promise<SecureCluster
     const { code } = await program.run(["cluster", "members"], configOf("root"));
     return code === 0 ? true : undefined;
   });
+  await Promise.all([
+    ...others.map(({ name }) => ["--join-master", name]),
+    ...WORKERS.map((name) => ["--join-worker", name]),
+  ].map(([joins = "", name]) =>
+    shown(["token", "issue", joins, "--out", `${name}.join`], configOf("root"))
+  ));
   for (const { name } of others) {
-    await shown(["token", "issue", "--join-master", "--out", `${name}.join`], configOf("root"));
     const args = ["--config", `${name}.yaml`, "--join", first.grpc, "--token-file", `${name}.join`];
     tell(`$ conductor master ${args.join(" ")} &`);
     program.start(["master", ...args]);
   }
   for (const name of WORKERS) {
     await Deno.writeTextFile(program.at(`${name}.yaml`), workerYaml(name, masters));
-    await shown(["token", "issue", "--join-worker", "--out", `${name}.join`], configOf("root"));
     const args = ["--config", `${name}.yaml`, "--token-file", `${name}.join`];
     tell(`$ conductor worker ${args.join(" ")} &`);
     program.start(["worker", ...args]);

@@ -33,20 +33,19 @@ const LIST = "/proto.MasterService/ListJobs";
 const SUBMIT = "/proto.MasterService/SubmitJob";
 const ENROL = "/proto.MasterService/EnrolWorker";
 
-/** Prepares what is wrong with each, and lets each try on the leader and on a follower. */
+/** Prepares what is wrong with each, and lets them try on the leader and on a follower in turn. */
 export async function tryStrangers(
   program: Program,
   { leader, follower }: SecureCluster,
 ): Promise<readonly StrangerCell[]> {
+  const strangers = await strangersOf(program);
   const cells: StrangerCell[] = [];
-  for (const stranger of await strangersOf(program)) {
-    const args = [...stranger.act ?? ["list"], ...stranger.flags, IMPATIENT];
-    const method = stranger.act === undefined ? LIST : SUBMIT;
+  for (let each = 0; each < strangers.length; each += 2) {
     cells.push(
-      ...await Promise.all([leader, follower].map(async (node) => {
-        const answer = await program.run([...args, `--addr=${node.grpc}`], configOf("alice"));
-        return cellOf(stranger, node, answer, method);
-      })),
+      ...await Promise.all([leader, follower].map(async (node, index) => {
+        const stranger = strangers[each + index];
+        return stranger === undefined ? [] : [await tryOne(program, stranger, node)];
+      })).then((both) => both.flat()),
     );
   }
   for (const node of [leader, follower]) {
@@ -60,6 +59,12 @@ export async function tryStrangers(
   }
   cells.push(await joinTwice(program, leader));
   return cells;
+}
+
+async function tryOne(program: Program, stranger: Stranger, node: Master): Promise<StrangerCell> {
+  const args = [...stranger.act ?? ["list"], ...stranger.flags, IMPATIENT, `--addr=${node.grpc}`];
+  const answer = await program.run(args, configOf("alice"));
+  return cellOf(stranger, node, answer, stranger.act === undefined ? LIST : SUBMIT);
 }
 
 function cellOf(
