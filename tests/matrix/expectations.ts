@@ -52,6 +52,12 @@ export const CLIENT_PORT: Readonly<Record<string, Expected>> = {
   ...ofService("proto.MasterService", {
     SubmitJob: { may: OPERATORS, code: "INVALID_ARGUMENT", harmful: NOOP },
     SubmitJobs: { may: OPERATORS, code: "OK", harmful: { jobs: [NOOP, NOOP] } },
+    SubmitStream: {
+      may: OPERATORS,
+      code: "OK",
+      asked: { sequence: 1n },
+      harmful: { sequence: 1n, jobs: [NOOP] },
+    },
     GetJobStatus: {
       may: READERS,
       code: "OK",
@@ -330,7 +336,12 @@ function ofService(
   );
 }
 
+/** The request's fields. */
+export function fieldsOf(scene: Scene, asked: Asked = {}): Fields {
+  return typeof asked === "function" ? asked(scene) : asked;
+}
+
 /** The request, as bytes. */
-export function requestOf(scene: Scene, method: DescMethod, asked: Asked = {}): Uint8Array {
-  return wireOf(method, typeof asked === "function" ? asked(scene) : asked);
+export function requestOf(scene: Scene, method: DescMethod, asked?: Asked): Uint8Array {
+  return wireOf(method, fieldsOf(scene, asked));
 }

@@ -13,7 +13,7 @@ import { CLIENT_PORT, PEERS_PORT, WORKER_PORT } from "./expectations.ts";
 import { hostileTokens } from "./hostile_tokens.ts";
 import { everyMethod } from "./methods.ts";
 import { namespacesAreApart } from "./namespaces.ts";
-import { page, pageCells, pageDifferences, Readers } from "./pages.ts";
+import { page, pageCells, pageDifferences } from "./pages.ts";
 import { onScene, type Scene } from "./scene.ts";
 import { stateOf } from "./state.ts";
 import { makeSigningKey } from "./tokens.ts";
@@ -47,10 +47,8 @@ Deno.test("nobody gets in who does not belong", (t) =>
     await t.step("no hostile token opens a call or a page", () =>
       nobodyByToken(scene));
 
-    await t.step("pages answer as their readers' roles have it", async () => {
-      using readers = new Readers();
-      const cells = await pageCells(readers, scene);
-      assert.deepEqual(await pageDifferences(readers, scene, cells), []);
+    await t.step("pages and the API's routes answer as their readers' roles have it", async () => {
+      assert.deepEqual(await pageDifferences(scene, await pageCells(scene)), []);
     });
 
     await t.step("nothing of all that has changed anything", async () => {
@@ -106,10 +104,9 @@ async function nobodyByToken(scene: Scene): Promise<void> {
       if (code !== "UNAUTHENTICATED" || isLeaked) wrong.push(`${what}: ${code} (${message})`);
     }
   }
-  using readers = new Readers();
-  const agent = readers.agentFor(scene, "client");
   for (const [what, token] of hostile) {
-    const { status } = await page(agent, scene.leader.metrics, "/metrics", `Bearer ${token}`);
+    const place = { port: scene.leader.metrics, path: "/metrics" };
+    const { status } = await page(scene, place, null, `Bearer ${token}`);
     if (status !== 401 && status !== 431) wrong.push(`${what}: /metrics answered ${status}`);
   }
   assert.deepEqual(wrong, []);
