@@ -41,6 +41,7 @@ const OWN_ROUTES: Readonly<Record<string, Readership>> = {
   // The token in its body says who calls.
   "POST /login": "anybody",
   "POST /logout": "anybody",
+  "GET /openapi.json": "anybody",
 };
 
 /** One request. */
