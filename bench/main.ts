@@ -23,6 +23,7 @@ const isWanted = (name: string) => wanted === undefined || wanted.includes(name)
 const rows: Row[] = [];
 for (const size of (values.masters ?? (values.short ? "1" : "1,3")).split(",").map(Number)) {
   await using bench = await ConductorBench.start(size, settings);
+  await bench.warmUp();
   if (Number(values.stored) > 0) await bench.store(Number(values.stored));
   // First, while there is no queue of jobs that nobody runs.
   if (isWanted("cycles")) rows.push(...await bench.cycles(), ...await bench.singleCycles());

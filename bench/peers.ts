@@ -63,6 +63,7 @@ async function conductorRows(settings: Settings): Promise<Row[]> {
   const rows: Row[] = [];
   for (const size of [3, 1]) {
     await using bench = await ConductorBench.start(size, { ...settings, workers: [1] });
+    await bench.warmUp();
     rows.push(...await bench.cycles(), ...await bench.submits());
     if (size === 3) rows.push(...await bench.unarySubmits(), ...await bench.batches());
   }

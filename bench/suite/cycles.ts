@@ -60,7 +60,7 @@ export async function cycleLoad(load: CycleLoad): Promise<Run> {
     while (!isOver) {
       if (submitted - completed >= window) {
         await hasRoom.promise;
-        continue;
+        continue; // others may have taken the room, or the load is over
       }
       submitted++;
       await submitter.submit({ type: "noop", payload: load.payload, priority: 5 });
@@ -76,6 +76,7 @@ export async function cycleLoad(load: CycleLoad): Promise<Run> {
   const { seconds, usages } = meter.read();
   const jobs = completed - before;
   isOver = true;
+  hasRoom.resolve(); // nobody looks any more
   await all;
   const untilMs = performance.now() + DRAIN_MS_MAX;
   while (completed < submitted) {
@@ -85,7 +86,7 @@ export async function cycleLoad(load: CycleLoad): Promise<Run> {
   }
   return {
     perSecond: jobs / seconds,
-    latency: await sampledLatency(leader),
+    latency: await sampledLatency(leader, jobs),
     seconds,
     jobs,
     usages,
@@ -97,11 +98,11 @@ export async function unfinishedJobs(leader: JobClient): Promise<number> {
   return pendingJobs + runningJobs;
 }
 
-async function sampledLatency(leader: JobClient): Promise<Latency> {
+async function sampledLatency(leader: JobClient, jobsOfRun: number): Promise<Latency> {
   const { jobs } = await leader.listJobs({
     type: "noop",
     status: "completed",
-    limit: LATENCY_SAMPLE,
+    limit: Math.max(1, Math.min(LATENCY_SAMPLE, jobsOfRun)),
   });
   return latencyOf(jobs.map((job) => (job.completedAtMs ?? job.createdAtMs) - job.createdAtMs));
 }
