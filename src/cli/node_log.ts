@@ -19,7 +19,8 @@ export async function openLog(
   nodeId: string,
   terminal: Terminal,
 ): Promise<RootLogger> {
-  const { level, format, output } = loaded.config.log;
+  const { level, format, output, maxSizeBytes, maxFiles } = loaded.config.log;
   for (const warning of loaded.warnings) terminal.err.write(`conductor: ${warning}\n`);
-  return await createLogger({ level, format, output, name, nodeId });
+  const rotation = { fileBytesMax: maxSizeBytes, filesKept: maxFiles };
+  return await createLogger({ level, format, output, name, nodeId, rotation });
 }

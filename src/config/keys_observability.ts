@@ -53,6 +53,16 @@ export const logKeys = {
     legacyEnv: ["LOG_OUTPUT"],
     flags: flag("log-output", NODES),
   }),
+  max_size: key(bytes({ min: "4KiB", max: "1TiB" }), {
+    doc: "A file of the log is moved to FILE.1 when it grows beyond this.",
+    usedBy: NODES,
+    default: "64MiB",
+  }),
+  max_files: key(integer({ min: 0, max: 10_000 }), {
+    doc: "How many moved files of the log are kept, FILE.1 being the latest.",
+    usedBy: NODES,
+    default: 5,
+  }),
   audit_enabled: key(boolean(), {
     doc: "Whether a master, and a worker on its gRPC port, records who did, or was refused, what.",
     usedBy: NODES,
