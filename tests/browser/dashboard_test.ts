@@ -19,7 +19,15 @@ Deno.test({
     const world = await World.begin();
     try {
       const pages = [
-        ...["", "jobs", "queues", "batches", "batches/crate", "schedules", "schedules/nightly"],
+        ...[
+          "",
+          "jobs",
+          "queues",
+          "batches",
+          "batches/crate",
+          "schedules",
+          "schedules/nightly?namespace=maps",
+        ],
         ...["workers", "workers/w1", "dead-letters"],
       ];
       const step = (name: string, run: () => Promise<void>) => t.step(name, run);

@@ -9,6 +9,8 @@ const JOBS = 10_000;
 const CHUNK = 1_000;
 /** Elements of the whole page, whatever the list's length. */
 const ELEMENTS_MAX = 1_500;
+/** For all pages of the list to come, on a busy machine. */
+const PATIENCE_MS = 120_000;
 /** Nodes below the table that one step of scrolling brings or takes away. */
 const CHANGES_MAX = 600;
 
@@ -55,10 +57,15 @@ async function measured(world: World, address: string) {
   const { page } = world.admin;
   await world.open(address);
   await page.locator(".scroller tbody tr").first().waitFor();
-  return await page.evaluate(async () => {
+  return await page.evaluate(async (patienceMs) => {
     const scroller = document.querySelector(".scroller")!;
     const table = scroller.querySelector("table")!;
-    const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+    // A browser that is starved may draw nothing for a while; the loop below has its own patience.
+    const frame = () =>
+      new Promise<unknown>((resolve) => {
+        requestAnimationFrame(resolve);
+        setTimeout(resolve, 1_000);
+      });
     const lastShown = () =>
       [...scroller.querySelectorAll("tr[aria-rowindex]")].at(-1)?.getAttribute("aria-rowindex");
     // Pages come while it scrolls: it is at its end when the last row of all is shown.
@@ -70,7 +77,16 @@ async function measured(world: World, address: string) {
       }
     });
     observer.observe(table, { childList: true, subtree: true });
+    const endMs = performance.now() + patienceMs;
     while (lastShown() !== table.getAttribute("aria-rowcount")) {
+      if (performance.now() > endMs) {
+        const fault = document.querySelector(".fault")?.textContent ?? "no fault is shown";
+        throw new Error(
+          `row ${lastShown()} of ${table.getAttribute("aria-rowcount")} is the last, ` +
+            `at ${scroller.scrollTop} of ${scroller.scrollHeight}; connected: ${table.isConnected}; ` +
+            `${location.hash}: ${fault}`,
+        );
+      }
       scroller.scrollTop += scroller.clientHeight * 10;
       changes = 0;
       await frame();
@@ -85,5 +101,5 @@ async function measured(world: World, address: string) {
       elements: document.querySelectorAll("*").length,
       changesMax: Math.max(0, ...steps),
     };
-  });
+  }, PATIENCE_MS);
 }

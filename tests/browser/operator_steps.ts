@@ -11,21 +11,21 @@ export async function pausesAndResumesASchedule(world: World): Promise<void> {
     schedule: {
       name: "nightly",
       timing: { cron: "0 3 * * *", time_zone: "Europe/Berlin" },
-      job: { type: "noop", labels: { of: "nightly" } },
+      job: { type: "noop", namespace: "maps" },
     },
   });
   await world.open("schedules");
   await page.getByRole("cell", { name: "0 3 * * * (Europe/Berlin)" }).waitFor();
   await page.getByRole("button", { name: "Pause nightly" }).click();
   await page.getByRole("button", { name: "Resume nightly" }).waitFor();
-  assert.equal((await world.api("schedules/nightly")).schedule.paused, true);
+  assert.equal((await world.api("schedules/nightly?namespace=maps")).schedule.paused, true);
   await page.getByRole("link", { name: "nightly" }).click();
   await page.getByRole("region", { name: "Next runs" }).getByRole("listitem").nth(9).waitFor();
   await page.getByRole("button", { name: "Resume" }).click();
   await page.getByRole("button", { name: "Pause" }).waitFor();
   await page.getByRole("button", { name: "Run now" }).click();
   await page.getByRole("region", { name: "Facts" }).locator("a.id").waitFor();
-  const { schedule } = await world.api("schedules/nightly");
+  const { schedule } = await world.api("schedules/nightly?namespace=maps");
   assert.deepEqual([schedule.paused, schedule.runs], [false, 1]);
 }
 

@@ -60,5 +60,9 @@ export async function showsViewersNoButtons(
     assert.deepEqual(others, [], `#/${address} shows a viewer what would be refused`);
   }
   assert.deepEqual(watch.complaints, []);
+  // A session that ends elsewhere ends here, too: the overview asks nothing by itself but its stream.
+  await openAt(viewer, world.host.httpUrl, "");
+  await world.api("tokens/revoke", { subject: "vera", reason: "left" });
+  await page.getByLabel("Access token").waitFor();
   await context.close();
 }

@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /** Where the page starts: who is there, which view the address means, and drawing it. */
 
-import { messageOf, whenUnknown } from "./api.js";
+import { ApiError, get, messageOf, whenUnknown } from "./api.js";
 import { announce } from "./announce.js";
 import { html, nothing, render } from "./lit.js";
 import { Live } from "./live.js";
@@ -88,9 +88,22 @@ function begin() {
   life = new AbortController();
   live = new Live();
   if (session.may("GET", "events")) live.start(life.signal);
-  live.on("state", update, life.signal);
+  live.on("state", (state) => {
+    if (state === "lost") askWhoIsThere();
+    update();
+  }, life.signal);
   live.on("cluster", update, life.signal);
   visitCurrent();
+}
+
+/** A stream does not say why it broke: the session may have ended, which leads to the login. */
+async function askWhoIsThere() {
+  try {
+    await get("whoami");
+  } catch (failure) {
+    // Nobody answers: that the connection is lost is shown, and the stream tries again.
+    if (!(failure instanceof ApiError)) throw failure;
+  }
 }
 
 /** Back to the login, because of a logout or because the session has ended. */

@@ -14,8 +14,8 @@ import { openStream } from "./stream.js";
  * @property {string} role
  * @property {boolean} is_leader
  * @property {boolean} answers
- * @property {number} lag
- * @property {number} last_contact_ms
+ * @property {number} [lag] left out where nobody leads, as what follows
+ * @property {number} [last_contact_ms]
  * @property {number} match_index
  * @property {string} version
  */

@@ -28,6 +28,16 @@ export function href(path, query = {}) {
   return `#/${path.map(encodeURIComponent).join("/")}${text === "" ? "" : `?${text}`}`;
 }
 
+/**
+ * A namespace as addresses have it: the one that is meant without a name is left out.
+ *
+ * @param {string | null | undefined} namespace
+ * @returns {{ namespace?: string }}
+ */
+export function within(namespace) {
+  return namespace === "" || namespace === "default" || !namespace ? {} : { namespace };
+}
+
 /** @param {string} to from `href` */
 export function go(to) {
   location.hash = to;

@@ -28,6 +28,7 @@
  * @property {JobOptions} [options]
  * @property {string} submitted_by
  * @property {string} queue
+ * @property {string} namespace
  *
  * @typedef {object} JobOptions
  * @property {string} [batch_id]
@@ -119,6 +120,7 @@
  * @property {number} failed
  * @property {number} cancelled
  * @property {boolean} finished
+ * @property {string} namespace
  *
  * @typedef {object} ScheduleTiming
  * @property {string} [cron]

@@ -22,6 +22,7 @@ const FIELDS = [
   { name: "labels", label: "Label", hint: "name=value" },
   { name: "batch_id", label: "Batch" },
   { name: "schedule", label: "Schedule" },
+  { name: "namespace", label: "Namespace" },
   { name: "created_from", label: "Submitted from", type: "datetime-local" },
 ];
 

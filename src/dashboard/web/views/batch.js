@@ -11,15 +11,16 @@ import { heading, panel } from "../parts/page.js";
 import { countsBar, statusBadge, STATUSES } from "../parts/status.js";
 import { fed } from "../parts/states.js";
 import { factList, table } from "../parts/table.js";
-import { href } from "../router.js";
+import { href, within } from "../router.js";
 import { countsOf, finishedOf } from "./batches.js";
 
 /** @type {import("../view.js").View} */
 export function batchView(context) {
   const [, id = ""] = context.route.path;
   const { session } = context;
+  const namespace = within(context.route.query.get("namespace"));
   context.title(`Batch ${id}`);
-  const feed = new Feed(context, (signal) => get(path`batches/${id}`, {}, signal), {
+  const feed = new Feed(context, (signal) => get(path`batches/${id}`, namespace, signal), {
     followsJobs: true,
   });
   const mayCancel = session.may("POST", "batches/{batch_id}/cancel");
@@ -32,10 +33,10 @@ export function batchView(context) {
             ? "finished"
             : `${percentText(finishedOf(batch) / Math.max(1, batch.total))} finished`,
           actions: html`
-            <a class="button" href=${href(["jobs"], { batch_id: id })}>Its jobs</a>
+            <a class="button" href=${href(["jobs"], { batch_id: id, ...namespace })}>Its jobs</a>
             ${mayCancel && !batch.finished
               ? html`<button type="button" class="grave" @click=${() =>
-                cancelBatch(id).then(() => feed.reload())}>
+                cancelBatch(id, namespace).then(() => feed.reload())}>
                 Cancel batch</button>`
               : nothing}
           `,
@@ -63,14 +64,16 @@ function byStatus(batch, id) {
       name: "Status",
       isHead: true,
       cell: (status) =>
-        html`<a href=${href(["jobs"], { batch_id: id, status })}>${statusBadge(status)}</a>`,
+        html`<a href=${href(["jobs"], { batch_id: id, status, ...within(batch.namespace) })}>${
+          statusBadge(status)
+        }</a>`,
     },
     { name: "Jobs", isNumber: true, cell: (status) => countText(counts[status] ?? 0) },
   ], STATUSES);
 }
 
-/** @param {string} id */
-async function cancelBatch(id) {
+/** @param {string} id @param {{ namespace?: string }} namespace */
+async function cancelBatch(id, namespace) {
   const answer = await ask({
     title: "Cancel what is unfinished of this batch?",
     text: html`<label><span>Reason</span><input name="reason" autocomplete="off"></label>`,
@@ -81,7 +84,7 @@ async function cancelBatch(id) {
   await act(
     "POST",
     path`batches/${id}/cancel`,
-    { reason: String(answer.get("reason") ?? "") },
+    { reason: String(answer.get("reason") ?? ""), ...namespace },
     ({ cancelled }) => `${counted(Number(cancelled), "job")} cancelled.`,
   );
 }

@@ -10,7 +10,7 @@ import { barePanel, heading } from "../parts/page.js";
 import { countsBar } from "../parts/status.js";
 import { emptyBox, fed } from "../parts/states.js";
 import { table } from "../parts/table.js";
-import { href } from "../router.js";
+import { href, within } from "../router.js";
 
 const SHOWN_MAX = 200;
 
@@ -40,7 +40,8 @@ function list(batches) {
     {
       name: "Batch",
       isHead: true,
-      cell: ({ id }) => html`<a href=${href(["batches", id])}>${id}</a>`,
+      cell: ({ id, namespace }) =>
+        html`<a href=${href(["batches", id], within(namespace))}>${id}</a>`,
     },
     { name: "Progress", cell: (batch) => countsBar(countsOf(batch)) },
     { name: "Finished", isNumber: true, cell: (batch) => countText(finishedOf(batch)) },

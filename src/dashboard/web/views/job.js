@@ -18,7 +18,7 @@ import { statusBadge, UNFINISHED } from "../parts/status.js";
 import { errorText, fed } from "../parts/states.js";
 import { factList } from "../parts/table.js";
 import { attemptBars, transitions } from "../parts/timeline.js";
-import { href } from "../router.js";
+import { href, within } from "../router.js";
 
 /** @typedef {import("../wire.js").Job} Job */
 /** @typedef {import("../wire.js").JobStatusAnswer} JobStatusAnswer */
@@ -165,17 +165,22 @@ function facts(job) {
     ["Time limit", job.timeout_ms > 0 ? durationText(job.timeout_ms) : orNone("")],
   ];
   const more = /** @type {[string, import("../view.js").Shown | undefined][]} */ ([
+    ["Namespace", within(job.namespace).namespace],
     ["Not before", job.not_before && moment(job.not_before)],
     ["Fails at", job.expires_at && moment(job.expires_at)],
     [
       "Batch",
       options.batch_id &&
-      html`<a href=${href(["batches", options.batch_id])}>${options.batch_id}</a>`,
+      html`<a href=${
+        href(["batches", options.batch_id], within(job.namespace))
+      }>${options.batch_id}</a>`,
     ],
     [
       "Schedule",
       options.schedule &&
-      html`<a href=${href(["schedules", options.schedule])}>${options.schedule}</a>`,
+      html`<a href=${
+        href(["schedules", options.schedule], within(job.namespace))
+      }>${options.schedule}</a>`,
     ],
     ["Group", options.group],
     ["Unique key", options.unique_key],

@@ -190,7 +190,7 @@ function members({ members, commit_index }, { session }) {
     { name: "Member", isHead: true, cell: ({ node_id }) => node_id },
     { name: "Role", cell: ({ role, is_leader }) => is_leader ? standingBadge("leader") : role },
     { name: "State", cell: ({ answers }) => standingBadge(answers ? "answers" : "silent") },
-    { name: "Lag", isNumber: true, cell: ({ lag }) => countText(lag) },
+    { name: "Lag", isNumber: true, cell: ({ lag }) => lag === undefined ? "–" : countText(lag) },
     {
       name: "Last contact",
       isNumber: true,

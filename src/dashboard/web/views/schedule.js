@@ -11,7 +11,7 @@ import { heading, panel } from "../parts/page.js";
 import { standingBadge } from "../parts/status.js";
 import { errorText, fed } from "../parts/states.js";
 import { factList } from "../parts/table.js";
-import { href } from "../router.js";
+import { href, within } from "../router.js";
 import { timingText } from "../timing.js";
 import { scheduleActions, standingOf } from "./schedules.js";
 
@@ -20,10 +20,11 @@ const NEXT_RUNS = 10;
 /** @type {import("../view.js").View} */
 export function scheduleView(context) {
   const [, name = ""] = context.route.path;
+  const namespace = within(context.route.query.get("namespace"));
   context.title(`Schedule ${name}`);
   const feed = new Feed(
     context,
-    (signal) => get(path`schedules/${name}`, { next_runs: NEXT_RUNS }, signal),
+    (signal) => get(path`schedules/${name}`, { next_runs: NEXT_RUNS, ...namespace }, signal),
     { everyMs: 5_000, followsJobs: true },
   );
   return () =>
@@ -32,7 +33,9 @@ export function scheduleView(context) {
         ${heading(name, {
           back: [href(["schedules"]), "Schedules"],
           note: standingBadge(standingOf(schedule)),
-          actions: html`<a class="button" href=${href(["jobs"], { schedule: name })}>Its jobs</a>
+          actions: html`<a class="button" href=${
+            href(["jobs"], { schedule: name, ...namespace })
+          }>Its jobs</a>
             ${scheduleActions(schedule, context.session, () => feed.reload(), false)}`,
         })}
         ${schedule.last_fault === ""

@@ -11,7 +11,7 @@ import { barePanel, heading } from "../parts/page.js";
 import { standingBadge } from "../parts/status.js";
 import { emptyBox, fed } from "../parts/states.js";
 import { table } from "../parts/table.js";
-import { go, href } from "../router.js";
+import { go, href, within } from "../router.js";
 import { timingText } from "../timing.js";
 
 /** @typedef {import("../wire.js").Schedule} Schedule */
@@ -48,7 +48,8 @@ function list(schedules, session, done) {
     {
       name: "Name",
       isHead: true,
-      cell: ({ definition: { name } }) => html`<a href=${href(["schedules", name])}>${name}</a>`,
+      cell: ({ definition: { name, job } }) =>
+        html`<a href=${href(["schedules", name], within(job.namespace))}>${name}</a>`,
     },
     { name: "When", cell: ({ definition }) => timingText(definition.timing) },
     { name: "Type", isMinor: true, cell: ({ definition }) => definition.job.type ?? "" },
@@ -81,11 +82,12 @@ export function standingOf({ paused, next_at }) {
  * @param {() => void} done
  * @param {boolean} isShort
  */
-export function scheduleActions({ definition: { name }, paused }, session, done, isShort) {
+export function scheduleActions({ definition: { name, job }, paused }, session, done, isShort) {
   const kind = isShort ? "small" : "";
+  const namespace = within(job.namespace);
   const named = html`<span class="unseen"> ${name}</span>`;
   const call = (/** @type {string} */ verb, /** @type {string} */ said) => () =>
-    act("POST", `${path`schedules/${name}`}/${verb}`, {}, said).then(done);
+    act("POST", `${path`schedules/${name}`}/${verb}`, namespace, said).then(done);
   return html`
     ${!session.may("POST", "schedules/{name}/trigger") ? nothing : html`
       <button type="button" class=${kind} @click=${call(
@@ -109,13 +111,13 @@ export function scheduleActions({ definition: { name }, paused }, session, done,
         )}>Pause${named}</button>
       `}
     ${isShort || !session.may("DELETE", "schedules/{name}") ? nothing : html`
-      <button type="button" class="grave" @click=${() => remove(name)}>Remove</button>
+      <button type="button" class="grave" @click=${() => remove(name, namespace)}>Remove</button>
     `}
   `;
 }
 
-/** @param {string} name */
-async function remove(name) {
+/** @param {string} name @param {{ namespace?: string }} namespace */
+async function remove(name, namespace) {
   const answer = await ask({
     title: `Remove ${name}?`,
     text: "The jobs that it made stay.",
@@ -123,6 +125,6 @@ async function remove(name) {
     isGrave: true,
   });
   if (answer === undefined) return;
-  const done = await act("DELETE", path`schedules/${name}`, {}, `${name} is removed.`);
+  const done = await act("DELETE", path`schedules/${name}`, namespace, `${name} is removed.`);
   if (done !== undefined) go(href(["schedules"]));
 }
