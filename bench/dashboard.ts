@@ -112,15 +112,25 @@ async function scroll(browser: Browser, url: string, stage: Stage): Promise<void
   const page = await browser.newPage();
   await page.goto(`${url}/#/jobs?queue=heap`);
   await page.locator(".scroller tbody tr").first().waitFor();
-  const { frames, late, longest, rows } = await page.evaluate(scrolled);
+  const { frames, late, longest, rows } = await page.evaluate<Scrolled>(scrollScript());
   console.log(
     `${LISTED} jobs scrolled through in ${frames} frames, ${late} of them later than 50 ms; the ` +
       `longest script took ${longest} ms; ${rows} rows were in the document`,
   );
 }
 
-/** Runs in the page, which is why it has no types of the browser's here. */
-const scrolled = `(async () => {
+interface Scrolled {
+  readonly frames: number;
+  readonly late: number;
+  /** In ms. */
+  readonly longest: number;
+  /** In the document at once, at most. */
+  readonly rows: number;
+}
+
+/** Runs in the page, which is why it is a text: nothing here knows a browser's types. */
+function scrollScript(): string {
+  return `(async () => {
   const tasks = [0];
   new PerformanceObserver((list) => list.getEntries().forEach(({ duration }) => tasks.push(duration)))
     .observe({ type: "longtask" });
@@ -138,7 +148,8 @@ const scrolled = `(async () => {
     rows = Math.max(rows, scroller.querySelectorAll("tbody tr").length);
   }
   return { frames, late, rows, longest: Math.round(Math.max(...tasks)) };
-})()` as unknown as () => { frames: number; late: number; longest: number; rows: number };
+})()`;
+}
 
 /** The process that has its data below the directory. */
 function masterProcess(directory: string): number {
