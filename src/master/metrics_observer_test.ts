@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { AssignOutcome, JobEvent } from "../jobs/mod.ts";
 import { Scene } from "../jobs/scene_test_support.ts";
 import { readExposition } from "../observability/exposition_test_support.ts";
 import { createMasterMetrics, createMetricsRegistry } from "../observability/mod.ts";
@@ -203,4 +204,43 @@ Deno.test("consensus is told as this node sees it, and the leader tells how far 
   assert.equal(await told("raft_snapshots_installed_total"), 1);
   assert.equal(await told("raft_snapshot_bytes"), 4_096);
   assert.deepEqual(await series("raft_snapshot_seconds"), { sum: 0.5, count: 1 });
+});
+
+Deno.test("what did not come off is counted beside what did, by its reason", async () => {
+  const { observer, series } = await observed();
+  observer.planned(2, 4);
+  observer.assigned({ status: "assigned" } as AssignOutcome);
+  observer.assigned({ status: "refused" } as AssignOutcome);
+  observer.assignFailed(3, new Error("no quorum"));
+  observer.undelivered(2);
+  assert.deepEqual(await series("scheduling_attempts_total"), {
+    "least-loaded,success": 1,
+    "least-loaded,no_worker": 1,
+    "least-loaded,raft_error": 3,
+    "least-loaded,send_error": 2,
+  });
+  assert.deepEqual(await series("assignment_failures_total"), { raft_error: 3, send_error: 2 });
+  assert.deepEqual(await series("scheduling_latency_seconds"), { sum: 0.004, count: 1 });
+  observer.proposed("submit", 20, undefined);
+  observer.proposed("submit", 20, new Error("no quorum"));
+  assert.deepEqual(await series("raft_applies_total"), { "submit,success": 1, "submit,error": 1 });
+  assert.deepEqual(await series("raft_apply_latency_seconds"), { sum: 0.04, count: 2 });
+  observer.heartbeat("w1", true);
+  observer.heartbeat("w1", false);
+  assert.deepEqual(await series("worker_heartbeats_total"), { "w1,success": 1, "w1,error": 1 });
+  for (const role of ["pre_candidate", "candidate", "leader", "follower"] as const) {
+    observer.roleChanged({ role } as RaftStatus);
+  }
+  assert.deepEqual(await series("raft_elections_total"), { "": 1 });
+});
+
+Deno.test("an attempt that was its job's last and is lost with its worker is a recovery that failed", async () => {
+  const { observer, series } = await observed();
+  observer.jobChanged({
+    ...{ type: "noop", cause: "worker_lost", from: "running", to: "failed", attempt: 3 },
+    ...{ atMs: 5_000, sinceMs: 1_000, queuedAtMs: 1, startedAtMs: 4_000 },
+  } as JobEvent, true);
+  assert.deepEqual(await series("recovery_failures_total"), { "": 1 });
+  assert.deepEqual(await series("recovery_successes_total"), {});
+  assert.deepEqual(await series("dlq_movements_total"), { "": 1 });
 });

@@ -10,6 +10,10 @@ import { Client, credentials } from "@grpc/grpc-js";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import {
+  OtlpGrpcReceiver,
+  OtlpReceiver,
+} from "../../src/observability/otlp_receiver_test_support.ts";
 import { demoJobs } from "../../scripts/demo/jobs.ts";
 import { serveDirectory } from "../../scripts/demo/site.ts";
 import {
@@ -65,6 +69,7 @@ Deno.test({
         const { jobs } = await (await fetch(`${host.httpUrl}/api/v1/jobs`)).json();
         assert.ok(jobs.length > 0);
       });
+      await context.step("it sends spans by every road of OTLP", () => checkTracing(host));
       await context.step("it describes its services to gRPC clients", async () => {
         const names = await servicesOf(host.grpcAddress);
         assert.ok(names.includes("proto.MasterService"), names.join());
@@ -104,6 +109,24 @@ async function checkAnswers(program: Program): Promise<void> {
   const misused = await run(["sumbit"], program);
   assert.equal(misused.code, 2);
   assert.match(misused.stderr, /submit/);
+}
+
+async function checkTracing(host: Host): Promise<void> {
+  await using http = new OtlpReceiver();
+  await using grpc = await OtlpGrpcReceiver.start();
+  for (const protocol of ["http/protobuf", "grpc"]) {
+    const { port, spans } = protocol === "grpc" ? grpc : http;
+    const before = spans.length;
+    const { code, stderr } = await host.clientGiven({
+      environment: {
+        OTEL_TRACE_ENABLED: "true",
+        OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
+        OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+      },
+    }, "list");
+    assert.equal(code, 0, stderr);
+    assert.equal(spans.length, before + 1, protocol);
+  }
 }
 
 async function checkEveryType(host: Host, url: string, directory: string): Promise<void> {
