@@ -1,5 +1,5 @@
 /**
- * From nothing to a cluster in the production profile, command by command, as the README tells it.
+ * From nothing to a cluster in the production profile, command by command, as docs/security.md tells it.
  *
  * @module
  */

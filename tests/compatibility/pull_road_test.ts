@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { onHost, until } from "../e2e/support.ts";
 import { type Fields, OUR_PROTO, ProtoClient, serviceOf } from "./by_proto.ts";
 
-/** What README tells the writer of a worker in another language, and nothing else. */
+/** What docs/custom-workers.md tells the writer of a worker in another language, and nothing else. */
 class PullWorker {
   readonly #client: ProtoClient;
   readonly id: string;

@@ -34,7 +34,9 @@ export function beginsAsShown(shown: readonly string[], answer: readonly string[
 function asPattern(shown: readonly string[], end: string): RegExp {
   const lines = shown.map((line) => {
     if (line.trim() === "...") return "(?:.*\\n)*?";
-    const parts = steady(line).split("...").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
+    const parts = steady(line).split("...").map((part) =>
+      part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")
+    );
     return `${parts.join(".*")}\\n`;
   });
   return new RegExp(`^${lines.join("")}${end}`);

@@ -37,13 +37,15 @@ async function check(path: string): Promise<number> {
   for (const reason of page.notRun) console.log(`  not run: ${reason}`);
   for (const fault of page.faults) console.log(`  ${fault}`);
   if (isWriting) await Deno.writeTextFile(new URL(path, ROOT), withAnswers(text, differences));
-  else { for (const each of differences) console.log(told(each)); }
+  else for (const each of differences) console.log(told(each));
   return differences.length + page.faults.length;
 }
 
 function told({ session, answer }: Difference): string {
-  const block = (name: string, lines: readonly string[]) =>
-    [`  ${name}:`, ...lines.map((line) => `    ${line}`)];
+  const block = (
+    name: string,
+    lines: readonly string[],
+  ) => [`  ${name}:`, ...lines.map((line) => `    ${line}`)];
   return [
     `  line ${session.outputAt}: $ ${session.command}`,
     ...block("shown", session.output),

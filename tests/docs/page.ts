@@ -1,8 +1,8 @@
 /**
  * What a page of the documentation asks of its reader: which files to write, what to type, what comes.
  *
- * A fence of `console` is a session: lines that begin with `$ ` are typed (`> ` goes on with the line before),
- * the lines below are what comes. A comment right above a fence says more about it:
+ * A fence of `console` is a session: lines that begin with `$ ` are typed (and what follows a `\` at the end,
+ * or begins with `> `), the lines below are what comes. A comment right above a fence says more about it:
  *
  * - `<!-- file: NAME -->`: its text is the file of that name.
  * - `<!-- terminal -->`: its one command goes on in a terminal of its own; what is shown is how it begins.
@@ -44,6 +44,9 @@ interface Fence {
 /** Languages of fences that a reader would type into a shell. */
 const SHELL = ["sh", "bash", "shell", "console"];
 
+/** How a fence begins that is one whatever its language says. */
+const TYPED = /^(\$ |(conductor|deno|npx|curl|kubectl|docker) )/;
+
 /** Reads a page's text. */
 export function readPage(text: string): Page {
   const steps: Step[] = [];
@@ -53,7 +56,7 @@ export function readPage(text: string): Page {
     const [, directive = "", value = ""] = /^<!-- (file|terminal|not run)(?:: (.+))? -->$/.exec(
       fence.comment,
     ) ?? [];
-    const isTyped = SHELL.includes(fence.language) || fence.lines[0]?.startsWith("$ ");
+    const isTyped = SHELL.includes(fence.language) || TYPED.test(fence.lines[0] ?? "");
     if (directive === "not run" && value !== "") notRun.push(value);
     else if (directive === "file" && value !== "") {
       steps.push({ kind: "file", name: value, text: fence.lines.join("\n") + "\n" });
@@ -90,7 +93,10 @@ function sessionsOf({ lines, at }: Fence): Session[] {
     if (line.startsWith("$ ")) {
       sessions.push({ command: line.slice(2), output: [], outputAt: at + offset + 1 });
     } else if (last === undefined) throw new Error(`line ${at + offset + 1}: output of no command`);
-    else if (line.startsWith("> ") && last.output.length === 0) {
+    else if (last.command.endsWith("\\") && last.output.length === 0) {
+      last.command += `\n${line}`;
+      last.outputAt++;
+    } else if (line.startsWith("> ") && last.output.length === 0) {
       last.command += `\n${line.slice(2)}`;
       last.outputAt++;
     } else last.output.push(line);

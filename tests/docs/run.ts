@@ -125,7 +125,7 @@ function script(steps: readonly Step[]): string {
       return [
         `script -qefc ${quoted(command)} ${answer} </dev/null >/dev/null 2>&1 &`,
         `for i in $(seq ${TERMINAL_PATIENCE}); do`,
-        `  [ "$(wc -l 2>/dev/null < ${answer})" -gt ${output.length} ] && break; sleep 0.1`,
+        `  [ -f ${answer} ] && [ "$(wc -l < ${answer})" -gt ${output.length} ] && break; sleep 0.1`,
         `done`,
       ].join("\n");
     }),
@@ -154,7 +154,9 @@ async function answerOf(path: string, scratch: string): Promise<string[]> {
     const text = await Deno.readTextFile(path);
     const lines = text.replaceAll(join(scratch, "home"), HOME_SHOWN)
       // deno-lint-ignore no-control-regex
-      .replace(/\x1b\[[0-9;?]*[A-Za-z]/g, "").replaceAll("\r", "").split("\n");
+      .replace(/\x1b\[[0-9;?]*[A-Za-z]/g, "").replaceAll("\r", "")
+      // What the shell itself says of a process that was killed.
+      .replace(/^\S+\/page\.sh: line \d+: +\d+ Killed .*\n/gm, "").split("\n");
     return lines.at(-1) === "" ? lines.slice(0, -1) : lines;
   } catch (failure) {
     if (failure instanceof Deno.errors.NotFound) return ["(the page did not come to this)"];

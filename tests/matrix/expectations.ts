@@ -1,5 +1,5 @@
 /**
- * What each RPC must answer to whom: written down from the policy file's text, the README and the
+ * What each RPC must answer to whom: written down from the policy file's text, docs/security.md and the
  * .proto files, and asked of none of this program's own functions.
  *
  * @module
