@@ -169,8 +169,10 @@ export interface ForwardingOptions {
   readonly leaderWaitMsMax: number;
 }
 
-/** Left of a deadline for the way back, in ms. */
-const ANSWER_MARGIN_MS = 20;
+/** The part of a call's time that is left for the way back of an answer, and its bounds in ms. */
+const ANSWER_MARGIN_PART = 0.1;
+const ANSWER_MARGIN_MS_MIN = 20;
+const ANSWER_MARGIN_MS_MAX = 500;
 /** Pause before the same leader is tried again, in ms. */
 const RETRY_PAUSE_MS = 50;
 /** How long a worker's session is held for a leader to send it to, in ms. */
@@ -315,6 +317,7 @@ class Forwarding {
     handler: Streaming,
   ): Promise<void> {
     const { router, client } = this.#options;
+    const answerByMs = answerBy(call);
     while (true) {
       const route = router.current ?? await router.next(this.#untilMs(call), call.signal);
       const abandoned = AbortSignal.any([call.signal, route.ended]);
@@ -330,7 +333,7 @@ class Forwarding {
         if (call.signal.aborted || !(failure instanceof Refusal)) throw failure;
         const isLost = route.ended.aborted || failure.reason === "outcome_unknown" ||
           isNothingDone(failure);
-        if (!isLost || Date.now() >= call.deadlineMs - ANSWER_MARGIN_MS) throw failure;
+        if (!isLost || Date.now() >= answerByMs) throw failure;
         await endOf(route, RETRY_PAUSE_MS);
       }
     }
@@ -366,9 +369,15 @@ class Forwarding {
       .catch(refuse);
   }
 
-  #untilMs({ deadlineMs }: CallContext): number {
-    return Math.min(deadlineMs - ANSWER_MARGIN_MS, Date.now() + this.#options.leaderWaitMsMax);
+  #untilMs(call: CallContext): number {
+    return Math.min(answerBy(call), Date.now() + this.#options.leaderWaitMsMax);
   }
+}
+
+/** Until when a call that has just come may be worked on, so that its caller still hears why it ended. */
+function answerBy({ deadlineMs }: CallContext): number {
+  const partMs = (deadlineMs - Date.now()) * ANSWER_MARGIN_PART;
+  return deadlineMs - Math.max(ANSWER_MARGIN_MS_MIN, Math.min(partMs, ANSWER_MARGIN_MS_MAX));
 }
 
 function isNothingDone({ reason }: Refusal): boolean {
