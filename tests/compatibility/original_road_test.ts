@@ -174,7 +174,7 @@ Deno.test("who refuses, is away or never answers holds up nobody, and costs a jo
       assert.equal(job.assigned_to, "good");
     }
     assert.equal(good.given.length, jobIds.length, "with one attempt allowed, each ran once");
-  }, "--set=scheduler.assignment_timeout=500ms"));
+  }, "--set=scheduler.assignment_timeout=4s"));
 
 Deno.test("an original worker, which registers once, outlives a restart and its own silence", () =>
   withMaster(async ({ host, client, master, start }) => {

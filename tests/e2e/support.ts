@@ -8,6 +8,7 @@
 import { credentials } from "@grpc/grpc-js";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { recording } from "../../src/cli/terminal_test_support.ts";
 import { JobClient } from "../../src/rpc/mod.ts";
 import { V8_FLAGS } from "../../scripts/build/v8_flags.ts";
 import { freePorts } from "../../scripts/demo/cluster.ts";
@@ -116,18 +117,23 @@ export class Host {
     return process;
   }
 
-  /** Runs a client command against this host's master. */
+  /**
+   * Runs a client command against this host's master. One that runs from the sources is run within
+   * this process where that makes no difference: a process costs more than most of what is asked.
+   */
   client(...args: string[]): Promise<CommandResult> {
-    return this.clientGiven({}, ...args);
+    return this.#program === FROM_SOURCE && isOnlyText(args)
+      ? runHere(this.#addressed(args))
+      : this.clientGiven({}, ...args);
   }
 
-  /** The same, with something on its stdin or in its environment. */
+  /** The same, in a process of its own, with something on its stdin or in its environment. */
   clientGiven(given: Given, ...args: string[]): Promise<CommandResult> {
-    return run(
-      [...args, `--addr=${this.grpcAddress}`, "--set=grpc.connection_wait=10s"],
-      this.#program,
-      given,
-    );
+    return run(this.#addressed(args), this.#program, given);
+  }
+
+  #addressed(args: readonly string[]): string[] {
+    return [...args, `--addr=${this.grpcAddress}`, "--set=grpc.connection_wait=10s"];
   }
 
   /** Submits a job, waits for its end and gives it as `--output json` prints it. */
@@ -172,7 +178,22 @@ export interface Given {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** Runs a command to its end. */
+/** Whether a command reads no stdin, writes no bytes to stdout and starts no node. */
+function isOnlyText([command = "", ...more]: readonly string[]): boolean {
+  return !["master", "worker", "result", "debug", "demo", "bench"].includes(command) &&
+    !more.some((each) => each === "-" || each.endsWith("=-")) &&
+    !Object.keys(Deno.env.toObject()).some((name) => name.startsWith("CONDUCTOR_"));
+}
+
+/** What the program does once it has started, up to its exit code, in this process. */
+async function runHere(args: readonly string[]): Promise<CommandResult> {
+  const { route } = await import("../../src/cli/router.ts");
+  const terminal = recording();
+  const code = await route(args, terminal);
+  return { code, stdout: terminal.written.out, stderr: terminal.written.err };
+}
+
+/** Runs a command to its end, in a process of its own. */
 export async function run(
   args: readonly string[],
   program: Program = FROM_SOURCE,
