@@ -30,6 +30,7 @@ async function ofSection(
 ): Promise<Finding[]> {
   const { ok, warn, fail } = findingsOf("certificate");
   const warnings: string[] = [];
+  const findings: Finding[] = [];
   const options = optionsOf(loaded, section, (text) => warnings.push(text));
   if (!options.enabled) {
     return loaded.profile === "development"
@@ -42,9 +43,24 @@ async function ofSection(
   }
   try {
     const material = await loadTls(options);
-    const findings = warnings.map((text) => warn(section, text));
+    findings.push(...warnings.map((text) => warn(section, text)));
     const identity = material?.own?.identity;
     if (identity === undefined) return [...findings, ok(section, "none of its own: a client's")];
+    if (loaded.role === "master" && !bears(identity.names, options.serverName)) {
+      // Clients may know it by another name; the other masters share its configuration.
+      const tell = section === "security.raft_tls" ? fail : warn;
+      findings.push(
+        tell(
+          section,
+          `"${identity.commonName}" is for ${
+            identity.names.join(", ") || "no name"
+          }, and not for ` +
+            `"${options.serverName}" (${section}.server_name), by which masters are known`,
+          `name what the masters' certificates bear; with --set ${section}.server_name= each is ` +
+            "known by the host that is dialled",
+        ),
+      );
+    }
     const { notBeforeMs, notAfterMs, commonName } = identity;
     const leftMs = notAfterMs - Date.now();
     const days = Math.floor(leftMs / 86_400_000);
@@ -63,6 +79,13 @@ async function ofSection(
   } catch (failure) {
     return [fail(section, reasonOf(failure), "`conductor certs` makes and renews certificates")];
   }
+}
+
+/** Whether a certificate of those names is one for `name`; empty: for what was dialled, whatever it is. */
+function bears(names: readonly string[], name: string): boolean {
+  const wanted = name.toLowerCase();
+  const withStar = wanted.replace(/^[^.]+/, "*");
+  return name === "" || names.some((each) => [wanted, withStar].includes(each.toLowerCase()));
 }
 
 function optionsOf(

@@ -180,6 +180,48 @@ Deno.test("certificates are sound, or ending, or of no use, and each is told", (
     assert.match(missing[0]!.found, /none\.crt/);
   }));
 
+Deno.test("a master is told when its certificate is not for the name by which masters are known", () =>
+  inDirectory(async (directory) => {
+    const DAY_MS = 86_400_000;
+    const options = { keyType: "ecdsa-p256", passphrase: undefined, nowMs: Date.now() } as const;
+    const authority = await CertificateAuthority.create(join(directory, "ca"), {
+      ...options,
+      commonName: "test",
+      lifeMs: 3650 * DAY_MS,
+    });
+    const record = await authority.issue({
+      ...options,
+      name: "m1",
+      role: "master",
+      sans: ["m1.example.org", "*.masters.example.org"],
+      lifeMs: 365 * DAY_MS,
+      directory: undefined,
+    });
+    const statuses = async (name: string) => {
+      const findings = await certificateFindings(configured("master", {
+        "security.tls.enabled": "true",
+        "security.tls.auto_generate": "false",
+        "security.tls.cert_file": record.cert_file,
+        "security.tls.key_file": record.key_file,
+        "security.tls.ca_file": authority.certificateFile,
+        "security.tls.server_name": name,
+      }));
+      return findings.map(({ subject, status, found }) =>
+        `${subject} ${status} ${found.includes("and not for") ? "name" : "time"}`
+      );
+    };
+    const sound = ["security.tls ok time", "security.raft_tls ok time"];
+    for (const name of ["", "M1.example.org", "a.masters.example.org", "conductor"]) {
+      assert.deepEqual(await statuses(name), sound, name);
+    }
+    assert.deepEqual(await statuses("b.a.masters.example.org"), [
+      "security.tls warn name",
+      "security.tls ok time",
+      "security.raft_tls fail name",
+      "security.raft_tls ok time",
+    ]);
+  }));
+
 Deno.test("what is to be done stands below what was found, and only where something is", () => {
   const { ok, fail } = findingsOf("port");
   const sheet = { style: recording().out.style, columns: 40 };

@@ -87,12 +87,13 @@ export function initialClusterText(members: InitialCluster): readonly string[] {
  * Decides by what the others answered; a missing answer is of one that was not reached.
  *
  * @param own incarnation and gRPC address of this node
+ * @param unheard why there is no answer of the others, for the operator
  */
 export function judgeFounding(
   nodeId: string,
   own: { readonly incarnation: string; readonly grpcAddress: string },
   members: InitialCluster,
-  answers: ReadonlyMap<string, IntroductionAnswer>,
+  { answers, unheard }: Heard,
 ): Verdict {
   const others = Object.keys(members).filter((id) => id !== nodeId).sort();
   const founded = [...answers.values()].filter((each) => each.cluster !== undefined);
@@ -113,7 +114,11 @@ export function judgeFounding(
   }
   const missing = others.filter((id) => !answers.has(id));
   if (missing.length > 0) {
-    return { kind: "wait", reason: `not heard from ${missing.join(", ")} yet` };
+    const names = missing.map((id) => {
+      const why = unheard.get(id);
+      return why === undefined ? id : `${id} (${why})`;
+    });
+    return { kind: "wait", reason: `not heard from ${names.join(", ")} yet` };
   }
   const text = initialClusterText(members).join(",");
   const differs = [...answers.values()].find((each) => each.initialCluster.join(",") !== text);
@@ -179,8 +184,8 @@ export async function foundTogether(
   const said = new Said();
   try {
     while (true) {
-      const answers = await askAll(options, othersOf(nodeId, members), own);
-      const verdict = judgeFounding(nodeId, own, members, answers);
+      const heard = await askAll(options, othersOf(nodeId, members), own);
+      const verdict = judgeFounding(nodeId, own, members, heard);
       switch (verdict.kind) {
         case "found": {
           const clusterId = crypto.randomUUID();
@@ -219,13 +224,20 @@ export function othersOf(nodeId: string, members: InitialCluster): InitialCluste
   return Object.fromEntries(Object.entries(members).filter(([id]) => id !== nodeId));
 }
 
-/** Asks them all at once; those that do not answer in time are left out. */
+/** What became of asking others, by their ids. */
+export interface Heard {
+  readonly answers: ReadonlyMap<string, IntroductionAnswer>;
+  /** Of those without an answer: why, as where nobody listens or a certificate is not believed. */
+  readonly unheard: ReadonlyMap<string, string>;
+}
+
+/** Asks them all at once, and waits for none longer than the timeout. */
 export async function askAll(
   { peerChannel }: Pick<MasterOptions, "peerChannel">,
   members: InitialCluster,
   own: Introduction,
   timeoutMs = CALL_TIMEOUT_MS,
-): Promise<ReadonlyMap<string, IntroductionAnswer>> {
+): Promise<Heard> {
   const channel = {
     ...peerChannel,
     messageBytesMax: -1,
@@ -233,16 +245,18 @@ export async function askAll(
     dialTimeoutMs: timeoutMs,
   };
   const answers = new Map<string, IntroductionAnswer>();
+  const unheard = new Map<string, string>();
   await Promise.all(
     Object.entries(members).map(async ([id, address]) => {
       try {
         answers.set(id, await introduce(address, own, channel));
       } catch (failure) {
         if (!(failure instanceof Refusal)) throw failure;
+        unheard.set(id, failure.message);
       }
     }),
   );
-  return answers;
+  return { answers, unheard };
 }
 
 /** Answers the others on the Raft port while there is no log. */

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { IntroductionAnswer } from "../rpc/mod.ts";
-import { initialClusterText, judgeFounding, type Verdict } from "./founding.ts";
+import { type Heard, initialClusterText, judgeFounding, type Verdict } from "./founding.ts";
 import { initialClusterFault } from "./raft_start.ts";
 
 const MEMBERS = { a: "a:7000", b: "b:7000", c: "c:7000" };
@@ -29,13 +29,20 @@ function founded(id: string, incarnations: readonly string[], clusterId = "x"): 
   return { ...unfounded(id), cluster: { id: clusterId, members, founders: members } };
 }
 
+function heard(
+  answers: Heard["answers"],
+  unheard: Record<string, string> = {},
+): Heard {
+  return { answers, unheard: new Map(Object.entries(unheard)) };
+}
+
 function verdict(nodeId: string, ...answers: readonly IntroductionAnswer[]): Verdict {
   const own = { incarnation: `${nodeId}1`, grpcAddress: `${nodeId}:9000` };
   return judgeFounding(
     nodeId,
     own,
     MEMBERS,
-    new Map(answers.map((each) => [each.nodeId, each])),
+    heard(new Map(answers.map((each) => [each.nodeId, each]))),
   );
 }
 
@@ -51,6 +58,18 @@ Deno.test("the first by id founds, once it has heard from all that nobody has", 
   assert.ok(others.kind === "wait" && /a, the first by id/.test(others.reason));
   const alone = verdict("a", unfounded("b"));
   assert.ok(alone.kind === "wait" && /not heard from c/.test(alone.reason));
+});
+
+Deno.test("why one was not heard from is said, for it may be no matter of waiting", () => {
+  const why =
+    'c:7000 cannot be connected to: the certificate is not for "conductor.production.svc"';
+  const waits = judgeFounding(
+    "a",
+    { incarnation: "a1", grpcAddress: "a:9000" },
+    MEMBERS,
+    heard(new Map(), { c: why }),
+  );
+  assert.deepEqual(waits, { kind: "wait", reason: `not heard from b, c (${why}) yet` });
 });
 
 Deno.test("a founder whom the cluster knows by this incarnation founds its log with the same list", () => {
@@ -99,7 +118,7 @@ Deno.test("what only people can settle is said", () => {
         "a",
         { incarnation: "a1", grpcAddress: "" },
         MEMBERS,
-        new Map([["b", unfounded("z")]]),
+        heard(new Map([["b", unfounded("z")]])),
       ),
       "refuse",
       /at b:7000 there is z, not b/,

@@ -79,8 +79,10 @@ export class PeerDoor {
     };
     await untilAlone(
       own,
-      async () =>
-        (await askAll(master, Object.fromEntries(addresses), own, ALONE_TIMEOUT_MS)).values(),
+      async () => {
+        const others = Object.fromEntries(addresses);
+        return (await askAll(master, others, own, ALONE_TIMEOUT_MS)).answers.values();
+      },
       {
         now: () => performance.now(),
         pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),

@@ -140,7 +140,7 @@ function unfinishedJoin(
   const initialCluster = initialClusterText(members);
   return async () => {
     const own = { nodeId, incarnation, grpcAddress, initialCluster, life: "" };
-    const answers = await askAll(options, othersOf(nodeId, members), own);
+    const { answers } = await askAll(options, othersOf(nodeId, members), own);
     return [...answers.values()].map((each) => each.grpcAddress).filter((each) => each !== "");
   };
 }
