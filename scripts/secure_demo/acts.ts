@@ -97,6 +97,9 @@ export async function tryEverything(
   return cells.flat();
 }
 
+/** On a host that is busy with other things a handshake takes its time, and says nothing of who may. */
+export const PATIENT = "--set=grpc.connection_wait=60s";
+
 async function cellOf(
   program: Program,
   user: User,
@@ -106,7 +109,7 @@ async function cellOf(
 ): Promise<Cell> {
   const answer = act.args === undefined
     ? await pageFor(program, node, user.name)
-    : await program.run([...act.args(jobId), `--addr=${node.grpc}`], configOf(user.name));
+    : await program.run([...act.args(jobId), PATIENT, `--addr=${node.grpc}`], configOf(user.name));
   return {
     who: user.name,
     act: act.title,

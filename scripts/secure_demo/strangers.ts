@@ -4,7 +4,7 @@
  * @module
  */
 
-import { METRICS, pageFor } from "./acts.ts";
+import { METRICS, pageFor, PATIENT } from "./acts.ts";
 import { eventually, type Program } from "./program.ts";
 import { configOf, type Master, type SecureCluster, writeSigningKey } from "./setup.ts";
 import { type Answer, type Cell, type Verdict, verdictOf } from "./verdict.ts";
@@ -27,7 +27,7 @@ export interface StrangerCell extends Cell {
   readonly words: RegExp;
 }
 
-/** Who has no connection learns it at once, rather than after the production profile's 5 s. */
+/** Who gets no connection learns it at once, rather than after the production profile's 5 s. */
 const IMPATIENT = "--set=grpc.connection_wait=2s";
 const LIST = "/proto.MasterService/ListJobs";
 const SUBMIT = "/proto.MasterService/SubmitJob";
@@ -62,7 +62,8 @@ export async function tryStrangers(
 }
 
 async function tryOne(program: Program, stranger: Stranger, node: Master): Promise<StrangerCell> {
-  const args = [...stranger.act ?? ["list"], ...stranger.flags, IMPATIENT, `--addr=${node.grpc}`];
+  const wait = stranger.expected === "door" ? IMPATIENT : PATIENT;
+  const args = [...stranger.act ?? ["list"], ...stranger.flags, wait, `--addr=${node.grpc}`];
   const answer = await program.run(args, configOf("alice"));
   return cellOf(stranger, node, answer, stranger.act === undefined ? LIST : SUBMIT);
 }

@@ -44,7 +44,9 @@ export function messageFrom(schema: DescMessage, json: JsonObject): AnyMessage {
 /** `cannot decode field proto.JobFilter.status from JSON: ...` names more than its reader knows. */
 function faultIn(words: string): string {
   const field = /^cannot decode field [\w.]+\.(\w+) from JSON: (.*)$/s.exec(words);
-  if (field !== null) return `${field[1]}: ${field[2]}`;
+  // Of bytes, which JSON writes as text.
+  const why = field?.[2]?.replace(/^expected Uint8Array, got /, "expected text in base64, got ");
+  if (field !== null) return `${field[1]}: ${why}`;
   const unknown = /^cannot decode message [\w.]+ from JSON: key "(.*)" is unknown$/s.exec(words);
   return unknown === null ? words : `there is no field "${unknown[1]}" in this request`;
 }

@@ -75,3 +75,27 @@ Deno.test("what the small types hand back is what they say", async () => {
   assert.deepEqual(sleeps?.parse(slept), { slept_ms: 1, attempt: 1 });
   assert.equal(noop.resultSchema?.parse(await noop.run({}, testContext())), undefined);
 });
+
+Deno.test("what is nested a hundred thousand deep is a fault of every type's payload, wherever it is", () => {
+  const deep = (open: string, close: string, inside = "1") =>
+    open.repeat(100_000) + inside + close.repeat(100_000);
+  const registry = builtinJobTypes();
+  for (const type of registry.names().map((name) => registry.get(name)!)) {
+    if (type.name === "noop") continue; // Takes anything and reads none of it.
+    for (
+      const text of [
+        deep("[", "]"),
+        deep('{"a":', "}"),
+        `{"data":${deep("[", "]")}}`,
+        `{"data":"a","operations":[{"type":"filter","where":${deep('{"not":', "}")}}]}`,
+        `{"data":"a","operations":[{"type":"filter","where":${deep('{"and":[', "]}")}}]}`,
+        // Closed nowhere.
+        "[".repeat(100_000),
+      ]
+    ) {
+      const parsed = parsePayload(type, new TextEncoder().encode(text));
+      assert.ok(!parsed.ok, `${type.name} takes ${text.slice(0, 80)}`);
+      assert.ok(parsed.message.length < 5_000, `${type.name}: ${parsed.message.slice(0, 200)}`);
+    }
+  }
+});
