@@ -105,11 +105,11 @@ class Workers implements AsyncDisposable {
 }
 
 async function denoClients({ sealed: { forClients } }: Place): Promise<void> {
-  const [waited, batch, dag, schedule] = await Promise.all(
-    ["submit_and_wait.ts", "batch.ts", "dag.ts", "schedule.ts"].map((name) =>
-      output(denoExample(name), forClients)
-    ),
-  );
+  const said: string[] = [];
+  for (const name of ["submit_and_wait.ts", "batch.ts", "dag.ts", "schedule.ts"]) {
+    said.push(await output(denoExample(name), forClients));
+  }
+  const [waited, batch, dag, schedule] = said;
   assert.match(
     waited!,
     /^job [-0-9a-f]+\n[\s\S]*completed\nresult \{ slept_ms: 500, attempt: \d+ \}/,

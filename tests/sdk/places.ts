@@ -37,7 +37,7 @@ export async function onPlainCluster(test: (place: Place) => Promise<void>): Pro
     await cluster.start();
     const addresses = cluster.masters.map((each) => each.grpcAddress).join(",");
     const variables = { CONDUCTOR_WORKER_MASTER_ADDRS: addresses };
-    await using client = connect(fromEnvironment(variables));
+    await using client = connect({ ...fromEnvironment(variables), callTimeoutMs: 30_000 });
     await test({
       forClients: variables,
       forWorker: (id) => Promise.resolve({ ...variables, WORKER_ID: id }),
