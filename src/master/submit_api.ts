@@ -16,7 +16,7 @@ import {
 import { dutiesOf, type MasterContext } from "./context.ts";
 import { OfferedTypes } from "./offered_types.ts";
 import { namespaceFor } from "./sight.ts";
-import { inSubmitSpan, type SubmitSpan } from "./submit_tracing.ts";
+import { SubmitSpans } from "./submit_tracing.ts";
 
 /** Jobs in one SubmitJobs call. */
 const BATCH_JOBS_MAX = 10_000;
@@ -33,19 +33,15 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
     options: { readonly allOrNothing: boolean },
     call: CallContext,
   ): Promise<readonly SubmissionOutcome[]> {
-    return inSubmitSpan(
-      this.#context.tracer,
-      call.traceparent,
-      submissions,
-      (span) => this.#submit(submissions, options, call, span),
-    );
+    const spans = new SubmitSpans(this.#context.tracer, call.traceparent, submissions);
+    return spans.around(() => this.#submit(submissions, options, call, spans));
   }
 
   async #submit(
     submissions: readonly Submission[],
     options: { readonly allOrNothing: boolean },
     call: CallContext,
-    span: SubmitSpan | undefined,
+    spans: SubmitSpans,
   ): Promise<readonly SubmissionOutcome[]> {
     const duties = dutiesOf(this.#context);
     const { admission, proposer, newJobId, now } = this.#context;
@@ -57,7 +53,6 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
     }
     const order = parentsFirst(submissions);
     const nowMs = now();
-    const traceparent = span?.traceparent ?? call.traceparent;
     const named = new Named(submissions);
     const admitted = order.map((position): SubmitSpec | Refusal => {
       const submission = named.resolve(position);
@@ -68,7 +63,7 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
         const by = { submittedBy: call.caller.userId, namespace };
         const spec = admission.admit(submission, id, by, nowMs);
         named.admitted(position, id);
-        return { ...spec, traceparent };
+        return { ...spec, traceparent: spans.traceparentOf(position) };
       } catch (failure) {
         if (!(failure instanceof Refusal)) throw failure;
         if (options.allOrNothing) throw ofJob(failure, position, submissions.length);
@@ -77,12 +72,12 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
     });
     const specs = admitted.filter((each): each is SubmitSpec => !(each instanceof Refusal));
     const [only] = specs;
-    span?.tell("submitting_to_raft");
-    const proposed = async () =>
+    spans.tell("submitting_to_raft");
+    const outcomes = await spans.commit(async () =>
       only !== undefined && specs.length === 1
         ? [await proposer.submitOne(only)]
-        : await proposer.submitMany(specs, options.allOrNothing);
-    const outcomes = await (span === undefined ? proposed() : span.commit(proposed));
+        : await proposer.submitMany(specs, options.allOrNothing)
+    );
     const offered = new OfferedTypes(duties.view().workers, admission);
     let place = 0;
     const results: SubmissionOutcome[] = [];
@@ -96,7 +91,7 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
       }
       const type = submissions[position]?.type ?? "";
       const outcome = named.inWords(blamed[place++]!, each);
-      if (span !== undefined) tellOutcome(span, outcome, offered.has(type));
+      if (spans.areRecorded) tellOutcome(spans, position, outcome, offered.has(type));
       results[position] = this.#outcome(outcome, each, offered);
     });
     return results;
@@ -204,14 +199,19 @@ class Named {
   }
 }
 
-function tellOutcome(span: SubmitSpan, outcome: SubmitOutcome, isOffered: boolean): void {
+function tellOutcome(
+  spans: SubmitSpans,
+  position: number,
+  outcome: SubmitOutcome,
+  isOffered: boolean,
+): void {
   if (outcome.status === "refused") {
     const isFull = outcome.reason === "queue_full" || outcome.reason === "client_full";
-    if (isFull) span.tell("pending_jobs_limit_reached");
+    if (isFull) spans.tellOf(position, "pending_jobs_limit_reached");
     return;
   }
-  if (!isOffered) span.tell("no_workers_available");
-  span.tell("job_submitted_successfully", outcome.jobId);
+  if (!isOffered) spans.tellOf(position, "no_workers_available");
+  spans.tellOf(position, "job_submitted_successfully", outcome.jobId);
 }
 
 function refusedSubmission(outcome: SubmitOutcome & { status: "refused" }): Refusal {

@@ -31,6 +31,8 @@ export interface Submission {
   readonly delayMs?: number;
   /** Not before this time (ms since the epoch); the later of it and `delayMs` counts. */
   readonly runAtMs?: number;
+  /** Where in its trace it is submitted; absent: where its call is; "": in none. */
+  readonly traceparent?: string;
   /** Name among the submissions of one call, for their dependencies on each other. */
   readonly ref?: string;
   readonly idempotencyKey?: string;

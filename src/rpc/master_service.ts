@@ -15,7 +15,8 @@ import {
   reportFromWire,
   submissionFromWire,
 } from "./convert.ts";
-import type { AttemptReportView, MasterApi, WorkerAnnouncement } from "./master_api.ts";
+import { formatTraceparent, parseTraceparent } from "../observability/mod.ts";
+import type { AttemptReportView, MasterApi, Submission, WorkerAnnouncement } from "./master_api.ts";
 import { submitResponse } from "./submit_response.ts";
 import { type AnswerSubmissions, serveSubmissions } from "./submit_stream.ts";
 import { bulkHandlers } from "./bulk_service.ts";
@@ -71,9 +72,11 @@ function jobHandlers(master: MasterApi): Pick<
   | "retryFromDLQ"
 > {
   const submitJobs: AnswerSubmissions = async (request, call) => {
-    const outcomes = await master.submit(request.jobs.map(submissionFromWire), {
-      allOrNothing: request.allOrNothing,
-    }, call);
+    const { jobs, traceparents, allOrNothing } = request;
+    const submissions = traceparents.length === 0
+      ? jobs.map(submissionFromWire)
+      : jobs.map((job, at) => tracedAt(submissionFromWire(job), traceparents[at]));
+    const outcomes = await master.submit(submissions, { allOrNothing }, call);
     return { results: outcomes.map(submitResponse) };
   };
   return {
@@ -348,4 +351,10 @@ function slotsOf(maxConcurrentJobs: number): number {
 function required(value: string, field: string): string {
   if (value !== "") return value;
   throw new Refusal("invalid", `${field} is empty`);
+}
+
+/** What is no place in a trace counts as none: its job is not to be found in another one's. */
+function tracedAt(submission: Submission, traceparent: string | undefined): Submission {
+  const place = parseTraceparent(traceparent);
+  return { ...submission, traceparent: place === undefined ? "" : formatTraceparent(place) };
 }

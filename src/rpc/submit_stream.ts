@@ -104,8 +104,7 @@ async function answersTo(
         job,
         call: carrying instanceof Promise ? await carrying : carrying,
       };
-      const isTraced = traceparents.length > 0 || admitted.call.context.note !== undefined;
-      (isTraced || namesOthers(job) ? alone : together).push(admitted);
+      (namesOthers(job) ? alone : together).push(admitted);
     } catch (failure) {
       results[place] = refusedResponse(Refusal.of(failure));
     }
@@ -130,11 +129,15 @@ async function answersOf(
   const { context } = group[0]!.call;
   const request = create(SubmitJobsRequestSchema);
   request.jobs = group.map(({ job }) => job);
+  if (group.length > 1 && group.some(({ call }) => call.context.traceparent !== "")) {
+    request.traceparents = group.map(({ call }) => call.context.traceparent);
+  }
   try {
     const { results = [] } = await answer(request, {
       ...context,
       method: SUBMIT_STREAM,
       deadlineMs,
+      note: notesOf(group),
     });
     group.forEach(({ call }, at) => call.ended(refusalIn(results[at]!)));
     return results;
@@ -149,6 +152,12 @@ async function answersOf(
     const each = group.map((one) => answersOf([one], deadlineMs, answer));
     return (await Promise.all(each)).flat();
   }
+}
+
+/** What happens to all of them is told to each whose call takes note. */
+function notesOf(group: readonly Admitted[]): CallContext["note"] {
+  const notes = group.flatMap(({ call }) => call.context.note ?? []);
+  return notes.length === 0 ? undefined : (event) => notes.forEach((note) => note(event));
 }
 
 /** Names are good within a call, and this job is a call of its own. */

@@ -65,6 +65,33 @@ Deno.test("what is submitted together reaches the master together, and each gets
   }
 });
 
+Deno.test("what is submitted together stays together when it is traced, each job in its own trace", async () => {
+  const place = (digit: string) => `00-${digit.repeat(32)}-${digit.repeat(16)}-01`;
+  const traced: (string | undefined)[][] = [];
+  await using master = await startTestMaster({
+    submit: (submissions) => {
+      traced.push(submissions.map(({ traceparent }) => traceparent));
+      return Promise.resolve(submissions.map(taken));
+    },
+  }, {
+    observer: { started: (_, traceparent = "") => ({ traceparent, ended() {} }) },
+  });
+  let here: string | undefined;
+  const client = new JobClient(channelTo([master.address], { traceparent: () => here }));
+  const submit = (name: string, traceparent?: string) => {
+    here = traceparent;
+    return client.submit(job(name));
+  };
+  try {
+    await client.submit(job("first"));
+    await Promise.all([submit("a", place("a")), submit("b"), submit("c", place("c"))]);
+    // Of one job the trace is its call's.
+    assert.deepEqual(traced, [[undefined], [place("a"), "", place("c")]]);
+  } finally {
+    client.close();
+  }
+});
+
 Deno.test("one submission that is refused says so to its own caller, in the words of a call", async () => {
   await using master = await startTestMaster({
     submit: (submissions) =>
