@@ -12,8 +12,8 @@ import { beginsAsShown, isAsShown } from "./compare.ts";
 import type { Page, Session, Step } from "./page.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const PAGE_TIMEOUT_MS = 480_000;
-const COMMAND_TIMEOUT_S = 60;
+const PAGE_TIMEOUT_MS = 900_000;
+const COMMAND_TIMEOUT_S = 120;
 /** How long a terminal may take to show what the page shows, in tenths of a second. */
 const TERMINAL_PATIENCE = 600;
 /** The directory of development masters and workers, unless they are told otherwise. */
