@@ -156,6 +156,7 @@ export class Gateway {
       authorization: credentials.authorization,
       peerAddress: exchange.peerAddress,
       certificate: exchange.certificate,
+      ...(exchange.hasResumedCertificate === true && { hasResumedCertificate: true }),
       traceparent,
     });
     if (decision.ok) return decision.principal;

@@ -7,7 +7,7 @@
 
 import type { IncomingMessage } from "node:http";
 import { TLSSocket } from "node:tls";
-import { requestCertificate } from "../security/mod.ts";
+import { hasResumedCertificate, requestCertificate } from "../security/mod.ts";
 
 export interface Exchange {
   /** What stands for the names of the route's template. */
@@ -16,6 +16,8 @@ export interface Exchange {
   readonly peerAddress: string;
   /** DER of the certificate that its client has proven to hold. */
   readonly certificate: Uint8Array | undefined;
+  /** See the gate's `PageCall`. */
+  readonly hasResumedCertificate?: boolean;
   /** It came by TLS. */
   readonly isSecure: boolean;
   /** Aborted when whoever asked has gone. */
@@ -56,6 +58,7 @@ export function exchangeOf(
     ...ends,
     peerAddress: incoming.socket.remoteAddress ?? "unknown",
     certificate: requestCertificate(incoming),
+    hasResumedCertificate: hasResumedCertificate(incoming),
     isSecure: incoming.socket instanceof TLSSocket,
     body: (bytesMax) => bodyOf(incoming, bytesMax),
   };

@@ -13,6 +13,7 @@ import { pipeline } from "node:stream/promises";
 import type { Logger } from "../observability/mod.ts";
 import {
   createWebServer,
+  hasResumedCertificate,
   type PageCall,
   type PageGate,
   type PageRefusal,
@@ -232,6 +233,7 @@ function callOf(incoming: IncomingMessage, path: string, permission: string): Pa
     authorization,
     peerAddress: incoming.socket.remoteAddress ?? "unknown",
     certificate: requestCertificate(incoming),
+    hasResumedCertificate: hasResumedCertificate(incoming),
     traceparent: typeof traceparent === "string" ? traceparent : undefined,
   };
 }

@@ -414,6 +414,10 @@ Deno.test("a worker's certificate narrows a token to the worker's role, a master
     gate.check(call({ authorizationHeader, peerCertificate }));
   assert.equal(codeOf(await submit(worker)), "PERMISSION_DENIED");
   assert.equal(codeOf(await submit(master)), "OK");
+  const viewer = await certificateWith(authority, "viewer");
+  const shares = await submit(viewer);
+  assert.ok(!shares.ok);
+  assert.match(shares.message, /no role that is its token's and its certificate's \(viewer\) both/);
   const beat = await gate.check(
     call({ method: HEARTBEAT, authorizationHeader, peerCertificate: worker }),
   );

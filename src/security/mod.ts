@@ -119,6 +119,7 @@ export type { ConnectionBounds, ConnectionLimit } from "./connection_limits.ts";
 export { limitServer, type OnServerLimit, type ServerBounds } from "./server_limits.ts";
 export {
   createWebServer,
+  hasResumedCertificate,
   requestCertificate,
   type WebBounds,
   type WebDoorOptions,

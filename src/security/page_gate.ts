@@ -20,6 +20,8 @@ export interface PageCall {
   readonly peerAddress: string;
   /** DER of the certificate that its client has proven to hold. */
   readonly certificate: Uint8Array | undefined;
+  /** It showed one in an earlier connection, whose TLS session it resumed; that counts as none. */
+  readonly hasResumedCertificate?: boolean;
   readonly traceparent: string | undefined;
 }
 
@@ -70,28 +72,38 @@ export function webGate(options: GateOptions): WebGate {
   const withoutCertificate = gateWithoutCertificates(options);
   return {
     isOpen: isOpen(options),
-    async check({ authorization, certificate, permission, ...call }) {
+    async check({ hasResumedCertificate = false, ...webCall }) {
+      const { authorization, certificate, permission, ...call } = webCall;
       const hasCertificate = certificate !== undefined && options.peers !== null;
       const gate = hasCertificate ? withCertificate : withoutCertificate;
       if (gate === undefined) {
         return {
           ok: false,
           code: "UNAUTHENTICATED",
-          message: "a client certificate with a role is required, and none was shown",
+          message: hasResumedCertificate
+            ? RESUMED
+            : "a client certificate with a role is required, and none was shown",
         };
       }
-      return await gate.check({
+      const decision = await gate.check({
         ...call,
         ...(permission === undefined ? {} : { permission }),
         authorizationHeader: authorization,
         peerCertificate: certificate,
         nowMs: Date.now(),
       });
+      const isForResumption = !decision.ok && decision.code === "UNAUTHENTICATED" &&
+        hasResumedCertificate && authorization === undefined;
+      return isForResumption ? { ...decision, message: RESUMED } : decision;
     },
     may: (principal, ask) => withCertificate.may(principal, ask),
     stillValid: (principal, nowMs) => withCertificate.stillValid(principal, nowMs),
   };
 }
+
+const RESUMED =
+  "the client certificate does not count, for this connection resumes an earlier TLS session: " +
+  "keep connections open, switch session resumption off in the client, or send a token";
 
 /** Undefined: without a certificate nobody could be told from anybody. */
 function gateWithoutCertificates(options: GateOptions): Gate | undefined {

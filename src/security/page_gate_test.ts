@@ -96,3 +96,17 @@ Deno.test("in development without roles pages are open, as everything is", async
   const open = { tokens: null, peers: null, policies: null, limits: null, audit: null };
   assert.equal(await pageGate({ profile: "development", ...open })(CALL), undefined);
 });
+
+Deno.test("who resumed a TLS session is told that its certificate does not count, and not that none was shown", async () => {
+  const options = await production(await AuthorityFixture.create("pages"));
+  for (const each of [options, { ...options, tokens: null }]) {
+    const told = async (call: Partial<PageCall>) =>
+      (await pageGate(each)({ ...CALL, ...call }))?.message ?? "let in";
+    assert.match(await told({ hasResumedCertificate: true }), /resumes an earlier TLS session/);
+    assert.doesNotMatch(await told({}), /resumes/);
+  }
+  const withToken = { authorization: await tokenOf("viewer"), hasResumedCertificate: true };
+  assert.equal(await pageGate(options)({ ...CALL, ...withToken }), undefined);
+  const badToken = { authorization: "Bearer x", hasResumedCertificate: true };
+  assert.doesNotMatch((await pageGate(options)({ ...CALL, ...badToken }))!.message, /resumes/);
+});

@@ -231,13 +231,21 @@ export class PolicySet {
     method: string,
     needed: readonly string[] | undefined,
   ): string {
-    const who = principal.roles.length === 0
-      ? `"${principal.userId}" has no role and`
-      : `"${principal.userId}" (${principal.roles.join(", ")})`;
+    const who = whoIs(principal);
     return needed === undefined
       ? `${who} may not call ${method}: no policy names this method`
       : `${who} may not call ${method}: it needs ${needed.join(" or ")}`;
   }
+}
+
+function whoIs({ userId, roles, source, certificate }: Principal): string {
+  if (roles.length > 0) return `"${userId}" (${roles.join(", ")})`;
+  // What a token has and a certificate has not looks like nothing at all to whoever reads the token.
+  return source === "token" && certificate !== undefined && certificate.roles.length > 0
+    ? `"${userId}" has no role that is its token's and its certificate's (${
+      certificate.roles.join(", ")
+    }) both, and`
+    : `"${userId}" has no role and`;
 }
 
 /** Methods that are another one by other means: whoever may call that may call these. */

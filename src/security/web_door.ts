@@ -109,6 +109,15 @@ export function requestCertificate(request: IncomingMessage): Uint8Array | undef
   return request.socket instanceof TLSSocket ? certificateOf(request.socket) : undefined;
 }
 
+/**
+ * Whether the client showed a certificate when the session began that this connection resumes: it counts
+ * as none, and its holder should be told so.
+ */
+export function hasResumedCertificate({ socket }: IncomingMessage): boolean {
+  return socket instanceof TLSSocket && socket.isSessionReused() &&
+    (socket.getPeerCertificate()?.raw?.length ?? 0) > 0;
+}
+
 function certificateOf(socket: TLSSocket): Uint8Array | undefined {
   if (socket.isSessionReused()) return undefined;
   const der: Uint8Array | undefined = socket.getPeerCertificate()?.raw;

@@ -7,7 +7,12 @@ import { LiveTls } from "./live_tls.ts";
 import { nodeIsHere, resume } from "./resumption_fixture.ts";
 import { createPeerVerifier } from "./tls_doors.ts";
 import { Bench, tlsOptions } from "./tls_fixtures.ts";
-import { createWebServer, requestCertificate, type WebDoorOptions } from "./web_door.ts";
+import {
+  createWebServer,
+  hasResumedCertificate,
+  requestCertificate,
+  type WebDoorOptions,
+} from "./web_door.ts";
 
 /** Says who the certificate of the request is of, as {@linkcode PeerVerifier} has it. */
 async function serving(bench: Bench, options: Partial<WebDoorOptions> = {}) {
@@ -16,7 +21,8 @@ async function serving(bench: Bench, options: Partial<WebDoorOptions> = {}) {
     { tls: bench.material, ...options },
     (request, response) => {
       const verdict = verifier?.verify(requestCertificate(request), Date.now());
-      response.end(verdict?.ok ? verdict.identity.commonName : verdict?.reason);
+      const who = verdict?.ok ? verdict.identity.commonName : verdict?.reason;
+      response.end(hasResumedCertificate(request) ? `${who}, resumed one` : who);
     },
   );
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
@@ -97,6 +103,11 @@ Deno.test({
       assert.equal(outcome.status, 200, JSON.stringify(outcome));
       const expected = outcome.reused === true ? "no_certificate" : "alice";
       assert.ok(outcome.body?.includes(expected), JSON.stringify(outcome));
+      assert.equal(
+        outcome.body?.includes("resumed one"),
+        outcome.reused === true,
+        JSON.stringify(outcome),
+      );
     }
     const own = await resume(web.port, web.port, pair, "/");
     assert.equal(own.reused, true, "or this would prove nothing");
