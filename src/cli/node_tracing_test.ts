@@ -29,6 +29,9 @@ Deno.test("the variables that OpenTelemetry's users set are heeded", () => {
     OTEL_EXPORTER_OTLP_HEADERS: "authorization=Basic%20abc,x-org=7",
     OTEL_EXPORTER_OTLP_COMPRESSION: "gzip",
     OTEL_EXPORTER_OTLP_TIMEOUT: "2500",
+    OTEL_BSP_SCHEDULE_DELAY: "200",
+    OTEL_BSP_MAX_EXPORT_BATCH_SIZE: "64",
+    OTEL_BSP_MAX_QUEUE_SIZE: "256",
     OTEL_EXPORTER_OTLP_CERTIFICATE: "ca.pem",
     OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: "own.pem",
     OTEL_EXPORTER_OTLP_CLIENT_KEY: "own.key",
@@ -44,6 +47,9 @@ Deno.test("the variables that OpenTelemetry's users set are heeded", () => {
     headers: { authorization: "Basic abc", "x-org": "7" },
     compression: "gzip",
     exportTimeoutMs: 2_500,
+    exportIntervalMs: 200,
+    exportBatch: 64,
+    exportQueue: 256,
     certificateFile: "ca.pem",
     clientCertificateFile: "own.pem",
     clientKeyFile: "own.key",
@@ -59,7 +65,13 @@ Deno.test("what is said for traces alone goes before what is said for all signal
     OTEL_EXPORTER_OTLP_TIMEOUT: "1000",
     OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: "3s",
     OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://traces.example.com:4317",
+    OTEL_EXPORTER_OTLP_CERTIFICATE: "all.pem",
+    OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE: "traces.pem",
+    OTEL_EXPORTER_OTLP_INSECURE: "true",
+    OTEL_EXPORTER_OTLP_TRACES_INSECURE: "false",
   });
+  assert.equal(options.certificateFile, "traces.pem");
+  assert.equal(options.insecure, false);
   assert.equal(options.protocol, "grpc");
   assert.equal(options.exportTimeoutMs, 3_000);
   assert.equal(options.tracesUrl, "http://traces.example.com:4317");

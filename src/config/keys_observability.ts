@@ -177,25 +177,45 @@ export const tracingKeys = {
     default: "none",
     legacyEnv: ["OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"],
   }),
-  otlp_timeout: key(exportTimeout(), {
+  otlp_timeout: key(millisecondsOrDuration({ min: "1ms", max: "1h" }), {
     doc: "Time allowed to one export; a number without a unit is in milliseconds.",
     usedBy: EVERYONE,
     default: "10s",
     legacyEnv: ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"],
+  }),
+  export_interval: key(millisecondsOrDuration({ min: "1ms", max: "1h" }), {
+    doc: "How long spans are gathered before they are sent; a number without a unit is in " +
+      "milliseconds.",
+    usedBy: EVERYONE,
+    default: "1s",
+    legacyEnv: ["OTEL_BSP_SCHEDULE_DELAY"],
+  }),
+  export_batch: key(integer({ min: 1, max: 100_000 }), {
+    doc: "Spans in one export at most; as many are sent at once.",
+    usedBy: EVERYONE,
+    default: 512,
+    legacyEnv: ["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"],
+  }),
+  export_queue: key(integer({ min: 1, max: 1_000_000 }), {
+    doc: "Spans held for export at most: the newest beyond it are dropped, so that a collector " +
+      "that is away costs little.",
+    usedBy: EVERYONE,
+    default: 8192,
+    legacyEnv: ["OTEL_BSP_MAX_QUEUE_SIZE"],
   }),
   otlp_insecure: key(boolean(), {
     doc: "No TLS to an otlp_endpoint that is a HOST:PORT; a URL says so by its scheme.",
     usedBy: EVERYONE,
     default: false,
     profileDefaults: { development: true },
-    legacyEnv: ["OTEL_EXPORTER_OTLP_INSECURE"],
+    legacyEnv: ["OTEL_EXPORTER_OTLP_TRACES_INSECURE", "OTEL_EXPORTER_OTLP_INSECURE"],
   }),
   otlp_certificate: key(path({ emptyAllowed: true }), {
     doc: "PEM file of the authorities that the collector's certificate is checked against; " +
       "empty: the system's.",
     usedBy: EVERYONE,
     default: "",
-    legacyEnv: ["OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE"],
+    legacyEnv: ["OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"],
   }),
   otlp_client_certificate: key(path({ emptyAllowed: true }), {
     doc: "PEM file of the certificate by which the collector knows this process; empty: none.",
@@ -260,9 +280,9 @@ export const tracingKeys = {
   }),
 };
 
-/** The environment variable's unit is the millisecond, and it is not written. */
-function exportTimeout(): Kind<number, "Ms"> {
-  const kind = duration({ min: "1ms", max: "1h" });
+/** The environment variables' unit is the millisecond, and it is not written. */
+function millisecondsOrDuration(bounds: { min: string; max: string }): Kind<number, "Ms"> {
+  const kind = duration(bounds);
   return {
     ...kind,
     parse: (raw) => kind.parse(/^\d+$/.test(scalar(raw) ?? "") ? `${scalar(raw)}ms` : raw),

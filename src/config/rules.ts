@@ -88,6 +88,16 @@ const PUBLISHED_SECRETS = [
 
 const RULES: readonly Rule[] = [
   {
+    reads: ["tracing.export_batch", "tracing.export_queue"],
+    roles: EVERYONE,
+    check: ({ tracing }) =>
+      tracing.exportBatch <= tracing.exportQueue ? undefined : {
+        problem:
+          `is more than tracing.export_queue (${tracing.exportQueue}), which holds no such batch`,
+        remedy: "Make it at most tracing.export_queue",
+      },
+  },
+  {
     reads: ["raft.election_timeout", "raft.heartbeat_timeout"],
     roles: MASTER,
     check: ({ raft }) =>

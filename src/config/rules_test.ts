@@ -43,6 +43,8 @@ Deno.test("timeouts are longer than what they wait for", () => {
     ["development", "master", { "raft.election_timeout": "500ms" }, ["raft.election_timeout"]],
     ["development", "master", { "raft.election_timeout": "501ms" }, []],
     ["development", "worker", { "raft.election_timeout": "500ms" }, []],
+    ["development", "worker", { "tracing.export_batch": 9000 }, ["tracing.export_batch"]],
+    ["development", "client", { "tracing.export_batch": 9000, "tracing.export_queue": 9000 }, []],
     ["development", "worker", { "worker.heartbeat_timeout": "3s" }, ["worker.heartbeat_timeout"]],
     ["development", "master", { "worker.heartbeat_interval": "10s" }, ["worker.heartbeat_timeout"]],
     ["development", "client", { "worker.heartbeat_timeout": "3s" }, []],

@@ -56,9 +56,9 @@ export function createOtlpTracer(options: TracerOptions): Tracer {
   }
   const processor = new BatchSpanProcessor({
     exporter: openExporter(options),
-    maxQueueSize: QUEUED_SPANS_MAX,
-    maxExportBatchSize: BATCH_SPANS_MAX,
-    scheduledDelayMillis: EXPORT_INTERVAL_MS,
+    maxQueueSize: options.exportQueue ?? QUEUED_SPANS_MAX,
+    maxExportBatchSize: options.exportBatch ?? BATCH_SPANS_MAX,
+    scheduledDelayMillis: options.exportIntervalMs ?? EXPORT_INTERVAL_MS,
     exportTimeoutMillis: options.exportTimeoutMs ?? EXPORT_TIMEOUT_MS,
   });
   const surroundings: SpanSurroundings = {

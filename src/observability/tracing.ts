@@ -88,6 +88,12 @@ export interface TracerOptions {
   readonly compression?: "none" | "gzip";
   /** Time allowed to one export, in ms. Default 10,000. */
   readonly exportTimeoutMs?: number;
+  /** How long spans are gathered before they are sent, in ms. Default 1,000. */
+  readonly exportIntervalMs?: number;
+  /** Spans in one export at most. Default 512. */
+  readonly exportBatch?: number;
+  /** Spans held for export at most; the newest beyond it are dropped. Default 8,192. */
+  readonly exportQueue?: number;
   /**
    * Over gRPC: what connections are made with, over TLS or (`undefined`) without. Default: grpc-js's
    * own, which reach no collector over TLS by its IP address, and end this process where one says
