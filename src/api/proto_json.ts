@@ -41,12 +41,18 @@ export function messageFrom(schema: DescMessage, json: JsonObject): AnyMessage {
   }
 }
 
+/** What somebody who gave an object most likely wants. */
+const PAYLOAD_AS_JSON = "; JSON goes into payload_json, and plain text into payload_text";
+
 /** `cannot decode field proto.JobFilter.status from JSON: ...` names more than its reader knows. */
 function faultIn(words: string): string {
   const field = /^cannot decode field [\w.]+\.(\w+) from JSON: (.*)$/s.exec(words);
-  // Of bytes, which JSON writes as text.
-  const why = field?.[2]?.replace(/^expected Uint8Array, got /, "expected text in base64, got ");
-  if (field !== null) return `${field[1]}: ${why}`;
+  if (field !== null) {
+    const [, name, fault = ""] = field;
+    // Of bytes, which JSON writes as text.
+    const why = fault.replace(/^expected Uint8Array, got /, "expected text in base64, got ");
+    return `${name}: ${why}${name === "payload" ? PAYLOAD_AS_JSON : ""}`;
+  }
   const unknown = /^cannot decode message [\w.]+ from JSON: key "(.*)" is unknown$/s.exec(words);
   return unknown === null ? words : `there is no field "${unknown[1]}" in this request`;
 }
