@@ -80,6 +80,8 @@ async function visitCurrent() {
   }
   draw();
   scrollTo(0, 0);
+  // On a narrow screen the sections are a row that is wider than the screen.
+  document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest" });
 }
 
 /** Starts what a known caller sees. */
