@@ -177,7 +177,7 @@ Deno.test("C13: a worker that outlives a restore is fenced, and its job runs ane
     const client = cluster.client();
     const { jobId } = await client.submit({
       type: "test_sleep",
-      payload: new TextEncoder().encode('{"duration":"4s"}'),
+      payload: new TextEncoder().encode('{"duration":"12s"}'),
       priority: 5,
     });
     const running = await eventually("it runs", async () => {
