@@ -186,8 +186,10 @@ async function readsParents(client: JobClient, cluster: Cluster): Promise<() => 
   );
   await untilStatus(client, runs!, "running");
   await untilStatus(client, waits!, "pending");
-  const { job: { assignedTo: workerId, fencingToken } } = await client.getJob(runs!);
   return async () => {
+    // On a busy machine its worker may have been given up meanwhile, and the job run anew.
+    await untilStatus(client, runs!, "running");
+    const { job: { assignedTo: workerId, fencingToken } } = await client.getJob(runs!);
     const worker = new PinnedClient(await cluster.leader());
     const asked = { workerId, jobId: runs!, parentId: a! };
     const ask = (token: number) =>
