@@ -84,9 +84,15 @@ export class WorkersApi implements WorkerCalls {
     const sessionId = announcement.incarnation;
     this.#refuseRival(announcement.workerId, sessionId);
     const session = await this.#register(announcement, sessionId, { kind: "stream", link });
+    const welcome = this.#welcome(sessionId);
+    let known = welcome.masterAddresses;
     return {
-      welcome: this.#welcome(sessionId),
-      onNews: (news) => this.#news(session, news),
+      welcome,
+      onNews: (news) => {
+        // With each heartbeat, so that a worker that knew one master survives the loss of that one.
+        if (news.stats !== undefined) known = this.#tellMasters(link, known);
+        this.#news(session, news);
+      },
       onClosed: (reason) => {
         if (session.link === link) session.link = undefined;
         this.#context.log.info("a worker's stream ended", {
@@ -268,16 +274,29 @@ export class WorkersApi implements WorkerCalls {
     return session;
   }
 
+  /** Tells a worker where the masters are if that is not what it knows; gives what it knows by then. */
+  #tellMasters(link: WorkerLink, known: readonly string[]): readonly string[] {
+    const masterAddresses = this.#masterAddresses();
+    if (masterAddresses.join() === known.join()) return known;
+    link.send({ masterAddresses });
+    return masterAddresses;
+  }
+
+  #masterAddresses(): readonly string[] {
+    const { node, addressOf } = this.#context;
+    return node.status().members.map((each) => addressOf(each.id))
+      .filter((address) => address !== undefined);
+  }
+
   #welcome(sessionId: string): WorkerWelcomeView {
-    const { facts, node, heartbeatIntervalMs, heartbeatTimeoutMs, addressOf } = this.#context;
+    const { facts, heartbeatIntervalMs, heartbeatTimeoutMs } = this.#context;
     return {
       sessionId,
       heartbeatIntervalMs,
       heartbeatTimeoutMs,
       leaderId: facts.nodeId,
       clusterId: facts.clusterId,
-      masterAddresses: node.status().members.map((each) => addressOf(each.id))
-        .filter((address) => address !== undefined),
+      masterAddresses: this.#masterAddresses(),
     };
   }
 

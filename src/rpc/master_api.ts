@@ -298,6 +298,8 @@ export interface WorkerOrders {
   readonly assignments?: readonly JobView[];
   readonly cancellations?: readonly CancellationView[];
   readonly acks?: readonly ReportAckView[];
+  /** Of the members, since some came or went; on a stream alone. */
+  readonly masterAddresses?: readonly string[];
 }
 
 /** Up a worker's session. */

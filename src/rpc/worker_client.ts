@@ -28,6 +28,8 @@ export interface SessionListener {
   onAssignments(jobs: readonly JobView[]): void;
   onCancellations(cancellations: readonly CancellationView[]): void;
   onAcks(acks: readonly ReportAckView[]): void;
+  /** Members came or went: their addresses now. */
+  onMasters(addresses: readonly string[]): void;
   /** The session is over, by whatever end; called once. */
   onClosed(reason: Refusal | undefined): void;
 }
@@ -154,4 +156,5 @@ function dispatch(message: MasterMessage, listener: SessionListener): void {
     })));
   }
   if (message.reportAcks.length > 0) listener.onAcks(message.reportAcks.map(ackFromWire));
+  if (message.masterAddresses.length > 0) listener.onMasters(message.masterAddresses);
 }

@@ -36,6 +36,7 @@ class Session implements Disposable {
       onAssignments: () => {},
       onCancellations: (each) => this.heard.push(...each.map(({ jobId }) => `cancel ${jobId}`)),
       onAcks: () => {},
+      onMasters: () => {},
       onClosed: this.closed.resolve,
     }, unreachableLeader);
   }

@@ -112,6 +112,7 @@ class StreamLink implements WorkerLink {
       assignments: first.map(jobToWire),
       cancellations: orders.cancellations?.map(cancellationToWire) ?? [],
       reportAcks: orders.acks?.map(ackToWire) ?? [],
+      masterAddresses: [...orders.masterAddresses ?? []],
     });
     for (const jobs of rest) hasRoom = this.#stream.write({ assignments: jobs.map(jobToWire) });
     return hasRoom;

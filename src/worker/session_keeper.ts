@@ -20,7 +20,7 @@ export interface SessionKeeperOptions {
   readonly log: Logger;
   /** What to say at the start of each session. */
   readonly announce: () => WorkerAnnouncement;
-  readonly listener: Omit<SessionListener, "onClosed">;
+  readonly listener: Omit<SessionListener, "onClosed" | "onMasters">;
 }
 
 const PAUSE_MS_MIN = 100;
@@ -102,6 +102,7 @@ export class SessionKeeper {
         log.info("connected to a master", { address, leader_id: welcome.leaderId });
         listener.onWelcome(welcome);
       },
+      onMasters: (addresses) => channel.learn(addresses),
       onClosed: (reason) => this.#closed(address, reason),
     }, this.#unreachable);
   }

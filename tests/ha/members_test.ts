@@ -149,3 +149,33 @@ Deno.test("a member whose loss would cost the quorum is not removed, unless by f
     await written(audit, /Administrative act: remove a member".*"outcome":"refused"/);
     await written(audit, /Administrative act: remove a member".*"outcome":"done"/);
   }));
+
+Deno.test("a worker that was given one master goes on to those that joined later when it loses that one", () =>
+  onCluster({ masters: 1, workers: 1 }, async (cluster) => {
+    const first = cluster.master("m1");
+    for (const name of ["m2", "m3"]) {
+      const joining = cluster.newMaster(name);
+      cluster.masters.push(joining);
+      joining.process.start([`--join=${first.grpcAddress}`]);
+      await cluster.settled();
+    }
+    const client = cluster.client({ only: cluster.master("m2").grpcAddress });
+    // Its heartbeats bring back who the members are: with the second one, it has been told.
+    const worker = (await eventually("the worker is heard of", async () => {
+      const [found] = await client.listWorkers();
+      return found?.status === "active" ? found : undefined;
+    })).lastHeartbeatMs;
+    await eventually("two heartbeats more", async () => {
+      const [found] = await client.listWorkers();
+      return (found?.lastHeartbeatMs ?? 0) >= worker + 1_000 ? true : undefined;
+    });
+    await first.process.kill();
+    const { jobId } = await client.submit({
+      type: "noop",
+      payload: new TextEncoder().encode("{}"),
+      priority: 5,
+      idempotencyKey: "after",
+    });
+    const job = await client.waitFor(jobId, AbortSignal.timeout(60_000));
+    assert.equal(job.status, "completed");
+  }));
