@@ -3,6 +3,7 @@
 /// <reference lib="dom" />
 
 import assert from "node:assert/strict";
+import { until } from "../e2e/support.ts";
 import type { World } from "./world.ts";
 
 export async function pausesAndResumesASchedule(world: World): Promise<void> {
@@ -93,10 +94,13 @@ export async function showsTheCluster(world: World): Promise<void> {
   await members.getByText("leader").waitFor();
   const chart = page.locator("line-chart").first();
   await chart.waitFor();
-  // Points come with the events; the arrow keys tell the numbers of one of them.
-  await page.waitForFunction(() =>
-    (document.querySelector("line-chart .line[d*=L]") ?? null) !== null
-  );
+  // Points come with the events, and more of them as time goes on.
+  const points = () =>
+    chart.evaluate((shown: HTMLElement & { data: { atMs: number[] } }) => shown.data.atMs.length);
+  const first = await points();
+  await until("two points more", async () => await points() >= first + 2);
+  await page.locator("line-chart .line[d*=L]").first().waitFor({ state: "attached" });
+  // The arrow keys tell the numbers of one of them.
   await chart.focus();
   await page.keyboard.press("ArrowLeft");
   await chart.locator(".at", { hasText: /^\d\d:\d\d:\d\d$/ }).waitFor();

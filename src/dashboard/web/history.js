@@ -6,6 +6,9 @@ import { get, isAbort } from "./api.js";
 
 /** @typedef {Record<string, (number | null)[]>} Columns `at_ms` among them, all of one length */
 
+/** What a chart shows at most, in ms: as much as masters keep. */
+const SPAN_MS = 15 * 60_000;
+
 export class History {
   /** @type {Columns} */
   columns = { at_ms: [] };
@@ -46,7 +49,7 @@ export class History {
     try {
       const answer = await get("history", {}, signal);
       this.columns = answer.columns;
-      this.#pointsMax = answer.points;
+      this.#pointsMax = SPAN_MS / answer.interval_ms;
       this.error = undefined;
     } catch (failure) {
       if (isAbort(failure)) return;
