@@ -22,14 +22,19 @@ const LOOK_INTERVAL_MS = 2_000;
 /**
  * A function that measures since it last did. Processes of executors are found where there is a
  * /proc; elsewhere the worker's own numbers are all that there is.
+ *
+ * @param root the process whose descendants are counted
  */
-export function processUsageMeter(nowMs: () => number = () => performance.now()): () => OwnUsage {
-  let before = { atMs: nowMs(), ownMicros: ownMicros(), below: processesBelow(process.pid) };
+export function processUsageMeter(
+  nowMs: () => number = () => performance.now(),
+  root: number = process.pid,
+): () => OwnUsage {
+  let before = { atMs: nowMs(), ownMicros: ownMicros(), below: processesBelow(root) };
   let usage: OwnUsage = usageOf(0, 0, before.below);
   return () => {
     const atMs = nowMs();
     if (atMs - before.atMs < LOOK_INTERVAL_MS) return usage;
-    const now = { atMs, ownMicros: ownMicros(), below: processesBelow(process.pid) };
+    const now = { atMs, ownMicros: ownMicros(), below: processesBelow(root) };
     const seconds = (atMs - before.atMs) / 1000;
     usage = usageOf(
       (now.ownMicros - before.ownMicros) / 1e6 / seconds,
