@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type CommandResult, run } from "../e2e/support.ts";
 import { type Cluster, eventually, type MasterNode, onCluster } from "./support.ts";
+import { isSlice } from "../slice.ts";
 
 function command(master: MasterNode, ...args: string[]): Promise<CommandResult> {
   return run([...args, `--addr=${master.grpcAddress}`]);
@@ -106,69 +107,73 @@ Deno.test("a backup from a follower under load is restored under a cluster of th
     assert.equal((await submit(cluster, await cluster.leader([first.name]), 1)).length, 1);
   }));
 
-Deno.test("three masters, two lost for good: the third goes on with every job, and two new ones join", () =>
-  onCluster({ workers: 0 }, async (cluster) => {
-    const leader = await cluster.leader();
-    const jobs = await submit(cluster, leader, 200);
-    await cluster.settled();
-    const survivor = cluster.masters.find((each) => each !== leader)!;
-    const lost = cluster.masters.filter((each) => each !== survivor);
-    await Promise.all(lost.map((each) => each.process.kill()));
-    await survivor.process.terminate();
+Deno.test(
+  "three masters, two lost for good: the third goes on with every job, and two new ones join",
+  { ignore: isSlice },
+  () =>
+    onCluster({ workers: 0 }, async (cluster) => {
+      const leader = await cluster.leader();
+      const jobs = await submit(cluster, leader, 200);
+      await cluster.settled();
+      const survivor = cluster.masters.find((each) => each !== leader)!;
+      const lost = cluster.masters.filter((each) => each !== survivor);
+      await Promise.all(lost.map((each) => each.process.kill()));
+      await survivor.process.terminate();
 
-    const place = ["cluster", "recover", `--data-dir=${survivor.directory}`];
-    const asked = await run(place);
-    assert.equal(asked.code, 1);
-    assert.match(asked.stderr, /LOST: whatever the others acknowledged behind entry \d+/);
-    assert.match(asked.stderr, /--accept-data-loss/);
-    survivor.process.start();
-    await eventually(
-      "nothing was changed",
-      async () => (await cluster.status(survivor))?.servers.length === 3 ? true : undefined,
-    );
-    const file = join(cluster.directory, "survivor.backup");
-    const current = await command(survivor, "backup", file);
-    assert.equal(current.code, 1, "nobody says that its state is current");
-    const stale = await command(survivor, "backup", file, "--stale", "--output=json");
-    assert.equal(stale.code, 0, stale.stderr);
-    assert.equal(JSON.parse(stale.stdout).node_id, survivor.name);
-    const running = await run([...place, "--accept-data-loss"]);
-    assert.equal(running.code, 1, "a running master is left alone");
-    assert.match(running.stderr, /locked/);
-    await survivor.process.kill();
-
-    const recovered = await run([...place, "--accept-data-loss", "--output=json"]);
-    assert.equal(recovered.code, 0, recovered.stderr);
-    const answer = JSON.parse(recovered.stdout);
-    assert.equal(answer.node_id, survivor.name);
-    assert.equal(answer.unfinished_jobs, 200);
-    survivor.process.start([]);
-    await eventually("it leads alone", async () => {
-      const status = await cluster.status(survivor);
-      return status?.state === "Leader" && status.servers.length === 1 ? true : undefined;
-    });
-    await survivor.process.terminate();
-    const needless = await run([...place, "--accept-data-loss"]);
-    assert.equal(needless.code, 1);
-    assert.match(needless.stderr, /is the only voter of its cluster, so no majority is lost/);
-    survivor.process.start([]);
-    await cluster.leader(lost.map((each) => each.name));
-    assert.deepEqual(new Set(await statusesOf(cluster, survivor, jobs)), new Set(["pending"]));
-
-    // One of the lost ones was not lost after all: it is turned away, and harms nothing.
-    lost[0]!.process.start();
-    await eventually("it is told", async () => {
-      const logs = [survivor, lost[0]!].map((each) =>
-        Deno.readTextFile(join(cluster.directory, `${each.name}.log`))
+      const place = ["cluster", "recover", `--data-dir=${survivor.directory}`];
+      const asked = await run(place);
+      assert.equal(asked.code, 1);
+      assert.match(asked.stderr, /LOST: whatever the others acknowledged behind entry \d+/);
+      assert.match(asked.stderr, /--accept-data-loss/);
+      survivor.process.start();
+      await eventually(
+        "nothing was changed",
+        async () => (await cluster.status(survivor))?.servers.length === 3 ? true : undefined,
       );
-      return /you belong to cluster/.test((await Promise.all(logs)).join("")) ? true : undefined;
-    });
-    assert.equal((await cluster.status(survivor))?.servers.length, 1);
-    await lost[0]!.process.kill();
-    for (const each of lost) await joined(cluster, each, survivor);
-    assert.equal((await cluster.status(survivor))?.servers.length, 3);
-    assert.deepEqual(new Set(await statusesOf(cluster, lost[1]!, jobs)), new Set(["pending"]));
-  }));
+      const file = join(cluster.directory, "survivor.backup");
+      const current = await command(survivor, "backup", file);
+      assert.equal(current.code, 1, "nobody says that its state is current");
+      const stale = await command(survivor, "backup", file, "--stale", "--output=json");
+      assert.equal(stale.code, 0, stale.stderr);
+      assert.equal(JSON.parse(stale.stdout).node_id, survivor.name);
+      const running = await run([...place, "--accept-data-loss"]);
+      assert.equal(running.code, 1, "a running master is left alone");
+      assert.match(running.stderr, /locked/);
+      await survivor.process.kill();
+
+      const recovered = await run([...place, "--accept-data-loss", "--output=json"]);
+      assert.equal(recovered.code, 0, recovered.stderr);
+      const answer = JSON.parse(recovered.stdout);
+      assert.equal(answer.node_id, survivor.name);
+      assert.equal(answer.unfinished_jobs, 200);
+      survivor.process.start([]);
+      await eventually("it leads alone", async () => {
+        const status = await cluster.status(survivor);
+        return status?.state === "Leader" && status.servers.length === 1 ? true : undefined;
+      });
+      await survivor.process.terminate();
+      const needless = await run([...place, "--accept-data-loss"]);
+      assert.equal(needless.code, 1);
+      assert.match(needless.stderr, /is the only voter of its cluster, so no majority is lost/);
+      survivor.process.start([]);
+      await cluster.leader(lost.map((each) => each.name));
+      assert.deepEqual(new Set(await statusesOf(cluster, survivor, jobs)), new Set(["pending"]));
+
+      // One of the lost ones was not lost after all: it is turned away, and harms nothing.
+      lost[0]!.process.start();
+      await eventually("it is told", async () => {
+        const logs = [survivor, lost[0]!].map((each) =>
+          Deno.readTextFile(join(cluster.directory, `${each.name}.log`))
+        );
+        return /you belong to cluster/.test((await Promise.all(logs)).join("")) ? true : undefined;
+      });
+      assert.equal((await cluster.status(survivor))?.servers.length, 1);
+      await lost[0]!.process.kill();
+      for (const each of lost) await joined(cluster, each, survivor);
+      assert.equal((await cluster.status(survivor))?.servers.length, 3);
+      assert.deepEqual(new Set(await statusesOf(cluster, lost[1]!, jobs)), new Set(["pending"]));
+    }),
+);
 
 Deno.test("C13: a worker that outlives a restore is fenced, and its job runs anew under a new token", () =>
   onCluster({ masters: 1, workers: 1 }, async (cluster) => {

@@ -10,6 +10,7 @@ import {
   unusedPorts,
   written,
 } from "./support.ts";
+import { isSlice } from "../slice.ts";
 
 interface Member {
   readonly id: string;
@@ -132,33 +133,37 @@ Deno.test("a founder that lost its disk votes for nobody until it is let in agai
     assert.equal((await members(survivor)).length, 3);
   }));
 
-Deno.test("of two members with one wiped, the other takes no new one by itself, and can be recovered", () =>
-  onCluster({ workers: 0, masters: 2 }, async (cluster) => {
-    const jobs = await submit(cluster, 20);
-    await cluster.settled();
-    const lost = await loseDisk(cluster);
-    const survivor = cluster.masters.find((each) => each !== lost)!;
-    lost.process.start([`--join=${survivor.grpcAddress}`]);
-    await eventually("it asks in vain, and the survivor says why", async () => {
-      const isAsking = /does not let this master in yet/.test(await logOf(cluster, lost.name));
-      const isTold = /no leader is found: of 2 voters 2 are needed; .*cluster recover/
-        .test(await logOf(cluster, survivor.name));
-      return isAsking && isTold ? true : undefined;
-    });
-    const status = await cluster.status(survivor);
-    assert.notEqual(status?.state, "Leader");
-    assert.deepEqual(status?.servers.map((each) => each.suffrage), ["Voter", "Voter"]);
-    await lost.process.kill();
-    await survivor.process.terminate();
-    const place = ["cluster", "recover", `--data-dir=${survivor.directory}`];
-    const recovered = await run([...place, "--accept-data-loss"]);
-    assert.equal(recovered.code, 0, recovered.stderr);
-    survivor.process.start([]);
-    await Deno.remove(lost.directory, { recursive: true });
-    lost.process.start();
-    await cluster.settled();
-    await holdsAll(cluster, lost, jobs);
-  }));
+Deno.test(
+  "of two members with one wiped, the other takes no new one by itself, and can be recovered",
+  { ignore: isSlice },
+  () =>
+    onCluster({ workers: 0, masters: 2 }, async (cluster) => {
+      const jobs = await submit(cluster, 20);
+      await cluster.settled();
+      const lost = await loseDisk(cluster);
+      const survivor = cluster.masters.find((each) => each !== lost)!;
+      lost.process.start([`--join=${survivor.grpcAddress}`]);
+      await eventually("it asks in vain, and the survivor says why", async () => {
+        const isAsking = /does not let this master in yet/.test(await logOf(cluster, lost.name));
+        const isTold = /no leader is found: of 2 voters 2 are needed; .*cluster recover/
+          .test(await logOf(cluster, survivor.name));
+        return isAsking && isTold ? true : undefined;
+      });
+      const status = await cluster.status(survivor);
+      assert.notEqual(status?.state, "Leader");
+      assert.deepEqual(status?.servers.map((each) => each.suffrage), ["Voter", "Voter"]);
+      await lost.process.kill();
+      await survivor.process.terminate();
+      const place = ["cluster", "recover", `--data-dir=${survivor.directory}`];
+      const recovered = await run([...place, "--accept-data-loss"]);
+      assert.equal(recovered.code, 0, recovered.stderr);
+      survivor.process.start([]);
+      await Deno.remove(lost.directory, { recursive: true });
+      lost.process.start();
+      await cluster.settled();
+      await holdsAll(cluster, lost, jobs);
+    }),
+);
 
 Deno.test("one node id started twice: the second is refused while the first lives", () =>
   onCluster({ workers: 0 }, async (cluster) => {
