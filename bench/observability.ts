@@ -152,11 +152,18 @@ class Nodes implements Compared {
 if (import.meta.main) {
   const { values } = parseArgs({
     options: {
+      help: { type: "boolean", default: false },
       turns: { type: "string", default: "7" },
       seconds: { type: "string", default: "2" },
       short: { type: "boolean", default: false },
     },
   });
+  if (values.help) {
+    console.log(
+      "deno task bench:observability --turns N (7), --seconds N of each (2), --short: one turn of 100 ms",
+    );
+    Deno.exit(0);
+  }
   const load = Deno.loadavg()[0]?.toFixed(2);
   const collector = new Collector();
   await using off = await Nodes.start(undefined);

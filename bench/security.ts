@@ -41,11 +41,18 @@ async function compare(size: number, turns: number, turnMs: number): Promise<rea
 if (import.meta.main) {
   const { values } = parseArgs({
     options: {
+      help: { type: "boolean", default: false },
       masters: { type: "string", multiple: true, default: ["1", "3"] },
       turns: { type: "string", default: "7" },
       seconds: { type: "string", default: "2" },
     },
   });
+  if (values.help) {
+    console.log(
+      "deno task bench:security --masters N (1 and 3; repeatable), --turns N (7), --seconds N of each (2)",
+    );
+    Deno.exit(0);
+  }
   const load = Deno.loadavg()[0]?.toFixed(2);
   const rows: Row[] = [];
   for (const size of values.masters.map(Number)) {
