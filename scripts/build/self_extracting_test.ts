@@ -28,6 +28,7 @@ interface Output {
 class Packed implements AsyncDisposable {
   readonly directory = Deno.makeTempDirSync({ prefix: "conductor-stub-" });
   readonly file = join(this.directory, "conductor");
+  readonly newer = join(this.directory, "conductor-newer");
   readonly home = join(this.directory, "home");
   readonly cache = join(this.home, ".cache", "conductor");
 
@@ -39,11 +40,18 @@ class Packed implements AsyncDisposable {
     const runtime = join(packed.directory, "runtime");
     await Deno.writeTextFile(runtime, RUNTIME);
     await writeSelfExtracting(packed.file, { runtime, app });
+    // The same program, a version later.
+    await Deno.writeTextFile(join(app, "main.js"), "// newer\n");
+    await writeSelfExtracting(packed.newer, { runtime, app });
     return packed;
   }
 
-  command(args: readonly string[], environment: Record<string, string> = {}): Deno.Command {
-    return new Deno.Command(this.file, {
+  command(
+    args: readonly string[],
+    environment: Record<string, string> = {},
+    file = this.file,
+  ): Deno.Command {
+    return new Deno.Command(file, {
       args: [...args],
       clearEnv: true,
       env: { PATH: Deno.env.get("PATH") ?? "", HOME: this.home, ...environment },
@@ -52,8 +60,12 @@ class Packed implements AsyncDisposable {
     });
   }
 
-  async run(args: readonly string[], environment?: Record<string, string>): Promise<Output> {
-    const output = await this.command(args, environment).output();
+  async run(
+    args: readonly string[],
+    environment?: Record<string, string>,
+    file?: string,
+  ): Promise<Output> {
+    const output = await this.command(args, environment, file).output();
     const decoder = new TextDecoder();
     return {
       ...output,
@@ -62,9 +74,30 @@ class Packed implements AsyncDisposable {
     };
   }
 
+  /** Starts it and waits until it runs; `stop` ends it. */
+  async running(file?: string): Promise<{ stop(): Promise<void> }> {
+    const process = this.command(["wait"], {}, file).spawn();
+    const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    let said = "";
+    while (!said.includes("pid ")) said += (await reader.read()).value ?? assert.fail(said);
+    assert.match(said, new RegExp(`pid ${process.pid}\n`));
+    const stop = async () => {
+      process.kill("SIGTERM");
+      assert.equal((await process.status).signal, "SIGTERM");
+      await reader.cancel();
+      await process.stderr.cancel();
+    };
+    return { stop };
+  }
+
+  /** Names of the directories in the cache. */
+  copies(cache = this.cache): string[] {
+    return [...Deno.readDirSync(cache)].filter((each) => each.isDirectory).map(({ name }) => name);
+  }
+
   /** Where it is unpacked; there must be one such directory. */
   unpacked(cache = this.cache): string {
-    const names = [...Deno.readDirSync(cache)].map(({ name }) => name);
+    const names = this.copies(cache);
     assert.equal(names.length, 1, names.join());
     return join(cache, names[0] ?? "");
   }
@@ -74,10 +107,14 @@ class Packed implements AsyncDisposable {
   }
 }
 
-function stubTest(name: string, fn: (packed: Packed) => Promise<void>): void {
+function stubTest(
+  name: string,
+  fn: (packed: Packed) => Promise<void>,
+  ignore = Deno.build.os === "windows",
+): void {
   Deno.test({
     name,
-    ignore: Deno.build.os === "windows",
+    ignore,
     fn: async () => {
       await using packed = await Packed.make();
       await fn(packed);
@@ -103,17 +140,7 @@ stubTest(
 
 stubTest(
   "the program is the process that was started, so a signal ends it alone",
-  async (packed) => {
-    const process = packed.command(["wait"]).spawn();
-    const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    let said = "";
-    while (!said.includes("pid ")) said += (await reader.read()).value ?? assert.fail(said);
-    assert.match(said, new RegExp(`pid ${process.pid}\n`));
-    process.kill("SIGTERM");
-    assert.equal((await process.status).signal, "SIGTERM");
-    await reader.cancel();
-    await process.stderr.cancel();
-  },
+  async (packed) => await (await packed.running()).stop(),
 );
 
 stubTest(
@@ -136,7 +163,67 @@ stubTest("many first starts at once leave one whole copy", async (packed) => {
   const all = await Promise.all(Array.from({ length: 8 }, () => packed.run(["exit", "3"])));
   assert.deepEqual(all.map(({ code, stderr }) => [code, stderr]), all.map(() => [3, ""]));
   const names = [...Deno.readDirSync(packed.unpacked())].map(({ name }) => name);
-  assert.deepEqual(names.sort(), ["app", "conductor"]);
+  assert.deepEqual(names.sort(), ["app", "conductor", "lock"]);
+});
+
+const hasLocks = await new Deno.Command("flock", { args: ["--version"], stdout: "null" }).output()
+  .then(({ success }) => success, () => false);
+
+function removalTest(name: string, fn: (packed: Packed) => Promise<void>): void {
+  stubTest(name, fn, !hasLocks);
+}
+
+removalTest("what another version unpacked is removed once nobody runs it", async (packed) => {
+  const old = await packed.running();
+  const [name] = packed.copies();
+  const newer = await packed.running(packed.newer);
+  assert.equal(packed.copies().length, 2, "the old one runs");
+  await old.stop();
+  assert.equal((await packed.run(["exit", "3"], {}, packed.newer)).code, 3);
+  assert.notEqual(packed.unpacked(), join(packed.cache, name!));
+  assert.equal((await packed.run(["exit", "4"])).code, 4, "whoever goes back unpacks it again");
+  assert.equal(packed.copies().length, 2, "the newer one runs");
+  await newer.stop();
+});
+
+const OF_BEFORE = "0".repeat(32);
+
+removalTest("one that was unpacked before there were locks stays while it runs", async (packed) => {
+  const directory = join(packed.cache, OF_BEFORE);
+  await Deno.mkdir(directory, { recursive: true });
+  await Deno.copyFile("/bin/sleep", join(directory, "conductor"));
+  const old = new Deno.Command(join(directory, "conductor"), { args: ["60"] }).spawn();
+  assert.equal((await packed.run(["exit", "3"])).code, 3);
+  assert.ok(packed.copies().includes(OF_BEFORE));
+  old.kill("SIGKILL");
+  await old.status;
+  assert.equal((await packed.run(["exit", "3"])).code, 3);
+  packed.unpacked();
+});
+
+removalTest(
+  "versions that start at once and remove each other's copies all start",
+  async (packed) => {
+    const files = Array.from({ length: 24 }, (_, index) => index % 2 ? packed.file : packed.newer);
+    const all = await Promise.all(files.map((file) => packed.run(["exit", "3"], {}, file)));
+    assert.deepEqual(all.map(({ code, stderr }) => [code, stderr]), all.map(() => [3, ""]));
+    await packed.run(["exit", "3"]);
+    packed.unpacked();
+  },
+);
+
+removalTest("what is no copy of ours is left where it is", async (packed) => {
+  const elsewhere = join(packed.directory, "elsewhere");
+  await Deno.mkdir(elsewhere);
+  await Deno.writeTextFile(join(elsewhere, "kept"), "");
+  await Deno.mkdir(packed.cache, { recursive: true });
+  await Deno.symlink(elsewhere, join(packed.cache, "1".repeat(32)));
+  await Deno.writeTextFile(join(packed.cache, "note"), "mine");
+  await Deno.mkdir(join(packed.cache, "theirs"));
+  assert.equal((await packed.run(["exit", "3"])).code, 3);
+  for (const kept of ["1".repeat(32), "theirs"]) await Deno.lstat(join(packed.cache, kept));
+  await Deno.stat(join(elsewhere, "kept"));
+  await Deno.stat(join(packed.cache, "note"));
 });
 
 stubTest("a copy that lost a file is unpacked again", async (packed) => {
@@ -209,5 +296,5 @@ stubTest("a file that was cut short is told, and leaves nothing behind", async (
   const refused = await packed.run(["exit", "0"], { CONDUCTOR_CACHE_DIR: packed.home });
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /cannot unpack itself/);
-  assert.deepEqual([...Deno.readDirSync(join(packed.home, "conductor"))], []);
+  assert.deepEqual(packed.copies(join(packed.home, "conductor")), []);
 });
