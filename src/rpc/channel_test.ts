@@ -163,6 +163,14 @@ Deno.test("a call gives up after callTimeoutMs and names every address and the l
   channel.close();
 });
 
+Deno.test("a name that nobody knows is said to be unknown, not to refuse", async () => {
+  const channel = new ClusterChannel(channelTo(["nobody.invalid:9000"], { callTimeoutMs: 400 }));
+  await assert.rejects(channel.call(Health.method.check, {}), {
+    message: /nobody\.invalid:9000 cannot be found: no address is known for nobody\.invalid/,
+  });
+  channel.close();
+});
+
 Deno.test("an address that can be none is said to be none, and the next one is asked", async () => {
   await using server = await startHealth();
   for (const bad of ["", "no such scheme://x:1:2", "host.invalid:9000"]) {

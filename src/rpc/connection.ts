@@ -62,16 +62,24 @@ async function whyNot(address: string): Promise<string> {
   const colon = address.lastIndexOf(":");
   const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
   const socket = connect({ host, port: Number(address.slice(colon + 1)), timeout: LOOK_MS });
-  const isOpen = await new Promise<boolean>((resolve) => {
-    socket.once("connect", () => resolve(true));
-    socket.once("timeout", () => resolve(false));
-    socket.once("error", () => resolve(false));
+  const outcome = await new Promise<string>((resolve) => {
+    socket.once("connect", () => resolve("connected"));
+    socket.once("timeout", () => resolve("timeout"));
+    socket.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code ?? "error"));
   });
   socket.destroy();
-  return isOpen
-    ? "accepts connections, but none came about: is it a gRPC port, do both sides agree on TLS, and " +
-      "do they trust each other's certificates?"
-    : "refuses connections";
+  switch (outcome) {
+    case "connected":
+      return "accepts connections, but none came about: is it a gRPC port, do both sides agree on " +
+        "TLS, and do they trust each other's certificates?";
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return `cannot be found: no address is known for ${host}`;
+    case "timeout":
+      return "does not answer";
+    default:
+      return "refuses connections";
+  }
 }
 
 /** What the credentials of a TLS channel tell of its last failure, which grpc-js keeps to itself. */

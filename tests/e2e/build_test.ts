@@ -22,10 +22,12 @@ import {
   type ServerReflectionResponse,
 } from "../../src/rpc/gen/grpc/reflection/v1/reflection_pb.ts";
 import { methodDefinition } from "../../src/rpc/wire.ts";
+import { BareRoot, bareRootObstacle, DATA } from "./bare_root.ts";
 import { type CommandResult, end, Host, type Program, run, until } from "./support.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const SAMPLES = join(ROOT, "scripts", "samples");
+const OBSTACLE = await bareRootObstacle();
 const HANDLERS = `
 export const greet = ({ name }) => "Hello, " + name + "!";
 const isGranted = (name) => Deno.permissions.querySync({ name }).state === "granted";
@@ -78,6 +80,12 @@ Deno.test({
       await context.step("jobs outlive a kill -9 of the master", () => checkCrash(host, master));
       await context.step("a signal ends a worker in order", async () => {
         assert.equal(await end(worker, "SIGTERM"), 0);
+      });
+      await context.step({
+        name: "it is a service on a bare read-only root, with one directory and a user of its own" +
+          (OBSTACLE === undefined ? "" : ` (left out: ${OBSTACLE})`),
+        ignore: OBSTACLE !== undefined,
+        fn: () => checkBareRoot(join(directory, "conductor")),
       });
     } finally {
       await site.stop();
@@ -186,4 +194,46 @@ async function checkCrash(host: Host, master: Deno.ChildProcess): Promise<void> 
   await until("the worker is back", async () => {
     return (await host.client("workers")).stdout.includes("w1");
   });
+}
+
+/** Nothing is there but the program, its data directory and loopback: no home, no /tmp, no /etc. */
+async function checkBareRoot(program: string): Promise<void> {
+  await using root = await BareRoot.make(program);
+  const homeless = await root.run(["--version"]);
+  if (homeless.code !== 0) {
+    // It unpacks itself, and has nowhere to.
+    assert.match(homeless.stderr, /^conductor: cannot unpack itself: .*CONDUCTOR_CACHE_DIR\n$/);
+  }
+  const own = { CONDUCTOR_CACHE_DIR: `${DATA}/cache` };
+  const ask = (...args: string[]) => root.run([...args, "--addr=127.0.0.1:9000"], own);
+  const startMaster = async () => {
+    const master = root.start(["master", "--bootstrap", `--data-dir=${DATA}/master`], {
+      ...own,
+      CONDUCTOR_LOG_OUTPUT: `${DATA}/master.log`,
+    });
+    await until("the master is ready", async () => (await root.run(["health"], own)).code === 0);
+    return master;
+  };
+  const master = await startMaster();
+  const worker = root.start(["worker", "--join=127.0.0.1:9000", `--data-dir=${DATA}/worker`], {
+    ...own,
+    CONDUCTOR_LOG_OUTPUT: `${DATA}/worker.log`,
+  });
+  // One that runs in a process of its own: that has no other place to write to either.
+  const payload = '{"data":"a\\n1\\n2\\n","format":"csv","operations":[{"type":"describe"}]}';
+  const done = await ask("submit", "--type=data_analysis", `--payload=${payload}`, "--wait");
+  assert.equal(done.code, 0, done.stderr + await root.written("worker.log"));
+  // Told to stop, a worker finishes what it runs.
+  const { stdout } = await ask("submit", "--type=test_sleep", '--payload={"duration":"1s"}');
+  await until("it runs", async () => {
+    const status = await ask("status", stdout.trim(), "--output=json");
+    return JSON.parse(status.stdout).status === "running";
+  });
+  assert.equal(await end(worker, "SIGTERM"), 0);
+  assert.equal(await end(master, "SIGTERM"), 0);
+  assert.match(await root.written("master.log"), /"msg":"master stopped"\}\n$/);
+  const again = await startMaster();
+  const listed = await ask("list", "--status=completed", "--output=json");
+  assert.equal(JSON.parse(listed.stdout).total, 2, listed.stdout);
+  assert.equal(await end(again, "SIGTERM"), 0);
 }
