@@ -6,7 +6,7 @@
  */
 
 export { type ApiMaster, type ApiOptions, apiRoutes } from "./gateway.ts";
-export type { ClusterNow, JobChange, JobHint, LiveSource } from "./live_feed.ts";
+export type { ClusterNow, JobChange, LiveSource } from "./live_feed.ts";
 export { PAGE_HEADER } from "./credentials.ts";
 export { hasQuery, queryFields } from "./request.ts";
-export { API_ROOT, API_ROUTES, type ApiRow, NOT_SERVED } from "./routes.ts";
+export { API_ROOT, API_ROUTES, type ApiRow } from "./routes.ts";

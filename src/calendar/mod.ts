@@ -7,4 +7,4 @@
 
 export { cronFault, timeZoneFault } from "./cron.ts";
 export { parsePointInTime } from "./local_time.ts";
-export { firstOf, tickAfter, type Ticks, ticksThrough, timingFaults } from "./ticks.ts";
+export { firstOf, tickAfter, ticksThrough, timingFaults } from "./ticks.ts";

@@ -30,16 +30,10 @@ import { exchange, type ExchangeRequest, ExchangeTimeoutError } from "./http_exc
 import { describeUrl } from "./job_url.ts";
 import { joinBytes } from "./join_bytes.ts";
 
-export { type DataUrlContent, decodeDataUrl } from "./data_url.ts";
-export {
-  FetchError,
-  FetchStatusError,
-  FetchTimeoutError,
-  requireSuccess,
-  type TimeLimit,
-} from "./fetch_error.ts";
-export { describeUrl, JobUrlError, parseJobUrl } from "./job_url.ts";
-export { FileRefusedError, type LocalFile, openLocalFile } from "./local_file.ts";
+export { decodeDataUrl } from "./data_url.ts";
+export { FetchError, FetchStatusError, FetchTimeoutError, requireSuccess } from "./fetch_error.ts";
+export { JobUrlError } from "./job_url.ts";
+export { openLocalFile } from "./local_file.ts";
 
 /** What jobs may reach, and the bounds of a fetch that names none of its own. */
 export interface FetchPolicy extends AddressPolicy {

@@ -8,10 +8,7 @@
 export { hash32 } from "./digest.ts";
 export { type Batch, isFinished as isBatchFinished } from "./batches.ts";
 export * from "./command.ts";
-export type { ParentStanding } from "./dependencies.ts";
-export type { AttemptLimits } from "./due_attempts.ts";
 export { type HeapItem, IndexedHeap } from "./heap.ts";
-export { InvariantError } from "./invariant.ts";
 export * from "./job.ts";
 export * from "./job_filter.ts";
 export * from "./job_options.ts";
@@ -23,19 +20,11 @@ export { comparisonOf, type QueueOrder } from "./queue_order.ts";
 export * from "./query.ts";
 export * from "./schedule.ts";
 export * from "./schedule_command.ts";
-export type { ScheduleName } from "./schedules.ts";
 export * from "./security_command.ts";
-export {
-  DEFAULT_SETTINGS,
-  type Settings,
-  SETTINGS_LIMITS,
-  SETTINGS_SCOPES,
-  type SettingsChange,
-  type SettingsScope,
-} from "./settings.ts";
+export { SETTINGS_SCOPES, type SettingsChange, type SettingsScope } from "./settings.ts";
 export { AHEAD_COUNTED_MAX, type JobStanding, type Standing } from "./standing.ts";
 export * from "./store.ts";
 export { formatTagRule, fulfils, parseTagRule } from "./tag_rules.ts";
-export type { TokenFacts, TrustView } from "./trust_book.ts";
+export type { TrustView } from "./trust_book.ts";
 export * from "./view.ts";
 export * from "./worker_command.ts";

@@ -4,15 +4,12 @@
  * @module
  */
 
-export type { AdmissionRules } from "./admission.ts";
 export { startMasterHttp } from "./http.ts";
 export { BackupChecker, type BackupHead } from "../storage/mod.ts";
 export { inspectRaftLog, type RaftLogReport } from "../storage/mod.ts";
 export { contentOf, type EntryContent, inspectSnapshot, type SnapshotReport } from "./inspect.ts";
-export type { LeaderTimings } from "./leader.ts";
 export { Master } from "./master.ts";
 export { metricsObserver, sampleMaster } from "./metrics_observer.ts";
-export type { MasterObserver } from "./observer.ts";
 export { inspectSurvivor, recoverSurvivor, type SurvivorState } from "./recover.ts";
 export { restoreBackup } from "./restore.ts";
-export type { Founding, Listen, MasterOptions, TokenParts } from "./options.ts";
+export type { Founding, MasterOptions, TokenParts } from "./options.ts";

@@ -19,7 +19,7 @@ import { plainFields } from "./log_fields.ts";
 import { neutralized, prettyLine } from "./log_line.ts";
 import type { LogFields, Logger, LogLevel } from "./logger_contract.ts";
 
-export { LOG_LEVELS, type LogFields, type Logger, type LogLevel } from "./logger_contract.ts";
+export { type LogFields, type Logger } from "./logger_contract.ts";
 
 /** The logger of a process: what its children cannot do. */
 export interface RootLogger extends Logger {

@@ -16,8 +16,6 @@ import {
   NumberCell,
 } from "./metric_cells.ts";
 
-export type { LabelBounds, Labels } from "./metric_cells.ts";
-
 /** Only ever grows. */
 export interface Counter {
   inc(by?: number): void;

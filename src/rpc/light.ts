@@ -4,30 +4,16 @@
  * @module
  */
 
-export {
-  type BatchPage,
-  type BatchView,
-  parentResult,
-  type ParentResultQuery,
-  type ParentResultView,
-} from "./batch_api.ts";
+export { type BatchView, parentResult, type ParentResultView } from "./batch_api.ts";
 export { boundTo, type Calls } from "./calls.ts";
-export { type CallOptions, type ChannelOptions, ClusterChannel } from "./channel.ts";
+export { type ChannelOptions, ClusterChannel } from "./channel.ts";
 export * from "./client.ts";
-export { type BatchItem, isFinished, type SubmittedJob } from "./client_answers.ts";
+export { type BatchItem, isFinished } from "./client_answers.ts";
 export type { DependencyView, JobOptionsView } from "./job_options.ts";
 export type * from "./master_api.ts";
-export { pause } from "./pause.ts";
 export * from "./schedule_api.ts";
 export * from "./schedule_client.ts";
-export type {
-  Configuration,
-  Configured,
-  RateView,
-  ScopeName,
-  SettingsChangeView,
-  StandingView,
-} from "./settings_api.ts";
+export type { RateView, ScopeName, SettingsChangeView, StandingView } from "./settings_api.ts";
 export { inNamespace } from "./namespaced_calls.ts";
 export { sealedCalls } from "./sealed_calls.ts";
 export { codeOf, reasonOfCode, Refusal, type RefusalReason } from "./status.ts";

@@ -11,7 +11,7 @@ export * from "./call.ts";
 export type { Calls } from "./calls.ts";
 export * from "./channel.ts";
 export * from "./client.ts";
-export { type BatchItem, isFinished, type SubmittedJob } from "./client_answers.ts";
+export { type BatchItem } from "./client_answers.ts";
 export type { ClusterView } from "./cluster_view.ts";
 export * from "./forward_client.ts";
 export * from "./forward_service.ts";
@@ -22,13 +22,12 @@ export * from "./introduction.ts";
 export type { DependencyView, JobOptionsView } from "./job_options.ts";
 export { filterText } from "./job_filter.ts";
 export { DEFAULT_NAMESPACE, isNamespace } from "../jobs/mod.ts";
-export type { JobFilter, JobOrder, JobStatus } from "../jobs/mod.ts";
+export type { JobFilter } from "../jobs/mod.ts";
 export {
   type BatchApi,
   type BatchName,
   type BatchPage,
   type BatchView,
-  parentResult,
   type ParentResultQuery,
   type ParentResultView,
 } from "./batch_api.ts";
@@ -43,7 +42,7 @@ export {
   type SettingsChangeView,
   type StandingView,
 } from "./settings_api.ts";
-export { DEFAULT_JOB_TYPES, masterService } from "./master_service.ts";
+export { masterService } from "./master_service.ts";
 export * from "./member_api.ts";
 export * from "./member_client.ts";
 export * from "./observed_calls.ts";
@@ -63,15 +62,13 @@ export type {
 } from "./security_api.ts";
 export { SecurityClient } from "./security_client.ts";
 export { inNamespace } from "./namespaced_calls.ts";
-export { type PayloadCheck, sealedCalls } from "./sealed_calls.ts";
+export { sealedCalls } from "./sealed_calls.ts";
 export * from "./server.ts";
 export * from "./status.ts";
 export { StreamWatch } from "./stream_watch.ts";
 export { parentsFirst } from "./submission_order.ts";
 export * from "./worker_caller.ts";
 export * from "./worker_service.ts";
-export { SessionStream } from "./worker_client.ts";
-export type { SessionListener } from "./worker_client.ts";
 export { methodPath } from "./wire.ts";
 export { Health } from "./gen/grpc/health/v1/health_pb.ts";
 export { type GetJobStatusResponse, type JobResult, MasterService } from "./gen/scheduler_pb.ts";

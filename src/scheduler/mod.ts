@@ -5,6 +5,6 @@
  */
 
 export { offers, serves, type TaggedWorker } from "./eligible.ts";
-export { type Choice, plan, type PlanLimits } from "./plan.ts";
-export { POLICIES, type Policy, type Random, type TypePolicy } from "./policy.ts";
-export { type Demand, explain, type Reason, tagsMissing } from "./explain.ts";
+export { plan } from "./plan.ts";
+export { type Policy, type TypePolicy } from "./policy.ts";
+export { type Demand, explain, tagsMissing } from "./explain.ts";

@@ -5,19 +5,8 @@
  * @module
  */
 
-export { type ChannelCredentialsOptions, TlsChannelCredentials } from "./channel_credentials.ts";
-export { exposedMode, type FileAccess } from "./secret_mode.ts";
-export {
-  clearBytesIn,
-  ENVELOPE_BYTES,
-  envelopeOf,
-  holdsSealedText,
-  isSealed,
-} from "./payload_envelope.ts";
-export { keysIn, type PayloadKeyPlace, readOwnFile, readPayloadKeys } from "./payload_key_file.ts";
-export {
-  PAYLOAD_KEY_BYTES,
-  PayloadKeyError,
-  PayloadKeys,
-  type SealContext,
-} from "./payload_keys.ts";
+export { TlsChannelCredentials } from "./channel_credentials.ts";
+export { exposedMode } from "./secret_mode.ts";
+export { clearBytesIn, envelopeOf, holdsSealedText, isSealed } from "./payload_envelope.ts";
+export { readPayloadKeys } from "./payload_key_file.ts";
+export { PayloadKeyError, PayloadKeys, type SealContext } from "./payload_keys.ts";

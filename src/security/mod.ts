@@ -24,131 +24,62 @@
  * @module
  */
 
-export {
-  type AuditedCall,
-  type AuditEvent,
-  AuditLog,
-  type AuditOptions,
-  openAuditLog,
-} from "./audit.ts";
-export { type AuditFault, type AuditReport, verifyAuditFile } from "./audit_chain.ts";
-export type { AuditSink } from "./audit_sink.ts";
-export { type IssuedRecord, type IssuedState, stateOf } from "./authority_index.ts";
-export { type CallClass, CallLimits, classOf } from "./call_limits.ts";
-export {
-  CertificateAuthority,
-  type NewAuthorityOptions,
-  PASSPHRASE_CHARACTERS_MIN,
-  type RenewalRequest,
-} from "./certificate_authority.ts";
-export { KEY_TYPES, type KeyType } from "./certificate_making.ts";
-export { type AuditPage, auditPage, type AuditReader } from "./audit_page.ts";
-export type { CertificateRequest } from "./certificate_request.ts";
-export { type Certificate, type CertificateIdentity, readCertificates } from "./certificates.ts";
-export {
-  SecurityConfigurationError,
-  type SecurityProfile,
-  type Warn,
-} from "./configuration_error.ts";
-export {
-  createGate,
-  Gate,
-  type GateCall,
-  type GateDecision,
-  type GateOptions,
-  type GateRefusal,
-} from "./gate.ts";
-export {
-  type HandshakeRefusal,
-  type OnHandshakeRefused,
-  RefusalTally,
-  type RefusedConnections,
-} from "./handshake_refusals.ts";
-export { readSecretFile, type SecretFileRules } from "./key_files.ts";
+export { type AuditEvent, AuditLog, openAuditLog } from "./audit.ts";
+export { type AuditReport, verifyAuditFile } from "./audit_chain.ts";
+export { type IssuedRecord, stateOf } from "./authority_index.ts";
+export { CallLimits } from "./call_limits.ts";
+export { CertificateAuthority } from "./certificate_authority.ts";
+export { type KeyType } from "./certificate_making.ts";
+export { auditPage, type AuditReader } from "./audit_page.ts";
+export { type Certificate, readCertificates } from "./certificates.ts";
+export { SecurityConfigurationError, type Warn } from "./configuration_error.ts";
+export { createGate, Gate, type GateDecision, type GateOptions, type GateRefusal } from "./gate.ts";
+export { type OnHandshakeRefused, RefusalTally } from "./handshake_refusals.ts";
+export { readSecretFile } from "./key_files.ts";
 export {
   type PageCall,
   type PageGate,
   pageGate,
   type PageRefusal,
-  type WebCall,
   type WebGate,
   webGate,
 } from "./page_gate.ts";
-export type { PeerRefusal, PeerVerdict, PeerVerifier } from "./peer_verification.ts";
-export { isConfinable, namespacesText } from "./confined.ts";
-export { ANONYMOUS, NOBODY, type Principal } from "./principal.ts";
-export {
-  addressKey,
-  peerIp,
-  RateLimiter,
-  type RateLimitOptions,
-  type RateVerdict,
-} from "./rate_limit.ts";
-export {
-  type Authorization,
-  isOpenMethod,
-  isSelfProving,
-  loadPolicies,
-  parsePolicies,
-  PERMISSIONS,
-  type Policy,
-  PolicySet,
-  type Role,
-} from "./rbac.ts";
-export { assertRuntimeSafe, OLDEST_SAFE_DENO } from "./runtime_guard.ts";
-export { loadTls, type TlsFiles, type TlsMaterial, type TlsOptions } from "./tls.ts";
+export type { PeerVerifier } from "./peer_verification.ts";
+export { namespacesText } from "./confined.ts";
+export { type Principal } from "./principal.ts";
+export { peerIp } from "./rate_limit.ts";
+export { loadPolicies, parsePolicies, PERMISSIONS, PolicySet } from "./rbac.ts";
+export { assertRuntimeSafe } from "./runtime_guard.ts";
+export { loadTls, type TlsMaterial, type TlsOptions } from "./tls.ts";
 export {
   channelOptions,
   createChannelCredentials,
   createPeerVerifier,
   createServerCredentials,
-  type PeerRules,
   secureServer,
-  type ServerWatch,
 } from "./tls_doors.ts";
-export {
-  type ConnectionJudge,
-  ConnectionWatch,
-  type OnConnectionEnded,
-} from "./connection_watch.ts";
-export { LiveTls, materialOf, type TlsSource } from "./live_tls.ts";
+export { ConnectionWatch } from "./connection_watch.ts";
+export { LiveTls, type TlsSource } from "./live_tls.ts";
 export type { ChannelRules } from "./server_judge.ts";
-export { type Reloadable, Reloader, type ReloaderOptions } from "./reloader.ts";
-export { parseRevocations, Revocations } from "./revocation_file.ts";
-export type { ConnectionBounds, ConnectionLimit } from "./connection_limits.ts";
+export { type Reloadable, Reloader } from "./reloader.ts";
+export { Revocations } from "./revocation_file.ts";
 export { limitServer, type OnServerLimit, type ServerBounds } from "./server_limits.ts";
 export {
   createWebServer,
   hasResumedCertificate,
   requestCertificate,
-  type WebBounds,
   type WebDoorOptions,
 } from "./web_door.ts";
 export {
-  type IssuedJoinToken,
-  type IssuedTokens,
   issueJoinToken,
   issueTokens,
-  type JoinTokenRequest,
   type TokenIssuerOptions,
   type TokenRequest,
 } from "./token_issuing.ts";
-export {
-  clearBytesIn,
-  ENVELOPE_BYTES,
-  envelopeOf,
-  holdsSealedText,
-  isSealed,
-} from "./payload_envelope.ts";
-export { keysIn, type PayloadKeyPlace, readOwnFile, readPayloadKeys } from "./payload_key_file.ts";
-export {
-  PAYLOAD_KEY_BYTES,
-  PayloadKeyError,
-  PayloadKeys,
-  type SealContext,
-} from "./payload_keys.ts";
-export { readTokenKeys, type TokenKeyMaterial, type TokenKeyPlaces } from "./token_key_files.ts";
-export { readPrivateKey, SECRET_BYTES_MIN, weaknessOfSecret } from "./token_keys.ts";
+export { envelopeOf, isSealed } from "./payload_envelope.ts";
+export { keysIn, readOwnFile, readPayloadKeys } from "./payload_key_file.ts";
+export { PAYLOAD_KEY_BYTES, PayloadKeyError, PayloadKeys } from "./payload_keys.ts";
+export { readTokenKeys, type TokenKeyMaterial } from "./token_key_files.ts";
 export { LivePolicies, NOTHING_REVOKED, type Trust, TrustSource } from "./trust.ts";
 export {
   ANY_NAME,
@@ -158,8 +89,6 @@ export {
   JOININGS,
   type TokenClaims,
   type TokenHandle,
-  type TokenKind,
 } from "./token_claims.ts";
-export type { TokenRefusal, TokenVerdict } from "./token_refusals.ts";
-export { createTokenVerifier, TokenVerifier, type TokenVerifierOptions } from "./tokens.ts";
-export { workerAudience, WorkerTokens, type WorkerTokensOptions } from "./worker_tokens.ts";
+export { createTokenVerifier, TokenVerifier } from "./tokens.ts";
+export { workerAudience, WorkerTokens } from "./worker_tokens.ts";

@@ -5,13 +5,10 @@
  */
 
 export {
-  BACKUP_FORMAT,
   BackupChecker,
   type BackupHead,
-  BackupRefused,
   BackupWriter,
   checkBackup,
-  type CheckedBackup,
   isBackup,
 } from "./backup_file.ts";
 export {
@@ -26,14 +23,7 @@ export { createDataDirectory } from "./data_directory.ts";
 export { inspectRaftLog, type RaftLogReport } from "./inspect_log.ts";
 export { inspectState, type StateReport } from "./inspect_state.ts";
 export { RAFT_LOG_FILES, SqliteRaftLog } from "./raft_log.ts";
-export type { RaftLogIdentity } from "./raft_log_file.ts";
-export {
-  DataDirectoryRefused,
-  failureOf,
-  RaftLogRefused,
-  REJOIN_ADVICE,
-  StorageFailed,
-} from "./storage_failure.ts";
-export { type JobStoreOptions, SqliteJobStore } from "./job_store.ts";
+export { failureOf, RaftLogRefused, REJOIN_ADVICE, StorageFailed } from "./storage_failure.ts";
+export { SqliteJobStore } from "./job_store.ts";
 export { JOB_STORE_FILE, JOB_STORE_FORMATS, JobStoreRefused, syncPath } from "./job_store_file.ts";
 export { JOB_STORE_MARKER } from "./job_store_seal.ts";

@@ -5,15 +5,9 @@
  * @module
  */
 
-export {
-  type AttemptEnvironment,
-  type Executor,
-  InlineExecutor,
-  type OfferedTypes,
-  type RunnableType,
-} from "./attempt.ts";
+export { InlineExecutor, type OfferedTypes, type RunnableType } from "./attempt.ts";
 export { hostResources, hostUsageMeter } from "./host_usage.ts";
 export { processUsageMeter } from "./process_usage.ts";
 export { ReportJournal } from "./report_journal.ts";
 export { keepsNothing, type ReportKeeper } from "./report_keeper.ts";
-export { Worker, type WorkerObserver, type WorkerOptions } from "./worker.ts";
+export { Worker, type WorkerObserver } from "./worker.ts";

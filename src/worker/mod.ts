@@ -5,7 +5,7 @@
  * @module
  */
 
-export { type AttemptEnd, type AttemptEnvironment, InlineExecutor } from "./attempt.ts";
+export { type AttemptEnvironment, InlineExecutor } from "./attempt.ts";
 export { clearAttempts } from "./attempt_directories.ts";
 export { ExecutorPools } from "./executor_pools.ts";
 export {
@@ -16,8 +16,7 @@ export {
   refusedBy,
   withHandlers,
 } from "./executor_permissions.ts";
-export { serveExecutor } from "./executor_process.ts";
-export { startWorkerGrpc, type WorkerGrpc, type WorkerGrpcOptions } from "./grpc.ts";
+export { startWorkerGrpc } from "./grpc.ts";
 export { startWorkerHttp } from "./http.ts";
 export { hostResources, hostUsageMeter } from "./host_usage.ts";
 export { processUsageMeter } from "./process_usage.ts";
@@ -25,5 +24,5 @@ export { endLeftovers } from "./process_tree.ts";
 export { executorObserver, workerObserver } from "./metrics_observer.ts";
 export { type ExecutorObserver, ProcessExecutor } from "./process_executor.ts";
 export { ReportJournal } from "./report_journal.ts";
-export { Worker, type WorkerObserver, type WorkerOptions } from "./worker.ts";
-export { claimDirectory, type DirectoryClaim, DirectoryTakenError } from "./directory_claim.ts";
+export { Worker, type WorkerOptions } from "./worker.ts";
+export { claimDirectory } from "./directory_claim.ts";

@@ -13,9 +13,6 @@ import { defineJobType } from "../contract.ts";
 import { type AnalysisPayload, payloadSchema } from "./payload.ts";
 import { resultSchema } from "./result_schema.ts";
 
-export type { AnalysisResult } from "./analysis.ts";
-export type { AnalysisPayload, Operation } from "./payload.ts";
-
 /** See the module's comment. */
 export const dataAnalysis = defineJobType<AnalysisPayload>({
   name: "data_analysis",

@@ -12,9 +12,7 @@ import { type ImagePayload, payloadSchema } from "./payload.ts";
 import type { ImageResult } from "./pipeline.ts";
 import { resultSchema } from "./result_schema.ts";
 import { readSource } from "./source.ts";
-
-export type { ImagePayload, Operation } from "./payload.ts";
-export type { ImageFile, ImageResult } from "./pipeline.ts";
+export type { ImageResult } from "./pipeline.ts";
 
 /** See the module's comment. */
 export const imageProcessing = defineJobType<ImagePayload>({
