@@ -13,6 +13,7 @@ import { eventually } from "../tests/ha/wait.ts";
 import { NodeProcess } from "../tests/ha/node_process.ts";
 import { clusterStatusOf, isReady } from "../tests/ha/pages.ts";
 import { unusedPorts } from "../tests/ha/ports.ts";
+import { fillDirectory, type Filling } from "./suite/filled_state.ts";
 
 const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
 
@@ -36,6 +37,8 @@ export interface WorkerProcess {
 export interface MastersOptions {
   /** Each process gets an inspector, for profiles. */
   readonly isInspected?: boolean;
+  /** What the first master holds from the beginning; the others copy it. */
+  readonly filling?: Filling | undefined;
 }
 
 export class Masters implements AsyncDisposable {
@@ -43,11 +46,11 @@ export class Masters implements AsyncDisposable {
   readonly all: MasterProcess[] = [];
   readonly workers: WorkerProcess[] = [];
   readonly #flags: readonly string[];
-  readonly #isInspected: boolean;
+  readonly #options: MastersOptions;
 
-  private constructor(flags: readonly string[], { isInspected = false }: MastersOptions) {
+  private constructor(flags: readonly string[], options: MastersOptions) {
     this.#flags = flags;
-    this.#isInspected = isInspected;
+    this.#options = options;
   }
 
   /** Starts `count` masters; resolves when all are ready and vote. */
@@ -88,7 +91,9 @@ export class Masters implements AsyncDisposable {
       () => {},
       runtimeFlags,
     );
-    process.start(first === undefined ? ["--bootstrap"] : [`--join=${first.grpcAddress}`]);
+    process.start(first === undefined ? this.#founding(name, directory, { grpc, raft }) : [
+      `--join=${first.grpcAddress}`,
+    ]);
     const master = {
       name,
       process,
@@ -101,8 +106,17 @@ export class Masters implements AsyncDisposable {
     return master;
   }
 
+  /** Flags by which the first master comes to its cluster: a new one, or that of its directory. */
+  #founding(name: string, directory: string, ports: { grpc: number; raft: number }): string[] {
+    const { filling } = this.#options;
+    if (filling === undefined) return ["--bootstrap"];
+    const address = { grpc: `127.0.0.1:${ports.grpc}`, raft: `127.0.0.1:${ports.raft}` };
+    fillDirectory({ name, directory, address }, filling);
+    return [];
+  }
+
   #inspection(): { readonly inspector: string | undefined; readonly runtimeFlags: string[] } {
-    if (!this.#isInspected) return { inspector: undefined, runtimeFlags: [] };
+    if (!this.#options.isInspected) return { inspector: undefined, runtimeFlags: [] };
     const [port = 0] = unusedPorts(1);
     const inspector = `127.0.0.1:${port}`;
     return { inspector, runtimeFlags: [`--inspect=${inspector}`] };

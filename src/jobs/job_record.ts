@@ -18,8 +18,8 @@ export class JobRecord implements HeapItem {
   job: Job;
   /** Ended attempts, oldest first; replaced, never changed. */
   attempts: readonly Attempt[];
-  /** Changes of status, oldest first; replaced, never changed. */
-  history: readonly HistoryEntry[];
+  /** Undefined: the job was submitted, and nothing has moved it since. */
+  #history: readonly HistoryEntry[] | undefined;
   /** Undefined: only in the store. */
   payload: Uint8Array | undefined;
   /** Left by the last attempt and not in the store yet. */
@@ -45,12 +45,36 @@ export class JobRecord implements HeapItem {
 
   constructor({ job, attempts, history }: StoredJob, payload: Uint8Array | undefined) {
     this.job = job;
-    this.attempts = attempts;
-    this.history = history;
+    this.attempts = attempts.length === 0 ? noAttempts : attempts;
+    this.#history = isSubmissionAlone(history, job) ? undefined : history;
     this.payload = payload;
     this.shapeKey = shapeKeyOf(job);
     this.laneKey = laneKeyOf(job.options);
   }
+
+  /** Changes of status, oldest first. */
+  get history(): readonly HistoryEntry[] {
+    return this.#history ?? [submissionOf(this.job)];
+  }
+
+  /** The job changes its status; `history` has that already. */
+  move(job: Job, history: readonly HistoryEntry[]): void {
+    this.job = job;
+    this.#history = history;
+  }
+}
+
+const noAttempts: readonly Attempt[] = Object.freeze([]);
+
+/** What the history of a job begins with. A long queue is mostly jobs that have no more of it. */
+export function submissionOf({ createdAtMs, status }: Job): HistoryEntry {
+  return { atMs: createdAtMs, to: status, cause: "submit", attempt: 0, workerId: "", reason: "" };
+}
+
+function isSubmissionAlone(history: readonly HistoryEntry[], job: Job): boolean {
+  const [first] = history;
+  return first !== undefined && history.length === 1 && first.cause === "submit" &&
+    first.to === job.status && first.atMs === job.createdAtMs;
 }
 
 function shapeKeyOf({ type, namespace, requiredTags, options }: Job): string {

@@ -69,7 +69,10 @@ export interface JobMachineOptions {
   readonly keysMax?: number;
   /** Replicas must agree. Workers remembered, disconnected ones too. Default 10,000. */
   readonly workersMax?: number;
-  /** Payloads of unfinished jobs kept in memory; beyond, they are read back. Default 64 MiB. */
+  /**
+   * Payloads of unfinished jobs kept in memory, with what each takes beside its bytes; those of jobs
+   * that come when there are as many are read back. Default 16 MiB.
+   */
   readonly payloadMemoryBytesMax?: number;
   /**
    * The leader's choice alone: how long a wait is worth a step of priority, in ms; 0: none is.
@@ -88,7 +91,7 @@ const optionDefaults: Required<JobMachineOptions> = {
   keyRetentionMs: KEY_RETENTION_MS_DEFAULT,
   keysMax: 1_000_000,
   workersMax: 10_000,
-  payloadMemoryBytesMax: 64 * 1024 * 1024,
+  payloadMemoryBytesMax: 16 * 1024 * 1024,
   eventsMax: 100_000,
   priorityAgeingMs: 0,
 };

@@ -88,7 +88,7 @@ Deno.test("an entry that was applied is not applied again", () => {
 });
 
 Deno.test("payloads beyond the budget are read back from the store, the others held", () => {
-  const scene = new Scene({ payloadMemoryBytesMax: 100 });
+  const scene = new Scene({ payloadMemoryBytesMax: 400 });
   const payload = (byte: number) => new Uint8Array(80).fill(byte);
   scene.submit("first", { payload: payload(1) });
   scene.submit("second", { payload: payload(2) });

@@ -23,11 +23,12 @@ import {
   JOB_LIMITS,
   type JobStatus,
 } from "./job.ts";
-import { JobRecord } from "./job_record.ts";
+import { JobRecord, submissionOf } from "./job_record.ts";
 import { JobTable } from "./job_table.ts";
 import type { QueueOrder } from "./queue_order.ts";
 import { RecordSet } from "./record_set.ts";
 import { Schedules } from "./schedules.ts";
+import { SharedTexts } from "./shared_texts.ts";
 import type { JobStore, StoredJob, StoredScalars, StoredState } from "./store.ts";
 import { Submitters } from "./submitters.ts";
 import { TrustBook } from "./trust_book.ts";
@@ -43,6 +44,11 @@ export interface StateLimits {
   readonly eventsMax: number;
   readonly priorityAgeingMs: QueueOrder["ageingMs"];
 }
+
+const SHARED_NAMES_MAX = 4_096;
+const SHARED_TRACES_MAX = 64;
+/** What an array of bytes takes beside them, as V8 keeps it. */
+const ARRAY_BYTES = 256;
 
 /** Records of trust that are forgotten with one Command at most. */
 const TRUST_FORGOTTEN_MAX = 1000;
@@ -79,8 +85,12 @@ export class State {
   readonly pruned = new Map<string, number[]>();
   /** Of those and of finished jobs that live again: the rows that the store should not show. */
   readonly hiddenSeqs = new Set<number>();
-  /** Payloads held in memory. */
+  /** Payloads held in memory, with what each takes beside its bytes. */
   payloadMemoryBytes = 0;
+  /** Names that jobs have in common: types, submitters, namespaces. */
+  readonly names = new SharedTexts(SHARED_NAMES_MAX);
+  /** Jobs of one message have one trace. */
+  readonly traces = new SharedTexts(SHARED_TRACES_MAX);
   readonly #store: JobStore;
 
   constructor(store: JobStore, stored: StoredState, limits: StateLimits) {
@@ -138,21 +148,13 @@ export class State {
 
   /** A job that did not exist. */
   create(job: Job, payload: Uint8Array): JobRecord {
-    const history = [{
-      atMs: this.nowMs,
-      to: job.status,
-      cause: "submit",
-      attempt: 0,
-      workerId: "",
-      reason: "",
-    }] as const;
-    const record = new JobRecord({ job, attempts: [], history }, payload);
+    const record = new JobRecord({ job, attempts: [], history: [submissionOf(job)] }, payload);
     invariant(isTransition("", job.status, "submit"), () => `a new job is ${job.status}`);
     record.isBlocked = waitsForParents(job);
     this.table.add(record);
     this.#begin(record);
     this.schedules.jobIs(record, job.status);
-    this.payloadMemoryBytes += payload.byteLength;
+    this.payloadMemoryBytes += payloadMemoryOf(payload);
     this.counters.add(job, job.status, 1);
     this.batches.created(job, this.nowMs);
     if (job.id > this.greatestJobId) this.greatestJobId = job.id;
@@ -188,15 +190,8 @@ export class State {
       changedAtMs: this.nowMs,
       queuedAtMs: before.queuedAtMs === 0 && to === "pending" ? this.nowMs : before.queuedAtMs,
     };
-    record.job = job;
-    record.history = withEntry(record.history, {
-      atMs: this.nowMs,
-      to,
-      cause,
-      attempt: job.attempt,
-      workerId,
-      reason,
-    });
+    const change = { atMs: this.nowMs, to, cause, attempt: job.attempt, workerId, reason };
+    record.move(job, withEntry(record.history, change));
     this.table.enter(record);
     if (isHeld(to) && !isHeld(from)) this.#hold(record);
     this.#follow(record, from);
@@ -269,7 +264,8 @@ export class State {
 
   /** Leaves the payload to the store alone. */
   dropPayload(record: JobRecord): void {
-    this.payloadMemoryBytes -= record.payload?.byteLength ?? 0;
+    if (record.payload === undefined) return;
+    this.payloadMemoryBytes -= payloadMemoryOf(record.payload);
     record.payload = undefined;
   }
 
@@ -364,6 +360,10 @@ export class State {
       startedAtMs: job.startedAtMs,
     });
   }
+}
+
+function payloadMemoryOf({ byteLength }: Uint8Array): number {
+  return byteLength === 0 ? 0 : byteLength + ARRAY_BYTES;
 }
 
 /** The latest of both, with the reason cut short. */
