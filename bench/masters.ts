@@ -8,7 +8,7 @@
 import { credentials } from "@grpc/grpc-js";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { JobClient } from "../src/rpc/mod.ts";
+import { JobClient, MemberClient } from "../src/rpc/mod.ts";
 import { eventually } from "../tests/ha/wait.ts";
 import { NodeProcess } from "../tests/ha/node_process.ts";
 import { clusterStatusOf, isReady } from "../tests/ha/pages.ts";
@@ -91,9 +91,11 @@ export class Masters implements AsyncDisposable {
       () => {},
       runtimeFlags,
     );
-    process.start(first === undefined ? this.#founding(name, directory, { grpc, raft }) : [
-      `--join=${first.grpcAddress}`,
-    ]);
+    process.start(
+      first === undefined ? this.#founding(name, directory, { grpc, raft }) : [
+        `--join=${first.grpcAddress}`,
+      ],
+    );
     const master = {
       name,
       process,
@@ -167,14 +169,23 @@ export class Masters implements AsyncDisposable {
 
   /** The client library with every address, or that of one master, at which it stays. */
   client(only?: MasterProcess): JobClient {
-    return new JobClient({
+    return new JobClient(this.#channel(only));
+  }
+
+  /** For what is asked of one master alone. */
+  memberClient(of: MasterProcess): MemberClient {
+    return new MemberClient(this.#channel(of));
+  }
+
+  #channel(only: MasterProcess | undefined) {
+    return {
       addresses: only === undefined ? this.all.map((each) => each.grpcAddress) : [only.grpcAddress],
       followsLeader: only === undefined,
       credentials: credentials.createInsecure(),
       messageBytesMax: 4 * 1024 * 1024,
       callTimeoutMs: 30_000,
       dialTimeoutMs: 2_000,
-    });
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
