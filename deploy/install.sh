@@ -1,14 +1,19 @@
 #!/bin/sh
-# Installs conductor for this system: the program, and on request a systemd service.
-#   sh install.sh                          the newest release, to /usr/local/bin or ~/.local/bin
-#   sh install.sh --version 0.1.0 --dir ~/bin
-#   sh install.sh --file dist/conductor    one that is here already
-#   sh install.sh --service master         also a user, directories and the unit (root)
-# Downloads are held against the release's SHA256SUMS. CONDUCTOR_RELEASES names another place.
+# Installs conductor for this system: the program, its manual pages and its shell completions, and on
+# request a systemd service. What was downloaded is held against the release's SHA256SUMS.
+#   sh install.sh                        the newest release, below /usr/local, or ~/.local for who is not root
+#   sh install.sh --version 0.1.0        another one
+#   sh install.sh --prefix ~/conductor   below another directory: bin, share/man, share/...
+#   sh install.sh --file dist/conductor  one that is here already
+#   sh install.sh --systemd master       also the unit (master, worker or both), its user and its settings; root
+#   sh install.sh --root DIRECTORY       into a system whose root is there; no user is made
+#   sh install.sh --dry-run ...          only says what it would do
+#   sh install.sh --uninstall            removes what it installed; settings, data and users stay
+# CONDUCTOR_RELEASES names another place than https://github.com/conductor/conductor/releases.
 set -eu
+export LC_ALL=C
 releases=${CONDUCTOR_RELEASES:-https://github.com/conductor/conductor/releases}
-units=${CONDUCTOR_UNITS:-}
-version=latest dir='' file='' service='' root=''
+version=latest prefix='' file='' roles='' root='' dry='' uninstall=''
 
 fail() {
   echo "install: $1" >&2
@@ -16,36 +21,52 @@ fail() {
 }
 
 usage() {
-  sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p;}' "$0"
+  echo "Usage: sh install.sh [--version VERSION] [--prefix DIRECTORY] [--file PROGRAM] [--systemd master|worker|both]
+                     [--root DIRECTORY] [--dry-run] [--uninstall]
+Installs conductor, its manual pages and completions, and on request systemd's units. --uninstall removes
+what was installed below the same --prefix; settings, data and users stay."
 }
 
 while [ $# -gt 0 ]; do
   case $1 in
-  --version | --dir | --file | --service | --root)
+  --*=*)
+    value=${1#*=} flag=${1%%=*}
+    shift
+    set -- "$flag" "$value" "$@"
+    continue
+    ;;
+  --version | --prefix | --file | --systemd | --root)
     [ $# -ge 2 ] || fail "$1 needs a value"
     case $1 in
     --version) version=${2#v} ;;
-    --dir) dir=$2 ;;
+    --prefix) prefix=$2 ;;
     --file) file=$2 ;;
-    --service) service=$2 ;;
-    --root) root=$2 ;;
+    --systemd) roles=$2 ;;
+    --root) root=${2%/} ;;
     esac
-    shift 2
+    shift
     ;;
+  --dry-run) dry=yes ;;
+  --uninstall) uninstall=yes ;;
   -h | --help)
     usage
     exit 0
     ;;
   *) fail "unknown option $1; --help shows what there is" ;;
   esac
+  shift
 done
-case $service in '' | master | worker) ;; *) fail "--service is master or worker, not $service" ;; esac
-[ -z "$service" ] || [ "$(id -u)" -eq 0 ] || [ -n "$root" ] || fail "--service needs root"
-
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+case $roles in
+'' | master | worker) ;;
+both) roles="master worker" ;;
+*) fail "--systemd is master, worker or both, not $roles" ;;
+esac
+if [ -z "$prefix" ]; then
+  if [ -n "$root" ] || [ -w /usr/local/bin ]; then prefix=/usr/local; else prefix=${HOME:?is not set; name a --prefix}/.local; fi
+fi
+case $prefix in /*) ;; *) prefix=$PWD/$prefix ;; esac
+# The program's own words, of what is installed where: one path a line, without the root before it.
+list=$root$prefix/share/conductor/installed
 
 # What this system's file is called in a release.
 asset() {
@@ -73,55 +94,135 @@ digest() {
   if command -v sha256sum >/dev/null; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d ' ' -f 1
 }
 
-if [ -n "$file" ]; then
-  [ -f "$file" ] || fail "there is no file $file"
-  cp "$file" "$work/conductor"
-else
-  name=$(asset)
+# download NAME: a file of the release, as it was released, or nothing at all
+download() {
   case $version in
   latest) from=$releases/latest/download ;;
   *) from=$releases/download/v$version ;;
   esac
-  get "$from/SHA256SUMS" "$work/SHA256SUMS"
-  get "$from/$name" "$work/conductor"
-  wanted=$(sed -n "s/^\([0-9a-f]\{64\}\)[ *]*$name\$/\1/p" "$work/SHA256SUMS")
-  [ -n "$wanted" ] || fail "SHA256SUMS of $from does not name $name"
-  found=$(digest "$work/conductor")
-  [ "$found" = "$wanted" ] || fail "$name is not what was released: SHA-256 $found, not $wanted"
+  [ -e "$work/SHA256SUMS" ] || get "$from/SHA256SUMS" "$work/SHA256SUMS"
+  wanted=$(sed -n "s/^\([0-9a-f]\{64\}\)[ *]*$1\$/\1/p" "$work/SHA256SUMS")
+  [ -n "$wanted" ] || fail "SHA256SUMS of $from does not name $1"
+  get "$from/$1" "$work/$1"
+  found=$(digest "$work/$1")
+  [ "$found" = "$wanted" ] || fail "$1 is not what was released: SHA-256 $found, not $wanted"
+}
+
+# put SOURCE PATH MODE: by a rename, so that a running program keeps its file
+put() {
+  mkdir -p "$root${2%/*}"
+  cp "$1" "$root$2.new"
+  chmod "$3" "$root$2.new"
+  mv -f "$root$2.new" "$root$2"
+  echo "$2" >>"$work/installed"
+}
+
+# unit ROLE: its unit and the example of its settings, from beside this script or from the release
+unit() {
+  case $0 in */install.sh | install.sh) beside=${0%install.sh}systemd ;; *) beside= ;; esac
+  for each in "conductor-$1.service" "$1.env.example"; do
+    if [ -n "$beside" ] && [ -f "$beside/$each" ]; then cp "$beside/$each" "$work/$each"; else download "$each"; fi
+  done
+  sed "s,/usr/local/bin/conductor,$prefix/bin/conductor," "$work/conductor-$1.service" >"$work/unit"
+  put "$work/unit" "/etc/systemd/system/conductor-$1.service" 644
+  # Settings are whoever runs it's own: never written over, never removed.
+  mkdir -p "$root/etc/conductor"
+  if [ ! -e "$root/etc/conductor/$1.env" ]; then
+    (umask 077 && cp "$work/$1.env.example" "$root/etc/conductor/$1.env")
+  fi
+  user=conductor
+  [ "$1" = master ] || user=conductor-worker
+  if [ -z "$root" ] && ! id "$user" >/dev/null 2>&1; then
+    useradd --system --home-dir "/var/lib/$user" --no-create-home --shell /usr/sbin/nologin "$user"
+  fi
+  echo "The $1: fill in $root/etc/conductor/$1.env, then systemctl enable --now conductor-$1"
+}
+
+reload_units() {
+  if [ -z "$root" ]; then systemctl daemon-reload || echo "systemd does not run here: the units are there for when it does"; fi
+}
+
+# remove_all FILE: what a list names, and of the directories those that are the program's alone
+remove_all() {
+  while IFS= read -r path; do
+    if [ -n "$dry" ]; then
+      echo "would remove $root$path"
+    else
+      rm -f "$root$path"
+    fi
+  done <"$1"
+}
+
+if [ -n "$uninstall" ]; then
+  [ -f "$list" ] || fail "nothing is known to be installed below $root$prefix: there is no $list"
+  units=$(sed -n 's,^/etc/systemd/system/,,p' "$list")
+  for each in $units; do
+    if [ -n "$root" ]; then continue; fi
+    if [ -n "$dry" ]; then echo "would stop and disable $each"; else systemctl disable --now "$each" || :; fi
+  done
+  remove_all "$list"
+  [ -z "$dry" ] || exit 0
+  rm -f "$list"
+  rmdir "${list%/*}" 2>/dev/null || :
+  [ -z "$units" ] || reload_units
+  echo "conductor is removed from $root$prefix; left are settings (/etc/conductor), data (/var/lib/conductor*) and users"
+  exit 0
+fi
+
+if [ -n "$roles" ]; then [ "$(id -u)" -eq 0 ] || [ -n "$root" ] || fail "--systemd needs root"; fi
+if [ -n "$file" ]; then
+  [ -f "$file" ] || fail "there is no file $file"
+else
+  name=$(asset)
+fi
+if [ -n "$dry" ]; then
+  echo "would install ${file:-$name of $releases, version $version}"
+  echo "  the program          $root$prefix/bin/conductor"
+  echo "  manual pages         $root$prefix/share/man/man1/conductor*.1"
+  echo "  completions          $root$prefix/share/ for bash, zsh and fish"
+  echo "  a list of all that   $list"
+  for role in $roles; do
+    echo "  a service            $root/etc/systemd/system/conductor-$role.service, settings in $root/etc/conductor/$role.env"
+  done
+  exit 0
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+if [ -n "$file" ]; then
+  cp "$file" "$work/conductor"
+else
+  download "$name"
+  mv "$work/$name" "$work/conductor"
 fi
 chmod 755 "$work/conductor"
-said=$(CONDUCTOR_CACHE_DIR="$work/cache" "$work/conductor" --version) || fail "what was got does not start here"
+# It may be of the kind that unpacks itself: here, for what is asked of it now.
+installed() { CONDUCTOR_CACHE_DIR="$work/cache" NO_COLOR=1 "$work/conductor" "$@"; }
+said=$(installed --version) || fail "what was got does not start here"
+installed man --directory "$work/man" >/dev/null 2>"$work/said" || fail "$(cat "$work/said")"
+for shell in bash zsh fish; do installed completion "$shell" >"$work/completion.$shell"; done
 
-if [ -z "$dir" ]; then
-  if [ -n "$root" ] || [ -w /usr/local/bin ]; then dir=/usr/local/bin; else dir=$HOME/.local/bin; fi
+umask 022
+: >"$work/installed"
+put "$work/conductor" "$prefix/bin/conductor" 755
+for page in "$work"/man/*; do put "$page" "$prefix/share/man/man1/${page##*/}" 644; done
+put "$work/completion.bash" "$prefix/share/bash-completion/completions/conductor" 644
+put "$work/completion.zsh" "$prefix/share/zsh/site-functions/_conductor" 644
+put "$work/completion.fish" "$prefix/share/fish/vendor_completions.d/conductor.fish" 644
+for role in $roles; do unit "$role"; done
+[ -z "$roles" ] || reload_units
+# Of an installation before this one: units stay ours, and what this version has no more goes.
+if [ -f "$list" ]; then
+  grep '^/etc/systemd/system/' "$list" >>"$work/installed" || :
+  sort -u "$work/installed" >"$work/now"
+  sort -u "$list" | comm -23 - "$work/now" >"$work/gone"
+  remove_all "$work/gone"
+else
+  sort -u "$work/installed" >"$work/now"
 fi
-mkdir -p "$root$dir"
-# By a rename, so that a running program keeps its file.
-cp "$work/conductor" "$root$dir/.conductor.new"
-chmod 755 "$root$dir/.conductor.new"
-mv -f "$root$dir/.conductor.new" "$root$dir/conductor"
-echo "$said: $root$dir/conductor"
-case ":$PATH:" in *":$dir:"*) ;; *) echo "$dir is not on your PATH" ;; esac
-[ -n "$service" ] || exit 0
-
-user=conductor
-[ "$service" = master ] || user=conductor-worker
-unit=conductor-$service.service
-here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-etc=$root/etc/conductor
-mkdir -p "$etc" "$root/etc/systemd/system"
-for each in "$unit" "$service.env.example"; do
-  if [ -n "$units" ]; then get "$units/$each" "$work/$each"; else cp "$here/systemd/$each" "$work/$each"; fi
-done
-sed "s,/usr/local/bin/conductor,$dir/conductor," "$work/$unit" >"$root/etc/systemd/system/$unit"
-if [ ! -e "$etc/$service.env" ]; then
-  cp "$work/$service.env.example" "$etc/$service.env"
-  chmod 600 "$etc/$service.env"
-fi
-if [ -z "$root" ]; then
-  id "$user" >/dev/null 2>&1 ||
-    useradd --system --home-dir "/var/lib/$user" --no-create-home --shell /usr/sbin/nologin "$user"
-  systemctl daemon-reload || echo "systemd does not run here: the unit is there for when it does"
-fi
-echo "$root/etc/systemd/system/$unit, settings in $etc/$service.env"
-echo "Fill those in, then: systemctl enable --now $unit"
+mkdir -p "${list%/*}"
+cp "$work/now" "$list"
+echo "$said is installed: $root$prefix/bin/conductor"
+case ":$PATH:" in *":$prefix/bin:"*) ;; *) echo "$prefix/bin is not on your PATH" ;; esac

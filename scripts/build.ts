@@ -14,6 +14,7 @@ import wasm from "@imagemagick/magick-wasm/magick.wasm" with { type: "bytes" };
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { copyCompanions, RELEASED, TARGETS } from "./build/release.ts";
 import { type Lock, sbomOf } from "./build/sbom.ts";
 import { writeSelfExtracting } from "./build/self_extracting.ts";
 import { checksumsOf, commitOf, stampBundle } from "./build/stamp.ts";
@@ -25,15 +26,6 @@ const DIST = join(ROOT, "dist");
 /** How src/job_types/image_processing/engine.ts imports it. */
 const WASM = "@imagemagick/magick-wasm/magick.wasm";
 const IS_WINDOWS = Deno.build.os === "windows";
-
-/** The systems that `deno compile` knows, and what the file for each is called. */
-const TARGETS: ReadonlyMap<string, string> = new Map([
-  ["x86_64-unknown-linux-gnu", "conductor-linux-x64"],
-  ["aarch64-unknown-linux-gnu", "conductor-linux-arm64"],
-  ["x86_64-apple-darwin", "conductor-macos-x64"],
-  ["aarch64-apple-darwin", "conductor-macos-arm64"],
-  ["x86_64-pc-windows-msvc", "conductor-windows-x64.exe"],
-]);
 
 const HELP = `deno task build [OPTION]
   --target NAME      for another system: ${[...TARGETS.keys()].join(", ")}
@@ -84,7 +76,7 @@ async function main(args: readonly string[]): Promise<void> {
     }
     for (const target of targets) await buildFor(target, bundle);
     await writeSbom(targets.length === 0 ? resolve(values.output) : join(DIST, "conductor"));
-    if (values.all) await writeChecksums();
+    if (values.all) await finishRelease();
   } finally {
     await Deno.remove(bundle, { recursive: true });
   }
@@ -114,10 +106,10 @@ async function writeSbom(output: string): Promise<void> {
   console.log(`${relative(Deno.cwd(), path)}: ${sbom.components.length} components`);
 }
 
-/** Digests of all that a release has, in the format of `sha256sum --check`. */
-async function writeChecksums(): Promise<void> {
-  const names = [...TARGETS.values(), "conductor.cdx.json"];
-  await Deno.writeTextFile(join(DIST, "SHA256SUMS"), await checksumsOf(DIST, names));
+/** The rest of a release, and digests of all of it, in the format of `sha256sum --check`. */
+async function finishRelease(): Promise<void> {
+  await copyCompanions(ROOT, DIST);
+  await Deno.writeTextFile(join(DIST, "SHA256SUMS"), await checksumsOf(DIST, RELEASED));
 }
 
 /** Returns false, and says why, where there is no runtime to compile with. */

@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034 # its variables are for the scripts that read it
 # Shared by start-cluster.sh and start-ha-cluster.sh: starts conductor processes in the background,
 # knows them by their pid files, and stops exactly those, even if the script itself is killed.
 # CLUSTER_STATE is where data, logs and pid files go; PORT_OFFSET is added to every port.
@@ -121,5 +122,5 @@ trap 'exit 129' HUP
 
 # Waits until everything has ended, by Ctrl-C or by deno task stop.
 wait_all() {
-  for pid in $(cut -d ' ' -f 2 "$session"); do wait "$pid" || true; done
+  while read -r _ pid; do wait "$pid" || true; done <"$session"
 }

@@ -2,6 +2,7 @@
 # A development cluster: one master and one worker, until Ctrl-C. Its data is kept in .conductor/
 # from one run to the next; `deno task clean` removes it.
 set -eu
+# shellcheck source=scripts/cluster_lib.sh
 . "$(dirname -- "$0")/cluster_lib.sh"
 
 grpc=$((${GRPC_MASTER_PORT:-9000} + offset))

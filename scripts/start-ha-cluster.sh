@@ -6,6 +6,7 @@
 #   Worker:   gRPC 9001, HTTP 8083
 # Its data is kept in .conductor/ha/ from one run to the next; `deno task clean` removes it.
 set -eu
+# shellcheck source=scripts/cluster_lib.sh
 . "$(dirname -- "$0")/cluster_lib.sh"
 
 # at PORT: the port that is used in its place
