@@ -32,7 +32,7 @@ Deno.test("what the workflows run is there: tasks, tests, scripts, and the Deno 
       for (const { uses, run = "" } of job.steps) {
         if (uses !== undefined) assert.match(uses, /^[\w-]+\/[\w-]+@v\d+$/);
         for (const [, deno] of run.matchAll(/deno@([\d.]+)/g)) assert.equal(deno, pinned, run);
-        for (const [, task] of run.matchAll(/ task ([\w:-]+)/g)) assert.ok(task! in tasks, task);
+        for (const [, task] of run.matchAll(/ task ([\w:-]+)/g)) assert.ok(task! in tasks, task!);
         for (const [path] of run.matchAll(/(?:tests|deploy|scripts|\.ci)\/[\w./-]+/g)) {
           await Deno.stat(new URL(path, ROOT));
         }
