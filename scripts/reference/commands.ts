@@ -19,7 +19,8 @@ const INTRODUCTION =
 | 1 | failed, or the answer is no: a job that failed, a check that found something |
 | 2 | misused: an unknown flag, a value that is not possible, a configuration that is wrong |
 | 124 | what was waited for was not there within the time that a flag allowed |
-| 130 | interrupted by Ctrl-C |
+| 130 | interrupted by Ctrl-C; a master or worker: twice, as it ends in order with 0 when it is told to stop once |
+| 143 | the same by SIGTERM |
 
 Answers go to stdout, everything else to stderr. \`NO_COLOR\` takes the colours away.`;
 

@@ -9,6 +9,7 @@ import { dirname } from "node:path";
 import { BackupChecker, type BackupHead } from "../master/mod.ts";
 import { tell } from "./answer.ts";
 import { Interrupted, Misuse } from "./failure.ts";
+import { onInterruption } from "./interruption.ts";
 import { LiveLine } from "./live_line.ts";
 import { withMemberClient } from "./members.ts";
 import type { Flags } from "./router.ts";
@@ -17,12 +18,13 @@ import type { Terminal } from "./terminal.ts";
 export async function backup(file: string, flags: Flags, terminal: Terminal): Promise<void> {
   if (flags.force !== true) await refuseExisting(file);
   const interruption = new AbortController();
-  const interrupt = () => interruption.abort(new Interrupted(`${file} was not made`));
-  Deno.addSignalListener("SIGINT", interrupt);
+  const deafen = onInterruption((signal) =>
+    interruption.abort(new Interrupted(`${file} was not made`, signal))
+  );
   try {
     await backUp(file, flags, terminal, interruption.signal);
   } finally {
-    Deno.removeSignalListener("SIGINT", interrupt);
+    deafen();
   }
 }
 

@@ -5,10 +5,18 @@
  */
 
 import { ConfigError } from "../config/mod.ts";
+import { exitCodeOf, type Interruption } from "./interruption.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Exit codes of every command. */
-export const EXIT = { done: 0, failed: 1, misused: 2, late: 124, interrupted: 130 } as const;
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  misused: 2,
+  late: 124,
+  interrupted: 130,
+  terminated: 143,
+} as const;
 
 /** The command line asks for something that is not possible. Exit code 2. */
 export class Misuse extends Error {
@@ -25,9 +33,15 @@ export class OutOfTime extends Error {
   override name = "OutOfTime";
 }
 
-/** The person at the terminal did not want to wait. Exit code 130, as shells have it. */
+/** Somebody did not want to wait. Exit code 130 (Ctrl-C), 143 (SIGTERM) or 129, as shells have it. */
 export class Interrupted extends Error {
   override name = "Interrupted";
+  readonly signal: Interruption;
+
+  constructor(message?: string, signal: Interruption = "SIGINT") {
+    super(message);
+    this.signal = signal;
+  }
 }
 
 /** Prints a failure and says which exit code it means. */
@@ -38,7 +52,7 @@ export function reportFailure(failure: unknown, terminal: Terminal): number {
   if (message !== "") {
     terminal.err.write(`${terminal.err.style.red("conductor:")} ${message}\n`);
   }
-  if (failure instanceof Interrupted) return EXIT.interrupted;
+  if (failure instanceof Interrupted) return exitCodeOf(failure.signal);
   if (failure instanceof OutOfTime) return EXIT.late;
   return isMisuse(failure) ? EXIT.misused : EXIT.failed;
 }

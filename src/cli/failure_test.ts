@@ -11,12 +11,13 @@ function reported(failure: unknown): { code: number; said: string } {
   return { code, said: terminal.written.err };
 }
 
-Deno.test("every failure has its exit code: 1 failed, 2 misused, 124 out of time, 130 interrupted", () => {
+Deno.test("every failure has its exit code: 1 failed, 2 misused, 124 out of time, 130 and 143 interrupted", () => {
   const table: [unknown, number][] = [
     [new Misuse("m"), EXIT.misused],
     [new ConfigError("m", { faults: [] }), EXIT.misused],
     [new NegativeAnswer("m"), EXIT.failed],
     [new Interrupted("m"), EXIT.interrupted],
+    [new Interrupted("m", "SIGTERM"), EXIT.terminated],
     [new OutOfTime("m"), 124],
     [new Error("m"), EXIT.failed],
     [new Refusal("invalid", "m"), EXIT.misused],

@@ -5,6 +5,7 @@
  */
 
 import type { RootLogger } from "../observability/mod.ts";
+import { EXIT } from "./failure.ts";
 
 const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT", "SIGBREAK"]
@@ -28,7 +29,9 @@ export class Lifetime {
       Deno.addSignalListener(signal, () => {
         // Whoever asks twice does not want to wait. Two signals that differ are one wish: Ctrl-C
         // reaches the node, and the script that started it asks it to stop in its own way.
-        if (this.#stoppedBy === signal) Deno.exit(130);
+        if (this.#stoppedBy === signal) {
+          Deno.exit(signal === "SIGTERM" ? EXIT.terminated : EXIT.interrupted);
+        }
         if (this.#stoppedBy !== undefined) return;
         this.#stoppedBy = signal;
         log.info("stopping", { signal });

@@ -31,7 +31,8 @@ const EXIT_STATUS: readonly (readonly [string, string])[] = [
   ["1", "Failed, or the answer is no: a job that failed, a check that found something."],
   ["2", "Misused: an unknown flag, a value that is out of range, a configuration that is wrong."],
   ["124", "What was waited for was not there within the time that a flag allowed."],
-  ["130", "Interrupted by Ctrl-C. A job that was waited for goes on."],
+  ["130", "Interrupted by Ctrl-C (a node: twice). A job that was waited for goes on."],
+  ["143", "The same by SIGTERM."],
 ];
 
 const ENVIRONMENT: readonly (readonly [string, string])[] = [

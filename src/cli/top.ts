@@ -10,6 +10,8 @@ import { formatOf, tell } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { CALL_TIMEOUT_MS, clientChannel, withClient } from "./connect.ts";
 import { configFrom } from "./config_flags.ts";
+import { Interrupted } from "./failure.ts";
+import { type Interruption, onInterruption } from "./interruption.ts";
 import { onResize } from "./resize.ts";
 import type { Flags } from "./router.ts";
 import { printable, silentTerminal, type Sink, type Terminal } from "./terminal.ts";
@@ -88,7 +90,12 @@ export async function watchTop(
     if (effect === "sample") wake();
   });
   const stopResizing = onResize(draw);
-  const stopSignals = onSignals(leave);
+  // Who ends the program in another way still gets the terminal back as it was.
+  let endedBy = undefined as Interruption | undefined;
+  const stopSignals = onInterruption((signal) => {
+    endedBy = signal;
+    leave();
+  });
   // A screen of its own, so that what stood on the terminal stands there again at the end.
   out.write("\u001b[?1049h\u001b[?25l");
   try {
@@ -102,7 +109,7 @@ export async function watchTop(
         };
         if (isOver) wake();
       });
-      if (isOver) return;
+      if (isOver) break;
       try {
         const next = await ask(view.jobs);
         [before, sample, remark] = [sample, next, ""];
@@ -110,7 +117,7 @@ export async function watchTop(
         if (!isPassing(failure)) throw failure;
         remark = printable(failure.message);
       }
-      if (isOver) return;
+      if (isOver) break;
     }
   } finally {
     out.write("\u001b[?25h\u001b[?1049l");
@@ -118,17 +125,7 @@ export async function watchTop(
     stopResizing();
     stopSignals();
   }
-}
-
-/** Who ends the program in another way still gets the terminal back as it was. */
-function onSignals(leave: () => void): () => void {
-  const signals: Deno.Signal[] = Deno.build.os === "windows"
-    ? ["SIGINT"]
-    : ["SIGINT", "SIGTERM", "SIGHUP"];
-  for (const signal of signals) Deno.addSignalListener(signal, leave);
-  return () => {
-    for (const signal of signals) Deno.removeSignalListener(signal, leave);
-  };
+  if (endedBy !== undefined) throw new Interrupted("", endedBy);
 }
 
 /** The process's own, if it has one. */

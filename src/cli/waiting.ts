@@ -6,6 +6,7 @@
 
 import type { JobView } from "../rpc/mod.ts";
 import { Interrupted, OutOfTime } from "./failure.ts";
+import { onInterruption } from "./interruption.ts";
 import { printable } from "./terminal.ts";
 
 /** Longest time that a timer of the runtime can be set to, in ms. */
@@ -17,7 +18,7 @@ export interface Limits {
   readonly timeoutMs: number | undefined;
   /** What to say then, which is asked for only then. */
   readonly late: () => string;
-  /** What to say after Ctrl-C; left out: Ctrl-C ends the process as usual. */
+  /** What to say after Ctrl-C or SIGTERM; left out: they end the process as usual. */
   readonly interrupted?: string;
 }
 
@@ -42,17 +43,18 @@ export async function within<Answer>(
   wait: (signal: AbortSignal) => Promise<Answer>,
 ): Promise<Answer> {
   const end = new AbortController();
-  let listens = interrupted !== undefined;
-  // At once, so that pressing it again ends the process, whatever the end of the wait takes.
-  const deafen = () => {
-    if (listens) Deno.removeSignalListener("SIGINT", interrupt);
-    listens = false;
-  };
-  const interrupt = () => {
-    deafen();
-    end.abort(new Interrupted(interrupted));
-  };
-  if (listens) Deno.addSignalListener("SIGINT", interrupt);
+  let deafen = () => {};
+  if (interrupted !== undefined) {
+    const stop = onInterruption((signal) => {
+      deafen();
+      end.abort(new Interrupted(interrupted, signal));
+    });
+    // At once, so that pressing it again ends the process, whatever the end of the wait takes.
+    deafen = () => {
+      deafen = () => {};
+      stop();
+    };
+  }
   const timer = timeoutMs === undefined ? undefined : setTimeout(
     () => end.abort(new OutOfTime(late())),
     Math.min(timeoutMs, TIMER_MS_MAX),
