@@ -11,14 +11,13 @@ import type { Browser, Page } from "playwright-core";
 import { launch } from "../scripts/browser/chromium.ts";
 import { conductorCommand, startCluster } from "../scripts/demo/cluster.ts";
 import { pause, Stage } from "../scripts/screenshots/stage.ts";
+import { cpuMsOf } from "./suite/meter.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const LISTED = 10_000;
 const CHUNK = 1_000;
 const OPEN = 20;
 const WINDOW_MS = 12_000;
-/** Clock ticks a second of /proc/PID/stat, which Linux has fixed for programs. */
-const TICKS_PER_SECOND = 100;
 
 if (import.meta.main) {
   const directory = await Deno.makeTempDir({ prefix: "conductor-bench-" });
@@ -71,7 +70,7 @@ async function contentMs(page: Page, url: string): Promise<number> {
 /** The master's processor time, and what clients wait, with none open and with many. */
 async function load(url: string, stage: Stage, master: number): Promise<void> {
   const measure = async () => {
-    const before = cpuSeconds(master);
+    const beforeMs = cpuMsOf(master);
     const startedMs = performance.now();
     const waits: number[] = [];
     while (performance.now() - startedMs < WINDOW_MS) {
@@ -81,7 +80,7 @@ async function load(url: string, stage: Stage, master: number): Promise<void> {
       await pause(20);
     }
     const seconds = (performance.now() - startedMs) / 1_000;
-    const share = (cpuSeconds(master) - before) / seconds;
+    const share = (cpuMsOf(master) - beforeMs) / 1_000 / seconds;
     return { share, wait: median(waits) };
   };
   const none = await measure();
@@ -163,12 +162,6 @@ function masterProcess(directory: string): number {
     }
   }
   throw new Error("the master's process is not found");
-}
-
-function cpuSeconds(pid: number): number {
-  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
 function median(values: readonly number[]): number {

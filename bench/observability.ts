@@ -15,11 +15,11 @@ import { NodeProcess } from "../tests/ha/node_process.ts";
 import { unusedPorts } from "../tests/ha/ports.ts";
 import { eventually } from "../tests/ha/wait.ts";
 import { type Compared, compareInTurns, type Measure, tableOf } from "./suite/turns.ts";
+import { cpuMsOf } from "./suite/meter.ts";
 
 const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
 const SAMPLE_RATIO = 0.1;
 const SCRAPE_INTERVAL_MS = 5_000;
-const TICKS_PER_SECOND = 100;
 const BATCH = 100;
 const payload = new Uint8Array(200);
 const nobodysJob = { type: "bench", payload, priority: 5 };
@@ -135,10 +135,10 @@ class Nodes implements Compared {
   }
 
   cpuMs(): number {
-    return this.#processes.reduce((sum, { pid }) => {
-      const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /, "").split(" ");
-      return sum + (Number(fields[11]) + Number(fields[12])) * 1_000 / TICKS_PER_SECOND;
-    }, 0);
+    return this.#processes.reduce(
+      (sum, { pid }) => sum + (pid === undefined ? 0 : cpuMsOf(pid)),
+      0,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

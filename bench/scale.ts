@@ -11,6 +11,7 @@ import { parseArgs } from "node:util";
 import type { JobClient } from "../src/rpc/mod.ts";
 import { eventually } from "../tests/ha/wait.ts";
 import { Masters } from "./masters.ts";
+import { cpuMsOf } from "./suite/meter.ts";
 
 /** One look at a cluster in a certain state. */
 interface Look {
@@ -36,8 +37,6 @@ const quickJob = { type: "noop", payload, priority: 5 };
 /** Nobody offers its type. */
 const waitingJob = { type: "nobodys", payload, priority: 5 };
 const BATCH = 1_000;
-/** Of `/proc`, on every Linux that Deno runs on. */
-const CLOCK_TICKS_PER_SECOND = 100;
 /** So many times as many single submissions and cancels as of the rest: they are short, and vary. */
 const SINGLES_FACTOR = 8;
 /** Unfinished jobs in the air while finished ones are made. */
@@ -57,13 +56,6 @@ async function timed(times: number, call: () => Promise<unknown>): Promise<Sprea
     tookMs.push(performance.now() - beforeMs);
   }
   return spreadOf(tookMs);
-}
-
-/** Processor time that a process has taken so far. */
-function cpuMsOf(pid: number): number {
-  const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).split(") ")[1]?.split(" ") ?? [];
-  const [user, system] = [Number(fields[11]), Number(fields[12])];
-  return (user + system) * (1_000 / CLOCK_TICKS_PER_SECOND);
 }
 
 async function submitRate(client: JobClient, lanes: number, measuredMs: number): Promise<number> {

@@ -20,7 +20,7 @@ const BEGIN = "<!-- job types: written by `deno task docs` -->";
 const END = "<!-- job types end -->";
 
 /** The README's table as it has to be. */
-export function jobTypeTable(): string {
+function jobTypeTable(): string {
   const registry = builtinJobTypes();
   const rows = registry.names().map((name) => row(describeJobType(registry.get(name)!)));
   return table(["job type", "what it does", "its payload"], rows);

@@ -309,7 +309,7 @@ const ROWS: readonly (readonly [title: string, panels: readonly Panel[]])[] = [
 ];
 
 /** The dashboard as Grafana imports it. */
-export function dashboard(): unknown {
+function dashboard(): unknown {
   return {
     title: "Conductor",
     uid: "conductor",

@@ -24,7 +24,7 @@ export function makeTexts(): Map<string, string> {
 }
 
 /** The files that are pictures. */
-export async function makePictures(): Promise<Map<string, Uint8Array>> {
+async function makePictures(): Promise<Map<string, Uint8Array>> {
   await startEncoders();
   const small = (frame?: Frame) => encode(landscape(640, 427, frame), MagickFormat.WebP, 72);
   const painted = (paint: (width: number, height: number) => Uint8Array) =>

@@ -1,19 +1,8 @@
 // beanstalkd, ONE node (it has no replication), binlog on, -f 0 (fsync on every write). Raw socket client, one request in flight per connection.
 // put at 1/16/64/256 connections; cycle: put -> reserve -> delete with one worker process, 16 connections.
 import net from "node:net";
-import { cycle, workerReporter } from "./cycle.mjs";
-import {
-  ageMs,
-  bodyBuf,
-  CONCS,
-  freshDir,
-  load,
-  record,
-  server,
-  sleep,
-  stop,
-  stopAll,
-} from "./lib.mjs";
+import { ageMs, bodyBuf, freshDir, server, sleep, stop, stopAll } from "./lib.mjs";
+import { cycles, doneBy, isWorker, loads, serveUntilTold } from "./peer.mjs";
 const PORT = 23911;
 function client() {
   return new Promise((ok, no) => {
@@ -64,13 +53,10 @@ const put = (c) =>
   ).then((r) => {
     if (!r.line.startsWith("INSERTED")) throw new Error(r.line);
   });
-if (process.argv[2] === "worker") {
-  const { immediate } = JSON.parse(process.argv[3]);
-  const done = workerReporter(immediate);
+if (isWorker) {
+  const done = doneBy();
   const cs = await Promise.all(Array.from({ length: 16 }, client));
-  process.on("message", () => process.exit(0));
-  process.on("disconnect", () => process.exit(0));
-  process.send({ ready: 1, lat: [] });
+  serveUntilTold();
   for (const c of cs) {
     (async () => {
       for (;;) {
@@ -83,10 +69,9 @@ if (process.argv[2] === "worker") {
     })();
   }
 } else {
-  const what = process.argv[2] || "all";
   const S = [];
   let cs = [];
-  const fresh = (n) => async () => {
+  const fresh = async (conc) => {
     for (const c of cs) c.s.destroy();
     if (S[0]) await stop(S[0]);
     const d = freshDir("beanstalkd");
@@ -101,37 +86,15 @@ if (process.argv[2] === "worker") {
       "0",
     ]);
     await sleep(500);
-    cs = await Promise.all(Array.from({ length: n }, client));
+    cs = await Promise.all(Array.from({ length: conc }, client));
   };
-  if (what === "all" || what === "load") {
-    for (const c of CONCS) {
-      record(
-        "beanstalkd",
-        await load({
-          test: "put",
-          conc: c,
-          servers: S,
-          between: fresh(c),
-          op: (l) => put(cs[l]),
-        }),
-      );
-    }
-  }
-  if (what === "all" || what === "cycle") {
-    for (const w of [1, 256]) {
-      record(
-        "beanstalkd",
-        await cycle({
-          test: "cycle",
-          window: w,
-          servers: S,
-          between: fresh(Math.min(w, 64)),
-          submit: (l) => put(cs[l]),
-          worker: new URL(import.meta.url).pathname,
-        }),
-      );
-    }
-  }
+  await loads("beanstalkd", { test: "put", servers: S, between: fresh, op: (l) => put(cs[l]) });
+  await cycles("beanstalkd", {
+    script: import.meta.url,
+    servers: S,
+    between: (window) => fresh(Math.min(window, 64)),
+    submit: (l) => put(cs[l]),
+  });
   for (const c of cs) c.s.destroy();
   await stopAll();
   process.exit(0);

@@ -1,7 +1,7 @@
 // Full cycles of jobs through a worker process.
 import process from "node:process";
 import { fork } from "node:child_process";
-import { Meter, procs, q, r3, RUNS, SECS, sleep, summarise, WARM } from "./lib.mjs";
+import { Meter, procs, r3, runOf, RUNS, SECS, sleep, summarise, WARM } from "./lib.mjs";
 
 /** Worker side of a full cycle. Call done(latMs) once the completion is acknowledged. */
 export function workerReporter(immediate) {
@@ -93,19 +93,10 @@ export async function cycle(
     w.send("stop");
     await Promise.race([w.dead, sleep(3000)]);
     if (w.exitCode === null) w.kill("SIGKILL");
-    lat.sort((a, b) => a - b);
     if (lastErr) {
       console.error(test, "errors", errors, String(lastErr).slice(0, 200));
     }
-    runs.push({
-      per_s: n / u.el,
-      p50: q(lat, .5),
-      p99: q(lat, .99),
-      max: lat.at(-1) ?? NaN,
-      errors,
-      ...u,
-      left: out,
-    });
+    runs.push({ ...runOf({ n, lat, errors, u }), left: out });
     if (out) console.error(test, "jobs not completed at the end:", out);
   }
   return { ...summarise(test, window, runs), left: runs.map((r) => r.left) };

@@ -1,9 +1,8 @@
 // etcd: 3-node loopback cluster, defaults (fsync on). Put 200 B at concurrency 1/16/64/256; failover x3.
 import grpc from "@grpc/grpc-js";
 import loader from "@grpc/proto-loader";
-import { failover, TRIALS } from "./failover.mjs";
-import { bodyBuf, CONCS, freshDir, load, record, server, sleep, stopAll } from "./lib.mjs";
-const what = process.argv[2] || "all";
+import { bodyBuf, freshDir, server, sleep, stopAll } from "./lib.mjs";
+import { failovers, loads } from "./peer.mjs";
 const dir = freshDir("etcd");
 const B = 23790;
 const url = (n, k) => `http://127.0.0.1:${B + n * 10 + k}`;
@@ -86,41 +85,20 @@ async function ready() {
   throw new Error("cluster not ready");
 }
 await ready();
-if (what === "serve") {
-  console.log([0, 1, 2].map((n) => "127.0.0.1:" + (B + n * 10)).join(","));
-  await new Promise((r) => setTimeout(r, 600e3));
-}
-if (what === "all" || what === "load") {
-  for (const c of CONCS) {
-    record(
-      "etcd",
-      await load({
-        test: "put",
-        conc: c,
-        servers: S,
-        op: (l) => put(l % 3),
-      }),
-    );
-  }
-}
-if (what === "all" || what === "failover") {
-  for (let t = 0; t < TRIALS; t++) {
-    await ready();
-    await sleep(1000);
-    const L = await leader();
-    record("etcd", {
-      test: "failover",
-      trial: t,
-      ...await failover({
-        write: (_l, ep) => put(ep, 500),
-        kill: () => {
-          S[L].kill("SIGKILL");
-        },
-      }),
-    });
-    await S[L].dead;
-    S[L] = start(L, "existing");
-  }
-}
+await loads("etcd", { test: "put", servers: S, op: (l) => put(l % 3) });
+await failovers("etcd", async () => {
+  await ready();
+  await sleep(1000);
+  const killed = await leader();
+  return {
+    leader: killed,
+    write: (_l, ep) => put(ep, 500),
+    kill: () => S[killed].kill("SIGKILL"),
+    async again() {
+      await S[killed].dead;
+      S[killed] = start(killed, "existing");
+    },
+  };
+});
 await stopAll();
 process.exit(0);

@@ -5,7 +5,7 @@ import { sleep } from "./lib.mjs";
 /** Kills of a leader. */
 export const TRIALS = Number(process.env.TRIALS || 3);
 
-export const timeout = (p, ms) => {
+const timeout = (p, ms) => {
   let t;
   return Promise.race([
     p,

@@ -18,7 +18,7 @@ export const med = (a) => {
   const s = [...a].sort((x, y) => x - y);
   return s[s.length >> 1];
 };
-export const q = (s, p) => s.length ? s[Math.min(s.length - 1, Math.floor(p * s.length))] : NaN;
+const q = (s, p) => s.length ? s[Math.min(s.length - 1, Math.floor(p * s.length))] : NaN;
 export const r3 = (x) => +(+x).toFixed(3);
 export const PAYLOAD = 200;
 // a 200-byte body that starts with a CLOCK_MONOTONIC timestamp (comparable across processes)
@@ -193,6 +193,18 @@ export class Meter {
     };
   }
 }
+/** One run: what was counted, how long each took, and what was used meanwhile. */
+export function runOf({ n, lat, errors, u }) {
+  lat.sort((a, b) => a - b);
+  return {
+    per_s: n / u.el,
+    p50: q(lat, .5),
+    p99: q(lat, .99),
+    max: lat.at(-1) ?? NaN,
+    errors,
+    ...u,
+  };
+}
 export function summarise(test, conc, runs) {
   const m = (k) => r3(med(runs.map((r) => r[k])));
   return {
@@ -219,8 +231,8 @@ export function summarise(test, conc, runs) {
     steal_pct: +m("steal_pct").toFixed(1),
   };
 }
-/** Closed loop: `conc` lanes, each awaiting op(lane) before the next. weight = jobs per op. */
-export async function load({ test, conc, op, servers, weight = 1, between }) {
+/** Closed loop: `conc` lanes, each awaiting op(lane) before the next. */
+export async function load({ test, conc, op, servers, between }) {
   const runs = [];
   for (let i = 0; i < RUNS; i++) {
     if (between) await between();
@@ -239,7 +251,7 @@ export async function load({ test, conc, op, servers, weight = 1, between }) {
           continue;
         }
         if (on) {
-          n += weight;
+          n++;
           lat.push(performance.now() - t);
         }
       }
@@ -254,7 +266,6 @@ export async function load({ test, conc, op, servers, weight = 1, between }) {
     const u = meter.end();
     stopF = true;
     await Promise.all(ls);
-    lat.sort((a, b) => a - b);
     if (lastErr) {
       console.error(
         test,
@@ -264,14 +275,7 @@ export async function load({ test, conc, op, servers, weight = 1, between }) {
         String(lastErr).slice(0, 200),
       );
     }
-    runs.push({
-      per_s: n / u.el,
-      p50: q(lat, .5),
-      p99: q(lat, .99),
-      max: lat.at(-1) ?? NaN,
-      errors,
-      ...u,
-    });
+    runs.push(runOf({ n, lat, errors, u }));
   }
   return summarise(test, conc, runs);
 }

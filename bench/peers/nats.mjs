@@ -1,11 +1,10 @@
 // NATS JetStream: 3-node loopback cluster, stream R3, file storage, work-queue retention.
 // load: publish+ack at 1/16/64/256; cycle: publish -> pull consumer -> ack (plain and double ack); failover x3 (kill -9 stream leader).
-// DURABILITY: 2.9.x never fsyncs on the ack path (see README): not comparable with the fsync-per-commit systems.
+// DURABILITY: 2.9.x never fsyncs on the ack path (verify-fsync.sh shows it): not comparable with the fsync-per-commit systems.
 import { AckPolicy, connect, nanos, RetentionPolicy, StorageType } from "nats";
 import fs from "node:fs";
-import { cycle, workerReporter } from "./cycle.mjs";
-import { failover, TRIALS } from "./failover.mjs";
-import { ageMs, bodyBuf, CONCS, freshDir, load, record, server, sleep, stopAll } from "./lib.mjs";
+import { ageMs, bodyBuf, freshDir, server, sleep, stopAll } from "./lib.mjs";
+import { cycles, doneBy, failovers, isWorker, loads, serveUntilTold, workerKind } from "./peer.mjs";
 const B = 23820;
 const port = (n) => B + n;
 const ST = "JOBS", SUB = "jobs.q", DUR = "w";
@@ -19,19 +18,16 @@ const conn = (n, o = {}) =>
     ...o,
   });
 const dec = new TextDecoder();
-if (process.argv[2] === "worker") {
-  const { immediate } = JSON.parse(process.argv[3]);
-  const dbl = process.argv[4] === "double";
-  const done = workerReporter(immediate);
+if (isWorker) {
+  const dbl = workerKind === "double-ack";
+  const done = doneBy();
   const nc = await conn(1);
   const c = await nc.jetstream().consumers.get(ST, DUR);
   const it = await c.consume({ max_messages: 100 });
-  process.on("message", () => {
+  serveUntilTold(() => {
     it.stop?.();
-    nc.close().finally(() => process.exit(0));
+    return nc.close();
   });
-  process.on("disconnect", () => process.exit(0));
-  process.send({ ready: 1, lat: [] });
   for await (const m of it) {
     const s = dec.decode(m.data.subarray(0, 40));
     if (dbl) {
@@ -45,7 +41,6 @@ if (process.argv[2] === "worker") {
     }
   }
 } else {
-  const what = process.argv[2] || "all";
   const dir = freshDir("nats");
   const start = (n) => {
     const f = `${dir}/n${n}.conf`;
@@ -112,70 +107,40 @@ if (process.argv[2] === "worker") {
   };
   const pub = (n, ms = 5000) => J[n].publish(SUB, bodyBuf(), { timeout: ms, retries: 0 });
   console.error(JSON.stringify((await info()).cluster));
-  const tag = process.env.NATS_TAG ? " " + process.env.NATS_TAG : "";
-  const peer = "nats" + tag;
-  const me = new URL(import.meta.url).pathname;
-  if (what === "all" || what === "load") {
-    for (const c of CONCS) {
-      record(
-        peer,
-        await load({
-          test: "publish+ack",
-          conc: c,
-          servers: S,
-          between: purge,
-          op: (l) => pub(l % 3),
-        }),
-      );
-    }
-  }
-  if (what === "all" || what === "cycle") {
-    for (const [k, w] of [["double", 1], ["double", 256], ["plain", 256]]) {
-      record(
-        peer,
-        await cycle({
-          test: "cycle " + k + "-ack",
-          window: w,
-          args: [k],
-          servers: S,
-          between: purge,
-          submit: (l) => pub(l % 3),
-          worker: me,
-        }),
-      );
-    }
-  }
-  if (what === "all" || what === "failover") {
-    for (let t = 0; t < TRIALS; t++) {
-      await purge();
-      let i;
-      for (let k = 0; k < 60; k++) {
-        i = await info();
-        if (
-          i && i.cluster.replicas?.length === 2 &&
-          i.cluster.replicas.every((r) => r.current && !r.offline)
-        ) break;
-        await sleep(1000);
-      }
-      const L = +i.cluster.leader.slice(1);
+  const submit = (l) => pub(l % 3);
+  await loads("nats", { test: "publish+ack", servers: S, between: purge, op: submit });
+  await cycles("nats", {
+    script: import.meta.url,
+    kinds: [["double-ack", 1], ["double-ack", 256], ["plain-ack", 256]],
+    servers: S,
+    between: purge,
+    submit,
+  });
+  await failovers("nats", async () => {
+    await purge();
+    let i;
+    for (let k = 0; k < 60; k++) {
+      i = await info();
+      if (
+        i && i.cluster.replicas?.length === 2 &&
+        i.cluster.replicas.every((r) => r.current && !r.offline)
+      ) break;
       await sleep(1000);
-      record(peer, {
-        test: "failover",
-        trial: t,
-        leader: L,
-        ...await failover({
-          post: 20,
-          write: (_l, ep) => N[ep].isClosed() ? Promise.reject(new Error("closed")) : pub(ep, 500),
-          kill: () => {
-            S[L].kill("SIGKILL");
-          },
-        }),
-      });
-      await S[L].dead;
-      S[L] = start(L);
-      await sleep(5000);
     }
-  }
+    const leader = +i.cluster.leader.slice(1);
+    await sleep(1000);
+    return {
+      leader,
+      post: 20,
+      write: (_l, ep) => N[ep].isClosed() ? Promise.reject(new Error("closed")) : pub(ep, 500),
+      kill: () => S[leader].kill("SIGKILL"),
+      async again() {
+        await S[leader].dead;
+        S[leader] = start(leader);
+        await sleep(5000);
+      },
+    };
+  });
   for (const c of N) c.close().catch(() => {});
   await stopAll();
   process.exit(0);

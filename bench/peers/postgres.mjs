@@ -1,22 +1,11 @@
 // graphile-worker on ONE PostgreSQL (not replicated), fsync on, synchronous_commit on.
-// addJob at 1/16/64/256 (pool <= 64 connections), addJobs(100) at 1/4, cycle with one runner process, concurrentJobs 50 (plain, and tuned = local queue + batched completion).
+// addJob at 1/16/64/256 (pool <= 64 connections), cycle with one runner process, concurrentJobs 50 (plain, and tuned = local queue + batched completion).
 import { Logger, makeWorkerUtils, run } from "graphile-worker";
 import pg from "pg";
 import fs from "node:fs";
 import { execFileSync } from "node:child_process";
-import { cycle, workerReporter } from "./cycle.mjs";
-import {
-  ageMs,
-  body,
-  CONCS,
-  debBin,
-  freshDir,
-  load,
-  record,
-  server,
-  sleep,
-  stopAll,
-} from "./lib.mjs";
+import { ageMs, body, debBin, freshDir, server, sleep, stopAll } from "./lib.mjs";
+import { cycles, doneBy, isWorker, loads, serveUntilTold, workerKind } from "./peer.mjs";
 const PORT = 23921;
 const BIN = process.env.PG_BIN || debBin("postgresql-[0-9]*", "initdb");
 const url = `postgres://postgres@127.0.0.1:${PORT}/postgres`;
@@ -27,10 +16,9 @@ const pool = (max) => {
   p.on("connect", (c) => c.on("error", () => {}));
   return p;
 };
-if (process.argv[2] === "worker") {
-  const { immediate } = JSON.parse(process.argv[3]);
-  const tuned = process.argv[4] === "tuned";
-  const done = workerReporter(immediate);
+if (isWorker) {
+  const tuned = workerKind === "tuned";
+  const done = doneBy();
   const p = pool(20);
   const runner = await run({
     pgPool: p,
@@ -54,15 +42,9 @@ if (process.argv[2] === "worker") {
     if (error) console.error(error);
     else done(ageMs(job.payload.b));
   });
-  process.on("message", () => {
-    setTimeout(() => process.exit(0), 2000);
-    runner.stop().finally(() => process.exit(0));
-  });
-  process.on("disconnect", () => process.exit(0));
-  process.send({ ready: 1, lat: [] });
+  serveUntilTold(() => Promise.race([runner.stop(), sleep(2_000)]));
   await runner.promise;
 } else {
-  const what = process.argv[2] || "all";
   const dir = freshDir("pg");
   const id = (f) => +execFileSync("id", [f, "postgres"], { encoding: "utf8" });
   const uid = id("-u"), gid = id("-g");
@@ -109,57 +91,15 @@ if (process.argv[2] === "worker") {
     await P.query("checkpoint");
   };
   const data = () => ({ b: body().slice(0, 192) });
-  if (what === "all" || what === "load") {
-    for (const c of CONCS) {
-      record(
-        "postgres",
-        await load({
-          test: "addJob",
-          conc: c,
-          servers: S,
-          between: fresh,
-          op: () => U.addJob("j", data()),
-        }),
-      );
-    }
-    if (!process.env.CONCS) {
-      for (const c of [1, 4]) {
-        record(
-          "postgres",
-          await load({
-            test: "addJobs(100)",
-            conc: c,
-            weight: 100,
-            servers: S,
-            between: fresh,
-            op: () =>
-              U.addJobs(
-                Array.from(
-                  { length: 100 },
-                  () => ({ identifier: "j", payload: data() }),
-                ),
-              ),
-          }),
-        );
-      }
-    }
-  }
-  if (what === "all" || what === "cycle") {
-    for (const [k, w] of [["plain", 1], ["plain", 256], ["tuned", 256]]) {
-      record(
-        "postgres",
-        await cycle({
-          test: "cycle " + k,
-          window: w,
-          args: [k],
-          servers: S,
-          between: fresh,
-          submit: () => U.addJob("j", data()),
-          worker: new URL(import.meta.url).pathname,
-        }),
-      );
-    }
-  }
+  const submit = () => U.addJob("j", data());
+  await loads("postgres", { test: "addJob", servers: S, between: fresh, op: submit });
+  await cycles("postgres", {
+    script: import.meta.url,
+    kinds: [["plain", 1], ["plain", 256], ["tuned", 256]],
+    servers: S,
+    between: fresh,
+    submit,
+  });
   await U.release();
   await P.end().catch(() => {});
   await stopAll();

@@ -19,10 +19,10 @@ import {
 import { NodeProcess } from "../../tests/ha/node_process.ts";
 import { unusedPorts } from "../../tests/ha/ports.ts";
 import { eventually } from "../../tests/ha/wait.ts";
+import { cpuMsOf } from "../suite/meter.ts";
 
 const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 const DAY_MS = 86_400_000;
-const TICKS_PER_SECOND = 100;
 const [ISSUER, AUDIENCE] = ["conductor-bench", "conductor-api"] as const;
 const CLIENT = "bench";
 
@@ -86,10 +86,10 @@ export class ComparedMasters implements AsyncDisposable {
 
   /** Processor time that they have used, in ms. */
   cpuMs(): number {
-    return this.#processes.reduce((sum, { pid }) => {
-      const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /, "").split(" ");
-      return sum + (Number(fields[11]) + Number(fields[12])) * 1_000 / TICKS_PER_SECOND;
-    }, 0);
+    return this.#processes.reduce(
+      (sum, { pid }) => sum + (pid === undefined ? 0 : cpuMsOf(pid)),
+      0,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

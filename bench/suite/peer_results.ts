@@ -60,15 +60,13 @@ interface Contest {
 const isCycle = ({ what }: Row) => what.startsWith("cycle");
 /** beanstalkd, Redis and PostgreSQL are single nodes here. */
 const isReplicated = ({ system }: Row) => ["etcd", "rabbitmq", "nats"].includes(system);
-const isBatch = ({ what }: Row) => /bulk|jobs\b|batch/i.test(what) && !/add\b/.test(what);
 
 const CONTESTS: readonly Contest[] = [
   ...[1, 16, 64, 256].map((inFlight) => ({
     ours: "submits",
     masters: 3,
     inFlight,
-    theirs: (row: Row) =>
-      isReplicated(row) && !isCycle(row) && !isBatch(row) && row.inFlight === inFlight,
+    theirs: (row: Row) => isReplicated(row) && !isCycle(row) && row.inFlight === inFlight,
   })),
   ...[64, 256].map((inFlight) => ({
     ours: "submits, plain unary calls",

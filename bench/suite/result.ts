@@ -143,7 +143,7 @@ function lineOf(row: Row): string {
     `${row.serverCpuMs.toFixed(3)} | ${parts.join(", ")} | ${row.serverMebibytes.toFixed(0)} |`;
 }
 
-export function tableOf(rows: readonly Row[]): string {
+function tableOf(rows: readonly Row[]): string {
   return [HEAD, ...rows.map(lineOf)].join("\n");
 }
 

@@ -35,7 +35,7 @@ export function launch(): Promise<Browser> {
 }
 
 /** What a visitor's pages did. */
-export class Watch {
+class Watch {
   /** Errors and warnings of the console, exceptions, refusals of the security policy. */
   readonly complaints: string[] = [];
   /** Addresses that were asked for, of any origin. */

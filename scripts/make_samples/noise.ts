@@ -14,7 +14,7 @@ export function hash(x: number, y: number, seed: number): number {
 }
 
 /** Value noise between the hashes of the four integer places around; 0 to 1. */
-export function noise(x: number, y: number, seed: number): number {
+function noise(x: number, y: number, seed: number): number {
   const [left, top] = [Math.floor(x), Math.floor(y)];
   const [fx, fy] = [ease(x - left), ease(y - top)];
   const upper = mix(hash(left, top, seed), hash(left + 1, top, seed), fx);

@@ -44,7 +44,7 @@ export interface SecureCluster {
 /** File of a user's configuration, as `CONDUCTOR_CONFIG` names it. */
 export const configOf = (name: string) => `${name}.yaml`;
 export const CA = "ca/ca.crt";
-export const SIGNING_KEY = "jwt.key";
+const SIGNING_KEY = "jwt.key";
 const WORKERS = ["w1", "w2"];
 
 type Tell = (line: string) => void;

@@ -25,7 +25,7 @@ export interface Credentials {
 export const PAGE_HEADER = "x-conductor-request";
 
 /** The `__Host-` name binds a cookie to this host and to TLS; without TLS no browser takes it. */
-export function cookieName(isSecure: boolean): string {
+function cookieName(isSecure: boolean): string {
   return isSecure ? "__Host-conductor" : "conductor";
 }
 

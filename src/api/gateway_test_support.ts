@@ -55,7 +55,7 @@ export async function strictGate(
 }
 
 /** As in development without roles. */
-export function openGate(): WebGate {
+function openGate(): WebGate {
   return webGate({
     profile: "development",
     tokens: null,

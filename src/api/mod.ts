@@ -1,6 +1,9 @@
 /**
- * The JSON HTTP API of a master: a table of routes (`routes.ts`) over the handlers of `MasterService`,
- * behind the same gate as gRPC.
+ * The JSON HTTP API of a master, for the dashboard, scripts and anybody without gRPC. One table of routes
+ * (`routes.ts`) says which call of `MasterService` each stands for; the gateway makes that call's message of
+ * path, query and body, lets the same gate judge it as gRPC's, and asks the same handlers. So there is no
+ * second notion of rights or validity, and `openapi.json` is written from the same table. Streams go out as
+ * server-sent events (`call_streams.ts`, `live_feed.ts`).
  *
  * @module
  */

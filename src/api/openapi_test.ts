@@ -5,8 +5,35 @@ import { json, serving } from "./gateway_test_support.ts";
 import { openApi } from "./openapi.ts";
 import { API_ROOT, API_ROUTES, routeName } from "./routes.ts";
 
-// deno-lint-ignore no-explicit-any -- looked into as whoever reads JSON does
-const DOCUMENT = JSON.parse(JSON.stringify(openApi("1.2.3"))) as any;
+interface Content {
+  readonly content: Readonly<
+    Record<string, { schema: { properties: object; required: string[] } }>
+  >;
+}
+
+/** What the tests look at of an operation. */
+interface Operation {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly parameters?: readonly { readonly name: string }[];
+  readonly requestBody?: Content;
+  readonly responses: Readonly<Record<number, Content>>;
+}
+
+/** As whoever reads its JSON finds it. */
+const DOCUMENT: {
+  readonly openapi: string;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: {
+    readonly schemas: Readonly<Record<string, { properties: Record<string, unknown> }>>;
+  };
+} = JSON.parse(JSON.stringify(openApi("1.2.3")));
+
+function operationOf(path: string, verb: string): Operation {
+  const found = DOCUMENT.paths[`${API_ROOT}${path}`]?.[verb.toLowerCase()];
+  assert.ok(found !== undefined, `${verb} ${path} is not described`);
+  return found;
+}
 
 Deno.test("the description is a valid OpenAPI document", async () => {
   const result = await new Validator().validate(structuredClone(DOCUMENT));
@@ -18,10 +45,10 @@ Deno.test("the description is a valid OpenAPI document", async () => {
 
 Deno.test("it describes every route and nothing else, each under a name of its own", () => {
   const described = Object.entries(DOCUMENT.paths).flatMap(([path, operations]) =>
-    Object.keys(operations as object).map((verb) => `${verb.toUpperCase()} ${path}`)
+    Object.keys(operations).map((verb) => `${verb.toUpperCase()} ${path}`)
   );
   assert.deepEqual(described.sort(), API_ROUTES.map(routeName).sort());
-  const operations = Object.values(DOCUMENT.paths).flatMap((each) => Object.values(each as object));
+  const operations = Object.values(DOCUMENT.paths).flatMap((each) => Object.values(each));
   const names = operations.map(({ operationId }) => operationId);
   assert.equal(new Set(names).size, names.length);
   for (const { operationId, summary, responses } of operations) {
@@ -32,7 +59,7 @@ Deno.test("it describes every route and nothing else, each under a name of its o
 
 Deno.test("it speaks of fields as the .proto files do, and every reference leads somewhere", () => {
   const { schemas } = DOCUMENT.components;
-  const { fencing_token, created_at, payload, labels, options } = schemas.Job.properties;
+  const { fencing_token, created_at, payload, labels, options } = schemas.Job!.properties;
   assert.deepEqual(fencing_token, { type: ["integer", "string"], format: "int64" });
   assert.deepEqual(created_at, { type: "string", format: "date-time" });
   assert.deepEqual(payload, { type: "string", contentEncoding: "base64" });
@@ -40,12 +67,12 @@ Deno.test("it speaks of fields as the .proto files do, and every reference leads
   assert.deepEqual(options, { $ref: "#/components/schemas/JobOptions" });
   const names = [...JSON.stringify(DOCUMENT).matchAll(/#\/components\/schemas\/(\w+)/g)];
   assert.deepEqual(names.map(([, name]) => name).filter((name) => !(name! in schemas)), []);
-  const list = DOCUMENT.paths[`${API_ROOT}/jobs`];
-  const parameters = list.get.parameters.map(({ name }: { name: string }) => name);
+  const parameters = operationOf("/jobs", "get").parameters?.map(({ name }) => name) ?? [];
   for (const name of ["status", "labels", "created_from", "cursor", "limit"]) {
     assert.ok(parameters.includes(name), name);
   }
-  const { properties } = list.post.requestBody.content["application/json"].schema;
+  const submission = operationOf("/jobs", "post").requestBody?.content["application/json"];
+  const { properties } = submission!.schema;
   assert.ok("payload_json" in properties && "type" in properties);
 });
 
@@ -67,10 +94,9 @@ Deno.test("what stands for no call answers as it is described", async () => {
     const routes = ["GET /whoami", "POST /logout", "GET /history", "GET /job-types", "GET /audit"];
     for (const route of routes) {
       const [verb = "", path = ""] = route.split(" ");
-      const operation = DOCUMENT.paths[`${API_ROOT}${path}`][verb.toLowerCase()];
-      const { schema } = operation.responses[200].content["application/json"];
+      const described = operationOf(path, verb).responses[200]?.content["application/json"];
       const answer = await (await ask(route, verb === "POST" ? json({}) : {})).json();
-      const { properties, required } = schema as { properties: object; required: string[] };
+      const { properties, required } = described!.schema;
       assert.deepEqual(required.filter((name) => !(name in answer)), [], route);
       assert.deepEqual(Object.keys(answer).filter((name) => !(name in properties)), [], route);
     }

@@ -87,7 +87,7 @@ export function ownHandlers(gateway: Gateway, options: ApiOptions): OwnHandlers 
 }
 
 /** What the gate is asked about a row. */
-export function askOf(row: OwnRow) {
+function askOf(row: OwnRow) {
   const { access } = row;
   if (typeof access === "string") return { method: routeName(row), permission: null };
   return "like" in access
@@ -96,7 +96,7 @@ export function askOf(row: OwnRow) {
 }
 
 /** Whether somebody may use a route. */
-export function mayUse({ gate }: ApiOptions, principal: Principal, row: ApiRow): boolean {
+function mayUse({ gate }: ApiOptions, principal: Principal, row: ApiRow): boolean {
   if (row.kind !== "own") {
     return gate.may(principal, { method: methodPath(MasterService.method[row.rpc]) });
   }

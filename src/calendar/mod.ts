@@ -1,6 +1,7 @@
 /**
- * When schedules are due: cron expressions in time zones, periods, single times. Knows no clock: the
- * time to go on from is an argument. The leader asks it, and the command line without a cluster.
+ * When schedules are due: cron expressions in time zones, periods, single times. It knows no clock: the
+ * time to go on from is an argument. The leader asks it what comes next, and the command line asks it
+ * without a cluster, for `schedule next`.
  *
  * @module
  */

@@ -28,7 +28,7 @@ export interface CompletionSources {
 }
 
 /** Stands for the files that the shell itself knows best how to offer. */
-export const FILES: Candidate = { value: ":files" };
+const FILES: Candidate = { value: ":files" };
 
 /**
  * Everything that may take the place of the last of `words`, which are those after the program's name.

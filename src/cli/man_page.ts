@@ -83,7 +83,7 @@ export function manPage(command: Command, parts: ManParts): string {
 }
 
 /** `conductor-cluster-add` */
-export function pageName(command: Command): string {
+function pageName(command: Command): string {
   return ["conductor", ...wordsOf(command)].join("-");
 }
 

@@ -1,41 +1,29 @@
 /**
- * From the configuration to what stands at a node's doors: credentials, and the gate of every call.
+ * From the configuration to what a node checks its callers with: certificates, keys, roles, limits and the
+ * gate of every call. What its servers make of that is in `node_doors.ts`.
  *
  * @module
  */
 
 import type { LoadedConfig } from "../config/mod.ts";
 import type { TokenParts } from "../master/mod.ts";
-import type { GateMetrics, ListenerName, RootLogger, TlsMetrics } from "../observability/mod.ts";
-import {
-  type CallAttempt,
-  type CallContext,
-  type Gatekeeper,
-  Refusal,
-  type ServerSetup,
-} from "../rpc/mod.ts";
+import type { RootLogger, TlsMetrics } from "../observability/mod.ts";
 import {
   type AuditLog,
   CallLimits,
   createGate,
   createPeerVerifier,
-  createServerCredentials,
   createTokenVerifier,
   type Gate,
-  type GateDecision,
   type GateOptions,
-  type GateRefusal,
-  limitServer,
   LivePolicies,
   loadPolicies,
   NOTHING_REVOKED,
   openAuditLog,
   type PageGate,
   pageGate,
-  peerIp,
   type PeerVerifier,
   readTokenKeys,
-  secureServer,
   SecurityConfigurationError,
   type TokenKeyMaterial,
   type Trust,
@@ -302,146 +290,4 @@ function named({ issuer, audience }: LoadedConfig["config"]["security"]["jwt"]) 
 
 function randomSecret(): string {
   return crypto.getRandomValues(new Uint8Array(MADE_SECRET_BYTES)).toBase64();
-}
-
-/** What a gRPC server needs of the doors: the port that clients and workers call, or a worker's. */
-export function clientServerSetup(
-  { tls, peers, gate }: NodeSecurity,
-  shared: Pick<ServerSetup, "messageBytesMax" | "observer">,
-  metrics: GateMetrics,
-  listener: ListenerName,
-): ServerSetup {
-  return {
-    ...shared,
-    streamsMax: tls.streamsMax,
-    credentials: createServerCredentials(tls.section),
-    prepare(server) {
-      limitServer(server, tls.bounds, tls.onLimit(listener));
-      const watched = { watch: tls.watch, verifier: peers };
-      secureServer(server, tls.section, tls.onRefused(listener), watched);
-    },
-    gatekeeper: gatekeeperOf(gate, metrics),
-    stillValid: (caller) => gate.stillValid({ source: "token", ...caller }, Date.now()),
-  };
-}
-
-/**
- * The port that masters call: whoever shows no master's certificate is turned away, if TLS is on. That is
- * audited; that masters talk to each other is not.
- */
-export function peerServerSetup(
-  { tls, limits, audit }: MasterSecurity,
-  shared: Pick<ServerSetup, "messageBytesMax" | "observer">,
-  { profile }: Pick<LoadedConfig, "profile">,
-): ServerSetup {
-  const verifier = createPeerVerifier(tls.raft, {
-    requiredRoles: ["master"],
-    revoked: tls.revoked,
-  });
-  const gate = verifier === null ? undefined : createGate({
-    profile,
-    tokens: null,
-    peers: verifier,
-    policies: null,
-    limits,
-    audit,
-    certificateIsIdentity: true,
-    auditsSuccesses: false,
-  });
-  return {
-    ...shared,
-    streamsMax: tls.streamsMax,
-    credentials: createServerCredentials(tls.raft),
-    prepare(server) {
-      limitServer(server, tls.bounds, tls.onLimit("raft"));
-      secureServer(server, tls.raft, tls.onRefused("raft"), { watch: tls.watch, verifier });
-    },
-    gatekeeper: async ({ method, peerAddress, peerCertificate, requestId, traceparent }) => {
-      if (gate === undefined) return { userId: "peer", roles: ["master"] };
-      const nowMs = Date.now();
-      const call = { method, peerAddress, peerCertificate, requestId, traceparent, nowMs };
-      const decision = await gate.check(call);
-      if (!decision.ok) throw refusalOf(decision);
-      return decision.principal;
-    },
-  };
-}
-
-/** What is asked again of a caller whom another master let in and passed on. */
-export function forwardedAuthority(
-  { gate, tokenParts: { policies } }: MasterSecurity,
-): (call: CallContext) => void {
-  return ({ method, caller, peerAddress, requestId, traceparent }) => {
-    const { policyRevision = 0, ...principal } = caller;
-    if (policyRevision > policies.revision) {
-      throw new Refusal(
-        "unavailable",
-        `this master has not seen revision ${policyRevision} of the policy yet; ask again`,
-      );
-    }
-    const decision = gate.checkForwarded({ source: "token", ...principal }, {
-      method,
-      peerAddress,
-      requestId,
-      traceparent,
-      nowMs: Date.now(),
-    });
-    if (!decision.ok) throw refusalOf(decision);
-  };
-}
-
-function gatekeeperOf(
-  gate: Gate,
-  metrics: GateMetrics,
-): Gatekeeper {
-  const settled = (decision: GateDecision, peerAddress: string) => {
-    count(decision, peerAddress, metrics);
-    if (decision.ok) return decision.principal;
-    throw refusalOf(decision);
-  };
-  return (attempt: CallAttempt) => {
-    const authorization = attempt.metadata.get("authorization").map(String);
-    const admitted = (decision: Awaited<ReturnType<Gate["check"]>>) =>
-      settled(decision, attempt.peerAddress);
-    const decision = gate.check({
-      method: attempt.method,
-      authorizationHeader: authorization.length === 0 ? undefined : authorization,
-      peerAddress: attempt.peerAddress,
-      peerCertificate: attempt.peerCertificate,
-      requestId: attempt.requestId,
-      traceparent: attempt.traceparent,
-      nowMs: Date.now(),
-    });
-    return decision instanceof Promise ? decision.then(admitted) : admitted(decision);
-  };
-}
-
-/** The gate of the HTTP API, whose decisions are counted as those of gRPC are. */
-export function apiGate({ web }: NodeSecurity, metrics: GateMetrics): WebGate {
-  return {
-    ...web,
-    async check(call) {
-      const decision = await web.check(call);
-      count(decision, call.peerAddress, metrics);
-      return decision;
-    },
-  };
-}
-
-function count(decision: GateDecision, peerAddress: string, metrics: GateMetrics): void {
-  if (decision.ok) metrics.authAttemptsTotal.inc({ result: "success" });
-  else if (decision.code === "UNAUTHENTICATED") {
-    metrics.authAttemptsTotal.inc({ result: "failure" });
-  } else if (decision.code === "RESOURCE_EXHAUSTED") {
-    metrics.rateLimitHitsTotal.inc({ client: peerIp(peerAddress) });
-  }
-}
-
-function refusalOf({ code, message, retryAfterMs }: GateRefusal): Refusal {
-  const reason = code === "UNAUTHENTICATED"
-    ? "unauthenticated"
-    : code === "PERMISSION_DENIED"
-    ? "permission_denied"
-    : "overloaded";
-  return new Refusal(reason, message, retryAfterMs === undefined ? {} : { retryAfterMs });
 }

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 
 /** How answers are printed: for people, or for programs. */
-export const OUTPUT_FORMATS = ["table", "json", "yaml", "jsonl"] as const;
+const OUTPUT_FORMATS = ["table", "json", "yaml", "jsonl"] as const;
 export type OutputFormat = typeof OUTPUT_FORMATS[number];
 
 /** Adds the flags that say how a command prints what it found. */

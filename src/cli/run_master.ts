@@ -42,14 +42,8 @@ import { tellOfMadeSecret } from "./development_token.ts";
 import { greetFromMaster } from "./greeting.ts";
 import { Lifetime, StartGivenUp } from "./lifecycle.ts";
 import { openLog } from "./node_log.ts";
-import {
-  apiGate,
-  clientServerSetup,
-  forwardedAuthority,
-  type MasterSecurity,
-  masterSecurity,
-  peerServerSetup,
-} from "./node_security.ts";
+import { apiGate, clientServerSetup, forwardedAuthority, peerServerSetup } from "./node_doors.ts";
+import { type MasterSecurity, masterSecurity } from "./node_security.ts";
 import { startReloading } from "./node_reload.ts";
 import { pagesDoor } from "./node_pages.ts";
 import { channelRules } from "./node_tls.ts";

@@ -119,12 +119,12 @@ export function rateOf(text: string): JobOptionsView["rate"] {
 }
 
 /** Processors as thousandths of one. */
-export function cpuMillisOf(text: string): number | undefined {
+function cpuMillisOf(text: string): number | undefined {
   return /^\d+(\.\d{1,3})?$/.test(text) ? Math.round(Number(text) * 1000) : undefined;
 }
 
 /** `512MiB` as bytes. */
-export function bytesOf(text: string): number | undefined {
+function bytesOf(text: string): number | undefined {
   const parsed = parseBytes(text);
   return "value" in parsed ? parsed.value : undefined;
 }

@@ -14,7 +14,8 @@ import {
 import { PortError, type WorkerApi } from "../rpc/mod.ts";
 import { startWorkerGrpc } from "../worker/mod.ts";
 import { advertised } from "./addresses.ts";
-import { clientServerSetup, type NodeSecurity, workerSecurity } from "./node_security.ts";
+import { clientServerSetup } from "./node_doors.ts";
+import { type NodeSecurity, workerSecurity } from "./node_security.ts";
 import type { NodeTls } from "./node_tls.ts";
 
 interface Parts {

@@ -13,7 +13,7 @@ import { jobsKeys, schedulerKeys, workerKeys } from "./keys_work.ts";
 import { choice, type Raw, type ValueUnit } from "./kinds.ts";
 
 /** The schema, as nested as a file is. */
-export const SCHEMA = {
+const SCHEMA = {
   profile: key(choice(PROFILES), {
     doc: "Which defaults hold, and which safeguards may be switched off.",
     usedBy: EVERYONE,

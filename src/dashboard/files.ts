@@ -55,8 +55,10 @@ import partsToast from "./web/parts/toast.js" with { type: "text" };
 import partsValueTable from "./web/parts/value_table.js" with { type: "text" };
 import partsVirtualRows from "./web/parts/virtual_rows.js" with { type: "text" };
 import stylesBase from "./web/styles/base.css" with { type: "text" };
+import stylesJob from "./web/styles/job.css" with { type: "text" };
 import stylesParts from "./web/styles/parts.css" with { type: "text" };
 import stylesShell from "./web/styles/shell.css" with { type: "text" };
+import stylesStates from "./web/styles/states.css" with { type: "text" };
 import stylesViews from "./web/styles/views.css" with { type: "text" };
 import viewsAudit from "./web/views/audit.js" with { type: "text" };
 import viewsBatch from "./web/views/batch.js" with { type: "text" };
@@ -130,8 +132,10 @@ export const OWN: Readonly<Record<string, string>> = {
   "parts/value_table.js": partsValueTable,
   "parts/virtual_rows.js": partsVirtualRows,
   "styles/base.css": stylesBase,
+  "styles/job.css": stylesJob,
   "styles/parts.css": stylesParts,
   "styles/shell.css": stylesShell,
+  "styles/states.css": stylesStates,
   "styles/views.css": stylesViews,
   "views/audit.js": viewsAudit,
   "views/batch.js": viewsBatch,

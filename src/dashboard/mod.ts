@@ -1,6 +1,7 @@
 /**
- * The dashboard: the page that each master shows, as files to be served. It talks to the JSON API and
- * to nothing else; `web/` is what the browser gets, as it stands there.
+ * The dashboard: the page that each master shows. `web/` is what the browser gets, as it stands there:
+ * modules, style sheets and one library, with no build between. It talks to the JSON API and to nothing else,
+ * so that whoever sees something there may see it by API too. This side only lists the files (`files.ts`).
  *
  * @module
  */

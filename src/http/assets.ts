@@ -22,7 +22,7 @@ const INDEX = "index.html";
  * What the page may do: load what this node serves, and nothing from anywhere else. No script and no
  * style stands in the HTML itself, so that text which gets there does nothing.
  */
-export const PAGE_POLICY = [
+const PAGE_POLICY = [
   "default-src 'self'",
   "img-src 'self' data: blob:",
   "object-src 'none'",
@@ -78,7 +78,7 @@ export function assetHandler(asset: Asset): Route["handle"] {
 }
 
 /** Whether an If-None-Match header names the ETag; weak ones are as good. */
-export function isSame(header: string | null, etag: string): boolean {
+function isSame(header: string | null, etag: string): boolean {
   return (header ?? "").split(",").some((each) => {
     const named = each.trim().replace(/^W\//, "");
     return named === "*" || named === etag;

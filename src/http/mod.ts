@@ -1,5 +1,7 @@
 /**
- * What a node shows over HTTP: health, readiness, the state of its cluster, its metrics.
+ * What a node shows over HTTP beside its API: health and readiness for probes, the state of its cluster
+ * under the original's addresses, metrics for Prometheus. `server.ts` routes, bounds and compresses for
+ * everything that a node serves over HTTP; who may see a page is asked of `security/`.
  *
  * @module
  */

@@ -31,7 +31,7 @@ const CODINGS_MAX = 2;
 export const ACCEPTED_CODINGS = "gzip, deflate, br, zstd";
 
 /** The server chose a content-coding that nobody asked for. */
-export class UnknownCodingError extends Error {
+class UnknownCodingError extends Error {
   override name = "UnknownCodingError";
 }
 

@@ -1,6 +1,8 @@
 /**
- * Job types: what kinds of work a worker can do, and how foreign payloads, addresses and results are
- * kept within bounds.
+ * Job types: what kinds of work a worker can do. Each says what it takes and gives (`contract.ts`), from which
+ * its checks, its reference page and its help are made; the registry holds the built-in ones and those of
+ * users. Whatever comes from outside is bounded here: payloads, results, files, and addresses, which only
+ * `guarded_fetch.ts` may open.
  *
  * @module
  */

@@ -6,7 +6,7 @@
  */
 
 /** The bytes are no frames of zstd, or end in the middle of one. */
-export class ZstdFramesError extends Error {
+class ZstdFramesError extends Error {
   override name = "ZstdFramesError";
   /** By which messages about failed fetches know it. */
   readonly code: "ZSTD_CUT" | "ZSTD_DAMAGED";

@@ -1,6 +1,8 @@
 /**
- * The replicated truth: jobs, attempts and workers, the Commands that change them and what each
- * does. Pure: time, identity and chance come in as arguments, storage through a port.
+ * The replicated truth: jobs, attempts, workers, schedules, settings and trust, the Commands that change
+ * them, and what each Command does to them (`machine.ts`). It is pure: time, identity and chance come in as
+ * arguments, storage through a port, so that every master comes to the same state from the same log. A
+ * Command that is refused gives an Outcome, never an exception. See `DESIGN.md`.
  *
  * @module
  */

@@ -1,5 +1,8 @@
 /**
  * A master: takes jobs, keeps them in the replicated log, and while it leads hands them to workers.
+ * `master.ts` joins consensus, the state, the disk and the servers; each duty of a leader (assigning, leases,
+ * schedules, retention) is a file of its own, and so is each group of calls that the API answers. What can
+ * only be done while no master runs (restore, recover, inspect) is here, too.
  *
  * @module
  */

@@ -15,7 +15,7 @@ export interface LabelBound {
 }
 
 /** Where everything is counted that has no series of its own. */
-export const OTHER = "other";
+const OTHER = "other";
 /** Longest label value, in UTF-16 units. */
 const LABEL_LENGTH_MAX = 128;
 

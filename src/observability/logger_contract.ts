@@ -8,7 +8,7 @@
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /** From the least important. */
-export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = typeof LOG_LEVELS[number];
 
 /**

@@ -5,20 +5,13 @@ import { join } from "node:path";
 import { AuthorityFixture } from "../security/certificate_fixtures.ts";
 import { TlsChannelCredentials } from "../security/channel_credentials.ts";
 import { collectorTarget } from "./otlp_endpoint.ts";
-import { attributesOf, OtlpGrpcReceiver, OtlpReceiver } from "./otlp_receiver_test_support.ts";
+import {
+  attributesOf,
+  OtlpGrpcReceiver,
+  OtlpReceiver,
+  tracerOptions,
+} from "./otlp_receiver_test_support.ts";
 import { createTracer, type Tracer, type TracerOptions } from "./tracing.ts";
-
-function options(overrides: Partial<TracerOptions>): TracerOptions {
-  return {
-    enabled: true,
-    endpoint: "localhost:4318",
-    insecure: true,
-    samplingRatio: 1,
-    serviceName: "conductor-master",
-    version: "1.2.3",
-    ...overrides,
-  };
-}
 
 /** A span that says all that spans can, and when it was. */
 async function tell(tracer: Tracer): Promise<void> {
@@ -56,7 +49,7 @@ for (const protocol of ["http/json", "http/protobuf"] as const) {
     Deno.test(`spans go by ${protocol}, compression ${compression}, with what a vendor wants to know`, async () => {
       await using receiver = new OtlpReceiver();
       const endpoint = `127.0.0.1:${receiver.port}`;
-      await tell(await createTracer(options({ ...SAID, endpoint, protocol, compression })));
+      await tell(await createTracer(tracerOptions({ ...SAID, endpoint, protocol, compression })));
       expectTold(receiver);
       assert.equal(receiver.headers[0]?.["api-key"], "k 1");
       const encoding = receiver.headers[0]?.["content-encoding"];
@@ -71,7 +64,7 @@ for (const compression of ["none", "gzip"] as const) {
     const endpoint = `http://127.0.0.1:${receiver.port}`;
     await tell(
       await createTracer(
-        options({ ...SAID, endpoint, protocol: "grpc", insecure: false, compression }),
+        tracerOptions({ ...SAID, endpoint, protocol: "grpc", insecure: false, compression }),
       ),
     );
     expectTold(receiver);
@@ -100,7 +93,7 @@ Deno.test("over gRPC both ends know each other by their certificates, and a stra
     const told: string[] = [];
     for (const issuer of [stranger, authority]) {
       const { cert, key } = await issuer.issue();
-      const tracer = await createTracer(options({
+      const tracer = await createTracer(tracerOptions({
         ...SAID,
         protocol: "grpc",
         endpoint: `127.0.0.1:${receiver.port}`,
@@ -132,7 +125,7 @@ Deno.test("over gRPC both ends know each other by their certificates, and a stra
 
 Deno.test("half of a client's certificate is refused by the names of its two keys", async () => {
   await assert.rejects(
-    createTracer(options({ clientKeyFile: new URL(import.meta.url).pathname })),
+    createTracer(tracerOptions({ clientKeyFile: new URL(import.meta.url).pathname })),
     /otlp_client_certificate and tracing\.otlp_client_key belong together/,
   );
 });
@@ -140,7 +133,7 @@ Deno.test("half of a client's certificate is refused by the names of its two key
 Deno.test("an endpoint of its own for traces is taken as it is", async () => {
   await using receiver = new OtlpReceiver();
   const tracesUrl = `http://127.0.0.1:${receiver.port}/custom/path`;
-  await tell(await createTracer(options({ ...SAID, tracesUrl, endpoint: "nowhere:1" })));
+  await tell(await createTracer(tracerOptions({ ...SAID, tracesUrl, endpoint: "nowhere:1" })));
   assert.deepEqual(receiver.paths, ["/custom/path"]);
 });
 
@@ -176,7 +169,7 @@ Deno.test("each sampler of OpenTelemetry's decides as its name says", async () =
   for (const [sampler, expected] of DECISIONS) {
     receiver.spans.length = 0;
     const endpoint = `127.0.0.1:${receiver.port}`;
-    const tracer = await createTracer(options({ endpoint, sampler, samplingRatio: 1 }));
+    const tracer = await createTracer(tracerOptions({ endpoint, sampler, samplingRatio: 1 }));
     tracer.startSpan("new").end();
     tracer.startSpan("recorded", { parent: `${PARENT}-01` }).end();
     tracer.startSpan("other", { parent: `${PARENT}-00` }).end();

@@ -3,6 +3,7 @@
 import { type sendUnaryData, Server, ServerCredentials, type ServerUnaryCall } from "@grpc/grpc-js";
 import { Buffer } from "node:buffer";
 import { readTraceRequest, type ReceivedBatch } from "./otlp_wire_test_support.ts";
+import type { TracerOptions } from "./tracing.ts";
 
 /** A span as it came over the wire (OTLP's JSON form). */
 export interface ReceivedSpan {
@@ -135,4 +136,17 @@ export function attributesOf(
   return Object.fromEntries(
     from.attributes.map(({ key, value }) => [key, Object.values(value)[0]]),
   );
+}
+
+/** What a tracer that exports is made with. */
+export function tracerOptions(overrides: Partial<TracerOptions>): TracerOptions {
+  return {
+    enabled: true,
+    endpoint: "localhost:4318",
+    insecure: true,
+    samplingRatio: 1,
+    serviceName: "conductor-master",
+    version: "1.2.3",
+    ...overrides,
+  };
 }

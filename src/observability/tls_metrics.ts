@@ -17,11 +17,11 @@ export interface TlsMetrics {
 }
 
 /** The doors of a node. */
-export const LISTENERS = ["grpc", "raft", "worker", "http"] as const;
+const LISTENERS = ["grpc", "raft", "worker", "http"] as const;
 export type ListenerName = typeof LISTENERS[number];
 
 /** Why a connection, or a call with such headers, was turned away or ended before it was known whose. */
-export const CONNECTION_REFUSALS = [
+const CONNECTION_REFUSALS = [
   "too_many",
   "too_many_of_address",
   "handshake_timeout",

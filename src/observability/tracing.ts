@@ -117,14 +117,14 @@ export interface TracerOptions {
 }
 
 /** How spans travel. */
-export const OTLP_PROTOCOLS = ["http/json", "http/protobuf", "grpc"] as const;
+const OTLP_PROTOCOLS = ["http/json", "http/protobuf", "grpc"] as const;
 export type OtlpProtocol = typeof OTLP_PROTOCOLS[number];
 
 /**
  * Which traces are recorded, in OpenTelemetry's words. Those that are `parentbased` decide for traces
  * that begin here, and leave others' decisions as they are.
  */
-export const SAMPLERS = [
+const SAMPLERS = [
   ...["parentbased_traceidratio", "parentbased_always_on", "parentbased_always_off"] as const,
   ...["traceidratio", "always_on", "always_off"] as const,
 ] as const;

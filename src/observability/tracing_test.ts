@@ -2,34 +2,16 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { AuthorityFixture } from "../security/certificate_fixtures.ts";
 import { tracesUrl } from "./otlp_endpoint.ts";
-import { attributesOf, OtlpReceiver } from "./otlp_receiver_test_support.ts";
+import { attributesOf, OtlpReceiver, tracerOptions } from "./otlp_receiver_test_support.ts";
 import { parseTraceparent } from "./traceparent.ts";
-import {
-  createTracer,
-  outgoingTraceparent,
-  silentTracer,
-  type TracerOptions,
-  TracingConfigError,
-} from "./tracing.ts";
-
-function options(overrides: Partial<TracerOptions>): TracerOptions {
-  return {
-    enabled: true,
-    endpoint: "localhost:4318",
-    insecure: true,
-    samplingRatio: 1,
-    serviceName: "conductor-master",
-    version: "1.2.3",
-    ...overrides,
-  };
-}
+import { createTracer, outgoingTraceparent, silentTracer, TracingConfigError } from "./tracing.ts";
 
 const SAMPLED = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const UNSAMPLED = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
 Deno.test("a span reaches an OTLP collector with its name, attributes, events and failure", async () => {
   await using receiver = new OtlpReceiver();
-  const tracer = await createTracer(options({
+  const tracer = await createTracer(tracerOptions({
     endpoint: `127.0.0.1:${receiver.port}`,
     nodeId: "node-1",
     environment: "staging",
@@ -63,8 +45,8 @@ Deno.test("a span reaches an OTLP collector with its name, attributes, events an
 Deno.test("a trace goes on from process to process by its traceparent alone", async () => {
   await using receiver = new OtlpReceiver();
   const endpoint = `http://127.0.0.1:${receiver.port}/v1/traces`;
-  const client = await createTracer(options({ endpoint, serviceName: "conductor-client" }));
-  const master = await createTracer(options({ endpoint }));
+  const client = await createTracer(tracerOptions({ endpoint, serviceName: "conductor-client" }));
+  const master = await createTracer(tracerOptions({ endpoint }));
   const call = client.startSpan("submit", { kind: "client" });
   const served = master.startSpan("master.submit_job", { parent: call.traceparent });
   const applied = master.startSpan("raft.apply_command", { parent: served.traceparent });
@@ -83,8 +65,8 @@ Deno.test("a trace goes on from process to process by its traceparent alone", as
 Deno.test("a trace begun elsewhere keeps its own decision, a new one is decided by the ratio", async () => {
   await using receiver = new OtlpReceiver();
   const endpoint = `127.0.0.1:${receiver.port}`;
-  const never = await createTracer(options({ endpoint, samplingRatio: 0 }));
-  const always = await createTracer(options({ endpoint, samplingRatio: 1 }));
+  const never = await createTracer(tracerOptions({ endpoint, samplingRatio: 0 }));
+  const always = await createTracer(tracerOptions({ endpoint, samplingRatio: 1 }));
   never.startSpan("asked for", { parent: SAMPLED }).end();
   never.startSpan("root, never").end();
   always.startSpan("not asked for", { parent: UNSAMPLED }).end();
@@ -94,7 +76,7 @@ Deno.test("a trace begun elsewhere keeps its own decision, a new one is decided 
 });
 
 Deno.test("a span that is not sampled still has ids, and says so to those it calls", async () => {
-  const tracer = await createTracer(options({ samplingRatio: 0 }));
+  const tracer = await createTracer(tracerOptions({ samplingRatio: 0 }));
   const span = tracer.startSpan("unseen");
   assert.equal(span.isRecording, false);
   assert.equal(parseTraceparent(span.traceparent)?.isSampled, false);
@@ -113,7 +95,7 @@ Deno.test("a collector with a certificate is checked against the named authority
     for (const [name, pem] of [["good", authority.pem], ["bad", stranger.pem]] as const) {
       const certificateFile = join(directory, `${name}.pem`);
       await Deno.writeTextFile(certificateFile, pem);
-      const tracer = await createTracer(options({
+      const tracer = await createTracer(tracerOptions({
         endpoint,
         insecure: false,
         certificateFile,
@@ -133,7 +115,7 @@ Deno.test("a collector with a certificate is checked against the named authority
 Deno.test("exporting that fails is told once, and once more when it works again", async () => {
   await using receiver = new OtlpReceiver();
   const told: string[] = [];
-  const tracer = await createTracer(options({
+  const tracer = await createTracer(tracerOptions({
     endpoint: `127.0.0.1:${receiver.port}`,
     onExport: (failure) => told.push(failure === undefined ? "works" : "fails"),
   }));
@@ -154,7 +136,7 @@ Deno.test({
   sanitizeResources: false,
   async fn() {
     const mute = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const tracer = await createTracer(options({ endpoint: `127.0.0.1:${mute.addr.port}` }));
+    const tracer = await createTracer(tracerOptions({ endpoint: `127.0.0.1:${mute.addr.port}` }));
     tracer.startSpan("lost").end();
     const connection = mute.accept();
     await tracer.shutdown(50);
@@ -164,7 +146,7 @@ Deno.test({
 });
 
 Deno.test("without tracing a span has a trace id of its own, and records nothing", async () => {
-  const tracer = await createTracer(options({ enabled: false, endpoint: "not even: valid" }));
+  const tracer = await createTracer(tracerOptions({ enabled: false, endpoint: "not even: valid" }));
   assert.equal(tracer, silentTracer);
   const span = tracer.startSpan("work", { attributes: { a: 1 } });
   span.setAttribute("b", 2);
@@ -189,7 +171,7 @@ Deno.test("a client without tracing leaves the decision to record to the master"
   assert.equal(outgoingTraceparent(own, silentTracer), undefined);
   const asked = silentTracer.startSpan("submit", { parent: SAMPLED });
   assert.equal(outgoingTraceparent(asked, silentTracer), SAMPLED);
-  const tracer = await createTracer(options({ samplingRatio: 0 }));
+  const tracer = await createTracer(tracerOptions({ samplingRatio: 0 }));
   const decided = tracer.startSpan("submit");
   assert.equal(outgoingTraceparent(decided, tracer), decided.traceparent);
   await tracer.shutdown();
@@ -213,16 +195,16 @@ Deno.test("an endpoint may be written in every way that people write it", () => 
 
 Deno.test("an endpoint, a ratio or a certificate that cannot be used is refused by its name", async () => {
   for (const endpoint of ["", "grpc://collector:4317", "http://", "a b", "localhost:99999"]) {
-    await assert.rejects(createTracer(options({ endpoint })), {
+    await assert.rejects(createTracer(tracerOptions({ endpoint })), {
       name: TracingConfigError.name,
       message: /tracing\.otlp_endpoint is ".*": give HOST:PORT/,
     });
   }
   for (const samplingRatio of [-1, 1.5, NaN]) {
-    await assert.rejects(createTracer(options({ samplingRatio })), /tracing\.sample_ratio/);
+    await assert.rejects(createTracer(tracerOptions({ samplingRatio })), /tracing\.sample_ratio/);
   }
   await assert.rejects(
-    createTracer(options({ certificateFile: "/nowhere/ca.pem" })),
+    createTracer(tracerOptions({ certificateFile: "/nowhere/ca.pem" })),
     /cannot read tracing\.otlp_certificate "\/nowhere\/ca\.pem"/,
   );
 });

@@ -1,5 +1,8 @@
 /**
- * Which job goes to which worker, and why a job still waits.
+ * Which job goes to which worker, and why a job still waits. `plan` takes a view of the state, a time and a
+ * policy, and gives assignments; it is pure and remembers nothing, so any leader plans the same. What limits and
+ * turns allow is the state's to say and checked again when an assignment is applied; order and choice are
+ * the leader's. `explain` answers whoever asks why a job waits.
  *
  * @module
  */

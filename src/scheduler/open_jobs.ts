@@ -109,7 +109,7 @@ function firstOf<Item>(items: Iterator<Item>): Item | undefined {
 }
 
 /** A class while it is read. */
-export class OpenClass implements HeapItem {
+class OpenClass implements HeapItem {
   heapIndex = -1;
   readonly class: PendingClass;
   pass: number;

@@ -286,7 +286,7 @@ function loadOf(worker: Worker): Load {
 }
 
 /** What each policy means: the least worker is taken. */
-export const definitions: Record<Exclude<Policy, "random">, (load: Load) => number[]> = {
+const definitions: Record<Exclude<Policy, "random">, (load: Load) => number[]> = {
   "round-robin": ({ last }) => [last],
   "least-loaded": ({ active, last }) => [active, last],
   "capacity-aware": ({ worker, active, cpu, memory, last }) => [

@@ -53,7 +53,7 @@ export interface RenewalRequest {
 }
 
 /** Passphrases are stretched by PBKDF2 only; short ones could be guessed. */
-export const PASSPHRASE_CHARACTERS_MIN = 12;
+const PASSPHRASE_CHARACTERS_MIN = 12;
 
 /** Tolerance for clocks that run late. */
 const BACKDATED_MS = 5 * 60_000;

@@ -12,7 +12,7 @@ import { reasonOf, SecurityConfigurationError } from "./configuration_error.ts";
 import type { X509 } from "./x509_library.ts";
 
 /** Kinds of keys that this runtime's TLS takes and that are made here. */
-export const KEY_TYPES = ["ecdsa-p256", "ed25519"] as const;
+const KEY_TYPES = ["ecdsa-p256", "ed25519"] as const;
 export type KeyType = typeof KEY_TYPES[number];
 
 const ALGORITHMS = {

@@ -190,7 +190,7 @@ function newLeaf(x509: X509, authority: Authority, options: IssueOptions) {
  * A common name as a file name. Whatever might mean something to a file system is replaced, and then
  * a digest keeps names apart that have become alike.
  */
-export function fileStem(name: string): string {
+function fileStem(name: string): string {
   const plain = name.toLowerCase().replace(/[^a-z0-9.-]/g, "_").slice(0, 100);
   return plain === name ? plain : `${plain}-${hash("sha256", name, "hex").slice(0, 8)}`;
 }

@@ -39,6 +39,7 @@ import { LivePolicies } from "./trust.ts";
 import type { TokenClaims } from "./token_claims.ts";
 import type { TokenVerdict } from "./token_refusals.ts";
 import type { TokenVerifier } from "./tokens.ts";
+import type { GateCall, GateDecision, GateRefusal } from "./gate_call.ts";
 
 /** What stands at the gate; null: that check is off. */
 export interface GateOptions {
@@ -61,43 +62,6 @@ export interface GateOptions {
   readonly auditsSuccesses?: boolean;
   /** Milliseconds of a clock that does not jump, for latencies. Default `performance.now`. */
   readonly monotonicMs?: () => number;
-}
-
-/** A call as it arrives. */
-export interface GateCall {
-  /** `/proto.MasterService/SubmitJob`, or `GET /cluster/status` together with `permission`. */
-  readonly method: string;
-  /**
-   * For what is no gRPC method: the permission it needs, in place of a policy; null: whoever is known
-   * may, as when somebody asks who they are.
-   */
-  readonly permission?: string | null;
-  /** Every value of the `authorization` header. More than one is refused. */
-  readonly authorizationHeader?: string | readonly string[] | undefined;
-  /** As grpc-js gives it: `address:port`. */
-  readonly peerAddress: string;
-  /** DER of the certificate that the peer showed. */
-  readonly peerCertificate?: Uint8Array | undefined;
-  readonly requestId?: string | undefined;
-  /** W3C `traceparent`, whose trace id goes to the audit log. */
-  readonly traceparent?: string | undefined;
-  readonly jobId?: string | undefined;
-  /** Milliseconds since the epoch. */
-  readonly nowMs: number;
-}
-
-/** Whether the call may go on, and as whom; else the gRPC status to answer with. */
-export type GateDecision =
-  | { readonly ok: true; readonly principal: Principal }
-  | GateRefusal;
-
-/** Why a call was turned away. The message may be shown to the caller. */
-export interface GateRefusal {
-  readonly ok: false;
-  readonly code: "UNAUTHENTICATED" | "PERMISSION_DENIED" | "RESOURCE_EXHAUSTED";
-  readonly message: string;
-  /** With RESOURCE_EXHAUSTED: when a call may succeed again. */
-  readonly retryAfterMs?: number;
 }
 
 /**

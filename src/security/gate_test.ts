@@ -1,110 +1,21 @@
 import assert from "node:assert/strict";
-import { type AuditEvent, AuditLog } from "./audit.ts";
-import { CallLimits } from "./call_limits.ts";
-import { AuthorityFixture, derOf } from "./certificate_fixtures.ts";
-import { parseCertificates } from "./certificates.ts";
-import {
-  createGate,
-  type Gate,
-  type GateCall,
-  type GateDecision,
-  type GateOptions,
-} from "./gate.ts";
-import { PeerVerifier } from "./peer_verification.ts";
+import { createGate } from "./gate.ts";
 import { ANONYMOUS, type Principal } from "./principal.ts";
 import { loadPolicies } from "./rbac.ts";
-import { issueTokens } from "./token_issuing.ts";
-import { createTokenVerifier, type TokenVerifier } from "./tokens.ts";
-import { loadX509 } from "./x509_library.ts";
-
-const NOW_MS = Date.now();
-const SECRET = "kJ8#vQ2!pL5@xR9$mN3%wT7^yB1&zC4*";
-const TOKEN_OPTIONS = {
-  profile: "production",
-  secret: SECRET,
-  publicKeyPath: "",
-  issuer: "conductor-production",
-  audience: "conductor-api",
-  skipExpiry: false,
-} as const;
-const LIMITS = {
-  requestsPerSec: 10,
-  burst: 5,
-  cleanupIntervalMs: 60_000,
-  clientTtlMs: 60_000,
-};
-
-const SUBMIT = "/proto.MasterService/SubmitJob";
-const HEARTBEAT = "/proto.MasterService/Heartbeat";
-const HEALTH = "/grpc.health.v1.Health/Check";
-
-/** Remembers events instead of writing them. */
-class RecordingAudit extends AuditLog {
-  readonly events: AuditEvent[] = [];
-  constructor() {
-    super({ write() {}, close() {} }, undefined, () => {});
-  }
-  override record(event: AuditEvent): void {
-    this.events.push(event);
-  }
-  get kinds(): string[] {
-    return this.events.map((event) => event.kind);
-  }
-}
-
-async function tokenFor(subject: string, ...roles: string[]): Promise<string> {
-  const issued = await issueTokens(TOKEN_OPTIONS, {
-    subject,
-    roles,
-    accessTtlMs: 900_000,
-    refreshTtlMs: 900_000,
-    nowMs: NOW_MS,
-  });
-  return `Bearer ${issued.accessToken}`;
-}
-
-async function tokenVerifier(isRevoked?: () => boolean): Promise<TokenVerifier> {
-  const verifier = await createTokenVerifier({
-    ...TOKEN_OPTIONS,
-    ...(isRevoked === undefined ? {} : { isRevoked }),
-  });
-  assert.ok(verifier !== null);
-  return verifier;
-}
-
-function call(overrides: Partial<GateCall> = {}): GateCall {
-  return { method: SUBMIT, peerAddress: "10.0.0.1:50000", nowMs: NOW_MS, ...overrides };
-}
-
-/** A production gate with tokens and roles, and whatever else is asked for. */
-async function productionGate(
-  overrides: Partial<GateOptions> = {},
-): Promise<{ gate: Gate; audit: RecordingAudit }> {
-  const audit = new RecordingAudit();
-  const gate = createGate({
-    profile: "production",
-    tokens: await tokenVerifier(),
-    peers: null,
-    policies: await loadPolicies(),
-    limits: null,
-    audit,
-    ...overrides,
-  });
-  return { gate, audit };
-}
-
-function codeOf(decision: GateDecision): string {
-  return decision.ok ? "OK" : decision.code;
-}
-
-const DEVELOPMENT: GateOptions = {
-  profile: "development",
-  tokens: null,
-  peers: null,
-  policies: null,
-  limits: null,
-  audit: null,
-};
+import {
+  call,
+  certificateWith,
+  codeOf,
+  DEVELOPMENT,
+  HEALTH,
+  HEARTBEAT,
+  NOW_MS,
+  peersOf,
+  productionGate,
+  SUBMIT,
+  tokenFor,
+  tokenVerifier,
+} from "./gate_test_support.ts";
 
 Deno.test("in development with everything off a call passes at once, as an anonymous administrator", () => {
   const decision = createGate(DEVELOPMENT).check(call());
@@ -258,116 +169,6 @@ Deno.test("no audit line holds a token, whatever its fate", async () => {
   assert.ok(!text.includes("hunter2") && !text.includes(good.slice(10, 40)));
 });
 
-async function times(count: number, ask: () => GateDecision | Promise<GateDecision>) {
-  const codes: string[] = [];
-  for (let index = 0; index < count; index++) codes.push(codeOf(await ask()));
-  return codes;
-}
-
-Deno.test("an identity's calls are limited whatever address and port they come from", async () => {
-  const { gate, audit } = await productionGate({ limits: new CallLimits(LIMITS) });
-  const authorizationHeader = await tokenFor("alice", "operator");
-  let port = 0;
-  const codes = await times(8, () => {
-    port++;
-    return gate.check(call({ authorizationHeader, peerAddress: `10.0.0.${port}:${port}` }));
-  });
-  assert.deepEqual(codes, [
-    ...Array(5).fill("OK"),
-    ...Array(3).fill("RESOURCE_EXHAUSTED"),
-  ]);
-  const other = await tokenFor("bob", "operator");
-  assert.equal(codeOf(await gate.check(call({ authorizationHeader: other }))), "OK");
-  assert.equal(audit.kinds.filter((kind) => kind === "rate_limited").length, 1);
-  const later = await gate.check(call({ authorizationHeader, nowMs: NOW_MS + 100 }));
-  assert.equal(codeOf(later), "OK");
-});
-
-Deno.test("a refusal says when to try again", async () => {
-  const { gate } = await productionGate({ limits: new CallLimits(LIMITS) });
-  const authorizationHeader = await tokenFor("alice", "operator");
-  await times(5, () => gate.check(call({ authorizationHeader })));
-  const decision = await gate.check(call({ authorizationHeader }));
-  assert.ok(!decision.ok);
-  assert.equal(decision.retryAfterMs, 100);
-  assert.match(decision.message, /too many calls from "alice": try again in 100 ms/);
-});
-
-Deno.test("guessing tokens is limited by address, and known good ones from there still pass", async () => {
-  const { gate } = await productionGate({ limits: new CallLimits(LIMITS) });
-  const authorizationHeader = await tokenFor("alice", "operator");
-  await gate.check(call({ authorizationHeader }));
-  let guess = 0;
-  const codes = await times(10, () =>
-    gate.check(call({
-      authorizationHeader: `Bearer a.b.${guess++}`,
-      peerAddress: `10.0.0.1:${guess}`,
-    })));
-  assert.deepEqual(codes.slice(0, 4), Array(4).fill("UNAUTHENTICATED"));
-  assert.deepEqual(codes.slice(4), Array(6).fill("RESOURCE_EXHAUSTED"));
-  assert.equal(codeOf(await gate.check(call({ authorizationHeader }))), "OK");
-});
-
-Deno.test("calls without a token are limited by address too, so that they cannot flood the audit log", async () => {
-  const { gate, audit } = await productionGate({ limits: new CallLimits(LIMITS) });
-  const codes = await times(100, () => gate.check(call()));
-  assert.equal(codes.filter((code) => code === "UNAUTHENTICATED").length, 5);
-  assert.equal(audit.events.length, 6);
-});
-
-Deno.test("refusals passed over in silence are counted in the next line", async () => {
-  const { gate, audit } = await productionGate({ limits: new CallLimits(LIMITS) });
-  await times(20, () => gate.check(call()));
-  await times(20, () => gate.check(call({ nowMs: NOW_MS + 1000 })));
-  const counts = audit.events.flatMap((event) =>
-    event.kind === "rate_limited" ? [event.refused] : []
-  );
-  assert.deepEqual(counts, [1, 15]);
-});
-
-Deno.test("heartbeats go on while the same identity's other calls are exhausted", async () => {
-  const { gate } = await productionGate({ limits: new CallLimits(LIMITS) });
-  const authorizationHeader = await tokenFor("worker-1", "worker", "operator");
-  await times(20, () => gate.check(call({ authorizationHeader })));
-  assert.equal(codeOf(await gate.check(call({ authorizationHeader }))), "RESOURCE_EXHAUSTED");
-  const codes = await times(
-    100,
-    () => gate.check(call({ method: HEARTBEAT, authorizationHeader })),
-  );
-  assert.deepEqual(new Set(codes), new Set(["OK"]));
-});
-
-Deno.test("who may not call a worker's method gets no worker's allowance for trying", async () => {
-  const { gate } = await productionGate({ limits: new CallLimits(LIMITS) });
-  const authorizationHeader = await tokenFor("bob", "viewer");
-  const codes = await times(
-    10,
-    () => gate.check(call({ method: HEARTBEAT, authorizationHeader })),
-  );
-  assert.equal(codes.filter((code) => code === "PERMISSION_DENIED").length, 5);
-});
-
-Deno.test("anonymous callers are limited by address, when limits are on", async () => {
-  const gate = createGate({ ...DEVELOPMENT, limits: new CallLimits(LIMITS) });
-  let port = 0;
-  const codes = await times(8, () => gate.check(call({ peerAddress: `10.0.0.1:${++port}` })));
-  assert.equal(codes.filter((code) => code === "OK").length, 5);
-  assert.equal(codeOf(await gate.check(call({ peerAddress: "10.0.0.2:1" }))), "OK");
-});
-
-async function peersOf(
-  revoked: ReadonlySet<string> = new Set(),
-): Promise<{ peers: PeerVerifier; authority: AuthorityFixture }> {
-  const authority = await AuthorityFixture.create("cluster authority");
-  const x509 = await loadX509();
-  const authorities = parseCertificates(x509, authority.pem, "test");
-  return { peers: new PeerVerifier(x509, { authorities, revoked }), authority };
-}
-
-async function certificateWith(authority: AuthorityFixture, ...roles: string[]) {
-  return await derOf((await authority.issue({ commonName: "node-1", roles })).cert);
-}
-
 Deno.test("with client certificates every call needs one, health too", async () => {
   const { peers, authority } = await peersOf();
   const { gate, audit } = await productionGate({ peers });
@@ -479,16 +280,6 @@ Deno.test("a forwarded call is refused when its caller was revoked on the way", 
   isTokenRevoked = false;
   const late = call({ nowMs: NOW_MS + 100_000 });
   assert.equal(codeOf(gate.checkForwarded(principal, late)), "UNAUTHENTICATED");
-});
-
-Deno.test("a refresh token's own call needs no other, and is counted by address", async () => {
-  const limits = new CallLimits(LIMITS);
-  const { gate } = await productionGate({ limits });
-  const refresh = () => gate.check(call({ method: "/proto.MasterService/RefreshToken" }));
-  const decisions = [];
-  for (let at = 0; at < 200; at++) decisions.push(codeOf(await refresh()));
-  assert.equal(decisions[0], "OK");
-  assert.equal(decisions.at(-1), "RESOURCE_EXHAUSTED");
 });
 
 Deno.test("a stream ends when its token or certificate has ended or been revoked", async () => {

@@ -53,6 +53,16 @@ class Stage implements AsyncDisposable {
     return live;
   }
 
+  /** A server and a client of one authority, which both trust it. */
+  async pair(
+    authority: AuthorityFixture,
+    clientLeaf: LeafFixture = {},
+  ): Promise<[LiveTls, LiveTls]> {
+    await this.write("server", authority, [authority]);
+    await this.write("client", authority, [authority], clientLeaf);
+    return [await this.load("server"), await this.load("client")];
+  }
+
   async serve(server: LiveTls): Promise<EchoServer> {
     const verifier = createPeerVerifier(server, { revoked: this.revoked });
     return this.#stack.use(
@@ -73,9 +83,7 @@ class Stage implements AsyncDisposable {
 Deno.test("new handshakes get the new certificate, and connections that stand go on", async () => {
   await using stage = await Stage.create();
   const authority = await AuthorityFixture.create("one");
-  await stage.write("server", authority, [authority]);
-  await stage.write("client", authority, [authority], { commonName: "before" });
-  const [server, client] = [await stage.load("server"), await stage.load("client")];
+  const [server, client] = await stage.pair(authority, { commonName: "before" });
   const { port } = await stage.serve(server);
   const old = stage.caller(port, client);
   assert.deepEqual(await old.call(), { answer: "before" });
@@ -93,9 +101,7 @@ Deno.test("new handshakes get the new certificate, and connections that stand go
 Deno.test("an authority is rolled while both are trusted, and the old one's peers then end", async () => {
   await using stage = await Stage.create();
   const [one, two] = [await AuthorityFixture.create("one"), await AuthorityFixture.create("two")];
-  await stage.write("server", one, [one]);
-  await stage.write("client", one, [one]);
-  const [server, client] = [await stage.load("server"), await stage.load("client")];
+  const [server, client] = await stage.pair(one);
   const { port } = await stage.serve(server);
   const roll = async (steps: readonly [() => Promise<void>, LiveTls][]) => {
     for (const [write, live] of steps) {
@@ -127,9 +133,7 @@ Deno.test("an authority is rolled while both are trusted, and the old one's peer
 Deno.test("material that is bad is refused by name, and the old one stays in use", async () => {
   await using stage = await Stage.create();
   const authority = await AuthorityFixture.create("one");
-  await stage.write("server", authority, [authority]);
-  await stage.write("client", authority, [authority]);
-  const [server, client] = [await stage.load("server"), await stage.load("client")];
+  const [server, client] = await stage.pair(authority);
   const { port } = await stage.serve(server);
   const kept = server.material;
   const stranger = await authority.issue();
@@ -146,9 +150,7 @@ Deno.test("material that is bad is refused by name, and the old one stays in use
 Deno.test("a connection ends when its client's certificate is revoked, and does not come back", async () => {
   await using stage = await Stage.create();
   const authority = await AuthorityFixture.create("one");
-  await stage.write("server", authority, [authority]);
-  await stage.write("client", authority, [authority]);
-  const [server, client] = [await stage.load("server"), await stage.load("client")];
+  const [server, client] = await stage.pair(authority);
   const { port } = await stage.serve(server);
   const caller = stage.caller(port, client);
   assert.deepEqual(await caller.call(), { answer: "client" });
@@ -164,9 +166,7 @@ Deno.test("a connection ends when its client's certificate is revoked, and does 
 Deno.test("a connection ends when its server's certificate is revoked, and none is made to it", async () => {
   await using stage = await Stage.create();
   const authority = await AuthorityFixture.create("one");
-  await stage.write("server", authority, [authority]);
-  await stage.write("client", authority, [authority]);
-  const [server, client] = [await stage.load("server"), await stage.load("client")];
+  const [server, client] = await stage.pair(authority);
   const { port } = await stage.serve(server);
   const caller = stage.caller(port, client);
   assert.deepEqual(await caller.call(), { answer: "client" });

@@ -29,11 +29,12 @@ export { type AuditReport, verifyAuditFile } from "./audit_chain.ts";
 export { type IssuedRecord, stateOf } from "./authority_index.ts";
 export { CallLimits } from "./call_limits.ts";
 export { CertificateAuthority } from "./certificate_authority.ts";
-export { type KeyType } from "./certificate_making.ts";
+export type { KeyType } from "./certificate_making.ts";
 export { auditPage, type AuditReader } from "./audit_page.ts";
 export { type Certificate, readCertificates } from "./certificates.ts";
 export { SecurityConfigurationError, type Warn } from "./configuration_error.ts";
-export { createGate, Gate, type GateDecision, type GateOptions, type GateRefusal } from "./gate.ts";
+export { createGate, Gate, type GateOptions } from "./gate.ts";
+export type { GateDecision, GateRefusal } from "./gate_call.ts";
 export { type OnHandshakeRefused, RefusalTally } from "./handshake_refusals.ts";
 export { readSecretFile } from "./key_files.ts";
 export {
@@ -46,7 +47,7 @@ export {
 } from "./page_gate.ts";
 export type { PeerVerifier } from "./peer_verification.ts";
 export { namespacesText } from "./confined.ts";
-export { type Principal } from "./principal.ts";
+export type { Principal } from "./principal.ts";
 export { peerIp } from "./rate_limit.ts";
 export { loadPolicies, parsePolicies, PERMISSIONS, PolicySet } from "./rbac.ts";
 export { assertRuntimeSafe } from "./runtime_guard.ts";

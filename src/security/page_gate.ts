@@ -1,13 +1,7 @@
 /** The gate of a node's pages. */
 
-import {
-  createGate,
-  type Gate,
-  type GateCall,
-  type GateDecision,
-  type GateOptions,
-  type GateRefusal,
-} from "./gate.ts";
+import { createGate, type Gate, type GateOptions } from "./gate.ts";
+import type { GateCall, GateDecision, GateRefusal } from "./gate_call.ts";
 import type { Principal } from "./principal.ts";
 
 /** A request for a page that is not open to all. */

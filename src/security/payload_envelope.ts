@@ -14,7 +14,7 @@ const KEY_ID_BYTES = 8;
 /** Of the nonce: the first half picks the message's own key, the second is its IV. */
 export const NONCE_BYTES = 24;
 const TAG_BYTES = 16;
-export const HEADER_BYTES = MAGIC.length + KEY_ID_BYTES;
+const HEADER_BYTES = MAGIC.length + KEY_ID_BYTES;
 
 /** Bytes by which an envelope is longer than what is in it. */
 export const ENVELOPE_BYTES = HEADER_BYTES + NONCE_BYTES + TAG_BYTES;

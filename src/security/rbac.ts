@@ -34,7 +34,7 @@ export type Authorization =
   | { readonly allowed: false; readonly reason: string };
 
 /** Grants every permission and every method. */
-export const EVERYTHING = "admin:*";
+const EVERYTHING = "admin:*";
 
 /**
  * Permissions that mean something to this version, whatever a policy file says.

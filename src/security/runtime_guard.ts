@@ -9,7 +9,7 @@ import {
  * not ask for one at all, 2.8.0 reported peers without one as verified, and 2.9.5 is the first that
  * this room's tests have been run on.
  */
-export const OLDEST_SAFE_DENO = "2.9.5";
+const OLDEST_SAFE_DENO = "2.9.5";
 
 /**
  * Refuses to go on with a Deno that is too old to check client certificates, whatever the

@@ -18,7 +18,7 @@ export interface TokenKey {
 }
 
 /** Fewest bytes of a secret outside development: as many as HS256's digest has (RFC 7518 §3.2). */
-export const SECRET_BYTES_MIN = 32;
+const SECRET_BYTES_MIN = 32;
 const RSA_BITS_MIN = 2048;
 const DISTINCT_BYTES_MIN = 10;
 

@@ -1,5 +1,8 @@
 /**
- * What is on disk: the Raft log and vote, the job store, and the bytes of a log entry.
+ * What is on disk: the Raft log and vote (durable before they are acknowledged), the job store (behind, and
+ * brought up from the log), snapshots, and the bytes of a log entry. Damage is looked for and refused by name,
+ * never guessed at or reset; `ARCHITECTURE.md` says how. Implements the ports that `raft/` and `jobs/`
+ * declare.
  *
  * @module
  */

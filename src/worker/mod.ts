@@ -1,6 +1,8 @@
 /**
- * A worker: registers with whichever master leads, runs jobs, reports until it is acknowledged, and
- * leaves in order.
+ * A worker: registers with whichever master leads, runs attempts, reports until it is acknowledged, and
+ * leaves in order. A session is a process: a reconnect keeps its attempts, a new process lists only what its
+ * predecessor's journal holds. Attempts that could do harm run in processes of their own, which are watched,
+ * bounded and ended from here.
  *
  * @module
  */

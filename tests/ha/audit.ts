@@ -163,7 +163,7 @@ const GIVEN_UP =
  * of which nobody knows what became: that is a promise too. Where workers are killed at random it hits
  * innocent ones.
  */
-export function isGivenUp({ status, error }: JobRecord): boolean {
+function isGivenUp({ status, error }: JobRecord): boolean {
   return status === "failed" && GIVEN_UP.test(error);
 }
 

@@ -141,7 +141,7 @@ export class Load {
 }
 
 /** The job's status; "missing" when the cluster says that there is no such job. */
-export async function statusOf(client: JobClient, jobId: string): Promise<string> {
+async function statusOf(client: JobClient, jobId: string): Promise<string> {
   try {
     return (await client.getJob(jobId)).job.status;
   } catch (failure) {

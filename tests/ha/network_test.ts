@@ -74,6 +74,14 @@ class Caller {
   }
 }
 
+/** A caller that has said "1" and heard it. */
+async function greeted(connect: () => Promise<Caller>): Promise<Caller> {
+  const caller = await connect();
+  await caller.say("1");
+  await caller.hears("1");
+  return caller;
+}
+
 /** Closes a connection that may be closed already. */
 function closeQuietly(connection: Deno.TcpConn): void {
   try {
@@ -106,9 +114,7 @@ Deno.test(
   ON_LINUX,
   () =>
     withEcho(async (network, connect) => {
-      const caller = await connect();
-      await caller.say("1");
-      await caller.hears("1");
+      const caller = await greeted(connect);
       network.set(CLIENT, "echo", { kind: "hold" });
       await caller.say("2");
       network.set("echo", "somebody", { kind: "delay", ms: 1 }); // another link changes nothing
@@ -132,9 +138,7 @@ Deno.test(
   ON_LINUX,
   () =>
     withEcho(async (network, connect) => {
-      const caller = await connect();
-      await caller.say("1");
-      await caller.hears("1");
+      const caller = await greeted(connect);
       network.part([CLIENT], ["echo"], { kind: "cut" });
       await caller.ends();
       await (await connect()).ends();
@@ -150,9 +154,7 @@ Deno.test(
   ON_LINUX,
   () =>
     withEcho(async (network, connect) => {
-      const caller = await connect();
-      await caller.say("1");
-      await caller.hears("1");
+      const caller = await greeted(connect);
       network.set(CLIENT, "echo", { kind: "delay", ms: 120 });
       const startedMs = performance.now();
       await caller.say("2");
@@ -167,9 +169,7 @@ Deno.test(
   ON_LINUX,
   () =>
     withEcho(async (network, connect) => {
-      const caller = await connect();
-      await caller.say("1");
-      await caller.hears("1");
+      const caller = await greeted(connect);
       network.halfOpen(CLIENT, "echo");
       await caller.say("2");
       const other = await connect();
@@ -186,9 +186,7 @@ Deno.test(
   () =>
     withEcho(async (network, connect) => {
       network.register("me", Deno.pid);
-      const caller = await connect();
-      await caller.say("1");
-      await caller.hears("1");
+      await greeted(connect);
       assert.equal(network.connections("me", "echo"), 1);
       assert.equal(network.connections(CLIENT, "echo"), 0);
     }),

@@ -51,7 +51,7 @@ export class Callers {
 }
 
 /** Trusts this authority, and shows this. */
-export function clientShowing(port: number, authority: string, shown?: PemPair): Client {
+function clientShowing(port: number, authority: string, shown?: PemPair): Client {
   const [key, cert] = shown === undefined
     ? [null, null]
     : [Buffer.from(shown.key), Buffer.from(shown.cert)];

@@ -7,8 +7,8 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { type JWTPayload, SignJWT } from "jose";
 
-export const ISSUER = "conductor-production";
-export const AUDIENCE = "conductor-api";
+const ISSUER = "conductor-production";
+const AUDIENCE = "conductor-api";
 
 /** The cluster's key, which signs with ES256, and what of it everybody may have. */
 export interface SigningKey {

@@ -10,7 +10,7 @@ import { buildSdk } from "../../scripts/build_sdk.ts";
 import { copy } from "../../scripts/build/copy.ts";
 import { eventually } from "../ha/wait.ts";
 
-export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const EXAMPLES = join(ROOT, "examples");
 
 type Variables = Readonly<Record<string, string>>;

@@ -304,7 +304,7 @@ interface Running {
 const TYPE_SLOTS = { a: 2 };
 
 /** A worker that may die, stall, and come back as if nothing had happened. */
-export class SimulatedWorker {
+class SimulatedWorker {
   readonly id: string;
   readonly #jobs: JobWorld;
   readonly #random: Random;

@@ -210,7 +210,7 @@ function followsModel(under: StoreUnderTest, operations: readonly Operation[]): 
 }
 
 /** Entries `from` to `through` of `term`, each holding its place as text. */
-export function series(from: number, through: number, term: number): Entry[] {
+function series(from: number, through: number, term: number): Entry[] {
   const entries: Entry[] = [];
   for (let index = from; index <= through; index++) {
     const data = new TextEncoder().encode(`${index}@${term}`);

@@ -269,7 +269,7 @@ class Deed {
 }
 
 /** Ends what ails the disk of `node`. */
-export function calm(node: SimulatedNode): void {
+function calm(node: SimulatedNode): void {
   const { faults } = node.disk;
   faults.crashBeforeSync = 0;
   faults.crashAfterSync = 0;

@@ -7,7 +7,7 @@
 import type { Random } from "./random.ts";
 
 /** Kinds of trouble; a seed draws which of them it makes. */
-export const KINDS = [
+const KINDS = [
   "partition",
   "isolate",
   "isolate_leader",

@@ -135,7 +135,7 @@ export class SimulatedNetwork {
 }
 
 /** One line about a message. */
-export function summary(message: Message): string {
+function summary(message: Message): string {
   const head = `${message.from}>${message.to} ${message.kind} t${message.term}`;
   switch (message.kind) {
     case "append_request": {

@@ -5,7 +5,7 @@ import { shrink } from "./shrink.ts";
 import type { SimulationOptions, SimulationResult } from "./simulation.ts";
 
 /** The command that runs the same again. */
-export function replayOf({ seed, nodes, ticks, kept }: SimulationOptions): string {
+function replayOf({ seed, nodes, ticks, kept }: SimulationOptions): string {
   const only = kept === undefined ? "" : ` --keep ${kept.size === 0 ? "none" : [...kept].join()}`;
   return `deno task sim --seeds 1 --seed ${seed} --nodes ${nodes} --ticks ${ticks}${only} --verbose`;
 }

@@ -226,7 +226,7 @@ function judge(
 }
 
 /** Sizes small enough that every bound is met. */
-export function drawSettings(random: Random): NodeSettings {
+function drawSettings(random: Random): NodeSettings {
   const messageBytesMax = random.pick([1, 300, 1000, 8000]);
   const inflightMessagesMax = random.pick([1, 4, 16, 64]);
   // A slow pipe with a long queue before it answers nobody in time, and is then asked all the more:

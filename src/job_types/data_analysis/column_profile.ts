@@ -203,7 +203,7 @@ export function numberForm(text: string): NumberForm {
 }
 
 /** NaN, and the two infinities, as Python, C, JavaScript and R write them. */
-export function specialNumber(text: string): "nan" | "infinity" | "-infinity" | undefined {
+function specialNumber(text: string): "nan" | "infinity" | "-infinity" | undefined {
   if (text.length > 9) return undefined;
   switch (text.toLowerCase()) {
     case "nan":

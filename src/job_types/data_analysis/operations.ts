@@ -32,7 +32,7 @@ import type { Table } from "./table.ts";
 import { explainSqlFailure, prepareUserSql } from "./user_sql.ts";
 
 /** Rows that a listing has unless the payload says otherwise. */
-export const ROWS_DEFAULT = 1_000;
+const ROWS_DEFAULT = 1_000;
 
 /** No bound but that of bytes, as a number that SQL's LIMIT takes. */
 const ROWS_UNBOUNDED = 2 ** 50;

@@ -15,10 +15,10 @@ export type { Condition, SingleCondition } from "./condition_schema.ts";
 export type { CsvOptions } from "./csv_options.ts";
 
 /** Longest list of operations. */
-export const OPERATIONS_MAX = 64;
+const OPERATIONS_MAX = 64;
 
 /** Most rows that one result may list. */
-export const ROWS_MAX = 1_000_000;
+const ROWS_MAX = 1_000_000;
 
 /** Most bins of a histogram. */
 export const BINS_MAX = 10_000;
@@ -33,7 +33,7 @@ const sortKeys = z.array(z.strictObject({
 })).min(1).max(100);
 
 /** What `group_by` may compute of a column. */
-export const aggregateFunctions = [
+const aggregateFunctions = [
   "count",
   "sum",
   "mean",

@@ -43,7 +43,7 @@ function textLiteral(value: string): string {
 }
 
 /** The column of the raw table that holds `column`. */
-export function rawColumn({ index }: Pick<Column, "index">): string {
+function rawColumn({ index }: Pick<Column, "index">): string {
   return `c${index}`;
 }
 

@@ -155,7 +155,7 @@ class Spread {
 }
 
 /** A sum that loses almost nothing (Neumaier 1974). */
-export class CompensatedSum {
+class CompensatedSum {
   #sum = 0;
   #lost = 0;
 
@@ -174,7 +174,7 @@ export class CompensatedSum {
 }
 
 /** The value a share `t` of the way from `low` to `high`. */
-export function interpolated(low: number, high: number, t: number): number {
+function interpolated(low: number, high: number, t: number): number {
   if (low === high || t === 0) return low;
   if (!Number.isFinite(high - low)) return low * (1 - t) + high * t;
   // From the nearer end, as numpy does it: exact at both, and monotone.

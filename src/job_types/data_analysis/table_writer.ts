@@ -16,7 +16,7 @@ import { type JsonRow, nestedText } from "./json_rows.ts";
 import { RAW_TABLE, typedView } from "./sql_text.ts";
 
 /** SQLite's own bound, less one for the column that marks the end of a query's rows. */
-export const COLUMNS_MAX = 1_999;
+const COLUMNS_MAX = 1_999;
 
 /**
  * Fields bound by one INSERT of several rows. Measured on rows of 10 fields: 100 load a third

@@ -98,7 +98,7 @@ function timeFault({ durationMs }: ReadAnswer, maxMs: number | undefined): strin
 }
 
 /** What stands at a JSON Pointer (RFC 6901); undefined for nothing. */
-export function valueAt(json: unknown, pointer: string): unknown {
+function valueAt(json: unknown, pointer: string): unknown {
   let value = json;
   for (const part of pointer.split("/").slice(1)) {
     const key = part.replaceAll("~1", "/").replaceAll("~0", "~");

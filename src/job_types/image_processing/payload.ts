@@ -10,10 +10,10 @@ import { jobUrl } from "../job_url_schema.ts";
 import { ruleAbout } from "../rule_about.ts";
 
 /** Largest width or height that may be asked for, in pixels. */
-export const SIDE_MAX = 16_384;
+const SIDE_MAX = 16_384;
 
 /** Longest list of operations. */
-export const OPERATIONS_MAX = 32;
+const OPERATIONS_MAX = 32;
 
 const side = z.int().min(1).max(SIDE_MAX);
 const quality = z.int().min(1).max(100);

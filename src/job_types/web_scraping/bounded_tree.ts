@@ -14,10 +14,10 @@ import { describeUrl } from "../job_url.ts";
  * Elements within elements. Browsers stop at 512; the parser's time grows with the square of it, and
  * what reads the tree recurses.
  */
-export const DEPTH_MAX = 2_000;
+const DEPTH_MAX = 2_000;
 
 /** Elements, attributes, texts and comments: some 250 MB, of the 512 that an executor has. */
-export const NODES_MAX = 1_200_000;
+const NODES_MAX = 1_200_000;
 
 /** A page has more nodes than are held. Permanent: it will not shrink. */
 export class TreeFullError extends InputTooLargeError {

@@ -36,7 +36,7 @@ export function charsetOf(head: Uint8Array, contentType: string): string {
 }
 
 /** The charset parameter of a `content-type`, unquoted. */
-export function charsetOfContentType(contentType: string): string | undefined {
+function charsetOfContentType(contentType: string): string | undefined {
   return /;\s*charset\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s;"']+))/i.exec(contentType)?.slice(1)
     .find((each) => each !== undefined);
 }

@@ -7,7 +7,7 @@
 import { FetchError, FetchStatusError } from "../guarded_fetch.ts";
 
 /** Whoever asks to be left alone for longer is not asked again, in ms. */
-export const WAIT_MS_MAX = 60_000;
+const WAIT_MS_MAX = 60_000;
 
 /** The first pause where the server names none, in ms; each further one is twice as long. */
 const FIRST_WAIT_MS = 1_000;
