@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import plugin from "./room_rules.ts";
+import plugin, { ROOM_IMPORTS } from "./room_rules.ts";
+
+const ROOT = new URL("../", import.meta.url);
 
 function messagesFor(file: string, source: string): string[] {
   return Deno.lint.runPlugin(plugin, `/repo/src/${file}`, source).map((each) => each.message);
@@ -48,4 +50,31 @@ Deno.test("nothing imports what is embedded", () => {
   assert.deepEqual(messagesFor("worker/worker.ts", `import { x } from "../sdk/client.ts";`), [
     "src/worker may not import src/sdk",
   ]);
+});
+
+Deno.test("every folder of src is a room with a rule, and stands on the map with what it may import", async () => {
+  const folders = [...Deno.readDirSync(new URL("src/", ROOT))].map(({ name }) => name);
+  assert.deepEqual(folders.sort(), Object.keys(ROOM_IMPORTS).sort());
+  const map = await Deno.readTextFile(new URL("ARCHITECTURE.md", ROOT));
+  const rows = map.matchAll(/^\| `([a-z_]+)\/`[ ◆]* \| [^|]+ \| ([^|]+) \|$/gm);
+  const shown = new Map(Array.from(rows, ([, room = "", imports = ""]) => [room, imports.trim()]));
+  for (const [room, imports] of Object.entries(ROOM_IMPORTS)) {
+    const text = shown.get(room);
+    assert.ok(text !== undefined, `${room} is not on the map of ARCHITECTURE.md`);
+    // Two rows say it in other words.
+    if (room === "master" || room === "sdk") continue;
+    const said = text.startsWith("nothing") ? [] : text.split(", ");
+    assert.deepEqual(said.sort(), [...imports].sort(), `what ${room} may import`);
+  }
+});
+
+Deno.test("the door of each room says what the room is for", async () => {
+  for (const room of Object.keys(ROOM_IMPORTS)) {
+    // The SDK has a door for each of what it is entered for.
+    const doors = room === "sdk" ? ["client.ts", "worker.ts"] : ["mod.ts"];
+    for (const door of doors) {
+      const text = await Deno.readTextFile(new URL(`src/${room}/${door}`, ROOT));
+      assert.match(text, /^\/\*\*\n(?: \*[^\n]*\n)+ \* @module\n \*\//, `src/${room}/${door}`);
+    }
+  }
 });
