@@ -57,6 +57,9 @@ export interface Manifest {
   readonly data?: Readonly<Record<string, string>>;
   readonly spec?: {
     readonly serviceName?: string;
+    readonly clusterIP?: string;
+    readonly publishNotReadyAddresses?: boolean;
+    readonly maxUnavailable?: number;
     readonly selector?: Labels & { readonly matchLabels?: Labels };
     readonly ports?: readonly { readonly name: string; readonly targetPort: string }[];
     readonly template?: { readonly metadata: { readonly labels: Labels }; readonly spec: PodSpec };
@@ -70,8 +73,23 @@ export type Labels = Readonly<Record<string, string>>;
 interface PodSpec {
   readonly terminationGracePeriodSeconds: number;
   readonly securityContext: { readonly runAsNonRoot: boolean; readonly runAsUser: number };
-  readonly volumes: readonly { readonly name: string }[];
+  readonly affinity?: {
+    readonly podAntiAffinity: {
+      readonly requiredDuringSchedulingIgnoredDuringExecution: readonly Spread[];
+    };
+  };
+  readonly topologySpreadConstraints?: readonly Spread[];
+  readonly volumes: readonly {
+    readonly name: string;
+    readonly secret?: { readonly secretName: string; readonly defaultMode: number };
+  }[];
   readonly containers: readonly Container[];
+}
+
+/** What keeps pods of one kind apart. */
+interface Spread {
+  readonly topologyKey: string;
+  readonly labelSelector: { readonly matchLabels: Labels };
 }
 
 /** A container of a pod. */
@@ -84,7 +102,15 @@ export interface Container {
     readonly valueFrom?: { readonly fieldRef?: unknown; readonly secretKeyRef?: unknown };
   }[];
   readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
-  readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
+  readonly volumeMounts: readonly {
+    readonly name: string;
+    readonly mountPath: string;
+    readonly readOnly?: boolean;
+  }[];
+  readonly resources: {
+    readonly requests?: { readonly cpu?: string; readonly memory?: string };
+    readonly limits?: { readonly memory?: string };
+  };
   readonly securityContext: Readonly<Record<string, unknown>>;
   readonly startupProbe: Probe;
   readonly livenessProbe: Probe;
