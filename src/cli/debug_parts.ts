@@ -26,7 +26,7 @@ import { workerJson } from "./present_workers.ts";
 import type { Flags } from "./router.ts";
 import { standingJson } from "./settings.ts";
 import { silentTerminal } from "./terminal.ts";
-import { COMMIT, VERSION } from "./version.ts";
+import { programFacts } from "./version.ts";
 import { answerOf, type AskOptions, pageUrl } from "./health.ts";
 
 /** One file of a bundle. */
@@ -211,14 +211,8 @@ function valueAt(loaded: ExaminedConfig, field: string): unknown {
 }
 
 function hostFacts(): Record<string, unknown> {
-  const { deno, v8, typescript } = Deno.version;
   return {
-    version: VERSION,
-    commit: COMMIT,
-    deno,
-    v8,
-    typescript,
-    target: Deno.build.target,
+    ...programFacts(),
     os_release: Deno.osRelease(),
     uptime_seconds: Deno.osUptime(),
     load: Deno.loadavg(),

@@ -8,3 +8,9 @@ export const COMMIT_PLACEHOLDER = "@conductor-commit@";
 
 /** The commit that this program was built from; "" when it runs from source. */
 export const COMMIT: string = COMMIT_PLACEHOLDER.startsWith("@") ? "" : COMMIT_PLACEHOLDER;
+
+/** What a report names this program and its runtime by. */
+export function programFacts() {
+  const { deno, v8, typescript } = Deno.version;
+  return { version: VERSION, commit: COMMIT, deno, v8, typescript, target: Deno.build.target };
+}

@@ -30,12 +30,12 @@ export const options: JobMachineOptions = {
 };
 
 // Few names, so that what happens happens to the same things.
-export const jobId = fc.constantFrom("a", "b", "c", "d", "e", "f");
-export const workerId = fc.constantFrom("w1", "w2");
+const jobId = fc.constantFrom("a", "b", "c", "d", "e", "f");
+const workerId = fc.constantFrom("w1", "w2");
 const session = fc.constantFrom("s1", "s2");
-export const type = fc.constantFrom("resize", "crawl");
-export const namespace = fc.constantFrom(undefined, undefined, "red");
-export const tags = fc.constantFrom<Record<string, string>>({}, {}, { gpu: "yes" });
+const type = fc.constantFrom("resize", "crawl");
+const namespace = fc.constantFrom(undefined, undefined, "red");
+const tags = fc.constantFrom<Record<string, string>>({}, {}, { gpu: "yes" });
 
 /** A token as the log has it; resolved when the command is made. */
 const tokenChoice = fc.constantFrom("current", "current", "current", "older", "none");
@@ -325,10 +325,10 @@ const fireSchedule = fc.record({
   };
 });
 
-export const untilMs = fc.constantFrom(1_000_500, 1_080_000, 9_000_000);
+const untilMs = fc.constantFrom(1_000_500, 1_080_000, 9_000_000);
 
 /** Few tokens, so that they are used and revoked again and again. */
-export const trust = fc.oneof(
+const trust = fc.oneof(
   fc.record({
     what: fc.constantFrom(...REVOKED_KINDS),
     id: fc.constantFrom("x", "y"),
@@ -364,7 +364,7 @@ const aimed = fc.oneof(
   })),
 );
 
-export const afterMs = fc.constantFrom(0, 1, 300, 1500, 70_000, -5000);
+const afterMs = fc.constantFrom(0, 1, 300, 1500, 70_000, -5000);
 export const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 20,

@@ -189,12 +189,3 @@ class SilentSpan implements Span {
   recordError(): void {}
   end(): void {}
 }
-
-/**
- * What to send along with a call made in `span`: nothing where nobody has decided whether the trace
- * is recorded, so that a client without tracing leaves that decision to the master.
- */
-export function outgoingTraceparent(span: Span, tracer: Tracer): string | undefined {
-  if (tracer.isEnabled) return span.traceparent;
-  return parseTraceparent(span.traceparent)?.isSampled ? span.traceparent : undefined;
-}

@@ -4,7 +4,7 @@ import { AuthorityFixture } from "../security/certificate_fixtures.ts";
 import { tracesUrl } from "./otlp_endpoint.ts";
 import { attributesOf, OtlpReceiver, tracerOptions } from "./otlp_receiver_test_support.ts";
 import { parseTraceparent } from "./traceparent.ts";
-import { createTracer, outgoingTraceparent, silentTracer, TracingConfigError } from "./tracing.ts";
+import { createTracer, silentTracer, TracingConfigError } from "./tracing.ts";
 
 const SAMPLED = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const UNSAMPLED = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
@@ -164,17 +164,6 @@ Deno.test("without tracing a caller's place in its trace is passed on unchanged"
   const span = silentTracer.startSpan("work", { parent: SAMPLED });
   assert.equal(span.traceparent, SAMPLED);
   assert.notEqual(silentTracer.startSpan("work", { parent: "junk" }).traceparent, "junk");
-});
-
-Deno.test("a client without tracing leaves the decision to record to the master", async () => {
-  const own = silentTracer.startSpan("submit");
-  assert.equal(outgoingTraceparent(own, silentTracer), undefined);
-  const asked = silentTracer.startSpan("submit", { parent: SAMPLED });
-  assert.equal(outgoingTraceparent(asked, silentTracer), SAMPLED);
-  const tracer = await createTracer(tracerOptions({ samplingRatio: 0 }));
-  const decided = tracer.startSpan("submit");
-  assert.equal(outgoingTraceparent(decided, tracer), decided.traceparent);
-  await tracer.shutdown();
 });
 
 const ENDPOINTS: readonly (readonly [endpoint: string, insecure: boolean, url: string])[] = [

@@ -8,20 +8,8 @@
 import { analyse } from "chardet";
 import sniffHTMLEncoding from "html-encoding-sniffer";
 
-/** A page's text and the encoding it was in, by the Encoding standard's name. */
-export interface DecodedText {
-  readonly text: string;
-  readonly charset: string;
-}
-
 /** Bytes of a page's beginning that its encoding is judged by. */
 export const HEAD_BYTES = 64 * 1024;
-
-/** Decodes `bytes`; what is malformed becomes U+FFFD, as in browsers. */
-export function decodeText(bytes: Uint8Array, contentType: string): DecodedText {
-  const charset = charsetOf(bytes.subarray(0, HEAD_BYTES), contentType);
-  return { text: new TextDecoder(charset).decode(bytes), charset };
-}
 
 /**
  * The encoding of a page, by its first {@linkcode HEAD_BYTES}. A label that nobody knows is passed

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { decodeText } from "./charset.ts";
+import { charsetOf, HEAD_BYTES } from "./charset.ts";
+
+/** A page's text, and the encoding that it is taken to be in. */
+function decodeText(bytes: Uint8Array, contentType: string) {
+  const charset = charsetOf(bytes.subarray(0, HEAD_BYTES), contentType);
+  return { text: new TextDecoder(charset).decode(bytes), charset };
+}
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const bytes = (...parts: (string | number[])[]) =>
