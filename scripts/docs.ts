@@ -10,6 +10,7 @@ import { builtinJobTypes, describeJobType, type JobTypeDescription } from "../sr
 import { apiPage } from "./reference/calls.ts";
 import { commandsPage } from "./reference/commands.ts";
 import { configurationPage } from "./reference/configuration.ts";
+import { errorsPage } from "./reference/errors.ts";
 import { httpApiPage } from "./reference/http_api.ts";
 import { jobTypesPage } from "./reference/job_types.ts";
 import { table } from "./reference/markdown.ts";
@@ -52,6 +53,7 @@ async function pages(): Promise<ReadonlyMap<string, string>> {
     ["docs/reference/api.md", await apiPage()],
     ["docs/reference/commands.md", commandsPage()],
     ["docs/reference/configuration.md", configurationPage()],
+    ["docs/reference/errors.md", errorsPage()],
     ["docs/reference/http-api.md", httpApiPage()],
     ["docs/reference/job-types.md", jobTypesPage()],
     ["docs/reference/metrics.md", metricsPage()],

@@ -8,19 +8,13 @@ import type { Command, Option } from "commander";
 import { examplesOf, wordsOf } from "../../src/cli/examples.ts";
 import { buildProgram, optionDescription } from "../../src/cli/router.ts";
 import { processTerminal } from "../../src/cli/terminal.ts";
+import { exitCodes } from "./errors.ts";
 import { block, code, opening, table } from "./markdown.ts";
 
 const INTRODUCTION =
   `Every command and flag. \`conductor help COMMAND\` and \`conductor man COMMAND\` say the same where you work.
 
-| exit code | means |
-|---|---|
-| 0 | done |
-| 1 | failed, or the answer is no: a job that failed, a check that found something |
-| 2 | misused: an unknown flag, a value that is not possible, a configuration that is wrong |
-| 124 | what was waited for was not there within the time that a flag allowed |
-| 130 | interrupted by Ctrl-C; a master or worker: twice, as it ends in order with 0 when it is told to stop once |
-| 143 | the same by SIGTERM |
+${exitCodes()}
 
 Answers go to stdout, everything else to stderr. \`NO_COLOR\` takes the colours away.`;
 

@@ -16,6 +16,19 @@ holds for a node and where each value is from. An unknown key is refused by name
 Durations are written \`500ms\`, \`30s\`, \`1m30s\`, \`7d\`; sizes \`64KiB\`, \`10MiB\`, or bytes. Lists in variables are separated by commas.
 Variables that do not begin with \`CONDUCTOR_\` and the section are the original system's, which are read as well.`;
 
+/** Variables that the program reads or sets and that no key has; a test looks for others. */
+export const OTHER_VARIABLES: readonly (readonly [name: string, what: string])[] = [
+  ["CONDUCTOR_CONFIG", "The configuration file, as `--config`."],
+  ["CONDUCTOR_CA_PASSPHRASE", "The passphrase of an authority's key, for `conductor certs`."],
+  ["CONDUCTOR_CACHE_DIR", "Where a self-extracting executable unpacks itself."],
+  ["CONDUCTOR_JOB_ID", "Set for commands of `exec`: the job's id."],
+  ["CONDUCTOR_ATTEMPT", "Set for commands of `exec`: the number of the attempt."],
+  [
+    "CONDUCTOR_EXECUTOR",
+    "Set for processes of jobs: by it a worker knows what an earlier one left.",
+  ],
+];
+
 /** The page. */
 export function configurationPage(): string {
   const keys = describeConfig();
@@ -23,6 +36,9 @@ export function configurationPage(): string {
   return [
     opening("Configuration", INTRODUCTION),
     ...[...sections].map(([name, rows]) => section(name, rows)),
+    "## Other variables",
+    "Variables of the environment that are no keys.",
+    table(["variable", "what"], OTHER_VARIABLES.map(([name, what]) => [code(name), what])),
   ].join("\n\n") + "\n";
 }
 

@@ -41,9 +41,14 @@ export const FAULT_STATUSES: readonly number[] = [
   ...new Set([...Object.values(STATUS_OF), MEDIA_REFUSED]),
 ].sort();
 
+/** The status of a refusal, but for {@linkcode MediaRefusal}. */
+export function httpStatusOf(reason: RefusalReason): number {
+  return STATUS_OF[reason];
+}
+
 /** The answer for a refusal. */
 export function refusalAnswer(refusal: Refusal): Response {
-  const status = refusal instanceof MediaRefusal ? MEDIA_REFUSED : STATUS_OF[refusal.reason];
+  const status = refusal instanceof MediaRefusal ? MEDIA_REFUSED : httpStatusOf(refusal.reason);
   return jsonAnswer(status, { error: faultOf(refusal) }, headersOf(refusal));
 }
 

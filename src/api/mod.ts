@@ -11,5 +11,6 @@
 export { type ApiMaster, type ApiOptions, apiRoutes } from "./gateway.ts";
 export type { ClusterNow, JobChange, LiveSource } from "./live_feed.ts";
 export { PAGE_HEADER } from "./credentials.ts";
+export { httpStatusOf } from "./faults.ts";
 export { hasQuery, queryFields } from "./request.ts";
 export { API_ROOT, API_ROUTES, type ApiRow } from "./routes.ts";

@@ -11,6 +11,7 @@ export { hash32 } from "./digest.ts";
 export { type Batch, isFinished as isBatchFinished } from "./batches.ts";
 export * from "./command.ts";
 export { type HeapItem, IndexedHeap } from "./heap.ts";
+export type { HindranceReason } from "./hindrance.ts";
 export * from "./job.ts";
 export * from "./job_filter.ts";
 export * from "./job_options.ts";

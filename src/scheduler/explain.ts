@@ -6,11 +6,14 @@
 
 import {
   AHEAD_COUNTED_MAX,
+  type FinishedStatus,
   formatTagRule,
   fulfils,
+  type HindranceReason,
   isTerminal,
   type Job,
   type JobStanding,
+  type JobStatus,
   type Requirements,
   type SchedulingView,
   type StringMap,
@@ -18,15 +21,32 @@ import {
 } from "../jobs/mod.ts";
 import { missingTags, offers, serves, type TaggedWorker } from "./eligible.ts";
 
+/**
+ * Of a waiting job why it is not due; of a pending one the words with which the state refuses it, and
+ * what is the matter with the workers; else its status.
+ */
+export type ReasonCode =
+  | "delayed"
+  | "backoff"
+  | "released"
+  | "dependency"
+  | HindranceReason
+  | "no_worker"
+  | "no_worker_of_type"
+  | "no_worker_in_namespace"
+  | "no_worker_with_tags"
+  | "no_worker_with_resources"
+  | "workers_draining"
+  | "workers_full"
+  | "worker_type_full"
+  | "resources_taken"
+  | "jobs_ahead"
+  | "about_to_run"
+  | Exclude<JobStatus, "waiting" | "pending">;
+
 /** One reason: a word for programs, a sentence for people. */
 export interface Reason {
-  /**
-   * Of a waiting job `delayed`, `backoff`, `released`, `dependency`; of a pending one the words with
-   * which the state refuses it (`group_full`, `rate_limited`, `type_paused`, ...), `no_worker`,
-   * `no_worker_of_type`, `no_worker_in_namespace`, `no_worker_with_tags`, `no_worker_with_resources`, `workers_draining`,
-   * `workers_full`, `worker_type_full`, `resources_taken`, `jobs_ahead`, `about_to_run`; else the status.
-   */
-  readonly code: string;
+  readonly code: ReasonCode;
   readonly message: string;
   /** Since when, and until when, where that is known. */
   readonly sinceMs?: number;
@@ -41,16 +61,17 @@ export function explain(
   view: SchedulingView,
   standing: JobStanding | undefined,
 ): Reason[] {
-  if (isTerminal(job.status)) return [howItEnded(job)];
-  if (job.status === "assigned" || job.status === "running") return [whereItRuns(job)];
+  const { status } = job;
+  if (isTerminal(status)) return [howItEnded(job, status)];
+  if (status === "assigned" || status === "running") return [whereItRuns(job, status)];
   if (standing === undefined) return [];
-  return job.status === "waiting"
+  return status === "waiting"
     ? whyNotDue(job, standing, view.nowMs)
     : whyNotPlaced(job, standing, view);
 }
 
-function howItEnded(job: Job): Reason {
-  const { status, attempt, durationMs, completedAtMs, errorMessage, assignedTo } = job;
+function howItEnded(job: Job, status: FinishedStatus): Reason {
+  const { attempt, durationMs, completedAtMs, errorMessage, assignedTo } = job;
   const where = assignedTo === "" ? "" : ` on worker ${assignedTo}`;
   const tries = attempt === 0 ? "before its first attempt" : `at attempt ${attempt}${where}`;
   const why = errorMessage === "" ? "" : `: ${errorMessage}`;
@@ -62,7 +83,8 @@ function howItEnded(job: Job): Reason {
   return { code: status, message, sinceMs: completedAtMs };
 }
 
-function whereItRuns({ status, attempt, assignedTo, changedAtMs, deadlineMs }: Job): Reason {
+function whereItRuns(job: Job, status: "assigned" | "running"): Reason {
+  const { attempt, assignedTo, changedAtMs, deadlineMs } = job;
   const message = status === "running"
     ? `attempt ${attempt} runs on worker ${assignedTo}`
     : `attempt ${attempt} was given to worker ${assignedTo}, which has not started it yet`;
@@ -117,7 +139,7 @@ function whyNotPlaced(job: Job, standing: JobStanding, view: SchedulingView): Re
 }
 
 /** Somebody may run it, as soon as there is room. */
-const QUEUED: ReadonlySet<string> = new Set([
+const QUEUED: ReadonlySet<ReasonCode> = new Set([
   "workers_full",
   "worker_type_full",
   "resources_taken",

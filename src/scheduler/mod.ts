@@ -10,4 +10,4 @@
 export { offers, serves, type TaggedWorker } from "./eligible.ts";
 export { plan } from "./plan.ts";
 export { type Policy, type TypePolicy } from "./policy.ts";
-export { type Demand, explain, tagsMissing } from "./explain.ts";
+export { type Demand, explain, type ReasonCode, tagsMissing } from "./explain.ts";

@@ -4,12 +4,7 @@ import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { anchorsOf, linksOf } from "./links.ts";
 import { readPage } from "./page.ts";
-import { prosePages, ROOT, textOf } from "./pages.ts";
-
-const OTHERS = [
-  ...["ARCHITECTURE.md", "SECURITY.md", "CHANGELOG.md", "CONTRIBUTING.md", "src/sdk/README.md"],
-  ...["deploy/kubernetes/README.md", "examples/python/README.md", "tests/simulation/README.md"],
-];
+import { allPages, prosePages, ROOT, textOf } from "./pages.ts";
 
 interface Alert {
   readonly alert: string;
@@ -35,16 +30,8 @@ async function brokenLinks(page: string, text: string): Promise<string[]> {
   return broken;
 }
 
-async function referencePages(): Promise<string[]> {
-  const pages: string[] = [];
-  for await (const { name } of Deno.readDir(new URL("docs/reference/", ROOT))) {
-    pages.push(`docs/reference/${name}`);
-  }
-  return pages;
-}
-
 Deno.test("every link between the pages leads to a file, and to a heading of it", async () => {
-  const pages = [...await prosePages(), ...await referencePages(), ...OTHERS];
+  const pages = await allPages();
   const broken = await Promise.all(
     pages.map(async (page) => await brokenLinks(page, await textOf(page))),
   );
