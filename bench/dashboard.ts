@@ -7,6 +7,7 @@
  */
 
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import type { Browser, Page } from "playwright-core";
 import { launch } from "../scripts/browser/chromium.ts";
 import { conductorCommand, startCluster } from "../scripts/demo/cluster.ts";
@@ -20,6 +21,11 @@ const OPEN = 20;
 const WINDOW_MS = 12_000;
 
 if (import.meta.main) {
+  const { values } = parseArgs({ options: { help: { type: "boolean", default: false } } });
+  if (values.help) {
+    console.log("deno task bench:dashboard takes no flags; it needs Chromium, and a minute or two");
+    Deno.exit(0);
+  }
   const directory = await Deno.makeTempDir({ prefix: "conductor-bench-" });
   const browser = await launch();
   try {

@@ -35,7 +35,7 @@ import { EventStreams, type EventStreamsOptions } from "./event_stream.ts";
 import type { LiveSource } from "./live_feed.ts";
 import { ownHandlers } from "./own.ts";
 import { jsonOf } from "./proto_json.ts";
-import { hasQuery, requestOf } from "./request.ts";
+import { hasQuery, inWordsOfQuery, requestOf } from "./request.ts";
 import {
   API_ROOT,
   API_ROUTES,
@@ -217,6 +217,8 @@ export class Gateway {
       });
       const handler = this.master.handlers[row.rpc] as unknown as UnaryHandler;
       return await handler(message, context);
+    }).catch((failure) => {
+      throw hasQuery(row) ? inWordsOfQuery(failure) : failure;
     }).finally(() => clearTimeout(timer));
     return answerOf(row.view, method.output, answer, isDownload);
   }

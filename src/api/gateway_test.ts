@@ -95,6 +95,19 @@ Deno.test("what is written becomes the message of its call, by path and body", a
   assert.equal(asked.length, 4);
 });
 
+Deno.test("what a handler says of a filter is said in the words of the query, and in those of a body", () =>
+  serving({
+    handlers: {
+      listJobs: () => Promise.reject(new Refusal("invalid", 'filter.status is "x"; it may be')),
+      cancelJobs: () => Promise.reject(new Refusal("invalid", 'filter.status is "x"; it may be')),
+    },
+  }, async (ask) => {
+    const queried = await ask("GET /jobs?status=x");
+    assert.equal((await queried.json()).error.message, 'status is "x"; it may be');
+    const posted = await ask("POST /jobs/cancel", json({ filter: { status: "x" } }));
+    assert.equal((await posted.json()).error.message, 'filter.status is "x"; it may be');
+  }));
+
 Deno.test("what is wrong with a request is said, and nothing is called", () =>
   serving({}, async (ask) => {
     const cases: [route: string, init: RequestInit, status: number, message: RegExp][] = [

@@ -54,6 +54,18 @@ export function requestOf(
   return messageFrom(input, { ...given, ...fixed });
 }
 
+/** What handlers say of a filter, in the words of a query: there its fields stand without their prefix. */
+export function inWordsOfQuery(failure: unknown): unknown {
+  if (!(failure instanceof Refusal) || !failure.message.startsWith(FILTER_PREFIX)) return failure;
+  const { reason, message, retryAfterMs } = failure;
+  return new Refusal(reason, message.slice(FILTER_PREFIX.length), {
+    cause: failure,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  });
+}
+
+const FILTER_PREFIX = "filter.";
+
 /** Whether a route takes its request by the query; the others have a body. */
 export function hasQuery({ verb }: { readonly verb: string }): boolean {
   return verb === "GET" || verb === "DELETE";

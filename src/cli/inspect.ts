@@ -85,8 +85,11 @@ export function inspectSnapshotFile(file: string, flags: Flags, terminal: Termin
 }
 
 function raftDirOf(flags: Flags): string {
-  // Whoever looks is no node: of a master's configuration only the directories count.
-  return configFrom({ nodeId: "inspect", ...flags }, "master").config.cluster.raftDir;
+  // Whoever looks is no node, and no founder: of a master's configuration only the directories count.
+  return configFrom(
+    { nodeId: "inspect", initialCluster: [], ...flags },
+    "master",
+  ).config.cluster.raftDir;
 }
 
 /** What cannot be read at all is misuse: another file was meant. */

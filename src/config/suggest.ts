@@ -25,10 +25,22 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
 
 function distanceTo(wanted: string, candidate: string): number {
   const distance = editDistance(wanted, candidate);
-  const leaf = (path: string) => path.slice(path.lastIndexOf(".") + 1);
   const isNear = candidate.startsWith(wanted) && wanted.length >= 3 ||
-    candidate.includes(".") && leaf(candidate) === leaf(wanted);
-  return isNear ? Math.min(distance, 1) : distance;
+    candidate.includes(".") && hasLeafOf(wanted, candidate);
+  // Many sections have an `enabled`: the one whose name is nearest is meant.
+  return isNear ? Math.min(distance, 1 + distance / 1000) : distance;
+}
+
+/** Whether both end in the same key, or in one section with a part of its words: `worker.worker_id`. */
+function hasLeafOf(wanted: string, candidate: string): boolean {
+  const [section, leaf] = parted(wanted);
+  const [ownSection, ownLeaf] = parted(candidate);
+  return leaf === ownLeaf || section === ownSection && ownLeaf.split("_").includes(leaf);
+}
+
+function parted(path: string): [section: string, leaf: string] {
+  const dot = path.lastIndexOf(".");
+  return [path.slice(0, Math.max(0, dot)), path.slice(dot + 1)];
 }
 
 /** Damerau-Levenshtein in its restricted form: insert, delete, replace, swap neighbours. */

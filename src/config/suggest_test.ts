@@ -21,6 +21,12 @@ Deno.test("a right key in a wrong section is near, and so is the beginning of a 
   assert.equal(nearest("prod", ["development", "staging", "production"]), "production");
 });
 
+Deno.test("a part of a key in its section is near, and of keys named alike the one in the nearest section", () => {
+  const names = ["worker.cpu", "worker.worker_id", "metrics.enabled", "security.tls.enabled"];
+  assert.equal(nearest("worker.id", names), "worker.worker_id");
+  assert.equal(nearest("security.jwt.enabled", names), "security.tls.enabled");
+});
+
 Deno.test("the distance counts what is inserted, deleted, replaced and swapped", () => {
   const rows: [string, string, number][] = [
     ["", "", 0],
