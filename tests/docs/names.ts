@@ -57,7 +57,21 @@ function keysIn(code: string, { keys }: Names): string[] {
 }
 
 const FILE_ENDINGS = new Set([
-  ...["db", "log", "marker", "journal", "json", "yaml", "crt", "key", "token", "join", "py", "ts"],
+  ...[
+    "db",
+    "log",
+    "marker",
+    "journal",
+    "json",
+    "yaml",
+    "crt",
+    "key",
+    "token",
+    "join",
+    "py",
+    "ts",
+    "proto",
+  ],
 ]);
 
 function metricsIn(code: string, { metrics }: Names): string[] {
