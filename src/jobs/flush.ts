@@ -13,7 +13,7 @@ import type { StoreBatch, StoredJob } from "./store.ts";
 export function batchOf(state: State, applied: LogPosition): StoreBatch {
   state.backlog.save(state.records);
   const live: StoredJob[] = [];
-  const finished: StoredJob[] = [];
+  const finished: JobRecord[] = [];
   const liveRemoved: number[] = [];
   const revived: number[] = [];
   const payloads: { seq: number; bytes: Uint8Array }[] = [];

@@ -24,6 +24,7 @@ export * from "./query.ts";
 export * from "./schedule.ts";
 export * from "./schedule_command.ts";
 export * from "./security_command.ts";
+export { SeqList } from "./seq_list.ts";
 export { SETTINGS_SCOPES, type SettingsChange, type SettingsScope } from "./settings.ts";
 export { AHEAD_COUNTED_MAX, type JobStanding, type Standing } from "./standing.ts";
 export * from "./store.ts";

@@ -47,6 +47,12 @@ export class SeqList<Item> {
     if (this.#gaps >= gapsSweptMin && this.#gaps * 2 > this.#items.length) this.#sweep();
   }
 
+  /** Of ranges that begin at their `seq` and do not overlap: the only one that can hold this one. */
+  range(seq: number): Item | undefined {
+    // Where one was that left, there is no other.
+    return this.#items[this.#placeOf(seq + 1) - 1];
+  }
+
   /** From the greatest `seq` below `fromSeq` downwards. The list must not change meanwhile. */
   *newest(fromSeq = Infinity): Generator<Item> {
     let at = fromSeq === Infinity ? this.#seqs.length : this.#placeOf(fromSeq);

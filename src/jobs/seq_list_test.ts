@@ -73,3 +73,31 @@ Deno.test("what is there is not added again, and what is not there does not leav
   assert.throws(() => list.add(1, "one"), { name: "InvariantError" });
   assert.throws(() => list.remove(2), { name: "InvariantError" });
 });
+
+Deno.test("of ranges the one that holds a number is found, whatever ranges left", () => {
+  const list = new SeqList<{ first: number; last: number }>();
+  const ranges = new Map<number, { first: number; last: number }>();
+  for (let first = 10; first < 50_000; first += 10) {
+    ranges.set(first, { first, last: first + first % 9 });
+    list.add(first, ranges.get(first)!);
+  }
+  const check = () => {
+    for (let seq = 0; seq < 50_010; seq += 3) {
+      const found = list.range(seq);
+      const expected = ranges.get(Math.floor(seq / 10) * 10);
+      const isIn = expected !== undefined && seq <= expected.last;
+      assert.equal(
+        found !== undefined && seq <= found.last ? found : undefined,
+        isIn ? expected : undefined,
+      );
+    }
+  };
+  check();
+  for (const { first } of [...ranges.values()]) {
+    if (first % 70 === 0) continue;
+    ranges.delete(first);
+    list.remove(first);
+    if (first === 20_000) check();
+  }
+  check();
+});

@@ -174,7 +174,7 @@ export interface StoreBatch {
   /** Unfinished jobs to insert or replace. */
   readonly live: readonly StoredJob[];
   /** Jobs that finished. */
-  readonly finished: readonly StoredJob[];
+  readonly finished: readonly FinishedJob[];
   /** `seq` of jobs in the live part of the store that are to leave it. */
   readonly liveRemoved: readonly number[];
   /** `seq` of finished jobs that came back to life: their row and result go, the payload stays. */
@@ -193,6 +193,12 @@ export interface StoreBatch {
   /** Records to insert or replace. */
   readonly records: readonly StoredRecord[];
   readonly recordsRemoved: readonly Omit<StoredRecord, "value">[];
+}
+
+/** A job that finished. */
+export interface FinishedJob extends StoredJob {
+  /** Its payload, where it is at hand: the store has it already, or it is in the same batch. */
+  readonly payload?: Uint8Array | undefined;
 }
 
 /** A place in the order in which jobs finished; `seq` decides between those of one time. */

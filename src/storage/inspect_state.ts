@@ -9,6 +9,9 @@ import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { JOB_STATUSES, type JobStatus, type LogPosition } from "../jobs/mod.ts";
 import { checkFormat, JobStoreRefused } from "./job_store_file.ts";
+import { BodyRows } from "./body_rows.ts";
+import { KeyRows } from "./key_rows.ts";
+import { LiveJobs } from "./live_jobs.ts";
 import { damageIn } from "./job_store_seal.ts";
 
 /** What a state holds. */
@@ -59,26 +62,34 @@ function reportOf(database: DatabaseSync, path: string): StateReport {
   const state = row("SELECT applied_index, applied_term FROM state");
   const grouped = (sql: string) =>
     database.prepare(sql).all().map(({ name, n }) => [name, Number(n)] as const);
+  const has = (table: string) =>
+    row(`SELECT 1 FROM sqlite_schema WHERE name = '${table}'`) !== undefined;
+  // Formats up to 3 had no pages, and all payloads and results in tables of their own.
+  const isPaged = has("live_pages");
+  const live = isPaged
+    ? new LiveJobs(database, new BodyRows(database)).count()
+    : { jobs: count("live"), payloads: 0 };
+  const withJob = (body: string) => isPaged ? count(`finished WHERE ${body} IS NOT NULL`) : 0;
   const byStatus = grouped("SELECT status AS name, count(*) AS n FROM finished GROUP BY status");
   return {
     format: Number(row("PRAGMA user_version")?.user_version),
     clusterId: String(row("SELECT cluster_id FROM identity")?.cluster_id ?? ""),
     applied: { index: Number(state?.applied_index ?? 0), term: Number(state?.applied_term ?? 0) },
-    unfinishedJobs: count("live"),
+    unfinishedJobs: live.jobs,
     finishedJobs: Object.fromEntries(
       byStatus.map(([status, n]) => [JOB_STATUSES[Number(status)] ?? `status ${status}`, n]),
     ),
     deadLetters: count("finished WHERE dead_letter = 1"),
     workers: count("workers"),
-    payloads: count("payloads"),
-    results: count("results"),
-    idempotencyKeys: count("keys"),
+    payloads: count("payloads") + live.payloads + withJob("payload"),
+    results: count("results") + withJob("output"),
+    idempotencyKeys: isPaged ? new KeyRows(database).count() : count("keys"),
     // Format 1 had no such table.
-    records: row("SELECT 1 FROM sqlite_schema WHERE name = 'records'") === undefined
-      ? {}
-      : Object.fromEntries(
+    records: has("records")
+      ? Object.fromEntries(
         grouped("SELECT kind AS name, count(*) AS n FROM records GROUP BY kind ORDER BY kind"),
-      ),
+      )
+      : {},
     integrity: damageIn(database),
   };
 }

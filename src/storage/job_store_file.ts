@@ -11,9 +11,11 @@ export const JOB_STORE_FILE = "state.db";
 /**
  * The format this program writes; it refuses later ones. Format 2 brought the tables `records` and
  * `links`, `finished.ended` and what rows of jobs say of options and history, format 3
- * `finished.namespace`; an older file becomes one of this format when it is opened.
+ * `finished.namespace`, format 4 pages of jobs and keys, and small payloads and results in the rows
+ * of finished jobs. An older file becomes one of this format when it is opened; rows that it has
+ * stay where they are.
  */
-export const JOB_STORE_FORMAT = 3;
+export const JOB_STORE_FORMAT = 4;
 
 /** Formats of `state.db`, and so of snapshots, that this program reads. */
 export const JOB_STORE_FORMATS = { oldest: 1, newest: JOB_STORE_FORMAT } as const;
@@ -103,7 +105,11 @@ export function syncPath(path: string): void {
  * `ended` is when a job finished, in ms; its index tells retention what is old without a look at the
  * rest. New entries come at its end, so it costs some 2 µs a job.
  *
- * Keys are found by `key_index.ts`, from memory. In files that older programs made, `key` is unique.
+ * Columns that a list does not ask for are the last of `finished`: what is small of a payload and of
+ * a result, with a checksum over both. What is large has a row in `payloads` and `results`.
+ *
+ * Unfinished jobs are in `live_pages`, `page_gone` and `live`, as `live_jobs.ts` says, and keys in
+ * `key_pages`; `keys` is of formats up to 3 (where, in the oldest files, `key` is unique).
  */
 const schema = `
 CREATE TABLE IF NOT EXISTS state (
@@ -114,11 +120,17 @@ CREATE TABLE IF NOT EXISTS identity (
 CREATE TABLE IF NOT EXISTS names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE IF NOT EXISTS live (
   seq INTEGER PRIMARY KEY, detail TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS live_pages (
+  first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, items INTEGER NOT NULL,
+  checksum INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS page_gone (
+  first_seq INTEGER PRIMARY KEY, gone BLOB NOT NULL, checksum INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS finished (
   seq INTEGER PRIMARY KEY, id TEXT NOT NULL, status INTEGER NOT NULL, type INTEGER NOT NULL,
   worker INTEGER NOT NULL, dead_letter INTEGER NOT NULL, detail TEXT NOT NULL,
   checksum INTEGER NOT NULL, ended INTEGER NOT NULL, queue INTEGER NOT NULL,
-  namespace INTEGER NOT NULL) STRICT;
+  namespace INTEGER NOT NULL, bodies_checksum INTEGER, payload BLOB, output BLOB,
+  result TEXT) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS finished_id ON finished (id);
 CREATE INDEX IF NOT EXISTS finished_status ON finished (status);
 CREATE INDEX IF NOT EXISTS finished_type ON finished (type, status);
@@ -144,6 +156,9 @@ CREATE TABLE IF NOT EXISTS results (
 CREATE TABLE IF NOT EXISTS keys (
   seq INTEGER PRIMARY KEY, key TEXT NOT NULL, detail TEXT NOT NULL,
   expires_at INTEGER NOT NULL, checksum INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS key_pages (
+  first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, items INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL, checksum INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS workers (
   id TEXT PRIMARY KEY, detail TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counts (
@@ -169,6 +184,14 @@ UPDATE finished SET
 }, {
   column: "namespace",
   statements: "ALTER TABLE finished ADD COLUMN namespace INTEGER NOT NULL DEFAULT 0;",
+}, {
+  column: "bodies_checksum",
+  statements: `
+ALTER TABLE finished ADD COLUMN bodies_checksum INTEGER;
+ALTER TABLE finished ADD COLUMN payload BLOB;
+ALTER TABLE finished ADD COLUMN output BLOB;
+ALTER TABLE finished ADD COLUMN result TEXT;
+`,
 }];
 
 /** Whether there is a table of finished jobs already, without this column. */

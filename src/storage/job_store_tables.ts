@@ -20,13 +20,12 @@ import {
   type StoredState,
   type StoredWorker,
 } from "../jobs/mod.ts";
+import { BODY_BYTES_WITH_JOB_MAX, BodyRows, resultDetailOf, resultOf } from "./body_rows.ts";
 import { JobNames } from "./job_store_names.ts";
-import { KeyIndex } from "./key_index.ts";
+import { KeyRows } from "./key_rows.ts";
+import { LiveJobs } from "./live_jobs.ts";
 import { countSql, LINK_KINDS, type NameNumber, pageSql } from "./job_store_queries.ts";
 import { checksumOf, decodeJob, encodeJob, statusNumber, verify } from "./job_store_rows.ts";
-
-/** Expired idempotency keys removed with one batch, beside two for each that it brings. */
-const KEYS_REMOVED_MIN = 1000;
 
 /** Rows in memory at once while a table is read. */
 const ROWS_READ_MAX = 1_000;
@@ -35,8 +34,9 @@ export class JobTables {
   readonly #database: DatabaseSync;
   readonly #statements: Statements;
   readonly #names: JobNames;
-  /** Made when the tables are loaded, or first asked. */
-  #keyIndex: KeyIndex | undefined;
+  readonly #bodies: BodyRows;
+  readonly #live: LiveJobs;
+  readonly #keys: KeyRows;
   /** Lists, by their SQL: there are as many as combinations of filters. */
   readonly #queries = new Map<string, StatementSync>();
   readonly #numbers: NameNumber = (name) => this.#names.numberOf(name);
@@ -45,6 +45,9 @@ export class JobTables {
     this.#database = database;
     this.#statements = prepareAll(database);
     this.#names = new JobNames(database);
+    this.#bodies = new BodyRows(database);
+    this.#live = new LiveJobs(database, this.#bodies);
+    this.#keys = new KeyRows(database);
   }
 
   /** The position that the tables are the state of. */
@@ -55,11 +58,11 @@ export class JobTables {
 
   load(): StoredState {
     const row = this.#stateRow();
-    void this.#keys; // rather now than with the first submission
+    this.#keys.load(); // rather now than with the first submission
     return {
       applied: this.applied,
       scalars: row === undefined ? noScalars : { ...noScalars, ...JSON.parse(row.scalars) },
-      live: this.#jobs("live"),
+      live: this.#live.load(),
       workers: this.#details<StoredWorker>("workers"),
       counts: this.#details<StoredCount>("counts"),
       records: this.#details<StoredRecord>("records"),
@@ -72,13 +75,14 @@ export class JobTables {
     this.#writeRows(batch);
     this.#statements.commit.run();
     this.#names.keep();
-    const index = this.#keys;
-    for (const { key, keySeq } of batch.keys) index.add(key, keySeq);
+    this.#keys.keep(batch.keys);
   }
 
   /** After a failed {@linkcode write}. */
   rollBack(): void {
     this.#names.forgetUnwritten();
+    this.#live.forget();
+    this.#keys.forget();
     // SQLite has rolled back already after some errors; then there is nothing left to do.
     if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
   }
@@ -134,74 +138,40 @@ export class JobTables {
   }
 
   payload(seq: number): Uint8Array | undefined {
-    const row = this.#statements.payload.get(seq) as PayloadRow | undefined;
-    if (row === undefined) return undefined;
-    verify(`the payload of job number ${seq}`, row.checksum, row.bytes);
-    return row.bytes;
+    return this.#live.payload(seq) ?? this.#bodiesOf(seq)?.payload ?? this.#bodies.payload(seq);
   }
 
   result(seq: number): StoredResult | undefined {
-    const row = this.#statements.result.get(seq) as ResultRow | undefined;
-    if (row === undefined) return undefined;
-    const { output, detail, checksum } = row;
-    verify(`the result of job number ${seq}`, checksum, output, detail);
-    const { contentType, logTail }: Omit<StoredResult, "output"> = JSON.parse(detail);
-    return { output, contentType, logTail };
+    return this.#bodiesOf(seq)?.result ?? this.#bodies.result(seq);
   }
 
   findKey(key: string): StoredKey | undefined {
-    for (const seq of this.#keys.candidates(key)) {
-      const found = keyOf(this.#statements.findKey.get(seq));
-      if (found?.key === key) return found;
-    }
-    return undefined;
-  }
-
-  get #keys(): KeyIndex {
-    return this.#keyIndex ??= this.#indexKeys();
-  }
-
-  #indexKeys(): KeyIndex {
-    const index = new KeyIndex();
-    const statement = this.#database.prepare(
-      `SELECT seq, key FROM keys WHERE seq > ? ORDER BY seq LIMIT ${ROWS_READ_MAX}`,
-    );
-    for (let after = 0;;) {
-      const rows = statement.all(after) as unknown as Pick<KeyRow, "seq" | "key">[];
-      for (const { seq, key } of rows) index.add(JSON.parse(key), seq);
-      const last = rows.at(-1);
-      if (last === undefined) return index;
-      after = last.seq;
-    }
+    return this.#keys.find(key);
   }
 
   scanFinished(): StoredJob[] {
-    return this.#jobs("finished");
+    // Not by `iterate`: in Deno 2.9.6 it takes a step that failed for the end of the rows.
+    const statement = this.#database.prepare(
+      `SELECT detail, checksum FROM finished WHERE seq > ? ORDER BY seq LIMIT ${ROWS_READ_MAX}`,
+    );
+    const jobs: StoredJob[] = [];
+    for (let after = 0;;) {
+      const page = statement.all(after).map((row) => jobOf(row)!);
+      for (const each of page) jobs.push(each);
+      const last = page.at(-1);
+      if (last === undefined) return jobs;
+      after = last.job.seq;
+    }
   }
 
   scanKeys(): StoredKey[] {
-    const rows = this.#database.prepare("SELECT * FROM keys ORDER BY seq").all();
-    return rows.map((row) => keyOf(row)!);
+    return this.#keys.scan();
   }
 
   #writeRows(batch: StoreBatch): void {
     const to = this.#statements;
-    for (const seq of batch.revived) this.#removeFinished(seq);
-    for (const seq of batch.pruned) {
-      this.#removeFinished(seq);
-      to.removeLive.run(seq);
-      to.removePayload.run(seq);
-      to.removeResult.run(seq);
-    }
-    for (const seq of batch.liveRemoved) to.removeLive.run(seq);
-    for (const stored of batch.live) {
-      const detail = encodeJob(stored);
-      to.putLive.run(stored.job.seq, detail, checksumOf(detail));
-    }
-    for (const stored of batch.finished) this.#putFinished(stored);
-    for (const { seq, bytes } of batch.payloads) to.putPayload.run(seq, bytes, checksumOf(bytes));
-    for (const { seq, result } of batch.results) this.#putResult(seq, result);
-    this.#writeKeys(batch);
+    this.#writeJobs(batch);
+    this.#keys.write(batch);
     for (const id of batch.workersRemoved) to.removeWorker.run(id);
     for (const worker of batch.workers) {
       const detail = JSON.stringify(worker);
@@ -220,9 +190,47 @@ export class JobTables {
     to.putState.run(index, term, scalars, checksumOf(`${index} ${term} ${scalars}`));
   }
 
-  #putFinished(stored: StoredJob): void {
+  #writeJobs(batch: StoreBatch): void {
+    const live = this.#live;
+    const payloads = new Map(batch.payloads.map(({ seq, bytes }) => [seq, bytes]));
+    const results = new Map(batch.results.map(({ seq, result }) => [seq, result]));
+    for (const seq of batch.revived) {
+      // What lay with the job goes where it goes now.
+      const bodies = this.#removeFinished(seq);
+      if (bodies?.payload !== undefined) payloads.set(seq, bodies.payload);
+      this.#bodies.removeResult(seq);
+    }
+    for (const seq of batch.pruned) {
+      this.#removeFinished(seq);
+      live.remove(seq);
+      this.#bodies.removePayload(seq);
+      this.#bodies.removeResult(seq);
+    }
+    live.put(batch.live, (seq) => taken(payloads, seq));
+    for (const stored of batch.finished) {
+      const { job: { seq, payloadBytes }, payload } = stored;
+      let own = taken(payloads, seq);
+      // What is in a page leaves it with the job. A large payload stays where it is.
+      if (own === undefined && payloadBytes <= BODY_BYTES_WITH_JOB_MAX && live.isInPage(seq)) {
+        own = payload ?? live.payload(seq);
+      }
+      if (own?.byteLength === 0) own = undefined;
+      this.#putFinished(stored, own, taken(results, seq));
+    }
+    for (const seq of batch.liveRemoved) live.remove(seq);
+    live.settle();
+    for (const [seq, bytes] of payloads) this.#bodies.putPayload(seq, bytes);
+    for (const [seq, result] of results) this.#bodies.putResult(seq, result);
+  }
+
+  #putFinished(
+    stored: StoredJob,
+    payload: Uint8Array | undefined,
+    result: StoredResult | undefined,
+  ): void {
     const { job } = stored;
     const detail = encodeJob(stored);
+    const bodies = this.#putBodies(job.seq, payload, result);
     this.#statements.putFinished.run(
       job.seq,
       job.id,
@@ -235,6 +243,10 @@ export class JobTables {
       job.completedAtMs,
       this.#names.numberFor(queueOf(job)),
       job.namespace === DEFAULT_NAMESPACE ? 0 : this.#names.numberFor(job.namespace),
+      bodies.checksum,
+      bodies.payload,
+      bodies.output,
+      bodies.result,
     );
     for (const { kind, name } of linksOf(job)) {
       this.#statements.putLink.run(kind, JSON.stringify(name), job.seq);
@@ -244,14 +256,47 @@ export class JobTables {
     }
   }
 
-  #putResult(seq: number, { output, contentType, logTail }: StoredResult): void {
-    const detail = JSON.stringify({ contentType, logTail });
-    this.#statements.putResult.run(seq, output, detail, checksumOf(output, detail));
+  /** What of both lies with the job; the rest is put into rows of its own. */
+  #putBodies(
+    seq: number,
+    payload: Uint8Array | undefined,
+    result: StoredResult | undefined,
+  ): Bodies {
+    const detail = result && resultDetailOf(result);
+    const isWith = (bytes: number) => bytes <= BODY_BYTES_WITH_JOB_MAX;
+    const isPayloadWith = payload !== undefined && isWith(payload.byteLength);
+    const isResultWith = result !== undefined &&
+      isWith(result.output.byteLength + (detail?.length ?? 0));
+    if (payload !== undefined && !isPayloadWith) this.#bodies.putPayload(seq, payload);
+    if (result !== undefined && !isResultWith) this.#bodies.putResult(seq, result);
+    if (!isPayloadWith && !isResultWith) return noBodies;
+    const bodies = {
+      payload: isPayloadWith ? payload : null,
+      output: isResultWith ? result.output : null,
+      result: isResultWith ? detail ?? null : null,
+    };
+    return { ...bodies, checksum: bodiesChecksum(bodies) };
   }
 
-  #removeFinished(seq: number): void {
+  /** What lies with a finished job; undefined: there is no such job. */
+  #bodiesOf(seq: number): BodiesWithJob | undefined {
+    const row = this.#statements.bodies.get(seq) as unknown as Bodies | undefined;
+    if (row === undefined) return undefined;
+    const { payload, output, result, checksum } = row;
+    const found = checksum ?? 0;
+    const isEmpty = checksum === null && payload === null && output === null && result === null;
+    if (!isEmpty) verify(`the payload or the result of job number ${seq}`, found, ...partsOf(row));
+    return {
+      ...(payload !== null && { payload }),
+      ...(output !== null && { result: resultOf(output, result ?? "") }),
+    };
+  }
+
+  /** Gives what lay with the job. */
+  #removeFinished(seq: number): BodiesWithJob | undefined {
     const stored = this.finishedBySeq(seq);
-    if (stored === undefined) return;
+    if (stored === undefined) return undefined;
+    const bodies = this.#bodiesOf(seq);
     for (const key of Object.keys(stored.job.labels)) {
       this.#statements.removeLabel.run(key, stored.job.labels[key]!, seq);
     }
@@ -259,27 +304,7 @@ export class JobTables {
       this.#statements.removeLink.run(kind, JSON.stringify(name), seq);
     }
     this.#statements.removeFinished.run(seq);
-    this.#statements.removeResult.run(seq);
-  }
-
-  #writeKeys({ keys, keysExpired }: StoreBatch): void {
-    const { putKey, removeKey, oldestKey, firstKeys, removeKeys } = this.#statements;
-    for (const key of keys) {
-      const before = this.findKey(key.key);
-      if (before !== undefined) removeKey.run(before.keySeq);
-      const detail = JSON.stringify([key.jobId, key.fingerprint]);
-      const name = JSON.stringify(key.key);
-      const limits = `${key.keySeq} ${key.expiresAtMs}`;
-      putKey.run(key.keySeq, name, detail, key.expiresAtMs, checksumOf(name + detail + limits));
-    }
-    // Keys expire in the order in which they came, so the expired ones are the first ones.
-    const oldest = oldestKey.get();
-    if (oldest === undefined || !isExpired(oldest, keysExpired)) return;
-    const expired = firstKeys.all(KEYS_REMOVED_MIN + 2 * keys.length)
-      .filter((row) => isExpired(row, keysExpired));
-    const last = Number(expired.at(-1)!.seq);
-    removeKeys.run(last);
-    this.#keys.goneThrough(last);
+    return bodies;
   }
 
   #putCount(count: StoredCount): void {
@@ -300,21 +325,6 @@ export class JobTables {
     const { applied_index, applied_term, scalars, checksum } = row;
     verify("the state row", checksum, `${applied_index} ${applied_term} ${scalars}`);
     return row;
-  }
-
-  #jobs(table: "live" | "finished"): StoredJob[] {
-    // Not by `iterate`: in Deno 2.9.6 it takes a step that failed for the end of the rows.
-    const statement = this.#database.prepare(
-      `SELECT detail, checksum FROM ${table} WHERE seq > ? ORDER BY seq LIMIT ${ROWS_READ_MAX}`,
-    );
-    const jobs: StoredJob[] = [];
-    for (let after = 0;;) {
-      const page = statement.all(after).map((row) => jobOf(row)!);
-      for (const each of page) jobs.push(each);
-      const last = page.at(-1);
-      if (last === undefined) return jobs;
-      after = last.job.seq;
-    }
   }
 
   #details<Detail>(table: "workers" | "counts" | "records"): Detail[] {
@@ -348,29 +358,39 @@ interface DetailRow {
   readonly checksum: number;
 }
 
-interface PayloadRow {
-  readonly bytes: Uint8Array;
-  readonly checksum: number;
+/** What lies with a finished job. Formats up to 3 had none of it. */
+interface Bodies {
+  readonly checksum: number | null;
+  readonly payload: Uint8Array | null;
+  readonly output: Uint8Array | null;
+  readonly result: string | null;
 }
 
-interface ResultRow {
-  readonly output: Uint8Array;
-  readonly detail: string;
-  readonly checksum: number;
+interface BodiesWithJob {
+  readonly payload?: Uint8Array;
+  readonly result?: StoredResult;
+}
+
+const noBodies: Bodies = { checksum: null, payload: null, output: null, result: null };
+
+function partsOf({ payload, output, result }: Omit<Bodies, "checksum">): (string | Uint8Array)[] {
+  return [payload, output, result].filter((part) => part !== null);
+}
+
+function bodiesChecksum(bodies: Omit<Bodies, "checksum">): number {
+  return checksumOf(...partsOf(bodies));
+}
+
+function taken<Value>(values: Map<number, Value>, seq: number): Value | undefined {
+  const value = values.get(seq);
+  if (value !== undefined) values.delete(seq);
+  return value;
 }
 
 interface StateRow {
   readonly applied_index: number;
   readonly applied_term: number;
   readonly scalars: string;
-  readonly checksum: number;
-}
-
-interface KeyRow {
-  readonly seq: number;
-  readonly key: string;
-  readonly detail: string;
-  readonly expires_at: number;
   readonly checksum: number;
 }
 
@@ -381,18 +401,6 @@ function jobOf(row: Row): StoredJob | undefined {
   const { detail, checksum } = row as unknown as DetailRow;
   verify(`job ${detail.slice(0, 60)}`, checksum, detail);
   return decodeJob(detail);
-}
-
-function isExpired(row: NonNullable<Row>, expired: StoreBatch["keysExpired"]): boolean {
-  return Number(row.seq) <= expired.keySeq || Number(row.expires_at) <= expired.atMs;
-}
-
-function keyOf(row: Row): StoredKey | undefined {
-  if (row === undefined) return undefined;
-  const { seq, key, detail, expires_at, checksum } = row as unknown as KeyRow;
-  verify(`idempotency key number ${seq}`, checksum, `${key}${detail}${seq} ${expires_at}`);
-  const [jobId, fingerprint]: [string, string] = JSON.parse(detail);
-  return { keySeq: seq, key: JSON.parse(key), jobId, fingerprint, expiresAtMs: expires_at };
 }
 
 function linksOf({ options }: Job): { kind: number; name: string }[] {
@@ -413,10 +421,13 @@ function prepareAll(database: DatabaseSync) {
     commit: prepare("COMMIT"),
     state: prepare("SELECT * FROM state WHERE id = 1"),
     putState: prepare("INSERT OR REPLACE INTO state VALUES (1, ?, ?, ?, ?)"),
-    putLive: prepare("INSERT OR REPLACE INTO live VALUES (?, ?, ?)"),
-    removeLive: prepare("DELETE FROM live WHERE seq = ?"),
-    putFinished: prepare("INSERT INTO finished VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+    putFinished: prepare(
+      "INSERT INTO finished VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    ),
     removeFinished: prepare("DELETE FROM finished WHERE seq = ?"),
+    bodies: prepare(
+      "SELECT bodies_checksum AS checksum, payload, output, result FROM finished WHERE seq = ?",
+    ),
     finishedById: prepare("SELECT detail, checksum FROM finished WHERE id = ?"),
     ended: prepare(
       "SELECT seq, id, ended FROM finished WHERE status = ? AND ended >= ? " +
@@ -429,18 +440,6 @@ function prepareAll(database: DatabaseSync) {
     removeLink: prepare("DELETE FROM links WHERE kind = ? AND name = ? AND seq = ?"),
     firstFrom: prepare("SELECT detail, checksum FROM finished WHERE seq >= ? ORDER BY seq LIMIT 1"),
     lastSeq: prepare("SELECT max(seq) AS seq FROM finished"),
-    payload: prepare("SELECT bytes, checksum FROM payloads WHERE seq = ?"),
-    putPayload: prepare("INSERT OR REPLACE INTO payloads VALUES (?, ?, ?)"),
-    removePayload: prepare("DELETE FROM payloads WHERE seq = ?"),
-    result: prepare("SELECT * FROM results WHERE seq = ?"),
-    putResult: prepare("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)"),
-    removeResult: prepare("DELETE FROM results WHERE seq = ?"),
-    findKey: prepare("SELECT * FROM keys WHERE seq = ?"),
-    putKey: prepare("INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?, ?)"),
-    oldestKey: prepare("SELECT seq, expires_at FROM keys ORDER BY seq LIMIT 1"),
-    firstKeys: prepare("SELECT seq, expires_at FROM keys ORDER BY seq LIMIT ?"),
-    removeKey: prepare("DELETE FROM keys WHERE seq = ?"),
-    removeKeys: prepare("DELETE FROM keys WHERE seq <= ?"),
     putWorker: prepare("INSERT OR REPLACE INTO workers VALUES (?, ?, ?)"),
     removeWorker: prepare("DELETE FROM workers WHERE id = ?"),
     putCount: prepare("INSERT OR REPLACE INTO counts VALUES (?, ?, ?)"),

@@ -147,7 +147,7 @@ Deno.test(
     later.close();
     rmSync(join(directory, JOB_STORE_MARKER));
     assert.throws(() => SqliteJobStore.open(directory), {
-      message: /format is version 99, and this program knows versions up to 3/,
+      message: /format is version 99, and this program knows versions up to 4/,
     });
   }),
 );
@@ -173,9 +173,10 @@ Deno.test(
     for (const text of ["payload of job-4", "a line", '"id":"job-8"']) {
       const before = readFileSync(pathIn(directory));
       const damaged = new Uint8Array(before);
-      const at = before.indexOf(text);
+      // Everywhere, since SQLite leaves copies behind where it moves rows.
+      let at = before.indexOf(text);
       assert.ok(at > 0, text);
-      damaged[at + 1]! ^= 1;
+      for (; at > 0; at = before.indexOf(text, at + 1)) damaged[at + 1]! ^= 1;
       writeFileSync(pathIn(directory), damaged);
       assert.throws(() => SqliteJobStore.open(directory), {
         name: "JobStoreRefused",
