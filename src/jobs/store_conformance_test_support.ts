@@ -263,6 +263,61 @@ const claims: Record<string, (under: StoreUnderTest) => void> = {
     assert.deepEqual([...store.scanKeys()].map(({ keySeq }) => keySeq), [3, 4]);
   },
 
+  "a key that expires later than those after it is kept until then": (under) => {
+    const expiries = [1_000, 5_000, 1_000, 9_000];
+    const keys = expiries.map((expiresAtMs, place) => ({
+      ...keyOf(place + 1, `k${place + 1}`),
+      expiresAtMs,
+    }));
+    under.store.write(batchOf(1, { keys: keys.slice(0, 2) }));
+    under.store.write(batchOf(2, { keys: keys.slice(2) }));
+    under.store.write(batchOf(3, { keysExpired: { keySeq: 0, atMs: 1_000 } }));
+    const check = (store: JobStore) => {
+      assert.deepEqual(store.findKey("k2"), keys[1]);
+      assert.deepEqual(store.findKey("k4"), keys[3]);
+    };
+    check(under.store);
+    check(under.reopen());
+  },
+
+  "of many jobs that came at once each goes its own way, and its payload with it": (under) => {
+    const seqs = Array.from({ length: 300 }, (_, place) => 2 * place + 1);
+    const payloadOf = (seq: number) => new Uint8Array(seq % 5 === 0 ? 3_000 : 20).fill(seq);
+    const payloads = seqs.map((seq) => ({ seq, bytes: payloadOf(seq) }));
+    under.store.write(batchOf(1, { live: seqs.map((seq) => jobOf(seq)), payloads }));
+    const isOf = (remainder: number) => (seq: number) => seq % 7 === remainder;
+    const finished = seqs.filter((seq) => isOf(1)(seq) || isOf(2)(seq));
+    const runningNow = (seq: number) => jobOf(seq, { status: "running" });
+    const end = (seq: number) => jobOf(seq, { status: "completed", payloadBytes: 20 });
+    under.store.write(batchOf(2, { live: seqs.filter(isOf(3)).map(runningNow) }));
+    under.store.write(batchOf(3, {
+      // Of some the payload is at hand, of others it is not.
+      finished: finished.map((seq) =>
+        isOf(1)(seq) ? end(seq) : { ...end(seq), payload: payloadOf(seq) }
+      ),
+      liveRemoved: finished,
+      pruned: seqs.filter(isOf(4)),
+    }));
+    under.store.write(
+      batchOf(4, {
+        revived: finished.filter(isOf(1)),
+        live: finished.filter(isOf(1)).map((seq) => jobOf(seq)),
+      }),
+    );
+    const left = seqs.filter((seq) => !isOf(2)(seq) && !isOf(4)(seq));
+    const check = (store: JobStore) => {
+      const live = bySeq(store.load().live);
+      assert.deepEqual(live, left.map((seq) => isOf(3)(seq) ? runningNow(seq) : jobOf(seq)));
+      assert.deepEqual([...store.scanFinished()], finished.filter(isOf(2)).map(end));
+      for (const seq of seqs) {
+        const expected = isOf(4)(seq) ? undefined : payloadOf(seq);
+        assert.deepEqual(store.payload(seq), expected, `job ${seq}`);
+      }
+    };
+    check(under.store);
+    check(under.reopen());
+  },
+
   "a checkpoint makes durable what was written": (under) => {
     under.store.write(batchOf(5, { live: [jobOf(1)] }));
     assert.deepEqual(under.store.checkpoint(), { index: 5, term: 1 });

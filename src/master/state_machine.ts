@@ -15,7 +15,7 @@ import { JobSnapshots, type MadeSnapshot } from "./snapshots.ts";
 const DIRTY_ROWS_MAX = 20_000;
 /**
  * How long a change may wait to be written to state.db when nothing else happens, in ms. A job that
- * ends within it costs one row of a job instead of three; the longer, the longer a flush holds up.
+ * ends within it is written once instead of twice; the longer, the longer a flush holds up.
  */
 const FLUSH_DELAY_MS = 200;
 

@@ -181,7 +181,10 @@ export class LiveJobs {
 
   #read(firstSeq: number): RowPage {
     if (this.#lastRead?.firstSeq === firstSeq) return this.#lastRead;
-    const row = this.#statements.page.get(firstSeq) as unknown as PageRow;
+    const row = this.#statements.page.get(firstSeq) as unknown as PageRow | undefined;
+    if (row === undefined) {
+      throw new RowDamaged(`the page of jobs from number ${firstSeq} is missing`);
+    }
     verify(`the page of jobs from number ${firstSeq}`, row.checksum, row.bytes);
     const page = new RowPage(row.bytes);
     const isSame = page.firstSeq === firstSeq && page.lastSeq === row.last_seq &&
