@@ -66,6 +66,8 @@ export class SqliteJobStore implements JobStore {
   #durable: LogPosition;
   /** Copies being made: the main file must stand still. */
   #copies = 0;
+  /** Why a checkpoint failed. After that nobody knows what is on the disk, so nothing is tried again. */
+  #failure: StorageFailed | undefined;
 
   private constructor(directory: string, options: JobStoreOptions) {
     this.#path = join(directory, JOB_STORE_FILE);
@@ -125,6 +127,7 @@ export class SqliteJobStore implements JobStore {
    */
   write(batch: StoreBatch): void {
     const { tables } = this.#open;
+    if (this.#failure !== undefined) throw this.#failure;
     try {
       tables.write(batch);
     } catch (cause) {
@@ -137,7 +140,16 @@ export class SqliteJobStore implements JobStore {
       throw failure;
     }
     this.#applied = batch.applied;
-    if (this.#walBytes() > WAL_BYTES_MAX) this.checkpoint();
+    if (this.#walBytes() > WAL_BYTES_MAX) this.#checkpointIfRoom();
+  }
+
+  /** The batch is written, whatever room there is: it must not be written again. */
+  #checkpointIfRoom(): void {
+    try {
+      this.checkpoint();
+    } catch (failure) {
+      if (!(failure instanceof DiskFull)) throw failure;
+    }
   }
 
   checkpoint(): LogPosition {
@@ -251,6 +263,7 @@ export class SqliteJobStore implements JobStore {
 
   /** Moves everything into the main file and waits for the disk. */
   #checkpointNow(): LogPosition {
+    if (this.#failure !== undefined) throw this.#failure;
     try {
       // TRUNCATE syncs the main file before it empties the write-ahead file.
       const row = this.#open.database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
@@ -258,7 +271,9 @@ export class SqliteJobStore implements JobStore {
       this.#seal.durable(this.#applied);
       return this.#applied;
     } catch (cause) {
-      throw failureOf(`make "${this.#path}" durable`, cause);
+      const failure = failureOf(`make "${this.#path}" durable`, cause);
+      if (failure instanceof StorageFailed) this.#failure = failure;
+      throw failure;
     }
   }
 
