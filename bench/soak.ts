@@ -17,6 +17,7 @@ import { untilInterrupted } from "../tests/ha/interrupt.ts";
 import { pause } from "../tests/ha/wait.ts";
 import { Masters } from "./masters.ts";
 import type { Latency } from "./suite/latency.ts";
+import { residentMebibytesOf } from "./suite/meter.ts";
 import { type NearAndFar, UpkeepWatch } from "./suite/upkeep_watch.ts";
 
 /** What was seen at one moment: figures by the name of their column. */
@@ -65,9 +66,9 @@ async function sample(
   const processes = [...masters.all, ...masters.workers].map(({ process }) => process);
   for (const { name, pid } of processes) {
     if (pid === undefined) throw new Error(`${name} has ended`);
-    mebibytes[`${name} memory`] = residentBytes(pid) / MEBIBYTE;
+    mebibytes[`${name} memory`] = residentMebibytesOf(pid);
   }
-  mebibytes["client memory"] = residentBytes(Deno.pid) / MEBIBYTE;
+  mebibytes["client memory"] = residentMebibytesOf(Deno.pid);
   for (const [column, path] of [["raft.db", "raft/raft.db"], ["state.db", "state.db"]] as const) {
     for (const { name, directory } of masters.all) {
       mebibytes[`${name} ${column}`] = databaseBytes(join(directory, path)) / MEBIBYTE;
@@ -76,11 +77,6 @@ async function sample(
   const { total } = await client.listJobs({ status: "completed", limit: 1 });
   const atMinutes = (performance.now() - startedMs) / 60_000;
   return { atMinutes, finished: total, submitMs, mebibytes };
-}
-
-function residentBytes(pid: number): number {
-  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
 }
 
 /** A database that is not there is a mistake; its write-ahead log comes and goes. */

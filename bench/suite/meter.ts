@@ -30,7 +30,7 @@ export function cpuMsOf(pid: number): number {
 }
 
 /** Resident memory, in MiB; 0: it is gone. */
-function residentMebibytesOf(pid: number): number {
+export function residentMebibytesOf(pid: number): number {
   return Number(/VmRSS:\s+(\d+) kB/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) / 1_024;
 }
 

@@ -13,6 +13,7 @@ import type { Counters } from "./counters.ts";
 import { groupOf, Groups } from "./groups.ts";
 import { IndexedHeap } from "./heap.ts";
 import { queueOf } from "./job_options.ts";
+import type { JobFilter } from "./job_filter.ts";
 import type { JobRecord } from "./job_record.ts";
 import {
   JobClass,
@@ -124,6 +125,19 @@ export class Backlog implements Surroundings {
 
   placeOf({ lane }: JobRecord): PendingPlace | undefined {
     return lane && { class: lane.class, lane };
+  }
+
+  /** Pending jobs of a type and of some namespaces; left out: of all. In no order. */
+  *pending(
+    { type, namespaces }: Pick<JobFilter, "type" | "namespaces">,
+  ): Generator<JobRecord> {
+    for (const shape of this.#shapes.values()) {
+      if (type !== undefined && shape.type !== type) continue;
+      if (namespaces !== undefined && !namespaces.includes(shape.namespace)) continue;
+      for (const { byKey } of shape.byShare.values()) {
+        for (const { jobs } of byKey.values()) yield* jobs.items();
+      }
+    }
   }
 
   /** The job has this status from now on. */

@@ -238,14 +238,34 @@ function* memoryJobs(
 
 /** The records that may match, when the query names a small part of those in memory. */
 function fewCandidates(state: State, query: JobQuery): JobRecord[] | undefined {
-  const { status, worker, deadLetter, isFinished } = query;
+  const { status, deadLetter, isFinished } = query;
   if (status === undefined) {
-    return deadLetter === true || isFinished === true ? [...state.finished] : undefined;
+    if (deadLetter === true || isFinished === true) return [...state.finished];
+    const unfinished = fewUnfinished(state, query);
+    return unfinished && [...state.finished, ...unfinished];
   }
   if (isTerminal(status)) return [...state.finished];
   // Many are sooner gone through in their order than sorted for every page.
   if (status === "waiting" && state.table.waitingCount <= fewMax) return [...state.table.waiting];
-  if (!isHeld(status)) return undefined;
+  if (status === "pending") return fewPending(state, query);
+  return isHeld(status) ? heldRecords(state, query.worker) : undefined;
+}
+
+/** The same of unfinished jobs of all statuses. */
+function fewUnfinished(state: State, query: JobQuery): JobRecord[] | undefined {
+  if (state.table.waitingCount > fewMax) return undefined;
+  const pending = fewPending(state, query);
+  return pending && [...pending, ...state.table.waiting, ...heldRecords(state, query.worker)];
+}
+
+/** The same of pending jobs; undefined: they are many, or nothing says that they are few. */
+function fewPending(state: State, { type, namespaces }: JobQuery): JobRecord[] | undefined {
+  if (type === undefined && namespaces === undefined) return undefined;
+  if (state.counters.of({ type, namespaces }, "pending") > fewMax) return undefined;
+  return [...state.backlog.pending({ type, namespaces })];
+}
+
+function heldRecords(state: State, worker: string | undefined): JobRecord[] {
   const holders = worker === undefined ? state.workers.connected : [state.workers.get(worker)];
   return [...holders].flatMap((holder) => holder === undefined ? [] : [...holder.held]);
 }
