@@ -166,10 +166,10 @@ if (import.meta.main) {
   const { values } = parseArgs({
     options: {
       masters: { type: "string", default: "1" },
-      seconds: { type: "string", default: "4" },
+      seconds: { type: "string", default: "3" },
       pending: { type: "string", default: "100000" },
       finished: { type: "string", default: "1000000" },
-      batch: { type: "string", default: "100000" },
+      batch: { type: "string", default: "20000" },
       workers: { type: "string", default: "1000" },
       json: { type: "string" },
     },
