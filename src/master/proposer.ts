@@ -10,6 +10,7 @@ import {
   KEY_RETENTION_MS_DEFAULT,
   type Outcome,
   type OutcomeOf,
+  type Report,
   type ScheduleFire,
   type SubmitCommand,
   type SubmitOutcome,
@@ -18,9 +19,10 @@ import {
 import { type MembershipChange, ProposalRefused, type RaftNode, ReadRefused } from "../raft/mod.ts";
 import { Refusal } from "../rpc/mod.ts";
 import { COMMAND_FORMAT_VERSION, CommandNeedsNewerFormat, encodeCommand } from "../storage/mod.ts";
+import { RoundGate, type Share } from "./round_gate.ts";
 
 /** A Command before the leader has stamped it with its time. */
-export type Unstamped<C extends Command> = Omit<C, "atMs">;
+export type Unstamped<C extends Command> = C extends Command ? Omit<C, "atMs"> : never;
 
 /** Single submissions that are put together into one log entry, and their bytes. */
 const MERGED_JOBS_MAX = 256;
@@ -65,6 +67,7 @@ export class Proposer {
   /** In the order in which they end. */
   readonly #deadlines = new Set<Deadline>();
   readonly #deadlineTimer: ReturnType<typeof setTimeout>;
+  readonly #gate = new RoundGate();
   #waiting: WaitingSubmit[] = [];
   #waitingBytes = 0;
 
@@ -81,6 +84,7 @@ export class Proposer {
   /** Stops its timer; proposals under way are ended by the node. */
   stop(): void {
     clearInterval(this.#deadlineTimer);
+    this.#gate.stop();
   }
 
   /**
@@ -89,8 +93,12 @@ export class Proposer {
    * @throws Refusal when it was not accepted, or when its outcome cannot be known.
    */
   async propose<C extends Command>(command: Unstamped<C>): Promise<OutcomeOf[C["kind"]]> {
-    const stamped = { ...command, atMs: this.#options.now() } as unknown as C;
     const startedMs = performance.now();
+    const share = shareOf(command as Unstamped<Command>);
+    const held = this.#gate.enter(share);
+    if (held !== undefined) await held;
+    const stamped = { ...command, atMs: this.#options.now() } as unknown as C;
+    this.#gate.left(share);
     try {
       const outcome = await this.#inTime(
         this.#options.node.propose(encodeCommand(stamped, this.#options.entryFormat())),
@@ -104,6 +112,8 @@ export class Proposer {
     } catch (failure) {
       this.#options.onProposed(stamped.kind, performance.now() - startedMs, failure);
       throw this.#asRefusal(failure);
+    } finally {
+      this.#gate.arrived(share);
     }
   }
 
@@ -302,6 +312,30 @@ export class Proposer {
       leaderId === undefined ? undefined : this.#options.addressOf(leaderId),
     );
   }
+}
+
+/** How much a Command takes along. */
+function shareOf(command: Unstamped<Command>): Share {
+  switch (command.kind) {
+    case "submit":
+      return {
+        items: command.jobs.length,
+        bytes: command.jobs.reduce((sum, { payload }) => sum + payload.byteLength, 0),
+      };
+    case "assign":
+      return { items: command.assignments.length, bytes: 0 };
+    case "report":
+      return {
+        items: command.reports.length,
+        bytes: command.reports.reduce((sum, report) => sum + outputBytes(report), 0),
+      };
+    default:
+      return { items: 1, bytes: 0 };
+  }
+}
+
+function outputBytes(report: Report): number {
+  return "output" in report ? report.output?.byteLength ?? 0 : 0;
 }
 
 /** The refusal of a node that does not lead, with the way to the one that does. */
