@@ -187,6 +187,8 @@ export interface JobType<Payload = unknown> {
    * refused. The original's client sends `test data` when it is told nothing.
    */
   readonly payloadOfText?: (text: string) => unknown;
+  /** Whatever bytes its jobs bring are taken, and nobody reads them. */
+  readonly ignoresPayload?: boolean;
   /** A payload that works as it stands, for help and documentation. */
   readonly example: unknown;
   /** More of them, each for another use. */

@@ -19,7 +19,7 @@ export const noop = defineJobType({
     key: "jobs.payload_bytes_max",
     meaning: "Longer payloads are refused when they are submitted, as of every type.",
   }],
-  payloadOfText: () => null,
+  ignoresPayload: true,
   example: {},
   run: () => Promise.resolve(undefined),
 });

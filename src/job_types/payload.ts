@@ -17,6 +17,7 @@ export function parsePayload<Payload>(
   type: JobType<Payload>,
   bytes: Uint8Array,
 ): ParsedPayload<Payload> {
+  if (type.ignoresPayload === true) return { ok: true, payload: undefined as Payload };
   const value = readPayload(type, bytes);
   if ("fault" in value) return refused(type, [value.fault]);
   try {

@@ -56,12 +56,11 @@ export class PushLink implements WorkerLink {
     return this.#isOnTrial ? Math.max(0, 1 - this.#underWay.size) : Number.POSITIVE_INFINITY;
   }
 
-  send({ assignments = [], cancellations = [] }: WorkerOrders): boolean {
+  send({ assignments = [], cancellations = [] }: WorkerOrders): void {
     for (const job of assignments) this.#bring(job);
     for (const cancellation of cancellations) {
       this.#cancel(cancellation).catch((failure) => this.#untold(cancellation, failure));
     }
-    return true;
   }
 
   close(): void {

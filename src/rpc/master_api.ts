@@ -315,8 +315,7 @@ export interface WorkerNews {
 export interface WorkerLink {
   /** Jobs that it may be given beside those that it holds; absent: as many as it has slots. */
   readonly room?: number;
-  /** False when the worker reads more slowly than it is written to. */
-  send(orders: WorkerOrders): boolean;
+  send(orders: WorkerOrders): void;
   close(failure?: Refusal): void;
 }
 

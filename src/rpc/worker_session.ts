@@ -86,11 +86,15 @@ export function connectWorker(master: MasterApi, stream: SessionStream, call: Ca
   });
 }
 
-/** The road down. Orders that are given before the welcome is sent wait for it. */
+/**
+ * The road down. Orders that are given before the welcome is sent wait for it; those of one turn of the
+ * event loop, such as a round's acknowledgements and its next assignments, share a message.
+ */
 class StreamLink implements WorkerLink {
   readonly #stream: SessionStream;
   #isOpen = false;
-  readonly #waiting: WorkerOrders[] = [];
+  #isFlushScheduled = false;
+  #waiting: WorkerOrders[] = [];
 
   constructor(stream: SessionStream) {
     this.#stream = stream;
@@ -99,28 +103,50 @@ class StreamLink implements WorkerLink {
   /** The welcome is sent: what waited follows it. */
   open(): void {
     this.#isOpen = true;
-    for (const orders of this.#waiting.splice(0)) this.send(orders);
+    this.#flush();
   }
 
-  send(orders: WorkerOrders): boolean {
-    if (!this.#isOpen) {
-      this.#waiting.push(orders);
-      return true;
-    }
-    const [first = [], ...rest] = inMessages(orders.assignments ?? []);
-    let hasRoom = this.#stream.write({
-      assignments: first.map(jobToWire),
-      cancellations: orders.cancellations?.map(cancellationToWire) ?? [],
-      reportAcks: orders.acks?.map(ackToWire) ?? [],
-      masterAddresses: [...orders.masterAddresses ?? []],
-    });
-    for (const jobs of rest) hasRoom = this.#stream.write({ assignments: jobs.map(jobToWire) });
-    return hasRoom;
+  send(orders: WorkerOrders): void {
+    this.#waiting.push(orders);
+    if (!this.#isOpen || this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    setImmediate(() => this.#flush());
   }
 
   close(failure?: Refusal): void {
+    if (this.#isOpen) this.#flush();
     this.#stream.end(failure);
   }
+
+  #flush(): void {
+    this.#isFlushScheduled = false;
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return;
+    this.#waiting = [];
+    const all = waiting.length === 1 ? waiting[0]! : together(waiting);
+    const [first = [], ...rest] = inMessages(all.assignments ?? []);
+    this.#stream.write({
+      assignments: first.map(jobToWire),
+      cancellations: all.cancellations?.map(cancellationToWire) ?? [],
+      reportAcks: all.acks?.map(ackToWire) ?? [],
+      masterAddresses: [...all.masterAddresses ?? []],
+    });
+    for (const jobs of rest) this.#stream.write({ assignments: jobs.map(jobToWire) });
+  }
+}
+
+/**
+ * As one message. A worker takes its assignments first: what is withdrawn may be among them, and an order
+ * about another attempt at a job names that one by its token.
+ */
+function together(orders: readonly WorkerOrders[]): WorkerOrders {
+  return {
+    assignments: orders.flatMap(({ assignments = [] }) => assignments),
+    cancellations: orders.flatMap(({ cancellations = [] }) => cancellations),
+    acks: orders.flatMap(({ acks = [] }) => acks),
+    masterAddresses: orders.findLast((each) => each.masterAddresses !== undefined)
+      ?.masterAddresses ?? [],
+  };
 }
 
 /** Many payloads at once would be more than one message may carry; each alone is not. */

@@ -252,12 +252,27 @@ function withoutSecrets(url: string | URL): string {
 /** A job type that ignores its signal must not keep the attempt from ending. */
 function unlessAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
   return new Promise((resolve, reject) => {
+    let isSettled = false;
+    let isListening = false;
     const aborted = () => reject(signal.reason);
-    signal.addEventListener("abort", aborted, { once: true });
-    if (signal.aborted) aborted();
-    Promise.resolve(work).then(resolve, reject).finally(() =>
-      signal.removeEventListener("abort", aborted)
-    );
+    const settled = () => {
+      isSettled = true;
+      if (isListening) signal.removeEventListener("abort", aborted);
+    };
+    Promise.resolve(work).then((value) => {
+      settled();
+      resolve(value);
+    }, (failure) => {
+      settled();
+      reject(failure);
+    });
+    // What is done already needs no listener, which costs more than all else here.
+    queueMicrotask(() => {
+      if (isSettled) return;
+      if (signal.aborted) return aborted();
+      isListening = true;
+      signal.addEventListener("abort", aborted, { once: true });
+    });
   });
 }
 

@@ -8,6 +8,7 @@ import { parseTraceparent } from "../observability/light.ts";
 import { type AttemptReportView, type JobView, parentResult } from "../rpc/light.ts";
 import { holdsSealedText, PayloadKeys } from "../security/light.ts";
 import type { AttemptEnd, AttemptListener, Executor } from "./attempt.ts";
+import { AttemptTimes } from "./attempt_times.ts";
 import { attemptKey } from "./outbox.ts";
 import { RunningAttempt } from "./running_attempt.ts";
 import { openedParent, openedPayload } from "./sealed_attempt.ts";
@@ -23,13 +24,11 @@ export interface RunnerListener {
   onIdle(): void;
 }
 
-/** A timer set for longer would fire at once; no attempt runs for 24 days. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
-
 export class AttemptRunner {
   readonly #options: WorkerOptions;
   readonly #listener: RunnerListener;
   readonly #running = new Map<string, RunningAttempt>();
+  readonly #times = new AttemptTimes();
   #completedJobs = 0;
   #failedJobs = 0;
 
@@ -85,12 +84,7 @@ export class AttemptRunner {
     const { job } = attempt;
     const startedMs = performance.now();
     const observed = this.#options.observer.attemptStarted(job);
-    const timer = job.timeoutMs > 0
-      ? setTimeout(
-        () => attempt.stop("timeout", `timed out after ${job.timeoutMs} ms`),
-        Math.min(job.timeoutMs, TIMER_MS_MAX),
-      )
-      : undefined;
+    const time = job.timeoutMs > 0 ? this.#times.begin(attempt, startedMs) : undefined;
     try {
       const end = await this.#attempted(attempt, observed);
       const durationMs = performance.now() - startedMs;
@@ -100,7 +94,7 @@ export class AttemptRunner {
       else if (verdict !== "cancelled") this.#failedJobs++;
       this.#ended(attempt, end, durationMs);
     } finally {
-      clearTimeout(timer);
+      time?.end();
       this.#running.delete(key);
       if (this.#running.size === 0) this.#listener.onIdle();
     }

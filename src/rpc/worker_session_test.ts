@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { create } from "@bufbuild/protobuf";
+import type { CallContext } from "./call.ts";
+import { WorkerHelloSchema } from "./gen/scheduler_pb.ts";
+import type { JobView, MasterApi, WorkerLink } from "./master_api.ts";
+import { connectWorker } from "./worker_session.ts";
+
+/** A session with a worker that said hello, and what it is sent. */
+async function connected() {
+  const sent: Record<string, unknown>[] = [];
+  let link: WorkerLink | undefined;
+  let hear: (message: unknown) => void = () => {};
+  const stream = {
+    onMessage: (listener: typeof hear) => hear = listener,
+    onClosed() {},
+    write: (message: Record<string, unknown>) => sent.push(message) > 0,
+    end: () => sent.push({ end: true }),
+  };
+  const master = {
+    openWorkerSession: (_hello: unknown, opened: WorkerLink) => {
+      link = opened;
+      opened.send({ assignments: [jobOf("early")] });
+      const welcome = { masterAddresses: [], heartbeatIntervalMs: 1, heartbeatTimeoutMs: 1 };
+      return Promise.resolve({ welcome, onNews() {}, onClosed() {} });
+    },
+  };
+  connectWorker(
+    master as unknown as MasterApi,
+    stream as unknown as Parameters<typeof connectWorker>[1],
+    {} as CallContext,
+  );
+  hear({
+    hello: create(WorkerHelloSchema, { workerId: "w1", incarnation: "i", maxConcurrentJobs: 1 }),
+  });
+  await turn();
+  return { sent, link: link! };
+}
+
+function jobOf(id: string): JobView {
+  return { id, timeoutMs: 1, fencingToken: 1, createdAtMs: 0 } as JobView;
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function idsOf(message: Record<string, unknown> | undefined): unknown[] {
+  return (message?.assignments as { id: string }[]).map(({ id }) => id);
+}
+
+Deno.test("what is ordered before the welcome follows it", async () => {
+  const { sent } = await connected();
+  assert.ok(sent[0]?.welcome !== undefined);
+  assert.deepEqual(idsOf(sent[1]), ["early"]);
+});
+
+Deno.test("orders of one turn share a message, each kind in its order", async () => {
+  const { sent, link } = await connected();
+  sent.length = 0;
+  const ack = { token: 1, accepted: true, message: "" };
+  link.send({ acks: [{ jobId: "a", ...ack }] });
+  link.send({ assignments: [jobOf("b")] });
+  link.send({ cancellations: [{ jobId: "b", token: 1, reason: "user_cancelled" }] });
+  link.send({ assignments: [jobOf("c")], acks: [{ jobId: "d", ...ack }] });
+  assert.equal(sent.length, 0);
+  await turn();
+  assert.equal(sent.length, 1);
+  assert.deepEqual(idsOf(sent[0]), ["b", "c"]);
+  assert.equal((sent[0]?.cancellations as unknown[]).length, 1);
+  assert.deepEqual((sent[0]?.reportAcks as { jobId: string }[]).map((each) => each.jobId), [
+    "a",
+    "d",
+  ]);
+  link.send({ assignments: [jobOf("e")] });
+  await turn();
+  assert.deepEqual(idsOf(sent[1]), ["e"]);
+});
+
+Deno.test("what was ordered goes before the end of the session", async () => {
+  const { sent, link } = await connected();
+  sent.length = 0;
+  link.send({ assignments: [jobOf("a")] });
+  link.close();
+  assert.deepEqual(idsOf(sent[0]), ["a"]);
+  assert.deepEqual(sent[1], { end: true });
+  await turn();
+  assert.equal(sent.length, 2);
+});
