@@ -1,6 +1,6 @@
 /**
  * `deno task bench:raft`: what consensus costs. First the core alone (three cores in one process, no
- * disk), then one node on its real log with one append a batch (two fsyncs, whose price comes first),
+ * disk), then one node on its real log with one append a batch (one fsync, whose price comes first),
  * then the restart on a long log. With `--short` it takes seconds, and shows only that it runs.
  *
  * @module
@@ -57,7 +57,7 @@ async function main(): Promise<void> {
   printTable(["what", "batch", "result", "unit"], rows);
 }
 
-/** What the disk's promise costs by itself: no append can be faster than two of these. */
+/** What the disk's promise costs by itself: no append can be faster than one of these. */
 function measureSync(): number {
   const directory = Deno.makeTempDirSync({ prefix: "conductor-bench-" });
   const file = Deno.openSync(join(directory, "file"), { create: true, write: true });

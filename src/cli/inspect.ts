@@ -164,6 +164,7 @@ export function reportJson(report: RaftLogReport, directory: string): Record<str
       learners: member(membership.learners),
     },
     generation: report.generation,
+    journal_commits: report.journalCommits,
     last_hash: report.lastHash,
     marker: marker === undefined ? null : {
       generation: marker.generation,
@@ -210,9 +211,16 @@ function reportText(report: RaftLogReport, directory: string): string {
       marker === undefined ? "none" : `commit ${marker.generation}, entry ` +
         `${marker.lastIndex}, term ${marker.term}`,
     ],
-    ["Commit", `${report.generation} of the database, format ${report.format}`],
+    [
+      "Commit",
+      `${report.generation} (the last ${report.journalCommits} in the journal alone), format ` +
+      `${report.format}`,
+    ],
     ["Last hash", report.lastHash],
-    ["Sound", faults.length === 0 ? "yes: every hash of the chain, and the marker" : "NO"],
+    [
+      "Sound",
+      faults.length === 0 ? "yes: every hash of the chain, the journal and the marker" : "NO",
+    ],
     ...faults.map((fault) => ["Fault", printable(fault)] as const),
   ]);
 }

@@ -124,8 +124,23 @@ test("a lost commit, a missing marker and a missing log are told", (directory) =
     commit: 5,
   });
   again.close();
+  const newer = Deno.readFileSync(join(directory, RAFT_LOG_FILES.database));
   Deno.writeFileSync(join(directory, RAFT_LOG_FILES.database), old);
+  // The journal has what the old copy lacks.
+  const caughtUp = inspectRaftLog(directory);
+  assert.deepEqual(caughtUp.faults, []);
+  assert.deepEqual([caughtUp.lastIndex, caughtUp.journalCommits], [6, 1]);
+  const journal = join(directory, RAFT_LOG_FILES.journal);
+  const whole = Deno.readFileSync(journal);
+  Deno.removeSync(journal);
+  assert.match(inspectRaftLog(directory).faults[0]!, /its journal .* is missing/);
+  const damaged = whole.slice();
+  // The last record, behind the head, the start and the two appends.
+  damaged[4 * 4096 + 100]! ^= 1;
+  Deno.writeFileSync(journal, damaged);
   assert.match(inspectRaftLog(directory).faults[0]!, /has lost its last 1 commits/);
+  Deno.writeFileSync(journal, whole);
+  Deno.writeFileSync(join(directory, RAFT_LOG_FILES.database), newer);
   Deno.removeSync(marker);
   assert.match(inspectRaftLog(directory).faults[0]!, /its marker .* is missing/);
   Deno.removeSync(join(directory, RAFT_LOG_FILES.database));

@@ -128,7 +128,7 @@ export class Master {
     this.#log = log;
     this.#clock = clockToldIn(options.log);
     this.#joinThrough = joinThrough;
-    log.onAppended = (durationMs, markerMs) => options.observer.appended(durationMs, markerMs);
+    log.onAppended = (duration) => options.observer.appended(duration);
     createDataDirectory(options.dataDir);
     this.#store = SqliteJobStore.open(options.dataDir, { clusterId: log.identity.clusterId });
     const machine = new JobMachine(this.#store, {

@@ -56,9 +56,9 @@ export function metricsObserver(metrics: MasterMetrics, policy: Policy): MasterO
       wasCandidate = isCandidate;
       if (role !== "leader") forgetCluster(metrics);
     },
-    appended: (durationMs, markerMs) => {
+    appended: ({ durationMs, syncMs }) => {
       metrics.raftAppendSeconds.observe(durationMs / 1_000);
-      metrics.raftFsyncSeconds.observe(markerMs / 1_000);
+      metrics.raftFsyncSeconds.observe(syncMs / 1_000);
     },
     snapshotMade: ({ bytes, durationMs }) => {
       metrics.raftSnapshotsTotal.inc();

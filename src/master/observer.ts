@@ -18,8 +18,8 @@ export interface MasterObserver extends LeaderObserver {
   jobChanged(event: JobEvent, isLeader: boolean): void;
   heartbeat(workerId: string, accepted: boolean): void;
   roleChanged(status: RaftStatus): void;
-  /** A batch is durable in the log: all of it, and the marker's fsync alone. */
-  appended(durationMs: number, markerMs: number): void;
+  /** A batch is durable in the log: how long all of it took, and what of that the disk took. */
+  appended(duration: { readonly durationMs: number; readonly syncMs: number }): void;
   /** This node made a snapshot of its state. */
   snapshotMade(made: MadeSnapshot): void;
   /** This node's state was replaced by a snapshot of the leader's. */

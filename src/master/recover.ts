@@ -166,10 +166,9 @@ function stateOf(log: SqliteRaftLog): SurvivorState {
 function changePlaces(place: SurvivorPlace, { putAside }: Plan): void {
   const { raftDir, dataDir } = place;
   const work = join(dataDir, WORK_DIRECTORY);
-  const { database, marker } = RAFT_LOG_FILES;
   const moves: [string, string, readonly string[]][] = [
     [dataDir, work, [JOB_STORE_FILE, JOB_STORE_MARKER]],
-    [raftDir, join(raftDir, WORK_DIRECTORY), [database, marker]],
+    [raftDir, join(raftDir, WORK_DIRECTORY), Object.values(RAFT_LOG_FILES)],
   ];
   for (const [directory, from, names] of moves) {
     const aside = join(directory, putAside);

@@ -8,7 +8,8 @@ import { encodeMembership } from "../raft/mod.ts";
 import { decodeCommand, encodeCommand, ENTRY_FORMATS } from "./command_codec.ts";
 import { SqliteJobStore } from "./job_store.ts";
 import { JOB_STORE_FILE } from "./job_store_file.ts";
-import { RAFT_LOG_FILES, SqliteRaftLog } from "./raft_log.ts";
+import { SqliteRaftLog } from "./raft_log.ts";
+import { RAFT_LOG_FILES } from "./raft_log_files.ts";
 import { packRows, unpackRow } from "./raft_log_rows.ts";
 
 const IDENTITY = { clusterId: "c", nodeId: "a", incarnation: "i" };
@@ -52,12 +53,12 @@ Deno.test(
     SqliteRaftLog.create(directory, IDENTITY).close();
     const database = new DatabaseSync(join(directory, RAFT_LOG_FILES.database));
     const state = JSON.parse(String(database.prepare("SELECT body FROM state").get()?.body));
-    const body = JSON.stringify({ ...state, format: 2 });
+    const body = JSON.stringify({ ...state, format: 3 });
     database.prepare("UPDATE state SET body = ?, checksum = ?").run(body, hash("sha256", body));
     database.close();
     assert.throws(
       () => SqliteRaftLog.open(directory, { nodeId: "a" }),
-      /its format is 2, and this program knows formats up to 1; start the newer version/,
+      /its format is 3, and this program knows formats up to 2; start the newer version/,
     );
   }),
 );

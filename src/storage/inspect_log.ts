@@ -16,17 +16,23 @@ import {
   type Membership,
   type SnapshotMetadata,
 } from "../raft/mod.ts";
-import { DurableMarker, type MarkerRecord } from "./durable_marker.ts";
-import { RAFT_LOG_FILES } from "./raft_log.ts";
-import { checkIdentity, checkMarker, RowChecker } from "./raft_log_check.ts";
-import { RaftLogFile, type RaftLogIdentity, type StateRow } from "./raft_log_file.ts";
+import type { MarkerRecord } from "./durable_marker.ts";
+import { type FoundJournal, RaftJournal } from "./raft_journal.ts";
+import { checkJournal } from "./raft_journal_check.ts";
+import { checkFirstFormat, checkIdentity, checkMarkerFile, RowChecker } from "./raft_log_check.ts";
+import type { RaftLogPaths } from "./raft_log_check.ts";
+import { RaftLogFile } from "./raft_log_file.ts";
+import type { RaftLogIdentity, StateRow, StoredState } from "./raft_log_file.ts";
+import { markerAt, pathsIn, RAFT_LOG_FILES } from "./raft_log_files.ts";
 import { RaftLogRefused, StorageFailed } from "./storage_failure.ts";
 
 /** What a log says of itself, and what is wrong with it. */
 export interface RaftLogReport extends RaftLogIdentity {
   readonly format: number;
-  /** Commits of the database. */
+  /** Commits so far. */
   readonly generation: number;
+  /** Of these, how many the journal alone holds yet. */
+  readonly journalCommits: number;
   readonly hardState: HardState;
   /** What the log was compacted up to. */
   readonly boundary: SnapshotMetadata;
@@ -70,15 +76,18 @@ export function inspectRaftLog(
   const copies = mkdtempSync(join(tmpdir(), "conductor-inspect-"));
   try {
     for (let attempt = 1;; attempt++) {
-      const { path, before, after } = copyOf(directory, copies);
+      const copy = copyOf(directory, copies);
       let file: RaftLogFile | undefined;
       try {
-        file = new RaftLogFile(path);
-        const state = checkIdentity(file.readState(), pathsIn(directory), {});
-        if (isTorn(state, { before, after }) && attempt < COPIES_MAX) continue;
-        return reportOf(file, state, { before, after }, directory, visit);
+        file = new RaftLogFile(copy.path);
+        const stored = checkIdentity(file.readState(), copy.paths, {});
+        const found = caughtUp(file, stored, copy);
+        // What fits ill may have been written on between one copy and the next.
+        if (found.faults.length > 0 && isWrittenOn(copy) && attempt < COPIES_MAX) continue;
+        const counted = countEntries(file, found, copy.paths, visit);
+        return reportOf({ ...found, ...counted });
       } catch (failure) {
-        throw ofOriginal(failure, path, original);
+        throw ofOriginal(failure, copy.path, original);
       } finally {
         file?.close();
       }
@@ -88,21 +97,36 @@ export function inspectRaftLog(
   }
 }
 
-/** Markers as they were before and after the database was copied. */
-interface Markers {
+/** Copies of the files, and the marker as it was before and after they were made. */
+interface Copy {
+  /** Of the database. */
+  readonly path: string;
+  /** The files that were copied. */
+  readonly paths: RaftLogPaths;
+  readonly journal: FoundJournal | undefined;
   readonly before: MarkerRecord | undefined;
   readonly after: MarkerRecord | undefined;
 }
 
+/** A log with what its journal alone held, as far as the two fit. */
+interface CaughtUp {
+  readonly state: StateRow;
+  readonly marker: MarkerRecord | undefined;
+  readonly journalCommits: number;
+  readonly faults: string[];
+}
+
 /**
  * Commits only add to the -wal file, and of one that is half there SQLite takes nothing: a copy of the
- * two is sound unless the -wal file was moved into the database meanwhile, which changes its time.
+ * two is sound unless the -wal file was moved into the database meanwhile, which changes its time. The
+ * journal is read behind them, so that it has what they lack.
  */
-function copyOf(directory: string, target: string): Markers & { readonly path: string } {
-  const source = join(directory, RAFT_LOG_FILES.database);
+function copyOf(directory: string, target: string): Copy {
+  const paths = pathsIn(directory);
+  const source = paths.database;
   const path = join(target, RAFT_LOG_FILES.database);
   for (let attempt = 1; attempt <= COPIES_MAX; attempt++) {
-    const before = markerIn(directory);
+    const before = markerAt(paths);
     const { mtimeNs, size } = statSync(source, { bigint: true });
     for (const suffix of ["", "-wal"]) {
       rmSync(path + suffix, { force: true });
@@ -110,9 +134,10 @@ function copyOf(directory: string, target: string): Markers & { readonly path: s
         copyFileSync(source + suffix, path + suffix, constants.COPYFILE_FICLONE);
       }
     }
+    const journal = RaftJournal.read(paths.journal);
     const now = statSync(source, { bigint: true });
     if (now.mtimeNs === mtimeNs && now.size === size) {
-      return { path, before, after: markerIn(directory) };
+      return { path, paths, journal, before, after: markerAt(paths) };
     }
   }
   throw new RaftLogRefused(
@@ -120,26 +145,35 @@ function copyOf(directory: string, target: string): Markers & { readonly path: s
   );
 }
 
-function markerIn(directory: string): MarkerRecord | undefined {
-  const path = join(directory, RAFT_LOG_FILES.marker);
-  return existsSync(path) ? DurableMarker.read(path) : undefined;
+/** Brings the copy of the database up to the journal's end. */
+function caughtUp(file: RaftLogFile, stored: StoredState, copy: Copy): CaughtUp {
+  const { paths, journal, after } = copy;
+  const last = journal?.lastGeneration ?? stored.generation;
+  // What was committed behind the copy is not missing from it.
+  const marker = after !== undefined && after.generation > last && isWrittenOn(copy)
+    ? copy.before
+    : after;
+  const faults: string[] = [];
+  let state: StateRow = stored;
+  let journalCommits = 0;
+  attempt(faults, () => {
+    const sound = checkMarkerFile(stored, marker, paths, existsSync(paths.marker));
+    if (stored.format === 1) return checkFirstFormat(stored, sound, paths);
+    const { missing } = checkJournal(stored, sound, journal, paths);
+    file.write(missing, { hash: "", isAhead: false });
+    state = missing.at(-1)?.state ?? stored;
+    journalCommits = missing.length;
+  });
+  return { state, marker, journalCommits, faults };
 }
 
-function reportOf(
+function countEntries(
   file: RaftLogFile,
-  state: StateRow,
-  markers: Markers,
-  directory: string,
+  { state, faults }: CaughtUp,
+  paths: RaftLogPaths,
   visit: (entry: Entry) => void,
-): RaftLogReport {
-  const paths = pathsIn(directory);
-  const marker = markerFor(state, markers);
-  const faults: string[] = [];
-  attempt(faults, () => {
-    if (isWrittenOn(state, markers)) return;
-    checkMarker(state, marker, paths, existsSync(paths.marker));
-  });
-  const seen = { noop: 0, command: 0, membership: 0 };
+) {
+  const entries = { noop: 0, command: 0, membership: 0 };
   let entryBytes = 0;
   let lastTerm = state.boundary.term;
   let { membership, index: membershipIndex } = state.boundary;
@@ -148,7 +182,7 @@ function reportOf(
     for (const row of file.rows()) {
       for (const entry of checker.check(row)) {
         if (entry.index <= state.boundary.index) continue;
-        seen[entry.kind]++;
+        entries[entry.kind]++;
         entryBytes += entry.data.byteLength;
         lastTerm = entry.term;
         if (entry.kind === "membership") {
@@ -160,8 +194,15 @@ function reportOf(
     }
     checker.finish();
   });
+  return { entries, entryBytes, lastTerm, membership, membershipIndex };
+}
+
+function reportOf(
+  { state, ...found }: CaughtUp & ReturnType<typeof countEntries>,
+): RaftLogReport {
   const { clusterId, nodeId, incarnation, format, generation, hardState, boundary } = state;
   return {
+    ...found,
     clusterId,
     nodeId,
     incarnation,
@@ -172,40 +213,13 @@ function reportOf(
     installing: state.installing ?? undefined,
     firstIndex: boundary.index + 1,
     lastIndex: state.lastIndex,
-    lastTerm,
-    entries: seen,
-    entryBytes,
-    membership,
-    membershipIndex,
     lastHash: state.lastHash,
-    marker,
-    faults,
   };
 }
 
-function pathsIn(directory: string): { readonly database: string; readonly marker: string } {
-  const { database, marker } = RAFT_LOG_FILES;
-  return { database: join(directory, database), marker: join(directory, marker) };
-}
-
-/**
- * The copy stands at less than what was there before it was made, and a master writes: the -wal file
- * was begun anew while it was copied, and what it had held is in the database, of a moment before.
- */
-function isTorn({ generation }: StateRow, { before, after }: Markers): boolean {
-  return before !== undefined && generation < before.generation &&
-    before.generation !== after?.generation;
-}
-
-/** The marker that was written with this commit, if it was seen. */
-function markerFor({ generation }: StateRow, { before, after }: Markers) {
-  return before?.generation === generation ? before : after;
-}
-
-/** A master committed while the copy was made, and both markers say so: they bound what was copied. */
-function isWrittenOn({ generation }: StateRow, { before, after }: Markers): boolean {
-  return before !== undefined && after !== undefined && before.generation !== after.generation &&
-    before.generation <= generation && generation <= after.generation + 1;
+/** Whether a master committed while the copies were made. */
+function isWrittenOn({ before, after }: Pick<Copy, "before" | "after">): boolean {
+  return before?.generation !== after?.generation;
 }
 
 /** What would keep a master from starting is a finding here. */

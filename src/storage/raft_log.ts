@@ -1,80 +1,60 @@
 /**
- * The durable Raft log on SQLite. Two files of the data directory: `raft.db` holds entries and hard
- * state, and `raft.marker` says how far it had come. Order: database, marker, then the answer.
- *
- * Every transaction counts a generation, in both files. So after a crash the database is at most one
- * ahead of the marker; a database behind it has lost what it had acknowledged, and is refused.
+ * The durable Raft log: what a node's consensus may ask of its disk, on the three files of
+ * `raft_log_files.ts`. Newest entries and every term are in memory; older entries are read from the
+ * database, and their hashes are checked again.
  *
  * @module
  */
 
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { entryBytes, NO_MEMBERSHIP } from "../raft/mod.ts";
+import { DiskFull, entryBytes } from "../raft/mod.ts";
 import type { Entry, HardState, LogStore, SnapshotMetadata } from "../raft/mod.ts";
-import { DurableMarker, MARKER_FORMAT } from "./durable_marker.ts";
-import { createDataDirectory } from "./data_directory.ts";
-import { RAFT_LOG_FORMAT, RaftLogFile } from "./raft_log_file.ts";
+import { RowChecker } from "./raft_log_check.ts";
 import type { RaftLogChange, RaftLogIdentity, StateRow } from "./raft_log_file.ts";
+import { type CommitDuration, pathsIn, RaftLogFiles } from "./raft_log_files.ts";
 import { TailCache, TermRuns } from "./raft_log_index.ts";
 import { CHAIN_START, chainHash, packRows, unpackRow } from "./raft_log_rows.ts";
 import type { Row } from "./raft_log_rows.ts";
-import { checkIdentity, checkMarker, RowChecker } from "./raft_log_check.ts";
 import { RaftLogRefused, REJOIN_ADVICE, StorageFailed } from "./storage_failure.ts";
 
 /** Entries kept in memory beside the database, in bytes. */
 const CACHE_BYTES_MAX = 8 * 1024 * 1024;
 
-/** Names of the two files in a data directory. */
-export const RAFT_LOG_FILES = { database: "raft.db", marker: "raft.marker" } as const;
-
 /** See the module's text. Entries given to it must not be changed afterwards. */
 export class SqliteRaftLog implements LogStore {
-  readonly #file: RaftLogFile;
-  readonly #marker: DurableMarker;
+  readonly #files: RaftLogFiles;
   readonly #terms = new TermRuns();
   readonly #tail = new TailCache(CACHE_BYTES_MAX);
-  #state: StateRow;
   /** Hash of the last row. */
   #chain: Uint8Array = CHAIN_START;
   #retainedBytes = 0;
   #membershipEntries: Entry[] = [];
 
-  /** Told how long each durable append took: database and marker together, in ms. */
-  onAppended: (durationMs: number, markerMs: number) => void = () => {};
-
-  private constructor(file: RaftLogFile, marker: DurableMarker, state: StateRow) {
-    this.#file = file;
-    this.#marker = marker;
-    this.#state = state;
+  private constructor(files: RaftLogFiles) {
+    this.#files = files;
   }
 
   /** Whether `directory` holds a Raft log, or a part of one. */
   static exists(directory: string): boolean {
-    const { database, marker } = RAFT_LOG_FILES;
-    return existsSync(join(directory, database)) || existsSync(join(directory, marker));
+    return RaftLogFiles.exist(directory);
   }
 
   /**
    * Makes an empty log.
    *
+   * @param areaBytes of each area of its journal
    * @throws {RaftLogRefused} when there is one already
    * @throws {DataDirectoryRefused} when the directory cannot be used
    */
-  static create(directory: string, identity: RaftLogIdentity): SqliteRaftLog {
-    createDataDirectory(directory);
-    if (SqliteRaftLog.exists(directory)) {
-      throw new RaftLogRefused(`Cannot make a Raft log in "${directory}": there is one already`);
-    }
-    const paths = pathsIn(directory);
-    const file = new RaftLogFile(paths.database);
-    const state = emptyState(identity);
-    file.write({ insert: [], state });
-    return new SqliteRaftLog(file, DurableMarker.create(paths.marker, markerOf(state)), state);
+  static create(
+    directory: string,
+    identity: RaftLogIdentity,
+    areaBytes?: number,
+  ): SqliteRaftLog {
+    return new SqliteRaftLog(RaftLogFiles.create(directory, identity, areaBytes));
   }
 
   /**
-   * Opens and checks an existing log: every hash, and that it is not behind its marker.
+   * Opens and checks an existing log: every hash, and that it holds what its marker says.
    *
    * @param expected the node that wants to run on it and the cluster, as far as they are known
    * @throws {RaftLogRefused} when the files must not be used
@@ -83,67 +63,34 @@ export class SqliteRaftLog implements LogStore {
     directory: string,
     expected: { readonly nodeId?: string; readonly clusterId?: string },
   ): SqliteRaftLog {
-    const paths = pathsIn(directory);
-    if (!existsSync(paths.database)) {
-      throw new RaftLogRefused(
-        `Cannot open "${paths.database}": it is missing, though "${paths.marker}" says that this ` +
-          `node took part in a cluster; put the file back. ${REJOIN_ADVICE}`,
-      );
-    }
-    const file = new RaftLogFile(paths.database);
     try {
-      return SqliteRaftLog.#checked(file, paths, expected);
-    } catch (cause) {
-      file.close();
-      if (!(cause instanceof StorageFailed)) throw cause;
-      // Found before this process promised anything, so it is a refusal and no failure.
-      throw new RaftLogRefused(`${cause.message}. ${REJOIN_ADVICE}`, { cause });
-    }
-  }
-
-  static #checked(
-    file: RaftLogFile,
-    paths: { readonly database: string; readonly marker: string },
-    expected: { readonly nodeId?: string; readonly clusterId?: string },
-  ): SqliteRaftLog {
-    const state = file.readState();
-    const sound = checkIdentity(state, paths, expected);
-    const present = existsSync(paths.marker);
-    const found = present ? DurableMarker.read(paths.marker) : undefined;
-    const relation = checkMarker(sound, found, paths, present);
-    const marker = present
-      ? DurableMarker.open(paths.marker)
-      : DurableMarker.create(paths.marker, markerOf(sound));
-    try {
-      const log = new SqliteRaftLog(file, marker, sound);
-      log.#loadRows(new RowChecker(sound, paths.database));
-      if (relation === "marker_is_one_behind") marker.write(markerOf(sound));
+      const log = new SqliteRaftLog(RaftLogFiles.open(directory, expected));
+      log.#loadRows(pathsIn(directory).database);
       return log;
-    } catch (error) {
-      marker.close();
-      throw error;
+    } catch (cause) {
+      throw asRefusal(cause);
     }
   }
 
   get identity(): RaftLogIdentity {
-    const { clusterId, nodeId, incarnation } = this.#state;
+    const { clusterId, nodeId, incarnation } = this.#files.state;
     return { clusterId, nodeId, incarnation };
   }
 
   get hardState(): HardState {
-    return this.#state.hardState;
+    return this.#files.state.hardState;
   }
 
   get boundary(): SnapshotMetadata {
-    return this.#state.boundary;
+    return this.#files.state.boundary;
   }
 
   get installing(): SnapshotMetadata | undefined {
-    return this.#state.installing ?? undefined;
+    return this.#files.state.installing ?? undefined;
   }
 
   get lastIndex(): number {
-    return this.#state.lastIndex;
+    return this.#files.state.lastIndex;
   }
 
   get retainedBytes(): number {
@@ -168,14 +115,20 @@ export class SqliteRaftLog implements LogStore {
     if (from <= this.boundary.index || through > this.lastIndex || from > through) {
       throw this.#outside(from);
     }
-    if (from >= this.#tail.firstIndex) return this.#tail.read(from, through, bytesMax);
-    return this.#readRows(from, through, bytesMax);
+    const { firstIndex } = this.#tail;
+    if (from >= firstIndex) return this.#tail.read(from, through, bytesMax);
+    const stored = this.#readRows(from, Math.min(through, firstIndex - 1), bytesMax);
+    const next = (stored.at(-1)?.index ?? from) + 1;
+    if (next < firstIndex || next > through) return stored;
+    const bytesLeft = bytesMax - sizeOf(stored);
+    const cached = this.#tail.read(next, through, bytesLeft);
+    return sizeOf(cached) <= bytesLeft ? [...stored, ...cached] : stored;
   }
 
   append(entries: readonly Entry[], hardState: HardState): void {
     const first = entries[0];
     if (first === undefined) {
-      this.#write({ insert: [], state: { ...this.#state, hardState } });
+      this.#files.commit({ insert: [], state: { ...this.#files.state, hardState } });
       return;
     }
     if (first.index > this.lastIndex + 1 || first.index <= this.boundary.index) {
@@ -185,29 +138,33 @@ export class SqliteRaftLog implements LogStore {
     const kept = cut === undefined ? [] : cut.kept;
     const chain = cut === undefined ? this.#chain : cut.chain;
     const rows = packRows(kept.length > 0 ? [...kept, ...entries] : entries, chain);
-    this.#write({
+    const change: RaftLogChange = {
       ...(cut === undefined ? {} : { deleteFrom: first.index }),
       insert: rows,
-      state: { ...this.#state, hardState, ...endOf(rows) },
-    });
+      state: { ...this.#files.state, hardState, ...endOf(rows) },
+    };
+    this.#files.commit(change, first.index);
     if (cut !== undefined) this.#forgetFrom(first.index, cut.removedBytes);
     this.#remember(entries);
-    this.#tail.add(entries);
+    this.#tail.add(entries, this.#files.firstWaiting);
     this.#chain = rows.at(-1)?.chain ?? this.#chain;
   }
 
   compact(boundary: SnapshotMetadata): void {
     if (boundary.index <= this.boundary.index) return;
     if (boundary.index > this.lastIndex) throw this.#outside(boundary.index);
+    this.#files.flush();
     // The row that straddles the boundary stays whole; what it holds below is out of reach.
-    const { row, before } = this.#file.rowAround(boundary.index + 1);
+    const { row, before } = this.#files.database.rowAround(boundary.index + 1);
     const last = boundary.index === this.lastIndex;
     const base = last ? { lastIndex: this.lastIndex, chain: this.#chain } : before;
-    this.#write({
-      deleteThrough: last ? this.lastIndex : (row?.firstIndex ?? 0) - 1,
+    const deleteThrough = last ? this.lastIndex : (row?.firstIndex ?? 0) - 1;
+    const retainedBytes = this.#files.database.bodyBytesBehind(deleteThrough);
+    this.#files.commit({
+      deleteThrough,
       insert: [],
       state: {
-        ...this.#state,
+        ...this.#files.state,
         boundary,
         ...(base === undefined ? {} : { baseIndex: base.lastIndex, baseHash: hex(base.chain) }),
       },
@@ -215,21 +172,24 @@ export class SqliteRaftLog implements LogStore {
     this.#terms.dropBelow(boundary.index + 1);
     this.#tail.dropBelow(boundary.index + 1);
     this.#membershipEntries = this.#membershipEntries.filter(({ index }) => index > boundary.index);
-    this.#retainedBytes = this.#file.bodyBytes();
+    this.#retainedBytes = retainedBytes;
   }
 
   setInstalling(snapshot: SnapshotMetadata | undefined): void {
-    this.#write({ insert: [], state: { ...this.#state, installing: snapshot ?? null } });
+    this.#files.commit({
+      insert: [],
+      state: { ...this.#files.state, installing: snapshot ?? null },
+    });
   }
 
   reset(boundary: SnapshotMetadata, hardState: HardState): void {
     const { index } = boundary;
     const start = { baseIndex: index, baseHash: hex(CHAIN_START) };
     const end = { lastIndex: index, lastHash: hex(CHAIN_START) };
-    this.#write({
+    this.#files.commit({
       deleteFrom: 0,
       insert: [],
-      state: { ...this.#state, hardState, boundary, installing: null, ...start, ...end },
+      state: { ...this.#files.state, hardState, boundary, installing: null, ...start, ...end },
     });
     this.#chain = CHAIN_START;
     this.#retainedBytes = 0;
@@ -238,29 +198,22 @@ export class SqliteRaftLog implements LogStore {
     this.#tail.clear();
   }
 
-  /** Releases the lock. */
+  /** Makes the database whole, so that it has everything without the journal; releases the lock. */
   close(): void {
-    this.#file.close();
-    this.#marker.close();
+    this.#files.close();
   }
 
-  /** Database first, marker second. A full disk leaves both, and this object, as they were. */
-  #write(change: RaftLogChange): void {
-    const startedMs = performance.now();
-    const state = { ...change.state, generation: this.#state.generation + 1 };
-    this.#file.write({ ...change, state });
-    this.#state = state;
-    const markerStartedMs = performance.now();
-    this.#marker.write(markerOf(state));
-    const endedMs = performance.now();
-    this.onAppended(endedMs - startedMs, endedMs - markerStartedMs);
+  /** Told how long each durable append took: in all, and what of it the disk took. */
+  set onAppended(listener: (duration: CommitDuration) => void) {
+    this.#files.onCommitted = listener;
   }
 
   /** What stays of the row that holds `index`, and what goes. */
   #cutting(index: number) {
-    const { row, before } = this.#file.rowAround(index);
+    this.#files.flush();
+    const { row, before } = this.#files.database.rowAround(index);
     if (row === undefined) throw this.#outside(index);
-    const chain = before?.chain ?? fromHex(this.#state.baseHash);
+    const chain = before?.chain ?? fromHex(this.#files.state.baseHash);
     const kept = this.#unpack(row, chain).filter((entry) => entry.index < index);
     const removed = this.#readRows(index, this.lastIndex, Infinity);
     const removedBytes = removed.reduce((sum, entry) => sum + entryBytes(entry), 0);
@@ -282,26 +235,32 @@ export class SqliteRaftLog implements LogStore {
     }
   }
 
-  #loadRows(checker: RowChecker): void {
-    for (const row of this.#file.rows()) {
-      const entries = checker.check(row);
-      const { index: boundary } = this.boundary;
-      const reachable = row.firstIndex > boundary
-        ? entries
-        : entries.filter(({ index }) => index > boundary);
-      this.#remember(reachable);
-      this.#tail.add(reachable);
+  #loadRows(path: string): void {
+    try {
+      const checker = new RowChecker(this.#files.state, path);
+      for (const row of this.#files.database.rows()) {
+        const entries = checker.check(row);
+        const { index: boundary } = this.boundary;
+        const reachable = row.firstIndex > boundary
+          ? entries
+          : entries.filter(({ index }) => index > boundary);
+        this.#remember(reachable);
+        this.#tail.add(reachable);
+      }
+      this.#chain = checker.finish();
+    } catch (cause) {
+      this.#files.abandon();
+      throw cause;
     }
-    this.#chain = checker.finish();
   }
 
   #readRows(from: number, through: number, bytesMax: number): readonly Entry[] {
     const found: Entry[] = [];
     let bytes = 0;
     for (let at = from; at <= through;) {
-      const { row, before } = this.#file.rowAround(at);
+      const { row, before } = this.#files.database.rowAround(at);
       if (row === undefined) throw this.#outside(at);
-      for (const entry of this.#unpack(row, before?.chain ?? fromHex(this.#state.baseHash))) {
+      for (const entry of this.#unpack(row, before?.chain ?? fromHex(this.#files.state.baseHash))) {
         if (entry.index < at || entry.index > through) continue;
         bytes += entryBytes(entry);
         if (bytes > bytesMax && found.length > 0) return found;
@@ -331,42 +290,23 @@ export class SqliteRaftLog implements LogStore {
   }
 }
 
-function pathsIn(directory: string) {
-  return {
-    database: join(directory, RAFT_LOG_FILES.database),
-    marker: join(directory, RAFT_LOG_FILES.marker),
-  };
+/** Found before this process promised anything, so it is a refusal and no failure. */
+function asRefusal(cause: unknown): unknown {
+  if (cause instanceof StorageFailed) {
+    return new RaftLogRefused(`${cause.message}. ${REJOIN_ADVICE}`, { cause });
+  }
+  if (cause instanceof DiskFull) {
+    return new RaftLogRefused(
+      `${cause.message}, and the log's last commits are yet to be moved there; make room and start ` +
+        "again",
+      { cause },
+    );
+  }
+  return cause;
 }
 
-function emptyState(identity: RaftLogIdentity): StateRow {
-  return {
-    ...identity,
-    format: RAFT_LOG_FORMAT,
-    generation: 1,
-    hardState: { term: 0, vote: null, commit: 0 },
-    boundary: { index: 0, term: 0, membership: NO_MEMBERSHIP },
-    installing: null,
-    baseHash: hex(CHAIN_START),
-    baseIndex: 0,
-    lastIndex: 0,
-    lastHash: hex(CHAIN_START),
-  };
-}
-
-function markerOf(state: StateRow) {
-  const { clusterId, nodeId, incarnation, generation, lastIndex, lastHash } = state;
-  const { term, vote } = state.hardState;
-  return {
-    format: MARKER_FORMAT,
-    clusterId,
-    nodeId,
-    incarnation,
-    generation,
-    term,
-    vote,
-    lastIndex,
-    lastHash,
-  };
+function sizeOf(entries: readonly Entry[]): number {
+  return entries.reduce((sum, entry) => sum + entryBytes(entry), 0);
 }
 
 function endOf(rows: readonly Row[]) {

@@ -4,14 +4,16 @@ import { existsSync } from "node:fs";
 import type { Entry } from "../raft/mod.ts";
 import type { MarkerRecord } from "./durable_marker.ts";
 import { MARKER_FORMAT } from "./durable_marker.ts";
-import type { StateRow } from "./raft_log_file.ts";
+import type { RaftLogIdentity, StateRow, StoredState } from "./raft_log_file.ts";
 import { RAFT_LOG_FORMAT } from "./raft_log_file.ts";
 import { chainHash, unpackRow } from "./raft_log_rows.ts";
 import type { Row } from "./raft_log_rows.ts";
 import { RaftLogRefused, REJOIN_ADVICE } from "./storage_failure.ts";
 
-interface Paths {
+/** The files of a log. */
+export interface RaftLogPaths {
   readonly database: string;
+  readonly journal: string;
   readonly marker: string;
 }
 
@@ -21,10 +23,10 @@ interface Paths {
  * @throws {RaftLogRefused}
  */
 export function checkIdentity(
-  state: StateRow | "damaged" | undefined,
-  paths: Paths,
+  state: StoredState | "damaged" | undefined,
+  paths: RaftLogPaths,
   expected: { readonly nodeId?: string; readonly clusterId?: string },
-): StateRow {
+): StoredState {
   const refuse = (found: string) => new RaftLogRefused(`Cannot use "${paths.database}": ${found}`);
   if (state === undefined && !existsSync(paths.marker)) {
     throw refuse(
@@ -59,25 +61,23 @@ export function checkIdentity(
 }
 
 /**
- * Compares the database with its marker.
+ * The marker, if it is there, whole, of a format this program knows, and of this log.
  *
  * @param present whether there is a marker file
- * @throws {RaftLogRefused} when the database lost commits, or the files do not belong together
+ * @throws {RaftLogRefused}
  */
-export function checkMarker(
+export function checkMarkerFile(
   state: StateRow,
   marker: MarkerRecord | undefined,
-  paths: Paths,
+  paths: RaftLogPaths,
   present: boolean,
-): "equal" | "marker_is_one_behind" {
+): MarkerRecord {
   const refuse = (found: string) => new RaftLogRefused(`Cannot use "${paths.database}": ${found}`);
   if (!present) {
-    // The crash came while the directory was being made: nothing was promised yet.
-    if (state.generation === 1) return "equal";
     throw refuse(`its marker "${paths.marker}" is missing; put it back. ${REJOIN_ADVICE}`);
   }
   if (marker === undefined) {
-    throw refuse(`neither slot of its marker "${paths.marker}" is whole. ${REJOIN_ADVICE}`);
+    throw refuse(`no slot of its marker "${paths.marker}" is whole. ${REJOIN_ADVICE}`);
   }
   if (marker.format > MARKER_FORMAT) {
     throw refuse(
@@ -85,39 +85,68 @@ export function checkMarker(
         `${MARKER_FORMAT}; start the newer version that wrote it`,
     );
   }
-  const foreign = (["clusterId", "nodeId", "incarnation"] as const).find((field) =>
-    marker[field] !== state[field]
-  );
+  const foreign = foreignField(state, marker);
   if (foreign !== undefined) {
     throw refuse(
       `its ${foreign} is "${state[foreign]}", but "${paths.marker}" is of "${marker[foreign]}"; ` +
         "the two files are of different data directories",
     );
   }
+  return marker;
+}
+
+/**
+ * Compares a database of format 1, which had no journal, with its marker: it was committed first, and
+ * then the marker was written.
+ *
+ * @throws {RaftLogRefused} when the database lost commits, or the files do not belong together
+ */
+export function checkFirstFormat(
+  state: StateRow,
+  marker: MarkerRecord,
+  paths: RaftLogPaths,
+): void {
+  const refuse = (found: string) => new RaftLogRefused(`Cannot use "${paths.database}": ${found}`);
   const ahead = state.generation - marker.generation;
-  if (ahead < 0) {
-    throw refuse(
-      `it has lost its last ${-ahead} commits (it ends at index ${state.lastIndex}, term ` +
-        `${state.hardState.term}; the marker recorded index ${marker.lastIndex}, term ` +
-        `${marker.term}): its -wal file was damaged, removed or replaced by an old copy. This ` +
-        `node may have voted or acknowledged what it no longer holds. ${REJOIN_ADVICE}`,
-    );
-  }
-  if (ahead > 1) {
-    throw refuse(
-      `"${paths.marker}" is ${ahead} commits older than it: one of them is an old copy. Put the ` +
-        `right one back. ${REJOIN_ADVICE}`,
-    );
-  }
+  if (ahead < 0) throw refuse(lostCommits(state, marker, "its -wal file was"));
+  if (ahead > 1) throw refuse(olderMarker(ahead, paths));
+  if (ahead === 0 && !isSameCommit(state, marker)) throw refuse(differs(paths.marker));
+}
+
+/** Names the field by which two files are of different logs. */
+export function foreignField(
+  state: RaftLogIdentity,
+  other: RaftLogIdentity,
+): keyof RaftLogIdentity | undefined {
+  return (["clusterId", "nodeId", "incarnation"] as const).find((field) =>
+    other[field] !== state[field]
+  );
+}
+
+/** Whether the marker says of its commit what the log says of it. */
+export function isSameCommit(state: StateRow, marker: MarkerRecord): boolean {
   const { term, vote } = state.hardState;
-  const same = marker.lastIndex === state.lastIndex && marker.lastHash === state.lastHash &&
+  return marker.lastIndex === state.lastIndex && marker.lastHash === state.lastHash &&
     marker.term === term && marker.vote === vote;
-  if (ahead === 0 && !same) {
-    throw refuse(
-      `it differs from its marker "${paths.marker}" in the same commit. ${REJOIN_ADVICE}`,
-    );
-  }
-  return ahead === 0 ? "equal" : "marker_is_one_behind";
+}
+
+/** The log ends before what its marker says was promised. */
+export function lostCommits(state: StateRow, marker: MarkerRecord, files: string): string {
+  return `it has lost its last ${marker.generation - state.generation} commits (it ends at index ` +
+    `${state.lastIndex}, term ${state.hardState.term}; the marker recorded index ` +
+    `${marker.lastIndex}, term ${marker.term}): ${files} damaged, removed or replaced by an old ` +
+    "copy. This node may have voted or acknowledged what it no longer holds. " + REJOIN_ADVICE;
+}
+
+/** The marker is an old copy, or what it tells of is a newer one. */
+export function olderMarker(commits: number, paths: RaftLogPaths): string {
+  return `"${paths.marker}" is ${commits} commits older than it: one of them is an old copy. Put ` +
+    `the right one back. ${REJOIN_ADVICE}`;
+}
+
+/** Two files say different things of one commit. */
+export function differs(path: string): string {
+  return `it differs from "${path}" in the same commit. ${REJOIN_ADVICE}`;
 }
 
 /** Follows the hash chain through the rows. */

@@ -1,12 +1,21 @@
-/** `raft.db` itself: its tables, and what one transaction does. Knows nothing of the marker. */
+/**
+ * `raft.db` itself: its tables, and what one transaction does. Knows nothing of journal and marker. A
+ * transaction is durable with the next checkpoint; until then the journal has what it did.
+ */
 
 import { hash } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
 import type { StatementSync } from "node:sqlite";
-import { DiskFull } from "../raft/mod.ts";
 import type { HardState, SnapshotMetadata } from "../raft/mod.ts";
 import type { Row } from "./raft_log_rows.ts";
-import { failureOf, isDamage, isLocked, RaftLogRefused, REJOIN_ADVICE } from "./storage_failure.ts";
+import {
+  failureOf,
+  isDamage,
+  isLocked,
+  RaftLogRefused,
+  REJOIN_ADVICE,
+  StorageFailed,
+} from "./storage_failure.ts";
 
 /** Who the log belongs to. Fixed when the data directory is made. */
 export interface RaftLogIdentity {
@@ -20,7 +29,7 @@ export interface RaftLogIdentity {
 export interface StateRow extends RaftLogIdentity {
   /** Of tables and rows; a program that knows less refuses it. */
   readonly format: number;
-  /** Counts the transactions. */
+  /** Counts the commits: records of the journal. 0 while the directory is being made. */
   readonly generation: number;
   readonly hardState: HardState;
   readonly boundary: SnapshotMetadata;
@@ -32,10 +41,21 @@ export interface StateRow extends RaftLogIdentity {
   readonly lastHash: string;
 }
 
-/** The format this program writes. */
-export const RAFT_LOG_FORMAT = 1;
+/** The format this program writes. The first had no journal. */
+export const RAFT_LOG_FORMAT = 2;
 
-/** What one transaction changes, in this order. */
+/** How the database stands to the journal. */
+export interface JournalPoint {
+  /** Of the record up to which it was written, or which comes next to it: in hexadecimal digits. */
+  readonly hash: string;
+  /** This commit was too large for the journal, which is yet to say that it is here. */
+  readonly isAhead: boolean;
+}
+
+/** The state row as stored. Format 1 knew no journal. */
+export type StoredState = StateRow & { readonly journal?: JournalPoint };
+
+/** What one commit changes, in this order. */
 export interface RaftLogChange {
   /** Rows that end here or above go. */
   readonly deleteFrom?: number;
@@ -45,11 +65,8 @@ export interface RaftLogChange {
   readonly state: StateRow;
 }
 
-/** Bytes written to the write-ahead log after which they are moved into the database. */
-const CHECKPOINT_BYTES = 16 * 1024 * 1024;
-
-/** What a transaction writes at least, beside the bodies of its rows: a few pages of 4 KiB. */
-const TRANSACTION_BYTES = 3 * 4096;
+/** Bytes in the write-ahead log after which they are moved into the database at the latest. */
+const WAL_BYTES_MAX = 16 * 1024 * 1024;
 
 /** Rows in memory at once while all are read; one may have a MB. */
 const ROWS_READ_MAX = 64;
@@ -67,7 +84,7 @@ export class RaftLogFile {
   readonly #writeState: StatementSync;
   readonly #rowEndingAtOrAfter: StatementSync;
   readonly #rowEndingBefore: StatementSync;
-  /** About how much the write-ahead log holds that the database does not. */
+  /** Of rows that are in the write-ahead log alone. */
   #walBytes = 0;
 
   /** @throws {RaftLogRefused} when it is locked, or not a database */
@@ -77,7 +94,7 @@ export class RaftLogFile {
     const prepare = (sql: string) => this.#database.prepare(sql);
     this.#begin = prepare("BEGIN IMMEDIATE");
     this.#commit = prepare("COMMIT");
-    this.#checkpoint = prepare("PRAGMA wal_checkpoint(PASSIVE)");
+    this.#checkpoint = prepare("PRAGMA wal_checkpoint(TRUNCATE)");
     this.#insert = prepare("INSERT INTO batch VALUES (?, ?, ?, ?)");
     this.#deleteFrom = prepare("DELETE FROM batch WHERE last_index >= ?");
     this.#deleteThrough = prepare("DELETE FROM batch WHERE last_index <= ?");
@@ -91,7 +108,7 @@ export class RaftLogFile {
   }
 
   /** The state row, `undefined` if there is none, `"damaged"` if its checksum does not fit. */
-  readState(): StateRow | "damaged" | undefined {
+  readState(): StoredState | "damaged" | undefined {
     const row = this.#reading(() => this.#database.prepare("SELECT * FROM state").get());
     if (row === undefined) return undefined;
     const { body, checksum } = row;
@@ -127,28 +144,26 @@ export class RaftLogFile {
     });
   }
 
-  /** Bytes of all rows together. */
-  bodyBytes(): number {
-    const sql = "SELECT total(length(body)) AS bytes FROM batch";
-    const bytes = this.#reading(() => this.#database.prepare(sql).get()?.bytes);
+  /** Bytes of all rows together that end behind `index`. */
+  bodyBytesBehind(index: number): number {
+    const sql = "SELECT total(length(body)) AS bytes FROM batch WHERE last_index > ?";
+    const bytes = this.#reading(() => this.#database.prepare(sql).get(index)?.bytes);
     return typeof bytes === "number" ? bytes : 0;
   }
 
   /**
-   * Does `change` in one transaction; durable on return.
+   * Does `changes`, which follow each other, in one transaction.
    *
    * @throws {DiskFull} nothing is changed
    * @throws {StorageFailed} the process must end
    */
-  write(change: RaftLogChange): void {
+  write(changes: readonly RaftLogChange[], journal: JournalPoint): void {
+    const last = changes.at(-1);
+    if (last === undefined) return;
     try {
       this.#begin.run();
-      if (change.deleteFrom !== undefined) this.#deleteFrom.run(change.deleteFrom);
-      if (change.deleteThrough !== undefined) this.#deleteThrough.run(change.deleteThrough);
-      for (const { lastIndex, firstIndex, chain, body } of change.insert) {
-        this.#insert.run(lastIndex, firstIndex, chain, body);
-      }
-      const body = JSON.stringify(change.state);
+      for (const change of changes) this.#apply(change);
+      const body = JSON.stringify({ ...last.state, journal });
       this.#writeState.run(body, checksumOf(body));
       this.#commit.run();
     } catch (cause) {
@@ -156,27 +171,58 @@ export class RaftLogFile {
       this.#rollBack();
       throw failure;
     }
-    this.#walBytes += change.insert.reduce((sum, row) => sum + row.body.byteLength, 0);
-    this.#walBytes += TRANSACTION_BYTES;
-    if (this.#walBytes >= CHECKPOINT_BYTES) this.#checkpointNow();
+    for (const { insert } of changes) {
+      for (const { body } of insert) this.#walBytes += body.byteLength;
+    }
+  }
+
+  /** As {@linkcode write}, of one change; durable on return, with all before it. */
+  writeDurably(change: RaftLogChange, journal: JournalPoint): void {
+    if (this.#walBytes >= WAL_BYTES_MAX) this.checkpoint();
+    this.#setSynchronous("FULL");
+    try {
+      this.write([change], journal);
+    } finally {
+      this.#setSynchronous("NORMAL");
+    }
+  }
+
+  /**
+   * Moves the write-ahead log into the database; all that was written is durable on return. SQLite
+   * would do it by itself, but would then keep a failed fsync to itself as well.
+   *
+   * @throws {DiskFull} nothing is lost, and less is durable
+   * @throws {StorageFailed} the process must end
+   */
+  checkpoint(): void {
+    const action = `move the write-ahead log of "${this.#path}" into it`;
+    let busy: unknown;
+    try {
+      busy = this.#checkpoint.get()?.busy;
+    } catch (cause) {
+      throw failureOf(action, cause);
+    }
+    if (busy !== 0) throw new StorageFailed(`Cannot ${action}: it is in use`);
+    this.#walBytes = 0;
   }
 
   close(): void {
     this.#database.close();
   }
 
-  /**
-   * Moves the write-ahead log into the database. SQLite would do it by itself, but would then keep a
-   * failed fsync to itself as well.
-   */
-  #checkpointNow(): void {
-    this.#walBytes = 0;
+  #apply({ deleteFrom, deleteThrough, insert }: RaftLogChange): void {
+    if (deleteFrom !== undefined) this.#deleteFrom.run(deleteFrom);
+    if (deleteThrough !== undefined) this.#deleteThrough.run(deleteThrough);
+    for (const { lastIndex, firstIndex, chain, body } of insert) {
+      this.#insert.run(lastIndex, firstIndex, chain, body);
+    }
+  }
+
+  #setSynchronous(mode: "FULL" | "NORMAL"): void {
     try {
-      this.#checkpoint.get();
+      this.#database.exec(`PRAGMA synchronous = ${mode}`);
     } catch (cause) {
-      const failure = failureOf(`move the write-ahead log of "${this.#path}" into it`, cause);
-      // The commit is durable all the same, and there will be another try when there is more.
-      if (!(failure instanceof DiskFull)) throw failure;
+      throw failureOf(`set how "${this.#path}" is written`, cause);
     }
   }
 
@@ -204,7 +250,8 @@ function openDatabase(path: string): DatabaseSync {
     // One process, one connection: the lock is held until the process ends, and no -shm is needed.
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
     database.exec("PRAGMA journal_mode = WAL");
-    database.exec("PRAGMA synchronous = FULL");
+    // Not at every commit: the journal is what makes those durable.
+    database.exec("PRAGMA synchronous = NORMAL");
     database.exec("PRAGMA fullfsync = ON");
     database.exec("PRAGMA wal_autocheckpoint = 0");
     database.exec("BEGIN IMMEDIATE; COMMIT");
@@ -215,7 +262,7 @@ function openDatabase(path: string): DatabaseSync {
         "(id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT, checksum TEXT) STRICT",
     );
     assertPragma(database, path, "journal_mode", "wal");
-    assertPragma(database, path, "synchronous", 2);
+    assertPragma(database, path, "synchronous", 1);
     return database;
   } catch (cause) {
     if (isLocked(cause)) {

@@ -56,8 +56,11 @@ export class TailCache {
     return this.#entries[0]?.index ?? Infinity;
   }
 
-  /** Entries that follow the newest. Forgets the older half when there are too many bytes. */
-  add(entries: readonly Entry[]): void {
+  /**
+   * Entries that follow the newest. Forgets the older half when there are too many bytes, but none
+   * from `keptFrom` on.
+   */
+  add(entries: readonly Entry[], keptFrom = Infinity): void {
     for (const entry of entries) {
       this.#entries.push(entry);
       this.#bytes += entryBytes(entry);
@@ -65,8 +68,10 @@ export class TailCache {
     if (this.#bytes <= this.#bytesMax) return;
     let drop = 0;
     while (this.#bytes > this.#bytesMax / 2 && drop < this.#entries.length - 1) {
-      const entry = this.#entries[drop++];
-      if (entry !== undefined) this.#bytes -= entryBytes(entry);
+      const entry = this.#entries[drop];
+      if (entry === undefined || entry.index >= keptFrom) break;
+      this.#bytes -= entryBytes(entry);
+      drop++;
     }
     this.#entries = this.#entries.slice(drop);
   }

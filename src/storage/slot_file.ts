@@ -2,6 +2,9 @@
  * A tiny file that holds one record durably. Two slots are overwritten in turn, each with its
  * checksum, so that a write that is torn by a crash spoils only itself. One `pwrite` and one
  * `fdatasync` a time.
+ *
+ * Two more slots take notes: records that need only outlive the process. A power failure may tear
+ * both of them, and leaves what was written durably.
  */
 
 import { hash } from "node:crypto";
@@ -9,38 +12,55 @@ import { closeSync, fdatasyncSync, fsyncSync, openSync, readFileSync, writeSync 
 import { dirname } from "node:path";
 import { StorageFailed } from "./storage_failure.ts";
 
-/** What a record needs: a number that grows with each, by which the newest is known. */
+/** What a record needs: by these numbers the newest is known, the first before the second. */
 export interface SlotRecord {
   readonly generation: number;
+  /** Counts the records, where several may be of one generation. */
+  readonly serial?: number;
 }
 
-const SLOT_BYTES = 4096;
+/** Room of a record, with what frames it. */
+export const SLOT_BYTES = 4096;
+/** Slots for what is durable; those for notes follow. */
+const DURABLE_SLOTS = 2;
+const NOTE_SLOTS = 2;
 const MAGIC = "CNDRMARK";
 const HEADER_BYTES = MAGIC.length + 4;
 const CHECKSUM_BYTES = 32;
+const UTF8 = new TextEncoder();
 
 /** See the module's text. Records are plain JSON. */
 export class SlotFile<Content extends SlotRecord> {
   readonly #path: string;
   readonly #file: number;
   readonly #slot = new Uint8Array(SLOT_BYTES);
+  /** Where the next record goes: not over the newest. */
+  #durableSlot: number;
+  #noteSlot = DURABLE_SLOTS;
 
-  private constructor(path: string, file: number) {
+  private constructor(path: string, file: number, durableSlot: number) {
     this.#path = path;
     this.#file = file;
+    this.#durableSlot = durableSlot;
   }
 
   /**
    * Makes the file, durably: its directory entry too.
    *
+   * @param use whether there will be notes, for which there is to be room then
    * @throws {StorageFailed}
    */
-  static create<Content extends SlotRecord>(path: string, record: Content): SlotFile<Content> {
+  static create<Content extends SlotRecord>(
+    path: string,
+    record: Content,
+    use: "durable" | "notes" = "durable",
+  ): SlotFile<Content> {
+    const bytes = (use === "notes" ? DURABLE_SLOTS + NOTE_SLOTS : DURABLE_SLOTS) * SLOT_BYTES;
     try {
       const file = openSync(path, "w+", 0o600);
-      writeSync(file, new Uint8Array(2 * SLOT_BYTES), 0, 2 * SLOT_BYTES, 0);
+      writeSync(file, new Uint8Array(bytes), 0, bytes, 0);
       fsyncSync(file);
-      const slots = new SlotFile<Content>(path, file);
+      const slots = new SlotFile<Content>(path, file, 0);
       slots.write(record);
       const directory = openSync(dirname(path), "r");
       fsyncSync(directory);
@@ -52,17 +72,13 @@ export class SlotFile<Content extends SlotRecord> {
   }
 
   static open<Content extends SlotRecord>(path: string): SlotFile<Content> {
-    return new SlotFile<Content>(path, openSync(path, "r+"));
+    const newest = newestOf<Content>(readFileSync(path), 0, DURABLE_SLOTS);
+    return new SlotFile<Content>(path, openSync(path, "r+"), newest?.slot === 0 ? 1 : 0);
   }
 
-  /** The newest whole record of the file, or `undefined` when neither slot holds one. */
+  /** The newest whole record of the file, or `undefined` when no slot holds one. */
   static read<Content extends SlotRecord>(path: string): Content | undefined {
-    const bytes = readFileSync(path);
-    const records = [0, 1]
-      .map((slot) => decodeSlot(bytes.subarray(slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES)))
-      .filter((record) => record !== undefined);
-    // The checksums have shown that these are what `write` wrote.
-    return (records as Content[]).sort((a, b) => b.generation - a.generation)[0];
+    return newestOf<Content>(readFileSync(path), 0, DURABLE_SLOTS + NOTE_SLOTS)?.record;
   }
 
   /**
@@ -71,12 +87,30 @@ export class SlotFile<Content extends SlotRecord> {
    * @throws {StorageFailed} the process must end
    */
   write(record: Content): void {
-    const bytes = encodeSlot(record, this.#slot);
-    const position = (record.generation % 2) * SLOT_BYTES;
+    this.#put(record, this.#durableSlot);
     try {
-      const written = writeSync(this.#file, bytes, 0, bytes.length, position);
-      if (written !== bytes.length) throw new Error(`only ${written} bytes were written`);
       fdatasyncSync(this.#file);
+    } catch (cause) {
+      throw failed(this.#path, cause);
+    }
+    this.#durableSlot = 1 - this.#durableSlot;
+  }
+
+  /**
+   * Outlives the process on return, but not a power failure.
+   *
+   * @throws {StorageFailed} the process must end
+   */
+  note(record: Content): void {
+    this.#put(record, this.#noteSlot);
+    this.#noteSlot = DURABLE_SLOTS + (this.#noteSlot + 1 - DURABLE_SLOTS) % NOTE_SLOTS;
+  }
+
+  #put(record: Content, slot: number): void {
+    const bytes = encodeSlot(record, this.#slot);
+    try {
+      const written = writeSync(this.#file, bytes, 0, bytes.length, slot * SLOT_BYTES);
+      if (written !== bytes.length) throw new Error(`only ${written} bytes were written`);
     } catch (cause) {
       throw failed(this.#path, cause);
     }
@@ -93,18 +127,41 @@ function failed(path: string, cause: unknown): StorageFailed {
   return new StorageFailed(`Cannot write "${path}": ${detail}`, { cause });
 }
 
-function encodeSlot(record: SlotRecord, slot: Uint8Array): Uint8Array {
-  const body = new TextEncoder().encode(JSON.stringify(record));
+function newestOf<Content extends SlotRecord>(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+): { readonly record: Content; readonly slot: number } | undefined {
+  let newest: { readonly record: Content; readonly slot: number } | undefined;
+  for (let slot = from; slot < to; slot++) {
+    const found = decodeSlot(bytes.subarray(slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES));
+    if (found === undefined) continue;
+    // The checksum has shown that this is what `write` wrote.
+    const record = found as Content;
+    if (newest === undefined || isNewer(record, newest.record)) newest = { record, slot };
+  }
+  return newest;
+}
+
+function isNewer(record: SlotRecord, than: SlotRecord): boolean {
+  const ahead = record.generation - than.generation;
+  return ahead > 0 || (ahead === 0 && (record.serial ?? 0) > (than.serial ?? 0));
+}
+
+/** Frames a record in `slot`. Returns the part that it fills. */
+export function encodeSlot(record: unknown, slot: Uint8Array): Uint8Array {
+  const body = UTF8.encode(JSON.stringify(record));
   const length = HEADER_BYTES + body.length + CHECKSUM_BYTES;
   if (length > SLOT_BYTES) throw new StorageFailed(`A record of ${length} bytes fits in no slot`);
-  new TextEncoder().encodeInto(MAGIC, slot);
+  UTF8.encodeInto(MAGIC, slot);
   new DataView(slot.buffer).setUint32(MAGIC.length, body.length);
   slot.set(body, HEADER_BYTES);
   slot.set(digest(slot.subarray(0, HEADER_BYTES + body.length)), HEADER_BYTES + body.length);
   return slot.subarray(0, length);
 }
 
-function decodeSlot(slot: Uint8Array): unknown {
+/** The record in `slot`, or `undefined` when it is not whole. */
+export function decodeSlot(slot: Uint8Array): unknown {
   if (slot.length < HEADER_BYTES + CHECKSUM_BYTES) return undefined;
   if (new TextDecoder().decode(slot.subarray(0, MAGIC.length)) !== MAGIC) return undefined;
   const view = new DataView(slot.buffer, slot.byteOffset, slot.byteLength);

@@ -13,10 +13,12 @@ const INJECTS = await canInject();
 
 for (
   const [file, when, payloadBytes] of [
-    // Of the commits of the log, of the marker behind them, and of checkpoints of both databases.
-    ["raft/raft.db-wal", "14", 10],
-    ["raft/raft.marker", "9", 10],
+    // Of the commits of the log, and of what an area of the journal waits for before it is used
+    // again: the write-ahead log, the database, the marker. Then of a checkpoint of the state.
+    ["raft/raft.journal", "9", 10],
+    ["raft/raft.db-wal", "8", 1_000_000],
     ["raft/raft.db", "3", 1_000_000],
+    ["raft/raft.marker", "3", 1_000_000],
     ["state.db", "3", 1_000_000],
   ] as const
 ) {

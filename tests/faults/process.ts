@@ -176,7 +176,7 @@ export interface SmallDisk {
   free(): void;
 }
 
-const SMALL_DISK_MIB = 8;
+const SMALL_DISK_MIB = 16;
 
 /** Runs `test` with a master on a file system of its own. Needs the right to mount one. */
 export function onSmallDisk(

@@ -10,9 +10,11 @@ import { RAFT_LOG_FILES, RaftLogRefused, SqliteRaftLog } from "../../src/storage
 import { Random } from "../simulation/random.ts";
 import { damagedCopies, type Files, filesOf, inDirectoryWith, SEED } from "./damage.ts";
 
-const { database: DATABASE, marker: MARKER } = RAFT_LOG_FILES;
+const { database: DATABASE, journal: JOURNAL, marker: MARKER } = RAFT_LOG_FILES;
 const WAL = `${DATABASE}-wal`;
-const NAMES = [DATABASE, WAL, MARKER];
+const NAMES = [DATABASE, WAL, JOURNAL, MARKER];
+/** Sixteen small appends to each area of the journal, so that it changes them. */
+const AREA_BYTES = 16 * 4096;
 const IDENTITY = { clusterId: "c1", nodeId: "n1", incarnation: "i1" };
 const DAMAGES_PER_FILE = 60;
 
@@ -33,16 +35,21 @@ for (const left of ["after a kill", "after an orderly stop"] as const) {
         else assertHelpful(found.message, context);
         outcomes[found.kind === "opened" ? "whole" : "refused"]++;
       }
-      // The write-ahead log has precedence over the file, and one slot of the marker over the other.
-      const mostMatter = name === WAL || left === "after an orderly stop" && name === DATABASE;
+      // What the write-ahead log holds, the journal has as well, and after a stop the database has
+      // what the journal holds; of the marker's slots one does.
+      const mostMatter = name === DATABASE || name === JOURNAL && left === "after a kill";
       const least = mostMatter ? DAMAGES_PER_FILE / 4 : 0;
       assert.ok(outcomes.refused >= least, `${JSON.stringify(outcomes)}, seed ${SEED}`);
     });
 
-    Deno.test(`${name} that is missing ${left} is refused`, () => {
+    const isNeeded = name === DATABASE || name === MARKER ||
+      name === JOURNAL && left === "after a kill";
+    const outcome = isNeeded ? "is refused" : "is not missed";
+    Deno.test(`${name} that is missing ${left} ${outcome}`, () => {
       const found = open(new Map([...files].filter(([each]) => each !== name)));
-      assert.equal(found.kind, "refused");
-      assertHelpful(found.kind === "refused" ? found.message : "", name);
+      assert.equal(found.kind, isNeeded ? "refused" : "opened");
+      if (found.kind === "refused") assertHelpful(found.message, name);
+      else assert.equal(found.memory, memory);
     });
   }
 }
@@ -55,9 +62,9 @@ Deno.test("old copies of one or two of the files among newer ones are refused", 
     if (found.kind === "refused") {
       assertHelpful(found.message, `old: ${old}`);
     } else if (found.memory !== killed.memory) {
-      // Both files that tell are old: no file of this room can show it. state.db and the leader
-      // do, see old_copies_test.ts.
-      assert.deepEqual(old, [WAL, MARKER]);
+      // All files that tell are old: no file of this room can show it. state.db and the leader do,
+      // see old_copies_test.ts.
+      assert.deepEqual(old.slice(1), [JOURNAL, MARKER]);
       assert.equal(found.memory, early.memory, "not even a state that once was");
     }
   }
@@ -80,7 +87,7 @@ for (
         assertHelpful(found.message, `${what}: ${taken}`);
       } else if (JSON.parse(found.memory).identity.incarnation === "i0") {
         // All that tells is of the earlier disk: this is that disk, which no peer listens to.
-        assert.deepEqual(taken, [WAL, MARKER]);
+        assert.deepEqual(taken.slice(1), [JOURNAL, MARKER]);
       } else {
         assert.deepEqual(taken, [DATABASE], "the write-ahead log has all that matters");
         assert.equal(found.memory, killed.memory);
@@ -97,7 +104,7 @@ function mixed(files: Files, others: Files, names: readonly string[]): Files {
 /** A node's life, and what its directory held early, at a kill, and after an orderly stop. */
 function live(identity: typeof IDENTITY) {
   return inDirectoryWith(new Map(), (directory) => {
-    let log = SqliteRaftLog.create(directory, identity);
+    let log = SqliteRaftLog.create(directory, identity, AREA_BYTES);
     const voters = [{ id: "n1", address: "n1:1", incarnation: "i1" }];
     const membership = { voters, learners: [] };
     const first: Entry = {
@@ -113,12 +120,14 @@ function live(identity: typeof IDENTITY) {
     log.close();
     log = SqliteRaftLog.open(directory, identity);
     log.append([entry(29, 2), entry(30, 2)], hard(2, 28));
-    log.compact({ index: 12, term: 1, membership });
     for (let index = 31; index <= 60; index += 3) {
       log.append([index, index + 1, index + 2].map((each) => entry(each, 2)), hard(2, index));
+      // With it, the write-ahead log gets what waited before.
+      if (index === 46) log.compact({ index: 12, term: 1, membership });
     }
     const memory = memoryOf(log);
     const killed = { files: filesOf(directory, NAMES), memory };
+    assert.ok(killed.files.get(WAL)!.length > 0, "the write-ahead log is to hold something");
     log.close();
     return { early, killed, stopped: { files: filesOf(directory, NAMES), memory } };
   });

@@ -5,6 +5,7 @@
  */
 
 import assert from "node:assert/strict";
+import { decodeSlot, encodeSlot, SLOT_BYTES } from "../../src/storage/slot_file.ts";
 import { FaultyMaster, onFaultyDisk } from "./process.ts";
 
 interface Case {
@@ -43,6 +44,18 @@ const CASES: readonly Case[] = [
     what: "a removed raft.marker",
     damage: (data) => Deno.removeSync(`${data}/raft/raft.marker`),
     says: /marker ".*raft\.marker" is missing; put it back/,
+  },
+  {
+    what: "a raft.journal of a later version",
+    damage: (data) => {
+      const path = `${data}/raft/raft.journal`;
+      const bytes = Deno.readFileSync(path);
+      const head = decodeSlot(bytes.subarray(0, SLOT_BYTES));
+      assert.ok(typeof head === "object" && head !== null);
+      bytes.set(encodeSlot({ ...head, format: 9 }, new Uint8Array(SLOT_BYTES)));
+      Deno.writeFileSync(path, bytes);
+    },
+    says: /format of ".*raft\.journal" is 9.*start the newer version/,
   },
   {
     what: "a removed directory of the log",

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { audit, gather, Load, onCluster } from "./support.ts";
 
+const BLOCK_BYTES = 4096;
+
 Deno.test("a damaged member is refused at its start, and rebuilt from its peers as it says", () =>
   onCluster({ workers: 1 }, async (cluster) => {
     const load = Load.start(cluster, { paddingBytes: 2_000 });
@@ -9,7 +11,7 @@ Deno.test("a damaged member is refused at its start, and rebuilt from its peers 
     const leader = await cluster.leader();
     const damaged = cluster.masters.find((each) => each !== leader)!;
     await damaged.process.kill();
-    await corrupt(join(damaged.directory, "raft", "raft.db-wal"));
+    await corrupt(join(damaged.directory, "raft", "raft.journal"));
 
     damaged.process.start();
     assert.equal(await damaged.process.ended(), 1);
@@ -24,9 +26,11 @@ Deno.test("a damaged member is refused at its start, and rebuilt from its peers 
     assert.deepEqual(audit(await gather(cluster, load.history)), []);
   }));
 
-/** Turns over a byte in the middle of a file. */
+/** Turns over a byte in every block that was written, but for the first one, which names the file. */
 async function corrupt(path: string): Promise<void> {
   const bytes = await Deno.readFile(path);
-  bytes[bytes.length >> 1]! ^= 0xff;
+  for (let at = BLOCK_BYTES + 100; at < bytes.length; at += BLOCK_BYTES) {
+    if (bytes[at] !== 0) bytes[at]! ^= 0xff;
+  }
   await Deno.writeFile(path, bytes);
 }
