@@ -19,7 +19,6 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { DiskFull } from "../raft/mod.ts";
 import {
   BLOCK_BYTES,
   type FoundRecord,

@@ -9,7 +9,7 @@
 import { DiskFull, entryBytes } from "../raft/mod.ts";
 import type { Entry, HardState, LogStore, SnapshotMetadata } from "../raft/mod.ts";
 import { RowChecker } from "./raft_log_check.ts";
-import type { RaftLogChange, RaftLogIdentity, StateRow } from "./raft_log_file.ts";
+import type { RaftLogChange, RaftLogIdentity } from "./raft_log_file.ts";
 import { type CommitDuration, pathsIn, RaftLogFiles } from "./raft_log_files.ts";
 import { TailCache, TermRuns } from "./raft_log_index.ts";
 import { CHAIN_START, chainHash, packRows, unpackRow } from "./raft_log_rows.ts";
