@@ -165,7 +165,10 @@ export class RaftLogFiles {
     database.writeDurably({ insert: [], state }, { hash: NO_HASH, isAhead: false });
     database.checkpoint();
     marker.write(markerOf(state, 2));
-    return new RaftLogFiles(database, journal, marker, state, 2);
+    // Twice, so that the file has room for notes from now on: format 1 had none.
+    marker.note(markerOf(state, 3));
+    marker.note(markerOf(state, 4));
+    return new RaftLogFiles(database, journal, marker, state, 4);
   }
 
   static #opened(database: RaftLogFile, stored: StoredState, paths: RaftLogPaths): RaftLogFiles {
