@@ -82,7 +82,7 @@ async function measure(): Promise<Row[]> {
     const client = host.library();
     for (const lanes of [1, 64]) {
       const figure = await median(3, () => rate(lanes, () => client.submit(nobodysJob)));
-      add(`durable submits/s, single calls, ${lanes} in flight`, count(figure));
+      add(`durable submits/s, one by one through the client, ${lanes} in flight`, count(figure));
     }
     const hundred = Array.from({ length: 100 }, () => nobodysJob);
     const batches = await median(3, () => rate(8, () => batch(client, hundred)));
