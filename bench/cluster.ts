@@ -66,7 +66,7 @@ async function measureSubmits(client: JobClient, measuredMs: number): Promise<Fi
   for (const lanes of LANES) {
     figures.push(
       await measured(
-        `submits, single calls, ${lanes} in flight`,
+        `submits, one by one, ${lanes} in flight`,
         lanes,
         measuredMs,
         () => client.submit(nobodysJob),
