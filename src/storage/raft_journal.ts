@@ -18,7 +18,6 @@ import {
   rmSync,
   writeSync,
 } from "node:fs";
-import { dirname } from "node:path";
 import {
   BLOCK_BYTES,
   type FoundRecord,
@@ -28,6 +27,7 @@ import {
   readRecord,
   SALT_BYTES,
 } from "./raft_journal_record.ts";
+import { syncDirectoryOf } from "./job_store_file.ts";
 import type { RaftLogIdentity, StateRow } from "./raft_log_file.ts";
 import { decodeSlot, encodeSlot, SLOT_BYTES } from "./slot_file.ts";
 import { failureOf, StorageFailed } from "./storage_failure.ts";
@@ -113,7 +113,7 @@ export class RaftJournal {
       journal.append(packContent({ kind: "start", state }));
       fsyncSync(file);
       renameSync(made, path);
-      syncDirectory(dirname(path));
+      syncDirectoryOf(path);
       return journal;
     } catch (cause) {
       if (file !== undefined) closeSync(file);
@@ -248,13 +248,4 @@ function areaOf({ position }: Pick<JournalEnd, "position">, areaBytes: number): 
 
 function fileBytes(areaBytes: number): number {
   return SLOT_BYTES + AREAS * areaBytes;
-}
-
-function syncDirectory(path: string): void {
-  const directory = openSync(path, "r");
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
-  }
 }

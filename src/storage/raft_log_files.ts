@@ -232,10 +232,9 @@ export class RaftLogFiles {
         this.#waitingBytes + bytes > WAITING_BYTES_MAX;
       // Before this commit, which must not be accepted if there is no room for what waits already.
       if (isMuch) this.flush();
-      const syncMs = this.#journal.canHold(content)
-        ? this.#append(content)
-        : this.#writeThrough(numbered);
-      if (this.#journal.canHold(content)) {
+      const isJournaled = this.#journal.canHold(content);
+      const syncMs = isJournaled ? this.#append(content) : this.#writeThrough(numbered);
+      if (isJournaled) {
         this.#waiting.push(numbered);
         this.#waitingBytes += bytes;
         this.#firstWaiting = Math.min(this.#firstWaiting, firstIndex);
