@@ -20,7 +20,7 @@ import { type Gap, type PeerRow, ratiosOf, rowOf } from "./suite/peer_results.ts
 const PEERS = ["etcd", "rabbitmq", "nats", "bullmq", "postgres", "beanstalkd"];
 const SCRIPTS = fileURLToPath(new URL("./peers/", import.meta.url));
 /** Long enough for the slowest to start. */
-const PEER_MS_MAX = 420_000;
+const PEER_MS_MAX = 600_000;
 
 async function run(command: string, args: readonly string[], env: Record<string, string> = {}) {
   const { success } = await new Deno.Command(command, {
@@ -36,7 +36,7 @@ async function run(command: string, args: readonly string[], env: Record<string,
 async function peerRows(
   peer: string,
   directory: string,
-  { measuredMs, warmUpMs, runs, inFlight }: Settings,
+  { measuredMs, warmUpMs, firstMs, runs, inFlight }: Settings,
   trials: number,
 ): Promise<PeerRow[]> {
   console.error(`${peer}, load ${Deno.loadavg()[0]?.toFixed(1)}`);
@@ -45,6 +45,7 @@ async function peerRows(
     PEERS_TMP: directory,
     SECS: String(measuredMs / 1_000),
     WARM: String(warmUpMs / 1_000),
+    FIRST: String(firstMs / 1_000),
     RUNS: String(runs),
     CONCS: inFlight.join(","),
     TRIALS: String(trials),

@@ -1,7 +1,7 @@
 // Full cycles of jobs through a worker process.
 import process from "node:process";
 import { fork } from "node:child_process";
-import { Meter, procs, r3, runOf, RUNS, SECS, sleep, summarise, WARM } from "./lib.mjs";
+import { FIRST, Meter, procs, r3, runOf, RUNS, SECS, sleep, summarise, WARM } from "./lib.mjs";
 
 /** Worker side of a full cycle. Call done(latMs) once the completion is acknowledged. */
 export function workerReporter(immediate) {
@@ -23,10 +23,10 @@ export function workerReporter(immediate) {
 /** Full cycle: at most `window` jobs submitted and not yet completed; a separate worker process completes them.
  *  Throughput = completions/s; latency = submit call made -> completion acknowledged at the worker. */
 export async function cycle(
-  { test, window, submit, worker, args = [], servers, between },
+  { test, window, submit, worker, args = [], servers, between, times = RUNS, secs = SECS },
 ) {
   const runs = [];
-  for (let i = 0; i < RUNS; i++) {
+  for (let i = 0; i < times; i++) {
     if (between) await between();
     const w = fork(worker, [
       "worker",
@@ -79,10 +79,11 @@ export async function cycle(
       }
     };
     const ls = Array.from({ length: Math.min(window, 64) }, (_, l) => lane(l));
-    await sleep(WARM * 1000);
+    // Each run has a worker process of its own, which is cold.
+    await sleep(Math.max(WARM, FIRST / 4) * 1000);
     meter.begin();
     on = true;
-    await sleep(SECS * 1000);
+    await sleep(secs * 1000);
     on = false;
     const u = meter.end();
     stopF = true;

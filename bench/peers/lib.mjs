@@ -6,6 +6,8 @@ import { execFileSync, spawn } from "node:child_process";
 
 export const SECS = +(process.env.SECS || 5),
   WARM = +(process.env.WARM || 1.5),
+  // before the first run of a load, unmeasured: clients and servers have compiled what they compile
+  FIRST = +(process.env.FIRST || 0),
   RUNS = +(process.env.RUNS || 3);
 export const CONCS = (process.env.CONCS || "1,16,64,256").split(",").map(
   Number,
@@ -232,9 +234,9 @@ export function summarise(test, conc, runs) {
   };
 }
 /** Closed loop: `conc` lanes, each awaiting op(lane) before the next. */
-export async function load({ test, conc, op, servers, between }) {
+export async function load({ test, conc, op, servers, between, times = RUNS, secs = SECS }) {
   const runs = [];
-  for (let i = 0; i < RUNS; i++) {
+  for (let i = 0; i < times; i++) {
     if (between) await between();
     let on = false, stopF = false, n = 0, errors = 0, lastErr;
     const lat = [];
@@ -261,7 +263,7 @@ export async function load({ test, conc, op, servers, between }) {
     if (process.env.MARK) console.error("MARK measuring");
     meter.begin();
     on = true;
-    await sleep(SECS * 1000);
+    await sleep(secs * 1000);
     on = false;
     const u = meter.end();
     stopF = true;

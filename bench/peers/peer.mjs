@@ -3,7 +3,7 @@
 import process from "node:process";
 import { cycle, workerReporter } from "./cycle.mjs";
 import { failover, TRIALS } from "./failover.mjs";
-import { CONCS, load, record } from "./lib.mjs";
+import { CONCS, FIRST, load, record } from "./lib.mjs";
 
 const part = process.argv[2] || "all";
 const isAsked = (name) => part === "all" || part === name;
@@ -28,6 +28,11 @@ export function serveUntilTold(close = async () => {}) {
 /** Submissions alone, at each concurrency. `between` makes the peer as new, for so many lanes. */
 export async function loads(peer, { test, servers, between, op }) {
   if (!isAsked("load")) return;
+  if (FIRST > 0) {
+    const conc = Math.max(...CONCS);
+    const emptied = between && (() => between(conc));
+    await load({ test, conc, servers, between: emptied, op, times: 1, secs: FIRST });
+  }
   for (const conc of CONCS) {
     record(
       peer,
@@ -47,7 +52,9 @@ export async function cycles(
     const args = kind === undefined ? [] : [kind];
     const anew = () => between(window);
     const worker = new URL(script).pathname;
-    record(peer, await cycle({ test, window, args, servers, between: anew, submit, worker }));
+    const asked = { test, window, args, servers, between: anew, submit, worker };
+    if (FIRST > 0 && window > 1) await cycle({ ...asked, times: 1, secs: FIRST });
+    record(peer, await cycle(asked));
   }
 }
 

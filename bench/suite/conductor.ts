@@ -6,7 +6,7 @@
 
 import type { JobClient } from "../../src/rpc/mod.ts";
 import { Masters } from "../masters.ts";
-import { closedLoop } from "./closed_loop.ts";
+import { after, type ClosedLoop, closedLoop, type Run } from "./closed_loop.ts";
 import { cycleLoad, unfinishedJobs } from "./cycles.ts";
 import type { MeteredProcess } from "./meter.ts";
 import { openLoop } from "./open_loop.ts";
@@ -17,6 +17,8 @@ import { UnaryClient } from "./unary_client.ts";
 const payload = new TextEncoder().encode(`{"pad":"${"x".repeat(PAYLOAD_BYTES - 10)}"}`);
 /** Nobody offers its type. */
 const waitingJob = { type: "nobodys", payload, priority: 5 };
+/** After a queue has been emptied, as the peers' scripts wait after theirs. */
+const SETTLE_MS = 500;
 /** On the way at a time in a full cycle, as with the peers. */
 const WINDOW = 256;
 const LANES = 64;
@@ -79,51 +81,63 @@ export class ConductorBench implements AsyncDisposable {
   }
 
   /** Single submissions through the client library. */
-  async submits(): Promise<Row[]> {
-    const rows: Row[] = [];
-    for (const lanes of this.#settings.inFlight) {
-      rows.push(
-        await this.#row(
-          "submits",
-          lanes,
-          () => closedLoop({ ...this.#common, lanes, call: () => this.client.submit(waitingJob) }),
-        ),
-      );
-    }
-    return rows;
+  submits(): Promise<Row[]> {
+    return this.#submissions("submits", () => this.client.submit(waitingJob));
   }
 
   /** The same as plain unary calls, to the leader over one connection. */
   async unarySubmits(): Promise<Row[]> {
-    const rows: Row[] = [];
     const unary = new UnaryClient(this.#leader.grpcAddress);
-    for (const lanes of this.#settings.inFlight) {
+    try {
+      return await this.#submissions(
+        "submits, plain unary calls",
+        () => unary.submit(waitingJob),
+      );
+    } finally {
+      unary.close();
+    }
+  }
+
+  async #submissions(what: string, call: () => Promise<unknown>): Promise<Row[]> {
+    const rows: Row[] = [];
+    const { inFlight, firstMs } = this.#settings;
+    await closedLoop({
+      ...this.#common,
+      measuredMs: firstMs,
+      lanes: Math.max(...inFlight),
+      call,
+    });
+    for (const lanes of inFlight) {
       rows.push(
-        await this.#row(
-          "submits, plain unary calls",
-          lanes,
-          () => closedLoop({ ...this.#common, lanes, call: () => unary.submit(waitingJob) }),
-        ),
+        await this.#row(what, lanes, () => this.#emptied({ ...this.#common, lanes, call })),
       );
     }
-    unary.close();
     return rows;
   }
 
   async batches(): Promise<Row[]> {
     const rows: Row[] = [];
-    for (const [weight, lanes] of [[100, 8], [1_000, 4]] as const) {
+    const sizes = [[100, 8], [1_000, 4]] as const;
+    for (const [weight, lanes] of sizes) {
       const jobs = Array.from({ length: weight }, () => waitingJob);
+      const load = {
+        ...this.#common,
+        ...{ lanes, weight },
+        call: () => this.client.submitBatch(jobs),
+      };
+      await closedLoop({ ...load, measuredMs: this.#settings.firstMs / sizes.length });
       rows.push(
-        await this.#row(`jobs in batches of ${weight}`, lanes, () =>
-          closedLoop({
-            ...this.#common,
-            ...{ lanes, weight },
-            call: () => this.client.submitBatch(jobs),
-          })),
+        await this.#row(`jobs in batches of ${weight}`, lanes, () => this.#emptied(load)),
       );
     }
     return rows;
+  }
+
+  /** A run that begins with an empty queue, as the peers' queues are purged before each of theirs. */
+  async #emptied(load: ClosedLoop): Promise<Run> {
+    await this.#leaderClient.cancelJobs({ type: waitingJob.type });
+    await after(SETTLE_MS);
+    return await closedLoop(load);
   }
 
   async reads(): Promise<Row[]> {
@@ -174,7 +188,7 @@ export class ConductorBench implements AsyncDisposable {
   async warmUp(): Promise<void> {
     this.masters.startWorker("w0", `--concurrency=${SLOTS}`);
     await this.#workersAreThere(1);
-    const warming = { ...this.#common, measuredMs: 3 * this.#settings.warmUpMs };
+    const warming = { ...this.#common, measuredMs: this.#settings.firstMs };
     const shared = { submitter: this.client, leader: this.#leaderClient, payload };
     await cycleLoad({ ...warming, ...shared, window: WINDOW, lanes: LANES });
     const jobs = Array.from({ length: 100 }, () => ({ type: "noop", payload, priority: 5 }));

@@ -45,7 +45,10 @@ export interface Report {
 /** How long and how often is measured. */
 export interface Settings {
   readonly measuredMs: number;
+  /** Before each run. */
   readonly warmUpMs: number;
+  /** Before the first run of a load: what a runtime compiles, it has compiled by then. */
+  readonly firstMs: number;
   readonly runs: number;
   readonly inFlight: readonly number[];
   readonly workers: readonly number[];
@@ -55,6 +58,7 @@ const SETTINGS: Readonly<Record<"full" | "quick" | "short", Settings>> = {
   full: {
     measuredMs: 4_000,
     warmUpMs: 1_000,
+    firstMs: 8_000,
     runs: 3,
     inFlight: [1, 16, 64, 256],
     workers: [1, 4, 16],
@@ -62,11 +66,19 @@ const SETTINGS: Readonly<Record<"full" | "quick" | "short", Settings>> = {
   quick: {
     measuredMs: 2_000,
     warmUpMs: 500,
+    firstMs: 1_000,
     runs: 1,
     inFlight: [1, 16, 64, 256],
     workers: [1, 4],
   },
-  short: { measuredMs: 250, warmUpMs: 50, runs: 1, inFlight: [1, 16], workers: [1] },
+  short: {
+    measuredMs: 250,
+    warmUpMs: 50,
+    firstMs: 50,
+    runs: 1,
+    inFlight: [1, 16],
+    workers: [1],
+  },
 };
 
 /** Of `--quick`, `--short` (that it runs, not how fast) or neither, changed by `--seconds` and `--runs`. */
