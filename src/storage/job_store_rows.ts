@@ -104,9 +104,60 @@ type AttemptDetail = [
 ];
 
 /** JSON of a job and its attempts. */
-export function encodeJob({ job, attempts, history }: StoredJob): string {
-  // An undefined field is not written.
-  const detail: { [Name in keyof JobDetail]: JobDetail[Name] | undefined } = {
+export function encodeJob(stored: StoredJob): string {
+  const { job, attempts, history } = stored;
+  if (attempts.length > 0 || history.length !== 1) {
+    return JSON.stringify(detailOf(stored));
+  }
+  // Submissions of one call are alike but for their names: the rest is put into words once.
+  const [first] = history;
+  if (last.job === undefined || !isAlike(job, last.job) || !isSame(first, last.history)) {
+    const nameless = { ...detailOf(stored), id: undefined, n: undefined, ik: undefined };
+    last.rest = JSON.stringify(nameless).slice(1);
+    last.job = job;
+    last.history = first;
+  }
+  const key = job.idempotencyKey === "" ? "" : `"ik":${JSON.stringify(job.idempotencyKey)},`;
+  return `{"id":${JSON.stringify(job.id)},"n":${job.seq},${key}${last.rest}`;
+}
+
+/** What was encoded last, without its names. */
+const last: { job: Job | undefined; history: HistoryEntry | undefined; rest: string } = {
+  job: undefined,
+  history: undefined,
+  rest: "",
+};
+
+/** Whether they differ in nothing but their names. */
+function isAlike(a: Job, b: Job): boolean {
+  return a.changedAtMs === b.changedAtMs && a.createdAtMs === b.createdAtMs &&
+    a.queuedAtMs === b.queuedAtMs && a.type === b.type && a.namespace === b.namespace &&
+    a.status === b.status && a.priority === b.priority && a.maxRetries === b.maxRetries &&
+    a.timeoutMs === b.timeoutMs && a.retryDelayMs === b.retryDelayMs &&
+    a.payloadBytes === b.payloadBytes && a.notBeforeMs === b.notBeforeMs &&
+    a.expiresAtMs === b.expiresAtMs && a.token === b.token && a.assignedTo === b.assignedTo &&
+    a.attempt === b.attempt && a.failures === b.failures && a.crashCount === b.crashCount &&
+    a.suspicions === b.suspicions && a.releaseCount === b.releaseCount &&
+    a.assignedAtMs === b.assignedAtMs && a.startedAtMs === b.startedAtMs &&
+    a.completedAtMs === b.completedAtMs && a.deadlineMs === b.deadlineMs &&
+    a.durationMs === b.durationMs && a.errorMessage === b.errorMessage &&
+    a.errorKind === b.errorKind && a.deadLetter === b.deadLetter && a.labels === b.labels &&
+    a.requiredTags === b.requiredTags && a.submittedBy === b.submittedBy &&
+    a.traceparent === b.traceparent && a.resultBytes === b.resultBytes &&
+    a.contentType === b.contentType && a.options === b.options;
+}
+
+function isSame(a: HistoryEntry | undefined, b: HistoryEntry | undefined): boolean {
+  return a !== undefined && b !== undefined && a.atMs === b.atMs && a.to === b.to &&
+    a.cause === b.cause && a.attempt === b.attempt && a.workerId === b.workerId &&
+    a.reason === b.reason;
+}
+
+/** An undefined field is not written. */
+type Fields = { [Name in keyof JobDetail]: JobDetail[Name] | undefined };
+
+function detailOf({ job, attempts, history }: StoredJob): Fields {
+  return {
     id: job.id,
     n: job.seq,
     ty: job.type,
@@ -148,7 +199,6 @@ export function encodeJob({ job, attempts, history }: StoredJob): string {
     as: attempts.length === 0 ? undefined : attempts.map(encodeAttempt),
     hi: history.length === 0 ? undefined : encodeHistory(history, job.createdAtMs),
   };
-  return JSON.stringify(detail);
 }
 
 /** The job of a row, which `verify` has shown to be what {@linkcode encodeJob} wrote. */
