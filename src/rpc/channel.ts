@@ -20,13 +20,12 @@ import { connected } from "./connection.ts";
 import { type Connection, type ConnectionOptions, Connections } from "./connections.ts";
 import {
   MasterService,
-  type SubmitJobRequestSchema,
+  SubmitJobRequestSchema,
   type SubmitJobResponse,
 } from "./gen/scheduler_pb.ts";
 import { pause } from "./pause.ts";
 import { Reach } from "./reach.ts";
 import { fromServiceError, Refusal } from "./status.ts";
-import { submitJobRequest } from "./submission_codec.ts";
 import { openSubmissions } from "./submit_lane.ts";
 import { SubmitPipeline } from "./submit_pipeline.ts";
 import { type AnyMessage, methodDefinition } from "./wire.ts";
@@ -217,7 +216,7 @@ export class ClusterChannel {
     request: MessageInitShape<typeof SubmitJobRequestSchema>,
     options: CallOptions = {},
   ): Promise<SubmitJobResponse> {
-    return this.#submissions.submit(submitJobRequest(request), options);
+    return this.#submissions.submit(create(SubmitJobRequestSchema, request), options);
   }
 
   /**

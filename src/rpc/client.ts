@@ -49,7 +49,6 @@ import { LogReader } from "./log_reader.ts";
 import { Patience } from "./patience.ts";
 import { untilEnd } from "./reopening.ts";
 import { Refusal } from "./status.ts";
-import { submitJobRequest } from "./submission_codec.ts";
 
 /** Time allowed to a call about however many jobs. */
 const BULK_TIMEOUT_MS = 120_000;
@@ -99,10 +98,10 @@ export class JobClient {
     const { allOrNothing = false, patienceMs = 0, signal } = options;
     const batch = uuidv7();
     const jobs = submissions.map((submission, position) =>
-      submitJobRequest(submissionToWire({
+      submissionToWire({
         ...submission,
         idempotencyKey: submission.idempotencyKey ?? `auto:${batch}:${position}`,
-      }))
+      })
     );
     const patience = new Patience(patienceMs, signal);
     const areAlone = submissions.every(({ ref }) => ref === undefined);

@@ -17,7 +17,6 @@ import {
 import type { MethodDefinition } from "@grpc/grpc-js";
 import { Buffer } from "node:buffer";
 import { Refusal } from "./status.ts";
-import { submissionBytes, submissionMessage } from "./submission_codec.ts";
 
 /** A message of any type, as it travels through grpc-js, which does not care which. */
 export type AnyMessage = MessageShape<DescMessage>;
@@ -36,9 +35,9 @@ export function methodDefinition(method: DescMethod): MethodDefinition<AnyMessag
     definition = {
       ...shapeOf(method),
       requestSerialize: (message) => bytesOf(method.input, message),
-      requestDeserialize: (bytes) => read(method.input, bytes),
+      requestDeserialize: (bytes) => fromBinary(method.input, bytes),
       responseSerialize: (message) => bytesOf(method.output, message),
-      responseDeserialize: (bytes) => read(method.output, bytes),
+      responseDeserialize: (bytes) => fromBinary(method.output, bytes),
     };
     DEFINITIONS.set(method, definition);
   }
@@ -82,7 +81,7 @@ export function decoded(message: Received): AnyMessage {
 
 /** A message of the schema as bytes. @throws Error when a field's value does not fit its type. */
 export function encoded(schema: DescMessage, message: MessageInitShape<DescMessage>): Buffer {
-  return submissionBytes(schema, message) ?? libraryBytes(schema, create(schema, message));
+  return bytesOf(schema, create(schema, message));
 }
 
 /** @throws Refusal `invalid` when the bytes are no such message. */
@@ -92,7 +91,7 @@ export function messageOf(schema: DescMessage, bytes: Uint8Array): AnyMessage {
 
 function received(schema: DescMessage, bytes: Uint8Array): Received {
   try {
-    return read(schema, bytes);
+    return fromBinary(schema, bytes);
   } catch (failure) {
     const why = failure instanceof Error ? failure.message : String(failure);
     return new Undecodable(`the request is no ${schema.typeName}: ${why}`);
@@ -101,14 +100,6 @@ function received(schema: DescMessage, bytes: Uint8Array): Received {
 
 /** The inverse of {@linkcode messageOf}. */
 export function bytesOf(schema: DescMessage, message: AnyMessage): Buffer {
-  return submissionBytes(schema, message) ?? libraryBytes(schema, message);
-}
-
-function read(schema: DescMessage, bytes: Uint8Array): AnyMessage {
-  return submissionMessage(schema, bytes) ?? fromBinary(schema, bytes);
-}
-
-function libraryBytes(schema: DescMessage, message: AnyMessage): Buffer {
   const bytes = toBinary(schema, message);
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
