@@ -7,6 +7,7 @@
  * @module
  */
 
+import { decode, encode, type EncodeOptions } from "cborg";
 import type {
   Assignment,
   AttemptLog,
@@ -15,7 +16,6 @@ import type {
   ExpiredAttempt,
   Report,
 } from "../jobs/mod.ts";
-import { decodeItem, encodeItem } from "./cbor.ts";
 import {
   binary,
   boolean,
@@ -87,7 +87,11 @@ export function encodeCommand(
         "members that run an older version of conductor first",
     );
   }
-  return encodeItem(format, toWire(format < 2 ? asInFormat1(command) : command));
+  const body = encode(toWire(format < 2 ? asInFormat1(command) : command), encodeOptions);
+  const bytes = new Uint8Array(body.byteLength + 1);
+  bytes[0] = format;
+  bytes.set(body, 1);
+  return bytes;
 }
 
 /**
@@ -142,9 +146,19 @@ function hasCutCount(report: Report): boolean {
   return "logLinesCut" in report && report.logLinesCut !== undefined;
 }
 
+const encodeOptions: EncodeOptions = {
+  typeEncoders: {
+    number(value: number) {
+      if (!Number.isFinite(value)) {
+        throw new RangeError(`Cannot encode a command with ${value} in it`);
+      }
+      return null; // as usual
+    },
+  },
+};
+
 /**
- * Decodes a Command. Payloads and outputs of jobs are parts of `bytes`, which nobody may change;
- * whoever keeps one for long copies it.
+ * Decodes a Command; payloads and outputs are copied out of `bytes`.
  * @throws {CommandFormatError}
  */
 export function decodeCommand(bytes: Uint8Array): Command {
@@ -159,7 +173,7 @@ export function decodeCommand(bytes: Uint8Array): Command {
   }
   let wire: unknown;
   try {
-    wire = decodeItem(bytes, 1);
+    wire = decode(bytes.subarray(1));
   } catch (cause) {
     throw malformed("it is not CBOR", cause);
   }

@@ -40,10 +40,7 @@ export function specToWire(spec: SubmitSpec): unknown[] {
   return wire;
 }
 
-/**
- * The payload is a part of the entry.
- * @throws {CommandFormatError}
- */
+/** @throws {CommandFormatError} */
 export function specFromWire(value: unknown): SubmitSpec {
   const wire = list(value);
   const spec: { -readonly [Field in keyof SubmitSpec]: SubmitSpec[Field] } = {
