@@ -23,6 +23,13 @@ export const JOB_STORE_FORMATS = { oldest: 1, newest: JOB_STORE_FORMAT } as cons
 /** "COND": tells a `state.db` from any other SQLite file. */
 const APPLICATION_ID = 0x434f4e44;
 
+/**
+ * Bytes of a page of SQLite's in a new file. A page of jobs or keys is a chain of such pages, each of
+ * which is written to the write-ahead file and later read and written again: with 8 KiB there are half
+ * as many as with 4. Beyond that little is saved, and a flush of a few rows writes more.
+ */
+const PAGE_BYTES = 8 * 1024;
+
 /** Pages kept in memory, in KiB. */
 const CACHE_KIB = 16 * 1024;
 
@@ -48,6 +55,8 @@ export function openJobStoreFile(path: string, beforeChange?: () => void): Datab
     database = new DatabaseSync(path, { timeout: 0 });
     if (isNew) chmodSync(path, 0o600);
     else checkFormat(database, path);
+    // Before anything is in the file; one that has its pages keeps them.
+    database.exec(`PRAGMA page_size = ${PAGE_BYTES}`);
     // One process, one connection: the lock is held until the process ends, and no -shm is needed.
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
     database.exec("PRAGMA journal_mode = WAL");
