@@ -54,56 +54,68 @@ interface Key {
 
 /** What shall become of each, before anything is changed. */
 function decideAll(state: State, command: SubmitCommand): Decision[] {
-  const siblings: Siblings = {
-    namespaces: new Map(),
-    keys: new Map(),
-    uniqueKeys: new Map(),
-    batches: new Map(),
-    standIns: new Map(),
-    room: (command.liveJobsMax ?? Infinity) - state.counters.live,
-    clientJobsMax: command.clientJobsMax ?? Infinity,
-    perClient: new Map(),
-  };
+  const siblings = new Siblings(state, command);
   return command.jobs.map((spec) => {
     const key = keyOf(spec);
     const parents = parentsOf(spec, siblings.standIns);
     const outcome = decide(state, spec, key, parents, siblings);
     const decision = { spec, outcome, key, parents };
-    const isThere = outcome.status === "duplicate" || outcome.status === "existing";
-    if (isThere) siblings.standIns.set(spec.id, outcome.jobId);
-    if (outcome.status === "accepted") {
-      const uniqueKey = uniqueKeyOf(spec);
-      if (key !== undefined) siblings.keys.set(key.name, decision);
-      if (holderOf(state, siblings, uniqueKey) === undefined) {
-        siblings.room--;
-        const client = clientOf(spec);
-        siblings.perClient.set(client, (siblings.perClient.get(client) ?? 0) + 1);
-      }
-      if (uniqueKey !== undefined) siblings.uniqueKeys.set(uniqueKey, spec.id);
-      if (spec.options?.batchId) {
-        siblings.batches.set(batchNameOf(spec), spec.submittedBy ?? "");
-      }
-      siblings.namespaces.set(spec.id, namespaceOf(spec));
-    }
+    if (outcome.status === "accepted") siblings.accept(decision);
+    else if (outcome.status !== "refused") siblings.standIns.set(spec.id, outcome.jobId);
     return decision;
   });
 }
 
 /** What the jobs before in the same Command will have changed. */
-interface Siblings {
-  /** By job id. */
-  readonly namespaces: Map<string, string>;
-  readonly keys: Map<string, Decision>;
+class Siblings {
+  readonly #state: State;
+  readonly #accepted: SubmitSpec[] = [];
+  #greatestId = "";
+  /** By job id; made when somebody asks, since hardly anybody does. */
+  #namespaces: Map<string, string> | undefined;
+  readonly keys = new Map<string, Decision>();
   /** Job ids by unique key, and submitters by batch with its namespace. */
-  readonly uniqueKeys: Map<string, string>;
-  readonly batches: Map<string, string>;
+  readonly uniqueKeys = new Map<string, string>();
+  readonly batches = new Map<string, string>();
   /** The job that there is already, by the id of the one that was submitted again. */
-  readonly standIns: Map<string, string>;
+  readonly standIns = new Map<string, string>();
   /** Jobs that may still be taken. */
   room: number;
   /** Unfinished jobs that each submitter may have, and how many more each will have. */
   readonly clientJobsMax: number;
-  readonly perClient: Map<string, number>;
+  readonly perClient = new Map<string, number>();
+
+  constructor(state: State, { liveJobsMax, clientJobsMax }: SubmitCommand) {
+    this.#state = state;
+    this.room = (liveJobsMax ?? Infinity) - state.counters.live;
+    this.clientJobsMax = clientJobsMax ?? Infinity;
+  }
+
+  isIdTaken(id: string): boolean {
+    // Ids that sort by time are greater than all before, and need no look.
+    return id <= this.#greatestId && this.namespaceOf(id) !== undefined;
+  }
+
+  namespaceOf(id: string): string | undefined {
+    this.#namespaces ??= new Map(this.#accepted.map((spec) => [spec.id, namespaceOf(spec)]));
+    return this.#namespaces.get(id);
+  }
+
+  accept(decision: Decision): void {
+    const { spec, key } = decision;
+    const uniqueKey = uniqueKeyOf(spec);
+    if (key !== undefined) this.keys.set(key.name, decision);
+    if (holderOf(this.#state, this, uniqueKey) === undefined) {
+      this.room--;
+      const client = clientOf(spec);
+      this.perClient.set(client, (this.perClient.get(client) ?? 0) + 1);
+    }
+    if (uniqueKey !== undefined) this.uniqueKeys.set(uniqueKey, spec.id);
+    if (spec.options?.batchId) this.batches.set(batchNameOf(spec), spec.submittedBy ?? "");
+    this.#accepted.push(spec);
+    this.#namespaces?.set(spec.id, namespaceOf(spec));
+    if (spec.id > this.#greatestId) this.#greatestId = spec.id;
+  }
 }
 
 function decide(
@@ -129,7 +141,7 @@ function decide(
         );
     }
   }
-  if (siblings.namespaces.has(spec.id) || state.isIdTaken(spec.id)) {
+  if (siblings.isIdTaken(spec.id) || state.isIdTaken(spec.id)) {
     return refused(spec, "id_taken", `there is a job ${spec.id} already`);
   }
   const uniqueKey = uniqueKeyOf(spec);
@@ -153,7 +165,7 @@ function decide(
   const namespace = namespaceOf(spec);
   // What is in another namespace does not exist in this one.
   const missing = parents.find(({ jobId }) =>
-    (siblings.namespaces.get(jobId) ?? state.find(jobId)?.job.namespace) !== namespace
+    (siblings.namespaceOf(jobId) ?? state.find(jobId)?.job.namespace) !== namespace
   );
   if (missing !== undefined) {
     return refused(
@@ -163,10 +175,12 @@ function decide(
     );
   }
   const batchId = spec.options?.batchId ?? "";
-  const owner = siblings.batches.get(batchNameOf(spec)) ??
-    state.batches.get(batchId, namespace)?.submittedBy;
-  if (batchId !== "" && owner !== undefined && owner !== (spec.submittedBy ?? "")) {
-    return refused(spec, "batch_taken", `batch "${batchId}" is ${owner}'s; use another name`);
+  if (batchId !== "") {
+    const owner = siblings.batches.get(batchNameOf(spec)) ??
+      state.batches.get(batchId, namespace)?.submittedBy;
+    if (owner !== undefined && owner !== (spec.submittedBy ?? "")) {
+      return refused(spec, "batch_taken", `batch "${batchId}" is ${owner}'s; use another name`);
+    }
   }
   // Whoever replaces a job needs no room.
   if (holder === undefined) {

@@ -10,11 +10,18 @@ export class EventLog {
     this.#eventsMax = eventsMax;
   }
 
-  add(event: Omit<JobEvent, "seq">): void {
+  /** Of the next event. */
+  get nextSeq(): number {
+    return this.#lastSeq + 1;
+  }
+
+  /** @param event numbered {@linkcode nextSeq} */
+  add(event: JobEvent): void {
     if (this.#events.length >= this.#eventsMax) {
       this.#events = this.#events.slice(this.#events.length - (this.#eventsMax >> 1));
     }
-    this.#events.push({ seq: ++this.#lastSeq, ...event });
+    this.#events.push(event);
+    this.#lastSeq = event.seq;
   }
 
   drain(): JobEvent[] {

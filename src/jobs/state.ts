@@ -344,6 +344,7 @@ export class State {
     sinceMs: number,
   ): void {
     this.events.add({
+      seq: this.events.nextSeq,
       jobId: job.id,
       namespace: job.namespace,
       type: job.type,

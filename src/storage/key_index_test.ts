@@ -22,3 +22,14 @@ Deno.test("rows that are gone are no candidates, and make room for others", () =
   assert.ok(index.candidates("key 99501").includes(99_501));
   assert.ok(index.candidates("key 100000").includes(100_000));
 });
+
+Deno.test("numbers beyond 32 bits are told apart", () => {
+  const index = new KeyIndex();
+  const first = 3 * 2 ** 32;
+  for (const seq of [1, 2, 3]) index.add(`key ${seq}`, seq);
+  index.goneThrough(first);
+  for (let at = 1; at <= 5_000; at++) index.add(`key ${at}`, first + at);
+  for (let at = 1; at <= 5_000; at++) {
+    assert.deepEqual(index.candidates(`key ${at}`), [first + at]);
+  }
+});

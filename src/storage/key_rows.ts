@@ -70,9 +70,8 @@ export class KeyRows {
     this.#pagesPut = 0;
     // One that was used again since the last batch is not where it was.
     for (const entry of keys.toSorted((a, b) => a.keySeq - b.keySeq)) {
-      const { keySeq, key, jobId, fingerprint, expiresAtMs } = entry;
-      this.#packer.add(keySeq, JSON.stringify([key, jobId, fingerprint, expiresAtMs]));
-      this.#packedExpiresAtMs = Math.max(this.#packedExpiresAtMs, expiresAtMs);
+      this.#packer.add(entry.keySeq, textOf(entry));
+      this.#packedExpiresAtMs = Math.max(this.#packedExpiresAtMs, entry.expiresAtMs);
     }
     this.#packer.finish();
     this.#expired = keysExpired;
@@ -210,6 +209,13 @@ function pageOf({ first_seq, last_seq, expires_at, checksum, bytes }: PageRow): 
   const page = new RowPage(bytes);
   if (page.firstSeq !== first_seq) throw new RowDamaged(`${what} is damaged`);
   return page;
+}
+
+/** JSON, by hand: of a list, `JSON.stringify` takes half as long again. */
+function textOf({ key, jobId, fingerprint, expiresAtMs }: StoredKey): string {
+  return `[${JSON.stringify(key)},${JSON.stringify(jobId)},${
+    JSON.stringify(fingerprint)
+  },${expiresAtMs}]`;
 }
 
 function entryAt(page: RowPage, place: number): StoredKey {
