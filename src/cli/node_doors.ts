@@ -11,6 +11,7 @@ import {
   type CallAttempt,
   type CallContext,
   type Gatekeeper,
+  type GatekeeperOfMany,
   Refusal,
   type ServerSetup,
 } from "../rpc/mod.ts";
@@ -19,6 +20,7 @@ import {
   createPeerVerifier,
   createServerCredentials,
   type Gate,
+  type GateCall,
   type GateDecision,
   type GateRefusal,
   limitServer,
@@ -45,6 +47,7 @@ export function clientServerSetup(
       secureServer(server, tls.section, tls.onRefused(listener), watched);
     },
     gatekeeper: gatekeeperOf(gate, metrics),
+    gatekeeperOfMany: gatekeeperOfMany(gate, metrics),
     stillValid: (caller) => gate.stillValid({ source: "token", ...caller }, Date.now()),
   };
 }
@@ -124,19 +127,31 @@ function gatekeeperOf(
     throw refusalOf(decision);
   };
   return (attempt: CallAttempt) => {
-    const authorization = attempt.metadata.get("authorization").map(String);
     const admitted = (decision: Awaited<ReturnType<Gate["check"]>>) =>
       settled(decision, attempt.peerAddress);
-    const decision = gate.check({
-      method: attempt.method,
-      authorizationHeader: authorization.length === 0 ? undefined : authorization,
-      peerAddress: attempt.peerAddress,
-      peerCertificate: attempt.peerCertificate,
-      requestId: attempt.requestId,
-      traceparent: attempt.traceparent,
-      nowMs: Date.now(),
-    });
+    const decision = gate.check(callOf(attempt));
     return decision instanceof Promise ? decision.then(admitted) : admitted(decision);
+  };
+}
+
+function gatekeeperOfMany(gate: Gate, metrics: GateMetrics): GatekeeperOfMany {
+  return (attempt, calls) => {
+    const principal = gate.checkAlike({ ...callOf(attempt), calls });
+    if (principal !== undefined) metrics.authAttemptsTotal.inc({ result: "success" }, calls);
+    return principal;
+  };
+}
+
+function callOf(attempt: CallAttempt): GateCall {
+  const authorization = attempt.metadata.get("authorization").map(String);
+  return {
+    method: attempt.method,
+    authorizationHeader: authorization.length === 0 ? undefined : authorization,
+    peerAddress: attempt.peerAddress,
+    peerCertificate: attempt.peerCertificate,
+    requestId: attempt.requestId,
+    traceparent: attempt.traceparent,
+    nowMs: Date.now(),
   };
 }
 

@@ -38,7 +38,8 @@ export class HistogramCell {
     this.counts = new Array<number>(bounds.length + 1).fill(0);
   }
 
-  observe(value: number): void {
+  /** @param times how often it was seen */
+  observe(value: number, times = 1): void {
     const bounds = this.#bounds;
     let low = 0;
     for (let high = bounds.length; low < high;) {
@@ -46,8 +47,8 @@ export class HistogramCell {
       if (value <= bounds[middle]!) high = middle;
       else low = middle + 1;
     }
-    this.counts[low]!++;
-    this.sum += value;
+    this.counts[low]! += times;
+    this.sum += value * times;
   }
 }
 

@@ -43,7 +43,8 @@ export interface Histogram {
   observe(value: number): void;
 }
 export interface HistogramFamily<L extends Labels> {
-  observe(labels: L, value: number): void;
+  /** @param times how often it was seen; default: once */
+  observe(labels: L, value: number, times?: number): void;
 }
 
 /** What a scraper is answered. */
@@ -184,7 +185,7 @@ class PromMetrics implements MetricsRegistry {
   ): HistogramFamily<L> {
     const cells = new CellTree(labels, (of) => new HistogramCell(of, buckets));
     this.#prom.showHistogram(this.#naming(name, help, labels), buckets, () => cells.all);
-    return { observe: (of, value) => cells.of(of).observe(value) };
+    return { observe: (of, value, times) => cells.of(of).observe(value, times) };
   }
 
   beforeScrape(collect: () => void): void {

@@ -9,7 +9,7 @@
 import { runInSpan } from "./active_span.ts";
 import type { Logger } from "./logger.ts";
 import type { MethodLabels, OutcomeLabels, RpcClientMetrics, RpcMetrics } from "./rpc_metrics.ts";
-import type { Tracer } from "./tracing.ts";
+import { silentSpan, type Span, type Tracer } from "./tracing.ts";
 
 export interface RpcObserverOptions {
   readonly metrics: RpcMetrics;
@@ -35,12 +35,26 @@ export interface ObservedCall {
   ended(code: string, failure: unknown): void;
 }
 
+/** Calls of one method that are alike, and observed together. */
+export interface ObservedCalls {
+  readonly traceparent: string;
+  /** They were let in. */
+  started(calls: number): void;
+  /** So many of them ended thus. */
+  ended(code: string, failure: unknown, calls: number): void;
+}
+
 export interface RpcObserver {
   /**
    * @param method full name, such as `/proto.MasterService/SubmitJob`
    * @param parent the caller's `traceparent`, if it sent one
    */
   started(method: string, parent: string | undefined): ObservedCall;
+  /**
+   * Several calls of a method that came in one message and belong to no trace of their callers: they
+   * share one. Undefined when each has a span or a line of its own.
+   */
+  several(method: string): ObservedCalls | undefined;
 }
 
 /** Counts calls that this node makes. */
@@ -58,10 +72,36 @@ export function createRpcObserver(options: RpcObserverOptions): RpcObserver {
   const { metrics, tracer, log, heedsCallers = true } = options;
   const methods = new Methods(new Set(options.streamingMethods ?? []));
   const now = options.now ?? (() => performance.now());
+  const counted = (method: string, code: string, durationMs: number, calls: number) => {
+    const { isStream, labels, outcomes } = methods.of(method);
+    const isOk = code === "OK";
+    metrics.requestsTotal.inc({ method, status: isOk ? "success" : "error" }, calls);
+    if (!isOk) metrics.errorsTotal.inc({ method, error_type: code }, calls);
+    metrics.handledTotal.inc(outcomes.of(code), calls);
+    if (isStream) return;
+    metrics.latencySeconds.observe({ method }, durationMs / 1_000, calls);
+    metrics.handlingSeconds.observe(labels, durationMs / 1_000, calls);
+  };
+  const told = (
+    method: string,
+    { code, failure }: { readonly code: string; readonly failure: unknown },
+    durationMs: number,
+    { traceId }: Pick<Span, "traceId">,
+  ) => {
+    const level = OUR_FAULTS.has(code) ? "warn" : "debug";
+    if (!log.isEnabled(level)) return;
+    log[level]("rpc", {
+      method,
+      code,
+      duration_ms: Math.round(durationMs * 1_000) / 1_000,
+      trace_id: traceId,
+      ...(code === "OK" ? {} : { error: failure }),
+    });
+  };
   return {
     started(method, parent) {
       const startedAtMs = now();
-      const { isStream, service, name, labels, spanName, outcomes } = methods.of(method);
+      const { service, name, labels, spanName } = methods.of(method);
       metrics.startedTotal.inc(labels);
       const span = tracer.startSpan(spanName, {
         parent: heedsCallers ? parent : undefined,
@@ -75,26 +115,26 @@ export function createRpcObserver(options: RpcObserverOptions): RpcObserver {
         ended(code, failure) {
           const durationMs = now() - startedAtMs;
           const isOk = code === "OK";
-          metrics.requestsTotal.inc({ method, status: isOk ? "success" : "error" });
-          if (!isOk) metrics.errorsTotal.inc({ method, error_type: code });
-          metrics.handledTotal.inc(outcomes.of(code));
-          if (!isStream) {
-            metrics.latencySeconds.observe({ method }, durationMs / 1_000);
-            metrics.handlingSeconds.observe(labels, durationMs / 1_000);
-          }
+          counted(method, code, durationMs, 1);
           span.setAttribute("rpc.grpc.status_code", code);
           if (OUR_FAULTS.has(code)) span.recordError(failure);
           span.end();
-          const level = OUR_FAULTS.has(code) ? "warn" : "debug";
           const isProbe = isOk && service === HEALTH_SERVICE;
-          if (isProbe || !log.isEnabled(level)) return;
-          log[level]("rpc", {
-            method,
-            code,
-            duration_ms: Math.round(durationMs * 1_000) / 1_000,
-            trace_id: span.traceId,
-            ...(isOk ? {} : { error: failure }),
-          });
+          if (!isProbe) told(method, { code, failure }, durationMs, span);
+        },
+      };
+    },
+    several(method) {
+      if (tracer.isEnabled || log.isEnabled("debug")) return undefined;
+      const startedAtMs = now();
+      const span = silentSpan(undefined);
+      return {
+        traceparent: span.traceparent,
+        started: (calls) => metrics.startedTotal.inc(methods.of(method).labels, calls),
+        ended(code, failure, calls) {
+          const durationMs = now() - startedAtMs;
+          counted(method, code, durationMs, calls);
+          told(method, { code, failure }, durationMs, span);
         },
       };
     },

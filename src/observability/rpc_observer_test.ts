@@ -144,3 +144,29 @@ Deno.test("where nothing is recorded, nobody takes note of what happens to a cal
   const { observer } = await observed();
   assert.equal(observer.started(SUBMIT, PARENT).note, undefined);
 });
+
+Deno.test("calls that are alike are counted one by one, and are in a trace of their own", async () => {
+  const { observer, lines, samples, pass, log } = await observed();
+  assert.equal(observer.several(SUBMIT), undefined, "each would be a line of the log");
+  log.setLevel("warn");
+  const calls = observer.several(SUBMIT);
+  assert.ok(calls !== undefined && parseTraceparent(calls.traceparent)?.isSampled === false);
+  calls.started(5);
+  pass(30);
+  calls.ended("OK", undefined, 4);
+  calls.ended("INTERNAL", new Error("lost"), 1);
+  const values = async (name: string) => (await samples(name)).map(({ value }) => value);
+  assert.deepEqual(await values("grpc_server_started_total"), [5]);
+  assert.deepEqual((await values("conductor_rpc_requests_total")).toSorted(), [1, 4]);
+  const latency = await samples("conductor_rpc_latency_seconds");
+  assert.equal(latency.find((each) => each.name.endsWith("_count"))?.value, 5);
+  assert.equal(latency.find((each) => each.name.endsWith("_sum"))?.value, 0.15);
+  assert.deepEqual(lines.map(({ code, level }) => [code, level]), [["INTERNAL", "warn"]]);
+});
+
+Deno.test("where traces are recorded, each call has a span of its own", async () => {
+  const tracer: Tracer = { ...silentTracer, isEnabled: true };
+  const { observer, log } = await observed(tracer);
+  log.setLevel("warn");
+  assert.equal(observer.several(SUBMIT), undefined);
+});

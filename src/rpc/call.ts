@@ -36,6 +36,12 @@ export interface CallContext {
    * @throws Refusal, or rejects with it, when that one is not let in
    */
   readonly carry?: ((carried: Carried) => CarriedCall | Promise<CarriedCall>) | undefined;
+  /**
+   * The same for several calls of one method that say nothing of themselves: counted one by one, audited
+   * and observed together. Undefined when they have to be let in one by one, because not all of them
+   * would be, or because each is to be seen by itself; then nothing was counted yet.
+   */
+  readonly carryAlike?: ((method: string, calls: number) => CarriedCall | undefined) | undefined;
   /** The cluster as callers are told of it; absent where they are not. */
   readonly clusterView?: (() => ClusterView) | undefined;
 }
@@ -48,11 +54,11 @@ export interface Carried {
   readonly traceparent?: string | undefined;
 }
 
-/** A call that a stream carries, and that was let in. */
+/** A call that a stream carries, and that was let in; or several that are alike. */
 export interface CarriedCall {
   readonly context: CallContext;
-  /** To be called once it is answered: with what it was refused for, if it was. */
-  ended(refusal?: Refusal): void;
+  /** To be called once it is answered: with what it was refused for, if it was. @param calls default: 1 */
+  ended(refusal?: Refusal, calls?: number): void;
 }
 
 /** The verified identity behind a call. */
@@ -79,6 +85,12 @@ export interface CallAttempt {
 /** Decides who is calling and whether they may. Throws {@linkcode Refusal}. */
 export type Gatekeeper = (attempt: CallAttempt) => Caller | Promise<Caller>;
 
+/**
+ * Lets in so many calls that are alike, at once. Undefined, and nothing is counted or audited, when not all
+ * of them would be let in, or this would take time: then each is asked for by itself.
+ */
+export type GatekeeperOfMany = (attempt: CallAttempt, calls: number) => Caller | undefined;
+
 /** A call from its first byte to its status, for metrics and traces. */
 export interface CallObserver {
   /** Called at the start; what it returns is called at the end with the status code's name. */
@@ -92,6 +104,16 @@ export interface CallObserver {
     within?<Result>(work: () => Result): Result;
     ended(code: string, failure: unknown): void;
   };
+  /** The same for several calls that are alike and in no trace; undefined when each is watched by itself. */
+  several?(method: string): ObservedCalls | undefined;
+}
+
+/** Calls that are observed together. */
+export interface ObservedCalls {
+  readonly traceparent: string;
+  /** They were let in. */
+  started(calls: number): void;
+  ended(code: string, failure: unknown, calls: number): void;
 }
 
 /** Writes down a server-side stream, heeding flow control. */

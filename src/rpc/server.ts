@@ -30,6 +30,7 @@ import type {
   CarriedCall,
   DuplexCall,
   Gatekeeper,
+  GatekeeperOfMany,
   ServiceHandlers,
   StreamWriter,
 } from "./call.ts";
@@ -56,6 +57,8 @@ export interface RpcServerOptions {
   /** Calls and streams of one connection at a time. Default 4096. */
   readonly streamsMax?: number;
   readonly gatekeeper: Gatekeeper;
+  /** Absent: the calls that a stream carries are let in one by one. */
+  readonly gatekeeperOfMany?: GatekeeperOfMany | undefined;
   /** Whether a caller that was let in still would be: asked of those with open streams. */
   readonly stillValid?: (caller: Caller) => boolean;
   /** How often, in ms. Default 10,000. */
@@ -294,9 +297,10 @@ export class RpcServer {
         get signal() {
           return aborter.signal;
         },
-        carry: method.methodKind === "bidi_streaming"
-          ? (carried) => this.#carry(attempt, context, carried)
-          : undefined,
+        ...(method.methodKind === "bidi_streaming" && {
+          carry: (carried) => this.#carry(attempt, context, carried),
+          carryAlike: (method, calls) => this.#carryAlike({ ...attempt, method }, context, calls),
+        }),
         clusterView: this.#options.clusterView,
       };
       const answer = await within(() => handle(context));
@@ -348,6 +352,34 @@ export class RpcServer {
     } catch (failure) {
       return refused(failure);
     }
+  }
+
+  #carryAlike(
+    attempt: CallAttempt,
+    { deadlineMs, peerAddress }: CallContext,
+    calls: number,
+  ): CarriedCall | undefined {
+    const { gatekeeperOfMany, observer, newRequestId, onInternalError } = this.#options;
+    if (gatekeeperOfMany === undefined) return undefined;
+    const { method } = attempt;
+    const observed = observer.several?.(method);
+    if (observed === undefined) return undefined;
+    const { traceparent } = observed;
+    const requestId = newRequestId();
+    const caller = gatekeeperOfMany({ ...attempt, requestId, traceparent }, calls);
+    if (caller === undefined) return undefined;
+    observed.started(calls);
+    return {
+      context: {
+        ...{ method, caller, requestId, traceparent, peerAddress, deadlineMs },
+        signal: NEVER_ABORTED,
+      },
+      ended(refusal, calls = 1) {
+        if (refusal?.reason === "internal") onInternalError(method, refusal.cause ?? refusal);
+        const code = refusal === undefined ? "OK" : status[codeOf(refusal.reason)]!;
+        observed.ended(code, refusal, calls);
+      },
+    };
   }
 
   #ended(): void {

@@ -91,10 +91,12 @@ async function answersTo(
   const results: Response[] = [];
   const together: Admitted[] = [];
   const alone: Admitted[] = [];
+  const areAlike = jobs.length > 0 && requestIds.length === 0 && traceparents.length === 0;
+  const shared = areAlike ? call.carryAlike?.(SUBMIT_JOB, jobs.length) : undefined;
   for (let place = 0; place < jobs.length; place++) {
     const job = jobs[place]!;
     try {
-      const carrying = call.carry?.({
+      const carrying = shared ?? call.carry?.({
         method: SUBMIT_JOB,
         requestId: requestIds[place],
         traceparent: traceparents[place],
@@ -129,7 +131,7 @@ async function answersOf(
   const { context } = group[0]!.call;
   const request = create(SubmitJobsRequestSchema);
   request.jobs = group.map(({ job }) => job);
-  if (group.length > 1 && group.some(({ call }) => call.context.traceparent !== "")) {
+  if (group.some(({ call }) => call.context.traceparent !== context.traceparent)) {
     request.traceparents = group.map(({ call }) => call.context.traceparent);
   }
   try {
@@ -139,18 +141,37 @@ async function answersOf(
       deadlineMs,
       note: notesOf(group),
     });
-    group.forEach(({ call }, at) => call.ended(refusalIn(results[at]!)));
+    tellEnds(group, results);
     return results;
   } catch (failure) {
     const refusal = Refusal.of(failure);
     if (group.length === 1 || !BLAMES_ONE.has(refusal.reason)) {
-      return group.map(({ call }) => {
-        call.ended(refusal);
-        return refusedResponse(refusal);
-      });
+      const refused = refusedResponse(refusal);
+      const results = group.map(() => refused);
+      tellEnds(group, results, refusal);
+      return results;
     }
     const each = group.map((one) => answersOf([one], deadlineMs, answer));
     return (await Promise.all(each)).flat();
+  }
+}
+
+/** Those that were let in together and ended alike are told of together. */
+function tellEnds(
+  group: readonly Admitted[],
+  results: readonly Response[],
+  ofAll?: Refusal,
+): void {
+  let accepted = 0;
+  for (let at = 0; at < group.length; at++) {
+    const { call } = group[at]!;
+    const refusal = ofAll ?? refusalIn(results[at]!);
+    if (refusal !== undefined) call.ended(refusal);
+    else accepted++;
+    const isLast = call !== group[at + 1]?.call;
+    if (!isLast || accepted === 0) continue;
+    call.ended(undefined, accepted);
+    accepted = 0;
   }
 }
 

@@ -144,6 +144,62 @@ Deno.test("the gate lets in, counts and observes each submission of a stream by 
   }
 });
 
+Deno.test("submissions that say nothing of themselves are let in at once, and one by one where they cannot be", async () => {
+  const TRACEPARENT = `00-${"a".repeat(32)}-${"b".repeat(16)}-00`;
+  const single: string[] = [];
+  const several: number[] = [];
+  const ended: [code: string, calls: number][] = [];
+  const calls: string[] = [];
+  let areLetIn = true;
+  await using master = await startTestMaster({
+    submit: (submissions, _options, { caller: { userId }, traceparent }) => {
+      calls.push(`${userId} ${traceparent} ${submissions.length}`);
+      return Promise.resolve(
+        submissions.map((each) =>
+          each.idempotencyKey === "b" ? { refused: new Refusal("conflict", "taken") } : taken(each)
+        ),
+      );
+    },
+  }, {
+    gatekeeper: ({ method }) => {
+      single.push(method.split("/").at(-1)!);
+      return { userId: "one", roles: [] };
+    },
+    gatekeeperOfMany: ({ method, requestId, traceparent }, count) => {
+      assert.deepEqual([method.split("/").at(-1), traceparent], ["SubmitJob", TRACEPARENT]);
+      assert.notEqual(requestId, "");
+      several.push(count);
+      return areLetIn ? { userId: "all", roles: [] } : undefined;
+    },
+    observer: {
+      started: () => ({ traceparent: "", ended: (code) => void ended.push([code, 1]) }),
+      several: () => ({
+        traceparent: TRACEPARENT,
+        started: (count) => void ended.push(["begun", count]),
+        ended: (code, _failure, count) => void ended.push([code, count]),
+      }),
+    },
+  });
+  const client = new JobClient(channelTo([master.address]));
+  try {
+    const expected = JOBS.with(1, "conflict");
+    assert.deepEqual(await outcomes(client, NAMES), expected);
+    assert.deepEqual(single, ["SubmitJob", "SubmitStream"]);
+    assert.deepEqual(several, [4]);
+    assert.equal(calls.at(-1), `all ${TRACEPARENT} 4`);
+    assert.deepEqual(ended.slice(-3), [["begun", 4], ["ABORTED", 1], ["OK", 3]]);
+    areLetIn = false;
+    ended.length = 0;
+    const again = await Promise.allSettled(NAMES.map((name) => client.submit(job(name))));
+    assert.deepEqual(again.map(({ status }) => status === "fulfilled"), [true, false, true, true]);
+    assert.deepEqual(single.slice(2), NAMES.map(() => "SubmitJob"));
+    assert.equal(calls.at(-1), "one  4");
+    assert.deepEqual(ended.map(([code]) => code).toSorted(), ["ABORTED", "OK", "OK", "OK"]);
+  } finally {
+    client.close();
+  }
+});
+
 Deno.test("a job that would spoil the entry of others is submitted apart from them", async () => {
   await using master = await startTestMaster({
     submit: (submissions) => {

@@ -22,6 +22,8 @@ export interface AuditedCall {
   readonly jobId?: string;
   readonly requestId?: string;
   readonly traceId?: string;
+  /** So many that came together, alike in all of this; absent: one. */
+  readonly calls?: number;
 }
 
 /** Everything that is written to the audit log. */
@@ -369,6 +371,7 @@ function callFields(call: Omit<AuditedCall, "client"> & { readonly client?: stri
     job_id: call.jobId,
     request_id: call.requestId,
     trace_id: call.traceId,
+    calls: call.calls,
   };
 }
 

@@ -71,15 +71,16 @@ export class CallLimits {
    * A call by somebody who is known: by user, or by address when everybody is anonymous.
    *
    * @param identity `user:alice`, or an address from `peerIp`
+   * @param calls so many calls of the class at once, of which all or none are taken
    */
-  take(callClass: CallClass, identity: string, nowMs: number): RateVerdict {
+  take(callClass: CallClass, identity: string, nowMs: number, calls = 1): RateVerdict {
     switch (callClass) {
       case "peer":
         return { allowed: true };
       case "worker":
-        return this.#workers.take(identity, nowMs);
+        return this.#workers.take(identity, nowMs, calls);
       case "user":
-        return this.#users.take(identity, nowMs);
+        return this.#users.take(identity, nowMs, calls);
     }
   }
 

@@ -20,7 +20,7 @@
 
 import type { AuditedCall, AuditEvent, AuditLog } from "./audit.ts";
 import { BoundedMap } from "./bounded_map.ts";
-import { type CallClass, type CallLimits, classOf } from "./call_limits.ts";
+import { type CallLimits, classOf } from "./call_limits.ts";
 import type { CertificateIdentity } from "./certificates.ts";
 import { SecurityConfigurationError, type SecurityProfile } from "./configuration_error.ts";
 import { confinementOf } from "./confined.ts";
@@ -40,6 +40,7 @@ import type { TokenClaims } from "./token_claims.ts";
 import type { TokenVerdict } from "./token_refusals.ts";
 import type { TokenVerifier } from "./tokens.ts";
 import type { GateCall, GateDecision, GateRefusal } from "./gate_call.ts";
+import { auditedCall, bearerTokenOf, identityOf, type Passage } from "./gate_passage.ts";
 
 /** What stands at the gate; null: that check is off. */
 export interface GateOptions {
@@ -85,17 +86,6 @@ export function createGate(options: GateOptions): Gate {
 const CONNECTIONS_REMEMBERED = 4096;
 
 const ANONYMOUS_PASSES: GateDecision = Object.freeze({ ok: true, principal: ANONYMOUS });
-
-/** A call on its way through the gate. */
-interface Passage {
-  readonly call: GateCall;
-  /** Of a caller who is known, and confined to them. */
-  readonly namespaces?: readonly string[] | undefined;
-  readonly ip: string;
-  readonly callClass: CallClass;
-  readonly startedMs: number;
-  readonly certificate: CertificateIdentity | undefined;
-}
 
 type Authenticated =
   | { readonly ok: true; readonly principal: Principal }
@@ -160,6 +150,37 @@ export class Gate {
     return outcome instanceof Promise
       ? outcome.then((settled) => this.#admit(passage, settled))
       : this.#admit(passage, outcome);
+  }
+
+  /**
+   * Lets in `call.calls` calls of one caller that are alike, at once: each counts against its limit, and
+   * two lines of the audit log tell of all. Undefined, and nothing is counted or recorded, when not all
+   * of them would be let in, or a signature has to be checked first: then each is asked for by itself.
+   */
+  checkAlike(call: GateCall & { readonly calls: number }): Principal | undefined {
+    if (this.#isOpen && call.authorizationHeader === undefined) return ANONYMOUS;
+    const { peers, limits } = this.#options;
+    const verdict = peers?.verify(call.peerCertificate, call.nowMs);
+    if (verdict?.ok === false || isOpenMethod(call.method) || isSelfProving(call.method)) {
+      return undefined;
+    }
+    const principal = this.#known(call, verdict?.identity);
+    if (principal === undefined || !this.#authorize(call, principal).allowed) return undefined;
+    const passage: Passage = {
+      call,
+      ip: this.#ipOf(call.peerAddress),
+      callClass: classOf(call.method),
+      startedMs: this.#monotonicMs(),
+      certificate: verdict?.identity,
+      ...(principal.namespaces !== undefined && { namespaces: principal.namespaces }),
+    };
+    const { callClass, ip } = passage;
+    const identity = identityOf(principal, ip);
+    if (limits?.take(callClass, identity, call.nowMs, call.calls).allowed === false) {
+      return undefined;
+    }
+    this.#recordSuccess(passage, principal);
+    return principal;
   }
 
   /** Whether somebody who was let in may use another method, too. Counts nothing, records nothing. */
@@ -249,19 +270,31 @@ export class Gate {
     );
   }
 
-  #withoutToken(passage: Passage): Authenticated {
-    const { certificate } = passage;
+  /** Who calls, if that is known already. */
+  #known(call: GateCall, certificate: CertificateIdentity | undefined): Principal | undefined {
+    const { authorizationHeader, nowMs } = call;
+    if (authorizationHeader === undefined || authorizationHeader.length === 0) {
+      return this.#tokenless(certificate);
+    }
+    const token = bearerTokenOf(authorizationHeader);
+    const verdict = token === undefined ? undefined : this.#options.tokens?.recall(token, nowMs);
+    return verdict?.ok === true ? this.#principalOf(verdict.claims, certificate) : undefined;
+  }
+
+  /** Who shows no token. */
+  #tokenless(certificate: CertificateIdentity | undefined): Principal | undefined {
     const roles = certificate?.roles.filter((role) => role !== "client") ?? [];
     if (this.#certificateIsIdentity && certificate !== undefined && roles.length > 0) {
       const userId = certificate.commonName || certificate.fingerprint256;
-      return { ok: true, principal: { userId, roles, source: "certificate", certificate } };
+      return { userId, roles, source: "certificate", certificate };
     }
-    if (this.#anonymousAllowed) {
-      return {
-        ok: true,
-        principal: certificate === undefined ? ANONYMOUS : { ...ANONYMOUS, certificate },
-      };
-    }
+    if (!this.#anonymousAllowed) return undefined;
+    return certificate === undefined ? ANONYMOUS : { ...ANONYMOUS, certificate };
+  }
+
+  #withoutToken(passage: Passage): Authenticated {
+    const principal = this.#tokenless(passage.certificate);
+    if (principal !== undefined) return { ok: true, principal };
     return this.#unauthenticated(passage, {
       what: "missing token",
       reason: "no_token",
@@ -314,9 +347,19 @@ export class Gate {
     const authorization = this.#authorize(passage.call, principal);
     const exhausted = this.#countKnown(passage, principal, authorization.allowed);
     if (exhausted !== undefined) return exhausted;
-    const { userId, roles } = principal;
+    this.#recordSuccess(passage, principal, authorization);
+    if (authorization.allowed) return { ok: true, principal };
+    return { ok: false, code: "PERMISSION_DENIED", message: authorization.reason };
+  }
+
+  /** Who the caller is was established; what they may, too. */
+  #recordSuccess(
+    passage: Passage,
+    { userId, roles, source }: Principal,
+    authorization: Authorization = { allowed: true },
+  ): void {
     // Nothing was established about an anonymous caller, so there is no success to record.
-    if (principal.source !== "anonymous" && this.#options.auditsSuccesses !== false) {
+    if (source !== "anonymous" && this.#options.auditsSuccesses !== false) {
       this.#record(passage, (call) => ({ kind: "authentication_succeeded", userId, roles, call }));
     }
     if (!authorization.allowed) {
@@ -325,12 +368,9 @@ export class Gate {
         passage,
         (call) => ({ kind: "authorization_failed", userId, roles, reason, call }),
       );
-      return { ok: false, code: "PERMISSION_DENIED", message: reason };
-    }
-    if (this.#options.policies !== null) {
+    } else if (this.#options.policies !== null) {
       this.#record(passage, (call) => ({ kind: "authorization_succeeded", userId, roles, call }));
     }
-    return { ok: true, principal };
   }
 
   #authorize(call: GateCall, principal: Principal): Authorization {
@@ -364,11 +404,10 @@ export class Gate {
     const { limits } = this.#options;
     if (limits === null) return undefined;
     const { call, callClass, ip } = passage;
-    const isAnonymous = principal.source === "anonymous";
-    const identity = isAnonymous ? `address ${addressKey(ip)}` : `user ${principal.userId}`;
+    const identity = identityOf(principal, ip);
     const verdict = limits.take(isAllowed ? callClass : "user", identity, call.nowMs);
     if (verdict.allowed) return undefined;
-    const userId = isAnonymous ? undefined : principal.userId;
+    const userId = principal.source === "anonymous" ? undefined : principal.userId;
     return this.#exhausted(passage, identity, userId, verdict.retryAfterMs);
   }
 
@@ -427,25 +466,7 @@ export class Gate {
   #record(passage: Passage, event: (call: AuditedCall) => AuditEvent): void {
     const { audit } = this.#options;
     if (audit === null) return;
-    const { call, ip, startedMs, namespaces } = passage;
-    const traceId = /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(call.traceparent ?? "")?.[1];
-    audit.record(
-      event({
-        method: call.method,
-        client: ip,
-        latencyMs: this.#monotonicMs() - startedMs,
-        ...(namespaces === undefined ? {} : { namespaces }),
-        ...(call.jobId === undefined ? {} : { jobId: call.jobId }),
-        ...(call.requestId === undefined ? {} : { requestId: call.requestId }),
-        ...(traceId === undefined ? {} : { traceId }),
-      }),
-      call.nowMs,
-    );
+    const latencyMs = this.#monotonicMs() - passage.startedMs;
+    audit.record(event(auditedCall(passage, latencyMs)), passage.call.nowMs);
   }
-}
-
-/** The token of `Bearer TOKEN`, or undefined when the header is anything else. */
-function bearerTokenOf(header: string | readonly string[]): string | undefined {
-  const value = typeof header === "string" ? header : header.length === 1 ? header[0] : undefined;
-  return /^bearer +([^\s,]+) *$/i.exec(value ?? "")?.[1];
 }

@@ -25,6 +25,8 @@ export interface GateCall {
   /** W3C `traceparent`, whose trace id goes to the audit log. */
   readonly traceparent?: string | undefined;
   readonly jobId?: string | undefined;
+  /** So many calls that came together and are alike; absent: one. */
+  readonly calls?: number;
   /** Milliseconds since the epoch. */
   readonly nowMs: number;
 }

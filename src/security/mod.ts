@@ -34,7 +34,7 @@ export { auditPage, type AuditReader } from "./audit_page.ts";
 export { type Certificate, readCertificates } from "./certificates.ts";
 export { SecurityConfigurationError, type Warn } from "./configuration_error.ts";
 export { createGate, Gate, type GateOptions } from "./gate.ts";
-export type { GateDecision, GateRefusal } from "./gate_call.ts";
+export type { GateCall, GateDecision, GateRefusal } from "./gate_call.ts";
 export { type OnHandshakeRefused, RefusalTally } from "./handshake_refusals.ts";
 export { readSecretFile } from "./key_files.ts";
 export {

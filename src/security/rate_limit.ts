@@ -58,8 +58,9 @@ export class RateLimiter {
    * Takes a token from the key's bucket, if there is one.
    *
    * @param nowMs milliseconds of any clock; when it runs backwards nothing is gained or lost
+   * @param calls so many tokens, or none
    */
-  take(key: string, nowMs: number): RateVerdict {
+  take(key: string, nowMs: number, calls = 1): RateVerdict {
     this.#sweep(nowMs);
     const { burst } = this.#options;
     let bucket = this.#buckets.get(key);
@@ -69,8 +70,8 @@ export class RateLimiter {
     } else {
       this.#refill(bucket, nowMs);
     }
-    if (bucket.tokens >= 1) {
-      bucket.tokens -= 1;
+    if (bucket.tokens >= calls) {
+      bucket.tokens -= calls;
       return ALLOWED;
     }
     return { allowed: false, retryAfterMs: this.#untilNextMs(bucket) };
