@@ -1,30 +1,34 @@
 /**
  * Between the wire's messages and the domain's views, both ways. Nothing is decided here.
  *
+ * What there is one of for each job and attempt is made as a whole message, with each of its fields:
+ * `create` makes such a one of what lacks some, and looks at every field of every message for it.
+ *
  * @module
  */
 
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import { type Timestamp, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
-import type {
-  AttemptReport,
-  AttemptReportSchema,
-  CancellationSchema,
-  GetJobStatusResponse,
-  GetJobStatusResponseSchema,
-  Job,
-  JobAttemptSchema,
-  JobEvent,
-  JobEventSchema,
-  JobReason,
-  JobReasonSchema,
-  JobSchema,
-  JobTransition,
-  JobTransitionSchema,
-  ReportAck,
-  ReportAckSchema,
-  SubmitJobRequest,
-  SubmitJobRequestSchema,
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
+import {
+  AttemptReleasedSchema,
+  type AttemptReport,
+  type CancellationSchema,
+  type GetJobStatusResponse,
+  type GetJobStatusResponseSchema,
+  type Job,
+  type JobAttemptSchema,
+  type JobEvent,
+  type JobEventSchema,
+  JobOptionsSchema,
+  JobParentSchema,
+  type JobReason,
+  type JobReasonSchema,
+  type JobResult,
+  type JobTransition,
+  type JobTransitionSchema,
+  type ReportAck,
+  type SubmitJobRequest,
+  type SubmitJobRequestSchema,
 } from "./gen/scheduler_pb.ts";
 import type {
   AttemptReportView,
@@ -43,6 +47,15 @@ import { optionsFromWire, optionsToWire } from "./job_options.ts";
 
 const NOTHING = new Uint8Array(0);
 
+function timestampFromMs(ms: number): Timestamp {
+  const seconds = Math.floor(ms / 1_000);
+  return {
+    $typeName: "google.protobuf.Timestamp",
+    seconds: BigInt(seconds),
+    nanos: (ms - seconds * 1_000) * 1_000_000,
+  };
+}
+
 function stamp(ms: number | undefined): Timestamp | undefined {
   return ms === undefined ? undefined : timestampFromMs(ms);
 }
@@ -54,8 +67,9 @@ function optionalMs<Key extends string>(
   return time === undefined ? {} : { [key]: timestampMs(time) } as { [K in Key]?: number };
 }
 
-export function jobToWire(job: JobView): MessageInitShape<typeof JobSchema> {
+export function jobToWire(job: JobView): Job {
   return {
+    $typeName: "proto.Job",
     id: job.id,
     type: job.type,
     payload: job.payload ?? NOTHING,
@@ -66,13 +80,7 @@ export function jobToWire(job: JobView): MessageInitShape<typeof JobSchema> {
     startedAt: stamp(job.startedAtMs),
     completedAt: stamp(job.completedAtMs),
     notBefore: stamp(job.notBeforeMs),
-    result: job.result === undefined ? undefined : {
-      success: job.result.success,
-      output: job.result.output,
-      contentType: job.result.contentType,
-      error: job.result.error,
-      durationMs: BigInt(Math.round(job.result.durationMs)),
-    },
+    result: job.result && resultToWire(job.result),
     retryCount: job.retryCount,
     maxRetries: job.maxRetries,
     errorMessage: job.errorMessage,
@@ -85,11 +93,30 @@ export function jobToWire(job: JobView): MessageInitShape<typeof JobSchema> {
     traceparent: job.traceparent,
     queuedAt: stamp(job.queuedAtMs),
     expiresAt: stamp(job.expiresAtMs),
-    options: job.options && optionsToWire(job.options),
+    options: job.options && create(JobOptionsSchema, optionsToWire(job.options)),
     submittedBy: job.submittedBy,
     queue: job.queue,
     namespace: job.namespace,
-    parents: [...job.parents ?? []],
+    parents: job.parents?.map((each) => create(JobParentSchema, each)) ?? [],
+  };
+}
+
+function resultToWire(
+  result:
+    & NonNullable<JobView["result"]>
+    & Partial<Extract<AttemptReportView, { kind: "finished" }>>,
+): JobResult {
+  return {
+    $typeName: "proto.JobResult",
+    success: result.success,
+    output: result.output,
+    contentType: result.contentType,
+    error: result.error,
+    permanent: result.permanent ?? false,
+    timedOut: result.timedOut ?? false,
+    durationMs: BigInt(Math.round(result.durationMs)),
+    logTail: [...result.logTail ?? []],
+    logLinesCut: BigInt(result.logLinesCut ?? 0),
   };
 }
 
@@ -316,33 +343,23 @@ export function eventFromWire({ at, event }: JobEvent): JobEventView | undefined
   }
 }
 
-export function reportToWire(
-  report: AttemptReportView,
-): MessageInitShape<typeof AttemptReportSchema> {
-  const common = { jobId: report.jobId, fencingToken: BigInt(report.token) };
+export function reportToWire(report: AttemptReportView): AttemptReport {
+  return {
+    $typeName: "proto.AttemptReport",
+    jobId: report.jobId,
+    fencingToken: BigInt(report.token),
+    outcome: outcomeToWire(report),
+  };
+}
+
+function outcomeToWire(report: AttemptReportView): AttemptReport["outcome"] {
   switch (report.kind) {
     case "started":
-      return { ...common, outcome: { case: "started", value: {} } };
+      return { case: "started", value: { $typeName: "proto.AttemptStarted" } };
     case "released":
-      return { ...common, outcome: { case: "released", value: { reason: report.reason } } };
+      return { case: "released", value: create(AttemptReleasedSchema, { reason: report.reason }) };
     case "finished":
-      return {
-        ...common,
-        outcome: {
-          case: "result",
-          value: {
-            success: report.success,
-            output: report.output,
-            contentType: report.contentType,
-            error: report.error,
-            permanent: report.permanent,
-            timedOut: report.timedOut,
-            durationMs: BigInt(Math.round(report.durationMs)),
-            logTail: [...report.logTail],
-            logLinesCut: BigInt(report.logLinesCut),
-          },
-        },
-      };
+      return { case: "result", value: resultToWire(report) };
   }
 }
 
@@ -375,8 +392,9 @@ export function reportFromWire(report: AttemptReport): AttemptReportView | undef
   }
 }
 
-export function ackToWire(ack: ReportAckView): MessageInitShape<typeof ReportAckSchema> {
+export function ackToWire(ack: ReportAckView): ReportAck {
   return {
+    $typeName: "proto.ReportAck",
     jobId: ack.jobId,
     fencingToken: BigInt(ack.token),
     accepted: ack.accepted,
