@@ -20,6 +20,7 @@ export class OfferedTypes {
   readonly #workers: readonly TaggedWorker[];
   /** What was said of demands before: the many jobs of a call mostly ask for the same. */
   readonly #said = new Map<string, string>();
+  readonly #saidOfTypes = new Map<string, string>();
 
   constructor(
     workers: Iterable<TaggedWorker>,
@@ -44,9 +45,15 @@ export class OfferedTypes {
     const { tagRules = [] } = options ?? {};
     const namespace = namespaceOf(spec);
     if (this.has(type)) return this.#tagWarning({ type, namespace, requiredTags, tagRules });
-    const similar = this.#admission.suggest(type);
-    const hint = similar === undefined ? "" : ` (did you mean "${similar}"?)`;
-    return `no connected worker offers job type "${type}"${hint}; the job waits until one does`;
+    let warning = this.#saidOfTypes.get(type);
+    if (warning === undefined) {
+      const similar = this.#admission.suggest(type);
+      const hint = similar === undefined ? "" : ` (did you mean "${similar}"?)`;
+      warning =
+        `no connected worker offers job type "${type}"${hint}; the job waits until one does`;
+      this.#saidOfTypes.set(type, warning);
+    }
+    return warning;
   }
 
   #tagWarning(demand: Demand): string {

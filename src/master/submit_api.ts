@@ -59,11 +59,13 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
       if (submission instanceof Refusal) return submission;
       try {
         const id = newJobId();
-        const namespace = namespaceFor(submission.namespace, call);
-        const by = { submittedBy: call.caller.userId, namespace };
-        const spec = admission.admit(submission, id, by, nowMs);
+        const spec = admission.admit(submission, id, {
+          submittedBy: call.caller.userId,
+          namespace: namespaceFor(submission.namespace, call),
+          traceparent: spans.traceparentOf(position),
+        }, nowMs);
         named.admitted(position, id);
-        return { ...spec, traceparent: spans.traceparentOf(position) };
+        return spec;
       } catch (failure) {
         if (!(failure instanceof Refusal)) throw failure;
         if (options.allOrNothing) throw ofJob(failure, position, submissions.length);

@@ -79,11 +79,11 @@ export class JobClient {
     SubmittedJob
   > {
     // Keys that sort by time lie next to each other in the master's index; random ones cost a page each.
-    const idempotencyKey = submission.idempotencyKey ?? `auto:${uuidv7()}`;
-    const response = await new Patience(patienceMs, signal).until(() =>
-      this.#channel.submit(submissionToWire({ ...submission, idempotencyKey }))
-    );
-    return submitted(response);
+    const key = submission.idempotencyKey ?? `auto:${uuidv7()}`;
+    const request = submissionToWire(submission, key);
+    if (patienceMs <= 0) return submitted(await this.#channel.submit(request));
+    const patience = new Patience(patienceMs, signal);
+    return submitted(await patience.until(() => this.#channel.submit(request)));
   }
 
   /**
@@ -98,10 +98,7 @@ export class JobClient {
     const { allOrNothing = false, patienceMs = 0, signal } = options;
     const batch = uuidv7();
     const jobs = submissions.map((submission, position) =>
-      submissionToWire({
-        ...submission,
-        idempotencyKey: submission.idempotencyKey ?? `auto:${batch}:${position}`,
-      })
+      submissionToWire(submission, `auto:${batch}:${position}`)
     );
     const patience = new Patience(patienceMs, signal);
     const areAlone = submissions.every(({ ref }) => ref === undefined);

@@ -16,7 +16,7 @@ import {
   submissionFromWire,
 } from "./convert.ts";
 import { formatTraceparent, parseTraceparent } from "../observability/mod.ts";
-import type { AttemptReportView, MasterApi, Submission, WorkerAnnouncement } from "./master_api.ts";
+import type { AttemptReportView, MasterApi, WorkerAnnouncement } from "./master_api.ts";
 import { submitResponse } from "./submit_response.ts";
 import { type AnswerSubmissions, serveSubmissions } from "./submit_stream.ts";
 import { bulkHandlers } from "./bulk_service.ts";
@@ -73,9 +73,10 @@ function jobHandlers(master: MasterApi): Pick<
 > {
   const submitJobs: AnswerSubmissions = async (request, call) => {
     const { jobs, traceparents, allOrNothing } = request;
-    const submissions = traceparents.length === 0
-      ? jobs.map(submissionFromWire)
-      : jobs.map((job, at) => tracedAt(submissionFromWire(job), traceparents[at]));
+    const areTraced = traceparents.length > 0;
+    const submissions = jobs.map((job, at) =>
+      submissionFromWire(job, areTraced ? placeIn(traceparents[at]) : undefined)
+    );
     const outcomes = await master.submit(submissions, { allOrNothing }, call);
     return { results: outcomes.map(submitResponse) };
   };
@@ -354,7 +355,7 @@ function required(value: string, field: string): string {
 }
 
 /** What is no place in a trace counts as none: its job is not to be found in another one's. */
-function tracedAt(submission: Submission, traceparent: string | undefined): Submission {
+function placeIn(traceparent: string | undefined): string {
   const place = parseTraceparent(traceparent);
-  return { ...submission, traceparent: place === undefined ? "" : formatTraceparent(place) };
+  return place === undefined ? "" : formatTraceparent(place);
 }

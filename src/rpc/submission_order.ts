@@ -14,6 +14,7 @@ import { Refusal } from "./status.ts";
  * other, which it names: they would wait for ever.
  */
 export function parentsFirst(submissions: readonly Submission[]): number[] {
+  if (!submissions.some(isNamed)) return submissions.map((_, position) => position);
   const byRef = positionsByRef(submissions);
   const order: number[] = [];
   const state = new Array<"" | "open" | "done">(submissions.length).fill("");
@@ -42,6 +43,12 @@ export function parentsFirst(submissions: readonly Submission[]): number[] {
     }
   });
   return order;
+}
+
+/** Whether it has a name in its call, or names others. */
+function isNamed({ ref, options }: Submission): boolean {
+  return ref !== undefined ||
+    options?.dependsOn?.some((parent) => parent.ref !== undefined) === true;
 }
 
 function positionsByRef(submissions: readonly Submission[]): ReadonlyMap<string, number> {

@@ -79,8 +79,8 @@ export interface WaitingSubmission {
   readonly reject: (failure: unknown) => void;
   /** It was answered, given up or submitted by a call. */
   isSettled: boolean;
-  /** To be called when it is. */
-  readonly settled: () => void;
+  /** To be called when it is, if somebody wants to know. */
+  readonly settled: (() => void) | undefined;
 }
 
 /** Where a stream goes, and with what. */
@@ -142,8 +142,8 @@ export class SubmitLane {
     const request = create(SubmitStreamRequestSchema);
     request.sequence = sequence;
     let deadlineMs = nowMs;
-    for (const { job, ...waiting } of message) {
-      request.jobs.push(job);
+    for (const waiting of message) {
+      request.jobs.push(waiting.job);
       deadlineMs = Math.max(deadlineMs, waiting.deadlineMs);
     }
     request.timeoutMs = BigInt(Math.max(1, deadlineMs - nowMs));

@@ -89,15 +89,18 @@ export class SubmitPipeline {
     reject: WaitingSubmission["reject"],
   ): void {
     const { signal, timeoutMs = this.#options.callTimeoutMs } = options;
-    const abort = () => this.#reject(waiting, signal?.reason);
+    const abort = signal && (() => this.#reject(waiting, signal.reason));
     const waiting: WaitingSubmission = {
-      ...{ job, options, resolve, reject },
+      job,
+      options,
+      resolve,
+      reject,
       traceparent: options.traceparent ?? this.#options.traceparent() ?? "",
       deadlineMs: Date.now() + timeoutMs,
       isSettled: false,
-      settled: () => signal?.removeEventListener("abort", abort),
+      settled: abort && (() => signal?.removeEventListener("abort", abort)),
     };
-    signal?.addEventListener("abort", abort, { once: true });
+    if (abort !== undefined) signal?.addEventListener("abort", abort, { once: true });
     this.#waiting.push(waiting);
     this.#flushSoon();
   }
@@ -212,7 +215,7 @@ export class SubmitPipeline {
   #settle(waiting: WaitingSubmission, settle: () => void): void {
     if (waiting.isSettled) return;
     waiting.isSettled = true;
-    waiting.settled();
+    waiting.settled?.();
     settle();
   }
 }

@@ -9,28 +9,32 @@ import type { SubmitJobResponse, SubmitJobResponseSchema } from "./gen/scheduler
 import type { SubmissionOutcome } from "./master_api.ts";
 import { codeOf, reasonNamed, reasonOfCode, Refusal } from "./status.ts";
 
-export function submitResponse(
-  outcome: SubmissionOutcome,
-): MessageInitShape<typeof SubmitJobResponseSchema> {
+/** Messages that are whole: `create` would go over all of their fields again. */
+export function submitResponse(outcome: SubmissionOutcome): SubmitJobResponse {
   if ("refused" in outcome) return refusedResponse(outcome.refused);
   return {
+    $typeName: "proto.SubmitJobResponse",
     jobId: outcome.jobId,
     status: "success",
     message: outcome.message,
     duplicate: outcome.duplicate,
+    code: 0,
+    retryAfterMs: 0n,
     existing: outcome.existing ?? false,
+    refusalReason: "",
   };
 }
 
-export function refusedResponse(
-  refused: Refusal,
-): MessageInitShape<typeof SubmitJobResponseSchema> {
+export function refusedResponse(refused: Refusal): SubmitJobResponse {
   return {
+    $typeName: "proto.SubmitJobResponse",
     jobId: "",
     status: refused.reason === "overloaded" ? "overloaded" : "error",
     message: refused.message,
+    duplicate: false,
     code: codeOf(refused.reason),
     retryAfterMs: BigInt(Math.ceil(refused.retryAfterMs ?? 0)),
+    existing: false,
     refusalReason: refused.reason,
   };
 }
