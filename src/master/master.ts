@@ -6,7 +6,6 @@
  */
 
 import { join } from "node:path";
-import { v7 as uuidv7 } from "uuid";
 import type { ApiMaster } from "../api/mod.ts";
 import type { ClusterStatusView, FailoverStatusView } from "../http/mod.ts";
 import { describeJobType } from "../job_types/mod.ts";
@@ -39,6 +38,7 @@ import type { MasterContext } from "./context.ts";
 import { SettledFormat } from "./entry_format.ts";
 import { onJobEvents } from "./events.ts";
 import { ReportInbox } from "./inbox.ts";
+import { newJobId } from "./job_id.ts";
 import { Router } from "./leader_router.ts";
 import { Leadership } from "./leadership.ts";
 import { Live } from "./live.ts";
@@ -386,7 +386,7 @@ export class Master {
       log: options.log,
       tracer: options.tracer,
       now: () => this.#clock.now(),
-      newJobId: () => uuidv7(),
+      newJobId,
       schedulesMax: options.schedulesMax,
       heartbeatIntervalMs: options.heartbeatIntervalMs,
       heartbeatTimeoutMs: options.leaderTimings.heartbeatTimeoutMs,
