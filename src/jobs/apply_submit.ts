@@ -8,8 +8,10 @@ import { cancelJob } from "./attempts.ts";
 import type { OutcomeOf, SubmitCommand, SubmitOutcome, SubmitSpec } from "./command.ts";
 import { fingerprintOf } from "./digest.ts";
 import { submitterKey } from "./idempotency_keys.ts";
-import type { Job, StringMap } from "./job.ts";
+import type { Job } from "./job.ts";
+import { noStrings, submittedJob } from "./job_kind.ts";
 import { type Dependency, NO_OPTIONS } from "./job_options.ts";
+import { JobRecord } from "./job_record.ts";
 import { namespaceOf, scopedName } from "./namespace.ts";
 import type { State } from "./state.ts";
 import { uniqueKeyOf } from "./unique_keys.ts";
@@ -24,7 +26,8 @@ export function applySubmit(state: State, command: SubmitCommand): OutcomeOf["su
     const uniqueKey = uniqueKeyOf(spec);
     const replaced = uniqueKey === undefined ? undefined : state.uniqueKeys.holder(uniqueKey);
     if (replaced !== undefined) cancelJob(state, replaced, `replaced by job ${spec.id}`);
-    const record = state.create(jobFrom(spec, parents, state), spec.payload);
+    const record = recordOf(spec, parents, state);
+    state.create(record);
     if (key !== undefined) {
       const entry = { jobId: spec.id, fingerprint: key.fingerprint };
       state.keys.add(key.name, entry, state.nowMs, command.keyRetentionMs);
@@ -32,7 +35,7 @@ export function applySubmit(state: State, command: SubmitCommand): OutcomeOf["su
     return {
       status: "accepted",
       jobId: spec.id,
-      jobStatus: record.job.status,
+      jobStatus: record.common.status,
       ...(replaced !== undefined && { replacedJobId: replaced.job.id }),
     };
   });
@@ -261,7 +264,34 @@ function refusedWithBatch(outcome: SubmitOutcome): SubmitOutcome {
   };
 }
 
-const none: StringMap = Object.freeze({});
+function recordOf(
+  spec: SubmitSpec,
+  dependencies: readonly Dependency[],
+  state: State,
+): JobRecord {
+  const { notBeforeMs, labels, requiredTags, options, payload } = spec;
+  const isPlain = notBeforeMs === undefined && labels === undefined &&
+    requiredTags === undefined && options === undefined;
+  if (!isPlain) return JobRecord.created(jobFrom(spec, dependencies, state), payload);
+  const kind = state.kinds.of({
+    type: spec.type,
+    namespace: namespaceOf(spec),
+    priority: spec.priority,
+    maxRetries: spec.maxRetries,
+    timeoutMs: spec.timeoutMs,
+    retryDelayMs: spec.retryDelayMs,
+    submittedBy: spec.submittedBy ?? "",
+    traceparent: spec.traceparent ?? "",
+  });
+  const own = {
+    id: spec.id,
+    seq: ++state.lastJobSeq,
+    payloadBytes: payload.byteLength,
+    createdAtMs: state.nowMs,
+    idempotencyKey: spec.idempotencyKey ?? "",
+  };
+  return JobRecord.submitted(kind, own, payload);
+}
 
 function jobFrom(spec: SubmitSpec, dependencies: readonly Dependency[], state: State): Job {
   const notBeforeMs = spec.notBeforeMs ?? 0;
@@ -270,7 +300,7 @@ function jobFrom(spec: SubmitSpec, dependencies: readonly Dependency[], state: S
     : { ...NO_OPTIONS, ...spec.options, dependencies };
   const isWaiting = notBeforeMs > state.nowMs ||
     state.dependencies.standing(dependencies).some(({ verdict }) => verdict !== "fulfilled");
-  return {
+  return submittedJob({
     id: spec.id,
     seq: ++state.lastJobSeq,
     type: state.names.of(spec.type),
@@ -282,32 +312,14 @@ function jobFrom(spec: SubmitSpec, dependencies: readonly Dependency[], state: S
     retryDelayMs: spec.retryDelayMs,
     payloadBytes: spec.payload.byteLength,
     createdAtMs: state.nowMs,
-    changedAtMs: state.nowMs,
     notBeforeMs,
     queuedAtMs: isWaiting ? 0 : state.nowMs,
     expiresAtMs: options.expireAfterMs > 0 ? state.nowMs + options.expireAfterMs : 0,
-    assignedTo: "",
-    attempt: 0,
-    failures: 0,
-    crashCount: 0,
-    suspicions: 0,
-    releaseCount: 0,
-    token: 0,
-    assignedAtMs: 0,
-    startedAtMs: 0,
-    completedAtMs: 0,
-    deadlineMs: 0,
-    durationMs: 0,
-    errorMessage: "",
-    errorKind: "",
-    deadLetter: false,
     idempotencyKey: spec.idempotencyKey ?? "",
-    labels: spec.labels ?? none,
-    requiredTags: spec.requiredTags ?? none,
+    labels: spec.labels ?? noStrings,
+    requiredTags: spec.requiredTags ?? noStrings,
     submittedBy: state.names.of(spec.submittedBy ?? ""),
     traceparent: state.traces.of(spec.traceparent ?? ""),
-    resultBytes: 0,
-    contentType: "",
     options,
-  };
+  });
 }

@@ -57,7 +57,7 @@ export class Backlog implements Surroundings {
     this.#counters = counters;
     const comesBefore = comparisonOf(order);
     this.comesBefore = comesBefore;
-    this.recordBefore = (a, b) => comesBefore(a.job, b.job);
+    this.recordBefore = comesBefore;
     this.laneBefore = (a, b) => comesBefore(a.head, b.head);
     this.isStrict = order.ageingMs === "strict";
     this.settings = new SettingsBook(this.buckets);
@@ -113,9 +113,9 @@ export class Backlog implements Surroundings {
     for (const { type, byShare } of this.#shapes.values()) {
       for (const { byKey } of byShare.values()) {
         for (const { jobs } of byKey.values()) {
-          for (const { job } of jobs.items()) {
+          for (const { queuedAtMs } of jobs.items()) {
             const known = oldest.get(type);
-            if (known === undefined || job.queuedAtMs < known) oldest.set(type, job.queuedAtMs);
+            if (known === undefined || queuedAtMs < known) oldest.set(type, queuedAtMs);
           }
         }
       }
@@ -142,19 +142,21 @@ export class Backlog implements Surroundings {
 
   /** The job has this status from now on. */
   enter(record: JobRecord): void {
-    const status = liveStatus(record.job.status);
+    const { common } = record;
+    const status = liveStatus(common.status);
     if (status === undefined) return;
-    record.share ??= this.shares.of(queueOf(record.job));
-    this.shares.add(record.share, status, record.job.namespace);
+    record.share ??= this.shares.of(queueOf(common));
+    this.shares.add(record.share, status, common.namespace);
     if (status === "pending") this.#enqueue(record, record.share);
   }
 
   /** The job had this status until now. */
   leave(record: JobRecord): void {
-    const status = liveStatus(record.job.status);
+    const { common } = record;
+    const status = liveStatus(common.status);
     if (status === undefined || record.share === undefined) return;
     if (status === "pending") this.#dequeue(record);
-    this.shares.subtract(record.share, status, record.job.namespace);
+    this.shares.subtract(record.share, status, common.namespace);
   }
 
   /** The job is finished or forgotten. */

@@ -7,6 +7,7 @@
 
 import { invariant } from "./invariant.ts";
 import { isTerminal, type Job, JOB_STATUSES, type JobStatus } from "./job.ts";
+import type { CommonFields } from "./job_kind.ts";
 import type { JobRecord } from "./job_record.ts";
 import { DEFAULT_NAMESPACE, scopedName } from "./namespace.ts";
 import type { RecordSet } from "./record_set.ts";
@@ -54,23 +55,23 @@ export class Batches {
   }
 
   enter(record: JobRecord): void {
-    if (record.job.options.batchId === "") return;
-    const name = nameOf(record.job);
+    if (record.common.options.batchId === "") return;
+    const name = nameOf(record.common);
     const jobs = this.#unfinished.get(name);
     if (jobs === undefined) this.#unfinished.set(name, new Set([record]));
     else jobs.add(record);
   }
 
   leave(record: JobRecord): void {
-    if (record.job.options.batchId === "") return;
-    const name = nameOf(record.job);
+    if (record.common.options.batchId === "") return;
+    const name = nameOf(record.common);
     const jobs = this.#unfinished.get(name);
     jobs?.delete(record);
     if (jobs?.size === 0) this.#unfinished.delete(name);
   }
 
   /** A job was submitted. */
-  created(job: Job, nowMs: number): void {
+  created(job: CommonFields, nowMs: number): void {
     const id = job.options.batchId;
     if (id === "") return;
     const { namespace, submittedBy } = job;
@@ -122,7 +123,7 @@ export function isFinished(batch: Batch): boolean {
   return JOB_STATUSES.every((status) => isTerminal(status) || batch.byStatus[status] === 0);
 }
 
-function nameOf({ namespace, options }: Job): string {
+function nameOf({ namespace, options }: CommonFields): string {
   return scopedName(namespace, options.batchId);
 }
 

@@ -40,7 +40,7 @@ export class Dependencies {
 
   /** An unfinished job is there, with its status as it is now. */
   enter(record: JobRecord): void {
-    const { dependencies } = record.job.options;
+    const { dependencies } = record.common.options;
     if (dependencies.length === 0) return;
     const child = new Child(record);
     this.#children.set(record, child);
@@ -113,7 +113,7 @@ export class Dependencies {
  * Whether what its parents do still counts for the job: until its first attempt, as long as it is
  * not pending. A pending job has had them end as it asked, whatever becomes of them then.
  */
-export function waitsForParents(job: Job): boolean {
+export function waitsForParents(job: Pick<Job, "status" | "attempt" | "options">): boolean {
   return job.status === "waiting" && job.attempt === 0 && job.options.dependencies.length > 0;
 }
 

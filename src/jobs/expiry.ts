@@ -11,7 +11,7 @@ export class Expiry {
   );
 
   enter(record: JobRecord): void {
-    if (record.job.expiresAtMs === 0) return;
+    if (record.common.expiresAtMs === 0) return;
     const item = { record, heapIndex: -1 };
     this.#items.set(record, item);
     this.#heap.push(item);

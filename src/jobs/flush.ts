@@ -7,32 +7,32 @@
 import { isTerminal, type LogPosition } from "./job.ts";
 import type { JobRecord } from "./job_record.ts";
 import type { State } from "./state.ts";
-import type { StoreBatch, StoredJob } from "./store.ts";
+import type { LiveJob, StoreBatch } from "./store.ts";
 
 /** Everything that the store does not know yet, as the state at `applied`. */
 export function batchOf(state: State, applied: LogPosition): StoreBatch {
   state.backlog.save(state.records);
-  const live: StoredJob[] = [];
+  const live: LiveJob[] = [];
   const finished: JobRecord[] = [];
   const liveRemoved: number[] = [];
   const revived: number[] = [];
   const payloads: { seq: number; bytes: Uint8Array }[] = [];
   const results: StoreBatch["results"][number][] = [];
   for (const record of state.dirtyJobs) {
-    const { job } = record;
-    if (state.table.get(job.id) !== record) continue;
-    if (record.finishedStored) revived.push(job.seq);
-    if (isTerminal(job.status)) {
+    const { id, seq, common } = record;
+    if (state.table.get(id) !== record) continue;
+    if (record.finishedStored) revived.push(seq);
+    if (isTerminal(common.status)) {
       finished.push(record);
-      if (record.liveStored) liveRemoved.push(job.seq);
+      if (record.liveStored) liveRemoved.push(seq);
     } else {
       live.push(record);
     }
-    if (!record.payloadStored && record.payload !== undefined && job.payloadBytes > 0) {
-      payloads.push({ seq: job.seq, bytes: record.payload });
+    if (!record.payloadStored && record.payload !== undefined && record.payloadBytes > 0) {
+      payloads.push({ seq, bytes: record.payload });
     }
     if (record.result !== undefined && isWorthStoring(record)) {
-      results.push({ seq: job.seq, result: record.result });
+      results.push({ seq, result: record.result });
     }
   }
   return {
@@ -58,8 +58,8 @@ export function batchOf(state: State, applied: LogPosition): StoreBatch {
 export function markFlushed(state: State, payloadMemoryBytesMax: number): void {
   for (const record of state.dirtyJobs) {
     record.dirty = false;
-    if (state.table.get(record.job.id) !== record) continue;
-    if (isTerminal(record.job.status)) {
+    if (state.table.get(record.id) !== record) continue;
+    if (isTerminal(record.common.status)) {
       state.forget(record);
       continue;
     }

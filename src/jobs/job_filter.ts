@@ -6,6 +6,7 @@
  */
 
 import { isTerminal, type Job, type JobStatus, type StringMap } from "./job.ts";
+import type { CommonFields } from "./job_kind.ts";
 import { queueOf } from "./job_options.ts";
 
 /** Fields left out do not narrow; all that are given must hold. */
@@ -37,6 +38,14 @@ export interface JobFilter {
 
 /** Whether the filter has this job in it. */
 export function isMatch(job: Job, filter: JobFilter): boolean {
+  return isMatchOfRecord({ common: job, createdAtMs: job.createdAtMs }, filter);
+}
+
+/** The same, without the need to make the job. */
+export function isMatchOfRecord(
+  { common: job, createdAtMs }: { readonly common: CommonFields; readonly createdAtMs: number },
+  filter: JobFilter,
+): boolean {
   const { status, isFinished, type, deadLetter, worker, queue, batchId, parentId } = filter;
   const { schedule, namespaces } = filter;
   const { createdFromMs = -Infinity, createdBeforeMs = Infinity } = filter;
@@ -50,7 +59,7 @@ export function isMatch(job: Job, filter: JobFilter): boolean {
     (batchId === undefined || job.options.batchId === batchId) &&
     (parentId === undefined || job.options.dependencies.some((each) => each.jobId === parentId)) &&
     (schedule === undefined || job.options.schedule === schedule) &&
-    job.createdAtMs >= createdFromMs && job.createdAtMs < createdBeforeMs &&
+    createdAtMs >= createdFromMs && createdAtMs < createdBeforeMs &&
     (filter.labels === undefined || hasLabels(job.labels, filter.labels));
 }
 

@@ -1,27 +1,49 @@
 import type { HeapItem, IndexedHeap } from "./heap.ts";
+import { invariant } from "./invariant.ts";
 import type { Attempt, HistoryEntry, Job, StringMap } from "./job.ts";
+import {
+  type CommonFields,
+  isUnmoved,
+  type JobKind,
+  type JobKinds,
+  type OwnFields,
+  type UnmovedJob,
+} from "./job_kind.ts";
 import { type JobOptions, NO_OPTIONS } from "./job_options.ts";
 import type { Lane } from "./lanes.ts";
 import type { Share } from "./queue_shares.ts";
 import { scopedName } from "./namespace.ts";
 import { isLimiting } from "./rate_buckets.ts";
-import type { StoredJob, StoredResult } from "./store.ts";
+import type { LiveJob, StoredJob, StoredResult } from "./store.ts";
+import type { PendingJob } from "./view.ts";
+
+const noAttempts: readonly Attempt[] = Object.freeze([]);
 
 /**
  * A job in memory: every unfinished one, and finished ones until the next flush. The `job` itself
- * is never changed but replaced, so that whoever was given it may keep it.
+ * is never changed but replaced, so that whoever was given it may keep it. Of a submission that nothing
+ * has moved it is made when somebody asks: what all submissions pass through goes by `common` and by
+ * what the record has itself.
  */
-export class JobRecord implements HeapItem {
+export class JobRecord implements HeapItem, LiveJob, PendingJob, OwnFields {
+  readonly id: string;
+  readonly seq: number;
+  readonly payloadBytes: number;
+  readonly createdAtMs: number;
+  readonly idempotencyKey: string;
+  /** Undefined: it is more than a submission of a kind, or has moved. */
+  #kind: JobKind | undefined;
+  /** Undefined: nobody has asked yet. */
+  #job: Job | undefined;
   heapIndex = -1;
   /** Where it waits for a worker or for a time, or is watched for one. */
   heap: IndexedHeap<JobRecord> | undefined = undefined;
-  job: Job;
   /** Ended attempts, oldest first; replaced, never changed. */
-  attempts: readonly Attempt[];
+  attempts: readonly Attempt[] = noAttempts;
   /** Undefined: the job was submitted, and nothing has moved it since. */
-  #history: readonly HistoryEntry[] | undefined;
+  #history: readonly HistoryEntry[] | undefined = undefined;
   /** Undefined: only in the store. */
-  payload: Uint8Array | undefined;
+  payload: Uint8Array | undefined = undefined;
   /** Left by the last attempt and not in the store yet. */
   result: StoredResult | undefined = undefined;
   /** While it waits: for its parents, so that no time makes it due. */
@@ -43,18 +65,87 @@ export class JobRecord implements HeapItem {
   /** Equal for jobs under the same group and rate limits; "": none. */
   readonly laneKey: string;
 
-  constructor({ job, attempts, history }: StoredJob, payload: Uint8Array | undefined) {
-    this.job = job;
-    this.attempts = attempts.length === 0 ? noAttempts : attempts;
-    this.#history = isSubmissionAlone(history, job) ? undefined : history;
-    this.payload = payload;
-    this.shapeKey = shapeKeyOf(job);
-    this.laneKey = laneKeyOf(job.options);
+  private constructor(own: OwnFields, job: Job | undefined, kind: JobKind | undefined) {
+    this.id = own.id;
+    this.seq = own.seq;
+    this.payloadBytes = own.payloadBytes;
+    this.createdAtMs = own.createdAtMs;
+    this.idempotencyKey = own.idempotencyKey;
+    this.#job = job;
+    this.#kind = kind;
+    this.shapeKey = shapeKeyOf(this.common);
+    this.laneKey = laneKeyOf(this.common.options);
+  }
+
+  /** A submission that asks for nothing that others of its kind do not. */
+  static submitted(kind: JobKind, own: OwnFields, payload: Uint8Array): JobRecord {
+    const record = new JobRecord(own, undefined, kind);
+    record.payload = payload;
+    return record;
+  }
+
+  /** A job that was just submitted. */
+  static created(job: Job, payload: Uint8Array): JobRecord {
+    const record = new JobRecord(job, job, undefined);
+    record.payload = payload;
+    return record;
+  }
+
+  /** A job that the store had. */
+  static stored({ job, attempts, history }: StoredJob, kinds: JobKinds): JobRecord {
+    const isAlone = isSubmissionAlone(history, job);
+    if (isAlone && attempts.length === 0 && isUnmoved(job)) {
+      return new JobRecord(job, undefined, kinds.of(job));
+    }
+    const record = new JobRecord(job, job, undefined);
+    if (attempts.length > 0) record.attempts = attempts;
+    if (!isAlone) record.#history = history;
+    return record;
+  }
+
+  get job(): Job {
+    if (this.#job === undefined) {
+      invariant(this.#kind !== undefined, () => `job ${this.id} is of no kind`);
+      this.#job = this.#kind.jobOf(this);
+    }
+    return this.#job;
+  }
+
+  set job(job: Job) {
+    this.#job = job;
+    this.#kind = undefined;
+  }
+
+  /** What it has in common with others of its kind, if it is of any. */
+  get common(): CommonFields {
+    return this.#kind === undefined ? this.job : this.#kind.common;
+  }
+
+  get priority(): number {
+    return this.common.priority;
+  }
+
+  get queuedAtMs(): number {
+    return this.#kind === undefined ? this.job.queuedAtMs : this.createdAtMs;
+  }
+
+  /** What it still is if nothing has moved it. */
+  get unmoved(): UnmovedJob | undefined {
+    return this.#isUnmoved() ? this : undefined;
+  }
+
+  get kind(): JobKind | undefined {
+    return this.#kind;
+  }
+
+  #isUnmoved(): this is UnmovedJob {
+    return this.#kind !== undefined;
   }
 
   /** Changes of status, oldest first. */
   get history(): readonly HistoryEntry[] {
-    return this.#history ?? [submissionOf(this.job)];
+    return this.#history ??
+      [submissionOf({ createdAtMs: this.createdAtMs, status: this.common.status })];
   }
 
   /** The job changes its status; `history` has that already. */
@@ -64,10 +155,10 @@ export class JobRecord implements HeapItem {
   }
 }
 
-const noAttempts: readonly Attempt[] = Object.freeze([]);
-
 /** What the history of a job begins with. A long queue is mostly jobs that have no more of it. */
-export function submissionOf({ createdAtMs, status }: Job): HistoryEntry {
+export function submissionOf(
+  { createdAtMs, status }: Pick<Job, "createdAtMs" | "status">,
+): HistoryEntry {
   return { atMs: createdAtMs, to: status, cause: "submit", attempt: 0, workerId: "", reason: "" };
 }
 
@@ -77,7 +168,7 @@ function isSubmissionAlone(history: readonly HistoryEntry[], job: Job): boolean 
     first.to === job.status && first.atMs === job.createdAtMs;
 }
 
-function shapeKeyOf({ type, namespace, requiredTags, options }: Job): string {
+function shapeKeyOf({ type, namespace, requiredTags, options }: CommonFields): string {
   const key = namedTags(scopedName(namespace, type), requiredTags);
   const { tagRules, preferredTags, cpuMillis, memoryBytes } = options;
   const isPlain = options === NO_OPTIONS ||

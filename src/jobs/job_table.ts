@@ -42,16 +42,16 @@ export class JobTable {
   }
 
   add(record: JobRecord): void {
-    this.#byId.set(record.job.id, record);
-    this.#bySeq.add(record.job.seq, record);
+    this.#byId.set(record.id, record);
+    this.#bySeq.add(record.seq, record);
     this.enter(record);
   }
 
   remove(record: JobRecord): void {
     this.leave(record);
     this.#backlog.release(record);
-    this.#byId.delete(record.job.id);
-    this.#bySeq.remove(record.job.seq);
+    this.#byId.delete(record.id);
+    this.#bySeq.remove(record.seq);
   }
 
   /** Takes the record out of the order of its status, before the status changes. */
@@ -64,9 +64,9 @@ export class JobTable {
 
   /** Puts the record into the order of its status, after the status changed. */
   enter(record: JobRecord): void {
-    if (isTerminal(record.job.status)) this.#backlog.release(record);
+    if (isTerminal(record.common.status)) this.#backlog.release(record);
     else this.#backlog.enter(record);
-    if (record.job.status === "waiting" && record.isBlocked) {
+    if (record.common.status === "waiting" && record.isBlocked) {
       this.#blocked.add(record);
       return;
     }
@@ -111,7 +111,7 @@ export class JobTable {
   }
 
   #heapFor(record: JobRecord): IndexedHeap<JobRecord> | undefined {
-    switch (record.job.status satisfies JobStatus) {
+    switch (record.common.status satisfies JobStatus) {
       case "waiting":
         return this.#waiting;
       case "assigned":

@@ -6,7 +6,7 @@
  */
 
 import { isHeld, isTerminal, type Job, JOB_STATUSES } from "./job.ts";
-import { isMatch, mayBeFinished } from "./job_filter.ts";
+import { isMatchOfRecord, mayBeFinished } from "./job_filter.ts";
 import type { JobRecord } from "./job_record.ts";
 import { cursorByEnd, jobsByEnd } from "./listing_by_end.ts";
 import {
@@ -214,25 +214,22 @@ function* memoryJobs(
 ): Generator<Job> {
   const few = fewCandidates(state, query);
   if (few !== undefined) {
-    const sorted = few.sort((a, b) =>
-      isNewestFirst ? b.job.seq - a.job.seq : a.job.seq - b.job.seq
-    );
-    for (const { job } of sorted) {
-      const isPast = fromSeq !== undefined &&
-        (isNewestFirst ? job.seq >= fromSeq : job.seq <= fromSeq);
-      if (!isPast && isMatch(job, query)) yield job;
+    const sorted = few.sort((a, b) => isNewestFirst ? b.seq - a.seq : a.seq - b.seq);
+    for (const record of sorted) {
+      const { seq } = record;
+      const isPast = fromSeq !== undefined && (isNewestFirst ? seq >= fromSeq : seq <= fromSeq);
+      if (!isPast && isMatchOfRecord(record, query)) yield record.job;
     }
     return;
   }
   const { createdFromMs = -Infinity, createdBeforeMs = Infinity } = query;
   const all = isNewestFirst ? state.table.all.newest(fromSeq) : state.table.all.oldest(fromSeq);
-  for (const { job } of all) {
+  for (const record of all) {
     // In this order times only grow, or only fall.
-    const isPast = isNewestFirst
-      ? job.createdAtMs < createdFromMs
-      : job.createdAtMs >= createdBeforeMs;
+    const { createdAtMs } = record;
+    const isPast = isNewestFirst ? createdAtMs < createdFromMs : createdAtMs >= createdBeforeMs;
     if (isPast) return;
-    if (isMatch(job, query)) yield job;
+    if (isMatchOfRecord(record, query)) yield record.job;
   }
 }
 

@@ -101,7 +101,7 @@ export class Schedules {
 
   /** A job came to be, or changed its status. */
   jobIs(record: JobRecord, status: JobStatus): void {
-    const { namespace, options } = record.job;
+    const { namespace, options } = record.common;
     if (options.schedule === "") return;
     const schedule = scopedName(namespace, options.schedule);
     let jobs = this.#unfinished.get(schedule);

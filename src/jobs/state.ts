@@ -23,7 +23,8 @@ import {
   JOB_LIMITS,
   type JobStatus,
 } from "./job.ts";
-import { JobRecord, submissionOf } from "./job_record.ts";
+import { JobKinds } from "./job_kind.ts";
+import { JobRecord } from "./job_record.ts";
 import { JobTable } from "./job_table.ts";
 import type { QueueOrder } from "./queue_order.ts";
 import { RecordSet } from "./record_set.ts";
@@ -87,6 +88,7 @@ export class State {
   readonly hiddenSeqs = new Set<number>();
   /** Payloads held in memory, with what each takes beside its bytes. */
   payloadMemoryBytes = 0;
+  readonly kinds = new JobKinds();
   /** Names that jobs have in common: types, submitters, namespaces. */
   readonly names = new SharedTexts(SHARED_NAMES_MAX);
   /** Jobs of one message have one trace. */
@@ -116,7 +118,7 @@ export class State {
     this.trust = new TrustBook(this.records);
     for (const each of stored.live) {
       const { job, attempts } = each;
-      const record = new JobRecord(each, undefined);
+      const record = JobRecord.stored(each, this.kinds);
       record.liveStored = true;
       record.payloadStored = true;
       record.resultStored = attempts.length > 0;
@@ -147,20 +149,20 @@ export class State {
   }
 
   /** A job that did not exist. */
-  create(job: Job, payload: Uint8Array): JobRecord {
-    const record = new JobRecord({ job, attempts: [], history: [submissionOf(job)] }, payload);
-    invariant(isTransition("", job.status, "submit"), () => `a new job is ${job.status}`);
-    record.isBlocked = waitsForParents(job);
+  create(record: JobRecord): void {
+    const { id, common, payload } = record;
+    const { status } = common;
+    invariant(isTransition("", status, "submit"), () => `a new job is ${status}`);
+    record.isBlocked = waitsForParents(common);
     this.table.add(record);
     this.#begin(record);
-    this.schedules.jobIs(record, job.status);
-    this.payloadMemoryBytes += payloadMemoryOf(payload);
-    this.counters.add(job, job.status, 1);
-    this.batches.created(job, this.nowMs);
-    if (job.id > this.greatestJobId) this.greatestJobId = job.id;
+    this.schedules.jobIs(record, status);
+    if (payload !== undefined) this.payloadMemoryBytes += payloadMemoryOf(payload);
+    this.counters.add(common, status, 1);
+    this.batches.created(common, this.nowMs);
+    if (id > this.greatestJobId) this.greatestJobId = id;
     this.#touch(record);
-    this.#recordEvent("", job, "submit", "", "", 0);
-    return record;
+    this.#recordEvent("", record, "submit", "", "", 0);
   }
 
   /**
@@ -206,7 +208,7 @@ export class State {
     if (isTerminal(to)) this.finished.add(record);
     else if (isTerminal(from)) this.finished.delete(record);
     this.#touch(record);
-    this.#recordEvent(from, job, cause, workerId, reason, this.nowMs - before.changedAtMs);
+    this.#recordEvent(from, record, cause, workerId, reason, this.nowMs - before.changedAtMs);
   }
 
   /** Changes what no count and no order depends on, of a job that stays where it is. */
@@ -224,7 +226,7 @@ export class State {
 
   /** Takes a finished job out of the store's keeping; the caller moves it on at once. */
   revive(stored: StoredJob): JobRecord {
-    const record = new JobRecord(stored, undefined);
+    const record = JobRecord.stored(stored, this.kinds);
     record.finishedStored = true;
     record.payloadStored = true;
     this.table.add(record);
@@ -337,7 +339,7 @@ export class State {
 
   #recordEvent(
     from: JobStatus | "",
-    job: Job,
+    { id, common, queuedAtMs }: JobRecord,
     cause: Cause,
     workerId: string,
     reason: string,
@@ -345,20 +347,20 @@ export class State {
   ): void {
     this.events.add({
       seq: this.events.nextSeq,
-      jobId: job.id,
-      namespace: job.namespace,
-      type: job.type,
+      jobId: id,
+      namespace: common.namespace,
+      type: common.type,
       from,
-      to: job.status,
+      to: common.status,
       cause,
-      attempt: job.attempt,
-      token: job.token,
+      attempt: common.attempt,
+      token: common.token,
       workerId,
       reason,
       atMs: this.nowMs,
       sinceMs,
-      queuedAtMs: job.queuedAtMs,
-      startedAtMs: job.startedAtMs,
+      queuedAtMs,
+      startedAtMs: common.startedAtMs,
     });
   }
 }

@@ -20,6 +20,7 @@ import type {
   StringMap,
 } from "./job.ts";
 import type { JobFilter } from "./job_filter.ts";
+import type { UnmovedJob } from "./job_kind.ts";
 import type { JobOrder } from "./query.ts";
 
 export interface JobStore {
@@ -55,6 +56,12 @@ export interface JobStore {
   /** Every finished job and key, in ascending order; for `stateHash`, so only for tests. */
   scanFinished(): Iterable<StoredJob>;
   scanKeys(): Iterable<StoredKey>;
+}
+
+/** An unfinished job, as it is written. */
+export interface LiveJob extends StoredJob {
+  /** The same in short, where it is a submission that nothing has moved. */
+  readonly unmoved?: UnmovedJob | undefined;
 }
 
 /** A job with what is remembered of its attempts and of its way. */
@@ -172,7 +179,7 @@ export interface StoreBatch {
   readonly applied: LogPosition;
   readonly scalars: StoredScalars;
   /** Unfinished jobs to insert or replace. */
-  readonly live: readonly StoredJob[];
+  readonly live: readonly LiveJob[];
   /** Jobs that finished. */
   readonly finished: readonly FinishedJob[];
   /** `seq` of jobs in the live part of the store that are to leave it. */

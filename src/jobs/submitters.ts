@@ -10,12 +10,12 @@ export class Submitters {
     return this.#unfinished.get(client) ?? 0;
   }
 
-  enter({ job: { namespace, submittedBy } }: JobRecord): void {
+  enter({ common: { namespace, submittedBy } }: JobRecord): void {
     const client = scopedName(namespace, submittedBy);
     this.#unfinished.set(client, this.unfinishedOf(client) + 1);
   }
 
-  leave({ job: { namespace, submittedBy } }: JobRecord): void {
+  leave({ common: { namespace, submittedBy } }: JobRecord): void {
     const client = scopedName(namespace, submittedBy);
     const left = this.unfinishedOf(client) - 1;
     if (left === 0) this.#unfinished.delete(client);

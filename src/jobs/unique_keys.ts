@@ -7,12 +7,12 @@ export class UniqueKeys {
   readonly #holders = new Map<string, JobRecord>();
 
   enter(record: JobRecord): void {
-    const key = uniqueKeyOf(record.job);
+    const key = uniqueKeyOf(record.common);
     if (key !== undefined) this.#holders.set(key, record);
   }
 
   leave(record: JobRecord): void {
-    const key = uniqueKeyOf(record.job);
+    const key = uniqueKeyOf(record.common);
     if (key !== undefined && this.#holders.get(key) === record) this.#holders.delete(key);
   }
 

@@ -13,10 +13,14 @@ import {
   type HistoryEntry,
   type Job,
   JOB_STATUSES,
+  type JobKind,
   type JobStatus,
+  type LiveJob,
   NO_OPTIONS,
   type StoredJob,
   type StringMap,
+  submissionOf,
+  type UnmovedJob,
 } from "../jobs/mod.ts";
 import { optionsFromWire, optionsToWire, withoutDefaults } from "./job_options_wire.ts";
 
@@ -105,52 +109,37 @@ type AttemptDetail = [
 
 /** JSON of a job and its attempts. */
 export function encodeJob(stored: StoredJob): string {
-  const { job, attempts, history } = stored;
-  if (attempts.length > 0 || history.length !== 1) {
-    return JSON.stringify(detailOf(stored));
-  }
-  // Submissions of one call are alike but for their names: the rest is put into words once.
-  const [first] = history;
-  if (last.job === undefined || !isAlike(job, last.job) || !isSame(first, last.history)) {
-    const nameless = { ...detailOf(stored), id: undefined, n: undefined, ik: undefined };
-    last.rest = JSON.stringify(nameless).slice(1);
-    last.job = job;
-    last.history = first;
-  }
-  const key = job.idempotencyKey === "" ? "" : `"ik":${JSON.stringify(job.idempotencyKey)},`;
-  return `{"id":${JSON.stringify(job.id)},"n":${job.seq},${key}${last.rest}`;
+  return JSON.stringify(detailOf(stored));
 }
 
-/** What was encoded last, without its names. */
-const last: { job: Job | undefined; history: HistoryEntry | undefined; rest: string } = {
-  job: undefined,
-  history: undefined,
-  rest: "",
-};
-
-/** Whether they differ in nothing but their names. */
-function isAlike(a: Job, b: Job): boolean {
-  return a.changedAtMs === b.changedAtMs && a.createdAtMs === b.createdAtMs &&
-    a.queuedAtMs === b.queuedAtMs && a.type === b.type && a.namespace === b.namespace &&
-    a.status === b.status && a.priority === b.priority && a.maxRetries === b.maxRetries &&
-    a.timeoutMs === b.timeoutMs && a.retryDelayMs === b.retryDelayMs &&
-    a.payloadBytes === b.payloadBytes && a.notBeforeMs === b.notBeforeMs &&
-    a.expiresAtMs === b.expiresAtMs && a.token === b.token && a.assignedTo === b.assignedTo &&
-    a.attempt === b.attempt && a.failures === b.failures && a.crashCount === b.crashCount &&
-    a.suspicions === b.suspicions && a.releaseCount === b.releaseCount &&
-    a.assignedAtMs === b.assignedAtMs && a.startedAtMs === b.startedAtMs &&
-    a.completedAtMs === b.completedAtMs && a.deadlineMs === b.deadlineMs &&
-    a.durationMs === b.durationMs && a.errorMessage === b.errorMessage &&
-    a.errorKind === b.errorKind && a.deadLetter === b.deadLetter && a.labels === b.labels &&
-    a.requiredTags === b.requiredTags && a.submittedBy === b.submittedBy &&
-    a.traceparent === b.traceparent && a.resultBytes === b.resultBytes &&
-    a.contentType === b.contentType && a.options === b.options;
+/** JSON of an unfinished job. */
+export function encodeLive(stored: LiveJob): string {
+  return stored.unmoved === undefined ? encodeJob(stored) : encodeUnmoved(stored.unmoved);
 }
 
-function isSame(a: HistoryEntry | undefined, b: HistoryEntry | undefined): boolean {
-  return a !== undefined && b !== undefined && a.atMs === b.atMs && a.to === b.to &&
-    a.cause === b.cause && a.attempt === b.attempt && a.workerId === b.workerId &&
-    a.reason === b.reason;
+/** What submissions of the kind that came last have alike, put into words once for all of them. */
+const last: { kind: JobKind | undefined; text: string } = { kind: undefined, text: "" };
+
+/** The same as of the whole job, but for the order. */
+function encodeUnmoved(unmoved: UnmovedJob): string {
+  const { id, seq, createdAtMs, payloadBytes, idempotencyKey, kind } = unmoved;
+  if (kind !== last.kind) {
+    last.text = JSON.stringify(commonDetailOf(kind)).slice(1);
+    last.kind = kind;
+  }
+  const key = idempotencyKey === "" ? "" : `"ik":${JSON.stringify(idempotencyKey)},`;
+  const bytes = payloadBytes === 0 ? "" : `"pb":${payloadBytes},`;
+  return `{"id":${JSON.stringify(id)},"n":${seq},${key}${bytes}` +
+    `"ca":${createdAtMs},"ch":${createdAtMs},"qu":${createdAtMs},${last.text}`;
+}
+
+function commonDetailOf(kind: JobKind): Partial<Fields> {
+  const own = { id: "", seq: 0, createdAtMs: 0, payloadBytes: 0, idempotencyKey: "" };
+  const job = kind.jobOf(own);
+  const detail = detailOf({ job, attempts: [], history: [submissionOf(job)] });
+  const { id: _id, n: _seq, ik: _key, pb: _bytes, ca: _at, ch: _changed, qu: _queued, ...common } =
+    detail;
+  return common;
 }
 
 /** An undefined field is not written. */

@@ -11,9 +11,9 @@
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { SeqList, type StoredJob } from "../jobs/mod.ts";
+import { type LiveJob, SeqList, type StoredJob } from "../jobs/mod.ts";
 import { BODY_BYTES_WITH_JOB_MAX, type BodyRows } from "./body_rows.ts";
-import { checksumOf, decodeJob, encodeJob, RowDamaged, verify } from "./job_store_rows.ts";
+import { checksumOf, decodeJob, encodeLive, RowDamaged, verify } from "./job_store_rows.ts";
 import { type PackedPage, PagePacker, RowPage } from "./row_page.ts";
 
 /** A page is given up when at most one in so many of its jobs is left. */
@@ -93,15 +93,15 @@ export class LiveJobs {
    *
    * @param payloadOf the payload of a job, where the store has not got it as it is to have it
    */
-  put(jobs: readonly StoredJob[], payloadOf: (seq: number) => Uint8Array | undefined): void {
+  put(jobs: readonly LiveJob[], payloadOf: (seq: number) => Uint8Array | undefined): void {
     const known = this.#directory;
     for (const stored of jobs) {
-      const { seq } = stored.job;
+      const { seq } = stored.unmoved ?? stored.job;
       const payload = payloadOf(seq);
       const isSmall = payload !== undefined && payload.byteLength <= BODY_BYTES_WITH_JOB_MAX;
       const isNew = seq > known.lastSeq;
       if (payload !== undefined && !(isNew && isSmall)) this.#bodies.putPayload(seq, payload);
-      const detail = encodeJob(stored);
+      const detail = encodeLive(stored);
       if (isNew) {
         this.#packer.add(seq, detail, isSmall ? payload : undefined);
         known.lastSeq = seq;
