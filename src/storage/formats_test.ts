@@ -48,6 +48,45 @@ Deno.test("an entry of a kind that is not known is refused, not taken for one th
 });
 
 Deno.test(
+  "a Raft log whose pages are small, as they once were, is read and goes on",
+  inDirectory((directory) => {
+    const entry = (index: number) => ({
+      index,
+      term: 1,
+      kind: "command" as const,
+      data: new Uint8Array(3_000).fill(index),
+    });
+    const hard = { term: 1, vote: "a", commit: 0 };
+    const made = SqliteRaftLog.create(directory, IDENTITY);
+    for (let index = 1; index <= 9; index++) made.append([entry(index)], hard);
+    made.close();
+    const path = join(directory, RAFT_LOG_FILES.database);
+    const pageBytes = () => {
+      const database = new DatabaseSync(path);
+      const bytes = database.prepare("PRAGMA page_size").get()?.page_size;
+      database.close();
+      return bytes;
+    };
+    assert.equal(pageBytes(), 16 * 1024);
+    const database = new DatabaseSync(path);
+    database.exec("PRAGMA journal_mode = DELETE; PRAGMA page_size = 4096; VACUUM");
+    database.close();
+    for (const last of [10, 11]) {
+      const log = SqliteRaftLog.open(directory, { nodeId: "a" });
+      log.append([entry(last)], hard);
+      assert.deepEqual(
+        log.entries(1, last, Infinity).map(({ data }) => data[0]),
+        [
+          ...Array(last).keys(),
+        ].map((at) => at + 1),
+      );
+      log.close();
+    }
+    assert.equal(pageBytes(), 4096);
+  }),
+);
+
+Deno.test(
   "a Raft log of a later format is refused",
   inDirectory((directory) => {
     SqliteRaftLog.create(directory, IDENTITY).close();

@@ -68,6 +68,12 @@ export interface RaftLogChange {
 /** Bytes in the write-ahead log after which they are moved into the database at the latest. */
 const WAL_BYTES_MAX = 16 * 1024 * 1024;
 
+/**
+ * Rows only ever come at the end, some hundred KiB in a transaction: large pages are written by fewer
+ * calls, each of them twice over.
+ */
+const PAGE_BYTES = 16 * 1024;
+
 /** Rows in memory at once while all are read; one may have a MB. */
 const ROWS_READ_MAX = 64;
 
@@ -247,6 +253,8 @@ export class RaftLogFile {
 function openDatabase(path: string): DatabaseSync {
   try {
     const database = new DatabaseSync(path, { timeout: 0 });
+    // Of a file that has yet to be made; one that is there keeps its own.
+    database.exec(`PRAGMA page_size = ${PAGE_BYTES}`);
     // One process, one connection: the lock is held until the process ends, and no -shm is needed.
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
     database.exec("PRAGMA journal_mode = WAL");

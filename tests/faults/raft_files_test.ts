@@ -168,7 +168,9 @@ function assertHelpful(message: string, context: string): void {
 }
 
 function entry(index: number, term: number): Entry {
-  const data = new TextEncoder().encode(`entry ${index} of term ${term} ${"x".repeat(200)}`);
+  // Those that the main file alone holds fill many of its pages; each is one block of the journal.
+  const filling = "x".repeat(term === 1 ? 2_500 : 200);
+  const data = new TextEncoder().encode(`entry ${index} of term ${term} ${filling}`);
   return { index, term, kind: "command", data };
 }
 
