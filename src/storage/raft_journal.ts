@@ -146,6 +146,11 @@ export class RaftJournal {
     return this.#previous.toHex();
   }
 
+  /** Of each of the two areas. */
+  get areaBytes(): number {
+    return this.#areaBytes;
+  }
+
   /** Whether any area has room for it. */
   canHold({ bytes }: PackedContent): boolean {
     return bytes <= this.#areaBytes;

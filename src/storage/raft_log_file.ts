@@ -4,18 +4,14 @@
  */
 
 import { hash } from "node:crypto";
-import { DatabaseSync } from "node:sqlite";
-import type { StatementSync } from "node:sqlite";
+// By its name, so that a test may stand in for the disk.
+import fs from "node:fs";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { DiskFull } from "../raft/mod.ts";
 import type { HardState, SnapshotMetadata } from "../raft/mod.ts";
+import { openDatabase, openFiles } from "./raft_log_open.ts";
 import type { Row } from "./raft_log_rows.ts";
-import {
-  failureOf,
-  isDamage,
-  isLocked,
-  RaftLogRefused,
-  REJOIN_ADVICE,
-  StorageFailed,
-} from "./storage_failure.ts";
+import { failureOf, StorageFailed } from "./storage_failure.ts";
 
 /** Who the log belongs to. Fixed when the data directory is made. */
 export interface RaftLogIdentity {
@@ -68,12 +64,6 @@ export interface RaftLogChange {
 /** Bytes in the write-ahead log after which they are moved into the database at the latest. */
 const WAL_BYTES_MAX = 16 * 1024 * 1024;
 
-/**
- * Rows only ever come at the end, some hundred KiB in a transaction: large pages are written by fewer
- * calls, each of them twice over.
- */
-const PAGE_BYTES = 16 * 1024;
-
 /** Rows in memory at once while all are read; one may have a MB. */
 const ROWS_READ_MAX = 64;
 
@@ -90,17 +80,23 @@ export class RaftLogFile {
   readonly #writeState: StatementSync;
   readonly #rowEndingAtOrAfter: StatementSync;
   readonly #rowEndingBefore: StatementSync;
+  /** The write-ahead log and the database once more, to be synced off the loop. */
+  readonly #files: { readonly log: number; readonly database: number };
   /** Of rows that are in the write-ahead log alone. */
   #walBytes = 0;
+  /** How far the move is that was begun. */
+  #move: { stage: "syncing log" | "syncing database" } | undefined;
+  #isClosed = false;
 
   /** @throws {RaftLogRefused} when it is locked, or not a database */
   constructor(path: string) {
     this.#path = path;
     this.#database = openDatabase(path);
+    this.#files = openFiles(path, this.#database);
     const prepare = (sql: string) => this.#database.prepare(sql);
     this.#begin = prepare("BEGIN IMMEDIATE");
     this.#commit = prepare("COMMIT");
-    this.#checkpoint = prepare("PRAGMA wal_checkpoint(TRUNCATE)");
+    this.#checkpoint = prepare("PRAGMA wal_checkpoint(FULL)");
     this.#insert = prepare("INSERT INTO batch VALUES (?, ?, ?, ?)");
     this.#deleteFrom = prepare("DELETE FROM batch WHERE last_index >= ?");
     this.#deleteThrough = prepare("DELETE FROM batch WHERE last_index <= ?");
@@ -166,6 +162,7 @@ export class RaftLogFile {
   write(changes: readonly RaftLogChange[], journal: JournalPoint): void {
     const last = changes.at(-1);
     if (last === undefined) return;
+    this.#settleMove();
     try {
       this.#begin.run();
       for (const change of changes) this.#apply(change);
@@ -193,6 +190,16 @@ export class RaftLogFile {
     }
   }
 
+  /** Bytes of rows that are in the write-ahead log alone. */
+  get walBytes(): number {
+    return this.#walBytes;
+  }
+
+  /** Whether a move is under way: a write now would have to end it first. */
+  get isMoving(): boolean {
+    return this.#move !== undefined;
+  }
+
   /**
    * Moves the write-ahead log into the database; all that was written is durable on return. SQLite
    * would do it by itself, but would then keep a failed fsync to itself as well.
@@ -201,19 +208,97 @@ export class RaftLogFile {
    * @throws {StorageFailed} the process must end
    */
   checkpoint(): void {
-    const action = `move the write-ahead log of "${this.#path}" into it`;
+    this.#settleMove();
+    this.#copy();
+    this.#walBytes = 0;
+  }
+
+  /**
+   * Begins a checkpoint whose waiting for the disk is done off the loop, so that the next
+   * {@linkcode checkpoint} finds little to do: the write-ahead log is synced, then copied into the
+   * database, and then that is synced. Nothing is to be written meanwhile: before the copy a write
+   * ends the move, and behind it would write over the log before the database is durable, so that it
+   * waits for it then.
+   *
+   * @param failed told of a failure after which the process must end
+   */
+  moveLater(failed: (failure: StorageFailed) => void): void {
+    if (this.#move !== undefined) return;
+    const move: { stage: "syncing log" | "syncing database" } = { stage: "syncing log" };
+    this.#move = move;
+    const step = (file: number, next: () => void) =>
+      fs.fsync(file, (cause) => {
+        if (this.#isClosed) return;
+        if (cause !== null && cause !== undefined) return failed(this.#moveFailure(cause));
+        // Otherwise a write or a checkpoint came between.
+        if (this.#move === move) next();
+      });
+    step(this.#files.log, () => {
+      try {
+        this.#copyUnsynced();
+      } catch (cause) {
+        this.#move = undefined;
+        // A checkpoint that must be will meet it too, and say so.
+        if (!(cause instanceof DiskFull)) failed(this.#moveFailure(cause));
+        return;
+      }
+      move.stage = "syncing database";
+      step(this.#files.database, () => {
+        this.#move = undefined;
+        this.#walBytes = 0;
+      });
+    });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#database.close();
+    // Not before: closing any file of a database gives up this process's locks on it.
+    fs.closeSync(this.#files.log);
+    fs.closeSync(this.#files.database);
+  }
+
+  /** Ends the move under way, if there is one. */
+  #settleMove(): void {
+    if (this.#move?.stage === "syncing database") {
+      try {
+        fs.fsyncSync(this.#files.database);
+      } catch (cause) {
+        throw this.#moveFailure(cause);
+      }
+      this.#walBytes = 0;
+    }
+    this.#move = undefined;
+  }
+
+  /** Only with all of the write-ahead log durable, and the database is to be synced before a write. */
+  #copyUnsynced(): void {
+    this.#setSynchronous("OFF");
+    try {
+      this.#copy();
+    } finally {
+      this.#setSynchronous("NORMAL");
+    }
+  }
+
+  #copy(): void {
     let busy: unknown;
     try {
       busy = this.#checkpoint.get()?.busy;
     } catch (cause) {
-      throw failureOf(action, cause);
+      throw failureOf(this.#moveAction, cause);
     }
-    if (busy !== 0) throw new StorageFailed(`Cannot ${action}: it is in use`);
-    this.#walBytes = 0;
+    if (busy !== 0) throw new StorageFailed(`Cannot ${this.#moveAction}: it is in use`);
   }
 
-  close(): void {
-    this.#database.close();
+  get #moveAction(): string {
+    return `move the write-ahead log of "${this.#path}" into it`;
+  }
+
+  #moveFailure(cause: unknown): StorageFailed {
+    if (cause instanceof StorageFailed) return cause;
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    return new StorageFailed(`Cannot ${this.#moveAction}: ${detail}`, { cause });
   }
 
   #apply({ deleteFrom, deleteThrough, insert }: RaftLogChange): void {
@@ -224,7 +309,7 @@ export class RaftLogFile {
     }
   }
 
-  #setSynchronous(mode: "FULL" | "NORMAL"): void {
+  #setSynchronous(mode: "FULL" | "NORMAL" | "OFF"): void {
     try {
       this.#database.exec(`PRAGMA synchronous = ${mode}`);
     } catch (cause) {
@@ -247,58 +332,6 @@ export class RaftLogFile {
     } catch (cause) {
       throw failureOf(`read "${this.#path}"`, cause);
     }
-  }
-}
-
-function openDatabase(path: string): DatabaseSync {
-  try {
-    const database = new DatabaseSync(path, { timeout: 0 });
-    // Of a file that has yet to be made; one that is there keeps its own.
-    database.exec(`PRAGMA page_size = ${PAGE_BYTES}`);
-    // One process, one connection: the lock is held until the process ends, and no -shm is needed.
-    database.exec("PRAGMA locking_mode = EXCLUSIVE");
-    database.exec("PRAGMA journal_mode = WAL");
-    // Not at every commit: the journal is what makes those durable.
-    database.exec("PRAGMA synchronous = NORMAL");
-    database.exec("PRAGMA fullfsync = ON");
-    database.exec("PRAGMA wal_autocheckpoint = 0");
-    database.exec("BEGIN IMMEDIATE; COMMIT");
-    database.exec(
-      "CREATE TABLE IF NOT EXISTS batch " +
-        "(last_index INTEGER PRIMARY KEY, first_index INTEGER, chain BLOB, body BLOB) STRICT;" +
-        "CREATE TABLE IF NOT EXISTS state " +
-        "(id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT, checksum TEXT) STRICT",
-    );
-    assertPragma(database, path, "journal_mode", "wal");
-    assertPragma(database, path, "synchronous", 1);
-    return database;
-  } catch (cause) {
-    if (isLocked(cause)) {
-      throw new RaftLogRefused(
-        `Cannot open "${path}": it is locked; another master runs on this data directory. ` +
-          "Stop it, or give this one a directory of its own",
-        { cause },
-      );
-    }
-    if (cause instanceof RaftLogRefused) throw cause;
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    const advice = isDamage(cause) ? `. ${REJOIN_ADVICE}` : "";
-    throw new RaftLogRefused(`Cannot open "${path}": ${detail}${advice}`, { cause });
-  }
-}
-
-function assertPragma(
-  database: DatabaseSync,
-  path: string,
-  name: string,
-  wanted: string | number,
-): void {
-  const found = database.prepare(`PRAGMA ${name}`).get()?.[name];
-  if (found !== wanted) {
-    throw new RaftLogRefused(
-      `Cannot open "${path}": ${name} is ${found}, but must be ${wanted}; does the file system ` +
-        "support shared memory and locks? Use a local disk",
-    );
   }
 }
 

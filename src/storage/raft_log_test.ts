@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { hash } from "node:crypto";
-import { existsSync } from "node:fs";
+import fs, { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Entry } from "../raft/mod.ts";
@@ -12,7 +12,7 @@ import { JOURNAL_FORMAT } from "./raft_journal.ts";
 import { SqliteRaftLog } from "./raft_log.ts";
 import { RAFT_LOG_FILES } from "./raft_log_files.ts";
 import { decodeSlot, encodeSlot, SLOT_BYTES, SlotFile } from "./slot_file.ts";
-import { DataDirectoryRefused, RaftLogRefused } from "./storage_failure.ts";
+import { DataDirectoryRefused, RaftLogRefused, StorageFailed } from "./storage_failure.ts";
 
 const IDENTITY = { clusterId: "c1", nodeId: "n1", incarnation: "i1" };
 const DATABASE = RAFT_LOG_FILES.database;
@@ -244,6 +244,32 @@ test("an append that no area holds is durable all the same, also if the journal 
   Deno.writeFileSync(join(directory, MARKER), marker!);
   holds(directory, 2);
   SqliteRaftLog.open(directory, IDENTITY).close();
+});
+
+test("a sync that fails off the loop ends the log, and nothing is made of what it left", (directory) => {
+  const log = SqliteRaftLog.create(directory, IDENTITY, SMALL_AREA);
+  const { fsync } = fs;
+  const asked: ((failure: Error) => void)[] = [];
+  const never = (_file: number, callback: (failure: Error) => void) => asked.push(callback);
+  try {
+    Object.assign(fs, { fsync: never });
+    for (let index = 1; asked.length === 0; index++) {
+      const data = new Uint8Array(2_000);
+      log.append([{ index, term: 1, kind: "command", data }], hard(index));
+    }
+    asked[0]!(new Error("input/output error"));
+    assert.throws(() => log.append([entry(log.lastIndex + 1)], hard(1)), (error: unknown) => {
+      assert.ok(error instanceof StorageFailed);
+      assert.match(error.message, /Cannot move the write-ahead log .*: input\/output error/);
+      return true;
+    });
+    assert.throws(() => log.append([], hard(1)), StorageFailed);
+  } finally {
+    Object.assign(fs, { fsync });
+    log.close();
+  }
+  const { isStopped } = DurableMarker.read(join(directory, MARKER)) ?? {};
+  assert.notEqual(isStopped, true, "it is not said to be whole");
 });
 
 test("one torn slot of the marker does no harm, all torn are refused", (directory) => {

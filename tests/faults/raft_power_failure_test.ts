@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { existsSync, statSync } from "node:fs";
+import fs from "node:fs";
 import { DatabaseSync, StatementSync } from "node:sqlite";
 import fc from "fast-check";
 import { type Entry, type LogStore, MemoryLog } from "../../src/raft/mod.ts";
@@ -19,8 +19,9 @@ const NAMES = [DATABASE, WAL, JOURNAL, MARKER];
 const IDENTITY = { clusterId: "c1", nodeId: "n1", incarnation: "i1" };
 const BLOCK_BYTES = 4096;
 const SECTOR_BYTES = 512;
+const WAL_HEAD_BYTES = 32;
 /** A few appends to an area, so that areas change all the time. */
-const AREA_BYTES = 4 * BLOCK_BYTES;
+const AREA_BYTES = 16 * BLOCK_BYTES;
 const MEMBERSHIP = { voters: [{ id: "n1", address: "n1:1", incarnation: "i1" }], learners: [] };
 /** The first two slots of the marker are fsynced, the others are notes. */
 const DURABLE_MARKER_BYTES = 2 * BLOCK_BYTES;
@@ -36,6 +37,8 @@ type Write =
 type Stage = "database" | "marker" | "journal" | "done";
 
 interface Step {
+  /** So many syncs that were begun off the loop are done before. */
+  readonly syncsDone: number;
   readonly write: Write;
   readonly then:
     | { readonly kind: "nothing" | "stop" | "kill" }
@@ -46,7 +49,7 @@ function step(): fc.Arbitrary<Step> {
   // Rarely more than an area holds: such a write makes all durable that is before it.
   const size = fc.oneof(
     { weight: 20, arbitrary: fc.constantFrom(50, 3_000) },
-    { weight: 1, arbitrary: fc.constant(20_000) },
+    { weight: 1, arbitrary: fc.constant(80_000) },
   );
   const sizes = fc.array(size, { minLength: 1, maxLength: 3 });
   const cut = fc.oneof(
@@ -71,11 +74,11 @@ function step(): fc.Arbitrary<Step> {
     { weight: 1, arbitrary: fc.constantFrom({ kind: "stop" }, { kind: "kill" }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant("power"), stage, seed: fc.nat() }) },
   );
-  return fc.record({ write, then });
+  return fc.record({ syncsDone: fc.nat(2), write, then });
 }
 
 Deno.test("whatever is written and wherever the power fails, what was acknowledged is there", () => {
-  using _watch = new WalWatch();
+  using _watch = new DiskWatch();
   fc.assert(
     fc.property(fc.array(step(), { maxLength: 60, size: "max" }), (steps) => {
       const bench = new Bench();
@@ -88,82 +91,164 @@ Deno.test("whatever is written and wherever the power fails, what was acknowledg
     {
       numRuns: Number(Deno.env.get("CONDUCTOR_FAULT_RUNS") ?? 25),
       seed: SEED,
-      examples: [1, 2, 3, 4].map((seed) => [largeAppendThenPowerFailure(seed)]),
+      examples: [1, 2, 3, 4].flatMap((seed) => [
+        [largeAppendThenPowerFailure(seed)],
+        [writeBehindCopyThenPowerFailure(seed)],
+        [writeBeforeCopyThenPowerFailure(seed)],
+        [areasBehindMoveThenPowerFailure(seed)],
+      ]),
     },
   );
 });
 
 /** What no area holds is acknowledged when the database has it durably. */
 function largeAppendThenPowerFailure(seed: number): Step[] {
-  const append = (size: number): Write => ({ kind: "append", cut: 0, sizes: [size] });
-  return [
-    { write: append(50), then: { kind: "nothing" } },
-    { write: append(2 * AREA_BYTES), then: { kind: "power", stage: "done", seed } },
-  ];
+  return appends([[50, 0], [2 * AREA_BYTES, 0]], seed);
+}
+
+/** The second append begins a move, the fourth comes when it has copied and not synced the database. */
+function writeBehindCopyThenPowerFailure(seed: number): Step[] {
+  return appends([[9_000, 0], [9_000, 0], [50, 1], [9_000, 0]], seed);
+}
+
+/** The second append begins a move, the third is written before what the move syncs first is. */
+function writeBeforeCopyThenPowerFailure(seed: number): Step[] {
+  return appends([[9_000, 0], [9_000, 0], [9_000, 0], [50, 1]], seed);
+}
+
+/** A move is done, and then both areas change. */
+function areasBehindMoveThenPowerFailure(seed: number): Step[] {
+  return appends([[9_000, 0], [9_000, 0], [50, 1], [50, 1], [60_000, 0], [60_000, 0]], seed);
+}
+
+/** @param given size of each, and how many syncs are done before it */
+function appends(given: readonly (readonly [number, number])[], seed: number): Step[] {
+  return given.map(([size, syncsDone], at) => ({
+    syncsDone,
+    write: { kind: "append", cut: 0, sizes: [size] },
+    then: at === given.length - 1 ? { kind: "power", stage: "done", seed } : { kind: "nothing" },
+  }));
+}
+
+/** What of the database's files a power failure leaves at least. */
+interface Durable {
+  readonly log: Uint8Array;
+  readonly database: Uint8Array;
 }
 
 /**
- * Knows how much of the write-ahead log is durable, by what SQLite is asked for: a commit is only if it
- * is to be synchronous in full, and a checkpoint moves all of it into the database.
+ * Knows what is durable by what SQLite and the disk are asked for: the write-ahead log is by a commit
+ * that is synchronous in full, a checkpoint makes all durable unless it is to sync nothing, and what
+ * is synced off the loop is when the test says so.
  */
-class WalWatch implements Disposable {
+class DiskWatch implements Disposable {
+  static current: DiskWatch;
   /** Of the log that is looked at. */
-  static path = "";
-  static syncedBytes = 0;
-  readonly #exec = DatabaseSync.prototype.exec;
-  readonly #run = StatementSync.prototype.run;
-  readonly #get = StatementSync.prototype.get;
+  directory = "";
+  durable: Durable = { log: new Uint8Array(), database: new Uint8Array() };
+  #pending: { readonly done: () => void }[] = [];
+  readonly #restore: () => void;
 
   constructor() {
-    const [exec, run, get] = [this.#exec, this.#run, this.#get];
-    let isFull = false;
+    DiskWatch.current = this;
+    const { exec } = DatabaseSync.prototype;
+    const { run, get } = StatementSync.prototype;
+    const { fsync, fsyncSync } = fs;
+    let synchronous = "";
+    const read = (name: string) => this.read(name);
+    const make = (durable: Partial<Durable>) => {
+      this.durable = { ...this.durable, ...durable };
+    };
     DatabaseSync.prototype.exec = function (sql) {
-      const mode = /synchronous = (\w+)/.exec(sql)?.[1];
-      if (mode !== undefined) isFull = mode === "FULL";
+      synchronous = /synchronous = (\w+)/.exec(sql)?.[1] ?? synchronous;
       return exec.call(this, sql);
     };
     StatementSync.prototype.run = function (...values) {
       const result = Reflect.apply(run, this, values);
-      if (isFull && this.sourceSQL === "COMMIT") WalWatch.syncedBytes = walBytes();
+      if (synchronous === "FULL" && this.sourceSQL === "COMMIT") make({ log: read(WAL) });
       return result;
     };
     StatementSync.prototype.get = function (...values) {
       const result = Reflect.apply(get, this, values);
-      if (this.sourceSQL.includes("wal_checkpoint")) WalWatch.syncedBytes = 0;
+      if (this.sourceSQL.includes("wal_checkpoint") && synchronous !== "OFF") {
+        make({ log: read(WAL), database: read(DATABASE) });
+      }
       return result;
+    };
+    fs.fsyncSync = (file) => {
+      fsyncSync(file);
+      if (this.#isDatabase(file)) make({ database: read(DATABASE) });
+    };
+    const fsyncLater = (file: number, callback: (failure: null) => void) => {
+      const before = this.durable;
+      const isDatabase = this.#isDatabase(file);
+      // What is written later may not be synced.
+      const synced = isDatabase ? { database: read(DATABASE) } : { log: read(WAL) };
+      const done = () => {
+        const isNewest = isDatabase
+          ? this.durable.database === before.database
+          : this.durable.log === before.log;
+        if (isNewest) make(synced);
+        callback(null);
+      };
+      this.#pending.push({ done });
+    };
+    fs.fsync = Object.assign(fsyncLater, { __promisify__: fsync.__promisify__ });
+    this.#restore = () => {
+      DatabaseSync.prototype.exec = exec;
+      Object.assign(StatementSync.prototype, { run, get });
+      Object.assign(fs, { fsync, fsyncSync });
     };
   }
 
-  [Symbol.dispose](): void {
-    DatabaseSync.prototype.exec = this.#exec;
-    StatementSync.prototype.run = this.#run;
-    StatementSync.prototype.get = this.#get;
+  /** The oldest sync that is under way is done. */
+  complete(): void {
+    this.#pending.shift()?.done();
   }
-}
 
-function walBytes(): number {
-  return existsSync(WalWatch.path) ? statSync(WalWatch.path).size : 0;
+  /** The process ended, and left `durable`. */
+  restart(durable: Durable): void {
+    this.#pending = [];
+    this.durable = durable;
+  }
+
+  read(name: string): Uint8Array {
+    const path = `${this.directory}/${name}`;
+    return fs.existsSync(path) ? fs.readFileSync(path) : new Uint8Array();
+  }
+
+  #isDatabase(file: number): boolean {
+    return fs.fstatSync(file).ino === fs.statSync(`${this.directory}/${DATABASE}`).ino;
+  }
+
+  [Symbol.dispose](): void {
+    this.#restore();
+  }
 }
 
 /** A log, what it must hold, and what of its files is durable. */
 class Bench {
+  readonly #disk = DiskWatch.current;
   readonly #directory = Deno.makeTempDirSync({ prefix: "conductor-power-" });
-  #log: SqliteRaftLog = SqliteRaftLog.create(this.#directory, IDENTITY, AREA_BYTES);
+  #log: SqliteRaftLog;
   #model = new MemoryLog();
-  #files: Files = filesOf(this.#directory, NAMES);
+  #files: Files;
   /** Notes in the marker that a power failure may bring back. */
-  #oldNotes: Uint8Array[] = [this.#files.get(MARKER)!.subarray(DURABLE_MARKER_BYTES)];
+  #oldNotes: Uint8Array[];
   #isOpen = true;
 
   constructor() {
-    WalWatch.path = `${this.#directory}/${WAL}`;
-    WalWatch.syncedBytes = 0;
+    this.#disk.directory = this.#directory;
+    this.#log = SqliteRaftLog.create(this.#directory, IDENTITY, AREA_BYTES);
+    this.#files = filesOf(this.#directory, NAMES);
+    this.#oldNotes = [this.#files.get(MARKER)!.subarray(DURABLE_MARKER_BYTES)];
   }
 
-  run({ write, then }: Step): void {
-    const before = this.#files;
+  run({ syncsDone, write, then }: Step): void {
+    for (let at = 0; at < syncsDone; at++) this.#disk.complete();
+    const before = filesOf(this.#directory, NAMES);
     const modelBefore = copyOf(this.#model);
-    const syncedBefore = this.#syncedWalBytes;
+    const durableBefore = this.#disk.durable;
     perform(this.#log, write);
     perform(this.#model, write);
     assert.equal(memoryOf(this.#log), memoryOf(this.#model), "it reads otherwise than was written");
@@ -175,26 +260,22 @@ class Bench {
         return;
       case "stop":
         this.#log.close();
-        return this.#reopen(filesOf(this.#directory, NAMES), [this.#model], 0);
+        return this.#reopen(filesOf(this.#directory, NAMES), [this.#model]);
       case "kill": {
-        const synced = this.#syncedWalBytes;
+        const { durable } = this.#disk;
         this.#log.close();
-        return this.#reopen(after, [this.#model], synced);
+        return this.#reopen(after, [this.#model], durable);
       }
       case "power": {
         const random = new Random(then.seed);
         const { stage } = then;
-        const synced = stage === "database" ? syncedBefore : this.#syncedWalBytes;
+        const durable = stage === "database" ? durableBefore : this.#disk.durable;
         this.#log.close();
-        const left = this.#powerless(before, after, stage, synced, random);
+        const left = this.#powerless(before, after, stage, durable, random);
         const models = stage === "done" ? [this.#model] : [modelBefore, this.#model];
-        return this.#reopen(left, models, synced);
+        return this.#reopen(left, models);
       }
     }
-  }
-
-  get #syncedWalBytes(): number {
-    return WalWatch.syncedBytes;
   }
 
   close(): void {
@@ -207,17 +288,15 @@ class Bench {
     before: Files,
     after: Files,
     stage: Stage,
-    syncedWalBytes: number,
+    durable: Durable,
     random: Random,
   ): Files {
     const left = new Map(stage === "database" ? before : after);
-    const wal = left.get(WAL);
-    if (wal !== undefined && wal.length > syncedWalBytes) {
-      const length = syncedWalBytes + random.below(wal.length - syncedWalBytes + 1);
-      const torn = mixed(new Uint8Array(wal.length), wal, random).subarray(0, length);
-      torn.set(wal.subarray(0, syncedWalBytes));
-      left.set(WAL, random.chance(0.5) ? wal.slice(0, length) : torn);
-    }
+    left.set(DATABASE, undone(durable.database, left.get(DATABASE)!, random));
+    const log = undone(durable.log, left.get(WAL)!, random);
+    // When the log is begun anew, SQLite syncs its head first.
+    log.set(left.get(WAL)!.subarray(0, Math.min(WAL_HEAD_BYTES, log.length)));
+    left.set(WAL, log);
     const journals = [before.get(JOURNAL)!, after.get(JOURNAL)!] as const;
     left.set(
       JOURNAL,
@@ -253,13 +332,15 @@ class Bench {
     return base;
   }
 
-  #reopen(files: Files, models: readonly MemoryLog[], syncedWalBytes: number): void {
+  #reopen(files: Files, models: readonly MemoryLog[], durable?: Durable): void {
     this.#isOpen = false;
     for (const { name } of Deno.readDirSync(this.#directory)) {
       Deno.removeSync(`${this.#directory}/${name}`);
     }
     for (const [name, bytes] of files) Deno.writeFileSync(`${this.#directory}/${name}`, bytes);
-    WalWatch.syncedBytes = Math.min(syncedWalBytes, walBytes());
+    this.#disk.restart(
+      durable ?? { log: this.#disk.read(WAL), database: this.#disk.read(DATABASE) },
+    );
     this.#log = SqliteRaftLog.open(this.#directory, { nodeId: "n1", clusterId: "c1" });
     this.#isOpen = true;
     const memory = memoryOf(this.#log);
@@ -328,6 +409,16 @@ function memoryOf(log: LogStore): string {
       `${each.index}@${each.term}:${each.data.length}x${each.data[0]}`
     );
   return JSON.stringify({ hardState, boundary, installing, lastIndex, entries });
+}
+
+/** Of what was written to a file since it was durable, any sectors, and any length. */
+function undone(durable: Uint8Array, now: Uint8Array, random: Random): Uint8Array<ArrayBuffer> {
+  const old = new Uint8Array(now.length);
+  old.set(durable.subarray(0, now.length));
+  const shortest = Math.min(durable.length, now.length);
+  const length = shortest + random.below(now.length - shortest + 1);
+  const bytes = random.chance(0.5) ? new Uint8Array(now) : mixed(old, now, random);
+  return bytes.slice(0, length);
 }
 
 /** Sectors of one or the other. */
