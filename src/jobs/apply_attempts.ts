@@ -80,6 +80,7 @@ function assign(state: State, assignment: Assignment, position: LogPosition): As
   state.backlog.charge(record);
   state.workers.change(worker, { lastAssignment: ++state.lastAssignment });
   state.move(record, "assigned", "assign", {
+    ...job,
     assignedTo: workerId,
     attempt: job.attempt + 1,
     token: position.index,
@@ -129,6 +130,7 @@ function carryOut(state: State, record: JobRecord, report: Report): void {
     case "started": {
       const startedAtMs = heldTime(report.startedAtMs ?? state.nowMs, job, state.nowMs);
       state.move(record, "running", "start", {
+        ...job,
         startedAtMs,
         releaseCount: 0,
         deadlineMs: job.timeoutMs > 0 ? state.nowMs + job.timeoutMs : 0,

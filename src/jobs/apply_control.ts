@@ -111,6 +111,7 @@ function redrive(state: State, jobId: string): RedriveOutcome {
   // Stands before whatever the store has of the earlier life.
   record.result = { output: new Uint8Array(0), contentType: "", logTail: [] };
   state.move(record, isWaiting ? "waiting" : "pending", "redrive", {
+    ...record.job,
     deadLetter: false,
     failures: 0,
     crashCount: 0,

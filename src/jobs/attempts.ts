@@ -22,7 +22,7 @@ import type { State } from "./state.ts";
 
 /** The attempt that goes on, if a worker holds the job. */
 export function currentAttempt(job: Job): Attempt | undefined {
-  return isHeld(job.status) ? attemptOf(job, 0, "", "") : undefined;
+  return isHeld(job.status) ? attemptOf(job, job.startedAtMs, 0, "", "") : undefined;
 }
 
 /** Fields of a job that no worker holds. */
@@ -37,7 +37,11 @@ export function completeAttempt(
   const { job } = record;
   endAttempt(state, record, "completed", "", report.startedAtMs);
   state.move(record, "completed", "complete", {
-    ...report,
+    ...job,
+    startedAtMs: report.startedAtMs,
+    durationMs: report.durationMs,
+    resultBytes: report.resultBytes,
+    contentType: report.contentType,
     completedAtMs: state.nowMs,
     deadlineMs: 0,
     releaseCount: 0,
@@ -106,6 +110,7 @@ export function cancelJob(state: State, record: JobRecord, reason: string): void
     "cancelled",
     "cancel",
     {
+      ...job,
       completedAtMs: state.nowMs,
       deadlineMs: 0,
       errorMessage: cut(reason),
@@ -137,6 +142,7 @@ export function breakByParent(state: State, record: JobRecord): void {
     "cancelled",
     "dependencies",
     {
+      ...record.job,
       completedAtMs: state.nowMs,
       errorMessage: reason,
       errorKind: "dependency",
@@ -175,10 +181,11 @@ export function requeue(
   changes: Partial<Job>,
   reason: string,
 ): void {
-  const workerId = record.job.assignedTo;
+  const { job } = record;
   const to: JobStatus = pauseMs > 0 ? "waiting" : "pending";
-  const notBeforeMs = pauseMs > 0 ? state.nowMs + pauseMs : record.job.notBeforeMs;
-  state.move(record, to, cause, { ...changes, ...notHeld, notBeforeMs }, workerId, reason);
+  const notBeforeMs = pauseMs > 0 ? state.nowMs + pauseMs : job.notBeforeMs;
+  const changed = { ...job, ...changes, ...notHeld, notBeforeMs };
+  state.move(record, to, cause, changed, job.assignedTo, reason);
 }
 
 /** The job is a dead letter. */
@@ -188,18 +195,19 @@ export function endForGood(
   cause: Cause,
   changes: Partial<Job>,
 ): void {
-  const { assignedTo } = record.job;
+  const { job } = record;
   state.move(
     record,
     "failed",
     cause,
     {
+      ...job,
       ...changes,
       completedAtMs: state.nowMs,
       deadlineMs: 0,
       deadLetter: true,
     },
-    assignedTo,
+    job.assignedTo,
     changes.errorMessage,
   );
 }
@@ -212,12 +220,15 @@ export function endAttempt(
   error: string,
   startedAtMs: number,
 ): void {
-  const ended = { ...attemptOf(record.job, state.nowMs, outcome, error), startedAtMs };
-  record.attempts = [...record.attempts.slice(1 - JOB_LIMITS.attemptsKeptMax), ended];
+  const { job, attempts } = record;
+  const ended = attemptOf(job, startedAtMs, state.nowMs, outcome, error);
+  const isFull = attempts.length >= JOB_LIMITS.attemptsKeptMax;
+  record.attempts = [...isFull ? attempts.slice(1 - JOB_LIMITS.attemptsKeptMax) : attempts, ended];
 }
 
 function attemptOf(
   job: Job,
+  startedAtMs: number,
   endedAtMs: number,
   outcome: AttemptOutcome,
   error: ErrorKind | string,
@@ -227,7 +238,7 @@ function attemptOf(
     token: job.token,
     workerId: job.assignedTo,
     assignedAtMs: job.assignedAtMs,
-    startedAtMs: job.startedAtMs,
+    startedAtMs,
     endedAtMs,
     outcome,
     error,

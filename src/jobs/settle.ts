@@ -37,7 +37,7 @@ function settleOne(state: State): boolean {
   }
   const due = state.table.nextDue;
   if (due === undefined || due.job.notBeforeMs > state.nowMs) return false;
-  state.move(due, "pending", waitsForParents(due.job) ? "dependencies" : "due", {});
+  state.move(due, "pending", waitsForParents(due.job) ? "dependencies" : "due", due.job);
   return true;
 }
 

@@ -167,13 +167,15 @@ export class State {
 
   /**
    * Moves a job along {@linkcode TRANSITIONS}, with every count and order that depends on it.
-   * `workerId` and `reason` are for the event alone.
+   * `workerId` and `reason` are for the history and the event alone.
+   *
+   * @param changed the job with all that changes but its status and the times that go with that
    */
   move(
     record: JobRecord,
     to: JobStatus,
     cause: Cause,
-    changes: Partial<Omit<Job, "status" | "changedAtMs">>,
+    changed: Job,
     workerId = "",
     reason = "",
   ): void {
@@ -185,15 +187,16 @@ export class State {
     );
     this.table.leave(record);
     if (isHeld(from) && !isHeld(to)) this.#letGo(record);
+    const { nowMs } = this;
     const job: Job = {
-      ...before,
-      ...changes,
+      ...changed,
       status: to,
-      changedAtMs: this.nowMs,
-      queuedAtMs: before.queuedAtMs === 0 && to === "pending" ? this.nowMs : before.queuedAtMs,
+      changedAtMs: nowMs,
+      queuedAtMs: before.queuedAtMs === 0 && to === "pending" ? nowMs : before.queuedAtMs,
     };
-    const change = { atMs: this.nowMs, to, cause, attempt: job.attempt, workerId, reason };
-    record.move(job, withEntry(record.history, change));
+    const shortReason = reason.slice(0, JOB_LIMITS.historyReasonCharactersMax);
+    const entry = { atMs: nowMs, to, cause, attempt: job.attempt, workerId, reason: shortReason };
+    record.move(job, withEntry(record.history, entry));
     this.table.enter(record);
     if (isHeld(to) && !isHeld(from)) this.#hold(record);
     this.#follow(record, from);
@@ -369,8 +372,8 @@ function payloadMemoryOf({ byteLength }: Uint8Array): number {
   return byteLength === 0 ? 0 : byteLength + ARRAY_BYTES;
 }
 
-/** The latest of both, with the reason cut short. */
+/** The latest of both. */
 function withEntry(history: readonly HistoryEntry[], entry: HistoryEntry): HistoryEntry[] {
-  const reason = entry.reason.slice(0, JOB_LIMITS.historyReasonCharactersMax);
-  return [...history.slice(1 - JOB_LIMITS.historyKeptMax), { ...entry, reason }];
+  const isFull = history.length >= JOB_LIMITS.historyKeptMax;
+  return [...isFull ? history.slice(1 - JOB_LIMITS.historyKeptMax) : history, entry];
 }
