@@ -29,8 +29,10 @@ export function encodeResult(value: unknown, resultBytesMax = Infinity): Encoded
   );
 }
 
+const noResult: EncodedResult = { bytes: new Uint8Array(0), contentType: "" };
+
 function encoded(value: unknown): EncodedResult {
-  if (value === undefined) return { bytes: new Uint8Array(0), contentType: "" };
+  if (value === undefined) return noResult;
   if (value instanceof Uint8Array) {
     return { bytes: value, contentType: "application/octet-stream" };
   }

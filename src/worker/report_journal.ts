@@ -41,6 +41,8 @@ const MAGIC = new TextEncoder().encode("conductor reports 1\n");
 const FRAME_HEAD_BYTES = 8;
 const NOTHING = new Uint8Array(0);
 const text = new TextEncoder();
+/** Of a UTF-16 unit. */
+const UTF8_BYTES_MAX = 3;
 const BYTES_MAX = 256 * 1024 * 1024;
 const REWRITE_BYTES_MIN = 256 * 1024;
 
@@ -218,12 +220,10 @@ function frameAt(bytes: Uint8Array, at: number): Uint8Array | undefined {
 /** A report as JSON, but for its output, whose bytes follow: the length of the JSON is in front. */
 function bodyOf(
   report: AttemptReportView,
-): { readonly json: Uint8Array; readonly output: Uint8Array } {
-  if (report.kind !== "finished") {
-    return { json: text.encode(JSON.stringify(report)), output: NOTHING };
-  }
+): { readonly json: string; readonly output: Uint8Array } {
+  if (report.kind !== "finished") return { json: JSON.stringify(report), output: NOTHING };
   const { output, ...rest } = report;
-  return { json: text.encode(JSON.stringify(rest)), output };
+  return { json: JSON.stringify(rest), output };
 }
 
 function reportOf(body: Uint8Array): AttemptReportView {
@@ -232,25 +232,29 @@ function reportOf(body: Uint8Array): AttemptReportView {
   return rest.kind === "finished" ? { ...rest, output: body.slice(4 + length) } : rest;
 }
 
+/** All in one array, since each array of its own is memory that the runtime asks the system for. */
 function framesOf(reports: readonly AttemptReportView[]): Uint8Array {
   const bodies = reports.map(bodyOf);
-  const lengthOf = ({ json, output }: typeof bodies[number]) =>
-    4 + json.byteLength + output.byteLength;
-  const length = bodies.reduce((sum, body) => sum + FRAME_HEAD_BYTES + lengthOf(body), 0);
-  const frames = new Uint8Array(length);
+  const bytesMax = bodies.reduce(
+    (sum, { json, output }) =>
+      sum + FRAME_HEAD_BYTES + 4 + UTF8_BYTES_MAX * json.length + output.byteLength,
+    0,
+  );
+  const frames = new Uint8Array(bytesMax);
   const view = new DataView(frames.buffer);
   let at = 0;
-  for (const body of bodies) {
+  for (const { json, output } of bodies) {
     const start = at + FRAME_HEAD_BYTES;
-    const end = start + lengthOf(body);
-    view.setUint32(start, body.json.byteLength);
-    frames.set(body.json, start + 4);
-    frames.set(body.output, start + 4 + body.json.byteLength);
+    const jsonStart = start + 4;
+    const { written } = text.encodeInto(json, frames.subarray(jsonStart));
+    view.setUint32(start, written);
+    frames.set(output, jsonStart + written);
+    const end = jsonStart + written + output.byteLength;
     view.setUint32(at, end - start);
     view.setUint32(at + 4, crc32(frames.subarray(start, end)));
     at = end;
   }
-  return frames;
+  return frames.subarray(0, at);
 }
 
 function writeFully(file: number, bytes: Uint8Array, position: number): void {
