@@ -19,7 +19,7 @@ import { PendingProposals, PendingReads } from "./pending.ts";
 import { DiskFull } from "./ports.ts";
 import type { Transport } from "./ports.ts";
 import type { Ready } from "./ready.ts";
-import { ReadyWork } from "./ready_work.ts";
+import { answers, ReadyWork, replicates } from "./ready_work.ts";
 import { ProposalRefused, ReadRefused } from "./refusal.ts";
 import { DEFAULT_SNAPSHOT_BOUNDS, SnapshotDriver } from "./snapshot_driver.ts";
 import { openMemberships } from "./start.ts";
@@ -41,8 +41,8 @@ export class RaftNode<Outcome> {
   readonly #snapshots: SnapshotDriver;
   #state: "running" | "stopped" | "failed" = "running";
   #flushIsDue = false;
-  /** Sent, and to be written in the next turn. */
-  #sent: Ready | undefined;
+  /** What the next turn goes on with: it is yet to be written, or only to be applied. */
+  #begun: { readonly ready: Ready; readonly isWritten: boolean } | undefined;
   /** Of those who asked something, as they said; a log that lags behind knows former ones. */
   readonly #askers = new Map<NodeId, string>();
   readonly #work: ReadyWork<Outcome>;
@@ -332,24 +332,32 @@ export class RaftNode<Outcome> {
     if (!this.#work.resume()) return;
     this.#reads.close();
     for (let round = 0; round < ROUNDS_PER_TURN_MAX; round++) {
-      const ready = this.#sent ?? this.#core.takeReady();
+      const begun = this.#begun;
+      this.#begun = undefined;
+      const ready = begun?.ready ?? this.#core.takeReady();
       if (ready === undefined) break;
-      if (this.#sent === undefined) {
+      if (begun === undefined) {
         this.#work.send(ready);
-        if (replicates(ready)) {
-          this.#sent = ready;
-          this.#noticeChanges();
-          return this.#schedule();
-        }
+        if (replicates(ready)) return this.#goOnLater(ready, false);
       }
-      this.#sent = undefined;
-      const done = this.#work.finish(ready);
+      if (begun?.isWritten !== true) {
+        if (!this.#work.write(ready)) return this.#noticeChanges();
+        if (answers(ready)) return this.#goOnLater(ready, true);
+      }
+      const done = this.#work.apply(ready);
       this.#noticeChanges();
       if (!done) return;
       if (round === ROUNDS_PER_TURN_MAX - 1) this.#schedule();
     }
     this.#noticeChanges();
     this.#compact();
+  }
+
+  /** Leaves the rest of `ready` to the next turn, so that what was said leaves with this one. */
+  #goOnLater(ready: Ready, isWritten: boolean): void {
+    this.#begun = { ready, isWritten };
+    this.#noticeChanges();
+    this.#schedule();
   }
 
   #compact(): void {
@@ -398,14 +406,4 @@ export class RaftNode<Outcome> {
     this.#proposals.abandon(undefined);
     this.#reads.stop();
   }
-}
-
-/**
- * Whether followers are to write what this leader is to write. Its transport puts bytes on the wire
- * no sooner than this turn ends, and the disk holds up the turn: so the write is left to the next one,
- * or the followers' disks would wait for this one's.
- */
-function replicates({ write, messages }: Ready): boolean {
-  return write !== undefined && write.entries.length > 0 &&
-    messages.some((each) => each.kind === "append_request" && each.entries.length > 0);
 }

@@ -113,6 +113,32 @@ Deno.test("thesis §10.2.1: what followers are to write leaves a turn before the
   assert.equal(await outcome, "x");
 });
 
+Deno.test("a follower acknowledges a turn before it applies, for its leader waits for that alone", () => {
+  const { node, log, sent, stateMachine, endTurn } = makeNode(["a", "b"]);
+  const command = (index: number): Entry => ({ index, term: 1, kind: "command", data: bytes("x") });
+  const append = (entries: readonly Entry[], commit: number) => {
+    const prevIndex = entries[0]!.index - 1;
+    const envelope = { from: "b", to: "a", toIncarnation: "a1", term: 1 };
+    const prevTerm = prevIndex > log.boundary.index ? 1 : log.boundary.term;
+    node.step({ kind: "append_request", ...envelope, prevIndex, prevTerm, entries, commit });
+  };
+  endTurn();
+  const first = node.status().lastIndex + 1;
+  append([command(first)], first - 1);
+  for (let turn = 0; turn < 2; turn++) endTurn();
+  append([command(first + 1)], first);
+  endTurn();
+  assert.deepEqual(sent.map((each) => each.kind), ["append_accepted", "append_accepted"]);
+  assert.equal(log.lastIndex, first + 1);
+  assert.equal(stateMachine.appliedIndex, first - 1);
+  // What comes meanwhile is not applied before it.
+  append([command(first + 2)], first + 1);
+  endTurn();
+  endTurn();
+  assert.equal(stateMachine.appliedIndex, first + 1);
+  assert.equal(sent.length, 3);
+});
+
 Deno.test("a node that does not lead refuses proposals and reads, and says so", async () => {
   const { node } = makeNode(["a", "b"]);
   await assert.rejects(node.propose(bytes("x")), (error: unknown) => {

@@ -56,9 +56,17 @@ export class ReadyWork<Outcome> {
     this.#options.transport.send(messages);
   }
 
-  /** All the rest of `ready`. Returns false when the disk is full. */
-  finish(ready: Ready): boolean {
-    return this.#from("install", ready);
+  /**
+   * The second part: what belongs on the disk, and what may be said then. Returns false when the disk
+   * is full; the last part is then done along with what is left of this one.
+   */
+  write(ready: Ready): boolean {
+    return this.#from("install", ready, "write");
+  }
+
+  /** The last part: what is committed. Returns false when the disk is full. */
+  apply(ready: Ready): boolean {
+    return this.#from("apply", ready, "apply");
   }
 
   /** Goes on where the disk was full, if it is time. Returns whether nothing is left undone. */
@@ -66,14 +74,15 @@ export class ReadyWork<Outcome> {
     if (this.#blocked === undefined) return true;
     if (this.#ticksUntilRetry > 0) return false;
     const { ready, stage } = this.#blocked;
-    if (!this.#from(stage, ready)) return false;
+    if (!this.#from(stage, ready, "apply")) return false;
     this.#blocked = undefined;
     this.#options.fullChanged(false);
     return true;
   }
 
-  #from(stage: Stage, ready: Ready): boolean {
+  #from(first: Stage, ready: Ready, last: "write" | "apply"): boolean {
     const { stateMachine, reads, snapshots } = this.#options;
+    let stage = first;
     try {
       if (stage === "install") {
         if (ready.snapshotToInstall !== undefined) snapshots.install(ready.snapshotToInstall);
@@ -83,6 +92,7 @@ export class ReadyWork<Outcome> {
         this.#write(ready);
         stage = "apply";
       }
+      if (last === "write") return true;
       this.#apply(ready.committed);
     } catch (error) {
       if (!(error instanceof DiskFull)) throw error;
@@ -128,4 +138,22 @@ export class ReadyWork<Outcome> {
     this.#ticksUntilRetry = retryTicks;
     core.stepDown();
   }
+}
+
+/**
+ * Whether followers are to write what this leader is to write. Its transport puts bytes on the wire
+ * no sooner than this turn ends, and the disk holds up the turn: so the write is left to the next one,
+ * or the followers' disks would wait for this one's.
+ */
+export function replicates({ write, messages }: Ready): boolean {
+  return write !== undefined && write.entries.length > 0 &&
+    messages.some((each) => each.kind === "append_request" && each.entries.length > 0);
+}
+
+/**
+ * Whether somebody waits for what is said after the write, while there is something to apply, which
+ * would hold up the turn, too. Nobody waits for that: it is left to the next one.
+ */
+export function answers({ messagesAfterWrite, committed }: Ready): boolean {
+  return messagesAfterWrite.length > 0 && committed.length > 0;
 }

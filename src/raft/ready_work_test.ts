@@ -79,7 +79,7 @@ for (const what of ["install", "append"] as const) {
     const ready = node.core.takeReady();
     assert.ok(ready?.snapshotToInstall !== undefined && ready.write !== undefined);
     full[what] = 2;
-    assert.equal(work.finish(ready), false);
+    assert.equal(work.write(ready), false);
     assert.equal(sent.length, 0, "nothing was acknowledged");
     assert.equal(retry(), false);
     assert.equal(retry(), true);
@@ -101,11 +101,11 @@ Deno.test("a full disk at the apply repeats the apply alone: what was acknowledg
     commit: 1,
   });
   const write = node.core.takeReady();
-  assert.ok(write !== undefined && work.finish(write));
+  assert.ok(write !== undefined && work.write(write));
   const apply = node.core.takeReady();
   assert.ok(apply !== undefined && apply.committed.length === 1);
   full.apply = 1;
-  assert.equal(work.finish(apply), false);
+  assert.equal(work.write(apply) && work.apply(apply), false);
   assert.equal(retry(), true);
   assert.deepEqual(done, ["append", "apply"]);
   assert.deepEqual(sent.map((each) => each.kind), ["append_accepted"]);
