@@ -158,7 +158,8 @@ const encodeOptions: EncodeOptions = {
 };
 
 /**
- * Decodes a Command; payloads and outputs are copied out of `bytes`.
+ * Decodes a Command. Payloads and outputs of jobs are parts of `bytes`, which nobody may change; whoever
+ * keeps one for long copies it.
  * @throws {CommandFormatError}
  */
 export function decodeCommand(bytes: Uint8Array): Command {
@@ -173,11 +174,26 @@ export function decodeCommand(bytes: Uint8Array): Command {
   }
   let wire: unknown;
   try {
-    wire = decode(bytes.subarray(1));
+    wire = decode(new EntryBytes(bytes.buffer, bytes.byteOffset + 1, bytes.byteLength - 1));
   } catch (cause) {
     throw malformed("it is not CBOR", cause);
   }
   return fromWire(list(wire));
+}
+
+/**
+ * Bytes of which the library takes parts where it would make copies: one of a payload costs as much as
+ * reading the rest of its submission, and most are not needed for longer than their entry.
+ */
+class EntryBytes extends Uint8Array<ArrayBufferLike> {
+  /** What is taken of it is plain. */
+  static get [Symbol.species](): Uint8ArrayConstructor {
+    return Uint8Array;
+  }
+
+  override slice(start?: number, end?: number): Uint8Array<ArrayBuffer> {
+    return this.subarray(start, end) as Uint8Array<ArrayBuffer>;
+  }
 }
 
 // --- Commands ---------------------------------------------------------------------------------

@@ -130,3 +130,38 @@ Deno.test("what older members cannot read is not written in their format", () =>
     assert.deepEqual(decodeCommand(encodeCommand(command, 3)), command);
   }
 });
+
+Deno.test("payloads and outputs are parts of their entry, the payload of a schedule is a copy", () => {
+  const payload = new Uint8Array([1, 2, 3]);
+  const spec = {
+    ...{ id: "a", type: "t", payload, priority: 0 },
+    ...{ maxRetries: 0, timeoutMs: 0, retryDelayMs: 0 },
+  };
+  const submit = encodeCommand({ kind: "submit", atMs: 1, jobs: [spec] });
+  const submitted = decodeCommand(submit) as Command & { kind: "submit" };
+  assert.equal(submitted.jobs[0]?.payload.buffer, submit.buffer);
+  assert.equal(submitted.jobs[0]?.payload.constructor, Uint8Array);
+  const report = encodeCommand({
+    kind: "report",
+    atMs: 1,
+    reports: [{
+      ...{ kind: "completed", jobId: "a", token: 1, workerId: "w" },
+      ...{ output: payload, contentType: "", durationMs: 1 },
+    }],
+  });
+  const reported = decodeCommand(report) as Command & { kind: "report" };
+  const [completed] = reported.reports;
+  assert.ok(completed?.kind === "completed");
+  assert.equal(completed.output.buffer, report.buffer);
+  const put = encodeCommand({
+    ...{ kind: "put_schedule", atMs: 1, replace: false, nextAtMs: 1, schedulesMax: 1 },
+    schedule: {
+      ...{ name: "s", timing: { kind: "at", atMs: 1, startAtMs: 0, endAtMs: 0 } },
+      ...{ template: spec, overlap: "skip", catchUp: "last", catchUpMax: 1, graceMs: 0 },
+      createdBy: "ann",
+    },
+  });
+  const scheduled = decodeCommand(put) as Command & { kind: "put_schedule" };
+  assert.deepEqual(scheduled.schedule.template.payload, payload);
+  assert.notEqual(scheduled.schedule.template.payload.buffer, put.buffer);
+});

@@ -65,6 +65,7 @@ export function boolean(value: unknown): boolean {
   return value;
 }
 
+/** A part of the entry. */
 export function binary(value: unknown): Uint8Array {
   if (!(value instanceof Uint8Array)) throw malformed(`${typeof value} where bytes were to be`);
   return value;

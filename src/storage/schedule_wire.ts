@@ -132,10 +132,12 @@ function scheduleToWire(schedule: ScheduleSpec): unknown[] {
 
 function scheduleFromWire(value: unknown): ScheduleSpec {
   const wire = list(value);
+  const template = specFromWire(wire[2]);
   return {
     name: text(wire[0]),
     timing: timingFromWire(wire[1]),
-    template: specFromWire(wire[2]),
+    // It is kept for as long as the schedule, the entry is not.
+    template: { ...template, payload: template.payload.slice() },
     overlap: oneOf(...OVERLAP_POLICIES)(wire[3]),
     catchUp: oneOf(...CATCH_UP_POLICIES)(wire[4]),
     catchUpMax: number(wire[5]),

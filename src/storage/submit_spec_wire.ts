@@ -40,7 +40,10 @@ export function specToWire(spec: SubmitSpec): unknown[] {
   return wire;
 }
 
-/** @throws {CommandFormatError} */
+/**
+ * The payload is a part of the entry.
+ * @throws {CommandFormatError}
+ */
 export function specFromWire(value: unknown): SubmitSpec {
   const wire = list(value);
   const spec: { -readonly [Field in keyof SubmitSpec]: SubmitSpec[Field] } = {
