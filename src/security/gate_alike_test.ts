@@ -89,6 +89,17 @@ Deno.test("whoever would be refused, or is not known yet, has to ask for each ca
   assert.equal(audit.events.length, before);
 });
 
+Deno.test("a lone one of calls that could be more is told of as any other call", async () => {
+  const { gate, audit } = await productionGate();
+  const asked = call({ authorizationHeader: await tokenFor("alice", "operator") });
+  assert.equal(codeOf(await gate.check(asked)), "OK");
+  const [single] = audit.events.slice(-2);
+  assert.ok(gate.checkAlike({ ...asked, calls: 1 }) !== undefined);
+  const [lone] = audit.events.slice(-2);
+  const fields = (event: unknown) => Object.keys((event as { call: object }).call);
+  assert.deepEqual(fields(lone), fields(single));
+});
+
 Deno.test("in development with everything off calls that are alike pass at once, too", () => {
   assert.equal(createGate(DEVELOPMENT).checkAlike({ ...call(), calls: 3 }), ANONYMOUS);
 });

@@ -36,7 +36,7 @@ export function auditedCall(
     ...(call.jobId === undefined ? {} : { jobId: call.jobId }),
     ...(call.requestId === undefined ? {} : { requestId: call.requestId }),
     ...(traceId === undefined ? {} : { traceId }),
-    ...(call.calls === undefined ? {} : { calls: call.calls }),
+    ...(call.calls === undefined || call.calls === 1 ? {} : { calls: call.calls }),
   };
 }
 
