@@ -112,6 +112,68 @@ export function encodeJob(stored: StoredJob): string {
   return JSON.stringify(detailOf(stored));
 }
 
+/** JSON of a finished job. Those that went their way together are alike but for their names. */
+export function encodeFinished(stored: StoredJob): string {
+  const { job, attempts, history } = stored;
+  if (lastEnded === undefined || !isAlike(stored, lastEnded.stored)) {
+    const nameless = detailOf(stored);
+    nameless.id = nameless.n = nameless.ik = undefined;
+    lastEnded = { stored: { job, attempts, history }, text: JSON.stringify(nameless).slice(1) };
+  }
+  const key = job.idempotencyKey === "" ? "" : `"ik":${JSON.stringify(job.idempotencyKey)},`;
+  return `{"id":${JSON.stringify(job.id)},"n":${job.seq},${key}${lastEnded.text}`;
+}
+
+/** The finished job that was put into words last, and its words but for its names. */
+let lastEnded: { readonly stored: StoredJob; readonly text: string } | undefined;
+
+/** Whether they differ in nothing but their names. */
+function isAlike(a: StoredJob, b: StoredJob): boolean {
+  return isAlikeJob(a.job, b.job) && areSame(a.attempts, b.attempts, isSameAttempt) &&
+    areSame(a.history, b.history, isSameEntry);
+}
+
+function isAlikeJob(a: Job, b: Job): boolean {
+  // What differs most is asked first.
+  return a.token === b.token && a.startedAtMs === b.startedAtMs &&
+    a.durationMs === b.durationMs && a.createdAtMs === b.createdAtMs &&
+    a.completedAtMs === b.completedAtMs && a.assignedTo === b.assignedTo && a.type === b.type &&
+    a.namespace === b.namespace && a.status === b.status && a.priority === b.priority &&
+    a.maxRetries === b.maxRetries && a.timeoutMs === b.timeoutMs &&
+    a.retryDelayMs === b.retryDelayMs && a.payloadBytes === b.payloadBytes &&
+    a.changedAtMs === b.changedAtMs && a.notBeforeMs === b.notBeforeMs &&
+    a.queuedAtMs === b.queuedAtMs && a.expiresAtMs === b.expiresAtMs &&
+    a.attempt === b.attempt && a.failures === b.failures && a.crashCount === b.crashCount &&
+    a.suspicions === b.suspicions && a.releaseCount === b.releaseCount &&
+    a.assignedAtMs === b.assignedAtMs && a.deadlineMs === b.deadlineMs &&
+    a.errorMessage === b.errorMessage && a.errorKind === b.errorKind &&
+    a.deadLetter === b.deadLetter && a.labels === b.labels &&
+    a.requiredTags === b.requiredTags && a.submittedBy === b.submittedBy &&
+    a.traceparent === b.traceparent && a.resultBytes === b.resultBytes &&
+    a.contentType === b.contentType && a.options === b.options;
+}
+
+function areSame<Item>(
+  a: readonly Item[],
+  b: readonly Item[],
+  isSame: (a: Item, b: Item) => boolean,
+): boolean {
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at++) if (!isSame(a[at]!, b[at]!)) return false;
+  return true;
+}
+
+function isSameAttempt(a: Attempt, b: Attempt): boolean {
+  return a.attempt === b.attempt && a.token === b.token && a.workerId === b.workerId &&
+    a.assignedAtMs === b.assignedAtMs && a.startedAtMs === b.startedAtMs &&
+    a.endedAtMs === b.endedAtMs && a.outcome === b.outcome && a.error === b.error;
+}
+
+function isSameEntry(a: HistoryEntry, b: HistoryEntry): boolean {
+  return a.atMs === b.atMs && a.to === b.to && a.cause === b.cause && a.attempt === b.attempt &&
+    a.workerId === b.workerId && a.reason === b.reason;
+}
+
 /** JSON of an unfinished job. */
 export function encodeLive(stored: LiveJob): string {
   return stored.unmoved === undefined ? encodeJob(stored) : encodeUnmoved(stored.unmoved);

@@ -25,7 +25,7 @@ import { JobNames } from "./job_store_names.ts";
 import { KeyRows } from "./key_rows.ts";
 import { LiveJobs } from "./live_jobs.ts";
 import { countSql, LINK_KINDS, type NameNumber, pageSql } from "./job_store_queries.ts";
-import { checksumOf, decodeJob, encodeJob, statusNumber, verify } from "./job_store_rows.ts";
+import { checksumOf, decodeJob, encodeFinished, statusNumber, verify } from "./job_store_rows.ts";
 
 /** Rows in memory at once while a table is read. */
 const ROWS_READ_MAX = 1_000;
@@ -229,7 +229,7 @@ export class JobTables {
     result: StoredResult | undefined,
   ): void {
     const { job } = stored;
-    const detail = encodeJob(stored);
+    const detail = encodeFinished(stored);
     const bodies = this.#putBodies(job.seq, payload, result);
     this.#statements.putFinished.run(
       job.seq,
