@@ -4,10 +4,12 @@ import assert from "node:assert/strict";
 import { hash } from "node:crypto";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { batchOf, jobOf, keyOf } from "../jobs/store_rows_test_support.ts";
 import { encodeMembership } from "../raft/mod.ts";
 import { decodeCommand, encodeCommand, ENTRY_FORMATS } from "./command_codec.ts";
 import { SqliteJobStore } from "./job_store.ts";
 import { JOB_STORE_FILE } from "./job_store_file.ts";
+import { JOB_STORE_MARKER } from "./job_store_seal.ts";
 import { SqliteRaftLog } from "./raft_log.ts";
 import { RAFT_LOG_FILES } from "./raft_log_files.ts";
 import { packRows, unpackRow } from "./raft_log_rows.ts";
@@ -82,6 +84,35 @@ Deno.test(
       );
       log.close();
     }
+    assert.equal(pageBytes(), 4096);
+  }),
+);
+
+Deno.test(
+  "a state.db whose pages are small, as they once were, is read and goes on",
+  inDirectory((directory) => {
+    const path = join(directory, JOB_STORE_FILE);
+    const pageBytes = () => {
+      const database = new DatabaseSync(path);
+      const bytes = database.prepare("PRAGMA page_size").get()?.page_size;
+      database.close();
+      return bytes;
+    };
+    const write = (index: number) => {
+      const store = SqliteJobStore.open(directory);
+      store.write(batchOf(index, { live: [jobOf(index)], keys: [keyOf(index, `key ${index}`)] }));
+      const ids = [...store.load().live].map(({ job }) => job.id);
+      store.close();
+      return ids;
+    };
+    assert.deepEqual(write(1), ["job-1"]);
+    assert.equal(pageBytes(), 8 * 1024);
+    const database = new DatabaseSync(path);
+    database.exec("PRAGMA journal_mode = DELETE; PRAGMA page_size = 4096; VACUUM");
+    database.close();
+    Deno.removeSync(join(directory, JOB_STORE_MARKER));
+    assert.deepEqual(write(2), ["job-1", "job-2"]);
+    assert.deepEqual(write(3), ["job-1", "job-2", "job-3"]);
     assert.equal(pageBytes(), 4096);
   }),
 );
