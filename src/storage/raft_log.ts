@@ -11,7 +11,7 @@ import type { Entry, HardState, LogStore, SnapshotMetadata } from "../raft/mod.t
 import { RowChecker } from "./raft_log_check.ts";
 import type { RaftLogChange, RaftLogIdentity } from "./raft_log_file.ts";
 import { type CommitDuration, pathsIn, RaftLogFiles } from "./raft_log_files.ts";
-import { TailCache, TermRuns } from "./raft_log_index.ts";
+import { RetainedBytes, TailCache, TermRuns } from "./raft_log_index.ts";
 import { CHAIN_START, chainHash, packRows, unpackRow } from "./raft_log_rows.ts";
 import type { Row } from "./raft_log_rows.ts";
 import { RaftLogRefused, REJOIN_ADVICE, StorageFailed } from "./storage_failure.ts";
@@ -26,7 +26,7 @@ export class SqliteRaftLog implements LogStore {
   readonly #tail = new TailCache(CACHE_BYTES_MAX);
   /** Hash of the last row. */
   #chain: Uint8Array = CHAIN_START;
-  #retainedBytes = 0;
+  readonly #retained = new RetainedBytes();
   #membershipEntries: Entry[] = [];
 
   private constructor(files: RaftLogFiles) {
@@ -94,7 +94,7 @@ export class SqliteRaftLog implements LogStore {
   }
 
   get retainedBytes(): number {
-    return this.#retainedBytes;
+    return this.#retained.total;
   }
 
   membershipEntries(): readonly Entry[] {
@@ -159,7 +159,6 @@ export class SqliteRaftLog implements LogStore {
     const last = boundary.index === this.lastIndex;
     const base = last ? { lastIndex: this.lastIndex, chain: this.#chain } : before;
     const deleteThrough = last ? this.lastIndex : (row?.firstIndex ?? 0) - 1;
-    const retainedBytes = this.#files.database.bodyBytesBehind(deleteThrough);
     this.#files.commit({
       deleteThrough,
       insert: [],
@@ -172,7 +171,7 @@ export class SqliteRaftLog implements LogStore {
     this.#terms.dropBelow(boundary.index + 1);
     this.#tail.dropBelow(boundary.index + 1);
     this.#membershipEntries = this.#membershipEntries.filter(({ index }) => index > boundary.index);
-    this.#retainedBytes = retainedBytes;
+    this.#retained.dropThrough(boundary.index);
   }
 
   setInstalling(snapshot: SnapshotMetadata | undefined): void {
@@ -192,7 +191,7 @@ export class SqliteRaftLog implements LogStore {
       state: { ...this.#files.state, hardState, boundary, installing: null, ...start, ...end },
     });
     this.#chain = CHAIN_START;
-    this.#retainedBytes = 0;
+    this.#retained.clear();
     this.#membershipEntries = [];
     this.#terms.clear();
     this.#tail.clear();
@@ -221,16 +220,17 @@ export class SqliteRaftLog implements LogStore {
   }
 
   #forgetFrom(index: number, removedBytes: number): void {
-    this.#retainedBytes -= removedBytes;
+    this.#retained.cutFrom(index, removedBytes);
     this.#membershipEntries = this.#membershipEntries.filter((entry) => entry.index < index);
     this.#terms.cutFrom(index);
     this.#tail.cutFrom(index);
   }
 
   #remember(entries: readonly Entry[]): void {
+    const last = entries.at(-1);
+    if (last !== undefined) this.#retained.add(last.index, sizeOf(entries));
     for (const entry of entries) {
       this.#terms.add(entry.index, entry.term);
-      this.#retainedBytes += entryBytes(entry);
       if (entry.kind === "membership") this.#membershipEntries.push(entry);
     }
   }

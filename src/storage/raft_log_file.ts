@@ -146,13 +146,6 @@ export class RaftLogFile {
     });
   }
 
-  /** Bytes of all rows together that end behind `index`. */
-  bodyBytesBehind(index: number): number {
-    const sql = "SELECT total(length(body)) AS bytes FROM batch WHERE last_index > ?";
-    const bytes = this.#reading(() => this.#database.prepare(sql).get(index)?.bytes);
-    return typeof bytes === "number" ? bytes : 0;
-  }
-
   /**
    * Does `changes`, which follow each other, in one transaction.
    *

@@ -1,4 +1,4 @@
-/** What of the log is kept in memory: every term, and the newest entries. */
+/** What of the log is kept in memory: every term, how large it is, and the newest entries. */
 
 import { entryBytes } from "../raft/mod.ts";
 import type { Entry } from "../raft/mod.ts";
@@ -38,6 +38,42 @@ export class TermRuns {
 
   clear(): void {
     this.#runs = [];
+  }
+}
+
+/** Bytes of all entries, by appends: compaction asks for those of what it leaves, and reads no rows. */
+export class RetainedBytes {
+  #parts: { readonly lastIndex: number; readonly bytes: number }[] = [];
+  #total = 0;
+
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Entries that were appended, the last of them at `lastIndex`. */
+  add(lastIndex: number, bytes: number): void {
+    this.#parts.push({ lastIndex, bytes });
+    this.#total += bytes;
+  }
+
+  /** Forgets `index` and all behind it, which have `bytes`. */
+  cutFrom(index: number, bytes: number): void {
+    let kept = -bytes;
+    while ((this.#parts.at(-1)?.lastIndex ?? -1) >= index) kept += this.#parts.pop()?.bytes ?? 0;
+    this.#total -= bytes;
+    if (kept > 0) this.#parts.push({ lastIndex: index - 1, bytes: kept });
+  }
+
+  /** Forgets what lies at `index` and below; of the append that `index` is amid, nothing. */
+  dropThrough(index: number): void {
+    const kept = this.#parts.findIndex(({ lastIndex }) => lastIndex > index);
+    const dropped = this.#parts.splice(0, kept < 0 ? this.#parts.length : kept);
+    this.#total -= dropped.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  clear(): void {
+    this.#parts = [];
+    this.#total = 0;
   }
 }
 
