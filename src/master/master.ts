@@ -66,6 +66,8 @@ import { JobWatchers } from "./watchers.ts";
 const STOP_GRACE_MS = 3_000;
 /** How often connections to other members are looked after, in ms. */
 const RECONNECT_INTERVAL_MS = 500;
+/** The log is compacted by so many entries at most: removing ten thousand rows holds up the loop. */
+const COMPACTED_ENTRIES_MAX = 1_000;
 /** A part of a snapshot that is not acknowledged for so many election timeouts is sent again. */
 const SNAPSHOT_PATIENCE_ELECTIONS = 3;
 /** A member is taken for dead after so many election timeouts of silence. */
@@ -328,7 +330,7 @@ export class Master {
         uncommittedEntriesMax: options.raftBounds.proposalQueueMax,
       },
       snapshotBounds: {
-        compactAfterEntries: options.snapshots.entriesMax,
+        compactAfterEntries: Math.min(options.snapshots.entriesMax, COMPACTED_ENTRIES_MAX),
         // Installing a large one takes a while, in which its receiver says nothing.
         resendTicks: SNAPSHOT_PATIENCE_ELECTIONS * this.#tempo.electionTicks,
       },
