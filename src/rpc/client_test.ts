@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { ClusterChannel } from "./channel.ts";
 import { JobClient } from "./client.ts";
 import { isFinished } from "./client_answers.ts";
+import { MasterService } from "./gen/scheduler_pb.ts";
 import type { JobDetails, JobView, Submission } from "./master_api.ts";
 import { channelTo, startTestMaster, until } from "./server_test_support.ts";
 import { Refusal } from "./status.ts";
@@ -179,6 +181,25 @@ Deno.test("a watch of a job that is not there ends with NOT_FOUND", async () => 
   const client = new JobClient(channelTo([master.address]));
   await assert.rejects(client.waitFor("j-1"), { reason: "not_found" });
   client.close();
+});
+
+Deno.test("a job's payload is left out for those who ask so", async () => {
+  const payload = new TextEncoder().encode("{}");
+  await using master = await startTestMaster({
+    getJob: () => {
+      const known = details("running");
+      return Promise.resolve({ ...known, job: { ...known.job, payload } });
+    },
+  });
+  const channel = new ClusterChannel(channelTo([master.address]));
+  const read = async (withoutPayload: boolean) => {
+    const request = { jobId: "j-1", withoutPayload };
+    const { job } = await channel.call(MasterService.method.getJobStatus, request);
+    return [job?.status, job?.payload.byteLength];
+  };
+  assert.deepEqual(await read(false), ["running", 2]);
+  assert.deepEqual(await read(true), ["running", 0]);
+  channel.close();
 });
 
 Deno.test("negative pages and empty ids are refused before the master is troubled", async () => {

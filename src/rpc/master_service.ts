@@ -95,9 +95,9 @@ function jobHandlers(master: MasterApi): Pick<
       const details = await master.getJob(required(request.jobId, "job_id"), {
         stale: request.stale,
       }, call);
-      const answer = detailsToWire(details);
-      if (request.withoutPayload && answer.job !== undefined) delete answer.job.payload;
-      return answer;
+      if (!request.withoutPayload) return detailsToWire(details);
+      const { payload: _, ...job } = details.job;
+      return detailsToWire({ ...details, job });
     },
     cancelJob: async (request, call) => {
       const { message } = await master.cancelJob(
