@@ -1,7 +1,8 @@
 /**
  * `deno task bench:profile`: where the processor time of a process goes while the cluster is under
- * load. Writes a profile that Chrome's DevTools open, and prints the functions that take the most, and
- * what a job costs each process.
+ * load, or (`--kind allocated`, `--kind promoted`) where it allocates, and what of that outlives V8's new
+ * generation. Writes a profile that Chrome's DevTools open, and prints the functions that take the most,
+ * and what a job costs each process.
  *
  * @module
  */
@@ -10,6 +11,7 @@ import { parseArgs } from "node:util";
 import { closedLoop, type Run } from "./suite/closed_loop.ts";
 import { cycleLoad } from "./suite/cycles.ts";
 import { cpuProfileOf, summaryOf } from "./suite/cpu_profile.ts";
+import { heapProfileOf, heapSummaryOf } from "./suite/heap_profile.ts";
 import { usageText } from "./suite/usage_text.ts";
 import { Masters } from "./masters.ts";
 import { UnaryClient } from "./suite/unary_client.ts";
@@ -22,6 +24,7 @@ interface Wish {
   readonly load: string;
   readonly inFlight: number;
   readonly of: string;
+  readonly kind: "cpu" | "allocated" | "promoted";
   readonly measuredMs: number;
   readonly workers: number;
   readonly output: string;
@@ -83,9 +86,14 @@ async function profile(wish: Wish): Promise<void> {
     const inspector = inspectors[wish.of];
     const running = run();
     if (inspector !== undefined) {
-      const found = await cpuProfileOf(inspector, common.warmUpMs, wish.measuredMs);
+      const { warmUpMs } = common;
+      const [found, summary] = wish.kind === "cpu"
+        ? await cpuProfileOf(inspector, warmUpMs, wish.measuredMs)
+          .then((each) => [each, summaryOf(each, wish.top)])
+        : await heapProfileOf(inspector, warmUpMs, wish.measuredMs, wish.kind)
+          .then((each) => [each, heapSummaryOf(each, wish.top)]);
       await Deno.writeTextFile(wish.output, JSON.stringify(found));
-      console.log(summaryOf(found, wish.top));
+      console.log(summary);
       console.log(`\nwritten to ${wish.output}`);
     }
     const { perSecond, latency, usages, jobs } = await running;
@@ -109,13 +117,19 @@ if (import.meta.main) {
       load: { type: "string", default: "submits" },
       "in-flight": { type: "string", default: "64" },
       of: { type: "string", default: "leader" },
+      kind: { type: "string", default: "cpu" },
       seconds: { type: "string", default: "5" },
       workers: { type: "string", default: "1" },
       output: { type: "string", default: "conductor.cpuprofile" },
       top: { type: "string", default: "40" },
     },
   });
+  const { kind } = values;
+  if (kind !== "cpu" && kind !== "allocated" && kind !== "promoted") {
+    throw new Error(`there is no kind ${kind}: cpu, allocated or promoted`);
+  }
   await profile({
+    kind,
     masters: Number(values.masters),
     load: values.load,
     inFlight: Number(values["in-flight"]),

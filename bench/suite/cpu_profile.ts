@@ -4,6 +4,9 @@
  * @module
  */
 
+import { after } from "./closed_loop.ts";
+import { inspected } from "./inspector.ts";
+
 /** As V8 makes it, and Chrome's DevTools open it. */
 export interface CpuProfile {
   readonly nodes: readonly {
@@ -28,42 +31,19 @@ const INTERVAL_US = 200;
  *
  * @param inspector `host:port`
  */
-export async function cpuProfileOf(
+export function cpuProfileOf(
   inspector: string,
   afterMs: number,
   lastingMs: number,
 ): Promise<CpuProfile> {
-  const targets = await (await fetch(`http://${inspector}/json`)).json();
-  const socket = new WebSocket(targets[0].webSocketDebuggerUrl);
-  const waiting = new Map<number, (result: unknown) => void>();
-  socket.onmessage = ({ data }) => {
-    const { id, result } = JSON.parse(data);
-    waiting.get(id)?.(result);
-    waiting.delete(id);
-  };
-  await new Promise((resolve, reject) => {
-    socket.onopen = resolve;
-    socket.onerror = reject;
-  });
-  let calls = 0;
-  const call = (method: string, params: object = {}): Promise<unknown> => {
-    const id = ++calls;
-    return new Promise((resolve) => {
-      waiting.set(id, resolve);
-      socket.send(JSON.stringify({ id, method, params }));
-    });
-  };
-  try {
+  return inspected(inspector, async (call) => {
     await call("Profiler.enable");
     await call("Profiler.setSamplingInterval", { interval: INTERVAL_US });
-    await new Promise((resolve) => setTimeout(resolve, afterMs));
+    await after(afterMs);
     await call("Profiler.start");
-    await new Promise((resolve) => setTimeout(resolve, lastingMs));
-    const { profile } = await call("Profiler.stop") as { profile: CpuProfile };
-    return profile;
-  } finally {
-    socket.close();
-  }
+    await after(lastingMs);
+    return (await call("Profiler.stop") as { profile: CpuProfile }).profile;
+  });
 }
 
 interface Cost {
@@ -124,12 +104,12 @@ export function summaryOf(profile: CpuProfile, top: number): string {
   ].join("\n");
 }
 
-function shortUrl(url: string): string {
+export function shortUrl(url: string): string {
   return url.replace(/^.*\/(src|npm|registry\.npmjs\.org)\//, "$1/");
 }
 
 /** A room of ours, a package, or the runtime. */
-function placeOf(functionName: string, url: string): string {
+export function placeOf(functionName: string, url: string): string {
   if (url === "") return functionName.startsWith("(") ? functionName : "native";
   const room = /\/src\/([^/]+)\//.exec(url)?.[1];
   if (room !== undefined && url.startsWith("file:") && !url.includes("registry.npmjs.org")) {
