@@ -172,7 +172,7 @@ function trigger(
   }
   const outcome = run(state, fire, { scheduledAtMs: 0, jobId }, liveJobsMax);
   if (outcome.status === "submitted") {
-    state.keys.add(key, { jobId, fingerprint: "" }, state.nowMs, keyRetentionMs);
+    state.keys.add({ key, jobId, fingerprint: "" }, state.nowMs, keyRetentionMs);
   }
   return outcome;
 }

@@ -17,31 +17,44 @@ import type { State } from "./state.ts";
 import { uniqueKeyOf } from "./unique_keys.ts";
 
 export function applySubmit(state: State, command: SubmitCommand): OutcomeOf["submit"] {
+  const isOneByOne = command.allOrNothing !== true &&
+    state.keys.holdsTogether(command.jobs.length, command.keyRetentionMs);
+  return {
+    kind: "submit",
+    results: isOneByOne ? oneByOne(state, command) : together(state, command),
+  };
+}
+
+/**
+ * Each is decided when those before it are in the state: what {@linkcode together} would make of it
+ * too, without a word kept about each meanwhile.
+ */
+function oneByOne(state: State, command: SubmitCommand): SubmitOutcome[] {
+  const siblings = new Siblings(state, command);
+  return command.jobs.map((spec) => {
+    const key = keyOf(spec);
+    const parents = parentsOf(spec, siblings.standIns);
+    const outcome = decide(state, spec, key, parents, siblings);
+    if (outcome.status !== "accepted") {
+      siblings.passOver(spec, outcome);
+      return outcome;
+    }
+    siblings.noteUniqueKey(spec);
+    return take(state, command, { spec, outcome, key, parents });
+  });
+}
+
+/** All are decided before the first is taken. */
+function together(state: State, command: SubmitCommand): SubmitOutcome[] {
   const decisions = decideAll(state, command);
   const isRefused = command.allOrNothing === true &&
     decisions.some((decision) => decision.outcome.status === "refused");
-  const results = decisions.map(({ spec, outcome, key, parents }): SubmitOutcome => {
+  return decisions.map((decision): SubmitOutcome => {
+    const { outcome } = decision;
     if (isRefused) return refusedWithBatch(outcome);
-    if (outcome.status !== "accepted") return outcome;
-    const uniqueKey = uniqueKeyOf(spec);
-    const replaced = uniqueKey === undefined ? undefined : state.uniqueKeys.holder(uniqueKey);
-    if (replaced !== undefined) cancelJob(state, replaced, `replaced by job ${spec.id}`);
-    const record = recordOf(spec, parents, state);
-    state.create(record);
-    if (key !== undefined) {
-      const entry = { jobId: spec.id, fingerprint: key.fingerprint };
-      state.keys.add(key.name, entry, state.nowMs, command.keyRetentionMs);
-    }
-    return {
-      status: "accepted",
-      jobId: spec.id,
-      jobStatus: record.common.status,
-      ...(replaced !== undefined && { replacedJobId: replaced.job.id }),
-    };
+    return outcome.status === "accepted" ? take(state, command, decision) : outcome;
   });
-  return { kind: "submit", results };
 }
-
 interface Decision {
   readonly spec: SubmitSpec;
   readonly outcome: SubmitOutcome;
@@ -55,6 +68,29 @@ interface Key {
   readonly fingerprint: string;
 }
 
+/** Makes the job of a submission that was accepted. */
+function take(
+  state: State,
+  { keyRetentionMs }: SubmitCommand,
+  { spec, outcome, key, parents }: Decision,
+): SubmitOutcome {
+  const uniqueKey = uniqueKeyOf(spec);
+  const replaced = uniqueKey === undefined ? undefined : state.uniqueKeys.holder(uniqueKey);
+  if (replaced !== undefined) cancelJob(state, replaced, `replaced by job ${spec.id}`);
+  const record = recordOf(spec, parents, state);
+  state.create(record);
+  if (key !== undefined) {
+    const entry = { key: key.name, jobId: spec.id, fingerprint: key.fingerprint };
+    state.keys.add(entry, state.nowMs, keyRetentionMs);
+  }
+  const jobStatus = record.common.status;
+  if (replaced !== undefined) {
+    return { status: "accepted", jobId: spec.id, jobStatus, replacedJobId: replaced.id };
+  }
+  const isAsDecided = outcome.status === "accepted" && outcome.jobStatus === jobStatus;
+  return isAsDecided ? outcome : { status: "accepted", jobId: spec.id, jobStatus };
+}
+
 /** What shall become of each, before anything is changed. */
 function decideAll(state: State, command: SubmitCommand): Decision[] {
   const siblings = new Siblings(state, command);
@@ -64,34 +100,39 @@ function decideAll(state: State, command: SubmitCommand): Decision[] {
     const outcome = decide(state, spec, key, parents, siblings);
     const decision = { spec, outcome, key, parents };
     if (outcome.status === "accepted") siblings.accept(decision);
-    else if (outcome.status !== "refused") siblings.standIns.set(spec.id, outcome.jobId);
+    else siblings.passOver(spec, outcome);
     return decision;
   });
 }
 
-/** What the jobs before in the same Command will have changed. */
+/** What the jobs before in the same Command will have changed, and is not in the state yet. */
 class Siblings {
   readonly #state: State;
   readonly #accepted: SubmitSpec[] = [];
   #greatestId = "";
   /** By job id; made when somebody asks, since hardly anybody does. */
   #namespaces: Map<string, string> | undefined;
+  readonly #liveJobsMax: number;
+  #additional = 0;
   readonly keys = new Map<string, Decision>();
   /** Job ids by unique key, and submitters by batch with its namespace. */
   readonly uniqueKeys = new Map<string, string>();
   readonly batches = new Map<string, string>();
   /** The job that there is already, by the id of the one that was submitted again. */
   readonly standIns = new Map<string, string>();
-  /** Jobs that may still be taken. */
-  room: number;
   /** Unfinished jobs that each submitter may have, and how many more each will have. */
   readonly clientJobsMax: number;
   readonly perClient = new Map<string, number>();
 
   constructor(state: State, { liveJobsMax, clientJobsMax }: SubmitCommand) {
     this.#state = state;
-    this.room = (liveJobsMax ?? Infinity) - state.counters.live;
+    this.#liveJobsMax = liveJobsMax ?? Infinity;
     this.clientJobsMax = clientJobsMax ?? Infinity;
+  }
+
+  /** Jobs that may still be taken. */
+  get room(): number {
+    return this.#liveJobsMax - this.#state.counters.live - this.#additional;
   }
 
   isIdTaken(id: string): boolean {
@@ -106,18 +147,28 @@ class Siblings {
 
   accept(decision: Decision): void {
     const { spec, key } = decision;
-    const uniqueKey = uniqueKeyOf(spec);
     if (key !== undefined) this.keys.set(key.name, decision);
-    if (holderOf(this.#state, this, uniqueKey) === undefined) {
-      this.room--;
+    if (holderOf(this.#state, this, uniqueKeyOf(spec)) === undefined) {
+      this.#additional++;
       const client = clientOf(spec);
       this.perClient.set(client, (this.perClient.get(client) ?? 0) + 1);
     }
-    if (uniqueKey !== undefined) this.uniqueKeys.set(uniqueKey, spec.id);
+    this.noteUniqueKey(spec);
     if (spec.options?.batchId) this.batches.set(batchNameOf(spec), spec.submittedBy ?? "");
     this.#accepted.push(spec);
     this.#namespaces?.set(spec.id, namespaceOf(spec));
     if (spec.id > this.#greatestId) this.#greatestId = spec.id;
+  }
+
+  /** All that has to be known of one that is in the state already: that it is of this Command. */
+  noteUniqueKey(spec: SubmitSpec): void {
+    const uniqueKey = uniqueKeyOf(spec);
+    if (uniqueKey !== undefined) this.uniqueKeys.set(uniqueKey, spec.id);
+  }
+
+  /** One of which no job is made. */
+  passOver({ id }: SubmitSpec, outcome: SubmitOutcome): void {
+    if (outcome.status !== "refused") this.standIns.set(id, outcome.jobId);
   }
 }
 

@@ -38,8 +38,26 @@ export function digest(text: string): string {
 /** What makes two submissions the same when the leader gave no digest of its own. */
 export function fingerprintOf(type: string, payload: Uint8Array): string {
   const [first, second] = hashesOfBytes(payload);
-  return `${hex(hash32(type))}${hex(first)}${hex(second)}-${payload.length}`;
+  putHex(0, hash32(type));
+  putHex(8, first);
+  putHex(16, second);
+  const length = `-${payload.length}`;
+  const codes = fingerprintCodes;
+  codes.length = 24 + length.length;
+  for (let at = 0; at < length.length; at++) codes[24 + at] = length.charCodeAt(at);
+  // One text: put together of pieces it would be a dozen of them, each kept until somebody reads it.
+  return String.fromCharCode.apply(undefined, codes);
 }
+
+const fingerprintCodes: number[] = [];
+
+function putHex(from: number, hash: number): void {
+  for (let digit = 0; digit < 8; digit++) {
+    fingerprintCodes[from + digit] = HEX_CODES[hash >>> (28 - 4 * digit) & 15]!;
+  }
+}
+
+const HEX_CODES = [..."0123456789abcdef"].map((digit) => digit.charCodeAt(0));
 
 function finalize(hash: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
@@ -48,12 +66,5 @@ function finalize(hash: number): number {
 }
 
 function hex(hash: number): string {
-  return BYTES_IN_HEX[hash >>> 24]! + BYTES_IN_HEX[hash >>> 16 & 0xff]! +
-    BYTES_IN_HEX[hash >>> 8 & 0xff]! + BYTES_IN_HEX[hash & 0xff]!;
+  return hash.toString(16).padStart(8, "0");
 }
-
-/** A third of what `toString(16)` takes, and every submission has three hashes. */
-const BYTES_IN_HEX = Array.from(
-  { length: 256 },
-  (_, byte) => byte.toString(16).padStart(2, "0"),
-);

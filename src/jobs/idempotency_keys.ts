@@ -8,13 +8,14 @@
 
 import { scopedName } from "./namespace.ts";
 import type { JobStore, StoredKey } from "./store.ts";
+import { UnflushedKeys } from "./unflushed_keys.ts";
 
 export class IdempotencyKeys {
   readonly #store: JobStore;
   readonly #retentionMs: number;
   readonly #keysMax: number;
   /** Not in the store yet. */
-  readonly #unflushed = new Map<string, StoredKey>();
+  readonly #unflushed = new UnflushedKeys();
   #lastKeySeq = 0;
 
   constructor(store: JobStore, retentionMs: number, keysMax: number) {
@@ -33,24 +34,31 @@ export class IdempotencyKeys {
 
   /** The live entry of `key` at `nowMs`. */
   find(key: string, nowMs: number): StoredKey | undefined {
-    const found = this.#unflushed.get(key) ?? this.#store.findKey(key);
+    const found = this.#unflushed.find(key) ?? this.#store.findKey(key);
     return found !== undefined && this.isLive(found, nowMs) ? found : undefined;
   }
 
-  /** From now on `key` stands for the job, for as long as the Command says that made it. */
+  /** From now on the key stands for the job, for as long as the Command says that made it. */
   add(
-    key: string,
-    { jobId, fingerprint }: Pick<StoredKey, "jobId" | "fingerprint">,
+    { key, jobId, fingerprint }: Pick<StoredKey, "key" | "jobId" | "fingerprint">,
     nowMs: number,
     retentionMs: number | undefined,
   ): void {
-    this.#unflushed.set(key, {
+    this.#unflushed.add({
       keySeq: ++this.#lastKeySeq,
       key,
       jobId,
       fingerprint,
       expiresAtMs: nowMs + (retentionMs ?? this.#retentionMs),
     });
+  }
+
+  /**
+   * Whether each of so many keys that come together is remembered at least until the last of them has
+   * come, and so is found like those that came before.
+   */
+  holdsTogether(keys: number, retentionMs: number | undefined): boolean {
+    return keys <= this.#keysMax && (retentionMs ?? this.#retentionMs) > 0;
   }
 
   isLive(entry: StoredKey, nowMs: number): boolean {
@@ -63,7 +71,7 @@ export class IdempotencyKeys {
   }
 
   unflushed(): StoredKey[] {
-    return [...this.#unflushed.values()];
+    return this.#unflushed.all();
   }
 
   markFlushed(): void {
