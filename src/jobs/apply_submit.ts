@@ -324,24 +324,12 @@ function recordOf(
   const isPlain = notBeforeMs === undefined && labels === undefined &&
     requiredTags === undefined && options === undefined;
   if (!isPlain) return JobRecord.created(jobFrom(spec, dependencies, state), payload);
-  const kind = state.kinds.of({
-    type: spec.type,
-    namespace: namespaceOf(spec),
-    priority: spec.priority,
-    maxRetries: spec.maxRetries,
-    timeoutMs: spec.timeoutMs,
-    retryDelayMs: spec.retryDelayMs,
-    submittedBy: spec.submittedBy ?? "",
-    traceparent: spec.traceparent ?? "",
-  });
   const own = {
     id: spec.id,
     seq: ++state.lastJobSeq,
-    payloadBytes: payload.byteLength,
-    createdAtMs: state.nowMs,
     idempotencyKey: spec.idempotencyKey ?? "",
   };
-  return JobRecord.submitted(kind, own, payload);
+  return JobRecord.submitted(state.kinds.of(spec).at(state.nowMs), own, payload);
 }
 
 function jobFrom(spec: SubmitSpec, dependencies: readonly Dependency[], state: State): Job {

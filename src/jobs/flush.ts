@@ -55,7 +55,7 @@ export function batchOf(state: State, applied: LogPosition): StoreBatch {
 }
 
 /** Notes that the store has the batch: finished jobs leave memory, payloads beyond the budget too. */
-export function markFlushed(state: State, payloadMemoryBytesMax: number): void {
+export function markFlushed(state: State): void {
   for (const record of state.dirtyJobs) {
     record.dirty = false;
     if (state.table.get(record.id) !== record) continue;
@@ -67,10 +67,9 @@ export function markFlushed(state: State, payloadMemoryBytesMax: number): void {
     record.finishedStored = false;
     record.resultStored ||= record.result !== undefined;
     record.result = undefined;
-    if (record.payloadStored || record.payload === undefined) continue;
+    if (record.payloadStored) continue;
     record.payloadStored = true;
-    if (state.payloadMemoryBytes > payloadMemoryBytesMax) state.dropPayload(record);
-    else record.payload = unpinned(record.payload);
+    state.payloads.keep(record);
   }
   state.dirtyJobs.length = 0;
   state.finished.clear();
@@ -86,9 +85,4 @@ export function markFlushed(state: State, payloadMemoryBytesMax: number): void {
 function isWorthStoring(record: JobRecord): boolean {
   const { output, logTail } = record.result!;
   return output.byteLength > 0 || logTail.length > 0 || record.resultStored;
-}
-
-/** Bytes that do not keep the whole log entry that they came in from being collected. */
-function unpinned(bytes: Uint8Array): Uint8Array {
-  return bytes.buffer.byteLength > 2 * bytes.byteLength ? bytes.slice() : bytes;
 }

@@ -8,6 +8,7 @@
 
 import type { Job, StringMap } from "./job.ts";
 import { NO_OPTIONS } from "./job_options.ts";
+import { type JobWishes, wishesOf } from "./job_wishes.ts";
 import { DEFAULT_NAMESPACE } from "./namespace.ts";
 
 /** What each submission has of its own. */
@@ -26,6 +27,16 @@ const KIND_FIELDS = [
   ...["type", "namespace", "priority", "maxRetries", "timeoutMs", "retryDelayMs"] as const,
   ...["submittedBy", "traceparent"] as const,
 ] as const;
+
+/**
+ * What does not change of a job and what those that came with it mostly have alike, so that it is kept
+ * once for all of them.
+ */
+export interface Arrival extends JobWishes {
+  /** Undefined: it is more than a submission of a kind. */
+  readonly kind: JobKind | undefined;
+  readonly createdAtMs: number;
+}
 
 /** A submission that nothing has moved: it is pending since it came. */
 export interface UnmovedJob extends OwnFields {
@@ -92,6 +103,7 @@ const nobody: OwnFields = { id: "", seq: 0, payloadBytes: 0, createdAtMs: 0, ide
 
 export class JobKind {
   readonly #model: Job;
+  #latest: Arrival | undefined;
 
   constructor(fields: KindFields) {
     this.#model = unmovedJob(nobody, fields);
@@ -99,6 +111,15 @@ export class JobKind {
 
   get common(): CommonFields {
     return this.#model;
+  }
+
+  /** What those of the kind share that come at this time. */
+  at(createdAtMs: number): Arrival {
+    if (this.#latest?.createdAtMs !== createdAtMs) {
+      const { shapeKey, laneKey } = this.#latest ?? wishesOf(this.#model);
+      this.#latest = { kind: this, createdAtMs, shapeKey, laneKey };
+    }
+    return this.#latest;
   }
 
   /** The job that the submission is. */
@@ -165,20 +186,33 @@ const KINDS_MAX = 8;
 export class JobKinds {
   readonly #latest: JobKind[] = [];
 
-  of(fields: KindFields): JobKind {
+  of(fields: KindFieldsSaid): JobKind {
     const latest = this.#latest;
+    const [first] = latest;
+    if (first !== undefined && isSame(first.common, fields)) return first;
     const at = latest.findIndex(({ common }) => isSame(common, fields));
-    if (at === 0) return latest[0]!;
-    const [kind] = at === -1 ? [new JobKind(fields)] : latest.splice(at, 1);
+    const [kind] = at === -1 ? [new JobKind(kindFieldsOf(fields))] : latest.splice(at, 1);
     latest.unshift(kind!);
     if (latest.length > KINDS_MAX) latest.pop();
     return kind!;
   }
 }
 
-function isSame(a: KindFields, b: KindFields): boolean {
-  return a.type === b.type && a.namespace === b.namespace && a.priority === b.priority &&
-    a.maxRetries === b.maxRetries && a.timeoutMs === b.timeoutMs &&
-    a.retryDelayMs === b.retryDelayMs && a.submittedBy === b.submittedBy &&
-    a.traceparent === b.traceparent;
+/** The same where what is as usual may be left out, as submissions do. */
+type KindFieldsSaid =
+  & Omit<KindFields, "namespace" | "submittedBy" | "traceparent">
+  & Partial<KindFields>;
+
+function kindFieldsOf(said: KindFieldsSaid): KindFields {
+  const { type, priority, maxRetries, timeoutMs, retryDelayMs } = said;
+  const { namespace = DEFAULT_NAMESPACE, submittedBy = "", traceparent = "" } = said;
+  const own = { type, namespace, priority, maxRetries, timeoutMs, retryDelayMs };
+  return { ...own, submittedBy, traceparent };
+}
+
+function isSame(a: KindFields, b: KindFieldsSaid): boolean {
+  return a.type === b.type && a.namespace === (b.namespace ?? DEFAULT_NAMESPACE) &&
+    a.priority === b.priority && a.maxRetries === b.maxRetries && a.timeoutMs === b.timeoutMs &&
+    a.retryDelayMs === b.retryDelayMs && a.submittedBy === (b.submittedBy ?? "") &&
+    a.traceparent === (b.traceparent ?? "");
 }

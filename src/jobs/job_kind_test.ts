@@ -77,7 +77,11 @@ Deno.test("submissions of one kind share it, those of another do not", () => {
 
 Deno.test("a job that was asked for before it moved is the one that moves", () => {
   const kinds = new JobKinds();
-  const record = JobRecord.submitted(kinds.of(submitted), submitted, new Uint8Array(0));
+  const record = JobRecord.submitted(
+    kinds.of(submitted).at(submitted.createdAtMs),
+    submitted,
+    new Uint8Array(0),
+  );
   const { job } = record;
   assert.equal(record.job, job);
   assert.ok(record.unmoved);

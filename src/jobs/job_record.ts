@@ -1,7 +1,8 @@
 import type { HeapItem, IndexedHeap } from "./heap.ts";
 import { invariant } from "./invariant.ts";
-import type { Attempt, HistoryEntry, Job, StringMap } from "./job.ts";
+import type { Attempt, HistoryEntry, Job } from "./job.ts";
 import {
+  type Arrival,
   type CommonFields,
   isUnmoved,
   type JobKind,
@@ -9,11 +10,10 @@ import {
   type OwnFields,
   type UnmovedJob,
 } from "./job_kind.ts";
-import { type JobOptions, NO_OPTIONS } from "./job_options.ts";
+import { wishesOf } from "./job_wishes.ts";
 import type { Lane } from "./lanes.ts";
+import { PayloadSlab } from "./payload_memory.ts";
 import type { Share } from "./queue_shares.ts";
-import { scopedName } from "./namespace.ts";
-import { isLimiting } from "./rate_buckets.ts";
 import type { LiveJob, StoredJob, StoredResult } from "./store.ts";
 import type { PendingJob } from "./view.ts";
 
@@ -29,96 +29,96 @@ export class JobRecord implements HeapItem, LiveJob, PendingJob, OwnFields {
   readonly id: string;
   readonly seq: number;
   readonly payloadBytes: number;
-  readonly createdAtMs: number;
   readonly idempotencyKey: string;
-  /** Undefined: it is more than a submission of a kind, or has moved. */
-  #kind: JobKind | undefined;
-  /** Undefined: nobody has asked yet. */
-  #job: Job | undefined;
   heapIndex = -1;
-  /** Where it waits for a worker or for a time, or is watched for one. */
-  heap: IndexedHeap<JobRecord> | undefined = undefined;
-  /** Ended attempts, oldest first; replaced, never changed. */
-  attempts: readonly Attempt[] = noAttempts;
-  /** Undefined: the job was submitted, and nothing has moved it since. */
-  #history: readonly HistoryEntry[] | undefined = undefined;
-  /** Undefined: only in the store. */
-  payload: Uint8Array | undefined = undefined;
-  /** Left by the last attempt and not in the store yet. */
-  result: StoredResult | undefined = undefined;
-  /** While it waits: for its parents, so that no time makes it due. */
-  isBlocked = false;
-  /** Differs from the store. */
-  dirty = false;
-  /** What the store has of it: a row among the unfinished, one among the finished, the payload. */
-  liveStored = false;
-  finishedStored = false;
-  payloadStored = false;
-  /** The store may have a result of an earlier attempt. */
-  resultStored = false;
   /** Its queue, while it is unfinished. */
   share: Share | undefined = undefined;
   /** Where it stands while it is pending. */
   lane: Lane | undefined = undefined;
-  /** Equal for jobs that ask the same of a worker. */
-  readonly shapeKey: string;
-  /** Equal for jobs under the same group and rate limits; "": none. */
-  readonly laneKey: string;
+  readonly #arrival: Arrival;
+  /** What most jobs of a long queue have none of. */
+  #more: More | undefined = undefined;
+  #payload: Uint8Array | PayloadSlab | undefined;
+  /** Where in the slab it begins. */
+  #payloadAt = 0;
+  /** A bit for each yes or no. */
+  #flags = 0;
 
-  private constructor(own: OwnFields, job: Job | undefined, kind: JobKind | undefined) {
+  private constructor(own: Omit<OwnFields, "createdAtMs">, arrival: Arrival, payload?: Uint8Array) {
     this.id = own.id;
     this.seq = own.seq;
     this.payloadBytes = own.payloadBytes;
-    this.createdAtMs = own.createdAtMs;
     this.idempotencyKey = own.idempotencyKey;
-    this.#job = job;
-    this.#kind = kind;
-    this.shapeKey = shapeKeyOf(this.common);
-    this.laneKey = laneKeyOf(this.common.options);
+    this.#arrival = arrival;
+    this.#payload = payload;
   }
 
   /** A submission that asks for nothing that others of its kind do not. */
-  static submitted(kind: JobKind, own: OwnFields, payload: Uint8Array): JobRecord {
-    const record = new JobRecord(own, undefined, kind);
-    record.payload = payload;
-    return record;
+  static submitted(
+    arrival: Arrival,
+    own: Pick<OwnFields, "id" | "seq" | "idempotencyKey">,
+    payload: Uint8Array,
+  ): JobRecord {
+    const { id, seq, idempotencyKey } = own;
+    const { byteLength: payloadBytes } = payload;
+    return new JobRecord({ id, seq, idempotencyKey, payloadBytes }, arrival, payload);
   }
 
   /** A job that was just submitted. */
   static created(job: Job, payload: Uint8Array): JobRecord {
-    const record = new JobRecord(job, job, undefined);
-    record.payload = payload;
-    return record;
+    return JobRecord.#whole(job, payload);
   }
 
   /** A job that the store had. */
   static stored({ job, attempts, history }: StoredJob, kinds: JobKinds): JobRecord {
     const isAlone = isSubmissionAlone(history, job);
     if (isAlone && attempts.length === 0 && isUnmoved(job)) {
-      return new JobRecord(job, undefined, kinds.of(job));
+      return new JobRecord(job, kinds.of(job).at(job.createdAtMs));
     }
-    const record = new JobRecord(job, job, undefined);
-    if (attempts.length > 0) record.attempts = attempts;
-    if (!isAlone) record.#history = history;
+    const record = JobRecord.#whole(job);
+    const more = record.#having();
+    if (attempts.length > 0) more.attempts = attempts;
+    if (!isAlone) more.history = history;
     return record;
   }
 
+  static #whole(job: Job, payload?: Uint8Array): JobRecord {
+    const { createdAtMs } = job;
+    const record = new JobRecord(job, { kind: undefined, createdAtMs, ...wishesOf(job) }, payload);
+    record.job = job;
+    return record;
+  }
+
+  get createdAtMs(): number {
+    return this.#arrival.createdAtMs;
+  }
+
+  get shapeKey(): string {
+    return this.#arrival.shapeKey;
+  }
+
+  get laneKey(): string {
+    return this.#arrival.laneKey;
+  }
+
   get job(): Job {
-    if (this.#job === undefined) {
-      invariant(this.#kind !== undefined, () => `job ${this.id} is of no kind`);
-      this.#job = this.#kind.jobOf(this);
+    const more = this.#having();
+    if (more.job === undefined) {
+      const { kind } = this.#arrival;
+      invariant(kind !== undefined, () => `job ${this.id} is of no kind`);
+      more.job = kind.jobOf(this);
     }
-    return this.#job;
+    return more.job;
   }
 
   set job(job: Job) {
-    this.#job = job;
-    this.#kind = undefined;
+    this.#having().job = job;
+    this.#flags |= Flag.changed;
   }
 
   /** What it has in common with others of its kind, if it is of any. */
   get common(): CommonFields {
-    return this.#kind === undefined ? this.job : this.#kind.common;
+    return this.kind?.common ?? this.job;
   }
 
   get priority(): number {
@@ -126,7 +126,7 @@ export class JobRecord implements HeapItem, LiveJob, PendingJob, OwnFields {
   }
 
   get queuedAtMs(): number {
-    return this.#kind === undefined ? this.job.queuedAtMs : this.createdAtMs;
+    return this.kind === undefined ? this.job.queuedAtMs : this.createdAtMs;
   }
 
   /** What it still is if nothing has moved it. */
@@ -134,26 +134,170 @@ export class JobRecord implements HeapItem, LiveJob, PendingJob, OwnFields {
     return this.#isUnmoved() ? this : undefined;
   }
 
+  /** Undefined: it is more than a submission of a kind, or has moved. */
   get kind(): JobKind | undefined {
-    return this.#kind;
+    return (this.#flags & Flag.changed) === 0 ? this.#arrival.kind : undefined;
   }
 
   #isUnmoved(): this is UnmovedJob {
-    return this.#kind !== undefined;
+    return this.kind !== undefined;
+  }
+
+  /** Where it waits for a time, or is watched for one. */
+  get heap(): IndexedHeap<JobRecord> | undefined {
+    return this.#more?.heap;
+  }
+
+  set heap(heap: IndexedHeap<JobRecord> | undefined) {
+    if (this.#more === undefined && heap === undefined) return;
+    this.#having().heap = heap;
+  }
+
+  /** Ended attempts, oldest first; replaced, never changed. */
+  get attempts(): readonly Attempt[] {
+    return this.#more?.attempts ?? noAttempts;
+  }
+
+  set attempts(attempts: readonly Attempt[]) {
+    this.#having().attempts = attempts;
+  }
+
+  /** Left by the last attempt and not in the store yet. */
+  get result(): StoredResult | undefined {
+    return this.#more?.result;
+  }
+
+  set result(result: StoredResult | undefined) {
+    if (this.#more === undefined && result === undefined) return;
+    this.#having().result = result;
   }
 
   /** Changes of status, oldest first. */
   get history(): readonly HistoryEntry[] {
-    return this.#history ??
+    return this.#more?.history ??
       [submissionOf({ createdAtMs: this.createdAtMs, status: this.common.status })];
   }
 
   /** The job changes its status; `history` has that already. */
   move(job: Job, history: readonly HistoryEntry[]): void {
     this.job = job;
-    this.#history = history;
+    this.#having().history = history;
+  }
+
+  /** Undefined: only in the store. */
+  get payload(): Uint8Array | undefined {
+    const payload = this.#payload;
+    if (!(payload instanceof PayloadSlab)) return payload;
+    return payload.part(this.#payloadAt, this.payloadBytes);
+  }
+
+  /** From now on it is held there. */
+  movePayload(slab: PayloadSlab, at: number): void {
+    this.#payload = slab;
+    this.#payloadAt = at;
+  }
+
+  /** From now on the record does not hold it. Returns the slab that it was in. */
+  leavePayload(): PayloadSlab | undefined {
+    const payload = this.#payload;
+    this.#payload = undefined;
+    return payload instanceof PayloadSlab ? payload : undefined;
+  }
+
+  /** While it waits: for its parents, so that no time makes it due. */
+  get isBlocked(): boolean {
+    return this.#has(Flag.blocked);
+  }
+
+  set isBlocked(isIt: boolean) {
+    this.#set(Flag.blocked, isIt);
+  }
+
+  /** Differs from the store. */
+  get dirty(): boolean {
+    return this.#has(Flag.dirty);
+  }
+
+  set dirty(isIt: boolean) {
+    this.#set(Flag.dirty, isIt);
+  }
+
+  /** The store has a row of it among the unfinished. */
+  get liveStored(): boolean {
+    return this.#has(Flag.liveStored);
+  }
+
+  set liveStored(isIt: boolean) {
+    this.#set(Flag.liveStored, isIt);
+  }
+
+  /** The store has a row of it among the finished. */
+  get finishedStored(): boolean {
+    return this.#has(Flag.finishedStored);
+  }
+
+  set finishedStored(isIt: boolean) {
+    this.#set(Flag.finishedStored, isIt);
+  }
+
+  /** The store has its payload. */
+  get payloadStored(): boolean {
+    return this.#has(Flag.payloadStored);
+  }
+
+  set payloadStored(isIt: boolean) {
+    this.#set(Flag.payloadStored, isIt);
+  }
+
+  /** The store may have a result of an earlier attempt. */
+  get resultStored(): boolean {
+    return this.#has(Flag.resultStored);
+  }
+
+  set resultStored(isIt: boolean) {
+    this.#set(Flag.resultStored, isIt);
+  }
+
+  #having(): More {
+    return this.#more ??= {
+      job: undefined,
+      history: undefined,
+      attempts: undefined,
+      result: undefined,
+      heap: undefined,
+    };
+  }
+
+  #has(flag: number): boolean {
+    return (this.#flags & flag) !== 0;
+  }
+
+  #set(flag: number, isIt: boolean): void {
+    this.#flags = isIt ? this.#flags | flag : this.#flags & ~flag;
   }
 }
+
+/** What a job has once something moved it, or somebody asked for it. */
+interface More {
+  /** Undefined: nobody has asked yet. */
+  job: Job | undefined;
+  /** Undefined: the job was submitted, and nothing has moved it since. */
+  history: readonly HistoryEntry[] | undefined;
+  attempts: readonly Attempt[] | undefined;
+  result: StoredResult | undefined;
+  heap: IndexedHeap<JobRecord> | undefined;
+}
+
+const Flag = {
+  /** The job is another than the submission that it was. */
+  changed: 1,
+  blocked: 2,
+  dirty: 4,
+  liveStored: 8,
+  finishedStored: 16,
+  payloadStored: 32,
+  resultStored: 64,
+} as const;
 
 /** What the history of a job begins with. A long queue is mostly jobs that have no more of it. */
 export function submissionOf(
@@ -166,33 +310,4 @@ function isSubmissionAlone(history: readonly HistoryEntry[], job: Job): boolean 
   const [first] = history;
   return first !== undefined && history.length === 1 && first.cause === "submit" &&
     first.to === job.status && first.atMs === job.createdAtMs;
-}
-
-function shapeKeyOf({ type, namespace, requiredTags, options }: CommonFields): string {
-  const key = namedTags(scopedName(namespace, type), requiredTags);
-  const { tagRules, preferredTags, cpuMillis, memoryBytes } = options;
-  const isPlain = options === NO_OPTIONS ||
-    (tagRules.length === 0 && preferredTags.length === 0 && cpuMillis === 0 && memoryBytes === 0);
-  if (isPlain) return key;
-  const rules = [tagRules, preferredTags].map((list) =>
-    list.map(({ tag, op, values }) => [tag, op, values])
-  );
-  return `${key}\n\n${JSON.stringify([...rules, cpuMillis, memoryBytes])}`;
-}
-
-function laneKeyOf({ group, groupLimit, rateKey, rate }: JobOptions): string {
-  const isGrouped = group !== "" && groupLimit > 0;
-  const isRated = rateKey !== "" && isLimiting(rate);
-  if (!isGrouped && !isRated) return "";
-  return JSON.stringify([
-    ...(isGrouped ? [group, groupLimit] : []),
-    isRated ? [rateKey, rate.count, rate.perMs, rate.burst] : null,
-  ]);
-}
-
-/** A name with tags, equal when they are, in whatever order they are written. */
-export function namedTags(type: string, requiredTags: StringMap): string {
-  const names = Object.keys(requiredTags);
-  if (names.length === 0) return type;
-  return `${type}\n${JSON.stringify(names.sort().map((name) => [name, requiredTags[name]]))}`;
 }

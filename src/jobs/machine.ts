@@ -70,8 +70,8 @@ export interface JobMachineOptions {
   /** Replicas must agree. Workers remembered, disconnected ones too. Default 10,000. */
   readonly workersMax?: number;
   /**
-   * Payloads of unfinished jobs kept in memory, with what each takes beside its bytes; those of jobs
-   * that come when there are as many are read back. Default 16 MiB.
+   * Memory for payloads of unfinished jobs; those of jobs that come when it is full are read back.
+   * Default 8 MiB.
    */
   readonly payloadMemoryBytesMax?: number;
   /**
@@ -91,7 +91,7 @@ const optionDefaults: Required<JobMachineOptions> = {
   keyRetentionMs: KEY_RETENTION_MS_DEFAULT,
   keysMax: 1_000_000,
   workersMax: 10_000,
-  payloadMemoryBytesMax: 16 * 1024 * 1024,
+  payloadMemoryBytesMax: 8 * 1024 * 1024,
   eventsMax: 100_000,
   priorityAgeingMs: 0,
 };
@@ -187,7 +187,7 @@ export class JobMachine {
     );
     if (applied.index === this.#flushed.index && this.dirtyCount === 0) return;
     this.#store.write(batchOf(this.#state, applied));
-    markFlushed(this.#state, this.#options.payloadMemoryBytesMax);
+    markFlushed(this.#state);
     this.#applied = applied;
     this.#flushed = applied;
   }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { isMatch, type JobFilter } from "./job_filter.ts";
+import type { JobMachineOptions } from "./machine.ts";
 import { isCursor } from "./query.ts";
 import { Scene } from "./scene_test_support.ts";
 import { MemoryJobStore } from "./memory_store.ts";
@@ -87,29 +88,56 @@ Deno.test("an entry that was applied is not applied again", () => {
   });
 });
 
-Deno.test("payloads beyond the budget are read back from the store, the others held", () => {
-  const scene = new Scene({ payloadMemoryBytesMax: 400 });
-  const payload = (byte: number) => new Uint8Array(80).fill(byte);
-  scene.submit("first", { payload: payload(1) });
-  scene.submit("second", { payload: payload(2) });
-  scene.machine.flush();
+/** A scene that counts how often its store is asked for a payload. */
+function countingReads(options: JobMachineOptions): { scene: Scene; reads: () => number } {
+  const scene = new Scene(options);
   let reads = 0;
   const original = scene.store.payload.bind(scene.store);
   scene.store.payload = (seq) => {
     reads++;
     return original(seq);
   };
-  assert.deepEqual(scene.machine.payload("first"), payload(1));
-  assert.deepEqual(scene.machine.payload("second"), payload(2));
-  assert.equal(reads, 1);
+  return { scene, reads: () => reads };
+}
+
+const filled = (byte: number, length = 80) => new Uint8Array(length).fill(byte);
+
+Deno.test("payloads beyond the budget are read back from the store, the others held", () => {
+  const { scene, reads } = countingReads({ payloadMemoryBytesMax: 150 });
+  scene.submit("first", { payload: filled(1) });
+  scene.submit("second", { payload: filled(2) });
+  scene.machine.flush();
+  assert.deepEqual(scene.machine.payload("first"), filled(1));
+  assert.deepEqual(scene.machine.payload("second"), filled(2));
+  assert.equal(reads(), 1);
+});
+
+Deno.test("memory that nearly all payloads have left is used for others, and stragglers are read back", () => {
+  const { scene, reads } = countingReads({ payloadMemoryBytesMax: 80 });
+  const ids = Array.from({ length: 9 }, (_, number) => `old-${number}`);
+  ids.forEach((id, number) => scene.submit(id, { payload: filled(number, 8) }));
+  scene.submit("too many", { payload: filled(20, 16) });
+  scene.machine.flush();
+  scene.apply({ kind: "cancel", jobIds: ids.slice(1), reason: "", by: "" });
+  scene.machine.flush();
+  scene.submit("new", { payload: filled(30, 8) });
+  scene.machine.flush();
+  const before = reads();
+  assert.deepEqual(scene.machine.payload("new"), filled(30, 8));
+  assert.equal(reads() - before, 0);
+  assert.deepEqual(scene.machine.payload("old-0"), filled(0, 8));
+  assert.deepEqual(scene.machine.payload("too many"), filled(20, 16));
+  assert.equal(reads() - before, 2);
 });
 
 Deno.test("a held payload does not keep the log entry that it came in", () => {
   const scene = new Scene();
-  const entry = new Uint8Array(10_000);
+  const entry = new Uint8Array(10_000).fill(1);
   scene.submit("job", { payload: entry.subarray(100, 200) });
   scene.machine.flush();
-  assert.equal(scene.machine.payload("job")?.buffer.byteLength, 100);
+  const held = scene.machine.payload("job");
+  assert.deepEqual(held, filled(1, 100));
+  assert.notEqual(held?.buffer, entry.buffer);
 });
 
 Deno.test("events tell each change once, in order, with what changed and for how long it lasted", () => {

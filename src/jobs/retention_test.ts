@@ -24,6 +24,7 @@ function finishedJobs(count: number): { store: MemoryJobStore; state: NeedyState
     crashesMax: 3,
     keyRetentionMs: 1,
     keysMax: 1,
+    payloadMemoryBytesMax: 0,
     workersMax: 1,
     eventsMax: 10,
     priorityAgeingMs: 0,

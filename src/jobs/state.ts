@@ -26,6 +26,7 @@ import {
 import { JobKinds } from "./job_kind.ts";
 import { JobRecord } from "./job_record.ts";
 import { JobTable } from "./job_table.ts";
+import { PayloadMemory } from "./payload_memory.ts";
 import type { QueueOrder } from "./queue_order.ts";
 import { RecordSet } from "./record_set.ts";
 import { Schedules } from "./schedules.ts";
@@ -42,14 +43,13 @@ export interface StateLimits {
   readonly keyRetentionMs: number;
   readonly keysMax: number;
   readonly workersMax: number;
+  readonly payloadMemoryBytesMax: number;
   readonly eventsMax: number;
   readonly priorityAgeingMs: QueueOrder["ageingMs"];
 }
 
 const SHARED_NAMES_MAX = 4_096;
 const SHARED_TRACES_MAX = 64;
-/** What an array of bytes takes beside them, as V8 keeps it. */
-const ARRAY_BYTES = 256;
 
 /** Records of trust that are forgotten with one Command at most. */
 const TRUST_FORGOTTEN_MAX = 1000;
@@ -86,8 +86,7 @@ export class State {
   readonly pruned = new Map<string, number[]>();
   /** Of those and of finished jobs that live again: the rows that the store should not show. */
   readonly hiddenSeqs = new Set<number>();
-  /** Payloads held in memory, with what each takes beside its bytes. */
-  payloadMemoryBytes = 0;
+  readonly payloads: PayloadMemory;
   readonly kinds = new JobKinds();
   /** Names that jobs have in common: types, submitters, namespaces. */
   readonly names = new SharedTexts(SHARED_NAMES_MAX);
@@ -100,6 +99,7 @@ export class State {
     this.limits = limits;
     this.keys = new IdempotencyKeys(store, limits.keyRetentionMs, limits.keysMax);
     this.events = new EventLog(limits.eventsMax);
+    this.payloads = new PayloadMemory(limits.payloadMemoryBytesMax);
     ({
       nowMs: this.nowMs,
       lastJobSeq: this.lastJobSeq,
@@ -150,14 +150,13 @@ export class State {
 
   /** A job that did not exist. */
   create(record: JobRecord): void {
-    const { id, common, payload } = record;
+    const { id, common } = record;
     const { status } = common;
     invariant(isTransition("", status, "submit"), () => `a new job is ${status}`);
     record.isBlocked = waitsForParents(common);
     this.table.add(record);
     this.#begin(record);
     this.schedules.jobIs(record, status);
-    if (payload !== undefined) this.payloadMemoryBytes += payloadMemoryOf(payload);
     this.counters.add(common, status, 1);
     this.batches.created(common, this.nowMs);
     if (id > this.greatestJobId) this.greatestJobId = id;
@@ -264,14 +263,7 @@ export class State {
   forget(record: JobRecord): void {
     this.finished.delete(record);
     this.table.remove(record);
-    this.dropPayload(record);
-  }
-
-  /** Leaves the payload to the store alone. */
-  dropPayload(record: JobRecord): void {
-    if (record.payload === undefined) return;
-    this.payloadMemoryBytes -= payloadMemoryOf(record.payload);
-    record.payload = undefined;
+    this.payloads.drop(record);
   }
 
   isIdTaken(id: string): boolean {
@@ -366,10 +358,6 @@ export class State {
       startedAtMs: common.startedAtMs,
     });
   }
-}
-
-function payloadMemoryOf({ byteLength }: Uint8Array): number {
-  return byteLength === 0 ? 0 : byteLength + ARRAY_BYTES;
 }
 
 /** The latest of both. */

@@ -6,7 +6,8 @@
 
 import type { Job, StringMap, Worker } from "./job.ts";
 import type { JobOptions } from "./job_options.ts";
-import { type JobRecord, namedTags } from "./job_record.ts";
+import type { JobRecord } from "./job_record.ts";
+import { namedTags } from "./job_wishes.ts";
 import type { StoredWorker } from "./store.ts";
 import { fulfils } from "./tag_rules.ts";
 import type { WorkerSlots } from "./view.ts";

@@ -10,7 +10,7 @@ import type { CancellationView, JobView } from "../rpc/mod.ts";
 import type { MasterContext } from "./context.ts";
 import { jobView, resultOf } from "./views.ts";
 
-/** Passes a batch of events on; called after every batch of applied entries. */
+/** Passes a batch of events on; called after every entry that changed something. */
 export function onJobEvents(context: MasterContext, events: readonly JobEvent[]): void {
   for (const event of events) {
     tellWatchers(context, event);

@@ -29,7 +29,7 @@ export interface JobStateMachineOptions {
   readonly onRestored: (index: number) => void;
   /** Absent while tracing is off. */
   readonly tracing?: ApplyTracing;
-  /** What changed, after each batch of entries. */
+  /** What changed, after each entry that changed something. */
   readonly onEvents: (events: readonly JobEvent[]) => void;
   /** state.db could not be written: the process must end. */
   readonly onFailed: (failure: unknown) => void;
@@ -69,11 +69,15 @@ export class JobStateMachine implements StateMachine<Outcome> {
   /** @throws {DiskFull} before anything is applied, so that it can be tried again */
   apply(entries: readonly Entry[], throughIndex: number): readonly Outcome[] {
     if (this.#machine.dirtyCount >= DIRTY_ROWS_MAX) this.#machine.flush();
-    const outcomes = entries.map((entry) => this.#applyEntry(entry));
+    const outcomes = entries.map((entry) => {
+      const outcome = this.#applyEntry(entry);
+      // Not those of all entries at once: meanwhile they would be what outlives the new generation.
+      const events = this.#machine.drainEvents();
+      if (events.length > 0) this.#options.onEvents(events);
+      return outcome;
+    });
     this.#appliedIndex = throughIndex;
     this.#scheduleFlush();
-    const events = this.#machine.drainEvents();
-    if (events.length > 0) this.#options.onEvents(events);
     return outcomes;
   }
 

@@ -24,7 +24,11 @@ Deno.test("a submission that nothing has moved has the row of the job that it is
       idempotencyKey: name,
     };
     for (const id of [own.id, `another ${name}`]) {
-      const record = JobRecord.submitted(kind, { ...own, id }, new Uint8Array(at));
+      const record = JobRecord.submitted(
+        kind.at(own.createdAtMs),
+        { ...own, id },
+        new Uint8Array(at),
+      );
       const row = encodeLive(record);
       const { job, attempts, history } = record;
       assert.deepEqual(decodeJob(row), { job, attempts, history });
