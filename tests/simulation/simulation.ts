@@ -9,6 +9,7 @@ import { Nemesis } from "./nemesis.ts";
 import type { PlannedEvent } from "./nemesis_plan.ts";
 import { planTrouble } from "./nemesis_plan.ts";
 import { Violation } from "./oracle.ts";
+import { Peace } from "./peace.ts";
 import { Random } from "./random.ts";
 import { ScheduleKeeper } from "./schedule_keeper.ts";
 import { TrustKeeper } from "./trust_keeper.ts";
@@ -56,8 +57,6 @@ export interface SimulationResult {
   readonly recent: readonly string[];
 }
 
-/** Peace lasts at most this long until everything must be in order, in ms. */
-const PEACE_MS_MAX = 15_000;
 const CLIENTS = 5;
 const KEYS = ["x", "y", "z"];
 /** Writes, and reads of them, that a cluster at peace must serve. */
@@ -145,19 +144,24 @@ interface Resting {
 async function untilRest(
   { world, cluster, clients, jobs, keeper, truster }: Resting,
 ): Promise<void> {
-  const deadlineMs = world.nowMs + PEACE_MS_MAX;
-  const unrest = () => {
+  const startedMs = world.nowMs;
+  const peace = new Peace(startedMs);
+  const unrestBesideJobs = () => {
     const busy = clients.find((client) => client.busy);
     if (busy !== undefined) return `${busy.id} has no answer`;
     if (jobs.submitters.some((each) => each.busy > 0)) return "a submitter has no answer";
     if (keeper.unrest !== undefined) return keeper.unrest;
-    if (truster.unrest !== undefined) return truster.unrest;
-    const { open } = cluster.jobOracle;
-    return open > 0 ? `${open} jobs have not ended` : cluster.unrest();
+    return truster.unrest;
   };
-  while (cluster.oracle.violation === undefined && unrest() !== undefined) {
-    if (world.nowMs >= deadlineMs) {
-      cluster.oracle.check(false, () => `Liveness: after ${PEACE_MS_MAX} ms of peace ${unrest()}`);
+  for (;;) {
+    if (cluster.oracle.violation !== undefined) break;
+    const { open } = cluster.jobOracle;
+    const beside = unrestBesideJobs();
+    const unrest = beside ?? (open > 0 ? `${open} jobs have not ended` : cluster.unrest());
+    if (unrest === undefined) break;
+    if (peace.isOver(world.nowMs, beside === undefined ? open : undefined)) {
+      const lastedMs = Math.round(world.nowMs - startedMs);
+      cluster.oracle.check(false, () => `Liveness: after ${lastedMs} ms of peace ${unrest}`);
       return;
     }
     await run(world, cluster, world.nowMs + 50);
