@@ -102,9 +102,20 @@ export function answerOf(
   asked.on("error", (failure) => {
     const why = failure.name === "TimeoutError" || failure.name === "AbortError"
       ? `no answer within ${timeoutMs} ms`
-      : failure.message;
+      : faultOf(failure, url);
     reject(new NegativeAnswer(`${url} cannot be reached: ${why}`));
   });
   asked.end();
   return promise;
+}
+
+/** What went wrong, where a library would speak of parsing and versions. */
+function faultOf({ message }: Error, { protocol }: URL): string {
+  if (protocol === "http:" && /^Parse Error/.test(message)) {
+    return "what answers there is no HTTP; it may speak TLS (security.tls.enabled, --tls)";
+  }
+  if (protocol === "https:" && /InvalidContentType|wrong version number/.test(message)) {
+    return "what answers there speaks no TLS, and was asked with it (security.tls.enabled, --tls)";
+  }
+  return message;
 }

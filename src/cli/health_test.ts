@@ -52,6 +52,28 @@ Deno.test("health fails where nobody listens", async () => {
   });
 });
 
+Deno.test("health says that it was asked with TLS where there is none, and the other way round", async () => {
+  await using node = pages(200, "READY");
+  await assert.rejects(health({ url: `https://127.0.0.1:${node.port}/ready` }, recording()), {
+    name: "NegativeAnswer",
+    message: /speaks no TLS, and was asked with it/,
+  });
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const alerting = (async () => {
+    for await (const connection of listener) {
+      await connection.write(new Uint8Array([0x15, 3, 3, 0, 2, 2, 50]));
+      connection.close();
+    }
+  })();
+  try {
+    const url = `http://127.0.0.1:${listener.addr.port}/ready`;
+    await assert.rejects(health({ url }, recording()), { message: /is no HTTP; it may speak TLS/ });
+  } finally {
+    listener.close();
+    await alerting;
+  }
+});
+
 Deno.test("health says what is wrong with an address, a time, and a worker without a port", async () => {
   const terminal = recording();
   await assert.rejects(health({ url: "8080" }, terminal), {

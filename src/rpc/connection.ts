@@ -5,8 +5,8 @@
  */
 
 import { type ChannelCredentials, type Client, connectivityState } from "@grpc/grpc-js";
-import { connect } from "node:net";
 import { Refusal } from "./status.ts";
+import { whyUnconnected } from "./unconnected.ts";
 
 /** What is known beside the connection itself. */
 export interface ConnectedOptions {
@@ -34,8 +34,7 @@ export async function connected(
     const state = channel.getConnectivityState(true);
     if (state === connectivityState.READY) return;
     if (state === connectivityState.TRANSIENT_FAILURE) {
-      const fault = faultOf(credentials, address);
-      const why = fault === undefined ? await whyNot(address) : `cannot be connected to: ${fault}`;
+      const why = await whyUnconnected(address, { fault: faultOf(credentials, address) });
       throw new Refusal("unavailable", `${address} ${why}`);
     }
     if (state === connectivityState.SHUTDOWN) {
@@ -51,34 +50,6 @@ export async function connected(
       });
     });
     await changed.finally(() => unwanted?.removeEventListener("abort", end));
-  }
-}
-
-/** How long it may take to find out whether anybody listens at all, in ms. */
-const LOOK_MS = 500;
-
-/** grpc-js says of every connection that failed the same; a person wants to know which kind it was. */
-async function whyNot(address: string): Promise<string> {
-  const colon = address.lastIndexOf(":");
-  const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
-  const socket = connect({ host, port: Number(address.slice(colon + 1)), timeout: LOOK_MS });
-  const outcome = await new Promise<string>((resolve) => {
-    socket.once("connect", () => resolve("connected"));
-    socket.once("timeout", () => resolve("timeout"));
-    socket.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code ?? "error"));
-  });
-  socket.destroy();
-  switch (outcome) {
-    case "connected":
-      return "accepts connections, but none came about: is it a gRPC port, do both sides agree on " +
-        "TLS, and do they trust each other's certificates?";
-    case "ENOTFOUND":
-    case "EAI_AGAIN":
-      return `cannot be found: no address is known for ${host}`;
-    case "timeout":
-      return "does not answer";
-    default:
-      return "refuses connections";
   }
 }
 

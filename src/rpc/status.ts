@@ -177,6 +177,15 @@ function ofTheLibrary(details: string): { reason: RefusalReason; message: string
       message: `${late[1]} did not answer in time, and may have carried the call out`,
     };
   }
+  const unknown = /^The server does not implement the method (\S+)/.exec(details);
+  if (unknown !== null) {
+    return {
+      reason: "unimplemented",
+      message:
+        `${unknown[1]} is not known there: is it a master's Raft port, or a worker's? Masters ` +
+        "take calls at grpc.master_port, and older ones lack some",
+    };
+  }
   const sent = /^Attempted to send message with a size larger than (\d+)/.exec(details);
   if (sent !== null) {
     return {

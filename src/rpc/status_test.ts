@@ -107,6 +107,15 @@ Deno.test("what the gRPC library says of itself is told in words that help", () 
   );
   assert.equal(refused.reason, "unavailable");
   assert.equal(refused.message, "connect ECONNREFUSED 127.0.0.1:9");
+  const unknown = of(
+    status.UNIMPLEMENTED,
+    "The server does not implement the method /proto.MasterService/ListJobs",
+  );
+  assert.equal(unknown.reason, "unimplemented");
+  assert.match(
+    unknown.message,
+    /^\/proto\.MasterService\/ListJobs .* Raft port.*grpc\.master_port/,
+  );
   const sent = of(
     status.RESOURCE_EXHAUSTED,
     "Attempted to send message with a size larger than 4194304",

@@ -97,7 +97,9 @@ Deno.test("a configuration file that is missing, malformed or mistaken is refuse
     return await run(["master", `--config=${path}`]);
   };
   try {
-    assertFaults(await refused(undefined), [/cannot be read: No such file/]);
+    assertFaults(await refused(undefined), [
+      /cannot be read: No such file or directory \(flag --config\)\. Name/,
+    ]);
     assertFaults(await refused("cluster: [1, 2"), [/is not valid YAML .*conductor\.yaml:1/]);
     assertFaults(
       await refused(
@@ -198,7 +200,12 @@ Deno.test("a port that speaks something else than a master's gRPC is told as suc
     const http = await run(["status", `--addr=${new URL(host.httpUrl).host}`]);
     assert.equal(http.code, 1);
     assert.match(http.stderr, /^conductor: [^\n]+\n$/);
-    assert.match(http.stderr, /gRPC port/);
+    assert.match(http.stderr, /speaks HTTP\/1\.1 and not gRPC/);
+    const raft = await run([
+      "list",
+      `--addr=${host.masterFlags().join(" ").match(/bind-addr=(\S+)/)![1]}`,
+    ]);
+    assertRefused(raft, { code: 1, says: /is not known there: is it a master's Raft port/ });
   }));
 
 Deno.test("each port of a master that is taken is named with its key, and the master does not start", () =>

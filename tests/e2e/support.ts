@@ -87,7 +87,13 @@ export class Host {
   /** Starts the master and waits until it can serve. */
   async startMaster(...flags: string[]): Promise<Deno.ChildProcess> {
     const master = this.start(["master", ...this.masterFlags(), ...flags]);
+    // One that has ended, because a port was taken meanwhile, never becomes ready.
+    let ended: Deno.CommandStatus | undefined;
+    master.status.then((status) => ended = status);
     await until(`${this.httpUrl}/ready`, async () => {
+      if (ended !== undefined) {
+        throw new Error(`the master ended before it was ready, with ${JSON.stringify(ended)}`);
+      }
       const response = await fetch(`${this.httpUrl}/ready`);
       await response.body?.cancel();
       return response.ok;
