@@ -18,7 +18,8 @@ export interface IntegerRange {
 export class FlagReader {
   readonly #flags: Flags;
   readonly #written: (name: string) => string;
-  readonly #faults: string[] = [];
+  /** Each once, though some flags are read more than once. */
+  readonly #faults = new Set<string>();
 
   /** `written`: how a flag is called where it was given. */
   constructor(flags: Flags, written = (name: string) => `--${dashed(name)}`) {
@@ -26,17 +27,28 @@ export class FlagReader {
     this.#written = written;
   }
 
-  /** The text of a flag, or undefined when it was not given. */
+  /**
+   * The text of a flag, or undefined when it was not given. An empty one is a fault: it comes from a
+   * variable that is not set, and would mean another key, or more jobs, than its writer thinks.
+   */
   text(name: string): string | undefined {
+    const value = this.textOrEmpty(name);
+    if (value !== "") return value;
+    this.#faults.add(`${this.#written(name)} is empty; give it a value, or leave it out`);
+    return undefined;
+  }
+
+  /** The same of a flag for which empty is a value as well. */
+  textOrEmpty(name: string): string | undefined {
     const value = this.#flags[name];
     return typeof value === "string" ? value : undefined;
   }
 
   /** The text of a flag that the command cannot do without. */
   required(name: string, what: string): string {
-    const value = this.text(name);
+    const value = this.textOrEmpty(name);
     if (value !== undefined && value !== "") return value;
-    this.#faults.push(
+    this.#faults.add(
       value === undefined
         ? `${this.#written(name)} is missing; ${what}`
         : `${this.#written(name)} is empty; ${what}`,
@@ -52,7 +64,7 @@ export class FlagReader {
     const isInRange = value >= min && value <= (max ?? Number.MAX_SAFE_INTEGER);
     if (/^-?\d+$/.test(text) && Number.isSafeInteger(value) && isInRange) return value;
     const range = max === undefined ? `from ${min}` : `from ${min} to ${max}`;
-    this.#faults.push(
+    this.#faults.add(
       `${this.#written(name)} is ${JSON.stringify(text)}; give a whole number ${range}`,
     );
     return undefined;
@@ -67,7 +79,7 @@ export class FlagReader {
     } catch {
       // The reader's own message speaks of payloads; this one of flags.
       const unit = /^\d+(\.\d+)?$/.test(text) ? ` (did you mean ${text}s?)` : "";
-      this.#faults.push(
+      this.#faults.add(
         `${this.#written(name)} is ${
           JSON.stringify(text)
         }; give a duration such as 500ms, 30s or ` +
@@ -77,9 +89,13 @@ export class FlagReader {
     }
   }
 
-  /** Every text of a repeatable flag, or undefined when it was not given. */
+  /** Every text of a repeatable flag, none of them empty, or undefined when it was not given. */
   texts(name: string): readonly string[] | undefined {
-    return this.#flags[name] as string[] | undefined;
+    const values = this.#flags[name] as string[] | undefined;
+    if (values?.includes("")) {
+      this.#faults.add(`${this.#written(name)} is empty; give it a value, or leave it out`);
+    }
+    return values;
   }
 
   /** A moment in ms since the epoch, or undefined when the flag was not given. */
@@ -127,8 +143,8 @@ export class FlagReader {
   }
 
   /** Notes that the flag's value is wrong, and what would be right. */
-  fault(name: string, wanted: string, value = this.text(name)): void {
-    this.#faults.push(`${this.#written(name)} is ${JSON.stringify(value)}; ${wanted}`);
+  fault(name: string, wanted: string, value = this.textOrEmpty(name)): void {
+    this.#faults.add(`${this.#written(name)} is ${JSON.stringify(value)}; ${wanted}`);
   }
 
   /** `name=value` pairs as a record, or undefined when the flag was not given. */
@@ -140,9 +156,9 @@ export class FlagReader {
       const equals = pair.indexOf("=");
       const key = pair.slice(0, equals);
       if (equals <= 0) {
-        this.#faults.push(`${this.#written(name)} is ${JSON.stringify(pair)}; give name=value`);
+        this.#faults.add(`${this.#written(name)} is ${JSON.stringify(pair)}; give name=value`);
       } else if (Object.hasOwn(read, key)) {
-        this.#faults.push(`${this.#written(name)} names ${JSON.stringify(key)} twice`);
+        this.#faults.add(`${this.#written(name)} names ${JSON.stringify(key)} twice`);
       } else read[key] = pair.slice(equals + 1);
     }
     return read;
@@ -154,7 +170,7 @@ export class FlagReader {
    * @throws Misuse with every fault.
    */
   done(): void {
-    if (this.#faults.length > 0) throw new Misuse(this.#faults.join("; "));
+    if (this.#faults.size > 0) throw new Misuse([...this.#faults].join("; "));
   }
 }
 

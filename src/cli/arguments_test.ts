@@ -59,6 +59,19 @@ Deno.test("all faults of a command line are told in one error, by the names that
   });
 });
 
+Deno.test("a text that is empty, as of a variable that is not set, is a fault and not left out", () => {
+  const reader = new FlagReader({ queue: "", permanentError: ["timeout", ""], payload: "" });
+  assert.equal(reader.text("queue"), undefined);
+  assert.equal(reader.text("queue"), undefined, "asked twice, told once");
+  reader.texts("permanentError");
+  assert.equal(reader.textOrEmpty("payload"), "");
+  assert.throws(() => reader.done(), {
+    name: "Misuse",
+    message: "--queue is empty; give it a value, or leave it out; " +
+      "--permanent-error is empty; give it a value, or leave it out",
+  });
+});
+
 Deno.test("a pair is cut at its first =, and its name may be one that objects have", () => {
   const reader = new FlagReader({ label: ["a=b=c", "empty=", "constructor=x"] });
   assert.deepEqual({ ...reader.pairs("label") }, { a: "b=c", empty: "", constructor: "x" });

@@ -159,7 +159,7 @@ function tellRefusals({ refused }: Submitted, { err }: Terminal): void {
 export async function listBatches(flags: Flags, terminal: Terminal): Promise<void> {
   const reader = new FlagReader(flags);
   const limit = reader.integer("limit", { min: 1, max: 1_000 }) ?? 20;
-  const cursor = reader.text("cursor") ?? "";
+  const cursor = reader.textOrEmpty("cursor") ?? "";
   reader.done();
   const isUnfinished = flags.unfinished === true;
   await withClient(flags, terminal, async ({ client }) => {

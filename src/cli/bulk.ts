@@ -212,7 +212,7 @@ function pageAnswer(page: JobPage, table: typeof jobTable = jobTable): Answer {
 
 function pageFlags(reader: FlagReader) {
   const sort = reader.choice("sort", Object.keys(SORTS) as (keyof typeof SORTS)[]);
-  const cursor = reader.text("cursor");
+  const cursor = reader.textOrEmpty("cursor");
   return {
     limit: reader.integer("limit", { min: 1, max: PAGE_JOBS_MAX }) ?? PAGE_JOBS_DEFAULT,
     offset: reader.integer("offset", { min: 0, max: 2 ** 31 - 1 }) ?? 0,

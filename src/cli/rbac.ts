@@ -40,7 +40,9 @@ export async function showPolicy(flags: Flags, terminal: Terminal): Promise<void
 }
 
 export async function testPolicy(method: string, flags: Flags, terminal: Terminal): Promise<void> {
-  const roles = new FlagReader(flags).texts("role") ?? [];
+  const reader = new FlagReader(flags);
+  const roles = reader.texts("role") ?? [];
+  reader.done();
   const text = typeof flags.file === "string" ? await readPolicy(flags.file) : "";
   const verdict = await withSecurity(
     flags,

@@ -17,6 +17,7 @@ import { addExamples } from "./examples.ts";
 import { EXIT, Misuse, reportFailure } from "./failure.ts";
 import { addBulkCommands } from "./job_router.ts";
 import { addJobFlags } from "./job_flags.ts";
+import { commandCalled } from "./other_words.ts";
 import { TIMEOUT_HELP, WAIT_TIMEOUT_HELP, withOutput, withValues, withWatch } from "./options.ts";
 import { addPayloadKeyCommands } from "./payload_key_router.ts";
 import { addLocalCommands } from "./local_router.ts";
@@ -97,24 +98,33 @@ export function buildProgram(terminal: Terminal): Command {
 }
 
 /**
- * Names a command that does not exist where commander would take it for an argument: below a group
- * with a default (`conductor dlq retri`) and after `help`.
+ * Names a command that does not exist. Commander would take it for an argument below a group with a
+ * default (`conductor dlq retri`) and after `help`, answer `--help` for all commands in its place, and
+ * think of none that is called otherwise.
  *
  * @throws Misuse
  */
 function refuseUnknownCommand(program: Command, [first, second]: readonly string[]): void {
-  if (first === undefined || second === undefined || second.startsWith("-")) return;
-  const group = first === "help"
-    ? program
-    : program.commands.find((each) => each.name() === first && each.commands.length > 0);
-  const names = group?.commands.map((each) => each.name()) ?? [];
-  if (group === undefined || [...names, "help"].includes(second)) return;
-  const near = nearest(second, names);
-  const where = group === program ? "" : ` of \`conductor ${first}\``;
-  throw new Misuse(
-    `unknown command '${second}'${where}` +
-      (near === undefined ? `; there are ${names.join(", ")}` : ` (did you mean ${near}?)`),
-  );
+  if (first === undefined || first.startsWith("-")) return;
+  const command = program.commands.find((each) => each.name() === first);
+  if (command === undefined && first !== "help") throw unknownCommand(first, program);
+  if (second === undefined || second.startsWith("-")) return;
+  const group = command ?? program;
+  const names = group.commands.map((each) => each.name());
+  if (names.length > 0 && ![...names, "help"].includes(second)) throw unknownCommand(second, group);
+}
+
+function unknownCommand(word: string, group: Command): Misuse {
+  const names = group.commands.map((each) => each.name());
+  const isOfAll = group.parent === null;
+  const near = isOfAll ? commandCalled(word) ?? nearest(word, names) : nearest(word, names);
+  const where = isOfAll ? "" : ` of \`conductor ${group.name()}\``;
+  const hint = near !== undefined
+    ? ` (did you mean ${near}?)`
+    : isOfAll
+    ? "; --help shows what is possible"
+    : `; there are ${names.join(", ")}`;
+  return new Misuse(`unknown command '${word}'${where}${hint}`);
 }
 
 const EXIT_HELP = `

@@ -4,6 +4,7 @@ import { describeConfig } from "../config/mod.ts";
 import { JOB_STATUSES as REPLICATED_STATUSES } from "../jobs/mod.ts";
 import { EXIT } from "./failure.ts";
 import { JOB_STATUSES } from "./job_filter.ts";
+import { otherWords } from "./other_words.ts";
 import { buildProgram, route } from "./router.ts";
 import { recording } from "./terminal_test_support.ts";
 
@@ -43,6 +44,9 @@ Deno.test("what commander refuses is told on one line, with what was meant, and 
     [["status", "a", "b"], /too many arguments/],
     [["list", "--output", "xml"], /'xml' is invalid/],
     [["dlq", "retri"], /unknown command 'retri' of `conductor dlq` \(did you mean retry\?\)/],
+    [["sumbit", "--help"], /unknown command 'sumbit' \(did you mean submit\?\)/],
+    [["wait", "a-job"], /unknown command 'wait' \(did you mean watch JOB\?\)/],
+    [["quite-another"], /unknown command 'quite-another'; --help shows what is possible/],
     [["help", "statsu"], /unknown command 'statsu' \(did you mean status\?\)/],
     [["completion", "tcsh"], /no completion for "tcsh"; there is one for bash, zsh, fish/],
   ];
@@ -113,6 +117,21 @@ Deno.test("a configuration that is wrong is refused with all its faults before a
   );
   assert.equal(code, EXIT.misused);
   for (const fault of [/grpc\.master_port/, /log\.level/, /nope\.key/]) assert.match(err, fault);
+});
+
+Deno.test("a word of others is no command of ours, and what it stands for is one", () => {
+  const { commands } = buildProgram(recording());
+  const named = (names: readonly Command[], name: string) =>
+    names.find((each) => each.name() === name);
+  for (const [word, ours] of otherWords()) {
+    assert.equal(named(commands, word), undefined, word);
+    for (const each of ours.split(" or ")) {
+      const [first = "", second] = each.split(" ").filter((part) => part !== part.toUpperCase());
+      const command = named(commands, first);
+      assert.ok(command !== undefined, ours);
+      if (second !== undefined) assert.ok(named(command.commands, second) !== undefined, ours);
+    }
+  }
 });
 
 Deno.test("a shell is answered and never refused, whatever stands in its line", async () => {

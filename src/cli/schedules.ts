@@ -66,7 +66,7 @@ export async function addSchedule(name: string, flags: Flags, terminal: Terminal
 export async function listSchedules(flags: Flags, terminal: Terminal): Promise<void> {
   const reader = new FlagReader(flags);
   const limit = reader.integer("limit", { min: 1, max: PAGE_MAX });
-  const cursor = reader.text("cursor");
+  const cursor = reader.textOrEmpty("cursor");
   reader.done();
   const query = {
     ...(limit === undefined ? {} : { limit }),
@@ -133,7 +133,9 @@ export async function triggerSchedule(
   flags: Flags,
   terminal: Terminal,
 ): Promise<void> {
-  const idempotencyKey = new FlagReader(flags).text("idempotencyKey");
+  const reader = new FlagReader(flags);
+  const idempotencyKey = reader.text("idempotencyKey");
+  reader.done();
   await withScheduleClient(flags, terminal, async (client) => {
     const { jobId, duplicate } = await client.trigger(
       name,

@@ -21,7 +21,7 @@ const INT32 = { min: -(2 ** 31), max: 2 ** 31 - 1 };
 export async function submissionFrom(flags: Flags, err: Sink): Promise<Submission> {
   const reader = new FlagReader(flags);
   const fields = fieldsFrom(reader);
-  const payload = reader.text("payload") ?? "";
+  const payload = reader.textOrEmpty("payload") ?? "";
   reader.done();
   const { payloadBytesMax } = configFrom(flags, "client").config.jobs;
   return { ...fields, payload: await readPayload(payload, payloadBytesMax, err) };

@@ -260,7 +260,7 @@ function showPair(pair: TokenPairView, flags: Flags, terminal: Terminal): void {
 
 function revocationFrom(file: string | undefined, flags: Flags): RevocationOrder {
   const reader = new FlagReader(flags);
-  const reason = reader.text("reason") ?? "";
+  const reason = reader.textOrEmpty("reason") ?? "";
   const expiresAtMs = reader.time("expiresAt") ?? 0;
   const [tokenId, family, subject] = ["tokenId", "family", "subject"].map((each) =>
     reader.text(each)

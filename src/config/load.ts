@@ -144,7 +144,8 @@ function namedFile({ flags, env, readTextFile }: LoadOptions): ConfigFile | unde
     const fault = {
       path: name,
       source,
-      problem: `cannot be read: ${reason}`,
+      // Without the error's number and the name of the call, which Deno appends.
+      problem: `cannot be read: ${reason.replace(/ \(os error \d+\).*$/s, "")}`,
       remedy: "Name a YAML file that is there",
     };
     throw new ConfigError("Cannot read the configuration file:", { faults: [fault] }, { cause });

@@ -291,7 +291,8 @@ export class MembersApi implements MemberCalls {
         "failed_precondition",
         `${id} is alive at ${where} under another disk (incarnation ${incarnation}), so one node ` +
           `id was started twice, here and at ${newAddress.split("/")[0]}; give this node an id ` +
-          `of its own. If it is to take the place of the old one, stop that one first`,
+          `of its own (--node-id) and an empty data directory, since the one that it has bears ` +
+          `that id now. If it is to take the place of the old one, stop that one first`,
       );
     if (id === facts.nodeId) throw alive("the leader");
     const startedMs = performance.now();
