@@ -45,7 +45,7 @@ export function batchOf(state: State, applied: LogPosition): StoreBatch {
     pruned: [...state.pruned.values()].flat(),
     payloads,
     results,
-    keys: state.keys.unflushed(),
+    keys: state.keys.unflushed,
     keysExpired: { keySeq: state.keys.expiredKeySeq, atMs: state.nowMs },
     workers: state.workers.dirty(),
     workersRemoved: state.workers.removed(),

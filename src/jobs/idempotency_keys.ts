@@ -70,8 +70,9 @@ export class IdempotencyKeys {
     return Math.max(0, this.#lastKeySeq - this.#keysMax);
   }
 
-  unflushed(): StoredKey[] {
-    return this.#unflushed.all();
+  /** In ascending order; good until the next one is added. */
+  get unflushed(): Iterable<StoredKey> {
+    return this.#unflushed;
   }
 
   markFlushed(): void {

@@ -28,7 +28,7 @@ function allJobs(state: State, store: JobStore): StoredJob[] {
 }
 
 function allKeys(state: State, store: JobStore): StoredKey[] {
-  const unflushed = state.keys.unflushed();
+  const unflushed = [...state.keys.unflushed];
   const replaced = new Set(unflushed.map(({ key }) => key));
   return [...[...store.scanKeys()].filter(({ key }) => !replaced.has(key)), ...unflushed]
     .filter((key) => state.keys.isLive(key, state.nowMs))

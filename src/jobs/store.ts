@@ -190,7 +190,8 @@ export interface StoreBatch {
   readonly pruned: readonly number[];
   readonly payloads: readonly { readonly seq: number; readonly bytes: Uint8Array }[];
   readonly results: readonly { readonly seq: number; readonly result: StoredResult }[];
-  readonly keys: readonly StoredKey[];
+  /** In ascending order; to be gone through as often as is needed. */
+  readonly keys: Iterable<StoredKey>;
   /** Keys up to this one, or expired by this time, may be forgotten. */
   readonly keysExpired: { readonly keySeq: number; readonly atMs: number };
   readonly workers: readonly StoredWorker[];

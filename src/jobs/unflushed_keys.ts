@@ -11,7 +11,7 @@ import type { StoredKey } from "./store.ts";
 
 const SLOTS_MIN = 4_096;
 
-export class UnflushedKeys {
+export class UnflushedKeys implements Iterable<StoredKey> {
   /** Number of the first less 1: they come one after the other. */
   #base = 0;
   /** Undefined: the key was used again. */
@@ -45,13 +45,11 @@ export class UnflushedKeys {
     this.#slots[slot + 1] = place + 1;
   }
 
-  /** In the order in which they came. */
-  all(): StoredKey[] {
-    const entries: StoredKey[] = [];
+  /** In the order in which they came, each made as it is asked for. It must not change meanwhile. */
+  *[Symbol.iterator](): Generator<StoredKey> {
     for (let place = 0; place < this.#texts.length; place++) {
-      if (this.#texts[place] !== undefined) entries.push(this.#at(place));
+      if (this.#texts[place] !== undefined) yield this.#at(place);
     }
-    return entries;
   }
 
   clear(): void {

@@ -68,8 +68,7 @@ export class KeyRows {
   write({ keys, keysExpired }: StoreBatch): void {
     void this.#known; // while it does not know of these
     this.#pagesPut = 0;
-    // One that was used again since the last batch is not where it was.
-    for (const entry of keys.toSorted((a, b) => a.keySeq - b.keySeq)) {
+    for (const entry of keys) {
       this.#packer.add(entry.keySeq, textOf(entry));
       this.#packedExpiresAtMs = Math.max(this.#packedExpiresAtMs, entry.expiresAtMs);
     }
@@ -80,7 +79,7 @@ export class KeyRows {
   }
 
   /** The transaction that brought `keys` is committed. */
-  keep(keys: readonly StoredKey[]): void {
+  keep(keys: Iterable<StoredKey>): void {
     const known = this.#known;
     for (const { key, keySeq } of keys) known.add(key, keySeq);
   }

@@ -40,8 +40,13 @@ export interface PackedPage {
 export class PagePacker {
   readonly #put: (page: PackedPage) => void;
   #buffer = new Uint8Array(BUFFER_BYTES);
+  /** Blobs are where they belong; of texts there is the room that they take if they are ASCII. */
   #bytes = 0;
-  #numbers: number[] = [];
+  /** All texts become bytes at once: for each of them alone that takes an array and a call more. */
+  #texts: string[] = [];
+  #hasBlobs = false;
+  /** What the page says of its items; what is behind the last one's is of an earlier page. */
+  readonly #numbers: number[] = [];
   #firstSeq = 0;
   #lastSeq = 0;
 
@@ -52,30 +57,38 @@ export class PagePacker {
 
   add(seq: number, text: string, blob?: Uint8Array): void {
     const blobBytes = blob?.byteLength ?? 0;
-    const isFull = this.#bytes + text.length + blobBytes > PAGE_BYTES_MAX ||
+    const bodyBytes = text.length + blobBytes;
+    const isFull = this.#bytes + bodyBytes > PAGE_BYTES_MAX ||
       seq - this.#firstSeq >= PAGE_SPAN_MAX;
     if (isFull) this.finish();
-    if (this.#numbers.length === 0) this.#firstSeq = seq;
-    this.#makeRoom(BYTES_PER_CHARACTER_MAX * text.length + blobBytes);
+    if (this.#texts.length === 0) this.#firstSeq = seq;
+    this.#makeRoom(bodyBytes);
     const start = this.#bytes;
-    const textBytes = encoder.encodeInto(text, this.#buffer.subarray(start)).written;
-    if (blob !== undefined) this.#buffer.set(blob, start + textBytes);
-    this.#bytes += textBytes + blobBytes;
-    const blobNumber = blob === undefined ? 0 : blobBytes + 1;
-    this.#numbers.push(seq - this.#firstSeq, start, textBytes, blobNumber);
+    if (blob !== undefined) {
+      this.#buffer.set(blob, start + text.length);
+      this.#hasBlobs = true;
+    }
+    this.#bytes += bodyBytes;
+    const at = this.#texts.length * NUMBERS_PER_ITEM;
+    this.#numbers[at] = seq - this.#firstSeq;
+    this.#numbers[at + 1] = start;
+    this.#numbers[at + 2] = text.length;
+    this.#numbers[at + 3] = blob === undefined ? 0 : blobBytes + 1;
+    this.#texts.push(text);
     this.#lastSeq = seq;
   }
 
   /** Hands over what there is. */
   finish(): void {
-    const numbers = this.#numbers;
-    if (numbers.length === 0) return;
-    this.#makeRoom(4 * numbers.length + FOOTER_BYTES);
-    const items = numbers.length / NUMBERS_PER_ITEM;
+    const items = this.#texts.length;
+    if (items === 0) return;
+    if (!this.#putAsciiTexts()) this.#spread();
+    const numbers = items * NUMBERS_PER_ITEM;
+    this.#makeRoom(4 * numbers + FOOTER_BYTES);
     const view = new DataView(this.#buffer.buffer);
     let at = this.#bytes;
-    for (const number of numbers) {
-      view.setUint32(at, number);
+    for (let place = 0; place < numbers; place++) {
+      view.setUint32(at, this.#numbers[place]!);
       at += 4;
     }
     view.setFloat64(at, this.#firstSeq);
@@ -89,8 +102,47 @@ export class PagePacker {
 
   /** Forgets what was not handed over. */
   clear(): void {
-    this.#numbers = [];
+    this.#texts = [];
+    this.#hasBlobs = false;
     this.#bytes = 0;
+  }
+
+  /** Puts the texts where they belong; returns false where one of them is more than ASCII. */
+  #putAsciiTexts(): boolean {
+    const joined = this.#texts.join("");
+    if (!this.#hasBlobs) {
+      return encoder.encodeInto(joined, this.#buffer.subarray(0, joined.length)).read ===
+        joined.length;
+    }
+    this.#makeRoom(joined.length);
+    let from = this.#bytes;
+    const behind = this.#buffer.subarray(from, from + joined.length);
+    if (encoder.encodeInto(joined, behind).read !== joined.length) return false;
+    for (let item = 0; item < this.#texts.length; item++) {
+      const at = item * NUMBERS_PER_ITEM;
+      const textBytes = this.#numbers[at + 2]!;
+      this.#buffer.copyWithin(this.#numbers[at + 1]!, from, from + textBytes);
+      from += textBytes;
+    }
+    return true;
+  }
+
+  /** Puts all bodies anew, where texts take more bytes than they have characters. */
+  #spread(): void {
+    const packed = this.#buffer;
+    this.#buffer = new Uint8Array(BYTES_PER_CHARACTER_MAX * this.#bytes + BUFFER_BYTES);
+    this.#bytes = 0;
+    for (const [item, text] of this.#texts.entries()) {
+      const at = item * NUMBERS_PER_ITEM;
+      const blobAt = this.#numbers[at + 1]! + text.length;
+      const blob = packed.subarray(blobAt, blobAt + Math.max(0, this.#numbers[at + 3]! - 1));
+      const start = this.#bytes;
+      const textBytes = encoder.encodeInto(text, this.#buffer.subarray(start)).written;
+      this.#buffer.set(blob, start + textBytes);
+      this.#numbers[at + 1] = start;
+      this.#numbers[at + 2] = textBytes;
+      this.#bytes += textBytes + blob.byteLength;
+    }
   }
 
   #makeRoom(bytes: number): void {
