@@ -28,9 +28,8 @@ export function batchOf(state: State, applied: LogPosition): StoreBatch {
     } else {
       live.push(record);
     }
-    if (!record.payloadStored && record.payload !== undefined && record.payloadBytes > 0) {
-      payloads.push({ seq, bytes: record.payload });
-    }
+    const bytes = record.payloadStored || record.payloadBytes === 0 ? undefined : record.payload;
+    if (bytes !== undefined) payloads.push({ seq, bytes });
     if (record.result !== undefined && isWorthStoring(record)) {
       results.push({ seq, result: record.result });
     }
@@ -69,8 +68,9 @@ export function markFlushed(state: State): void {
     record.result = undefined;
     if (record.payloadStored) continue;
     record.payloadStored = true;
-    state.payloads.keep(record);
+    state.payloads.settle(record);
   }
+  state.payloads.markFlushed();
   state.dirtyJobs.length = 0;
   state.finished.clear();
   state.pruned.clear();

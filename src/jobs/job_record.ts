@@ -197,11 +197,14 @@ export class JobRecord implements HeapItem, LiveJob, PendingJob, OwnFields {
     this.#payloadAt = at;
   }
 
-  /** From now on the record does not hold it. Returns the slab that it was in. */
-  leavePayload(): PayloadSlab | undefined {
-    const payload = this.#payload;
+  /** The slab that its payload is in. */
+  get payloadSlab(): PayloadSlab | undefined {
+    return this.#payload instanceof PayloadSlab ? this.#payload : undefined;
+  }
+
+  /** From now on the record does not hold it. */
+  leavePayload(): void {
     this.#payload = undefined;
-    return payload instanceof PayloadSlab ? payload : undefined;
   }
 
   /** While it waits: for its parents, so that no time makes it due. */

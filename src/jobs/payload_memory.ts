@@ -21,9 +21,12 @@ export class PayloadSlab {
   #used = 0;
   #payloads = 0;
   #left = 0;
+  /** Only until the store has its payloads. */
+  readonly isPassing: boolean;
 
-  constructor(byteLength: number) {
+  constructor(byteLength: number, { isPassing = false } = {}) {
     this.byteLength = byteLength;
+    this.isPassing = isPassing;
     this.#bytes = new Uint8Array(byteLength);
   }
 
@@ -54,8 +57,12 @@ export class PayloadSlab {
   /** Gives it up if nearly all have left it. Returns whether it is gone with this call. */
   giveUpIfFewAreLeft(): boolean {
     if (this.#bytes === undefined || this.#left * STRAGGLERS_PART > this.#payloads) return false;
-    this.#bytes = undefined;
+    this.giveUp();
     return true;
+  }
+
+  giveUp(): void {
+    this.#bytes = undefined;
   }
 }
 
@@ -65,49 +72,81 @@ export class PayloadMemory {
   #bytes = 0;
   /** The slab that is being filled. */
   #open: PayloadSlab | undefined;
+  /** For those that find no room, until the store has them: they would keep their whole entry. */
+  #passing: PayloadSlab[] = [];
 
-  /** @param bytesMax of all slabs */
+  /** @param bytesMax of all slabs but those of payloads that the store is yet to get */
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
     this.#slabBytes = Math.min(SLAB_BYTES, bytesMax);
   }
 
   /**
-   * The store has the payload, which the record holds as it came: as a part of its entry. From now on it
-   * is held in a slab, or, where there is no room, by the store alone.
+   * Takes the payload of a new job out of its entry. One that makes up most of its entry stays a part of
+   * it until the store has it: most jobs under load are finished by then.
    */
-  keep(record: JobRecord): void {
-    const { payload } = record;
-    const slab = payload === undefined || payload.byteLength === 0
-      ? undefined
-      : this.#slabFor(payload.byteLength);
-    if (slab === undefined) record.leavePayload();
-    else record.movePayload(slab, slab.add(payload!));
+  take(record: JobRecord): void {
+    const { payload, payloadBytes } = record;
+    if (payload === undefined) return;
+    if (payloadBytes === 0) record.leavePayload();
+    else if (this.#isSmall(payloadBytes)) this.#move(record, payload, this.#slabFor(payloadBytes));
   }
 
-  /** The payload is left to the store, or not needed at all. */
+  /** The store has the payload: one that is still a part of its entry leaves it. */
+  settle(record: JobRecord): void {
+    if (record.payloadSlab !== undefined) return;
+    const { payload, payloadBytes } = record;
+    if (payload === undefined) return;
+    const slab = this.#newSlab(payloadBytes);
+    if (slab === undefined) record.leavePayload();
+    else this.#move(record, payload, slab);
+  }
+
+  /** The payload is not needed any more. */
   drop(record: JobRecord): void {
-    const slab = record.leavePayload();
+    const slab = record.payloadSlab;
+    record.leavePayload();
     if (slab === undefined) return;
     slab.leave();
-    if (slab !== this.#open) this.#giveUpIfFewAreLeft(slab);
+    if (slab !== this.#open && !slab.isPassing) this.#giveUpIfFewAreLeft(slab);
   }
 
-  #slabFor(bytes: number): PayloadSlab | undefined {
-    if (SLAB_PART * bytes > this.#slabBytes) return this.#newSlab(bytes);
-    if (this.#open?.hasRoomFor(bytes) !== true) {
-      const full = this.#open;
-      this.#open = undefined;
-      if (full !== undefined) this.#giveUpIfFewAreLeft(full);
-      this.#open = this.#newSlab(this.#slabBytes);
-    }
-    return this.#open;
+  /** The store has all of them: what found no room is read back from now on. */
+  markFlushed(): void {
+    for (const slab of this.#passing) slab.giveUp();
+    this.#passing = [];
+  }
+
+  #isSmall(bytes: number): boolean {
+    return SLAB_PART * bytes <= this.#slabBytes;
+  }
+
+  #move(record: JobRecord, payload: Uint8Array, slab: PayloadSlab): void {
+    record.movePayload(slab, slab.add(payload));
+  }
+
+  #slabFor(bytes: number): PayloadSlab {
+    if (this.#open?.hasRoomFor(bytes) === true) return this.#open;
+    const full = this.#open;
+    this.#open = undefined;
+    if (full !== undefined) this.#giveUpIfFewAreLeft(full);
+    this.#open = this.#newSlab(this.#slabBytes);
+    return this.#open ?? this.#passingFor(bytes);
   }
 
   #newSlab(bytes: number): PayloadSlab | undefined {
     if (this.#bytes + bytes > this.#bytesMax) return undefined;
     this.#bytes += bytes;
     return new PayloadSlab(bytes);
+  }
+
+  #passingFor(bytes: number): PayloadSlab {
+    let slab = this.#passing.at(-1);
+    if (slab?.hasRoomFor(bytes) !== true) {
+      slab = new PayloadSlab(this.#slabBytes, { isPassing: true });
+      this.#passing.push(slab);
+    }
+    return slab;
   }
 
   #giveUpIfFewAreLeft(slab: PayloadSlab): void {

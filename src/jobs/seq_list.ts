@@ -1,99 +1,130 @@
 /**
- * Things in the order of their `seq`, made for many that come at the end and leave anywhere:
- * leaving marks a gap, and gaps are swept out when they are more than what is left.
+ * Things in the order of their `seq`, made for many that come at the end and leave anywhere. They lie in
+ * chunks, so that a long list is never copied: leaving marks a gap in a chunk, and gaps are swept out
+ * of it when they are more than what is left there.
  *
  * @module
  */
 
 import { invariant } from "./invariant.ts";
 
-const gapsSweptMin = 1024;
+const CHUNK_ITEMS_MAX = 512;
+const GAPS_SWEPT_MIN = 64;
+
+interface Chunk<Item> {
+  seqs: number[];
+  items: (Item | undefined)[];
+  left: number;
+}
 
 export class SeqList<Item> {
-  #seqs: number[] = [];
-  #items: (Item | undefined)[] = [];
-  #gaps = 0;
+  /** None of them is empty. */
+  readonly #chunks: Chunk<Item>[] = [];
+  #size = 0;
 
   get size(): number {
-    return this.#items.length - this.#gaps;
+    return this.#size;
   }
 
   add(seq: number, item: Item): void {
-    const last = this.#seqs.at(-1);
-    if (last === undefined || seq > last) {
-      this.#seqs.push(seq);
-      this.#items.push(item);
+    this.#size++;
+    const last = this.#chunks.at(-1);
+    if (last === undefined || seq > last.seqs.at(-1)!) {
+      if (last === undefined || last.seqs.length >= CHUNK_ITEMS_MAX) {
+        this.#chunks.push({ seqs: [seq], items: [item], left: 1 });
+        return;
+      }
+      last.seqs.push(seq);
+      last.items.push(item);
+      last.left++;
       return;
     }
-    const at = this.#placeOf(seq);
-    if (this.#seqs[at] === seq) {
-      invariant(this.#items[at] === undefined, () => `seq ${seq} is there already`);
-      this.#items[at] = item;
-      this.#gaps--;
+    const chunk = this.#chunks[Math.max(0, this.#chunkAfter(seq) - 1)]!;
+    const at = placeOf(chunk, seq);
+    if (chunk.seqs[at] === seq) {
+      invariant(chunk.items[at] === undefined, () => `seq ${seq} is there already`);
+      chunk.items[at] = item;
     } else {
-      this.#seqs.splice(at, 0, seq);
-      this.#items.splice(at, 0, item);
+      chunk.seqs.splice(at, 0, seq);
+      chunk.items.splice(at, 0, item);
     }
+    chunk.left++;
   }
 
   remove(seq: number): void {
-    const at = this.#placeOf(seq);
+    const chunkAt = this.#chunkAfter(seq) - 1;
+    const chunk = this.#chunks[chunkAt];
+    const at = chunk === undefined ? -1 : placeOf(chunk, seq);
     invariant(
-      this.#seqs[at] === seq && this.#items[at] !== undefined,
+      chunk?.seqs[at] === seq && chunk.items[at] !== undefined,
       () => `seq ${seq} is not there`,
     );
-    this.#items[at] = undefined;
-    this.#gaps++;
-    if (this.#gaps >= gapsSweptMin && this.#gaps * 2 > this.#items.length) this.#sweep();
+    chunk.items[at] = undefined;
+    chunk.left--;
+    this.#size--;
+    if (chunk.left === 0) this.#chunks.splice(chunkAt, 1);
+    else sweepIfWorthwhile(chunk);
   }
 
   /** Of ranges that begin at their `seq` and do not overlap: the only one that can hold this one. */
   range(seq: number): Item | undefined {
+    const chunk = this.#chunks[this.#chunkAfter(seq) - 1];
     // Where one was that left, there is no other.
-    return this.#items[this.#placeOf(seq + 1) - 1];
+    return chunk?.items[placeOf(chunk, seq + 1) - 1];
   }
 
   /** From the greatest `seq` below `fromSeq` downwards. The list must not change meanwhile. */
   *newest(fromSeq = Infinity): Generator<Item> {
-    let at = fromSeq === Infinity ? this.#seqs.length : this.#placeOf(fromSeq);
-    while (--at >= 0) {
-      const item = this.#items[at];
-      if (item !== undefined) yield item;
+    for (let chunkAt = this.#chunkAfter(fromSeq); --chunkAt >= 0;) {
+      const chunk = this.#chunks[chunkAt]!;
+      for (let at = placeOf(chunk, fromSeq); --at >= 0;) {
+        const item = chunk.items[at];
+        if (item !== undefined) yield item;
+      }
     }
   }
 
   /** From the least `seq` above `fromSeq` upwards. The list must not change meanwhile. */
   *oldest(fromSeq = -Infinity): Generator<Item> {
-    let at = fromSeq === -Infinity ? 0 : this.#placeOf(fromSeq + 1);
-    for (; at < this.#items.length; at++) {
-      const item = this.#items[at];
-      if (item !== undefined) yield item;
+    let chunkAt = Math.max(0, this.#chunkAfter(fromSeq) - 1);
+    for (; chunkAt < this.#chunks.length; chunkAt++) {
+      const chunk = this.#chunks[chunkAt]!;
+      for (let at = placeOf(chunk, fromSeq + 1); at < chunk.items.length; at++) {
+        const item = chunk.items[at];
+        if (item !== undefined) yield item;
+      }
     }
   }
 
-  /** The first place whose `seq` is not less. */
-  #placeOf(seq: number): number {
+  /** The first chunk that begins after `seq`. */
+  #chunkAfter(seq: number): number {
     let low = 0;
-    let high = this.#seqs.length;
+    let high = this.#chunks.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.#seqs[middle]! < seq) low = middle + 1;
+      if (this.#chunks[middle]!.seqs[0]! <= seq) low = middle + 1;
       else high = middle;
     }
     return low;
   }
+}
 
-  #sweep(): void {
-    const seqs: number[] = [];
-    const items: Item[] = [];
-    for (let at = 0; at < this.#items.length; at++) {
-      const item = this.#items[at];
-      if (item === undefined) continue;
-      seqs.push(this.#seqs[at]!);
-      items.push(item);
-    }
-    this.#seqs = seqs;
-    this.#items = items;
-    this.#gaps = 0;
+/** The first place whose `seq` is not less. */
+function placeOf({ seqs }: Chunk<unknown>, seq: number): number {
+  let low = 0;
+  let high = seqs.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (seqs[middle]! < seq) low = middle + 1;
+    else high = middle;
   }
+  return low;
+}
+
+function sweepIfWorthwhile<Item>(chunk: Chunk<Item>): void {
+  const { seqs, items, left } = chunk;
+  const gaps = items.length - left;
+  if (gaps < GAPS_SWEPT_MIN || gaps <= left) return;
+  chunk.seqs = seqs.filter((_, at) => items[at] !== undefined);
+  chunk.items = items.filter((item) => item !== undefined);
 }

@@ -157,6 +157,7 @@ export class State {
     this.table.add(record);
     this.#begin(record);
     this.schedules.jobIs(record, status);
+    this.payloads.take(record);
     this.counters.add(common, status, 1);
     this.batches.created(common, this.nowMs);
     if (id > this.greatestJobId) this.greatestJobId = id;
