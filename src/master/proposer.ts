@@ -18,7 +18,7 @@ import {
 } from "../jobs/mod.ts";
 import { type MembershipChange, ProposalRefused, type RaftNode, ReadRefused } from "../raft/mod.ts";
 import { Refusal } from "../rpc/mod.ts";
-import { COMMAND_FORMAT_VERSION, CommandNeedsNewerFormat, encodeCommand } from "../storage/mod.ts";
+import { CommandNeedsNewerFormat, encodeCommand, SUBMISSIONS_FORMAT } from "../storage/mod.ts";
 import { RoundGate, type Share } from "./round_gate.ts";
 
 /** A Command before the leader has stamped it with its time. */
@@ -147,7 +147,7 @@ export class Proposer {
   async submitOne(spec: SubmitSpec): Promise<SubmitOutcome> {
     // What some member cannot read must not take others of the same entry with it.
     const asksMore = spec.options !== undefined || spec.namespace !== undefined;
-    if (asksMore && this.#options.entryFormat() < COMMAND_FORMAT_VERSION) {
+    if (asksMore && this.#options.entryFormat() < SUBMISSIONS_FORMAT) {
       const [alone] = await this.submitMany([spec], false);
       return alone!;
     }

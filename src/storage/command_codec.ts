@@ -15,6 +15,7 @@ import type {
   Command,
   ExpiredAttempt,
   Report,
+  SubmitCommand,
 } from "../jobs/mod.ts";
 import {
   binary,
@@ -47,6 +48,7 @@ import {
   useFromWire,
   useToWire,
 } from "./security_wire.ts";
+import { columnsFromWire, columnsToWire } from "./submit_columns.ts";
 import { specFromWire, specToWire } from "./submit_spec_wire.ts";
 import { configureFromWire, configureToWire } from "./settings_wire.ts";
 import { workerFromWire, workerToWire } from "./worker_wire.ts";
@@ -54,9 +56,15 @@ import { workerFromWire, workerToWire } from "./worker_wire.ts";
 /**
  * First byte of every encoded Command, at its newest. Format 2 brought the options of a job, the
  * purge of dead letters and the kinds of Command from 13 on, format 3 namespaces; what needs none of
- * it is the same in all.
+ * it is the same in all three. Format 4 says submissions that have much in common side by side.
  */
-export const COMMAND_FORMAT_VERSION = 3;
+export const COMMAND_FORMAT_VERSION = 4;
+
+/** From which on a submission may have options and a namespace. */
+export const SUBMISSIONS_FORMAT = 3;
+
+/** From which on submissions lie side by side. */
+const COLUMNS_FORMAT = 4;
 
 /**
  * Formats of entries that this program reads. A leader writes the highest that all members read, so
@@ -87,7 +95,9 @@ export function encodeCommand(
         "members that run an older version of conductor first",
     );
   }
-  const body = encode(toWire(format < 2 ? asInFormat1(command) : command), encodeOptions);
+  const wire = (format >= COLUMNS_FORMAT ? sideBySide(command) : undefined) ??
+    toWire(format < 2 ? asInFormat1(command) : command);
+  const body = encode(wire, encodeOptions);
   const bytes = new Uint8Array(body.byteLength + 1);
   bytes[0] = format;
   bytes.set(body, 1);
@@ -111,6 +121,13 @@ function asInFormat1(command: Command): Command {
   const { crashLimit: _limit, ...rest } = command;
   const { cpuMillis: _cpu, memoryBytes: _memory, typeSlots: _types, ...worker } = command.worker;
   return { ...rest, worker };
+}
+
+/** Several submissions that have little of their own. */
+function sideBySide(command: Command): unknown[] | undefined {
+  if (command.kind !== "submit" || command.jobs.length < 2) return undefined;
+  const columns = columnsToWire(command.jobs);
+  return columns && [SIDE_BY_SIDE, command.atMs, ...columns, ...boundsToWire(command)];
 }
 
 function needsFormat2(command: Command): boolean {
@@ -198,6 +215,9 @@ class EntryBytes extends Uint8Array<ArrayBufferLike> {
 
 // --- Commands ---------------------------------------------------------------------------------
 
+/** In place of the number of the kind: submissions side by side. */
+const SIDE_BY_SIDE = 17;
+
 /** Numbers of the kinds; never reused. */
 const kindNumbers = {
   submit: 1,
@@ -245,9 +265,7 @@ function toWire(command: Command): unknown[] {
       return [
         ...head,
         command.jobs.map(specToWire),
-        command.allOrNothing ?? null,
-        command.liveJobsMax ?? null,
-        ...ending(command.clientJobsMax, command.keyRetentionMs),
+        ...boundsToWire(command),
       ];
     case "assign":
       return [
@@ -334,10 +352,14 @@ function fromWire(wire: unknown[]): Command {
         kind: "submit",
         atMs,
         jobs: list(wire[2]).map(specFromWire),
-        ...optional("allOrNothing", wire[3], boolean),
-        ...optional("liveJobsMax", wire[4], number),
-        ...optional("clientJobsMax", wire[5], number),
-        ...optional("keyRetentionMs", wire[6], number),
+        ...boundsFromWire(wire.slice(3)),
+      };
+    case SIDE_BY_SIDE:
+      return {
+        kind: "submit",
+        atMs,
+        jobs: columnsFromWire(wire[2], wire[3]),
+        ...boundsFromWire(wire.slice(4)),
       };
     case kindNumbers.assign:
       return { kind: "assign", atMs, assignments: list(wire[2]).map(assignmentFromWire) };
@@ -428,6 +450,22 @@ function fromWire(wire: unknown[]): Command {
 }
 
 // --- Their parts ------------------------------------------------------------------------------
+
+type SubmitBounds = Omit<SubmitCommand, "kind" | "atMs" | "jobs">;
+
+function boundsToWire(bounds: SubmitBounds): unknown[] {
+  const { allOrNothing = null, liveJobsMax = null, clientJobsMax, keyRetentionMs } = bounds;
+  return [allOrNothing, liveJobsMax, ...ending(clientJobsMax, keyRetentionMs)];
+}
+
+function boundsFromWire(wire: readonly unknown[]): SubmitBounds {
+  return {
+    ...optional("allOrNothing", wire[0], boolean),
+    ...optional("liveJobsMax", wire[1], number),
+    ...optional("clientJobsMax", wire[2], number),
+    ...optional("keyRetentionMs", wire[3], number),
+  };
+}
 
 function assignmentFromWire(value: unknown): Assignment {
   const wire = list(value);

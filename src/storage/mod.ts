@@ -20,6 +20,7 @@ export {
   decodeCommand,
   encodeCommand,
   ENTRY_FORMATS,
+  SUBMISSIONS_FORMAT,
 } from "./command_codec.ts";
 export { CommandFormatError } from "./command_values.ts";
 export { createDataDirectory } from "./data_directory.ts";
