@@ -4,7 +4,7 @@
  * @module
  */
 
-import { invariant } from "./invariant.ts";
+import { inconsistent } from "./invariant.ts";
 import { type Job, JOB_STATUSES, type JobStatus } from "./job.ts";
 import { DEFAULT_NAMESPACE } from "./namespace.ts";
 import type { JobCounts } from "./query.ts";
@@ -171,10 +171,9 @@ class Tally {
     const count = this.#countOf(type);
     count.byStatus[status] += change;
     this.#byStatus[status] += change;
-    invariant(
-      count.byStatus[status] >= 0,
-      () => `${count.byStatus[status]} jobs of type ${type} are ${status}`,
-    );
+    if (count.byStatus[status] < 0) {
+      throw inconsistent(`${count.byStatus[status]} jobs of type ${type} are ${status}`);
+    }
     this.#touch(count);
   }
 

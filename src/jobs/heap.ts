@@ -5,7 +5,7 @@
  * @module
  */
 
-import { invariant } from "./invariant.ts";
+import { inconsistent } from "./invariant.ts";
 
 /** An item is in one heap at a time; the heap alone writes `heapIndex`, -1 when it is in none. */
 export interface HeapItem {
@@ -30,7 +30,9 @@ export class IndexedHeap<Item extends HeapItem> {
   }
 
   push(item: Item): void {
-    invariant(item.heapIndex === -1, () => `an item at ${item.heapIndex} enters a second heap`);
+    if (item.heapIndex !== -1) {
+      throw inconsistent(`an item at ${item.heapIndex} enters a second heap`);
+    }
     item.heapIndex = this.#items.length;
     this.#items.push(item);
     this.#siftUp(item.heapIndex);
@@ -38,7 +40,7 @@ export class IndexedHeap<Item extends HeapItem> {
 
   remove(item: Item): void {
     const index = item.heapIndex;
-    invariant(this.#items[index] === item, () => `no such item at ${index} of ${this.size}`);
+    if (this.#items[index] !== item) throw inconsistent(`no such item at ${index} of ${this.size}`);
     const last = this.#items.pop()!;
     item.heapIndex = -1;
     if (last === item) return;
@@ -51,7 +53,7 @@ export class IndexedHeap<Item extends HeapItem> {
   /** Puts an item where it now belongs, after what it is ordered by has changed. */
   reposition(item: Item): void {
     const index = item.heapIndex;
-    invariant(this.#items[index] === item, () => `no such item at ${index} of ${this.size}`);
+    if (this.#items[index] !== item) throw inconsistent(`no such item at ${index} of ${this.size}`);
     this.#siftUp(index);
     this.#siftDown(item.heapIndex);
   }

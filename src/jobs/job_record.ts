@@ -102,13 +102,13 @@ export class JobRecord implements HeapItem, LiveJob, PendingJob, OwnFields {
   }
 
   get job(): Job {
-    const more = this.#having();
-    if (more.job === undefined) {
-      const { kind } = this.#arrival;
-      invariant(kind !== undefined, () => `job ${this.id} is of no kind`);
-      more.job = kind.jobOf(this);
-    }
-    return more.job;
+    return this.#more?.job ?? this.#made();
+  }
+
+  #made(): Job {
+    const { kind } = this.#arrival;
+    invariant(kind !== undefined, () => `job ${this.id} is of no kind`);
+    return this.#having().job = kind.jobOf(this);
   }
 
   set job(job: Job) {

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { invariant } from "./invariant.ts";
+import { inconsistent } from "./invariant.ts";
 
 const CHUNK_ITEMS_MAX = 512;
 const GAPS_SWEPT_MIN = 64;
@@ -42,7 +42,7 @@ export class SeqList<Item> {
     const chunk = this.#chunks[Math.max(0, this.#chunkAfter(seq) - 1)]!;
     const at = placeOf(chunk, seq);
     if (chunk.seqs[at] === seq) {
-      invariant(chunk.items[at] === undefined, () => `seq ${seq} is there already`);
+      if (chunk.items[at] !== undefined) throw inconsistent(`seq ${seq} is there already`);
       chunk.items[at] = item;
     } else {
       chunk.seqs.splice(at, 0, seq);
@@ -55,10 +55,9 @@ export class SeqList<Item> {
     const chunkAt = this.#chunkAfter(seq) - 1;
     const chunk = this.#chunks[chunkAt];
     const at = chunk === undefined ? -1 : placeOf(chunk, seq);
-    invariant(
-      chunk?.seqs[at] === seq && chunk.items[at] !== undefined,
-      () => `seq ${seq} is not there`,
-    );
+    if (chunk?.seqs[at] !== seq || chunk.items[at] === undefined) {
+      throw inconsistent(`seq ${seq} is not there`);
+    }
     chunk.items[at] = undefined;
     chunk.left--;
     this.#size--;

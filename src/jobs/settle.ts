@@ -37,7 +37,8 @@ function settleOne(state: State): boolean {
   }
   const due = state.table.nextDue;
   if (due === undefined || due.job.notBeforeMs > state.nowMs) return false;
-  state.move(due, "pending", waitsForParents(due.job) ? "dependencies" : "due", due.job);
+  const { job } = due;
+  state.move(due, "pending", waitsForParents(job) ? "dependencies" : "due", { ...job });
   return true;
 }
 

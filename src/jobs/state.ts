@@ -12,7 +12,7 @@ import { Dependencies, waitsForParents } from "./dependencies.ts";
 import { EventLog } from "./event_log.ts";
 import { Expiry } from "./expiry.ts";
 import { IdempotencyKeys } from "./idempotency_keys.ts";
-import { invariant } from "./invariant.ts";
+import { inconsistent, type InvariantError } from "./invariant.ts";
 import {
   type Cause,
   type HistoryEntry,
@@ -152,7 +152,7 @@ export class State {
   create(record: JobRecord): void {
     const { id, common } = record;
     const { status } = common;
-    invariant(isTransition("", status, "submit"), () => `a new job is ${status}`);
+    if (!isTransition("", status, "submit")) throw inconsistent(`a new job is ${status}`);
     record.isBlocked = waitsForParents(common);
     this.table.add(record);
     this.#begin(record);
@@ -169,31 +169,30 @@ export class State {
    * Moves a job along {@linkcode TRANSITIONS}, with every count and order that depends on it.
    * `workerId` and `reason` are for the history and the event alone.
    *
-   * @param changed the job with all that changes but its status and the times that go with that
+   * @param changed the job with all that changes but its status and the times that go with that: one
+   * that nobody else has, for it becomes the record's
    */
   move(
     record: JobRecord,
     to: JobStatus,
     cause: Cause,
-    changed: Job,
+    changed: { -readonly [Field in keyof Job]: Job[Field] },
     workerId = "",
     reason = "",
   ): void {
     const before = record.job;
     const from = before.status;
-    invariant(
-      isTransition(from, to, cause),
-      () => `job ${before.id} would go from ${from} to ${to} by ${cause}`,
-    );
+    if (!isTransition(from, to, cause)) {
+      throw inconsistent(`job ${before.id} would go from ${from} to ${to} by ${cause}`);
+    }
+    if (changed === before) throw inconsistent(`job ${before.id} would be changed, not replaced`);
     this.table.leave(record);
     if (isHeld(from) && !isHeld(to)) this.#letGo(record);
     const { nowMs } = this;
-    const job: Job = {
-      ...changed,
-      status: to,
-      changedAtMs: nowMs,
-      queuedAtMs: before.queuedAtMs === 0 && to === "pending" ? nowMs : before.queuedAtMs,
-    };
+    changed.status = to;
+    changed.changedAtMs = nowMs;
+    changed.queuedAtMs = before.queuedAtMs === 0 && to === "pending" ? nowMs : before.queuedAtMs;
+    const job: Job = changed;
     const shortReason = reason.slice(0, JOB_LIMITS.historyReasonCharactersMax);
     const entry = { atMs: nowMs, to, cause, attempt: job.attempt, workerId, reason: shortReason };
     record.move(job, withEntry(record.history, entry));
@@ -315,20 +314,14 @@ export class State {
 
   #hold(record: JobRecord): void {
     const worker = this.workers.get(record.job.assignedTo);
-    invariant(
-      worker !== undefined,
-      () => `job ${record.job.id} is held by worker ${record.job.assignedTo}, which is not known`,
-    );
+    if (worker === undefined) throw unknownWorker(record.job);
     worker.hold(record);
     this.backlog.groups.hold(record);
   }
 
   #letGo(record: JobRecord): void {
     const worker = this.workers.get(record.job.assignedTo);
-    invariant(
-      worker !== undefined,
-      () => `job ${record.job.id} was held by worker ${record.job.assignedTo}, which is not known`,
-    );
+    if (worker === undefined) throw unknownWorker(record.job);
     worker.letGo(record);
     this.backlog.groups.letGo(record);
   }
@@ -359,6 +352,10 @@ export class State {
       startedAtMs: common.startedAtMs,
     });
   }
+}
+
+function unknownWorker({ id, assignedTo }: Job): InvariantError {
+  return inconsistent(`job ${id} is held by worker ${assignedTo}, which is not known`);
 }
 
 /** The latest of both. */
