@@ -105,15 +105,15 @@ export class JobRecord implements HeapItem, LiveJob, PendingJob, OwnFields {
     return this.#more?.job ?? this.#made();
   }
 
+  set job(job: Job) {
+    this.#having().job = job;
+    this.#flags |= Flag.changed;
+  }
+
   #made(): Job {
     const { kind } = this.#arrival;
     invariant(kind !== undefined, () => `job ${this.id} is of no kind`);
     return this.#having().job = kind.jobOf(this);
-  }
-
-  set job(job: Job) {
-    this.#having().job = job;
-    this.#flags |= Flag.changed;
   }
 
   /** What it has in common with others of its kind, if it is of any. */
