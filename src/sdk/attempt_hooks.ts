@@ -38,6 +38,9 @@ export interface AttemptHooks {
 
 /** As the worker calls it. */
 export function observerOf({ onAttemptStart, onAttemptEnd }: AttemptHooks): WorkerObserver {
+  if (onAttemptStart === undefined && onAttemptEnd === undefined) {
+    return { attemptStarted: () => NOBODY };
+  }
   return {
     attemptStarted: ({ id: jobId, type: jobType, attempt, traceparent }) => {
       const info = { jobId, jobType, attempt, traceparent };
@@ -51,6 +54,9 @@ export function observerOf({ onAttemptStart, onAttemptEnd }: AttemptHooks): Work
     },
   };
 }
+
+/** Who asked for no word of an attempt gets none. */
+const NOBODY = { ended() {} };
 
 /** A hook that throws must not keep an attempt from being run or reported. */
 function outOfBand(hook: () => void): void {

@@ -39,7 +39,8 @@ function runnableOf(type: JobType): RunnableType {
   return {
     name: type.name,
     isolation: "inline",
-    run: async (payload, context) => await type.run(payload, contextOf(context)),
+    // Whoever runs it takes a value for a promise of it.
+    run: (payload, context) => type.run(payload, contextOf(context)) as Promise<unknown>,
   };
 }
 

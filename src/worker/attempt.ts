@@ -150,7 +150,8 @@ class AttemptContext implements JobContext {
   readonly limits: JobLimits;
   readonly files: FileAccess;
   readonly parents: readonly ParentJob[];
-  readonly #parentResults = new Map<string, Promise<ParentResult>>();
+  /** Made with the first question: most jobs depend on none. */
+  #parentResults: Map<string, Promise<ParentResult>> | undefined;
   readonly #registry: OfferedTypes;
   readonly #environment: AttemptEnvironment;
   readonly #tempDir: string;
@@ -219,8 +220,9 @@ class AttemptContext implements JobContext {
       const error = new PermanentJobError(`this job does not depend on job ${jobId}`);
       return Promise.reject(error);
     }
-    const asked = this.#parentResults.get(jobId) ?? this.#listener.parentResult(jobId);
-    this.#parentResults.set(jobId, asked);
+    const results = this.#parentResults ??= new Map();
+    const asked = results.get(jobId) ?? this.#listener.parentResult(jobId);
+    results.set(jobId, asked);
     return asked;
   }
 

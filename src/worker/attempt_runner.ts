@@ -4,20 +4,24 @@
  * @module
  */
 
+import type { ParentJob, ParentResult } from "../job_types/light.ts";
 import { parseTraceparent } from "../observability/light.ts";
 import { type AttemptReportView, type JobView, parentResult } from "../rpc/light.ts";
-import { holdsSealedText, PayloadKeys } from "../security/light.ts";
+import { holdsSealedText, isSealed, PayloadKeys } from "../security/light.ts";
 import type { AttemptEnd, AttemptListener, Executor } from "./attempt.ts";
-import { AttemptTimes } from "./attempt_times.ts";
-import { attemptKey } from "./outbox.ts";
-import { RunningAttempt } from "./running_attempt.ts";
+import type { ToldSpan } from "./attempt_spans.ts";
+import { LastingAttempts } from "./lasting_attempts.ts";
+import { attemptKey, RunningAttempt } from "./running_attempt.ts";
 import { openedParent, openedPayload } from "./sealed_attempt.ts";
 import type { ObservedAttempt, WorkerOptions } from "./worker.ts";
 
+const NOTHING = new Uint8Array(0);
+const NO_PARENTS: readonly ParentJob[] = [];
+
 /** Told what the attempts have to say. */
 export interface RunnerListener {
-  /** To be delivered to the master. */
-  onReport(report: AttemptReportView): void;
+  /** To be delivered to the master. @param key the attempt's */
+  onReport(report: AttemptReportView, key: string): void;
   /** The attempt has progress or log lines that were not sent yet. */
   onNews(attempt: RunningAttempt): void;
   /** Nothing runs any more. */
@@ -28,13 +32,19 @@ export class AttemptRunner {
   readonly #options: WorkerOptions;
   readonly #listener: RunnerListener;
   readonly #running = new Map<string, RunningAttempt>();
-  readonly #times = new AttemptTimes();
+  readonly #lasting: LastingAttempts;
+  readonly #ways: Ways;
   #completedJobs = 0;
   #failedJobs = 0;
 
   constructor(options: WorkerOptions, listener: RunnerListener) {
     this.#options = options;
     this.#listener = listener;
+    this.#lasting = new LastingAttempts((attempt) => this.#started(attempt));
+    this.#ways = {
+      parentOf: (job, parentId) => this.#parentOf(job, parentId),
+      onNews: (attempt) => listener.onNews(attempt),
+    };
   }
 
   /** Attempts that run now. */
@@ -67,11 +77,9 @@ export class AttemptRunner {
 
   /** Runs an attempt that nobody has begun. */
   begin(job: JobView): void {
-    const key = attemptKey(job.id, job.fencingToken);
     const attempt = new RunningAttempt(job);
-    this.#running.set(key, attempt);
-    this.#listener.onReport({ jobId: job.id, token: job.fencingToken, kind: "started" });
-    this.#run(key, attempt).catch((failure) =>
+    this.#running.set(attempt.key, attempt);
+    this.#run(attempt).catch((failure) =>
       this.#options.log.error("an attempt could not be run", {
         job_id: job.id,
         trace_id: parseTraceparent(job.traceparent)?.traceId,
@@ -80,11 +88,10 @@ export class AttemptRunner {
     );
   }
 
-  async #run(key: string, attempt: RunningAttempt): Promise<void> {
-    const { job } = attempt;
+  async #run(attempt: RunningAttempt): Promise<void> {
     const startedMs = performance.now();
-    const observed = this.#options.observer.attemptStarted(job);
-    const time = job.timeoutMs > 0 ? this.#times.begin(attempt, startedMs) : undefined;
+    const observed = this.#options.observer.attemptStarted(attempt.job);
+    const lasting = this.#lasting.begin(attempt, startedMs);
     try {
       const end = await this.#attempted(attempt, observed);
       const durationMs = performance.now() - startedMs;
@@ -92,35 +99,66 @@ export class AttemptRunner {
       observed.ended(verdict, end.ok ? "" : shownError(end.error), durationMs);
       if (verdict === "completed") this.#completedJobs++;
       else if (verdict !== "cancelled") this.#failedJobs++;
-      this.#ended(attempt, end, durationMs);
+      const report = attempt.reportOf(end, durationMs);
+      if (report !== undefined) this.#listener.onReport(report, attempt.key);
     } finally {
-      time?.end();
-      this.#running.delete(key);
+      lasting.end();
+      this.#running.delete(attempt.key);
       if (this.#running.size === 0) this.#listener.onIdle();
     }
   }
 
   /** Runs it on its payload in clear; what was encrypted leaves encrypted. */
-  async #attempted(attempt: RunningAttempt, observed: ObservedAttempt): Promise<AttemptEnd> {
-    const { job } = attempt;
-    const opened = await openedPayload(job, this.#keys);
+  #attempted(attempt: RunningAttempt, observed: ObservedAttempt): Promise<AttemptEnd> {
+    const payload = attempt.job.payload ?? NOTHING;
+    const voice = new AttemptVoice(attempt, observed, this.#ways);
+    if (!isSealed(payload)) return this.#executed(attempt, payload, observed, voice);
+    return this.#unsealed(attempt, observed, voice);
+  }
+
+  async #unsealed(
+    attempt: RunningAttempt,
+    observed: ObservedAttempt,
+    voice: AttemptVoice,
+  ): Promise<AttemptEnd> {
+    const opened = await openedPayload(attempt.job, this.#keys);
     if (!opened.ok) return { ok: false, error: opened.error, permanent: true };
     const { payload, seal } = opened;
-    const listener = this.#listenerOf(attempt, observed);
-    const end = await this.#executorFor(job).run(
-      {
-        jobId: job.id,
-        jobType: job.type,
-        attempt: job.attempt,
-        payload,
-        parents: job.parents ?? [],
-        traced: observed.span !== undefined,
-        tempDir: `${this.#options.tempRoot}/${encodeURIComponent(job.id)}-${job.fencingToken}`,
-      },
-      seal === undefined ? listener : seal.listener(listener),
-      attempt.signal,
-    );
+    const listener = seal?.listener(voice) ?? voice;
+    const end = await this.#executed(attempt, payload, observed, listener);
     return seal === undefined ? end : await seal.end(end);
+  }
+
+  #executed(
+    attempt: RunningAttempt,
+    payload: Uint8Array,
+    observed: ObservedAttempt,
+    listener: AttemptListener,
+  ): Promise<AttemptEnd> {
+    const { job } = attempt;
+    const task = {
+      jobId: job.id,
+      jobType: job.type,
+      attempt: job.attempt,
+      payload,
+      parents: job.parents ?? NO_PARENTS,
+      traced: observed.span !== undefined,
+      tempDir: `${this.#options.tempRoot}/${encodeURIComponent(job.id)}-${job.fencingToken}`,
+    };
+    return this.#executorFor(job).run(task, listener, attempt.signal);
+  }
+
+  /** It goes on beyond the turn in which it began. */
+  #started(attempt: RunningAttempt): void {
+    if (attempt.isWithdrawn) return;
+    const { id: jobId, fencingToken: token } = attempt.job;
+    this.#listener.onReport({ jobId, token, kind: "started" }, attempt.key);
+  }
+
+  async #parentOf({ id, fencingToken }: JobView, parentId: string): Promise<ParentResult> {
+    const { channel, workerId } = this.#options;
+    const query = { workerId, jobId: id, token: fencingToken, parentId };
+    return await openedParent(await parentResult(channel, query), parentId, this.#keys);
   }
 
   get #keys(): PayloadKeys {
@@ -131,36 +169,48 @@ export class AttemptRunner {
     const type = this.#options.registry.get(job.type);
     return type?.isolation === "process" ? this.#options.isolated : this.#options.inline;
   }
+}
 
-  #listenerOf(attempt: RunningAttempt, observed: ObservedAttempt): AttemptListener {
-    const { id, fencingToken } = attempt.job;
-    const { channel, workerId } = this.#options;
-    return {
-      parentResult: async (parentId) => {
-        const query = { workerId, jobId: id, token: fencingToken, parentId };
-        const parent = await parentResult(channel, query);
-        return await openedParent(parent, parentId, this.#keys);
-      },
-      progress: (fraction, message) => {
-        if (attempt.isWithdrawn) return;
-        attempt.progress(fraction, message);
-        this.#listener.onNews(attempt);
-      },
-      span: (told) => observed.span?.(told),
-      skippedLog: (lines) => {
-        if (!attempt.isWithdrawn) attempt.skippedLog(lines);
-      },
-      log: (whole) => {
-        if (attempt.isWithdrawn) return;
-        attempt.log(whole);
-        this.#listener.onNews(attempt);
-      },
-    };
+/** Where what attempts say goes, and their questions. */
+interface Ways {
+  readonly parentOf: (job: JobView, parentId: string) => Promise<ParentResult>;
+  readonly onNews: (attempt: RunningAttempt) => void;
+}
+
+/** What one attempt says while it runs. */
+class AttemptVoice implements AttemptListener {
+  readonly #attempt: RunningAttempt;
+  readonly #observed: ObservedAttempt;
+  readonly #ways: Ways;
+
+  constructor(attempt: RunningAttempt, observed: ObservedAttempt, ways: Ways) {
+    this.#attempt = attempt;
+    this.#observed = observed;
+    this.#ways = ways;
   }
 
-  #ended(attempt: RunningAttempt, end: AttemptEnd, durationMs: number): void {
-    const report = attempt.reportOf(end, durationMs);
-    if (report !== undefined) this.#listener.onReport(report);
+  parentResult(parentId: string): Promise<ParentResult> {
+    return this.#ways.parentOf(this.#attempt.job, parentId);
+  }
+
+  progress(fraction: number, message: string): void {
+    if (this.#attempt.isWithdrawn) return;
+    this.#attempt.progress(fraction, message);
+    this.#ways.onNews(this.#attempt);
+  }
+
+  span(told: ToldSpan): void {
+    this.#observed.span?.(told);
+  }
+
+  skippedLog(lines: number): void {
+    if (!this.#attempt.isWithdrawn) this.#attempt.skippedLog(lines);
+  }
+
+  log(whole: string): void {
+    if (this.#attempt.isWithdrawn) return;
+    this.#attempt.log(whole);
+    this.#ways.onNews(this.#attempt);
   }
 }
 

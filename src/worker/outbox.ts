@@ -6,11 +6,7 @@
 
 import type { AttemptReportView, ReportAckView } from "../rpc/light.ts";
 import { keepsNothing, type ReportKeeper } from "./report_keeper.ts";
-
-/** An attempt's name: a job is never held twice under one token. */
-export function attemptKey(jobId: string, token: number): string {
-  return `${jobId}#${token}`;
-}
+import { attemptKey } from "./running_attempt.ts";
 
 interface Unacknowledged {
   readonly report: AttemptReportView;
@@ -39,7 +35,9 @@ export class Outbox {
   constructor(keeper: ReportKeeper = keepsNothing, now: () => number = () => performance.now()) {
     this.#keeper = keeper;
     this.#now = now;
-    for (const report of keeper.kept) this.#expect(report);
+    for (const report of keeper.kept) {
+      this.#expect(report, attemptKey(report.jobId, report.token));
+    }
   }
 
   /** Nothing waits for an acknowledgement. */
@@ -52,14 +50,17 @@ export class Outbox {
     return [...this.#unacknowledged.values()].map((each) => each.report);
   }
 
-  /** A report that must arrive. One attempt's end takes the place of its unsent start. */
-  report(report: AttemptReportView): void {
+  /**
+   * A report that must arrive. One attempt's end takes the place of its unsent start.
+   *
+   * @param key the attempt's, if it is at hand
+   */
+  report(report: AttemptReportView, key = attemptKey(report.jobId, report.token)): void {
     if (report.kind !== "started") this.#unkept.push(report);
-    this.#expect(report);
+    this.#expect(report, key);
   }
 
-  #expect(report: AttemptReportView): void {
-    const key = attemptKey(report.jobId, report.token);
+  #expect(report: AttemptReportView, key: string): void {
     if (report.kind !== "started") {
       const startAcksAhead = this.#startsInFlight.has(key) ? 1 : 0;
       this.#startsInFlight.delete(key);

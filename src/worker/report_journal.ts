@@ -24,8 +24,8 @@ import {
 import { crc32 } from "node:zlib";
 import type { Logger } from "../observability/light.ts";
 import type { AttemptReportView } from "../rpc/light.ts";
-import { attemptKey } from "./outbox.ts";
 import type { ReportKeeper } from "./report_keeper.ts";
+import { attemptKey } from "./running_attempt.ts";
 
 export interface ReportJournalOptions {
   readonly log: Pick<Logger, "warn">;

@@ -8,6 +8,11 @@ import { LogTail } from "../jobs/mod.ts";
 import type { AttemptProgressView, AttemptReportView, JobView } from "../rpc/light.ts";
 import type { AttemptEnd } from "./attempt.ts";
 
+/** An attempt's name: a job is never held twice under one token. */
+export function attemptKey(jobId: string, token: number): string {
+  return `${jobId}#${token}`;
+}
+
 /** How an attempt ended, as it is counted. */
 export type AttemptVerdict = "completed" | "failed" | "cancelled" | "timeout";
 
@@ -20,10 +25,16 @@ const LOG_LINE_CHARACTERS_MAX = 2_000;
  */
 type Stop = "released" | "cancelled" | "timeout";
 
+const NOTHING = new Uint8Array(0);
+const NO_LINES: readonly string[] = [];
+
 export class RunningAttempt {
   readonly job: JobView;
+  /** See {@linkcode attemptKey}. */
+  readonly key: string;
   readonly #abort = new AbortController();
-  readonly #log = new LogTail();
+  /** Made with its first line: most attempts log none. */
+  #log: LogTail | undefined;
   #fraction = 0;
   #message = "";
   /** The first line of the log that the present session has not been sent. */
@@ -33,6 +44,7 @@ export class RunningAttempt {
 
   constructor(job: JobView) {
     this.job = job;
+    this.key = attemptKey(job.id, job.fencingToken);
   }
 
   get signal(): AbortSignal {
@@ -62,11 +74,12 @@ export class RunningAttempt {
 
   /** Lines came of which nothing is known but how many. */
   skippedLog(lines: number): void {
-    this.#log.restartAt(this.#log.nextLine + lines);
+    const log = this.#ownLog();
+    log.restartAt(log.nextLine + lines);
   }
 
   log(whole: string): void {
-    this.#log.add(
+    this.#ownLog().add(
       whole.length <= LOG_LINE_CHARACTERS_MAX
         ? whole
         : `${whole.slice(0, LOG_LINE_CHARACTERS_MAX)}…`,
@@ -75,7 +88,7 @@ export class RunningAttempt {
 
   /** How far it is, and what it logged since it was last asked, as far as that is kept. */
   news(): AttemptProgressView {
-    const { lines, firstLine, nextLine } = this.#log;
+    const { lines, firstLine, nextLine } = this.#ownLog();
     const from = Math.max(firstLine, this.#unsentLine);
     this.#unsentLine = nextLine;
     return {
@@ -112,15 +125,20 @@ export class RunningAttempt {
       token,
       kind: "finished",
       success: end.ok,
-      output: end.ok ? end.output : new Uint8Array(0),
+      output: end.ok ? end.output : NOTHING,
       contentType: end.ok ? end.contentType : "",
       error: end.ok ? "" : end.error,
       // Who cancels a job does not want it tried again.
       permanent: !end.ok && (end.permanent || this.#stop === "cancelled"),
       timedOut: !end.ok && this.#stop === "timeout",
-      durationMs,
-      logTail: this.#log.lines,
-      logLinesCut: this.#log.firstLine - 1,
+      // As it is told; a whole number is a third of the text that a report is kept as.
+      durationMs: Math.round(durationMs),
+      logTail: this.#log?.lines ?? NO_LINES,
+      logLinesCut: this.#log === undefined ? 0 : this.#log.firstLine - 1,
     };
+  }
+
+  #ownLog(): LogTail {
+    return this.#log ??= new LogTail();
   }
 }

@@ -26,7 +26,7 @@ export class TakenAttempts {
     const known = this.#tokens.get(jobId);
     if (known === token) return "repeated";
     if (token <= (known ?? this.#forgottenUpTo)) return "outdated";
-    this.#tokens.delete(jobId);
+    if (known !== undefined) this.#tokens.delete(jobId);
     this.#tokens.set(jobId, token);
     if (this.#tokens.size > this.#rememberedMax) this.#forgetOldest();
     return "new";

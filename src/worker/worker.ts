@@ -110,8 +110,8 @@ export class Worker implements WorkerApi {
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.#running = new AttemptRunner(options, {
-      onReport: (report) => {
-        this.#outbox.report(report);
+      onReport: (report, key) => {
+        this.#outbox.report(report, key);
         this.#scheduleFlush();
       },
       onNews: (attempt) => this.#scheduleProgress(attempt),
