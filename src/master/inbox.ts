@@ -9,10 +9,19 @@ import type { Report, ReportCommand, ReportOutcome } from "../jobs/mod.ts";
 import type { AttemptReportView, ReportAckView } from "../rpc/mod.ts";
 import type { Proposer } from "./proposer.ts";
 
+/** Reports that came together and are answered together. */
+interface Told {
+  readonly acks: ReportAckView[];
+  unanswered: number;
+  readonly resolve: (acks: readonly ReportAckView[]) => void;
+  readonly reject: (failure: unknown) => void;
+}
+
 interface WaitingReport {
   readonly report: Report;
-  readonly resolve: (ack: ReportAckView) => void;
-  readonly reject: (failure: unknown) => void;
+  readonly told: Told;
+  /** Its place among those that it came with. */
+  readonly position: number;
 }
 
 /** Bytes of results in one log entry; a single larger one still goes alone. */
@@ -36,18 +45,37 @@ export class ReportInbox {
    *
    * @throws Refusal when it could not be put into the log; the worker sends it again.
    */
-  take(workerId: string, reported: AttemptReportView): Promise<ReportAckView> {
-    const view = withinLimit(reported, this.#resultBytesMax);
+  async take(workerId: string, reported: AttemptReportView): Promise<ReportAckView> {
+    const [ack] = await this.takeAll(workerId, [reported]);
+    return ack!;
+  }
+
+  /**
+   * The same for several at once, in their order.
+   *
+   * @throws Refusal when one of them could not be put into the log, though others may have been
+   */
+  takeAll(
+    workerId: string,
+    reported: readonly AttemptReportView[],
+  ): Promise<readonly ReportAckView[]> {
+    if (reported.length === 0) return Promise.resolve([]);
     return new Promise((resolve, reject) => {
-      if (this.#waiting.length === 0) setImmediate(() => this.#flush());
-      // What not every member knows yet is not said.
-      const saysCut = this.#proposer.entryFormat >= 2;
-      this.#waiting.push({ report: reportOf(workerId, view, saysCut), resolve, reject });
-      this.#waitingBytes += sizeOf(view);
-      const isFull = this.#waiting.length >= ENTRY_REPORTS_MAX ||
-        this.#waitingBytes >= ENTRY_BYTES_MAX;
-      if (isFull) this.#flush();
+      const told: Told = { acks: [], unanswered: reported.length, resolve, reject };
+      reported.forEach((report, position) => this.#add(workerId, report, told, position));
     });
+  }
+
+  #add(workerId: string, reported: AttemptReportView, told: Told, position: number): void {
+    const view = withinLimit(reported, this.#resultBytesMax);
+    if (this.#waiting.length === 0) setImmediate(() => this.#flush());
+    // What not every member knows yet is not said.
+    const saysCut = this.#proposer.entryFormat >= 2;
+    this.#waiting.push({ report: reportOf(workerId, view, saysCut), told, position });
+    this.#waitingBytes += sizeOf(view);
+    const isFull = this.#waiting.length >= ENTRY_REPORTS_MAX ||
+      this.#waitingBytes >= ENTRY_BYTES_MAX;
+    if (isFull) this.#flush();
   }
 
   #flush(): void {
@@ -59,10 +87,15 @@ export class ReportInbox {
       kind: "report",
       reports: waiting.map((each) => each.report),
     }).then(
-      ({ results }) => waiting.forEach((each, position) => each.resolve(ackOf(results[position]!))),
-      (failure) => waiting.forEach((each) => each.reject(failure)),
+      ({ results }) => waiting.forEach((each, place) => answer(each, ackOf(results[place]!))),
+      (failure) => waiting.forEach(({ told }) => told.reject(failure)),
     );
   }
+}
+
+function answer({ told, position }: WaitingReport, ack: ReportAckView): void {
+  told.acks[position] = ack;
+  if (--told.unanswered === 0) told.resolve(told.acks);
 }
 
 /** A result that is too long to be kept ends its job: another attempt would bring it again. */

@@ -149,7 +149,8 @@ export class Sessions {
     session.wake();
   }
 
-  acknowledge(workerId: string, acks: readonly ReportAckView[]): void {
-    this.#byWorker.get(workerId)?.link?.send({ acks });
+  /** @param acksNumber of the news that they answer, all of it; undefined: it has none */
+  acknowledge(workerId: string, acks: readonly ReportAckView[], acksNumber?: number): void {
+    this.#byWorker.get(workerId)?.link?.send({ acks, acksNumber });
   }
 }

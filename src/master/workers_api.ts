@@ -109,18 +109,19 @@ export class WorkersApi implements WorkerCalls {
     const session = await this.#revived(heartbeat) ??
       this.#sessionOf(heartbeat.workerId, heartbeat.sessionId);
     this.#heard(session, heartbeat.stats);
-    const acks = await Promise.all(
-      heartbeat.reports.map((report) => inbox.take(heartbeat.workerId, report)),
-    );
+    const acks = await inbox.takeAll(heartbeat.workerId, heartbeat.reports);
     const isWaiting = () =>
       session.mailbox.assignments.length === 0 && session.mailbox.cancellations.length === 0;
     if (heartbeat.waitMs > 0 && isWaiting()) await this.#orders(session, heartbeat.waitMs, signal);
     const assignments = session.mailbox.assignments.splice(0);
     const cancellations = session.mailbox.cancellations.splice(0);
-    await Promise.all(
-      assignments.map((job) =>
-        inbox.take(session.workerId, { kind: "started", jobId: job.id, token: job.fencingToken })
-      ),
+    await inbox.takeAll(
+      session.workerId,
+      assignments.map(({ id, fencingToken }) => ({
+        kind: "started",
+        jobId: id,
+        token: fencingToken,
+      })),
     );
     return {
       assignments,
@@ -309,9 +310,9 @@ export class WorkersApi implements WorkerCalls {
       if (isOwner) watchers.take(progress, job.attempt, now());
     }
     if (news.reports.length > 0) {
-      Promise.all(news.reports.map((report) => inbox.take(session.workerId, report))).then(
+      inbox.takeAll(session.workerId, news.reports).then(
         (acks) => {
-          sessions.acknowledge(session.workerId, acks);
+          sessions.acknowledge(session.workerId, acks, news.number);
           this.#context.duties?.schedule();
         },
         (failure) => {

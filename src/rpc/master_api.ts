@@ -99,6 +99,21 @@ export interface JobView {
   readonly result?: ResultView;
 }
 
+/** A job as far as it takes to run it. */
+export type AssignedJob = Pick<
+  JobView,
+  | "id"
+  | "type"
+  | "namespace"
+  | "timeoutMs"
+  | "fencingToken"
+  | "attempt"
+  | "traceparent"
+  | "options"
+  | "parents"
+  | "payload"
+>;
+
 /** One attempt in a job's history. */
 export interface AttemptView {
   readonly attempt: number;
@@ -291,6 +306,8 @@ export interface WorkerWelcomeView {
   readonly leaderId: string;
   readonly masterAddresses: readonly string[];
   readonly clusterId: string;
+  /** It acknowledges reports by the number of their message, if that has one. */
+  readonly takesNumbers?: boolean;
 }
 
 /** Down a worker's session. */
@@ -298,6 +315,8 @@ export interface WorkerOrders {
   readonly assignments?: readonly JobView[];
   readonly cancellations?: readonly CancellationView[];
   readonly acks?: readonly ReportAckView[];
+  /** The number of the news that all of the acknowledgements answer, if those have one. */
+  readonly acksNumber?: number | undefined;
   /** Of the members, since some came or went; on a stream alone. */
   readonly masterAddresses?: readonly string[];
 }
@@ -309,6 +328,8 @@ export interface WorkerNews {
   readonly progress: readonly AttemptProgressView[];
   readonly draining: boolean;
   readonly goodbye: boolean;
+  /** By which its reports are acknowledged together; absent: one by one. */
+  readonly number?: number;
 }
 
 /** The road down to one connected worker. */

@@ -7,11 +7,12 @@
 import { create } from "@bufbuild/protobuf";
 import type { ClientDuplexStream, ServiceError } from "@grpc/grpc-js";
 import type { ClusterChannel } from "./channel.ts";
+import { jobsFromBriefs } from "./briefs.ts";
 import { ackFromWire, jobFromWire, reportToWire } from "./convert.ts";
 import { type MasterMessage, MasterService, WorkerMessageSchema } from "./gen/scheduler_pb.ts";
 import type {
+  AssignedJob,
   CancellationView,
-  JobView,
   ReportAckView,
   WorkerAnnouncement,
   WorkerNews,
@@ -25,9 +26,10 @@ import { statsToWire } from "./worker_messages.ts";
 /** What a worker is told on its session. */
 export interface SessionListener {
   onWelcome(welcome: WorkerWelcomeView): void;
-  onAssignments(jobs: readonly JobView[]): void;
+  onAssignments(jobs: readonly AssignedJob[]): void;
   onCancellations(cancellations: readonly CancellationView[]): void;
-  onAcks(acks: readonly ReportAckView[]): void;
+  /** @param numbers of news whose reports arrived, but for those that `acks` refuses */
+  onAcks(acks: readonly ReportAckView[], numbers: readonly number[]): void;
   /** Members came or went: their addresses now. */
   onMasters(addresses: readonly string[]): void;
   /** The session is over, by whatever end; called once. */
@@ -96,6 +98,7 @@ export class SessionStream {
         typeConcurrency: { ...hello.typeSlots },
         namespaces: [...hello.namespaces ?? []],
         address: hello.address,
+        takesBriefs: true,
         running: hello.running.map((each) => ({
           jobId: each.jobId,
           fencingToken: BigInt(each.token),
@@ -120,6 +123,7 @@ export class SessionStream {
       })),
       draining: news.draining,
       goodbye: news.goodbye,
+      number: BigInt(news.number ?? 0),
     }));
     return true;
   }
@@ -137,17 +141,19 @@ export class SessionStream {
 
 function dispatch(message: MasterMessage, listener: SessionListener): void {
   if (message.welcome !== undefined) {
-    const { sessionId, leaderId, masterAddresses, clusterId } = message.welcome;
+    const { sessionId, leaderId, masterAddresses, clusterId, takesNumbers } = message.welcome;
     listener.onWelcome({
       sessionId,
       leaderId,
       masterAddresses,
       clusterId,
+      takesNumbers,
       heartbeatIntervalMs: Number(message.welcome.heartbeatIntervalMs),
       heartbeatTimeoutMs: Number(message.welcome.heartbeatTimeoutMs),
     });
   }
   if (message.assignments.length > 0) listener.onAssignments(message.assignments.map(jobFromWire));
+  if (message.briefs.length > 0) listener.onAssignments(jobsFromBriefs(message));
   if (message.cancellations.length > 0) {
     listener.onCancellations(message.cancellations.map((each) => ({
       jobId: each.jobId,
@@ -155,6 +161,8 @@ function dispatch(message: MasterMessage, listener: SessionListener): void {
       reason: each.reason as CancellationView["reason"],
     })));
   }
-  if (message.reportAcks.length > 0) listener.onAcks(message.reportAcks.map(ackFromWire));
+  if (message.reportAcks.length > 0 || message.takenNumbers.length > 0) {
+    listener.onAcks(message.reportAcks.map(ackFromWire), message.takenNumbers.map(Number));
+  }
   if (message.masterAddresses.length > 0) listener.onMasters(message.masterAddresses);
 }

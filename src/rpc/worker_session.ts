@@ -5,8 +5,9 @@
  */
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { briefsToWire } from "./briefs.ts";
 import { ackToWire, cancellationToWire, jobToWire, reportFromWire } from "./convert.ts";
-import type { MasterMessageSchema, WorkerMessage } from "./gen/scheduler_pb.ts";
+import type { MasterMessage, MasterMessageSchema, WorkerMessage } from "./gen/scheduler_pb.ts";
 import type {
   JobView,
   MasterApi,
@@ -44,6 +45,7 @@ export function connectWorker(master: MasterApi, stream: SessionStream, call: Ca
     if (message.hello === undefined) {
       throw new Refusal("failed_precondition", "the first message of a session must be a hello");
     }
+    link.takesBriefs = message.hello.takesBriefs;
     session = await master.openWorkerSession(
       announcementFromHello(message.hello),
       link,
@@ -56,6 +58,7 @@ export function connectWorker(master: MasterApi, stream: SessionStream, call: Ca
       welcome: {
         ...welcome,
         masterAddresses: [...masterAddresses],
+        takesNumbers: true,
         heartbeatIntervalMs: BigInt(heartbeatIntervalMs),
         heartbeatTimeoutMs: BigInt(heartbeatTimeoutMs),
       },
@@ -91,6 +94,8 @@ export function connectWorker(master: MasterApi, stream: SessionStream, call: Ca
  * event loop, such as a round's acknowledgements and its next assignments, share a message.
  */
 class StreamLink implements WorkerLink {
+  /** The worker said that it reads them. */
+  takesBriefs = false;
   readonly #stream: SessionStream;
   #isOpen = false;
   #isFlushScheduled = false;
@@ -123,15 +128,22 @@ class StreamLink implements WorkerLink {
     const waiting = this.#waiting;
     if (waiting.length === 0) return;
     this.#waiting = [];
-    const all = waiting.length === 1 ? waiting[0]! : together(waiting);
-    const [first = [], ...rest] = inMessages(all.assignments ?? []);
+    const { assignments, cancellations, masterAddresses, acks, taken } = together(waiting);
+    const [first = [], ...rest] = inMessages(assignments);
     this.#stream.write({
-      assignments: first.map(jobToWire),
-      cancellations: all.cancellations?.map(cancellationToWire) ?? [],
-      reportAcks: all.acks?.map(ackToWire) ?? [],
-      masterAddresses: [...all.masterAddresses ?? []],
+      ...this.#assignments(first),
+      cancellations: cancellations.map(cancellationToWire),
+      reportAcks: acks.map(ackToWire),
+      takenNumbers: taken.map(BigInt),
+      masterAddresses: [...masterAddresses],
     });
-    for (const jobs of rest) this.#stream.write({ assignments: jobs.map(jobToWire) });
+    for (const jobs of rest) this.#stream.write(this.#assignments(jobs));
+  }
+
+  #assignments(
+    jobs: readonly JobView[],
+  ): Partial<Pick<MasterMessage, "assignments" | "kinds" | "briefs">> {
+    return this.takesBriefs ? briefsToWire(jobs) : { assignments: jobs.map(jobToWire) };
   }
 }
 
@@ -139,14 +151,22 @@ class StreamLink implements WorkerLink {
  * As one message. A worker takes its assignments first: what is withdrawn may be among them, and an order
  * about another attempt at a job names that one by its token.
  */
-function together(orders: readonly WorkerOrders[]): WorkerOrders {
+function together(orders: readonly WorkerOrders[]): Together {
   return {
     assignments: orders.flatMap(({ assignments = [] }) => assignments),
     cancellations: orders.flatMap(({ cancellations = [] }) => cancellations),
-    acks: orders.flatMap(({ acks = [] }) => acks),
+    acks: orders.flatMap(({ acks = [], acksNumber }) =>
+      acksNumber === undefined ? acks : acks.filter(({ accepted }) => !accepted)
+    ),
+    taken: orders.flatMap(({ acksNumber }) => acksNumber ?? []),
     masterAddresses: orders.findLast((each) => each.masterAddresses !== undefined)
       ?.masterAddresses ?? [],
   };
+}
+
+interface Together extends Required<Omit<WorkerOrders, "acksNumber">> {
+  /** Numbers of news whose reports all arrived; `acks` has those of them that were refused. */
+  readonly taken: readonly number[];
 }
 
 /** Many payloads at once would be more than one message may carry; each alone is not. */
@@ -181,5 +201,6 @@ function newsFrom(message: WorkerMessage): WorkerNews {
     })),
     draining: message.draining,
     goodbye: message.goodbye,
+    ...(message.number === 0n ? {} : { number: Number(message.number) }),
   };
 }

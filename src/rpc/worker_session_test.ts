@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { create } from "@bufbuild/protobuf";
 import type { CallContext } from "./call.ts";
-import { WorkerHelloSchema } from "./gen/scheduler_pb.ts";
-import type { JobView, MasterApi, WorkerLink } from "./master_api.ts";
+import { WorkerHelloSchema, WorkerMessageSchema } from "./gen/scheduler_pb.ts";
+import type { JobView, MasterApi, WorkerLink, WorkerNews } from "./master_api.ts";
 import { connectWorker } from "./worker_session.ts";
 
 /** A session with a worker that said hello, and what it is sent. */
-async function connected() {
+async function connected({ takesBriefs = false } = {}) {
   const sent: Record<string, unknown>[] = [];
   let link: WorkerLink | undefined;
   let hear: (message: unknown) => void = () => {};
+  const news: WorkerNews[] = [];
   const stream = {
     onMessage: (listener: typeof hear) => hear = listener,
     onClosed() {},
@@ -21,7 +22,11 @@ async function connected() {
       link = opened;
       opened.send({ assignments: [jobOf("early")] });
       const welcome = { masterAddresses: [], heartbeatIntervalMs: 1, heartbeatTimeoutMs: 1 };
-      return Promise.resolve({ welcome, onNews() {}, onClosed() {} });
+      return Promise.resolve({
+        welcome,
+        onNews: (each: WorkerNews) => void news.push(each),
+        onClosed() {},
+      });
     },
   };
   connectWorker(
@@ -30,14 +35,20 @@ async function connected() {
     {} as CallContext,
   );
   hear({
-    hello: create(WorkerHelloSchema, { workerId: "w1", incarnation: "i", maxConcurrentJobs: 1 }),
+    hello: create(WorkerHelloSchema, {
+      workerId: "w1",
+      incarnation: "i",
+      maxConcurrentJobs: 1,
+      takesBriefs,
+    }),
   });
   await turn();
-  return { sent, link: link! };
+  return { sent, link: link!, hear, news };
 }
 
 function jobOf(id: string): JobView {
-  return { id, timeoutMs: 1, fencingToken: 1, createdAtMs: 0 } as JobView;
+  const alike = { type: "noop", namespace: "default", traceparent: "", timeoutMs: 1 };
+  return { id, ...alike, fencingToken: 1, createdAtMs: 0, attempt: 1 } as JobView;
 }
 
 function turn(): Promise<void> {
@@ -85,4 +96,36 @@ Deno.test("what was ordered goes before the end of the session", async () => {
   assert.deepEqual(sent[1], { end: true });
   await turn();
   assert.equal(sent.length, 2);
+});
+
+Deno.test("a worker that reads briefs gets its jobs so, and one that does not gets them whole", async () => {
+  const { sent, link } = await connected({ takesBriefs: true });
+  const briefsOf = (message: Record<string, unknown> | undefined) =>
+    (message?.briefs as { jobId: string }[]).map(({ jobId }) => jobId);
+  assert.deepEqual(briefsOf(sent[1]), ["early"]);
+  link.send({ assignments: [jobOf("a"), jobOf("b")] });
+  await turn();
+  assert.deepEqual(briefsOf(sent[2]), ["a", "b"]);
+  assert.equal(sent[2]?.assignments, undefined);
+  const plain = await connected();
+  assert.equal(plain.sent[1]?.briefs, undefined);
+});
+
+Deno.test("numbered news are acknowledged by their number, and what was refused of them one by one", async () => {
+  const { sent, link, hear, news } = await connected();
+  assert.equal((sent[0]?.welcome as { takesNumbers?: boolean }).takesNumbers, true);
+  hear(create(WorkerMessageSchema, { number: 7n }));
+  hear(create(WorkerMessageSchema));
+  assert.deepEqual(news.map(({ number }) => number), [7, undefined]);
+  const taken = { jobId: "a", token: 1, accepted: true, message: "" };
+  const refused = { jobId: "b", token: 1, accepted: false, message: "it had ended" };
+  link.send({ acks: [taken, refused], acksNumber: 7 });
+  link.send({ acks: [{ ...taken, jobId: "c" }] });
+  await turn();
+  const { reportAcks, takenNumbers } = sent[2] as {
+    reportAcks: { jobId: string }[];
+    takenNumbers: bigint[];
+  };
+  assert.deepEqual(reportAcks.map(({ jobId }) => jobId), ["b", "c"]);
+  assert.deepEqual(takenNumbers, [7n]);
 });

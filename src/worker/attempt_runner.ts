@@ -6,7 +6,7 @@
 
 import type { ParentJob, ParentResult } from "../job_types/light.ts";
 import { parseTraceparent } from "../observability/light.ts";
-import { type AttemptReportView, type JobView, parentResult } from "../rpc/light.ts";
+import { type AssignedJob, type AttemptReportView, parentResult } from "../rpc/light.ts";
 import { holdsSealedText, isSealed, PayloadKeys } from "../security/light.ts";
 import type { AttemptEnd, AttemptListener, Executor } from "./attempt.ts";
 import type { ToldSpan } from "./attempt_spans.ts";
@@ -76,7 +76,7 @@ export class AttemptRunner {
   }
 
   /** Runs an attempt that nobody has begun. */
-  begin(job: JobView): void {
+  begin(job: AssignedJob): void {
     const attempt = new RunningAttempt(job);
     this.#running.set(attempt.key, attempt);
     this.#run(attempt).catch((failure) =>
@@ -155,7 +155,7 @@ export class AttemptRunner {
     this.#listener.onReport({ jobId, token, kind: "started" }, attempt.key);
   }
 
-  async #parentOf({ id, fencingToken }: JobView, parentId: string): Promise<ParentResult> {
+  async #parentOf({ id, fencingToken }: AssignedJob, parentId: string): Promise<ParentResult> {
     const { channel, workerId } = this.#options;
     const query = { workerId, jobId: id, token: fencingToken, parentId };
     return await openedParent(await parentResult(channel, query), parentId, this.#keys);
@@ -165,7 +165,7 @@ export class AttemptRunner {
     return this.#options.payloadKeys?.() ?? PayloadKeys.none;
   }
 
-  #executorFor(job: JobView): Executor {
+  #executorFor(job: AssignedJob): Executor {
     const type = this.#options.registry.get(job.type);
     return type?.isolation === "process" ? this.#options.isolated : this.#options.inline;
   }
@@ -173,7 +173,7 @@ export class AttemptRunner {
 
 /** Where what attempts say goes, and their questions. */
 interface Ways {
-  readonly parentOf: (job: JobView, parentId: string) => Promise<ParentResult>;
+  readonly parentOf: (job: AssignedJob, parentId: string) => Promise<ParentResult>;
   readonly onNews: (attempt: RunningAttempt) => void;
 }
 

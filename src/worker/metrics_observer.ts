@@ -5,7 +5,7 @@
  */
 
 import type { Logger, Span, Tracer, WorkerMetrics } from "../observability/mod.ts";
-import type { JobView } from "../rpc/mod.ts";
+import type { AssignedJob } from "../rpc/mod.ts";
 import { AttemptSpans, type ToldSpan } from "./attempt_spans.ts";
 import type { ExecutorObserver } from "./process_executor.ts";
 import type { AttemptVerdict } from "./running_attempt.ts";
@@ -37,13 +37,13 @@ export function workerObserver(records: WorkerRecords): WorkerObserver {
 /** What every job's road takes: nothing is made that nobody will look at. */
 class RecordedAttempt implements ObservedAttempt {
   readonly span?: (told: ToldSpan) => void;
-  readonly #job: JobView;
+  readonly #job: AssignedJob;
   readonly #records: WorkerRecords;
   /** Made at once when it may be recorded, and else when its trace id is first logged. */
   #own: Span | undefined;
   readonly #parts: AttemptSpans | undefined;
 
-  constructor(job: JobView, records: WorkerRecords) {
+  constructor(job: AssignedJob, records: WorkerRecords) {
     this.#job = job;
     this.#records = records;
     const { tracer, log } = records;

@@ -19,8 +19,14 @@ export class Outbox {
   readonly #now: () => number;
   /** Finished and released attempts, until they are acknowledged; in order. */
   readonly #unacknowledged = new Map<string, Unacknowledged>();
-  /** Starts that were sent on the present session and are not acknowledged yet. */
+  /**
+   * Starts that were sent on the present session and are not acknowledged yet, where that is done one by
+   * one.
+   */
   readonly #startsInFlight = new Set<string>();
+  /** Attempts whose ends were sent on the present session under a number, until that is acknowledged. */
+  readonly #numbered = new Map<number, readonly string[]>();
+  #lastNumber = 0;
   /** Reports that the present session has not been sent yet. */
   readonly #unsent = new Map<string, AttemptReportView>();
   readonly #keeper: ReportKeeper;
@@ -77,12 +83,29 @@ export class Outbox {
     this.#unkept = [];
   }
 
-  /** Every report that waits to be sent. */
+  /** Every report that waits to be sent; their acknowledgements come one by one. */
   take(): AttemptReportView[] {
-    const reports = [...this.#unsent.values()];
-    for (const { kind, jobId, token } of reports) {
-      if (kind === "started") this.#startsInFlight.add(attemptKey(jobId, token));
+    for (const [key, { kind }] of this.#unsent) {
+      if (kind === "started") this.#startsInFlight.add(key);
     }
+    return this.#taken();
+  }
+
+  /** The same, to be sent under a number by which they are acknowledged together. */
+  takeNumbered(): { readonly reports: AttemptReportView[]; readonly number?: number } {
+    if (this.#unsent.size === 0) return { reports: [] };
+    const ends: string[] = [];
+    for (const [key, { kind }] of this.#unsent) {
+      if (kind !== "started") ends.push(key);
+    }
+    // Never the same twice, so that no word of an old session could be taken for one on a new one.
+    const number = ++this.#lastNumber;
+    this.#numbered.set(number, ends);
+    return { reports: this.#taken(), number };
+  }
+
+  #taken(): AttemptReportView[] {
+    const reports = [...this.#unsent.values()];
     this.#unsent.clear();
     return reports;
   }
@@ -90,6 +113,7 @@ export class Outbox {
   /** A new session knows nothing of what was sent on an old one. */
   sendAgain(): void {
     this.#startsInFlight.clear();
+    this.#numbered.clear();
     for (const waiting of this.#unacknowledged.values()) waiting.startAcksAhead = 0;
     this.sendAgainAfter(0);
   }
@@ -110,8 +134,10 @@ export class Outbox {
   /**
    * Reports that arrived, accepted or not: either way they are settled. A session acknowledges in the
    * order of sending, so the first word on an attempt whose start was sent is about its start.
+   *
+   * @param numbers what was sent under them arrived, all of it
    */
-  acknowledge(acks: readonly ReportAckView[]): void {
+  acknowledge(acks: readonly ReportAckView[], numbers: readonly number[] = []): void {
     for (const ack of acks) {
       const key = attemptKey(ack.jobId, ack.token);
       this.#startsInFlight.delete(key);
@@ -119,6 +145,10 @@ export class Outbox {
       if (waiting === undefined) continue;
       if (waiting.startAcksAhead > 0 && ack.accepted) waiting.startAcksAhead--;
       else this.#unacknowledged.delete(key);
+    }
+    for (const number of numbers) {
+      for (const key of this.#numbered.get(number) ?? []) this.#unacknowledged.delete(key);
+      this.#numbered.delete(number);
     }
     this.#keeper.settled(this.#unacknowledged.size, () => this.unacknowledged);
   }

@@ -35,3 +35,43 @@ Deno.test("a new session is sent every end that was not acknowledged", () => {
   outbox.acknowledge([ack]);
   assert.equal(outbox.isSettled, true);
 });
+
+Deno.test("the word on a number settles the ends that were sent under it, and those alone", () => {
+  const outbox = new Outbox();
+  outbox.report(started);
+  const first = outbox.takeNumbered();
+  assert.deepEqual(first.reports, [started]);
+  outbox.report(released);
+  const second = outbox.takeNumbered();
+  outbox.report({ ...released, jobId: "k" });
+  const third = outbox.takeNumbered();
+  assert.deepEqual(outbox.takeNumbered(), { reports: [] });
+  outbox.acknowledge([], [first.number!, third.number!]);
+  assert.deepEqual(outbox.unacknowledged, [released]);
+  outbox.acknowledge([], [second.number!]);
+  assert.equal(outbox.isSettled, true);
+});
+
+Deno.test("an end that was sent again is settled by the word on either number", () => {
+  const outbox = new Outbox(undefined, () => 0);
+  outbox.report(released);
+  const first = outbox.takeNumbered();
+  assert.equal(outbox.sendAgainAfter(0), true);
+  outbox.takeNumbered();
+  outbox.acknowledge([], [first.number!]);
+  assert.equal(outbox.isSettled, true);
+});
+
+Deno.test("a number of an old session says nothing on a new one", () => {
+  const outbox = new Outbox(undefined, () => 0);
+  outbox.report(released);
+  const old = outbox.takeNumbered();
+  outbox.sendAgain();
+  const again = outbox.takeNumbered();
+  assert.deepEqual(again.reports, [released]);
+  assert.notEqual(again.number, old.number);
+  outbox.acknowledge([], [old.number!]);
+  assert.equal(outbox.isSettled, false);
+  outbox.acknowledge([], [again.number!]);
+  assert.equal(outbox.isSettled, true);
+});

@@ -5,7 +5,7 @@
  */
 
 import { LogTail } from "../jobs/mod.ts";
-import type { AttemptProgressView, AttemptReportView, JobView } from "../rpc/light.ts";
+import type { AssignedJob, AttemptProgressView, AttemptReportView } from "../rpc/light.ts";
 import type { AttemptEnd } from "./attempt.ts";
 
 /** An attempt's name: a job is never held twice under one token. */
@@ -29,7 +29,7 @@ const NOTHING = new Uint8Array(0);
 const NO_LINES: readonly string[] = [];
 
 export class RunningAttempt {
-  readonly job: JobView;
+  readonly job: AssignedJob;
   /** See {@linkcode attemptKey}. */
   readonly key: string;
   readonly #abort = new AbortController();
@@ -42,7 +42,7 @@ export class RunningAttempt {
   #stop: Stop | undefined;
   #isWithdrawn = false;
 
-  constructor(job: JobView) {
+  constructor(job: AssignedJob) {
     this.job = job;
     this.key = attemptKey(job.id, job.fencingToken);
   }

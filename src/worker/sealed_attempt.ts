@@ -7,7 +7,7 @@
  */
 
 import { PermanentJobError } from "../job_types/light.ts";
-import type { JobView, ParentResultView } from "../rpc/light.ts";
+import type { AssignedJob, ParentResultView } from "../rpc/light.ts";
 import {
   clearBytesIn,
   isSealed,
@@ -30,7 +30,7 @@ export type OpenedPayload =
   | { readonly ok: false; readonly error: string };
 
 /** Decrypts a payload, if it is encrypted. Never rejects for a payload that cannot be. */
-export async function openedPayload(job: JobView, keys: PayloadKeys): Promise<OpenedPayload> {
+export async function openedPayload(job: AssignedJob, keys: PayloadKeys): Promise<OpenedPayload> {
   const payload = job.payload ?? new Uint8Array(0);
   if (!isSealed(payload)) return { ok: true, payload, seal: undefined };
   try {
@@ -65,7 +65,7 @@ export async function openedParent(
 
 /** Encrypts what one attempt says and leaves. */
 export class AttemptSeal {
-  readonly #job: JobView;
+  readonly #job: AssignedJob;
   readonly #keys: PayloadKeys;
   readonly #text: SealContext;
   /** Lines, and how many were skipped in between, in their order. */
@@ -73,7 +73,7 @@ export class AttemptSeal {
   #progress: { readonly fraction: number; readonly message: string } | undefined;
   #pump: Promise<void> | undefined;
 
-  constructor(job: JobView, keys: PayloadKeys) {
+  constructor(job: AssignedJob, keys: PayloadKeys) {
     this.#job = job;
     this.#keys = keys;
     this.#text = { kind: "text", jobId: job.id };

@@ -7,14 +7,15 @@
 
 import { type Logger, parseTraceparent } from "../observability/light.ts";
 import {
+  type AssignedJob,
   type CancellationView,
   type ClusterChannel,
-  type JobView,
   type OrderAnswer,
   Refusal,
   type ReportAckView,
   type WorkerAnnouncement,
   type WorkerApi,
+  type WorkerNews,
   type WorkerStatsView,
   type WorkerWelcomeView,
 } from "../rpc/light.ts";
@@ -78,7 +79,7 @@ export type WorkerUsage = Omit<
 
 /** Told what the worker does, for metrics and traces. */
 export interface WorkerObserver {
-  attemptStarted(job: JobView): ObservedAttempt;
+  attemptStarted(job: AssignedJob): ObservedAttempt;
 }
 
 /** An attempt that is followed. */
@@ -99,6 +100,8 @@ export class Worker implements WorkerApi {
   readonly #withNews = new Set<RunningAttempt>();
   readonly #taken = new TakenAttempts();
   #clusterId = "";
+  /** The master acknowledges reports by the number of their message. */
+  #hasNumbers = false;
   readonly #session: SessionKeeper;
   readonly #incarnation = crypto.randomUUID();
   #isDraining = false;
@@ -127,7 +130,7 @@ export class Worker implements WorkerApi {
         onWelcome: (welcome) => this.#welcomed(welcome),
         onAssignments: (jobs) => jobs.forEach((job) => this.#take(job)),
         onCancellations: (cancellations) => cancellations.forEach((each) => this.#withdraw(each)),
-        onAcks: (acks) => this.#acknowledged(acks),
+        onAcks: (acks, numbers) => this.#acknowledged(acks, numbers),
       },
     });
   }
@@ -212,6 +215,7 @@ export class Worker implements WorkerApi {
     const isElsewhere = this.#clusterId !== "" && this.#clusterId !== welcome.clusterId;
     if (isElsewhere) this.#taken.forgetAll();
     this.#clusterId = welcome.clusterId;
+    this.#hasNumbers = welcome.takesNumbers === true;
     clearInterval(this.#heartbeatTimer);
     const intervalMs = Math.min(this.#options.heartbeatIntervalMs, welcome.heartbeatIntervalMs);
     this.#heartbeatTimer = setInterval(() => this.#heartbeat(), intervalMs);
@@ -253,7 +257,7 @@ export class Worker implements WorkerApi {
    *
    * @throws Refusal for a job that cannot be told from another attempt at it.
    */
-  assign(job: JobView): OrderAnswer {
+  assign(job: AssignedJob): OrderAnswer {
     if (job.fencingToken <= 0) {
       throw new Refusal(
         "failed_precondition",
@@ -297,7 +301,7 @@ export class Worker implements WorkerApi {
       : { done: false, message: `job ${jobId} does not run here` };
   }
 
-  #take(job: JobView): Taking {
+  #take(job: AssignedJob): Taking {
     const taking = this.#taken.take(job.id, job.fencingToken);
     if (taking !== "new") return taking;
     if (this.#isDraining) {
@@ -319,8 +323,8 @@ export class Worker implements WorkerApi {
     attempt?.withdraw(`the job was withdrawn: ${cancellation.reason}`);
   }
 
-  #acknowledged(acks: readonly ReportAckView[]): void {
-    this.#outbox.acknowledge(acks);
+  #acknowledged(acks: readonly ReportAckView[], numbers: readonly number[]): void {
+    this.#outbox.acknowledge(acks, numbers);
     for (const ack of acks) {
       if (ack.accepted) continue;
       const attempt = this.#running.get(ack.jobId, ack.token);
@@ -353,12 +357,20 @@ export class Worker implements WorkerApi {
     this.#flushTimer = undefined;
     this.#outbox.keep();
     if (!this.#session.isOpen) return;
-    const reports = this.#outbox.take();
+    const { reports, number }: Pick<WorkerNews, "reports" | "number"> = this.#hasNumbers
+      ? this.#outbox.takeNumbered()
+      : { reports: this.#outbox.take() };
     const progress = [...this.#withNews].filter((each) => !each.isWithdrawn)
       .map((each) => each.news());
     this.#withNews.clear();
     if (reports.length === 0 && progress.length === 0 && !this.#isDraining) return;
-    this.#session.send({ reports, progress, draining: this.#isDraining, goodbye: false });
+    this.#session.send({
+      reports,
+      progress,
+      draining: this.#isDraining,
+      goodbye: false,
+      ...(number !== undefined && { number }),
+    });
   }
 
   #idleWithin(ms: number): Promise<void> {

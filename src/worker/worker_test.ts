@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { EventEmitter } from "node:events";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { JobTypeRegistry } from "../job_types/mod.ts";
+import { noop } from "../job_types/noop.ts";
+import type { ClusterChannel } from "../rpc/light.ts";
+// What an older master says cannot be had from this version's.
+import { MasterMessageSchema, type WorkerMessage } from "../rpc/gen/scheduler_pb.ts";
+import { InlineExecutor } from "./attempt.ts";
+import { ENVIRONMENT } from "./executor_test_support.ts";
+import { Worker } from "./worker.ts";
+
+/** A worker of `noop`, connected to nobody but this test. */
+async function connected() {
+  const heard: WorkerMessage[] = [];
+  const stream = Object.assign(new EventEmitter(), {
+    write: (message: WorkerMessage) => {
+      heard.push(message);
+      stream.emit("heard");
+    },
+    cancel() {},
+  });
+  const channel = {
+    addresses: ["m1:9000"],
+    connected: () => Promise.resolve(),
+    metadata: () => undefined,
+    clientFor: () => ({ makeBidiStreamRequest: () => stream }),
+    watchOver: () => ({ heard() {}, end() {} }),
+    learn() {},
+  };
+  const registry = new JobTypeRegistry();
+  registry.register(noop);
+  const inline = new InlineExecutor(registry, ENVIRONMENT);
+  const usage = { cpuUsage: 0, memoryUsage: 0, workerCpu: 0, workerMemoryBytes: 0 };
+  const worker = new Worker({
+    ...{ workerId: "w1", address: () => "", slots: 4, cpuMillis: 0, memoryBytes: 0, tags: {} },
+    ...{
+      version: "",
+      registry,
+      jobTypes: ["noop"],
+      inline,
+      isolated: inline,
+      tempRoot: "/nowhere",
+    },
+    ...{ heartbeatIntervalMs: 60_000, resultTimeoutMs: 60_000, shutdownDelayMs: 10 },
+    channel: channel as unknown as ClusterChannel,
+    log: {
+      debug() {},
+      info() {},
+      warn() {},
+      error() {},
+      isEnabled: () => false,
+      child: () => never(),
+    },
+    observer: { attemptStarted: () => ({ ended() {} }) },
+    usage: () => ({ ...usage, executorsCpu: 0, executorsMemoryBytes: 0, executorProcesses: 0 }),
+  });
+  worker.start();
+  await heardThat(() => heard[0]?.hello !== undefined);
+
+  async function heardThat(isSo: () => boolean): Promise<void> {
+    while (!isSo()) await new Promise((resolve) => stream.once("heard", resolve));
+  }
+  return {
+    worker,
+    heard,
+    heardThat,
+    say: (message: MessageInitShape<typeof MasterMessageSchema>) =>
+      stream.emit("data", create(MasterMessageSchema, message)),
+    /** The messages with reports. */
+    reports: () => heard.filter((each) => each.reports.length > 0),
+  };
+}
+
+function never(): never {
+  throw new Error("nobody asks for it");
+}
+
+const WELCOME = {
+  ...{ sessionId: "s", leaderId: "m1", clusterId: "c" },
+  ...{ heartbeatIntervalMs: 60_000n, heartbeatTimeoutMs: 60_000n, masterAddresses: ["m1:9000"] },
+};
+
+Deno.test("with a master that knows no numbers, whole jobs are run and reports acknowledged one by one", async () => {
+  const { worker, heard, heardThat, say, reports } = await connected();
+  assert.equal(heard[0]?.hello?.takesBriefs, true);
+  say({ welcome: { ...WELCOME, takesNumbers: false } });
+  say({ assignments: [{ id: "a", type: "noop", fencingToken: 5n, attempt: 1 }] });
+  await heardThat(() => reports().length > 0);
+  const [message] = reports();
+  assert.equal(message?.number, 0n);
+  assert.deepEqual(message?.reports.map(({ jobId, outcome }) => [jobId, outcome.case]), [
+    ["a", "result"],
+  ]);
+  assert.equal(worker.pendingReports, 1);
+  say({ reportAcks: [{ jobId: "a", fencingToken: 5n, accepted: true }] });
+  assert.equal(worker.pendingReports, 0);
+  await worker.stop(0);
+});
+
+Deno.test("with one that does, briefs are run and a message's reports acknowledged by its number", async () => {
+  const { worker, heardThat, say, reports } = await connected();
+  say({ welcome: { ...WELCOME, takesNumbers: true } });
+  const orders = {
+    kinds: [{ type: "noop", namespace: "default" }],
+    briefs: ["a", "b"].map((jobId) => ({ jobId, fencingToken: 5n, attempt: 1 })),
+  };
+  say(orders);
+  await heardThat(() => reports().length > 0);
+  const [message] = reports();
+  assert.deepEqual(message?.reports.map(({ jobId }) => jobId), ["a", "b"]);
+  assert.equal(worker.pendingReports, 2);
+  say({ takenNumbers: [message!.number] });
+  assert.equal(worker.pendingReports, 0);
+  // The same attempt again is not run again, nor reported: its end arrived.
+  say(orders);
+  assert.equal(worker.activeJobs, 0);
+  assert.equal(worker.pendingReports, 0);
+  await worker.stop(0);
+});
