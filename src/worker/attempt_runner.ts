@@ -11,7 +11,8 @@ import { holdsSealedText, isSealed, PayloadKeys } from "../security/light.ts";
 import type { AttemptEnd, AttemptListener, Executor } from "./attempt.ts";
 import type { ToldSpan } from "./attempt_spans.ts";
 import { LastingAttempts } from "./lasting_attempts.ts";
-import { attemptKey, RunningAttempt } from "./running_attempt.ts";
+import { AttemptMap } from "./attempt_map.ts";
+import { RunningAttempt } from "./running_attempt.ts";
 import { openedParent, openedPayload } from "./sealed_attempt.ts";
 import type { ObservedAttempt, WorkerOptions } from "./worker.ts";
 
@@ -20,8 +21,8 @@ const NO_PARENTS: readonly ParentJob[] = [];
 
 /** Told what the attempts have to say. */
 export interface RunnerListener {
-  /** To be delivered to the master. @param key the attempt's */
-  onReport(report: AttemptReportView, key: string): void;
+  /** To be delivered to the master. */
+  onReport(report: AttemptReportView): void;
   /** The attempt has progress or log lines that were not sent yet. */
   onNews(attempt: RunningAttempt): void;
   /** Nothing runs any more. */
@@ -31,7 +32,7 @@ export interface RunnerListener {
 export class AttemptRunner {
   readonly #options: WorkerOptions;
   readonly #listener: RunnerListener;
-  readonly #running = new Map<string, RunningAttempt>();
+  readonly #running = new AttemptMap<RunningAttempt>();
   readonly #lasting: LastingAttempts;
   readonly #ways: Ways;
   #completedJobs = 0;
@@ -72,13 +73,13 @@ export class AttemptRunner {
   }
 
   get(jobId: string, token: number): RunningAttempt | undefined {
-    return this.#running.get(attemptKey(jobId, token));
+    return this.#running.get({ jobId, token });
   }
 
   /** Runs an attempt that nobody has begun. */
   begin(job: AssignedJob): void {
     const attempt = new RunningAttempt(job);
-    this.#running.set(attempt.key, attempt);
+    this.#running.set(attempt);
     this.#run(attempt).catch((failure) =>
       this.#options.log.error("an attempt could not be run", {
         job_id: job.id,
@@ -100,10 +101,10 @@ export class AttemptRunner {
       if (verdict === "completed") this.#completedJobs++;
       else if (verdict !== "cancelled") this.#failedJobs++;
       const report = attempt.reportOf(end, durationMs);
-      if (report !== undefined) this.#listener.onReport(report, attempt.key);
+      if (report !== undefined) this.#listener.onReport(report);
     } finally {
       lasting.end();
-      this.#running.delete(attempt.key);
+      this.#running.delete(attempt);
       if (this.#running.size === 0) this.#listener.onIdle();
     }
   }
@@ -151,8 +152,8 @@ export class AttemptRunner {
   /** It goes on beyond the turn in which it began. */
   #started(attempt: RunningAttempt): void {
     if (attempt.isWithdrawn) return;
-    const { id: jobId, fencingToken: token } = attempt.job;
-    this.#listener.onReport({ jobId, token, kind: "started" }, attempt.key);
+    const { jobId, token } = attempt;
+    this.#listener.onReport({ jobId, token, kind: "started" });
   }
 
   async #parentOf({ id, fencingToken }: AssignedJob, parentId: string): Promise<ParentResult> {

@@ -5,12 +5,15 @@
  */
 
 import type { AttemptReportView, ReportAckView } from "../rpc/light.ts";
+import { AttemptMap, type AttemptName } from "./attempt_map.ts";
 import { keepsNothing, type ReportKeeper } from "./report_keeper.ts";
-import { attemptKey } from "./running_attempt.ts";
 
-interface Unacknowledged {
+/** The end of an attempt, until it is acknowledged. */
+interface Unacknowledged extends AttemptName {
   readonly report: AttemptReportView;
   sentAtMs: number;
+  /** The present session has not been sent it, or is to be sent it again. */
+  isUnsent: boolean;
   /** Acknowledgements that are still to come for a start that was sent on this session before. */
   startAcksAhead: number;
 }
@@ -18,17 +21,19 @@ interface Unacknowledged {
 export class Outbox {
   readonly #now: () => number;
   /** Finished and released attempts, until they are acknowledged; in order. */
-  readonly #unacknowledged = new Map<string, Unacknowledged>();
+  readonly #unacknowledged = new AttemptMap<Unacknowledged>();
+  /** Starts that the present session has not been sent. */
+  readonly #unsentStarts = new AttemptMap<AttemptReportView>();
+  /** Those of the unacknowledged that are not sent. */
+  #unsent: Unacknowledged[] = [];
   /**
    * Starts that were sent on the present session and are not acknowledged yet, where that is done one by
    * one.
    */
-  readonly #startsInFlight = new Set<string>();
-  /** Attempts whose ends were sent on the present session under a number, until that is acknowledged. */
-  readonly #numbered = new Map<number, readonly string[]>();
+  readonly #startsInFlight = new AttemptMap<AttemptReportView>();
+  /** Ends that were sent on the present session under a number, until that is acknowledged. */
+  readonly #numbered = new Map<number, readonly AttemptName[]>();
   #lastNumber = 0;
-  /** Reports that the present session has not been sent yet. */
-  readonly #unsent = new Map<string, AttemptReportView>();
   readonly #keeper: ReportKeeper;
   /** Ends of attempts that the keeper has not been given yet. */
   #unkept: AttemptReportView[] = [];
@@ -41,9 +46,7 @@ export class Outbox {
   constructor(keeper: ReportKeeper = keepsNothing, now: () => number = () => performance.now()) {
     this.#keeper = keeper;
     this.#now = now;
-    for (const report of keeper.kept) {
-      this.#expect(report, attemptKey(report.jobId, report.token));
-    }
+    for (const report of keeper.kept) this.#expect(report);
   }
 
   /** Nothing waits for an acknowledgement. */
@@ -51,29 +54,39 @@ export class Outbox {
     return this.#unacknowledged.size === 0;
   }
 
+  /** How many reports wait for one. */
+  get pending(): number {
+    return this.#unacknowledged.size;
+  }
+
   /** Reports that still wait for an acknowledgement, oldest first. */
   get unacknowledged(): AttemptReportView[] {
     return [...this.#unacknowledged.values()].map((each) => each.report);
   }
 
-  /**
-   * A report that must arrive. One attempt's end takes the place of its unsent start.
-   *
-   * @param key the attempt's, if it is at hand
-   */
-  report(report: AttemptReportView, key = attemptKey(report.jobId, report.token)): void {
-    if (report.kind !== "started") this.#unkept.push(report);
-    this.#expect(report, key);
+  /** A report that must arrive. One attempt's end takes the place of its unsent start. */
+  report(report: AttemptReportView): void {
+    if (report.kind === "started") this.#unsentStarts.set(report);
+    else {
+      this.#unkept.push(report);
+      this.#expect(report);
+    }
   }
 
-  #expect(report: AttemptReportView, key: string): void {
-    if (report.kind !== "started") {
-      const startAcksAhead = this.#startsInFlight.has(key) ? 1 : 0;
-      this.#startsInFlight.delete(key);
-      this.#unacknowledged.set(key, { report, sentAtMs: this.#now(), startAcksAhead });
-    }
-    this.#unsent.delete(key);
-    this.#unsent.set(key, report);
+  #expect(report: AttemptReportView): void {
+    const { jobId, token } = report;
+    if (this.#unsentStarts.size > 0) this.#unsentStarts.delete(report);
+    const hasStartAhead = this.#startsInFlight.size > 0 && this.#startsInFlight.delete(report);
+    const waiting: Unacknowledged = {
+      jobId,
+      token,
+      report,
+      sentAtMs: this.#now(),
+      isUnsent: true,
+      startAcksAhead: hasStartAhead ? 1 : 0,
+    };
+    this.#unacknowledged.set(waiting);
+    this.#unsent.push(waiting);
   }
 
   /** Sees to it that no end of an attempt is sent that would be lost with this process. */
@@ -85,29 +98,30 @@ export class Outbox {
 
   /** Every report that waits to be sent; their acknowledgements come one by one. */
   take(): AttemptReportView[] {
-    for (const [key, { kind }] of this.#unsent) {
-      if (kind === "started") this.#startsInFlight.add(key);
-    }
-    return this.#taken();
+    for (const start of this.#unsentStarts.values()) this.#startsInFlight.set(start);
+    return this.#taken().reports;
   }
 
   /** The same, to be sent under a number by which they are acknowledged together. */
   takeNumbered(): { readonly reports: AttemptReportView[]; readonly number?: number } {
-    if (this.#unsent.size === 0) return { reports: [] };
-    const ends: string[] = [];
-    for (const [key, { kind }] of this.#unsent) {
-      if (kind !== "started") ends.push(key);
-    }
+    const { reports, ends } = this.#taken();
+    if (reports.length === 0) return { reports };
     // Never the same twice, so that no word of an old session could be taken for one on a new one.
     const number = ++this.#lastNumber;
     this.#numbered.set(number, ends);
-    return { reports: this.#taken(), number };
+    return { reports, number };
   }
 
-  #taken(): AttemptReportView[] {
-    const reports = [...this.#unsent.values()];
-    this.#unsent.clear();
-    return reports;
+  #taken(): { readonly reports: AttemptReportView[]; readonly ends: readonly AttemptName[] } {
+    const reports = this.#unsentStarts.size === 0 ? [] : [...this.#unsentStarts.values()];
+    this.#unsentStarts.clear();
+    const ends = this.#unsent;
+    this.#unsent = [];
+    for (const waiting of ends) {
+      waiting.isUnsent = false;
+      reports.push(waiting.report);
+    }
+    return { reports, ends };
   }
 
   /** A new session knows nothing of what was sent on an old one. */
@@ -122,11 +136,13 @@ export class Outbox {
   sendAgainAfter(ms: number): boolean {
     const nowMs = this.#now();
     let isAny = false;
-    for (const [key, waiting] of this.#unacknowledged) {
+    for (const waiting of this.#unacknowledged.values()) {
       if (nowMs - waiting.sentAtMs < ms) continue;
       waiting.sentAtMs = nowMs;
-      this.#unsent.set(key, waiting.report);
       isAny = true;
+      if (waiting.isUnsent) continue;
+      waiting.isUnsent = true;
+      this.#unsent.push(waiting);
     }
     return isAny;
   }
@@ -139,18 +155,22 @@ export class Outbox {
    */
   acknowledge(acks: readonly ReportAckView[], numbers: readonly number[] = []): void {
     for (const ack of acks) {
-      const key = attemptKey(ack.jobId, ack.token);
-      this.#startsInFlight.delete(key);
-      const waiting = this.#unacknowledged.get(key);
+      this.#startsInFlight.delete(ack);
+      const waiting = this.#unacknowledged.get(ack);
       if (waiting === undefined) continue;
       if (waiting.startAcksAhead > 0 && ack.accepted) waiting.startAcksAhead--;
-      else this.#unacknowledged.delete(key);
+      else this.#unacknowledged.delete(ack);
     }
     for (const number of numbers) {
-      for (const key of this.#numbered.get(number) ?? []) this.#unacknowledged.delete(key);
+      for (const end of this.#numbered.get(number) ?? []) this.#unacknowledged.delete(end);
       this.#numbered.delete(number);
     }
     this.#keeper.settled(this.#unacknowledged.size, () => this.unacknowledged);
+  }
+
+  /** There is time to put things away. */
+  rest(): void {
+    if (this.isSettled) this.#keeper.rest();
   }
 
   /** Leaves what nobody has acknowledged to the next process. */

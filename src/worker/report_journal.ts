@@ -3,7 +3,7 @@
  * not run its jobs again when it is back.
  *
  * A report is appended before it is sent, and nothing is written when one is acknowledged: the file is
- * emptied when none is left, and written anew when it has grown. So after a kill it may
+ * emptied with a heartbeat, or when it has grown, if none is left, and written anew if some are. So after a kill it may
  * hold reports that had arrived; sending them again changes nothing. There is no fsync: what a process
  * has written outlives its death, and a machine that loses power loses at most reports whose jobs are
  * then run again.
@@ -25,7 +25,7 @@ import { crc32 } from "node:zlib";
 import type { Logger } from "../observability/light.ts";
 import type { AttemptReportView } from "../rpc/light.ts";
 import type { ReportKeeper } from "./report_keeper.ts";
-import { attemptKey } from "./running_attempt.ts";
+import { attemptKey } from "./attempt_map.ts";
 
 export interface ReportJournalOptions {
   readonly log: Pick<Logger, "warn">;
@@ -45,6 +45,8 @@ const text = new TextEncoder();
 const UTF8_BYTES_MAX = 3;
 const BYTES_MAX = 256 * 1024 * 1024;
 const REWRITE_BYTES_MIN = 256 * 1024;
+/** To empty a shorter file costs more than some reports that are sent again should the process be killed. */
+const EMPTY_BYTES_MIN = 64 * 1024;
 
 export class ReportJournal implements ReportKeeper {
   readonly kept: readonly AttemptReportView[];
@@ -111,8 +113,11 @@ export class ReportJournal implements ReportKeeper {
   settled(count: number, remaining: () => readonly AttemptReportView[]): void {
     if (count > 0) {
       if (this.#bytes >= this.#rewriteAtBytes) this.#rewrite(framesOf(remaining()));
-      return;
-    }
+    } else if (this.#bytes >= Math.min(EMPTY_BYTES_MIN, this.#bytesMax / 2)) this.rest();
+  }
+
+  /** Nothing is left. */
+  rest(): void {
     if (this.#bytes === MAGIC.byteLength) return;
     this.#write(() => {
       ftruncateSync(this.#file, MAGIC.byteLength);
@@ -123,7 +128,7 @@ export class ReportJournal implements ReportKeeper {
 
   /** Leaves exactly these for the next process. */
   close(remaining: readonly AttemptReportView[]): void {
-    if (remaining.length === 0) this.settled(0, () => remaining);
+    if (remaining.length === 0) this.rest();
     else this.#rewrite(framesOf(remaining));
     closeSync(this.#file);
   }
@@ -222,7 +227,22 @@ function bodyOf(
   report: AttemptReportView,
 ): { readonly json: string; readonly output: Uint8Array } {
   if (report.kind !== "finished") return { json: JSON.stringify(report), output: NOTHING };
-  const { output, ...rest } = report;
+  const { jobId, token, kind, success, output, contentType, error, permanent } = report;
+  const { timedOut, durationMs, logTail, logLinesCut } = report;
+  // Written out: to take the rest of an object costs as much as its JSON.
+  const rest: Omit<typeof report, "output"> = {
+    jobId,
+    token,
+    kind,
+    success,
+    contentType,
+    error,
+    permanent,
+    timedOut,
+    durationMs,
+    logTail,
+    logLinesCut,
+  };
   return { json: JSON.stringify(rest), output };
 }
 

@@ -64,6 +64,9 @@ Deno.test("a journal of which all is acknowledged is empty, and one that is clos
   const empty = place.bytes;
   journal.keep([finished("a"), finished("b")]);
   journal.settled(0, () => []);
+  // It is short: this can wait until there is time.
+  assert.ok(place.bytes > empty);
+  journal.rest();
   assert.equal(place.bytes, empty);
   journal.keep([finished("c"), finished("d")]);
   journal.close([finished("d")]);
@@ -81,6 +84,16 @@ Deno.test("a file that grows is written anew with what is not acknowledged", () 
     assert.ok(place.bytes < 5_000, `${place.bytes} bytes for one report`);
   }
   assert.ok(place.kept().some(({ jobId }) => jobId === "waiting"));
+});
+
+Deno.test("a file of which all is acknowledged again and again does not grow, without a rest", () => {
+  using place = new Place();
+  const journal = place.open();
+  for (let number = 0; number < 1_000; number++) {
+    journal.keep([finished(`job-${number}`)]);
+    journal.settled(0, () => []);
+  }
+  assert.ok(place.bytes < 70_000, `${place.bytes} bytes for nothing`);
 });
 
 Deno.test("wherever a write was cut short, the whole reports before it are there and the next ones too", () => {

@@ -11,6 +11,8 @@ export interface ReportKeeper {
   keep(reports: readonly AttemptReportView[]): void;
   /** Some were acknowledged: so many, which `remaining` gives, are not. */
   settled(count: number, remaining: () => readonly AttemptReportView[]): void;
+  /** Nothing is left, and nothing comes just now: what is kept of others may go. */
+  rest(): void;
   /** Leaves exactly these for the next process. */
   close(remaining: readonly AttemptReportView[]): void;
 }
@@ -20,5 +22,6 @@ export const keepsNothing: ReportKeeper = {
   kept: [],
   keep() {},
   settled() {},
+  rest() {},
   close() {},
 };

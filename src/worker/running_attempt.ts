@@ -8,11 +8,6 @@ import { LogTail } from "../jobs/mod.ts";
 import type { AssignedJob, AttemptProgressView, AttemptReportView } from "../rpc/light.ts";
 import type { AttemptEnd } from "./attempt.ts";
 
-/** An attempt's name: a job is never held twice under one token. */
-export function attemptKey(jobId: string, token: number): string {
-  return `${jobId}#${token}`;
-}
-
 /** How an attempt ended, as it is counted. */
 export type AttemptVerdict = "completed" | "failed" | "cancelled" | "timeout";
 
@@ -30,8 +25,10 @@ const NO_LINES: readonly string[] = [];
 
 export class RunningAttempt {
   readonly job: AssignedJob;
-  /** See {@linkcode attemptKey}. */
-  readonly key: string;
+  /** Of the job. */
+  readonly jobId: string;
+  /** Its fencing token. */
+  readonly token: number;
   readonly #abort = new AbortController();
   /** Made with its first line: most attempts log none. */
   #log: LogTail | undefined;
@@ -44,7 +41,8 @@ export class RunningAttempt {
 
   constructor(job: AssignedJob) {
     this.job = job;
-    this.key = attemptKey(job.id, job.fencingToken);
+    this.jobId = job.id;
+    this.token = job.fencingToken;
   }
 
   get signal(): AbortSignal {
@@ -92,8 +90,8 @@ export class RunningAttempt {
     const from = Math.max(firstLine, this.#unsentLine);
     this.#unsentLine = nextLine;
     return {
-      jobId: this.job.id,
-      token: this.job.fencingToken,
+      jobId: this.jobId,
+      token: this.token,
       fraction: this.#fraction,
       message: this.#message,
       logLines: lines.slice(from - firstLine),
@@ -116,7 +114,7 @@ export class RunningAttempt {
   /** What the master is told of its end; undefined: nothing. */
   reportOf(end: AttemptEnd, durationMs: number): AttemptReportView | undefined {
     if (this.#isWithdrawn) return undefined;
-    const { id: jobId, fencingToken: token } = this.job;
+    const { jobId, token } = this;
     if (!end.ok && this.#stop === "released") {
       return { jobId, token, kind: "released", reason: end.error };
     }

@@ -113,8 +113,8 @@ export class Worker implements WorkerApi {
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.#running = new AttemptRunner(options, {
-      onReport: (report, key) => {
-        this.#outbox.report(report, key);
+      onReport: (report) => {
+        this.#outbox.report(report);
         this.#scheduleFlush();
       },
       onNews: (attempt) => this.#scheduleProgress(attempt),
@@ -151,7 +151,7 @@ export class Worker implements WorkerApi {
 
   /** Reports that wait for their acknowledgement. */
   get pendingReports(): number {
-    return this.#outbox.unacknowledged.length;
+    return this.#outbox.pending;
   }
 
   /** Starts to look for a master; resolves at once. */
@@ -231,6 +231,7 @@ export class Worker implements WorkerApi {
   }
 
   #heartbeat(): void {
+    this.#outbox.rest();
     if (this.#outbox.sendAgainAfter(this.#options.resultTimeoutMs)) this.#flushNow();
     this.#session.send({
       stats: this.#stats(),
