@@ -85,6 +85,7 @@ export class ConductorClient implements AsyncDisposable, Disposable {
   /** Job types: pause, resume, limits. */
   readonly types: Scope;
   readonly #channel: Calls;
+  #unbounded: JobClient | undefined;
 
   /** Connects when something is first asked. @throws TypeError for options that do not fit together */
   constructor(options: ConnectOptions) {
@@ -303,8 +304,10 @@ export class ConductorClient implements AsyncDisposable, Disposable {
     });
   }
 
+  /** One for all calls that nothing bounds. */
   #client({ signal }: CallBounds): JobClient {
-    return new JobClient(boundTo(this.#channel, { ...(signal && { signal }) }));
+    if (signal !== undefined) return new JobClient(boundTo(this.#channel, { signal }));
+    return this.#unbounded ??= new JobClient(this.#channel);
   }
 }
 

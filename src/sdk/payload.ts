@@ -7,6 +7,8 @@
 import { envelopeOf } from "../security/light.ts";
 import { ConductorError } from "./errors.ts";
 
+const utf8 = new TextEncoder();
+
 /**
  * Bytes stay as they are; anything else becomes JSON.
  *
@@ -19,7 +21,7 @@ export function payloadBytes(payload: unknown): Uint8Array {
   if (text === undefined) {
     throw new TypeError(`a payload may not be a ${typeof payload}: JSON cannot hold it`);
   }
-  return new TextEncoder().encode(text);
+  return utf8.encode(text);
 }
 
 /**
