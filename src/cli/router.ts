@@ -5,7 +5,7 @@
  */
 
 import { Command, CommanderError, type Option } from "commander";
-import { nearest } from "../config/mod.ts";
+import { describeConfig, nearest } from "../config/mod.ts";
 import { addAuditCommands } from "./audit_router.ts";
 import { addBatchCommands } from "./batch_router.ts";
 import { addBackupCommands, addMemberCommands, addTopCommand } from "./cluster_router.ts";
@@ -137,9 +137,22 @@ function misuseLine(text: string, { err }: Terminal): string {
     /\n\(Did you mean (.*)\)$/s,
     (_, suggestion: string) => ` (did you mean ${suggestion})`,
   );
-  return `${err.style.red("conductor:")} ${
-    line.replace(/\.$/, "")
-  }; --help shows what is possible\n`;
+  return `${err.style.red("conductor:")} ${line.replace(/\.$/, "")}; ${
+    hintOfKey(line) ?? "--help shows what is possible"
+  }\n`;
+}
+
+/** Of an unknown flag that is called as a key of the configuration: how that is set. */
+function hintOfKey(line: string): string | undefined {
+  const [, name = ""] = /^unknown option '--([a-z-]+)[^']*'$/.exec(line) ?? [];
+  const leaf = name.replaceAll("-", "_");
+  const keys = describeConfig().filter(({ path }) => path.endsWith(`.${leaf}`));
+  if (name === "" || keys.length === 0) return undefined;
+  const ways = keys.map(({ path, flags }) => {
+    const flag = flags.master ?? flags.worker ?? flags.client;
+    return flag === undefined ? `--set ${path}=VALUE` : `--${flag} (${path})`;
+  });
+  return `there is ${ways.join(", ")}`;
 }
 
 export function optionDescription(option: Option): string {

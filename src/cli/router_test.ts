@@ -44,6 +44,11 @@ Deno.test("what commander refuses is told on one line, with what was meant, and 
     [["status", "a", "b"], /too many arguments/],
     [["list", "--output", "xml"], /'xml' is invalid/],
     [["dlq", "retri"], /unknown command 'retri' of `conductor dlq` \(did you mean retry\?\)/],
+    [
+      ["worker", "--max-concurrent-jobs=3"],
+      /unknown option '--max-concurrent-jobs=3'; there is --concurrency \(worker\.max_concurrent_jobs\)/,
+    ],
+    [["worker", "--result-timeout", "3s"], /; there is --set worker\.result_timeout=VALUE$/m],
     [["sumbit", "--help"], /unknown command 'sumbit' \(did you mean submit\?\)/],
     [["wait", "a-job"], /unknown command 'wait' \(did you mean watch JOB\?\)/],
     [["quite-another"], /unknown command 'quite-another'; --help shows what is possible/],

@@ -46,7 +46,7 @@ class Leader {
       duties: { schedule() {}, view: () => this.machine.view() },
       audit: (act: AuditedAct) => this.audited.push(act),
       now: () => 1_000,
-      facts: {},
+      facts: { clusterId: "c1" },
       addressOf: () => undefined,
       node: { status: () => ({ members: [], role: "leader", term: 1 }) },
     } as unknown as MasterContext;
@@ -232,6 +232,27 @@ Deno.test("a worker is registered for what its token is for, however it comes", 
   assert.deepEqual(found, [["red"], ["red"], undefined]);
   const greedy = { ...announced, workerId: "greedy", namespaces: ["red", "blue"] };
   await assert.rejects(workers.registerWorker(greedy, RED), /for the namespace red alone/);
+});
+
+Deno.test("a worker that comes back to another cluster is sent away before anything is written", async () => {
+  const leader = new Leader();
+  const workers = new WorkersApi(leader.context, () => {});
+  const announced = {
+    ...{ incarnation: "i", address: "", slots: 1, jobTypes: ["noop"], tags: {}, version: "" },
+    ...{ cpuMillis: 0, memoryBytes: 0, running: [] },
+  };
+  const link = { send: () => true, close() {} };
+  const stray = { ...announced, workerId: "stray", clusterId: "c2" };
+  await assert.rejects(workers.openWorkerSession(stray, link, ALL), {
+    reason: "failed_precondition",
+    message: 'this master is of cluster c1, and worker "stray" comes back to cluster c2',
+  });
+  assert.equal(leader.machine.worker("stray"), undefined);
+  for (const clusterId of ["", "c1"]) {
+    const own = { ...announced, workerId: `own${clusterId}`, clusterId };
+    await workers.openWorkerSession(own, link, ALL);
+    assert.ok(leader.machine.worker(own.workerId) !== undefined);
+  }
 });
 
 Deno.test("a worker gets the jobs of the namespaces that it wants and its token is for", () => {

@@ -80,6 +80,7 @@ export class WorkersApi implements WorkerCalls {
     link: WorkerLink,
     call: Viewer,
   ): Promise<WorkerSession> {
+    this.#refuseStray(told);
     const announcement = { ...told, namespaces: servedBy(told, call) };
     const sessionId = announcement.incarnation;
     this.#refuseRival(announcement.workerId, sessionId);
@@ -222,6 +223,20 @@ export class WorkersApi implements WorkerCalls {
       "already_exists",
       `a worker called ${JSON.stringify(workerId)} is connected already; give this one a name of ` +
         "its own (--worker-id), or stop the other",
+    );
+  }
+
+  /**
+   * A worker that comes back must not begin to work for another cluster, such as one that a master has
+   * founded that lost its disk, because its own was not there for a moment.
+   */
+  #refuseStray({ workerId, clusterId = "" }: WorkerAnnouncement): void {
+    const own = this.#context.facts.clusterId;
+    if (clusterId === "" || clusterId === own) return;
+    throw new Refusal(
+      "failed_precondition",
+      `this master is of cluster ${own}, and worker ${JSON.stringify(workerId)} comes back to ` +
+        `cluster ${clusterId}`,
     );
   }
 

@@ -296,6 +296,8 @@ export interface WorkerAnnouncement {
   /** On the unary road: it waits at `address` for its orders, and does not come for them. */
   readonly pushed?: boolean;
   readonly running: readonly { readonly jobId: string; readonly token: number }[];
+  /** The cluster that it comes back to; empty or absent: whichever it meets. */
+  readonly clusterId?: string;
 }
 
 /** What a worker is told when it is let in. */

@@ -311,6 +311,7 @@ export function announcementFromHello(hello: WorkerHello): WorkerAnnouncement {
     ...resourcesOf(hello),
     typeSlots: typeSlotsOf(hello.typeConcurrency),
     namespaces: hello.namespaces,
+    clusterId: hello.clusterId,
     running: hello.running.map((each) => ({
       jobId: each.jobId,
       token: Number(each.fencingToken),

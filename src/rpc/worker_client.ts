@@ -99,6 +99,7 @@ export class SessionStream {
         namespaces: [...hello.namespaces ?? []],
         address: hello.address,
         takesBriefs: true,
+        clusterId: hello.clusterId ?? "",
         running: hello.running.map((each) => ({
           jobId: each.jobId,
           fencingToken: BigInt(each.token),

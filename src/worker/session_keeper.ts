@@ -21,15 +21,25 @@ export interface SessionKeeperOptions {
   /** What to say at the start of each session. */
   readonly announce: () => WorkerAnnouncement;
   readonly listener: Omit<SessionListener, "onClosed" | "onMasters">;
+  /** In ms, on a clock that never goes back; for tests. */
+  readonly now?: () => number;
 }
 
 const PAUSE_MS_MIN = 100;
 const PAUSE_MS_MAX = 2_000;
+/**
+ * How long it looks for the cluster that it worked for before it takes another one at the addresses
+ * that it knows, in ms: longer than an election or a restart, shorter than a restore takes anyone.
+ */
+const LOYAL_MS = 30_000;
 /** Tries that fit into a lease: a worker that comes back late loses what it runs. */
 const TRIES_A_LEASE = 8;
 
 export class SessionKeeper {
   readonly #options: SessionKeeperOptions;
+  readonly #now: () => number;
+  /** Which it worked for last, and since when it does not any more. */
+  #cluster = { id: "", lostAtMs: Infinity };
   #stream: SessionStream | undefined;
   #isWelcome = false;
   #isStopped = false;
@@ -44,6 +54,7 @@ export class SessionKeeper {
 
   constructor(options: SessionKeeperOptions) {
     this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
   }
 
   /** A master has let the worker in and the session stands. */
@@ -91,7 +102,8 @@ export class SessionKeeper {
 
   #open(address: string): SessionStream {
     const { channel, listener, log } = this.#options;
-    return new SessionStream(channel, address, this.#options.announce(), {
+    const announcement = { ...this.#options.announce(), clusterId: this.#clusterWanted() };
+    return new SessionStream(channel, address, announcement, {
       ...listener,
       onWelcome: (welcome) => {
         this.#isWelcome = true;
@@ -100,6 +112,14 @@ export class SessionKeeper {
         this.#pauseMsMax = Math.min(PAUSE_MS_MAX, Math.max(PAUSE_MS_MIN, triesApartMs));
         channel.learn(welcome.masterAddresses);
         log.info("connected to a master", { address, leader_id: welcome.leaderId });
+        const { id } = this.#cluster;
+        if (id !== "" && welcome.clusterId !== "" && id !== welcome.clusterId) {
+          log.warn("this is another cluster than before, which was not found again", {
+            cluster_id: welcome.clusterId,
+            former_cluster_id: id,
+          });
+        }
+        this.#cluster = { id: welcome.clusterId || id, lostAtMs: Infinity };
         listener.onWelcome(welcome);
       },
       onMasters: (addresses) => channel.learn(addresses),
@@ -112,6 +132,7 @@ export class SessionKeeper {
     this.#isWelcome = false;
     this.#stream = undefined;
     if (this.#isStopped) return this.#onStopped();
+    if (wasWelcome) this.#cluster = { ...this.#cluster, lostAtMs: this.#now() };
     const { log, channel } = this.#options;
     const pauseMs = this.#nextPauseMs(wasWelcome || reason?.reason === "not_leader");
     this.#turnFrom(address, reason, wasWelcome);
@@ -122,6 +143,11 @@ export class SessionKeeper {
       retry_in_ms: pauseMs,
     });
     this.#timer = setTimeout(() => this.#dial(), pauseMs);
+  }
+
+  #clusterWanted(): string {
+    const { id, lostAtMs } = this.#cluster;
+    return this.#now() - lostAtMs < LOYAL_MS ? id : "";
   }
 
   /** Goes where the leader is said to be, and back if it is not there: to be passed on. */
