@@ -186,7 +186,7 @@ class MergedJobs {
 
   #storeQuery(): Omit<FinishedQuery, "limit"> {
     return {
-      ...finishedFilterOf(this.#state, this.#query),
+      ...finishedFilterOf(this.#query),
       ...this.#storeRange,
       ...(this.#storeFrom !== undefined && { fromSeq: this.#storeFrom }),
       order: this.#isNewestFirst ? "newest" : "oldest",
@@ -268,14 +268,11 @@ function heldRecords(state: State, worker: string | undefined): JobRecord[] {
 }
 
 /** The part of a filter that a store knows by the same names. */
-function finishedFilterOf(state: State, query: JobQuery): FinishedFilter {
+function finishedFilterOf(query: JobQuery): FinishedFilter {
   const { status, type, deadLetter, labels, worker, queue, batchId, parentId, schedule } = query;
   const { namespaces } = query;
   return {
-    ...(namespaces !== undefined && {
-      namespaces,
-      namespacesNarrow: doNamespacesNarrow(state, query),
-    }),
+    ...(namespaces !== undefined && { namespaces }),
     ...(status !== undefined && { status }),
     ...(type !== undefined && { type }),
     ...(deadLetter !== undefined && { deadLetter }),
@@ -286,17 +283,6 @@ function finishedFilterOf(state: State, query: JobQuery): FinishedFilter {
     ...(parentId !== undefined && { parentId }),
     ...(schedule !== undefined && { schedule }),
   };
-}
-
-/** Whether to look through the namespaces' jobs, rather than through those of another condition. */
-function doNamespacesNarrow({ counters }: State, query: JobQuery): boolean {
-  const { type, status, namespaces, worker, queue } = query;
-  const own = counters.of({ namespaces }, status);
-  if (type !== undefined) return own <= counters.of({ type }, status);
-  // The index of namespaces has the status as well.
-  if (status !== undefined && worker === undefined && queue === undefined) return true;
-  // How many a worker or a queue has is not known; most of all jobs is hardly less.
-  return 2 * own <= counters.of({}, status);
 }
 
 /** Times of submission as stored jobs of that time have it in `seq`; undefined: there are none. */
@@ -345,7 +331,7 @@ function countOut(
   }
   const range = mayBeFinished(query) ? rangeOf(store, query) : undefined;
   if (range !== undefined) {
-    total += store.countFinished({ ...finishedFilterOf(state, query), ...range }, COUNTED_MAX + 1);
+    total += store.countFinished({ ...finishedFilterOf(query), ...range }, COUNTED_MAX + 1);
   }
   // Rows that the store still has and the state has not are counted: nothing to be exact about.
   const isExact = total <= COUNTED_MAX && state.hiddenSeqs.size === 0;

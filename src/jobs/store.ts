@@ -231,8 +231,6 @@ export interface EndedJob extends FinishedPlace {
 /** Which finished jobs: those of a filter, its times given as what they are in the order of `seq`. */
 export interface FinishedFilter
   extends Omit<JobFilter, "isFinished" | "createdFromMs" | "createdBeforeMs"> {
-  /** Of the conditions that have an index, the namespaces narrow most. */
-  readonly namespacesNarrow?: boolean;
   /** The least and the greatest `seq`. */
   readonly seqMin?: number;
   readonly seqMax?: number;

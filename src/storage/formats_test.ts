@@ -148,7 +148,7 @@ Deno.test(
     Deno.mkdirSync(ours);
     const store = SqliteJobStore.open(ours, { clusterId: "c" });
     const fault = store.snapshotFault(path);
-    assert.match(fault ?? "", /format is version 99, and this program knows versions up to 4/);
+    assert.match(fault ?? "", /format is version 99, and this program knows versions up to 5/);
     assert.throws(() => store.installSnapshot(path), /format is version 99/);
     assert.equal(store.durable.index, 0);
     store.close();

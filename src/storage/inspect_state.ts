@@ -10,6 +10,8 @@ import { pathToFileURL } from "node:url";
 import { JOB_STATUSES, type JobStatus, type LogPosition } from "../jobs/mod.ts";
 import { checkFormat, JobStoreRefused } from "./job_store_file.ts";
 import { BodyRows } from "./body_rows.ts";
+import { FinishedJobs } from "./finished_jobs.ts";
+import { JobNames } from "./job_store_names.ts";
 import { KeyRows } from "./key_rows.ts";
 import { LiveJobs } from "./live_jobs.ts";
 import { damageIn } from "./job_store_seal.ts";
@@ -69,20 +71,19 @@ function reportOf(database: DatabaseSync, path: string): StateReport {
   const live = isPaged
     ? new LiveJobs(database, new BodyRows(database)).count()
     : { jobs: count("live"), payloads: 0 };
-  const withJob = (body: string) => isPaged ? count(`finished WHERE ${body} IS NOT NULL`) : 0;
-  const byStatus = grouped("SELECT status AS name, count(*) AS n FROM finished GROUP BY status");
+  const finished = has("finished_pages") ? ofPages(database) : ofRows(database, isPaged);
   return {
     format: Number(row("PRAGMA user_version")?.user_version),
     clusterId: String(row("SELECT cluster_id FROM identity")?.cluster_id ?? ""),
     applied: { index: Number(state?.applied_index ?? 0), term: Number(state?.applied_term ?? 0) },
     unfinishedJobs: live.jobs,
     finishedJobs: Object.fromEntries(
-      byStatus.map(([status, n]) => [JOB_STATUSES[Number(status)] ?? `status ${status}`, n]),
+      finished.byStatus.map(([status, n]) => [JOB_STATUSES[status] ?? `status ${status}`, n]),
     ),
-    deadLetters: count("finished WHERE dead_letter = 1"),
+    deadLetters: finished.deadLetters,
     workers: count("workers"),
-    payloads: count("payloads") + live.payloads + withJob("payload"),
-    results: count("results") + withJob("output"),
+    payloads: count("payloads") + live.payloads + finished.payloads,
+    results: count("results") + finished.results,
     idempotencyKeys: isPaged ? new KeyRows(database).count() : count("keys"),
     // Format 1 had no such table.
     records: has("records")
@@ -91,5 +92,43 @@ function reportOf(database: DatabaseSync, path: string): StateReport {
       )
       : {},
     integrity: damageIn(database),
+  };
+}
+
+/** What is said of finished jobs; payloads and results that lie with them. */
+interface FinishedReport {
+  readonly byStatus: readonly (readonly [status: number, jobs: number])[];
+  readonly deadLetters: number;
+  readonly payloads: number;
+  readonly results: number;
+}
+
+function ofPages(database: DatabaseSync): FinishedReport {
+  const jobs = new FinishedJobs(database, new JobNames(database));
+  const byStatus = new Map<number, number>();
+  let deadLetters = 0;
+  for (const [number, n] of jobs.index.countsByKind()) {
+    const { status, isDeadLetter } = jobs.kinds.kindOf(number);
+    byStatus.set(status, (byStatus.get(status) ?? 0) + n);
+    if (isDeadLetter) deadLetters += n;
+  }
+  return {
+    byStatus: [...byStatus].sort(([a], [b]) => a - b),
+    deadLetters,
+    ...jobs.countBodies(),
+  };
+}
+
+/** Formats up to 4 had rows alone, and those up to 3 no bodies in them. */
+function ofRows(database: DatabaseSync, hasBodies: boolean): FinishedReport {
+  const count = (what: string, where = "") =>
+    Number(database.prepare(`SELECT count(${what}) AS n FROM finished ${where}`).get()?.n);
+  const byStatus = database
+    .prepare("SELECT status, count(*) AS n FROM finished GROUP BY status ORDER BY status").all();
+  return {
+    byStatus: byStatus.map(({ status, n }) => [Number(status), Number(n)]),
+    deadLetters: count("*", "WHERE dead_letter = 1"),
+    payloads: hasBodies ? count("payload") : 0,
+    results: hasBodies ? count("output") : 0,
   };
 }

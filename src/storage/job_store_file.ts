@@ -3,6 +3,7 @@
 import { chmodSync, closeSync, existsSync, fsyncSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { adoptOldRows } from "./finished_rows.ts";
 import { isDamage, isLocked, REJOIN_ADVICE, StorageFailed } from "./storage_failure.ts";
 
 /** Name of the file in a data directory. */
@@ -12,10 +13,13 @@ export const JOB_STORE_FILE = "state.db";
  * The format this program writes; it refuses later ones. Format 2 brought the tables `records` and
  * `links`, `finished.ended` and what rows of jobs say of options and history, format 3
  * `finished.namespace`, format 4 pages of jobs and keys, and small payloads and results in the rows
- * of finished jobs. An older file becomes one of this format when it is opened; rows that it has
- * stay where they are.
+ * of finished jobs, format 5 pages of finished jobs, with what lists narrow by in memory instead of indexes.
+ * An older file becomes one of this format when it is opened; rows that it has stay where they are.
  */
-export const JOB_STORE_FORMAT = 4;
+export const JOB_STORE_FORMAT = 5;
+
+/** The format that brought pages of finished jobs. */
+export const FINISHED_PAGES_SINCE = 5;
 
 /** Formats of `state.db`, and so of snapshots, that this program reads. */
 export const JOB_STORE_FORMATS = { oldest: 1, newest: JOB_STORE_FORMAT } as const;
@@ -30,8 +34,8 @@ const APPLICATION_ID = 0x434f4e44;
  */
 const PAGE_BYTES = 8 * 1024;
 
-/** Pages kept in memory, in KiB. */
-const CACHE_KIB = 16 * 1024;
+/** Pages of SQLite's kept in memory, in KiB: there are no indexes to look into. 6 MiB could not be told from 16. */
+const CACHE_KIB = 8 * 1024;
 
 /** The file must not be used as it is. Nothing was changed; the message says what to do. */
 export class JobStoreRefused extends Error {
@@ -68,12 +72,14 @@ export function openJobStoreFile(path: string, beforeChange?: () => void): Datab
     database.exec("PRAGMA temp_store = MEMORY");
     database.exec("BEGIN IMMEDIATE");
     beforeChange?.();
+    const format = Number(pragma(database, "user_version"));
     database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
     database.exec(`PRAGMA user_version = ${JOB_STORE_FORMAT}`);
     for (const { column, statements } of migrations) {
       if (isWithout(database, column)) database.exec(statements);
     }
     database.exec(schema);
+    if (format > 0 && format < FINISHED_PAGES_SINCE) adoptOldRows(database);
     database.exec("COMMIT");
     assertPragma(database, path, "journal_mode", "wal");
     assertPragma(database, path, "synchronous", 1);
@@ -103,19 +109,14 @@ export function syncPath(path: string): void {
 }
 
 /**
- * Finished jobs have columns for what lists ask for, and an index for each. `status`, `type`, `queue`
- * and `worker` are small numbers; everything else of a job is in `detail`, as JSON. Every text that is
- * read back is JSON, since what comes back of a text ends at its first NUL.
+ * Finished jobs are in `finished_pages`, as `finished_jobs.ts` says: the heads of a page are what lists
+ * ask for, with numbers instead of names and, of `finished_kinds`, instead of what many have alike; its
+ * bytes are the jobs with what is small of their payloads and results. What is large has a row in `payloads` and
+ * `results`. `finished_totals` says how many pages and jobs there are, so that none is missed in silence.
  *
- * `namespace` is 0 for the default one, else the number of its name. Its index gives pages of a
- * namespace and a status in the order of `seq`; the one in the order of the end has no entries of the
- * default one, which most jobs are of.
+ * `finished` is of formats up to 4: a row for each job, with its columns of then.
  *
- * `ended` is when a job finished, in ms; its index tells retention what is old without a look at the
- * rest. New entries come at its end, so it costs some 2 µs a job.
- *
- * Columns that a list does not ask for are the last of `finished`: what is small of a payload and of
- * a result, with a checksum over both. What is large has a row in `payloads` and `results`.
+ * Every text that is read back is JSON, since what comes back of a text ends at its first NUL.
  *
  * Unfinished jobs are in `live_pages`, `page_gone` and `live`, as `live_jobs.ts` says, and keys in
  * `key_pages`; `keys` is of formats up to 3 (where, in the oldest files, `key` is unique).
@@ -140,17 +141,14 @@ CREATE TABLE IF NOT EXISTS finished (
   checksum INTEGER NOT NULL, ended INTEGER NOT NULL, queue INTEGER NOT NULL,
   namespace INTEGER NOT NULL, bodies_checksum INTEGER, payload BLOB, output BLOB,
   result TEXT) STRICT;
-CREATE UNIQUE INDEX IF NOT EXISTS finished_id ON finished (id);
-CREATE INDEX IF NOT EXISTS finished_status ON finished (status);
-CREATE INDEX IF NOT EXISTS finished_type ON finished (type, status);
-CREATE INDEX IF NOT EXISTS finished_worker ON finished (worker);
-CREATE INDEX IF NOT EXISTS finished_dead_letter ON finished (dead_letter) WHERE dead_letter = 1;
-CREATE INDEX IF NOT EXISTS finished_queue ON finished (queue);
-CREATE INDEX IF NOT EXISTS finished_ended ON finished (status, ended);
-CREATE INDEX IF NOT EXISTS finished_namespace ON finished (namespace, status);
-CREATE INDEX IF NOT EXISTS finished_namespace_dead ON finished (namespace) WHERE dead_letter = 1;
-CREATE INDEX IF NOT EXISTS finished_namespace_ended ON finished (namespace, status, ended)
-  WHERE namespace > 0;
+CREATE TABLE IF NOT EXISTS finished_pages (
+  number INTEGER PRIMARY KEY, heads_checksum INTEGER NOT NULL, heads BLOB NOT NULL,
+  checksum INTEGER NOT NULL, bytes BLOB) STRICT;
+CREATE TABLE IF NOT EXISTS finished_kinds (
+  number INTEGER PRIMARY KEY, detail TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS finished_totals (
+  id INTEGER PRIMARY KEY CHECK (id = 1), pages INTEGER NOT NULL, jobs INTEGER NOT NULL,
+  checksum INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS labels (
   key TEXT NOT NULL, value TEXT NOT NULL, seq INTEGER NOT NULL,
   PRIMARY KEY (key, value, seq)) STRICT, WITHOUT ROWID;

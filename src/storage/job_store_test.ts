@@ -8,6 +8,7 @@ import { Scene } from "../jobs/scene_test_support.ts";
 import { describeJobStore } from "../jobs/store_conformance_test_support.ts";
 import { SqliteJobStore } from "./job_store.ts";
 import { JOB_STORE_FILE } from "./job_store_file.ts";
+import { toFormat3 } from "./older_format_test_support.ts";
 import { JOB_STORE_MARKER } from "./job_store_seal.ts";
 
 describeJobStore("SQLite store", () => {
@@ -92,6 +93,7 @@ Deno.test(
     const store = storeOf(filled(directory));
     const ended = store.listEnded({ status: "completed", limit: 100 });
     store.close();
+    toFormat3(directory);
     const earlier = new DatabaseSync(pathIn(directory));
     earlier.exec(
       "DROP INDEX finished_namespace; DROP INDEX finished_namespace_dead; " +
@@ -102,7 +104,6 @@ Deno.test(
         "DROP TABLE links; PRAGMA user_version = 1",
     );
     earlier.close();
-    rmSync(join(directory, JOB_STORE_MARKER));
     const again = SqliteJobStore.open(directory);
     assert.equal(ended.length, 8);
     assert.deepEqual(again.listEnded({ status: "completed", limit: 100 }), ended);
@@ -115,6 +116,7 @@ Deno.test(
   "the jobs of a file of format 2 are in the default namespace",
   inDirectory((directory) => {
     storeOf(filled(directory)).close();
+    toFormat3(directory);
     const earlier = new DatabaseSync(pathIn(directory));
     earlier.exec(
       "DROP INDEX finished_namespace; DROP INDEX finished_namespace_dead; " +
@@ -122,7 +124,6 @@ Deno.test(
         "PRAGMA user_version = 2",
     );
     earlier.close();
-    rmSync(join(directory, JOB_STORE_MARKER));
     const again = SqliteJobStore.open(directory);
     const found = (namespace: string) => again.countFinished({ namespaces: [namespace] }, 100);
     assert.equal(found("default"), again.countFinished({}, 100));
@@ -147,7 +148,7 @@ Deno.test(
     later.close();
     rmSync(join(directory, JOB_STORE_MARKER));
     assert.throws(() => SqliteJobStore.open(directory), {
-      message: /format is version 99, and this program knows versions up to 4/,
+      message: /format is version 99, and this program knows versions up to 5/,
     });
   }),
 );
