@@ -179,20 +179,34 @@ export function encodeLive(stored: LiveJob): string {
   return stored.unmoved === undefined ? encodeJob(stored) : encodeUnmoved(stored.unmoved);
 }
 
-/** What submissions of the kind that came last have alike, put into words once for all of them. */
-const last: { kind: JobKind | undefined; text: string } = { kind: undefined, text: "" };
+/** What the submission that was put into words last has in common with most of its neighbours. */
+const last: {
+  kind: JobKind | undefined;
+  createdAtMs: number;
+  payloadBytes: number;
+  kindText: string;
+  text: string;
+} = { kind: undefined, createdAtMs: 0, payloadBytes: 0, kindText: "", text: "" };
 
 /** The same as of the whole job, but for the order. */
 function encodeUnmoved(unmoved: UnmovedJob): string {
-  const { id, seq, createdAtMs, payloadBytes, idempotencyKey, kind } = unmoved;
-  if (kind !== last.kind) {
-    last.text = JSON.stringify(commonDetailOf(kind)).slice(1);
-    last.kind = kind;
-  }
+  const { id, seq, idempotencyKey } = unmoved;
   const key = idempotencyKey === "" ? "" : `"ik":${JSON.stringify(idempotencyKey)},`;
+  return `{"id":${JSON.stringify(id)},"n":${seq},${key}${commonTextOf(unmoved)}`;
+}
+
+function commonTextOf({ kind, createdAtMs, payloadBytes }: UnmovedJob): string {
+  const isAsLast = kind === last.kind && createdAtMs === last.createdAtMs &&
+    payloadBytes === last.payloadBytes;
+  if (isAsLast) return last.text;
+  if (kind !== last.kind) last.kindText = JSON.stringify(commonDetailOf(kind)).slice(1);
   const bytes = payloadBytes === 0 ? "" : `"pb":${payloadBytes},`;
-  return `{"id":${JSON.stringify(id)},"n":${seq},${key}${bytes}` +
-    `"ca":${createdAtMs},"ch":${createdAtMs},"qu":${createdAtMs},${last.text}`;
+  const times = `"ca":${createdAtMs},"ch":${createdAtMs},"qu":${createdAtMs},`;
+  last.text = `${bytes}${times}${last.kindText}`;
+  last.kind = kind;
+  last.createdAtMs = createdAtMs;
+  last.payloadBytes = payloadBytes;
+  return last.text;
 }
 
 function commonDetailOf(kind: JobKind): Partial<Fields> {
