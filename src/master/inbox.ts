@@ -31,13 +31,23 @@ const ENTRY_REPORTS_MAX = 512;
 export class ReportInbox {
   readonly #proposer: Proposer;
   readonly #resultBytesMax: number;
+  readonly #onProposed: (reports: readonly Report[]) => () => void;
   #waiting: WaitingReport[] = [];
   #waitingBytes = 0;
 
-  /** @param resultBytesMax `jobs.result_bytes_max`, of whatever worker the result is */
-  constructor(proposer: Proposer, resultBytesMax: number) {
+  /**
+   * @param resultBytesMax `jobs.result_bytes_max`, of whatever worker the result is
+   * @param onProposed told of reports in the turn in which they are proposed; what it gives is called
+   * when their outcome is known
+   */
+  constructor(
+    proposer: Proposer,
+    resultBytesMax: number,
+    onProposed: (reports: readonly Report[]) => () => void,
+  ) {
     this.#proposer = proposer;
     this.#resultBytesMax = resultBytesMax;
+    this.#onProposed = onProposed;
   }
 
   /**
@@ -83,12 +93,18 @@ export class ReportInbox {
     if (waiting.length === 0) return;
     this.#waiting = [];
     this.#waitingBytes = 0;
-    this.#proposer.propose<ReportCommand>({
-      kind: "report",
-      reports: waiting.map((each) => each.report),
-    }).then(
-      ({ results }) => waiting.forEach((each, place) => answer(each, ackOf(results[place]!))),
-      (failure) => waiting.forEach(({ told }) => told.reject(failure)),
+    const reports = waiting.map((each) => each.report);
+    const proposed = this.#proposer.propose<ReportCommand>({ kind: "report", reports });
+    const known = this.#onProposed(reports);
+    proposed.then(
+      ({ results }) => {
+        known();
+        waiting.forEach((each, place) => answer(each, ackOf(results[place]!)));
+      },
+      (failure) => {
+        known();
+        waiting.forEach(({ told }) => told.reject(failure));
+      },
     );
   }
 }

@@ -14,6 +14,7 @@ import type {
   ExpireAttemptsCommand,
   ExpireWorkerCommand,
   JobMachine,
+  Report,
   SchedulingView,
   Worker as JobWorker,
   WorkerSlots,
@@ -21,6 +22,7 @@ import type {
 import type { Logger, Tracer } from "../observability/mod.ts";
 import { Refusal } from "../rpc/mod.ts";
 import { plan, type Policy, type TypePolicy } from "../scheduler/mod.ts";
+import { EndingAttempts, withCounts } from "./ending_attempts.ts";
 import { lastWords } from "./last_words.ts";
 import type { Proposer } from "./proposer.ts";
 import { ScheduleDuty, type ScheduleDutyOptions } from "./schedule_duty.ts";
@@ -90,6 +92,7 @@ export class LeaderDuties {
   readonly #term: number;
   readonly #beganMs = performance.now();
   readonly #inFlight = new Set<readonly Assignment[]>();
+  readonly #ending = new EndingAttempts();
   readonly #faults = new Map<string, { readonly text: string; readonly atMs: number }>();
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   readonly #schedules: ScheduleDuty;
@@ -132,6 +135,22 @@ export class LeaderDuties {
     });
   }
 
+  /**
+   * These reports were just proposed. The slots that they free are given away at once, so that the
+   * assignments go in the same append: behind the reports, where they count as free. If a report is
+   * refused, so is the assignment that relied on it, and its job is planned again.
+   *
+   * @returns to be called when the outcome of the reports is known
+   */
+  reported(reports: readonly Report[]): () => void {
+    const { machine } = this.#options;
+    const known = this.#ending.add(reports, (jobId) => machine.get(jobId));
+    if (known === undefined) return () => {};
+    const { done: nothingWaits } = machine.view().shapes[Symbol.iterator]().next();
+    if (!nothingWaits && !this.#isStopped) this.#plan();
+    return known;
+  }
+
   /** Duties that failed lately, when they were last tried, in words. */
   get faults(): readonly string[] {
     const sinceMs = performance.now() - FAULT_KEPT_MS;
@@ -143,16 +162,31 @@ export class LeaderDuties {
   /** What a scheduler may use: the state's view, without slots that nobody can reach now. */
   view(): SchedulingView {
     const view = this.#options.machine.view();
-    return { ...view, workers: this.#reachable(view.workers) };
+    return { ...view, workers: this.#reachable(view.workers).map(({ worker }) => worker) };
   }
 
-  #reachable(workers: Iterable<WorkerSlots>): WorkerSlots[] {
+  /** As {@linkcode view}, with what is known to become free before a plan of now is applied. */
+  #foreseenView(): SchedulingView {
+    const view = this.#options.machine.view();
+    return {
+      ...view,
+      workers: this.#reachable(view.workers).map(({ worker, isBounded }) =>
+        // One that gets a job at a time says itself when it takes another.
+        isBounded ? worker : this.#ending.foreseen(worker)
+      ),
+    };
+  }
+
+  /** With whether the way to it bounds what it may be given. */
+  #reachable(workers: Iterable<WorkerSlots>): { worker: WorkerSlots; isBounded: boolean }[] {
     const { sessions } = this.#options;
-    const reachable: WorkerSlots[] = [];
+    const reachable: { worker: WorkerSlots; isBounded: boolean }[] = [];
     for (const worker of workers) {
       const room = sessions.roomOf(worker.id, worker.sessionId);
       if (room === undefined) continue;
-      reachable.push(room === Number.POSITIVE_INFINITY ? worker : withRoom(worker, room));
+      const isBounded = room !== Number.POSITIVE_INFINITY;
+      const slots = Math.min(worker.slots, worker.activeJobs + room);
+      reachable.push({ worker: isBounded ? withCounts(worker, { slots }) : worker, isBounded });
     }
     return reachable;
   }
@@ -179,7 +213,7 @@ export class LeaderDuties {
     if (this.#inFlight.size >= PLANS_IN_FLIGHT_MAX) return; // the next outcome plans again
     const { policy, typePolicies, random, observer } = this.#options;
     const startedMs = performance.now();
-    const assignments = plan(this.view(), { policy, typePolicies, random }, {
+    const assignments = plan(this.#foreseenView(), { policy, typePolicies, random }, {
       assignmentsMax: ASSIGNMENTS_MAX,
       inFlight: [...this.#inFlight].flat(),
     });
@@ -305,28 +339,4 @@ export class LeaderDuties {
 function roadOf({ unary, pushed, address }: JobWorker): Road {
   if (!unary) return { kind: "stream" };
   return pushed === true ? { kind: "push", address } : { kind: "mailbox" };
-}
-
-function withRoom(worker: WorkerSlots, room: number): WorkerSlots {
-  const { id, sessionId, activeJobs, jobTypes, tags, draining, lastAssignment } = worker;
-  const { cpuMillis, cpuMillisHeld, memoryBytes, memoryBytesHeld, capabilityKey } = worker;
-  const { typeSlots, namespaces } = worker;
-  return {
-    id,
-    sessionId,
-    slots: Math.min(worker.slots, activeJobs + room),
-    activeJobs,
-    cpuMillis,
-    cpuMillisHeld,
-    memoryBytes,
-    memoryBytesHeld,
-    jobTypes,
-    typeSlots,
-    activeOfType: (type) => worker.activeOfType(type),
-    tags,
-    namespaces,
-    draining,
-    lastAssignment,
-    capabilityKey,
-  };
 }

@@ -1,12 +1,18 @@
 import assert from "node:assert/strict";
-import type { Command } from "../jobs/mod.ts";
+import type { Command, Report } from "../jobs/mod.ts";
 import { Scene } from "../jobs/scene_test_support.ts";
 import { silentTracer } from "../observability/mod.ts";
 import { LeaderDuties, type LeaderOptions } from "./leader.ts";
 import { Sessions } from "./sessions.ts";
 
-/** The duties of a leader over a machine, whose proposals are applied at once and written down. */
-function dutiesOver(scene: Scene) {
+/** What is to be applied, and how its outcome is told. */
+type Entry = () => void;
+
+/**
+ * The duties of a leader over a machine, whose proposals are written down and applied at once, or when
+ * `held` is given, by whoever takes them from there.
+ */
+function dutiesOver(scene: Scene, held?: Entry[]) {
   const proposed: string[] = [];
   const startedMs = performance.now();
   const beganMs = scene.nowMs;
@@ -17,8 +23,12 @@ function dutiesOver(scene: Scene) {
     proposer: {
       propose: (command: Command) => {
         proposed.push(command.kind);
-        scene.nowMs = now();
-        return Promise.resolve(scene.apply(command));
+        const apply = () => {
+          scene.nowMs = now();
+          return scene.apply(command);
+        };
+        if (held === undefined) return Promise.resolve(apply());
+        return new Promise((resolve) => held.push(() => resolve(apply())));
       },
     },
     sessions: new Sessions(() => {
@@ -72,6 +82,79 @@ Deno.test("the leader looks again when a rate lets the next job start, and not b
   try {
     while (scene.job("b").status !== "assigned") await turns(5);
     assert.ok(scene.job("b").assignedAtMs - scene.job("a").assignedAtMs >= 40);
+  } finally {
+    duties.stop();
+  }
+});
+
+/** One worker of one slot, which holds `first`; `next` waits. With the report that ends `first`. */
+async function withOneSlotTaken(scene: Scene, held: Entry[]) {
+  scene.register("w1", { unary: true, slots: 1 });
+  for (const id of ["first", "next"]) scene.submit(id);
+  const { duties } = dutiesOver(scene, held);
+  while (held.length === 0) await turns(1);
+  held.shift()?.();
+  await turns(5);
+  assert.equal(scene.job("first").status, "assigned");
+  assert.equal(held.length, 0, "there is no other slot");
+  const { token } = scene.job("first");
+  const bytes = { output: new Uint8Array(0), contentType: "" };
+  const ending = { jobId: "first", token, workerId: "w1", durationMs: 1, ...bytes };
+  const report: Report = { kind: "completed", ...ending };
+  return { duties, report };
+}
+
+Deno.test("a slot is given away with the report that frees it, and goes behind it in the log", async () => {
+  const scene = new Scene();
+  const held: Entry[] = [];
+  const { duties, report } = await withOneSlotTaken(scene, held);
+  try {
+    const known = duties.reported([report, report]);
+    assert.equal(held.length, 1, "in the same turn");
+    scene.apply({ kind: "report", reports: [report, report] });
+    known();
+    held.shift()?.();
+    assert.equal(scene.job("next").status, "assigned");
+    await turns(5);
+    assert.equal(held.length, 0, "and one slot is given away once");
+  } finally {
+    duties.stop();
+  }
+});
+
+Deno.test("an assignment that relied on a report which was refused is planned again", async () => {
+  const scene = new Scene();
+  const held: Entry[] = [];
+  const { duties, report } = await withOneSlotTaken(scene, held);
+  try {
+    const known = duties.reported([report]);
+    held.shift()?.();
+    known();
+    await turns(5);
+    assert.equal(scene.job("next").status, "pending", "the worker is full");
+    assert.equal(held.length, 0, "and nothing more is expected of it");
+    scene.apply({ kind: "report", reports: [report] });
+    duties.schedule();
+    while (held.length === 0) await turns(1);
+    held.shift()?.();
+    assert.equal(scene.job("next").status, "assigned");
+  } finally {
+    duties.stop();
+  }
+});
+
+Deno.test("reports of attempts that their worker does not hold free no slot", async () => {
+  const scene = new Scene();
+  const held: Entry[] = [];
+  const { duties, report } = await withOneSlotTaken(scene, held);
+  try {
+    duties.reported([
+      { ...report, token: report.token + 1 },
+      { ...report, workerId: "w2" },
+      { ...report, jobId: "next" },
+      { kind: "started", jobId: "first", token: report.token, workerId: "w1" },
+    ]);
+    assert.equal(held.length, 0);
   } finally {
     duties.stop();
   }

@@ -380,7 +380,11 @@ export class Master {
       node: this.#node,
       machine,
       proposer,
-      inbox: new ReportInbox(proposer, options.resultBytesMax),
+      inbox: new ReportInbox(
+        proposer,
+        options.resultBytesMax,
+        (reports) => this.#context.duties?.reported(reports) ?? (() => {}),
+      ),
       admission: new Admission(options.admission, options.registry),
       sessions: new Sessions((workerId, address) => this.#pushLink(workerId, address)),
       watchers: new JobWatchers(),
