@@ -1,8 +1,8 @@
 /**
  * `deno task bench:scale`: what submitting, dispatching, listing and cancelling cost when nothing is
  * stored, beside a long queue, and beside many finished jobs; the memory of such a master, and how soon
- * it is back after an orderly stop and after a kill. All in one run, so that the ratios mean something.
- * Then a thousand workers (`bench:fleet`). Figures belong to the machine and the moment.
+ * it is back after an orderly stop and after a kill. Rates are compared with those of a master beside
+ * nothing that is under the same load at the same time (`suite/scale_ratio.ts`). Then a thousand workers (`bench:fleet`). Figures belong to the machine and the moment.
  *
  * @module
  */
@@ -13,6 +13,7 @@ import { eventually } from "../tests/ha/wait.ts";
 import { fleetTable, measureFleet } from "./fleet.ts";
 import { Masters } from "./masters.ts";
 import { residentMebibytesOf } from "./suite/meter.ts";
+import { type Loaded, type LoadRatio, type LoadRatios, ratiosOf } from "./suite/scale_ratio.ts";
 import { type Cost, type Look, lookAt, payload, quickJob, waitingJob } from "./suite/scale_look.ts";
 
 /** What is stored before a look. */
@@ -28,6 +29,8 @@ interface Restart {
 }
 
 interface Found extends Stored, Look {
+  /** To what the same load brings at the same time where nothing is stored; left out there. */
+  readonly toNothing: LoadRatios | undefined;
   readonly afterStop: Restart;
   readonly afterKill: Restart;
 }
@@ -38,21 +41,10 @@ const BATCH = 1_000;
 const QUIET_MS = 3_000;
 
 async function measure(stored: Stored, wish: Wish): Promise<Found> {
-  const filling = {
-    pending: stored.pending,
-    finished: Math.max(FINISHED_MIN, stored.finished),
-    ...{ pendingType: waitingJob.type, payload },
-  };
-  await using masters = await Masters.start(wish.masters, [
-    "--set=jobs.keep_completed_max=100000000",
-  ], { filling });
-  masters.startWorker("w1", "--concurrency=256");
+  await using masters = await mastersBeside(stored, wish);
   const client = masters.client();
   try {
-    await eventually(
-      "the worker is there",
-      async () => (await client.clusterHealth()).activeWorkers > 0 ? true : undefined,
-    );
+    await workerOf(client);
     const look = await lookAt(masters, client, wish.measuredMs);
     if (stored.pending > 0 && stored.finished > 0 && wish.batch > 0) {
       console.error(await greatBatch(client, masters, wish.batch));
@@ -60,11 +52,46 @@ async function measure(stored: Stored, wish: Wish): Promise<Found> {
     const found = {
       ...stored,
       ...look,
+      toNothing: stored.pending + stored.finished > 0
+        ? await comparedWithNothing({ masters, client }, wish)
+        : undefined,
       afterStop: await restart(masters, "terminate"),
       afterKill: await restart(masters, "kill"),
     };
     console.error(lineOf(found));
     return found;
+  } finally {
+    client.close();
+  }
+}
+
+/** With one worker. */
+async function mastersBeside(stored: Stored, wish: Wish): Promise<Masters> {
+  const filling = {
+    pending: stored.pending,
+    finished: Math.max(FINISHED_MIN, stored.finished),
+    ...{ pendingType: waitingJob.type, payload },
+  };
+  const masters = await Masters.start(wish.masters, [
+    "--set=jobs.keep_completed_max=100000000",
+  ], { filling });
+  masters.startWorker("w1", "--concurrency=256");
+  return masters;
+}
+
+async function workerOf(client: JobClient): Promise<void> {
+  await eventually(
+    "the worker is there",
+    async () => (await client.clusterHealth()).activeWorkers > 0 ? true : undefined,
+  );
+}
+
+async function comparedWithNothing(loaded: Loaded, wish: Wish): Promise<LoadRatios> {
+  await using masters = await mastersBeside({ pending: 0, finished: 0 }, wish);
+  const client = masters.client();
+  try {
+    await workerOf(client);
+    return await ratiosOf(loaded, { masters, client }, wish.measuredMs);
   } finally {
     client.close();
   }
@@ -115,6 +142,8 @@ const COLUMNS = [
   "stored",
   "submits/s, 64 in flight",
   "cycles/s",
+  "rate (CPU) to nothing's: submits at 64",
+  "cycles",
   "submit, ms",
   "dispatch, ms",
   "cancel, ms",
@@ -137,6 +166,8 @@ const COLUMNS = [
 function lineOf(found: Found): string {
   const spread = ({ p50, p99 }: Cost) => `${p50.toFixed(1)} / ${p99.toFixed(1)}`;
   const cpu = (ms: number) => ms.toFixed(3);
+  const ratio = (of: LoadRatio | undefined) =>
+    of === undefined ? "" : `${of.perSecond.toFixed(2)} (${of.cpu.toFixed(2)})`;
   const most = (of: (memory: Look["memory"][string]) => number) =>
     Math.max(...Object.values(found.memory).map(of)).toFixed(0);
   const again = ({ readyMs, mebibytes }: Restart) =>
@@ -145,6 +176,7 @@ function lineOf(found: Found): string {
     `${found.pending} pending, ${found.finished} finished`,
     found.submitsPerSecond.toFixed(0),
     found.cyclesPerSecond.toFixed(0),
+    ...[found.toNothing?.submits, found.toNothing?.cycles].map(ratio),
     ...[found.submit, found.dispatch, found.cancel].map(spread),
     ...[found.listNewest, found.listByStatus, found.listByType].map(spread),
     ...[found.submitsCpuMs, found.cyclesCpuMs, found.submit.cpuMs].map(cpu),

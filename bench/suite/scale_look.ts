@@ -42,7 +42,7 @@ export const quickJob = { type: "noop", payload, priority: 5 };
 /** Nobody offers its type. */
 export const waitingJob = { type: "nobodys", payload, priority: 5 };
 
-const LANES = 64;
+export const LANES = 64;
 /** So many times as many single submissions and cancels as of the rest: they are short, and vary. */
 const SINGLES_FACTOR = 8;
 /** Masters fall silent before their memory is looked at. */
@@ -160,7 +160,8 @@ async function dispatched(client: JobClient): Promise<number> {
   return (job.startedAtMs ?? 0) - job.createdAtMs;
 }
 
-async function cancelAll(client: JobClient, jobIds: string[]): Promise<void> {
+/** Takes the jobs out again, and their ids out of `jobIds`. */
+export async function cancelAll(client: JobClient, jobIds: string[]): Promise<void> {
   await Promise.all(Array.from({ length: LANES }, async () => {
     for (let jobId = jobIds.pop(); jobId !== undefined; jobId = jobIds.pop()) {
       await client.cancel(jobId, "");
