@@ -112,6 +112,24 @@ Deno.test("payloads beyond the budget are read back from the store, the others h
   assert.equal(reads(), 1);
 });
 
+Deno.test("a payload that the store has not got yet is kept, though all before it have left", () => {
+  const { scene } = countingReads({ payloadMemoryBytesMax: 1_000 });
+  const ids = Array.from({ length: 124 }, (_, number) => `old-${number}`);
+  for (const id of ids) scene.submit(id, { payload: filled(1, 8) });
+  scene.apply({ kind: "cancel", jobIds: ids, reason: "", by: "" });
+  scene.machine.flush();
+  const added = ["last of its slab", "first of the next"];
+  added.forEach((id, number) => scene.submit(id, { payload: filled(number + 2, 8) }));
+  for (let time = 0; time < 2; time++) {
+    added.forEach((id, number) =>
+      assert.deepEqual(scene.machine.payload(id), filled(number + 2, 8), id)
+    );
+    scene.machine.flush();
+  }
+  scene.crash();
+  added.forEach((id, number) => assert.deepEqual(scene.machine.payload(id), filled(number + 2, 8)));
+});
+
 Deno.test("memory that nearly all payloads have left is used for others, and stragglers are read back", () => {
   const { scene, reads } = countingReads({ payloadMemoryBytesMax: 80 });
   const ids = Array.from({ length: 9 }, (_, number) => `old-${number}`);

@@ -10,7 +10,10 @@ import type { JobRecord } from "./job_record.ts";
 /** What is larger than a part of it has a slab of its own. */
 const SLAB_BYTES = 64 * 1024;
 const SLAB_PART = 4;
-/** A slab is given up when at most one in so many of its payloads is left: those are read back. */
+/**
+ * A slab is given up when at most one in so many of its payloads is left: those are read back, so the
+ * store must have them.
+ */
 const STRAGGLERS_PART = 8;
 
 /** Payloads side by side; those that left it leave gaps. */
@@ -21,6 +24,8 @@ export class PayloadSlab {
   #used = 0;
   #payloads = 0;
   #left = 0;
+  /** The store is yet to get some of its payloads. */
+  awaitsStore = false;
   /** Only until the store has its payloads. */
   readonly isPassing: boolean;
 
@@ -54,9 +59,13 @@ export class PayloadSlab {
     this.#left--;
   }
 
-  /** Gives it up if nearly all have left it. Returns whether it is gone with this call. */
+  /**
+   * Gives it up if nearly all have left it and the store has the rest. Returns whether it is gone with
+   * this call.
+   */
   giveUpIfFewAreLeft(): boolean {
-    if (this.#bytes === undefined || this.#left * STRAGGLERS_PART > this.#payloads) return false;
+    if (this.#bytes === undefined || this.awaitsStore) return false;
+    if (this.#left * STRAGGLERS_PART > this.#payloads) return false;
     this.giveUp();
     return true;
   }
@@ -72,6 +81,8 @@ export class PayloadMemory {
   #bytes = 0;
   /** The slab that is being filled. */
   #open: PayloadSlab | undefined;
+  /** Those with payloads that the store is yet to get. */
+  readonly #awaiting = new Set<PayloadSlab>();
   /** For those that find no room, until the store has them: they would keep their whole entry. */
   #passing: PayloadSlab[] = [];
 
@@ -89,7 +100,7 @@ export class PayloadMemory {
     const { payload, payloadBytes } = record;
     if (payload === undefined) return;
     if (payloadBytes === 0) record.leavePayload();
-    else if (this.#isSmall(payloadBytes)) this.#move(record, payload, this.#slabFor(payloadBytes));
+    else if (this.#isSmall(payloadBytes)) this.#await(record, payload, this.#slabFor(payloadBytes));
   }
 
   /** The store has the payload: one that is still a part of its entry leaves it. */
@@ -113,12 +124,25 @@ export class PayloadMemory {
 
   /** The store has all of them: what found no room is read back from now on. */
   markFlushed(): void {
+    for (const slab of this.#awaiting) {
+      slab.awaitsStore = false;
+      if (slab !== this.#open) this.#giveUpIfFewAreLeft(slab);
+    }
+    this.#awaiting.clear();
     for (const slab of this.#passing) slab.giveUp();
     this.#passing = [];
   }
 
   #isSmall(bytes: number): boolean {
     return SLAB_PART * bytes <= this.#slabBytes;
+  }
+
+  /** The store is yet to get it, from the slab. */
+  #await(record: JobRecord, payload: Uint8Array, slab: PayloadSlab): void {
+    this.#move(record, payload, slab);
+    if (slab.isPassing) return;
+    slab.awaitsStore = true;
+    this.#awaiting.add(slab);
   }
 
   #move(record: JobRecord, payload: Uint8Array, slab: PayloadSlab): void {
