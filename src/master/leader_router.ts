@@ -14,6 +14,8 @@ export type Destination =
 /** Calls that may wait for a leader at once; the next one is refused. */
 const WAITING_CALLS_MAX = 10_000;
 const RETRY_AFTER_MS = 200;
+/** How long a call waits at a master that cannot lead, in ms: enough for another one to be elected. */
+const HINDERED_MS = 1_000;
 
 interface Waiter {
   readonly resolve: (route: Route) => void;
@@ -27,6 +29,12 @@ export class Router implements LeaderRouter {
   /** Why nobody may wait here now. */
   #refusal: Refusal | undefined;
   #isStopped = false;
+  readonly #hindrance: () => string | undefined;
+
+  /** @param hindrance what keeps this master from leading, in words, so that calls soon learn of it */
+  constructor(hindrance: () => string | undefined = () => undefined) {
+    this.#hindrance = hindrance;
+  }
 
   get current(): Route | undefined {
     return this.#route;
@@ -75,7 +83,11 @@ export class Router implements LeaderRouter {
         },
       };
       const hungUp = () => waiter.reject(signal.reason);
-      const timer = setTimeout(() => waiter.reject(nobodyLeads()), untilMs - Date.now());
+      const leftMs = untilMs - Date.now();
+      const timer = setTimeout(
+        () => waiter.reject(nobodyLeads(this.#hindrance())),
+        this.#hindrance() === undefined ? leftMs : Math.min(leftMs, HINDERED_MS),
+      );
       signal.addEventListener("abort", hungUp, { once: true });
       this.#waiters.add(waiter);
     });
@@ -108,10 +120,10 @@ function cutOff(): Refusal {
   );
 }
 
-function nobodyLeads(): Refusal {
-  return new Refusal("unavailable", "no master leads at this moment; try again", {
-    retryAfterMs: RETRY_AFTER_MS,
-  });
+function nobodyLeads(hindrance: string | undefined): Refusal {
+  const message = "no master leads at this moment" +
+    (hindrance === undefined ? "; try again" : `, and ${hindrance}`);
+  return new Refusal("unavailable", message, { retryAfterMs: RETRY_AFTER_MS });
 }
 
 function isSame(route: Route | undefined, to: Destination | undefined): boolean {

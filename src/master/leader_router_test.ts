@@ -30,6 +30,22 @@ Deno.test("a call that waited for its whole time is told that nobody leads", asy
   assert.equal(router.waiting, 0);
 });
 
+Deno.test("what keeps a master from leading is told, and soon, unless another one comes to lead", async () => {
+  const hindrances: string[] = [];
+  const router = new Router(() => hindrances[0]);
+  const early = router.next(Date.now() + 5, never);
+  hindrances.push("the disk of m1 is full");
+  const told = {
+    reason: "unavailable",
+    message: "no master leads at this moment, and the disk of m1 is full",
+  };
+  await assert.rejects(early, told);
+  await assert.rejects(router.next(soon(), never), told, "it does not wait for a minute");
+  const later = router.next(soon(), never);
+  router.turn(at("b"));
+  assert.equal(await later, router.current);
+});
+
 Deno.test("while a master is cut off nobody waits there, neither who did before nor who comes", async () => {
   const router = new Router();
   const waiting = router.next(soon(), never);

@@ -89,7 +89,11 @@ export class Master {
   readonly #context: MasterContext;
   readonly #live: Live;
   readonly #health = new HealthRegistry([MasterService.typeName]);
-  readonly #router = new Router();
+  readonly #router = new Router(() =>
+    this.#upkeep.diskIsFull
+      ? `the disk of ${this.#context.facts.nodeId} is full: make room there`
+      : undefined
+  );
   readonly #clock: ClusterClock;
   readonly #succession: Succession;
   readonly #leadership: Leadership;

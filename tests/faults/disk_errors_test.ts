@@ -80,6 +80,11 @@ Deno.test({
         ...await submitUntil(master, () => master.logged("the disk is full"), 10),
       );
       assert.equal(await master.isReady(), false);
+      const client = master.client("impatient");
+      await assert.rejects(
+        client.submit({ type: "custom", payload: new Uint8Array(1), priority: 5 }),
+        /no master leads at this moment, and the disk of \S+ is full: make room there/,
+      ).finally(() => client.close());
       disk.free();
       acknowledged.push(...await submitOnceReady(master));
       await assertHolds(master, acknowledged);
