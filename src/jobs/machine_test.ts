@@ -148,6 +148,21 @@ Deno.test("memory that nearly all payloads have left is used for others, and str
   assert.equal(reads() - before, 2);
 });
 
+Deno.test("a payload that the store has not got yet is kept, though all beside it are forgotten", () => {
+  const scene = new Scene({ payloadMemoryBytesMax: 80 });
+  const ids = Array.from({ length: 9 }, (_, number) => `old-${number}`);
+  ids.forEach((id, number) => scene.submit(id, { payload: filled(number, 8) }));
+  scene.submit("new", { payload: filled(30, 8) });
+  scene.submit("newer", { payload: filled(31, 8) });
+  scene.apply({ kind: "cancel", jobIds: ids, reason: "", by: "" });
+  scene.apply({ kind: "prune", jobSeqs: ids.map((_, place) => place + 1) });
+  for (const flush of [false, true, true]) {
+    if (flush) scene.machine.flush();
+    assert.deepEqual(scene.machine.payload("new"), filled(30, 8));
+    assert.deepEqual(scene.machine.payload("newer"), filled(31, 8));
+  }
+});
+
 Deno.test("a held payload does not keep the log entry that it came in", () => {
   const scene = new Scene();
   const entry = new Uint8Array(10_000).fill(1);
