@@ -4,6 +4,7 @@
  * @module
  */
 
+import { invariant } from "./invariant.ts";
 import { isTerminal, type LogPosition } from "./job.ts";
 import type { JobRecord } from "./job_record.ts";
 import type { State } from "./state.ts";
@@ -28,8 +29,15 @@ export function batchOf(state: State, applied: LogPosition): StoreBatch {
     } else {
       live.push(record);
     }
-    const bytes = record.payloadStored || record.payloadBytes === 0 ? undefined : record.payload;
-    if (bytes !== undefined) payloads.push({ seq, bytes });
+    if (!record.payloadStored && record.payloadBytes > 0) {
+      const bytes = record.payload;
+      // Better to stop here than to say on disk that the job has none.
+      invariant(
+        bytes !== undefined,
+        () => `the payload of job ${id} was lost before it was stored`,
+      );
+      payloads.push({ seq, bytes });
+    }
     if (record.result !== undefined && isWorthStoring(record)) {
       results.push({ seq, result: record.result });
     }
