@@ -64,6 +64,11 @@ export interface CallOptions {
   readonly traceparent?: string;
   /** Time allowed to the call with all its tries, in place of `callTimeoutMs`. */
   readonly timeoutMs?: number;
+  /**
+   * Time allowed to the master that takes the call, for work that may be long: `timeoutMs` is then for
+   * finding one that does.
+   */
+  readonly workMs?: number;
   /** Leave `connectionWaitMs` aside: for one who was connected, and whose master comes back. */
   readonly patient?: boolean;
   /**
@@ -179,7 +184,9 @@ export class ClusterChannel {
         reach.seeks();
         await this.connected(address, Math.min(deadlineMs, reach.untilMs));
         reach.found();
-        return await this.#callOnce(address, method, message, deadlineMs, {
+        const { workMs } = options;
+        const endMs = workMs === undefined ? deadlineMs : Date.now() + workMs;
+        return await this.#callOnce(address, method, message, endMs, {
           ...options,
           requestId,
           isRepeatable,

@@ -150,6 +150,25 @@ Deno.test("two followers that name each other are asked until the time is over, 
   channel.close();
 });
 
+Deno.test("a master has workMs for long work, and no longer than others is looked for one that takes it", async () => {
+  const callTimeoutMs = 300;
+  await using lost = await startHealth(() => {
+    throw new Refusal("not_leader", "nobody leads");
+  });
+  const searching = new ClusterChannel(channelTo([lost.address], { callTimeoutMs }));
+  await assert.rejects(searching.call(Health.method.check, {}, { workMs: 600_000 }), {
+    message: `nobody leads (${lost.address} asked again and again for ${callTimeoutMs} ms)`,
+  });
+  searching.close();
+  const startedMs = Date.now();
+  await using slow = await startHealth(() =>
+    until(() => Date.now() > startedMs + 2 * callTimeoutMs, "other calls would have ended")
+  );
+  const working = new ClusterChannel(channelTo([slow.address], { callTimeoutMs }));
+  await working.call(Health.method.check, {}, { workMs: 60_000 });
+  working.close();
+});
+
 Deno.test("a call gives up after callTimeoutMs and names every address and the last reason", async () => {
   const dead = [`127.0.0.1:${freePort()}`, `[::1]:${freePort()}`];
   const channel = new ClusterChannel(channelTo(dead, { callTimeoutMs: 400 }));

@@ -52,7 +52,7 @@ import { untilEnd } from "./reopening.ts";
 import { Refusal } from "./status.ts";
 
 /** Time allowed to a call about however many jobs. */
-const BULK_TIMEOUT_MS = 120_000;
+const BULK_WORK_MS = 120_000;
 
 /** What to do while the cluster takes no more jobs. */
 export interface Waiting {
@@ -182,7 +182,7 @@ export class JobClient {
     const { matched, cancelled } = await this.#channel.call(
       MasterService.method.cancelJobs,
       { filter: filterToWire(filter), reason, dryRun },
-      { isRepeatable: false, timeoutMs: BULK_TIMEOUT_MS },
+      { isRepeatable: false, workMs: BULK_WORK_MS },
     );
     return { matched: Number(matched), changed: Number(cancelled) };
   }
@@ -356,7 +356,7 @@ export class JobClient {
     const { matched, retried } = await this.#channel.call(
       MasterService.method.retryDeadLetters,
       { ...selectionToWire(filter), dryRun },
-      { isRepeatable: false, timeoutMs: BULK_TIMEOUT_MS },
+      { isRepeatable: false, workMs: BULK_WORK_MS },
     );
     return { matched: Number(matched), changed: Number(retried) };
   }
@@ -374,7 +374,7 @@ export class JobClient {
           : selectionToWire(which)),
         dryRun,
       },
-      { isRepeatable: false, timeoutMs: BULK_TIMEOUT_MS },
+      { isRepeatable: false, workMs: BULK_WORK_MS },
     );
     return { matched: Number(matched), changed: Number(purged) };
   }
