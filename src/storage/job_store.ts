@@ -41,13 +41,15 @@ import { JobTables } from "./job_store_tables.ts";
 import { JOB_STORE_MARKER, JobStoreSeal } from "./job_store_seal.ts";
 import { RowDamaged } from "./job_store_rows.ts";
 import { failureOf, isDamage, StorageFailed } from "./storage_failure.ts";
+import { WalMove } from "./wal_move.ts";
 
 /**
- * Write-ahead file beyond which a batch is followed by a checkpoint of its own accord, in bytes.
- * A checkpoint holds up the node for as long as the disk takes, so it should come often and be
- * small; bench/jobs.ts prints the longest flush.
+ * Write-ahead file beyond which a batch is followed by a checkpoint of its own accord, in bytes: one that
+ * waits for the disk off the loop, until the next batch comes.
  */
-const WAL_BYTES_MAX = 4 * 1024 * 1024;
+const WAL_BYTES_MOVED = 4 * 1024 * 1024;
+/** And beyond which it holds up the node, since batches come faster than the disk takes one. */
+const WAL_BYTES_MAX = 4 * WAL_BYTES_MOVED;
 
 /** Who may use a `state.db`. */
 export interface JobStoreOptions {
@@ -74,7 +76,7 @@ export class SqliteJobStore implements JobStore {
     this.#options = options;
     this.#seal = new JobStoreSeal(this.#path, join(directory, JOB_STORE_MARKER));
     try {
-      this.#open = openFile(this.#path, options, () => this.#seal.break());
+      this.#open = this.#openFile(() => this.#seal.break());
     } catch (cause) {
       this.#seal.close();
       throw cause;
@@ -126,8 +128,9 @@ export class SqliteJobStore implements JobStore {
    * @throws {StorageFailed} the process must end
    */
   write(batch: StoreBatch): void {
-    const { tables } = this.#open;
+    const { tables, move } = this.#open;
     if (this.#failure !== undefined) throw this.#failure;
+    this.#making(() => move.settle());
     try {
       tables.write(batch);
     } catch (cause) {
@@ -140,7 +143,14 @@ export class SqliteJobStore implements JobStore {
       throw failure;
     }
     this.#applied = batch.applied;
-    if (this.#walBytes() > WAL_BYTES_MAX) this.#checkpointIfRoom();
+    const walBytes = this.#walBytes();
+    if (walBytes > WAL_BYTES_MAX) this.#checkpointIfRoom();
+    else if (walBytes > WAL_BYTES_MOVED && this.#copies === 0) this.#checkpointLater();
+  }
+
+  /** Of what is written by now; a batch that comes before it is done ends it, and begins another. */
+  #checkpointLater(): void {
+    this.#open.move.begin((failure) => this.#failure = failure);
   }
 
   /** The batch is written, whatever room there is: it must not be written again. */
@@ -170,7 +180,7 @@ export class SqliteJobStore implements JobStore {
     this.#durable = position;
     this.#copies++;
     try {
-      await copyDescriptor(this.#open.reader, path);
+      await copyDescriptor(this.#open.files.database, path);
       syncDirectoryOf(path);
       return position;
     } catch (cause) {
@@ -200,7 +210,7 @@ export class SqliteJobStore implements JobStore {
     } catch (cause) {
       throw failureOf(`install snapshot "${path}"`, cause);
     }
-    this.#open = openFile(this.#path, this.#options);
+    this.#open = this.#openFile();
     this.#applied = this.#open.tables.applied;
     this.#durable = this.#checkpointNow();
     return this.#applied;
@@ -264,17 +274,31 @@ export class SqliteJobStore implements JobStore {
   /** Moves everything into the main file and waits for the disk. */
   #checkpointNow(): LogPosition {
     if (this.#failure !== undefined) throw this.#failure;
+    this.#making(() => this.#open.move.now());
+    return this.#durable;
+  }
+
+  /** Everything that was written is in the main file, and durable. */
+  #moved(): void {
+    // Nothing is left to be copied, so this empties the file and no more.
+    const row = this.#open.database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
+    if (row?.busy !== 0) throw new Error("a statement is still reading");
+    this.#seal.durable(this.#applied);
+    this.#durable = this.#applied;
+  }
+
+  #making(durable: () => void): void {
     try {
-      // TRUNCATE syncs the main file before it empties the write-ahead file.
-      const row = this.#open.database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
-      if (row?.busy !== 0) throw new Error("a statement is still reading");
-      this.#seal.durable(this.#applied);
-      return this.#applied;
+      durable();
     } catch (cause) {
       const failure = failureOf(`make "${this.#path}" durable`, cause);
       if (failure instanceof StorageFailed) this.#failure = failure;
       throw failure;
     }
+  }
+
+  #openFile(beforeChange?: () => void): OpenFile {
+    return openFile(this.#path, this.#options, { beforeChange, onMoved: () => this.#moved() });
   }
 
   #walBytes(): number {
@@ -295,20 +319,32 @@ export class SqliteJobStore implements JobStore {
 interface OpenFile {
   readonly database: DatabaseSync;
   readonly tables: JobTables;
+  readonly move: WalMove;
   /**
-   * For copies. It stays open as long as the database, because closing any descriptor of a file
-   * takes away all locks that the process has on it (POSIX), SQLite's too.
+   * For copies and syncs. They stay open as long as the database, because closing any descriptor of a
+   * file takes away all locks that the process has on it (POSIX), SQLite's too.
    */
-  readonly reader: number;
+  readonly files: { readonly log: number; readonly database: number };
 }
 
-function openFile(path: string, options: JobStoreOptions, beforeChange?: () => void): OpenFile {
+interface Hooks {
+  readonly beforeChange?: (() => void) | undefined;
+  /** Of what {@linkcode OpenFile.move} does. */
+  readonly onMoved?: () => void;
+}
+
+function openFile(
+  path: string,
+  options: JobStoreOptions,
+  { beforeChange, onMoved = () => {} }: Hooks = {},
+): OpenFile {
   const database = openJobStoreFile(path, beforeChange);
   try {
     checkCluster(database, path, options);
     const tables = new JobTables(database);
     void tables.applied; // reads and checks the one row that everything hangs on
-    return { database, tables, reader: openSync(path, "r") };
+    const files = { log: openSync(`${path}-wal`, "r+"), database: openSync(path, "r+") };
+    return { database, tables, files, move: new WalMove({ path, database, files, onMoved }) };
   } catch (cause) {
     database.close();
     if (cause instanceof JobStoreRefused) throw cause;
@@ -317,9 +353,11 @@ function openFile(path: string, options: JobStoreOptions, beforeChange?: () => v
   }
 }
 
-function closeFile({ database, reader }: OpenFile): void {
+function closeFile({ database, files, move }: OpenFile): void {
+  move.end();
   database.close();
-  closeSync(reader);
+  closeSync(files.log);
+  closeSync(files.database);
 }
 
 /** A new file becomes the cluster's; an old one must be. */

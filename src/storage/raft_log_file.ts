@@ -4,14 +4,13 @@
  */
 
 import { hash } from "node:crypto";
-// By its name, so that a test may stand in for the disk.
-import fs from "node:fs";
+import { closeSync } from "node:fs";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { DiskFull } from "../raft/mod.ts";
 import type { HardState, SnapshotMetadata } from "../raft/mod.ts";
 import { openDatabase, openFiles } from "./raft_log_open.ts";
 import type { Row } from "./raft_log_rows.ts";
-import { failureOf, StorageFailed } from "./storage_failure.ts";
+import { failureOf, type StorageFailed } from "./storage_failure.ts";
+import { WalMove } from "./wal_move.ts";
 
 /** Who the log belongs to. Fixed when the data directory is made. */
 export interface RaftLogIdentity {
@@ -73,7 +72,6 @@ export class RaftLogFile {
   readonly #database: DatabaseSync;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
-  readonly #checkpoint: StatementSync;
   readonly #insert: StatementSync;
   readonly #deleteFrom: StatementSync;
   readonly #deleteThrough: StatementSync;
@@ -84,9 +82,7 @@ export class RaftLogFile {
   readonly #files: { readonly log: number; readonly database: number };
   /** Of rows that are in the write-ahead log alone. */
   #walBytes = 0;
-  /** How far the move is that was begun. */
-  #move: { stage: "syncing log" | "syncing database" } | undefined;
-  #isClosed = false;
+  readonly #move: WalMove;
 
   /** @throws {RaftLogRefused} when it is locked, or not a database */
   constructor(path: string) {
@@ -96,7 +92,12 @@ export class RaftLogFile {
     const prepare = (sql: string) => this.#database.prepare(sql);
     this.#begin = prepare("BEGIN IMMEDIATE");
     this.#commit = prepare("COMMIT");
-    this.#checkpoint = prepare("PRAGMA wal_checkpoint(FULL)");
+    this.#move = new WalMove({
+      path,
+      database: this.#database,
+      files: this.#files,
+      onMoved: () => this.#walBytes = 0,
+    });
     this.#insert = prepare("INSERT INTO batch VALUES (?, ?, ?, ?)");
     this.#deleteFrom = prepare("DELETE FROM batch WHERE last_index >= ?");
     this.#deleteThrough = prepare("DELETE FROM batch WHERE last_index <= ?");
@@ -155,7 +156,7 @@ export class RaftLogFile {
   write(changes: readonly RaftLogChange[], journal: JournalPoint): void {
     const last = changes.at(-1);
     if (last === undefined) return;
-    this.#settleMove();
+    this.#move.settle();
     try {
       this.#begin.run();
       for (const change of changes) this.#apply(change);
@@ -190,108 +191,35 @@ export class RaftLogFile {
 
   /** Whether a move is under way: a write now would have to end it first. */
   get isMoving(): boolean {
-    return this.#move !== undefined;
+    return this.#move.isUnderWay;
   }
 
   /**
-   * Moves the write-ahead log into the database; all that was written is durable on return. SQLite
-   * would do it by itself, but would then keep a failed fsync to itself as well.
+   * Moves the write-ahead log into the database; all that was written is durable on return.
    *
    * @throws {DiskFull} nothing is lost, and less is durable
    * @throws {StorageFailed} the process must end
    */
   checkpoint(): void {
-    this.#settleMove();
-    this.#copy();
-    this.#walBytes = 0;
+    this.#move.now();
   }
 
   /**
    * Begins a checkpoint whose waiting for the disk is done off the loop, so that the next
-   * {@linkcode checkpoint} finds little to do: the write-ahead log is synced, then copied into the
-   * database, and then that is synced. Nothing is to be written meanwhile: before the copy a write
-   * ends the move, and behind it would write over the log before the database is durable, so that it
-   * waits for it then.
+   * {@linkcode checkpoint} finds little to do. Nothing is to be written meanwhile: a write ends it.
    *
    * @param failed told of a failure after which the process must end
    */
   moveLater(failed: (failure: StorageFailed) => void): void {
-    if (this.#move !== undefined) return;
-    const move: { stage: "syncing log" | "syncing database" } = { stage: "syncing log" };
-    this.#move = move;
-    const step = (file: number, next: () => void) =>
-      fs.fsync(file, (cause) => {
-        if (this.#isClosed) return;
-        if (cause !== null && cause !== undefined) return failed(this.#moveFailure(cause));
-        // Otherwise a write or a checkpoint came between.
-        if (this.#move === move) next();
-      });
-    step(this.#files.log, () => {
-      try {
-        this.#copyUnsynced();
-      } catch (cause) {
-        this.#move = undefined;
-        // A checkpoint that must be will meet it too, and say so.
-        if (!(cause instanceof DiskFull)) failed(this.#moveFailure(cause));
-        return;
-      }
-      move.stage = "syncing database";
-      step(this.#files.database, () => {
-        this.#move = undefined;
-        this.#walBytes = 0;
-      });
-    });
+    this.#move.begin(failed);
   }
 
   close(): void {
-    this.#isClosed = true;
+    this.#move.end();
     this.#database.close();
     // Not before: closing any file of a database gives up this process's locks on it.
-    fs.closeSync(this.#files.log);
-    fs.closeSync(this.#files.database);
-  }
-
-  /** Ends the move under way, if there is one. */
-  #settleMove(): void {
-    if (this.#move?.stage === "syncing database") {
-      try {
-        fs.fsyncSync(this.#files.database);
-      } catch (cause) {
-        throw this.#moveFailure(cause);
-      }
-      this.#walBytes = 0;
-    }
-    this.#move = undefined;
-  }
-
-  /** Only with all of the write-ahead log durable, and the database is to be synced before a write. */
-  #copyUnsynced(): void {
-    this.#setSynchronous("OFF");
-    try {
-      this.#copy();
-    } finally {
-      this.#setSynchronous("NORMAL");
-    }
-  }
-
-  #copy(): void {
-    let busy: unknown;
-    try {
-      busy = this.#checkpoint.get()?.busy;
-    } catch (cause) {
-      throw failureOf(this.#moveAction, cause);
-    }
-    if (busy !== 0) throw new StorageFailed(`Cannot ${this.#moveAction}: it is in use`);
-  }
-
-  get #moveAction(): string {
-    return `move the write-ahead log of "${this.#path}" into it`;
-  }
-
-  #moveFailure(cause: unknown): StorageFailed {
-    if (cause instanceof StorageFailed) return cause;
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    return new StorageFailed(`Cannot ${this.#moveAction}: ${detail}`, { cause });
+    closeSync(this.#files.log);
+    closeSync(this.#files.database);
   }
 
   #apply({ deleteFrom, deleteThrough, insert }: RaftLogChange): void {
@@ -302,7 +230,7 @@ export class RaftLogFile {
     }
   }
 
-  #setSynchronous(mode: "FULL" | "NORMAL" | "OFF"): void {
+  #setSynchronous(mode: "FULL" | "NORMAL"): void {
     try {
       this.#database.exec(`PRAGMA synchronous = ${mode}`);
     } catch (cause) {
