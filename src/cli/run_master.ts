@@ -99,7 +99,7 @@ async function live(parts: LivingParts): Promise<void> {
   const { loaded, log, registry, metrics, security, lifetime, terminal } = parts;
   const { config } = loaded;
   let started: Master | undefined;
-  const starting = Master.start(masterOptions(loaded, parts)).then((master) => started = master);
+  const starting = startTold(parts).then((master) => started = master);
   // Why it cannot start is told before what is wrong with a port; and who waits to join is alive.
   await Promise.race([starting, pause(PAGES_WAIT_MS)]);
   const http = await startMasterHttp(() => started, {
@@ -129,7 +129,6 @@ async function live(parts: LivingParts): Promise<void> {
   });
   try {
     const master = await starting;
-    if (security.madeSecret !== undefined) await tellOfMadeSecret(loaded, security.madeSecret, log);
     sampler.register("master", () => sampleMaster(metrics, master.context));
     sampler.start();
     log.info("master started", { version: VERSION, profile: loaded.profile });
@@ -143,6 +142,19 @@ async function live(parts: LivingParts): Promise<void> {
     sampler.stop();
     await started?.stop();
   }
+}
+
+/** Before anybody sees that it is ready, a token that was made for this start is there to be used. */
+async function startTold(parts: LivingParts): Promise<Master> {
+  const { loaded, log, security: { madeSecret } } = parts;
+  const master = await Master.start(masterOptions(loaded, parts));
+  try {
+    if (madeSecret !== undefined) await tellOfMadeSecret(loaded, madeSecret, log);
+  } catch (failure) {
+    await master.stop();
+    throw failure;
+  }
+  return master;
 }
 
 function metricsPage({ metrics }: Config, registry: MetricsRegistry) {
