@@ -217,14 +217,15 @@ Deno.test("the namespace of what is new or named follows from the call, or else 
   assert.throws(() => narrowed({ namespaces: ["blue"] }, RED), Refusal);
 });
 
+const announced = {
+  ...{ incarnation: "i", address: "", slots: 1, jobTypes: ["noop"], tags: {}, version: "" },
+  ...{ cpuMillis: 0, memoryBytes: 0, running: [] },
+};
+const link = { send: () => true, close() {} };
+
 Deno.test("a worker is registered for what its token is for, however it comes", async () => {
   const leader = new Leader();
   const workers = new WorkersApi(leader.context, () => {});
-  const announced = {
-    ...{ incarnation: "i", address: "", slots: 1, jobTypes: ["noop"], tags: {}, version: "" },
-    ...{ cpuMillis: 0, memoryBytes: 0, running: [] },
-  };
-  const link = { send: () => true, close() {} };
   await workers.registerWorker({ ...announced, workerId: "unary" }, RED);
   await workers.openWorkerSession({ ...announced, workerId: "stream" }, link, RED);
   await workers.openWorkerSession({ ...announced, workerId: "free", namespaces: [] }, link, ALL);
@@ -237,11 +238,6 @@ Deno.test("a worker is registered for what its token is for, however it comes", 
 Deno.test("a worker that comes back to another cluster is sent away before anything is written", async () => {
   const leader = new Leader();
   const workers = new WorkersApi(leader.context, () => {});
-  const announced = {
-    ...{ incarnation: "i", address: "", slots: 1, jobTypes: ["noop"], tags: {}, version: "" },
-    ...{ cpuMillis: 0, memoryBytes: 0, running: [] },
-  };
-  const link = { send: () => true, close() {} };
   const stray = { ...announced, workerId: "stray", clusterId: "c2" };
   await assert.rejects(workers.openWorkerSession(stray, link, ALL), {
     reason: "failed_precondition",
