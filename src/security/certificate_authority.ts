@@ -29,6 +29,7 @@ import {
   usualNames,
 } from "./certificate_request.ts";
 import { fileExists, readPublicFile, readSecretFile, writeFileAtomically } from "./key_files.ts";
+import { writePairFiles } from "./pair_files.ts";
 import { loadX509, type X509 } from "./x509_library.ts";
 
 /** How an authority is made. */
@@ -324,11 +325,9 @@ export class CertificateAuthority {
       key_file: keyFile,
     };
     try {
-      // The index first: whatever exists can be revoked. The key before its certificate: whoever
-      // reads both while they change finds a pair that does not match, and keeps the old one.
+      // The index first: whatever exists can be revoked.
       await this.index.add(record);
-      await writeFileAtomically(keyFile, made.privateKeyPem, 0o600);
-      await writeFileAtomically(certFile, made.certificatePem, 0o644);
+      await writePairFiles({ certFile, keyFile }, made);
     } catch (thrown) {
       throw new SecurityConfigurationError([
         `cannot write the certificate of "${order.name}": ${reasonOf(thrown)}`,

@@ -125,6 +125,44 @@ Deno.test("a renewed certificate keeps name, role, SANs and life, and has a new 
   );
 });
 
+Deno.test("wherever a renewal is cut short, a node finds a certificate and the key of it", async () => {
+  await using temporary = await temporaryDirectory();
+  const authority = await newAuthority(temporary.path);
+  const first = await authority.issue(request());
+  const { rename } = Deno;
+  const fingerprints = new Set<string>();
+  let isCutShort = true;
+  for (let renames = 0; isCutShort; renames++) {
+    let left = renames;
+    Deno.rename = (from, to) =>
+      left-- > 0 ? rename(from, to) : Promise.reject(new Error("the power failed"));
+    try {
+      await authority.renew("m1", { keepsKey: false, nowMs: NOW_MS });
+      isCutShort = false;
+    } catch (thrown) {
+      // Also where it is not told as a certificate that cannot be written.
+      assert.match(String(thrown), /the power failed/);
+    } finally {
+      Deno.rename = rename;
+    }
+    const { own } = await loaded({
+      certFile: first.cert_file,
+      keyFile: first.key_file,
+      caFile: authority.certificateFile,
+      warn: (text) => assert.fail(text),
+    });
+    fingerprints.add(own!.identity.fingerprint256);
+  }
+  assert.ok(fingerprints.size > 2, "some of them were cut short behind the key");
+  const written = new X509Certificate(await Deno.readTextFile(first.cert_file));
+  assert.equal(
+    written.fingerprint256.replaceAll(":", "").toLowerCase(),
+    authority.latest("m1")?.fingerprint,
+  );
+  const left = [...Deno.readDirSync(authority.directory)].map(({ name }) => name);
+  assert.deepEqual(left.filter((name) => /next|tmp/.test(name)), []);
+});
+
 Deno.test("revoking a name revokes all its certificates, and writes the list for the nodes", async () => {
   await using temporary = await temporaryDirectory();
   const authority = await newAuthority(temporary.path);

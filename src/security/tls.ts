@@ -20,6 +20,7 @@ import {
 } from "./configuration_error.ts";
 import { issueForDevelopment } from "./development_authority.ts";
 import { fileExists, readPublicFile, readSecretFile } from "./key_files.ts";
+import { nextCertificateFile } from "./pair_files.ts";
 import { loadX509, type X509 } from "./x509_library.ts";
 
 /** One `tls` section of the configuration, and who it is for. Empty strings mean "not set". */
@@ -225,8 +226,34 @@ async function readPair(x509: X509, files: TlsFiles, options: TlsOptions): Promi
     profile: options.profile,
     warn: options.warn ?? (() => {}),
   });
-  assertKeyMatches(certificate, privateKeyPem, certWhat, keyWhat);
+  try {
+    assertKeyMatches(certificate, privateKeyPem, certWhat, keyWhat);
+  } catch (mismatch) {
+    const next = await nextOfPair(x509, files, privateKeyPem);
+    if (next === undefined) throw mismatch;
+    return { ...next, privateKeyPem };
+  }
   return { certificate, certificatePem, privateKeyPem };
+}
+
+/** The certificate of a key that has replaced another, where its renewal is, or stayed, halfway. */
+async function nextOfPair(
+  x509: X509,
+  { certFile, keyFile }: TlsFiles,
+  privateKeyPem: string,
+): Promise<{ readonly certificate: Certificate; readonly certificatePem: string } | undefined> {
+  const path = nextCertificateFile(certFile);
+  if (!(await fileExists(path))) return undefined;
+  try {
+    const certificatePem = await readPublicFile(path, "certificate");
+    const [certificate] = parseCertificates(x509, certificatePem, `"${path}"`);
+    if (certificate === undefined) return undefined;
+    assertKeyMatches(certificate, privateKeyPem, `"${path}"`, `"${keyFile}"`);
+    return { certificate, certificatePem };
+  } catch {
+    // A renewal that came no further than this. What is wrong with the present pair is to be told.
+    return undefined;
+  }
 }
 
 /** What must be there for the purpose, and whether our own certificate will pass at our peers. */
