@@ -61,6 +61,7 @@ function entry(key: KeyDescription): string {
     ["Environment", key.environment.map(code).join(", ")],
     ["Flags", flagsOf(key)],
     ["Read by", key.usedBy.join(", ")],
+    ["Taken over", key.live ? "by a running node, when its file has changed" : ""],
     ["Earlier name", key.formerPaths.map(code).join(", ")],
   ] as const;
   return [

@@ -1,16 +1,20 @@
 /**
- * What a node reads anew while it lives: its certificates, authorities and revocations, and the level
- * of its log; when their files change, and on SIGHUP, which also opens the files of its logs anew.
+ * What a node reads anew while it lives: its certificates, authorities and revocations, and the keys of
+ * its configuration that can change meanwhile; when their files change, and on SIGHUP, which also opens
+ * the files of its logs anew.
  *
  * @module
  */
 
-import type { LoadedConfig } from "../config/mod.ts";
+import { changedKeys, type Config, type LoadedConfig } from "../config/mod.ts";
 import type { RootLogger } from "../observability/mod.ts";
 import { type AuditLog, type Reloadable, Reloader } from "../security/mod.ts";
 import { configFrom } from "./config_flags.ts";
 import { type NodeTls, tellEnds } from "./node_tls.ts";
 import type { Flags } from "./router.ts";
+
+/** Has a running node go on by a configuration of which keys marked as live may have changed. */
+export type TakeOver = (config: Config) => void;
 
 /** With less than this part of its life left, a certificate is warned of, once. */
 const ENDING_PART = 1 / 8;
@@ -19,9 +23,10 @@ const ENDING_PART = 1 / 8;
 export async function startReloading(
   loaded: LoadedConfig,
   flags: Flags,
-  { log, tls, audit = () => null, more = [] }: {
+  { log, tls, takeOver, audit = () => null, more = [] }: {
     readonly log: RootLogger;
     readonly tls: NodeTls;
+    readonly takeOver: TakeOver;
     /** The audit log, once there is one; SIGHUP opens its file by its name anew. */
     readonly audit?: () => Pick<AuditLog, "reopen"> | null;
     /** What else is read from files. */
@@ -48,7 +53,9 @@ export async function startReloading(
       tls.watch.sweep(Date.now());
     },
   });
-  for (const each of [...reloadables(loaded, flags, log, tls), ...more]) await reloader.add(each);
+  for (const each of [...reloadables(loaded, flags, log, tls, takeOver), ...more]) {
+    await reloader.add(each);
+  }
   const hangUp = () => {
     log.info("reading everything anew", { signal: "SIGHUP" });
     log.reopen();
@@ -78,6 +85,7 @@ function reloadables(
   flags: Flags,
   log: RootLogger,
   { section, raft, revoked, watch }: NodeTls,
+  takeOver: TakeOver,
 ): Reloadable[] {
   const sections = [["security.tls", section], ["security.raft_tls", raft]] as const;
   // In the same turn, so that whoever is connected is cut off and comes back with what is good now,
@@ -87,14 +95,7 @@ function reloadables(
     watch.sweep(Date.now());
   };
   return [
-    {
-      name: "log.level",
-      files: () => loaded.file.shipped ? [] : [loaded.file.name],
-      reload() {
-        const { level } = configFrom(flags, loaded.role).config.log;
-        if (level !== log.level) log.setLevel(level);
-      },
-    },
+    settings(loaded, flags, log, takeOver),
     // Before the certificates: who is revoked shall not get in while those are read.
     {
       name: "security.tls.revocation_file",
@@ -107,6 +108,41 @@ function reloadables(
         : [{ name, files: () => live.files, reload: () => thenSweep(() => live.reload()) }]
     ),
   ];
+}
+
+/**
+ * The keys of the configuration's file that a running node takes over; of others that have changed it is
+ * told that they wait for a restart, once.
+ */
+function settings(
+  loaded: LoadedConfig,
+  flags: Flags,
+  log: RootLogger,
+  takeOver: TakeOver,
+): Reloadable {
+  let running = loaded;
+  return {
+    name: "configuration",
+    files: () => loaded.file.shipped ? [] : [loaded.file.name],
+    reload() {
+      const next = configFrom(flags, loaded.role);
+      const { live, atStart } = changedKeys(running, next);
+      const { level } = next.config.log;
+      if (level !== log.level) log.setLevel(level);
+      // Keys of tokens are read, judged and told of by themselves.
+      const taken = live.filter((path) => !path.startsWith("security.jwt."));
+      if (taken.length > 0) {
+        takeOver(next.config);
+        log.info("the configuration has changed", { taken_over: taken.join(",") });
+      }
+      if (atStart.length > 0) {
+        log.warn("the configuration has changed in what is read at the start alone", {
+          after_restart: atStart.join(","),
+        });
+      }
+      running = next;
+    },
+  };
 }
 
 /** Warns once of each certificate that will soon end. */

@@ -13,6 +13,7 @@ import {
 } from "../config/mod.ts";
 import { builtinJobTypes } from "../job_types/mod.ts";
 import {
+  type AdmissionRules,
   type Founding,
   Master,
   type MasterOptions,
@@ -76,14 +77,20 @@ export async function runMaster(flags: Flags, terminal: Terminal): Promise<void>
     nodeId: config.cluster.nodeId,
   });
   const security = await masterSecurity(loaded, { log, metrics });
+  const admission = { rules: admissionRules(config) };
   const reloading = await startReloading(loaded, flags, {
     log,
     tls: security.tls,
+    takeOver(next) {
+      // The payload's bound goes with that of messages, which is read at the start.
+      const { payloadBytesMax } = admission.rules;
+      admission.rules = { ...admissionRules(next), payloadBytesMax };
+    },
     audit: () => security.audit,
     more: [reloadableKeys(loaded, flags, (text) => log.warn(text), () => security.takeKeys)],
   });
   try {
-    await live({ loaded, log, tracer, registry, metrics, security, lifetime, terminal });
+    await live({ loaded, log, tracer, registry, metrics, security, admission, lifetime, terminal });
   } finally {
     reloading.stop();
     stopObserving();
@@ -177,12 +184,14 @@ interface Parts {
   readonly tracer: Tracer;
   readonly metrics: MasterMetrics;
   readonly security: MasterSecurity;
+  /** What submissions that do not say get; replaced when the configuration's file changes. */
+  readonly admission: { rules: AdmissionRules };
   readonly lifetime: Lifetime;
 }
 
 function masterOptions(
   loaded: LoadedConfig,
-  { log, tracer, metrics, security, lifetime }: Parts,
+  { log, tracer, metrics, security, admission, lifetime }: Parts,
 ): MasterOptions {
   const { config } = loaded;
   const { cluster, raft, scheduler, jobs } = config;
@@ -244,13 +253,7 @@ function masterOptions(
     clientJobsMax: scheduler.maxPendingJobsPerClient,
     keyRetentionMs: jobs.keepIdempotencyKeysMs,
     resultBytesMax: jobs.resultBytesMax,
-    admission: {
-      payloadBytesMax: jobs.payloadBytesMax,
-      maxRetriesDefault: scheduler.maxRetries,
-      timeoutMsDefault: scheduler.jobTimeoutMs,
-      retryDelayMsDefault: scheduler.retryDelayMs,
-      ofTypes: new Map(Object.entries(scheduler.typeDefaults)),
-    },
+    admission: () => admission.rules,
     registry: builtinJobTypes(),
     clientServer: clientServerSetup(security, shared, metrics, "grpc"),
     peerServer: peerServerSetup(security, {
@@ -276,6 +279,17 @@ function masterOptions(
     audit: (act) => security.audit?.record({ kind: "administrative_act", ...act }, Date.now()),
     onFailed: (failure) => lifetime.fail(failure),
     giveUp: lifetime.giveUp,
+  };
+}
+
+/** What submissions that do not say get, and how much they may ask. */
+function admissionRules({ scheduler, jobs }: Config): AdmissionRules {
+  return {
+    payloadBytesMax: jobs.payloadBytesMax,
+    maxRetriesDefault: scheduler.maxRetries,
+    timeoutMsDefault: scheduler.jobTimeoutMs,
+    retryDelayMsDefault: scheduler.retryDelayMs,
+    ofTypes: new Map(Object.entries(scheduler.typeDefaults)),
   };
 }
 
@@ -335,7 +349,7 @@ function foundingOf({ config }: LoadedConfig): Founding {
     });
     return { kind: "static", members: Object.fromEntries(members) };
   }
-  if (joinAddr !== "") return { kind: "join", address: joinAddr };
+  if (joinAddr.length > 0) return { kind: "join", addresses: joinAddr };
   return { kind: bootstrap ? "bootstrap" : "none" };
 }
 

@@ -40,6 +40,7 @@ import {
   Worker,
   workerObserver,
   type WorkerOptions,
+  type WorkerSize,
 } from "../worker/mod.ts";
 import { channelFrom } from "./connect.ts";
 import { configFrom } from "./config_flags.ts";
@@ -82,10 +83,16 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
   const metrics = createWorkerMetrics(metricsRegistry);
   const tls = await openNodeTls(loaded, "worker", { log, metrics });
   const audited: { door?: WorkerDoor } = {};
+  // A file may change before there is a worker to tell.
+  const size = { now: sizeOf(config), changed: (_: WorkerSize) => {} };
   const payloadKeys = new LivePayloadKeys(config);
   const reloading = await startReloading(loaded, flags, {
     log,
     tls,
+    takeOver(next) {
+      size.now = sizeOf(next);
+      size.changed(size.now);
+    },
     audit: () => audited.door?.security.audit ?? null,
     more: [
       payloadKeys,
@@ -124,6 +131,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     programs,
     attemptsRoot: attemptsRootOf(config),
     markPrefix: markPrefixOf(config),
+    idleMax: () => size.now.slots,
     jobTypes: jobTypes.filter((name) => registry.get(name)?.isolation === "process"),
     observer: executorObserver(metrics),
     log,
@@ -139,7 +147,9 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     observer: workerObserver({ metrics, tracer, log, workerId: config.worker.workerId }),
     reports: ReportJournal.open(join(directoryOf(config), "reports.journal"), { log }),
     payloadKeys: () => payloadKeys.current,
+    ...size.now,
   });
+  size.changed = (changed) => worker.resize(changed);
   const door = await openWorkerDoor(loaded, worker, { tls, log, tracer, metrics });
   if (door !== undefined) {
     reach.address = door.address;
@@ -162,7 +172,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
   });
   const usage = usageMeter();
   sampler.register("worker", () => {
-    metrics.slotsMax.set(config.worker.maxConcurrentJobs);
+    metrics.slotsMax.set(worker.slots);
     metrics.slotsBusy.set(worker.activeJobs);
     metrics.sessionConnected.set(worker.isConnected ? 1 : 0);
     metrics.reportsPending.set(worker.pendingReports);
@@ -183,7 +193,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
       version: VERSION,
       masters: config.worker.masterAddrs.join(","),
       job_types: jobTypes.join(","),
-      slots: config.worker.maxConcurrentJobs,
+      slots: worker.slots,
     });
     await lifetime.ended;
   } catch (failure) {
@@ -242,14 +252,17 @@ type Parts = Pick<
   | "observer"
   | "reports"
   | "payloadKeys"
+  | keyof WorkerSize
 >;
+
+function sizeOf({ worker }: Config): WorkerSize {
+  return { slots: worker.maxConcurrentJobs, typeSlots: worker.typeConcurrency };
+}
 
 function newWorker(config: Config, parts: Parts): Worker {
   return new Worker({
     ...parts,
     workerId: config.worker.workerId,
-    slots: config.worker.maxConcurrentJobs,
-    typeSlots: config.worker.typeConcurrency,
     ...resourcesOf(config),
     tags: config.worker.tags,
     namespaces: config.jobs.namespaces,

@@ -38,6 +38,8 @@ export interface WorkerExecutorsOptions {
   readonly attemptsRoot: string;
   /** Begins the marks of this worker's processes. */
   readonly markPrefix: string;
+  /** Idle processes that each pool keeps for a while; asked whenever one becomes idle. */
+  readonly idleMax: () => number;
   /** Types that this worker offers. */
   readonly jobTypes: readonly string[];
   readonly observer: ExecutorObserver;
@@ -121,7 +123,7 @@ function bothNames(path: string): string[] {
 
 function newPool(
   { worker }: Config,
-  { environment, programs, markPrefix, jobTypes, observer, log }: WorkerExecutorsOptions,
+  { environment, programs, markPrefix, jobTypes, idleMax, observer, log }: WorkerExecutorsOptions,
   grants: Grants,
   handlerPaths: readonly string[],
 ): ProcessExecutor {
@@ -149,7 +151,7 @@ function newPool(
     markPrefix,
     spares: worker.executorSpares,
     prepares: jobTypes,
-    idleMax: worker.maxConcurrentJobs,
+    idleMax,
     attemptsMax: worker.executorAttempts,
     observer,
     onRefused: once((bounds) =>

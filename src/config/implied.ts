@@ -18,7 +18,7 @@ export interface Gathered {
 /** The three ways for a master to begin; the value that means "not this way" with each. */
 const BEGINNINGS = [
   { path: "cluster.bootstrap", absent: false },
-  { path: "cluster.join_addr", absent: "" },
+  { path: "cluster.join_addr", absent: [] },
   { path: "cluster.initial_cluster", absent: [] },
 ] as const;
 

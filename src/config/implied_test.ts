@@ -26,7 +26,7 @@ function beginning(given: Given) {
   return {
     begins: [
       ...(cluster.bootstrap ? ["bootstrap"] : []),
-      ...(cluster.joinAddr === "" ? [] : [`join ${cluster.joinAddr}`]),
+      ...(cluster.joinAddr.length === 0 ? [] : [`join ${cluster.joinAddr.join()}`]),
       ...(cluster.initialCluster.length === 0 ? [] : ["static"]),
     ],
     faults: faults.map(({ path }) => path),
@@ -39,6 +39,8 @@ Deno.test("a master begins in the way that the strongest source says", () => {
   const rows: [Given, string[]][] = [
     [{}, ["bootstrap"]],
     [{ flags: { "cluster.join_addr": "m:9000" } }, ["join m:9000"]],
+    [{ flags: { "cluster.join_addr": ["m:9000", "n:9000"] } }, ["join m:9000,n:9000"]],
+    [{ env: { JOIN_ADDR: "m:9000,n:9000" } }, ["join m:9000,n:9000"]],
     [{ env: { JOIN_ADDR: "m:9000" } }, ["join m:9000"]],
     [{ env: { BOOTSTRAP: "true" }, flags: { "cluster.join_addr": "m:9000" } }, ["join m:9000"]],
     [{ env: { JOIN_ADDR: "m:9000" }, flags: { "cluster.bootstrap": true } }, ["bootstrap"]],

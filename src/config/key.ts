@@ -39,6 +39,8 @@ export interface About {
   readonly formerPaths?: readonly string[];
   /** Never shown. */
   readonly secret?: boolean;
+  /** A node that runs takes a new value over, once its file says so; absent: it is read at the start. */
+  readonly live?: boolean;
 }
 
 /** One key: a kind of value, and what the schema says about it. */

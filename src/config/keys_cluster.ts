@@ -6,7 +6,7 @@
 
 import { address, listenHost, members } from "./addresses.ts";
 import { EVERYONE, flag, key, MASTER, WORKER } from "./key.ts";
-import { boolean, identifier, integer, path, port } from "./kinds.ts";
+import { boolean, identifier, integer, list, path, port } from "./kinds.ts";
 import { bytes, duration } from "./quantities.ts";
 
 /** `cluster.*` */
@@ -90,12 +90,14 @@ export const clusterKeys = {
     legacyEnv: ["BOOTSTRAP"],
     flags: flag("bootstrap", MASTER),
   }),
-  join_addr: key(address({ emptyAllowed: true }), {
-    doc: "gRPC address of any member of the cluster to join, retried until it answers.",
+  join_addr: key(list(address()), {
+    doc:
+      "gRPC addresses of members of the cluster to join; any one that answers will do, and all are " +
+      "tried until one does.",
     usedBy: MASTER,
-    default: "",
+    default: [],
     // The original's staging file named port 7000 here, Raft's, which speaks no gRPC.
-    profileDefaults: { staging: "staging-master-1.conductor.svc:9000" },
+    profileDefaults: { staging: ["staging-master-1.conductor.svc:9000"] },
     legacyEnv: ["JOIN_ADDR", "CLUSTER_JOIN_ADDR"],
     flags: flag("join", MASTER),
   }),

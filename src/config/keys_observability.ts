@@ -27,6 +27,7 @@ export const logKeys = {
   level: key(choice(["debug", "info", "warn", "error"], { warning: "warn" }), {
     doc: "Least level that is logged. The audit log is not subject to it.",
     usedBy: NODES,
+    live: true,
     default: "info",
     profileDefaults: { development: "debug", production: "warn" },
     legacyEnv: ["LOG_LEVEL"],

@@ -138,7 +138,7 @@ export const securityKeys = {
   },
   reload_interval: key(duration({ min: "50ms", max: "1h" }), {
     doc:
-      "How often certificates, keys, authorities and the list of revoked ones are looked at for " +
+      "How often the configuration's file, certificates, keys, authorities and the list of revoked ones are looked at for " +
       "changes (as SIGHUP does at once), and open connections for certificates that have ended.",
     usedBy: NODES,
     default: "10s",
@@ -257,6 +257,7 @@ export const securityKeys = {
         "with it to development-token in its data directory. A worker uses it, if it has it, on " +
         "its own gRPC port.",
       usedBy: NODES,
+      live: true,
       default: "",
       legacyEnv: ["JWT_SECRET_KEY", "CONDUCTOR_JWT_SECRET"],
       secret: true,

@@ -103,6 +103,7 @@ export const workerKeys = {
   max_concurrent_jobs: key(integer({ min: 1, max: 10_000 }), {
     doc: "Jobs that this worker runs at once.",
     usedBy: WORKER,
+    live: true,
     default: 10,
     profileDefaults: { development: 5, staging: 20, production: 50 },
     legacyEnv: ["WORKER_MAX_CONCURRENT_JOBS"],
@@ -111,6 +112,7 @@ export const workerKeys = {
   type_concurrency: key(mapOf(integer({ min: 1, max: 10_000 })), {
     doc: "Jobs of single types that this worker runs at once; of others max_concurrent_jobs.",
     usedBy: WORKER,
+    live: true,
     default: {},
     flags: flag("type-concurrency", WORKER),
   }),
@@ -200,6 +202,7 @@ export const schedulerKeys = {
   job_timeout: key(duration({ min: "1ms", max: "576h" }), {
     doc: "Longest run of one attempt when its submission names none.",
     usedBy: MASTER,
+    live: true,
     default: "5m",
     profileDefaults: { development: "2m", production: "10m" },
     legacyEnv: ["SCHEDULER_JOB_TIMEOUT"],
@@ -221,6 +224,7 @@ export const schedulerKeys = {
   max_retries: key(integer({ min: 0, max: 1_000 }), {
     doc: "Attempts after the first when a submission names none.",
     usedBy: MASTER,
+    live: true,
     default: 3,
     profileDefaults: { production: 5 },
     legacyEnv: ["SCHEDULER_MAX_RETRIES"],
@@ -228,6 +232,7 @@ export const schedulerKeys = {
   retry_delay: key(duration({ min: "0s", max: "24h" }), {
     doc: "Wait before the first retry of a failed job; it grows with each further one.",
     usedBy: MASTER,
+    live: true,
     default: "30s",
     profileDefaults: { development: "10s", production: "60s" },
     legacyEnv: ["SCHEDULER_RETRY_DELAY"],
@@ -237,6 +242,7 @@ export const schedulerKeys = {
       "What jobs of single types get when their submission does not say, before the keys above: " +
       'a job type, and settings such as "timeout=30s max_retries=5 backoff=fixed".',
     usedBy: MASTER,
+    live: true,
     default: {},
   }),
   rebalance_interval: key(duration({ min: "100ms", max: "24h" }), {

@@ -15,6 +15,7 @@
 export { type HostAndPort, isWildcardHost, splitAddress, splitMember } from "./addresses.ts";
 export { ConfigError, describeFault, describeSource, type Fault, type Source } from "./faults.ts";
 export { type Profile, PROFILES, type Role } from "./key.ts";
+export { type ChangedKeys, changedKeys } from "./changes.ts";
 export type { Raw } from "./kinds.ts";
 export {
   examineConfig,

@@ -45,7 +45,7 @@ Deno.test("the table has a line for every key, with its value and source", () =>
     "environment variable CONDUCTOR_WORKER_TAGS",
   ]);
   assert.match(line("jobs.file_read_roots")?.join("|") ?? "", /\|\(none\)\|config\/dev\.yaml:\d+/);
-  assert.match(line("cluster.join_addr")?.[1] ?? "", /^""$/);
+  assert.match(line("cluster.advertise_addr")?.[1] ?? "", /^""$/);
 });
 
 Deno.test("JSON has every key's value and source, and what they were made from", () => {

@@ -84,6 +84,8 @@ export interface KeyDescription {
   readonly flags: Partial<Readonly<Record<Role, string>>>;
   readonly usedBy: readonly Role[];
   readonly secret: boolean;
+  /** A node that runs takes a new value over. */
+  readonly live: boolean;
   /** Earlier paths that are still read. */
   readonly formerPaths: readonly string[];
   /** Its default under each profile, in canonical form. */
@@ -103,6 +105,7 @@ export function describeConfig(): readonly KeyDescription[] {
     flags: key.about.flags ?? {},
     usedBy: key.about.usedBy,
     secret: key.about.secret ?? false,
+    live: key.about.live ?? false,
     formerPaths: key.about.formerPaths ?? [],
     defaults: {
       development: canonicalDefault(key, "development"),

@@ -43,12 +43,12 @@ const SUGGESTIONS_KEPT_MAX = 1_000;
 
 /** Turns a submission into what goes into the log, or refuses it with every reason. */
 export class Admission {
-  readonly #rules: AdmissionRules;
+  readonly #rules: () => AdmissionRules;
   readonly #registry: JobTypeRegistry;
   /** Of types that nobody offers: as often as not many jobs of one are submitted. */
   readonly #suggestions = new Map<string, string | undefined>();
 
-  constructor(rules: AdmissionRules, registry: JobTypeRegistry) {
+  constructor(rules: () => AdmissionRules, registry: JobTypeRegistry) {
     this.#rules = rules;
     this.#registry = registry;
   }
@@ -63,17 +63,18 @@ export class Admission {
     nowMs: number,
   ): SubmitSpec {
     const { payload } = submission;
-    if (payload.byteLength > this.#rules.payloadBytesMax) {
+    const rules = this.#rules();
+    if (payload.byteLength > rules.payloadBytesMax) {
       throw new Refusal(
         "too_large",
         `the payload is ${payload.byteLength} bytes; jobs.payload_bytes_max allows ` +
-          `${this.#rules.payloadBytesMax}. Put large input where the job can fetch it by url`,
+          `${rules.payloadBytesMax}. Put large input where the job can fetch it by url`,
       );
     }
     const faults: string[] = [];
     findFaults(submission, faults);
     this.#findPayloadFault(submission, faults);
-    const ofType = this.#rules.ofTypes?.get(submission.type) ?? {};
+    const ofType = rules.ofTypes?.get(submission.type) ?? {};
     const options = withTypeDefaults(admitOptions(submission.options, faults), ofType);
     if (faults.length > 0) throw new Refusal("invalid", faults.join("; "));
     const { delayMs = 0, runAtMs = 0, idempotencyKey, labels, requiredTags } = submission;
@@ -83,10 +84,10 @@ export class Admission {
       type: submission.type,
       payload,
       priority: submission.priority,
-      maxRetries: submission.maxRetries ?? ofType.maxRetries ?? this.#rules.maxRetriesDefault,
-      timeoutMs: submission.timeoutMs ?? ofType.timeoutMs ?? this.#rules.timeoutMsDefault,
+      maxRetries: submission.maxRetries ?? ofType.maxRetries ?? rules.maxRetriesDefault,
+      timeoutMs: submission.timeoutMs ?? ofType.timeoutMs ?? rules.timeoutMsDefault,
       retryDelayMs: submission.retryDelayMs ?? ofType.retryDelayMs ??
-        this.#rules.retryDelayMsDefault,
+        rules.retryDelayMsDefault,
       submittedBy,
       ...namespaceField(namespace),
     };

@@ -10,7 +10,7 @@ const RULES = {
   retryDelayMsDefault: 500,
 };
 const NOW_MS = 1_000_000;
-const admission = new Admission(RULES, builtinJobTypes());
+const admission = new Admission(() => RULES, builtinJobTypes());
 
 const BY = { submittedBy: "ada", namespace: "default" };
 
@@ -119,7 +119,7 @@ Deno.test("what a submission leaves open is its type's before it is the cluster'
   }]]);
   const rules = { ...RULES, ofTypes };
   const admit = (changes: Partial<Submission>) =>
-    new Admission(rules, builtinJobTypes()).admit(submission(changes), "j1", BY, NOW_MS);
+    new Admission(() => rules, builtinJobTypes()).admit(submission(changes), "j1", BY, NOW_MS);
   const crawl = admit({ type: "crawl" });
   assert.deepEqual([crawl.maxRetries, crawl.retryDelayMs, crawl.timeoutMs], [9, 500, 60_000]);
   assert.deepEqual(crawl.options, { backoff: "fixed", retryDelayMaxMs: 70 });

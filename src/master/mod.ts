@@ -7,6 +7,7 @@
  * @module
  */
 
+export type { AdmissionRules } from "./admission.ts";
 export { startMasterHttp } from "./http.ts";
 export { BackupChecker, type BackupHead } from "../storage/mod.ts";
 export { inspectRaftLog, type RaftLogReport } from "../storage/mod.ts";

@@ -40,8 +40,8 @@ export interface Listen {
 export type Founding =
   /** It founds one and is its first member. */
   | { readonly kind: "bootstrap" }
-  /** It asks a member to let it in, at `address`, until it is. */
-  | { readonly kind: "join"; readonly address: string }
+  /** It asks members to let it in, whichever of `addresses` answers, until it is. */
+  | { readonly kind: "join"; readonly addresses: readonly string[] }
   /** It starts together with others, all of which name the same members (`id` to Raft address). */
   | { readonly kind: "static"; readonly members: Readonly<Record<string, string>> }
   /** It does not: it has data, or nothing to do. */
@@ -132,7 +132,8 @@ export interface MasterOptions {
   readonly clientJobsMax: number;
   /** How long an idempotency key that comes from now on is remembered, in ms. */
   readonly keyRetentionMs: number;
-  readonly admission: AdmissionRules;
+  /** Asked at each submission. */
+  readonly admission: () => AdmissionRules;
   /** Longest result that is kept with a job. */
   readonly resultBytesMax: number;
   /** Built-in types, whose payloads are checked when they are submitted. */

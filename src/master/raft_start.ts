@@ -37,7 +37,7 @@ export async function openRaftLog(options: MasterOptions): Promise<OpenedLog> {
     );
   }
   const joinThrough = founding.kind === "join"
-    ? () => Promise.resolve([founding.address])
+    ? () => Promise.resolve(founding.addresses)
     : undefined;
   if (SqliteRaftLog.exists(raftDir)) {
     const opened = SqliteRaftLog.open(raftDir, { nodeId });
@@ -62,10 +62,13 @@ export async function openRaftLog(options: MasterOptions): Promise<OpenedLog> {
     case "join": {
       const { clusterId } = await untilAnswered(
         options,
-        () => Promise.resolve([founding.address]),
+        () => Promise.resolve(founding.addresses),
         (client) => client.clusterHealth(),
       );
-      log.info("found the cluster to join", { cluster_id: clusterId, address: founding.address });
+      log.info("found the cluster to join", {
+        cluster_id: clusterId,
+        addresses: founding.addresses.join(","),
+      });
       const created = SqliteRaftLog.create(raftDir, { clusterId, nodeId, incarnation });
       return { log: created, joinThrough };
     }

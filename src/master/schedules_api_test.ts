@@ -37,7 +37,7 @@ class Leader {
     };
     const context = {
       machine: this.machine,
-      admission: new Admission(rules, builtinJobTypes()),
+      admission: new Admission(() => rules, builtinJobTypes()),
       proposer: {
         propose: (command: Omit<Command, "atMs">) => Promise.resolve(this.#apply(command)),
         fireSchedules: (fires: readonly ScheduleFire[]) =>

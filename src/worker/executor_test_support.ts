@@ -58,7 +58,7 @@ export async function withExecutor(
     },
     spares: 0,
     prepares: [],
-    idleMax: 1,
+    idleMax: () => 1,
     attemptsMax: 1_000,
     ...changes,
   });

@@ -26,5 +26,5 @@ export { endLeftovers } from "./process_tree.ts";
 export { executorObserver, workerObserver } from "./metrics_observer.ts";
 export { type ExecutorObserver, ProcessExecutor } from "./process_executor.ts";
 export { ReportJournal } from "./report_journal.ts";
-export { Worker, type WorkerOptions } from "./worker.ts";
+export { Worker, type WorkerOptions, type WorkerSize } from "./worker.ts";
 export { claimDirectory } from "./directory_claim.ts";

@@ -30,7 +30,7 @@ export interface ProcessExecutorOptions extends ExecutorChildOptions {
   /** Types for which the spares make ready. */
   readonly prepares: readonly string[];
   /** Idle processes kept for a while after they were needed. */
-  readonly idleMax: number;
+  readonly idleMax: () => number;
   /** Attempts after which a process is replaced, so that leaks in foreign code stay small. */
   readonly attemptsMax: number;
   readonly observer?: ExecutorObserver;
@@ -132,7 +132,7 @@ export class ProcessExecutor implements Executor {
       // Nothing may write into the attempt's directory while that is removed.
       await child.ended;
     } else if (child.attempts >= this.#options.attemptsMax) this.#end(child, "worn");
-    else if (this.#idle.length >= this.#options.idleMax) this.#end(child, "idle");
+    else if (this.#idle.length >= this.#options.idleMax()) this.#end(child, "idle");
     else this.#idle.push({ child, sinceMs: performance.now() });
   }
 

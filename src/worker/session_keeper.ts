@@ -43,6 +43,11 @@ export class SessionKeeper {
   #stream: SessionStream | undefined;
   #isWelcome = false;
   #isStopped = false;
+  /** How often the worker has changed, and how often when the present session was opened. */
+  #changes = 0;
+  #changesSaid = 0;
+  /** The session is being ended for the next one. */
+  #isRenewing = false;
   /** A master said who leads. */
   #sent: { readonly by: string; readonly to: string } | undefined;
   /** A leader that was not there: its followers are to pass the session on to it. */
@@ -70,6 +75,22 @@ export class SessionKeeper {
   /** Sends on the open session; false when there is none. */
   send(news: WorkerNews): boolean {
     return this.#isWelcome && this.#stream !== undefined && this.#stream.send(news);
+  }
+
+  /**
+   * Says anew what the worker is, which it can at the start of a session only: one that stands is ended,
+   * and the next begins at once. It takes up what the worker holds; what the master had sent and did not
+   * arrive costs its job no attempt.
+   */
+  renew(): void {
+    this.#changes++;
+    if (this.#isWelcome) this.#endForNext();
+  }
+
+  #endForNext(): void {
+    this.#isWelcome = false;
+    this.#isRenewing = true;
+    this.#stream?.cancel();
   }
 
   /** Waits until the master has closed the session, but no longer than `ms`. */
@@ -103,6 +124,7 @@ export class SessionKeeper {
   #open(address: string): SessionStream {
     const { channel, listener, log } = this.#options;
     const announcement = { ...this.#options.announce(), clusterId: this.#clusterWanted() };
+    this.#changesSaid = this.#changes;
     return new SessionStream(channel, address, announcement, {
       ...listener,
       onWelcome: (welcome) => {
@@ -121,6 +143,7 @@ export class SessionKeeper {
         }
         this.#cluster = { id: welcome.clusterId || id, lostAtMs: Infinity };
         listener.onWelcome(welcome);
+        if (this.#changesSaid !== this.#changes) this.#endForNext();
       },
       onMasters: (addresses) => channel.learn(addresses),
       onClosed: (reason) => this.#closed(address, reason),
@@ -129,9 +152,15 @@ export class SessionKeeper {
 
   #closed(address: string, reason: Refusal | undefined): void {
     const wasWelcome = this.#isWelcome;
+    const isRenewing = this.#isRenewing;
     this.#isWelcome = false;
+    this.#isRenewing = false;
     this.#stream = undefined;
     if (this.#isStopped) return this.#onStopped();
+    if (isRenewing) {
+      this.#cluster = { ...this.#cluster, lostAtMs: this.#now() };
+      return this.#dial();
+    }
     if (wasWelcome) this.#cluster = { ...this.#cluster, lostAtMs: this.#now() };
     const { log, channel } = this.#options;
     const pauseMs = this.#nextPauseMs(wasWelcome || reason?.reason === "not_leader");

@@ -34,7 +34,7 @@ export interface WorkerOptions {
   readonly workerId: string;
   /** Where masters can bring jobs to this worker; empty: it serves nobody. Asked at each session. */
   readonly address: () => string;
-  /** Attempts that run at once. */
+  /** Attempts that run at once, to begin with; see {@linkcode Worker.resize}. */
   readonly slots: number;
   /** Attempts of single types that run at once; of all others as many as there are slots. */
   readonly typeSlots?: Readonly<Record<string, number>>;
@@ -71,6 +71,12 @@ export interface WorkerOptions {
   readonly reports?: ReportKeeper;
 }
 
+/** How much a worker runs at once: in all, and of single types. */
+export interface WorkerSize {
+  readonly slots: number;
+  readonly typeSlots?: Readonly<Record<string, number>>;
+}
+
 /** What is measured of a worker; see `WorkerStatsView`. */
 export type WorkerUsage = Omit<
   WorkerStatsView,
@@ -104,6 +110,7 @@ export class Worker implements WorkerApi {
   #hasNumbers = false;
   readonly #session: SessionKeeper;
   readonly #incarnation = crypto.randomUUID();
+  #size: WorkerSize;
   #isDraining = false;
   #flushTimer: ReturnType<typeof setTimeout> | undefined;
   #heartbeatTimer: ReturnType<typeof setTimeout> | undefined;
@@ -112,6 +119,7 @@ export class Worker implements WorkerApi {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
+    this.#size = { slots: options.slots, typeSlots: options.typeSlots };
     this.#running = new AttemptRunner(options, {
       onReport: (report) => {
         this.#outbox.report(report);
@@ -144,6 +152,11 @@ export class Worker implements WorkerApi {
     return this.#session.isOpen;
   }
 
+  /** Attempts that it runs at once. */
+  get slots(): number {
+    return this.#size.slots;
+  }
+
   /** Attempts that run now. */
   get activeJobs(): number {
     return this.#running.size;
@@ -157,6 +170,16 @@ export class Worker implements WorkerApi {
   /** Starts to look for a master; resolves at once. */
   start(): void {
     this.#session.start();
+  }
+
+  /**
+   * Runs more or fewer attempts at once from now on, and has the master know it by a session of its own.
+   * Attempts beyond a smaller number go on to their ends; until then it is given no more.
+   */
+  resize(size: WorkerSize): void {
+    this.#size = size;
+    // One that leaves takes no more anyway, and says so on the session that it has.
+    if (!this.#isDraining) this.#session.renew();
   }
 
   /**
@@ -184,8 +207,9 @@ export class Worker implements WorkerApi {
   }
 
   #announcement(): WorkerAnnouncement {
-    const { workerId, address, slots, tags, version, jobTypes } = this.#options;
-    const { cpuMillis, memoryBytes, typeSlots = {}, namespaces = [] } = this.#options;
+    const { workerId, address, tags, version, jobTypes } = this.#options;
+    const { cpuMillis, memoryBytes, namespaces = [] } = this.#options;
+    const { slots, typeSlots = {} } = this.#size;
     return {
       workerId,
       incarnation: this.#incarnation,
@@ -272,10 +296,10 @@ export class Worker implements WorkerApi {
       return { done: false, message: `this worker offers ${types}, not ${job.type}` };
     }
     const isHere = this.#running.get(job.id, job.fencingToken) !== undefined;
-    if (!isHere && this.#running.size >= this.#options.slots) {
-      return { done: false, message: `all ${this.#options.slots} slots are taken` };
+    if (!isHere && this.#running.size >= this.slots) {
+      return { done: false, message: `all ${this.slots} slots are taken` };
     }
-    const typeSlots = this.#options.typeSlots?.[job.type] ?? Infinity;
+    const typeSlots = this.#size.typeSlots?.[job.type] ?? Infinity;
     if (!isHere && this.#running.ofType(job.type) >= typeSlots) {
       return { done: false, message: `all ${typeSlots} slots of type ${job.type} are taken` };
     }

@@ -18,7 +18,7 @@ async function connected() {
       heard.push(message);
       stream.emit("heard");
     },
-    cancel() {},
+    cancel: () => stream.emit("error", Object.assign(new Error("cancelled"), { code: 1 })),
   });
   const channel = {
     addresses: ["m1:9000"],
@@ -116,5 +116,28 @@ Deno.test("with one that does, briefs are run and a message's reports acknowledg
   say(orders);
   assert.equal(worker.activeJobs, 0);
   assert.equal(worker.pendingReports, 0);
+  await worker.stop(0);
+});
+
+Deno.test("one that is resized says so in a new session, with what it holds, and at once", async () => {
+  const { worker, heard, heardThat, say, reports } = await connected();
+  const hellos = () => heard.filter((each) => each.hello !== undefined);
+  say({ welcome: { ...WELCOME, takesNumbers: true } });
+  say({ assignments: [{ id: "a", type: "noop", fencingToken: 5n, attempt: 1 }] });
+  await heardThat(() => reports().length > 0);
+  worker.resize({ slots: 9, typeSlots: { noop: 2 } });
+  // While the next session is not yet welcome it is resized once more.
+  await heardThat(() => hellos().length === 2);
+  worker.resize({ slots: 7 });
+  assert.equal(hellos().length, 2);
+  say({ welcome: { ...WELCOME, takesNumbers: true } });
+  await heardThat(() => hellos().length === 3);
+  const [, second, third] = hellos().map(({ hello }) => hello!);
+  assert.equal(second?.incarnation, third?.incarnation);
+  assert.deepEqual([second?.maxConcurrentJobs, second?.typeConcurrency], [9, { noop: 2 }]);
+  assert.deepEqual([third?.maxConcurrentJobs, third?.typeConcurrency], [7, {}]);
+  assert.deepEqual(third?.running.map(({ jobId, fencingToken }) => [jobId, fencingToken]), [
+    ["a", 5n],
+  ]);
   await worker.stop(0);
 });

@@ -291,9 +291,9 @@ Deno.test("a master's pages speak TLS, and show what is not health to those who 
     master?.kill("SIGHUP");
     await cluster.said(["m1"], /"signal":"SIGHUP","msg":"reading everything anew"/);
     await Deno.writeTextFile(config, "log:\n  level: loud\n");
-    await cluster.said(["m1"], /"what":"log.level".*loud.*cannot be read anew/);
+    await cluster.said(["m1"], /"what":"configuration".*loud.*cannot be read anew/);
     assert.doesNotMatch(await cluster.log("m1"), /"level":"debug"/);
     await Deno.writeTextFile(config, "log:\n  level: debug\n");
-    await cluster.said(["m1"], /"what":"log.level","msg":"read anew"/);
+    await cluster.said(["m1"], /"what":"configuration","msg":"read anew"/);
     assert.equal(await statusFor("/health"), 200);
   }));

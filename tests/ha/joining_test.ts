@@ -284,7 +284,8 @@ Deno.test("masters on every interface form a cluster by the addresses they adver
     const joiner = cluster.newMaster("m4");
     const [port] = unusedPorts(1);
     joiner.process.start([
-      `--join=${cluster.masters[1]!.grpcAddress}`,
+      // Nobody is at the first one.
+      `--join=127.0.0.1:1,${cluster.masters[1]!.grpcAddress}`,
       `--bind-addr=0.0.0.0:${port}`,
       `--advertise-addr=127.0.0.1:${port}`,
       "--grpc-bind-host=0.0.0.0",
