@@ -33,6 +33,10 @@ export class FinishedIndex {
   #count = 0;
   /** Who asks for a job asks for one beside it next. */
   #lastAsked: FinishedBlock | undefined;
+  /** What happened since the last {@linkcode keep}, in this order. */
+  #removed: { readonly head: FinishedHead; readonly page: number }[] = [];
+  #moved: { readonly seq: number; readonly page: number }[] = [];
+  #put: number[] = [];
 
   get count(): number {
     return this.#count;
@@ -78,8 +82,13 @@ export class FinishedIndex {
     this.#makeSlots();
   }
 
-  /** A job that is not there yet. */
-  put({ seq, ended, kind, worker, hash }: FinishedHead, page: number): void {
+  /** A job that is not there yet; none is moved or removed before {@linkcode keep} any more. */
+  put(head: FinishedHead, page: number): void {
+    this.#add(head, page);
+    this.#put.push(head.seq);
+  }
+
+  #add({ seq, ended, kind, worker, hash }: FinishedHead, page: number): void {
     const block = this.#blockOf(seq) ?? this.#addBlock(Math.floor(seq / BLOCK_NUMBERS));
     block.put(seq, ended, kind, worker, hash, page);
     this.#count++;
@@ -87,25 +96,68 @@ export class FinishedIndex {
     else this.#putSlot(hash, block.place, seq - block.firstSeq);
   }
 
-  setPage(seq: number, page: number): void {
+  /** A job lies in another page now; none is removed before {@linkcode keep} any more. */
+  move(seq: number, page: number): void {
+    this.#moved.push({ seq, page: this.#setPage(seq, page) });
+  }
+
+  /** Returns the page until now. */
+  #setPage(seq: number, page: number): number {
     const block = this.#blockOf(seq)!;
-    block.setPage(block.cellOf(seq)!, page);
+    const cell = block.cellOf(seq)!;
+    const before = block.pageAt(cell);
+    block.setPage(cell, page);
+    return before;
   }
 
   /** A job that is there. */
   remove(seq: number): void {
+    this.#removed.push(this.#take(seq));
+  }
+
+  /** What is changed by now stays. */
+  keep(): void {
+    if (this.#put.length > 0) this.#put = [];
+    if (this.#moved.length > 0) this.#moved = [];
+    if (this.#removed.length > 0) this.#removed = [];
+  }
+
+  /**
+   * All is again as it was kept. To read all heads anew takes as long as to open the file, and a disk that is
+   * full has it done again and again.
+   */
+  takeBack(): void {
+    for (const seq of this.#put.toReversed()) this.#take(seq);
+    for (const { seq, page } of this.#moved.toReversed()) this.#setPage(seq, page);
+    for (const { head, page } of this.#removed.toReversed()) this.#add(head, page);
+    this.keep();
+  }
+
+  #take(seq: number): { readonly head: FinishedHead; readonly page: number } {
     const number = Math.floor(seq / BLOCK_NUMBERS);
     const block = this.#blocks.get(number)!;
     const cell = block.cellOf(seq)!;
-    this.#removeSlot(block.hashAt(cell), block.place, seq - block.firstSeq);
+    const head = {
+      seq,
+      ended: block.endedAt(cell),
+      kind: block.kindAt(cell),
+      worker: block.workerAt(cell),
+      hash: block.hashAt(cell),
+    };
+    const taken = { head, page: block.pageAt(cell) };
+    this.#removeSlot(head.hash, block.place, seq - block.firstSeq);
     block.remove(cell);
     this.#count--;
-    if (block.count > 0) return;
+    if (block.count === 0) this.#removeBlock(number, block);
+    return taken;
+  }
+
+  #removeBlock(number: number, { place }: FinishedBlock): void {
     this.#lastAsked = undefined;
     this.#blocks.delete(number);
     this.#numbers.splice(this.#atNumber(number), 1);
-    this.#places[block.place] = undefined;
-    this.#placesFree.push(block.place);
+    this.#places[place] = undefined;
+    this.#placesFree.push(place);
   }
 
   /** How many jobs there are of each kind. */

@@ -18,18 +18,22 @@ const head: fc.Arbitrary<FinishedHead> = fc.record({
   hash: fc.oneof(fc.constantFrom(0, 1, 2, 4_095, 2 ** 32 - 1), fc.nat(2 ** 31)),
 });
 
+/** A batch: some leave, some of the rest move, and some come. */
+const batch = fc.record({
+  keepOneIn: fc.option(fc.integer({ min: 1, max: 40 }), { nil: 1 }),
+  movedTo: fc.option(fc.constantFrom(7, 70_000), { nil: undefined, freq: 2 }),
+  put: fc.oneof(
+    { weight: 2, arbitrary: fc.array(head, { minLength: 1, maxLength: 200, size: "max" }) },
+    { weight: 1, arbitrary: fc.constant([]) },
+  ),
+  page: fc.constantFrom(1, 255, 256, 65_536, 2 ** 32),
+  isTakenBack: fc.boolean(),
+});
+
 const steps = fc.array(
   fc.oneof(
-    {
-      weight: 3,
-      arbitrary: fc.record({
-        put: fc.array(head, { minLength: 1, maxLength: 200, size: "max" }),
-        page: fc.constantFrom(1, 255, 256, 65_536, 2 ** 32),
-      }),
-    },
-    { weight: 2, arbitrary: fc.record({ keepOneIn: fc.integer({ min: 1, max: 40 }) }) },
-    { weight: 1, arbitrary: fc.record({ movedTo: fc.constantFrom(7, 70_000) }) },
-    { weight: 1, arbitrary: fc.constant({ again: true } as const) },
+    { weight: 6, arbitrary: batch },
+    { weight: 1, arbitrary: fc.constant("again" as const) },
   ),
   { minLength: 1, maxLength: 20, size: "max" },
 );
@@ -86,32 +90,37 @@ function assertAlike(index: FinishedIndex, known: Known): void {
   }
 }
 
-Deno.test("whatever jobs come and go, the index finds those of a plain list, in its order", () => {
+Deno.test("whatever jobs come and go, or had come in a batch that was undone, the index finds those of a plain list", () => {
   fc.assert(
     fc.property(steps, (steps) => {
       let index = new FinishedIndex();
-      const known: Known = new Map();
+      let known: Known = new Map();
       for (const step of steps) {
-        if ("put" in step) {
-          for (const head of step.put) {
-            if (known.has(head.seq)) continue;
-            known.set(head.seq, { head, page: step.page });
-            index.put(head, step.page);
-          }
-        } else if ("keepOneIn" in step) {
-          for (const [at, seq] of [...known.keys()].entries()) {
-            if (at % step.keepOneIn === 0) continue;
-            known.delete(seq);
-            index.remove(seq);
-          }
-        } else if ("movedTo" in step) {
-          for (const [seq, { head }] of known) {
-            if (seq % 3 > 0) continue;
-            known.set(seq, { head, page: step.movedTo });
-            index.setPage(seq, step.movedTo);
-          }
-        } else {
+        if (step === "again") {
           index = loaded(known);
+          continue;
+        }
+        const after: Known = new Map(known);
+        for (const [at, seq] of [...known.keys()].entries()) {
+          if (at % step.keepOneIn === 0) continue;
+          after.delete(seq);
+          index.remove(seq);
+        }
+        for (const [seq, { head }] of after) {
+          if (step.movedTo === undefined || seq % 3 > 0) continue;
+          after.set(seq, { head, page: step.movedTo });
+          index.move(seq, step.movedTo);
+        }
+        for (const head of step.put) {
+          if (after.has(head.seq)) continue;
+          after.set(head.seq, { head, page: step.page });
+          index.put(head, step.page);
+        }
+        if (step.isTakenBack) {
+          index.takeBack();
+        } else {
+          index.keep();
+          known = after;
         }
       }
       assertAlike(index, known);

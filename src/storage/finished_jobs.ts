@@ -47,7 +47,7 @@ export class FinishedJobs {
   readonly #statements: Statements;
   readonly #rows: OldFinishedRows;
   readonly #packer = new FinishedPacker((page) => this.#putPage(this.#number++, page));
-  /** Undefined until first asked, and after a batch that failed: then the tables tell. */
+  /** Undefined until first asked: then the tables tell. */
   #known: Known | undefined;
   /** The page that is being packed. */
   #number = 0;
@@ -133,7 +133,7 @@ export class FinishedJobs {
   /** All jobs of the batch that were removed; before others are put. */
   settleRemoved(): void {
     // The last page takes up what is left of others: so it comes first.
-    const last = this.#directory.lastPage;
+    const { last } = this.#directory.pages;
     const ofLast = this.#leaving.get(last);
     if (ofLast !== undefined) this.#shrinkPage(last, ofLast);
     for (const [number, seqs] of this.#leaving) {
@@ -147,15 +147,26 @@ export class FinishedJobs {
     this.#packer.finish();
     this.#isPacking = false;
     const known = this.#directory;
-    const { index: { count }, pages, written } = known;
-    if (written.pages === pages && written.jobs === count) return;
-    this.#statements.putTotals.run(pages, count, checksumOf(`${pages} ${count}`));
-    known.written = { pages, jobs: count };
+    const { index: { count: jobs }, pages } = known;
+    if (pages.count === pages.written.pages && jobs === pages.written.jobs) return;
+    this.#statements.putTotals.run(pages.count, jobs, checksumOf(`${pages.count} ${jobs}`));
+    known.pages = { ...pages, written: { pages: pages.count, jobs } };
+  }
+
+  /** The transaction is committed. */
+  keep(): void {
+    const known = this.#directory;
+    known.index.keep();
+    known.kept = known.pages;
   }
 
   /** The transaction was undone. */
   forget(): void {
-    this.#known = undefined;
+    if (this.#known !== undefined) {
+      const { index, kept } = this.#known;
+      index.takeBack();
+      this.#known = { index, kinds: new FinishedKinds(this.#database), pages: kept, kept };
+    }
     this.#isPacking = false;
     this.#packer.clear();
     this.#leaving.clear();
@@ -185,7 +196,7 @@ export class FinishedJobs {
   #pack(): void {
     if (this.#isPacking) return;
     this.#isPacking = true;
-    const { lastPage: last, isLastThere } = this.#directory;
+    const { last, isLastThere } = this.#directory.pages;
     const page = isLastThere ? this.#page(last) : undefined;
     if (page === undefined || page.byteLength > PAGE_BYTES_FULL) {
       this.#number = last + 1;
@@ -201,11 +212,9 @@ export class FinishedJobs {
     const known = this.#directory;
     this.#writePage(number, headBytes, bytes);
     this.#read.delete(number);
-    if (number > known.lastPage) {
-      known.lastPage = number;
-      known.isLastThere = true;
-      known.pages++;
-    }
+    const { pages } = known;
+    if (number <= pages.last) return;
+    known.pages = { ...pages, count: pages.count + 1, last: number, isLastThere: true };
   }
 
   #writePage(number: number, headBytes: Uint8Array, bytes: Uint8Array | null): void {
@@ -244,15 +253,16 @@ export class FinishedJobs {
     for (const place of places) {
       this.#pack();
       this.#packer.add(heads.at(place), page.bodiesAt(place));
-      this.index.setPage(heads.seqAt(place), this.#number);
+      this.index.move(heads.seqAt(place), this.#number);
     }
   }
 
   #removePage(number: number): void {
     this.#statements.removePage.run(number);
     const known = this.#directory;
-    known.pages--;
-    if (number === known.lastPage) known.isLastThere = false;
+    const { pages } = known;
+    const isLastThere = pages.isLastThere && number !== pages.last;
+    known.pages = { ...pages, count: pages.count - 1, isLastThere };
   }
 
   #headOf(job: Job): FinishedHead {
@@ -324,13 +334,13 @@ export class FinishedJobs {
 
   #readDirectory(): Known {
     const index = new FinishedIndex();
-    let [pages, lastPage] = [0, 0];
+    let [count, last] = [0, 0];
     for (;;) {
-      const rows = this.#statements.heads.all(lastPage) as unknown as HeadRow[];
+      const rows = this.#statements.heads.all(last) as unknown as HeadRow[];
       for (const row of rows) {
         index.load(headsOf(row), row.number);
-        pages++;
-        lastPage = row.number;
+        count++;
+        last = row.number;
       }
       if (rows.length < PAGES_READ_MAX) break;
     }
@@ -340,33 +350,34 @@ export class FinishedJobs {
     if (row !== undefined) {
       verify("the number of finished jobs", row.checksum, `${row.pages} ${row.jobs}`);
     }
-    if (written.pages !== pages || written.jobs !== index.count) {
+    if (written.pages !== count || written.jobs !== index.count) {
       throw new RowDamaged(
         `of ${written.jobs} finished jobs in ${written.pages} pages there are ${index.count} ` +
-          `in ${pages}`,
+          `in ${count}`,
       );
     }
     const kinds = new FinishedKinds(this.#database);
     for (const kind of index.countsByKind().keys()) void kinds.kindOf(kind); // or damage is told
-    return {
-      index,
-      kinds,
-      pages,
-      lastPage,
-      isLastThere: lastPage > 0,
-      written,
-    };
+    const pages = { count, last, isLastThere: last > 0, written };
+    return { index, kinds, pages, kept: pages };
   }
 }
 
 interface Known {
   readonly index: FinishedIndex;
   readonly kinds: FinishedKinds;
-  pages: number;
+  pages: Pages;
+  /** As they were when the last transaction was committed. */
+  kept: Pages;
+}
+
+interface Pages {
+  readonly count: number;
   /** The greatest number that a page has or had. */
-  lastPage: number;
-  isLastThere: boolean;
-  written: { readonly pages: number; readonly jobs: number };
+  readonly last: number;
+  readonly isLastThere: boolean;
+  /** What the table of totals says. */
+  readonly written: { readonly pages: number; readonly jobs: number };
 }
 
 interface HeadRow {

@@ -75,17 +75,18 @@ export class JobTables {
     this.#writeRows(batch);
     this.#statements.commit.run();
     this.#names.keep();
+    this.#finished.keep();
     this.#keys.keep(batch.keys);
   }
 
   /** After a failed {@linkcode write}. */
   rollBack(): void {
+    // SQLite has rolled back already after some errors; then there is nothing left to do.
+    if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
     this.#names.forgetUnwritten();
     this.#live.forget();
     this.#keys.forget();
     this.#finished.forget();
-    // SQLite has rolled back already after some errors; then there is nothing left to do.
-    if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
   }
 
   finishedById(id: string): StoredJob | undefined {
