@@ -5,7 +5,7 @@
  */
 
 import { Command, CommanderError, type Option } from "commander";
-import { describeConfig, nearest } from "../config/mod.ts";
+import { nearest } from "../config/mod.ts";
 import { addAuditCommands } from "./audit_router.ts";
 import { addBatchCommands } from "./batch_router.ts";
 import { addBackupCommands, addMemberCommands, addTopCommand } from "./cluster_router.ts";
@@ -15,6 +15,7 @@ import { addJobTypeCommands, addSettingsCommands } from "./settings_router.ts";
 import { addConfigFlags } from "./config_flags.ts";
 import { addExamples } from "./examples.ts";
 import { EXIT, Misuse, reportFailure } from "./failure.ts";
+import { commandMeant, flagHint } from "./flag_hints.ts";
 import { addBulkCommands } from "./job_router.ts";
 import { addJobFlags } from "./job_flags.ts";
 import { commandCalled } from "./other_words.ts";
@@ -37,7 +38,7 @@ export async function route(
   args: readonly string[],
   terminal: Terminal = processTerminal(),
 ): Promise<number> {
-  const program = buildProgram(terminal);
+  const program = buildProgram(terminal, args);
   try {
     if (args[0] === "__complete") {
       const { answerShell } = await import("./complete_live.ts");
@@ -55,8 +56,12 @@ export async function route(
   }
 }
 
-/** The program with all its commands; also what completions are made from. */
-export function buildProgram(terminal: Terminal): Command {
+/**
+ * The program with all its commands; also what completions are made from.
+ *
+ * @param args what it is going to be given, for what it says of a flag that there is not
+ */
+export function buildProgram(terminal: Terminal, args: readonly string[] = []): Command {
   const program = new Command("conductor")
     .description(
       "A distributed job scheduler in one file: masters replicate jobs by Raft, workers run them.",
@@ -72,7 +77,7 @@ export function buildProgram(terminal: Terminal): Command {
     .configureOutput({
       writeOut: (text) => terminal.out.write(text),
       writeErr: (text) => terminal.err.write(text),
-      outputError: (text, write) => write(misuseLine(text, terminal)),
+      outputError: (text, write) => write(misuseLine(text, terminal, commandMeant(program, args))),
     })
     .addHelpText("after", EXIT_HELP);
   addNodeCommands(program, terminal);
@@ -132,27 +137,14 @@ Exit codes: 0 done, 1 failed, 2 misused, 124 not done within --timeout, 130 ende
 A master or worker ends with 0 when it is told to stop, and at once with 130 or 143 when it is told twice.`;
 
 /** Commander's complaint on one line, as all of ours are. */
-function misuseLine(text: string, { err }: Terminal): string {
+function misuseLine(text: string, { err }: Terminal, command: Command): string {
   const line = text.trim().replace(/^error: /, "").replace(
     /\n\(Did you mean (.*)\)$/s,
     (_, suggestion: string) => ` (did you mean ${suggestion})`,
   );
   return `${err.style.red("conductor:")} ${line.replace(/\.$/, "")}; ${
-    hintOfKey(line) ?? "--help shows what is possible"
+    flagHint(line, command) ?? "--help shows what is possible"
   }\n`;
-}
-
-/** Of an unknown flag that is called as a key of the configuration: how that is set. */
-function hintOfKey(line: string): string | undefined {
-  const [, name = ""] = /^unknown option '--([a-z-]+)[^']*'$/.exec(line) ?? [];
-  const leaf = name.replaceAll("-", "_");
-  const keys = describeConfig().filter(({ path }) => path.endsWith(`.${leaf}`));
-  if (name === "" || keys.length === 0) return undefined;
-  const ways = keys.map(({ path, flags }) => {
-    const flag = flags.master ?? flags.worker ?? flags.client;
-    return flag === undefined ? `--set ${path}=VALUE` : `--${flag} (${path})`;
-  });
-  return `there is ${ways.join(", ")}`;
 }
 
 export function optionDescription(option: Option): string {

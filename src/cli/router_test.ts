@@ -49,6 +49,12 @@ Deno.test("what commander refuses is told on one line, with what was meant, and 
       /unknown option '--max-concurrent-jobs=3'; there is --concurrency \(worker\.max_concurrent_jobs\)/,
     ],
     [["worker", "--result-timeout", "3s"], /; there is --set worker\.result_timeout=VALUE$/m],
+    // As the original's client was called, and its flags.
+    [["submit", "-addr", "localhost:9000", "-type", "noop"], /have two dashes: --addr$/m],
+    [["submit", "-action", "status"], /unknown option '-action'; what it named is a command:/],
+    [["status", "-job=x"], /unknown option '-job=x'; a job is named without a flag/],
+    [["submit", "--retries", "3"], /unknown option '--retries'; there is --max-retries$/m],
+    [["dlq", "retry", "--created", "2h"], /; there is --created-after, --created-before$/m],
     [["sumbit", "--help"], /unknown command 'sumbit' \(did you mean submit\?\)/],
     [["wait", "a-job"], /unknown command 'wait' \(did you mean watch JOB\?\)/],
     [["quite-another"], /unknown command 'quite-another'; --help shows what is possible/],
