@@ -109,11 +109,16 @@ async function live(parts: LivingParts): Promise<void> {
   const starting = startTold(parts).then((master) => started = master);
   // Why it cannot start is told before what is wrong with a port; and who waits to join is alive.
   await Promise.race([starting, pause(PAGES_WAIT_MS)]);
+  const sampler = new MetricsSampler({
+    registry,
+    intervalMs: config.metrics.collectIntervalMs,
+    log,
+  });
   const http = await startMasterHttp(() => started, {
     host: config.cluster.httpBindHost,
     port: config.cluster.httpPort,
     setting: "cluster.http_port (--http-port, HTTP_PORT)",
-    ...(config.metrics.enabled ? { metrics: metricsPage(config, registry) } : {}),
+    ...(config.metrics.enabled ? { metrics: metricsPage(config, registry, sampler) } : {}),
     ...pagesDoor(security.tls, security.peers, security.pages),
     api: {
       gate: apiGate(security, metrics),
@@ -128,11 +133,6 @@ async function live(parts: LivingParts): Promise<void> {
     lifetime.fail(failure);
     await started?.stop();
     throw failure;
-  });
-  const sampler = new MetricsSampler({
-    registry,
-    intervalMs: config.metrics.collectIntervalMs,
-    log,
   });
   try {
     const master = await starting;
@@ -164,12 +164,15 @@ async function startTold(parts: LivingParts): Promise<Master> {
   return master;
 }
 
-function metricsPage({ metrics }: Config, registry: MetricsRegistry) {
+function metricsPage({ metrics }: Config, registry: MetricsRegistry, sampler: MetricsSampler) {
   return {
     port: metrics.port,
     setting: "metrics.port (--metrics-port, METRICS_PORT)",
     path: metrics.path,
-    expose: () => registry.expose(),
+    async expose() {
+      await sampler.freshen();
+      return await registry.expose();
+    },
   };
 }
 

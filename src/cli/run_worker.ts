@@ -157,17 +157,17 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
   }
   const warn = (text: string) => log.warn(text);
   const { peers, pages } = door?.security ?? await workerPages(loaded, tls, warn);
+  const sampler = new MetricsSampler({
+    registry: metricsRegistry,
+    intervalMs: config.metrics.collectIntervalMs,
+    log,
+  });
   const http = config.worker.httpPort === 0 ? undefined : await startWorkerHttp(worker, {
     host: config.worker.bindHost,
     port: config.worker.httpPort,
     setting: "worker.http_port (--http-port)",
-    ...(config.metrics.enabled ? { metrics: metricsPage(config, metricsRegistry) } : {}),
+    ...(config.metrics.enabled ? { metrics: metricsPage(config, metricsRegistry, sampler) } : {}),
     ...pagesDoor(tls, peers, pages),
-    log,
-  });
-  const sampler = new MetricsSampler({
-    registry: metricsRegistry,
-    intervalMs: config.metrics.collectIntervalMs,
     log,
   });
   const usage = usageMeter();
@@ -223,11 +223,14 @@ function credentialCalls(channel: ClusterChannel, { worker }: Config): Credentia
   };
 }
 
-function metricsPage({ metrics }: Config, registry: MetricsRegistry) {
+function metricsPage({ metrics }: Config, registry: MetricsRegistry, sampler: MetricsSampler) {
   return {
     setting: "worker.http_port (--http-port)",
     path: metrics.path,
-    expose: () => registry.expose(),
+    async expose() {
+      await sampler.freshen();
+      return await registry.expose();
+    },
   };
 }
 

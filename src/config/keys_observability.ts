@@ -117,7 +117,9 @@ export const metricsKeys = {
     legacyEnv: ["METRICS_PATH"],
   }),
   collect_interval: key(duration({ min: "100ms", max: "1h" }), {
-    doc: "How often the metrics are refreshed that are sampled (queue ages, memory, event loop).",
+    doc:
+      "How often the metrics that are sampled (queues, workers, memory) are refreshed, whether or not " +
+      "anybody looks; whoever does sees what holds then.",
     usedBy: NODES,
     default: "15s",
     profileDefaults: { staging: "20s", production: "30s" },

@@ -28,8 +28,12 @@ interface Source {
   isFailing: boolean;
 }
 
+/** Who asks shortly after another, in ms, is shown the same. */
+const FRESH_MS = 100;
+
 export class MetricsSampler {
   readonly #options: MetricsSamplerOptions;
+  #sampledAtMs = -Infinity;
   readonly #sources: Source[] = [];
   #stopTicking: (() => void) | undefined;
 
@@ -50,6 +54,12 @@ export class MetricsSampler {
     void this.sampleNow();
   }
 
+  /** Before the metrics are shown: whoever looks wants what holds now, not at the last interval. */
+  async freshen(): Promise<void> {
+    if (!this.#options.registry.isEnabled || this.#now() - this.#sampledAtMs < FRESH_MS) return;
+    await this.sampleNow();
+  }
+
   stop(): void {
     this.#stopTicking?.();
     this.#stopTicking = undefined;
@@ -57,7 +67,12 @@ export class MetricsSampler {
 
   /** Asks every source once; a failing one is logged when it begins and ends to fail. */
   async sampleNow(): Promise<void> {
+    if (this.#sources.length > 0) this.#sampledAtMs = this.#now();
     await Promise.all(this.#sources.map((source) => this.#run(source)));
+  }
+
+  #now(): number {
+    return (this.#options.ticker ?? systemTicker).now();
   }
 
   async #run(source: Source): Promise<void> {

@@ -35,6 +35,22 @@ Deno.test("sources are sampled at once and at every interval, until stopped", as
   assert.equal(ticker.isIdle, true);
 });
 
+Deno.test("who looks sees what holds then; who looks right after another, the same", async () => {
+  const { sampler: made, ticker } = await sampler();
+  await made.freshen();
+  let count = 0;
+  made.register("queue", () => void count++);
+  await made.freshen();
+  await made.freshen();
+  assert.equal(count, 1);
+  ticker.step(99);
+  await made.freshen();
+  assert.equal(count, 1);
+  ticker.step(1);
+  await made.freshen();
+  assert.equal(count, 2);
+});
+
 Deno.test("a slow source is not asked again before it has answered, and holds up no other", async () => {
   const { sampler: made } = await sampler();
   const answers: (() => void)[] = [];
@@ -76,5 +92,6 @@ Deno.test("where metrics are disabled nothing is sampled", async () => {
   const { sampler: made, ticker } = await sampler(false);
   made.register("queue", () => assert.fail("asked"));
   made.start();
+  await made.freshen();
   assert.equal(ticker.isIdle, true);
 });

@@ -58,6 +58,10 @@ Deno.test("a node that runs takes over what its file now says, on SIGHUP, and no
         return JSON.parse(stdout).workers[0].slots === 2;
       });
       assert.ok(await running(3), "those that ran go on");
+      // Whoever looks sees what holds now, not at the last `metrics.collect_interval`.
+      const metrics = await (await fetch(host.metricsUrl)).text();
+      assert.match(metrics, /^conductor_worker_job_capacity\{worker_id="w1",metric="max"\} 2$/m);
+      assert.match(metrics, /^conductor_jobs_active 3$/m);
       const last = await submit();
       await client.cancel(jobs[0]!);
       await until("it is cancelled", () => running(2));
