@@ -95,7 +95,8 @@ export function apiRoutes(options: ApiOptions): Route[] {
     path: `${API_ROOT}${row.path}`,
     methods: [row.verb],
     access: "judged",
-    isUnlisted: true, // openapi.json tells of them
+    // The others are told of by this one.
+    ...(row.path === "/openapi.json" ? {} : { isUnlisted: true }),
     handle: (request, exchange) => gateway.answer(row, request, exchange),
   }));
 }

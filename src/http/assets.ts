@@ -37,7 +37,9 @@ export function assetRoutes(assets: ReadonlyMap<string, Asset>): Route[] {
     const handle = assetHandler(asset);
     const paths = name === INDEX ? ["/", `/${name}`] : [`/${name}`];
     return paths.map((path): Route => ({
-      ...{ path, access: "open", isUnlisted: true, handle },
+      ...{ path, access: "open", handle },
+      // Whoever looks for the page by another name is told of it, and of none of its parts.
+      ...(path === "/" ? {} : { isUnlisted: true }),
     }));
   });
 }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { fitsAPhone, isAccessible } from "./accessibility_steps.ts";
 import { chromiumPath } from "../../scripts/browser/chromium.ts";
 import * as jobs from "./job_steps.ts";
-import { scrollsThroughTenThousandJobs } from "./list_steps.ts";
+import { saysHowToBegin, scrollsThroughTenThousandJobs } from "./list_steps.ts";
 import * as operators from "./operator_steps.ts";
 import * as results from "./result_steps.ts";
 import { logsIn, logsOut, showsViewersNoButtons } from "./session_steps.ts";
@@ -32,6 +32,7 @@ Deno.test({
       ];
       const step = (name: string, run: () => Promise<void>) => t.step(name, run);
       await step("a token opens it, a wrong one does not", () => logsIn(world));
+      await step("where there is nothing yet, it says how to begin", () => saysHowToBegin(world));
       await step("the cluster is shown live", () => operators.showsTheCluster(world));
       await step(
         "a running job is found, followed and cancelled",

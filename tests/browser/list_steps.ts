@@ -14,6 +14,19 @@ const PATIENCE_MS = 120_000;
 /** Nodes below the table that one step of scrolling brings or takes away. */
 const CHANGES_MAX = 600;
 
+/** Before there is any job. */
+export async function saysHowToBegin(world: World): Promise<void> {
+  const { page } = world.admin;
+  await world.open("jobs");
+  await page.getByText("There is no job yet.").waitFor();
+  await page.getByText("conductor submit --type test_sleep").waitFor();
+  await world.open("jobs?type=nothing");
+  await page.getByText("No job is like this.").waitFor();
+  await world.open("dead-letters");
+  await page.getByText("No job has used up its attempts.").waitFor();
+  assert.equal(await page.getByRole("button", { name: /^(Retry|Purge) all$/ }).count(), 0);
+}
+
 export async function scrollsThroughTenThousandJobs(world: World): Promise<void> {
   const { page } = world.admin;
   await world.api("queues/heap/configure", { paused: true });

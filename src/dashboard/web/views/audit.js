@@ -78,7 +78,7 @@ export function auditView(context) {
       ${lines === undefined
         ? (error === undefined ? loadingBox(10) : nothing)
         : found.length === 0
-        ? emptyBox("No line is like this.")
+        ? emptyBox(search === "" ? "Nothing was audited yet." : "No line is like this.")
         : barePanel(
           "Lines",
           html`<ol class="audit">${found.map((line) => entry(line, open.has(line), toggled))}</ol>`,

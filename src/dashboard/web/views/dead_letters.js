@@ -72,7 +72,9 @@ export function deadLettersView(context) {
             "jobs that used up their attempts",
           )
           : nothing,
-        actions: bulkActions(filter, session, renew),
+        actions: pages.isLoaded && pages.rows.length === 0
+          ? nothing
+          : bulkActions(filter, session, renew),
       })}
       ${filterForm({
         path: ["dead-letters"],
@@ -90,17 +92,18 @@ export function deadLettersView(context) {
         },
       })}
       ${pages.error === undefined ? nothing : faultBox(pages.error, () => pages.restart())}
-      ${rows(pages, mayRetry ? (id) => retryJob(id).then(renew) : undefined)}
+      ${rows(pages, mayRetry ? (id) => retryJob(id).then(renew) : undefined, noneText(filter))}
     `;
 }
 
 /**
  * @param {JobPages} pages
  * @param {((id: string) => void) | undefined} retry
+ * @param {string} none what to say where there is none
  */
-function rows(pages, retry) {
+function rows(pages, retry, none) {
   if (!pages.isLoaded) return pages.error === undefined ? loadingBox(8) : nothing;
-  if (pages.rows.length === 0) return emptyBox("There is no dead letter like this.");
+  if (pages.rows.length === 0) return emptyBox(none);
   return html`<virtual-rows .data=${{
     label: "Dead letters",
     rows: pages.rows,
@@ -110,6 +113,13 @@ function rows(pages, retry) {
     cells: (/** @type {Job} */ job) => cells(job, retry),
     onNearEnd: () => pages.more(),
   }}></virtual-rows>`;
+}
+
+/** @param {Readonly<Record<string, string>>} filter */
+function noneText(filter) {
+  return Object.keys(filter).length === 0
+    ? "No job has used up its attempts."
+    : "There is no dead letter like this.";
 }
 
 /**
@@ -165,7 +175,7 @@ async function concerned(route, filter) {
   try {
     const { matched } = await send("POST", route, { ...scopeOf(filter), dry_run: true });
     if (Number(matched) > 0) return Number(matched);
-    toast("There is no dead letter like this.");
+    toast(noneText(filter));
   } catch (failure) {
     toast(messageOf(failure), { isFault: true });
   }

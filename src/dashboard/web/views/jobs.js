@@ -94,7 +94,7 @@ export function jobsView(context) {
           counted(pages.newer, "newer job")
         }</button>`
         : nothing}
-      ${rows(pages)}
+      ${rows(pages, Object.keys(filter).length > 0)}
     `;
 }
 
@@ -104,10 +104,18 @@ function totalText({ isLoaded, isTotalAtLeast, total }) {
   return `${isTotalAtLeast ? "more than " : ""}${counted(total, "job")}`;
 }
 
-/** @param {JobPages} pages */
-function rows(pages) {
+/**
+ * @param {JobPages} pages
+ * @param {boolean} isFiltered
+ */
+function rows(pages, isFiltered) {
   if (!pages.isLoaded) return pages.error === undefined ? loadingBox(10) : nothing;
-  if (pages.rows.length === 0) return emptyBox("No job is like this.");
+  if (pages.rows.length === 0) {
+    return isFiltered ? emptyBox("No job is like this.") : emptyBox(
+      "There is no job yet.",
+      html`<code>conductor submit --type test_sleep --payload '{"duration":"2s"}' --wait</code>`,
+    );
+  }
   /** @type {import("../parts/virtual_rows.js").ListData<import("../wire.js").Job>} */
   const data = {
     label: "Jobs",

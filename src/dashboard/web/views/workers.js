@@ -18,8 +18,15 @@ import { href } from "../router.js";
 
 /** @type {import("../view.js").View} */
 export function workersView(context) {
+  const { session } = context;
   context.title("Workers");
-  const feed = new Feed(context, (signal) => get("workers", {}, signal), {
+  const feed = new Feed(context, async (signal) => {
+    const { workers } = await get("workers", {}, signal);
+    // Where the first one would have to be told to come.
+    const mayAsk = workers.length === 0 && session.may("GET", "cluster");
+    const cluster = mayAsk ? await get("cluster", {}, signal) : undefined;
+    return { workers, join: cluster?.leader_address || `${location.hostname}:9000` };
+  }, {
     everyMs: 5_000,
     followsJobs: true,
   });
@@ -28,13 +35,13 @@ export function workersView(context) {
       ${heading("Workers", {
         note: feed.data === undefined ? nothing : summary(feed.data.workers),
       })}
-      ${fed(feed, ({ workers }) =>
+      ${fed(feed, ({ workers, join }) =>
         workers.length === 0
           ? emptyBox(
             "No worker has come yet.",
-            html`<code>conductor worker --join ${location.hostname}:9000</code>`,
+            html`<code>conductor worker --join ${join}</code>`,
           )
-          : barePanel("Workers", list(workers, context.session, () => feed.reload())))}
+          : barePanel("Workers", list(workers, session, () => feed.reload())))}
     `;
 }
 
