@@ -7,7 +7,7 @@ import * as jobs from "./job_steps.ts";
 import { saysHowToBegin, scrollsThroughTenThousandJobs } from "./list_steps.ts";
 import * as operators from "./operator_steps.ts";
 import * as results from "./result_steps.ts";
-import { logsIn, logsOut, showsViewersNoButtons } from "./session_steps.ts";
+import { comesBackByItself, logsIn, logsOut, showsViewersNoButtons } from "./session_steps.ts";
 import { World } from "./world.ts";
 
 const TRANSFERRED_BYTES_MAX = 150_000;
@@ -84,6 +84,10 @@ Deno.test({
         assert.ok(fileBytes > 10_000 && fileBytes < TRANSFERRED_BYTES_MAX, `${fileBytes} bytes`);
         return Promise.resolve();
       });
+      await step(
+        "it tells that its master is gone, and comes back by itself",
+        () => comesBackByItself(world),
+      );
       await step("a logout closes it", () => logsOut(world));
     } finally {
       await world.end();

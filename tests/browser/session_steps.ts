@@ -36,6 +36,29 @@ export async function logsOut(world: World): Promise<void> {
   for (const each of watch.complaints.splice(0)) assert.match(each, /status of 401/);
 }
 
+/** What is shown is of before, and a view whose files are not there yet comes with the master. */
+export async function comesBackByItself(world: World): Promise<void> {
+  const { context, page } = await visitor(world.browser);
+  try {
+    await page.goto(world.host.httpUrl);
+    await page.getByLabel("Access token").fill(world.tokens.admin);
+    await page.getByRole("button", { name: "Log in" }).click();
+    await page.getByText("Live", { exact: true }).waitFor();
+    world.master.kill("SIGKILL");
+    await world.master.status;
+    await page.getByText(/does not answer: what is shown here is of \d\d:\d\d:\d\d/).waitFor();
+    await page.getByRole("link", { name: "Queues" }).first().click();
+    await page.getByText("This master does not answer.").waitFor();
+    world.master = await world.startMaster();
+    await page.getByRole("heading", { name: "Queues" }).first().waitFor();
+    assert.equal(await page.getByText("does not answer").count(), 0);
+    // Of the other page, which lost its master as well.
+    for (const each of world.admin.watch.complaints.splice(0)) assert.match(each, /net::ERR_/);
+  } finally {
+    await context.close();
+  }
+}
+
 export async function showsViewersNoButtons(
   world: World,
   addresses: readonly string[],

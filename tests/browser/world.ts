@@ -51,17 +51,22 @@ export class World {
   readonly tokens: Readonly<Record<"admin" | "viewer", string>>;
   /** Whoever may do everything, logged in. */
   admin: Visitor;
+  /** Starts the master again, once it has ended. */
+  readonly startMaster: () => Promise<Deno.ChildProcess>;
+  master: Deno.ChildProcess;
 
   private constructor(
     host: Host,
     browser: Browser,
     tokens: World["tokens"],
-    admin: Visitor,
+    { admin, startMaster, master }: Pick<World, "admin" | "startMaster" | "master">,
   ) {
     this.host = host;
     this.browser = browser;
     this.tokens = tokens;
     this.admin = admin;
+    this.startMaster = startMaster;
+    this.master = master;
   }
 
   static async begin(): Promise<World> {
@@ -76,16 +81,19 @@ export class World {
         `security: {jwt: {secret_key: "${SECRET}"}, rbac: {enabled: true}}\n`,
         { mode: 0o600 },
       );
-      const [admin, viewer, worker] = await Promise.all([
+      const startMaster = () =>
+        host.startMaster(`--config=${config}`, "--set=scheduler.max_pending_jobs=20000");
+      const [admin, viewer, worker, master] = await Promise.all([
         token(host, config, "root", "admin"),
         token(host, config, "vera", "viewer"),
         token(host, config, "w1", "worker"),
-        host.startMaster(`--config=${config}`, "--set=scheduler.max_pending_jobs=20000"),
+        startMaster(),
       ]);
       host.startWorker("w1", `--token-file=${worker.file}`, `--handlers=${handlers}`);
       const browser = await launching;
       const tokens = { admin: admin.text, viewer: viewer.text };
-      const world = new World(host, browser, tokens, await visitor(browser));
+      const parts = { admin: await visitor(browser), startMaster, master };
+      const world = new World(host, browser, tokens, parts);
       await until("the worker", async () => {
         const { workers } = await world.api("workers");
         return workers.length === 1;

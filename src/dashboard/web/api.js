@@ -107,8 +107,13 @@ async function answerOf(url, init) {
     return await fetch(url, { credentials: "same-origin", ...init });
   } catch (failure) {
     if (failure instanceof DOMException && failure.name === "AbortError") throw failure;
-    throw new ApiError(0, "UNAVAILABLE", "This master does not answer.");
+    throw unanswered();
   }
+}
+
+/** That nothing came, of whatever was asked. */
+export function unanswered() {
+  return new ApiError(0, "UNAVAILABLE", "This master does not answer.");
 }
 
 /** @param {Response} response */

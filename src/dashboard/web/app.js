@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /** Where the page starts: who is there, which view the address means, and drawing it. */
 
-import { ApiError, get, messageOf, whenUnknown } from "./api.js";
+import { ApiError, get, messageOf, unanswered, whenUnknown } from "./api.js";
 import { announce } from "./announce.js";
 import { html, nothing, render } from "./lit.js";
 import { Live } from "./live.js";
@@ -28,6 +28,8 @@ let title = "";
 let address = "";
 let section = "";
 let isDrawing = false;
+/** The files of the view that the address means could not be fetched. */
+let isUnavailable = false;
 
 function update() {
   if (isDrawing) return;
@@ -68,20 +70,33 @@ async function visitCurrent() {
   const load = session.caller === undefined ? () => Promise.resolve(loginView) : viewLoader(route);
   const context = { route, session, live, signal, update, title: entitle };
   try {
-    const view = await load();
+    isUnavailable = false;
+    section = route.path[0] ?? "";
+    const view = await load().catch(notFetched);
     if (signal.aborted) return;
     address = location.hash;
-    section = route.path[0] ?? "";
     look = view(context);
     if (session.caller === undefined) addEventListener("conductor-login", begin, { signal });
   } catch (failure) {
+    if (signal.aborted) return;
     entitle("Unavailable");
+    isUnavailable = failure instanceof ApiError && failure.status === 0;
     look = () => faultBox(failure, visitCurrent);
   }
   draw();
   scrollTo(0, 0);
   // On a narrow screen the sections are a row that is wider than the screen.
   document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest" });
+}
+
+/**
+ * What a browser says of files that it could not fetch is of modules and their addresses.
+ *
+ * @param {unknown} failure
+ * @returns {never}
+ */
+function notFetched(failure) {
+  throw failure instanceof TypeError ? unanswered() : failure;
 }
 
 /** Starts what a known caller sees. */
@@ -92,6 +107,8 @@ function begin() {
   if (session.may("GET", "events")) live.start(life.signal);
   live.on("state", (state) => {
     if (state === "lost") askWhoIsThere();
+    // By whole: what failed to be fetched a browser may remember, and the program may be another one.
+    if (state === "open" && isUnavailable) return location.reload();
     update();
   }, life.signal);
   live.on("cluster", update, life.signal);

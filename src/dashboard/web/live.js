@@ -59,6 +59,8 @@ import { openStream } from "./stream.js";
 export class Live {
   /** @type {import("./stream.js").StreamState} */
   state = "connecting";
+  /** Since when nothing comes, in ms since the epoch. @type {number | undefined} */
+  lostAtMs;
   /** @type {ClusterEvent | undefined} */
   cluster;
   #targets = new EventTarget();
@@ -70,6 +72,8 @@ export class Live {
       signal,
       onState: (state) => {
         this.state = state;
+        if (state === "lost") this.lostAtMs ??= Date.now();
+        else if (state === "open") this.lostAtMs = undefined;
         this.#tell("state", state);
       },
       on: {

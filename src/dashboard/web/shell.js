@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /** What surrounds every view: where one is, where one can go, who one is, whether it is live. */
 
-import { countText } from "./format.js";
+import { countText, momentText } from "./format.js";
 import { html, nothing } from "./lit.js";
 import { icon } from "./parts/icons.js";
 import { href } from "./router.js";
@@ -42,7 +42,8 @@ export function shell(options) {
       ${navigation(options)}
       <div class="about">${connection(options)} ${person(options, themeButton(options))}</div>
     </header>
-    <main id="content" tabindex="-1" aria-label=${title} data-address=${address}>${content}</main>
+    <main id="content" tabindex="-1" aria-label=${title} data-address=${address}
+    >${oldness(options)}${content}</main>
     <div id="toasts" class="toasts"></div>
   `;
 }
@@ -117,6 +118,23 @@ function connection({ live, session }) {
       <span class="dot" aria-hidden="true"></span><span>${text}</span>
       <span class="node">${node}</span>
     </p>
+  `;
+}
+
+/** A stream that is opened anew now and then is no news. */
+const OLD_MS = 2_000;
+
+/**
+ * What is shown looks as true as ever while nothing comes any more.
+ *
+ * @param {ShellOptions} options
+ */
+function oldness({ live: { lostAtMs, cluster } }) {
+  if (lostAtMs === undefined || Date.now() - lostAtMs < OLD_MS) return nothing;
+  return html`
+    <p class="old"
+      role="status">${icon("failed")}<span>${cluster?.node_id ??
+        "This master"} does not answer: what is shown here is of ${momentText(lostAtMs)}.</span></p>
   `;
 }
 
