@@ -10,7 +10,7 @@
  */
 
 import process from "node:process";
-import { GCProfiler } from "node:v8";
+import v8 from "node:v8";
 import { firstOf, oneOf } from "./label_bound.ts";
 import type { MetricsRegistry } from "./metrics_registry.ts";
 import { systemTicker, type Ticker } from "./ticker.ts";
@@ -132,7 +132,10 @@ function observeCollections(registry: MetricsRegistry, ticker: Ticker): () => vo
     COLLECTION_SECONDS,
     { kind: oneOf("minor", "major") },
   );
-  const profiler = new GCProfiler();
+  // Runtimes before Deno 2.9 have none, and a program that is compiled for one must start all the same.
+  const Profiler: typeof v8.GCProfiler | undefined = v8.GCProfiler;
+  if (Profiler === undefined) return () => {};
+  const profiler = new Profiler();
   profiler.start();
   const count = () => {
     for (const { gcType, cost } of profiler.stop()?.statistics ?? []) {

@@ -16,6 +16,7 @@ import {
 } from "@grpc/grpc-js";
 import { Health } from "./gen/grpc/health/v1/health_pb.ts";
 import { endingOnGoaway } from "./goaway_credentials.ts";
+import { keepaliveOptions } from "./keepalive.ts";
 import { Pulse } from "./pulse.ts";
 import { fromServiceError, Refusal } from "./status.ts";
 import { type AnyMessage, methodDefinition } from "./wire.ts";
@@ -108,7 +109,7 @@ export class Connections {
         "grpc.initial_reconnect_backoff_ms": 100,
         "grpc.max_reconnect_backoff_ms": 500,
         "grpc.use_local_subchannel_pool": 1, // a silent connection must not be found again
-        "grpc.keepalive_time_ms": pingMs, // what answers is heard; what does not, the pulse asks
+        ...keepaliveOptions({ timeMs: pingMs }), // what answers is heard; what does not, the pulse asks
         ...grpcOptions,
       });
     } catch (cause) {

@@ -21,6 +21,7 @@ import type { Message, Transport } from "../raft/mod.ts";
 import { type RaftFrame, RaftFrameSchema, RaftService } from "./gen/raft_pb.ts";
 import type { ServiceHandlers } from "./call.ts";
 import { endingOnGoaway } from "./goaway_credentials.ts";
+import { keepaliveOptions } from "./keepalive.ts";
 import { Refusal } from "./status.ts";
 import { type AnyMessage, methodDefinition } from "./wire.ts";
 
@@ -226,8 +227,7 @@ class Peer {
     return new Client(this.address, endingOnGoaway(this.#options.credentials), {
       "grpc.max_receive_message_length": -1,
       "grpc.max_send_message_length": -1,
-      "grpc.keepalive_time_ms": KEEPALIVE_MS,
-      "grpc.keepalive_timeout_ms": KEEPALIVE_MS,
+      ...keepaliveOptions({ timeMs: KEEPALIVE_MS, timeoutMs: KEEPALIVE_MS }),
       "grpc.use_local_subchannel_pool": 1, // one connection for each lane
       "grpc.enable_retries": 0, // they would keep copies of what was sent; Raft sends again itself
       ...this.#options.grpcOptions,

@@ -35,6 +35,7 @@ import type {
   StreamWriter,
 } from "./call.ts";
 import { type ClusterView, tellView } from "./cluster_view.ts";
+import { keepaliveOptions } from "./keepalive.ts";
 import { RELAY_KEY } from "./relay.ts";
 import { GrpcDuplexCall, LazyAborter, streamWriter } from "./server_stream.ts";
 import { SocketRegistry } from "./socket_registry.ts";
@@ -107,8 +108,7 @@ export class RpcServer {
       "grpc.max_receive_message_length": options.messageBytesMax,
       "grpc.max_send_message_length": options.messageBytesMax,
       "grpc.max_concurrent_streams": options.streamsMax ?? 4096,
-      "grpc.keepalive_time_ms": 30_000,
-      "grpc.keepalive_timeout_ms": 10_000,
+      ...keepaliveOptions({ timeMs: 30_000, timeoutMs: 10_000 }),
     });
     this.#sockets = new SocketRegistry(this.#server);
     options.prepare?.(this.#server);
