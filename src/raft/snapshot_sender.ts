@@ -38,6 +38,14 @@ export interface SenderDriver {
   failed(error: unknown): void;
 }
 
+/**
+ * A peer that refuses a snapshot is let alone for so many times as long as it took to make and send it,
+ * and never for more than so many times the patience with one that is silent. One that runs an older
+ * version, or has no room, refuses whatever it is sent, and each snapshot is a copy of the whole state.
+ */
+const REST_PART = 4;
+const REST_RESENDS = 6;
+
 interface Transfer {
   readonly peer: NodeId;
   readonly shared: Shared;
@@ -68,6 +76,12 @@ export class SnapshotSender {
   /** Changes whenever leadership ends, so that a snapshot made for an earlier one is not used. */
   #epoch = 0;
   #made = 0;
+  /** Ticks that have passed. */
+  #now = 0;
+  /** Since when peers are served, or wait. */
+  readonly #sinceTick = new Map<NodeId, number>();
+  /** Peers that are let alone, and whether they need a snapshot then. */
+  readonly #resting = new Map<NodeId, { readonly untilTick: number; isWanted: boolean }>();
 
   constructor(driver: SenderDriver, bounds: TransferBounds) {
     this.#driver = driver;
@@ -79,14 +93,20 @@ export class SnapshotSender {
     return this.#shared?.source.metadata.index;
   }
 
-  /** How many peers are being served or wait. */
+  /** How many peers are being served, wait, or are let alone. */
   get size(): number {
-    return this.#transfers.size + this.#waiting.size;
+    return this.#transfers.size + this.#waiting.size + this.#resting.size;
   }
 
   /** `peer` needs a snapshot. */
   start(peer: NodeId): void {
     this.#end(peer);
+    const rest = this.#resting.get(peer);
+    if (rest !== undefined) {
+      rest.isWanted = true;
+      return;
+    }
+    this.#sinceTick.set(peer, this.#now);
     const shared = this.#shared;
     if (shared !== undefined && this.#driver.logReachesBackTo(shared.source.metadata.index)) {
       this.#begin(peer, shared);
@@ -102,6 +122,7 @@ export class SnapshotSender {
     if (transfer === undefined || transfer.shared.transferId !== message.transferId) return;
     const { metadata, totalBytes } = transfer.shared.source;
     if (message.status !== "wanted") {
+      if (message.status === "refused") this.#rest(transfer.peer);
       this.#end(transfer.peer);
       this.#driver.ended(
         transfer.peer,
@@ -119,6 +140,12 @@ export class SnapshotSender {
   }
 
   tick(): void {
+    this.#now++;
+    for (const [peer, { untilTick, isWanted }] of [...this.#resting]) {
+      if (this.#now < untilTick) continue;
+      this.#resting.delete(peer);
+      if (isWanted) this.start(peer);
+    }
     for (const transfer of [...this.#transfers.values()]) {
       if (++transfer.idleTicks < this.#bounds.resendTicks) continue;
       transfer.idleTicks = 0;
@@ -137,6 +164,7 @@ export class SnapshotSender {
     this.#epoch++;
     this.#making = false;
     this.#waiting = new Set();
+    this.#resting.clear();
     for (const peer of [...this.#transfers.keys()]) this.#end(peer);
   }
 
@@ -160,7 +188,10 @@ export class SnapshotSender {
       this.#making = false;
       const failed = this.#waiting;
       this.#waiting = new Set();
-      for (const peer of failed) this.#driver.ended(peer, undefined);
+      for (const peer of failed) {
+        this.#rest(peer);
+        this.#driver.ended(peer, undefined);
+      }
       this.#driver.failed(error);
     });
   }
@@ -213,6 +244,13 @@ export class SnapshotSender {
       checksum: crc32(data),
     });
     return data.byteLength;
+  }
+
+  /** The snapshot that is under way was of no use to `peer`. */
+  #rest(peer: NodeId): void {
+    const tookTicks = Math.max(1, this.#now - (this.#sinceTick.get(peer) ?? this.#now));
+    const ticks = Math.min(REST_PART * tookTicks, REST_RESENDS * this.#bounds.resendTicks);
+    this.#resting.set(peer, { untilTick: this.#now + ticks, isWanted: false });
   }
 
   #end(peer: NodeId): void {
