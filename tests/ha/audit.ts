@@ -11,7 +11,7 @@ import type { LedgerLine } from "./ledger.ts";
 /** A job as one node has it. */
 export interface JobRecord {
   readonly id: string;
-  /** Id of the submission that made it. */
+  /** Id of the submission that made it, by the payload that the node has. */
   readonly submission: string;
   readonly status: string;
   readonly attempt: number;
@@ -20,6 +20,9 @@ export interface JobRecord {
   readonly completedAtMs: number;
   /** Why it failed; empty if it did not. */
   readonly error: string;
+  readonly fencingToken: number;
+  /** Id of the submission that its result is of; empty without one. */
+  readonly resultOf: string;
 }
 
 /** What is judged. */
@@ -49,6 +52,8 @@ const JUDGES = {
   completed_twice: doubledCompletions,
   ran_twice: doubledRuns,
   phantom: phantomCompletions,
+  wrong_result: wrongResults,
+  stale_token: staleTokens,
   stale: staleReads,
 } as const;
 
@@ -64,6 +69,8 @@ const MEANING: Readonly<Record<FaultKind, string>> = {
   completed_twice: "a job was completed more than once",
   ran_twice: "an attempt ran twice",
   phantom: "a job is completed that never ran to its end",
+  wrong_result: "a job has the result of another",
+  stale_token: "a fencing token does not rise",
   stale: "a stale answer",
 };
 
@@ -190,6 +197,38 @@ function* phantomCompletions({ replicas, ledger }: Evidence): Iterable<string> {
   for (const [node, records] of replicas) {
     for (const { id, status } of records) {
       if (status === "completed" && !ran.has(id)) yield `job ${id} on ${node}`;
+    }
+  }
+}
+
+/** Its handler answers with the id that it found in the payload. */
+function* wrongResults({ replicas }: Evidence): Iterable<string> {
+  for (const [node, records] of replicas) {
+    for (const { id, status, submission, resultOf } of records) {
+      if (status !== "completed" || resultOf === submission) continue;
+      yield `job ${id} of submission ${submission} has that of "${resultOf}" on ${node}`;
+    }
+  }
+}
+
+/** Each attempt has one token, which is higher than those of the job's attempts before, whoever reads it. */
+function* staleTokens({ history, replicas }: Evidence): Iterable<string> {
+  const seen = history.reads.flatMap((read) =>
+    read.kind === "job" && read.lease !== undefined ? [{ id: read.jobId, ...read.lease }] : []
+  );
+  const held = [...replicas.values()].flat();
+  for (const [id, leases] of Map.groupBy([...seen, ...held], (each) => each.id)) {
+    const byAttempt = leases.filter(({ attempt }) => attempt > 0)
+      .toSorted((a, b) => a.attempt - b.attempt);
+    for (const [place, { attempt, fencingToken }] of byAttempt.entries()) {
+      const before = byAttempt[place - 1];
+      if (before === undefined) continue;
+      const isRight = attempt === before.attempt
+        ? fencingToken === before.fencingToken
+        : fencingToken > before.fencingToken;
+      if (isRight) continue;
+      yield `attempt ${attempt} of job ${id} has ${fencingToken}, and attempt ` +
+        `${before.attempt} ${before.fencingToken}`;
     }
   }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { audit, describeFaults, type Evidence, type JobRecord } from "./audit.ts";
-import { History } from "./history.ts";
+import { History, type Read } from "./history.ts";
 import type { LedgerLine } from "./ledger.ts";
 
 /** Two submissions, both acknowledged, run once and completed on three nodes. */
@@ -25,6 +25,8 @@ function honest() {
     createdAtMs: 5,
     completedAtMs: 35,
     error: "",
+    fencingToken: 7,
+    resultOf: submission,
   });
   const records = () => [record("job-b", "b"), record("job-a", "a")];
   const ledger: LedgerLine[] = ["a", "b"].flatMap((id) => [
@@ -89,7 +91,7 @@ Deno.test("the audit allows a job of a submission whose answer was lost, once", 
   const evidence = honest();
   evidence.history.submissions.push({ id: "c", sentMs: 50, failure: "outcome_unknown" });
   for (const records of evidence.replicas.values()) {
-    records.push({ ...records[0]!, id: "job-c", submission: "c" });
+    records.push({ ...records[0]!, id: "job-c", submission: "c", resultOf: "c" });
   }
   evidence.ledger.push({ event: "end", submission: "c", jobId: "job-c", attempt: 1 });
   assert.deepEqual(audit(evidence), []);
@@ -132,6 +134,29 @@ Deno.test("the audit finds an attempt that ran twice, and allows a second attemp
   const evidence = honest();
   evidence.ledger.push({ event: "begin", submission: "a", jobId: "job-a", attempt: 2 });
   assert.deepEqual(audit(evidence), []);
+});
+
+Deno.test("the audit finds a later attempt whose token is not higher, and two tokens of one", () => {
+  const seen = (attempt: number, fencingToken: number): Read => ({
+    ...{ kind: "job", startedMs: 14, endedMs: 15, by: "r1", jobId: "job-a", status: "running" },
+    lease: { attempt, fencingToken },
+  });
+  for (const [attempt, token] of [[2, 6], [2, 7], [1, 6], [1, 8]] as const) {
+    assertFound(/^a fencing token does not rise: attempt . of job job-a/, ({ history }) => {
+      history.reads.push(seen(attempt, token));
+    });
+  }
+  const evidence = honest();
+  evidence.history.reads.push(seen(1, 7), seen(2, 8));
+  assert.deepEqual(audit(evidence), []);
+});
+
+Deno.test("the audit finds a job whose result is that of another, or gone", () => {
+  for (const resultOf of ["b", ""]) {
+    assertFound(/^a job has the result of another: job job-a of submission a/, ({ replicas }) => {
+      for (const records of replicas.values()) records[1] = { ...records[1]!, resultOf };
+    });
+  }
 });
 
 Deno.test("the audit finds a job that is called completed and never ran to its end", () =>

@@ -44,11 +44,12 @@ export async function chaos(cluster: Cluster, options: ChaosOptions): Promise<Ch
   const { seed, rounds, tell } = options;
   const random = new Random(seed);
   const history = new History();
-  const nemesis = new Nemesis(cluster, random, tell);
+  const nemesis = new Nemesis(cluster, random, { tell });
   let longestGapMs = 0;
   for (let round = 0; round < rounds; round += ROUNDS_PER_AUDIT) {
     const startedMs = performance.now();
-    const load = Load.start(cluster, { history, prefix: `${round}/`, lanes: 4, sleepMs: 20 });
+    const prefix = `${round}/`;
+    const load = Load.start(cluster, { history, prefix, lanes: 3, batchLanes: 1, sleepMs: 20 });
     const readers = cluster.masters.map((each) => new PinnedReader(each, history));
     try {
       for (let turn = round; turn < Math.min(rounds, round + ROUNDS_PER_AUDIT); turn++) {

@@ -15,6 +15,12 @@ export interface Submission {
   failure?: string;
 }
 
+/** An attempt, and the token that fences it. */
+export interface Lease {
+  readonly attempt: number;
+  readonly fencingToken: number;
+}
+
 /** One answered linearizable read. */
 export type Read =
   & { readonly startedMs: number; readonly endedMs: number; readonly by: string }
@@ -22,7 +28,13 @@ export type Read =
     /** How many jobs there are: only ever more. */
     | { readonly kind: "count"; readonly total: number }
     /** One job that was acknowledged before. */
-    | { readonly kind: "job"; readonly jobId: string; readonly status: string }
+    | {
+      readonly kind: "job";
+      readonly jobId: string;
+      readonly status: string;
+      /** Its latest attempt; undefined: there is no such job. */
+      readonly lease?: Lease | undefined;
+    }
   );
 
 /** Everything that happened to the clients of one cluster. */

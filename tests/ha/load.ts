@@ -6,13 +6,16 @@
 
 import { type JobClient, Refusal } from "../../src/rpc/mod.ts";
 import type { Cluster } from "./cluster.ts";
-import { History, type Submission } from "./history.ts";
+import { History, type Lease, type Submission } from "./history.ts";
 import { LEDGER_JOB_TYPE, type LedgerPayload } from "./ledger.ts";
 import { eventually, pause } from "./wait.ts";
 
 export interface LoadOptions {
   /** Submissions on their way at once. */
   readonly lanes?: number;
+  /** Further lanes, each of which submits so many jobs in one call, and nothing to a job but its payload. */
+  readonly batchLanes?: number;
+  readonly batchJobs?: number;
   /** Pause of a lane between two submissions, in ms. */
   readonly pauseMs?: number;
   /** How long each job takes, in ms. */
@@ -45,6 +48,8 @@ export class Load {
     this.history = options.history ?? new History();
     this.#options = {
       lanes: 4,
+      batchLanes: 0,
+      batchJobs: 5,
       pauseMs: 25,
       sleepMs: 0,
       paddingBytes: 0,
@@ -77,9 +82,10 @@ export class Load {
   }
 
   #run(): void {
-    const { lanes, readers } = this.#options;
+    const { lanes, batchLanes, readers } = this.#options;
     this.#work = Promise.all([
       ...Array.from({ length: lanes }, (_, lane) => this.#submit(this.#client(), lane)),
+      ...Array.from({ length: batchLanes }, (_, lane) => this.#submitBatches(this.#client(), lane)),
       ...Array.from({ length: readers }, (_, reader) => this.#read(this.#client(), `r${reader}`)),
     ]);
   }
@@ -91,28 +97,55 @@ export class Load {
   }
 
   async #submit(client: JobClient, lane: number): Promise<void> {
-    const { sleepMs, paddingBytes } = this.#options;
-    const padding = "x".repeat(paddingBytes);
     for (let number = 0; this.#isRunning; number++) {
       const id = `${this.#options.prefix}${lane}-${number}`;
-      const submission: Submission = { id, sentMs: performance.now() };
-      this.history.submissions.push(submission);
+      const submission = this.#sends(id);
       try {
-        const { jobId } = await client.submit({
-          type: LEDGER_JOB_TYPE,
-          payload: payloadOf({ id, sleepMs, padding }),
-          priority: 5,
-          maxRetries: RETRIES_MAX,
-          labels: { [SUBMISSION_LABEL]: id },
-        });
-        submission.jobId = jobId;
-        submission.ackedMs = performance.now();
+        const labels = { [SUBMISSION_LABEL]: id };
+        accept(submission, (await client.submit({ ...this.#jobOf(id), labels })).jobId);
       } catch (failure) {
         if (!(failure instanceof Refusal)) throw failure;
         submission.failure = `${failure.reason}: ${failure.message}`;
       }
       await pause(this.#options.pauseMs);
     }
+  }
+
+  async #submitBatches(client: JobClient, lane: number): Promise<void> {
+    for (let number = 0; this.#isRunning; number++) {
+      const submissions = Array.from(
+        { length: this.#options.batchJobs },
+        (_, place) => this.#sends(`${this.#options.prefix}b${lane}-${number}-${place}`),
+      );
+      try {
+        const items = await client.submitBatch(submissions.map(({ id }) => this.#jobOf(id)));
+        submissions.forEach((each, place) => {
+          const item = items[place]!;
+          if ("error" in item) each.failure = item.error;
+          else accept(each, item.jobId);
+        });
+      } catch (failure) {
+        if (!(failure instanceof Refusal)) throw failure;
+        for (const each of submissions) each.failure = `${failure.reason}: ${failure.message}`;
+      }
+      await pause(this.#options.pauseMs);
+    }
+  }
+
+  #sends(id: string): Submission {
+    const submission: Submission = { id, sentMs: performance.now() };
+    this.history.submissions.push(submission);
+    return submission;
+  }
+
+  #jobOf(id: string) {
+    const { sleepMs, paddingBytes } = this.#options;
+    return {
+      type: LEDGER_JOB_TYPE,
+      payload: payloadOf({ id, sleepMs, padding: "x".repeat(paddingBytes) }),
+      priority: 5,
+      maxRetries: RETRIES_MAX,
+    };
   }
 
   async #read(client: JobClient, by: string): Promise<void> {
@@ -135,17 +168,25 @@ export class Load {
     if (one === undefined || turn % 2 === 0) {
       return { kind: "count" as const, total: (await client.listJobs({ limit: 1 })).total };
     }
-    const status = await statusOf(client, one.jobId);
-    return { kind: "job" as const, jobId: one.jobId, status };
+    return { kind: "job" as const, jobId: one.jobId, ...await seenOf(client, one.jobId) };
   }
 }
 
-/** The job's status; "missing" when the cluster says that there is no such job. */
-async function statusOf(client: JobClient, jobId: string): Promise<string> {
+function accept(submission: Submission, jobId: string): void {
+  submission.jobId = jobId;
+  submission.ackedMs = performance.now();
+}
+
+/** The job's status and latest attempt; "missing" when the cluster says that there is no such job. */
+async function seenOf(
+  client: JobClient,
+  jobId: string,
+): Promise<{ readonly status: string; readonly lease?: Lease }> {
   try {
-    return (await client.getJob(jobId)).job.status;
+    const { status, attempt, fencingToken } = (await client.getJob(jobId)).job;
+    return { status, lease: { attempt, fencingToken } };
   } catch (failure) {
-    if (failure instanceof Refusal && failure.reason === "not_found") return "missing";
+    if (failure instanceof Refusal && failure.reason === "not_found") return { status: "missing" };
     throw failure;
   }
 }

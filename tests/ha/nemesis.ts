@@ -18,8 +18,13 @@ interface Trouble {
 
 type Fault = (nemesis: Nemesis) => Promise<Trouble>;
 
-/** By how often each is chosen. */
-const FAULTS: readonly { readonly weight: number; readonly begin: Fault }[] = [
+interface Choice {
+  /** How often it is chosen, beside the others. */
+  readonly weight: number;
+  readonly begin: Fault;
+}
+
+const FAULTS: readonly Choice[] = [
   { weight: 4, begin: (nemesis) => nemesis.killOne() },
   { weight: 1, begin: (nemesis) => nemesis.killSeveral() },
   { weight: 4, begin: (nemesis) => nemesis.freezeOne() },
@@ -31,10 +36,11 @@ const FAULTS: readonly { readonly weight: number; readonly begin: Fault }[] = [
   { weight: 2, begin: (nemesis) => nemesis.halfOpen() },
   { weight: 2, begin: (nemesis) => nemesis.hideLeader() },
   { weight: 2, begin: (nemesis) => nemesis.restartOne() },
-  { weight: 2, begin: (nemesis) => nemesis.wipeOne() },
   { weight: 2, begin: (nemesis) => nemesis.killWorker() },
   { weight: 2, begin: (nemesis) => nemesis.freezeWorker() },
 ];
+
+const WIPE: Choice = { weight: 2, begin: (nemesis) => nemesis.wipeOne() };
 
 const HELD_MS_MIN = 200;
 const HELD_MS_MAX = 2_500;
@@ -43,15 +49,23 @@ const SECOND_FAULT = 0.3;
 /** How often the leader is the one that is chosen. */
 const AT_THE_LEADER = 0.6;
 
+export interface NemesisOptions {
+  readonly tell: (line: string) => void;
+  readonly wipes?: boolean;
+}
+
 export class Nemesis {
   readonly #cluster: Cluster;
   readonly #random: Random;
   readonly #tell: (line: string) => void;
+  readonly #faults: readonly Choice[];
 
-  constructor(cluster: Cluster, random: Random, tell: (line: string) => void) {
+  /** @param wipes whether masters lose their disks, too */
+  constructor(cluster: Cluster, random: Random, { tell, wipes = true }: NemesisOptions) {
     this.#cluster = cluster;
     this.#random = random;
     this.#tell = tell;
+    this.#faults = wipes ? [...FAULTS, WIPE] : FAULTS;
   }
 
   /** One fault, sometimes two, for a while; then everything is well again. */
@@ -219,9 +233,9 @@ export class Nemesis {
   }
 
   #chooseFault(): Fault {
-    const total = FAULTS.reduce((sum, each) => sum + each.weight, 0);
+    const total = this.#faults.reduce((sum, each) => sum + each.weight, 0);
     let ticket = this.#random.below(total);
-    for (const { weight, begin } of FAULTS) {
+    for (const { weight, begin } of this.#faults) {
       if (ticket < weight) return begin;
       ticket -= weight;
     }
