@@ -13,12 +13,12 @@ import { until } from "../e2e/support.ts";
 
 const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 
-/** Calls on a file that fail. */
+/** Calls on a file that fail, or that the process does not survive. */
 export interface Injection {
   /** Within the data directory. */
   readonly file: string;
   readonly calls: string;
-  readonly error: "EIO" | "ENOSPC";
+  readonly error: "EIO" | "ENOSPC" | "SIGKILL";
   /** Which of these calls of this file fail, as strace has it: `7`, or `7..20`. */
   readonly when: string;
 }
@@ -89,11 +89,16 @@ export class FaultyMaster {
     return Deno.readTextFileSync(`${this.#directory}/master.log`).includes(text);
   }
 
+  /** Where clients and workers reach it. */
+  get address(): string {
+    return `127.0.0.1:${this.#ports[0]}`;
+  }
+
   /** A client: patient, or one that soon takes a silent master for gone. */
   client(patience: "patient" | "impatient" = "patient"): JobClient {
     const isPatient = patience === "patient";
     return new JobClient({
-      addresses: [`127.0.0.1:${this.#ports[0]}`],
+      addresses: [this.address],
       credentials: credentials.createInsecure(),
       messageBytesMax: 8 * 1024 * 1024,
       callTimeoutMs: isPatient ? 60_000 : 5_000,
@@ -138,9 +143,12 @@ function inherited(...names: string[]): Record<string, string> {
 }
 
 function strace(path: string, { calls, error, when }: Injection): string[] {
+  const isKill = error === "SIGKILL";
   return [
-    ...["strace", "-D", "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null", "-P", path],
-    ...["-e", `trace=${calls}`, "-e", `inject=${calls}:error=${error}:when=${when}`],
+    // A filter in the kernel makes it faster, but then strace forgets to send the signal.
+    ...["strace", "-D", "-f", "-qq", ...(isKill ? [] : ["--seccomp-bpf"]), "-o", "/dev/null"],
+    ...["-P", path, "-e", `trace=${calls}`],
+    ...["-e", `inject=${calls}:${isKill ? "signal" : "error"}=${error}:when=${when}`],
   ];
 }
 
@@ -156,13 +164,13 @@ export async function canInject(): Promise<boolean> {
 }
 
 /** Runs `test` with a master on a directory of its own; ends and removes both. */
-export async function onFaultyDisk(
-  test: (master: FaultyMaster, directory: string) => Promise<void>,
-): Promise<void> {
+export async function onFaultyDisk<Result>(
+  test: (master: FaultyMaster, directory: string) => Promise<Result>,
+): Promise<Result> {
   const directory = Deno.makeTempDirSync({ prefix: "conductor-fault-" });
   const master = new FaultyMaster(directory);
   try {
-    await test(master, directory);
+    return await test(master, directory);
   } finally {
     await master.stop("SIGKILL");
     await Deno.remove(directory, { recursive: true });

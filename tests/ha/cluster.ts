@@ -17,7 +17,8 @@ import { clusterStatusOf, isReady } from "./pages.ts";
 import { unusedPorts } from "./ports.ts";
 import { eventually } from "./wait.ts";
 
-const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
+/** This checkout's program. */
+export const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 
 /** How a cluster is made. */
 export interface ClusterOptions {
@@ -29,6 +30,8 @@ export interface ClusterOptions {
   readonly workerFlags?: readonly string[];
   /** `join`: the first one founds it and the others join; `static`: all are named to all. */
   readonly founding?: "join" | "static";
+  /** The program's `main.ts`, if not this checkout's. */
+  readonly main?: string;
   /** Environment of a master, by its name. */
   readonly environment?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
@@ -275,7 +278,8 @@ export class Cluster {
   /** Whoever still uses a cluster that was stopped must not start anything that nobody ends. */
   #newProcess(name: string, args: readonly string[]): NodeProcess {
     if (this.#isStopped) throw new Error(`${name} is not started: the cluster was stopped`);
-    const process = new NodeProcess(name, MAIN, args, (pid) => this.network.register(name, pid));
+    const main = this.#options.main ?? MAIN;
+    const process = new NodeProcess(name, main, args, (pid) => this.network.register(name, pid));
     this.#processes.push(process);
     return process;
   }

@@ -11,7 +11,8 @@ const END_MS_MAX = 60_000;
 
 export class NodeProcess {
   readonly name: string;
-  readonly #main: string;
+  /** The program that its next start runs. */
+  main: string;
   readonly #args: readonly string[];
   readonly #onStarted: (pid: number) => void;
   readonly #runtimeFlags: readonly string[];
@@ -32,7 +33,7 @@ export class NodeProcess {
     runtimeFlags: readonly string[] = [],
   ) {
     this.name = name;
-    this.#main = main;
+    this.main = main;
     this.#args = args;
     this.#onStarted = onStarted;
     this.#runtimeFlags = runtimeFlags;
@@ -74,7 +75,7 @@ export class NodeProcess {
         "--allow-all",
         `--v8-flags=${V8_FLAGS}`,
         ...this.#runtimeFlags,
-        this.#main,
+        this.main,
         ...this.#args,
         ...this.#founding,
       ],
