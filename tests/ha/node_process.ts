@@ -110,9 +110,11 @@ export class NodeProcess {
     return this.#end("SIGTERM");
   }
 
-  /** Waits for an end that comes by itself; resolves to the exit code. */
+  /** Waits for an end that comes by itself; resolves to the exit code. One that does not come is a fault. */
   async ended(): Promise<number> {
-    return this.#child === undefined ? this.#exitCode : (await this.#child.status).code;
+    const child = this.#child;
+    if (child === undefined) return this.#exitCode;
+    return (await this.#endOf(child, "its end was waited for")).code;
   }
 
   /** As a long pause of the machine: nothing runs, connections stay. */
@@ -127,11 +129,11 @@ export class NodeProcess {
   }
 
   /** One that does not end is a fault, and not something to wait for. */
-  async #endOf(child: Deno.ChildProcess, signal: Deno.Signal): Promise<Deno.CommandStatus> {
+  async #endOf(child: Deno.ChildProcess, when: string): Promise<Deno.CommandStatus> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(
-        () => reject(new Error(`${this.name} goes on ${END_MS_MAX} ms after ${signal}`)),
+        () => reject(new Error(`${this.name} goes on ${END_MS_MAX} ms after ${when}`)),
         END_MS_MAX,
       );
     });
