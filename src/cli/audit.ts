@@ -67,7 +67,13 @@ function textOf(report: AuditReport): string {
   const pairs: [string, string][] = [
     ["Log", files.map(printable).join(", ")],
     ["Whole", isWhole(report) ? "yes" : "NO"],
-    ["Lines", lines === 0 ? "0" : `${lines}, number ${firstSequence} to ${lastSequence}`],
+    [
+      "Lines",
+      // A file that is no audit log has lines without numbers.
+      firstSequence === undefined
+        ? String(lines)
+        : `${lines}, number ${firstSequence} to ${lastSequence}`,
+    ],
     ["Last hash", lastHash],
   ];
   // Rotation removes the oldest files, so that this is a fault only where nothing was to be removed.

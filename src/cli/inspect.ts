@@ -306,7 +306,7 @@ function snapshotText(report: SnapshotReport, file: string): string {
       `format ${state.format}, at entry ${head?.index ?? state.applied.index}, term ` +
       `${head?.term ?? state.applied.term}`,
     ],
-    ["Unfinished", `${state.unfinishedJobs} jobs`],
+    ["Unfinished", state.unfinishedJobs === 1 ? "1 job" : `${state.unfinishedJobs} jobs`],
     ["Finished", `${counts(state.finishedJobs)}; ${state.deadLetters} dead letters`],
     ["Workers", String(state.workers)],
     ["Bodies", `${state.payloads} payloads, ${state.results} results`],
