@@ -5,6 +5,9 @@
  */
 
 import colors from "picocolors";
+import { hasLostReader } from "./reader.ts";
+
+const STDOUT = 1;
 
 /** Styles for people; identity functions where there is no terminal, or NO_COLOR is set. */
 export interface Styles {
@@ -34,6 +37,8 @@ export interface Sink {
   /** Height of the terminal in lines. */
   rows(): number;
   write(text: string): void;
+  /** Nobody reads any more, as far as can be known without writing; absent: it cannot. */
+  readonly isAbandoned?: () => boolean;
 }
 
 export interface Terminal {
@@ -43,7 +48,8 @@ export interface Terminal {
 
 /** The process's own streams. */
 export function processTerminal(): Terminal {
-  return { out: sinkOver(Deno.stdout), err: sinkOver(Deno.stderr) };
+  const out = { ...sinkOver(Deno.stdout), isAbandoned: () => hasLostReader(STDOUT) };
+  return { out, err: sinkOver(Deno.stderr) };
 }
 
 /** For commands within a command: nothing that they say is shown. */

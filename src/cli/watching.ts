@@ -38,6 +38,9 @@ export async function tellOrWatch(
   try {
     for (;;) {
       await pause(intervalMs, signal);
+      if (terminal.out.isAbandoned?.() === true) {
+        throw new Deno.errors.BrokenPipe("nobody reads stdout any more");
+      }
       await next(view, ask);
     }
   } catch (failure) {
