@@ -10,21 +10,20 @@
  * @module
  */
 
-import wasm from "@imagemagick/magick-wasm/magick.wasm" with { type: "bytes" };
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { writeBundle } from "./build/bundle.ts";
+import { deno, run } from "./build/command.ts";
 import { copyCompanions, RELEASED, TARGETS } from "./build/release.ts";
 import { type Lock, sbomOf } from "./build/sbom.ts";
 import { writeSelfExtracting } from "./build/self_extracting.ts";
-import { checksumsOf, commitOf, stampBundle } from "./build/stamp.ts";
+import { checksumsOf } from "./build/stamp.ts";
 import { V8_FLAGS } from "./build/v8_flags.ts";
 import { VERSION } from "../src/cli/version.ts";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const DIST = join(ROOT, "dist");
-/** How src/job_types/image_processing/engine.ts imports it. */
-const WASM = "@imagemagick/magick-wasm/magick.wasm";
 const IS_WINDOWS = Deno.build.os === "windows";
 
 const HELP = `deno task build [OPTION]
@@ -130,38 +129,6 @@ async function buildFor(target: string, bundle: string): Promise<void> {
   await report(output);
 }
 
-async function writeBundle(directory: string): Promise<void> {
-  const { success, stderr } = await deno(
-    [
-      // The last option must not be one that takes several values, such as --external.
-      ...["bundle", "--external", "*.wasm", "--quiet", "--platform", "deno"],
-      ...["--code-splitting", "--outdir", directory],
-    ],
-    "main.ts",
-  );
-  if (!success) throw new Error(`deno bundle failed:\n${stderr.trim()}`);
-  await writeWasm(directory);
-  await stampBundle(directory, await commitOf(ROOT));
-}
-
-/**
- * Puts the images' codecs beside the bundle. Inside of it they would be 20 MB of text, which the
- * runtime parses at every start, for whatever command.
- */
-async function writeWasm(directory: string): Promise<void> {
-  const from = `import wasm from "${WASM}" with`;
-  let importers = 0;
-  for await (const { name } of Deno.readDir(directory)) {
-    const path = join(directory, name);
-    const text = await Deno.readTextFile(path);
-    if (!text.includes(from)) continue;
-    await Deno.writeTextFile(path, text.replace(from, `import wasm from "./magick.wasm" with`));
-    importers++;
-  }
-  if (importers !== 1) throw new Error(`${importers} files of the bundle import ${WASM}, not one`);
-  await Deno.writeFile(join(directory, "magick.wasm"), wasm);
-}
-
 /** @throws {RuntimeMissing} */
 async function compile(output: string, bundle: string, target?: string): Promise<void> {
   // It refuses to write over what it has not made itself, such as a self-extracting file.
@@ -192,27 +159,6 @@ async function compile(output: string, bundle: string, target?: string): Promise
     `deno compile has no runtime for ${target ?? Deno.build.target}, and cannot get it ` +
       `(DENORT_BIN may name one): ${reason}`,
   );
-}
-
-interface Run {
-  readonly success: boolean;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function deno(options: readonly string[], entry: string): Promise<Run> {
-  return run(Deno.execPath(), [...options, entry]);
-}
-
-async function run(
-  program: string,
-  args: readonly string[],
-  environment?: Record<string, string>,
-): Promise<Run> {
-  const options = { args: [...args], cwd: ROOT, env: { NO_COLOR: "1", ...environment } };
-  const { success, stdout, stderr } = await new Deno.Command(program, options).output();
-  const decoder = new TextDecoder();
-  return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
 async function removeIfThere(path: string): Promise<void> {

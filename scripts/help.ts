@@ -6,7 +6,6 @@
 
 interface Task {
   readonly description: string;
-  readonly command: string;
 }
 
 const source = await Deno.readTextFile(new URL("../deno.json", import.meta.url));

@@ -146,6 +146,7 @@ function newPool(
       diskMebibytesMax: Math.ceil(worker.executorDiskBytes / MEBIBYTE),
     },
     heapMebibytesMax: Math.ceil(worker.executorHeapBytes / MEBIBYTE),
+    v8Flags: Deno.env.get("DENO_V8_FLAGS"),
     startsProcesses: grants.run !== undefined,
     killGraceMs: worker.killGraceMs,
     markPrefix,

@@ -27,6 +27,8 @@ export interface ExecutorChildOptions {
   readonly bounds: AttemptBounds;
   /** JavaScript heap, in MiB. */
   readonly heapMebibytesMax: number;
+  /** The worker's own flags of V8, as DENO_V8_FLAGS has them; left out: none. */
+  readonly v8Flags?: string;
   /** Whether its permissions let it start processes. */
   readonly startsProcesses: boolean;
   /** Time for an attempt that was told to stop, in ms. */
@@ -284,11 +286,20 @@ function spawn(options: ExecutorChildOptions, mark: string): Deno.ChildProcess {
       ...inheritedEnvironment(),
       [MARK_VARIABLE]: mark,
       DENO_NO_UPDATE_CHECK: "1",
-      DENO_V8_FLAGS: `--max-old-space-size=${options.heapMebibytesMax}`,
+      DENO_V8_FLAGS: v8Flags(options),
     },
   }).spawn();
   preferForOom(child.pid);
   return child;
+}
+
+/**
+ * The worker's flags and the limit. Code that was cached under other flags is of no use to the runtime, which
+ * would compile it all anew, and write it over what is cached: the worker's next start would pay as well.
+ */
+function v8Flags({ v8Flags: own = "", heapMebibytesMax }: ExecutorChildOptions): string {
+  const limit = `--max-old-space-size=${heapMebibytesMax}`;
+  return own === "" ? limit : `${own},${limit}`;
 }
 
 function preferForOom(pid: number): void {

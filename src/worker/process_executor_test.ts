@@ -222,6 +222,20 @@ Deno.test({
     ),
 });
 
+Deno.test("an executor runs under its worker's flags of V8, and the limit of its heap", () =>
+  withExecutor(
+    `import { getHeapStatistics } from "node:v8";
+    export const flags = () => [typeof globalThis.gc, getHeapStatistics().heap_size_limit];`,
+    async (executor, directory) => {
+      const end = await executor.run(taskOf(directory, "flags"), silent, never);
+      assert.ok(end.ok, end.ok ? "" : end.error);
+      const [gc, limitBytes] = JSON.parse(new TextDecoder().decode(end.output));
+      assert.equal(gc, "function");
+      assert.ok(limitBytes < 512 * 1024 * 1024, `the heap may take ${limitBytes} bytes`);
+    },
+    { v8Flags: "--expose-gc" },
+  ));
+
 Deno.test("whatever is printed to stdout is no part of what the worker is told", () =>
   withExecutor(
     `export function print(_payload, context) {

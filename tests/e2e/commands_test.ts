@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { VERSION } from "../../src/cli/version.ts";
 import { type CommandResult, type Host, onHost, run, until } from "./support.ts";
-
-const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
+import { MAIN } from "../program.ts";
 
 function json(result: CommandResult) {
   assert.equal(result.code, 0, result.stderr);

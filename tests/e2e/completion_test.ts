@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { onHost, run } from "./support.ts";
-
-const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
+import { MAIN, RUNTIME_ENVIRONMENT } from "../program.ts";
 
 /** As a shell does at the Tab key: sources the script, and asks what `line` may go on with. */
 const ASK_BASH = `
@@ -43,7 +41,7 @@ async function withShells(
       const { stdout, stderr, success } = await new Deno.Command(shell, {
         args: [...args],
         cwd: directory,
-        env: { PATH: `${directory}:${Deno.env.get("PATH")}` },
+        env: { ...RUNTIME_ENVIRONMENT, PATH: `${directory}:${Deno.env.get("PATH")}` },
       }).output();
       const decoder = new TextDecoder();
       assert.ok(success, decoder.decode(stderr));

@@ -2,10 +2,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { end, type Host, onHost, until } from "./support.ts";
+import { MAIN, RUNTIME_ENVIRONMENT } from "../program.ts";
 
-const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 const SIGNALS = [["SIGINT", 130], ["SIGTERM", 143]] as const;
 
 /** A command that waits, once it has said something. */
@@ -15,6 +14,7 @@ async function waiting(host: Host, ...args: string[]) {
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
+    env: RUNTIME_ENVIRONMENT,
   }).spawn();
   const said = { out: "", err: "" };
   const read = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>, kind: "out" | "err") => {

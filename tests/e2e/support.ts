@@ -7,13 +7,11 @@
 
 import { credentials } from "@grpc/grpc-js";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { recording } from "../../src/cli/terminal_test_support.ts";
 import { JobClient } from "../../src/rpc/mod.ts";
-import { V8_FLAGS } from "../../scripts/build/v8_flags.ts";
 import { freePorts } from "../../scripts/demo/cluster.ts";
+import { MAIN, RUNTIME_ENVIRONMENT } from "../program.ts";
 
-const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 const DEADLINE_MS = 60_000;
 
 /** How the program is started: from its sources, or as what `deno task build` made of them. */
@@ -28,8 +26,9 @@ export interface Program {
 const FROM_SOURCE: Program = {
   command: [
     ...[Deno.execPath(), "run", "--quiet", "--no-check", "--allow-all"] as const,
-    ...[`--v8-flags=${V8_FLAGS}`, MAIN],
+    MAIN,
   ],
+  environment: RUNTIME_ENVIRONMENT,
 };
 
 /** What a command answered. */

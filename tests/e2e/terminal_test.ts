@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { stripVTControlCharacters } from "node:util";
-import { fileURLToPath } from "node:url";
 import { type Host, onHost, until } from "./support.ts";
-
-const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
+import { MAIN, RUNTIME_ENVIRONMENT } from "../program.ts";
 
 /** `script` of util-linux gives a process a terminal. */
 async function hasScript(): Promise<boolean> {
@@ -30,7 +28,7 @@ function onTerminal(
     stdout: "piped",
     stderr: "null",
     // Whoever runs the tests may have asked for none; empty is as if it were not set.
-    env: { TERM: "xterm", NO_COLOR: "", ...environment },
+    env: { ...RUNTIME_ENVIRONMENT, TERM: "xterm", NO_COLOR: "", ...environment },
   }).spawn();
 }
 

@@ -6,12 +6,10 @@
  */
 
 import { credentials } from "@grpc/grpc-js";
-import { fileURLToPath } from "node:url";
 import { JobClient } from "../../src/rpc/mod.ts";
 import { unusedPorts } from "../ha/ports.ts";
 import { until } from "../e2e/support.ts";
-
-const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
+import { MAIN, RUNTIME_ENVIRONMENT } from "../program.ts";
 
 /** Calls on a file that fail, or that the process does not survive. */
 export interface Injection {
@@ -59,7 +57,11 @@ export class FaultyMaster {
       stderr: "piped",
       // The tester's own settings are none of the master's.
       clearEnv: true,
-      env: { ...inherited("PATH", "HOME", "DENO_DIR", "TMPDIR"), NO_COLOR: "1" },
+      env: {
+        ...inherited("PATH", "HOME", "DENO_DIR", "TMPDIR"),
+        ...RUNTIME_ENVIRONMENT,
+        NO_COLOR: "1",
+      },
     });
     const process = command.spawn();
     this.#process = process;

@@ -7,7 +7,6 @@
 
 import { credentials } from "@grpc/grpc-js";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { JobClient } from "../../src/rpc/mod.ts";
 import type { ClusterStatusView } from "../../src/http/mod.ts";
 import { LEDGER_JOB_TYPE, ledgerHandler } from "./ledger.ts";
@@ -16,9 +15,7 @@ import { NodeProcess } from "./node_process.ts";
 import { clusterStatusOf, isReady } from "./pages.ts";
 import { unusedPorts } from "./ports.ts";
 import { eventually } from "./wait.ts";
-
-/** This checkout's program. */
-export const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
+import { MAIN } from "../program.ts";
 
 /** How a cluster is made. */
 export interface ClusterOptions {

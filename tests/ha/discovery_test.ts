@@ -6,10 +6,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { eventually, onCluster, unusedPorts } from "./support.ts";
+import { MAIN } from "../program.ts";
 
-const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 const NAME = "masters.test";
 const HOSTS = ["127.0.0.2", "127.0.0.3"] as const;
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { V8_FLAGS } from "../../scripts/build/v8_flags.ts";
+import { RUNTIME_ENVIRONMENT } from "../program.ts";
 
 /** Far beyond what any end takes. */
 const END_MS_MAX = 60_000;
@@ -73,7 +73,6 @@ export class NodeProcess {
         "--quiet",
         "--no-check",
         "--allow-all",
-        `--v8-flags=${V8_FLAGS}`,
         ...this.#runtimeFlags,
         this.main,
         ...this.#args,
@@ -82,7 +81,7 @@ export class NodeProcess {
       stdin: "null",
       stdout: "null",
       stderr: "piped",
-      env: { NO_COLOR: "1", ...this.#given },
+      env: { ...RUNTIME_ENVIRONMENT, NO_COLOR: "1", ...this.#given },
     }).spawn();
     this.#child = child;
     this.#said = new Response(child.stderr).text();

@@ -9,11 +9,11 @@ import {
   describeFaults,
   gather,
   Load,
-  MAIN,
   type MasterNode,
   type NodeProcess,
   onCluster,
 } from "./support.ts";
+import { MAIN } from "../program.ts";
 
 Deno.test({
   name:
