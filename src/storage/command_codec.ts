@@ -8,17 +8,28 @@
  */
 
 import { decode, encode, type EncodeOptions } from "cborg";
-import type {
-  Assignment,
-  AttemptLog,
-  AttemptRef,
-  Command,
-  ExpiredAttempt,
-  Report,
-  SubmitCommand,
-} from "../jobs/mod.ts";
+import type { Command, SubmitCommand } from "../jobs/mod.ts";
 import {
-  binary,
+  assignmentFromWire,
+  assignmentToWire,
+  attemptFromWire,
+  attemptLogFromWire,
+  attemptLogToWire,
+  attemptToWire,
+  expiredFromWire,
+  expiredToWire,
+  reportFromWire,
+  reportToWire,
+} from "./attempt_wire.ts";
+import {
+  asInFormat1,
+  assertFits,
+  COLUMNS_FORMAT,
+  COMMAND_FORMAT_VERSION,
+  ENTRY_FORMATS,
+  kindNumbers,
+} from "./command_format.ts";
+import {
   boolean,
   CommandFormatError,
   ending,
@@ -28,7 +39,6 @@ import {
   oneOf,
   optional,
   text,
-  texts,
 } from "./command_values.ts";
 import {
   alterFromWire,
@@ -54,30 +64,6 @@ import { configureFromWire, configureToWire } from "./settings_wire.ts";
 import { workerFromWire, workerToWire } from "./worker_wire.ts";
 
 /**
- * First byte of every encoded Command, at its newest. Format 2 brought the options of a job, the
- * purge of dead letters and the kinds of Command from 13 on, format 3 namespaces; what needs none of
- * it is the same in all three. Format 4 says submissions that have much in common side by side.
- */
-export const COMMAND_FORMAT_VERSION = 4;
-
-/** From which on a submission may have options and a namespace. */
-export const SUBMISSIONS_FORMAT = 3;
-
-/** From which on submissions lie side by side. */
-const COLUMNS_FORMAT = 4;
-
-/**
- * Formats of entries that this program reads. A leader writes the highest that all members read, so
- * a new format comes with a way to still write the one before it.
- */
-export const ENTRY_FORMATS = { oldest: 1, newest: COMMAND_FORMAT_VERSION } as const;
-
-/** A Command asks for what entries of the format, in which all members read, cannot say. */
-export class CommandNeedsNewerFormat extends Error {
-  override name = "CommandNeedsNewerFormat";
-}
-
-/**
  * Encodes a Command in one of {@linkcode ENTRY_FORMATS}; the bytes are the caller's own.
  * @throws {RangeError} for a number that is none: no replica could read it back
  * @throws {CommandNeedsNewerFormat}
@@ -89,12 +75,7 @@ export function encodeCommand(
   if (format < ENTRY_FORMATS.oldest || format > ENTRY_FORMATS.newest) {
     throw new RangeError(`Cannot encode a command in format ${format}`);
   }
-  if ((format < 2 && needsFormat2(command)) || (format < 3 && needsFormat3(command))) {
-    throw new CommandNeedsNewerFormat(
-      `Cannot ${command.kind} yet: it uses what not every member of the cluster knows; upgrade the ` +
-        "members that run an older version of conductor first",
-    );
-  }
+  assertFits(command, format);
   const wire = (format >= COLUMNS_FORMAT ? sideBySide(command) : undefined) ??
     toWire(format < 2 ? asInFormat1(command) : command);
   const body = encode(wire, encodeOptions);
@@ -104,63 +85,11 @@ export function encodeCommand(
   return bytes;
 }
 
-/**
- * Without what is left out of entries that all members must read: a worker's resources, how losses
- * count, and what attempts without a report have logged.
- */
-function asInFormat1(command: Command): Command {
-  if (command.kind === "expire_worker") {
-    const { crashLimit: _limit, logs: _, ...rest } = command;
-    return rest;
-  }
-  if (command.kind === "cancel" || command.kind === "expire_attempts") {
-    const { logs: _, ...rest } = command;
-    return rest;
-  }
-  if (command.kind !== "register_worker") return command;
-  const { crashLimit: _limit, ...rest } = command;
-  const { cpuMillis: _cpu, memoryBytes: _memory, typeSlots: _types, ...worker } = command.worker;
-  return { ...rest, worker };
-}
-
 /** Several submissions that have little of their own. */
 function sideBySide(command: Command): unknown[] | undefined {
   if (command.kind !== "submit" || command.jobs.length < 2) return undefined;
   const columns = columnsToWire(command.jobs);
   return columns && [SIDE_BY_SIDE, command.atMs, ...columns, ...boundsToWire(command)];
-}
-
-function needsFormat2(command: Command): boolean {
-  return kindNumbers[command.kind] > 12 ||
-    (command.kind === "prune" && command.deadLettersOnly !== undefined) ||
-    (command.kind === "report" && command.reports.some(hasCutCount)) ||
-    (command.kind === "drain_worker" && command.handBackAtMs !== undefined) ||
-    (command.kind === "expire_attempts" &&
-      command.attempts.some(({ reason }) => reason === "drained")) ||
-    (command.kind === "submit" && (command.clientJobsMax !== undefined ||
-      command.keyRetentionMs !== undefined ||
-      command.jobs.some(({ options }) => options !== undefined)));
-}
-
-function needsFormat3(command: Command): boolean {
-  switch (command.kind) {
-    case "submit":
-      return command.jobs.some(({ namespace }) => namespace !== undefined);
-    case "register_worker":
-      return command.worker.namespaces !== undefined;
-    case "put_schedule":
-      return command.schedule.namespace !== undefined;
-    case "alter_schedule":
-      return command.namespace !== undefined;
-    case "fire_schedule":
-      return command.fires.some(({ namespace }) => namespace !== undefined);
-    default:
-      return false;
-  }
-}
-
-function hasCutCount(report: Report): boolean {
-  return "logLinesCut" in report && report.logLinesCut !== undefined;
 }
 
 const encodeOptions: EncodeOptions = {
@@ -218,46 +147,6 @@ class EntryBytes extends Uint8Array<ArrayBufferLike> {
 /** In place of the number of the kind: submissions side by side. */
 const SIDE_BY_SIDE = 17;
 
-/** Numbers of the kinds; never reused. */
-const kindNumbers = {
-  submit: 1,
-  assign: 2,
-  report: 3,
-  cancel: 4,
-  redrive: 5,
-  register_worker: 6,
-  expire_worker: 7,
-  deregister_worker: 8,
-  drain_worker: 9,
-  expire_attempts: 10,
-  advance: 11,
-  prune: 12,
-  configure: 13,
-  put_schedule: 14,
-  alter_schedule: 15,
-  fire_schedule: 16,
-  revoke: 30,
-  rotate_token: 31,
-  use_token: 32,
-  set_policy: 33,
-} as const satisfies Record<Command["kind"], number>;
-
-const reportNumbers = {
-  started: 1,
-  completed: 2,
-  failed: 3,
-  released: 4,
-} as const satisfies Record<
-  Report["kind"],
-  number
->;
-
-const expiryNumbers = { timeout: 1, not_started: 2, drained: 3 } as const satisfies Record<
-  ExpiredAttempt["reason"],
-  number
->;
-const expiryReasons = ["timeout", "not_started", "drained"] as const;
-
 function toWire(command: Command): unknown[] {
   const head = [kindNumbers[command.kind], command.atMs];
   switch (command.kind) {
@@ -270,7 +159,7 @@ function toWire(command: Command): unknown[] {
     case "assign":
       return [
         ...head,
-        command.assignments.map((a) => [a.jobId, a.workerId, a.sessionId]),
+        command.assignments.map(assignmentToWire),
       ];
     case "report":
       return [...head, command.reports.map(reportToWire)];
@@ -288,7 +177,7 @@ function toWire(command: Command): unknown[] {
       return [
         ...head,
         workerToWire(command.worker),
-        command.runningAttempts?.map((attempt) => [attempt.jobId, attempt.token]) ?? null,
+        command.runningAttempts?.map(attemptToWire) ?? null,
         ...(command.crashLimit === undefined ? [] : [command.crashLimit]),
       ];
     case "expire_worker":
@@ -313,7 +202,7 @@ function toWire(command: Command): unknown[] {
     case "expire_attempts":
       return [
         ...head,
-        command.attempts.map((a) => [a.jobId, a.token, expiryNumbers[a.reason]]),
+        command.attempts.map(expiredToWire),
         command.leaderTerm ?? null,
         ...ending(command.logs?.map(attemptLogToWire)),
       ];
@@ -449,7 +338,7 @@ function fromWire(wire: unknown[]): Command {
   }
 }
 
-// --- Their parts ------------------------------------------------------------------------------
+// --- Bounds of a submission ------------------------------------------------------------------------------
 
 type SubmitBounds = Omit<SubmitCommand, "kind" | "atMs" | "jobs">;
 
@@ -465,106 +354,4 @@ function boundsFromWire(wire: readonly unknown[]): SubmitBounds {
     ...optional("clientJobsMax", wire[2], number),
     ...optional("keyRetentionMs", wire[3], number),
   };
-}
-
-function assignmentFromWire(value: unknown): Assignment {
-  const wire = list(value);
-  return { jobId: text(wire[0]), workerId: text(wire[1]), sessionId: text(wire[2]) };
-}
-
-function attemptFromWire(value: unknown): AttemptRef {
-  const wire = list(value);
-  return { jobId: text(wire[0]), token: number(wire[1]) };
-}
-
-function expiredFromWire(value: unknown): ExpiredAttempt {
-  const number = list(value)[2];
-  const reason = expiryReasons.find((each) => expiryNumbers[each] === number);
-  if (reason === undefined) throw malformed(`no attempt expires by ${String(number)}`);
-  return { ...attemptFromWire(value), reason };
-}
-
-function reportToWire(report: Report): unknown[] {
-  const head = [reportNumbers[report.kind], report.jobId, report.token, report.workerId];
-  switch (report.kind) {
-    case "started":
-      return [...head, report.startedAtMs ?? null];
-    case "completed":
-      return [
-        ...head,
-        report.output,
-        report.contentType,
-        report.durationMs,
-        report.startedAtMs ?? null,
-        report.logTail ?? null,
-        ...(report.logLinesCut === undefined ? [] : [report.logLinesCut]),
-      ];
-    case "failed":
-      return [
-        ...head,
-        report.error,
-        report.permanent,
-        report.timedOut ?? null,
-        report.durationMs,
-        report.startedAtMs ?? null,
-        report.output ?? null,
-        report.contentType ?? null,
-        report.logTail ?? null,
-        ...(report.logLinesCut === undefined ? [] : [report.logLinesCut]),
-      ];
-    case "released":
-      return [...head, report.reason];
-  }
-}
-
-function attemptLogToWire({ jobId, token, lines, linesCut }: AttemptLog): unknown[] {
-  return [jobId, token, lines, linesCut];
-}
-
-function attemptLogFromWire(value: unknown): AttemptLog {
-  const [jobId, token, lines, linesCut] = list(value);
-  return {
-    jobId: text(jobId),
-    token: number(token),
-    lines: texts(lines),
-    linesCut: number(linesCut),
-  };
-}
-
-function reportFromWire(value: unknown): Report {
-  const wire = list(value);
-  const base = { jobId: text(wire[1]), token: number(wire[2]), workerId: text(wire[3]) };
-  switch (wire[0]) {
-    case reportNumbers.started:
-      return { kind: "started", ...base, ...optional("startedAtMs", wire[4], number) };
-    case reportNumbers.completed:
-      return {
-        kind: "completed",
-        ...base,
-        output: binary(wire[4]),
-        contentType: text(wire[5]),
-        durationMs: number(wire[6]),
-        ...optional("startedAtMs", wire[7], number),
-        ...optional("logTail", wire[8], texts),
-        ...optional("logLinesCut", wire[9], number),
-      };
-    case reportNumbers.failed:
-      return {
-        kind: "failed",
-        ...base,
-        error: text(wire[4]),
-        permanent: boolean(wire[5]),
-        ...optional("timedOut", wire[6], boolean),
-        durationMs: number(wire[7]),
-        ...optional("startedAtMs", wire[8], number),
-        ...optional("output", wire[9], binary),
-        ...optional("contentType", wire[10], text),
-        ...optional("logTail", wire[11], texts),
-        ...optional("logLinesCut", wire[12], number),
-      };
-    case reportNumbers.released:
-      return { kind: "released", ...base, reason: text(wire[4]) };
-    default:
-      throw malformed(`there is no kind of report ${String(wire[0])}`);
-  }
 }

@@ -4,6 +4,7 @@ import { chmodSync, closeSync, existsSync, fsyncSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { adoptOldRows } from "./finished_rows.ts";
+import { assertDurable, pragma } from "./pragma.ts";
 import { isDamage, isLocked, REJOIN_ADVICE, StorageFailed } from "./storage_failure.ts";
 
 /** Name of the file in a data directory. */
@@ -81,8 +82,7 @@ export function openJobStoreFile(path: string, beforeChange?: () => void): Datab
     database.exec(schema);
     if (format > 0 && format < FINISHED_PAGES_SINCE) adoptOldRows(database);
     database.exec("COMMIT");
-    assertPragma(database, path, "journal_mode", "wal");
-    assertPragma(database, path, "synchronous", 1);
+    assertDurable(database, path, JobStoreRefused);
     return database;
   } catch (cause) {
     try {
@@ -226,24 +226,6 @@ export function checkFormat(database: DatabaseSync, path: string): void {
     throw new JobStoreRefused(
       `Cannot open "${path}": its format is version ${format}, and this program knows versions ` +
         `up to ${JOB_STORE_FORMAT}; run the version of conductor that wrote it, or a newer one`,
-    );
-  }
-}
-
-function pragma(database: DatabaseSync, name: string): unknown {
-  return database.prepare(`PRAGMA ${name}`).get()?.[name];
-}
-
-function assertPragma(
-  database: DatabaseSync,
-  path: string,
-  name: string,
-  wanted: string | number,
-): void {
-  const found = pragma(database, name);
-  if (found !== wanted) {
-    throw new JobStoreRefused(
-      `Cannot open "${path}": ${name} is ${found}, but must be ${wanted}; use a local disk`,
     );
   }
 }

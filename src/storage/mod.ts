@@ -14,14 +14,13 @@ export {
   checkBackup,
   isBackup,
 } from "./backup_file.ts";
+export { decodeCommand, encodeCommand } from "./command_codec.ts";
 export {
   COMMAND_FORMAT_VERSION,
   CommandNeedsNewerFormat,
-  decodeCommand,
-  encodeCommand,
   ENTRY_FORMATS,
   SUBMISSIONS_FORMAT,
-} from "./command_codec.ts";
+} from "./command_format.ts";
 export { CommandFormatError } from "./command_values.ts";
 export { createDataDirectory } from "./data_directory.ts";
 export { inspectRaftLog, type RaftLogReport } from "./inspect_log.ts";

@@ -2,6 +2,7 @@
 
 import { closeSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
+import { assertDurable } from "./pragma.ts";
 import { isDamage, isLocked, RaftLogRefused, REJOIN_ADVICE } from "./storage_failure.ts";
 
 /**
@@ -30,8 +31,7 @@ export function openDatabase(path: string): DatabaseSync {
         "CREATE TABLE IF NOT EXISTS state " +
         "(id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT, checksum TEXT) STRICT",
     );
-    assertPragma(database, path, "journal_mode", "wal");
-    assertPragma(database, path, "synchronous", 1);
+    assertDurable(database, path, RaftLogRefused);
     return database;
   } catch (cause) {
     if (isLocked(cause)) {
@@ -59,20 +59,5 @@ export function openFiles(path: string, database: DatabaseSync) {
     database.close();
     const detail = cause instanceof Error ? cause.message : String(cause);
     throw new RaftLogRefused(`Cannot open "${path}" a second time: ${detail}`, { cause });
-  }
-}
-
-function assertPragma(
-  database: DatabaseSync,
-  path: string,
-  name: string,
-  wanted: string | number,
-): void {
-  const found = database.prepare(`PRAGMA ${name}`).get()?.[name];
-  if (found !== wanted) {
-    throw new RaftLogRefused(
-      `Cannot open "${path}": ${name} is ${found}, but must be ${wanted}; does the file system ` +
-        "support shared memory and locks? Use a local disk",
-    );
   }
 }
