@@ -15,6 +15,14 @@ import {
 } from "@bufbuild/protobuf";
 import { type Client, Metadata, type ServiceError, type StatusObject } from "@grpc/grpc-js";
 import { AddressBook } from "./address_book.ts";
+import {
+  after,
+  asRefusal,
+  closedChannel,
+  gaveUp,
+  isAboutTheMaster,
+  onceOnly,
+} from "./call_failure.ts";
 import { askForView, type ClusterView, toldView } from "./cluster_view.ts";
 import { connected } from "./connection.ts";
 import { type Connection, type ConnectionOptions, Connections } from "./connections.ts";
@@ -202,9 +210,13 @@ export class ClusterChannel {
         const waitMs = hasTriedAll ? pauseMs : 0;
         if (this.#isClosed) throw closedChannel();
         const nextTryMs = Date.now() + waitMs;
-        if (nextTryMs >= reach.untilMs) throw this.#gaveUp(failure, answered, reach.waitMs);
+        if (nextTryMs >= reach.untilMs) {
+          throw gaveUp(failure, answered, this.#book.all, reach.waitMs);
+        }
         if (nextTryMs >= deadlineMs) {
-          throw isUnknown ? after(answered, failure) : this.#gaveUp(failure, answered, timeoutMs);
+          throw isUnknown
+            ? after(answered, failure)
+            : gaveUp(failure, answered, this.#book.all, timeoutMs);
         }
         this.#options.onUnavailable?.(failure.message, Date.now() - startedMs);
         if (waitMs > 0) await pause(waitMs, options.signal);
@@ -434,50 +446,4 @@ export class ClusterChannel {
       () => {}, // then its followers pass calls on to it, as they do now
     );
   }
-
-  #gaveUp(failure: Refusal, answered: Refusal | undefined, waitedMs: number): Refusal {
-    const tried = this.#book.all.join(", ");
-    if (answered !== undefined) {
-      const message = `${answered.message} (${tried} asked again and again for ${waitedMs} ms)`;
-      return new Refusal("unavailable", message, { cause: failure });
-    }
-    return new Refusal(
-      "unavailable",
-      `no master could be reached at ${tried} within ${waitedMs} ms ` +
-        `(last: ${failure.message}); is one running there?`,
-      { cause: failure },
-    );
-  }
-}
-
-/** The call may not have been carried out because of which master it went to. */
-function isAboutTheMaster(refusal: Refusal): boolean {
-  return refusal.reason === "unavailable" || refusal.reason === "not_leader";
-}
-
-/** A call's last failure, with what was answered before. */
-function after(answered: Refusal | undefined, last: Refusal): Refusal {
-  if (answered === undefined || last.isAnswer) return last;
-  const message = `${last.message}; before that: ${answered.message}`;
-  return new Refusal(last.reason, message, { cause: last });
-}
-
-/** What a lost connection means for a call that was sent and may not be made again. */
-function onceOnly(refusal: Refusal): Refusal {
-  if (refusal.isAnswer || refusal.reason !== "unavailable") return refusal;
-  return new Refusal(
-    "outcome_unknown",
-    `the master was lost before it answered (${refusal.message}), and may have carried the call out`,
-    { cause: refusal },
-  );
-}
-
-function closedChannel(): Refusal {
-  return new Refusal("cancelled", "the connections to the cluster were closed");
-}
-
-function asRefusal(failure: unknown): Refusal | undefined {
-  if (failure instanceof Refusal) return failure;
-  const isStatus = failure instanceof Error && "code" in failure && "details" in failure;
-  return isStatus ? fromServiceError(failure as ServiceError) : undefined;
 }
