@@ -18,7 +18,7 @@ export const OLDER_ENTRY_FORMAT = 3;
 
 const EDITS = [
   {
-    file: "src/storage/command_codec.ts",
+    file: "src/storage/command_format.ts",
     find: "COMMAND_FORMAT_VERSION = 4;",
     replace: `COMMAND_FORMAT_VERSION = ${OLDER_ENTRY_FORMAT};`,
   },
