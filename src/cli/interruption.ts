@@ -13,6 +13,19 @@ export function exitCodeOf(signal: Interruption): number {
 }
 
 /**
+ * Whether SIGHUP asks a node to read its files anew. Whoever started it at a terminal and closes that wants
+ * it to end, as it does by default; Windows has no such signal.
+ */
+export function isReloadSignal(): boolean {
+  return Deno.build.os !== "windows" && !Deno.stdin.isTerminal();
+}
+
+/** From the first moment of a node: what it would have to read anew, it is reading just now. */
+export function outliveHangUps(): void {
+  if (isReloadSignal()) Deno.addSignalListener("SIGHUP", () => {});
+}
+
+/**
  * Calls back with each signal of those that this system has, in place of ending the process.
  *
  * @returns what ends that

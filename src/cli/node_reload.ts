@@ -10,6 +10,7 @@ import { changedKeys, type Config, type LoadedConfig } from "../config/mod.ts";
 import type { RootLogger } from "../observability/mod.ts";
 import { type AuditLog, type Reloadable, Reloader } from "../security/mod.ts";
 import { configFrom } from "./config_flags.ts";
+import { isReloadSignal } from "./interruption.ts";
 import { type NodeTls, tellEnds } from "./node_tls.ts";
 import type { Flags } from "./router.ts";
 
@@ -68,8 +69,7 @@ export async function startReloading(
     }
     reloader.look(true);
   };
-  // Whoever started it at a terminal and closes that wants it to end, as it does by default.
-  const listens = Deno.build.os !== "windows" && !Deno.stdin.isTerminal();
+  const listens = isReloadSignal();
   if (listens) Deno.addSignalListener("SIGHUP", hangUp);
   reloader.start();
   return {

@@ -17,6 +17,7 @@ import { addExamples } from "./examples.ts";
 import { EXIT, Misuse, reportFailure } from "./failure.ts";
 import { commandMeant, flagHint } from "./flag_hints.ts";
 import { addBulkCommands } from "./job_router.ts";
+import { outliveHangUps } from "./interruption.ts";
 import { addJobFlags } from "./job_flags.ts";
 import { commandCalled } from "./other_words.ts";
 import { TIMEOUT_HELP, WAIT_TIMEOUT_HELP, withOutput, withValues, withWatch } from "./options.ts";
@@ -165,6 +166,7 @@ function addNodeCommands(program: Command, terminal: Terminal): void {
     program.command("master").description("run a master until it is told to stop"),
     "master",
   ).addHelpText("after", NODE_HELP).action(async (flags: Flags) => {
+    outliveHangUps();
     const { runMaster } = await import("./run_master.ts");
     await runMaster(flags, terminal);
   });
@@ -172,6 +174,7 @@ function addNodeCommands(program: Command, terminal: Terminal): void {
     program.command("worker").description("run a worker until it is told to stop"),
     "worker",
   ).addHelpText("after", NODE_HELP).action(async (flags: Flags) => {
+    outliveHangUps();
     const { runWorker } = await import("./run_worker.ts");
     await runWorker(flags, terminal);
   });

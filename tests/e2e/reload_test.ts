@@ -87,5 +87,41 @@ Deno.test("a node that runs takes over what its file now says, on SIGHUP, and no
     }
   }));
 
+Deno.test("SIGHUP ends no node that is still starting", () =>
+  onHost(async (host) => {
+    const [handlers, here, go] = ["h.js", "here", "go"].map((name) => join(host.directory, name));
+    await Deno.writeTextFile(handlers!, SLOW_HANDLERS);
+    const worker = host.startWorker(
+      "w1",
+      `--handlers=${handlers}`,
+      `--set=worker.http_port=${new URL(host.httpUrl).port}`,
+    );
+    await until("its handlers are being loaded", () => exists(here!));
+    worker.kill("SIGHUP");
+    await Deno.writeTextFile(go!, "");
+    await until("it has started", async () => {
+      const response = await fetch(`${host.httpUrl}/health`);
+      return await response.text() === "OK";
+    });
+  }));
+
+/** Says that it is being loaded, and is not until it may. */
+const SLOW_HANDLERS = `
+await Deno.writeTextFile(new URL("here", import.meta.url), "");
+const go = new URL("go", import.meta.url);
+while (!(await Deno.stat(go).catch(() => undefined))) await new Promise((r) => setTimeout(r, 20));
+export const nothing = () => ({});
+`;
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (failure) {
+    if (failure instanceof Deno.errors.NotFound) return false;
+    throw failure;
+  }
+}
+
 const LOGS = { master: "master.log", worker: "w1.log" } as const;
 const AGES = new TextEncoder().encode('{"duration":"60s"}');
