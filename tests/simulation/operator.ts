@@ -131,7 +131,9 @@ export class Operator {
 
   #isSettled({ id, term, commitIndex, membershipIndex }: RaftStatus): boolean {
     const disk = this.#cluster.node(id).durable;
-    if (disk === undefined || commitIndex < disk.boundaryIndex) return false;
+    // Its followers may have made durable, and so committed, what its own disk is still writing.
+    if (disk === undefined || commitIndex > disk.lastIndex) return false;
+    if (commitIndex < disk.boundaryIndex) return false;
     return membershipIndex <= commitIndex && disk.term(commitIndex) === term;
   }
 

@@ -41,6 +41,10 @@ for (const nodes of [3, 5]) {
   });
 }
 
+Deno.test("an operator bears with a leader whose disk is behind what its followers have committed", async () => {
+  await clean({ seed: 910_000_014, nodes: 3, ticks: 1500 });
+});
+
 Deno.test("a run keeps the trace of the events that are left when others are left out", async () => {
   const options = { seed: 42, nodes: 3, ticks: 400 };
   const whole = await simulate(options);
