@@ -223,8 +223,8 @@ async function checkBareRoot(program: string): Promise<void> {
   const payload = '{"data":"a\\n1\\n2\\n","format":"csv","operations":[{"type":"describe"}]}';
   const done = await ask("submit", "--type=data_analysis", `--payload=${payload}`, "--wait");
   assert.equal(done.code, 0, done.stderr + await root.written("worker.log"));
-  // Told to stop, a worker finishes what it runs.
-  const { stdout } = await ask("submit", "--type=test_sleep", '--payload={"duration":"1s"}');
+  // Told to stop, a worker finishes what it runs: longer than a busy machine takes to ask whether it does.
+  const { stdout } = await ask("submit", "--type=test_sleep", '--payload={"duration":"5s"}');
   await until("it runs", async () => {
     const status = await ask("status", stdout.trim(), "--output=json");
     return JSON.parse(status.stdout).status === "running";
