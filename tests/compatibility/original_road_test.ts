@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import assert from "node:assert/strict";
-import { freePorts } from "../../scripts/demo/cluster.ts";
+import { unusedPorts } from "../ha/ports.ts";
 import { end, type Host, onHost, until } from "../e2e/support.ts";
 import { type Fields, ORIGINAL_PROTO, ProtoClient, serviceOf } from "./by_proto.ts";
 import { OriginalWorker, untilAborted, type Work } from "./original_worker.ts";
@@ -163,7 +163,7 @@ Deno.test("cancellations and timeouts are brought to an original worker, in its 
 
 Deno.test("who refuses, is away or never answers holds up nobody, and costs a job no retry", () =>
   withMaster(async ({ client, start }) => {
-    const [closed] = freePorts(1);
+    const [closed] = unusedPorts(1);
     await start({ id: "refuses", slots: 50, accepts: () => false });
     await start({ id: "hangs", slots: 50, accepts: () => "never" });
     await start({ id: "away", slots: 50, announced: `127.0.0.1:${closed}` });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { freePorts } from "../../scripts/demo/cluster.ts";
+import { unusedPorts } from "../ha/ports.ts";
 import denoConfig from "../../deno.json" with { type: "json" };
 import { describeConfig } from "../../src/config/mod.ts";
 import { issueTokens } from "../../src/security/mod.ts";
@@ -63,7 +63,7 @@ Deno.test("every key of the schema is read by every role that it says it is for"
   const host = new Host(await recordingProgram(directory));
   try {
     const guarded = ["--set=security.rbac.enabled=true", "--set=security.rate_limit.enabled=true"];
-    const [grpcPort, httpPort] = freePorts(2);
+    const [grpcPort, httpPort] = unusedPorts(2);
     const master = await host.startMaster(...guarded);
     const worker = host.startWorker(
       "w1",

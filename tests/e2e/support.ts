@@ -9,7 +9,7 @@ import { credentials } from "@grpc/grpc-js";
 import { join } from "node:path";
 import { recording } from "../../src/cli/terminal_test_support.ts";
 import { JobClient } from "../../src/rpc/mod.ts";
-import { freePorts } from "../../scripts/demo/cluster.ts";
+import { unusedPorts } from "../ha/ports.ts";
 import { MAIN, RUNTIME_ENVIRONMENT } from "../program.ts";
 
 const DEADLINE_MS = 60_000;
@@ -41,7 +41,7 @@ export interface CommandResult {
 /** One machine's worth of processes and files. */
 export class Host {
   readonly directory = Deno.makeTempDirSync({ prefix: "conductor-e2e-" });
-  readonly #ports = freePorts(4);
+  readonly #ports = unusedPorts(4);
   readonly #processes = new Set<Deno.ChildProcess>();
   readonly #program: Program;
 
@@ -86,7 +86,7 @@ export class Host {
   /** Starts the master and waits until it can serve. */
   async startMaster(...flags: string[]): Promise<Deno.ChildProcess> {
     const master = this.start(["master", ...this.masterFlags(), ...flags]);
-    // One that has ended, because a port was taken meanwhile, never becomes ready.
+    // One that has ended never becomes ready.
     let ended: Deno.CommandStatus | undefined;
     master.status.then((status) => ended = status);
     await until(`${this.httpUrl}/ready`, async () => {

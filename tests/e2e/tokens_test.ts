@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { freePorts } from "../../scripts/demo/cluster.ts";
+import { unusedPorts } from "../ha/ports.ts";
 import { end, type Host, onHost, until } from "./support.ts";
 
 const SECRET = "mFhHbzy1cNxqHrGCWEqgB5C5qVKj1xj0pQ2xw4yJ8uE=";
@@ -198,7 +198,7 @@ async function masterJoinsOnce(host: Host, root: string): Promise<void> {
   const token = join(host.directory, "master.token");
   await done(host, "token", "issue", "--join-master", `--out=${token}`, root);
   const startMaster = (id: string) => {
-    const [grpc, raft, http] = freePorts(3);
+    const [grpc, raft, http] = unusedPorts(3);
     return host.start([
       "master",
       ...GUARDED,

@@ -1,7 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { freePorts } from "../../scripts/demo/cluster.ts";
+import { unusedPorts } from "../ha/ports.ts";
 import { issueTokens, workerAudience } from "../../src/security/mod.ts";
 import {
   type CallHeaders,
@@ -29,7 +29,7 @@ async function token(roles: readonly string[], audience = "conductor-api"): Prom
 
 Deno.test("a worker serves WorkerService on its port behind a gate, to masters and admins alone", () =>
   onHost(async (host) => {
-    const [port] = freePorts(1);
+    const [port] = unusedPorts(1);
     host.startWorker(
       "w1",
       `--grpc-port=${port}`,
@@ -79,7 +79,7 @@ Deno.test("a worker serves WorkerService on its port behind a gate, to masters a
 
 Deno.test("health and reflection are served on a worker's port", () =>
   onHost(async (host) => {
-    const [port] = freePorts(1);
+    const [port] = unusedPorts(1);
     host.startWorker("w1", `--grpc-port=${port}`);
     await until("the worker listens", async () => /worker listens/.test(await logOf(host, "w1")));
     const clientOf = (file: string, service: string) =>

@@ -9,7 +9,7 @@ import { fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { MasterService } from "../../src/rpc/mod.ts";
-import { freePorts } from "../../scripts/demo/cluster.ts";
+import { unusedPorts } from "../ha/ports.ts";
 import { Host, until } from "../e2e/support.ts";
 import { call, Callers, wireOf } from "./calls.ts";
 import { type Certificates, makeCertificates } from "./certificates.ts";
@@ -186,7 +186,7 @@ async function furnished(ask: Scene["ask"], { pairs }: Certificates): Promise<Th
 }
 
 function nodeNamed(name: Node["name"]): Node {
-  const [grpc = 0, raft = 0, http = 0, metrics = 0] = freePorts(4);
+  const [grpc = 0, raft = 0, http = 0, metrics = 0] = unusedPorts(4);
   return { name, grpc, raft, http, metrics };
 }
 
