@@ -67,12 +67,10 @@ export async function kills(
       const where = injection === undefined
         ? "any moment"
         : `${injection.calls} ${injection.when} of ${injection.file}`;
-      const load = Promise.all([
-        submits(master, model, new Random(random.between(0, 1e9)), isOver),
-        submits(master, model, new Random(random.between(0, 1e9)), isOver),
-        looks(master, model, new Random(random.between(0, 1e9)), isOver),
-        cancels(master, model, new Random(random.between(0, 1e9)), isOver),
-      ]);
+      const load = Promise.all([submitSome, submitSome, look, cancelOne].map((act) => {
+        const own = new Random(random.between(0, 1e9));
+        return goesOn(master, isOver, (client) => act(client, model, own));
+      }));
       if (injection === undefined) {
         await pause(random.between(500, LIFE_MS_MAX));
         await master.stop(random.chance(0.7) ? "SIGKILL" : "SIGTERM");
@@ -144,82 +142,60 @@ function startWorker(master: FaultyMaster): ConductorWorker {
   return worker;
 }
 
-async function submits(
+/** A client of its own does it again and again. */
+async function goesOn(
   master: FaultyMaster,
-  model: ToldJobs,
-  random: Random,
   isOver: () => boolean,
+  act: (client: JobClient) => Promise<void>,
 ): Promise<void> {
   const client = master.client("impatient");
   try {
-    while (!isOver()) {
-      const payloads = Array.from({ length: random.between(1, 40) }, () => payloadOf(random));
-      const hasLabels = random.chance(0.3);
-      try {
-        const items = await client.submitBatch(payloads.map((payload) => ({
-          type: TYPE,
-          payload,
-          priority: random.between(0, 9),
-          maxRetries: 50,
-          retryDelayMs: 10,
-          ...(hasLabels ? { labels: { some: "label" } } : {}),
-          ...(random.chance(0.05) ? { delayMs: 1_000 } : {}),
-        })));
-        items.forEach((item, place) => {
-          if ("error" in item) return;
-          model.jobs.set(item.jobId, { payload: payloads[place]!, isCancelled: false });
-        });
-      } catch (failure) {
-        if (!(failure instanceof Refusal)) throw failure;
-      }
-      await pause(random.between(1, 60));
-    }
+    while (!isOver()) await act(client);
   } finally {
     client.close();
   }
 }
 
-async function looks(
-  master: FaultyMaster,
-  model: ToldJobs,
-  random: Random,
-  isOver: () => boolean,
-): Promise<void> {
-  const client = master.client("impatient");
+async function submitSome(client: JobClient, model: ToldJobs, random: Random): Promise<void> {
+  const payloads = Array.from({ length: random.between(1, 40) }, () => payloadOf(random));
+  const hasLabels = random.chance(0.3);
   try {
-    while (!isOver()) {
-      const known = [...model.jobs.keys()].slice(-400);
-      if (known.length > 0) await sees(client, model, random.pick(known));
-      await pause(3);
-    }
-  } finally {
-    client.close();
+    const items = await client.submitBatch(payloads.map((payload) => ({
+      type: TYPE,
+      payload,
+      priority: random.between(0, 9),
+      maxRetries: 50,
+      retryDelayMs: 10,
+      ...(hasLabels ? { labels: { some: "label" } } : {}),
+      ...(random.chance(0.05) ? { delayMs: 1_000 } : {}),
+    })));
+    items.forEach((item, place) => {
+      if ("error" in item) return;
+      model.jobs.set(item.jobId, { payload: payloads[place]!, isCancelled: false });
+    });
+  } catch (failure) {
+    if (!(failure instanceof Refusal)) throw failure;
   }
+  await pause(random.between(1, 60));
 }
 
-async function cancels(
-  master: FaultyMaster,
-  model: ToldJobs,
-  random: Random,
-  isOver: () => boolean,
-): Promise<void> {
-  const client = master.client("impatient");
+async function look(client: JobClient, model: ToldJobs, random: Random): Promise<void> {
+  const known = [...model.jobs.keys()].slice(-400);
+  if (known.length > 0) await sees(client, model, random.pick(known));
+  await pause(3);
+}
+
+async function cancelOne(client: JobClient, model: ToldJobs, random: Random): Promise<void> {
+  const known = [...model.jobs.keys()].slice(-20);
+  const id = known.length > 0 ? random.pick(known) : undefined;
   try {
-    while (!isOver()) {
-      const known = [...model.jobs.keys()].slice(-20);
-      const id = known.length > 0 ? random.pick(known) : undefined;
-      try {
-        if (id !== undefined && / cancelled$/.test(await client.cancel(id))) {
-          model.jobs.get(id)!.isCancelled = true;
-        }
-      } catch (failure) {
-        if (!(failure instanceof Refusal)) throw failure;
-      }
-      await pause(50);
+    if (id !== undefined && / cancelled$/.test(await client.cancel(id))) {
+      model.jobs.get(id)!.isCancelled = true;
     }
-  } finally {
-    client.close();
+  } catch (failure) {
+    if (!(failure instanceof Refusal)) throw failure;
   }
+  await pause(50);
 }
 
 /** What the master does not say is no fault while it may be dead; that it has no such job is one. */

@@ -11,10 +11,10 @@ import { audit, describeFaults } from "./audit.ts";
 import { Cluster } from "./cluster.ts";
 import { gather } from "./evidence.ts";
 import { History } from "./history.ts";
-import { untilInterrupted } from "./interrupt.ts";
 import { Load } from "./load.ts";
 import { Nemesis } from "./nemesis.ts";
 import { PinnedReader } from "./pinned_client.ts";
+import { tryCluster } from "./trial.ts";
 
 export interface ChaosOptions {
   readonly seed: number;
@@ -102,25 +102,14 @@ async function main(): Promise<boolean> {
   }
   console.log(`seed ${seed}, ${rounds} rounds, ${masters} masters`);
   const cluster = new Cluster({ masters });
-  let isRight = false;
-  return await untilInterrupted(async () => {
-    await cluster.start();
-    const startedMs = performance.now();
-    const tell = (line: string) =>
-      console.log(`${((performance.now() - startedMs) / 1_000).toFixed(1).padStart(7)} s  ${line}`);
+  return await tryCluster(cluster, async (tell) => {
     const told = await chaos(cluster, { seed, rounds, tell });
     console.log(
       `${told.submitted} submitted, ${told.accepted} accepted, ${told.reads} reads, ` +
         `${told.runs} lines of work; longest gap ${Math.round(told.longestGapMs)} ms`,
     );
     told.refusals.forEach((each) => console.log(`not accepted: ${each}`));
-    told.faults.forEach((each) => console.log(each));
-    isRight = told.faults.length === 0;
-    return isRight;
-  }, async (wasInterrupted) => {
-    const keep = !isRight && !wasInterrupted;
-    if (keep) console.log(`logs and data are kept in ${cluster.directory}`);
-    await cluster.stop({ keep });
+    return told.faults;
   });
 }
 

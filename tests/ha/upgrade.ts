@@ -14,10 +14,10 @@ import { Cluster } from "./cluster.ts";
 import { MAIN } from "../program.ts";
 import { gather } from "./evidence.ts";
 import { History } from "./history.ts";
-import { untilInterrupted } from "./interrupt.ts";
 import { Load } from "./load.ts";
 import { Nemesis } from "./nemesis.ts";
 import type { NodeProcess } from "./node_process.ts";
+import { tryCluster } from "./trial.ts";
 
 interface UpgradeOptions {
   readonly seed: number;
@@ -116,21 +116,10 @@ async function main(): Promise<boolean> {
     // As for a wiped disk: nobody shall be so far behind that it needs a snapshot.
     masterFlags: ["--set=raft.snapshot_threshold=1000000"],
   });
-  let isRight = false;
-  return await untilInterrupted(async () => {
-    await cluster.start();
-    const startedMs = performance.now();
-    const tell = (line: string) =>
-      console.log(`${((performance.now() - startedMs) / 1_000).toFixed(1).padStart(7)} s  ${line}`);
+  return await tryCluster(cluster, async (tell) => {
     const faults = await upgrade(cluster, { seed, rounds, olderMain, tell });
-    faults.forEach((each) => console.log(each));
-    isRight = faults.length === 0;
-    if (isRight) tell("all is right");
-    return isRight;
-  }, async (wasInterrupted) => {
-    const keep = !isRight && !wasInterrupted;
-    if (keep) console.log(`logs and data are kept in ${cluster.directory}`);
-    await cluster.stop({ keep });
+    if (faults.length === 0) tell("all is right");
+    return faults;
   });
 }
 
