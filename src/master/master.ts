@@ -328,7 +328,7 @@ export class Master {
     return new RaftNode<Outcome>({
       id: options.nodeId,
       incarnation: this.#log.identity.incarnation,
-      timings: { ...this.#tempo, commitNews: "by_tick" },
+      timings: { ...this.#tempo, commitNews: "by_tick", spares: "by_tick" },
       bounds: {
         proposalBytesMax: options.raftBounds.entryBytesMax,
         uncommittedEntriesMax: options.raftBounds.proposalQueueMax,

@@ -59,12 +59,14 @@ export function handleVoteRequest(state: CoreState, message: VoteRequest): void 
   const free = state.vote === from ||
     (state.vote === null && state.leaderId === undefined) ||
     (pre && term > state.term);
-  const granted = free && state.log.isUpToDate(message.lastIndex, message.lastTerm);
+  const isUpToDate = state.log.isUpToDate(message.lastIndex, message.lastTerm);
+  const granted = free && isUpToDate;
   if (granted && !pre) {
     state.setTermAndVote(term, from);
     state.resetElectionTimer();
   }
   if (granted && pre) maybeGiveWay(state, message);
+  if (pre && !isUpToDate) maybeGoAhead(state);
   // A refusal carries our own term, so that an asker of an older term learns it.
   const answerTerm = granted ? term : state.term;
   state.sendAfterWrite({ kind: "vote_response", to: from, term: answerTerm, pre, granted });
@@ -83,6 +85,14 @@ function maybeGiveWay(state: CoreState, rival: VoteRequest): void {
   if (isEqual && rival.from > state.id) return;
   state.becomeFollower(state.term, undefined);
   state.hasGivenWay = true;
+}
+
+/**
+ * Somebody who cannot win asked first: its log is older than this one, as that of a spare is (see
+ * `spares.ts`). Where no leader is heard of, who may win need not wait for its own timer.
+ */
+function maybeGoAhead(state: CoreState): void {
+  if (state.role.kind === "follower" && !state.inLease) maybeCampaign(state);
 }
 
 /** Counts an answer to the campaign that is under way; others are old, and dropped. */

@@ -8,6 +8,7 @@ import type { AppendAccepted, AppendRejected, HeartbeatResponse } from "./messag
 import { majority, quorumValue } from "./quorum.ts";
 import { Progress, Window } from "./progress.ts";
 import { ReadRounds } from "./read_index.ts";
+import { completeFront, isSpare, overtake } from "./spares.ts";
 import type { CoreState, Leader } from "./state.ts";
 
 /** Won: leads, and appends an empty entry, without which nothing could commit (thesis §3.6.2). */
@@ -22,7 +23,8 @@ export function becomeLeader(state: CoreState): void {
       inflightMessagesMax: bounds.uncommittedEntriesMax,
       inflightBytesMax: bounds.uncommittedBytesMax,
     }),
-    commitNewsIsDue: false,
+    front: new Set(),
+    newsIsDue: false,
     transfer: undefined,
   };
   state.role = leader;
@@ -58,7 +60,7 @@ export function tickLeader(state: CoreState, leader: Leader): void {
   for (const peer of leader.peers.values()) peer.lastContactTicks++;
   state.electionElapsedTicks++;
   state.heartbeatElapsedTicks++;
-  leader.commitNewsIsDue = true;
+  leader.newsIsDue = true;
   if (!quorumIsInContact(state, leader)) {
     state.becomeFollower(state.term, undefined);
     return;
@@ -84,15 +86,17 @@ export function replicate(state: CoreState, leader: Leader): void {
     sendHeartbeats(state, leader);
     confirmReads(state, leader);
   }
+  const { commitNews, spares } = state.options.timings;
   // One that leaves may not live to see the next tick as leader.
-  const newsIsDue = leader.commitNewsIsDue || !state.votes ||
-    state.options.timings.commitNews !== "by_tick";
+  const isDue = leader.newsIsDue || !state.votes;
+  leader.newsIsDue = false;
+  const maySpare = spares === "by_tick" && !isDue && completeFront(state, leader);
   for (const peer of leader.peers.values()) {
     if (peer.id === state.id) continue;
+    if (!maySpare || !isSpare(leader, peer)) peer.due = state.log.lastIndex;
     while (sendAppend(state, peer, false));
-    if (newsIsDue) tellCommitted(state, peer);
+    if (isDue || commitNews !== "by_tick") tellCommitted(state, peer);
   }
-  leader.commitNewsIsDue = false;
   stepDownWhenRemoved(state);
 }
 
@@ -107,7 +111,10 @@ export function handleAccepted(state: CoreState, leader: Leader, message: Append
   );
   peer.heard();
   if (peer.state === "snapshot" && message.match + 1 >= log.firstIndex) peer.becomeProbe();
-  if (peer.accepted(message.match)) maybeCommit(state, leader);
+  if (peer.accepted(message.match)) {
+    overtake(state, leader, peer);
+    maybeCommit(state, leader);
+  }
   maybeHandOver(state, leader);
 }
 
@@ -177,7 +184,7 @@ function sendAppend(state: CoreState, peer: Progress, evenIfEmpty: boolean): boo
     return false;
   }
   const { messageBytesMax } = state.options.bounds;
-  const entries = paused ? [] : log.entries(peer.next, log.lastIndex, messageBytesMax);
+  const entries = paused ? [] : log.entries(peer.next, peer.due, messageBytesMax);
   if (entries.length === 0 && !evenIfEmpty) return false;
   const commit = log.committed;
   state.send({
@@ -223,9 +230,12 @@ function confirmReads(state: CoreState, leader: Leader): void {
       state.reads.push({ requestId, index });
       continue;
     }
-    // Whoever reads waits until it has applied that index: it must know that it may.
+    // Whoever reads waits until it has applied that index: it must hold it, and know that it may.
     const peer = leader.peers.get(to);
-    if (peer !== undefined) tellCommitted(state, peer);
+    if (peer !== undefined) {
+      peer.due = state.log.lastIndex;
+      tellCommitted(state, peer);
+    }
     state.send({ kind: "read_index_response", to, term: state.term, requestId, index });
   }
 }

@@ -29,6 +29,8 @@ export class Progress {
   match = 0;
   /** The next index to send. */
   next: number;
+  /** The last index that the peer is to be sent for now. */
+  due = 0;
   /** Commit index last told to the peer. */
   sentCommit = 0;
   /** Heard of since the leader last looked, once an election timeout. */

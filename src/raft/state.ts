@@ -23,6 +23,11 @@ export interface RaftTimings {
    * message each way for every commit of a quiet cluster; followers apply up to a tick later.
    */
   readonly commitNews?: "at_once" | "by_tick";
+  /**
+   * When those get an entry whom no majority needs for it: `at_once` (the default), or `by_tick`, with
+   * the leader's next tick. The latter saves two messages and a write an append. See `spares.ts`.
+   */
+  readonly spares?: "at_once" | "by_tick";
 }
 
 /** Every queue and message of the core is bounded by one of these. */
@@ -78,8 +83,10 @@ export interface Leader {
   readonly peers: Map<NodeId, Progress>;
   readonly reads: ReadRounds;
   readonly uncommitted: Window;
-  /** Followers are told what is committed, though there be nothing else to tell them. */
-  commitNewsIsDue: boolean;
+  /** Those whose acknowledgements commits wait for, if others may be spared. See `spares.ts`. */
+  readonly front: Set<NodeId>;
+  /** There was a tick since followers were last told what may wait for one. */
+  newsIsDue: boolean;
   transfer: NodeId | undefined;
 }
 

@@ -20,7 +20,7 @@ export const ELECTION_TICKS = 10;
 export const HEARTBEAT_TICKS = 1;
 
 /** How a core differs from others. */
-type CoreChanges = Partial<RaftBounds> & Pick<RaftTimings, "commitNews">;
+type CoreChanges = Partial<RaftBounds> & Pick<RaftTimings, "commitNews" | "spares">;
 
 /** A core with its durable log and what it applied. */
 export class TestNode {
@@ -37,11 +37,12 @@ export class TestNode {
   readies: Ready[] = [];
 
   constructor(id: NodeId, log: MemoryLog, random: () => number, changes: CoreChanges = {}) {
-    const { commitNews = "at_once", ...bounds } = changes;
+    const { commitNews = "at_once", spares = "at_once", ...bounds } = changes;
     this.#timings = {
       electionTicks: ELECTION_TICKS,
       heartbeatTicks: HEARTBEAT_TICKS,
       commitNews,
+      spares,
     };
     this.id = id;
     this.log = log;

@@ -34,6 +34,7 @@ const READS = "src/raft/read_index.ts";
 const RECEIVER = "src/raft/snapshot_receiver.ts";
 const SUBMIT = "src/jobs/apply_submit.ts";
 const SNAPSHOTS = "src/raft/snapshot_driver.ts";
+const SPARES = "src/raft/spares.ts";
 const STATE = "src/raft/state.ts";
 const SCHEDULES = "src/jobs/apply_schedules.ts";
 const SCHEDULE_DUTY = "src/master/schedule_duty.ts";
@@ -56,8 +57,8 @@ export const MUTANTS: readonly Mutant[] = [
     seedsMax: 10,
     edits: [{
       file: ELECTION,
-      find: "free && state.log.isUpToDate(message.lastIndex, message.lastTerm)",
-      replace: "free",
+      find: "const granted = free && isUpToDate;",
+      replace: "const granted = free;",
     }],
   },
   {
@@ -507,5 +508,25 @@ export const MUTANTS: readonly Mutant[] = [
         replace: "this.worker.activeOfType(type) + (this.#taken.get(type) ?? 0) <= slots",
       },
     ],
+  },
+  {
+    id: "M42",
+    title: "a follower that stands still is never passed by",
+    seedsMax: 5,
+    edits: [{
+      file: SPARES,
+      find: "if ((peers.get(id)?.match ?? 0) >= peer.match) continue;",
+      replace: "if ((peers.get(id)?.match ?? 0) >= 0) continue;",
+    }],
+  },
+  {
+    id: "M43",
+    title: "a spare gets what it lacks when it is needed, and not before",
+    seedsMax: 5,
+    edits: [{
+      file: LEADER,
+      find: 'spares === "by_tick" && !isDue && completeFront',
+      replace: 'spares === "by_tick" && completeFront',
+    }],
   },
 ];

@@ -5,6 +5,7 @@ import { AsynchronousNode } from "./asynchronous_node.ts";
 import { changed, FIVE, healed, scenario } from "./scenario_steps.ts";
 import type { Scenario } from "./scenario_steps.ts";
 import { PLAIN, Script, TIMEOUT_MS } from "./script.ts";
+import { TICK_MS } from "./simulated_node.ts";
 
 export const SCENARIOS_OF_LOGS: readonly Scenario[] = [
   scenario("S3", "old appends that come late do not shorten a log", async (seed) => {
@@ -202,4 +203,32 @@ export const SCENARIOS_OF_LOGS: readonly Scenario[] = [
     }
     return await healed(script);
   }),
+  scenario(
+    "S21",
+    "whichever follower stands still, commits wait for it one tick and then no more",
+    async (seed) => {
+      for (const nodes of [3, 5]) {
+        const settings = { ...PLAIN, commitNews: "by_tick", spares: "by_tick" } as const;
+        const script = new Script(nodes, settings, seed);
+        await script.elect("n1");
+        await script.chain("n1", TIMEOUT_MS);
+        const ticks = 30;
+        for (const id of script.cluster.ids) {
+          if (id === "n1") continue;
+          script.network.isolate(id, FIVE);
+          const commits = await script.chain("n1", ticks * TICK_MS);
+          // With the tick alone there would be one for each.
+          script.expect(
+            commits > 1.3 * ticks,
+            `${commits} commits in ${ticks} ticks without ${id}`,
+          );
+          script.network.heal();
+          await script.wait(TIMEOUT_MS);
+        }
+        const violation = await healed(script);
+        if (violation !== undefined) return violation;
+      }
+      return undefined;
+    },
+  ),
 ];

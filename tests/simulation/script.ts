@@ -132,6 +132,24 @@ export class Script {
     }
   }
 
+  /** Proposes one append after another at `id` for `ms`. Returns how many were acknowledged. */
+  async chain(id: string, ms: number): Promise<number> {
+    const before = this.acknowledged.length;
+    const endMs = this.world.nowMs + ms;
+    let wanted = before;
+    const next = () => {
+      if (this.world.nowMs >= endMs) return;
+      if (this.acknowledged.length >= wanted) {
+        wanted = this.acknowledged.length + 1;
+        this.propose(id);
+      }
+      this.world.after(1, next);
+    };
+    next();
+    await this.wait(ms);
+    return this.acknowledged.length - before;
+  }
+
   /** Proposes `count` appends at `id`, and waits until all are acknowledged. */
   async commit(id: string, count = 1): Promise<void> {
     const wanted = this.acknowledged.length + count;

@@ -29,6 +29,7 @@ export interface NodeSettings {
   readonly electionTicks: number;
   readonly heartbeatTicks: number;
   readonly commitNews?: RaftTimings["commitNews"];
+  readonly spares?: RaftTimings["spares"];
   /** Election timeouts that an operator set wrong: that of a node is multiplied by one of these. */
   readonly electionFactors?: readonly number[];
   readonly bounds: Partial<RaftBounds>;
@@ -156,6 +157,7 @@ export class SimulatedNode {
           electionTicks: this.electionTicks,
           heartbeatTicks: settings.heartbeatTicks,
           ...(settings.commitNews === undefined ? {} : { commitNews: settings.commitNews }),
+          ...(settings.spares === undefined ? {} : { spares: settings.spares }),
         },
         bounds: settings.bounds,
         snapshotBounds: settings.snapshotBounds,

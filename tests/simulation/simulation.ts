@@ -258,6 +258,7 @@ function drawSettings(random: Random): NodeSettings {
       compactAfterBytes: 1_000_000,
     },
     commitNews: random.pick(["at_once", "by_tick", "by_tick"]),
+    spares: random.pick(["at_once", "by_tick", "by_tick"]),
   };
 }
 
