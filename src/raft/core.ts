@@ -18,6 +18,7 @@ import type { MembershipChange } from "./membership.ts";
 import { changed, encodeMembership, isVoter } from "./membership.ts";
 import type { CoreMessage } from "./message.ts";
 import type { Ready, Write, WriteTicket } from "./ready.ts";
+import { lagBehind } from "./spares.ts";
 import type { CoreOptions, Leader, Role } from "./state.ts";
 import { CoreState } from "./state.ts";
 
@@ -210,6 +211,18 @@ export class RaftCore {
   reportConnected(peer: NodeId): void {
     const { role } = this.#state;
     if (role.kind === "leader") role.peers.get(peer)?.answersLost();
+  }
+
+  /** Whether this node leads and somebody is to get later what others got at once (`spares.ts`). */
+  get hasSparesBehind(): boolean {
+    const { role } = this.#state;
+    return role.kind === "leader" && lagBehind(this.#state, role);
+  }
+
+  /** That later is now. */
+  catchUpSpares(): void {
+    const { role } = this.#state;
+    if (role.kind === "leader") role.sparesAreDue = true;
   }
 
   /** All that is to be done now, or `undefined`. See {@linkcode Ready}. */

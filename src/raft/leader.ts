@@ -24,7 +24,8 @@ export function becomeLeader(state: CoreState): void {
       inflightBytesMax: bounds.uncommittedBytesMax,
     }),
     front: new Set(),
-    newsIsDue: false,
+    sparesAreDue: false,
+    commitNewsIsDue: false,
     transfer: undefined,
   };
   state.role = leader;
@@ -60,7 +61,8 @@ export function tickLeader(state: CoreState, leader: Leader): void {
   for (const peer of leader.peers.values()) peer.lastContactTicks++;
   state.electionElapsedTicks++;
   state.heartbeatElapsedTicks++;
-  leader.newsIsDue = true;
+  leader.commitNewsIsDue = true;
+  leader.sparesAreDue = true;
   if (!quorumIsInContact(state, leader)) {
     state.becomeFollower(state.term, undefined);
     return;
@@ -86,17 +88,19 @@ export function replicate(state: CoreState, leader: Leader): void {
     sendHeartbeats(state, leader);
     confirmReads(state, leader);
   }
-  const { commitNews, spares } = state.options.timings;
   // One that leaves may not live to see the next tick as leader.
-  const isDue = leader.newsIsDue || !state.votes;
-  leader.newsIsDue = false;
-  const maySpare = spares === "by_tick" && !isDue && completeFront(state, leader);
+  const newsIsDue = leader.commitNewsIsDue || !state.votes ||
+    state.options.timings.commitNews !== "by_tick";
+  const maySpare = state.options.timings.spares === "later" && state.votes &&
+    !leader.sparesAreDue && completeFront(state, leader);
   for (const peer of leader.peers.values()) {
     if (peer.id === state.id) continue;
     if (!maySpare || !isSpare(leader, peer)) peer.due = state.log.lastIndex;
     while (sendAppend(state, peer, false));
-    if (isDue || commitNews !== "by_tick") tellCommitted(state, peer);
+    if (newsIsDue) tellCommitted(state, peer);
   }
+  leader.commitNewsIsDue = false;
+  leader.sparesAreDue = false;
   stepDownWhenRemoved(state);
 }
 

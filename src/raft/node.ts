@@ -41,6 +41,8 @@ export class RaftNode<Outcome> {
   readonly #snapshots: SnapshotDriver;
   #state: "running" | "stopped" | "failed" = "running";
   #flushIsDue = false;
+  /** A pause runs, after which those get what they lack who need not have it at once. */
+  #isPausing = false;
   /** What the next turn goes on with: it is yet to be written, or only to be applied. */
   #begun: { readonly ready: Ready; readonly isWritten: boolean } | undefined;
   /** Of those who asked something, as they said; a log that lags behind knows former ones. */
@@ -338,6 +340,7 @@ export class RaftNode<Outcome> {
       if (ready === undefined) break;
       if (begun === undefined) {
         this.#work.send(ready);
+        this.#pauseForSpares();
         if (replicates(ready)) return this.#goOnLater(ready, false);
       }
       if (begun?.isWritten !== true) {
@@ -351,6 +354,18 @@ export class RaftNode<Outcome> {
     }
     this.#noticeChanges();
     this.#compact();
+  }
+
+  /** Sends to spares a pause after they fell behind. */
+  #pauseForSpares(): void {
+    const { pause } = this.#options;
+    if (pause === undefined || this.#isPausing || !this.#core.hasSparesBehind) return;
+    this.#isPausing = true;
+    pause(() => {
+      this.#isPausing = false;
+      this.#core.catchUpSpares();
+      this.#schedule();
+    });
   }
 
   /** Leaves the rest of `ready` to the next turn, so that what was said leaves with this one. */

@@ -41,5 +41,10 @@ export interface RaftNodeOptions<Outcome> {
   readonly random: () => number;
   /** Runs its argument once, at the end of this turn of the event loop. */
   readonly defer: (run: () => void) => void;
+  /**
+   * Runs its argument once, after the pause in which a leader keeps from some followers what commits
+   * without them (timings: `spares`). Absent: they get it with the next tick.
+   */
+  readonly pause?: (run: () => void) => void;
   readonly observer: RaftObserver;
 }

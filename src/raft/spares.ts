@@ -1,13 +1,12 @@
 /**
  * Who must hold an entry before it commits, and who gets it a little later. Of three voters two make
- * a majority: a leader that sends each entry to one follower at once, and to the other with the next
- * tick all that came since the last, commits as early, and saves everybody two messages and a write
- * an append.
+ * a majority: a leader that sends each entry to one follower at once, and to the other now and then
+ * all that came meanwhile, commits as early, and saves everybody two messages and a write an append.
  *
  * The front are those that commits wait for; the others are spares. A spare that acknowledges more of
- * the log than one of the front takes its place. With each tick all are sent the same at the same
- * time, so whoever is slower, stands still or is far away is passed by a tick later, without a clock;
- * and what such a one holds up commits by the spare's acknowledgement of that tick.
+ * the log than one of the front takes its place. When spares are sent what they lack, all are sent the
+ * same at the same time: so whoever is slower, stands still or is far away is passed by then, without
+ * a clock; and what it held up commits by the spare's acknowledgement.
  *
  * Safe, since Raft never relies on when a follower gets what. Source: "thrifty" operation (Moraru,
  * Andersen, Kaminsky: There Is More Consensus in Egalitarian Parliaments, SOSP 2013).
@@ -33,6 +32,14 @@ export function completeFront(state: CoreState, leader: Leader): boolean {
     if (mayBeInFront(state, peer)) front.add(peer.id);
   }
   return front.size === needed;
+}
+
+/** Whether a spare lacks what is in the log. */
+export function lagBehind(state: CoreState, leader: Leader): boolean {
+  for (const peer of leader.peers.values()) {
+    if (peer.id !== state.id && peer.due < state.log.lastIndex) return true;
+  }
+  return false;
 }
 
 /** Whether commits go on without `peer`, and nobody waits for it to catch up at once. */

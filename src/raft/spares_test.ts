@@ -5,7 +5,7 @@ import { HEARTBEAT_TICKS, TestNetwork } from "./test_network.ts";
 import type { TestNode } from "./test_network.ts";
 
 const THREE = ["a", "b", "c"];
-const BY_TICK = { commitNews: "by_tick", spares: "by_tick" } as const;
+const BY_TICK = { commitNews: "by_tick", spares: "later" } as const;
 
 /** A cluster led by "a" in which all is quiet. */
 function ledByA(ids: readonly string[] = THREE): { network: TestNetwork; a: TestNode } {

@@ -24,10 +24,11 @@ export interface RaftTimings {
    */
   readonly commitNews?: "at_once" | "by_tick";
   /**
-   * When those get an entry whom no majority needs for it: `at_once` (the default), or `by_tick`, with
-   * the leader's next tick. The latter saves two messages and a write an append. See `spares.ts`.
+   * When those get an entry whom no majority needs for it: `at_once` (the default), or `later`, after
+   * a pause that the driver makes, with the leader's next tick at the latest. The latter saves two
+   * messages and a write an append. See `spares.ts`.
    */
-  readonly spares?: "at_once" | "by_tick";
+  readonly spares?: "at_once" | "later";
 }
 
 /** Every queue and message of the core is bounded by one of these. */
@@ -85,8 +86,10 @@ export interface Leader {
   readonly uncommitted: Window;
   /** Those whose acknowledgements commits wait for, if others may be spared. See `spares.ts`. */
   readonly front: Set<NodeId>;
-  /** There was a tick since followers were last told what may wait for one. */
-  newsIsDue: boolean;
+  /** Spares get now what they lack. */
+  sparesAreDue: boolean;
+  /** Followers are told what is committed, though there be nothing else to tell them. */
+  commitNewsIsDue: boolean;
   transfer: NodeId | undefined;
 }
 

@@ -142,8 +142,8 @@ export const MUTANTS: readonly Mutant[] = [
     seedsMax: 10,
     edits: [{
       file: LEADER,
-      find: "if (peer.accepted(message.match)) maybeCommit",
-      replace: "if (peer.accepted(Math.max(message.match, peer.next - 1))) maybeCommit",
+      find: "if (peer.accepted(message.match)) {",
+      replace: "if (peer.accepted(Math.max(message.match, peer.next - 1))) {",
     }],
   },
   {
@@ -525,8 +525,8 @@ export const MUTANTS: readonly Mutant[] = [
     seedsMax: 5,
     edits: [{
       file: LEADER,
-      find: 'spares === "by_tick" && !isDue && completeFront',
-      replace: 'spares === "by_tick" && completeFront',
+      find: "!leader.sparesAreDue && completeFront",
+      replace: "completeFront",
     }],
   },
 ];

@@ -30,6 +30,8 @@ export interface NodeSettings {
   readonly heartbeatTicks: number;
   readonly commitNews?: RaftTimings["commitNews"];
   readonly spares?: RaftTimings["spares"];
+  /** Left out: they wait for the tick. */
+  readonly sparesPauseMs?: number;
   /** Election timeouts that an operator set wrong: that of a node is multiplied by one of these. */
   readonly electionFactors?: readonly number[];
   readonly bounds: Partial<RaftBounds>;
@@ -125,6 +127,7 @@ export class SimulatedNode {
   start(): void {
     if (this.state !== "down") return;
     const { world, settings, oracle } = this.#around;
+    const { sparesPauseMs } = settings;
     this.#life++;
     this.#backlog = [];
     try {
@@ -166,6 +169,9 @@ export class SimulatedNode {
         transport: { send: (messages) => this.#send(messages) },
         random: () => this.#random.next(),
         defer: (run) => this.#later(this.turnMs, run),
+        ...(sparesPauseMs === undefined
+          ? {}
+          : { pause: (run: () => void) => this.#later(sparesPauseMs, run) }),
         observer: {
           roleChanged: (status) => this.#roleChanged(status),
           failed: (error) => this.#failed(error),

@@ -258,7 +258,8 @@ function drawSettings(random: Random): NodeSettings {
       compactAfterBytes: 1_000_000,
     },
     commitNews: random.pick(["at_once", "by_tick", "by_tick"]),
-    spares: random.pick(["at_once", "by_tick", "by_tick"]),
+    spares: random.pick(["at_once", "later", "later"]),
+    sparesPauseMs: random.pick([1, 5, 100]),
   };
 }
 
