@@ -67,10 +67,10 @@ const STOP_GRACE_MS = 3_000;
 /** How often connections to other members are looked after, in ms. */
 const RECONNECT_INTERVAL_MS = 500;
 /**
- * How long a leader keeps from some followers what commits without them. A follower that commits wait
- * for and that stands still holds them up so long; the shorter, the less is saved.
+ * For five times this long a leader keeps from some followers what commits without them. A follower
+ * that commits wait for, and that stands still, holds them up for once or twice this long.
  */
-const SPARES_PAUSE_MS = 20;
+const SPARES_PAUSE_MS = 10;
 /** The log is compacted by so many entries at most: removing ten thousand rows holds up the loop. */
 const COMPACTED_ENTRIES_MAX = 1_000;
 /** A part of a snapshot that is not acknowledged for so many election timeouts is sent again. */

@@ -18,7 +18,7 @@ import type { MembershipChange } from "./membership.ts";
 import { changed, encodeMembership, isVoter } from "./membership.ts";
 import type { CoreMessage } from "./message.ts";
 import type { Ready, Write, WriteTicket } from "./ready.ts";
-import { lagBehind } from "./spares.ts";
+import { someLackEntries } from "./spares.ts";
 import type { CoreOptions, Leader, Role } from "./state.ts";
 import { CoreState } from "./state.ts";
 
@@ -216,13 +216,13 @@ export class RaftCore {
   /** Whether this node leads and somebody is to get later what others got at once (`spares.ts`). */
   get hasSparesBehind(): boolean {
     const { role } = this.#state;
-    return role.kind === "leader" && lagBehind(this.#state, role);
+    return role.kind === "leader" && someLackEntries(this.#state, role);
   }
 
-  /** That later is now. */
-  catchUpSpares(): void {
-    const { role } = this.#state;
-    if (role.kind === "leader") role.sparesAreDue = true;
+  /** A pause of the driver's went by: that later may be now. */
+  pausePassed(): void {
+    const { role, log } = this.#state;
+    if (role.kind === "leader") role.front.pausePassed(log.committed, log.lastIndex);
   }
 
   /** All that is to be done now, or `undefined`. See {@linkcode Ready}. */

@@ -8,7 +8,7 @@ import type { AppendAccepted, AppendRejected, HeartbeatResponse } from "./messag
 import { majority, quorumValue } from "./quorum.ts";
 import { Progress, Window } from "./progress.ts";
 import { ReadRounds } from "./read_index.ts";
-import { completeFront, isSpare, overtake } from "./spares.ts";
+import { completeFront, Front, isSpare, overtake } from "./spares.ts";
 import type { CoreState, Leader } from "./state.ts";
 
 /** Won: leads, and appends an empty entry, without which nothing could commit (thesis §3.6.2). */
@@ -23,8 +23,7 @@ export function becomeLeader(state: CoreState): void {
       inflightMessagesMax: bounds.uncommittedEntriesMax,
       inflightBytesMax: bounds.uncommittedBytesMax,
     }),
-    front: new Set(),
-    sparesAreDue: false,
+    front: new Front(),
     commitNewsIsDue: false,
     transfer: undefined,
   };
@@ -62,7 +61,6 @@ export function tickLeader(state: CoreState, leader: Leader): void {
   state.electionElapsedTicks++;
   state.heartbeatElapsedTicks++;
   leader.commitNewsIsDue = true;
-  leader.sparesAreDue = true;
   if (!quorumIsInContact(state, leader)) {
     state.becomeFollower(state.term, undefined);
     return;
@@ -73,6 +71,7 @@ export function tickLeader(state: CoreState, leader: Leader): void {
     for (const peer of leader.peers.values()) peer.recentlyActive = false;
   }
   if (state.heartbeatElapsedTicks >= state.options.timings.heartbeatTicks) {
+    leader.front.sparesAreDue = true;
     sendHeartbeats(state, leader);
   }
 }
@@ -92,7 +91,7 @@ export function replicate(state: CoreState, leader: Leader): void {
   const newsIsDue = leader.commitNewsIsDue || !state.votes ||
     state.options.timings.commitNews !== "by_tick";
   const maySpare = state.options.timings.spares === "later" && state.votes &&
-    !leader.sparesAreDue && completeFront(state, leader);
+    !leader.front.sparesAreDue && completeFront(state, leader);
   for (const peer of leader.peers.values()) {
     if (peer.id === state.id) continue;
     if (!maySpare || !isSpare(leader, peer)) peer.due = state.log.lastIndex;
@@ -100,7 +99,7 @@ export function replicate(state: CoreState, leader: Leader): void {
     if (newsIsDue) tellCommitted(state, peer);
   }
   leader.commitNewsIsDue = false;
-  leader.sparesAreDue = false;
+  leader.front.sparesAreDue = false;
   stepDownWhenRemoved(state);
 }
 

@@ -41,7 +41,7 @@ export class RaftNode<Outcome> {
   readonly #snapshots: SnapshotDriver;
   #state: "running" | "stopped" | "failed" = "running";
   #flushIsDue = false;
-  /** A pause runs, after which those get what they lack who need not have it at once. */
+  /** A pause runs, after which those may get what they lack who need not have it at once. */
   #isPausing = false;
   /** What the next turn goes on with: it is yet to be written, or only to be applied. */
   #begun: { readonly ready: Ready; readonly isWritten: boolean } | undefined;
@@ -356,14 +356,14 @@ export class RaftNode<Outcome> {
     this.#compact();
   }
 
-  /** Sends to spares a pause after they fell behind. */
+  /** Makes pauses while spares lack something. */
   #pauseForSpares(): void {
     const { pause } = this.#options;
     if (pause === undefined || this.#isPausing || !this.#core.hasSparesBehind) return;
     this.#isPausing = true;
     pause(() => {
       this.#isPausing = false;
-      this.#core.catchUpSpares();
+      this.#core.pausePassed();
       this.#schedule();
     });
   }

@@ -42,8 +42,9 @@ export interface RaftNodeOptions<Outcome> {
   /** Runs its argument once, at the end of this turn of the event loop. */
   readonly defer: (run: () => void) => void;
   /**
-   * Runs its argument once, after the pause in which a leader keeps from some followers what commits
-   * without them (timings: `spares`). Absent: they get it with the next tick.
+   * Runs its argument once, after a pause: a leader keeps from some followers for five of them what
+   * commits without them, and for one what does not (timings: `spares`). Absent: until it sends
+   * heartbeats.
    */
   readonly pause?: (run: () => void) => void;
   readonly observer: RaftObserver;

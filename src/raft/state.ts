@@ -9,6 +9,7 @@ import type { Unaddressed } from "./message.ts";
 import type { LogReader } from "./ports.ts";
 import type { Progress, Window } from "./progress.ts";
 import type { ReadRounds } from "./read_index.ts";
+import type { Front } from "./spares.ts";
 import type { OutgoingMessage, ReadState } from "./ready.ts";
 
 /** Bounds and timings. Ticks are whatever the driver makes them; sizes are bytes. */
@@ -25,8 +26,8 @@ export interface RaftTimings {
   readonly commitNews?: "at_once" | "by_tick";
   /**
    * When those get an entry whom no majority needs for it: `at_once` (the default), or `later`, after
-   * a pause that the driver makes, with the leader's next tick at the latest. The latter saves two
-   * messages and a write an append. See `spares.ts`.
+   * some pauses that the driver makes, with the leader's next heartbeat at the latest. The latter
+   * saves two messages and a write an append. See `spares.ts`.
    */
   readonly spares?: "at_once" | "later";
 }
@@ -84,10 +85,8 @@ export interface Leader {
   readonly peers: Map<NodeId, Progress>;
   readonly reads: ReadRounds;
   readonly uncommitted: Window;
-  /** Those whose acknowledgements commits wait for, if others may be spared. See `spares.ts`. */
-  readonly front: Set<NodeId>;
-  /** Spares get now what they lack. */
-  sparesAreDue: boolean;
+  /** Those whose acknowledgements commits wait for, if others may be spared. */
+  readonly front: Front;
   /** Followers are told what is committed, though there be nothing else to tell them. */
   commitNewsIsDue: boolean;
   transfer: NodeId | undefined;

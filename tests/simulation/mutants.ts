@@ -515,8 +515,8 @@ export const MUTANTS: readonly Mutant[] = [
     seedsMax: 5,
     edits: [{
       file: SPARES,
-      find: "if ((peers.get(id)?.match ?? 0) >= peer.match) continue;",
-      replace: "if ((peers.get(id)?.match ?? 0) >= 0) continue;",
+      find: "if (++peer.wins < WINS && !front.isHeldUp) return;",
+      replace: "if (++peer.wins > 0) return;",
     }],
   },
   {
@@ -525,7 +525,7 @@ export const MUTANTS: readonly Mutant[] = [
     seedsMax: 5,
     edits: [{
       file: LEADER,
-      find: "!leader.sparesAreDue && completeFront",
+      find: "!leader.front.sparesAreDue && completeFront",
       replace: "completeFront",
     }],
   },
