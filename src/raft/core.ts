@@ -213,10 +213,11 @@ export class RaftCore {
     if (role.kind === "leader") role.peers.get(peer)?.answersLost();
   }
 
-  /** Whether this node leads and somebody is to get later what others got at once (`spares.ts`). */
+  /** Whether this node leads and keeps from somebody for now what others have (`spares.ts`). */
   get hasSparesBehind(): boolean {
     const { role } = this.#state;
-    return role.kind === "leader" && someLackEntries(this.#state, role);
+    return role.kind === "leader" && !role.front.sparesAreDue &&
+      someLackEntries(this.#state, role);
   }
 
   /** A pause of the driver's went by: that later may be now. */

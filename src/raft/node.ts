@@ -364,6 +364,7 @@ export class RaftNode<Outcome> {
     pause(() => {
       this.#isPausing = false;
       this.#core.pausePassed();
+      this.#pauseForSpares(); // nothing else may come that would
       this.#schedule();
     });
   }

@@ -45,15 +45,17 @@ function makeNode(voters = ["a"]) {
   const sent: Message[] = [];
   const seen = { failed: [] as unknown[], refused: [] as string[], full: [] as boolean[] };
   let turn: (() => void)[] = [];
+  const pauses: (() => void)[] = [];
   const node = new RaftNode<string>({
     id: "a",
     incarnation: "a1",
-    timings: { electionTicks: 10, heartbeatTicks: 1 },
+    timings: { electionTicks: 10, heartbeatTicks: 1, spares: "later" },
     log,
     stateMachine,
     transport: { send: (messages) => sent.push(...messages) },
     random: () => 0,
     defer: (run) => turn.push(run),
+    pause: (run) => pauses.push(run),
     observer: {
       failed: (error) => seen.failed.push(error),
       messageRefused: (_, reason) => seen.refused.push(reason),
@@ -66,7 +68,7 @@ function makeNode(voters = ["a"]) {
     turn = [];
     for (const run of due) run();
   };
-  return { node, log, stateMachine, sent, seen, endTurn };
+  return { node, log, stateMachine, sent, seen, pauses, endTurn };
 }
 
 function leading() {
@@ -86,6 +88,43 @@ Deno.test("proposals of one turn share one append and one apply, and have their 
   endTurn();
   assert.deepEqual(await outcomes, ["x", "y", "z"]);
   assert.deepEqual([log.appends - appends, stateMachine.batches - batches], [1, 1]);
+});
+
+Deno.test("a spare gets the last entry after some pauses, though nothing comes after it", () => {
+  const { node, sent, pauses, endTurn } = makeNode(["a", "b", "c"]);
+  const answer = (from: string, message: Partial<Message>) =>
+    node.step({ from, to: "a", toIncarnation: "a1", ...message } as Message);
+  node.campaign();
+  endTurn();
+  answer("b", { kind: "vote_response", term: node.status().term + 1, pre: true, granted: true });
+  endTurn();
+  const { term } = node.status();
+  answer("b", { kind: "vote_response", term, pre: false, granted: true });
+  for (let turn = 0; turn < 3; turn++) endTurn();
+  const acknowledge = (from: string) => {
+    answer(from, { kind: "append_accepted", term, match: node.status().lastIndex });
+    for (let turn = 0; turn < 3; turn++) endTurn();
+  };
+  acknowledge("b");
+  acknowledge("c");
+  const before = sent.length;
+  node.propose(bytes("x"));
+  for (let turn = 0; turn < 3; turn++) endTurn();
+  acknowledge("b");
+  const served = () =>
+    sent.slice(before).flatMap((each) =>
+      each.kind === "append_request" && each.entries.length > 0 ? [each.to] : []
+    );
+  assert.deepEqual(served(), ["b"]);
+  for (let passed = 0; served().length < 2; passed++) {
+    assert.ok(passed < 10, "no pause is made any more");
+    for (const pass of pauses.splice(0)) pass();
+    endTurn();
+  }
+  assert.deepEqual(served(), ["b", "c"]);
+  for (const pass of pauses.splice(0)) pass();
+  endTurn();
+  assert.equal(pauses.length, 0, "nobody lacks anything, so no more pauses are made");
 });
 
 Deno.test("thesis §10.2.1: what followers are to write leaves a turn before the leader's own write", async () => {

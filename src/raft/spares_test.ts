@@ -1,4 +1,4 @@
-/** Who gets entries at once, who a tick later, and who takes whose place. */
+/** Who gets entries at once, who gets them later, and who takes whose place. */
 
 import assert from "node:assert/strict";
 import { HEARTBEAT_TICKS, TestNetwork } from "./test_network.ts";
