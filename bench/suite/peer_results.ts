@@ -4,6 +4,7 @@
  * @module
  */
 
+import { medianOf } from "./latency.ts";
 import type { Row } from "./result.ts";
 
 /** A line of `peers/lib.mjs`'s results. */
@@ -47,6 +48,18 @@ export function rowOf(peer: string, found: PeerRow): Row {
     cpuMs: { servers: row.srv_cpu_ms_per_job, clients: row.cli_cpu_ms_per_job },
     serverMebibytes: row.rss_mb,
   };
+}
+
+/** Of each measure that was taken in several rounds, the one with the middle rate; `runs` has all. */
+export function middleOf(rows: readonly Row[]): Row[] {
+  const measures = Map.groupBy(
+    rows,
+    ({ system, what, inFlight }) => `${system} ${what} ${inFlight}`,
+  );
+  return [...measures.values()].map((same) => ({
+    ...medianOf(same, ({ perSecond }) => perSecond),
+    runs: same.flatMap(({ runs }) => runs),
+  }));
 }
 
 /** A measure of ours, and which of the peers' are the same. */

@@ -90,6 +90,7 @@ export function settingsFrom(args: string[]): Settings & { readonly values: Flag
       short: { type: "boolean", default: false },
       seconds: { type: "string" },
       runs: { type: "string" },
+      rounds: { type: "string" },
       masters: { type: "string" },
       stored: { type: "string", default: "0" },
       json: { type: "string" },
@@ -107,6 +108,8 @@ export function settingsFrom(args: string[]): Settings & { readonly values: Flag
 
 export interface Flags {
   readonly quick: boolean;
+  readonly runs?: string | undefined;
+  readonly rounds?: string | undefined;
   readonly short: boolean;
   readonly masters?: string | undefined;
   readonly stored: string;
