@@ -84,7 +84,6 @@ const shorter = values.quick ? { ...settings, warmUpMs: 500 } : {
   ...settings,
   measuredMs: Math.min(settings.measuredMs, 2_000),
   warmUpMs: 700,
-  firstMs: 4_000,
   runs: values.runs === undefined ? 1 : settings.runs,
 };
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
