@@ -47,7 +47,9 @@ async function peerRows(
 ): Promise<PeerRow[]> {
   console.error(`${peer}, load ${Deno.loadavg()[0]?.toFixed(1)}`);
   const results = join(directory, "results", `${peer}.jsonl`);
-  await Deno.remove(results).catch(() => {}); // of the round before, if there was one
+  await Deno.remove(results).catch((failure) => {
+    if (!(failure instanceof Deno.errors.NotFound)) throw failure; // there was no round before
+  });
   const env = {
     PEERS_TMP: directory,
     SECS: String(measuredMs / 1_000),
