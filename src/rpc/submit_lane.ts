@@ -20,8 +20,8 @@ import {
 import { fromServiceError, type Refusal } from "./status.ts";
 import { type AnyMessage, methodDefinition } from "./wire.ts";
 
-/** Messages that may be on their way; the next one gathers what comes meanwhile. */
-const MESSAGES_MAX = 2;
+/** Messages that may be on their way; beyond, the next one gathers what comes meanwhile. */
+const MESSAGES_MAX = 4;
 /** A stream that is not used any more is closed: an open one would keep its program alive. */
 const IDLE_MS = 1_000;
 /** How often overdue submissions are looked for, in ms: one timer for all is cheaper than one each. */

@@ -1,7 +1,8 @@
 /**
- * The calling end of `SubmitStream`. What is submitted while messages are on their way waits for the
- * next one, and goes with all else that waits; what is submitted while none is goes at once. So a
- * message carries one job when there is one, and many when there are many.
+ * The calling end of `SubmitStream`. What is submitted in one turn of the event loop goes together, and
+ * what comes while several messages are on their way waits for the next one. So a message carries one job
+ * when there is one, and many when there are many: what an answer sets going in its turn goes along with
+ * what waited for it, and callers that were answered together stay together.
  *
  * The stream is a short cut and nothing more: whatever it gives no answer to (it broke, its master does
  * not lead, does not know it or has fallen silent) is submitted as a call, which goes on to other
@@ -143,7 +144,7 @@ export class SubmitPipeline {
               `${lane.address} did not answer in time, and may have carried the call out`,
             ),
           ),
-        hasRoom: () => this.#flush(),
+        hasRoom: () => this.#flushSoon(),
         ended: (lane, waiting, failure) => this.#ended(lane, waiting, failure),
       });
     } catch (failure) {

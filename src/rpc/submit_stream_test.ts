@@ -13,6 +13,7 @@ import {
   scriptedMaster,
   startTestMaster,
   startTestServer,
+  until,
 } from "./server_test_support.ts";
 import { Refusal } from "./status.ts";
 import { SUBMIT_STREAM } from "./submit_stream.ts";
@@ -60,6 +61,37 @@ Deno.test("what is submitted together reaches the master together, and each gets
     // One at a time: nothing waits for anything.
     assert.equal((await client.submit(job("e"))).jobId, "job of e");
     assert.deepEqual(groups.at(-1), ["e"]);
+  } finally {
+    client.close();
+  }
+});
+
+Deno.test("what waits for an answer goes along with what that answer sets going", async () => {
+  const groups: string[][] = [];
+  const answers: (() => void)[] = [];
+  await using master = await startTestMaster({
+    submit: (submissions) => {
+      groups.push(submissions.map((each) => each.idempotencyKey ?? ""));
+      const outcomes = submissions.map(taken);
+      if (groups.length === 1) return Promise.resolve(outcomes);
+      return new Promise((resolve) => answers.push(() => resolve(outcomes)));
+    },
+  });
+  const client = new JobClient(channelTo([master.address]));
+  try {
+    await client.submit(job("first"));
+    const first = client.submit(job("a"));
+    const others: Promise<unknown>[] = [];
+    for (const [at, name] of ["a", "b", "c", "d"].entries()) {
+      if (at > 0) others.push(client.submit(job(name)));
+      await until(() => groups.length === at + 2, `the message of ${name}`);
+    }
+    others.push(client.submit(job("waits")), first.then(() => client.submit(job("again"))));
+    answers[0]!();
+    await until(() => groups.length === 6, "another message");
+    assert.deepEqual(groups.slice(1), [["a"], ["b"], ["c"], ["d"], ["waits", "again"]]);
+    answers.slice(1).forEach((answer) => answer());
+    await Promise.all(others);
   } finally {
     client.close();
   }
