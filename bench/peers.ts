@@ -19,7 +19,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ConductorBench } from "./suite/conductor.ts";
 import { failoverGaps } from "./suite/failover_gap.ts";
-import { conclude, type Row, type Settings, settingsFrom } from "./suite/result.ts";
+import { conclude, countFrom, type Row, type Settings, settingsFrom } from "./suite/result.ts";
 import { type Gap, middleOf, type PeerRow, ratiosOf, rowOf } from "./suite/peer_results.ts";
 import { medianOf } from "./suite/latency.ts";
 
@@ -65,7 +65,10 @@ async function peerRows(
     // One that does not run here is left out of the table, and the others are measured.
     console.error(`${peer}: ${failure instanceof Error ? failure.message : failure}`);
   }
-  const text = await Deno.readTextFile(results).catch(() => "");
+  const text = await Deno.readTextFile(results).catch((failure) => {
+    if (!(failure instanceof Deno.errors.NotFound)) throw failure; // it did not come to a result
+    return "";
+  });
   return text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
 }
 
@@ -88,7 +91,9 @@ const shorter = values.quick ? { ...settings, warmUpMs: 500 } : {
   warmUpMs: 700,
   runs: values.runs === undefined ? 1 : settings.runs,
 };
-const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
+const rounds = values.rounds === undefined
+  ? (values.quick ? 1 : 3)
+  : countFrom("rounds", values.rounds);
 const wanted = values.only?.split(",") ?? [...PEERS, "conductor"];
 const trials = values.quick ? 0 : 1;
 const loadBefore = Deno.loadavg()[0] ?? 0;

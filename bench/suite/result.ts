@@ -100,10 +100,23 @@ export function settingsFrom(args: string[]): Settings & { readonly values: Flag
   const base = SETTINGS[values.short ? "short" : values.quick ? "quick" : "full"];
   return {
     ...base,
-    ...(values.seconds !== undefined && { measuredMs: 1_000 * Number(values.seconds) }),
-    ...(values.runs !== undefined && { runs: Number(values.runs) }),
+    ...(values.seconds !== undefined && { measuredMs: secondsFrom(values.seconds) * 1_000 }),
+    ...(values.runs !== undefined && { runs: countFrom("runs", values.runs) }),
     values,
   };
+}
+
+/** @throws Error where nothing could be measured so many times */
+export function countFrom(flag: string, text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1) return count;
+  throw new Error(`--${flag} is ${text}, and has to be a whole number from 1 on`);
+}
+
+function secondsFrom(text: string): number {
+  const seconds = Number(text);
+  if (seconds > 0 && seconds < Infinity) return seconds;
+  throw new Error(`--seconds is ${text}, and has to be a number above 0`);
 }
 
 export interface Flags {

@@ -6,12 +6,30 @@
 
 import assert from "node:assert/strict";
 
+/** What tests read of events; each kind of event has some of it. */
+export interface EventData {
+  readonly code: string;
+  readonly seq: number;
+  readonly term: number;
+  readonly leader_id: string;
+  readonly members: readonly { readonly lag: number; readonly is_leader: boolean }[];
+  /** How many there are, or those that changed. */
+  readonly jobs: readonly { readonly id: string }[] & { readonly seen?: number };
+  readonly more: boolean;
+  readonly job: {
+    readonly status: string;
+    readonly assigned_to: string;
+    readonly result: { readonly success: boolean };
+  };
+  readonly progress: { readonly fraction: number };
+  readonly log: { readonly first_line: number; readonly lines: readonly string[] };
+}
+
 /** An event as a browser reads it. */
 export interface SentEvent {
   readonly event: string;
   readonly id: string | undefined;
-  // deno-lint-ignore no-explicit-any -- JSON of whatever event it is
-  readonly data: any;
+  readonly data: EventData;
 }
 
 /** Events of an answer as a browser reads them; comments and retry times are left out. */

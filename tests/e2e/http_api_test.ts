@@ -100,7 +100,7 @@ Deno.test("a follower's page does all that its user may, by the leader, and foll
     assert.equal((await next(told, "end")).data.code, "OK");
     let hint;
     do hint = await next(watching, "jobs"); while (
-      !hint.data.jobs.some(({ id }: { id: string }) => id === job_id)
+      !hint.data.jobs.some(({ id }) => id === job_id)
     );
     await watching.return(undefined);
 
