@@ -5,6 +5,7 @@
  * @module
  */
 
+import { setImmediate } from "node:timers";
 import { type Logger, parseTraceparent } from "../observability/light.ts";
 import {
   type AssignedJob,
@@ -364,11 +365,14 @@ export class Worker implements WorkerApi {
     if (this.#outbox.isSettled) this.#onIdle();
   }
 
-  /** Everything that happens in one turn of the event loop goes up in one message. */
+  /**
+   * Everything that happens in one turn of the event loop goes up in one message, when the turn ends: a
+   * timer of 0 ms takes two.
+   */
   #scheduleFlush(): void {
     if (this.#isFlushScheduled) return;
     this.#isFlushScheduled = true;
-    setTimeout(() => this.#flushNow(), 0);
+    setImmediate(() => this.#flushNow());
   }
 
   #scheduleProgress(attempt: RunningAttempt): void {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
+import { setImmediate } from "node:timers";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { JobTypeRegistry } from "../job_types/mod.ts";
 import { noop } from "../job_types/noop.ts";
@@ -116,6 +117,18 @@ Deno.test("with one that does, briefs are run and a message's reports acknowledg
   say(orders);
   assert.equal(worker.activeJobs, 0);
   assert.equal(worker.pendingReports, 0);
+  await worker.stop(0);
+});
+
+Deno.test("what has ended is reported within a few turns of the event loop, without a timer", async () => {
+  const { worker, say, reports } = await connected();
+  say({ welcome: { ...WELCOME, takesNumbers: true } });
+  say({
+    kinds: [{ type: "noop", namespace: "default" }],
+    briefs: [{ jobId: "a", fencingToken: 5n, attempt: 1 }],
+  });
+  for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(reports().map((each) => each.reports.length), [1]);
   await worker.stop(0);
 });
 
