@@ -78,10 +78,11 @@ Deno.test("what waits for an answer goes along with what that answer sets going"
     },
   });
   const client = new JobClient(channelTo([master.address]));
+  const others: Promise<unknown>[] = [];
   try {
     await client.submit(job("first"));
     const first = client.submit(job("a"));
-    const others: Promise<unknown>[] = [];
+    others.push(first);
     for (const [at, name] of ["a", "b", "c", "d"].entries()) {
       if (at > 0) others.push(client.submit(job(name)));
       await until(() => groups.length === at + 2, `the message of ${name}`);
@@ -94,6 +95,7 @@ Deno.test("what waits for an answer goes along with what that answer sets going"
     await Promise.all(others);
   } finally {
     client.close();
+    await Promise.allSettled(others);
   }
 });
 
