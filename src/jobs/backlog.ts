@@ -30,7 +30,7 @@ import { liveStatus, QueueShares, type Share } from "./queue_shares.ts";
 import { isLimiting, nextStartMs, RateBuckets } from "./rate_buckets.ts";
 import type { RecordSet } from "./record_set.ts";
 import { type Gate, SettingsBook, type SettingsScope } from "./settings.ts";
-import type { Limit, PendingJob, PendingPlace, PendingShape } from "./view.ts";
+import type { Limit, PendingJob, PendingPlace, PendingShape, QueueShare } from "./view.ts";
 
 export class Backlog implements Surroundings {
   readonly shares: QueueShares;
@@ -200,6 +200,13 @@ export class Backlog implements Surroundings {
     if (this.settings.size === 0) return noLimits;
     const gate = this.settings.gate("queue", share.name);
     return gate === undefined ? noLimits : gate.limits(share.held, this.#nowMs);
+  }
+
+  /** The turn that the queue has or would have now; undefined: limits bind its jobs of the type. */
+  openShare(type: string, queue: string): QueueShare | undefined {
+    const isBound = this.settings.size > 0 &&
+      (this.settings.gate("type", type) ?? this.settings.gate("queue", queue)) !== undefined;
+    return isBound ? undefined : this.shares.turnOf(queue);
   }
 
   heldOfType(type: string): number {

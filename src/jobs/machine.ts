@@ -54,7 +54,7 @@ import { State } from "./state.ts";
 import { hashOf } from "./state_hash.ts";
 import type { JobStore } from "./store.ts";
 import type { TrustView } from "./trust_book.ts";
-import type { SchedulingView } from "./view.ts";
+import type { QueueShare, SchedulingView } from "./view.ts";
 
 /** What all replicas must agree on, and what each may choose. */
 export interface JobMachineOptions {
@@ -349,6 +349,14 @@ export class JobMachine {
         return record && backlog.placeOf(record);
       },
     };
+  }
+
+  /**
+   * The turn that a queue has now, or would have if a job of it were pending; undefined: limits bind
+   * its jobs of this type.
+   */
+  openShare(type: string, queue: string): QueueShare | undefined {
+    return this.#state.backlog.openShare(type, queue);
   }
 
   /**

@@ -17,6 +17,7 @@ export * from "./job_filter.ts";
 export type { JobKind, UnmovedJob } from "./job_kind.ts";
 export * from "./job_options.ts";
 export { submissionOf } from "./job_record.ts";
+export { wishesOf } from "./job_wishes.ts";
 export * from "./log_tail.ts";
 export * from "./machine.ts";
 export { MemoryJobStore } from "./memory_store.ts";

@@ -130,6 +130,13 @@ export class QueueShares {
     return this.#byName.get(name);
   }
 
+  /** The turn that a queue has, or would have if a job of it were pending now. */
+  turnOf(name: string): QueueShare {
+    const share = this.#byName.get(name);
+    const pass = share?.isRemembered === true ? share.pass : this.#clock;
+    return { name, pass, stride: share?.stride ?? strideOf(this.#weightOf(name)) };
+  }
+
   /** The share of this name; what is made for a job is to be counted or dropped. */
   of(name: string): Share {
     let share = this.#byName.get(name);

@@ -16,12 +16,14 @@ import type {
   JobMachine,
   Report,
   SchedulingView,
+  SubmitSpec,
   Worker as JobWorker,
   WorkerSlots,
 } from "../jobs/mod.ts";
 import type { Logger, Tracer } from "../observability/mod.ts";
 import { Refusal } from "../rpc/mod.ts";
 import { plan, type Policy, type TypePolicy } from "../scheduler/mod.ts";
+import { ComingJobs } from "./coming_jobs.ts";
 import { EndingAttempts, withCounts } from "./ending_attempts.ts";
 import { lastWords } from "./last_words.ts";
 import type { Proposer } from "./proposer.ts";
@@ -93,6 +95,7 @@ export class LeaderDuties {
   readonly #beganMs = performance.now();
   readonly #inFlight = new Set<readonly Assignment[]>();
   readonly #ending = new EndingAttempts();
+  readonly #coming: ComingJobs;
   readonly #faults = new Map<string, { readonly text: string; readonly atMs: number }>();
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   readonly #schedules: ScheduleDuty;
@@ -104,6 +107,11 @@ export class LeaderDuties {
   constructor(options: LeaderOptions, term: number) {
     this.#options = options;
     this.#term = term;
+    const { machine } = options;
+    this.#coming = new ComingJobs({
+      comesBefore: machine.view().comesBefore,
+      openShare: (type, queue) => machine.openShare(type, queue),
+    });
     this.#schedules = new ScheduleDuty({
       ...options,
       term,
@@ -146,8 +154,21 @@ export class LeaderDuties {
     const { machine } = this.#options;
     const known = this.#ending.add(reports, (jobId) => machine.get(jobId));
     if (known === undefined) return () => {};
-    const { done: nothingWaits } = machine.view().shapes[Symbol.iterator]().next();
-    if (!nothingWaits && !this.#isStopped) this.#plan();
+    this.#giveAway();
+    return known;
+  }
+
+  /**
+   * These submissions were just proposed. Jobs for which there are slots are given away at once, so that
+   * the assignments go in the same append, behind the submissions. If one of those is refused, so is
+   * the assignment that relied on it.
+   *
+   * @returns to be called when the outcome of the submissions is known
+   */
+  submitted(specs: readonly SubmitSpec[]): () => void {
+    const known = this.#coming.add(specs, this.#options.now());
+    if (known === undefined) return () => {};
+    this.#giveAway();
     return known;
   }
 
@@ -165,11 +186,17 @@ export class LeaderDuties {
     return { ...view, workers: this.#reachable(view.workers).map(({ worker }) => worker) };
   }
 
-  /** As {@linkcode view}, with what is known to become free before a plan of now is applied. */
-  #foreseenView(): SchedulingView {
-    const view = this.#options.machine.view();
+  /**
+   * As {@linkcode view}, with what is known to be free and to wait before a plan of now is applied.
+   * Undefined: nothing will wait.
+   */
+  #foreseenView(): SchedulingView | undefined {
+    const view = this.#coming.foreseen(this.#options.machine.view());
+    const shapes = [...view.shapes];
+    if (shapes.length === 0) return undefined;
     return {
       ...view,
+      shapes,
       workers: this.#reachable(view.workers).map(({ worker, isBounded }) =>
         // One that gets a job at a time says itself when it takes another.
         isBounded ? worker : this.#ending.foreseen(worker)
@@ -210,10 +237,17 @@ export class LeaderDuties {
   #plan(): void {
     this.#wakeWhenDue();
     this.#schedules.wake();
+    this.#giveAway();
+  }
+
+  /** Lets jobs and slots meet, those that are there and those that will be. */
+  #giveAway(): void {
+    if (this.#isStopped) return;
     if (this.#inFlight.size >= PLANS_IN_FLIGHT_MAX) return; // the next outcome plans again
     const { policy, typePolicies, random, observer } = this.#options;
     const startedMs = performance.now();
-    const assignments = plan(this.#foreseenView(), { policy, typePolicies, random }, {
+    const view = this.#foreseenView();
+    const assignments = view === undefined ? [] : plan(view, { policy, typePolicies, random }, {
       assignmentsMax: ASSIGNMENTS_MAX,
       inFlight: [...this.#inFlight].flat(),
     });

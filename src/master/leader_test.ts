@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Command, Report } from "../jobs/mod.ts";
-import { Scene } from "../jobs/scene_test_support.ts";
+import { Scene, specOf } from "../jobs/scene_test_support.ts";
 import { silentTracer } from "../observability/mod.ts";
 import { LeaderDuties, type LeaderOptions } from "./leader.ts";
 import { Sessions } from "./sessions.ts";
@@ -155,6 +155,69 @@ Deno.test("reports of attempts that their worker does not hold free no slot", as
       { kind: "started", jobId: "first", token: report.token, workerId: "w1" },
     ]);
     assert.equal(held.length, 0);
+  } finally {
+    duties.stop();
+  }
+});
+
+Deno.test("a job is given away with its submission, and its assignment goes behind it in the log", async () => {
+  const scene = new Scene();
+  const held: Entry[] = [];
+  scene.register("w1", { unary: true, slots: 1 });
+  const { duties, proposed } = dutiesOver(scene, held);
+  try {
+    await turns(5);
+    const jobs = [specOf("first"), specOf("second")];
+    const known = duties.submitted(jobs);
+    assert.deepEqual(proposed, ["assign"], "in the same turn");
+    scene.apply({ kind: "submit", jobs });
+    known();
+    held.shift()?.();
+    await turns(5);
+    assert.equal(scene.job("first").status, "assigned");
+    assert.equal(scene.job("second").status, "pending", "there is one slot");
+    assert.equal(held.length, 0, "and one slot is given away once");
+  } finally {
+    duties.stop();
+  }
+});
+
+Deno.test("a slot given to a job whose submission was refused goes to the next one", async () => {
+  const scene = new Scene();
+  const held: Entry[] = [];
+  scene.register("w1", { unary: true, slots: 1 });
+  const { duties } = dutiesOver(scene, held);
+  try {
+    await turns(5);
+    const known = duties.submitted([specOf("refused")]);
+    known();
+    scene.submit("taken");
+    held.shift()?.();
+    while (held.length === 0) await turns(1);
+    held.shift()?.();
+    assert.equal(scene.job("taken").status, "assigned");
+  } finally {
+    duties.stop();
+  }
+});
+
+Deno.test("a slot freed while a submission is on its way goes to its job, behind both", async () => {
+  const scene = new Scene();
+  const held: Entry[] = [];
+  const { duties, report } = await withOneSlotTaken(scene, held);
+  try {
+    scene.cancel("next");
+    const jobs = [specOf("coming")];
+    const submitted = duties.submitted(jobs);
+    assert.equal(held.length, 0, "no slot is free");
+    const reported = duties.reported([report]);
+    assert.equal(held.length, 1, "in the same turn");
+    scene.apply({ kind: "submit", jobs });
+    scene.apply({ kind: "report", reports: [report] });
+    submitted();
+    reported();
+    held.shift()?.();
+    assert.equal(scene.job("coming").status, "assigned");
   } finally {
     duties.stop();
   }

@@ -379,6 +379,7 @@ export class Master {
       applyTimeoutMs: options.applyTimeoutMs,
       addressOf: (id) => this.#directory.addressOf(id)?.grpc || undefined,
       entryFormat: () => this.#context.memberDuties?.entryFormat ?? ENTRY_FORMATS.oldest,
+      onSubmitted: (specs) => this.#context.duties?.submitted(specs) ?? (() => {}),
       onProposed: (kind, durationMs, failure) =>
         options.observer.proposed(kind, durationMs, failure),
       onForgotten: (why, jobs) => options.observer.forgotten(why, jobs),

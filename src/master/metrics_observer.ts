@@ -19,6 +19,8 @@ export function metricsObserver(metrics: MasterMetrics, policy: Policy): MasterO
     planned: (_assignments, durationMs) =>
       metrics.schedulingLatencySeconds.observe(durationMs / 1_000),
     assigned: (outcome) => {
+      // Its submission was on its way to the log, and came to nothing.
+      if (outcome.status === "refused" && outcome.reason === "unknown_job") return;
       const result = outcome.status === "assigned" ? "success" : "no_worker";
       metrics.schedulingAttemptsTotal.inc({ policy, result });
     },

@@ -210,7 +210,8 @@ Deno.test("what did not come off is counted beside what did, by its reason", asy
   const { observer, series } = await observed();
   observer.planned(2, 4);
   observer.assigned({ status: "assigned" } as AssignOutcome);
-  observer.assigned({ status: "refused" } as AssignOutcome);
+  observer.assigned({ status: "refused", reason: "worker_full" } as AssignOutcome);
+  observer.assigned({ status: "refused", reason: "unknown_job" } as AssignOutcome);
   observer.assignFailed(3, new Error("no quorum"));
   observer.undelivered(2);
   assert.deepEqual(await series("scheduling_attempts_total"), {

@@ -49,6 +49,11 @@ export interface ProposerOptions {
   readonly applyTimeoutMs: number;
   /** gRPC address of a member, if known. */
   readonly addressOf: (nodeId: string) => string | undefined;
+  /**
+   * Told of submissions in the turn in which they are proposed; what it gives is called when their
+   * outcome is known.
+   */
+  readonly onSubmitted: (specs: readonly SubmitSpec[]) => () => void;
   readonly onProposed: (kind: Command["kind"], durationMs: number, failure: unknown) => void;
   /** Jobs are forgotten for good: by age and number, or because somebody purged them. */
   readonly onForgotten: (why: "retention" | "purge", jobs: number) => void;
@@ -166,13 +171,19 @@ export class Proposer {
     specs: readonly SubmitSpec[],
     allOrNothing: boolean,
   ): Promise<readonly SubmitOutcome[]> {
-    const { results } = await this.propose<SubmitCommand>({
+    const proposed = this.propose<SubmitCommand>({
       kind: "submit",
       jobs: specs,
       allOrNothing,
       ...this.#bounds(),
     });
-    return results;
+    const known = this.#options.onSubmitted(specs);
+    try {
+      const { results } = await proposed;
+      return results;
+    } finally {
+      known();
+    }
   }
 
   /** A bound that not every member knows yet does not hold until they do. */

@@ -55,7 +55,7 @@ class Leader {
         },
       },
       ...{ now: () => 1, liveJobsMax: () => 10, clientJobsMax: 0, applyTimeoutMs: 1_000 },
-      ...{ keyRetentionMs: 1, onProposed() {}, onForgotten() {} },
+      ...{ keyRetentionMs: 1, onSubmitted: () => () => {}, onProposed() {}, onForgotten() {} },
       entryFormat: () => this.#duties.entryFormat,
     } as unknown as ProposerOptions);
   }
