@@ -7,7 +7,7 @@
  */
 
 import { PermanentJobError } from "../contract.ts";
-import type { Breathing } from "./breathing.ts";
+import type { Breathing } from "../breathing.ts";
 import type { Column } from "./column_profile.ts";
 import type { CurrentRows } from "./current_rows.ts";
 import type { OperationOf } from "./payload.ts";

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Breathing } from "./breathing.ts";
+import type { Breathing } from "../breathing.ts";
 import { type Cell, cellOf, type StoredValue } from "./cells.ts";
 import type { Column } from "./column_profile.ts";
 import type { CurrentRows } from "./current_rows.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Breathing } from "./breathing.ts";
+import { Breathing } from "../breathing.ts";
 import { CurrentRows } from "./current_rows.ts";
 import { describeColumns } from "./describe.ts";
 import { loadTable } from "./load.ts";

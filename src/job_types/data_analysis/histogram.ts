@@ -5,7 +5,7 @@
  */
 
 import { PermanentJobError } from "../contract.ts";
-import type { Breathing } from "./breathing.ts";
+import type { Breathing } from "../breathing.ts";
 import type { StoredValue } from "./cells.ts";
 import type { CurrentRows } from "./current_rows.ts";
 import { BINS_MAX, type OperationOf } from "./payload.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Breathing } from "./breathing.ts";
+import type { Breathing } from "../breathing.ts";
 import { type Cell, cellOf, type StoredValue } from "./cells.ts";
 import type { ColumnType } from "./column_profile.ts";
 import type { ResultBudget } from "./result_budget.ts";

@@ -8,7 +8,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { type JobContext, PermanentJobError } from "../contract.ts";
-import { Breathing } from "./breathing.ts";
+import { Breathing } from "../breathing.ts";
 import { textOf } from "./byte_text.ts";
 import type { ColumnGatherer } from "./column_gatherer.ts";
 import type { Column } from "./column_profile.ts";

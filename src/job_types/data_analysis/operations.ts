@@ -8,7 +8,7 @@
  */
 
 import { type JobContext, PermanentJobError } from "../contract.ts";
-import { Breathing } from "./breathing.ts";
+import { Breathing } from "../breathing.ts";
 import { rowObject, type StoredValue } from "./cells.ts";
 import { columnsOf, conditionsSql } from "./conditions.ts";
 import { correlation } from "./correlation.ts";

@@ -6,6 +6,7 @@
  */
 
 import type { IMagickImage } from "@imagemagick/magick-wasm";
+import { Breathing } from "../breathing.ts";
 import { type JobContext, PermanentJobError, ResultTooLargeError } from "../contract.ts";
 import type { Destination } from "./destination.ts";
 import { asJobError, startEngine } from "./engine.ts";
@@ -101,6 +102,7 @@ async function carryOut(
   payload: ImagePayload,
   context: JobContext,
 ): Promise<ImageResult> {
+  const course = { context, breathing: new Breathing(context.signal) };
   const operations = payload.operations.filter(isPixelOperation);
   using picture = context.span("decode", () =>
     Picture.decode(source.bytes, source.header, {
@@ -109,7 +111,7 @@ async function carryOut(
       firstScale: firstScale(plan, operations),
     }), { format: source.header.format, bytes: source.bytes.length });
   for (const warning of picture.warnings) context.log(`decoder: ${warning}`);
-  await pause(context, 0.3, `decoded ${picture.width}x${picture.height}`);
+  await pause(course, 0.3, `decoded ${picture.width}x${picture.height}`);
   const about = describe(picture, source, payload);
 
   for (const [index, operation] of operations.entries()) {
@@ -117,14 +119,14 @@ async function carryOut(
       operation.type,
       () => applyOperation(picture, operation, context.limits.pixelsMax),
     );
-    await pause(context, 0.3 + (0.4 * (index + 1)) / operations.length, operation.type);
+    await pause(course, 0.3 + (0.4 * (index + 1)) / operations.length, operation.type);
   }
 
   const small = plan.thumbnail === undefined ? {} : summarize(picture, plan);
-  await pause(context, 0.8, "encoding");
+  await pause(course, 0.8, "encoding");
   const output = plan.output === undefined
     ? {}
-    : { output: await deliver(picture, plan.output, source.destination, context) };
+    : { output: await deliver(picture, plan.output, source.destination, course) };
   const result = { ...about, ...small, ...output };
   requireResultBytes(result, context.limits.resultBytesMax);
   context.progress(1, "done");
@@ -241,8 +243,9 @@ async function deliver(
   picture: Picture,
   options: EncodeOptions,
   destination: Destination | undefined,
-  context: JobContext,
+  course: Course,
 ): Promise<ImageFile> {
+  const { context } = course;
   const bytes = context.span("encode", () => picture.encode(options), { format: options.format });
   const file = fileOf(picture, options.format, bytes);
   if (destination === undefined) {
@@ -250,7 +253,7 @@ async function deliver(
     if (bytes.length > context.limits.resultBytesMax) throw tooLarge(bytes.length, context.limits);
     return { ...file, data: bytes.toBase64() };
   }
-  await pause(context, 0.9, `writing ${destination.name}`);
+  await pause(course, 0.9, `writing ${destination.name}`);
   await destination.write(bytes, file.content_type);
   return { ...file, destination: destination.name };
 }
@@ -280,9 +283,14 @@ function tooLarge(bytes: number, { resultBytesMax }: { resultBytesMax: number })
   );
 }
 
-/** Reports, lets a cancellation that waits in the event loop arrive, and obeys it. */
-async function pause(context: JobContext, fraction: number, message: string): Promise<void> {
-  context.progress(fraction, message);
-  await new Promise((resolve) => setTimeout(resolve, 0));
-  context.signal.throwIfAborted();
+/** What a job's steps have in common. */
+interface Course {
+  readonly context: JobContext;
+  readonly breathing: Breathing;
+}
+
+/** Reports, lets a cancellation arrive that has waited in the event loop for long, and obeys it. */
+async function pause(course: Course, fraction: number, message: string): Promise<void> {
+  course.context.progress(fraction, message);
+  await course.breathing.pause();
 }
