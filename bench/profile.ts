@@ -29,6 +29,8 @@ interface Wish {
   readonly workers: number;
   readonly output: string;
   readonly top: number;
+  /** Unary calls go to all masters in turn, and not to the leader alone. */
+  readonly isSpread: boolean;
 }
 
 async function profile(wish: Wish): Promise<void> {
@@ -36,7 +38,8 @@ async function profile(wish: Wish): Promise<void> {
   const leader = await masters.leader();
   const client = masters.client();
   const leaderClient = masters.client(leader);
-  const unary = new UnaryClient(leader.grpcAddress);
+  const called = wish.isSpread ? masters.all : [leader];
+  const unary = new UnaryClient(called.map(({ grpcAddress }) => grpcAddress));
   try {
     const isCycle = wish.load === "cycles";
     for (let number = 1; isCycle && number <= wish.workers; number++) {
@@ -122,6 +125,7 @@ if (import.meta.main) {
       workers: { type: "string", default: "1" },
       output: { type: "string", default: "conductor.cpuprofile" },
       top: { type: "string", default: "40" },
+      spread: { type: "boolean", default: false },
     },
   });
   const { kind } = values;
@@ -138,5 +142,6 @@ if (import.meta.main) {
     workers: Number(values.workers),
     output: values.output,
     top: Number(values.top),
+    isSpread: values.spread,
   });
 }

@@ -87,7 +87,7 @@ export class ConductorBench implements AsyncDisposable {
 
   /** The same as plain unary calls, to the leader over one connection. */
   async unarySubmits(): Promise<Row[]> {
-    const unary = new UnaryClient(this.#leader.grpcAddress);
+    const unary = new UnaryClient([this.#leader.grpcAddress]);
     try {
       return await this.#submissions(
         "submits, plain unary calls",

@@ -1,5 +1,5 @@
 /**
- * Submissions as plain unary gRPC calls over one connection: what a client makes of the service that
+ * Submissions as plain unary gRPC calls over one connection to a master: what a client makes of the service that
  * was generated for it from `proto/` and does nothing clever.
  *
  * @module
@@ -11,11 +11,12 @@ import { MasterService, SubmitJobRequestSchema } from "../../src/rpc/gen/schedul
 import { methodDefinition } from "../../src/rpc/wire.ts";
 
 export class UnaryClient {
-  readonly #client: Client;
+  readonly #clients: readonly Client[];
+  #calls = 0;
 
-  /** @param address `host:port` of a master */
-  constructor(address: string) {
-    this.#client = new Client(address, credentials.createInsecure());
+  /** @param addresses `host:port` of masters, which are called in turn, a connection each */
+  constructor(addresses: readonly string[]) {
+    this.#clients = addresses.map((each) => new Client(each, credentials.createInsecure()));
   }
 
   submit({ type, payload, priority }: {
@@ -33,7 +34,7 @@ export class UnaryClient {
       idempotencyKey: crypto.randomUUID(),
     });
     return new Promise((resolve, reject) => {
-      this.#client.makeUnaryRequest(
+      this.#clients[this.#calls++ % this.#clients.length]!.makeUnaryRequest(
         path,
         requestSerialize,
         responseDeserialize,
@@ -44,6 +45,6 @@ export class UnaryClient {
   }
 
   close(): void {
-    this.#client.close();
+    for (const client of this.#clients) client.close();
   }
 }

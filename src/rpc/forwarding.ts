@@ -17,10 +17,12 @@ import {
   MasterService,
   type SubmitJobRequest,
   type SubmitJobsRequest,
+  type SubmitJobsResponse,
   type TransferLeadershipRequest,
   type TriggerScheduleRequest,
 } from "./gen/scheduler_pb.ts";
 import type { EnrolWorkerRequest, RefreshTokenRequest } from "./gen/security_pb.ts";
+import { SharedForwards } from "./shared_forwards.ts";
 import { Refusal } from "./status.ts";
 import { type AnswerSubmissions, serveSubmissions } from "./submit_stream.ts";
 import type { AnyMessage } from "./wire.ts";
@@ -200,6 +202,8 @@ export function forwardingHandlers(local: Handlers, options: ForwardingOptions):
   const submitStream: Handlers["submitStream"] = (stream, call) =>
     serveSubmissions(stream, call, submitJobs);
   wrapped.submitStream = submitStream;
+  const submitJob = wrapped.submitJob as Handlers["submitJob"];
+  wrapped.submitJob = forwarding.sharing(submitJob);
   const getJobStatus = wrapped.getJobStatus as Unary;
   wrapped.getJobStatus = (request: AnyMessage, call: CallContext) =>
     forwarding.withProgress(request, call, getJobStatus);
@@ -237,6 +241,27 @@ class Forwarding {
                 this.#atLeader(method, road.isRepeatable, request, call, untilMs, handler as Unary),
             );
     }
+  }
+
+  /** Single submissions on their way to another member go together; see `shared_forwards.ts`. */
+  sharing(submitJob: Handlers["submitJob"]): Handlers["submitJob"] {
+    const { router, client } = this.#options;
+    const shared = new SharedForwards({
+      together: async (request, call) => {
+        const route = router.current;
+        if (route?.kind !== "at") throw new Refusal("unavailable", "the leader has changed");
+        call.note?.("forwarding_to_leader");
+        const { submitJobs } = MasterService.method;
+        const sent = { ended: route.ended, isRepeatable: true };
+        const answer = await client.forward(route.raftAddress, submitJobs, request, call, sent);
+        return answer as SubmitJobsResponse;
+      },
+      alone: async (job, call) => await submitJob(job, call),
+    });
+    return (job, call) =>
+      router.current?.kind === "at" && SharedForwards.takes(job)
+        ? shared.submit(job, call)
+        : submitJob(job, call);
   }
 
   /** How far a running job is, its leader alone knows; without one the rest is told. */

@@ -184,6 +184,54 @@ Deno.test("without a leader a call ends at its deadline, in words", async () => 
   channel.close();
 });
 
+Deno.test("submissions that come to a follower together reach the leader together, and are answered each", async () => {
+  const sizes: number[] = [];
+  const callers = new Set<string>();
+  await using leader = await startMember({
+    submit: (jobs, _options, call) => {
+      sizes.push(jobs.length);
+      callers.add(`${call.caller.userId}, ${call.caller.roles}`);
+      return Promise.resolve(jobs.map(({ type }) => ({ ...accepted[0]!, jobId: `j-${type}` })));
+    },
+  }, { name: "b" });
+  await using follower = await startMember({});
+  follow(follower, leader);
+  const channel = new ClusterChannel(channelTo([follower.address]));
+  const types = Array.from({ length: 200 }, (_, at) => `type-${at}`);
+  const answers = await Promise.all(
+    types.map((type) => channel.call(submitJob, { type, idempotencyKey: `of ${type}` })),
+  );
+  assert.deepEqual(answers.map(({ jobId }) => jobId), types.map((type) => `j-${type}`));
+  assert.equal(sizes.reduce((sum, size) => sum + size), types.length);
+  assert.ok(sizes.length < types.length / 2, `${sizes.length} calls`);
+  assert.deepEqual([...callers], ["alice, operator,viewer"]);
+  channel.close();
+});
+
+Deno.test("submissions that share a call outlive the leader that took it", async () => {
+  const taken = Promise.withResolvers<void>();
+  const first = await startMember({
+    submit: (jobs) => {
+      if (jobs.length > 1) taken.resolve();
+      return new Promise(() => {});
+    },
+  }, { name: "b" });
+  await using second = await startMember({
+    submit: (jobs) => Promise.resolve(jobs.map(() => accepted[0]!)),
+  }, { name: "b" });
+  await using follower = await startMember({});
+  follow(follower, first);
+  const channel = new ClusterChannel(channelTo([follower.address], { callTimeoutMs: 20_000 }));
+  const answers = Promise.all(
+    ["1", "2", "3", "4"].map((key) => channel.call(submitJob, { ...keyed, idempotencyKey: key })),
+  );
+  await taken.promise;
+  await first.die();
+  follow(follower, second);
+  assert.deepEqual((await answers).map(({ jobId }) => jobId), Array(4).fill("j-1"));
+  channel.close();
+});
+
 Deno.test("a submission with a key outlives the leader that took it", async () => {
   const taken = Promise.withResolvers<void>();
   const first = await startMember({

@@ -182,7 +182,7 @@ function notesOf(group: readonly Admitted[]): CallContext["note"] {
 }
 
 /** Names are good within a call, and this job is a call of its own. */
-function namesOthers({ ref, options }: SubmitJobRequest): boolean {
+export function namesOthers({ ref, options }: SubmitJobRequest): boolean {
   return ref !== "" || options?.dependsOn.some((parent) => parent.ref !== "") === true;
 }
 
