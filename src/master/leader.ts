@@ -86,6 +86,8 @@ const TIMEOUT_GRACE_MS = 1_000;
 const WATCH_INTERVAL_MS_MAX = 1_000;
 /** Timers take 32 bits: what is due in months would fire at once, and again and again. */
 const WAKE_AFTER_MS_MAX = 3_600_000;
+/** The duty that plans end in, by name. */
+const ASSIGN_JOBS = "assign jobs";
 /** A duty that failed longer ago and was not needed since is no news, in ms. */
 const FAULT_KEPT_MS = 30_000;
 
@@ -166,6 +168,8 @@ export class LeaderDuties {
    * @returns to be called when the outcome of the submissions is known
    */
   submitted(specs: readonly SubmitSpec[]): () => void {
+    // While assignments fail, so do submissions: a full disk would be told of once more for each.
+    if (this.#faults.has(ASSIGN_JOBS)) return () => {};
     const known = this.#coming.add(specs, this.#options.now());
     if (known === undefined) return () => {};
     this.#giveAway();
@@ -253,7 +257,7 @@ export class LeaderDuties {
     });
     observer.planned(assignments.length, performance.now() - startedMs);
     if (assignments.length === 0) return;
-    this.#guard("assign jobs", () => this.#assign(assignments));
+    this.#guard(ASSIGN_JOBS, () => this.#assign(assignments));
     if (assignments.length === ASSIGNMENTS_MAX) this.schedule();
   }
 

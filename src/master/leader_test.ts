@@ -14,6 +14,7 @@ type Entry = () => void;
  */
 function dutiesOver(scene: Scene, held?: Entry[]) {
   const proposed: string[] = [];
+  const failures: { next?: Error | undefined } = {};
   const startedMs = performance.now();
   const beganMs = scene.nowMs;
   const now = () => Math.floor(beganMs + performance.now() - startedMs);
@@ -23,6 +24,9 @@ function dutiesOver(scene: Scene, held?: Entry[]) {
     proposer: {
       propose: (command: Command) => {
         proposed.push(command.kind);
+        const { next: failure } = failures;
+        failures.next = undefined;
+        if (failure !== undefined) return Promise.reject(failure);
         const apply = () => {
           scene.nowMs = now();
           return scene.apply(command);
@@ -50,7 +54,7 @@ function dutiesOver(scene: Scene, held?: Entry[]) {
     tracer: silentTracer,
     observer: { planned() {}, assigned() {}, assignFailed() {}, undelivered() {} },
   } as unknown as LeaderOptions, 1);
-  return { duties, proposed };
+  return { duties, proposed, failures };
 }
 
 function turns(ms: number): Promise<void> {
@@ -196,6 +200,32 @@ Deno.test("a slot given to a job whose submission was refused goes to the next o
     while (held.length === 0) await turns(1);
     held.shift()?.();
     assert.equal(scene.job("taken").status, "assigned");
+  } finally {
+    duties.stop();
+  }
+});
+
+Deno.test("while assignments fail nothing is staked on submissions, until one comes off", async () => {
+  const scene = new Scene();
+  const held: Entry[] = [];
+  scene.register("w1", { unary: true, slots: 9 });
+  const { duties, proposed, failures } = dutiesOver(scene, held);
+  try {
+    await turns(5);
+    failures.next = new Error("the disk is full");
+    duties.submitted([specOf("lost")])();
+    await turns(5);
+    assert.deepEqual(duties.faults, ["could not assign jobs: the disk is full"]);
+    duties.submitted([specOf("lost too")])();
+    assert.deepEqual(proposed, ["assign"], "it was not tried again");
+    scene.submit("there");
+    duties.schedule();
+    while (held.length === 0) await turns(1);
+    held.shift()?.();
+    await turns(5);
+    assert.equal(scene.job("there").status, "assigned");
+    duties.submitted([specOf("coming")])();
+    assert.deepEqual(proposed, ["assign", "assign", "assign"]);
   } finally {
     duties.stop();
   }
