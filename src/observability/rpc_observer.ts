@@ -38,6 +38,8 @@ export interface ObservedCall {
 /** Calls of one method that are alike, and observed together. */
 export interface ObservedCalls {
   readonly traceparent: string;
+  /** Those whose traces are recorded, by their places: not among `calls` below; to be begun once. */
+  readonly own: ReadonlyMap<number, () => ObservedCall>;
   /** They were let in. */
   started(calls: number): void;
   /** So many of them ended thus. */
@@ -51,10 +53,10 @@ export interface RpcObserver {
    */
   started(method: string, parent: string | undefined): ObservedCall;
   /**
-   * Several calls of a method that came in one message and belong to no trace of their callers: they
-   * share one. Undefined when each has a span or a line of its own.
+   * Several calls of a method that came in one message and belong to no trace of their callers: those
+   * whose traces are not recorded share one. Undefined when each has a span or a line of its own.
    */
-  several(method: string): ObservedCalls | undefined;
+  several(method: string, calls: number): ObservedCalls | undefined;
 }
 
 /** Counts calls that this node makes. */
@@ -98,38 +100,49 @@ export function createRpcObserver(options: RpcObserverOptions): RpcObserver {
       ...(code === "OK" ? {} : { error: failure }),
     });
   };
+  const begunSpan = (method: string, parent: string | undefined) => {
+    const { service, name, spanName } = methods.of(method);
+    return tracer.startSpan(spanName, {
+      parent: heedsCallers ? parent : undefined,
+      kind: "server",
+      attributes: { "rpc.system": "grpc", "rpc.service": service, "rpc.method": name },
+    });
+  };
+  const observedIn = (span: Span, method: string): ObservedCall => {
+    const startedAtMs = now();
+    const { service, labels } = methods.of(method);
+    metrics.startedTotal.inc(labels);
+    return {
+      traceparent: span.traceparent,
+      note: span.isRecording ? (event) => span.addEvent(event) : undefined,
+      within: (work) => runInSpan(span, work),
+      ended(code, failure) {
+        const durationMs = now() - startedAtMs;
+        const isOk = code === "OK";
+        counted(method, code, durationMs, 1);
+        span.setAttribute("rpc.grpc.status_code", code);
+        if (OUR_FAULTS.has(code)) span.recordError(failure);
+        span.end();
+        const isProbe = isOk && service === HEALTH_SERVICE;
+        if (!isProbe) told(method, { code, failure }, durationMs, span);
+      },
+    };
+  };
   return {
-    started(method, parent) {
+    started: (method, parent) => observedIn(begunSpan(method, parent), method),
+    several(method, calls) {
+      if (log.isEnabled("debug")) return undefined;
       const startedAtMs = now();
-      const { service, name, labels, spanName } = methods.of(method);
-      metrics.startedTotal.inc(labels);
-      const span = tracer.startSpan(spanName, {
-        parent: heedsCallers ? parent : undefined,
-        kind: "server",
-        attributes: { "rpc.system": "grpc", "rpc.service": service, "rpc.method": name },
-      });
-      return {
-        traceparent: span.traceparent,
-        note: span.isRecording ? (event) => span.addEvent(event) : undefined,
-        within: (work) => runInSpan(span, work),
-        ended(code, failure) {
-          const durationMs = now() - startedAtMs;
-          const isOk = code === "OK";
-          counted(method, code, durationMs, 1);
-          span.setAttribute("rpc.grpc.status_code", code);
-          if (OUR_FAULTS.has(code)) span.recordError(failure);
-          span.end();
-          const isProbe = isOk && service === HEALTH_SERVICE;
-          if (!isProbe) told(method, { code, failure }, durationMs, span);
-        },
-      };
-    },
-    several(method) {
-      if (tracer.isEnabled || log.isEnabled("debug")) return undefined;
-      const startedAtMs = now();
+      const own = new Map<number, () => ObservedCall>();
+      // Each begins a trace, and each is drawn for as if it had come by itself.
+      for (let place = 0; tracer.isEnabled && place < calls; place++) {
+        const span = begunSpan(method, undefined);
+        if (span.isRecording) own.set(place, () => observedIn(span, method));
+      }
       const span = silentSpan(undefined);
       return {
         traceparent: span.traceparent,
+        own,
         started: (calls) => metrics.startedTotal.inc(methods.of(method).labels, calls),
         ended(code, failure, calls) {
           const durationMs = now() - startedAtMs;

@@ -6,7 +6,7 @@ import { attributesOf, OtlpReceiver } from "./otlp_receiver_test_support.ts";
 import { createRpcMetrics } from "./rpc_metrics.ts";
 import { createRpcObserver } from "./rpc_observer.ts";
 import { parseTraceparent } from "./traceparent.ts";
-import { createTracer, silentTracer, type Tracer } from "./tracing.ts";
+import { createTracer, silentSpan, silentTracer, type Tracer } from "./tracing.ts";
 
 const SUBMIT = "/proto.MasterService/SubmitJob";
 const WATCH = "/proto.MasterService/WatchJob";
@@ -147,9 +147,9 @@ Deno.test("where nothing is recorded, nobody takes note of what happens to a cal
 
 Deno.test("calls that are alike are counted one by one, and are in a trace of their own", async () => {
   const { observer, lines, samples, pass, log } = await observed();
-  assert.equal(observer.several(SUBMIT), undefined, "each would be a line of the log");
+  assert.equal(observer.several(SUBMIT, 5), undefined, "each would be a line of the log");
   log.setLevel("warn");
-  const calls = observer.several(SUBMIT);
+  const calls = observer.several(SUBMIT, 5);
   assert.ok(calls !== undefined && parseTraceparent(calls.traceparent)?.isSampled === false);
   calls.started(5);
   pass(30);
@@ -164,9 +164,34 @@ Deno.test("calls that are alike are counted one by one, and are in a trace of th
   assert.deepEqual(lines.map(({ code, level }) => [code, level]), [["INTERNAL", "warn"]]);
 });
 
-Deno.test("where traces are recorded, each call has a span of its own", async () => {
-  const tracer: Tracer = { ...silentTracer, isEnabled: true };
-  const { observer, log } = await observed(tracer);
+Deno.test("of calls that are alike, those whose traces are recorded have a span each, and the others none", async () => {
+  const begun: string[] = [];
+  const tracer: Tracer = {
+    ...silentTracer,
+    isEnabled: true,
+    startSpan: (name, options) => {
+      begun.push(`${name} ${options?.kind} ${options?.parent}`);
+      const isRecording = begun.length % 3 === 0;
+      const traceparent = isRecording ? PARENT : silentSpan(undefined).traceparent;
+      return { ...silentSpan(undefined), traceparent, isRecording, setAttribute() {}, end() {} };
+    },
+  };
+  const { observer, samples, log } = await observed(tracer);
   log.setLevel("warn");
-  assert.equal(observer.several(SUBMIT), undefined);
+  const calls = observer.several(SUBMIT, 7);
+  assert.deepEqual(begun, Array(7).fill("proto.MasterService/SubmitJob server undefined"));
+  assert.deepEqual([...calls?.own.keys() ?? []], [2, 5]);
+  assert.equal(parseTraceparent(calls?.traceparent)?.isSampled, false);
+  const started = async () => (await samples("grpc_server_started_total"))[0]?.value;
+  assert.equal(await started() ?? 0, 0, "nothing is counted before it is let in");
+  calls?.started(5);
+  for (const begin of calls?.own.values() ?? []) {
+    const call = begin();
+    assert.equal(call.traceparent, PARENT);
+    call.ended("OK", undefined);
+  }
+  calls?.ended("OK", undefined, 5);
+  assert.equal(await started(), 7);
+  const [requests] = await samples("conductor_rpc_requests_total");
+  assert.equal(requests?.value, 7);
 });

@@ -38,10 +38,11 @@ export interface CallContext {
   readonly carry?: ((carried: Carried) => CarriedCall | Promise<CarriedCall>) | undefined;
   /**
    * The same for several calls of one method that say nothing of themselves: counted one by one, audited
-   * and observed together. Undefined when they have to be let in one by one, because not all of them
-   * would be, or because each is to be seen by itself; then nothing was counted yet.
+   * and observed together, but for those whose traces are recorded. Undefined when they have to be let
+   * in one by one, because not all of them would be, or because each is to be seen by itself; then
+   * nothing was counted yet.
    */
-  readonly carryAlike?: ((method: string, calls: number) => CarriedCall | undefined) | undefined;
+  readonly carryAlike?: ((method: string, calls: number) => CarriedAlike | undefined) | undefined;
   /** The cluster as callers are told of it; absent where they are not. */
   readonly clusterView?: (() => ClusterView) | undefined;
 }
@@ -60,6 +61,13 @@ export interface CarriedCall {
   /** To be called once it is answered: with what it was refused for, if it was. @param calls default: 1 */
   ended(refusal?: Refusal, calls?: number): void;
 }
+
+/**
+ * The call at each of their places, once: those that are observed together share one.
+ *
+ * @throws Refusal, or rejects with it, when that one is not let in
+ */
+export type CarriedAlike = (place: number) => CarriedCall | Promise<CarriedCall>;
 
 /** The verified identity behind a call. */
 export interface Caller
@@ -94,23 +102,25 @@ export type GatekeeperOfMany = (attempt: CallAttempt, calls: number) => Caller |
 /** A call from its first byte to its status, for metrics and traces. */
 export interface CallObserver {
   /** Called at the start; what it returns is called at the end with the status code's name. */
-  started(
-    method: string,
-    parent: string | undefined,
-  ): {
-    traceparent: string;
-    note?: ((event: string) => void) | undefined;
-    /** Runs the handler: what is logged meanwhile is told to belong to the call. */
-    within?<Result>(work: () => Result): Result;
-    ended(code: string, failure: unknown): void;
-  };
+  started(method: string, parent: string | undefined): ObservedCall;
   /** The same for several calls that are alike and in no trace; undefined when each is watched by itself. */
-  several?(method: string): ObservedCalls | undefined;
+  several?(method: string, calls: number): ObservedCalls | undefined;
+}
+
+/** A call while it is observed. */
+export interface ObservedCall {
+  readonly traceparent: string;
+  readonly note?: ((event: string) => void) | undefined;
+  /** Runs the handler: what is logged meanwhile is told to belong to the call. */
+  within?<Result>(work: () => Result): Result;
+  ended(code: string, failure: unknown): void;
 }
 
 /** Calls that are observed together. */
 export interface ObservedCalls {
   readonly traceparent: string;
+  /** Those that are watched by themselves, by their places: not among `calls` below; to be begun once. */
+  readonly own?: ReadonlyMap<number, () => ObservedCall>;
   /** They were let in. */
   started(calls: number): void;
   ended(code: string, failure: unknown, calls: number): void;

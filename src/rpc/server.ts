@@ -27,10 +27,12 @@ import type {
   Caller,
   CallObserver,
   Carried,
+  CarriedAlike,
   CarriedCall,
   DuplexCall,
   Gatekeeper,
   GatekeeperOfMany,
+  ObservedCall,
   ServiceHandlers,
   StreamWriter,
 } from "./call.ts";
@@ -321,10 +323,20 @@ export class RpcServer {
   /** The gate and the observer see a call that a stream carries as they see one by itself. */
   #carry(
     stream: CallAttempt,
-    { deadlineMs, peerAddress }: CallContext,
+    context: CallContext,
     { method, ...said }: Carried,
   ): CarriedCall | Promise<CarriedCall> {
     const observed = this.#options.observer.started(method, said.traceparent);
+    const requestId = said.requestId ?? this.#options.newRequestId();
+    return this.#letIn({ ...stream, method, requestId }, context, observed);
+  }
+
+  #letIn(
+    attempt: CallAttempt,
+    { deadlineMs, peerAddress }: CallContext,
+    observed: ObservedCall,
+  ): CarriedCall | Promise<CarriedCall> {
+    const { method, requestId } = attempt;
     const { within = run } = observed;
     const ended = (refusal?: Refusal) => {
       if (refusal?.reason === "internal") {
@@ -332,7 +344,6 @@ export class RpcServer {
       }
       observed.ended(refusal === undefined ? "OK" : status[codeOf(refusal.reason)]!, refusal);
     };
-    const requestId = said.requestId ?? this.#options.newRequestId();
     const { traceparent, note } = observed;
     const admitted = (caller: Caller): CarriedCall => ({
       context: {
@@ -347,7 +358,7 @@ export class RpcServer {
       throw refusal;
     };
     try {
-      const caller = this.#options.gatekeeper({ ...stream, method, requestId, traceparent });
+      const caller = this.#options.gatekeeper({ ...attempt, traceparent });
       return caller instanceof Promise ? caller.then(admitted, refused) : admitted(caller);
     } catch (failure) {
       return refused(failure);
@@ -356,20 +367,23 @@ export class RpcServer {
 
   #carryAlike(
     attempt: CallAttempt,
-    { deadlineMs, peerAddress }: CallContext,
+    context: CallContext,
     calls: number,
-  ): CarriedCall | undefined {
+  ): CarriedAlike | undefined {
     const { gatekeeperOfMany, observer, newRequestId, onInternalError } = this.#options;
     if (gatekeeperOfMany === undefined) return undefined;
     const { method } = attempt;
-    const observed = observer.several?.(method);
+    const observed = observer.several?.(method, calls);
     if (observed === undefined) return undefined;
-    const { traceparent } = observed;
+    const { traceparent, own } = observed;
+    const together = calls - (own?.size ?? 0);
+    if (together === 0) return undefined;
     const requestId = newRequestId();
-    const caller = gatekeeperOfMany({ ...attempt, requestId, traceparent }, calls);
+    const caller = gatekeeperOfMany({ ...attempt, requestId, traceparent }, together);
     if (caller === undefined) return undefined;
-    observed.started(calls);
-    return {
+    observed.started(together);
+    const { deadlineMs, peerAddress } = context;
+    const shared: CarriedCall = {
       context: {
         ...{ method, caller, requestId, traceparent, peerAddress, deadlineMs },
         signal: NEVER_ABORTED,
@@ -379,6 +393,11 @@ export class RpcServer {
         const code = refusal === undefined ? "OK" : status[codeOf(refusal.reason)]!;
         observed.ended(code, refusal, calls);
       },
+    };
+    return (place) => {
+      const begin = own?.get(place);
+      if (begin === undefined) return shared;
+      return this.#letIn({ ...attempt, requestId: newRequestId() }, context, begin());
     };
   }
 

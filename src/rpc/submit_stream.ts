@@ -92,11 +92,11 @@ async function answersTo(
   const together: Admitted[] = [];
   const alone: Admitted[] = [];
   const areAlike = jobs.length > 0 && requestIds.length === 0 && traceparents.length === 0;
-  const shared = areAlike ? call.carryAlike?.(SUBMIT_JOB, jobs.length) : undefined;
+  const alike = areAlike ? call.carryAlike?.(SUBMIT_JOB, jobs.length) : undefined;
   for (let place = 0; place < jobs.length; place++) {
     const job = jobs[place]!;
     try {
-      const carrying = shared ?? call.carry?.({
+      const carrying = alike?.(place) ?? call.carry?.({
         method: SUBMIT_JOB,
         requestId: requestIds[place],
         traceparent: traceparents[place],

@@ -178,6 +178,60 @@ Deno.test("the gate lets in, counts and observes each submission of a stream by 
   }
 });
 
+Deno.test("of submissions that are let in at once those with a recorded trace are let in by themselves", async () => {
+  const [shared, recorded] = ["00", "01"].map((flags) =>
+    `00-${"a".repeat(32)}-${"b".repeat(16)}-${flags}`
+  );
+  const single: string[] = [];
+  const traces: (string | undefined)[] = [];
+  const keys: string[] = [];
+  const ended: string[] = [];
+  let mayCome = true;
+  await using master = await startTestMaster({
+    submit: (submissions) => {
+      for (const { traceparent, idempotencyKey } of submissions) {
+        traces.push(traceparent);
+        keys.push(idempotencyKey ?? "");
+      }
+      return Promise.resolve(submissions.map(taken));
+    },
+  }, {
+    gatekeeper: ({ method, traceparent }) => {
+      if (method.endsWith("/SubmitJob")) single.push(traceparent);
+      if (!mayCome && traceparent === recorded) throw new Refusal("permission_denied", "not you");
+      return { userId: "one", roles: [] };
+    },
+    gatekeeperOfMany: () => ({ userId: "one", roles: [] }),
+    observer: {
+      started: () => ({ traceparent: "", ended() {} }),
+      several: (_method, calls) => ({
+        traceparent: shared!,
+        own: new Map([[1, () => ({
+          traceparent: recorded!,
+          ended: (code) => void ended.push(`own ${code}`),
+        })]]),
+        started: (count) => void ended.push(`begun ${count} of ${calls}`),
+        ended: (code, _failure, count) => void ended.push(`${code} ${count}`),
+      }),
+    },
+  });
+  const client = new JobClient(channelTo([master.address]));
+  try {
+    await client.submit(job("first")); // who submits once needs no stream
+    const before = { keys: keys.length, single: single.length };
+    await Promise.all(NAMES.map((name) => client.submit(job(name))));
+    assert.deepEqual(keys.slice(before.keys), NAMES, "in their order");
+    assert.deepEqual(traces.slice(before.keys), [shared, recorded, shared, shared]);
+    assert.deepEqual(single.slice(before.single), [recorded]);
+    assert.deepEqual(ended, ["begun 3 of 4", "OK 1", "own OK", "OK 2"]);
+    mayCome = false;
+    const again = await Promise.allSettled(NAMES.map((name) => client.submit(job(name))));
+    assert.deepEqual(again.map(({ status }) => status === "fulfilled"), [true, false, true, true]);
+  } finally {
+    client.close();
+  }
+});
+
 Deno.test("submissions that say nothing of themselves are let in at once, and one by one where they cannot be", async () => {
   const TRACEPARENT = `00-${"a".repeat(32)}-${"b".repeat(16)}-00`;
   const single: string[] = [];
