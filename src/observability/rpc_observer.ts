@@ -135,11 +135,13 @@ export function createRpcObserver(options: RpcObserverOptions): RpcObserver {
       const startedAtMs = now();
       const own = new Map<number, () => ObservedCall>();
       // Each begins a trace, and each is drawn for as if it had come by itself.
+      // What they share is a trace that was drawn and not recorded, as whoever decides by its id will, too.
+      let span = silentSpan(undefined);
       for (let place = 0; tracer.isEnabled && place < calls; place++) {
-        const span = begunSpan(method, undefined);
-        if (span.isRecording) own.set(place, () => observedIn(span, method));
+        const begun = begunSpan(method, undefined);
+        if (begun.isRecording) own.set(place, () => observedIn(begun, method));
+        else span = begun;
       }
-      const span = silentSpan(undefined);
       return {
         traceparent: span.traceparent,
         own,
