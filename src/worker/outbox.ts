@@ -6,6 +6,7 @@
 
 import type { AttemptReportView, ReportAckView } from "../rpc/light.ts";
 import { AttemptMap, type AttemptName } from "./attempt_map.ts";
+import { firstOfMessage, reportBytes } from "./message_bounds.ts";
 import { keepsNothing, type ReportKeeper } from "./report_keeper.ts";
 
 /** The end of an attempt, until it is acknowledged. */
@@ -96,7 +97,12 @@ export class Outbox {
     this.#unkept = [];
   }
 
-  /** Every report that waits to be sent; their acknowledgements come one by one. */
+  /** Whether there is anything to send. */
+  get hasUnsent(): boolean {
+    return this.#unsent.length > 0 || this.#unsentStarts.size > 0;
+  }
+
+  /** Reports that wait to be sent, as many as one message may have; their acknowledgements come one by one. */
   take(): AttemptReportView[] {
     for (const start of this.#unsentStarts.values()) this.#startsInFlight.set(start);
     return this.#taken().reports;
@@ -115,8 +121,10 @@ export class Outbox {
   #taken(): { readonly reports: AttemptReportView[]; readonly ends: readonly AttemptName[] } {
     const reports = this.#unsentStarts.size === 0 ? [] : [...this.#unsentStarts.values()];
     this.#unsentStarts.clear();
-    const ends = this.#unsent;
-    this.#unsent = [];
+    const count = firstOfMessage(this.#unsent, ({ report }) => reportBytes(report));
+    const isAll = count === this.#unsent.length;
+    const ends = isAll ? this.#unsent : this.#unsent.slice(0, count);
+    this.#unsent = isAll ? [] : this.#unsent.slice(count);
     for (const waiting of ends) {
       waiting.isUnsent = false;
       reports.push(waiting.report);

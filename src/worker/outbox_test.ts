@@ -75,3 +75,34 @@ Deno.test("a number of an old session says nothing on a new one", () => {
   outbox.acknowledge([], [again.number!]);
   assert.equal(outbox.isSettled, true);
 });
+
+Deno.test("what gathered is taken in parts that one message may have, each under its own number", () => {
+  const outbox = new Outbox();
+  const finished = (jobId: string, bytes: number, characters = 0) => ({
+    ...{ jobId, token: 1, kind: "finished", success: true, contentType: "" } as const,
+    ...{ permanent: false, timedOut: false, durationMs: 1, logLinesCut: 0 },
+    output: new Uint8Array(bytes),
+    error: "",
+    logTail: ["x".repeat(characters)],
+  });
+  const MEBIBYTE = 1024 * 1024;
+  outbox.report(finished("a", MEBIBYTE / 2));
+  outbox.report(finished("b", MEBIBYTE / 3));
+  outbox.report(finished("c", MEBIBYTE / 3));
+  outbox.report(finished("d", 3 * MEBIBYTE));
+  outbox.report(finished("e", 0, MEBIBYTE / 3));
+  outbox.report(finished("f", 1_000));
+  const groups: string[][] = [];
+  const numbers: number[] = [];
+  while (outbox.hasUnsent) {
+    const { reports, number } = outbox.takeNumbered();
+    groups.push(reports.map(({ jobId }) => jobId));
+    numbers.push(number!);
+  }
+  assert.deepEqual(groups, [["a", "b"], ["c"], ["d"], ["e"], ["f"]]);
+  outbox.acknowledge([], numbers.slice(0, 1));
+  assert.deepEqual(outbox.unacknowledged.map(({ jobId }) => jobId), ["c", "d", "e", "f"]);
+  outbox.sendAgain();
+  assert.deepEqual(outbox.take().map(({ jobId }) => jobId), ["c"]);
+  assert.ok(outbox.hasUnsent);
+});

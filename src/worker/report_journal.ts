@@ -59,6 +59,8 @@ export class ReportJournal implements ReportKeeper {
   #rewriteAtBytes: number;
   /** It could not be written, or was full: told once, until it can be again. */
   #isAmiss = false;
+  /** Its descriptor may be another file's by now. What comes later is a report that this process never sends. */
+  #isClosed = false;
 
   private constructor(path: string, file: number, found: Found, options: ReportJournalOptions) {
     this.#path = path;
@@ -130,6 +132,7 @@ export class ReportJournal implements ReportKeeper {
   close(remaining: readonly AttemptReportView[]): void {
     if (remaining.length === 0) this.rest();
     else this.#rewrite(framesOf(remaining));
+    this.#isClosed = true;
     closeSync(this.#file);
   }
 
@@ -156,6 +159,7 @@ export class ReportJournal implements ReportKeeper {
 
   /** A disk that is full must not keep results from being sent. */
   #write(write: () => void): void {
+    if (this.#isClosed) return;
     try {
       write();
       this.#isAmiss = false;

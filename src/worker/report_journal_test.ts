@@ -167,3 +167,20 @@ Deno.test("an outbox sends what an earlier process left, and leaves what is not 
   second.close();
   assert.deepEqual(place.kept(), [finished("b")]);
 });
+
+Deno.test("a journal that is closed writes nothing, whoever has its descriptor now", () => {
+  using place = new Place();
+  const outbox = new Outbox(place.open());
+  outbox.report(released);
+  outbox.keep();
+  outbox.close();
+  const other = join(place.directory, "other.txt");
+  const text = "something of somebody else's, which is long enough to be written over";
+  Deno.writeTextFileSync(other, text);
+  using _theirs = Deno.openSync(other, { read: true, write: true });
+  outbox.report(finished("late"));
+  outbox.keep();
+  outbox.acknowledge([]);
+  assert.equal(Deno.readTextFileSync(other), text);
+  assert.deepEqual(place.kept(), [released]);
+});

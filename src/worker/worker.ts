@@ -24,6 +24,7 @@ import type { PayloadKeys } from "../security/light.ts";
 import type { Executor, OfferedTypes } from "./attempt.ts";
 import type { ToldSpan } from "./attempt_spans.ts";
 import { AttemptRunner } from "./attempt_runner.ts";
+import { firstOfMessage, progressBytes } from "./message_bounds.ts";
 import { Outbox } from "./outbox.ts";
 import type { AttemptVerdict, RunningAttempt } from "./running_attempt.ts";
 import type { ReportKeeper } from "./report_keeper.ts";
@@ -386,20 +387,24 @@ export class Worker implements WorkerApi {
     this.#flushTimer = undefined;
     this.#outbox.keep();
     if (!this.#session.isOpen) return;
-    const { reports, number }: Pick<WorkerNews, "reports" | "number"> = this.#hasNumbers
-      ? this.#outbox.takeNumbered()
-      : { reports: this.#outbox.take() };
-    const progress = [...this.#withNews].filter((each) => !each.isWithdrawn)
+    let progress = [...this.#withNews].filter((each) => !each.isWithdrawn)
       .map((each) => each.news());
     this.#withNews.clear();
-    if (reports.length === 0 && progress.length === 0 && !this.#isDraining) return;
-    this.#session.send({
-      reports,
-      progress,
-      draining: this.#isDraining,
-      goodbye: false,
-      ...(number !== undefined && { number }),
-    });
+    if (!this.#outbox.hasUnsent && progress.length === 0 && !this.#isDraining) return;
+    do {
+      const { reports, number }: Pick<WorkerNews, "reports" | "number"> = this.#hasNumbers
+        ? this.#outbox.takeNumbered()
+        : { reports: this.#outbox.take() };
+      const told = firstOfMessage(progress, progressBytes);
+      this.#session.send({
+        reports,
+        progress: progress.slice(0, told),
+        draining: this.#isDraining,
+        goodbye: false,
+        ...(number !== undefined && { number }),
+      });
+      progress = progress.slice(told);
+    } while (this.#outbox.hasUnsent || progress.length > 0);
   }
 
   #idleWithin(ms: number): Promise<void> {
