@@ -38,6 +38,8 @@ export interface SubmittedBy {
 
 const TYPE_PATTERN = /^[A-Za-z0-9_][A-Za-z0-9_.:\/-]{0,127}$/;
 const MAX_RETRIES_MAX = 1_000;
+/** The end of 9999: no Timestamp goes further. */
+const RUN_AT_MS_MAX = 253_402_300_799_999;
 const MAP_ENTRIES_MAX = 64;
 const SUGGESTIONS_KEPT_MAX = 1_000;
 
@@ -150,8 +152,10 @@ function findFaults(submission: Submission, faults: string[]): void {
   if (!isWithin(retryDelayMs, DURATION_MS_MAX)) {
     faults.push(durationFault("retry_delay", retryDelayMs));
   }
-  if (!isWithin(submission.runAtMs, Number.MAX_VALUE)) {
-    faults.push(`run_at is ${submission.runAtMs} ms after 1970; give a time`);
+  if (!isWithin(submission.runAtMs, RUN_AT_MS_MAX)) {
+    faults.push(
+      `run_at is ${submission.runAtMs} ms after 1970; give a time from 1970 to the end of 9999`,
+    );
   }
   faults.push(...textFault("idempotency_key", submission.idempotencyKey ?? ""));
   findMapFaults("labels", submission.labels, faults);

@@ -128,3 +128,10 @@ Deno.test("what a submission leaves open is its type's before it is the cluster'
   assert.equal(said.options?.backoff, "exponential");
   assert.equal(admit({}).options, undefined);
 });
+
+Deno.test("a job may be due until the end of 9999, which is as far as a Timestamp goes", () => {
+  const lastMs = Date.parse("9999-12-31T23:59:59.999Z");
+  assert.equal(admitted({ runAtMs: lastMs }).notBeforeMs, lastMs);
+  assert.match(refusal({ runAtMs: lastMs + 1 }), /run_at is 253402300800000 ms after 1970/);
+  assert.match(refusal({ runAtMs: -1 }), /run_at is -1 ms after 1970/);
+});

@@ -118,7 +118,9 @@ function firstSeenBy<Incoming, Outgoing>(
         listener(message);
       }),
     onClosed: (listener) => stream.onClosed(listener),
+    onHalfClosed: (listener) => stream.onHalfClosed(listener),
     write: (message) => stream.write(message),
+    onceDrained: (listener) => stream.onceDrained(listener),
     end: (failure) => stream.end(failure),
   };
 }

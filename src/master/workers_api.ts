@@ -27,6 +27,7 @@ import {
   type WorkerView,
   type WorkerWelcomeView,
 } from "../rpc/mod.ts";
+import { DURATION_MS_MAX } from "./admission_options.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
 import type { Road, Session } from "./sessions.ts";
 import { isOwn, servedBy, type Viewer } from "./sight.ts";
@@ -158,6 +159,9 @@ export class WorkersApi implements WorkerCalls {
     call: Viewer,
   ): Promise<{ message: string }> {
     const duties = dutiesOf(this.#context);
+    if (graceMs !== undefined && !(graceMs >= 0 && graceMs <= DURATION_MS_MAX)) {
+      throw new Refusal("invalid", `grace_ms is ${graceMs}; it may be 0 to ${DURATION_MS_MAX}`);
+    }
     if (call.caller.namespaces !== undefined) this.#known(workerId, call);
     const outcome = await this.#context.proposer.propose<DrainWorkerCommand>({
       kind: "drain_worker",

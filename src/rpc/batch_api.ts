@@ -11,6 +11,7 @@ import { DEFAULT_NAMESPACE } from "../jobs/mod.ts";
 import type { CallContext, ServiceHandlers } from "./call.ts";
 import type { ClusterChannel } from "./channel.ts";
 import { type Batch, type BatchSchema, MasterService } from "./gen/scheduler_pb.ts";
+import { exactly } from "./safe_count.ts";
 import { Refusal } from "./status.ts";
 
 /** How many jobs of a batch there are. */
@@ -134,7 +135,7 @@ export function batchHandlers(master: BatchApi): Pick<
       const { status, ...result } = await master.parentResult({
         workerId: required(request.workerId, "worker_id"),
         jobId: required(request.jobId, "job_id"),
-        token: Number(request.fencingToken),
+        token: exactly("fencing_token", request.fencingToken),
         parentId: required(request.parentId, "parent_id"),
       });
       return { status, result: { success: status === "completed", ...result } };

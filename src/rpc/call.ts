@@ -141,8 +141,15 @@ export interface DuplexCall<Incoming, Outgoing> {
    * if it has happened already. Not called when we end the call.
    */
   onClosed(listener: (reason: string) => void): void;
+  /**
+   * Takes what the peer sent as all that it has to say, and goes on writing when it closes its side: `listener`
+   * is called then, and ends the call when all is written. Otherwise that closes the call.
+   */
+  onHalfClosed(listener: () => void): void;
   /** Returns false when the peer reads more slowly than we write. */
   write(message: Outgoing): boolean;
+  /** Calls `listener` once, when what was written has left; not at all when the call is over before. */
+  onceDrained(listener: () => void): void;
   /** Ends the call: with OK, or with a refusal's status. */
   end(failure?: Refusal): void;
 }

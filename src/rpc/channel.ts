@@ -31,6 +31,7 @@ import {
   SubmitJobRequestSchema,
   type SubmitJobResponse,
 } from "./gen/scheduler_pb.ts";
+import { deadlineAt } from "./deadline.ts";
 import { pause } from "./pause.ts";
 import { Reach } from "./reach.ts";
 import { fromServiceError, Refusal } from "./status.ts";
@@ -406,7 +407,7 @@ export class ClusterChannel {
         definition.responseDeserialize,
         message as AnyMessage,
         metadata,
-        { deadline: deadlineMs },
+        { deadline: deadlineAt(deadlineMs) },
         (failure: ServiceError | null, answer?: AnyMessage) => {
           settle();
           if (failure === null) {

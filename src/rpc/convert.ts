@@ -43,10 +43,17 @@ import type {
 } from "./master_api.ts";
 import { DEFAULT_NAMESPACE } from "../jobs/mod.ts";
 import { optionsFromWire, optionsToWire } from "./job_options.ts";
+import { exactly, nearly } from "./safe_count.ts";
 
 const NOTHING = new Uint8Array(0);
 
-function timestampFromMs(ms: number): Timestamp {
+/** The first and the last time that a Timestamp may have, in ms since the epoch: years 1 to 9999. */
+const TIME_MS_MIN = -62_135_596_800_000;
+const TIME_MS_MAX = 253_402_300_799_999;
+
+function timestampFromMs(timeMs: number): Timestamp {
+  // Jobs of before such times were refused may have them: whoever lists such a job must get an answer.
+  const ms = Math.min(Math.max(TIME_MS_MIN, timeMs), TIME_MS_MAX);
   const seconds = Math.floor(ms / 1_000);
   return {
     $typeName: "google.protobuf.Timestamp",
@@ -384,7 +391,7 @@ function outcomeToWire(report: AttemptReportView): AttemptReport["outcome"] {
 
 /** Undefined for a report that says nothing. */
 export function reportFromWire(report: AttemptReport): AttemptReportView | undefined {
-  const common = { jobId: report.jobId, token: Number(report.fencingToken) };
+  const common = { jobId: report.jobId, token: exactly("fencing_token", report.fencingToken) };
   switch (report.outcome.case) {
     case "started":
       return { ...common, kind: "started" };
@@ -401,9 +408,9 @@ export function reportFromWire(report: AttemptReport): AttemptReportView | undef
         error: result.error,
         permanent: result.permanent,
         timedOut: result.timedOut,
-        durationMs: Number(result.durationMs),
+        durationMs: nearly(result.durationMs),
         logTail: result.logTail,
-        logLinesCut: Number(result.logLinesCut),
+        logLinesCut: nearly(result.logLinesCut),
       };
     }
     case undefined:

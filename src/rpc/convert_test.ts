@@ -1,4 +1,5 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
@@ -376,4 +377,17 @@ Deno.test("a worker is the same after its way over the wire", () => {
     const sent = toBinary(WorkerInfoSchema, create(WorkerInfoSchema, workerToWire(view)));
     assertSame(workerFromWire(fromBinary(WorkerInfoSchema, sent)), view);
   }));
+});
+
+Deno.test("a time that no Timestamp can have is shown as the nearest one", () => {
+  for (
+    const [notBeforeMs, shown] of [[1e18, "9999-12-31T23:59:59.999Z"], [
+      -1e18,
+      "0001-01-01T00:00:00.000Z",
+    ]] as const
+  ) {
+    const [view] = fc.sample(job, 1);
+    const { notBefore } = jobToWire({ ...view!, notBeforeMs });
+    assert.equal(new Date(timestampMs(notBefore!)).toISOString(), shown);
+  }
 });

@@ -121,8 +121,16 @@ class RelayedSession implements DuplexCall<AnyMessage, MessageInitShape<DescMess
     this.#onClosed = listener;
   }
 
+  onHalfClosed(listener: () => void): void {
+    this.#stream.onHalfClosed(listener);
+  }
+
   write(message: MessageInitShape<DescMessage>): boolean {
     return this.#stream.write({ response: encoded(this.#method.output, message) });
+  }
+
+  onceDrained(listener: () => void): void {
+    this.#stream.onceDrained(listener);
   }
 
   end(failure?: Refusal): void {

@@ -27,6 +27,7 @@ import { securityHandlers } from "./security_api.ts";
 import { settingsHandlers } from "./settings_api.ts";
 import { connectWorker } from "./worker_session.ts";
 import type { ServiceHandlers } from "./call.ts";
+import { exactly, nearly } from "./safe_count.ts";
 import { Refusal } from "./status.ts";
 import {
   detailsToWire as workerDetailsToWire,
@@ -119,7 +120,7 @@ function jobHandlers(master: MasterApi): Pick<
         jobId,
         (event) => out.write(eventToWire(jobId, event)),
         call,
-        Number(request.logFromLine),
+        nearly(request.logFromLine),
       );
     },
     retryFromDLQ: async (request, call) => {
@@ -178,7 +179,7 @@ function workerHandlers(master: MasterApi): Pick<
       if (result === undefined) throw new Refusal("invalid", "result is missing");
       const ack = await master.reportResult(required(request.workerId, "worker_id"), {
         jobId: required(request.jobId, "job_id"),
-        token: Number(request.fencingToken),
+        token: exactly("fencing_token", request.fencingToken),
         kind: "finished",
         success: result.success,
         output: result.output,
@@ -186,9 +187,9 @@ function workerHandlers(master: MasterApi): Pick<
         error: result.error,
         permanent: result.permanent,
         timedOut: result.timedOut,
-        durationMs: Number(result.durationMs),
+        durationMs: nearly(result.durationMs),
         logTail: result.logTail,
-        logLinesCut: Number(result.logLinesCut),
+        logLinesCut: nearly(result.logLinesCut),
       });
       if (!ack.accepted) throw new Refusal("failed_precondition", ack.message);
       return { success: true, message: ack.message };
@@ -293,7 +294,7 @@ function announcementFromRegister(request: RegisterWorkerRequest): WorkerAnnounc
     namespaces: request.namespaces,
     running: request.running.map((each) => ({
       jobId: each.jobId,
-      token: Number(each.fencingToken),
+      token: exactly("fencing_token", each.fencingToken),
     })),
   };
 }
@@ -314,7 +315,7 @@ export function announcementFromHello(hello: WorkerHello): WorkerAnnouncement {
     clusterId: hello.clusterId,
     running: hello.running.map((each) => ({
       jobId: each.jobId,
-      token: Number(each.fencingToken),
+      token: exactly("fencing_token", each.fencingToken),
     })),
   };
 }
@@ -328,7 +329,7 @@ function reportsFrom(reports: readonly (AttemptReportView | undefined)[]): Attem
 function resourcesOf(
   { cpuMillis, memoryBytes }: { readonly cpuMillis: bigint; readonly memoryBytes: bigint },
 ): Pick<WorkerAnnouncement, "cpuMillis" | "memoryBytes"> {
-  return { cpuMillis: Number(cpuMillis), memoryBytes: Number(memoryBytes) };
+  return { cpuMillis: nearly(cpuMillis), memoryBytes: nearly(memoryBytes) };
 }
 
 function typeSlotsOf(named: { readonly [type: string]: number }): Record<string, number> {

@@ -37,6 +37,7 @@ import type {
   StreamWriter,
 } from "./call.ts";
 import { type ClusterView, tellView } from "./cluster_view.ts";
+import { deadlineAt } from "./deadline.ts";
 import { keepaliveOptions } from "./keepalive.ts";
 import { RELAY_KEY } from "./relay.ts";
 import { GrpcDuplexCall, LazyAborter, streamWriter } from "./server_stream.ts";
@@ -295,7 +296,7 @@ export class RpcServer {
         note: observed.note,
         peerAddress,
         unreachableLeader: textOf(call.metadata, RELAY_KEY),
-        deadlineMs: millisecondsOf(call.getDeadline()),
+        deadlineMs: deadlineAt(millisecondsOf(call.getDeadline())),
         get signal() {
           return aborter.signal;
         },
@@ -327,7 +328,9 @@ export class RpcServer {
     { method, ...said }: Carried,
   ): CarriedCall | Promise<CarriedCall> {
     const observed = this.#options.observer.started(method, said.traceparent);
-    const requestId = said.requestId ?? this.#options.newRequestId();
+    // Its other roads are headers, which hold nothing else; and it goes on to the leader in one.
+    const isFit = said.requestId !== undefined && REQUEST_ID_PATTERN.test(said.requestId);
+    const requestId = isFit ? said.requestId! : this.#options.newRequestId();
     return this.#letIn({ ...stream, method, requestId }, context, observed);
   }
 
@@ -407,6 +410,9 @@ export class RpcServer {
     if (this.#callsUnderWay === 0) this.#onQuiet();
   }
 }
+
+/** A request id that a stream's message may bring for one of its calls; others are made anew. */
+const REQUEST_ID_PATTERN = /^[ -~]{1,200}$/;
 
 /** Whoever submits and hangs up has submitted. */
 const NEVER_ABORTED = new AbortController().signal;

@@ -73,6 +73,7 @@ export class GrpcDuplexCall implements DuplexCall<AnyMessage, MessageInitShape<D
   readonly #call: ServerDuplexStream<Received, Buffer>;
   #state: CallState = { kind: "open" };
   #onClosed: (reason: string) => void = () => {};
+  #onHalfClosed: (() => void) | undefined;
   #settle: (failure?: Refusal) => void = () => {};
 
   constructor(
@@ -86,7 +87,10 @@ export class GrpcDuplexCall implements DuplexCall<AnyMessage, MessageInitShape<D
       this.#settle = (failure) => failure === undefined ? resolve() : reject(failure);
     });
     this.closed.catch(() => {}); // a call that is not let in has nobody who awaits its end
-    call.on("end", () => this.#close("the caller closed the stream"));
+    call.on("end", () => {
+      if (this.#onHalfClosed === undefined) this.#close("the caller closed the stream");
+      else if (this.#state.kind === "open") this.#onHalfClosed();
+    });
     call.on("cancelled", () => {
       aborter.abort("the caller hung up");
       this.#close("the connection was lost");
@@ -115,6 +119,14 @@ export class GrpcDuplexCall implements DuplexCall<AnyMessage, MessageInitShape<D
   onClosed(listener: (reason: string) => void): void {
     if (this.#state.kind === "closed") listener(this.#state.reason);
     else this.#onClosed = listener;
+  }
+
+  onHalfClosed(listener: () => void): void {
+    this.#onHalfClosed = listener;
+  }
+
+  onceDrained(listener: () => void): void {
+    this.#call.once("drain", listener);
   }
 
   write(message: MessageInitShape<DescMessage>): boolean {

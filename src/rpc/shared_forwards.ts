@@ -104,9 +104,9 @@ export class SharedForwards {
   }
 
   #flush(lane: Lane, mayGo: boolean): void {
-    clearTimeout(lane.timer);
-    lane.timer = undefined;
     for (let goes = mayGo; goes && lane.waiting.length > 0;) {
+      clearTimeout(lane.timer);
+      lane.timer = undefined;
       lane.callsOnTheWay++;
       this.#send(nextGroup(lane)).finally(() => {
         lane.callsOnTheWay--;
@@ -116,7 +116,8 @@ export class SharedForwards {
     }
     if (lane.waiting.length > 0) {
       const { heldMsMax = HELD_MS_MAX_DEFAULT } = this.#options;
-      lane.timer = setTimeout(() => this.#flush(lane, true), heldMsMax);
+      // Not set anew by who comes later: the first of them has waited since.
+      lane.timer ??= setTimeout(() => this.#flush(lane, true), heldMsMax);
     } else if (lane.callsOnTheWay === 0) {
       this.#lanes.delete(lane.key);
     }

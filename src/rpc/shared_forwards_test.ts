@@ -243,3 +243,24 @@ Deno.test("what cannot be repeated, names others or is large shares no call", ()
   assert.ok(!SharedForwards.takes({ ...jobOf("a"), ref: "parent" }));
   assert.ok(!SharedForwards.takes(jobOf("a", new Uint8Array(64 * 1024 + 1))));
 });
+
+Deno.test("whoever comes later does not make the first ones wait longer", async () => {
+  const leader = new Leader(300);
+  const answers: Promise<string>[] = [];
+  for (const pair of [["a", "b"], ["c", "d"]]) {
+    answers.push(...pair.map((each) => leader.submit(each)));
+    await turns();
+  }
+  const beforeMs = performance.now();
+  // Never as long without a new one as anything may be held.
+  for (let count = 0; leader.calls.length === 2; count++) {
+    assert.ok(performance.now() - beforeMs < 10_000, "held for ten seconds");
+    answers.push(leader.submit(`late ${count}`), leader.submit(`later ${count}`));
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  assert.equal(leader.groups[2]?.[0], "late 0");
+  let isOver = false;
+  const all = Promise.all(answers).then(() => isOver = true);
+  while (!isOver) await leader.answer();
+  await all;
+});

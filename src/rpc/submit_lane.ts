@@ -98,6 +98,8 @@ export interface LaneListener {
   /** Undefined: the answer to its message left it out. */
   answered(waiting: WaitingSubmission, response: SubmitJobResponse | undefined): void;
   overdue(waiting: WaitingSubmission, lane: SubmitLane): void;
+  /** Time has passed: what waits to be sent may be overdue as well. */
+  looked(nowMs: number): void;
   hasRoom(): void;
   ended(
     lane: SubmitLane,
@@ -146,17 +148,19 @@ export class SubmitLane {
       request.jobs.push(waiting.job);
       deadlineMs = Math.max(deadlineMs, waiting.deadlineMs);
     }
-    request.timeoutMs = BigInt(Math.max(1, deadlineMs - nowMs));
+    const leftMs = Math.ceil(Math.max(1, deadlineMs - nowMs));
+    // 0: as long as it takes.
+    request.timeoutMs = Number.isFinite(leftMs) ? BigInt(leftMs) : 0n;
     if (message.some(({ options }) => options.requestId !== undefined)) {
       request.requestIds = message.map(({ options }) => options.requestId ?? crypto.randomUUID());
     }
     if (message.some(({ traceparent }) => traceparent !== "")) {
       request.traceparents = message.map(({ traceparent }) => traceparent);
     }
+    this.#stream.send(request);
     this.#usedMs = nowMs;
     this.#sent.set(sequence, message);
     this.#watch ??= this.#stream.watch((why) => this.#over(why));
-    this.#stream.send(request);
   }
 
   unanswered(): WaitingSubmission[] {
@@ -203,6 +207,7 @@ export class SubmitLane {
         if (waiting.deadlineMs <= nowMs) this.#listener.overdue(waiting, this);
       }
     }
+    this.#listener.looked(nowMs);
     if (this.#sent.size === 0 && nowMs - this.#usedMs > IDLE_MS) this.#over(undefined);
   }
 

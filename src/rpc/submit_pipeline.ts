@@ -118,11 +118,25 @@ export class SubmitPipeline {
 
   #flush(): void {
     while (this.#waiting.length > 0) {
-      const lane = this.#laneNow();
+      const lane = this.#laneOrNone();
       if (lane === undefined) return this.#callAll(this.#waiting.splice(0));
       if (!lane.hasRoom) return; // the next answer flushes again
       const message = this.#nextMessage();
-      if (message.length > 0) lane.send(message);
+      if (message.length === 0) continue;
+      try {
+        lane.send(message);
+      } catch {
+        this.#callAll(message); // which meets the same, and tells each caller of it
+      }
+    }
+  }
+
+  /** Undefined: there is none now, for whatever reason. A call will meet the same, and tell its caller of it. */
+  #laneOrNone(): SubmitLane | undefined {
+    try {
+      return this.#laneNow();
+    } catch {
+      return undefined;
     }
   }
 
@@ -133,24 +147,30 @@ export class SubmitPipeline {
     if (this.#lane?.address === address && this.#lane.token === token) return this.#lane;
     this.#lane?.leave();
     this.#lane = undefined;
-    try {
-      this.#lane = new SubmitLane({ ...this.#options, address, token }, {
-        answered: (waiting, response) => this.#answered(waiting, response),
-        overdue: (waiting, lane) =>
-          this.#reject(
-            waiting,
-            new Refusal(
-              "outcome_unknown",
-              `${lane.address} did not answer in time, and may have carried the call out`,
-            ),
+    this.#lane = new SubmitLane({ ...this.#options, address, token }, {
+      answered: (waiting, response) => this.#answered(waiting, response),
+      overdue: (waiting, lane) =>
+        this.#reject(
+          waiting,
+          new Refusal(
+            "outcome_unknown",
+            `${lane.address} did not answer in time, and may have carried the call out`,
           ),
-        hasRoom: () => this.#flushSoon(),
-        ended: (lane, waiting, failure) => this.#ended(lane, waiting, failure),
-      });
-    } catch (failure) {
-      if (!(failure instanceof Refusal)) throw failure;
-    }
+        ),
+      looked: (nowMs) => this.#rejectUnsent(nowMs),
+      hasRoom: () => this.#flushSoon(),
+      ended: (lane, waiting, failure) => this.#ended(lane, waiting, failure),
+    });
     return this.#lane;
+  }
+
+  /** Those whose time is over before there was room for them. */
+  #rejectUnsent(nowMs: number): void {
+    const overdue = this.#waiting.filter(({ deadlineMs }) => deadlineMs <= nowMs);
+    if (overdue.length === 0) return;
+    this.#waiting = this.#waiting.filter(({ deadlineMs }) => deadlineMs > nowMs);
+    const why = "the master did not answer what was sent before it in time; it was not sent";
+    for (const each of overdue) this.#reject(each, new Refusal("unavailable", why));
   }
 
   #nextMessage(): WaitingSubmission[] {

@@ -9,6 +9,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { CallContext, CarriedCall, DuplexCall } from "./call.ts";
 import { textOf } from "./cluster_view.ts";
+import { deadlineAt } from "./deadline.ts";
 import {
   type SubmitJobRequest,
   type SubmitJobResponseSchema,
@@ -27,6 +28,8 @@ const SUBMIT_JOB = "/proto.MasterService/SubmitJob";
 
 /** Messages of one stream that may wait for their answer. */
 const UNANSWERED_MAX = 64;
+/** Jobs of one message, as of one `SubmitJobs`. */
+const MESSAGE_JOBS_MAX = 10_000;
 /** Jobs of one log entry, and their payloads in bytes; a single larger one still goes alone. */
 const TOGETHER_JOBS_MAX = 256;
 const TOGETHER_BYTES_MAX = 512 * 1024;
@@ -60,25 +63,50 @@ export function serveSubmissions(
   answer: AnswerSubmissions,
 ): void {
   let unanswered = 0;
+  /** Answers that were written since the caller stopped to read: it owes us that still. */
+  let unread = 0;
+  let hasEnded = false;
   let toldView = "";
-  const respond = (sequence: bigint, results: Response[]) => {
-    unanswered--;
-    const view = call.clusterView === undefined ? "" : textOf(call.clusterView());
-    stream.write({ sequence, results, ...(view !== toldView && { clusterView: view }) });
-    toldView = view;
+  const endIfDone = () => {
+    if (hasEnded && unanswered === unread) stream.end();
   };
+  const drained = () => {
+    unanswered -= unread;
+    unread = 0;
+  };
+  const respond = (sequence: bigint, results: Response[]) => {
+    const view = call.clusterView === undefined ? "" : textOf(call.clusterView());
+    const isRead = stream.write({
+      sequence,
+      results,
+      ...(view !== toldView && { clusterView: view }),
+    });
+    toldView = view;
+    if (isRead && unread === 0) unanswered--;
+    else if (++unread === 1) stream.onceDrained(drained);
+    endIfDone();
+  };
+  stream.onHalfClosed(() => {
+    hasEnded = true;
+    endIfDone();
+  });
   stream.onMessage((request) => {
+    if (request.jobs.length > MESSAGE_JOBS_MAX) {
+      throw new Refusal(
+        "invalid",
+        `${request.jobs.length} jobs in one message; at most ${MESSAGE_JOBS_MAX} are taken`,
+      );
+    }
     if (++unanswered > UNANSWERED_MAX) {
       throw new Refusal(
         "overloaded",
-        `${UNANSWERED_MAX} messages of this stream wait for their answers; wait for some of them`,
+        `${UNANSWERED_MAX} messages of this stream wait for their answers, or to have them read; ` +
+          "wait for some of them",
         { retryAfterMs: 100 },
       );
     }
-    answersTo(request, call, answer).then(
-      (results) => respond(request.sequence, results),
-      (failure) => stream.end(Refusal.of(failure)),
-    );
+    answersTo(request, call, answer).then((results) => respond(request.sequence, results))
+      .catch((failure) => stream.end(Refusal.of(failure)));
   });
 }
 
@@ -112,7 +140,7 @@ async function answersTo(
     }
   }
   const timeoutMs = Number(request.timeoutMs);
-  const deadlineMs = timeoutMs > 0 ? Date.now() + timeoutMs : call.deadlineMs;
+  const deadlineMs = timeoutMs > 0 ? deadlineAt(Date.now() + timeoutMs) : call.deadlineMs;
   await Promise.all([...groupsOf(together), ...alone.map((each) => [each])].map(async (group) => {
     const responses = await answersOf(group, deadlineMs, answer);
     group.forEach(({ place }, at) => {

@@ -14,6 +14,7 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
 import type { MethodDefinition } from "@grpc/grpc-js";
 import { Buffer } from "node:buffer";
 import { Refusal } from "./status.ts";
@@ -89,13 +90,36 @@ export function messageOf(schema: DescMessage, bytes: Uint8Array): AnyMessage {
   return decoded(received(schema, bytes));
 }
 
+/**
+ * Fields of one request, each element of a list counted. An empty message within a list takes two bytes on the wire and a
+ * kilobyte in memory, so that four megabytes of them would hold a master up for a minute. No request has as many.
+ */
+const FIELDS_MAX = 50_000;
+
 function received(schema: DescMessage, bytes: Uint8Array): Received {
   try {
+    if (bytes.byteLength > 2 * FIELDS_MAX && hasMoreFields(bytes, FIELDS_MAX)) {
+      return new Undecodable(
+        `the request is a ${schema.typeName} of more than ${FIELDS_MAX} fields or list elements: ` +
+          "send less at a time",
+      );
+    }
     return fromBinary(schema, bytes);
   } catch (failure) {
     const why = failure instanceof Error ? failure.message : String(failure);
     return new Undecodable(`the request is no ${schema.typeName}: ${why}`);
   }
+}
+
+/** @throws Error when the bytes are no message */
+function hasMoreFields(bytes: Uint8Array, max: number): boolean {
+  const reader = new BinaryReader(bytes);
+  for (let fields = 0; reader.pos < reader.len; fields++) {
+    if (fields === max) return true;
+    const [number, type] = reader.tag();
+    reader.skip(type, number);
+  }
+  return false;
 }
 
 /** The inverse of {@linkcode messageOf}. */

@@ -15,6 +15,7 @@ import type {
   WorkerStatsSchema,
 } from "./gen/scheduler_pb.ts";
 import type { WorkerDetails, WorkerStatsView, WorkerView } from "./master_api.ts";
+import { nearly } from "./safe_count.ts";
 
 export function statsToWire(stats: WorkerStatsView): MessageInitShape<typeof WorkerStatsSchema> {
   return {
@@ -32,9 +33,9 @@ export function statsFromWire(stats: WorkerStats): WorkerStatsView {
     cpuUsage: stats.cpuUsage,
     memoryUsage: stats.memoryUsage,
     workerCpu: stats.workerCpu,
-    workerMemoryBytes: Number(stats.workerMemoryBytes),
+    workerMemoryBytes: nearly(stats.workerMemoryBytes),
     executorsCpu: stats.executorsCpu,
-    executorsMemoryBytes: Number(stats.executorsMemoryBytes),
+    executorsMemoryBytes: nearly(stats.executorsMemoryBytes),
     executorProcesses: stats.executorProcesses,
     pendingReports: stats.pendingReports,
   };

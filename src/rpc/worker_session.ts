@@ -18,6 +18,7 @@ import type {
 } from "./master_api.ts";
 import { announcementFromHello } from "./master_service.ts";
 import type { CallContext, DuplexCall } from "./call.ts";
+import { exactly, nearly } from "./safe_count.ts";
 import { Refusal } from "./status.ts";
 import { statsFromWire } from "./worker_messages.ts";
 
@@ -115,7 +116,14 @@ class StreamLink implements WorkerLink {
     this.#waiting.push(orders);
     if (!this.#isOpen || this.#isFlushScheduled) return;
     this.#isFlushScheduled = true;
-    setImmediate(() => this.#flush());
+    setImmediate(() => {
+      try {
+        this.#flush();
+      } catch (failure) {
+        // Nobody else would hear of it, and the process would end: whatever cannot be told ends the session.
+        this.#stream.end(Refusal.of(failure));
+      }
+    });
   }
 
   close(failure?: Refusal): void {
@@ -193,14 +201,14 @@ function newsFrom(message: WorkerMessage): WorkerNews {
     reports: message.reports.map(reportFromWire).filter((report) => report !== undefined),
     progress: message.progress.map((each) => ({
       jobId: each.jobId,
-      token: Number(each.fencingToken),
+      token: exactly("fencing_token", each.fencingToken),
       fraction: each.fraction,
       message: each.message,
       logLines: each.logLines,
-      firstLine: Number(each.firstLine),
+      firstLine: nearly(each.firstLine),
     })),
     draining: message.draining,
     goodbye: message.goodbye,
-    ...(message.number === 0n ? {} : { number: Number(message.number) }),
+    ...(message.number === 0n ? {} : { number: exactly("number", message.number) }),
   };
 }

@@ -129,3 +129,37 @@ Deno.test("numbered news are acknowledged by their number, and what was refused 
   assert.deepEqual(reportAcks.map(({ jobId }) => jobId), ["b", "c"]);
   assert.deepEqual(takenNumbers, [7n]);
 });
+
+Deno.test("a number that none of ours holds exactly ends the session as invalid, and nothing is passed on", async () => {
+  const started = { case: "started", value: { $typeName: "proto.AttemptStarted" } } as const;
+  const report = { jobId: "j", fencingToken: 1n, outcome: started };
+  for (
+    const message of [
+      { reports: [{ ...report, fencingToken: 2n ** 63n - 1n }] },
+      { reports: [{ ...report, fencingToken: -1n }] },
+      { number: 2n ** 64n - 1n, reports: [report] },
+      { progress: [{ jobId: "j", fencingToken: 2n ** 53n }] },
+    ]
+  ) {
+    const { hear, news } = await connected();
+    assert.throws(() => hear(create(WorkerMessageSchema, message)), { reason: "invalid" });
+    assert.equal(news.length, 0);
+  }
+});
+
+Deno.test("what an end only measures is taken as nearly as a number holds it", async () => {
+  const { hear, news } = await connected();
+  const value = { durationMs: 2n ** 63n - 1n, logLinesCut: -5n };
+  const reports = [{ jobId: "j", fencingToken: 1n, outcome: { case: "result", value } }] as const;
+  hear(create(WorkerMessageSchema, { reports: [...reports] }));
+  const [end] = news[0]?.reports ?? [];
+  assert.ok(end?.kind === "finished");
+  assert.deepEqual([end.durationMs, end.logLinesCut], [Number.MAX_SAFE_INTEGER, 0]);
+});
+
+Deno.test("orders that cannot be written end their session, and not the process", async () => {
+  const { sent, link } = await connected();
+  link.send({ acks: [{ jobId: "j", token: 1.5, accepted: true, message: "" }] });
+  await turn();
+  assert.deepEqual(sent.at(-1), { end: true });
+});
