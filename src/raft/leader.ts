@@ -110,7 +110,10 @@ export function handleAccepted(state: CoreState, leader: Leader, message: Append
   const { log } = state;
   invariant(
     message.match <= log.lastIndex,
-    () => `${message.from} acknowledges ${message.match}, the log ends at ${log.lastIndex}`,
+    () =>
+      `${message.from} acknowledges ${message.match}, the log ends at ${log.lastIndex}: a member has forgotten ` +
+      "entries, as with an old copy of its data directory; find the one whose directory was put back, and " +
+      "have it rebuilt from the others",
   );
   peer.heard();
   if (peer.state === "snapshot" && message.match + 1 >= log.firstIndex) peer.becomeProbe();
