@@ -5,106 +5,96 @@
  * @module
  */
 
-import { dirname } from "node:path";
 import { BackupChecker, type BackupHead } from "../master/mod.ts";
 import { tell } from "./answer.ts";
+import { type BackupTarget, FileTarget, STDOUT_TARGET, targetPath } from "./backup_target.ts";
 import { Interrupted, Misuse } from "./failure.ts";
 import { onInterruption } from "./interruption.ts";
 import { LiveLine } from "./live_line.ts";
 import { withMemberClient } from "./members.ts";
 import type { Flags } from "./router.ts";
-import type { Terminal } from "./terminal.ts";
+import { printable, type Terminal } from "./terminal.ts";
 
+/** Writes the backup to `file`, or to stdout for `-`. */
 export async function backup(file: string, flags: Flags, terminal: Terminal): Promise<void> {
-  if (flags.force !== true) await refuseExisting(file);
+  const isStdout = file === "-";
+  if (isStdout && terminal.out.isTerminal) {
+    throw new Misuse("a backup is no text for a terminal; name a file, or pipe it");
+  }
+  const path = isStdout ? file : await targetPath(file, { replaces: flags.force === true });
+  const open = isStdout ? () => Promise.resolve(STDOUT_TARGET) : () => FileTarget.open(file, path);
+  const name = isStdout ? "the backup" : file;
+  const undone = isStdout ? `${name} is not whole` : `${printable(name)} was not made`;
   const interruption = new AbortController();
-  const deafen = onInterruption((signal) =>
-    interruption.abort(new Interrupted(`${file} was not made`, signal))
-  );
+  const deafen = onInterruption((signal) => interruption.abort(new Interrupted(undone, signal)));
   try {
-    await backUp(file, flags, terminal, interruption.signal);
+    await withMemberClient(flags, terminal, async (client) => {
+      const { signal } = interruption;
+      const chunks = client.backup({ stale: flags.stale === true }, signal);
+      const target = await open();
+      try {
+        const { head, bytes } = await copy(chunks, name, target, terminal);
+        tellMade(file, head, bytes, flags, terminal);
+      } catch (failure) {
+        await target.abandon();
+        throw signal.aborted ? signal.reason : failure;
+      }
+    });
   } finally {
     deafen();
   }
 }
 
-async function backUp(
+/** What was copied. */
+interface Copied {
+  readonly head: BackupHead;
+  readonly bytes: number;
+}
+
+async function copy(
+  chunks: AsyncIterable<Uint8Array>,
+  name: string,
+  target: BackupTarget,
+  terminal: Terminal,
+): Promise<Copied> {
+  const line = new LiveLine(terminal.err);
+  const checker = new BackupChecker();
+  let bytes = 0;
+  try {
+    for await (const chunk of chunks) {
+      checker.take(chunk);
+      bytes += chunk.byteLength;
+      line.show(`${name}  ${(bytes / 2 ** 20).toFixed(1)} MiB`);
+      await target.write(chunk);
+    }
+    const head = checker.finish(name);
+    await target.finish();
+    return { head, bytes };
+  } finally {
+    line.clear();
+  }
+}
+
+function tellMade(
   file: string,
+  head: BackupHead,
+  bytes: number,
   flags: Flags,
   terminal: Terminal,
-  signal: AbortSignal,
-): Promise<void> {
-  const line = new LiveLine(terminal.err);
-  await withMemberClient(flags, terminal, async (client) => {
-    const partial = `${file}.partial-${crypto.randomUUID()}`;
-    let head: BackupHead;
-    let bytes = 0;
-    try {
-      const target = await Deno.open(partial, { write: true, createNew: true, mode: 0o600 });
-      try {
-        const checker = new BackupChecker();
-        for await (const chunk of client.backup({ stale: flags.stale === true }, signal)) {
-          checker.take(chunk);
-          bytes += chunk.byteLength;
-          line.show(`${file}  ${(bytes / 2 ** 20).toFixed(1)} MiB`);
-          for (let at = 0; at < chunk.byteLength;) at += await target.write(chunk.subarray(at));
-        }
-        head = checker.finish(file);
-        await target.sync();
-      } finally {
-        target.close();
-      }
-      await Deno.rename(partial, file);
-      await syncDirectory(dirname(file));
-    } catch (failure) {
-      await removeIfThere(partial);
-      throw signal.aborted ? signal.reason : failure;
-    } finally {
-      line.clear();
-    }
-    const answer = {
-      file,
-      bytes,
-      cluster_id: head.clusterId,
-      node_id: head.nodeId,
-      index: head.index,
-      term: head.term,
-      created_at: new Date(head.createdAtMs).toISOString(),
-      version: head.version,
-    };
-    tell(flags, terminal, {
-      json: answer,
-      text: () =>
-        `${file}: the state of cluster ${head.clusterId} at entry ${head.index}, ${bytes} bytes\n`,
-    });
-  });
-}
-
-async function refuseExisting(file: string): Promise<void> {
-  try {
-    await Deno.stat(file);
-  } catch (failure) {
-    if (failure instanceof Deno.errors.NotFound) return;
-    throw new Misuse(`cannot make ${file}: ${(failure as Error).message}`, { cause: failure });
-  }
-  throw new Misuse(`${file} is there already; choose another name, or replace it with --force`);
-}
-
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await Deno.remove(path);
-  } catch (failure) {
-    if (!(failure instanceof Deno.errors.NotFound)) throw failure;
-  }
-}
-
-/** Makes the new name durable; Windows has no way to, and needs none. */
-async function syncDirectory(path: string): Promise<void> {
-  if (Deno.build.os === "windows") return;
-  const directory = await Deno.open(path === "" ? "." : path);
-  try {
-    await directory.sync();
-  } finally {
-    directory.close();
-  }
+): void {
+  const what = `the state of cluster ${printable(head.clusterId)} at entry ${head.index}, ` +
+    `${bytes} bytes`;
+  // stdout is the backup's then.
+  if (file === "-") return terminal.err.write(`conductor: backed up ${what}\n`);
+  const answer = {
+    file,
+    bytes,
+    cluster_id: head.clusterId,
+    node_id: head.nodeId,
+    index: head.index,
+    term: head.term,
+    created_at: new Date(head.createdAtMs).toISOString(),
+    version: head.version,
+  };
+  tell(flags, terminal, { json: answer, text: () => `${printable(file)}: ${what}\n` });
 }

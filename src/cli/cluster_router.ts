@@ -113,7 +113,7 @@ export function addBackupCommands(
   );
   client(
     program.command("backup").description("copy the whole state of the cluster to a file")
-      .argument("<file>", "the file to make")
+      .argument("<file>", "the file to make; - for stdout")
       .option("--stale", "do not ask the leader whether the member's state is current")
       .option("--force", "replace the file if there is one")
       .action(async (file: string, flags: Flags) => {

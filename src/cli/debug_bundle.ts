@@ -16,7 +16,7 @@ import { Misuse, NegativeAnswer } from "./failure.ts";
 import { LiveLine } from "./live_line.ts";
 import type { Flags } from "./router.ts";
 import { scrubber } from "./scrub.ts";
-import { printable, type Terminal } from "./terminal.ts";
+import { printable, type Terminal, writeBytes } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 
 /** What came of a part. */
@@ -56,7 +56,7 @@ export async function debugBundle(file: string, flags: Flags, terminal: Terminal
     ...contents.filter(({ missing }) => missing === null),
   ]);
   if (file === "-") {
-    await writeAll(bytes);
+    await writeBytes(bytes);
   } else {
     await writeFile(file, bytes);
     tell(flags, terminal, {
@@ -104,12 +104,6 @@ async function writeFile(file: string, bytes: Uint8Array): Promise<void> {
     await Deno.writeFile(file, bytes, { mode: 0o600 });
   } catch (cause) {
     throw new NegativeAnswer(`cannot write ${printable(file)}: ${reasonOf(cause)}`, { cause });
-  }
-}
-
-async function writeAll(bytes: Uint8Array): Promise<void> {
-  for (let written = 0; written < bytes.byteLength;) {
-    written += await Deno.stdout.write(bytes.subarray(written));
   }
 }
 

@@ -13,7 +13,7 @@ import { NegativeAnswer } from "./failure.ts";
 import { detailsJson, detailsText, jobJson, textOf } from "./present.ts";
 import { sealedNote } from "./present_sealed.ts";
 import type { Flags } from "./router.ts";
-import { printable, printableLines, type Terminal } from "./terminal.ts";
+import { printable, printableLines, type Terminal, writeBytes } from "./terminal.ts";
 import { lateText, within } from "./waiting.ts";
 import { tellOrWatch } from "./watching.ts";
 
@@ -88,7 +88,7 @@ async function writeTo(file: string, { result }: JobView): Promise<void> {
 /** The bytes and nothing else; to a terminal only text, and it ends with a new line. */
 async function writeResult(job: JobView, { out }: Terminal): Promise<void> {
   const { output = new Uint8Array(0), contentType = "" } = job.result ?? {};
-  if (!out.isTerminal) return await writeAll(output);
+  if (!out.isTerminal) return await writeBytes(output);
   const text = textOf(output);
   if (text === undefined) {
     throw new NegativeAnswer(
@@ -98,10 +98,4 @@ async function writeResult(job: JobView, { out }: Terminal): Promise<void> {
   }
   const shown = printableLines(text);
   out.write(shown.endsWith("\n") || shown === "" ? shown : `${shown}\n`);
-}
-
-async function writeAll(bytes: Uint8Array): Promise<void> {
-  for (let written = 0; written < bytes.byteLength;) {
-    written += await Deno.stdout.write(bytes.subarray(written));
-  }
 }

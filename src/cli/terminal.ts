@@ -52,6 +52,13 @@ export function processTerminal(): Terminal {
   return { out, err: sinkOver(Deno.stderr) };
 }
 
+/** Bytes as they are, on the process's stdout. */
+export async function writeBytes(bytes: Uint8Array): Promise<void> {
+  for (let written = 0; written < bytes.byteLength;) {
+    written += await Deno.stdout.write(bytes.subarray(written));
+  }
+}
+
 /** For commands within a command: nothing that they say is shown. */
 export function silentTerminal(): Terminal {
   const style = colors.createColors(false);

@@ -93,6 +93,29 @@ async function isSound(host: Host, jobId: string): Promise<void> {
     [backup.kind, backup.integrity, backup.finished_jobs],
     ["backup", "ok", { completed: 2 }],
   );
+  await isBackedUpToStdout(host);
+}
+
+/** stdout has the backup and nothing else; one that replaces a link leaves the link. */
+async function isBackedUpToStdout(host: Host): Promise<void> {
+  const { stdout, stderr } = host.start(["backup", "-", `--addr=${host.grpcAddress}`], "piped");
+  const piped = join(host.directory, "piped");
+  const [said] = await Promise.all([new Response(stderr).text(), Deno.writeFile(piped, stdout)]);
+  assert.match(said, /^conductor: backed up the state of cluster \S+ at entry \d+, \d+ bytes\n$/);
+  const { integrity } = JSON.parse(
+    (await succeedsAlone("snapshot", "inspect", piped, "--output=json")).stdout,
+  );
+  assert.equal(integrity, "ok");
+
+  if (Deno.build.os === "windows") return;
+  const refused = await host.client("backup", "/dev/null", "--force");
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /\/dev\/null is a character device/);
+  const link = join(host.directory, "link");
+  await Deno.symlink("piped", link);
+  await succeeds(host, "backup", link, "--force");
+  assert.ok(Deno.lstatSync(link).isSymlink);
+  await succeedsAlone("snapshot", "inspect", piped);
 }
 
 async function bundles(host: Host): Promise<void> {
