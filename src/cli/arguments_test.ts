@@ -81,6 +81,9 @@ Deno.test("a pair is cut at its first =, and its name may be one that objects ha
 Deno.test("what the system said is told without its number and our call", () => {
   const failure = new Error("Permission denied (os error 13): readfile '/x'");
   assert.equal(reasonOf(failure), "Permission denied");
+  const ofNode = "ENOENT: no such file or directory, open '/x, y'";
+  assert.equal(reasonOf(new Error(ofNode)), "No such file or directory");
+  assert.equal(reasonOf(new Error("EISDIR: is a directory, read")), "Is a directory");
   assert.equal(reasonOf(new Error("something else")), "something else");
   assert.equal(reasonOf("a text"), "a text");
 });

@@ -101,7 +101,9 @@ function readable<Report>(read: () => Report): Report {
       ["RaftLogRefused", "JobStoreRefused", "BackupRefused"].includes(failure.name);
     if (isAboutTheFile) throw new NegativeAnswer(failure.message, { cause: failure });
     if (failure instanceof Error && "code" in failure && failure.code === "ENOENT") {
-      throw new Misuse(reasonOf(failure), { cause: failure });
+      const { path } = failure as { readonly path?: unknown };
+      const name = typeof path === "string" ? printable(path) : "what was named";
+      throw new Misuse(`cannot read ${name}: ${reasonOf(failure)}`, { cause: failure });
     }
     throw failure;
   }

@@ -12,14 +12,16 @@ import {
 } from "../master/mod.ts";
 import { masterAddresses } from "./addresses.ts";
 import { tell } from "./answer.ts";
+import { reasonOf } from "./arguments.ts";
 import { configFrom } from "./config_flags.ts";
-import { NegativeAnswer } from "./failure.ts";
+import { Misuse, NegativeAnswer } from "./failure.ts";
 import type { Flags } from "./router.ts";
 import { renderPairs } from "./table.ts";
 import { printable, type Terminal } from "./terminal.ts";
 
 /** Makes a backup the beginning of a new cluster. */
 export function restore(file: string, flags: Flags, terminal: Terminal): Promise<void> {
+  refuseUnreadable(file);
   const { config } = configFrom(flags, "master");
   const { nodeId, raftDir, dataDir } = config.cluster;
   const restored = restoreBackup(file, {
@@ -51,6 +53,26 @@ export function restore(file: string, flags: Flags, terminal: Terminal): Promise
     ]);
   tell(flags, terminal, { json: answer, text });
   return Promise.resolve();
+}
+
+/** What the system says of a backup that cannot be read names a call of ours. */
+function refuseUnreadable(file: string): void {
+  if (file === "-") {
+    throw new Misuse(
+      "restore reads its backup more than once, which stdin cannot be; write it to a file, and " +
+        "name that",
+    );
+  }
+  const name = printable(file);
+  let isFile: boolean;
+  try {
+    ({ isFile } = Deno.statSync(file));
+    // A pipe would be waited for.
+    if (isFile) Deno.openSync(file).close();
+  } catch (cause) {
+    throw new Misuse(`cannot read the backup ${name}: ${reasonOf(cause)}`, { cause });
+  }
+  if (!isFile) throw new Misuse(`the backup ${name} is no regular file; name one that is`);
 }
 
 /** Lets the survivor of a lost majority go on alone. */

@@ -62,7 +62,9 @@ export function readOwnFile(path: string): string {
     }
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new PayloadKeyError(`cannot read the payload key file ${path}: ${reason}`, { cause });
+    // Without Node's code in front, and the name of the call behind.
+    const told = reason.replace(/^E[A-Z0-9]+: (.*?), [a-z]+(?: '.*')?$/s, "$1");
+    throw new PayloadKeyError(`cannot read the payload key file ${path}: ${told}`, { cause });
   }
   if (exposed !== undefined) {
     throw new PayloadKeyError(

@@ -153,3 +153,10 @@ Deno.test("keys come from a text or from a file that nobody else may read, and n
     await Deno.remove(directory, { recursive: true });
   }
 });
+
+Deno.test("a key file that cannot be read is told by its path and what the system said", () => {
+  assert.throws(() => readPayloadKeys({ text: "", file: "/no/such/key" }), {
+    name: "PayloadKeyError",
+    message: "cannot read the payload key file /no/such/key: no such file or directory",
+  });
+});
