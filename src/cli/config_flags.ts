@@ -83,6 +83,7 @@ export function flagsFrom(
     if (value !== undefined) flags[key.path] = flagValue(key, value);
   }
   if (typeof options.config === "string") flags.config = options.config;
+  const set: Record<string, string> = {};
   for (const pair of (options.set as string[] | undefined) ?? []) {
     const equals = pair.indexOf("=");
     if (equals <= 0) {
@@ -90,8 +91,9 @@ export function flagsFrom(
         `--set is ${JSON.stringify(pair)}; give a key and a value, as --set raft.apply_timeout=2s`,
       );
     }
-    flags[pair.slice(0, equals)] = pair.slice(equals + 1);
+    set[pair.slice(0, equals)] = pair.slice(equals + 1);
   }
+  if (Object.keys(set).length > 0) flags.set = set;
   return flags;
 }
 

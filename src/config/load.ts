@@ -33,9 +33,10 @@ export type FlagValue = Raw | undefined;
 /** Where a configuration is to be made from. */
 export interface LoadOptions {
   /**
-   * Flags that were given, by the path of their key (`"raft.heartbeat_timeout"`), and `config`, the
-   * file to read. One that is undefined was not given. An array is a flag given several times, each
-   * time with one item or several between commas.
+   * Flags that were given, by the path of their key (`"raft.heartbeat_timeout"`), `config`, the file
+   * to read, and `set`, what `--set` gave, by path: it wins over a flag of the same key. One that is
+   * undefined was not given. An array is a flag given several times, each time with one item or
+   * several between commas.
    */
   readonly flags: Readonly<Record<string, FlagValue>>;
   /** The environment. An empty variable counts as one that is not set. */
@@ -196,10 +197,11 @@ function gather(options: LoadOptions, contents: FileContents, profile: Profile):
       );
     }
   }
-  for (const path of Object.keys(options.flags)) {
-    if (path === "config" || KEY_BY_PATH.has(path)) continue;
+  const { config: _, set, ...flags } = options.flags;
+  for (const [path, value] of Object.entries({ ...flags, ...set as SetValues })) {
+    if (KEY_BY_PATH.has(path)) continue;
     const source = { kind: "flag", name: `--set ${path}` } as const;
-    const entry = entryOfMap(path, options.flags[path], source);
+    const entry = entryOfMap(path, value, source);
     gathered.faults.push(entry ?? unknownKey(path, path, source));
   }
   return gathered;
@@ -241,10 +243,14 @@ function strongest(
 
 function fromFlags(entry: SchemaKey, { flags, role }: LoadOptions): Given | undefined {
   const paths = [entry.path, ...entry.key.about.formerPaths ?? []];
-  const path = paths.find((path) => Object.hasOwn(flags, path) && flags[path] !== undefined);
-  const raw = path === undefined ? undefined : flags[path];
+  const firstOf = (values: LoadOptions["flags"]) => {
+    const path = paths.find((path) => Object.hasOwn(values, path) && values[path] !== undefined);
+    return path === undefined ? undefined : values[path];
+  };
+  const set = firstOf(flags.set as SetValues ?? {});
+  const raw = set ?? firstOf(flags);
   if (raw === undefined) return undefined;
-  const flag = entry.key.about.flags?.[role];
+  const flag = set === undefined ? entry.key.about.flags?.[role] : undefined;
   // `--join a:1,b:2 --join c:3` names three.
   const joined = Array.isArray(raw) ? raw.join(",") : raw;
   return {
@@ -252,6 +258,9 @@ function fromFlags(entry: SchemaKey, { flags, role }: LoadOptions): Given | unde
     source: { kind: "flag", name: flag ? `--${flag}` : `--set ${entry.path}` },
   };
 }
+
+/** What `--set` gave, by path. */
+type SetValues = Readonly<Record<string, string>> | undefined;
 
 function fromEnvironment(
   entry: SchemaKey,

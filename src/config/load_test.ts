@@ -222,6 +222,23 @@ Deno.test("all faults are told at once, each with its path, value, source and wh
   ]);
 });
 
+Deno.test("what --set gave is told as --set gave it, and wins over the key's own flag", () => {
+  const set = { "cluster.http_port": "9777", "worker.master_addr": "a:1" };
+  const { config, sources } = load({ flags: { "cluster.http_port": "8099", set } });
+  assert.equal(config.cluster.httpPort, 9777);
+  assert.deepEqual(sources["cluster.http_port"], { kind: "flag", name: "--set cluster.http_port" });
+  assert.deepEqual(config.worker.masterAddrs, ["a:1"]);
+  const [, fault, unknown] = refusal({
+    flags: { set: { "cluster.http_port": "80800", "raft.x": "1" } },
+  });
+  assert.equal(
+    fault,
+    'cluster.http_port is more than 65535: "80800" from flag --set cluster.http_port. Allowed: a ' +
+      "port from 1 to 65535.",
+  );
+  assert.match(unknown!, /^raft\.x is not a key \(flag --set raft\.x\)/);
+});
+
 Deno.test("a fault of a shipped file's variable names the variable to set", () => {
   const lines = refusal({ flags: { profile: "production" } });
   assert.equal(lines.length, 3);
