@@ -66,7 +66,7 @@ export async function doctorReport(role: Role, flags: Flags): Promise<DoctorRepo
 async function findingsFor(role: Role, flags: Flags): Promise<Finding[]> {
   const host = [runtimeFinding(), ...descriptorFindings()];
   const examined = configOf(role, flags);
-  if (!("config" in examined)) return [...host, examined];
+  if (!("config" in examined)) return [...host, ...examined];
   const { config } = examined;
   const runs = role !== "client" && await answers(examined, role);
   const ports = role === "client"
@@ -89,7 +89,7 @@ async function findingsFor(role: Role, flags: Flags): Promise<Finding[]> {
 }
 
 /** The configuration of the role, as its flags, the environment and the file make it. */
-function configOf(role: Role, flags: Flags): ExaminedConfig | Finding {
+function configOf(role: Role, flags: Flags): ExaminedConfig | Finding[] {
   try {
     return examineConfig({
       flags: { ...flagsFrom(flags, role), ...flagsFrom(flags, "client") },
@@ -99,8 +99,10 @@ function configOf(role: Role, flags: Flags): ExaminedConfig | Finding {
     });
   } catch (failure) {
     if (!(failure instanceof Error) || failure.name !== "ConfigError") throw failure;
-    const { message } = failure as ConfigError;
-    return findingsOf("configuration").fail("all", message, "correct it, and ask again");
+    const { fail } = findingsOf("configuration");
+    return (failure as ConfigError).faults.map((fault) =>
+      fail(fault.path, describeFault(fault), "correct it, and ask again")
+    );
   }
 }
 
@@ -142,8 +144,8 @@ export function findingsText(findings: readonly Finding[], sheet: Sheet): string
     findings.map(({ status, check, subject, found }) => [
       statusText(status, sheet.style),
       check,
-      printable(subject),
-      printable(found),
+      onOneLine(subject),
+      onOneLine(found),
     ]),
     // What is wrong is told whole.
     { ...sheet, columns: Number.POSITIVE_INFINITY },
@@ -151,9 +153,14 @@ export function findingsText(findings: readonly Finding[], sheet: Sheet): string
   const [head = "", ...rows] = table.trimEnd().split("\n");
   const lines = rows.flatMap((row, at) => {
     const { status, advice } = findings[at]!;
-    return status === "ok" || advice === "" ? [row] : [row, `      ${printable(advice)}`];
+    return status === "ok" || advice === "" ? [row] : [row, `      ${onOneLine(advice)}`];
   });
   return [head, ...lines].map((line) => `${line}\n`).join("");
+}
+
+/** Some messages, as those of a library, have lines; a finding has one. */
+function onOneLine(text: string): string {
+  return printable(text.replace(/\s*\r?\n\s*/g, " "));
 }
 
 function statusText(status: Health, style: Styles): string {

@@ -54,13 +54,20 @@ export async function clusterFindings(
   const findings = [
     health.leaderId === ""
       ? fail(addresses, "nobody leads", "a majority of the members must run and reach each other")
-      : ok(addresses, `${printable(health.leaderId)} leads ${health.members.length} members`),
+      : ok(addresses, leaderText(health)),
     health.activeWorkers === 0
       ? warn("workers", "none is connected", "start one: conductor worker --join ADDRESS")
       : ok("workers", `${health.activeWorkers} active of ${health.workers}`),
     quorumFinding(health.members.filter(({ suffrage }) => suffrage === "voter").length),
   ];
   return [...findings, ...await memberFindings(channel)];
+}
+
+/** Who leads how many, itself among them. */
+export function leaderText(
+  { leaderId, members: { length } }: Pick<ClusterHealthView, "leaderId" | "members">,
+): string {
+  return `${printable(leaderId)} leads ${length === 1 ? "1 member" : `${length} members`}`;
 }
 
 async function memberFindings(channel: ChannelOptions): Promise<Finding[]> {

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { examineConfig, type Role } from "../config/mod.ts";
+import type { ClusterHealthView } from "../rpc/mod.ts";
 import { CertificateAuthority } from "../security/mod.ts";
 import { findingsText } from "./doctor.ts";
 import { certificateFindings } from "./doctor_certificates.ts";
-import { clockFinding, versionFindings } from "./doctor_cluster.ts";
+import { clockFinding, leaderText, versionFindings } from "./doctor_cluster.ts";
 import { findingsOf } from "./doctor_finding.ts";
 import { descriptorFindings, diskFindings, listensOn, portFinding } from "./doctor_host.ts";
 import { quorumFinding, settingFindings } from "./doctor_settings.ts";
@@ -230,6 +231,41 @@ Deno.test("what is to be done stands below what was found, and only where someth
     text,
     "      CHECK  OF  FOUND\nok    port   a   free\nFAIL  port   b   taken\n      end it\n",
   );
+});
+
+Deno.test("a finding of several lines stands on one", () => {
+  const { fail } = findingsOf("configuration");
+  const { style } = recording().out;
+  assert.equal(
+    findingsText([fail("all", "It is wrong:\n  here\r\nand \u001bthere", "mend\nit")], {
+      style,
+      columns: 40,
+    }),
+    "      CHECK          OF   FOUND\n" +
+      "FAIL  configuration  all  It is wrong: here and \\u001bthere\n      mend it\n",
+  );
+});
+
+Deno.test("a configuration file that is not there is one finding, with its name", async () => {
+  const terminal = recording();
+  const args = ["--role=client", "--config=no-such.yaml"];
+  assert.equal(await route(["doctor", ...args, "--output=json"], terminal), 1);
+  const found = JSON.parse(terminal.written.out).checks
+    .filter(({ check }: { check: string }) => check === "configuration");
+  assert.deepEqual(found, [{
+    check: "configuration",
+    subject: "no-such.yaml",
+    status: "fail",
+    found: "no-such.yaml cannot be read: No such file or directory (flag --config). Name a YAML " +
+      "file that is there.",
+    advice: "correct it, and ask again",
+  }]);
+});
+
+Deno.test("one member is not called members", () => {
+  const members = (count: number) => new Array(count).fill({}) as ClusterHealthView["members"];
+  assert.equal(leaderText({ leaderId: "m1", members: members(1) }), "m1 leads 1 member");
+  assert.equal(leaderText({ leaderId: "m1", members: members(3) }), "m1 leads 3 members");
 });
 
 Deno.test("a client that reaches nobody is told so, with what to do, and it exits 1", async () => {
