@@ -4,6 +4,7 @@
  * @module
  */
 
+import { nearest } from "../config/mod.ts";
 import { type PolicyView, Refusal, type SecurityClient } from "../rpc/mod.ts";
 import { parsePolicies, type PolicySet } from "../security/mod.ts";
 import { formatOf, tell } from "./answer.ts";
@@ -44,11 +45,12 @@ export async function testPolicy(method: string, flags: Flags, terminal: Termina
   const roles = reader.texts("role") ?? [];
   reader.done();
   const text = typeof flags.file === "string" ? await readPolicy(flags.file) : "";
-  const verdict = await withSecurity(
-    flags,
-    terminal,
-    (client) => client.testPolicy({ method, roles, text }),
-  );
+  const { verdict, known } = await withSecurity(flags, terminal, async (client) => ({
+    verdict: await client.testPolicy({ method, roles, text }),
+    known: roles.length === 0 ? undefined : await rolesIn(client, text),
+  }));
+  const fault = known === undefined ? undefined : unknownRole(roles, known);
+  if (fault !== undefined) throw new Misuse(fault);
   const { allowed, reason, needed, rolesThatMay, revision } = verdict;
   tell(flags, terminal, {
     json: {
@@ -68,6 +70,27 @@ export async function testPolicy(method: string, flags: Flags, terminal: Termina
       ]),
   });
   if (!allowed) throw new NegativeAnswer("");
+}
+
+/** The policy's roles; undefined for who may not look at it, and may still ask what it allows. */
+async function rolesIn(client: SecurityClient, text: string): Promise<string[] | undefined> {
+  const policy = text === "" ? (await policyFor(client))?.text : text;
+  if (policy === undefined) return undefined;
+  return parsePolicies(policy, "the policy").roles.map(({ name }) => name);
+}
+
+/** What is wrong with the first of `roles` that the policy does not know; it would grant nothing. */
+export function unknownRole(
+  roles: readonly string[],
+  known: readonly string[],
+): string | undefined {
+  const role = roles.find((each) => !known.includes(each));
+  if (role === undefined) return undefined;
+  const near = nearest(role, known);
+  const hint = near === undefined
+    ? `the policy has ${known.map(printable).join(", ")}`
+    : `did you mean ${printable(near)}?`;
+  return `--role is ${JSON.stringify(role)}, and there is no such role; ${hint}`;
 }
 
 export async function setPolicy(file: string, flags: Flags, terminal: Terminal): Promise<void> {
@@ -97,10 +120,15 @@ export async function setPolicy(file: string, flags: Flags, terminal: Terminal):
  * what was asked: at revision 0 there is none that could be overwritten.
  */
 async function revisionOf(client: SecurityClient): Promise<number> {
+  return (await policyFor(client))?.revision ?? 0;
+}
+
+/** The cluster's policy; undefined for who may not look at it. */
+async function policyFor(client: SecurityClient): Promise<PolicyView | undefined> {
   try {
-    return (await client.getPolicy()).revision;
+    return await client.getPolicy();
   } catch (failure) {
-    if (failure instanceof Refusal && failure.reason === "permission_denied") return 0;
+    if (failure instanceof Refusal && failure.reason === "permission_denied") return undefined;
     throw failure;
   }
 }

@@ -136,6 +136,18 @@ async function policyChanges(host: Host, root: string): Promise<void> {
   const planned = await host.client(...test, `--file=${file}`);
   assert.equal(planned.code, 1, "not by the policy to be");
   assert.equal(JSON.parse(planned.stdout).allowed, false);
+  for (const policies of [[], [`--file=${file}`]]) {
+    const unknown = await host.client(
+      "rbac",
+      "test",
+      "ListJobs",
+      "--role=viwer",
+      ...policies,
+      root,
+    );
+    assert.deepEqual([unknown.code, unknown.stdout], [2, ""]);
+    assert.match(unknown.stderr, /there is no such role; did you mean viewer\?/);
+  }
 
   assert.match(await done(host, "rbac", "set", file, root), /at revision 1/);
   await refused(host, /it needs job:list or job:view/, "list", `--token-file=${viewer}`);
