@@ -6,6 +6,7 @@
 
 import { parseDuration } from "../job_types/mod.ts";
 import { Misuse } from "./failure.ts";
+import { singleEquals } from "./pairs.ts";
 import type { Flags } from "./router.ts";
 
 /** The whole numbers that a flag may be. */
@@ -147,16 +148,18 @@ export class FlagReader {
     this.#faults.add(`${this.#written(name)} is ${JSON.stringify(value)}; ${wanted}`);
   }
 
-  /** `name=value` pairs as a record, or undefined when the flag was not given. */
+  /** `name=value` pairs, or what is a record already, as a record; undefined when the flag was not given. */
   pairs(name: string): Record<string, string> | undefined {
-    const pairs = this.#flags[name] as string[] | undefined;
-    if (pairs === undefined) return undefined;
+    const pairs = this.#flags[name] as string[] | Record<string, string> | undefined;
+    if (pairs === undefined || !Array.isArray(pairs)) return pairs;
     const read: Record<string, string> = {};
     for (const pair of pairs) {
       const equals = pair.indexOf("=");
       const key = pair.slice(0, equals);
       if (equals <= 0) {
         this.#faults.add(`${this.#written(name)} is ${JSON.stringify(pair)}; give name=value`);
+      } else if (pair[equals + 1] === "=") {
+        this.fault(name, singleEquals(pair), pair);
       } else if (Object.hasOwn(read, key)) {
         this.#faults.add(`${this.#written(name)} names ${JSON.stringify(key)} twice`);
       } else read[key] = pair.slice(equals + 1);

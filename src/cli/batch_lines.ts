@@ -96,7 +96,7 @@ function submissionOf(written: string, batchId: string): Submission {
     }
     flags[shape.flag] = shape.isList === true ? textsOf(name, value) : textOf(name, value);
   }
-  if (labels !== undefined) flags.label = pairsOf(labels);
+  if (labels !== undefined) flags.label = labelsOf(labels);
   if (ref !== undefined && (typeof ref !== "string" || ref === "")) {
     throw new Misuse(`ref is ${JSON.stringify(ref)}; give a text`);
   }
@@ -126,12 +126,18 @@ function textsOf(name: string, value: unknown): string[] {
   return values.map((each) => textOf(name, each));
 }
 
-function pairsOf(labels: unknown): string[] {
+/** As they are: unlike in a flag, nothing has to be cut. */
+function labelsOf(labels: unknown): Record<string, string> {
   if (typeof labels !== "object" || labels === null || Array.isArray(labels)) {
     throw new Misuse(`labels is ${JSON.stringify(labels)}; give an object of texts`);
   }
-  return Object.entries(labels).map(([name, value]) =>
-    `${name}=${textOf(`labels.${name}`, value)}`
+  return Object.fromEntries(
+    Object.entries(labels).map(([name, value]) => {
+      if (name === "" || name.includes("=")) {
+        throw new Misuse(`labels has ${JSON.stringify(name)}; a name is not empty and has no =`);
+      }
+      return [name, textOf(`labels.${name}`, value)];
+    }),
   );
 }
 

@@ -17,7 +17,7 @@ Deno.test("a line says what the flags of a submission say", () => {
         payload: { n: 1 },
         priority: 3,
         timeout: "30s",
-        labels: { team: "web" },
+        labels: { team: "web", sum: "=" },
         depends_on: ["0199-id:failure"],
         permanent_errors: ["404"],
         cpu: 0.5,
@@ -32,7 +32,7 @@ Deno.test("a line says what the flags of a submission say", () => {
     type: "noop",
     priority: 3,
     timeoutMs: 30_000,
-    labels: { team: "web" },
+    labels: { team: "web", sum: "=" },
     ref: "a",
     options: {
       nonRetryableErrors: ["404"],
@@ -56,6 +56,7 @@ Deno.test("every line with a fault is named, with what would be right", () => {
     lines({ type: "noop", timeout: 5, max_retries: "many" }),
     lines({ payload: "x" }),
     lines({ type: "noop", labels: "a=b" }),
+    lines({ type: "noop", labels: { "a=b": "c" } }),
   ].join("\n");
   assert.throws(() => readJobLines(text, "b"), (failure) => {
     assert.ok(failure instanceof Misuse);
@@ -66,6 +67,7 @@ Deno.test("every line with a fault is named, with what would be right", () => {
     assert.match(told[3]!, /line 4: .*timeout is "5".*max_retries is "many"|line 4: .*max_retries/);
     assert.match(told[4]!, /line 5: type is missing/);
     assert.match(told[5]!, /line 6: labels/);
+    assert.match(told[6]!, /line 7: labels has "a=b"; a name is not empty and has no =/);
     return true;
   });
   assert.throws(() => readJobLines("\n\n", "b"), /there are no jobs/);

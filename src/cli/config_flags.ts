@@ -15,6 +15,7 @@ import {
   type Role,
 } from "../config/mod.ts";
 import { Misuse } from "./failure.ts";
+import { singleEquals } from "./pairs.ts";
 
 /**
  * Adds `--config`, `--set` and every flag that the schema gives to `role`, or those of the keys `only`:
@@ -80,7 +81,7 @@ export function flagsFrom(
   for (const key of describeConfig()) {
     const flag = key.flags[role];
     const value = flag === undefined ? undefined : options[attributeName(flag)];
-    if (value !== undefined) flags[key.path] = flagValue(key, value);
+    if (value !== undefined) flags[key.path] = flagValue(key, value, `--${flag}`);
   }
   if (typeof options.config === "string") flags.config = options.config;
   const set: Record<string, string> = {};
@@ -122,11 +123,14 @@ function defaultText({ kind, defaults: { development } }: KeyDescription): strin
   return isTold ? ` (default: ${text})` : "";
 }
 
-function flagValue(key: KeyDescription, value: unknown): FlagValue {
+function flagValue(key: KeyDescription, value: unknown, written: string): FlagValue {
   if (key.kind === "map") {
     return Object.fromEntries(
       (value as string[]).map((pair) => {
         const equals = pair.indexOf("=");
+        if (equals > 0 && pair[equals + 1] === "=") {
+          throw new Misuse(`${written} is ${JSON.stringify(pair)}; ${singleEquals(pair)}`);
+        }
         return equals < 0 ? [pair, ""] : [pair.slice(0, equals), pair.slice(equals + 1)];
       }),
     );

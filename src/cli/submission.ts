@@ -9,6 +9,7 @@ import { parseDuration } from "../job_types/mod.ts";
 import type { DependencyView, JobOptionsView, Submission } from "../rpc/mod.ts";
 import { FlagReader } from "./arguments.ts";
 import { configFrom } from "./config_flags.ts";
+import { singleEquals } from "./pairs.ts";
 import { readPayload } from "./payload.ts";
 import { PRIORITY_DEFAULT } from "./job_flags.ts";
 import type { Flags } from "./router.ts";
@@ -83,6 +84,7 @@ function requirementsOf(reader: FlagReader) {
   for (const text of reader.texts("require") ?? []) {
     const [, name = "", value = ""] = /^([^\s=!<>()]+)=(.*)$/s.exec(text) ?? [];
     if (name === "") require.push(text);
+    else if (value.startsWith("=")) reader.fault("require", singleEquals(text), text);
     else if (Object.hasOwn(requiredTags, name)) {
       reader.fault("require", `names ${JSON.stringify(name)} twice`, text);
     } else requiredTags[name] = value;

@@ -21,7 +21,6 @@ Deno.test("every flag of a submission becomes a field of it, durations in ms", a
     maxRetries: "0",
     timeout: "1m30s",
     retryDelay: "250ms",
-    delay: "2h",
     label: ["a=1", "b="],
     require: ["gpu=true", "!slow", "memory>=8", "zone in (a=1, b)"],
     prefer: ["ssd"],
@@ -51,7 +50,6 @@ Deno.test("every flag of a submission becomes a field of it, durations in ms", a
     maxRetries: 0,
     timeoutMs: 90_000,
     retryDelayMs: 250,
-    delayMs: 7_200_000,
     labels: { a: "1", b: "" },
     requiredTags: { gpu: "true" },
     idempotencyKey: "k",
@@ -104,6 +102,25 @@ Deno.test("every wrong flag of a submission is named at once, with what would be
         ]
       ) assert.ok(failure.message.includes(part), `${part}\nis not in\n${failure.message}`);
       return true;
+    },
+  );
+});
+
+Deno.test("a value that begins with = is refused with what was meant, and may have one later", async () => {
+  const { labels, requiredTags } = await submissionFrom({
+    type: "t",
+    label: ["sum=YQ==", "none="],
+    require: ["expression=a==b"],
+  }, err);
+  assert.deepEqual(labels, { sum: "YQ==", none: "" });
+  assert.deepEqual(requiredTags, { expression: "a==b" });
+  await assert.rejects(
+    submissionFrom({ type: "t", label: ["team==web"], require: ["zone==a", "zone=="] }, err),
+    {
+      name: "Misuse",
+      message: '--require is "zone==a"; no value begins with = (did you mean zone=a?); --require ' +
+        'is "zone=="; no value begins with =; give name=value; --label is "team==web"; no value ' +
+        "begins with = (did you mean team=web?)",
     },
   );
 });

@@ -298,7 +298,10 @@ function entriesOf(raw: Raw): readonly (readonly [string, string])[] | string {
   for (const item of itemsOf(raw) ?? []) {
     const at = item.indexOf("=");
     if (at < 0) return `has an entry ${JSON.stringify(item)} without "="`;
-    entries.push([item.slice(0, at).trim(), item.slice(at + 1).trim()]);
+    const [name, value] = [item.slice(0, at).trim(), item.slice(at + 1).trim()];
+    // A value that does begin so can be given in a file, as a mapping.
+    if (value.startsWith("=")) return `has an entry ${name} with two "=" before its value`;
+    entries.push([name, value]);
   }
   return entries;
 }

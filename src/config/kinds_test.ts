@@ -146,6 +146,8 @@ Deno.test("a map comes as a mapping or as name=value, and its names are no more 
   table<Readonly<Record<string, string>>, "">(map(), [
     ["gpu=true, zone=eu-1", { gpu: "true", zone: "eu-1" }],
     [{ gpu: "true" }, { gpu: "true" }],
+    [{ gpu: "=true" }, { gpu: "=true" }],
+    ["gpu==true", /entry gpu with two "=" before its value/],
     ["a=b=c", { a: "b=c" }],
     ["a=", { a: "" }],
     ["", {}],
