@@ -8,6 +8,9 @@ import { cronFault, parsePointInTime, timeZoneFault, timingFaults } from "../cal
 import type { ScheduleTiming } from "../rpc/mod.ts";
 import type { FlagReader } from "./arguments.ts";
 
+/** Runs that may be made up for. */
+const CATCH_UP_MAX = 1_000;
+
 /** The time that a flag says, by the clocks of `--tz`. */
 export function timeFrom(reader: FlagReader, name: string): number | undefined {
   const zone = reader.text("tz");
@@ -32,6 +35,9 @@ export function timingFrom(reader: FlagReader): ScheduleTiming | undefined {
   const atMs = time("at");
   const everyMs = reader.duration("every");
   const anchorMs = time("anchor") ?? 0;
+  if (reader.text("anchor") !== undefined && reader.text("every") === undefined) {
+    reader.fault("anchor", "but only --every counts from it; give that, or leave it out");
+  }
   const given = ["cron", "every", "at"].filter((name) => reader.text(name) !== undefined);
   if (given.length > 1) {
     reader.fault(given[1]!, `but --${given[0]} says already when it is due; give one of them`);
@@ -51,4 +57,22 @@ export function timingFrom(reader: FlagReader): ScheduleTiming | undefined {
   const faults = fault === undefined ? timingFaults(timing) : [fault];
   for (const each of faults) reader.fault(name!, each);
   return timing;
+}
+
+/** Which of the runs that nobody could make are made up for. */
+export interface CatchUp {
+  readonly catchUp: string;
+  readonly catchUpMax?: number;
+}
+
+/** What the flags say of it; what is wrong is noted in the reader. */
+export function catchUpFrom(reader: FlagReader): CatchUp {
+  const catchUp = reader.text("catchUp") ?? "last";
+  const catchUpMax = reader.integer("catchUpMax", { min: 1, max: CATCH_UP_MAX });
+  if (catchUpMax === undefined) return { catchUp };
+  if (catchUp !== "all") {
+    const instead = catchUp === "none" ? "none is made up for" : "the last alone is made up for";
+    reader.fault("catchUpMax", `but ${instead}; give --catch-up all, or leave it out`);
+  }
+  return { catchUp, catchUpMax };
 }

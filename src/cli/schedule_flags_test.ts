@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { FlagReader } from "./arguments.ts";
 import type { Flags } from "./router.ts";
-import { timingFrom } from "./schedule_flags.ts";
+import { catchUpFrom, timingFrom } from "./schedule_flags.ts";
 
 function timingOf(flags: Flags) {
   const reader = new FlagReader(flags);
@@ -53,6 +53,8 @@ Deno.test("what is wrong with a flag is said with the flag, its value and what w
     [{ at: "tomorrow" }, [/--at is "tomorrow"; give a time such as/]],
     [{ cron: "0 3 * * *", every: "5s" }, [/--every is "5s"; but --cron says already/]],
     [{ cron: "0 3 * * *", tz: "Mars", end: "x" }, [/--tz is "Mars"; .*Europe\/Berlin/, /--end/]],
+    [{ at: "2027-01-01", anchor: "2026-01-01" }, [/--anchor is .*; but only --every counts from/]],
+    [{ cron: "0 3 * * *", anchor: "2026-01-01" }, [/--anchor is "2026-01-01"; but only --every/]],
     [{ every: "5s", start: "2027-01-01", end: "2026-01-01" }, [/end_at is before start_at/]],
   ];
   for (const [flags, messages] of cases) {
@@ -61,4 +63,25 @@ Deno.test("what is wrong with a flag is said with the flag, its value and what w
       return failure.name === "Misuse";
     });
   }
+});
+
+Deno.test("how many runs are made up for is asked where all are, and refused elsewhere", () => {
+  const catchUpOf = (flags: Flags) => {
+    const reader = new FlagReader(flags);
+    const catchUp = catchUpFrom(reader);
+    reader.done();
+    return catchUp;
+  };
+  assert.deepEqual(catchUpOf({ catchUp: "last" }), { catchUp: "last" });
+  assert.deepEqual(catchUpOf({ catchUp: "all" }), { catchUp: "all" });
+  assert.deepEqual(catchUpOf({ catchUp: "all", catchUpMax: "3" }), {
+    catchUp: "all",
+    catchUpMax: 3,
+  });
+  assert.throws(() => catchUpOf({ catchUp: "last", catchUpMax: "3" }), {
+    name: "Misuse",
+    message: '--catch-up-max is "3"; but the last alone is made up for; give --catch-up all, or ' +
+      "leave it out",
+  });
+  assert.throws(() => catchUpOf({ catchUp: "none", catchUpMax: "3" }), /but none is made up for/);
 });

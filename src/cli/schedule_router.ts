@@ -53,7 +53,7 @@ export function addScheduleCommands(
         ],
       ).default("last"),
     )
-    .option("--catch-up-max <number>", "with --catch-up all: this many, the latest", "100")
+    .option("--catch-up-max <number>", "with --catch-up all: this many, the latest (default: 100)")
     .option("--grace <duration>", "how late a run may be and not count as missed", "30s")
     .option("--replace", "replace the schedule if there is one of this name");
   addJobFlags(add);

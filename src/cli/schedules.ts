@@ -15,7 +15,7 @@ import { jobJson } from "./present.ts";
 import { pageText, runTable, runTimes, scheduleJson, scheduleText } from "./present_schedules.ts";
 import { sealedChannel } from "./payload_keys.ts";
 import type { Flags } from "./router.ts";
-import { timeFrom, timingFrom } from "./schedule_flags.ts";
+import { catchUpFrom, timeFrom, timingFrom } from "./schedule_flags.ts";
 import { submissionFrom } from "./submission.ts";
 import { printable, type Terminal } from "./terminal.ts";
 import { tellOrWatch } from "./watching.ts";
@@ -30,7 +30,7 @@ const LAST_JOBS = 5;
 export async function addSchedule(name: string, flags: Flags, terminal: Terminal): Promise<void> {
   const reader = new FlagReader(flags);
   const timing = timingFrom(reader);
-  const catchUpMax = reader.integer("catchUpMax", { min: 1, max: RUNS_MAX });
+  const catchUp = catchUpFrom(reader);
   const graceMs = reader.duration("grace");
   for (const flag of ["delay", "runAt", "idempotencyKey"]) {
     if (reader.text(flag) === undefined) continue;
@@ -52,8 +52,7 @@ export async function addSchedule(name: string, flags: Flags, terminal: Terminal
       timing,
       job,
       overlap: String(flags.overlap),
-      catchUp: String(flags.catchUp),
-      ...(catchUpMax === undefined ? {} : { catchUpMax }),
+      ...catchUp,
       ...(graceMs === undefined ? {} : { graceMs }),
     }, { replace: flags.replace === true });
     if (warning !== "") terminal.err.write(`conductor: ${printable(warning)}\n`);

@@ -22,6 +22,7 @@ const INT32 = { min: -(2 ** 31), max: 2 ** 31 - 1 };
 export async function submissionFrom(flags: Flags, err: Sink): Promise<Submission> {
   const reader = new FlagReader(flags);
   const fields = fieldsFrom(reader);
+  refuseUseless(reader);
   const payload = reader.textOrEmpty("payload") ?? "";
   reader.done();
   const { payloadBytesMax } = configFrom(flags, "client").config.jobs;
@@ -68,6 +69,20 @@ function optionsOf(reader: FlagReader) {
     cpuMillis: reader.parsed("cpu", cpuMillisOf, "give processors, such as 2 or 0.5"),
     memoryBytes: reader.parsed("memory", bytesOf, "give a size, such as 512MiB"),
   } satisfies { [Name in keyof JobOptionsView]: JobOptionsView[Name] | undefined };
+}
+
+/** Flags that would do nothing, which their writer does not think. */
+function refuseUseless(reader: FlagReader): void {
+  const isGiven = (name: string) => reader.textOrEmpty(name) !== undefined;
+  if (isGiven("runAt") && isGiven("delay")) {
+    reader.fault("runAt", "but --delay says already when it may start; give one of them");
+  }
+  if (isGiven("whenDependencyFails") && reader.texts("dependsOn") === undefined) {
+    reader.fault(
+      "whenDependencyFails",
+      "but it depends on no job; name one by --depends-on, or leave it out",
+    );
+  }
 }
 
 /** A duration above 0, which would say the same as no flag. */

@@ -106,6 +106,25 @@ Deno.test("every wrong flag of a submission is named at once, with what would be
   );
 });
 
+Deno.test("a flag that would do nothing beside another one, or without it, is refused", async () => {
+  const { delayMs } = await submissionFrom({ type: "t", delay: "2h" }, err);
+  assert.equal(delayMs, 7_200_000);
+  await assert.rejects(
+    submissionFrom({
+      type: "t",
+      delay: "1h",
+      runAt: "2026-12-24T18:00",
+      whenDependencyFails: "wait",
+    }, err),
+    {
+      name: "Misuse",
+      message: '--run-at is "2026-12-24T18:00"; but --delay says already when it may start; give ' +
+        'one of them; --when-dependency-fails is "wait"; but it depends on no job; name one by ' +
+        "--depends-on, or leave it out",
+    },
+  );
+});
+
 Deno.test("a value that begins with = is refused with what was meant, and may have one later", async () => {
   const { labels, requiredTags } = await submissionFrom({
     type: "t",
