@@ -5,7 +5,16 @@
  * @module
  */
 
-import { constants, copyFileSync, existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -68,11 +77,7 @@ export function inspectRaftLog(
   visit: (entry: Entry) => void = () => {},
 ): RaftLogReport {
   const original = join(directory, RAFT_LOG_FILES.database);
-  if (!existsSync(original)) {
-    throw new RaftLogRefused(
-      `there is no "${original}"; name a master's directory by --data-dir or --raft-dir`,
-    );
-  }
+  refuseUnreadable(original);
   const copies = mkdtempSync(join(tmpdir(), "conductor-inspect-"));
   try {
     for (let attempt = 1;; attempt++) {
@@ -94,6 +99,27 @@ export function inspectRaftLog(
     }
   } finally {
     rmSync(copies, { recursive: true, force: true });
+  }
+}
+
+/** Tells what may not be read from what is not there, which look the same to `existsSync`. */
+function refuseUnreadable(path: string): void {
+  try {
+    closeSync(openSync(path, "r"));
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code === "ENOENT" || code === "ENOTDIR") {
+      throw new RaftLogRefused(
+        `there is no "${path}"; name a master's directory by --data-dir or --raft-dir`,
+        { cause },
+      );
+    }
+    const reason = code === "EACCES" || code === "EPERM"
+      ? "permission denied; look as the user that its master runs as"
+      : cause instanceof Error
+      ? cause.message
+      : String(cause);
+    throw new RaftLogRefused(`Cannot read "${path}": ${reason}`, { cause });
   }
 }
 
