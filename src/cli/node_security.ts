@@ -222,6 +222,11 @@ async function doorsOf(
     fileBytesMax: config.log.auditMaxSizeBytes,
     filesKept: config.log.auditMaxFiles,
     onFailure: (failure) => warn(`the audit log cannot be written: ${String(failure)}`),
+    onRotationFailure: (failure) =>
+      warn(
+        "the audit log is full and cannot be moved aside, so it grows beyond log.audit_max_size " +
+          `until it can: ${String(failure)}`,
+      ),
   });
   if (audit !== null) tls.auditRefusals(audit);
   const options: GateOptions = {

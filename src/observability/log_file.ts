@@ -138,9 +138,12 @@ export class LogFile implements LogDestination {
       Deno.removeSync(this.#path);
       return;
     }
-    for (let number = this.#filesKept - 1; number >= 1; number--) {
-      const from = `${this.#path}.${number}`;
-      if (statOf(from) !== undefined) Deno.renameSync(from, `${this.#path}.${number + 1}`);
+    // Up to the first number that is free: when moving the file itself has failed, the files kept
+    // beside it are not moved on, and off the end, again and again.
+    let free = 1;
+    while (free < this.#filesKept && statOf(`${this.#path}.${free}`) !== undefined) free++;
+    for (let number = free; number > 1; number--) {
+      Deno.renameSync(`${this.#path}.${number - 1}`, `${this.#path}.${number}`);
     }
     Deno.renameSync(this.#path, `${this.#path}.1`);
   }

@@ -149,3 +149,48 @@ Deno.test("a file that cannot be put aside grows on, without losing a line", () 
     file.close();
     assert.deepEqual(names(directory), ["master.log", "master.log.1"]);
   }));
+
+Deno.test("while a grown file cannot be put aside, those kept beside it stay", () =>
+  inDirectory((directory) => {
+    const path = join(directory, "master.log");
+    const file = new LogFile(path, { fileBytesMax: 10, filesKept: 3 });
+    for (const line of ["first line\n", "second line\n", "third line\n"]) file.write(line);
+    const { renameSync } = Deno;
+    Deno.renameSync = (from, to) => {
+      if (from === path) throw new Deno.errors.PermissionDenied("not now");
+      renameSync(from, to);
+    };
+    try {
+      for (let index = 0; index < 10; index++) file.write("fourth line\n");
+    } finally {
+      Deno.renameSync = renameSync;
+    }
+    const kept = ["master.log.3", "master.log.2"].map((name) => join(directory, name));
+    assert.deepEqual(kept.map((name) => Deno.readTextFileSync(name)), [
+      "first line\n",
+      "second line\n",
+    ]);
+    file.close();
+  }));
+
+Deno.test("without a descriptor to spare, files kept beside a grown one are moved once", () =>
+  inDirectory((directory) => {
+    const path = join(directory, "master.log");
+    const file = new LogFile(path, { fileBytesMax: 10, filesKept: 3 });
+    for (const line of ["first line\n", "second line\n"]) file.write(line);
+    const { openSync } = Deno;
+    Deno.openSync = () => {
+      throw new Error("Too many open files (os error 24)");
+    };
+    try {
+      for (let index = 0; index < 10; index++) file.write("lost line\n");
+    } finally {
+      Deno.openSync = openSync;
+    }
+    file.write("third line\n");
+    file.close();
+    const all = ["master.log.2", "master.log.1", "master.log"]
+      .map((name) => Deno.readTextFileSync(join(directory, name))).join("");
+    assert.equal(all, "first line\nsecond line\nthird line\n");
+    assert.equal(file.linesLost, 10);
+  }));

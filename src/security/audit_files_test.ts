@@ -16,6 +16,15 @@ function write(path: string, ...users: string[]): void {
   log?.close();
 }
 
+/** Until its end no file can be opened, as when strangers' connections hold all descriptors. */
+function withoutDescriptors(): Disposable {
+  const { openSync } = Deno;
+  Deno.openSync = () => {
+    throw new Error("Too many open files (os error 24)");
+  };
+  return { [Symbol.dispose]: () => void (Deno.openSync = openSync) };
+}
+
 async function kindsOf(path: string, expectedHash?: string): Promise<string[]> {
   return (await verifyAuditFile(path, expectedHash)).faults.map((fault) => fault.kind);
 }
@@ -75,4 +84,114 @@ Deno.test("after another has moved the file away, the chain goes on in a new one
   assert.deepEqual(report.faults, []);
   assert.deepEqual([report.files.length, report.lines, report.lastSequence], [2, 4, 4]);
   assert.equal((await Deno.stat(`${path}.head`)).mode! & 0o777, 0o600);
+});
+
+Deno.test("without a descriptor to spare a full file grows, and is moved aside once when there is one", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  const failures: unknown[] = [];
+  let nowMs = 0;
+  const log = openAuditLog({
+    enabled: true,
+    output: path,
+    fileBytesMax: 1000,
+    filesKept: 3,
+    onFailure: (failure) => failures.push(failure),
+    onRotationFailure: (failure) => failures.push(failure),
+    now: () => nowMs,
+  });
+  let count = 0;
+  const record = (lines: number) => {
+    for (const end = count + lines; count < end; count++) {
+      log?.record(
+        { kind: "authentication_succeeded", userId: `user ${count}`, roles: [], call: CALL },
+        0,
+      );
+      log?.flush();
+      nowMs += 2_000;
+    }
+  };
+  const numbersOf = (name: string) =>
+    [...Deno.readTextFileSync(name).matchAll(/"user (\d+)"/g)].map((match) => Number(match[1]));
+  // Each file has room for two or three lines: all of those kept are there.
+  record(12);
+  const kept = [1, 2, 3].map((number) => Deno.readTextFileSync(`${path}.${number}`));
+  {
+    using _ = withoutDescriptors();
+    record(30);
+  }
+  assert.deepEqual([1, 2, 3].map((number) => Deno.readTextFileSync(`${path}.${number}`)), kept);
+  assert.equal(numbersOf(path).at(-1), count - 1, "nothing waits");
+  assert.equal(failures.length, 1, "it is told once");
+  record(1);
+  assert.deepEqual(numbersOf(path), [count - 1]);
+  assert.equal(Deno.readTextFileSync(`${path}.2`), kept[0]);
+  assert.equal(Deno.readTextFileSync(`${path}.3`), kept[1]);
+  assert.ok(numbersOf(`${path}.1`).length > 30);
+  log?.close();
+  const report = await verifyAuditFile(path);
+  assert.deepEqual(report.faults, []);
+  assert.equal(report.lastSequence, count);
+  assert.deepEqual(
+    [...Deno.readDirSync(directory.path)].map(({ name }) => name).sort(),
+    ["audit.log", "audit.log.1", "audit.log.2", "audit.log.3", "audit.log.head"],
+  );
+});
+
+Deno.test("a rotation that fails half way is ended by the next one, and moves no file twice", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  let nowMs = 0;
+  const options = { fileBytesMax: 1000, filesKept: 5, now: () => nowMs };
+  const log = openAuditLog({ enabled: true, output: path, ...options });
+  const record = (userId: string) => {
+    log?.record({ kind: "authentication_succeeded", userId, roles: [], call: CALL }, 0);
+    log?.flush();
+    nowMs += 2_000;
+  };
+  for (let index = 0; index < 6; index++) record(`user ${index}`);
+  const { renameSync } = Deno;
+  for (const refused of [`${path}.new`, path, `${path}.1`]) {
+    const before = (await verifyAuditFile(path)).files.length;
+    let isRefused = false;
+    Deno.renameSync = (from, to) => {
+      if (from === refused) {
+        isRefused = true;
+        throw new Deno.errors.PermissionDenied("not now");
+      }
+      renameSync(from, to);
+    };
+    try {
+      for (let index = 0; index < 8; index++) record(`user ${index}`);
+    } finally {
+      Deno.renameSync = renameSync;
+    }
+    assert.ok(isRefused, refused);
+    assert.ok(Deno.statSync(path).size > 1000, "the full file has its name, and grows");
+    record("the next one");
+    assert.ok(Deno.statSync(path).size < 1000);
+    const report = await verifyAuditFile(path);
+    assert.deepEqual(report.faults, [], refused);
+    assert.equal(report.files.length, before + 1);
+    assert.equal(report.firstSequence, 1, "none of those kept is gone");
+  }
+  log?.close();
+});
+
+Deno.test("a full file that another has moved away is left, and the chain goes on under its name", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  const log = openAuditLog({ enabled: true, output: path, fileBytesMax: 1000, filesKept: 5 });
+  const record = (userId: string) => {
+    log?.record({ kind: "authentication_succeeded", userId, roles: [], call: CALL }, 0);
+    log?.flush();
+  };
+  record("a");
+  record("b");
+  await Deno.rename(path, `${path}.1`);
+  for (const userId of ["c", "d", "e", "f"]) record(userId);
+  log?.close();
+  const report = await verifyAuditFile(path);
+  assert.deepEqual(report.faults, []);
+  assert.equal(report.lines, 6);
 });

@@ -23,7 +23,14 @@ export interface AuditFileOptions {
   readonly fileBytesMax?: number;
   /** Moved files kept, `path.1` (latest) to `path.N` (oldest). Default 10. */
   readonly filesKept?: number;
+  /** Told when a full file cannot be moved aside, so that it grows; once until it can again. */
+  readonly onRotationFailure?: (failure: unknown) => void;
+  /** Monotonic clock in ms, for tests. */
+  readonly now?: () => number;
 }
+
+/** How long a full file grows before moving it aside is tried again, in ms. */
+const ROTATION_RETRY_MS = 1_000;
 
 /** Standard output or standard error. */
 export class StreamSink implements AuditSink {
@@ -50,17 +57,24 @@ export class FileSink implements AuditSink {
   readonly #path: string;
   readonly #fileBytesMax: number;
   readonly #filesKept: number;
+  readonly #onRotationFailure: (failure: unknown) => void;
+  readonly #now: () => number;
   #file: Deno.FsFile;
   #bytes: number;
+  /** Put off after a failure. */
+  #rotateFromMs = Number.NEGATIVE_INFINITY;
+  #isGrowing = false;
 
   /** @throws {SecurityConfigurationError} naming the file, when it cannot be opened */
   constructor(options: AuditFileOptions) {
     this.#path = options.path;
     this.#fileBytesMax = options.fileBytesMax ?? 100 * 1024 * 1024;
     this.#filesKept = options.filesKept ?? 10;
+    this.#onRotationFailure = options.onRotationFailure ?? (() => {});
+    this.#now = options.now ?? (() => performance.now());
     try {
       Deno.mkdirSync(dirname(this.#path), { recursive: true, mode: 0o750 });
-      this.#file = this.#open();
+      this.#file = open(this.#path);
       this.#bytes = this.#file.statSync().size;
     } catch (thrown) {
       if (thrown instanceof SecurityConfigurationError) throw thrown;
@@ -72,7 +86,9 @@ export class FileSink implements AuditSink {
 
   write(lines: string): void {
     const bytes = new TextEncoder().encode(lines);
-    if (this.#bytes > 0 && this.#bytes + bytes.length > this.#fileBytesMax) this.#rotate();
+    if (this.#bytes > 0 && this.#bytes + bytes.length > this.#fileBytesMax) {
+      this.#rotateOrGrow();
+    }
     try {
       writeAll(this.#file, bytes);
     } catch (thrown) {
@@ -92,11 +108,9 @@ export class FileSink implements AuditSink {
 
   reopen(): void {
     if (this.#isStillThere()) return;
-    const moved = this.#file;
-    this.#file = this.#open();
-    this.#bytes = this.#file.statSync().size;
-    moved.syncSync();
-    moved.close();
+    this.#file.syncSync();
+    const next = open(this.#path);
+    this.#goOnIn(next, next.statSync().size);
   }
 
   close(): void {
@@ -115,35 +129,90 @@ export class FileSink implements AuditSink {
     }
   }
 
-  /** Two writers would tangle the chain, so each file has one. */
-  #open(): Deno.FsFile {
-    const file = Deno.openSync(this.#path, { append: true, create: true, mode: 0o600 });
-    if (file.tryLockSync(true)) return file;
-    file.close();
-    throw new SecurityConfigurationError([
-      `log.audit_output: another process writes "${this.#path}": give each node a file of its own`,
-    ]);
+  /**
+   * A full file that cannot be moved aside is written on: a long log is better than a gap, and those
+   * kept before it stay where they are.
+   */
+  #rotateOrGrow(): void {
+    if (this.#now() < this.#rotateFromMs) return;
+    try {
+      // What another has moved away is aside already.
+      if (this.#isStillThere()) this.#rotate();
+      else this.reopen();
+      this.#isGrowing = false;
+    } catch (thrown) {
+      this.#rotateFromMs = this.#now() + ROTATION_RETRY_MS;
+      if (!this.#isGrowing) this.#onRotationFailure(thrown);
+      this.#isGrowing = true;
+    }
   }
 
   #rotate(): void {
     this.#file.syncSync();
-    for (let index = this.#filesKept; index > 1; index--) {
-      renameIfThere(`${this.#path}.${index - 1}`, `${this.#path}.${index}`);
+    // Before anything is moved: it needs a descriptor, of which there may be none left.
+    const next = open(`${this.#path}.new`);
+    try {
+      this.#putAside();
+    } catch (thrown) {
+      next.close();
+      throw thrown;
     }
-    if (this.#filesKept > 0) Deno.renameSync(this.#path, `${this.#path}.1`);
-    else Deno.removeSync(this.#path);
-    const full = this.#file;
-    this.#file = this.#open();
-    this.#bytes = 0;
-    full.close();
+    this.#goOnIn(next, 0);
+  }
+
+  /** The name leads to `path.new` afterwards, or still to the full file. */
+  #putAside(): void {
+    const [incoming, latest] = [`${this.#path}.new`, `${this.#path}.1`];
+    if (this.#filesKept === 0) {
+      Deno.renameSync(incoming, this.#path);
+      return;
+    }
+    this.#makeRoom();
+    Deno.renameSync(this.#path, latest);
+    try {
+      Deno.renameSync(incoming, this.#path);
+    } catch (thrown) {
+      Deno.renameSync(latest, this.#path);
+      throw thrown;
+    }
+  }
+
+  /**
+   * Moves files up, as far as the first number that is free: after a rotation that failed half way the
+   * next one ends what it began, and moves no file on for nothing.
+   */
+  #makeRoom(): void {
+    let free = 1;
+    while (free < this.#filesKept && isThere(`${this.#path}.${free}`)) free++;
+    for (let index = free; index > 1; index--) {
+      Deno.renameSync(`${this.#path}.${index - 1}`, `${this.#path}.${index}`);
+    }
+  }
+
+  #goOnIn(next: Deno.FsFile, bytes: number): void {
+    this.#file.close();
+    this.#file = next;
+    this.#bytes = bytes;
   }
 }
 
-function renameIfThere(from: string, to: string): void {
+/** Two writers would tangle the chain, so each file has one. */
+function open(path: string): Deno.FsFile {
+  const file = Deno.openSync(path, { append: true, create: true, mode: 0o600 });
+  if (file.tryLockSync(true)) return file;
+  file.close();
+  throw new SecurityConfigurationError([
+    `log.audit_output: another process writes "${path}": give each node a file of its own`,
+  ]);
+}
+
+function isThere(path: string): boolean {
   try {
-    Deno.renameSync(from, to);
+    Deno.lstatSync(path);
+    return true;
   } catch (thrown) {
-    if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
+    if (thrown instanceof Deno.errors.NotFound) return false;
+    throw thrown;
   }
 }
 
