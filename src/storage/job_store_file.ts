@@ -1,10 +1,11 @@
 /** `state.db` itself: how it is opened, what its tables are, and what its failures mean. */
 
-import { chmodSync, closeSync, existsSync, fsyncSync, openSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { adoptOldRows } from "./finished_rows.ts";
 import { assertDurable, pragma } from "./pragma.ts";
+import { closeToOthers, makePrivate } from "./private_file.ts";
 import { isDamage, isLocked, REJOIN_ADVICE, StorageFailed } from "./storage_failure.ts";
 
 /** Name of the file in a data directory. */
@@ -57,9 +58,11 @@ export function openJobStoreFile(path: string, beforeChange?: () => void): Datab
   const isNew = !existsSync(path);
   let database: DatabaseSync | undefined;
   try {
+    makePrivate(path);
+    // One that is made later gets its mode from the database.
+    closeToOthers(`${path}-wal`);
     database = new DatabaseSync(path, { timeout: 0 });
-    if (isNew) chmodSync(path, 0o600);
-    else checkFormat(database, path);
+    if (!isNew) checkFormat(database, path);
     // Before anything is in the file; one that has its pages keeps them.
     database.exec(`PRAGMA page_size = ${PAGE_BYTES}`);
     // One process, one connection: the lock is held until the process ends, and no -shm is needed.

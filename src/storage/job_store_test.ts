@@ -9,6 +9,7 @@ import { describeJobStore } from "../jobs/store_conformance_test_support.ts";
 import { SqliteJobStore } from "./job_store.ts";
 import { JOB_STORE_FILE } from "./job_store_file.ts";
 import { toFormat3 } from "./older_format_test_support.ts";
+import { assertPrivate } from "./private_file_test_support.ts";
 import { JOB_STORE_MARKER } from "./job_store_seal.ts";
 
 describeJobStore("SQLite store", () => {
@@ -293,8 +294,7 @@ Deno.test(
 Deno.test(
   "state.db is for its owner's eyes alone",
   inDirectory((directory) => {
-    SqliteJobStore.open(directory).close();
-    assert.equal(statSync(pathIn(directory)).mode & 0o777, 0o600);
+    assertPrivate(directory, () => SqliteJobStore.open(directory));
   }),
 );
 

@@ -28,6 +28,7 @@ import {
   SALT_BYTES,
 } from "./raft_journal_record.ts";
 import { syncDirectoryOf } from "./job_store_file.ts";
+import { closeToOthers } from "./private_file.ts";
 import type { RaftLogIdentity, StateRow } from "./raft_log_file.ts";
 import { decodeSlot, encodeSlot, SLOT_BYTES } from "./slot_file.ts";
 import { failureOf, StorageFailed } from "./storage_failure.ts";
@@ -126,6 +127,7 @@ export class RaftJournal {
   static open(path: string, found: FoundJournal, end: JournalEnd): RaftJournal {
     if (found.head === undefined) throw new StorageFailed(`Cannot open "${path}": it has no head`);
     try {
+      closeToOthers(path);
       const journal = new RaftJournal(path, openSync(path, "r+"), found.head, end);
       // What a killed process wrote may be in memory alone, and was promised to nobody: from now on
       // it counts.

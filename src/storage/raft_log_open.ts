@@ -3,6 +3,7 @@
 import { closeSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { assertDurable } from "./pragma.ts";
+import { closeToOthers, makePrivate } from "./private_file.ts";
 import { isDamage, isLocked, RaftLogRefused, REJOIN_ADVICE } from "./storage_failure.ts";
 
 /**
@@ -14,6 +15,9 @@ const PAGE_BYTES = 16 * 1024;
 /** @throws {RaftLogRefused} when it is locked, or not a database */
 export function openDatabase(path: string): DatabaseSync {
   try {
+    makePrivate(path);
+    // One that is made later gets its mode from the database.
+    closeToOthers(`${path}-wal`);
     const database = new DatabaseSync(path, { timeout: 0 });
     // Of a file that has yet to be made; one that is there keeps its own.
     database.exec(`PRAGMA page_size = ${PAGE_BYTES}`);

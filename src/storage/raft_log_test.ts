@@ -10,6 +10,7 @@ import { createDataDirectory } from "./data_directory.ts";
 import { DurableMarker, MARKER_FORMAT } from "./durable_marker.ts";
 import { JOURNAL_FORMAT } from "./raft_journal.ts";
 import { SqliteRaftLog } from "./raft_log.ts";
+import { assertPrivate } from "./private_file_test_support.ts";
 import { RAFT_LOG_FILES } from "./raft_log_files.ts";
 import { decodeSlot, encodeSlot, SLOT_BYTES, SlotFile } from "./slot_file.ts";
 import { DataDirectoryRefused, RaftLogRefused, StorageFailed } from "./storage_failure.ts";
@@ -38,6 +39,16 @@ test("a directory of another node or cluster is refused", (directory) => {
 test("a log is made once", (directory) => {
   SqliteRaftLog.create(directory, IDENTITY).close();
   assert.throws(() => SqliteRaftLog.create(directory, IDENTITY), /there is one already/);
+});
+
+test("the log's files are for their owner's eyes alone", (directory) => {
+  assertPrivate(
+    directory,
+    () =>
+      SqliteRaftLog.exists(directory)
+        ? SqliteRaftLog.open(directory, IDENTITY)
+        : SqliteRaftLog.create(directory, IDENTITY),
+  );
 });
 
 for (const made of [[], [JOURNAL], [JOURNAL, MARKER]]) {

@@ -10,6 +10,7 @@
 import { hash } from "node:crypto";
 import { closeSync, fdatasyncSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { closeToOthers } from "./private_file.ts";
 import { StorageFailed } from "./storage_failure.ts";
 
 /** What a record needs: by these numbers the newest is known, the first before the second. */
@@ -72,6 +73,7 @@ export class SlotFile<Content extends SlotRecord> {
   }
 
   static open<Content extends SlotRecord>(path: string): SlotFile<Content> {
+    closeToOthers(path);
     const newest = newestOf<Content>(readFileSync(path), 0, DURABLE_SLOTS);
     return new SlotFile<Content>(path, openSync(path, "r+"), newest?.slot === 0 ? 1 : 0);
   }
