@@ -38,7 +38,8 @@ const MANAGES_WORKERS = "worker:manage";
  * Handlers that refuse a worker that names another one, and are otherwise `handlers`.
  *
  * Whoever is confined to namespaces speaks for no other worker, whatever its roles, and not for one of
- * its own name that works for others too, or that does so no more but is still connected.
+ * its own name that works for others too. One that is gone counts as long as it is on record: it may be
+ * out of reach for a moment, and whoever took its name meanwhile would keep it out.
  *
  * @param workerOf what the state knows of a worker
  */
@@ -63,9 +64,11 @@ export function ownWorkersOnly(
         "id as its subject (conductor token issue --subject ID --role worker)";
     }
     const worker = isConfined ? workerOf(workerId) : undefined;
-    if (worker === undefined || worker.status === "disconnected" || isOwn(worker, call)) return;
-    return `the worker ${JSON.stringify(workerId)} works for other namespaces than the token of ` +
-      `"${userId}" is for: give this one a name of its own, or stop the other`;
+    if (worker === undefined || isOwn(worker, call)) return;
+    const isGone = worker.status === "disconnected";
+    return `the worker ${JSON.stringify(workerId)} ${isGone ? "worked" : "works"} for other ` +
+      `namespaces than the token of "${userId}" is for: give this one a name of its own, or ` +
+      (isGone ? "let the other come back and stop in order" : "stop the other");
   };
   const check = (workerId: string, call: CallContext) => {
     const reason = reasonAgainst(workerId, call);

@@ -117,19 +117,46 @@ Deno.test("whoever is confined speaks for itself alone, and not for a worker of 
     red: { status: "active", namespaces: ["red"] },
     wide: { status: "active", namespaces: ["red", "blue"] },
     all: { status: "active" },
-    gone: { status: "disconnected" },
+    gone: { status: "disconnected", namespaces: ["red"] },
+    "gone wide": { status: "disconnected", namespaces: ["red", "blue"] },
+    "gone blue": { status: "disconnected", namespaces: ["blue"] },
+    "gone all": { status: "disconnected" },
   };
   for (const rolesAreEnforced of [true, false]) {
     const handlers = await guarded(rolesAreEnforced, () => {}, (id) => workers[id]);
     for (
-      const [id, isLet] of [["red", true], ["new", true], ["gone", true], ["wide", false], [
-        "all",
-        false,
-      ]] as const
+      const [id, isLet] of [
+        ["red", true],
+        ["new", true],
+        ["wide", false],
+        ["all", false],
+        ["gone", true],
+        ["gone wide", false],
+        ["gone blue", false],
+        ["gone all", false],
+      ] as const
     ) {
       const said = words(handlers, { ...confined, userId: id }, id);
       assert.ok(said.every((word) => (word === "passed") === isLet), `${id}: ${said.join()}`);
     }
     assert.ok(words(handlers, confined, "red").every((word) => word !== "passed"));
   }
+});
+
+Deno.test("the name of a worker that is gone for a moment is kept for whoever has its namespaces", async () => {
+  const handlers = await guarded(true, () => {}, () => ({ status: "disconnected" }));
+  const squatter: Caller = { ...WORKER, roles: ["admin"], namespaces: ["blue"] };
+  const said = words(handlers, squatter, "w1");
+  assert.deepEqual(new Set(said), new Set(["permission_denied"]));
+  assert.deepEqual(new Set(words(handlers, WORKER, "w1")), new Set(["passed"]), "itself");
+  const wider: Caller = { ...WORKER, namespaces: ["red", "blue"] };
+  const blue = await guarded(true, () => {}, () => ({
+    status: "disconnected",
+    namespaces: ["blue"],
+  }));
+  assert.deepEqual(
+    new Set(words(blue, wider, "w1")),
+    new Set(["passed"]),
+    "one of more namespaces",
+  );
 });
