@@ -8,7 +8,7 @@
 
 import type { Exchange } from "../http/mod.ts";
 import { Refusal, StreamWatch } from "../rpc/mod.ts";
-import type { Principal } from "../security/mod.ts";
+import { type Principal, userIdentityOf } from "../security/mod.ts";
 import { faultOf } from "./faults.ts";
 
 export interface EventStreamsOptions {
@@ -114,7 +114,7 @@ export class EventStreams {
     const { streamsMax = 512, streamsOfCallerMax = 64 } = this.#options;
     const caller = principal.source === "anonymous"
       ? `address ${peerAddress}`
-      : `user ${principal.userId}`;
+      : userIdentityOf(principal);
     const ofCaller = this.#ofCaller.get(caller) ?? 0;
     if (this.#open >= streamsMax || ofCaller >= streamsOfCallerMax) {
       const [count, whose] = ofCaller >= streamsOfCallerMax

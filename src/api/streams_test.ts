@@ -186,6 +186,23 @@ Deno.test("there are so many streams of one caller, and a quiet one is kept aliv
   });
 });
 
+Deno.test("a namesake for other namespaces has streams of its own", async () => {
+  const streams = { streamsOfCallerMax: 1 };
+  await serving({ gate: await strictGate(), more: { streams } }, async (ask) => {
+    const asked = async (...namespaces: string[]) => {
+      const token = await tokenOf("viewer", namespaces.length === 0 ? undefined : namespaces);
+      return await ask("GET /events", { headers: { authorization: `Bearer ${token}` } });
+    };
+    const open = [await asked("blue")];
+    const refused = await asked("blue");
+    assert.equal(refused.status, 429);
+    await refused.body?.cancel();
+    open.push(await asked(), await asked("red", "blue"));
+    assert.deepEqual(open.map(({ status }) => status), [200, 200, 200]);
+    for (const { body } of open) await body?.cancel();
+  });
+});
+
 Deno.test("who does not read holds up whoever writes, and is let go", async () => {
   let written = 0;
   let failure: unknown;

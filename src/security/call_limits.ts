@@ -70,7 +70,7 @@ export class CallLimits {
   /**
    * A call by somebody who is known: by user, or by address when everybody is anonymous.
    *
-   * @param identity `user:alice`, or an address from `peerIp`
+   * @param identity from `identityOf`
    * @param calls so many calls of the class at once, of which all or none are taken
    */
   take(callClass: CallClass, identity: string, nowMs: number, calls = 1): RateVerdict {

@@ -11,6 +11,7 @@ import {
   NOW_MS,
   productionGate,
   tokenFor,
+  tokenOf,
 } from "./gate_test_support.ts";
 
 async function times(count: number, ask: () => GateDecision | Promise<GateDecision>) {
@@ -36,6 +37,27 @@ Deno.test("an identity's calls are limited whatever address and port they come f
   assert.equal(audit.kinds.filter((kind) => kind === "rate_limited").length, 1);
   const later = await gate.check(call({ authorizationHeader, nowMs: NOW_MS + 100 }));
   assert.equal(codeOf(later), "OK");
+});
+
+Deno.test("whoever bears a user's name for other namespaces does not use up what that user may", async () => {
+  const { gate, audit } = await productionGate({ limits: new CallLimits(LIMITS) });
+  const of = (...namespaces: string[]) =>
+    tokenOf({ subject: "alice", roles: ["operator"], namespaces });
+  const blue = await of("blue");
+  const both = await of("blue", "red");
+  const flood = await times(6, () => gate.check(call({ authorizationHeader: blue })));
+  assert.deepEqual(flood, [...Array(5).fill("OK"), "RESOURCE_EXHAUSTED"]);
+  const limited = audit.events.find(({ kind }) => kind === "rate_limited");
+  assert.ok(limited !== undefined && "call" in limited && limited.call !== undefined);
+  assert.deepEqual("namespaces" in limited.call && limited.call.namespaces, ["blue"]);
+  for (const authorizationHeader of [await tokenFor("alice", "operator"), both]) {
+    assert.equal(codeOf(await gate.check(call({ authorizationHeader }))), "OK");
+  }
+  const again = await times(
+    5,
+    async () => gate.check(call({ authorizationHeader: await of("red", "blue", "red") })),
+  );
+  assert.equal(again.at(-1), "RESOURCE_EXHAUSTED", "in whichever order they are named");
 });
 
 Deno.test("a refusal says when to try again", async () => {

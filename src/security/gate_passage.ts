@@ -41,8 +41,20 @@ export function auditedCall(
 }
 
 /** Whose calls are counted together. */
-export function identityOf({ source, userId }: Principal, ip: string): string {
-  return source === "anonymous" ? `address ${addressKey(ip)}` : `user ${userId}`;
+export function identityOf(principal: Principal, ip: string): string {
+  return principal.source === "anonymous" ? `address ${addressKey(ip)}` : userIdentityOf(principal);
+}
+
+/**
+ * A user, as what is counted knows one. Whoever issues tokens within namespaces may name any subject in
+ * them, so namesakes whose tokens are for different namespaces are different users: else one would use
+ * up what the other may.
+ */
+export function userIdentityOf(
+  { userId, namespaces }: Pick<Principal, "userId" | "namespaces">,
+): string {
+  if (namespaces === undefined) return `user ${userId}`;
+  return `confined ${JSON.stringify([...new Set(namespaces)].sort())} ${userId}`;
 }
 
 /** The token of `Bearer TOKEN`, or undefined when the header is anything else. */

@@ -12,7 +12,7 @@ import { createGate, type Gate, type GateOptions } from "./gate.ts";
 import type { GateCall, GateDecision } from "./gate_call.ts";
 import { PeerVerifier } from "./peer_verification.ts";
 import { loadPolicies } from "./rbac.ts";
-import { issueTokens } from "./token_issuing.ts";
+import { issueTokens, type TokenRequest } from "./token_issuing.ts";
 import { createTokenVerifier, type TokenVerifier } from "./tokens.ts";
 import { loadX509 } from "./x509_library.ts";
 
@@ -51,10 +51,15 @@ class RecordingAudit extends AuditLog {
   }
 }
 
-export async function tokenFor(subject: string, ...roles: string[]): Promise<string> {
+export function tokenFor(subject: string, ...roles: string[]): Promise<string> {
+  return tokenOf({ subject, roles });
+}
+
+export async function tokenOf(
+  claims: Pick<TokenRequest, "subject" | "roles" | "namespaces">,
+): Promise<string> {
   const issued = await issueTokens(TOKEN_OPTIONS, {
-    subject,
-    roles,
+    ...claims,
     accessTtlMs: 900_000,
     refreshTtlMs: 900_000,
     nowMs: NOW_MS,
