@@ -18,6 +18,7 @@ import { MemberDuties } from "./member_duties.ts";
 import type { MasterOptions } from "./options.ts";
 import { PolicyDuty } from "./policy_duty.ts";
 import { notLeader } from "./proposer.ts";
+import { suffrageOf } from "./readiness.ts";
 import { Retention } from "./retention.ts";
 
 export interface LeadershipOptions {
@@ -28,6 +29,8 @@ export interface LeadershipOptions {
   /** Where a node is reached; its peers' address is known before the membership tells the other. */
   readonly addressOf: (nodeId: string) => MemberAddress | undefined;
   readonly ownAddress: () => MemberAddress;
+  /** Of this master's disk. */
+  readonly incarnation: string;
   readonly master: Pick<
     MasterOptions,
     | "policy"
@@ -94,7 +97,7 @@ export class Leadership {
 
   /** Role, term or known leader have changed. */
   roleChanged(status: RaftStatus): void {
-    const { context, health, master: { log, observer } } = this.#options;
+    const { context, master: { log, observer } } = this.#options;
     log.info("raft role", { role: status.role, term: status.term, leader_id: status.leaderId });
     observer.roleChanged(status);
     context.roles.changed(status);
@@ -110,7 +113,7 @@ export class Leadership {
     }
     this.#turn(status);
     this.tick();
-    health.setServing(status.leaderId !== undefined && status.role !== "leader");
+    this.#tellHealth(status);
     if (status.role === "leader") {
       this.#takeOffice(status.term, reign).catch((failure) => {
         if (this.#isStopping) return;
@@ -144,7 +147,10 @@ export class Leadership {
   membershipChanged(): void {
     this.#view = undefined;
     const { node, duties } = this.#options.context;
-    if (duties === undefined) this.#turn(node.status());
+    if (duties !== undefined) return;
+    const status = node.status();
+    this.#turn(status);
+    this.#tellHealth(status);
   }
 
   /**
@@ -214,9 +220,22 @@ export class Leadership {
     });
   }
 
+  /**
+   * Serving is who leads and has begun, or votes and knows a leader to pass calls on to. A learner could
+   * pass them on too, but whoever asks may stop another master next, which the majority needs still.
+   */
+  #tellHealth(status: RaftStatus): void {
+    const { context, health, incarnation } = this.#options;
+    const { role, leaderId } = status;
+    const canServe = role === "leader"
+      ? context.duties !== undefined
+      : leaderId !== undefined && suffrageOf(status, incarnation) === "voter";
+    health.setServing(canServe && !this.#isStopping);
+  }
+
   /** Begins the leader's duties once everything committed before its term is applied. */
   async #takeOffice(term: number, reign: number): Promise<void> {
-    const { context, router, health, ownAddress, master } = this.#options;
+    const { context, router, ownAddress, master } = this.#options;
     const { node, machine, proposer, sessions, log } = context;
     const isConfirmed = await this.#isConfirmedIn(reign);
     const status = node.status();
@@ -259,7 +278,7 @@ export class Leadership {
     });
     this.#policyDuty.start();
     router.turn({ kind: "here" });
-    health.setServing(true);
+    this.#tellHealth(status);
     log.info("this master leads", { term });
   }
 

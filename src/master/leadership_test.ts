@@ -52,13 +52,17 @@ function leaderWith(refusals: number, members = [member("a")]) {
     memberDuties: undefined,
   } as unknown as MasterContext;
   const router = new Router();
+  const health = new HealthRegistry([]);
+  let isServing = false;
+  health.setServing = (serving) => isServing = serving;
   const leadership = new Leadership({
     context,
     clock: new ClusterClock({ wall: Date.now, monotonic: () => performance.now() }),
     router,
-    health: new HealthRegistry([]),
+    health,
     addressOf: () => undefined,
     ownAddress: () => ({ raft: "a:7", grpc: "a:9" }),
+    incarnation: "a1",
     master: {
       policy: "least-loaded",
       typePolicies: new Map(),
@@ -79,7 +83,7 @@ function leaderWith(refusals: number, members = [member("a")]) {
       log,
     } as unknown as MasterOptions,
   });
-  return { leadership, router, status, node, reads: () => reads };
+  return { leadership, router, status, node, reads: () => reads, isServing: () => isServing };
 }
 
 Deno.test("a leader whose reads are not confirmed in time at first takes office all the same", async () => {
@@ -135,4 +139,30 @@ Deno.test("calls that a new leader is passed wait until its duties have begun", 
   } finally {
     leadership.stop();
   }
+});
+
+Deno.test("health says that a master serves from when it votes and knows who leads, until it stops", async () => {
+  const { leadership, status, node, isServing } = leaderWith(0);
+  const said: boolean[] = [];
+  const become = (changed: Partial<RaftStatus>) => {
+    const now = { ...status, role: "follower", leaderId: "b", ...changed } as RaftStatus;
+    node.isLeader = now.role === "leader";
+    node.status = () => now;
+    return now;
+  };
+  const learner = { ...member("a"), votes: false };
+  leadership.roleChanged(become({ members: [member("b"), learner] }));
+  said.push(isServing());
+  become({ members: [member("b"), member("a")] });
+  leadership.membershipChanged();
+  said.push(isServing());
+  leadership.roleChanged(become({ leaderId: undefined }));
+  said.push(isServing());
+  leadership.roleChanged(become({}));
+  said.push(isServing());
+  await leadership.handOver();
+  leadership.roleChanged(become({ term: 4 }));
+  said.push(isServing());
+  leadership.stop();
+  assert.deepEqual(said, [false, true, false, true, false]);
 });

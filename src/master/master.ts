@@ -50,6 +50,7 @@ import { membersView } from "./members.ts";
 import { PeerDoor } from "./peer_door.ts";
 import { PushLink } from "./push_link.ts";
 import { joinCluster, type OpenedLog, openRaftLog } from "./raft_start.ts";
+import { notReadyReasons, suffrageOf } from "./readiness.ts";
 import { Roles } from "./roles.ts";
 import { answeringAnywhere, newClientServer, newPeerServer } from "./servers.ts";
 import { Sessions } from "./sessions.ts";
@@ -219,6 +220,7 @@ export class Master {
       health: this.#health,
       addressOf: (id) => this.#reachableAddressOf(id),
       ownAddress: () => this.#door.ownAddress,
+      incarnation: log.identity.incarnation,
       master: options,
     });
     this.#forwardClient = new ForwardClient({
@@ -273,19 +275,14 @@ export class Master {
 
   /** Why this node cannot serve now; empty: it can. */
   notReadyReasons(): string[] {
-    const status = this.#node.status();
-    const reasons: string[] = [];
-    if (this.#isStopping) reasons.push("it is shutting down");
-    if (this.#upkeep.diskIsFull) reasons.push("its disk is full");
-    if (status.leaderId === undefined) reasons.push("no leader is known");
-    else if (!this.#leadership.isCaughtUp) reasons.push("it has not caught up with the leader yet");
-    if (status.appliedIndex < status.commitIndex) {
-      reasons.push("committed entries wait to be applied");
-    }
-    if (status.role === "leader" && this.#context.duties === undefined) {
-      reasons.push("it was just elected and does not serve yet");
-    }
-    return reasons;
+    return notReadyReasons({
+      status: this.#node.status(),
+      incarnation: this.#log.identity.incarnation,
+      isStopping: this.#isStopping,
+      diskIsFull: this.#upkeep.diskIsFull,
+      isCaughtUp: this.#leadership.isCaughtUp,
+      isServing: this.#context.duties !== undefined,
+    });
   }
 
   /** What `GET /cluster/status` shows. */
@@ -520,10 +517,7 @@ export class Master {
 
   /** By its own log. */
   #isMember(): boolean {
-    const { incarnation } = this.#log.identity;
-    return this.#node.status().members.some((each) =>
-      each.id === this.#options.nodeId && each.incarnation === incarnation
-    );
+    return suffrageOf(this.#node.status(), this.#log.identity.incarnation) !== "none";
   }
 
   /** Nobody else could be leader: there is no reason to wait for an election timeout. */

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { run } from "../e2e/support.ts";
 import {
-  type Cluster,
+  Cluster,
   ELECTION_TIMEOUT_MS,
   eventually,
+  isReady,
   type MasterNode,
   onCluster,
   pause,
@@ -299,3 +300,26 @@ Deno.test("masters on every interface form a cluster by the addresses they adver
     const found = (await members(joiner)).find((each) => each.id === "m4");
     assert.equal(found?.raft_address, `127.0.0.1:${port}`);
   }));
+
+Deno.test("masters that say they are ready go on without the one that they joined", async () => {
+  const cluster = new Cluster({ workers: 0 });
+  try {
+    const [founder, ...joiners] = ["m1", "m2", "m3"].map((name) => cluster.newMaster(name));
+    assert.ok(founder !== undefined);
+    cluster.masters.push(founder, ...joiners);
+    founder.process.start(["--bootstrap"]);
+    for (const joiner of joiners) joiner.process.start([`--join=${founder.grpcAddress}`]);
+    await eventually("each has said that it is ready", async () => {
+      await cluster.assertAlive();
+      const ready = await Promise.all(cluster.masters.map((each) => isReady(each)));
+      return ready.includes(false) ? undefined : true;
+    });
+    await founder.process.kill();
+    await cluster.leader([founder.name]);
+    const addresses = joiners.map((each) => each.grpcAddress).join(",");
+    const submitted = await run(["submit", "--type=kept", `--addr=${addresses}`]);
+    assert.equal(submitted.code, 0, submitted.stderr);
+  } finally {
+    await cluster.stop();
+  }
+});
