@@ -106,35 +106,37 @@ async function live(parts: LivingParts): Promise<void> {
   const { loaded, log, registry, metrics, security, lifetime, terminal } = parts;
   const { config } = loaded;
   let started: Master | undefined;
-  const starting = startTold(parts).then((master) => started = master);
-  // Why it cannot start is told before what is wrong with a port; and who waits to join is alive.
-  await Promise.race([starting, pause(PAGES_WAIT_MS)]);
   const sampler = new MetricsSampler({
     registry,
     intervalMs: config.metrics.collectIntervalMs,
     log,
   });
-  const http = await startMasterHttp(() => started, {
-    host: config.cluster.httpBindHost,
-    port: config.cluster.httpPort,
-    setting: "cluster.http_port (--http-port, HTTP_PORT)",
-    ...(config.metrics.enabled ? { metrics: metricsPage(config, registry, sampler) } : {}),
-    ...pagesDoor(security.tls, security.peers, security.pages),
-    api: {
-      gate: apiGate(security, metrics),
-      observer: rpcObserver(loaded, parts),
-      audit: security.audit === null
-        ? undefined
-        : { log: security.audit, output: config.log.auditOutput },
-      messageBytesMax: config.grpc.maxMsgSizeBytes,
-    },
-    log,
-  }).catch(async (failure) => {
-    lifetime.fail(failure);
-    await started?.stop();
-    throw failure;
-  });
+  let pages: ReturnType<typeof startMasterHttp> | undefined;
+  const openPages = () =>
+    pages ??= startMasterHttp(() => started, {
+      host: config.cluster.httpBindHost,
+      port: config.cluster.httpPort,
+      setting: "cluster.http_port (--http-port, HTTP_PORT)",
+      ...(config.metrics.enabled ? { metrics: metricsPage(config, registry, sampler) } : {}),
+      ...pagesDoor(security.tls, security.peers, security.pages),
+      api: {
+        gate: apiGate(security, metrics),
+        observer: rpcObserver(loaded, parts),
+        audit: security.audit === null
+          ? undefined
+          : { log: security.audit, output: config.log.auditOutput },
+        messageBytesMax: config.grpc.maxMsgSizeBytes,
+      },
+      log,
+    });
   try {
+    const starting = startTold(parts, openPages).then((master) => started = master);
+    // Why it cannot start is told before what is wrong with a port; and who waits to join is alive.
+    await Promise.race([starting, pause(PAGES_WAIT_MS)]);
+    await openPages().catch((failure) => {
+      lifetime.fail(failure);
+      throw failure;
+    });
     const master = await starting;
     sampler.register("master", () => sampleMaster(metrics, master.context));
     sampler.start();
@@ -145,16 +147,20 @@ async function live(parts: LivingParts): Promise<void> {
     if (!(failure instanceof StartGivenUp)) throw failure;
     log.info("stopped before it had started");
   } finally {
-    await http.stop();
+    const http = await pages?.catch(() => undefined);
+    await http?.stop();
     sampler.stop();
     await started?.stop();
   }
 }
 
 /** Before anybody sees that it is ready, a token that was made for this start is there to be used. */
-async function startTold(parts: LivingParts): Promise<Master> {
+async function startTold(
+  parts: LivingParts,
+  openPages: MasterOptions["beforeFounding"],
+): Promise<Master> {
   const { loaded, log, security: { madeSecret } } = parts;
-  const master = await Master.start(masterOptions(loaded, parts));
+  const master = await Master.start(masterOptions(loaded, parts, openPages));
   try {
     if (madeSecret !== undefined) await tellOfMadeSecret(loaded, madeSecret, log);
   } catch (failure) {
@@ -195,6 +201,7 @@ interface Parts {
 function masterOptions(
   loaded: LoadedConfig,
   { log, tracer, metrics, security, admission, lifetime }: Parts,
+  openPages: MasterOptions["beforeFounding"],
 ): MasterOptions {
   const { config } = loaded;
   const { cluster, raft, scheduler, jobs } = config;
@@ -216,6 +223,7 @@ function masterOptions(
     raftDir: cluster.raftDir,
     dataDir: cluster.dataDir,
     founding: foundingOf(loaded),
+    beforeFounding: openPages,
     grpc: {
       host: cluster.grpcBindHost,
       port: config.grpc.masterPort,

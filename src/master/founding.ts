@@ -45,7 +45,7 @@ import {
 } from "../rpc/mod.ts";
 import { createDataDirectory, SqliteRaftLog } from "../storage/mod.ts";
 import { formatMemberAddress } from "./member_address.ts";
-import type { MasterOptions } from "./options.ts";
+import { LISTEN_SETTINGS, type MasterOptions } from "./options.ts";
 import { Said } from "./said.ts";
 
 /** One call to one of the others, in ms. */
@@ -276,7 +276,7 @@ async function listenForOthers(options: MasterOptions, own: Introduction): Promi
     FoundingService,
     foundingService(() => ({ ...own, cluster: undefined, otherLifeAddress: "" })),
   );
-  await bound(server, raft, "cluster.bind_addr (--bind-addr)");
+  await bound(server, raft, LISTEN_SETTINGS.raft);
   return server;
 }
 

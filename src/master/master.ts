@@ -37,6 +37,7 @@ import { clockToldIn, type ClusterClock } from "./cluster_clock.ts";
 import type { MasterContext } from "./context.ts";
 import { SettledFormat } from "./entry_format.ts";
 import { onJobEvents } from "./events.ts";
+import type { HeldPorts } from "./held_ports.ts";
 import { ReportInbox } from "./inbox.ts";
 import { newJobId } from "./job_id.ts";
 import { Router } from "./leader_router.ts";
@@ -44,7 +45,7 @@ import { Leadership } from "./leadership.ts";
 import { Live } from "./live.ts";
 import type { MemberAddress } from "./member_address.ts";
 import { MemberDirectory } from "./member_directory.ts";
-import type { MasterOptions } from "./options.ts";
+import { LISTEN_SETTINGS, type MasterOptions } from "./options.ts";
 import { Proposer } from "./proposer.ts";
 import { membersView } from "./members.ts";
 import { PeerDoor } from "./peer_door.ts";
@@ -124,11 +125,13 @@ export class Master {
       master = new Master(options, opened);
     } catch (failure) {
       opened.log.close();
+      await opened.held.releaseAll();
       throw failure instanceof StartRefused ? withAdvice(failure, options) : failure;
     }
     try {
-      await master.#listen();
+      await master.#listen(opened.held);
     } catch (failure) {
+      await opened.held.releaseAll();
       await master.stop();
       throw failure;
     }
@@ -469,11 +472,13 @@ export class Master {
     });
   }
 
-  async #listen(): Promise<void> {
+  async #listen(held: HeldPorts): Promise<void> {
     const { raft, grpc, log } = this.#options;
     await this.#door.alone();
-    const raftPort = await bound(this.#peerServer, raft, "cluster.bind_addr (--bind-addr)");
-    const grpcPort = await bound(this.#clientServer, grpc, "grpc.master_port (--grpc-port)");
+    await held.release(raft);
+    const raftPort = await bound(this.#peerServer, raft, LISTEN_SETTINGS.raft);
+    await held.release(grpc);
+    const grpcPort = await bound(this.#clientServer, grpc, LISTEN_SETTINGS.grpc);
     this.#ports = { raft: raftPort, grpc: grpcPort };
     this.#door.open(this.#ports);
     this.#timers.push(

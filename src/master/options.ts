@@ -36,6 +36,12 @@ export interface Listen {
   readonly advertise?: string;
 }
 
+/** How a person changes where a master listens, for errors. */
+export const LISTEN_SETTINGS = {
+  raft: "cluster.bind_addr (--bind-addr)",
+  grpc: "grpc.master_port (--grpc-port)",
+} as const;
+
 /** How a node without data gets its cluster. */
 export type Founding =
   /** It founds one and is its first member. */
@@ -96,6 +102,11 @@ export interface MasterOptions {
   readonly raftDir: string;
   readonly dataDir: string;
   readonly founding: Founding;
+  /**
+   * Awaited on an empty directory once this node's own ports are held, before anything is written or
+   * said to others: the place to fail for all else that a start needs, such as the ports of pages.
+   */
+  readonly beforeFounding: () => Promise<unknown>;
   readonly grpc: Listen;
   readonly raft: Listen;
   /** Ends the waiting for a cluster that is to be joined, or founded, with its reason. */

@@ -9,41 +9,72 @@ import { decodeMembership, foundCluster, type Member } from "../raft/mod.ts";
 import { JobClient, pause, Refusal } from "../rpc/mod.ts";
 import { ENTRY_FORMATS, SqliteRaftLog } from "../storage/mod.ts";
 import { askAll, foundTogether, initialClusterText, othersOf } from "./founding.ts";
+import { HeldPorts } from "./held_ports.ts";
 import { formatMemberAddress, type MemberAddress } from "./member_address.ts";
-import type { MasterOptions } from "./options.ts";
+import { type Founding, LISTEN_SETTINGS, type MasterOptions } from "./options.ts";
 import { isRecovering } from "./recover.ts";
 
 const PAUSE_MS_MIN = 200;
 const PAUSE_MS_MAX = 5_000;
 
 /** A log, and whom to ask to be let in, if that is still to be done; asked for again at every try. */
-export interface OpenedLog {
+interface MadeLog {
   readonly log: SqliteRaftLog;
   readonly joinThrough: (() => Promise<readonly string[]>) | undefined;
+}
+
+export interface OpenedLog extends MadeLog {
+  /** Ports that were held for a log to be made; each to be let go when its server is to be bound. */
+  readonly held: HeldPorts;
 }
 
 /**
  * Opens the log of `raftDir`, or makes one. A node that is to join waits until a member answers, one
  * that is to start with others until they all have.
  *
- * @throws Error with a message for the operator when the directory must not, or cannot, be used.
+ * @throws Error with a message for the operator when the directory must not, or cannot, be used; or a
+ *   port, before a log is made: a start that was mistaken leaves nothing that keeps the next one out
  */
 export async function openRaftLog(options: MasterOptions): Promise<OpenedLog> {
-  const { raftDir, nodeId, founding, log } = options;
+  const { raftDir, nodeId, founding, raft, grpc, log } = options;
   if (isRecovering(options)) {
     throw new Error(
       `a recovery of "${options.dataDir}" was interrupted; finish it with conductor cluster ` +
         `recover --data-dir "${options.dataDir}" --accept-data-loss`,
     );
   }
-  const joinThrough = founding.kind === "join"
-    ? () => Promise.resolve(founding.addresses)
-    : undefined;
+  const held = new HeldPorts();
   if (SqliteRaftLog.exists(raftDir)) {
     const opened = SqliteRaftLog.open(raftDir, { nodeId });
     log.info("raft log opened", { directory: raftDir, last_index: opened.lastIndex });
-    return { log: opened, joinThrough: joinThrough ?? unfinishedJoin(options, opened) };
+    const joinThrough = joinThroughOf(founding) ?? unfinishedJoin(options, opened);
+    return { log: opened, joinThrough, held };
   }
+  if (founding.kind === "none") {
+    throw new Error(
+      `"${raftDir}" holds no cluster, and this master is told neither to found one nor where one ` +
+        "is: start it with --bootstrap, --join ADDRESS or --initial-cluster, or with the " +
+        "directories that it had before",
+    );
+  }
+  try {
+    await held.hold(raft, LISTEN_SETTINGS.raft);
+    await held.hold(grpc, LISTEN_SETTINGS.grpc);
+    await options.beforeFounding();
+    return { ...await makeRaftLog(options, founding, held), held };
+  } catch (failure) {
+    await held.releaseAll();
+    throw failure;
+  }
+}
+
+/** Makes the log of a node that has none, and with it its place in a cluster. */
+async function makeRaftLog(
+  options: MasterOptions,
+  founding: Exclude<Founding, { readonly kind: "none" }>,
+  held: HeldPorts,
+): Promise<MadeLog> {
+  const { raftDir, nodeId, raft, log } = options;
   const incarnation = crypto.randomUUID();
   switch (founding.kind) {
     case "bootstrap": {
@@ -52,10 +83,11 @@ export async function openRaftLog(options: MasterOptions): Promise<OpenedLog> {
       const address = formatMemberAddress(advertisedAddress(options));
       foundCluster(created, [{ id: nodeId, address, incarnation }]);
       log.info("cluster founded", { cluster_id: clusterId });
-      return { log: created, joinThrough };
+      return { log: created, joinThrough: undefined };
     }
     case "static": {
       const { grpc } = advertisedAddress(options);
+      await held.release(raft); // founders answer one another there
       const made = await foundTogether(options, founding.members, grpc);
       return { log: made.log, joinThrough: unfinishedJoin(options, made.log) };
     }
@@ -70,15 +102,13 @@ export async function openRaftLog(options: MasterOptions): Promise<OpenedLog> {
         addresses: founding.addresses.join(","),
       });
       const created = SqliteRaftLog.create(raftDir, { clusterId, nodeId, incarnation });
-      return { log: created, joinThrough };
+      return { log: created, joinThrough: joinThroughOf(founding) };
     }
-    case "none":
-      throw new Error(
-        `"${raftDir}" holds no cluster, and this master is told neither to found one nor where one ` +
-          "is: start it with --bootstrap, --join ADDRESS or --initial-cluster, or with the " +
-          "directories that it had before",
-      );
   }
+}
+
+function joinThroughOf(founding: Founding): MadeLog["joinThrough"] {
+  return founding.kind === "join" ? () => Promise.resolve(founding.addresses) : undefined;
 }
 
 /** Those that founded the cluster; none when the log begins later. */
@@ -133,7 +163,7 @@ export async function joinCluster(
 function unfinishedJoin(
   options: MasterOptions,
   log: SqliteRaftLog,
-): OpenedLog["joinThrough"] {
+): MadeLog["joinThrough"] {
   const { founding, nodeId } = options;
   const knowsMembers = log.lastIndex > 0;
   if (founding.kind !== "static" || knowsMembers) return undefined;

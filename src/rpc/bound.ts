@@ -18,7 +18,7 @@ export class PortError extends Error {
  * @throws PortError
  */
 export async function bound(
-  server: RpcServer,
+  server: Pick<RpcServer, "listen">,
   { host, port }: { readonly host: string; readonly port: number },
   setting: string,
 ): Promise<number> {
