@@ -168,7 +168,11 @@ function judgeJoining(
 export async function foundTogether(
   options: MasterOptions,
   members: InitialCluster,
-  grpcAddress: string,
+  { grpcAddress, holdPort }: {
+    readonly grpcAddress: string;
+    /** Awaited before the log is made: that address must be this node's, as the others were told. */
+    readonly holdPort: () => Promise<void>;
+  },
 ): Promise<{ readonly log: SqliteRaftLog; readonly join: readonly string[] | undefined }> {
   const { raftDir, nodeId, log } = options;
   createDataDirectory(raftDir);
@@ -186,6 +190,7 @@ export async function foundTogether(
     while (true) {
       const heard = await askAll(options, othersOf(nodeId, members), own);
       const verdict = judgeFounding(nodeId, own, members, heard);
+      if (verdict.kind !== "wait" && verdict.kind !== "refuse") await holdPort();
       switch (verdict.kind) {
         case "found": {
           const clusterId = crypto.randomUUID();

@@ -4,8 +4,8 @@
  *
  * The servers cannot be bound that early, since their services are a member's of a cluster that is not
  * known yet, and a port that is given back after a trial may be another's when it is needed. So a port
- * is listened on and shut: whoever calls is hung up on, as if nobody were there, and tries the next
- * address. It is let go at the moment in which its server takes it.
+ * is listened on and shut: whoever calls is hung up on, and tries the next address. It is let go at the
+ * moment in which its server takes it.
  *
  * @module
  */

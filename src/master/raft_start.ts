@@ -36,7 +36,7 @@ export interface OpenedLog extends MadeLog {
  *   port, before a log is made: a start that was mistaken leaves nothing that keeps the next one out
  */
 export async function openRaftLog(options: MasterOptions): Promise<OpenedLog> {
-  const { raftDir, nodeId, founding, raft, grpc, log } = options;
+  const { raftDir, nodeId, founding, log } = options;
   if (isRecovering(options)) {
     throw new Error(
       `a recovery of "${options.dataDir}" was interrupted; finish it with conductor cluster ` +
@@ -58,8 +58,7 @@ export async function openRaftLog(options: MasterOptions): Promise<OpenedLog> {
     );
   }
   try {
-    await held.hold(raft, LISTEN_SETTINGS.raft);
-    await held.hold(grpc, LISTEN_SETTINGS.grpc);
+    await holdBoth(options, held);
     await options.beforeFounding();
     return { ...await makeRaftLog(options, founding, held), held };
   } catch (failure) {
@@ -68,13 +67,16 @@ export async function openRaftLog(options: MasterOptions): Promise<OpenedLog> {
   }
 }
 
-/** Makes the log of a node that has none, and with it its place in a cluster. */
+/**
+ * Makes the log of a node that has none, and with it its place in a cluster. Ports are held when it is
+ * made, and not while others are waited for: whoever calls then is refused by a port that is free.
+ */
 async function makeRaftLog(
   options: MasterOptions,
   founding: Exclude<Founding, { readonly kind: "none" }>,
   held: HeldPorts,
 ): Promise<MadeLog> {
-  const { raftDir, nodeId, raft, log } = options;
+  const { raftDir, nodeId, log } = options;
   const incarnation = crypto.randomUUID();
   switch (founding.kind) {
     case "bootstrap": {
@@ -86,12 +88,16 @@ async function makeRaftLog(
       return { log: created, joinThrough: undefined };
     }
     case "static": {
-      const { grpc } = advertisedAddress(options);
-      await held.release(raft); // founders answer one another there
-      const made = await foundTogether(options, founding.members, grpc);
+      await held.releaseAll();
+      const made = await foundTogether(options, founding.members, {
+        grpcAddress: advertisedAddress(options).grpc,
+        // On the other one the founders answer one another.
+        holdPort: () => held.hold(options.grpc, LISTEN_SETTINGS.grpc),
+      });
       return { log: made.log, joinThrough: unfinishedJoin(options, made.log) };
     }
     case "join": {
+      await held.releaseAll();
       const { clusterId } = await untilAnswered(
         options,
         () => Promise.resolve(founding.addresses),
@@ -101,10 +107,16 @@ async function makeRaftLog(
         cluster_id: clusterId,
         addresses: founding.addresses.join(","),
       });
+      await holdBoth(options, held);
       const created = SqliteRaftLog.create(raftDir, { clusterId, nodeId, incarnation });
       return { log: created, joinThrough: joinThroughOf(founding) };
     }
   }
+}
+
+async function holdBoth({ raft, grpc }: MasterOptions, held: HeldPorts): Promise<void> {
+  await held.hold(raft, LISTEN_SETTINGS.raft);
+  await held.hold(grpc, LISTEN_SETTINGS.grpc);
 }
 
 function joinThroughOf(founding: Founding): MadeLog["joinThrough"] {

@@ -50,7 +50,7 @@ for (const [what, flag] of BEGINNINGS) {
         assert.equal(failed.code, 1);
         assert.match(failed.stderr, /another process uses the port; stop it, or choose another/);
         assert.ok(failed.stderr.includes(portFlag), failed.stderr);
-        assert.doesNotMatch(await Deno.readTextFile(`${directory}.log`), /cluster founded|joined/);
+        assert.doesNotMatch(await logOf(directory), /cluster founded|joined/);
       }
       assert.deepEqual(await suffrages(host), ["voter"], "the first one was told of nobody");
 
@@ -63,4 +63,28 @@ for (const [what, flag] of BEGINNINGS) {
       });
       assert.deepEqual(await suffrages(host), ["voter", "voter"]);
     }));
+}
+
+Deno.test("a port that is taken while a master waits to join is found out before it joins", () =>
+  onHost(async (host) => {
+    const directory = join(host.directory, "second");
+    const own = unusedPorts(PORT_FLAGS.length);
+    const flags = [`--join=${host.grpcAddress}`, "--node-id=m2", ...flagsOf(directory, own)];
+    const ended = host.start(["master", ...flags], "piped").output();
+    await until("it waits", async () => {
+      const response = await fetch(`http://127.0.0.1:${own[2]}/health`);
+      await response.body?.cancel();
+      return response.ok && /does not let this master in yet/.test(await logOf(directory));
+    });
+    using _other = Deno.listen({ hostname: "127.0.0.1", port: own[1]! });
+    await host.startMaster();
+    const { code, stderr } = await ended;
+    assert.equal(code, 1);
+    assert.match(new TextDecoder().decode(stderr), /cannot listen on .*another process uses the/);
+    assert.deepEqual(await suffrages(host), ["voter"]);
+    await assert.rejects(Deno.stat(join(directory, "raft", "raft.db")), Deno.errors.NotFound);
+  }));
+
+function logOf(directory: string): Promise<string> {
+  return Deno.readTextFile(`${directory}.log`);
 }
