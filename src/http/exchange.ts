@@ -64,23 +64,31 @@ export function exchangeOf(
   };
 }
 
-/** Not with `for await`, which would break the connection instead of letting it be answered. */
+/**
+ * Not with `for await`, which would break the connection instead of letting it be answered. What is too
+ * long is read no further: it stays paused, by which the server knows that its connection is to end.
+ */
 function bodyOf(incoming: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   if (Number(incoming.headers["content-length"] ?? 0) > bytesMax) {
+    incoming.pause();
     reject(new BodyTooLarge(bytesMax));
     return promise;
   }
   const parts: Uint8Array[] = [];
   let length = 0;
-  incoming.on("data", (part: Uint8Array) => {
+  const take = (part: Uint8Array) => {
     length += part.length;
-    if (length <= bytesMax) parts.push(part);
-    else {
-      parts.length = 0;
-      reject(new BodyTooLarge(bytesMax));
+    if (length <= bytesMax) {
+      parts.push(part);
+      return;
     }
-  });
+    incoming.off("data", take);
+    incoming.pause();
+    parts.length = 0;
+    reject(new BodyTooLarge(bytesMax));
+  };
+  incoming.on("data", take);
   incoming.once("end", () => resolve(joined(parts)));
   incoming.once("close", () => reject(new BodyLost()));
   return promise;

@@ -18,4 +18,5 @@ export {
 } from "./cluster_views.ts";
 export { jsonAnswer } from "./answer.ts";
 export { type Asset, assetHandler, assetRoutes } from "./assets.ts";
+export { isNestedTooDeeply, tooManyLevels } from "./json_levels.ts";
 export { BodyLost, BodyTooLarge, type Exchange } from "./exchange.ts";

@@ -92,8 +92,11 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
         // Kept-alive connections would otherwise bring the next request to a server that is leaving;
         // and what nobody wanted to read of a request cannot be told from the next one's beginning.
         const isUnread = !incoming.complete && incoming.readableLength > 0;
-        if (stopping.signal.aborted || isUnread) response.headers.set("connection", "close");
-        incoming.resume();
+        const isTooLong = incoming.isPaused();
+        if (stopping.signal.aborted || isUnread || isTooLong) {
+          response.headers.set("connection", "close");
+        }
+        if (!isTooLong) incoming.resume();
         return send(response, outgoing, incoming.method === "HEAD", cutOff.signal);
       })
       .catch(() => outgoing.destroy()); // it was cut off, or its reader has gone
