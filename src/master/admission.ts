@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isNestedTooDeeply, tooManyLevels } from "../http/mod.ts";
 import type { JobTypeRegistry } from "../job_types/mod.ts";
 import { type BackoffKind, type JobOptions, namespaceField, type SubmitSpec } from "../jobs/mod.ts";
 import { Refusal, type Submission } from "../rpc/mod.ts";
@@ -118,6 +119,10 @@ export class Admission {
     const known = this.#registry.get(type);
     // Checked by its client before it was encrypted, and by its worker when it is decrypted.
     if (known === undefined || isSealed(payload)) return;
+    if (known.ignoresPayload !== true && isNestedTooDeeply(payload)) {
+      faults.push(tooManyLevels("the payload"));
+      return;
+    }
     const parsed = this.#registry.parsePayload(known, payload);
     if (!parsed.ok) faults.push(parsed.message);
   }

@@ -101,6 +101,19 @@ Deno.test("every fault of a submission is told at once, the payload's among them
   for (const fault of [/max_retries/, /labels/, /duration/, /"bad"/]) assert.match(message, fault);
 });
 
+Deno.test("a payload that the master parses may be nested as deeply as JSON may be here", () => {
+  const nested = (levels: number) => {
+    const lists = `${"[".repeat(levels - 1)}${"]".repeat(levels - 1)}`;
+    return new TextEncoder().encode(`{"duration":"1ms","result":${lists}}`);
+  };
+  admitted({ type: "test_sleep", payload: nested(100) });
+  assert.equal(
+    refusal({ type: "test_sleep", payload: nested(101) }),
+    "the payload is nested deeper than the 100 levels of lists and objects that JSON may have here",
+  );
+  for (const type of ["noop", "custom"]) admitted({ type, payload: nested(101) });
+});
+
 Deno.test("the payload of a type that only workers know is their business", () => {
   admitted({ type: "somebodys.own/type:v2", payload: Uint8Array.of(0xff) });
 });

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isNestedTooDeeply, tooManyLevels } from "../http/mod.ts";
 import type { SetPolicyCommand } from "../jobs/mod.ts";
 import {
   type CallContext,
@@ -102,6 +103,9 @@ function fullName(method: string): string {
 }
 
 function parsed(text: string): PolicySet {
+  if (isNestedTooDeeply(new TextEncoder().encode(text))) {
+    throw new Refusal("invalid", tooManyLevels("the policy"));
+  }
   try {
     return parsePolicies(text, "the policy");
   } catch (failure) {
