@@ -6,6 +6,7 @@
 
 import { closestTo } from "./closest.ts";
 import type { JobType } from "./contract.ts";
+import { widthFault } from "./payload_width.ts";
 
 /** A payload that its type accepts, or all that is wrong with it. */
 export type ParsedPayload<Payload = unknown> =
@@ -20,6 +21,8 @@ export function parsePayload<Payload>(
   if (type.ignoresPayload === true) return { ok: true, payload: undefined as Payload };
   const value = readPayload(type, bytes);
   if ("fault" in value) return refused(type, [value.fault]);
+  const tooWide = widthFault(type.payloadSchema, value.json, bytes.length);
+  if (tooWide !== undefined) return refused(type, [tooWide]);
   try {
     const parsed = type.payloadSchema.safeParse(value.json, { error: nameUnknownKeys });
     if (parsed.success) return { ok: true, payload: parsed.data };
@@ -41,7 +44,9 @@ export function refusedFor(
   json: unknown,
   help?: string,
 ): ParsedPayload<never> {
-  return refused(type, faultsOf(issues, json), help);
+  // Those that are not told are not put into words either: there may be as many as bytes.
+  const told = faultsOf(issues.slice(0, FAULTS_MAX), json);
+  return refused(type, told, help, Math.max(0, issues.length - FAULTS_MAX));
 }
 
 /** More are counted, not told. */
@@ -51,17 +56,20 @@ const FAULTS_MAX = 20;
  * The refusal of a payload for faults that are sentences already.
  *
  * @param help where to look; empty for types that the program does not know
+ * @param untold faults beside those, which nobody has put into words
  */
 export function refused(
   type: PayloadOwner,
   found: readonly string[],
   help = `\`conductor job-types show ${type.name}\` says what it takes.`,
+  untold = 0,
 ): ParsedPayload<never> {
   const faults = found.slice(0, FAULTS_MAX);
-  if (found.length > FAULTS_MAX) faults.push(`and ${found.length - FAULTS_MAX} more`);
-  const head = found.length === 1
+  const count = found.length + untold;
+  if (count > FAULTS_MAX) faults.push(`and ${count - FAULTS_MAX} more`);
+  const head = count === 1
     ? `The payload of this ${type.name} job is not valid`
-    : `The payload of this ${type.name} job has ${found.length} faults`;
+    : `The payload of this ${type.name} job has ${count} faults`;
   return { ok: false, faults, message: `${head}: ${faults.join("; ")}${help && `. ${help}`}` };
 }
 
@@ -265,6 +273,10 @@ function shown(value: unknown, path: readonly PropertyKey[]): string {
 
 // --- unknown keys ----------------------------------------------------------------------------
 
+/** More are counted: two megabytes of them would take seconds to compare with those that are known. */
+const KEYS_NAMED_MAX = 20;
+const KEY_CHARACTERS_MAX = 60;
+
 /** The part of zod's raw issue that says which keys its object knows. */
 interface RawIssue {
   readonly code?: string | undefined;
@@ -276,10 +288,14 @@ interface RawIssue {
 function nameUnknownKeys(issue: RawIssue): string | undefined {
   if (issue.code !== "unrecognized_keys" || !Array.isArray(issue.keys)) return undefined;
   const known = knownKeys(issue.inst);
-  const named = issue.keys.map((key) => {
-    const meant = closestTo(String(key), known);
-    return JSON.stringify(key) + (meant === undefined ? "" : ` (did you mean ${meant}?)`);
+  const named = issue.keys.slice(0, KEYS_NAMED_MAX).map((key) => {
+    const name = String(key);
+    const meant = name.length > KEY_CHARACTERS_MAX ? undefined : closestTo(name, known);
+    const text = name.length > KEY_CHARACTERS_MAX ? `${name.slice(0, KEY_CHARACTERS_MAX)}…` : name;
+    return JSON.stringify(text) + (meant === undefined ? "" : ` (did you mean ${meant}?)`);
   });
+  const more = issue.keys.length - named.length;
+  if (more > 0) named.push(`and ${more} more`);
   const what = named.length === 1 ? "has the unknown key" : "has the unknown keys";
   return `${what} ${named.join(", ")}${known.length === 0 ? "" : `; known: ${known.join(", ")}`}`;
 }
