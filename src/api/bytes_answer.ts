@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isNestedTooDeeply } from "../http/mod.ts";
 import { type JobResult, Refusal } from "../rpc/mod.ts";
 
 /** What browsers show without running anything. */
@@ -69,6 +70,7 @@ function fileName(name: string): string {
 }
 
 function isJson(bytes: Uint8Array): boolean {
+  if (isNestedTooDeeply(bytes)) return false;
   try {
     JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
     return true;

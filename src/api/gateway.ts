@@ -10,10 +10,9 @@ import {
   type DescMessage,
   type DescMethod,
   type JsonObject,
-  type JsonValue,
   type MessageInitShape,
 } from "@bufbuild/protobuf";
-import { BodyLost, BodyTooLarge, type Exchange, jsonAnswer, type Route } from "../http/mod.ts";
+import { type Exchange, jsonAnswer, type Route } from "../http/mod.ts";
 import type { Logger } from "../observability/mod.ts";
 import {
   type CallContext,
@@ -26,9 +25,11 @@ import {
   type ServiceHandlers,
 } from "../rpc/mod.ts";
 import type { AuditReader, Principal, WebGate } from "../security/mod.ts";
+import { admit, type Ask } from "./admission.ts";
+import { jsonBody } from "./body.ts";
 import { bytesAnswer } from "./bytes_answer.ts";
 import { type Credentials, credentialsOf, refuseForeignPages } from "./credentials.ts";
-import { MediaRefusal, refusalAnswer } from "./faults.ts";
+import { refusalAnswer } from "./faults.ts";
 import { tellingOf } from "./call_streams.ts";
 import { downloadAnswer } from "./download.ts";
 import { EventStreams, type EventStreamsOptions } from "./event_stream.ts";
@@ -88,6 +89,9 @@ const HUNG_UP = new Refusal("cancelled", "whoever asked has gone");
 /** Room in a body for what is not payload. */
 const BODY_MARGIN_BYTES = 64 * 1024;
 
+/** What gRPC's metadata takes as it is, for a call may be passed on by it, and the audit log tells whole. */
+const REQUEST_ID = /^[ -~]{1,200}$/;
+
 /** The routes of the API. */
 export function apiRoutes(options: ApiOptions): Route[] {
   const gateway = new Gateway(options);
@@ -123,7 +127,7 @@ export class Gateway {
       if (row.verb !== "GET") {
         refuseForeignPages(request, { login: credentials.login, isOpen: gate.isOpen });
       }
-      const requestId = request.headers.get("x-request-id") ?? crypto.randomUUID();
+      const requestId = requestIdOf(request);
       const call = { row, request, exchange, credentials, requestId };
       switch (row.kind) {
         case "call":
@@ -134,7 +138,7 @@ export class Gateway {
           return await this.#own[row.own](row, call);
       }
     } catch (failure) {
-      const refusal = refusalOf(failure);
+      const refusal = Refusal.of(failure);
       if (refusal.reason === "internal") {
         log.error("a call of the HTTP API failed by our fault", {
           route: routeName(row),
@@ -146,28 +150,8 @@ export class Gateway {
   }
 
   /** Who calls. @throws Refusal when they may not */
-  async admit(
-    { request, exchange, credentials, requestId }: ApiCall,
-    ask: { readonly method: string; readonly permission?: string | null },
-    traceparent = request.headers.get("traceparent") ?? undefined,
-  ): Promise<Principal> {
-    const decision = await this.#options.gate.check({
-      ...ask,
-      requestId,
-      authorization: credentials.authorization,
-      peerAddress: exchange.peerAddress,
-      certificate: exchange.certificate,
-      ...(exchange.hasResumedCertificate === true && { hasResumedCertificate: true }),
-      traceparent,
-    });
-    if (decision.ok) return decision.principal;
-    const { code, message, retryAfterMs } = decision;
-    const reason = code === "UNAUTHENTICATED"
-      ? "unauthenticated"
-      : code === "PERMISSION_DENIED"
-      ? "permission_denied"
-      : "overloaded";
-    throw new Refusal(reason, message, retryAfterMs === undefined ? {} : { retryAfterMs });
+  admit(call: ApiCall, ask: Ask, traceparent?: string): Promise<Principal> {
+    return admit(this.#options.gate, call, ask, traceparent);
   }
 
   /** The master. @throws Refusal `unavailable` while it starts */
@@ -178,23 +162,16 @@ export class Gateway {
   }
 
   /** The body as JSON. @throws Refusal when it is none, or too long */
-  async body({ request, exchange }: ApiCall): Promise<JsonObject> {
-    const type = request.headers.get("content-type") ?? "";
-    if (!/^application\/json\s*(;|$)/i.test(type)) {
-      throw new MediaRefusal(`the content-type is "${type}"; it must be application/json`);
-    }
+  body({ row, request, exchange }: ApiCall): Promise<JsonObject> {
     const { messageBytesMax } = this.#options;
-    const bytes = await exchange.body(Math.ceil(messageBytesMax * 4 / 3) + BODY_MARGIN_BYTES);
-    if (bytes.length === 0) return {};
-    let json: JsonValue;
-    try {
-      json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-    } catch (failure) {
-      const why = failure instanceof Error ? failure.message : String(failure);
-      throw new Refusal("invalid", `the body is not JSON: ${why}`);
-    }
-    if (typeof json === "object" && json !== null && !Array.isArray(json)) return json;
-    throw new Refusal("invalid", "the body is no JSON object");
+    const own = row.kind === "own" ? row.bodyBytesMax : undefined;
+    const bound = own === undefined
+      ? {
+        bytesMax: Math.ceil(messageBytesMax * 4 / 3) + BODY_MARGIN_BYTES,
+        allowedBy: "grpc.max_msg_size allows",
+      }
+      : { bytesMax: own, allowedBy: "this route takes" };
+    return jsonBody(request, exchange, bound);
   }
 
   async #call(row: CallRow, call: ApiCall): Promise<Response> {
@@ -264,7 +241,7 @@ export class Gateway {
         observed.ended("OK", undefined);
         return answer;
       } catch (failure) {
-        const refusal = refusalOf(failure);
+        const refusal = Refusal.of(failure);
         observed.ended(codeNameOf(refusal.reason), failure);
         throw refusal;
       }
@@ -304,15 +281,10 @@ type StreamHandler = (
   out: { write(message: MessageInitShape<DescMessage>): Promise<void> },
 ) => Promise<void>;
 
-function refusalOf(failure: unknown): Refusal {
-  if (failure instanceof BodyTooLarge) {
-    return new Refusal(
-      "too_large",
-      `the body has more than the ${failure.bytesMax} bytes that grpc.max_msg_size allows`,
-    );
-  }
-  if (failure instanceof BodyLost) return new Refusal("cancelled", failure.message);
-  return Refusal.of(failure);
+/** That of the caller, if it can be passed on as it is; one of our own else, as for who brings none. */
+function requestIdOf({ headers }: Request): string {
+  const given = headers.get("x-request-id") ?? "";
+  return REQUEST_ID.test(given) ? given : crypto.randomUUID();
 }
 
 function answerOf(

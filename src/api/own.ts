@@ -5,9 +5,11 @@
  */
 
 import { createHash } from "node:crypto";
+import type { JsonObject } from "@bufbuild/protobuf";
 import { type Asset, assetHandler, jsonAnswer, type Route } from "../http/mod.ts";
 import { MasterService, methodPath, Refusal } from "../rpc/mod.ts";
 import { PERMISSIONS, type Principal } from "../security/mod.ts";
+import { admitByBody } from "./admission.ts";
 import { auditAnswer, followAudit, requiredLog } from "./audit.ts";
 import { type Login, sessionCookie } from "./credentials.ts";
 import type { ApiCall, ApiOptions, Gateway } from "./gateway.ts";
@@ -137,12 +139,14 @@ async function login(
   row: OwnRow,
   call: ApiCall,
 ): Promise<Response> {
-  const { token } = await gateway.body(call);
-  if (typeof token !== "string" || !/^[\w.-]+$/.test(token)) {
-    throw new Refusal("invalid", 'the body must be {"token": "..."}, with an access token');
-  }
-  const credentials = { login: "bearer", authorization: `Bearer ${token}` } as const;
-  const principal = await gateway.admit({ ...call, credentials }, askOf(row));
+  let token = "";
+  const principal = await admitByBody(options.gate, call, askOf(row), {
+    body: () => gateway.body(call),
+    credentials: (body) => {
+      token = tokenIn(body);
+      return { login: "bearer", authorization: `Bearer ${token}` };
+    },
+  });
   const { now = Date.now } = options;
   const expiresAtMs = principal.token?.expiresAtMs;
   const seconds = isTime(expiresAtMs) ? (expiresAtMs - now()) / 1_000 : SESSION_SECONDS_MAX;
@@ -152,6 +156,12 @@ async function login(
     Math.max(1, Math.floor(Math.min(seconds, SESSION_SECONDS_MAX))),
   );
   return jsonAnswer(200, whoami(options, principal, "cookie"), { "set-cookie": cookie });
+}
+
+/** @throws Refusal `invalid` when there is none */
+function tokenIn({ token }: JsonObject): string {
+  if (typeof token === "string" && /^[\w.-]+$/.test(token)) return token;
+  throw new Refusal("invalid", 'the body must be {"token": "..."}, with an access token');
 }
 
 /** Of a token without an end. */

@@ -12,6 +12,7 @@ import {
   ScalarType,
 } from "@bufbuild/protobuf";
 import { Refusal } from "../rpc/mod.ts";
+import { refuseTooMany } from "./message_bounds.ts";
 import type { CallRow, StreamRow } from "./routes.ts";
 import { type AnyMessage, messageFrom } from "./proto_json.ts";
 
@@ -51,7 +52,9 @@ export function requestOf(
       throw new Refusal("invalid", `${name} is "${value}" by the path, and "${said}" besides`);
     }
   }
-  return messageFrom(input, { ...given, ...fixed });
+  const json = { ...given, ...fixed };
+  refuseTooMany(input, json);
+  return messageFrom(input, json);
 }
 
 /** What handlers say of a filter, in the words of a query: there its fields stand without their prefix. */

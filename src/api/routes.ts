@@ -81,6 +81,8 @@ export interface OwnRow extends Row {
   };
   /** The names of its events, where it is a stream of them. */
   readonly events?: readonly string[];
+  /** How much of a body it reads, where strangers may send it one; absent: as much as a call's. */
+  readonly bodyBytesMax?: number;
   /** What it takes in its query, and what that means. */
   readonly query?: Readonly<Record<string, string>>;
 }
@@ -113,7 +115,7 @@ function own(
   name: OwnName,
   access: OwnRow["access"],
   summary: string,
-  more: Pick<OwnRow, "events" | "query"> = {},
+  more: Pick<OwnRow, "events" | "query" | "bodyBytesMax"> = {},
 ): OwnRow {
   return { kind: "own", tag, ...verbAndPath(route), own: name, access, summary, ...more };
 }
@@ -313,9 +315,14 @@ const AUDIT: readonly ApiRow[] = [
   ),
 ];
 
+/** A token has at most 8,192 characters. */
+const LOGIN_BYTES_MAX = 16 * 1024;
+
 const SESSION: readonly ApiRow[] = [
   own("session", "GET /whoami", "whoami", "known", "Who is asking, and what they may do here"),
-  own("session", "POST /login", "login", "known", "Begins a session of a browser with a token"),
+  own("session", "POST /login", "login", "known", "Begins a session of a browser with a token", {
+    bodyBytesMax: LOGIN_BYTES_MAX,
+  }),
   own("session", "POST /logout", "logout", "open", "Ends it"),
   own("session", "GET /openapi.json", "openapi", "open", "This description"),
 ];

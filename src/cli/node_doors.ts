@@ -164,6 +164,15 @@ export function apiGate({ web }: NodeSecurity, metrics: GateMetrics): WebGate {
       count(decision, call.peerAddress, metrics);
       return decision;
     },
+    arrive(call) {
+      const refusal = web.arrive(call);
+      if (refusal !== undefined) count(refusal, call.peerAddress, metrics);
+      return refusal;
+    },
+    refuse(call, error) {
+      web.refuse(call, error);
+      metrics.authAttemptsTotal.inc({ result: "failure" });
+    },
   };
 }
 

@@ -183,6 +183,42 @@ export class Gate {
     return principal;
   }
 
+  /**
+   * Counts by its address a call that says in its body alone who it is from, before that is read.
+   * What the body says is asked about by `check` with `hasArrived`, or is refused by `refuse`.
+   */
+  arrive(call: GateCall): GateRefusal | undefined {
+    return this.#countStranger(this.#strangerOf(call));
+  }
+
+  /**
+   * Notes that a call that arrived showed nothing that could be checked: as wrong credentials of its
+   * address, and in the audit log.
+   *
+   * @param error what was wrong, in words that hold nothing of what was shown
+   */
+  refuse(call: GateCall, error: string): void {
+    const passage = this.#strangerOf(call);
+    this.#options.limits?.noteFailure(passage.ip, call.nowMs);
+    this.#record(passage, (audited) => ({
+      kind: "authentication_failed",
+      what: "token validation error",
+      reason: "invalid_token",
+      error,
+      call: audited,
+    }));
+  }
+
+  #strangerOf(call: GateCall): Passage {
+    return {
+      call,
+      ip: this.#ipOf(call.peerAddress),
+      callClass: classOf(call.method),
+      startedMs: this.#monotonicMs(),
+      certificate: undefined,
+    };
+  }
+
   /** Whether somebody who was let in may use another method, too. Counts nothing, records nothing. */
   may(principal: Principal, ask: Pick<GateCall, "method" | "permission">): boolean {
     const call = { ...ask, peerAddress: "", nowMs: 0 };
@@ -413,8 +449,8 @@ export class Gate {
 
   #countStranger(passage: Passage): GateRefusal | undefined {
     const { limits } = this.#options;
-    if (limits === null) return undefined;
     const { call, callClass, ip } = passage;
+    if (limits === null || call.hasArrived === true) return undefined;
     const verdict = limits.takeAsStranger(callClass, ip, call.nowMs);
     if (verdict.allowed) return undefined;
     return this.#exhausted(passage, `stranger ${addressKey(ip)}`, undefined, verdict.retryAfterMs);

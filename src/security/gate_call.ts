@@ -27,6 +27,8 @@ export interface GateCall {
   readonly jobId?: string | undefined;
   /** So many calls that came together and are alike; absent: one. */
   readonly calls?: number;
+  /** Its address was counted when it came, by `Gate.arrive`. */
+  readonly hasArrived?: boolean;
   /** Milliseconds since the epoch. */
   readonly nowMs: number;
 }

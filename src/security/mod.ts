@@ -42,6 +42,7 @@ export {
   type PageGate,
   pageGate,
   type PageRefusal,
+  type WebCall,
   type WebGate,
   webGate,
 } from "./page_gate.ts";

@@ -34,6 +34,8 @@ export interface WebCall extends Omit<PageCall, "permission"> {
   /** As in {@linkcode GateCall}: absent for a gRPC method, which has a policy. */
   readonly permission?: string | null | undefined;
   readonly requestId?: string;
+  /** As in {@linkcode GateCall}. */
+  readonly hasArrived?: boolean;
 }
 
 /** The gate of what comes over HTTP. */
@@ -41,6 +43,10 @@ export interface WebGate {
   /** Nobody has to say who they are: everybody may do everything. */
   readonly isOpen: boolean;
   check(call: WebCall): Promise<GateDecision>;
+  /** Counts a call by its address, before the body is read that says who it is from. */
+  arrive(call: WebCall): GateRefusal | undefined;
+  /** Notes that such a body showed nothing that could be checked. @param error without what it showed */
+  refuse(call: WebCall, error: string): void;
   /** Whether somebody who was let in may use another method, too. */
   may(principal: Principal, ask: Pick<GateCall, "method" | "permission">): boolean;
   /** Whether somebody who was let in earlier would still be. */
@@ -90,9 +96,15 @@ export function webGate(options: GateOptions): WebGate {
         hasResumedCertificate && authorization === undefined;
       return isForResumption ? { ...decision, message: RESUMED } : decision;
     },
+    arrive: (call) => withCertificate.arrive(unproven(call)),
+    refuse: (call, error) => withCertificate.refuse(unproven(call), error),
     may: (principal, ask) => withCertificate.may(principal, ask),
     stillValid: (principal, nowMs) => withCertificate.stillValid(principal, nowMs),
   };
+}
+
+function unproven({ method, peerAddress, requestId, traceparent }: WebCall): GateCall {
+  return { method, peerAddress, requestId, traceparent, nowMs: Date.now() };
 }
 
 const RESUMED =
