@@ -7,7 +7,7 @@
 import type { ClusterHealthView, MasterApi, MemberView } from "../rpc/mod.ts";
 import type { MasterContext } from "./context.ts";
 import { parseMemberAddress } from "./member_address.ts";
-import type { Viewer } from "./sight.ts";
+import { isOwn, type Viewer } from "./sight.ts";
 import { raftStateName } from "./status_views.ts";
 
 type ClusterCalls = Pick<MasterApi, "clusterHealth">;
@@ -19,15 +19,13 @@ export class ClusterApi implements ClusterCalls {
     this.#context = context;
   }
 
-  clusterHealth({ caller: { namespaces } }: Viewer): Promise<ClusterHealthView> {
+  clusterHealth(viewer: Viewer): Promise<ClusterHealthView> {
+    const { namespaces } = viewer.caller;
     const { node, facts, machine, addressOf } = this.#context;
     const status = node.status();
     const counts = machine.counts(namespaces);
-    // Those that may run a job of the caller's.
-    const workers = machine.workers().filter((worker) =>
-      namespaces === undefined || worker.namespaces === undefined ||
-      worker.namespaces.some((each) => namespaces.includes(each))
-    );
+    // As `workers` lists them: how many there are beside these is others' business.
+    const workers = machine.workers().filter((worker) => isOwn(worker, viewer));
     const leaderId = status.leaderId ?? "";
     const members: MemberView[] = status.members.map(({ id, address, votes }) => ({
       id,

@@ -55,7 +55,7 @@ export class JobsApi implements JobCalls {
     await this.#readBarrier(options.stale);
     const job = this.#known(jobId, call);
     const live = watchers.progressOf(job.id, job.token);
-    const reasons = this.#reasons(job);
+    const reasons = this.#reasons(job, call);
     const isWaiting = job.status === "pending" || job.status === "waiting";
     return {
       job: fullView(job, machine),
@@ -157,9 +157,13 @@ export class JobsApi implements JobCalls {
     throw new Refusal("failed_precondition", outcome?.message ?? `job ${jobId} was not redriven`);
   }
 
-  #reasons(job: Job): readonly ReasonView[] {
+  #reasons(job: Job, { caller: { namespaces } }: Viewer): readonly ReasonView[] {
     const { duties, machine } = this.#context;
-    return explain(job, duties?.view() ?? machine.view(), machine.standing(job.id));
+    const standing = machine.standing(job.id);
+    const view = duties?.view() ?? machine.view();
+    if (standing === undefined || namespaces === undefined) return explain(job, view, standing);
+    // How many come first in its queue counts those of others, too.
+    return explain(job, view, { ...standing, ahead: 0 });
   }
 
   /** The last attempt's log as far as it is kept. */

@@ -6,9 +6,10 @@
  */
 
 import type { ClusterNow, JobChange, LiveSource } from "../api/mod.ts";
-import type { JobEvent, Standing, Worker } from "../jobs/mod.ts";
+import type { JobEvent, Standing } from "../jobs/mod.ts";
 import { Activity, type Gauges, INTERVAL_MS } from "./activity.ts";
 import type { MasterContext } from "./context.ts";
+import { isOwn } from "./sight.ts";
 import { raftStateName } from "./status_views.ts";
 
 /** Over how long the latencies of the present are taken, in ms. */
@@ -110,12 +111,13 @@ export class Live implements LiveSource {
     this.#activity.measure(gauges, this.#measuredAtMs);
   }
 
-  /** Of a caller with namespaces: those that may run a job of theirs. */
+  /** Of a caller with namespaces: those that work for these alone, for the slots of others are others'. */
   #workers(namespaces?: readonly string[]): ClusterNow["workers"] {
+    const viewer = { caller: { namespaces } };
     const workers = { total: 0, active: 0, draining: 0, disconnected: 0, slots: 0, busy: 0 };
     for (const worker of this.#context.machine.workers()) {
       const { status, slots, activeJobs } = worker;
-      if (!mayServe(worker, namespaces)) continue;
+      if (!isOwn(worker, viewer)) continue;
       workers.total++;
       workers[status]++;
       workers.busy += activeJobs;
@@ -139,9 +141,4 @@ function unfinishedOf({ waiting, pending, assigned, running }: ReturnType<typeof
 function standingView({ name, counts, settings }: Standing) {
   const { waiting, pending, assigned, running } = counts;
   return { name, waiting, pending, assigned, running, paused: settings.paused };
-}
-
-function mayServe(worker: Worker, namespaces: readonly string[] | undefined): boolean {
-  return namespaces === undefined || worker.namespaces === undefined ||
-    worker.namespaces.some((each) => namespaces.includes(each));
 }

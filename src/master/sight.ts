@@ -17,8 +17,11 @@ import { namespacesText } from "../security/mod.ts";
 /** Who looks. */
 export type Viewer = Pick<CallContext, "caller">;
 
+/** What is to be known of who looks to tell what is theirs. */
+type Confined = { readonly caller: Pick<Viewer["caller"], "namespaces"> };
+
 /** Whether what is in the namespace is there for the caller. */
-export function sees({ caller: { namespaces } }: Viewer, namespace: string): boolean {
+export function sees({ caller: { namespaces } }: Confined, namespace: string): boolean {
   return namespaces === undefined || namespaces.includes(namespace);
 }
 
@@ -72,7 +75,7 @@ export function narrowed<Filter extends JobFilter>(filter: Filter, viewer: Viewe
 }
 
 /** Whether a worker works for namespaces of the caller's alone, so that nobody else's jobs are its. */
-export function isOwn({ namespaces }: Pick<Worker, "namespaces">, viewer: Viewer): boolean {
+export function isOwn({ namespaces }: Pick<Worker, "namespaces">, viewer: Confined): boolean {
   return viewer.caller.namespaces === undefined ||
     namespaces?.every((each) => sees(viewer, each)) === true;
 }

@@ -8,6 +8,7 @@ import { BulkApi } from "./bulk_api.ts";
 import { ClusterApi } from "./cluster_api.ts";
 import type { MasterContext } from "./context.ts";
 import { JobsApi } from "./jobs_api.ts";
+import { Live } from "./live.ts";
 import type { AuditedAct } from "./options.ts";
 import type { Unstamped } from "./proposer.ts";
 import { TypesAndQueuesApi } from "./settings_api.ts";
@@ -76,10 +77,14 @@ class Leader {
     this.apply({ kind: "register_worker", worker } as Unstamped<Command>);
   }
 
-  /** Fails for good. */
-  bury(jobId: string, workerId: string): void {
+  assign(jobId: string, workerId: string): void {
     const assignments = [{ jobId, workerId, sessionId: workerId }];
     this.apply({ kind: "assign", assignments } as Unstamped<Command>);
+  }
+
+  /** Fails for good. */
+  bury(jobId: string, workerId: string): void {
+    this.assign(jobId, workerId);
     const said = { error: "no", permanent: true, durationMs: 1 };
     const reports = [{ kind: "failed", jobId, token: 0, workerId, ...said }];
     this.apply({ kind: "report", reports } as Unstamped<Command>);
@@ -143,7 +148,8 @@ Deno.test("lists, totals, counts and standings show what is in the caller's name
   assert.deepEqual(queues.map(({ name, pending }) => [name, pending]), [["q", 2]]);
   const health = await new ClusterApi(leader.context).clusterHealth(RED);
   assert.equal(health.pendingJobs, 1);
-  assert.equal(health.workers, 2, "those that may run its jobs");
+  assert.equal(health.workers, 1, "those that work for it alone, as `workers` lists them");
+  assert.equal((await new ClusterApi(leader.context).clusterHealth(ALL)).workers, 3);
   const workers = new WorkersApi(leader.context, () => {});
   assert.deepEqual((await workers.listWorkers("", RED)).map(({ id }) => id), ["red"]);
   const missing = await refusalOf("x", () => workers.getWorker("x", RED));
@@ -154,6 +160,42 @@ Deno.test("lists, totals, counts and standings show what is in the caller's name
       missing,
     );
   }
+});
+
+Deno.test("slots that others' jobs hold are not counted for who sees some namespaces alone", () => {
+  const leader = new Leader();
+  leader.submit("more", {});
+  leader.assign("red-job", "red");
+  leader.assign("blue-job", "blue");
+  leader.assign("more", "any");
+  const live = new Live(leader.context);
+  try {
+    const none = { draining: 0, disconnected: 0 };
+    assert.deepEqual(live.now().workers, { total: 3, active: 3, slots: 27, busy: 3, ...none });
+    const red = { total: 1, active: 1, slots: 9, busy: 1, ...none };
+    assert.deepEqual(live.now(["red"]).workers, red);
+    const both = { total: 2, active: 2, slots: 18, busy: 2, ...none };
+    assert.deepEqual(live.now(["red", "blue"]).workers, both);
+    assert.equal(live.now([]).workers.total, 0);
+  } finally {
+    live.stop();
+  }
+});
+
+Deno.test("how many jobs come first in a queue is told to whoever sees all of them alone", async () => {
+  const leader = new Leader();
+  for (let each = 0; each < 9; each++) {
+    for (const worker of ["red", "any"]) {
+      leader.submit(`${worker}-${each}`, { namespace: "red" });
+      leader.assign(`${worker}-${each}`, worker);
+    }
+  }
+  leader.submit("last", { namespace: "red", options: { queue: "q" } });
+  const jobs = new JobsApi(leader.context);
+  const codes = async (call: CallContext) =>
+    (await jobs.getJob("last", { stale: false }, call)).reasons.map(({ code }) => code);
+  assert.deepEqual(await codes(ALL), ["workers_full", "jobs_ahead"]);
+  assert.deepEqual(await codes(RED), ["workers_full"]);
 });
 
 Deno.test("an operation on many touches the caller's namespaces alone", async () => {
