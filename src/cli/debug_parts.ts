@@ -6,7 +6,7 @@
  */
 
 import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import {
   describeConfig,
   examineConfig,
@@ -82,7 +82,7 @@ export function bundleParts(role: Role, flags: Flags): Part[] {
     withClient(flags, silentTerminal(), ask);
   const logs = [
     ...(flags.log as string[] | undefined ?? []),
-    ...(config.log.output.includes("/") ? [config.log.output] : []),
+    ...(isFile(config.log.output) ? [config.log.output] : []),
   ];
   const pages: [string, string][] = role === "client"
     ? []
@@ -295,8 +295,14 @@ function shown({ security: { tls } }: ExaminedConfig["config"]): AskOptions {
   };
 }
 
+/** Whether a log goes where it can be read again. */
+function isFile(output: string): boolean {
+  return output !== "" && output !== "stdout" && output !== "stderr";
+}
+
 function endOf(path: string): string {
-  if (!existsSync(path)) throw new Error(`there is no ${path}`);
+  // A node that was started elsewhere means another directory by a path without one.
+  if (!existsSync(path)) throw new Error(`there is no ${resolve(path)}; name it by --log FILE`);
   const file = openSync(path, "r");
   try {
     const { size } = fstatSync(file);
