@@ -21,9 +21,9 @@ export function parsePayload<Payload>(
   if (type.ignoresPayload === true) return { ok: true, payload: undefined as Payload };
   const value = readPayload(type, bytes);
   if ("fault" in value) return refused(type, [value.fault]);
-  const tooWide = widthFault(type.payloadSchema, value.json, bytes.length);
-  if (tooWide !== undefined) return refused(type, [tooWide]);
   try {
+    const tooWide = widthFault(type.payloadSchema, value.json, bytes.length);
+    if (tooWide !== undefined) return refused(type, [tooWide]);
     const parsed = type.payloadSchema.safeParse(value.json, { error: nameUnknownKeys });
     if (parsed.success) return { ok: true, payload: parsed.data };
     return refusedFor(type, parsed.error.issues, value.json);
