@@ -25,6 +25,8 @@ export interface TestSleepPayload {
 /** What a payload that says no duration means. */
 const DEFAULT_MS = 1_000;
 const DURATION_MS_MAX = 30 * 86_400_000;
+/** The message of a failure that is given none. */
+const DEFAULT_FAILURE = "test_sleep was told to fail";
 
 const duration = z.union([z.string(), z.number()]).transform((written, context) => {
   try {
@@ -101,7 +103,9 @@ export const testSleep = defineJobType<TestSleepPayload>({
     if (payload.failure !== undefined && context.attempt <= payload.failAttempts) {
       throw payload.permanent ? new PermanentJobError(payload.failure) : new Error(payload.failure);
     }
-    return payload.result ?? { slept_ms: payload.durationMs, attempt: context.attempt };
+    // Null is a result of one's own as well.
+    if (payload.result !== undefined) return payload.result;
+    return { slept_ms: payload.durationMs, attempt: context.attempt };
   },
 });
 
@@ -118,8 +122,9 @@ function secondsToMs(seconds: number | undefined): number | undefined {
 }
 
 function failureOf(fail: boolean | string | undefined, attempts: number | undefined) {
-  if (typeof fail === "string") return fail;
-  if (fail ?? (attempts !== undefined && attempts > 0)) return "test_sleep was told to fail";
+  // An empty message asks for a failure all the same, and would tell nobody of what.
+  if (typeof fail === "string") return fail === "" ? DEFAULT_FAILURE : fail;
+  if (fail ?? (attempts !== undefined && attempts > 0)) return DEFAULT_FAILURE;
   return undefined;
 }
 

@@ -77,6 +77,15 @@ Deno.test("a result of one's own is returned", async () => {
   );
 });
 
+Deno.test("a result of null is one's own too, and none is what was slept", async () => {
+  const resultOf = (text: string) => testSleep.run(read(text), testContext());
+  assert.equal(await resultOf('{"duration":0,"result":null}'), null);
+  for (const result of [false, 0, ""]) {
+    assert.equal(await resultOf(JSON.stringify({ duration: 0, result })), result);
+  }
+  assert.deepEqual(await resultOf('{"duration":0}'), { slept_ms: 0, attempt: 1 });
+});
+
 Deno.test("cancellation ends the sleep at once with its reason", async () => {
   const controller = new AbortController();
   const reason = new Error("the job was cancelled");
@@ -95,6 +104,7 @@ Deno.test("it fails when told to: always, for good, or in the first attempts onl
   const fails = (text: string, attempt = 1) => testSleep.run(read(text), testContext({ attempt }));
   await assert.rejects(fails('{"duration":0,"fail":"no disk"}'), /^Error: no disk$/);
   await assert.rejects(fails('{"duration":0,"fail":true}', 9), /told to fail/);
+  await assert.rejects(fails('{"duration":0,"fail":""}'), /^Error: test_sleep was told to fail$/);
   await assert.rejects(fails('{"duration":0,"fail":true,"permanent":true}'), PermanentJobError);
   await assert.rejects(fails('{"duration":0,"fail_attempts":2}', 2), /told to fail/);
   await fails('{"duration":0,"fail_attempts":2}', 3);
