@@ -8,7 +8,7 @@
 import { type JobContext, PermanentJobError } from "../contract.ts";
 import { pause } from "../pause.ts";
 import { Frontier, type Waiting } from "./frontier.ts";
-import { followable, linksOfXml } from "./links.ts";
+import { type Followable, followable, linksOfXml } from "./links.ts";
 import { Pace } from "./pace.ts";
 import type { Page, PageFetcher } from "./page.ts";
 import { documentOf, type PageResult, pageResult } from "./page_result.ts";
@@ -36,7 +36,7 @@ export interface CrawlResult {
   readonly pages: readonly (CrawledPage | FailedPage)[];
   readonly fetched: number;
   readonly failed: number;
-  /** Links that robots.txt, or the pages themselves, ask not to follow. */
+  /** Pages left out since robots.txt, or every page that links to them, asks not to go there. */
   readonly refused_by_robots: number;
   /**
    * `done`: no link was left. Else the bound that was met: `max_pages`, or `result_size` when the
@@ -80,7 +80,8 @@ class Crawl {
   readonly #pace: Pace;
   /** A place is taken when a page is asked for, and stays empty if nothing comes of it. */
   readonly #pages: (CrawledPage | FailedPage | undefined)[] = [];
-  readonly #counts = { fetched: 0, failed: 0, refused_by_robots: 0 };
+  readonly #counts = { fetched: 0, failed: 0 };
+  #refusedByRobotsTxt = 0;
   #visits = 0;
   #underWay = 0;
   #resultBytes: number;
@@ -112,7 +113,9 @@ class Crawl {
     return {
       url: this.#start.href,
       pages: this.#pages.filter((page) => page !== undefined),
-      ...this.#counts,
+      fetched,
+      failed,
+      refused_by_robots: this.#refusedByRobotsTxt + this.#frontier.refused,
       stopped_by: this.#stoppedBy,
     };
   }
@@ -146,7 +149,7 @@ class Crawl {
 
   #take(visited: Visited, place: number): void {
     if (visited === "refused") {
-      this.#counts.refused_by_robots++;
+      this.#refusedByRobotsTxt++;
       this.#visits--;
       return;
     }
@@ -201,16 +204,18 @@ class Crawl {
       return failedPage(url, depth, error);
     }
     if (finalUrl.href !== url.href) await robots?.requireAllowed(finalUrl);
-    this.#frontier.add(this.#linksOf(page), depth);
+    const { followed, refused } = this.#linksOf(page);
+    this.#frontier.add(followed, depth);
+    this.#frontier.refuse(refused, depth);
     const extracted = () => pageResult(url.href, page, this.#payload);
     return { ...this.#tools.context.span("extract", extracted), depth };
   }
 
-  #linksOf(page: Page): string[] {
-    if (page.location !== undefined) return [page.location];
+  #linksOf(page: Page): Followable {
+    if (page.location !== undefined) return { followed: [page.location], refused: [] };
     const document = documentOf(page);
-    if (document === undefined) return [];
-    if (page.read?.content.kind === "xml") return linksOfXml(document);
+    if (document === undefined) return { followed: [], refused: [] };
+    if (page.read?.content.kind === "xml") return { followed: linksOfXml(document), refused: [] };
     const respectRobots = this.#tools.robots !== undefined;
     return followable(document, {
       respectRobots,

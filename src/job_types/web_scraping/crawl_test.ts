@@ -77,9 +77,26 @@ Deno.test("a crawl obeys robots.txt, nofollow, and counts what it left out", asy
   });
   const obedient = await crawl(site.origin, { depth: 3 });
   assert.deepEqual(seenBy(obedient), ["0 /", "1 /m"]);
-  assert.equal(obedient.refused_by_robots, 1);
+  // One by robots.txt, one by its link, one by the page that it is on.
+  assert.equal(obedient.refused_by_robots, 3);
   const other = await crawl(site.origin, { depth: 3 }, { respect_robots: false });
   assert.deepEqual(seenBy(other), ["0 /", "1 /private/x", "1 /n", "1 /m", "2 /o"]);
+  assert.equal(other.refused_by_robots, 0);
+});
+
+Deno.test("what a crawl is asked not to follow counts once a page, if it would have been visited", async () => {
+  await using site = await serveSite({
+    "/": '<a rel="nofollow" href="/n">n</a><a rel="nofollow" href="/n#end">n again</a>' +
+      '<a rel="nofollow" href="/also">also</a><a href="/a">a</a><a rel="nofollow" href="/a">a</a>' +
+      '<a rel="nofollow" href="/photo.jpg">file</a><a rel="nofollow" href="/skip">excluded</a>' +
+      '<a rel="nofollow" href="http://elsewhere.invalid/">other site</a>',
+    "/a": '<a rel="nofollow" href="/n">n</a><a href="/also">another page may lead there</a>',
+    "/also": '<a rel="nofollow" href="/deep">too deep</a>',
+    "/n": "n",
+  });
+  const result = await crawl(site.origin, { depth: 2, exclude: ["/skip"] });
+  assert.deepEqual(seenBy(result), ["0 /", "1 /a", "2 /also"]);
+  assert.equal(result.refused_by_robots, 1);
 });
 
 Deno.test("a server's header says nofollow as a page does, and a page may send its reader on", async () => {
@@ -92,12 +109,9 @@ Deno.test("a server's header says nofollow as a page does, and a page may send i
     "/further": "end",
     "/hidden": "hidden",
   });
-  assert.deepEqual(seenBy(await crawl(site.origin, { depth: 3 })), [
-    "0 /",
-    "1 /moved",
-    "1 /kept",
-    "2 /further",
-  ]);
+  const result = await crawl(site.origin, { depth: 3 });
+  assert.deepEqual(seenBy(result), ["0 /", "1 /moved", "1 /kept", "2 /further"]);
+  assert.equal(result.refused_by_robots, 1);
 });
 
 Deno.test("redirects to a known page or off the site give no second page", async () => {

@@ -27,13 +27,18 @@ export class Frontier {
   readonly #exclude: readonly RegExp[];
   readonly #sites = new Set<string>();
   readonly #seen = new Set<string>();
+  /** Pages that a page asked not to go on to. */
+  readonly #refused = new Set<string>();
   /** Pages that were found by redirects, and the page that first led there. */
   readonly #arrivals = new Map<string, string>();
   readonly #waiting: Waiting[] = [];
   #next = 0;
+  /** Links to follow that are kept, and links not to follow that are counted. */
+  readonly keptMax: number;
 
   constructor(start: URL, rule: CrawlRule) {
     this.#rule = rule;
+    this.keptMax = rule.max_pages * 2 + 1_000;
     this.#include = rule.include.map((text) => new RegExp(text, "u"));
     this.#exclude = rule.exclude.map((text) => new RegExp(text, "u"));
     this.#sites.add(siteOf(start));
@@ -54,6 +59,11 @@ export class Frontier {
   /** Pages visited or to be visited, as far as anyone knows now. */
   get known(): number {
     return Math.min(this.#waiting.length, this.#rule.max_pages);
+  }
+
+  /** How many pages {@linkcode refuse} alone was told of, of the first {@linkcode keptMax}. */
+  get refused(): number {
+    return [...this.#refused].filter((identity) => !this.#seen.has(identity)).length;
   }
 
   /**
@@ -79,13 +89,27 @@ export class Frontier {
     if (depth >= this.#rule.depth) return;
     for (const link of links) {
       // What will never be visited need not be kept.
-      if (this.#waiting.length >= this.#rule.max_pages * 2 + 1_000) return;
+      if (this.#waiting.length >= this.keptMax) return;
       const url = URL.parse(link);
       if (url === null || !this.#wants(url)) continue;
       const identity = identityOf(url);
       if (this.#seen.has(identity)) continue;
       this.#seen.add(identity);
       this.#waiting.push({ url, depth: depth + 1 });
+    }
+  }
+
+  /**
+   * Notes those links of a page at `depth` that {@linkcode add} would take, had the page not asked for
+   * them not to be followed. Another page may still lead there.
+   */
+  refuse(links: readonly string[], depth: number): void {
+    if (depth >= this.#rule.depth) return;
+    for (const link of links) {
+      // A site may ask this of any number of links, and all that is wanted of them is how many.
+      if (this.#refused.size >= this.keptMax) return;
+      const url = URL.parse(link);
+      if (url !== null && this.#wants(url)) this.#refused.add(identityOf(url));
     }
   }
 

@@ -90,3 +90,16 @@ Deno.test("a page of a million links does not fill the memory", () => {
   const links = Array.from({ length: 50_000 }, (_, index) => `https://example.com/${index}`);
   assert.ok(followed("https://example.com/", links, { max_pages: 10 }).length <= 1_100);
 });
+
+Deno.test("pages that are not to be visited count once, unless another page leads there, up to a bound", () => {
+  const frontier = new Frontier(new URL("https://example.com/"), { ...RULE, max_pages: 1 });
+  frontier.refuse(["https://example.com/a?x=1&y=2", "http://www.example.com/a?y=2&x=1"], 0);
+  frontier.refuse(["https://example.com/b", "https://elsewhere.example/"], 0);
+  frontier.refuse(["https://example.com/too/deep"], RULE.depth);
+  assert.equal(frontier.refused, 2);
+  frontier.add(["https://example.com/b"], 0);
+  assert.equal(frontier.refused, 1);
+  const trap = Array.from({ length: 5_000 }, (_, number) => `https://example.com/${number}`);
+  frontier.refuse(trap, 0);
+  assert.equal(frontier.refused, frontier.keptMax - 1);
+});

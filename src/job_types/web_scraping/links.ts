@@ -17,6 +17,8 @@ export interface Link {
 export interface LinkChoice {
   /** CSS; links that match it are left out. */
   readonly unwanted?: string;
+  /** CSS; links that do not match it are left out. */
+  readonly wanted?: string;
   /** CSS; links are looked for in what it selects, itself included. */
   readonly within?: string | undefined;
 }
@@ -24,7 +26,7 @@ export interface LinkChoice {
 /** The links of a page to http and https, each URL once, with the first text that names it. */
 export function linksOf(
   { $, baseUrl }: PageDocument,
-  { unwanted, within }: LinkChoice = {},
+  { unwanted, wanted, within }: LinkChoice = {},
 ): Link[] {
   const LINKS = "a[href], area[href]";
   const scope = within === undefined ? undefined : $(within);
@@ -32,8 +34,9 @@ export function linksOf(
   const all = scope === undefined
     ? $(LINKS)
     : scope.filter(`${LINKS}, link[href]`).add(scope.find(LINKS));
+  const some = wanted === undefined ? all : all.filter(wanted);
   const links = new Map<string, string>();
-  for (const element of (unwanted === undefined ? all : all.not(unwanted)).toArray()) {
+  for (const element of (unwanted === undefined ? some : some.not(unwanted)).toArray()) {
     const link = $(element);
     const url = absoluteUrl(link.attr("href"), baseUrl)?.replace(/#.*$/, "");
     if (url === undefined) continue;
@@ -61,16 +64,31 @@ export interface FollowRule {
   readonly within?: string | undefined;
 }
 
-/** Where a crawl may go on, but for what page or server ask robots not to follow. */
+/** Where a page leads a crawl: every URL absolute, without its fragment. */
+export interface Followable {
+  readonly followed: readonly string[];
+  /** What page or server ask robots not to follow; another link may lead there all the same. */
+  readonly refused: readonly string[];
+}
+
+const NOFOLLOW = "[rel~='nofollow' i]";
+
+/** Where a crawl may go on from a page, and where it is asked not to. */
 export function followable(
   document: PageDocument,
   { respectRobots, robotsTag = "", within }: FollowRule,
-): string[] {
+): Followable {
+  const urlsOf = (choice: LinkChoice) =>
+    linksOf(document, { ...choice, within }).map(({ url }) => url);
+  if (!respectRobots) return { followed: [...refreshOf(document), ...urlsOf({})], refused: [] };
   const wishes = document.$("meta[name='robots' i]").attr("content") ?? "";
-  if (respectRobots && /\b(?:nofollow|none)\b/i.test(`${wishes}, ${robotsTag}`)) return [];
-  const choice = respectRobots ? { unwanted: "[rel~='nofollow' i]", within } : { within };
-  const links = linksOf(document, choice).map(({ url }) => url);
-  return [...refreshOf(document), ...links];
+  if (/\b(?:nofollow|none)\b/i.test(`${wishes}, ${robotsTag}`)) {
+    return { followed: [], refused: [...refreshOf(document), ...urlsOf({})] };
+  }
+  return {
+    followed: [...refreshOf(document), ...urlsOf({ unwanted: NOFOLLOW })],
+    refused: urlsOf({ wanted: NOFOLLOW }),
+  };
 }
 
 /** Where a page sends its reader by itself: `<meta http-equiv="refresh" content="0; url=/new">`. */

@@ -95,8 +95,9 @@ const crawl = z.strictObject({
   ])).readonly().describe("In the order in which they were asked for, the first page first."),
   fetched: z.int().min(0).describe("Pages that were read."),
   failed: z.int().min(0).describe("Pages that were not."),
-  refused_by_robots: z.int().min(0)
-    .describe("Links that robots.txt, or the pages themselves, ask not to follow."),
+  refused_by_robots: z.int().min(0).describe(
+    "Pages left out since robots.txt, or every page that links to them, asks not to go there.",
+  ),
   stopped_by: z.enum(["done", "max_pages", "result_size"])
     .describe("done: no link was left; else the bound that was met."),
 }).meta({ title: "a crawl" }) satisfies z.ZodType<CrawlResult>;
