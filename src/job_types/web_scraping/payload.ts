@@ -221,7 +221,7 @@ export const payloadSchema: z.ZodType<ScrapingPayload> = z.strictObject({
   ),
   crawl: crawl.optional().describe("Follow links from the page; left out: that page alone."),
   respect_robots: z.boolean().default(true)
-    .describe("Ask robots.txt before a page, and heed nofollow in a crawl."),
+    .describe("Ask robots.txt of a page and of where it redirects, and heed nofollow in a crawl."),
   user_agent: z.string().regex(/^[\x20-\x7e]{1,300}$/, "it must be printable ASCII").optional()
     .describe("The name to go by, for servers and robots.txt. Left out: the worker's."),
   timeout_ms: z.number().int().min(1).max(3_600_000).default(30_000)

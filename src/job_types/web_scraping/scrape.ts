@@ -54,7 +54,10 @@ async function fetched(
   for (let failures = 1;; failures++) {
     try {
       await robots?.requireAllowed(url);
-      return await fetcher.fetch(url);
+      const page = await fetcher.fetch(url);
+      // A redirect is no way around robots.txt: that of where it led has its say as well.
+      if (page.finalUrl !== url.href) await robots?.requireAllowed(new URL(page.finalUrl));
+      return page;
     } catch (error) {
       const waitMs = waitBeforeRetryMs(error, failures, retries);
       if (waitMs === undefined) throw error;

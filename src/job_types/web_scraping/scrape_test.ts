@@ -3,7 +3,7 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 import { InputTooLargeError, PermanentJobError } from "../contract.ts";
 import { FetchError } from "../guarded_fetch.ts";
 import { testContext } from "../test_context.ts";
-import { serve, serveRaw, serveSite } from "../test_server.ts";
+import { type Answer, serve, serveRaw, serveSite } from "../test_server.ts";
 import { page } from "./test_scrape.ts";
 
 // --- one page --------------------------------------------------------------------------------
@@ -170,6 +170,38 @@ Deno.test("robots.txt is asked, and obeyed unless the job says otherwise", async
     /robots\.txt/,
   );
   assert.equal((await page({ url, respect_robots: false })).status, 200);
+});
+
+Deno.test("a redirect leads to no page that robots.txt disallows, on its own origin or another", async () => {
+  const redirect = (location: string): Answer => (_, response) =>
+    void response.writeHead(302, { location }).end();
+  await using other = await serveSite({
+    "/robots.txt": "User-agent: *\nDisallow: /secret\n",
+    "/secret": "<p>x",
+    "/private/x": "<p>theirs is open",
+  });
+  await using site = await serveSite({
+    "/robots.txt": ROBOTS,
+    "/in": redirect("/private/x"),
+    "/private/x": "<p>x",
+    "/out": redirect(`${other.origin}/secret`),
+    "/free": redirect(`${other.origin}/private/x`),
+  });
+  const cases: Readonly<Record<string, string>> = {
+    "/in": `${site.origin}/robots.txt asks "Conductor-Test" not to fetch /private/x`,
+    "/out": `${other.origin}/robots.txt asks "Conductor-Test" not to fetch /secret`,
+  };
+  for (const [path, words] of Object.entries(cases)) {
+    const url = site.origin + path;
+    await assert.rejects(
+      page({ url }),
+      (error: Error) => error instanceof PermanentJobError && error.message.startsWith(words),
+      path,
+    );
+    assert.equal((await page({ url, respect_robots: false })).status, 200, path);
+  }
+  const free = await page({ url: `${site.origin}/free` });
+  assert.equal(free.final_url, `${other.origin}/private/x`);
 });
 
 Deno.test("a missing robots.txt allows, an unreadable one is tried again later", async () => {
