@@ -6,6 +6,7 @@
 
 import { z } from "zod";
 import { jobUrl } from "../job_url_schema.ts";
+import { recordOf } from "../record_of.ts";
 
 /** How a part of the page becomes a value. */
 export type SelectorType =
@@ -147,7 +148,7 @@ const rule: z.ZodType<SelectorRule> = z.lazy(() =>
   })
 );
 
-const selectors: z.ZodType<Selectors> = z.record(
+const selectors: z.ZodType<Selectors> = recordOf(
   z.string().min(1).max(200),
   z.union([selector, rule]),
 ).refine((given) => Object.keys(given).length > 0, "it names nothing to extract")

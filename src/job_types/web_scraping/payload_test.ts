@@ -74,6 +74,40 @@ Deno.test("rules that contradict themselves are refused with what to write", () 
   assert.match(faultsOf({ url: "x.example", selectors: {} }).join(), /names nothing/);
 });
 
+/** As text, for an object literal with it would have another prototype and no such name. */
+const payloadWith = (selectors: string) =>
+  new TextEncoder().encode(`{"url":"x.example","selectors":${selectors}}`);
+
+Deno.test("a value may be named __proto__, among selectors and in fields", () => {
+  const texts = [
+    '{"__proto__":"h1"}',
+    '{"a":"p","__proto__":{"selector":"h2","fields":{"b":"i","__proto__":"b"}}}',
+  ];
+  for (const text of texts) {
+    const parsed = parsePayload(webScraping, payloadWith(text));
+    assert.ok(parsed.ok, parsed.ok ? "" : parsed.message);
+    assert.equal(JSON.stringify(parsed.payload.selectors), text);
+    assert.equal(Object.getPrototypeOf(parsed.payload.selectors), Object.prototype);
+  }
+});
+
+Deno.test("what is named __proto__ is judged as every other value, and counts as one", () => {
+  const faultsOfText = (text: string) => {
+    const parsed = parsePayload(webScraping, payloadWith(text));
+    return parsed.ok ? [] : parsed.faults;
+  };
+  assert.deepEqual(faultsOfText('{"__proto__":3}'), [
+    "selectors.__proto__ is 3; it must be a string or an object",
+  ]);
+  assert.match(
+    faultsOfText('{"a":{"selector":"p","fields":{"__proto__":{"selecter":"b"}}}}').join(),
+    /^selectors\.a\.fields\.__proto__ has the unknown key "selecter" \(did you mean selector\?\)/,
+  );
+  const many = Array.from({ length: 500 }, (_, number) => `"v${number}":"p"`).join();
+  assert.deepEqual(faultsOfText(`{${many}}`), []);
+  assert.match(faultsOfText(`{${many},"__proto__":"p"}`).join(), /more than 500 values/);
+});
+
 Deno.test("fields nested without end are a fault, not a crash", () => {
   const depth = 200_000;
   const json = '{"url":"x.example","selectors":{"a":' +
