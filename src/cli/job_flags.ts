@@ -26,7 +26,10 @@ export function addJobFlags(command: Command): Command {
     .option("--max-retries <number>", "attempts after the first (default: the cluster's)")
     .option("--retry-delay <duration>", "pause before the first retry (default: the cluster's)")
     .addOption(withValues("--backoff <kind>", "how that pause grows", ["exponential", "fixed"]))
-    .option("--retry-delay-max <duration>", "longest pause before a retry")
+    .option(
+      "--retry-delay-max <duration>",
+      "longest pause before a retry; jitter makes an exponential one up to a quarter longer",
+    )
     .option(
       "--permanent-error <text>",
       "an error that contains it is not retried (repeatable)",

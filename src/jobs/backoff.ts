@@ -31,6 +31,10 @@ export interface RetryPace {
  * doubled for each further failure, at most the longest pause, then lengthened by jitter in
  * [0, {@linkcode RETRY_JITTER}): the 32-bit hash of `hash32` (FNV-1a, finalized as MurmurHash3 is) of
  * `<job id>:<attempt>`, so that every replica finds the same.
+ *
+ * So the longest pause is exceeded by up to that part, which whoever may ask for one is told. To hold
+ * it after jitter as well would be another state of the same entry: a cluster whose masters run two
+ * versions would disagree, so it takes a format of entries (or a field of the Command) that says so.
  */
 export function retryBackoffMs(
   { retryDelayMs, backoff, retryDelayMaxMs }: RetryPace,

@@ -20,7 +20,18 @@ Deno.test("a fixed backoff is the same after every failure, and never longer tha
   }
 });
 
-Deno.test("an exponential backoff grows up to the longest pause that the job asks for", () => {
+Deno.test("at the longest pause that a job asks for, retries still part, and by up to a quarter above it", () => {
+  // What the help, the API and the guarantees say of it; to clamp it would part members of two versions.
+  const pace = paceOf(500, { retryDelayMaxMs: 1200 });
+  const pausesMs = Array.from(
+    { length: 1000 },
+    (_, number) => retryBackoffMs(pace, 9, `job-${number}`, 9),
+  );
+  assert.ok(Math.min(...pausesMs) >= 1200 && Math.max(...pausesMs) < 1200 * (1 + RETRY_JITTER));
+  assert.ok(Math.max(...pausesMs) - Math.min(...pausesMs) > 280, "they come at one instant");
+});
+
+Deno.test("an exponential backoff grows up to the longest pause that the job asks for, before jitter", () => {
   const pace = paceOf(500, { retryDelayMaxMs: 1200 });
   const pausesMs = [1, 2, 3, 9].map((failures) => retryBackoffMs(pace, failures, "job", failures));
   const basesMs = [500, 1000, 1200, 1200];

@@ -31,7 +31,7 @@ export interface SubmitOptions {
   readonly maxRetries?: number;
   /** Pause before the first retry. */
   readonly retryDelayMs?: number;
-  /** Longest pause before a retry. */
+  /** Longest pause before a retry; an exponential one comes up to a quarter later, by jitter. */
   readonly retryDelayMaxMs?: number;
   /** How that pause grows: doubled with jitter, or not at all. */
   readonly backoff?: "exponential" | "fixed";

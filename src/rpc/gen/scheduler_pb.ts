@@ -159,7 +159,7 @@ export type JobOptions = Message<"proto.JobOptions"> & {
   backoff: string;
 
   /**
-   * Longest pause before a retry.
+   * Longest pause before a retry; an exponential one comes up to a quarter later, by jitter.
    *
    * @generated from field: int64 retry_delay_max_ms = 3;
    */
