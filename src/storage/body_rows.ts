@@ -23,7 +23,7 @@ export class BodyRows {
   readonly #removeResult: StatementSync;
 
   constructor(database: DatabaseSync) {
-    this.#payload = database.prepare("SELECT bytes, checksum FROM payloads WHERE seq = ?");
+    this.#payload = database.prepare("SELECT * FROM payloads WHERE seq = ?");
     this.#putPayload = database.prepare("INSERT OR REPLACE INTO payloads VALUES (?, ?, ?)");
     this.#removePayload = database.prepare("DELETE FROM payloads WHERE seq = ?");
     this.#result = database.prepare("SELECT * FROM results WHERE seq = ?");
@@ -34,7 +34,7 @@ export class BodyRows {
   payload(seq: number): Uint8Array | undefined {
     const row = this.#payload.get(seq) as PayloadRow | undefined;
     if (row === undefined) return undefined;
-    verify(`the payload of job number ${seq}`, row.checksum, row.bytes);
+    verifyPayloadRow(row);
     return row.bytes;
   }
 
@@ -49,9 +49,8 @@ export class BodyRows {
   result(seq: number): StoredResult | undefined {
     const row = this.#result.get(seq) as ResultRow | undefined;
     if (row === undefined) return undefined;
-    const { output, detail, checksum } = row;
-    verify(`the result of job number ${seq}`, checksum, output, detail);
-    return resultOf(output, detail);
+    verifyResultRow(row);
+    return resultOf(row.output, row.detail);
   }
 
   putResult(seq: number, result: StoredResult): void {
@@ -75,12 +74,24 @@ export function resultOf(output: Uint8Array, detail: string): StoredResult {
   return { output, contentType, logTail };
 }
 
+/** @throws {RowDamaged} */
+export function verifyPayloadRow({ seq, bytes, checksum }: PayloadRow): void {
+  verify(`the payload of job number ${seq}`, checksum, bytes);
+}
+
+/** @throws {RowDamaged} */
+export function verifyResultRow({ seq, output, detail, checksum }: ResultRow): void {
+  verify(`the result of job number ${seq}`, checksum, output, detail);
+}
+
 interface PayloadRow {
+  readonly seq: number;
   readonly bytes: Uint8Array;
   readonly checksum: number;
 }
 
 interface ResultRow {
+  readonly seq: number;
   readonly output: Uint8Array;
   readonly detail: string;
   readonly checksum: number;

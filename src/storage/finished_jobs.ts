@@ -317,11 +317,9 @@ export class FinishedJobs {
 
   #readPage(number: number): FinishedPage | undefined {
     const row = this.#statements.page.get(number) as unknown as PageRow | undefined;
-    const what = `page ${number} of finished jobs`;
-    if (row === undefined) throw new RowDamaged(`${what} is missing`);
-    if (row.bytes === null) return undefined;
-    verify(what, row.checksum, `${number} `, row.bytes);
-    return new FinishedPage(headsOf(row), row.bytes);
+    if (row === undefined) throw new RowDamaged(`page ${number} of finished jobs is missing`);
+    verifyPageBytes(row);
+    return row.bytes === null ? undefined : new FinishedPage(headsOf(row), row.bytes);
   }
 
   #headsOf(number: number): FinishedHeads {
@@ -346,16 +344,9 @@ export class FinishedJobs {
     }
     index.ready();
     const row = this.#statements.totals.get() as unknown as TotalsRow | undefined;
-    const written = row ?? { pages: 0, jobs: 0 };
-    if (row !== undefined) {
-      verify("the number of finished jobs", row.checksum, `${row.pages} ${row.jobs}`);
-    }
-    if (written.pages !== count || written.jobs !== index.count) {
-      throw new RowDamaged(
-        `of ${written.jobs} finished jobs in ${written.pages} pages there are ${index.count} ` +
-          `in ${count}`,
-      );
-    }
+    const written = row ?? NO_TOTALS;
+    if (row !== undefined) verifyTotalsRow(row);
+    refuseOtherTotals(written, { pages: count, jobs: index.count });
     const kinds = new FinishedKinds(this.#database);
     for (const kind of index.countsByKind().keys()) void kinds.kindOf(kind); // or damage is told
     const pages = { count, last, isLastThere: last > 0, written };
@@ -377,8 +368,17 @@ interface Pages {
   readonly last: number;
   readonly isLastThere: boolean;
   /** What the table of totals says. */
-  readonly written: { readonly pages: number; readonly jobs: number };
+  readonly written: Totals;
 }
+
+/** How many pages of finished jobs there are, and jobs in them. */
+export interface Totals {
+  readonly pages: number;
+  readonly jobs: number;
+}
+
+/** While no job has finished. */
+export const NO_TOTALS: Totals = { pages: 0, jobs: 0 };
 
 interface HeadRow {
   readonly number: number;
@@ -386,18 +386,38 @@ interface HeadRow {
   readonly heads: Uint8Array;
 }
 
-interface PageRow extends HeadRow {
+export interface PageRow extends HeadRow {
   readonly checksum: number;
   readonly bytes: Uint8Array | null;
 }
 
-interface TotalsRow {
-  readonly pages: number;
-  readonly jobs: number;
+export interface TotalsRow extends Totals {
   readonly checksum: number;
 }
 
-function headsOf({ number, heads, heads_checksum }: HeadRow): FinishedHeads {
+/** @throws {RowDamaged} */
+export function verifyTotalsRow({ pages, jobs, checksum }: TotalsRow): void {
+  verify("the number of finished jobs", checksum, `${pages} ${jobs}`);
+}
+
+/** @throws {RowDamaged} when some are missing, or are too many */
+export function refuseOtherTotals(written: Totals, found: Totals): void {
+  if (written.pages === found.pages && written.jobs === found.jobs) return;
+  throw new RowDamaged(
+    `of ${written.jobs} finished jobs in ${written.pages} pages there are ${found.jobs} ` +
+      `in ${found.pages}`,
+  );
+}
+
+/** @throws {RowDamaged} */
+export function verifyPageBytes({ number, checksum, bytes }: PageRow): void {
+  // That of a page without bytes is 0.
+  const parts = bytes === null ? [] : [`${number} `, bytes];
+  verify(`page ${number} of finished jobs`, checksum, ...parts);
+}
+
+/** @throws {RowDamaged} */
+export function headsOf({ number, heads, heads_checksum }: HeadRow): FinishedHeads {
   verify(`the heads of page ${number} of finished jobs`, heads_checksum, `${number} `, heads);
   return new FinishedHeads(heads);
 }

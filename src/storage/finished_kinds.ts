@@ -25,8 +25,9 @@ export class FinishedKinds {
   constructor(database: DatabaseSync) {
     this.#insert = database.prepare("INSERT INTO finished_kinds VALUES (?, ?, ?)");
     const rows = database.prepare("SELECT * FROM finished_kinds ORDER BY number").all();
-    for (const { number, detail, checksum } of rows as unknown as KindRow[]) {
-      verify(`kind ${number} of finished jobs`, checksum, `${number} ${detail}`);
+    for (const row of rows as unknown as KindRow[]) {
+      verifyKindRow(row);
+      const { number, detail } = row;
       if (number !== this.#kinds.length) throw new RowDamaged("a kind of finished jobs is missing");
       const [status, dead, type, queue, namespace]: number[] = JSON.parse(detail);
       this.#add({
@@ -67,7 +68,12 @@ export class FinishedKinds {
   }
 }
 
-interface KindRow {
+/** @throws {RowDamaged} */
+export function verifyKindRow({ number, detail, checksum }: KindRow): void {
+  verify(`kind ${number} of finished jobs`, checksum, `${number} ${detail}`);
+}
+
+export interface KindRow {
   readonly number: number;
   readonly detail: string;
   readonly checksum: number;

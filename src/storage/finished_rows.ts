@@ -20,7 +20,7 @@ export class OldFinishedRows {
     this.#database = database;
     this.#job = database.prepare("SELECT detail, checksum FROM finished WHERE seq = ?");
     this.#bodies = database.prepare(
-      "SELECT bodies_checksum AS checksum, payload, output, result FROM finished WHERE seq = ?",
+      "SELECT seq, bodies_checksum, payload, output, result FROM finished WHERE seq = ?",
     );
     this.#remove = database.prepare("DELETE FROM finished WHERE seq = ?");
   }
@@ -28,20 +28,15 @@ export class OldFinishedRows {
   job(seq: number): StoredJob {
     const row = this.#job.get(seq) as unknown as DetailRow | undefined;
     if (row === undefined) throw new RowDamaged(`the row of job number ${seq} is missing`);
-    const { detail, checksum } = row;
-    verify(`job ${detail.slice(0, 60)}`, checksum, detail);
-    return decodeJob(detail);
+    verifyDetail(row);
+    return decodeJob(row.detail);
   }
 
   bodies(seq: number): Omit<FinishedBodies, "text"> {
     const row = this.#bodies.get(seq) as unknown as BodiesRow | undefined;
     if (row === undefined) throw new RowDamaged(`the row of job number ${seq} is missing`);
-    const { payload, output, result, checksum } = row;
-    const parts = [payload, output, result].filter((part) => part !== null);
-    if (checksum !== null || parts.length > 0) {
-      const what = `the payload or the result of job number ${seq}`;
-      verify(what, checksum ?? 0, ...parts);
-    }
+    verifyBodies(row);
+    const { payload, output, result } = row;
     return {
       payload: payload ?? undefined,
       output: output ?? undefined,
@@ -59,6 +54,26 @@ export class OldFinishedRows {
     ).get() as unknown as { jobs: number; payloads: number; results: number };
     return { jobs: row.jobs, payloads: row.payloads, results: row.results };
   }
+}
+
+/**
+ * A row with all its columns; formats up to 3 have no bodies in it.
+ *
+ * @throws {RowDamaged}
+ */
+export function verifyFinishedRow(row: DetailRow & (BodiesRow | Record<never, never>)): void {
+  verifyDetail(row);
+  if ("bodies_checksum" in row) verifyBodies(row);
+}
+
+function verifyDetail({ detail, checksum }: DetailRow): void {
+  verify(`job ${detail.slice(0, 60)}`, checksum, detail);
+}
+
+function verifyBodies({ seq, payload, output, result, bodies_checksum }: BodiesRow): void {
+  const parts = [payload, output, result].filter((part) => part !== null);
+  if (bodies_checksum === null && parts.length === 0) return;
+  verify(`the payload or the result of job number ${seq}`, bodies_checksum ?? 0, ...parts);
 }
 
 /** Heads of a page without bytes, and rows in memory at once. */
@@ -129,7 +144,8 @@ interface DetailRow {
 }
 
 interface BodiesRow {
-  readonly checksum: number | null;
+  readonly seq: number;
+  readonly bodies_checksum: number | null;
   readonly payload: Uint8Array | null;
   readonly output: Uint8Array | null;
   readonly result: string | null;

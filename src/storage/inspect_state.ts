@@ -14,7 +14,7 @@ import { FinishedJobs } from "./finished_jobs.ts";
 import { JobNames } from "./job_store_names.ts";
 import { KeyRows } from "./key_rows.ts";
 import { LiveJobs } from "./live_jobs.ts";
-import { damageIn } from "./job_store_seal.ts";
+import { damageIn } from "./job_store_check.ts";
 
 /** What a state holds. */
 export interface StateReport {

@@ -31,6 +31,7 @@ import { DiskFull } from "../raft/mod.ts";
 import { copyDescriptor } from "./copy_descriptor.ts";
 import {
   JOB_STORE_FILE,
+  JobStoreDamaged,
   JobStoreRefused,
   openJobStoreFile,
   REBUILD_ADVICE,
@@ -39,8 +40,8 @@ import {
 } from "./job_store_file.ts";
 import { JobTables } from "./job_store_tables.ts";
 import { JOB_STORE_MARKER, JobStoreSeal } from "./job_store_seal.ts";
-import { RowDamaged } from "./job_store_rows.ts";
-import { failureOf, isDamage, StorageFailed } from "./storage_failure.ts";
+import { damageIn, isDamageOfRows, rowDamageInFile } from "./job_store_check.ts";
+import { failureOf, isOfDisk, StorageFailed } from "./storage_failure.ts";
 import { WalMove } from "./wal_move.ts";
 
 /**
@@ -55,6 +56,11 @@ const WAL_BYTES_MAX = 4 * WAL_BYTES_MOVED;
 export interface JobStoreOptions {
   /** A file of another cluster is refused. Left out: not checked. */
   readonly clusterId?: string;
+  /**
+   * Told once, whoever meets it, that the disk failed or that something is not what was written: the process
+   * must end. From then on everything is refused, and the file is not sealed.
+   */
+  readonly onFailed?: (failure: StorageFailed) => void;
   /** Makes a file of another cluster this one's: for a backup that founds a new cluster. */
   readonly adopt?: boolean;
 }
@@ -68,7 +74,9 @@ export class SqliteJobStore implements JobStore {
   #durable: LogPosition;
   /** Copies being made: the main file must stand still. */
   #copies = 0;
-  /** Why a checkpoint failed. After that nobody knows what is on the disk, so nothing is tried again. */
+  /** A snapshot that was looked through, and waits to be installed. */
+  #soundSnapshot: string | undefined;
+  /** Why nobody knows what is on the disk: nothing is tried again, and nothing read. */
   #failure: StorageFailed | undefined;
 
   private constructor(directory: string, options: JobStoreOptions) {
@@ -100,19 +108,34 @@ export class SqliteJobStore implements JobStore {
     return new SqliteJobStore(directory, options);
   }
 
-  /** Leaves the file sealed, unless there is no room to make it whole: the log has what it lacks. */
+  /**
+   * Leaves the file sealed, unless there is no room to make it whole: the log has what it lacks.
+   * @throws {StorageFailed} when the file is not sealed, since it is damaged or the disk failed
+   */
   close(): void {
-    let isWhole = true;
+    try {
+      if (this.#makeWhole()) this.#sealIfSound();
+    } finally {
+      this.#seal.close();
+    }
+  }
+
+  /** Returns whether everything is in the one file. */
+  #makeWhole(): boolean {
     try {
       this.#checkpointNow();
+      return true;
     } catch (failure) {
-      isWhole = false;
       if (!(failure instanceof DiskFull)) throw failure;
+      return false;
     } finally {
       closeFile(this.#open);
     }
-    if (isWhole) this.#seal.seal();
-    this.#seal.close();
+  }
+
+  #sealIfSound(): void {
+    const found = this.#seal.seal();
+    if (found !== "ok") throw damagedFailure(`seal "${this.#path}"`, found);
   }
 
   get durable(): LogPosition {
@@ -134,13 +157,14 @@ export class SqliteJobStore implements JobStore {
     try {
       tables.write(batch);
     } catch (cause) {
-      const failure = failureOf(`write "${this.#path}"`, cause);
+      const failure = storeFailureOf(`write "${this.#path}"`, cause);
       try {
         tables.rollBack();
       } catch (cause) {
-        throw failureOf(`roll back "${this.#path}"`, cause);
+        throw this.#failed(failureOf(`roll back "${this.#path}"`, cause));
       }
-      throw failure;
+      // Anything else is undone: whether the process goes on is for its caller to say.
+      throw isDamageOfRows(cause) || isOfDisk(cause) ? this.#failed(failure) : failure;
     }
     this.#applied = batch.applied;
     const walBytes = this.#walBytes();
@@ -150,7 +174,7 @@ export class SqliteJobStore implements JobStore {
 
   /** Of what is written by now; a batch that comes before it is done ends it, and begins another. */
   #checkpointLater(): void {
-    this.#open.move.begin((failure) => this.#failure = failure);
+    this.#open.move.begin((failure) => void this.#failed(failure));
   }
 
   /** The batch is written, whatever room there is: it must not be written again. */
@@ -171,7 +195,8 @@ export class SqliteJobStore implements JobStore {
 
   /**
    * Copies the state to a new file at `path` while writing goes on. Returns the position that the
-   * copy is the state of; the copy is durable then.
+   * copy is the state of; the copy is durable then, and its rows are as they were written.
+   * @throws {StorageFailed} when they are not, or the disk failed: the process must end
    */
   async exportSnapshot(path: string): Promise<LogPosition> {
     // A copy of a copy that goes on would be of its position too, not of the present one.
@@ -182,10 +207,12 @@ export class SqliteJobStore implements JobStore {
     try {
       await copyDescriptor(this.#open.files.database, path);
       syncDirectoryOf(path);
+      const found = await rowDamageInFile(path);
+      if (found !== "ok") throw damagedFailure(`copy "${this.#path}"`, found);
       return position;
     } catch (cause) {
       rmSync(path, { force: true });
-      throw failureOf(`copy "${this.#path}" to "${path}"`, cause);
+      throw this.#failed(failureOf(`copy "${this.#path}" to "${path}"`, cause));
     } finally {
       this.#copies--;
     }
@@ -197,7 +224,8 @@ export class SqliteJobStore implements JobStore {
    * @throws {JobStoreRefused} when the file is not a snapshot for this node; nothing is changed
    */
   installSnapshot(path: string): LogPosition {
-    checkSnapshot(path, this.#options);
+    if (this.#soundSnapshot !== path) checkSnapshot(path, this.#options);
+    this.#soundSnapshot = undefined;
     try {
       syncPath(path);
       // Nothing of the old state may be left to come over the new one.
@@ -216,10 +244,12 @@ export class SqliteJobStore implements JobStore {
     return this.#applied;
   }
 
-  /** What is wrong with the file at `path`, as far as it can be told without installing it. */
+  /** What is wrong with the file at `path`. If nothing is, it is to be left alone until it is installed. */
   snapshotFault(path: string): string | undefined {
+    this.#soundSnapshot = undefined;
     try {
       checkSnapshot(path, this.#options);
+      this.#soundSnapshot = path;
       return undefined;
     } catch (failure) {
       if (!(failure instanceof JobStoreRefused)) throw failure;
@@ -291,10 +321,16 @@ export class SqliteJobStore implements JobStore {
     try {
       durable();
     } catch (cause) {
-      const failure = failureOf(`make "${this.#path}" durable`, cause);
-      if (failure instanceof StorageFailed) this.#failure = failure;
-      throw failure;
+      throw this.#failed(failureOf(`make "${this.#path}" durable`, cause));
     }
+  }
+
+  /** Of a full disk nothing more is said: that passes. */
+  #failed(failure: Error): Error {
+    if (!(failure instanceof StorageFailed) || this.#failure !== undefined) return failure;
+    this.#failure = failure;
+    this.#options.onFailed?.(failure);
+    return failure;
   }
 
   #openFile(beforeChange?: () => void): OpenFile {
@@ -306,14 +342,24 @@ export class SqliteJobStore implements JobStore {
   }
 
   #reading<Result>(read: (tables: JobTables) => Result): Result {
+    if (this.#failure !== undefined) throw this.#failure;
     try {
       return read(this.#open.tables);
     } catch (cause) {
-      const failure = failureOf(`read "${this.#path}"`, cause);
-      if (!(cause instanceof RowDamaged) && !isDamage(cause)) throw failure;
-      throw new StorageFailed(`${failure.message}. ${REBUILD_ADVICE}`, { cause });
+      // Anything else is no word on the disk, and ends nothing but the call.
+      if (!isDamageOfRows(cause) && !isOfDisk(cause)) throw cause;
+      throw this.#failed(storeFailureOf(`read "${this.#path}"`, cause));
     }
   }
+}
+
+function storeFailureOf(action: string, cause: unknown): Error {
+  if (!isDamageOfRows(cause)) return failureOf(action, cause);
+  return damagedFailure(action, cause instanceof Error ? cause.message : String(cause), cause);
+}
+
+function damagedFailure(action: string, found: string, cause?: unknown): StorageFailed {
+  return new StorageFailed(`Cannot ${action}: ${found}. ${REBUILD_ADVICE}`, { cause });
 }
 
 interface OpenFile {
@@ -380,15 +426,19 @@ function checkCluster(
   }
 }
 
-/** Opens the file as the state would be, so that it is refused before the old state is gone. */
+/** Opens the file as the state would be, and looks through it, before the old state is gone. */
 function checkSnapshot(path: string, options: JobStoreOptions): void {
   if (!existsSync(path)) {
     throw new JobStoreRefused(`Cannot install snapshot "${path}": there is no such file`);
   }
   const file = openFile(path, options);
   try {
-    if (file.tables.applied.index > 0) return;
-    throw new JobStoreRefused(`Cannot install snapshot "${path}": it holds no state`);
+    if (file.tables.applied.index === 0) {
+      throw new JobStoreRefused(`Cannot install snapshot "${path}": it holds no state`);
+    }
+    const found = damageIn(file.database);
+    if (found === "ok") return;
+    throw new JobStoreDamaged(`Cannot install snapshot "${path}": it is damaged (${found})`, found);
   } finally {
     closeFile(file);
   }

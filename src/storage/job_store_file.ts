@@ -44,6 +44,17 @@ export class JobStoreRefused extends Error {
   override name = "JobStoreRefused";
 }
 
+/** As {@linkcode JobStoreRefused}, since what is in the file is not what was written. */
+export class JobStoreDamaged extends JobStoreRefused {
+  /** What was found, in a few words. */
+  readonly found: string;
+
+  constructor(message: string, found: string) {
+    super(message);
+    this.found = found;
+  }
+}
+
 /** What to do about a state.db that is of no use. */
 export const REBUILD_ADVICE =
   "To rebuild it, move it away (with its -wal file) and start again: the " +

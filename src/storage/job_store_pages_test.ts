@@ -330,13 +330,11 @@ Deno.test("what is missing of pages or of what left them is found at the start",
       const database = new DatabaseSync(path);
       database.exec(damage);
       database.close();
-      const store = SqliteJobStore.open(directory);
       assert.throws(
-        () => store.load(),
-        { name: "StorageFailed", message: /damaged|missing/ },
+        () => SqliteJobStore.open(directory),
+        { name: "JobStoreRefused", message: /damaged|missing/ },
         damage,
       );
-      store.close();
     }
   }));
 

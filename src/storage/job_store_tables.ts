@@ -256,15 +256,14 @@ export class JobTables {
   #stateRow(): StateRow | undefined {
     const row = this.#statements.state.get() as StateRow | undefined;
     if (row === undefined) return undefined;
-    const { applied_index, applied_term, scalars, checksum } = row;
-    verify("the state row", checksum, `${applied_index} ${applied_term} ${scalars}`);
+    verifyStateRow(row);
     return row;
   }
 
   #details<Detail>(table: "workers" | "counts" | "records"): Detail[] {
     const sql = `SELECT detail, checksum FROM ${table}`;
     return (this.#database.prepare(sql).all() as unknown as DetailRow[]).map((row) => {
-      verify(`a row of ${table}`, row.checksum, row.detail);
+      verifyDetailRow(table, row);
       return JSON.parse(row.detail);
     });
   }
@@ -278,7 +277,18 @@ const noScalars: StoredScalars = {
   greatestJobId: "",
 };
 
-interface DetailRow {
+/** @throws {RowDamaged} */
+export function verifyStateRow(row: StateRow): void {
+  const { applied_index, applied_term, scalars, checksum } = row;
+  verify("the state row", checksum, `${applied_index} ${applied_term} ${scalars}`);
+}
+
+/** @throws {RowDamaged} */
+export function verifyDetailRow(table: string, { detail, checksum }: DetailRow): void {
+  verify(`a row of ${table}`, checksum, detail);
+}
+
+export interface DetailRow {
   readonly detail: string;
   readonly checksum: number;
 }

@@ -133,7 +133,7 @@ export class KeyRows {
     if (this.#lastRead?.placeOf(seq) === undefined) {
       const row = this.#statements.page.get(seq) as unknown as PageRow | undefined;
       if (row === undefined || row.last_seq < seq) return this.#oldRow(seq);
-      this.#lastRead = pageOf(row);
+      this.#lastRead = keyPageOf(row);
     }
     const place = this.#lastRead.placeOf(seq);
     return place === undefined ? undefined : entryAt(this.#lastRead, place);
@@ -155,7 +155,7 @@ export class KeyRows {
     for (let after = 0;;) {
       const rows = this.#statements.pages.all(after) as unknown as PageRow[];
       for (const row of rows) {
-        const page = pageOf(row);
+        const page = keyPageOf(row);
         for (let place = 0; place < page.items; place++) yield entryAt(page, place);
       }
       if (rows.length < PAGES_READ_MAX) return;
@@ -171,6 +171,7 @@ interface PageHead {
 }
 
 interface PageRow extends PageHead {
+  readonly items: number;
   readonly checksum: number;
   readonly bytes: Uint8Array;
 }
@@ -196,17 +197,26 @@ function entryOf({ seq, expires_at }: RowHead): Expiry {
   return { keySeq: seq, expiresAtMs: expires_at };
 }
 
-function entryOfRow({ seq, key, detail, expires_at, checksum }: KeyRow): StoredKey {
+/** @throws {RowDamaged} */
+export function verifyKeyRow({ seq, key, detail, expires_at, checksum }: KeyRow): void {
   verify(`idempotency key number ${seq}`, checksum, `${key}${detail}${seq} ${expires_at}`);
+}
+
+function entryOfRow(row: KeyRow): StoredKey {
+  verifyKeyRow(row);
+  const { seq, key, detail, expires_at } = row;
   const [jobId, fingerprint]: [string, string] = JSON.parse(detail);
   return { keySeq: seq, key: JSON.parse(key), jobId, fingerprint, expiresAtMs: expires_at };
 }
 
-function pageOf({ first_seq, last_seq, expires_at, checksum, bytes }: PageRow): RowPage {
+/** @throws {RowDamaged} */
+export function keyPageOf(row: PageRow): RowPage {
+  const { first_seq, last_seq, items, expires_at, checksum, bytes } = row;
   const what = `the page of idempotency keys from number ${first_seq}`;
   verify(what, checksum, bytes, `${last_seq} ${expires_at}`);
   const page = new RowPage(bytes);
-  if (page.firstSeq !== first_seq) throw new RowDamaged(`${what} is damaged`);
+  const isSame = page.firstSeq === first_seq && page.items === items;
+  if (!isSame) throw new RowDamaged(`${what} is damaged`);
   return page;
 }
 

@@ -38,6 +38,11 @@ export class LiveJobs {
     this.#statements = prepareAll(database);
   }
 
+  /** @throws {RowDamaged} when one is missing of which it is known what left it, or the other way round */
+  readPages(): void {
+    void this.#directory;
+  }
+
   /** In the order of submission. */
   load(): StoredJob[] {
     const jobs: StoredJob[] = [];
@@ -185,12 +190,7 @@ export class LiveJobs {
     if (row === undefined) {
       throw new RowDamaged(`the page of jobs from number ${firstSeq} is missing`);
     }
-    verify(`the page of jobs from number ${firstSeq}`, row.checksum, row.bytes);
-    const page = new RowPage(row.bytes);
-    const isSame = page.firstSeq === firstSeq && page.lastSeq === row.last_seq &&
-      page.items === row.items;
-    if (!isSame) throw new RowDamaged(`the page of jobs from number ${firstSeq} is damaged`);
-    return this.#lastRead = page;
+    return this.#lastRead = livePageOf(row);
   }
 
   get #directory(): Directory {
@@ -222,10 +222,10 @@ export class LiveJobs {
     // Not by `iterate`: in Deno 2.9.6 it takes a step that failed for the end of the rows.
     for (let after = 0;;) {
       const rows = this.#statements.rows.all(after) as unknown as LiveRow[];
-      for (const { seq, detail, checksum } of rows) {
-        verify(`job ${detail.slice(0, 60)}`, checksum, detail);
-        yield decodeJob(detail);
-        after = seq;
+      for (const row of rows) {
+        verifyLiveRow(row);
+        yield decodeJob(row.detail);
+        after = row.seq;
       }
       if (rows.length < ROWS_READ_MAX) return;
     }
@@ -271,16 +271,32 @@ interface GoneRow {
   readonly gone: Uint8Array;
 }
 
+/** @throws {RowDamaged} */
+export function verifyLiveRow({ detail, checksum }: LiveRow): void {
+  verify(`job ${detail.slice(0, 60)}`, checksum, detail);
+}
+
+/** @throws {RowDamaged} */
+export function verifyGoneRow({ first_seq, gone, checksum }: GoneRow): void {
+  verify(`what left the page from ${first_seq} on`, checksum, ...goneParts(first_seq, gone));
+}
+
+/** @throws {RowDamaged} */
+export function livePageOf({ first_seq, last_seq, items, checksum, bytes }: PageRow): RowPage {
+  const what = `the page of jobs from number ${first_seq}`;
+  verify(what, checksum, bytes);
+  const page = new RowPage(bytes);
+  const isSame = page.firstSeq === first_seq && page.lastSeq === last_seq && page.items === items;
+  if (!isSame) throw new RowDamaged(`${what} is damaged`);
+  return page;
+}
+
 function stateOf(head: Omit<PageRow, "bytes" | "checksum">, row: GoneRow | undefined): PageState {
   const { first_seq: firstSeq, last_seq: lastSeq, items } = head;
   const page = { firstSeq, lastSeq, items, left: items, gone: row?.gone };
   const numbers = lastSeq - firstSeq + 1;
   if (row !== undefined) {
-    verify(
-      `what left the page from ${firstSeq} on`,
-      row.checksum,
-      ...goneParts(firstSeq, row.gone),
-    );
+    verifyGoneRow(row);
     page.left = 0;
     for (let offset = 0; offset < numbers; offset++) if (!isMarked(row.gone, offset)) page.left++;
   }

@@ -32,6 +32,7 @@ export const REJOIN_ADVICE =
   "`conductor master --join HOST:PORT` (any other master); if it is the only one, empty it and run " +
   "`conductor restore FILE` with a backup";
 
+const SQLITE_IOERR = 10;
 const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
 const SQLITE_NOTADB = 26;
@@ -68,6 +69,20 @@ export function isDamage(error: unknown): boolean {
   const code = (sqliteCode(error) ?? 0) & 0xff;
   return code === SQLITE_CORRUPT || code === SQLITE_NOTADB ||
     (error instanceof Error && /malformed|not a database/.test(error.message));
+}
+
+/** Whether the disk did not do what it was asked for, by SQLite or for a plain file. */
+export function isOfDisk(error: unknown): boolean {
+  if (error instanceof StorageFailed || isFull(error)) return true;
+  const code = sqliteCode(error);
+  if (code !== undefined) return (code & 0xff) === SQLITE_IOERR;
+  if (!(error instanceof Error) || !("code" in error)) return false;
+  return error.code === "EIO" || isIoErrorInWords(error);
+}
+
+/** Deno's `exec` says why in words alone. */
+function isIoErrorInWords(error: Error & { readonly code: unknown }): boolean {
+  return error.code === "ERR_SQLITE_ERROR" && error.message === "disk I/O error";
 }
 
 /** Whether another process, or another part of this one, holds the database. */
