@@ -10,6 +10,7 @@
 export {
   BackupChecker,
   type BackupHead,
+  BackupRefused,
   BackupWriter,
   checkBackup,
   isBackup,
@@ -22,6 +23,7 @@ export {
   SUBMISSIONS_FORMAT,
 } from "./command_format.ts";
 export { CommandFormatError } from "./command_values.ts";
+export { withRoomAdvice } from "./disk_room.ts";
 export { createDataDirectory } from "./data_directory.ts";
 export { inspectRaftLog, type RaftLogReport } from "./inspect_log.ts";
 export { inspectState, type StateReport } from "./inspect_state.ts";
@@ -29,5 +31,11 @@ export { SqliteRaftLog } from "./raft_log.ts";
 export { RAFT_LOG_FILES } from "./raft_log_files.ts";
 export { failureOf, RaftLogRefused, REJOIN_ADVICE, StorageFailed } from "./storage_failure.ts";
 export { SqliteJobStore } from "./job_store.ts";
-export { JOB_STORE_FILE, JOB_STORE_FORMATS, JobStoreRefused, syncPath } from "./job_store_file.ts";
+export {
+  JOB_STORE_FILE,
+  JOB_STORE_FORMATS,
+  JobStoreDamaged,
+  JobStoreRefused,
+  syncPath,
+} from "./job_store_file.ts";
 export { JOB_STORE_MARKER } from "./job_store_seal.ts";

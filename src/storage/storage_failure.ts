@@ -73,16 +73,17 @@ export function isDamage(error: unknown): boolean {
 
 /** Whether the disk did not do what it was asked for, by SQLite or for a plain file. */
 export function isOfDisk(error: unknown): boolean {
-  if (error instanceof StorageFailed || isFull(error)) return true;
+  return error instanceof StorageFailed || isFull(error) || isIoError(error);
+}
+
+/** Whether reading or writing failed, of which SQLite does not always say why. */
+export function isIoError(error: unknown): boolean {
   const code = sqliteCode(error);
   if (code !== undefined) return (code & 0xff) === SQLITE_IOERR;
   if (!(error instanceof Error) || !("code" in error)) return false;
-  return error.code === "EIO" || isIoErrorInWords(error);
-}
-
-/** Deno's `exec` says why in words alone. */
-function isIoErrorInWords(error: Error & { readonly code: unknown }): boolean {
-  return error.code === "ERR_SQLITE_ERROR" && error.message === "disk I/O error";
+  // Deno's `exec` says why in words alone.
+  return error.code === "EIO" ||
+    (error.code === "ERR_SQLITE_ERROR" && error.message === "disk I/O error");
 }
 
 /** Whether another process, or another part of this one, holds the database. */
