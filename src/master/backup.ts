@@ -6,7 +6,7 @@
 
 import { closeSync, openSync, readSync, rmSync, statSync } from "node:fs";
 import { type CallContext, Refusal, type StreamWriter } from "../rpc/mod.ts";
-import { BackupWriter } from "../storage/mod.ts";
+import { BackupWriter, StorageFailed } from "../storage/mod.ts";
 import type { MasterContext } from "./context.ts";
 import type { JobSnapshots } from "./snapshots.ts";
 
@@ -30,6 +30,9 @@ export async function backUp(
   const copy = await snapshots.copy(() => {
     const { appliedIndex: index, appliedTerm: term } = node.status();
     return { index, term };
+  }).catch((failure) => {
+    if (!(failure instanceof StorageFailed)) throw failure;
+    throw new Refusal("data_loss", `${facts.nodeId} ends, ask another master: ${failure.message}`);
   });
   try {
     if (copy.index === 0) throw new Refusal("failed_precondition", "there is no state to back up");

@@ -29,6 +29,7 @@ import {
   REJOIN_ADVICE,
   SqliteJobStore,
   type SqliteRaftLog,
+  withRoomAdvice,
 } from "../storage/mod.ts";
 import { Admission } from "./admission.ts";
 import { ApplyTracing } from "./apply_tracing.ts";
@@ -119,6 +120,14 @@ export class Master {
    * @throws Error with a message for the operator when a directory or a port cannot be had.
    */
   static async start(options: MasterOptions): Promise<Master> {
+    try {
+      return await Master.#started(options);
+    } catch (failure) {
+      throw withRoomAdvice(failure, [options.dataDir, options.raftDir]);
+    }
+  }
+
+  static async #started(options: MasterOptions): Promise<Master> {
     const opened = await openRaftLog(options);
     let master: Master;
     try {
@@ -146,7 +155,10 @@ export class Master {
     this.#joinThrough = joinThrough;
     log.onAppended = (duration) => options.observer.appended(duration);
     createDataDirectory(options.dataDir);
-    this.#store = SqliteJobStore.open(options.dataDir, { clusterId: log.identity.clusterId });
+    this.#store = SqliteJobStore.open(options.dataDir, {
+      clusterId: log.identity.clusterId,
+      onFailed: options.onFailed,
+    });
     const machine = new JobMachine(this.#store, {
       priorityAgeingMs: options.policy === "priority" ? "strict" : options.priorityAgeingMs,
     });

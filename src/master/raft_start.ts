@@ -13,6 +13,7 @@ import { HeldPorts } from "./held_ports.ts";
 import { formatMemberAddress, type MemberAddress } from "./member_address.ts";
 import { type Founding, LISTEN_SETTINGS, type MasterOptions } from "./options.ts";
 import { isRecovering } from "./recover.ts";
+import { isRestoring } from "./restore.ts";
 
 const PAUSE_MS_MIN = 200;
 const PAUSE_MS_MAX = 5_000;
@@ -41,6 +42,12 @@ export async function openRaftLog(options: MasterOptions): Promise<OpenedLog> {
     throw new Error(
       `a recovery of "${options.dataDir}" was interrupted; finish it with conductor cluster ` +
         `recover --data-dir "${options.dataDir}" --accept-data-loss`,
+    );
+  }
+  if (isRestoring(options)) {
+    throw new Error(
+      `a restore into "${options.dataDir}" did not end; run it again: conductor restore FILE ` +
+        `--data-dir "${options.dataDir}"`,
     );
   }
   const held = new HeldPorts();

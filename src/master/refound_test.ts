@@ -3,18 +3,20 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { type Command, JobMachine, type LogPosition, type Outcome } from "../jobs/mod.ts";
 import { type Entry, foundCluster } from "../raft/mod.ts";
 import {
   BackupWriter,
   encodeCommand,
   JOB_STORE_FILE,
+  JOB_STORE_MARKER,
   SqliteJobStore,
   SqliteRaftLog,
 } from "../storage/mod.ts";
 import { inspectSurvivor, isRecovering, recoverSurvivor } from "./recover.ts";
 import { REFOUNDING_GAP } from "./refound.ts";
-import { restoreBackup } from "./restore.ts";
+import { isRestoring, restoreBackup } from "./restore.ts";
 
 const CLUSTER = "old-cluster";
 const ADDRESS = { raft: "127.0.0.1:7000", grpc: "127.0.0.1:9000" };
@@ -187,6 +189,80 @@ Deno.test("a damaged backup and a directory that is not empty are refused, and n
   assert.throws(() => restoreBackup(backup, place), /is not empty \(it holds "precious"\)/);
   assert.deepEqual([...Deno.readDirSync(place.dataDir)].map((each) => each.name), ["precious"]);
 });
+
+Deno.test("a backup of which a row is damaged is refused though its digest is right, and nothing is left", () => {
+  using files = new Files();
+  files.write([submit("j1")], { applied: true });
+  const path = join(files.dataDir, JOB_STORE_FILE);
+  const database = new DatabaseSync(path);
+  database.exec("UPDATE live_pages SET checksum = checksum - 1");
+  database.close();
+  const place = placeIn(files);
+  assert.throws(() => restoreBackup(backupOf(files), place), {
+    name: "BackupRefused",
+    message: /is whole, but the state in it was damaged when it was taken \(the page of jobs from/,
+  });
+  assert.equal(existsSync(place.dataDir), false);
+});
+
+Deno.test("a restore that was killed at any moment is repeated by the same command", () => {
+  using files = new Files();
+  files.write([submit("j1")], { applied: true });
+  const backup = backupOf(files);
+  const place = placeIn(files);
+  const [work, logWork] = [join(place.dataDir, "restoring"), join(place.raftDir, "restoring")];
+  const before = () => {
+    Deno.mkdirSync(work, { recursive: true });
+    Deno.writeTextFileSync(join(work, JOB_STORE_FILE), "half of it");
+  };
+  const refounded = () => {
+    before();
+    Deno.mkdirSync(logWork, { recursive: true });
+    Deno.writeTextFileSync(join(logWork, "raft.db"), "some of it");
+  };
+  const moved = () => {
+    refounded();
+    Deno.writeTextFileSync(join(work, "moving"), "");
+    Deno.renameSync(join(work, JOB_STORE_FILE), join(place.dataDir, JOB_STORE_FILE));
+    Deno.renameSync(join(logWork, "raft.db"), join(place.raftDir, "raft.db"));
+  };
+  for (const leave of [before, refounded, moved]) {
+    leave();
+    assert.ok(isRestoring(place));
+    restoreBackup(backup, place);
+    assert.equal(isRestoring(place), false);
+    assert.deepEqual([...Deno.readDirSync(place.dataDir)].map((each) => each.name).sort(), [
+      "raft",
+      JOB_STORE_FILE,
+      JOB_STORE_MARKER,
+    ]);
+    SqliteRaftLog.open(place.raftDir, { nodeId: "n1" }).close();
+    Deno.removeSync(place.dataDir, { recursive: true });
+  }
+});
+
+Deno.test("beside what a killed restore left anything else is refused, and both stay", () => {
+  using files = new Files();
+  files.write([submit("j1")], { applied: true });
+  const backup = backupOf(files);
+  const place = placeIn(files);
+  Deno.mkdirSync(join(place.dataDir, "restoring"), { recursive: true });
+  Deno.writeTextFileSync(join(place.dataDir, JOB_STORE_FILE), "not the restore's");
+  assert.throws(() => restoreBackup(backup, place), /is not empty \(it holds "state\.db"\)/);
+  assert.deepEqual([...Deno.readDirSync(place.dataDir)].map((each) => each.name).sort(), [
+    "restoring",
+    JOB_STORE_FILE,
+  ]);
+});
+
+function placeIn(files: Files) {
+  return {
+    nodeId: "n1",
+    raftDir: join(files.directory, "new", "raft"),
+    dataDir: join(files.directory, "new"),
+    address: ADDRESS,
+  };
+}
 
 Deno.test("a survivor goes on alone with all of its log, and fences what the lost ones may have done", async () => {
   using files = new Files();

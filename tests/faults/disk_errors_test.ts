@@ -93,6 +93,27 @@ Deno.test({
     }),
 });
 
+Deno.test({
+  name: "a master that is started on a full disk says so, and what to do, and starts when there is room",
+  ignore: !(await canMount()),
+  fn: () =>
+    onSmallDisk(async (master, disk) => {
+      for (const isFirstStart of [true, false]) {
+        disk.fill();
+        const { code, stderr } = await master.start();
+        assert.equal(code, 1, stderr);
+        assert.match(stderr, /The disk of ".*\/data.*" is full.*make room there, and start it again/);
+        assert.equal(stderr.trim().split("\n").length, 1, stderr);
+        disk.free();
+        if (isFirstStart) Deno.removeSync(master.dataDir, { recursive: true });
+        const ended = master.start();
+        await master.ready();
+        await master.stop();
+        assert.equal((await ended).code, 0);
+      }
+    }),
+});
+
 /** Submits one job after the other until `isDone`; returns the ids that were acknowledged. */
 async function submitUntil(
   master: FaultyMaster,
