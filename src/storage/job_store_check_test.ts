@@ -174,7 +174,8 @@ Deno.test("a snapshot of which a row is damaged is not installed", () =>
     Deno.copyFileSync(pathIn(directory), copy);
     rot(copy, "finished_pages.bytes");
     const store = SqliteJobStore.open(directory);
-    const says = /^Cannot install snapshot ".*": it is damaged \(page \d+ of finished jobs is damaged/;
+    const says =
+      /^Cannot install snapshot ".*": it is damaged \(page \d+ of finished jobs is damaged/;
     assert.match(store.snapshotFault(copy) ?? "", says);
     assert.throws(() => store.installSnapshot(copy), { name: "JobStoreRefused", message: says });
     assert.ok(store.finishedBySeq(1) !== undefined, "the state is as it was");

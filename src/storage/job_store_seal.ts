@@ -84,7 +84,8 @@ export class JobStoreSeal {
     if (this.wasSealed) return;
     const found = damageIn(database);
     if (found === "ok") return;
-    const message = `Cannot open "${this.#databasePath}": it is damaged (${found}). ${REBUILD_ADVICE}`;
+    const message =
+      `Cannot open "${this.#databasePath}": it is damaged (${found}). ${REBUILD_ADVICE}`;
     throw new JobStoreDamaged(message, found);
   }
 

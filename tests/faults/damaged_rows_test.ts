@@ -54,8 +54,14 @@ Deno.test("a master does not make a backup of a damaged state, and ends", () =>
     const file = join(directory, "a.backup");
     const { code, stderr } = await run(["backup", file, `--addr=${master.address}`]);
     assert.equal(code, 1, stderr);
-    assert.deepEqual([...Deno.readDirSync(directory)].filter(({ name }) => name.includes(".backup")), []);
-    assertSaid(await ended, /^conductor: Cannot copy ".*state\.db": the payload of job number 1 is/);
+    assert.deepEqual(
+      [...Deno.readDirSync(directory)].filter(({ name }) => name.includes(".backup")),
+      [],
+    );
+    assertSaid(
+      await ended,
+      /^conductor: Cannot copy ".*state\.db": the payload of job number 1 is/,
+    );
     await assertRefused(master);
   }));
 
@@ -66,7 +72,10 @@ Deno.test("damage that nobody read is found at an orderly stop, and not sealed a
     await master.ready();
     rot(master);
     await master.stop();
-    assertSaid(await ended, /^conductor: Cannot seal ".*state\.db": the payload of job number 1 is/);
+    assertSaid(
+      await ended,
+      /^conductor: Cannot seal ".*state\.db": the payload of job number 1 is/,
+    );
     await assertRefused(master);
   }));
 
@@ -75,7 +84,10 @@ Deno.test("a directory with half a restore is refused, and nothing is founded in
     Deno.mkdirSync(`${master.dataDir}/restoring`, { recursive: true });
     const { code, stderr } = await master.start();
     assert.equal(code, 1, stderr);
-    assert.match(stderr, /^conductor: a restore into ".*" did not end; run it again: conductor restore/);
+    assert.match(
+      stderr,
+      /^conductor: a restore into ".*" did not end; run it again: conductor restore/,
+    );
     assert.deepEqual([...Deno.readDirSync(master.dataDir)].map(({ name }) => name), ["restoring"]);
   }));
 
@@ -94,7 +106,7 @@ async function withJobsOnDisk(
     while (jobs.length < count) {
       jobs.push((await client.submit({ type: "custom", payload, priority: 5 })).jobId);
     }
-    if (fate === "cancelled") for (const jobId of jobs) await client.cancel(jobId);
+    if (fate === "cancelled") { for (const jobId of jobs) await client.cancel(jobId); }
     return jobs;
   } finally {
     client.close();

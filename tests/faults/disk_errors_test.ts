@@ -94,7 +94,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a master that is started on a full disk says so, and what to do, and starts when there is room",
+  name:
+    "a master that is started on a full disk says so, and what to do, and starts when there is room",
   ignore: !(await canMount()),
   fn: () =>
     onSmallDisk(async (master, disk) => {
@@ -102,7 +103,10 @@ Deno.test({
         disk.fill();
         const { code, stderr } = await master.start();
         assert.equal(code, 1, stderr);
-        assert.match(stderr, /The disk of ".*\/data.*" is full.*make room there, and start it again/);
+        assert.match(
+          stderr,
+          /The disk of ".*\/data.*" is full.*make room there, and start it again/,
+        );
         assert.equal(stderr.trim().split("\n").length, 1, stderr);
         disk.free();
         if (isFirstStart) Deno.removeSync(master.dataDir, { recursive: true });
