@@ -12,7 +12,7 @@ import { damageInFile, rowDamageInFile } from "./job_store_check.ts";
 import { JOB_STORE_FILE } from "./job_store_file.ts";
 import { JOB_STORE_MARKER } from "./job_store_seal.ts";
 import { toFormat3, toFormat4 } from "./older_format_test_support.ts";
-import { StorageFailed } from "./storage_failure.ts";
+import type { StorageFailed } from "./storage_failure.ts";
 
 async function inDirectory(check: (directory: string) => void | Promise<void>): Promise<void> {
   const directory = Deno.makeTempDirSync({ prefix: "conductor-check-" });
