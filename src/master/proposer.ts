@@ -330,18 +330,20 @@ function shareOf(command: Unstamped<Command>): Share {
   switch (command.kind) {
     case "submit":
       return {
+        kind: command.kind,
         items: command.jobs.length,
         bytes: command.jobs.reduce((sum, { payload }) => sum + payload.byteLength, 0),
       };
     case "assign":
-      return { items: command.assignments.length, bytes: 0 };
+      return { kind: command.kind, items: command.assignments.length, bytes: 0 };
     case "report":
       return {
+        kind: command.kind,
         items: command.reports.length,
         bytes: command.reports.reduce((sum, report) => sum + outputBytes(report), 0),
       };
     default:
-      return { items: 1, bytes: 0 };
+      return { kind: command.kind, items: 1, bytes: 0 };
   }
 }
 

@@ -7,8 +7,12 @@
  * @module
  */
 
+import type { Command } from "../jobs/mod.ts";
+import { Encounter } from "./encounter.ts";
+
 /** A Command's share in an append. */
 export interface Share {
+  readonly kind: Command["kind"];
   /** Jobs, assignments or reports that it is about; 1 for what is about none. */
   readonly items: number;
   readonly bytes: number;
@@ -25,6 +29,8 @@ const LONELY_HOLDS_MAX = 4;
 const PASSED_AFTER_LONELY = 64;
 /** So long is anything held at most, in ms: a member may be far away, or gone. */
 const HELD_MS_MAX = 25;
+/** So long does one side wait for the other at most, in ms: no timer of the runtime's is finer than two. */
+const MEETING_MS_MAX = 2;
 
 export class RoundGate {
   readonly #onTheWay = { items: 0, commands: 0 };
@@ -37,28 +43,47 @@ export class RoundGate {
   #lonelyHolds = 0;
   #passesLeft = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #encounter = new Encounter();
+  /** What waits does so for the other side of an encounter, not for what is on its way. */
+  #isMeeting = false;
 
   /**
    * A Command wants to go; undefined: it may at once. Otherwise it may when the promise resolves,
    * in the order in which they came.
    */
-  enter({ items, bytes }: Share): Promise<void> | undefined {
-    const isHeld = this.#waiting.length > 0 ||
-      (this.#hasLeft && this.#onTheWay.items >= ITEMS_ON_THE_WAY_MIN);
-    if (!isHeld) return undefined;
-    if (this.#waiting.length === 0 && this.#passesLeft > 0) {
+  enter(share: Share): Promise<void> | undefined {
+    this.#encounter.came(share);
+    if (this.#waiting.length > 0) {
+      return this.#held(share, this.#isMeeting && this.#encounter.isOver);
+    }
+    if (this.#hasLeft && this.#onTheWay.items >= ITEMS_ON_THE_WAY_MIN) {
+      if (this.#passesLeft === 0) return this.#held(share);
       this.#passesLeft--;
       return undefined;
     }
+    this.#isMeeting = !this.#isLeaving && this.#encounter.isWorthWaiting(share);
+    return this.#isMeeting ? this.#held(share) : undefined;
+  }
+
+  #held({ items, bytes }: Share, isComplete = false): Promise<void> {
     this.#gathered.items += items;
     this.#gathered.bytes += bytes;
-    const isFull = this.#gathered.items >= GATHERED_ITEMS_MAX ||
+    const mayGo = isComplete || this.#gathered.items >= GATHERED_ITEMS_MAX ||
       this.#gathered.bytes >= GATHERED_BYTES_MAX;
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
-      if (isFull) this.#openSoon();
-      else this.#timer ??= setTimeout(() => this.#open(), HELD_MS_MAX);
+      if (mayGo) this.#openSoon();
+      else {this.#timer ??= this.#isMeeting
+          ? this.#endMeetingIn(MEETING_MS_MAX)
+          : setTimeout(() => this.#open(), HELD_MS_MAX);}
     });
+  }
+
+  #endMeetingIn(ms: number): ReturnType<typeof setTimeout> {
+    return setTimeout(() => {
+      this.#encounter.gaveUp();
+      this.#open();
+    }, ms);
   }
 
   /** It was proposed, in the turn in which it was let in. */
@@ -75,11 +100,12 @@ export class RoundGate {
   }
 
   /** Its outcome is known, or never will be. */
-  arrived({ items }: Share): void {
-    this.#onTheWay.items -= items;
+  arrived(share: Share): void {
+    this.#encounter.told(share);
+    this.#onTheWay.items -= share.items;
     if (--this.#onTheWay.commands > 0) return;
     this.#hasLeft = false;
-    if (this.#waiting.length > 0) this.#openSoon();
+    if (this.#waiting.length > 0 && !this.#isMeeting) this.#openSoon();
   }
 
   stop(): void {
@@ -100,7 +126,8 @@ export class RoundGate {
     this.#hasLeft = false;
     const waiting = this.#waiting;
     this.#waiting = [];
-    this.#learnFrom(waiting.length);
+    if (!this.#isMeeting) this.#learnFrom(waiting.length);
+    this.#isMeeting = false;
     this.#gathered.items = 0;
     this.#gathered.bytes = 0;
     for (const go of waiting) go();

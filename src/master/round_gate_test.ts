@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
-import { RoundGate } from "./round_gate.ts";
+import { RoundGate, type Share } from "./round_gate.ts";
 
 /** A gate, and Commands of so many items that go through it and write down that they did. */
 class Road {
   readonly gate = new RoundGate();
   readonly gone: string[] = [];
-  readonly #shares = new Map<string, { readonly items: number; readonly bytes: number }>();
+  readonly #shares = new Map<string, Share>();
 
   /** Whether it may go at once. */
-  send(name: string, items: number, bytes = 0): boolean {
-    const share = { items, bytes };
+  send(name: string, items: number, bytes = 0, kind: Share["kind"] = "prune"): boolean {
+    const share = { kind, items, bytes };
     this.#shares.set(name, share);
     const go = () => {
       this.gate.left(share);
@@ -85,7 +85,7 @@ Deno.test("what never arrives holds others up for a moment only", async () => {
   const road = new Road();
   road.send("a", 100);
   await turn();
-  const held = road.gate.enter({ items: 1, bytes: 0 });
+  const held = road.gate.enter({ kind: "prune", items: 1, bytes: 0 });
   assert.ok(held !== undefined);
   await held;
 });
@@ -132,4 +132,50 @@ Deno.test("whoever waits when the master stops may go, to hear that it does", as
   road.gate.stop();
   await turn();
   assert.deepEqual(road.gone, ["a", "b"]);
+});
+
+/** One append in which `count` submissions are answered and as many jobs given to workers. */
+async function cycleBegun(road: Road, count: number): Promise<void> {
+  road.send("submissions", count, 0, "submit");
+  road.send("assignments", count, 0, "assign");
+  await turn();
+  road.arrive("submissions", "assignments");
+  road.gone.length = 0;
+}
+
+for (const [first, second] of [["submit", "report"], ["report", "submit"]] as const) {
+  Deno.test(`a ${first} waits for the ${second} that is about to come, and they go together`, async () => {
+    const road = new Road();
+    await cycleBegun(road, 64);
+    assert.ok(!road.send("first", 64, 0, first));
+    assert.ok(!road.send("its assignments", 36, 0, "assign"));
+    await turns(2);
+    assert.deepEqual(road.gone, []);
+    assert.ok(!road.send("some of the second", 40, 0, second));
+    await turns(2);
+    assert.deepEqual(road.gone, [], "24 more are about to come");
+    assert.ok(!road.send("the others", 24, 0, second));
+    await turns(2);
+    assert.deepEqual(road.gone, ["first", "its assignments", "some of the second", "the others"]);
+  });
+}
+
+Deno.test("whoever was waited for in vain is not any more, and the others go", async () => {
+  const road = new Road();
+  await cycleBegun(road, 64);
+  const share = { kind: "submit", items: 64, bytes: 0 } as const;
+  await road.gate.enter(share);
+  road.gate.left(share);
+  await turn();
+  road.gate.arrived(share);
+  assert.ok(road.send("next", 64, 0, "submit"));
+});
+
+Deno.test("submissions of whose jobs none is given out never wait for ends", async () => {
+  const road = new Road();
+  for (let round = 0; round < 3; round++) {
+    assert.ok(road.send("a", 64, 0, "submit"));
+    await turn();
+    road.arrive("a");
+  }
 });
