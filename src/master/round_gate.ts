@@ -73,17 +73,16 @@ export class RoundGate {
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
       if (mayGo) this.#openSoon();
-      else {this.#timer ??= this.#isMeeting
-          ? this.#endMeetingIn(MEETING_MS_MAX)
-          : setTimeout(() => this.#open(), HELD_MS_MAX);}
+      else this.#timer ??= this.#openLater();
     });
   }
 
-  #endMeetingIn(ms: number): ReturnType<typeof setTimeout> {
+  #openLater(): ReturnType<typeof setTimeout> {
+    if (!this.#isMeeting) return setTimeout(() => this.#open(), HELD_MS_MAX);
     return setTimeout(() => {
       this.#encounter.gaveUp();
       this.#open();
-    }, ms);
+    }, MEETING_MS_MAX);
   }
 
   /** It was proposed, in the turn in which it was let in. */
