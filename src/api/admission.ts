@@ -7,7 +7,7 @@
 
 import type { JsonObject } from "@bufbuild/protobuf";
 import { Refusal } from "../rpc/mod.ts";
-import type { GateRefusal, Principal, WebCall, WebGate } from "../security/mod.ts";
+import type { Principal, WebCall, WebGate } from "../security/mod.ts";
 import type { Credentials } from "./credentials.ts";
 import type { ApiCall } from "./gateway.ts";
 
@@ -56,7 +56,7 @@ export async function admitByBody(
 ): Promise<Principal> {
   const arrival = webCallOf(call, ask);
   const exhausted = gate.arrive(arrival);
-  if (exhausted !== undefined) throw refusalOf(exhausted);
+  if (exhausted !== undefined) throw Refusal.byGate(exhausted);
   let credentials: Credentials;
   try {
     credentials = reading.credentials(await reading.body());
@@ -86,14 +86,5 @@ function webCallOf({ request, exchange, credentials, requestId }: ApiCall, ask: 
 
 function principalOf(decision: Awaited<ReturnType<WebGate["check"]>>): Principal {
   if (decision.ok) return decision.principal;
-  throw refusalOf(decision);
-}
-
-function refusalOf({ code, message, retryAfterMs }: GateRefusal): Refusal {
-  const reason = code === "UNAUTHENTICATED"
-    ? "unauthenticated"
-    : code === "PERMISSION_DENIED"
-    ? "permission_denied"
-    : "overloaded";
-  return new Refusal(reason, message, retryAfterMs === undefined ? {} : { retryAfterMs });
+  throw Refusal.byGate(decision);
 }

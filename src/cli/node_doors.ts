@@ -22,7 +22,6 @@ import {
   type Gate,
   type GateCall,
   type GateDecision,
-  type GateRefusal,
   limitServer,
   peerIp,
   secureServer,
@@ -88,7 +87,7 @@ export function peerServerSetup(
       const nowMs = Date.now();
       const call = { method, peerAddress, peerCertificate, requestId, traceparent, nowMs };
       const decision = await gate.check(call);
-      if (!decision.ok) throw refusalOf(decision);
+      if (!decision.ok) throw Refusal.byGate(decision);
       return decision.principal;
     },
   };
@@ -113,7 +112,7 @@ export function forwardedAuthority(
       traceparent,
       nowMs: Date.now(),
     });
-    if (!decision.ok) throw refusalOf(decision);
+    if (!decision.ok) throw Refusal.byGate(decision);
   };
 }
 
@@ -124,7 +123,7 @@ function gatekeeperOf(
   const settled = (decision: GateDecision, peerAddress: string) => {
     count(decision, peerAddress, metrics);
     if (decision.ok) return decision.principal;
-    throw refusalOf(decision);
+    throw Refusal.byGate(decision);
   };
   return (attempt: CallAttempt) => {
     const admitted = (decision: Awaited<ReturnType<Gate["check"]>>) =>
@@ -183,13 +182,4 @@ function count(decision: GateDecision, peerAddress: string, metrics: GateMetrics
   } else if (decision.code === "RESOURCE_EXHAUSTED") {
     metrics.rateLimitHitsTotal.inc({ client: peerIp(peerAddress) });
   }
-}
-
-function refusalOf({ code, message, retryAfterMs }: GateRefusal): Refusal {
-  const reason = code === "UNAUTHENTICATED"
-    ? "unauthenticated"
-    : code === "PERMISSION_DENIED"
-    ? "permission_denied"
-    : "overloaded";
-  return new Refusal(reason, message, retryAfterMs === undefined ? {} : { retryAfterMs });
 }

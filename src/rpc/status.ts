@@ -8,6 +8,7 @@ import { Buffer } from "node:buffer";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { anyPack, durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import type { GateRefusal } from "../security/mod.ts";
 import { RetryInfoSchema, StatusSchema } from "./gen/google/rpc/error_details_pb.ts";
 
 /** Why a call was refused, in the words of the domain. */
@@ -91,6 +92,15 @@ export class Refusal extends Error {
     return new Refusal("internal", "internal error; the server's log has the details", {
       cause: failure,
     });
+  }
+
+  /** What the gate said to a caller whom it did not let in. */
+  static byGate({ code, message, retryAfterMs }: GateRefusal): Refusal {
+    return new Refusal(
+      reasonOfCode(status[code]),
+      message,
+      retryAfterMs === undefined ? {} : { retryAfterMs },
+    );
   }
 }
 

@@ -135,3 +135,12 @@ Deno.test("what the gRPC library says of itself is told in words that help", () 
   assert.equal(late.reason, "outcome_unknown");
   assert.match(late.message, /^127\.0\.0\.1:9000 did not answer in time/);
 });
+
+Deno.test("what the gate refuses keeps its status code and its hint", () => {
+  for (const code of ["UNAUTHENTICATED", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED"] as const) {
+    const refusal = Refusal.byGate({ ok: false, code, message: "no", retryAfterMs: 250 });
+    assert.equal(toServiceError(refusal).code, status[code]);
+    assert.equal(refusal.message, "no");
+    assert.equal(refusal.retryAfterMs, 250);
+  }
+});
