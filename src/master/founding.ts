@@ -29,7 +29,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { foundCluster, type Member } from "../raft/mod.ts";
+import { beginningOf, type Member } from "../raft/mod.ts";
 import {
   bound,
   FoundingService,
@@ -291,8 +291,12 @@ function makeLog(
   clusterId: string,
   founders: readonly Member[],
 ): SqliteRaftLog {
-  const log = SqliteRaftLog.create(raftDir, { clusterId, nodeId, incarnation });
-  if (founders.length > 0) foundCluster(log, founders);
+  const identity = { clusterId, nodeId, incarnation };
+  const log = SqliteRaftLog.create(
+    raftDir,
+    identity,
+    founders.length === 0 ? {} : { beginning: beginningOf(founders) },
+  );
   rmSync(join(raftDir, INCARNATION_FILE), { force: true });
   return log;
 }

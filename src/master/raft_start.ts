@@ -5,7 +5,7 @@
  * @module
  */
 
-import { decodeMembership, foundCluster, type Member } from "../raft/mod.ts";
+import { beginningOf, decodeMembership, type Member } from "../raft/mod.ts";
 import { JobClient, pause, Refusal } from "../rpc/mod.ts";
 import { ENTRY_FORMATS, SqliteRaftLog } from "../storage/mod.ts";
 import { askAll, foundTogether, initialClusterText, othersOf } from "./founding.ts";
@@ -55,6 +55,13 @@ export async function openRaftLog(options: MasterOptions): Promise<OpenedLog> {
     const opened = SqliteRaftLog.open(raftDir, { nodeId });
     log.info("raft log opened", { directory: raftDir, last_index: opened.lastIndex });
     const joinThrough = joinThroughOf(founding) ?? unfinishedJoin(options, opened);
+    if (opened.lastIndex === 0 && joinThrough === undefined) {
+      log.warn(
+        "the log knows no members: unless this master was let into that cluster a moment before it " +
+          "ended, start it with --join ADDRESS; or empty its directories to found a cluster",
+        { cluster_id: opened.identity.clusterId },
+      );
+    }
     return { log: opened, joinThrough, held };
   }
   if (founding.kind === "none") {
@@ -88,9 +95,10 @@ async function makeRaftLog(
   switch (founding.kind) {
     case "bootstrap": {
       const clusterId = crypto.randomUUID();
-      const created = SqliteRaftLog.create(raftDir, { clusterId, nodeId, incarnation });
       const address = formatMemberAddress(advertisedAddress(options));
-      foundCluster(created, [{ id: nodeId, address, incarnation }]);
+      const beginning = beginningOf([{ id: nodeId, address, incarnation }]);
+      const identity = { clusterId, nodeId, incarnation };
+      const created = SqliteRaftLog.create(raftDir, identity, { beginning });
       log.info("cluster founded", { cluster_id: clusterId });
       return { log: created, joinThrough: undefined };
     }

@@ -83,7 +83,8 @@ export {
   ReadRefused,
 } from "./refusal.ts";
 export type { SnapshotBounds } from "./snapshot_driver.ts";
-export { foundCluster, StartRefused } from "./start.ts";
+export { beginningOf, foundCluster, StartRefused } from "./start.ts";
+export type { LogBeginning } from "./start.ts";
 export { DEFAULT_BOUNDS } from "./state.ts";
 export type { RaftBounds, RaftTimings } from "./state.ts";
 export type { PeerStatus, RaftStatus } from "./status.ts";

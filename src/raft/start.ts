@@ -1,6 +1,6 @@
 /** What happens before a node runs: founding a cluster, and finishing what a crash cut short. */
 
-import type { Entry, SnapshotMetadata } from "./entry.ts";
+import type { Entry, HardState, SnapshotMetadata } from "./entry.ts";
 import { invariant } from "./invariant.ts";
 import type { Member } from "./membership.ts";
 import { decodeMembership, encodeMembership, MembershipHistory } from "./membership.ts";
@@ -16,9 +16,28 @@ interface Applied {
   readonly appliedIndex: number;
 }
 
+/** What a log holds before its node runs. */
+export interface LogBeginning {
+  readonly entries: readonly Entry[];
+  readonly hardState: HardState;
+}
+
 /**
- * Founds a cluster of `voters`: writes the entry that names them. With several, every one's log must
- * be founded with the same list.
+ * How the log of a cluster of `voters` begins: with the entry that names them. With several, every one's
+ * must begin with the same list.
+ */
+export function beginningOf(voters: readonly Member[]): LogBeginning {
+  invariant(voters.length > 0, "A cluster is founded by at least one voter");
+  const data = encodeMembership({ voters, learners: [] });
+  return {
+    entries: [{ index: 1, term: 1, kind: "membership", data }],
+    hardState: { term: 1, vote: null, commit: 0 },
+  };
+}
+
+/**
+ * Founds a cluster of `voters` on a log that is there. A log on a disk is made with its
+ * {@linkcode beginningOf | beginning}, so that no crash comes between.
  *
  * @throws {StartRefused} when the log is not empty: a cluster is founded once
  */
@@ -29,10 +48,8 @@ export function foundCluster(log: LogStore, voters: readonly Member[]): void {
         `${log.hardState.term}; start without bootstrap to continue that cluster`,
     );
   }
-  invariant(voters.length > 0, "A cluster is founded by at least one voter");
-  const data = encodeMembership({ voters, learners: [] });
-  const entry: Entry = { index: 1, term: 1, kind: "membership", data };
-  log.append([entry], { term: 1, vote: null, commit: 0 });
+  const { entries, hardState } = beginningOf(voters);
+  log.append(entries, hardState);
 }
 
 /**

@@ -7,10 +7,10 @@
  */
 
 import { DiskFull, entryBytes } from "../raft/mod.ts";
-import type { Entry, HardState, LogStore, SnapshotMetadata } from "../raft/mod.ts";
+import type { Entry, HardState, LogBeginning, LogStore, SnapshotMetadata } from "../raft/mod.ts";
 import { RowChecker } from "./raft_log_check.ts";
 import type { RaftLogChange, RaftLogIdentity } from "./raft_log_file.ts";
-import { type CommitDuration, pathsIn, RaftLogFiles } from "./raft_log_files.ts";
+import { type CommitDuration, emptyState, pathsIn, RaftLogFiles } from "./raft_log_files.ts";
 import { RetainedBytes, TailCache, TermRuns } from "./raft_log_index.ts";
 import { CHAIN_START, chainHash, packRows, unpackRow } from "./raft_log_rows.ts";
 import type { Row } from "./raft_log_rows.ts";
@@ -18,6 +18,14 @@ import { RaftLogRefused, REJOIN_ADVICE, StorageFailed } from "./storage_failure.
 
 /** Entries kept in memory beside the database, in bytes. */
 const CACHE_BYTES_MAX = 8 * 1024 * 1024;
+
+/** How a log is made. */
+export interface RaftLogMaking {
+  /** What it holds from the first on; by itself nothing. */
+  readonly beginning?: LogBeginning;
+  /** Of each area of its journal. */
+  readonly areaBytes?: number;
+}
 
 /** See the module's text. Entries given to it must not be changed afterwards. */
 export class SqliteRaftLog implements LogStore {
@@ -39,18 +47,24 @@ export class SqliteRaftLog implements LogStore {
   }
 
   /**
-   * Makes an empty log.
+   * Makes a log, empty or with its beginning: whole, or not at all.
    *
-   * @param areaBytes of each area of its journal
    * @throws {RaftLogRefused} when there is one already
    * @throws {DataDirectoryRefused} when the directory cannot be used
    */
   static create(
     directory: string,
     identity: RaftLogIdentity,
-    areaBytes?: number,
+    { beginning, areaBytes }: RaftLogMaking = {},
   ): SqliteRaftLog {
-    return new SqliteRaftLog(RaftLogFiles.create(directory, identity, areaBytes));
+    const rows = packRows(beginning?.entries ?? [], CHAIN_START);
+    const empty = emptyState(identity);
+    const hardState = beginning?.hardState ?? empty.hardState;
+    const state = { ...empty, hardState, ...endOf(rows) };
+    const files = RaftLogFiles.create(directory, { insert: rows, state }, areaBytes);
+    const log = new SqliteRaftLog(files);
+    log.#loadRows(pathsIn(directory).database);
+    return log;
   }
 
   /**

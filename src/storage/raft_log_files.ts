@@ -7,12 +7,13 @@
  * whoever appends, and so most of it is done before, off the loop, an eighth of an area at a time.
  */
 
-import { existsSync } from "node:fs";
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DiskFull, NO_MEMBERSHIP } from "../raft/mod.ts";
 import { createDataDirectory } from "./data_directory.ts";
 import { DurableMarker, MARKER_FORMAT } from "./durable_marker.ts";
 import type { MarkerRecord } from "./durable_marker.ts";
+import { syncDirectoryOf } from "./job_store_file.ts";
 import { checkJournal } from "./raft_journal_check.ts";
 import { AREA_BYTES, RaftJournal } from "./raft_journal.ts";
 import { packContent, type PackedContent } from "./raft_journal_record.ts";
@@ -21,7 +22,13 @@ import type { RaftLogPaths } from "./raft_log_check.ts";
 import { RAFT_LOG_FORMAT, RaftLogFile } from "./raft_log_file.ts";
 import type { RaftLogChange, RaftLogIdentity, StateRow, StoredState } from "./raft_log_file.ts";
 import { CHAIN_START } from "./raft_log_rows.ts";
-import { RaftLogRefused, REJOIN_ADVICE, StorageFailed } from "./storage_failure.ts";
+import {
+  failureOf,
+  isDamage,
+  RaftLogRefused,
+  REJOIN_ADVICE,
+  StorageFailed,
+} from "./storage_failure.ts";
 
 /** Names of the files in a data directory. */
 export const RAFT_LOG_FILES = {
@@ -89,22 +96,26 @@ export class RaftLogFiles {
     return Object.values(RAFT_LOG_FILES).some((name) => existsSync(join(directory, name)));
   }
 
-  /** @throws {RaftLogRefused} when there are files already */
+  /**
+   * Makes the files of a log that begins with `rows` and `state`: cut short by a crash, there are none, or
+   * {@linkcode open} goes on with them.
+   *
+   * @throws {RaftLogRefused} when there are files already
+   */
   static create(
     directory: string,
-    identity: RaftLogIdentity,
+    beginning: RaftLogChange,
     areaBytes: number = AREA_BYTES,
   ): RaftLogFiles {
     createDataDirectory(directory);
-    if (RaftLogFiles.exist(directory)) {
-      throw new RaftLogRefused(`Cannot make a Raft log in "${directory}": there is one already`);
-    }
     const paths = pathsIn(directory);
+    makeDatabase(paths.database, beginning, () => {
+      if (!RaftLogFiles.exist(directory)) return;
+      throw new RaftLogRefused(`Cannot make a Raft log in "${directory}": there is one already`);
+    });
     const database = new RaftLogFile(paths.database);
     try {
-      const state = emptyState(identity);
-      database.writeDurably({ insert: [], state }, { hash: NO_HASH, isAhead: false });
-      return RaftLogFiles.#begun(database, state, paths, areaBytes);
+      return RaftLogFiles.#begun(database, beginning.state, paths, areaBytes);
     } catch (cause) {
       database.close();
       throw cause;
@@ -386,7 +397,50 @@ function isUnbegun({ generation }: StateRow, paths: RaftLogPaths): boolean {
   );
 }
 
-function emptyState(identity: RaftLogIdentity): StateRow {
+/**
+ * Under another name until all that it begins with is in it, durably: a file that were empty yet could
+ * not be told from one that was emptied.
+ *
+ * @param refuseOther throws if another process has made one; asked with that name locked
+ */
+function makeDatabase(path: string, beginning: RaftLogChange, refuseOther: () => void): void {
+  const made = `${path}.new`;
+  const database = openUnfinished(made);
+  try {
+    try {
+      refuseOther();
+      // Whatever a start left that was killed here goes.
+      const whole = { ...beginning, deleteFrom: 0 };
+      database.writeDurably(whole, { hash: NO_HASH, isAhead: false });
+      database.checkpoint();
+    } finally {
+      database.close();
+    }
+    renameSync(made, path);
+    syncDirectoryOf(path);
+  } catch (cause) {
+    removeDatabase(made);
+    throw cause instanceof RaftLogRefused ? cause : failureOf(`make "${path}"`, cause);
+  }
+}
+
+/** What a power failure may have spoilt was promised to nobody. */
+function openUnfinished(path: string): RaftLogFile {
+  try {
+    return new RaftLogFile(path);
+  } catch (cause) {
+    if (!(cause instanceof RaftLogRefused && isDamage(cause.cause))) throw cause;
+    removeDatabase(path);
+    return new RaftLogFile(path);
+  }
+}
+
+function removeDatabase(path: string): void {
+  for (const each of [path, `${path}-wal`]) rmSync(each, { force: true });
+}
+
+/** Of a log that holds nothing yet, and of which nothing was promised. */
+export function emptyState(identity: RaftLogIdentity): StateRow {
   return {
     ...identity,
     format: RAFT_LOG_FORMAT,

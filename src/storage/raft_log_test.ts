@@ -63,6 +63,54 @@ for (const made of [[], [JOURNAL], [JOURNAL, MARKER]]) {
   });
 }
 
+test("a log that is made with its beginning has it after a crash while the rest was made", (directory) => {
+  const beginning = { entries: [entry(1)], hardState: hard(1) };
+  const made = SqliteRaftLog.create(directory, IDENTITY, { beginning });
+  assert.deepEqual(made.entries(1, 1, Infinity), beginning.entries);
+  assert.deepEqual(made.hardState, beginning.hardState);
+  made.close();
+  restate(directory, (state) => ({ ...state, generation: 0 }));
+  for (const name of [JOURNAL, MARKER]) Deno.removeSync(join(directory, name));
+  holds(directory, 1);
+});
+
+const LEFT: readonly [what: string, leave: (path: string) => void][] = [
+  ["nothing", (path) => Deno.writeFileSync(path, new Uint8Array())],
+  ["what a power failure spoilt", (path) => Deno.writeFileSync(path, new Uint8Array(8192).fill(7))],
+  ["another log's beginning", (path) => {
+    const other = `${path}.made`;
+    SqliteRaftLog.create(other, { ...IDENTITY, incarnation: "i0" }, {
+      beginning: { entries: [entry(1), entry(2)], hardState: hard(2) },
+    }).close();
+    Deno.renameSync(join(other, DATABASE), path);
+    Deno.removeSync(other, { recursive: true });
+  }],
+];
+
+for (const [what, leave] of LEFT) {
+  test(`a database that was not finished, with ${what}, is made anew`, (directory) => {
+    createDataDirectory(directory);
+    leave(join(directory, `${DATABASE}.new`));
+    assert.ok(!SqliteRaftLog.exists(directory));
+    const beginning = { entries: [entry(1)], hardState: hard(1) };
+    const made = SqliteRaftLog.create(directory, IDENTITY, { beginning });
+    assert.deepEqual(made.identity, IDENTITY);
+    made.close();
+    holds(directory, 1);
+    const names = [...Deno.readDirSync(directory)].map(({ name }) => name);
+    assert.deepEqual(names.sort(), [DATABASE, JOURNAL, MARKER]);
+  });
+}
+
+test("a log is not made where another process is making one", (directory) => {
+  createDataDirectory(directory);
+  const other = new DatabaseSync(join(directory, `${DATABASE}.new`));
+  other.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+  assert.throws(() => SqliteRaftLog.create(directory, IDENTITY), /another master runs/);
+  other.close();
+  SqliteRaftLog.create(directory, IDENTITY).close();
+});
+
 test("a database set back to its very beginning is not taken for a new one", (directory) => {
   crashed(directory, 5);
   unbegun(directory);
@@ -236,7 +284,7 @@ test("what an area held is in the database before the area is used again", (dire
 });
 
 test("an append that no area holds is durable all the same, also if the journal does not say so yet", (directory) => {
-  const log = SqliteRaftLog.create(directory, IDENTITY, SMALL_AREA);
+  const log = SqliteRaftLog.create(directory, IDENTITY, { areaBytes: SMALL_AREA });
   log.append([entry(1)], hard(1));
   const names = [DATABASE, WAL, JOURNAL, MARKER];
   const [, , journal, marker] = names.map((name) => Deno.readFileSync(join(directory, name)));
@@ -258,7 +306,7 @@ test("an append that no area holds is durable all the same, also if the journal 
 });
 
 test("a sync that fails off the loop ends the log, and nothing is made of what it left", (directory) => {
-  const log = SqliteRaftLog.create(directory, IDENTITY, SMALL_AREA);
+  const log = SqliteRaftLog.create(directory, IDENTITY, { areaBytes: SMALL_AREA });
   const { fsync } = fs;
   const asked: ((failure: Error) => void)[] = [];
   const never = (_file: number, callback: (failure: Error) => void) => asked.push(callback);
@@ -391,7 +439,7 @@ function crashed(directory: string, appends: number, areaBytes?: number): void {
   const exists = SqliteRaftLog.exists(directory);
   const log = exists
     ? SqliteRaftLog.open(directory, IDENTITY)
-    : SqliteRaftLog.create(directory, IDENTITY, areaBytes);
+    : SqliteRaftLog.create(directory, IDENTITY, areaBytes === undefined ? {} : { areaBytes });
   const start = log.lastIndex;
   for (let n = 1; n <= appends; n++) log.append([entry(start + n)], hard(start + n));
   const names = [DATABASE, WAL, JOURNAL, MARKER];

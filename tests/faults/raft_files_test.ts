@@ -104,7 +104,7 @@ function mixed(files: Files, others: Files, names: readonly string[]): Files {
 /** A node's life, and what its directory held early, at a kill, and after an orderly stop. */
 function live(identity: typeof IDENTITY) {
   return inDirectoryWith(new Map(), (directory) => {
-    let log = SqliteRaftLog.create(directory, identity, AREA_BYTES);
+    let log = SqliteRaftLog.create(directory, identity, { areaBytes: AREA_BYTES });
     const voters = [{ id: "n1", address: "n1:1", incarnation: "i1" }];
     const membership = { voters, learners: [] };
     const first: Entry = {

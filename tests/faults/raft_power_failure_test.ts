@@ -239,7 +239,7 @@ class Bench {
 
   constructor() {
     this.#disk.directory = this.#directory;
-    this.#log = SqliteRaftLog.create(this.#directory, IDENTITY, AREA_BYTES);
+    this.#log = SqliteRaftLog.create(this.#directory, IDENTITY, { areaBytes: AREA_BYTES });
     this.#files = filesOf(this.#directory, NAMES);
     this.#oldNotes = [this.#files.get(MARKER)!.subarray(DURABLE_MARKER_BYTES)];
   }
