@@ -18,6 +18,8 @@ const QUESTIONS_A_HEARTBEAT = 5;
  */
 export function maybeCampaign(state: CoreState): void {
   if (state.role.kind === "leader") return;
+  // While its own vote is being written nobody was asked yet: a later term would only begin it anew.
+  if (state.role.kind === "candidate" && !state.role.votes.has(state.id)) return;
   state.resetElectionTimer();
   if (!mayBeElected(state)) {
     // It may still vote, so it must not take the silent leader for alive.

@@ -232,6 +232,25 @@ Deno.test("a candidate's own vote counts only once it is durable", () => {
   assert.equal(node.view.role.kind, "leader");
 });
 
+Deno.test("a candidate whose own vote is still being written begins no further campaign", () => {
+  for (const node of [loneNode(["a"]), loneNode(THREE, [1])]) {
+    const { term } = node.view;
+    node.core.campaign();
+    if (node.view.role.kind === "pre_candidate") {
+      node.work();
+      const granted = { pre: true, granted: true };
+      node.core.step({ kind: "vote_response", ...envelope("b", "a", term + 1), ...granted });
+    }
+    assert.equal(node.view.role.kind, "candidate");
+    node.tick(5 * ELECTION_TICKS);
+    assert.equal(node.view.term, term + 1);
+    node.work();
+    assert.equal(node.view.role.kind, node.view.voterIds.length === 1 ? "leader" : "candidate");
+    node.tick(2 * ELECTION_TICKS);
+    assert.notEqual(node.view.role.kind, "candidate", "what was written may be given up");
+  }
+});
+
 Deno.test("etcd #14370: a lone leader commits nothing before its own write is durable", () => {
   const node = loneNode(["a"]);
   makeLeader(node);
