@@ -17,7 +17,7 @@ export interface SnapshotBounds extends TransferBounds {
   readonly trailingEntries: number;
   /** Entries beyond the trailing ones after which the log is compacted. */
   readonly compactAfterEntries: number;
-  /** Bytes of retained entries after which it is compacted, even into the trailing ones. */
+  /** Bytes of retained entries after which it is compacted, whoever still needs it, even into the trailing ones. */
   readonly compactAfterBytes: number;
 }
 
@@ -161,39 +161,47 @@ export class SnapshotDriver {
     if (stateMachine.snapshots === undefined) return;
     const { index: boundary } = log.boundary;
     const held = stateMachine.appliedIndex - boundary;
-    const tooMany = held >= bounds.trailingEntries + bounds.compactAfterEntries;
-    const tooLarge = log.retainedBytes >= bounds.compactAfterBytes && held >= 2;
-    if (!tooMany && !tooLarge) return;
-    const trailing = tooLarge
+    const isTooLarge = log.retainedBytes >= bounds.compactAfterBytes && held >= 2;
+    const trailing = isTooLarge
       ? Math.min(bounds.trailingEntries, held >> 1)
       : bounds.trailingEntries;
     const index = Math.min(
       stateMachine.appliedIndex - trailing,
       stateMachine.durableAppliedIndex,
       this.#sender.lowestIndex ?? Infinity,
+      isTooLarge ? Infinity : this.#lowestFed(),
     );
-    if (index > boundary) this.#compactTo(index);
+    if (index - boundary >= (isTooLarge ? 1 : bounds.compactAfterEntries)) this.#compactTo(index);
   }
 
   /**
-   * Compacts as far as can be without sending anybody a snapshot who keeps up now. Returns the index
-   * up to which the log is compacted.
+   * Compacts as far as can be without sending anybody a snapshot who is fed from the log now. Returns
+   * the index up to which it is compacted.
    */
   compactNow(): number {
-    const { core, log, stateMachine } = this.#options;
-    const { role, log: { boundary } } = core.view;
-    const followers = role.kind === "leader" ? [...role.peers.values()] : [];
-    const wanted = followers
-      .filter((peer) => peer.recentlyActive && peer.state === "replicate")
-      .map((peer) => peer.match);
+    const { log, stateMachine } = this.#options;
     const index = Math.min(
       stateMachine.appliedIndex,
       stateMachine.durableAppliedIndex,
       this.#sender.lowestIndex ?? Infinity,
-      ...wanted,
+      this.#lowestFed(),
     );
-    if (stateMachine.snapshots !== undefined && index > boundary.index) this.#compactTo(index);
+    if (stateMachine.snapshots !== undefined && index > log.boundary.index) this.#compactTo(index);
     return log.boundary.index;
+  }
+
+  /**
+   * Behind here a follower in reach is being fed from the log: one that has just got a snapshot too.
+   * Without what came meanwhile it would need the next one, and so on for as long as the load lasts.
+   */
+  #lowestFed(): number {
+    const { id, role, options } = this.#options.core.view;
+    if (role.kind !== "leader") return Infinity;
+    const fed = [...role.peers.values()].filter((peer) =>
+      peer.id !== id && peer.state !== "snapshot" &&
+      peer.lastContactTicks < options.timings.electionTicks
+    );
+    return Math.min(...fed.map((peer) => peer.state === "probe" ? peer.next - 1 : peer.match));
   }
 
   #compactTo(index: number): void {
@@ -202,13 +210,12 @@ export class SnapshotDriver {
     core.compacted(index);
   }
 
-  #create(): Promise<SnapshotSource> {
-    const { stateMachine } = this.#options;
-    const { snapshots } = stateMachine;
-    if (snapshots === undefined) {
-      return Promise.reject(new Error("This state machine makes no snapshots"));
-    }
-    return snapshots.create(this.#metadataAt(stateMachine.appliedIndex));
+  #create(): { readonly index: number; readonly made: Promise<SnapshotSource> } {
+    const { snapshots, appliedIndex: index } = this.#options.stateMachine;
+    const made = snapshots === undefined
+      ? Promise.reject(new Error("This state machine makes no snapshots"))
+      : snapshots.create(this.#metadataAt(index));
+    return { index, made };
   }
 
   #metadataAt(index: number): SnapshotMetadata {

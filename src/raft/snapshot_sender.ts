@@ -27,8 +27,8 @@ export interface SenderDriver {
    * resumed a transfer of the same name but of other bytes would join two snapshots into a third.
    */
   name(): string;
-  /** Makes a snapshot of now. Rejects when it cannot. */
-  create(): Promise<SnapshotSource>;
+  /** Makes a snapshot of now, which is `index`. `made` rejects when it cannot. */
+  create(): { readonly index: number; readonly made: Promise<SnapshotSource> };
   /** Whether the log still reaches back to a snapshot at `index`, so that a peer can go on there. */
   logReachesBackTo(index: number): boolean;
   send(chunk: Omit<Unaddressed<SnapshotChunk>, "term">): void;
@@ -71,7 +71,8 @@ export class SnapshotSender {
   readonly #transfers = new Map<NodeId, Transfer>();
   /** Peers that wait for the snapshot which is being made. */
   #waiting = new Set<NodeId>();
-  #making = false;
+  /** At which index a snapshot is being made. */
+  #makingIndex: number | undefined;
   #shared: Shared | undefined;
   /** Changes whenever leadership ends, so that a snapshot made for an earlier one is not used. */
   #epoch = 0;
@@ -88,9 +89,9 @@ export class SnapshotSender {
     this.#bounds = bounds;
   }
 
-  /** Lowest index of a snapshot under way: the log must be kept behind it. */
+  /** Lowest index of a snapshot that is made or under way: the log must be kept behind it. */
   get lowestIndex(): number | undefined {
-    return this.#shared?.source.metadata.index;
+    return this.#shared?.source.metadata.index ?? this.#makingIndex;
   }
 
   /** How many peers are being served, wait, or are let alone. */
@@ -113,7 +114,7 @@ export class SnapshotSender {
       return;
     }
     this.#waiting.add(peer);
-    if (!this.#making) this.#make();
+    if (this.#makingIndex === undefined) this.#make();
   }
 
   /** The receiver says how far it is. Answers to former transfers are ignored. */
@@ -162,21 +163,22 @@ export class SnapshotSender {
   /** This node leads no more, or stops. */
   abandon(): void {
     this.#epoch++;
-    this.#making = false;
+    this.#makingIndex = undefined;
     this.#waiting = new Set();
     this.#resting.clear();
     for (const peer of [...this.#transfers.keys()]) this.#end(peer);
   }
 
   #make(): void {
-    this.#making = true;
+    const { index, made } = this.#driver.create();
+    this.#makingIndex = index;
     const epoch = this.#epoch;
-    this.#driver.create().then((source) => {
+    made.then((source) => {
       if (epoch !== this.#epoch) {
         source.release();
         return;
       }
-      this.#making = false;
+      this.#makingIndex = undefined;
       const transferId = `${this.#driver.name()}-${++this.#made}-${source.metadata.index}`;
       const shared = { transferId, source, users: 0 };
       this.#shared = shared;
@@ -185,7 +187,7 @@ export class SnapshotSender {
       this.#waiting = new Set();
     }, (error) => {
       if (epoch !== this.#epoch) return;
-      this.#making = false;
+      this.#makingIndex = undefined;
       const failed = this.#waiting;
       this.#waiting = new Set();
       for (const peer of failed) {

@@ -16,13 +16,14 @@ class Bench {
     name: () => "a-1",
     create: () => {
       this.made++;
-      if (this.makingFails) return Promise.reject(new Error("no room"));
-      return Promise.resolve({
-        metadata: { index: 7, term: 1, membership: { voters: [], learners: [] } },
+      const index = 7;
+      const made = this.makingFails ? Promise.reject(new Error("no room")) : Promise.resolve({
+        metadata: { index, term: 1, membership: { voters: [], learners: [] } },
         totalBytes: BYTES,
         read: () => new Uint8Array(BYTES),
         release() {},
       });
+      return { index, made };
     },
     logReachesBackTo: () => false,
     send: ({ transferId }) => {

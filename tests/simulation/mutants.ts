@@ -32,6 +32,7 @@ const JOB_STATE = "src/jobs/state.ts";
 const JOB_WORKERS = "src/jobs/apply_workers.ts";
 const READS = "src/raft/read_index.ts";
 const RECEIVER = "src/raft/snapshot_receiver.ts";
+const SENDER = "src/raft/snapshot_sender.ts";
 const SUBMIT = "src/jobs/apply_submit.ts";
 const SNAPSHOTS = "src/raft/snapshot_driver.ts";
 const SPARES = "src/raft/spares.ts";
@@ -527,6 +528,26 @@ export const MUTANTS: readonly Mutant[] = [
       file: LEADER,
       find: "!leader.front.sparesAreDue && completeFront",
       replace: "completeFront",
+    }],
+  },
+  {
+    id: "M44",
+    title: "the log is compacted behind a snapshot that is being made",
+    seedsMax: 0,
+    edits: [{
+      file: SENDER,
+      find: "source.metadata.index ?? this.#makingIndex;",
+      replace: "source.metadata.index;",
+    }],
+  },
+  {
+    id: "M45",
+    title: "the log is compacted from under a follower that is being fed",
+    seedsMax: 0,
+    edits: [{
+      file: SNAPSHOTS,
+      find: "isTooLarge ? Infinity : this.#lowestFed(),",
+      replace: "Infinity,",
     }],
   },
 ];

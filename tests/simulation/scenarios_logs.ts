@@ -236,4 +236,32 @@ export const SCENARIOS_OF_LOGS: readonly Scenario[] = [
       return undefined;
     },
   ),
+  scenario(
+    "S22",
+    "who needs a snapshot catches up, though the leader takes more meanwhile than its log is to keep",
+    async (seed) => {
+      const script = new Script(3, {
+        ...PLAIN,
+        bounds: { messageBytesMax: 500, inflightMessagesMax: 4 },
+        snapshotBounds: { ...PLAIN.snapshotBounds, resendTicks: 1 },
+      }, seed);
+      await script.elect("n1");
+      script.node("n3").crash();
+      await script.wait(2 * TIMEOUT_MS);
+      await script.commit("n1", 60);
+      let isLoaded = true;
+      const load = () => {
+        if (isLoaded) script.propose("n1", 2);
+        script.world.after(1, load);
+      };
+      load();
+      script.node("n3").start();
+      await script.until("n3 keeps up", () => {
+        const { peers = [], lastIndex = 0 } = script.cluster.statusOf("n1") ?? {};
+        return peers.some(({ id, match }) => id === "n3" && match > lastIndex - 20);
+      });
+      isLoaded = false;
+      return await healed(script);
+    },
+  ),
 ];

@@ -255,7 +255,7 @@ function drawSettings(random: Random): NodeSettings {
       resendsMax: random.pick([3, 10]),
       trailingEntries: random.pick([0, 0, 5, 50]),
       compactAfterEntries: random.pick([1, 10, 40, 400]),
-      compactAfterBytes: 1_000_000,
+      compactAfterBytes: random.pick([3_000, 1_000_000]),
     },
     commitNews: random.pick(["at_once", "by_tick", "by_tick"]),
     spares: random.pick(["at_once", "later", "later"]),
