@@ -550,4 +550,38 @@ export const MUTANTS: readonly Mutant[] = [
       replace: "Infinity,",
     }],
   },
+  {
+    id: "M46",
+    title: "a read shares the question of one that was asked before it came",
+    seedsMax: 0,
+    edits: [{
+      file: "src/raft/pending.ts",
+      find: "  close(): void {\n    this.#open = undefined;\n",
+      replace: "  close(): void {\n",
+    }],
+  },
+  {
+    id: "M47",
+    title: "a snapshot names members of a change behind it",
+    seedsMax: 0,
+    edits: [{
+      file: SNAPSHOTS,
+      find: "membership: core.view.memberships.at(index)",
+      replace: "membership: core.view.memberships.current",
+    }],
+  },
+  {
+    id: "M48",
+    title: "a membership that is cut from the log stays in force",
+    seedsMax: 0,
+    edits: [{
+      file: FOLLOWER,
+      find: "if (appended.cutFrom !== undefined) state.memberships.truncateFrom(appended.cutFrom);",
+      replace: "",
+    }, {
+      file: "src/raft/membership.ts",
+      find: "index > this.currentIndex,",
+      replace: "index > 0,",
+    }],
+  },
 ];

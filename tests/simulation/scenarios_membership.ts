@@ -161,6 +161,38 @@ export const SCENARIOS_OF_MEMBERSHIP: readonly Scenario[] = [
     },
   ),
   scenario(
+    "S12g",
+    "a snapshot names the members of its own place in the log, not of a change that may be undone",
+    async (seed) => {
+      const script = new Script(3, PLAIN, seed);
+      await script.elect("n1");
+      script.network.isolate("n3", FIVE);
+      await script.wait(2 * TIMEOUT_MS);
+      await script.commit("n1", 60);
+      await script.until("n2 has all", () => script.last("n2") === script.last("n1"));
+      script.network.isolate("n2", FIVE);
+      const before = script.last("n1");
+      const learner = script.cluster.add();
+      script.ask({ kind: "add_learner", member: script.cluster.memberOf(learner) });
+      await script.until("n1 has the change", () => script.last("n1") > before);
+      script.network.heal();
+      script.network.isolate("n2", FIVE);
+      script.network.drop = (message) =>
+        message.kind === "append_request" &&
+        message.entries.some(({ kind }) => kind === "membership");
+      const compacted = script.node("n1").durable?.boundaryIndex ?? 0;
+      await script.until(
+        "n3 has the snapshot",
+        () => (script.node("n3").durable?.boundaryIndex ?? 0) >= compacted,
+      );
+      script.network.heal();
+      script.network.isolate("n1", FIVE);
+      await script.elect("n2");
+      await script.commit("n2", 3);
+      return await healed(script);
+    },
+  ),
+  scenario(
     "S16",
     "a voter that lost its disk and comes back under its name is not heard",
     async (seed) => {

@@ -3,6 +3,7 @@
 import { FIVE, healed, scenario } from "./scenario_steps.ts";
 import type { Scenario } from "./scenario_steps.ts";
 import { PLAIN, Script, TIMEOUT_MS } from "./script.ts";
+import { TICK_MS } from "./simulated_node.ts";
 
 export const SCENARIOS_OF_READS: readonly Scenario[] = [
   scenario("S13", "writes while leadership is handed over, to whomever", async (seed) => {
@@ -87,4 +88,37 @@ export const SCENARIOS_OF_READS: readonly Scenario[] = [
     script.expect(seen >= written, `the read saw ${seen} of ${written}`);
     return await healed(script);
   }),
+  scenario(
+    "S14c",
+    "a read that comes when another's question has left asks anew",
+    async (seed) => {
+      const script = new Script(3, PLAIN, seed);
+      await script.elect("n1");
+      await script.commit("n1", 2);
+      await script.until("all have all", () => script.cluster.unrest() === undefined);
+      const seen: number[] = [];
+      const read = () =>
+        script.node("n2").call((raft, machine) => {
+          raft.readIndex().then(() => seen.push(machine.list("x").length), () => {});
+        });
+      const { held, release } = script.hold(({ to, kind }) =>
+        to === "n2" && (kind === "append_request" || kind === "read_index_response")
+      );
+      read();
+      const answer = () => held.find(({ kind }) => kind === "read_index_response");
+      await script.until("the first read has its answer", () => answer() !== undefined);
+      await script.commit("n1", 3);
+      const written = script.acknowledged.length;
+      read();
+      await script.wait(TICK_MS);
+      const first = answer();
+      if (first !== undefined) script.node("n2").receive(first);
+      await script.wait(TICK_MS);
+      script.expect(seen.length === 1, `${seen.length} reads are served by one answer`);
+      release();
+      await script.until("both are served", () => seen.length === 2);
+      script.expect((seen[1] ?? 0) >= written, `the later read saw ${seen[1]} of ${written}`);
+      return await healed(script);
+    },
+  ),
 ];
