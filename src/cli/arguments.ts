@@ -18,14 +18,14 @@ export interface IntegerRange {
 /** Reads the flags of one command and gathers what is wrong with them. */
 export class FlagReader {
   readonly #flags: Flags;
-  readonly #written: (name: string) => string;
+  /** How a flag is called where it was given. */
+  readonly written: (name: string) => string;
   /** Each once, though some flags are read more than once. */
   readonly #faults = new Set<string>();
 
-  /** `written`: how a flag is called where it was given. */
   constructor(flags: Flags, written = (name: string) => `--${dashed(name)}`) {
     this.#flags = flags;
-    this.#written = written;
+    this.written = written;
   }
 
   /**
@@ -35,7 +35,7 @@ export class FlagReader {
   text(name: string): string | undefined {
     const value = this.textOrEmpty(name);
     if (value !== "") return value;
-    this.#faults.add(`${this.#written(name)} is empty; give it a value, or leave it out`);
+    this.#faults.add(`${this.written(name)} is empty; give it a value, or leave it out`);
     return undefined;
   }
 
@@ -51,8 +51,8 @@ export class FlagReader {
     if (value !== undefined && value !== "") return value;
     this.#faults.add(
       value === undefined
-        ? `${this.#written(name)} is missing; ${what}`
-        : `${this.#written(name)} is empty; ${what}`,
+        ? `${this.written(name)} is missing; ${what}`
+        : `${this.written(name)} is empty; ${what}`,
     );
     return "";
   }
@@ -66,7 +66,7 @@ export class FlagReader {
     if (/^-?\d+$/.test(text) && Number.isSafeInteger(value) && isInRange) return value;
     const range = max === undefined ? `from ${min}` : `from ${min} to ${max}`;
     this.#faults.add(
-      `${this.#written(name)} is ${JSON.stringify(text)}; give a whole number ${range}`,
+      `${this.written(name)} is ${JSON.stringify(text)}; give a whole number ${range}`,
     );
     return undefined;
   }
@@ -81,9 +81,7 @@ export class FlagReader {
       // The reader's own message speaks of payloads; this one of flags.
       const unit = /^\d+(\.\d+)?$/.test(text) ? ` (did you mean ${text}s?)` : "";
       this.#faults.add(
-        `${this.#written(name)} is ${
-          JSON.stringify(text)
-        }; give a duration such as 500ms, 30s or ` +
+        `${this.written(name)} is ${JSON.stringify(text)}; give a duration such as 500ms, 30s or ` +
           `1m30s${unit}`,
       );
       return undefined;
@@ -94,7 +92,7 @@ export class FlagReader {
   texts(name: string): readonly string[] | undefined {
     const values = this.#flags[name] as string[] | undefined;
     if (values?.includes("")) {
-      this.#faults.add(`${this.#written(name)} is empty; give it a value, or leave it out`);
+      this.#faults.add(`${this.written(name)} is empty; give it a value, or leave it out`);
     }
     return values;
   }
@@ -145,7 +143,7 @@ export class FlagReader {
 
   /** Notes that the flag's value is wrong, and what would be right. */
   fault(name: string, wanted: string, value = this.textOrEmpty(name)): void {
-    this.#faults.add(`${this.#written(name)} is ${JSON.stringify(value)}; ${wanted}`);
+    this.#faults.add(`${this.written(name)} is ${JSON.stringify(value)}; ${wanted}`);
   }
 
   /** `name=value` pairs, or what is a record already, as a record; undefined when the flag was not given. */
@@ -157,11 +155,11 @@ export class FlagReader {
       const equals = pair.indexOf("=");
       const key = pair.slice(0, equals);
       if (equals <= 0) {
-        this.#faults.add(`${this.#written(name)} is ${JSON.stringify(pair)}; give name=value`);
+        this.#faults.add(`${this.written(name)} is ${JSON.stringify(pair)}; give name=value`);
       } else if (pair[equals + 1] === "=") {
         this.fault(name, singleEquals(pair), pair);
       } else if (Object.hasOwn(read, key)) {
-        this.#faults.add(`${this.#written(name)} names ${JSON.stringify(key)} twice`);
+        this.#faults.add(`${this.written(name)} names ${JSON.stringify(key)} twice`);
       } else read[key] = pair.slice(equals + 1);
     }
     return read;

@@ -73,6 +73,22 @@ Deno.test("every line with a fault is named, with what would be right", () => {
   assert.throws(() => readJobLines("\n\n", "b"), /there are no jobs/);
 });
 
+Deno.test("a field that would do nothing beside another one, or without it, is refused as its flag is", () => {
+  const text = lines(
+    { type: "noop", delay: "1h", run_at: "2026-12-24T18:00" },
+    { type: "noop", when_dependency_fails: "wait" },
+  );
+  assert.throws(() => readJobLines(text, "b"), {
+    name: "Misuse",
+    message:
+      'line 1: run_at is "2026-12-24T18:00"; but delay says already when it may start; give ' +
+      'one of them\nconductor: line 2: when_dependency_fails is "wait"; but it depends on no job; ' +
+      "name one by depends_on, or leave it out",
+  });
+  const uniform = lines({ type: "noop", depends_on: [], when_dependency_fails: "wait" });
+  assert.equal(readJobLines(uniform, "b").length, 1);
+});
+
 Deno.test("calls bring parents with or before their children, whatever the order of the lines", () => {
   const jobs = readJobLines(
     lines(

@@ -22,7 +22,6 @@ const INT32 = { min: -(2 ** 31), max: 2 ** 31 - 1 };
 export async function submissionFrom(flags: Flags, err: Sink): Promise<Submission> {
   const reader = new FlagReader(flags);
   const fields = fieldsFrom(reader);
-  refuseUseless(reader);
   const payload = reader.textOrEmpty("payload") ?? "";
   reader.done();
   const { payloadBytesMax } = configFrom(flags, "client").config.jobs;
@@ -46,6 +45,7 @@ export function fieldsFrom(reader: FlagReader): Omit<Submission, "payload"> {
     idempotencyKey: reader.text("idempotencyKey"),
     options: Object.keys(options).length === 0 ? undefined : options,
   });
+  refuseUseless(reader);
   return { type, priority, ...rest };
 }
 
@@ -71,16 +71,23 @@ function optionsOf(reader: FlagReader) {
   } satisfies { [Name in keyof JobOptionsView]: JobOptionsView[Name] | undefined };
 }
 
-/** Flags that would do nothing, which their writer does not think. */
+/**
+ * Flags that would do nothing, which their writer does not think. An empty list of parents, which a
+ * program writes that gives each line of a file the same fields, is an answer.
+ */
 function refuseUseless(reader: FlagReader): void {
   const isGiven = (name: string) => reader.textOrEmpty(name) !== undefined;
+  const { written } = reader;
   if (isGiven("runAt") && isGiven("delay")) {
-    reader.fault("runAt", "but --delay says already when it may start; give one of them");
+    reader.fault(
+      "runAt",
+      `but ${written("delay")} says already when it may start; give one of them`,
+    );
   }
   if (isGiven("whenDependencyFails") && reader.texts("dependsOn") === undefined) {
     reader.fault(
       "whenDependencyFails",
-      "but it depends on no job; name one by --depends-on, or leave it out",
+      `but it depends on no job; name one by ${written("dependsOn")}, or leave it out`,
     );
   }
 }
