@@ -71,7 +71,7 @@ export class Stage {
     for (let turn = 0; performance.now() - startedMs < seconds * 1_000; turn++) {
       const count = Math.round(9 + 7 * Math.sin(turn / 14));
       const jobs = Array.from({ length: count }, (_, index) => jobOf(turn * 31 + index * 17));
-      await this.api("jobs/submit-many", { jobs: jobs.map(encoded) });
+      await this.api("jobs/submit-many", { jobs: jobs.map(planned) });
       await pause(400);
     }
   }
@@ -109,7 +109,7 @@ export class Stage {
   async #graph(): Promise<string> {
     const job = (ref: string, type: string, payload: unknown, ...parents: string[]) => ({
       ref,
-      ...encoded({ type, payload }),
+      ...planned({ type, payload }),
       options: { depends_on: parents.map((parent) => ({ ref: parent })) },
     });
     const { results } = await this.api("jobs/submit-many", {
@@ -129,7 +129,7 @@ export class Stage {
   async #batch(): Promise<void> {
     // Spread, so that the charts show more than this.
     const jobs = Array.from({ length: 160 }, (_, index) => ({
-      ...encoded({ type: "test_sleep", payload: { duration: 5, fail: index % 45 === 7 } }),
+      ...planned({ type: "test_sleep", payload: { duration: 5, fail: index % 45 === 7 } }),
       options: { batch_id: "import-2026-11" },
       delay_ms: index > 130 ? 900_000 : 1 + index * 500,
     }));
@@ -137,7 +137,7 @@ export class Stage {
   }
 
   async #schedules(): Promise<void> {
-    const job = encoded({ type: "noop", payload: {} });
+    const job = planned({ type: "noop", payload: {} });
     const timings = [
       ["nightly-report", { cron: "0 3 * * *", time_zone: "Europe/Berlin" }],
       ["thumbnails", { every_ms: 20_000 }],
@@ -169,10 +169,10 @@ function jobOf(number: number): Planned {
   return { type: "test_sleep", payload: { duration: 20 + (number * 7) % 160 } };
 }
 
-function encoded({ type, payload }: Planned) {
+function planned({ type, payload }: Planned) {
   return {
     type,
-    payload: new TextEncoder().encode(JSON.stringify(payload)).toBase64(),
+    payload_json: payload,
     max_retries: 1,
     retry_delay_ms: 200,
   };

@@ -95,6 +95,42 @@ Deno.test("what is written becomes the message of its call, by path and body", a
   assert.equal(asked.length, 4);
 });
 
+Deno.test("a submission says what its payload is, and gets what commands give where it says nothing, alone and in what holds it", async () => {
+  type Job = { payload: Uint8Array; priority: number; maxRetries: number; defaultRetries: boolean };
+  const jobs: Job[] = [];
+  const handlers = {
+    submitJob: (job: Job) => (jobs.push(job), { jobId: "j", status: "success" }),
+    submitJobs: (request: { jobs: Job[] }) => (jobs.push(...request.jobs), {}),
+    addSchedule: (request: { schedule: { job: Job } }) => (jobs.push(request.schedule.job), {}),
+  };
+  await serving({ handlers }, async (ask) => {
+    const bare = { type: "t", payload_json: { a: 1 } };
+    await ask("POST /jobs", json(bare));
+    await ask("POST /jobs/submit-many", json({ jobs: [bare, { type: "t", payload_text: "x" }] }));
+    await ask("POST /schedules", json({ schedule: { name: "s", job: bare } }));
+    await ask("POST /jobs", json({ type: "t", priority: 0, max_retries: 0 }));
+    await ask("POST /jobs", json({ type: "t", priority: null, maxRetries: 2 }));
+    await ask("POST /jobs", json({ type: "t", default_retries: false }));
+    const both = await ask("POST /jobs/submit-many", json({ jobs: [{ ...bare, payload: "" }] }));
+    assert.match((await both.json()).error.message, /exclude each other/);
+  });
+  const text = new TextDecoder();
+  assert.deepEqual(
+    jobs.map(({ payload, priority, maxRetries, defaultRetries }) => [
+      ...[text.decode(payload), priority, defaultRetries ? "default" : maxRetries],
+    ]),
+    [
+      ['{"a":1}', 5, "default"],
+      ['{"a":1}', 5, "default"],
+      ["x", 5, "default"],
+      ['{"a":1}', 5, "default"],
+      ["", 0, 0],
+      ["", 5, 2],
+      ["", 5, 0],
+    ],
+  );
+});
+
 Deno.test("what a handler says of a filter is said in the words of the query, and in those of a body", () =>
   serving({
     handlers: {

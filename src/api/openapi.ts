@@ -6,12 +6,13 @@
  */
 
 import { type DescField, type DescMessage, type DescMethod, ScalarType } from "@bufbuild/protobuf";
-import { MasterService, methodPath } from "../rpc/mod.ts";
+import { MasterService, methodPath, PRIORITY_DEFAULT } from "../rpc/mod.ts";
 import { PAGE_HEADER } from "./credentials.ts";
 import { FAULT_STATUSES } from "./faults.ts";
 import { type Json, LOGIN_BODY, OWN_ANSWERS } from "./own_schemas.ts";
 import { isWide, messageIn } from "./proto_json.ts";
 import { hasQuery, queryFields } from "./request.ts";
+import { isSubmission } from "./submissions.ts";
 import {
   API_ROOT,
   API_ROUTES,
@@ -171,22 +172,24 @@ function bodyOf(row: CallRow | StreamRow, { input }: DescMethod, schemas: Schema
     ...[...row.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name),
     ...Object.keys(row.fixed ?? {}),
   ]);
-  const takesPayload = "takesPayload" in row;
-  if (decided.size === 0 && !takesPayload) return schemas.of(input);
+  if (decided.size === 0) return schemas.of(input);
   const left = input.fields.filter(({ name }) => !decided.has(name));
   return {
     type: "object",
-    properties: {
-      ...Object.fromEntries(left.map((field) => [field.name, schemas.ofField(field)])),
-      ...(takesPayload ? PAYLOADS : {}),
-    },
+    properties: Object.fromEntries(left.map((field) => [field.name, schemas.ofField(field)])),
     additionalProperties: false,
   };
 }
 
-const PAYLOADS: Json = {
+/** What `submissions.ts` makes of what a submission says, or leaves out. */
+const SUBMISSION: Readonly<Record<string, Json>> = {
   payload_json: { description: "In place of payload: any JSON, which becomes its bytes" },
   payload_text: { type: "string", description: "In place of payload: a text" },
+  priority: { type: "integer", format: "int32", default: PRIORITY_DEFAULT },
+  max_retries: {
+    ...{ type: "integer", format: "int32" },
+    description: "Attempts after the first; absent: the type's or the cluster's",
+  },
 };
 
 function answerOf({ view }: CallRow, { output }: DescMethod, schemas: Schemas): Json {
@@ -232,9 +235,10 @@ class Schemas {
       this.all[message.name] = {}; // a message may hold itself
       this.all[message.name] = {
         type: "object",
-        properties: Object.fromEntries(
-          message.fields.map((field) => [field.name, this.ofField(field)]),
-        ),
+        properties: {
+          ...Object.fromEntries(message.fields.map((field) => [field.name, this.ofField(field)])),
+          ...(isSubmission(message) ? SUBMISSION : {}),
+        },
         additionalProperties: false,
       };
     }

@@ -72,7 +72,8 @@ Deno.test("it speaks of fields as the .proto files do, and every reference leads
     assert.ok(parameters.includes(name), name);
   }
   const submission = operationOf("/jobs", "post").requestBody?.content["application/json"];
-  const { properties } = submission!.schema;
+  assert.deepEqual(submission!.schema, { $ref: "#/components/schemas/SubmitJobRequest" });
+  const { properties } = schemas.SubmitJobRequest!;
   assert.ok("payload_json" in properties && "type" in properties);
 });
 

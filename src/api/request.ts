@@ -15,6 +15,7 @@ import { Refusal } from "../rpc/mod.ts";
 import { refuseTooMany } from "./message_bounds.ts";
 import type { CallRow, StreamRow } from "./routes.ts";
 import { type AnyMessage, messageFrom } from "./proto_json.ts";
+import { withSubmissions } from "./submissions.ts";
 
 /** The parts of a request that make up a message. */
 export interface Asked {
@@ -45,7 +46,7 @@ export function requestOf(
   const fixed: JsonObject = { ...row.fixed, ...asked.params };
   const given = hasQuery(row)
     ? fromQuery(queryFields(row, input), asked.query)
-    : withoutQuery(asked.query, bodyFor(row, asked.body ?? {}));
+    : withoutQuery(asked.query, asked.body ?? {});
   for (const [name, value] of Object.entries(fixed)) {
     const said = given[name] ?? given[camel(name)];
     if (said !== undefined && said !== value) {
@@ -54,7 +55,7 @@ export function requestOf(
   }
   const json = { ...given, ...fixed };
   refuseTooMany(input, json);
-  return messageFrom(input, json);
+  return messageFrom(input, withSubmissions(input, json));
 }
 
 /** What handlers say of a filter, in the words of a query: there its fields stand without their prefix. */
@@ -157,23 +158,6 @@ function unknownParameter(name: string, known: readonly string[]): Refusal {
     ? "this route takes what it needs in its body"
     : `this route takes ${known.join(", ")}`;
   return new Refusal("invalid", `there is no parameter "${name}": ${taken}`);
-}
-
-/** The payload of a submission may come as what it is, in place of its base64. */
-function bodyFor(row: CallRow | StreamRow, body: JsonObject): JsonObject {
-  if (!("takesPayload" in row)) return body;
-  const { payload_json: json, payload_text: text, ...rest } = body;
-  const said = [json, text, rest.payload].filter((each) => each !== undefined);
-  if (said.length > 1) {
-    throw new Refusal("invalid", "payload, payload_json and payload_text exclude each other");
-  }
-  if (text !== undefined && typeof text !== "string") {
-    throw new Refusal("invalid", "payload_text is no text");
-  }
-  const bytes = json === undefined ? text : JSON.stringify(json);
-  return bytes === undefined
-    ? rest
-    : { ...rest, payload: new TextEncoder().encode(bytes).toBase64() };
 }
 
 function camel(name: string): string {

@@ -56,8 +56,6 @@ export interface CallRow extends Row {
   /** Fields of the request that the route decides. */
   readonly fixed?: Readonly<Record<string, string | number | boolean>>;
   readonly view?: View;
-  /** The payload may come as JSON or as text in place of base64. */
-  readonly takesPayload?: true;
 }
 
 /** A stream, as its service has it, as server-sent events or as a file. */
@@ -94,7 +92,7 @@ function call(
   route: string,
   rpc: UnaryName,
   summary: string,
-  more: Pick<CallRow, "fixed" | "view" | "takesPayload"> = {},
+  more: Pick<CallRow, "fixed" | "view"> = {},
 ): CallRow {
   return { kind: "call", tag, ...verbAndPath(route), rpc, summary, ...more };
 }
@@ -129,7 +127,7 @@ const WITHOUT_PAYLOAD = { without_payload: true };
 
 const JOBS: readonly ApiRow[] = [
   call("jobs", "GET /jobs", "listJobs", "Jobs by page, without payloads and results"),
-  call("jobs", "POST /jobs", "submitJob", "Submits a job", { takesPayload: true }),
+  call("jobs", "POST /jobs", "submitJob", "Submits a job"),
   call("jobs", "POST /jobs/submit-many", "submitJobs", "Submits many jobs at once"),
   call("jobs", "POST /jobs/cancel", "cancelJobs", "Cancels every unfinished job of a filter"),
   call("jobs", "GET /jobs/{job_id}", "getJobStatus", "A job as it is now, and what happened to it"),

@@ -8,6 +8,9 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import type { JobOptions, JobOptionsSchema } from "./gen/scheduler_pb.ts";
 
+/** What a job gets that names no priority, wherever it comes from: as with the original's clients. */
+export const PRIORITY_DEFAULT = 5;
+
 /** All of it is optional; what is absent is not asked for. */
 export interface JobOptionsView {
   /** Whose share of the workers it takes. */

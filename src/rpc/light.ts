@@ -9,7 +9,7 @@ export { boundTo, type Calls } from "./calls.ts";
 export { type ChannelOptions, ClusterChannel } from "./channel.ts";
 export * from "./client.ts";
 export { type BatchItem, isFinished } from "./client_answers.ts";
-export type { DependencyView, JobOptionsView } from "./job_options.ts";
+export { type DependencyView, type JobOptionsView, PRIORITY_DEFAULT } from "./job_options.ts";
 export type * from "./master_api.ts";
 export * from "./schedule_api.ts";
 export * from "./schedule_client.ts";

@@ -19,7 +19,7 @@ export * from "./forwarding.ts";
 export { endingOnGoaway } from "./goaway_credentials.ts";
 export * from "./health.ts";
 export * from "./introduction.ts";
-export type { DependencyView, JobOptionsView } from "./job_options.ts";
+export { type DependencyView, type JobOptionsView, PRIORITY_DEFAULT } from "./job_options.ts";
 export { filterText } from "./job_filter.ts";
 export { DEFAULT_NAMESPACE, isNamespace } from "../jobs/mod.ts";
 export type { JobFilter } from "../jobs/mod.ts";

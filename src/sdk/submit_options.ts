@@ -4,7 +4,12 @@
  * @module
  */
 
-import type { DependencyView, JobOptionsView, Submission } from "../rpc/light.ts";
+import {
+  type DependencyView,
+  type JobOptionsView,
+  PRIORITY_DEFAULT,
+  type Submission,
+} from "../rpc/light.ts";
 import { payloadBytes } from "./payload.ts";
 
 /** Another job that must have ended before this one runs. */
@@ -88,8 +93,6 @@ export interface SubmitOptions {
   readonly ref?: string;
 }
 
-const PRIORITY = 5;
-
 /** As the cluster takes it. */
 export function submissionOf(
   type: string,
@@ -101,7 +104,7 @@ export function submissionOf(
   return {
     type,
     payload: payloadBytes(payload),
-    priority: options.priority ?? PRIORITY,
+    priority: options.priority ?? PRIORITY_DEFAULT,
     ...given({
       maxRetries: options.maxRetries,
       timeoutMs: options.timeoutMs,
