@@ -17,13 +17,18 @@ export interface ConfinementOptions {
   readonly diesWithWorker: boolean;
 }
 
-/** From `prctl(2)`, `getrlimit(2)` and `fcntl(2)`. */
+/** From `prctl(2)`, `getrlimit(2)`, `fcntl(2)` and `close_range(2)`. */
 const PR_SET_PDEATHSIG = 1;
 const PR_SET_CHILD_SUBREAPER = 36;
 const PR_SET_NO_NEW_PRIVS = 38;
 const RLIMIT_DATA = 2;
 const RLIMIT_CORE = 4;
 const F_DUPFD_CLOEXEC = 1030;
+/** The same on all machines. */
+const SYS_CLOSE_RANGE = 436;
+const CLOSE_RANGE_CLOEXEC = 4;
+/** The last of any range of files. */
+const UINT_MAX = 2 ** 32 - 1;
 const SIGKILL = 9;
 const O_RDONLY = 0;
 /** Standard files of a process. */
@@ -42,6 +47,8 @@ const SYMBOLS = {
   open: { parameters: ["buffer", "i32"], result: "i32" },
   read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   close: { parameters: ["i32"], result: "i32" },
+  // The C library has a name of its own for it, but only newer ones do.
+  syscall: { parameters: ["isize", "usize", "usize", "usize"], result: "isize" },
   getpagesize: { parameters: [], result: "i32" },
 } as const;
 
@@ -101,6 +108,8 @@ function confine(libc: Libc, { dataBytesMax, diesWithWorker }: ConfinementOption
     ["no new privileges", control(libc, PR_SET_NO_NEW_PRIVS, 1)],
     ["death with its worker", diesWithWorker ? control(libc, PR_SET_PDEATHSIG, SIGKILL) : 0],
     ["no core dumps", limit(libc, RLIMIT_CORE, 0)],
+    // Whoever started the worker may have left some open; the runtime's own are kept back by it.
+    ["keeping inherited files back", keepFilesBack(libc)],
     [
       "a bound on memory",
       dataBytes === undefined ? -1 : limit(libc, RLIMIT_DATA, dataBytes + dataBytesMax),
@@ -127,6 +136,12 @@ function leave(libc: Libc): never {
   // The group of one who leads its session is its own; another's may be a whole shell script's.
   if (libc.getsid(0) === libc.getpid()) libc.kill(0, SIGKILL);
   Deno.exit(0);
+}
+
+/** What this process starts gets its standard files alone. */
+function keepFilesBack(libc: Libc): number {
+  const [from, to] = [BigInt(STDERR + 1), BigInt(UINT_MAX)];
+  return Number(libc.syscall(BigInt(SYS_CLOSE_RANGE), from, to, BigInt(CLOSE_RANGE_CLOEXEC)));
 }
 
 function control(libc: Libc, option: number, value: number): number {

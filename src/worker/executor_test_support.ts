@@ -17,6 +17,8 @@ export interface TestExecutorOptions extends Partial<ProcessExecutorOptions> {
   readonly grants?: Grants;
   /** As in the compiled program: started with every permission, of which some are given up. */
   readonly givesUp?: boolean;
+  /** What starts the process, given its command. */
+  readonly startedBy?: readonly string[];
   /** Memory that the system gives a process beyond what the runtime has. */
   readonly dataBytesMax?: number;
 }
@@ -28,6 +30,7 @@ export async function withExecutor(
   {
     grants = ALL_GRANTED,
     givesUp = false,
+    startedBy = [],
     dataBytesMax = 1024 * 1024 * 1024,
     ...changes
   }: TestExecutorOptions = {},
@@ -37,6 +40,7 @@ export async function withExecutor(
   await Deno.writeTextFile(handlers, source);
   const executor = new ProcessExecutor({
     command: [
+      ...startedBy,
       ...[Deno.execPath(), "run", "--quiet", "--no-check"],
       ...denoFlags(givesUp ? ALL_GRANTED : grants),
       ...["--unstable-raw-imports", MAIN, "__executor"],

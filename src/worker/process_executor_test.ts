@@ -142,6 +142,26 @@ Deno.test({
 });
 
 Deno.test({
+  name: "what an attempt starts gets no files that whoever started the worker had left open",
+  ...ON_LINUX,
+  fn: () =>
+    withExecutor(
+      `export async function files() {
+        const child = new Deno.Command("ls", { args: ["/proc/self/fd"], stderr: "null" });
+        return new TextDecoder().decode((await child.output()).stdout).trim().split("\\n");
+      }`,
+      async (executor, directory) => {
+        const end = await executor.run(taskOf(directory, "files"), silent, never);
+        assert.ok(end.ok, end.ok ? "" : end.error);
+        // The last is the directory that it lists.
+        const expected = ["0", "1", "2", "3"];
+        assert.deepEqual(JSON.parse(new TextDecoder().decode(end.output)), expected);
+      },
+      { startedBy: ["/bin/bash", "-c", 'exec "$0" "$@" 9< /dev/null 251< /dev/null'] },
+    ),
+});
+
+Deno.test({
   name: "whoever starts more processes than it may is ended with all of them",
   ...ON_LINUX,
   fn: () => {
