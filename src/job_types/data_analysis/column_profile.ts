@@ -67,6 +67,8 @@ export class ColumnProfile {
       this.#sawWide = true;
       this.#fitting &= BigInt.asIntN(64, value) === value ? INTEGER | REAL : 0;
     } else {
+      // JSON has no infinity, but numbers that are too great for a double.
+      if (!Number.isFinite(value)) this.#sawSpecial = true;
       this.#fitting &= Number.isSafeInteger(value) ? INTEGER | REAL : REAL;
     }
   }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { PermanentJobError } from "../contract.ts";
 import { jsonRows, ndjsonRows, nestedText } from "./json_rows.ts";
+import { analysed } from "./test_context.ts";
 
 const TERMS = { recordLengthMax: 200 };
 
@@ -118,4 +119,20 @@ Deno.test("integers that a number cannot hold become bigints, fractions and text
     f: 1e30,
   });
   assert.equal(nestedText(row.d), "[-12345678901234567890]");
+});
+
+Deno.test("a number of JSON that is too great for a double is listed as it is described", async () => {
+  const { results } = await analysed({
+    data: '{"a":1.5}\n{"a":1e999}\n{"a":-1e999}',
+    operations: [{ type: "describe" }, { type: "sort", by: [{ column: "a" }] }, { type: "select" }],
+  });
+  const [described, listed] = results as unknown as readonly [
+    { readonly columns: readonly [{ readonly min: unknown; readonly max: unknown }] },
+    { readonly rows: unknown },
+  ];
+  assert.deepEqual(described.columns.map(({ min, max }) => [min, max]), [[
+    "-Infinity",
+    "Infinity",
+  ]]);
+  assert.deepEqual(listed.rows, [{ a: "-Infinity" }, { a: 1.5 }, { a: "Infinity" }]);
 });
