@@ -111,11 +111,11 @@ export function firstRequest(
   options: GuardedFetchOptions,
   policy: Pick<FetchPolicy, "userAgent">,
 ): ExchangeRequest {
-  const headers: Record<string, string> = {
-    accept: "*/*",
-    "accept-encoding": ACCEPTED_CODINGS,
-    "user-agent": policy.userAgent,
-  };
+  const headers = new Map([
+    ["accept", "*/*"],
+    ["accept-encoding", ACCEPTED_CODINGS],
+    ["user-agent", policy.userAgent],
+  ]);
   for (const [name, value] of Object.entries(options.headers ?? {})) {
     const key = name.toLowerCase();
     if (OWN_HEADERS.has(key)) {
@@ -128,12 +128,12 @@ export function firstRequest(
         `The header ${JSON.stringify(name)} holds characters that HTTP does not allow there.`,
       );
     }
-    headers[key] = value;
+    headers.set(key, value);
   }
   const { body } = options;
   return {
     method: options.method ?? "GET",
-    headers,
+    headers: Object.fromEntries(headers),
     body: typeof body === "string" ? new TextEncoder().encode(body) : body,
   };
 }

@@ -39,12 +39,11 @@ const AnyNameRecord = z.core.$constructor<z.ZodRecord<z.ZodString, z.ZodType>>(
       // As zod's own: whoever has such a schema must ask for it to be awaited, and nobody here does.
       if (parsed instanceof Promise || own instanceof Promise) throw new z.core.$ZodAsyncError();
       parsed.issues.push(...z.core.util.prefixIssues(PROTO, own.issues));
-      Object.defineProperty(parsed.value, PROTO, {
-        value: own.value,
-        enumerable: true,
-        writable: true,
-        configurable: true,
-      });
+      const others = parsed.value as Record<string, unknown>;
+      // Each in its place: a table's columns come in the order of its rows' names.
+      parsed.value = Object.fromEntries(
+        Object.keys(given).map((key) => [key, key === PROTO ? own.value : others[key]]),
+      );
       return parsed;
     };
   },

@@ -7,6 +7,7 @@
 
 import { z } from "zod";
 import { jobUrl } from "../job_url_schema.ts";
+import { recordOf } from "../record_of.ts";
 import { ruleAbout } from "../rule_about.ts";
 import { columnName, conditions } from "./condition_schema.ts";
 import { csvOptions } from "./csv_options.ts";
@@ -186,7 +187,7 @@ const payload = z.strictObject({
   url: jobUrl.optional().describe(
     "The table: http, https, data or file (where the worker allows it). gzip and zstd are undone.",
   ),
-  data: z.union([z.string(), z.array(z.record(z.string(), z.unknown()))]).optional()
+  data: z.union([z.string(), z.array(recordOf(z.string(), z.unknown()))]).optional()
     .describe("The table itself: text in one of the formats, or a list of objects."),
   parents: z.union([z.literal(true), z.array(z.string().min(1).max(256)).min(1).max(1_000)])
     .optional().describe(

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { parsePayload } from "../payload.ts";
 import { dataAnalysis } from "./mod.ts";
+import { lastRows } from "./test_context.ts";
 
 function faultsOf(payload: unknown): readonly string[] {
   const parsed = parsePayload(dataAnalysis, new TextEncoder().encode(JSON.stringify(payload)));
@@ -33,4 +34,10 @@ Deno.test("every operation may be written as its name alone where it needs nothi
     String(faultsOf({ data: "a\n1", operations: ["sql"] })),
     /operations\[0\]\.query is missing/,
   );
+});
+
+Deno.test("a column of a list may have any name, __proto__ too", async () => {
+  const text = '[{"__proto__":5,"constructor":6},{"__proto__":7,"constructor":8}]';
+  const rows = await lastRows({ data: JSON.parse(text) as unknown, operations: ["select"] });
+  assert.equal(JSON.stringify(rows), text);
 });

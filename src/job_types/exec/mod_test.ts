@@ -48,14 +48,15 @@ Deno.test({
   name: "a command starts in the attempt's directory, with no variables but its own",
   ...ON_UNIX,
   fn: async () => {
-    const { stdout } = await ran({ ...sh('pwd; echo "$HOME $TMPDIR"; env'), env: { MINE: "1" } });
+    const env = JSON.parse('{"MINE": "1", "__proto__": "2"}') as unknown;
+    const { stdout } = await ran({ ...sh('pwd; echo "$HOME $TMPDIR"; env'), env });
     const [directory, homes, ...variables] = stdout.trim().split("\n");
     assert.equal(homes, `${directory} ${directory}`);
     const names = variables.map((each: string) => each.replace(/=.*/s, ""))
       .filter((name: string) => !["PWD", "OLDPWD", "SHLVL", "_"].includes(name)).sort();
     assert.deepEqual(names, [
       ...["CONDUCTOR_ATTEMPT", "CONDUCTOR_EXECUTOR", "CONDUCTOR_JOB_ID", "HOME", "LANG", "MINE"],
-      ...["PATH", "TMPDIR"],
+      ...["PATH", "TMPDIR", "__proto__"],
     ]);
   },
 });

@@ -6,6 +6,7 @@
 
 import { z } from "zod";
 import { parseDuration } from "../duration.ts";
+import { recordOf } from "../record_of.ts";
 import type { Programs } from "./programs.ts";
 
 /** Bytes of each of stdout and stderr that are kept when a payload says nothing. */
@@ -34,7 +35,7 @@ const exitCodes = z.array(z.number().int().min(0).max(255)).max(256);
 /** Variables by which what is started could be made to load other code than its own. */
 const CODE_LOADING = /^(LD_|DYLD_|GCONV_PATH$|CONDUCTOR_)/;
 
-const environment = z.record(z.string(), plain).superRefine((variables, context) => {
+const environment = recordOf(z.string(), plain).superRefine((variables, context) => {
   const names = Object.keys(variables);
   if (names.length > ENTRIES_MAX) {
     context.addIssue({ code: "custom", message: `it must have at most ${ENTRIES_MAX} variables` });

@@ -61,7 +61,8 @@ function requireStatus({ status, url, headers, text }: ReadAnswer, expected: Exp
 }
 
 function headerFault({ headers }: ReadAnswer, name: string, text: string): string[] {
-  const value = headers[name.toLowerCase()];
+  const key = name.toLowerCase();
+  const value = Object.hasOwn(headers, key) ? headers[key] : undefined;
   if (value === undefined) return [`it has no header ${name}`];
   return value.includes(text) ? [] : [`its header ${name} does not hold ${quoted(text)}`];
 }

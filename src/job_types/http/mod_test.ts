@@ -19,6 +19,7 @@ const answer: Answer = async (request, response) => {
       method: request.method,
       type: request.headers["content-type"],
       key: request.headers["x-key"],
+      raw: request.rawHeaders,
       body: new TextDecoder().decode(concatenated(chunks)),
       deep: { "a/b": [1, { c: null }] },
     }));
@@ -71,6 +72,26 @@ Deno.test("every method carries its headers and its body, whichever way that is 
     const bytes = await asked({ url, method: "POST", body_base64: btoa("raw") });
     assert.equal(bytes.body.body, "raw");
     assert.equal((await asked({ url, method: "HEAD" })).body_kind, "none");
+  }));
+
+Deno.test("a header is sent and expected whatever its name is", () =>
+  withServer(async ({ origin }) => {
+    const headers = JSON.parse('{"__proto__": "sent", "constructor": "too"}') as object;
+    const { body } = await asked({ url: `${origin}/echo`, headers });
+    const sent = body.raw as string[];
+    for (const [name, value] of Object.entries(headers)) {
+      assert.equal(sent[sent.indexOf(name) + 1], value, name);
+    }
+    const expected = { url: `${origin}/bytes`, expect: { headers } };
+    await assert.rejects(
+      asked(expected),
+      /it has no header __proto__; it has no header constructor\./,
+    );
+    const pointers = JSON.parse('{"__proto__": 1}') as object;
+    await assert.rejects(
+      asked({ url: origin, expect: { json: pointers } }),
+      /"__proto__" is no JSON Pointer/,
+    );
   }));
 
 Deno.test("the result says what came, from where, and keeps no cookie", () =>

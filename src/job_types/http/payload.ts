@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { parseDuration } from "../duration.ts";
 import { jobUrl } from "../job_url_schema.ts";
+import { recordOf } from "../record_of.ts";
 import { ruleAbout } from "../rule_about.ts";
 
 /** Headers, or expectations of one kind. */
@@ -47,7 +48,7 @@ const oneOrMore = <Item extends z.ZodType>(item: Item) =>
 
 const POINTER = /^(\/([^/~]|~[01])*)*$/;
 
-const byPointer = z.record(z.string(), z.unknown()).superRefine((values, context) => {
+const byPointer = recordOf(z.string(), z.unknown()).superRefine((values, context) => {
   const bad = Object.keys(values).find((place) => !POINTER.test(place));
   if (bad === undefined) return;
   const message = `${JSON.stringify(bad)} is no JSON Pointer (RFC 6901), such as "/items/0/name"`;
@@ -58,7 +59,7 @@ const expectations = z.strictObject({
   status: oneOrMore(statusRange).default([{ first: 200, last: 299 }]).describe(
     'statuses that will do: 200, "200-204", "2xx", or a list of such; left out: "2xx"',
   ),
-  headers: z.record(z.string(), z.string()).default({}).describe(
+  headers: recordOf(z.string(), z.string()).default({}).describe(
     "texts that headers of the answer must hold, by name",
   ),
   body_contains: oneOrMore(z.string().min(1)).default([]).describe(
@@ -79,7 +80,7 @@ export const httpPayload = z.strictObject({
   method: z.enum(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]).default("GET").describe(
     "the request's method",
   ),
-  headers: z.record(z.string(), z.string()).default({}).describe(
+  headers: recordOf(z.string(), z.string()).default({}).describe(
     "headers of the request; those that hold credentials stay at the first origin",
   ),
   body: z.string().optional().describe("body as text"),

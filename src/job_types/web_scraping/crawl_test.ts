@@ -128,20 +128,22 @@ Deno.test("redirects to a known page or off the site give no second page", async
 });
 
 Deno.test("headers of the payload go to the first origin alone", async () => {
-  const keys: (string | undefined)[] = [];
+  const keys: string[][] = [];
+  const ownOf = (raw: readonly string[]) =>
+    raw.filter((_, at) => /^(x-key|__proto__)$/.test(raw[at - 1] ?? ""));
   await using other = await serve((request, response) => {
-    keys.push(request.headers["x-key"] as string | undefined);
+    keys.push(ownOf(request.rawHeaders));
     response.end("other");
   });
   await using site = await serve((request, response) => {
-    keys.push(request.headers["x-key"] as string | undefined);
+    keys.push(ownOf(request.rawHeaders));
     response.end(`<a href="${other.origin}/">other</a>`);
   });
   await crawl(site.origin, { depth: 1, same_site: false }, {
-    headers: { "X-Key": "k" },
+    headers: JSON.parse('{"X-Key": "k", "__proto__": "p"}') as Record<string, string>,
     respect_robots: false,
   });
-  assert.deepEqual(keys, ["k", undefined]);
+  assert.deepEqual(keys, [["k", "p"], []]);
 });
 
 Deno.test("a page whose values are missing fails alone; the first page's failure is the job's", async () => {

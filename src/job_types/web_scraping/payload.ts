@@ -243,7 +243,7 @@ export const payloadSchema: z.ZodType<ScrapingPayload> = z.strictObject({
       "after 1 s, 2 s, 4 s ..., or what Retry-After says up to a minute. Left out: 2 in a crawl, 0 " +
       "for one page, whose job is tried again as a whole.",
   ),
-  headers: z.record(z.string(), z.string()).default({})
+  headers: recordOf(z.string(), z.string()).default({})
     .describe("Sent to the first page's origin and to no other."),
   follow_redirects: z.boolean().default(true)
     .describe("No: a redirect is itself the answer, with where it leads as location."),
