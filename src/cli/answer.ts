@@ -5,10 +5,16 @@
  * @module
  */
 
-import { stringify } from "yaml";
+import { Document, visit } from "yaml";
 import type { OutputFormat } from "./options.ts";
 import type { Flags } from "./router.ts";
-import type { Sheet, Sink, Terminal } from "./terminal.ts";
+import {
+  isTreacherous,
+  type Sheet,
+  type Sink,
+  type Terminal,
+  withoutTreachery,
+} from "./terminal.ts";
 
 /** What a command has to say. */
 export interface Answer {
@@ -36,7 +42,7 @@ export function rendered(answer: Answer, format: OutputFormat, sheet: Sheet): st
     case "table":
       return answer.text(sheet);
     case "json":
-      return `${JSON.stringify(answer.json, null, 2)}\n`;
+      return `${withoutTreachery(JSON.stringify(answer.json, null, 2))}\n`;
     case "yaml":
       return yamlText(answer.json);
     case "jsonl":
@@ -55,7 +61,7 @@ export function linesOf({ json, list }: Answer): readonly unknown[] {
 }
 
 export function jsonLine(value: unknown): string {
-  return `${JSON.stringify(value)}\n`;
+  return `${withoutTreachery(JSON.stringify(value))}\n`;
 }
 
 /** How `--output` asks to print; commands without the flag print for people. */
@@ -69,8 +75,16 @@ export function sheetOf(flags: Flags, { isTerminal, style, columns }: Sink): She
   return { style, columns: isBounded ? columns() : Number.POSITIVE_INFINITY };
 }
 
+/** Texts are quoted where a reader of YAML 1.1, as PyYAML is one, would take them for something else. */
 function yamlText(value: unknown): string {
   // Through JSON, so that both formats leave out and convert the same; long texts stay on one line.
   const plain: unknown = JSON.parse(JSON.stringify(value ?? null));
-  return stringify(plain, { lineWidth: 0, aliasDuplicateObjects: false });
+  const document = new Document(plain, { compat: "yaml-1.1", aliasDuplicateObjects: false });
+  visit(document, {
+    Scalar(_, node) {
+      // Only there can it be escaped.
+      if (typeof node.value === "string" && isTreacherous(node.value)) node.type = "QUOTE_DOUBLE";
+    },
+  });
+  return withoutTreachery(document.toString({ lineWidth: 0 }));
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { parse } from "yaml";
 import { type Answer, streamed, tell } from "./answer.ts";
 import { recording } from "./terminal_test_support.ts";
 
@@ -47,4 +48,21 @@ Deno.test("jsonl has a line for each element of a list, and one for anything els
 Deno.test("values of a stream are a line each, or a document each in YAML", () => {
   assert.equal(streamed("a: b", "json"), '"a: b"\n');
   assert.equal(streamed({ a: 1 }, "yaml"), "---\na: 1\n");
+});
+
+Deno.test("what a terminal would obey, or YAML forbids, is escaped and reads back as it was", () => {
+  const json = { error: "a\u009b31m\u007f\u202eb\n\u2028c", "k\u0085": ["\u001b[31m", "\ufffe"] };
+  for (const output of ["json", "jsonl", "yaml"]) {
+    const { out } = told({ output }, {}, { json, text: () => "" });
+    assert.match(out, /^[\x20-\x7e\n]*$/);
+    assert.deepEqual(output === "yaml" ? parse(out) : JSON.parse(out), json);
+  }
+});
+
+Deno.test("a text that YAML 1.1 takes for a number, a date or a truth is quoted", () => {
+  const json = { a: "no", b: "12:30:45", c: "2026-11-27T09:19:54.079Z", d: "1_000", e: "plain" };
+  assert.equal(
+    told({ output: "yaml" }, {}, { json, text: () => "" }).out,
+    'a: "no"\nb: "12:30:45"\nc: "2026-11-27T09:19:54.079Z"\nd: "1_000"\ne: plain\n',
+  );
 });

@@ -74,11 +74,30 @@ export function silentTerminal(): Terminal {
 
 /** Takes away what could move a terminal's cursor or forge a line: for text that others wrote. */
 export function printable(text: string): string {
-  return text.replace(
-    /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu,
-    (character) =>
-      character === "\t" ? " " : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return withoutTreachery(text.replace(
+    /\p{Cc}/gu,
+    (character) => character === "\t" ? " " : escaped(character),
+  ));
+}
+
+/**
+ * Escapes, as JSON and YAML's double-quoted texts have it, what these let through and a terminal or a
+ * reader's eye would obey: DEL and the C1 controls, which YAML forbids, too (some terminals take U+009B
+ * for ESC [), separators of lines, and marks that turn the direction of writing.
+ */
+export function withoutTreachery(text: string): string {
+  return text.replace(TREACHEROUS, escaped);
+}
+
+/** Whether {@linkcode withoutTreachery} would change it. */
+export function isTreacherous(text: string): boolean {
+  return text.search(TREACHEROUS) !== -1;
+}
+
+const TREACHEROUS = /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]/g;
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
 /** {@linkcode printable} for a text of several lines, such as CSV with the line ends of RFC 4180. */
