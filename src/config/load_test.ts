@@ -264,6 +264,15 @@ Deno.test("a secret is in no fault and no source, whatever is wrong with it", ()
   }
 });
 
+Deno.test("a password in an address is in no fault", () => {
+  const endpoint = "https://me:hunter2@otel.example.com";
+  const text = refusal({ flags: {}, env: { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } }).join("\n");
+  assert.match(
+    text,
+    /otlp_endpoint holds a user or password: "https:\/\/\*{8}@otel\.example\.com"/,
+  );
+});
+
 Deno.test("a role is held only to the keys that it uses", () => {
   const env = { CONDUCTOR_PROFILE: "production" };
   assert.deepEqual(load({ role: "client", env }).warnings, []);

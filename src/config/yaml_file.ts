@@ -249,7 +249,9 @@ export function unknownKey(path: string, name: string, source: Source): Fault {
 
 /** A value for a message: quoted as JSON, or masked. */
 export function shownRaw(entry: SchemaKey, raw: Raw): string {
-  return entry.key.about.secret && raw !== "" ? MASK : JSON.stringify(raw);
+  if (entry.key.about.secret && raw !== "") return MASK;
+  // Of an address, in whichever key, a user and a password.
+  return JSON.stringify(raw).replace(/:\/\/[^/\s"]*@/g, `://${MASK}@`);
 }
 
 function nameOf(pair: Pair): string | undefined {

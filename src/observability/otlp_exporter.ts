@@ -7,7 +7,7 @@
 
 import { OTLPTraceExporter as JsonExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { OTLPTraceExporter as ProtobufExporter } from "@opentelemetry/exporter-trace-otlp-proto";
-import { CompressionAlgorithm } from "@opentelemetry/otlp-exporter-base";
+import { CompressionAlgorithm, OTLPExporterError } from "@opentelemetry/otlp-exporter-base";
 import type { SpanExporter } from "@opentelemetry/sdk-trace";
 import { describeError } from "./log_fields.ts";
 import { collectorTarget, tracesUrl } from "./otlp_endpoint.ts";
@@ -73,12 +73,16 @@ function roadOf(options: TracerOptions): Road {
       compression: compression === "gzip" ? CompressionAlgorithm.GZIP : CompressionAlgorithm.NONE,
       httpAgentOptions: { keepAlive: true, ...tls },
     }),
-    shown: url,
+    // Some vendors' keys stand in the query.
+    shown: url.replace(/\?.*$/s, ""),
   };
 }
 
 function exportFailure(to: string, cause: unknown): Error {
-  return new Error(`spans cannot be sent to ${to} (tracing.otlp_endpoint)`, { cause });
+  const status = cause instanceof OTLPExporterError ? cause.code : undefined;
+  const answer = status === undefined ? "" : `, which answers ${status}`;
+  const what = `spans cannot be sent to ${to} (tracing.otlp_endpoint)${answer}`;
+  return new Error(`${what}: ${describeError(cause)}`, { cause });
 }
 
 function readTls(options: TracerOptions): CollectorTls {

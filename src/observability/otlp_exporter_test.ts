@@ -115,12 +115,28 @@ Deno.test("over gRPC both ends know each other by their certificates, and a stra
       await tell(tracer);
     }
     expectTold(receiver);
-    assert.deepEqual(told, [
-      `spans cannot be sent to 127.0.0.1:${receiver.port} by gRPC (tracing.otlp_endpoint)`,
-    ]);
+    assert.equal(told.length, 1);
+    const what = `spans cannot be sent to 127.0.0.1:${receiver.port} by gRPC`;
+    assert.ok(told[0]!.startsWith(`${what} (tracing.otlp_endpoint): `), String(told[0]));
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
+});
+
+Deno.test("that spans cannot be sent is told with the reason, and without what may be a key", async () => {
+  await using receiver = new OtlpReceiver();
+  receiver.status = 401;
+  const told: string[] = [];
+  const tracesUrl = `http://127.0.0.1:${receiver.port}/v1/traces?key=hidden`;
+  await tell(
+    await createTracer(
+      tracerOptions({ tracesUrl, onExport: (failure) => told.push(failure?.message ?? "works") }),
+    ),
+  );
+  assert.deepEqual(told, [
+    `spans cannot be sent to http://127.0.0.1:${receiver.port}/v1/traces (tracing.otlp_endpoint), ` +
+    "which answers 401: Unauthorized",
+  ]);
 });
 
 Deno.test("half of a client's certificate is refused by the names of its two keys", async () => {

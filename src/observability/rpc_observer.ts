@@ -67,6 +67,35 @@ export interface RpcClientObserver {
 /** What is wrong with us rather than with the request. */
 const OUR_FAULTS: ReadonlySet<string> = new Set(["INTERNAL", "UNKNOWN", "DATA_LOSS"]);
 
+/** What OpenTelemetry counts as a server's failure; all else is its caller's. */
+const FAILED_SPANS: ReadonlySet<string> = new Set([
+  ...OUR_FAULTS,
+  "DEADLINE_EXCEEDED",
+  "UNAVAILABLE",
+  "UNIMPLEMENTED",
+]);
+
+/** Statuses in the order of their numbers, which is what OpenTelemetry's attribute holds. */
+const CODES: readonly string[] = [
+  "OK",
+  "CANCELLED",
+  "UNKNOWN",
+  "INVALID_ARGUMENT",
+  "DEADLINE_EXCEEDED",
+  "NOT_FOUND",
+  "ALREADY_EXISTS",
+  "PERMISSION_DENIED",
+  "RESOURCE_EXHAUSTED",
+  "FAILED_PRECONDITION",
+  "ABORTED",
+  "OUT_OF_RANGE",
+  "UNIMPLEMENTED",
+  "INTERNAL",
+  "UNAVAILABLE",
+  "DATA_LOSS",
+  "UNAUTHENTICATED",
+];
+
 /** Asked every second or two by whoever watches a server; its answers would bury all other lines. */
 const HEALTH_SERVICE = "grpc.health.v1.Health";
 
@@ -120,8 +149,8 @@ export function createRpcObserver(options: RpcObserverOptions): RpcObserver {
         const durationMs = now() - startedAtMs;
         const isOk = code === "OK";
         counted(method, code, durationMs, 1);
-        span.setAttribute("rpc.grpc.status_code", code);
-        if (OUR_FAULTS.has(code)) span.recordError(failure);
+        span.setAttribute("rpc.grpc.status_code", CODES.indexOf(code));
+        if (FAILED_SPANS.has(code)) span.recordError(failure);
         span.end();
         const isProbe = isOk && service === HEALTH_SERVICE;
         if (!isProbe) told(method, { code, failure }, durationMs, span);

@@ -130,14 +130,16 @@ Deno.test("a call's span continues the caller's trace and fails only by our faul
   call.note?.("forwarding_to_leader");
   call.ended("NOT_FOUND", new Error("no job j-1"));
   observer.started(SUBMIT, undefined).ended("INTERNAL", new Error("a bug"));
+  observer.started(SUBMIT, undefined).ended("UNAVAILABLE", new Error("no leader"));
   await tracer.shutdown();
-  const [refused, broken] = receiver.spans;
-  assert.ok(refused && broken);
+  const [refused, broken, away] = receiver.spans;
+  assert.ok(refused && broken && away);
   assert.equal(refused.name, "proto.MasterService/SubmitJob");
   assert.equal(refused.parentSpanId, parseTraceparent(PARENT)?.spanId);
-  assert.equal(attributesOf(refused)["rpc.grpc.status_code"], "NOT_FOUND");
+  assert.equal(attributesOf(refused)["rpc.grpc.status_code"], 5);
   assert.deepEqual(refused.events.map(({ name }) => name), ["forwarding_to_leader"]);
-  assert.deepEqual([refused.status.code, broken.status.code], [0, 2]);
+  // By OpenTelemetry's conventions: the status's number, and failures of the server alone are errors.
+  assert.deepEqual([refused, broken, away].map(({ status }) => status.code), [0, 2, 2]);
 });
 
 Deno.test("where nothing is recorded, nobody takes note of what happens to a call", async () => {

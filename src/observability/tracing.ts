@@ -27,7 +27,7 @@ export interface Span {
   readonly isRecording: boolean;
   setAttribute(name: string, value: string | number | boolean): void;
   addEvent(name: string, attributes?: SpanAttributes): void;
-  /** Marks the span as failed. */
+  /** Marks the span as failed. A text is what failed elsewhere, and has no place in this program. */
   recordError(failure: unknown): void;
   /**
    * Once; what comes after is not recorded.

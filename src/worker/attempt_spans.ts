@@ -110,7 +110,7 @@ export class AttemptSpans {
     if (told.kind === "ended") {
       const span = this.#open.get(told.id);
       this.#open.delete(told.id);
-      if (told.error !== "") span?.recordError(new Error(cut(told.error)));
+      if (told.error !== "") span?.recordError(cut(told.error));
       span?.end(told.atMs);
       return;
     }
@@ -127,7 +127,7 @@ export class AttemptSpans {
   /** The attempt is over: what has not ended by itself was broken off with it. */
   end(): void {
     for (const span of this.#open.values()) {
-      span.recordError(new Error("the attempt ended before it"));
+      span.recordError("the attempt ended before it");
       span.end();
     }
     this.#open.clear();

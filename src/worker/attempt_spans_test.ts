@@ -77,7 +77,7 @@ function taker() {
     begun.push(span);
     return {
       traceparent: `${name}'s`,
-      recordError: (failure) => span.error = (failure as Error).message,
+      recordError: (failure) => span.error = String(failure),
       end: (atMs) => span.endedAtMs = atMs,
     };
   });

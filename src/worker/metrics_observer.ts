@@ -75,7 +75,7 @@ class RecordedAttempt implements ObservedAttempt {
     if (span === undefined) return;
     span.setAttribute("job.success", isCompleted);
     span.setAttribute("job.duration_ms", wholeMs);
-    if (error !== "") span.recordError(new Error(error));
+    if (error !== "") span.recordError(error);
     span.end();
   }
 
