@@ -105,7 +105,13 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     ],
   });
   const directory = directoryOf(config);
-  const credentials = new WorkerCredentials({ config, directory, now: () => Date.now(), log });
+  const credentials = new WorkerCredentials({
+    config,
+    directory,
+    onRenewed: () => worker.renewSession(),
+    now: () => Date.now(),
+    log,
+  });
   const channel = new ClusterChannel({
     ...channelFrom(
       config,

@@ -62,6 +62,8 @@ export interface TokenKeeperOptions {
   /** The file with both tokens. */
   readonly path: string;
   readonly refresh: Refresh;
+  /** Told when there is a new access token: what stands by the former one ends with that. */
+  readonly onRenewed?: () => void;
   readonly now: () => number;
   readonly log: Pick<Logger, "debug" | "info" | "warn" | "error">;
 }
@@ -105,7 +107,7 @@ export class TokenKeeper {
 
   /** Renews if it is time. Resolves to how many ms to wait before the next look. */
   async look(): Promise<number> {
-    const { path, refresh, now, log } = this.#options;
+    const { path, refresh, now, log, onRenewed = () => {} } = this.#options;
     const dueMs = renewalDueMs(this.#held.token);
     if (now() < dueMs) return Math.min(dueMs - now(), LOOK_MS_MAX);
     try {
@@ -113,6 +115,7 @@ export class TokenKeeper {
       this.#held = { token: pair.accessToken, refreshToken: pair.refreshToken };
       this.#retryMs = RETRY_MS_MIN;
       log.debug("the token was renewed", { expires_at: new Date(pair.expiresAtMs).toISOString() });
+      onRenewed();
       return Math.max(0, Math.min(renewalDueMs(this.#held.token) - now(), LOOK_MS_MAX));
     } catch (failure) {
       const isFinal = failure instanceof Refusal && failure.reason === "unauthenticated";

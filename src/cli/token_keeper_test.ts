@@ -59,9 +59,11 @@ const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 Deno.test("a token is renewed before it ends, again and again, and the file always has the latest", async () => {
   await withFile(async (path) => {
     const cluster = new Cluster();
+    let renewals = 0;
     const keeper = new TokenKeeper({
       path,
       refresh: cluster.refresh,
+      onRenewed: () => renewals++,
       now: () => cluster.nowMs,
       log,
     });
@@ -70,7 +72,7 @@ Deno.test("a token is renewed before it ends, again and again, and the file alwa
     for (let life = 1; life <= 3; life++) {
       cluster.nowMs += LIFE_MS * 0.6;
       await keeper.look();
-      assert.equal(cluster.presented.length, life);
+      assert.deepEqual([cluster.presented.length, renewals], [life, life]);
       assert.equal(keeper.token, token(cluster.nowMs));
       assert.deepEqual(readTokenFile(path), { token: keeper.token, refreshToken: `r${life}` });
     }

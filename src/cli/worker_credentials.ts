@@ -30,6 +30,8 @@ export interface WorkerCredentialsOptions {
   readonly config: Config;
   /** The worker's own. */
   readonly directory: string;
+  /** Told when there is a new token to present. */
+  readonly onRenewed: () => void;
   readonly now: () => number;
   readonly log: Logger;
 }
@@ -59,8 +61,8 @@ export class WorkerCredentials {
   async open(calls: CredentialCalls, signal: AbortSignal): Promise<void> {
     const path = await this.#renewableFile(calls, signal);
     if (path === undefined) return;
-    const { now, log } = this.#options;
-    this.#keeper = new TokenKeeper({ path, refresh: calls.refresh, now, log });
+    const { onRenewed, now, log } = this.#options;
+    this.#keeper = new TokenKeeper({ path, refresh: calls.refresh, onRenewed, now, log });
     this.#keeper.start();
   }
 

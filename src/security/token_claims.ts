@@ -145,10 +145,13 @@ function isName(value: unknown): value is string {
   return typeof value === "string" && isPlainName(value);
 }
 
-/** One to 256 characters, none of them a control or a lone surrogate. */
+/**
+ * One to 256 characters, none of them a control, a lone surrogate, a separator of lines, or a mark that
+ * turns the direction of writing or is not seen: by such one name looks like another in a list or a log.
+ */
 export function isPlainName(text: string): boolean {
   return text.length > 0 && text.length <= NAME_CHARACTERS_MAX && text.isWellFormed() &&
-    !/\p{Cc}/u.test(text);
+    !/[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/u.test(text);
 }
 
 /** At most 64 {@linkcode isPlainName plain names}. */

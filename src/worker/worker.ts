@@ -180,6 +180,14 @@ export class Worker implements WorkerApi {
    */
   resize(size: WorkerSize): void {
     this.#size = size;
+    this.renewSession();
+  }
+
+  /**
+   * Goes on by a session of its own: the master judges one that stands by the token that it was opened
+   * with, and ends it with that.
+   */
+  renewSession(): void {
     // One that leaves takes no more anyway, and says so on the session that it has.
     if (!this.#isDraining) this.#session.renew();
   }

@@ -187,6 +187,12 @@ async function workerOutlivesItsTokens(host: Host, root: string): Promise<void> 
     const now = await readIfThere(own);
     return now !== undefined && now !== first;
   });
+  const log = () => Deno.readTextFile(join(host.directory, "w1.log"));
+  await until(
+    "a session that is opened with the new token",
+    async () => (await log()).split("connected to a master").length > 2,
+  );
+  assert.ok(!(await log()).includes("lost the master"), "it does not wait for its session's end");
   const page = (headers: HeadersInit) => fetch(`${host.httpUrl}/cluster/status`, { headers });
   const token = (await Deno.readTextFile(root.replace("--token-file=", ""))).trim();
   const [stranger, reader] = [await page({}), await page({ authorization: `Bearer ${token}` })];

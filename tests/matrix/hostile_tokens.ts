@@ -178,6 +178,8 @@ export async function hostileTokens(
   ours("sub a number", { sub: 1 });
   ours("sub with a line break", { sub: "a\nadmin" });
   ours("sub with half a character", { sub: "a\ud800" });
+  ours("sub that looks like another's", { sub: "\u202enimda" });
+  ours("sub with what is not seen", { sub: "admin\u200b" });
   ours("sub of a thousand letters", { sub: "a".repeat(1_000) });
   ours("no iss", { iss: undefined });
   ours("iss a list with ours in it", { iss: [claims.iss] });
