@@ -204,7 +204,10 @@ export class TokensApi implements TokenCalls {
   #checkOrder({ subject, roles, namespaces, ttlMs, refreshTtlMs }: TokenOrder, call: CallContext) {
     const { security } = this.#context;
     if (!isPlainName(subject)) {
-      throw new Refusal("invalid", "subject must be a name of 1 to 256 characters");
+      throw new Refusal(
+        "invalid",
+        "subject must be a name of 1 to 256 characters, none of them a control or not seen",
+      );
     }
     if (Math.max(ttlMs, refreshTtlMs) > ACCESS_TTL_MS_MAX) {
       throw new Refusal("invalid", "a token lives at most 366 days");

@@ -122,7 +122,11 @@ async function signed(
   claims: JWTPayload,
   ttlMs: number,
 ): Promise<IssuedJoinToken> {
-  if (!isPlainName(subject)) throw new RangeError("the subject must be a name without controls");
+  if (!isPlainName(subject)) {
+    throw new RangeError(
+      "the subject must be a name of 1 to 256 characters, none of them a control or not seen",
+    );
+  }
   if (!(ttlMs > 0)) throw new RangeError(`a token's lifetime must be positive, not ${ttlMs} ms`);
   const issuedAt = Math.floor(nowMs / 1000);
   const expiresAt = issuedAt + Math.max(1, Math.round(ttlMs / 1000));
