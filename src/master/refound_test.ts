@@ -241,6 +241,26 @@ Deno.test("a restore that was killed at any moment is repeated by the same comma
   }
 });
 
+Deno.test("a restore into a directory in which another one is at work is refused, and takes nothing of it away", () => {
+  using files = new Files();
+  files.write([submit("j1")], { applied: true });
+  const backup = backupOf(files);
+  const place = placeIn(files);
+  const work = join(place.dataDir, "restoring");
+  Deno.mkdirSync(work, { recursive: true });
+  Deno.writeTextFileSync(join(work, JOB_STORE_FILE), "half of it");
+  const other = Deno.openSync(join(work, "lock"), { create: true, write: true });
+  assert.ok(other.tryLockSync(true));
+  assert.throws(
+    () => restoreBackup(backup, place),
+    /^Error: another restore into ".*" is under way; wait until it has ended, and see what it says$/,
+  );
+  assert.equal(Deno.readTextFileSync(join(work, JOB_STORE_FILE)), "half of it");
+  other.close();
+  restoreBackup(backup, place);
+  assert.equal(isRestoring(place), false);
+});
+
 Deno.test("beside what a killed restore left anything else is refused, and both stay", () => {
   using files = new Files();
   files.write([submit("j1")], { applied: true });

@@ -44,6 +44,8 @@ const WORK_DIRECTORY = "restoring";
 const DONE_DIRECTORY = "restored";
 /** Written in it before the first file takes its place: from then on those are the restore's own, too. */
 const MOVING_FILE = "moving";
+/** In the work directory: held by the restore that is under way, so that a second one leaves it alone. */
+const LOCK_FILE = "lock";
 
 /** The files that are restored. */
 const STATE_FILES = [JOB_STORE_FILE, JOB_STORE_MARKER];
@@ -67,12 +69,13 @@ export function restoreBackup(
 ): Refounded & { readonly backup: BackupHead } {
   const { raftDir, dataDir } = place;
   const backup = checkBackup(file);
-  const own = ownFiles(place);
-  refuseData(raftDir, own);
-  refuseData(dataDir, [...own, raftDir]);
-  removeAll(own);
+  refuseOtherData(place);
   const made = [dataDir, raftDir].filter((directory) => !existsSync(directory));
+  const lock = claim(dataDir);
   try {
+    // Another one may have ended since they were looked through.
+    refuseOtherData(place);
+    clear(place);
     const refounded = restore(backup, place);
     return { ...refounded, backup: backup.head };
   } catch (failure) {
@@ -85,15 +88,49 @@ export function restoreBackup(
         "restore another backup",
       { cause: failure },
     );
+  } finally {
+    lock.close();
   }
+}
+
+function refuseOtherData(place: NodePlace): void {
+  const own = ownFiles(place);
+  refuseData(place.raftDir, own);
+  refuseData(place.dataDir, [...own, place.raftDir]);
+}
+
+/**
+ * Makes the work directory if there is none, and takes it until the lock is closed or the process ends.
+ *
+ * @throws Error when another restore has it
+ */
+function claim(dataDir: string): Deno.FsFile {
+  createDataDirectory(dataDir);
+  const work = join(dataDir, WORK_DIRECTORY);
+  mkdirSync(work, { recursive: true, mode: 0o700 });
+  const path = join(work, LOCK_FILE);
+  const lock = Deno.openSync(path, { create: true, write: true, mode: 0o600 });
+  // The lock of one that has just ended went with its work directory.
+  if (lock.tryLockSync(true) && existsSync(path)) return lock;
+  lock.close();
+  throw new Error(
+    `another restore into "${dataDir}" is under way; wait until it has ended, and see what it says`,
+  );
+}
+
+/** Removes what a restore that was killed has left. */
+function clear(place: NodePlace): void {
+  const work = join(place.dataDir, WORK_DIRECTORY);
+  removeAll(ownFiles(place).filter((path) => path !== work));
+  removeAll(
+    readdirSync(work).filter((name) => name !== LOCK_FILE).map((name) => join(work, name)),
+  );
 }
 
 function restore(backup: ReturnType<typeof checkBackup>, place: NodePlace): Refounded {
   const { nodeId, raftDir, dataDir, address } = place;
-  createDataDirectory(dataDir);
   const work = join(dataDir, WORK_DIRECTORY);
   const logWork = join(raftDir, WORK_DIRECTORY);
-  mkdirSync(work, { mode: 0o700 });
   syncPath(dataDir);
   const state = join(work, JOB_STORE_FILE);
   backup.extractTo(state);
