@@ -117,6 +117,7 @@ async function live(parts: LivingParts): Promise<void> {
       host: config.cluster.httpBindHost,
       port: config.cluster.httpPort,
       setting: "cluster.http_port (--http-port, HTTP_PORT)",
+      hostSetting: "cluster.http_bind_host (--http-bind-host)",
       ...(config.metrics.enabled ? { metrics: metricsPage(config, registry, sampler) } : {}),
       ...pagesDoor(security.tls, security.peers, security.pages),
       api: {

@@ -172,6 +172,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     host: config.worker.bindHost,
     port: config.worker.httpPort,
     setting: "worker.http_port (--http-port)",
+    hostSetting: "worker.bind_host (--bind-host)",
     ...(config.metrics.enabled ? { metrics: metricsPage(config, metricsRegistry, sampler) } : {}),
     ...pagesDoor(tls, peers, pages),
     log,

@@ -15,6 +15,8 @@ export interface NodeHttpOptions {
   readonly port: number;
   /** How a person changes `port`, for errors. */
   readonly setting: string;
+  /** How a person changes `host`, for errors. */
+  readonly hostSetting: string;
   readonly routes: readonly Route[];
   /** Absent: metrics are disabled, and there is no listener for them. */
   readonly metrics?: MetricsPageOptions;

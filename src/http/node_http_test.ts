@@ -54,6 +54,7 @@ async function serving(
     host: "127.0.0.1",
     port: 0,
     setting: "cluster.http_port",
+    hostSetting: "cluster.http_bind_host",
     log: discardLogger,
     ...options,
   });
@@ -190,6 +191,7 @@ Deno.test("when the metrics' port is in use nothing is left listening", async ()
         host: "127.0.0.1",
         port: 0,
         setting: "cluster.http_port",
+        hostSetting: "cluster.http_bind_host",
         routes: master(),
         metrics,
         log: discardLogger,

@@ -46,6 +46,8 @@ export interface HttpServerOptions {
   readonly port: number;
   /** How a person changes the port, for errors: `cluster.http_port (--http-port, HTTP_PORT)`. */
   readonly setting: string;
+  /** How a person changes the host. */
+  readonly hostSetting?: string;
   readonly routes: readonly Route[];
   /** TLS, and limits before anybody is known; absent: plain text, without limits. */
   readonly door?: WebDoorOptions;
@@ -181,8 +183,11 @@ function routerOf({ routes, setting }: HttpServerOptions): Router<Route> {
 }
 
 function urlOf({ host, door }: HttpServerOptions, port: number): string {
-  const shown = host.includes(":") ? `[${host}]` : host;
-  return `${(door?.tls ?? null) === null ? "http" : "https"}://${shown}:${port}`;
+  return `${(door?.tls ?? null) === null ? "http" : "https"}://${hostInUrl(host)}:${port}`;
+}
+
+function hostInUrl(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
 }
 
 async function answer(
@@ -284,14 +289,16 @@ function failed(log: Logger, path: string, failure: unknown): Response {
   return faultAnswer(path, 500, { code: "INTERNAL", message });
 }
 
-function listenError({ host, port, setting }: HttpServerOptions, cause: Error): ListenError {
-  const [problem, remedy] = whatToDo(cause, setting);
-  return new ListenError(`cannot listen on ${host}:${port} for HTTP: ${problem}; ${remedy}`, {
-    cause,
-  });
+function listenError(options: HttpServerOptions, cause: Error): ListenError {
+  const [problem, remedy] = whatToDo(cause, options);
+  const where = `${hostInUrl(options.host)}:${options.port}`;
+  return new ListenError(`cannot listen on ${where} for HTTP: ${problem}; ${remedy}`, { cause });
 }
 
-function whatToDo(cause: Error, setting: string): [problem: string, remedy: string] {
+function whatToDo(
+  cause: Error,
+  { host, setting, hostSetting = "the host to bind" }: HttpServerOptions,
+): [problem: string, remedy: string] {
   switch ("code" in cause ? cause.code : undefined) {
     case "EADDRINUSE":
       return ["another process uses the port", `stop it, or choose another port with ${setting}`];
@@ -302,8 +309,17 @@ function whatToDo(cause: Error, setting: string): [problem: string, remedy: stri
       ];
     case "EADDRNOTAVAIL":
     case "EINVAL": // this runtime's word for it
-      return ["the address is not one of this machine", "bind to one that is, or to 0.0.0.0"];
+      return [
+        `${host} is no address of this host`,
+        `choose one that it has, or 0.0.0.0 for all, with ${hostSetting}`,
+      ];
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return [
+        `no address is known for ${host}`,
+        `choose one of this host, or 0.0.0.0 for all, with ${hostSetting}`,
+      ];
     default:
-      return [cause.message, `check the host to bind, and ${setting}`];
+      return [cause.message, `check ${hostSetting}, and ${setting}`];
   }
 }

@@ -145,11 +145,29 @@ Deno.test("a port in use is an error that names the setting", () =>
   }));
 
 Deno.test("an address of another machine is an error that says so", async () => {
-  const options = { port: 0, setting: "http_port", routes: [], log: discardLogger };
-  await assert.rejects(
-    startHttpServer({ ...options, host: "192.0.2.1" }),
-    /cannot listen on 192\.0\.2\.1:0 for HTTP: the address is not one of this machine/,
-  );
+  const options = {
+    port: 0,
+    setting: "http_port",
+    hostSetting: "http_bind_host",
+    routes: [],
+    log: discardLogger,
+  };
+  const failures = [
+    [
+      "192.0.2.1",
+      "192.0.2.1:0 for HTTP: 192.0.2.1 is no address of this host; choose one that it has",
+    ],
+    [
+      "2001:db8::1",
+      "[2001:db8::1]:0 for HTTP: 2001:db8::1 is no address of this host; choose one that it has",
+    ],
+  ] as const;
+  for (const [host, words] of failures) {
+    await assert.rejects(startHttpServer({ ...options, host }), {
+      name: ListenError.name,
+      message: `cannot listen on ${words}, or 0.0.0.0 for all, with http_bind_host`,
+    });
+  }
 });
 
 Deno.test("one path for two pages is an error", async () => {

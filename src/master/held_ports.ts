@@ -12,7 +12,7 @@
 
 import { lookup } from "node:dns/promises";
 import { createServer, type Server } from "node:net";
-import { bound } from "../rpc/mod.ts";
+import { bound, type ListenSettings } from "../rpc/mod.ts";
 import type { Listen } from "./options.ts";
 
 export class HeldPorts {
@@ -21,10 +21,9 @@ export class HeldPorts {
   /**
    * Takes the port of `listen`; any free port (0) will be there later, too.
    *
-   * @param setting how a person changes the port
    * @throws PortError
    */
-  async hold(listen: Listen, setting: string): Promise<void> {
+  async hold(listen: Listen, settings: ListenSettings): Promise<void> {
     if (listen.port === 0) return;
     const door = {
       listen: async (host: string, port: number) => {
@@ -32,7 +31,7 @@ export class HeldPorts {
         return port;
       },
     };
-    await bound(door, listen, setting);
+    await bound(door, listen, settings);
   }
 
   /** Lets go of the port of `listen`, if it is held. */

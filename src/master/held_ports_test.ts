@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { HeldPorts } from "./held_ports.ts";
 
-const SETTING = "cluster.bind_addr (--bind-addr)";
+const SETTINGS = { host: "cluster.bind_addr (--bind-addr)", port: "cluster.bind_port" };
 
 /** Resolves once it listens. */
 function listening(port: number, host = "127.0.0.1"): Promise<Server> {
@@ -35,13 +35,13 @@ Deno.test("a port that is held is nobody else's, answers nothing, and can be bou
   const port = await freePort();
   const listen = { host: "127.0.0.1", port };
   const held = new HeldPorts();
-  await held.hold(listen, SETTING);
+  await held.hold(listen, SETTINGS);
   assert.equal(await called(port), "hung up on");
   await assert.rejects(listening(port), /EADDRINUSE/);
-  await assert.rejects(new HeldPorts().hold(listen, SETTING), {
+  await assert.rejects(new HeldPorts().hold(listen, SETTINGS), {
     name: "PortError",
     message: `cannot listen on 127.0.0.1:${port}: another process uses the port; stop it, or ` +
-      `choose another port with ${SETTING}`,
+      `choose another port with cluster.bind_port`,
   });
   await held.release(listen);
   assert.equal(await called(port), "refused");
@@ -52,7 +52,7 @@ Deno.test("a port that is held is nobody else's, answers nothing, and can be bou
 Deno.test("ports are held where the host is a name, and all are let go together", async () => {
   const held = new HeldPorts();
   const ports = [await freePort(), await freePort()];
-  for (const port of ports) await held.hold({ host: "localhost", port }, SETTING);
+  for (const port of ports) await held.hold({ host: "localhost", port }, SETTINGS);
   for (const port of ports) assert.equal(await called(port), "hung up on");
   await held.releaseAll();
   for (const port of ports) assert.equal(await called(port), "refused");
@@ -62,10 +62,11 @@ Deno.test("an address that this host does not have is refused before anything is
   const held = new HeldPorts();
   // For documents: no host has it (RFC 5737).
   const foreign = { host: "192.0.2.1", port: await freePort() };
-  await assert.rejects(held.hold(foreign, SETTING), {
+  await assert.rejects(held.hold(foreign, SETTINGS), {
     name: "PortError",
-    message: /^cannot listen on 192\.0\.2\.1:\d+: .* cluster\.bind_addr \(--bind-addr\)$/,
+    message: `cannot listen on 192.0.2.1:${foreign.port}: 192.0.2.1 is no address of this host; ` +
+      "choose one that it has, or 0.0.0.0 for all, with cluster.bind_addr (--bind-addr)",
   });
-  await held.hold({ host: "192.0.2.1", port: 0 }, SETTING); // any free port is looked for later
+  await held.hold({ host: "192.0.2.1", port: 0 }, SETTINGS); // any free port is looked for later
   await held.releaseAll();
 });

@@ -38,8 +38,11 @@ export interface Listen {
 
 /** How a person changes where a master listens, for errors. */
 export const LISTEN_SETTINGS = {
-  raft: "cluster.bind_addr (--bind-addr)",
-  grpc: "grpc.master_port (--grpc-port)",
+  raft: { host: "cluster.bind_addr (--bind-addr)", port: "cluster.bind_addr (--bind-addr)" },
+  grpc: {
+    host: "cluster.grpc_bind_host (--grpc-bind-host)",
+    port: "grpc.master_port (--grpc-port)",
+  },
 } as const;
 
 /** How a node without data gets its cluster. */

@@ -50,7 +50,10 @@ export async function startWorkerGrpc(
   server.add(WorkerService, workerService(worker));
   health.serveOn(server);
   serveReflection(server, [WorkerService, Health]);
-  const boundPort = await bound(server, { host, port }, "grpc.worker_port (--grpc-port)");
+  const boundPort = await bound(server, { host, port }, {
+    host: "worker.bind_host (--bind-host)",
+    port: "grpc.worker_port (--grpc-port)",
+  });
   health.setServing(true);
   log.info("worker listens", { grpc: `${host}:${boundPort}` });
   return {
