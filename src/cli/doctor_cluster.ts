@@ -19,6 +19,7 @@ import { reasonOf } from "./arguments.ts";
 import { type Finding, findingsOf } from "./doctor_finding.ts";
 import { quorumFinding } from "./doctor_settings.ts";
 import { printable } from "./terminal.ts";
+import { claimsIn } from "./token_claims.ts";
 import { VERSION } from "./version.ts";
 
 /** Clocks that differ by more, in ms. */
@@ -55,12 +56,22 @@ export async function clusterFindings(
     health.leaderId === ""
       ? fail(addresses, "nobody leads", "a majority of the members must run and reach each other")
       : ok(addresses, leaderText(health)),
-    health.activeWorkers === 0
-      ? warn("workers", "none is connected", "start one: conductor worker --join ADDRESS")
-      : ok("workers", `${health.activeWorkers} active of ${health.workers}`),
+    workersFinding(health, claimsIn(channel.token?.() ?? "")?.isConfined === true),
     quorumFinding(health.members.filter(({ suffrage }) => suffrage === "voter").length),
   ];
   return [...findings, ...await memberFindings(channel)];
+}
+
+/** @param isConfined whether the caller is told only of workers that work for its namespaces alone */
+export function workersFinding(
+  { workers, activeWorkers }: Pick<ClusterHealthView, "workers" | "activeWorkers">,
+  isConfined: boolean,
+): Finding {
+  const { ok, warn } = findingsOf("cluster");
+  if (activeWorkers > 0) return ok("workers", `${activeWorkers} active of ${workers}`);
+  return isConfined
+    ? ok("workers", "not told to a caller confined to namespaces, unless they work for those alone")
+    : warn("workers", "none is connected", "start one: conductor worker --join ADDRESS");
 }
 
 /** Who leads how many, itself among them. */

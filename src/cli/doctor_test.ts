@@ -5,7 +5,7 @@ import type { ClusterHealthView } from "../rpc/mod.ts";
 import { CertificateAuthority } from "../security/mod.ts";
 import { findingsText } from "./doctor.ts";
 import { certificateFindings } from "./doctor_certificates.ts";
-import { clockFinding, leaderText, versionFindings } from "./doctor_cluster.ts";
+import { clockFinding, leaderText, versionFindings, workersFinding } from "./doctor_cluster.ts";
 import { findingsOf } from "./doctor_finding.ts";
 import { descriptorFindings, diskFindings, listensOn, portFinding } from "./doctor_host.ts";
 import { quorumFinding, settingFindings } from "./doctor_settings.ts";
@@ -266,6 +266,14 @@ Deno.test("one member is not called members", () => {
   const members = (count: number) => new Array(count).fill({}) as ClusterHealthView["members"];
   assert.equal(leaderText({ leaderId: "m1", members: members(1) }), "m1 leads 1 member");
   assert.equal(leaderText({ leaderId: "m1", members: members(3) }), "m1 leads 3 members");
+});
+
+Deno.test("no worker is a warning to who is told of all of them, and not to callers confined to namespaces", () => {
+  const none = { workers: 0, activeWorkers: 0 };
+  assert.equal(workersFinding(none, false).status, "warn");
+  assert.equal(workersFinding(none, true).status, "ok");
+  assert.match(workersFinding(none, true).found, /not told to a caller confined to namespaces/);
+  assert.equal(workersFinding({ workers: 2, activeWorkers: 1 }, true).found, "1 active of 2");
 });
 
 Deno.test("a client that reaches nobody is told so, with what to do, and it exits 1", async () => {

@@ -10,14 +10,21 @@ export interface UncheckedClaims {
   /** Milliseconds since the epoch. */
   readonly issuedAtMs: number | undefined;
   readonly expiresAtMs: number | undefined;
+  /** Whether its bearer is confined to namespaces. */
+  readonly isConfined: boolean;
 }
 
 /** Undefined: that is no JWT. */
 export function claimsIn(token: string): UncheckedClaims | undefined {
   const claims = jsonPart(token.split(".")[1] ?? "");
   if (claims === undefined) return undefined;
-  const { type = "access", iat, exp } = claims;
-  return { kind: String(type), issuedAtMs: msOf(iat), expiresAtMs: msOf(exp) };
+  const { type = "access", iat, exp, namespaces } = claims;
+  return {
+    kind: String(type),
+    issuedAtMs: msOf(iat),
+    expiresAtMs: msOf(exp),
+    isConfined: namespaces !== undefined,
+  };
 }
 
 /** A part of a JWT; undefined when it is no JSON object in base64url. */
