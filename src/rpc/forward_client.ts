@@ -191,13 +191,18 @@ export class ForwardClient {
   /** A leader that hangs accepts connections, and says nothing on them. */
   async #connectedTo(address: string, call: CallContext, ended: AbortSignal): Promise<Client> {
     const client = this.#clientFor(address);
-    const untilMs = Math.min(call.deadlineMs, Date.now() + this.#options.connectionWaitMs);
+    const patientUntilMs = Date.now() + this.#options.connectionWaitMs;
+    const untilMs = Math.min(call.deadlineMs, patientUntilMs);
     try {
       await connected(client, address, untilMs, { unwanted: ended });
     } catch (failure) {
-      if (this.#clients.get(address) === client) throw failure;
-      // Another call has found that this connection failed, and begun another.
-      throw new Refusal("unavailable", `${address} does not answer`, { cause: failure });
+      if (this.#clients.get(address) !== client) {
+        // Another call has found that this connection failed, and begun another.
+        throw new Refusal("unavailable", `${address} does not answer`, { cause: failure });
+      }
+      // What a network drops TCP sends again at ever longer intervals: whoever comes next dials anew.
+      if (Date.now() >= patientUntilMs) this.#drop(address, client);
+      throw failure;
     }
     return client;
   }
@@ -207,7 +212,7 @@ export class ForwardClient {
     const known = this.#clients.get(address);
     const state = known?.getChannel().getConnectivityState(false);
     if (known !== undefined && state !== connectivityState.TRANSIENT_FAILURE) return known;
-    known?.close();
+    if (known !== undefined) this.#drop(address, known);
     const client = new Client(address, endingOnGoaway(this.#options.credentials), {
       "grpc.max_receive_message_length": -1,
       "grpc.max_send_message_length": -1,
@@ -218,6 +223,11 @@ export class ForwardClient {
     });
     this.#clients.set(address, client);
     return client;
+  }
+
+  #drop(address: string, client: Client): void {
+    this.#clients.delete(address);
+    client.close();
   }
 
   #requestOf(method: DescMethod, request: AnyMessage, call: CallContext): AnyMessage {

@@ -313,6 +313,20 @@ Deno.test("no call waits to be connected to a leader that was passed over: nothi
   channel.close();
 });
 
+Deno.test("a connection to the leader that is not made in its time is given up for another", async () => {
+  using hung = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  await using follower = await startMember({}, { connectionWaitMs: 100 });
+  const address = `127.0.0.1:${hung.addr.port}`;
+  follower.router.turn({ kind: "at", nodeId: "b", raftAddress: address, grpcAddress: address });
+  const channel = new ClusterChannel(channelTo([follower.address], { callTimeoutMs: 20_000 }));
+  const call = channel.call(submitJob, keyed);
+  call.catch(() => {});
+  using _silence = await hung.accept();
+  using _next = await hung.accept();
+  channel.close();
+  await assert.rejects(call);
+});
+
 Deno.test("a leader whose port was closed is called as soon as it is open", async () => {
   const port = freePort();
   const address = `127.0.0.1:${port}`;

@@ -34,7 +34,10 @@ const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 /** Pause before a broken stream is opened again; doubled while the next ones do not last either. */
 const RECONNECT_PAUSE_MS_MIN = 100;
 const RECONNECT_PAUSE_MS_MAX = 800;
-/** A connection that is not made within this is given up for another, if the peer is heard of. */
+/**
+ * A connection that is not made within this is given up for another. What the network drops TCP sends
+ * again at ever longer intervals, so that one that was begun before it healed is made long after.
+ */
 const CONNECT_PATIENCE_MS = 3_000;
 /** A peer that does not answer pings for so long is gone, though no packet says so. */
 const KEEPALIVE_MS = 5_000;
@@ -172,18 +175,15 @@ class Peer {
 
   /** The peer was heard of on its own stream. */
   lives(): void {
-    const stream = this.#stream;
-    const patienceMs = stream === undefined ? RECONNECT_PAUSE_MS_MIN : CONNECT_PATIENCE_MS;
-    if (this.#isClosed || performance.now() - this.#openedMs < patienceMs) return;
-    if (stream !== undefined && this.#isConnected) return;
-    this.#stream = undefined;
-    stream?.cancel();
+    const isSoon = performance.now() - this.#openedMs < RECONNECT_PAUSE_MS_MIN;
+    if (this.#isClosed || this.#stream !== undefined || isSoon) return;
     this.#pauseMs = RECONNECT_PAUSE_MS_MIN;
     this.#pausedUntilMs = 0;
     this.#open();
   }
 
   send(messages: readonly Message[]): void {
+    if (this.#isStuck) this.#giveUp();
     const stream = this.#stream ?? this.#open();
     if (stream === undefined || this.#isCongested(stream)) return;
     const bytes = encode(messages);
@@ -206,10 +206,18 @@ class Peer {
     return this.#pausedUntilMs === Number.POSITIVE_INFINITY;
   }
 
-  /** A connection that was begun before the peer was there may hang, and notice late that it is. */
-  get #isConnected(): boolean {
+  /** The connection of the stream is not made, and has had its time. */
+  get #isStuck(): boolean {
+    if (this.#stream === undefined) return false;
+    if (performance.now() - this.#openedMs < CONNECT_PATIENCE_MS) return false;
     const state = this.#client?.getChannel().getConnectivityState(false);
-    return state === connectivityState.READY;
+    return state !== connectivityState.READY;
+  }
+
+  #giveUp(): void {
+    const stream = this.#stream;
+    this.#stream = undefined;
+    stream?.cancel();
   }
 
   #isCongested(stream: ClientDuplexStream<AnyMessage, AnyMessage>): boolean {

@@ -258,6 +258,23 @@ Deno.test("a peer that was not there is connected to as soon as it is heard of",
   await peer.server.server.stop(0);
 });
 
+Deno.test("a connection that is not made in its time is given up for another, though nothing is heard", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const lost: string[] = [];
+  const transport = transportTo(() => `127.0.0.1:${listener.addr.port}`, {
+    onPeerLost: (id) => lost.push(id),
+  });
+  transport.connect("b");
+  using _first = await listener.accept(); // and not a word, as where the network drops all
+  const next = listener.accept();
+  const asking = setInterval(() => transport.connect("b"), 50);
+  using _second = await next;
+  clearInterval(asking);
+  assert.deepEqual(lost, [], "it was not there, so it is not lost");
+  transport.close();
+  listener.close();
+});
+
 Deno.test("a peer that moved is followed to its new address", async () => {
   const before = await startPeer();
   const after = await startPeer();
