@@ -584,4 +584,14 @@ export const MUTANTS: readonly Mutant[] = [
       replace: "index > 0,",
     }],
   },
+  {
+    id: "M49",
+    title: "who installs a snapshot forgets its vote",
+    seedsMax: 5,
+    edits: [{
+      file: "src/raft/start.ts",
+      find: "vote: snapshot.term > term ? null : vote,",
+      replace: "vote: null,",
+    }],
+  },
 ];

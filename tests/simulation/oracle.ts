@@ -105,6 +105,11 @@ export class Oracle {
       before === undefined || hard.term >= before.term,
       () => `Durable term: that of ${id} fell from ${before?.term} to ${hard.term}`,
     );
+    this.check(
+      before === undefined || before.vote === null || hard.term > before.term ||
+        hard.vote === before.vote,
+      () => `One vote a term: ${id} has voted for ${before?.vote} in ${hard.term}, and forgets it`,
+    );
     this.#hard.set(id, hard);
     if (hard.vote === id) this.#campaigned.add(hard.term);
     this.check(

@@ -71,6 +71,10 @@ const BROKEN: readonly [checker: string, how: string, act: (oracle: Oracle) => v
     oracle.wroteHardState("a", { term: 1, vote: "b", commit: 0 });
     oracle.wroteHardState("a", { term: 1, vote: "c", commit: 0 });
   }],
+  ["One vote a term", "a node forgets its vote", (oracle) => {
+    oracle.wroteHardState("a", { term: 1, vote: "a", commit: 0 });
+    oracle.wroteHardState("a", { term: 1, vote: null, commit: 0 });
+  }],
   ["Durable term", "a term falls", (oracle) => {
     oracle.wroteHardState("a", { term: 2, vote: "a", commit: 0 });
     oracle.wroteHardState("a", { term: 1, vote: null, commit: 0 });
