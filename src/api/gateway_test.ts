@@ -154,6 +154,8 @@ Deno.test("what is wrong with a request is said, and nothing is called", () =>
       ["GET /jobs?stale=perhaps", {}, 400, /^stale is "perhaps"; it is true or false$/],
       ["GET /jobs?labels=a", {}, 400, /^labels=a is no KEY=VALUE$/],
       ["GET /jobs?created_from=today", {}, 400, /^created_from is "today"; it is a time/],
+      ["GET /jobs?created_from=2026-02-30T05:00:00Z", {}, 400, /; it is a time such as/],
+      ["GET /jobs?created_from=2026-11-26T05:00:00", {}, 400, /; it is a time such as/],
       ["POST /jobs?type=t", json({}), 400, /takes what it needs in its body$/],
       ["POST /jobs", json({ tipe: "t" }), 400, /^there is no field "tipe" in this request$/],
       ["POST /jobs", json({ type: 7 }), 400, /^type: expected string, got 7$/],

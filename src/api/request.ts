@@ -142,8 +142,12 @@ function valueOf({ name, field }: QueryField, values: readonly string[]): JsonVa
 }
 
 function timeOf(name: string, value: string): string {
-  const ms = /^\d{4}-\d\d-\d\dT/.test(value) ? Date.parse(value) : Number.NaN;
-  if (!Number.isNaN(ms)) return new Date(ms).toISOString();
+  try {
+    // Not Date.parse: to that the 31st of February is a day, and a time without an offset is this node's.
+    if (/^\d{4}-/.test(value)) return Temporal.Instant.from(value).toString();
+  } catch {
+    // It says no more than that it cannot read it.
+  }
   throw new Refusal("invalid", `${name} is "${value}"; it is a time such as 2026-01-31T12:00:00Z`);
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { parsePointInTime } from "../calendar/mod.ts";
 import { parseDuration } from "../job_types/mod.ts";
 import { Misuse } from "./failure.ts";
 import { singleEquals } from "./pairs.ts";
@@ -98,14 +99,12 @@ export class FlagReader {
   }
 
   /** A moment in ms since the epoch, or undefined when the flag was not given. */
-  time(name: string): number | undefined {
-    const text = this.text(name);
-    if (text === undefined) return undefined;
-    // Without an offset it is this machine's time, as people mean it when they type one.
-    const ms = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
-    if (!Number.isNaN(ms)) return ms;
-    this.fault(name, "give a time such as 2026-12-24T18:00 or 2026-12-24T18:00:00Z");
-    return undefined;
+  time(name: string, timeZone = ownTimeZone()): number | undefined {
+    return this.parsed(
+      name,
+      (text) => parsePointInTime(text, timeZone),
+      "give a time such as 2026-12-24T18:00 or 2026-12-24T18:00:00Z",
+    );
   }
 
   /** A moment in ms since the epoch: one such as `time` takes, or how long ago it was. */
@@ -173,6 +172,11 @@ export class FlagReader {
   done(): void {
     if (this.#faults.size > 0) throw new Misuse([...this.#faults].join("; "));
   }
+}
+
+/** Whose clocks a time is meant by that somebody types at this machine. */
+function ownTimeZone(): string {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
 
 function durationOf(text: string): number | undefined {

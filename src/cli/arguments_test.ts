@@ -31,6 +31,19 @@ Deno.test("a whole number is taken as it is written, within its range and withou
   for (const [text, expected] of table) assert.equal(read(text), expected, JSON.stringify(text));
 });
 
+Deno.test("a time is one of the calendar, a date alone the midnight of this machine's clocks", () => {
+  const read = (text: string) => new FlagReader({ runAt: text }).time("runAt");
+  assert.equal(read("2026-12-24"), new Date(2026, 11, 24).getTime());
+  assert.equal(read("2026-12-24T18:00"), new Date(2026, 11, 24, 18).getTime());
+  assert.equal(read("2026-12-24T18:00:00.123456+01:00"), Date.UTC(2026, 11, 24, 17, 0, 0, 123));
+  // Date.parse takes them for the 2nd of March and for a date with a comment.
+  for (const text of ["2026-02-30T10:00", "2026-12-24 (x)"]) {
+    const reader = new FlagReader({ runAt: text });
+    assert.equal(reader.time("runAt"), undefined);
+    assert.throws(() => reader.done(), /^Misuse: --run-at is .*; give a time such as 2026/);
+  }
+});
+
 Deno.test("a flag that was not given is undefined, and no fault", () => {
   const reader = new FlagReader({});
   assert.equal(reader.integer("limit", { min: 1 }), undefined);

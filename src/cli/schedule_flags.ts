@@ -4,7 +4,7 @@
  * @module
  */
 
-import { cronFault, parsePointInTime, timeZoneFault, timingFaults } from "../calendar/mod.ts";
+import { cronFault, timeZoneFault, timingFaults } from "../calendar/mod.ts";
 import type { ScheduleTiming } from "../rpc/mod.ts";
 import type { FlagReader } from "./arguments.ts";
 
@@ -14,15 +14,8 @@ const CATCH_UP_MAX = 1_000;
 /** The time that a flag says, by the clocks of `--tz`. */
 export function timeFrom(reader: FlagReader, name: string): number | undefined {
   const zone = reader.text("tz");
-  // Without a zone a time is this machine's, as people mean it when they type one.
-  const clocks = zone !== undefined && timeZoneFault(zone) === undefined
-    ? zone
-    : Intl.DateTimeFormat().resolvedOptions().timeZone;
-  return reader.parsed(
-    name,
-    (text) => parsePointInTime(text, clocks),
-    "give a time such as 2026-12-24T18:00 or 2026-12-24T18:00:00Z",
-  );
+  const isZone = zone !== undefined && timeZoneFault(zone) === undefined;
+  return reader.time(name, isZone ? zone : undefined);
 }
 
 /** Undefined when the flags do not say when; what is wrong is noted in the reader. */
