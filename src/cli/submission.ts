@@ -36,7 +36,7 @@ export function fieldsFrom(reader: FlagReader): Omit<Submission, "payload"> {
   const options = given({ ...optionsOf(reader), require });
   const rest = given({
     maxRetries: reader.integer("maxRetries", { min: 0, max: INT32.max }),
-    timeoutMs: reader.duration("timeout"),
+    timeoutMs: positive(reader, "timeout"),
     retryDelayMs: reader.duration("retryDelay"),
     delayMs: reader.duration("delay"),
     runAtMs: reader.time("runAt"),
@@ -53,7 +53,7 @@ function optionsOf(reader: FlagReader) {
   return {
     queue: reader.text("queue"),
     backoff: reader.text("backoff"),
-    retryDelayMaxMs: reader.duration("retryDelayMax"),
+    retryDelayMaxMs: positive(reader, "retryDelayMax"),
     nonRetryableErrors: reader.texts("permanentError"),
     expireAfterMs: positive(reader, "expiresIn"),
     uniqueKey: reader.text("uniqueKey"),
@@ -92,7 +92,7 @@ function refuseUseless(reader: FlagReader): void {
   }
 }
 
-/** A duration above 0, which would say the same as no flag. */
+/** A duration above 0: that would say the same as no flag, which nobody means who gives one. */
 function positive(reader: FlagReader, name: string): number | undefined {
   const ms = reader.duration(name);
   if (ms === 0) reader.fault(name, "give a duration above 0, such as 1h");

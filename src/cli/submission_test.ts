@@ -83,6 +83,7 @@ Deno.test("every wrong flag of a submission is named at once, with what would be
       type: "t",
       runAt: "tomorrow",
       expiresIn: "0s",
+      timeout: "0s",
       rate: "fast",
       cpu: "half",
       memory: "much",
@@ -94,6 +95,7 @@ Deno.test("every wrong flag of a submission is named at once, with what would be
         const part of [
           '--run-at is "tomorrow"; give a time such as 2026',
           '--expires-in is "0s"; give a duration above 0',
+          '--timeout is "0s"; give a duration above 0',
           '--rate is "fast"; give count/duration',
           '--cpu is "half"; give processors',
           '--memory is "much"; give a size',

@@ -193,7 +193,8 @@ export function submissionToWire(
     labels: { ...submission.labels },
     delayMs: wholeMs(delayMs),
     requiredTags: { ...submission.requiredTags },
-    retryDelayMs: wholeMs(retryDelayMs),
+    // A message cannot say "at once": its 0 is what says nothing.
+    retryDelayMs: retryDelayMs === 0 ? 1n : wholeMs(retryDelayMs),
     defaultRetries: submission.maxRetries === undefined,
     ref: submission.ref ?? "",
     namespace: submission.namespace ?? "",

@@ -195,6 +195,16 @@ Deno.test("a submission is the same after its way over the wire", () => {
   }));
 });
 
+Deno.test("who asks for a retry at once gets one a millisecond later, not the cluster's default", () => {
+  const arrived = (asked: Pick<Submission, "retryDelayMs">) => {
+    const submission = { type: "t", payload: new Uint8Array(0), priority: 5, ...asked };
+    return submissionFromWire(submissionToWire(submission)).retryDelayMs;
+  };
+  assert.equal(arrived({ retryDelayMs: 0 }), 1);
+  assert.equal(arrived({ retryDelayMs: 250 }), 250);
+  assert.equal(arrived({}), undefined);
+});
+
 Deno.test("what the original's client sends means one attempt after max_retries others", () => {
   const sent = create(SubmitJobRequestSchema, { type: "noop", maxRetries: 0 });
   assert.equal(submissionFromWire(sent).maxRetries, 0);
