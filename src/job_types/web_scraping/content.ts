@@ -110,6 +110,7 @@ async function htmlOf(
   try {
     for await (const chunk of source.all()) builder.write(decoder.decode(chunk, { stream: true }));
     builder.write(decoder.decode());
+    builder.end();
   } catch (error) {
     if (!truncate || !(error instanceof TreeFullError)) throw error;
     isFull = true;

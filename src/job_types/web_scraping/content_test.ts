@@ -172,6 +172,34 @@ Deno.test("misplaced content of a table is found in time", async () => {
   assert.equal(content.document.$("b").length, 40_000);
 });
 
+Deno.test("a text, a value, a comment or a name of megabytes takes little more memory than its length", async () => {
+  const program = `
+    import { readContent } from ${JSON.stringify(import.meta.resolve("./content.ts"))};
+    const [begin, end] = JSON.parse(Deno.args[0]);
+    const piece = new TextEncoder().encode("ABCD".repeat(4_096));
+    async function* chunks() {
+      yield new TextEncoder().encode(begin);
+      for (let count = 0; count < 512; count++) yield piece.slice();
+      yield new TextEncoder().encode(end + "<b>read</b>");
+    }
+    const terms = { url: "http://x/", contentType: "text/html", bytesMax: 1e9, truncate: false };
+    const { content } = await readContent(chunks(), terms);
+    console.log(content.document.$("b").text());
+  `;
+  const surroundings = [["<style>", "</style>"], ['<i a="', '"></i>'], ["<!--", "-->"], [
+    "<i ",
+    ">",
+  ]];
+  for (const around of surroundings) {
+    // A tenth of what a chain of all these characters would take.
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["eval", "--v8-flags=--max-old-space-size=80", program, JSON.stringify(around)],
+      cwd: import.meta.dirname!,
+    }).output();
+    assert.equal(new TextDecoder().decode(stdout).trim(), "read", new TextDecoder().decode(stderr));
+  }
+});
+
 Deno.test("whatever the bytes are and are called, they become content or a refusal for good", async () => {
   const markup = fc.array(
     fc.oneof(

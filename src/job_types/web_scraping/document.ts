@@ -22,6 +22,7 @@ export class HtmlBuilder {
   readonly #tree: BoundedTree;
   readonly #parser: ParserStream<Htmlparser2TreeAdapterMap>;
   readonly #url: string;
+  #pending = "";
 
   constructor(url: string, nodesMax?: number) {
     this.#url = url;
@@ -36,14 +37,53 @@ export class HtmlBuilder {
    * @throws {PermanentJobError} for a page that is nested without end.
    */
   write(text: string): void {
-    this.#parser.write(text);
-    if (this.#tree.isFull) throw this.#tree.full();
+    this.#pending += text;
+    const { length } = this.#pending;
+    const { pos } = this.#parser.parser.tokenizer.preprocessor;
+    if (length >= Math.min(pos * PENDING_SHARE, PENDING_LENGTH_MAX)) this.#parse();
   }
 
-  /** The tree of all that was written. */
+  /** Takes the page's end. @throws as `write` does */
+  end(): void {
+    this.#parse();
+    this.#parser.end();
+  }
+
+  /** The tree of all that was taken. */
   document(): PageDocument {
-    if (!this.#tree.isFull) this.#parser.end();
     return documentFrom(load(this.#parser.document, AS_WRITTEN), this.#url);
+  }
+
+  #parse(): void {
+    const text = this.#pending;
+    this.#pending = "";
+    this.#parser.write(text);
+    flattenUnfinished(this.#parser.parser.tokenizer);
+    if (this.#tree.isFull) throw this.#tree.full();
+  }
+}
+
+/**
+ * The parser holds a text without tags and blanks, a value or a comment until its end, say a font of megabytes
+ * in a style, and copies it whole for every piece that comes: the longer it is, the longer are the pieces.
+ */
+const PENDING_SHARE = 1 / 8;
+const PENDING_LENGTH_MAX = 512 * 1024;
+
+/**
+ * The parser appends to what it has not finished one character after the other, each of which V8 keeps as
+ * a link of a chain of some hundred bytes, until somebody looks into the text.
+ */
+function flattenUnfinished(
+  tokenizer: ParserStream<Htmlparser2TreeAdapterMap>["parser"]["tokenizer"],
+) {
+  const unfinished = [
+    tokenizer["currentCharacterToken"],
+    tokenizer["currentToken"],
+    tokenizer["currentAttr"],
+  ];
+  for (const value of unfinished.flatMap((each) => Object.values({ ...each }))) {
+    if (typeof value === "string") value.charCodeAt(0);
   }
 }
 
@@ -51,6 +91,7 @@ export class HtmlBuilder {
 export function parseHtml(text: string, url: string): PageDocument {
   const builder = new HtmlBuilder(url);
   builder.write(text);
+  builder.end();
   return builder.document();
 }
 
