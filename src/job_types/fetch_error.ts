@@ -109,8 +109,9 @@ export function plainWords(error: unknown): string {
   const code = "code" in error ? String(error.code) : "";
   if (Object.hasOwn(WORDS, code)) return WORDS[code]!;
   if (code.startsWith("HPE_")) return "its answer is not HTTP";
-  if (["ERR_BROTLI", "ERR__ERROR_", "ZSTD_"].some((each) => code.startsWith(each))) {
-    return "its compressed body is damaged";
-  }
+  // Deno's brotli has its codes in the message, under Node's code of zlib or none.
+  const isDamage = ["ERR_BROTLI", "ERR__ERROR_", "ERR_ERROR_", "ZSTD_"]
+    .some((each) => code.startsWith(each) || error.message.startsWith(each));
+  if (isDamage) return "its compressed body is damaged";
   return error.message.replace(/\.$/, "");
 }
