@@ -60,6 +60,14 @@ export async function joinToken(
       nowMs: now(),
     })
   );
+  security.audit({
+    kind: "tokens_issued",
+    userId: subject || ANY_NAME,
+    roles: [],
+    tokenId,
+    joins,
+    accessExpiresAtMs: expiresAtMs,
+  });
   return {
     accessToken: token,
     refreshToken: "",

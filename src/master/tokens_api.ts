@@ -177,7 +177,7 @@ export class TokensApi implements TokenCalls {
       if (outcome.status === "refused") {
         throw new Refusal(outcome.reason === "invalid" ? "invalid" : "overloaded", outcome.message);
       }
-      if (what !== "certificate") {
+      if (what === "token" || what === "family") {
         security.audit({ kind: "token_revoked", userId: by, tokenId: id });
       }
       const found = machine.trust.revocations().find((each) =>
@@ -250,13 +250,15 @@ export class TokensApi implements TokenCalls {
   async #pair(request: TokenRequest, refreshable: boolean): Promise<TokenPairView> {
     const { security } = this.#context;
     const issued = await signing(() => issueTokens(security.signer, request));
-    const { subject, roles } = request;
+    const { subject, roles, namespaces } = request;
     security.audit({
       kind: "tokens_issued",
       userId: subject,
       roles,
+      tokenId: issued.tokenId,
+      ...(namespaces === undefined ? {} : { namespaces }),
       accessExpiresAtMs: issued.accessExpiresAtMs,
-      refreshExpiresAtMs: issued.refreshExpiresAtMs,
+      ...(refreshable ? { refreshExpiresAtMs: issued.refreshExpiresAtMs } : {}),
     });
     return {
       accessToken: issued.accessToken,

@@ -139,7 +139,11 @@ Deno.test("a token is issued with the roles that were asked for, and known by it
   assert.deepEqual(leader.acts.map(({ act, target, outcome }) => [act, target, outcome]), [
     ["issue a token", "bob", "done"],
   ]);
-  assert.deepEqual(leader.events.map(({ kind }) => kind), ["tokens_issued"]);
+  assert.deepEqual(
+    leader.events.map((event) => event.kind === "tokens_issued" && event.tokenId),
+    [pair.tokenId],
+    "the audit log says which token it is",
+  );
 });
 
 Deno.test("nobody hands on more than it has: neither roles nor namespaces", async () => {

@@ -32,6 +32,8 @@ export type AuditEvent =
     readonly kind: "authentication_succeeded";
     readonly userId: string;
     readonly roles: readonly string[];
+    /** By which of the user's tokens, if it was one that has an id. */
+    readonly tokenId?: string;
     readonly call: AuditedCall;
   }
   | {
@@ -68,8 +70,14 @@ export type AuditEvent =
     readonly kind: "tokens_issued";
     readonly userId: string;
     readonly roles: readonly string[];
+    readonly tokenId: string;
+    /** Absent: it is for all. */
+    readonly namespaces?: readonly string[];
+    /** Whom a join token lets in; absent: it is none. */
+    readonly joins?: string;
     readonly accessExpiresAtMs: number;
-    readonly refreshExpiresAtMs: number;
+    /** Absent: nothing renews it. */
+    readonly refreshExpiresAtMs?: number;
   }
   | {
     readonly kind: "token_refreshed" | "token_revoked";
@@ -284,6 +292,7 @@ function entryOf(event: AuditEvent): AuditLine {
         user_id: event.userId,
         ...callFields(event.call),
         roles: event.roles,
+        token_id: event.tokenId,
       });
     case "authentication_failed":
       return warning("audit", `Authentication failed: ${event.what}`, {
@@ -319,12 +328,21 @@ function entryOf(event: AuditEvent): AuditLine {
         refused: event.refused,
       });
     case "tokens_issued":
-      return info("audit", "Generated token pair", {
-        user_id: event.userId,
-        roles: event.roles,
-        access_expires: instant(event.accessExpiresAtMs),
-        refresh_expires: instant(event.refreshExpiresAtMs),
-      });
+      return info(
+        "audit",
+        event.joins === undefined ? "Generated token pair" : "Generated join token",
+        {
+          user_id: event.userId,
+          roles: event.roles,
+          joins: event.joins,
+          namespaces: event.namespaces,
+          token_id: event.tokenId,
+          access_expires: instant(event.accessExpiresAtMs),
+          refresh_expires: event.refreshExpiresAtMs === undefined
+            ? undefined
+            : instant(event.refreshExpiresAtMs),
+        },
+      );
     case "token_refreshed":
       return info("audit", "Refreshed access token", tokenFields(event));
     case "token_revoked":

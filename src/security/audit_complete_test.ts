@@ -144,6 +144,7 @@ Deno.test("no kind of event is left out, whatever level the log of the node has"
       kind: "tokens_issued",
       userId: "a",
       roles: [],
+      tokenId: "t",
       accessExpiresAtMs: 0,
       refreshExpiresAtMs: 0,
     },

@@ -391,12 +391,16 @@ export class Gate {
   /** Who the caller is was established; what they may, too. */
   #recordSuccess(
     passage: Passage,
-    { userId, roles, source }: Principal,
+    { userId, roles, source, token }: Principal,
     authorization: Authorization = { allowed: true },
   ): void {
     // Nothing was established about an anonymous caller, so there is no success to record.
     if (source !== "anonymous" && this.#options.auditsSuccesses !== false) {
-      this.#record(passage, (call) => ({ kind: "authentication_succeeded", userId, roles, call }));
+      const known = token?.tokenId === undefined ? {} : { tokenId: token.tokenId };
+      this.#record(
+        passage,
+        (call) => ({ kind: "authentication_succeeded", userId, roles, ...known, call }),
+      );
     }
     if (!authorization.allowed) {
       const { reason } = authorization;

@@ -59,6 +59,9 @@ Deno.test("a token passes with the roles it needs and is refused without them", 
   assert.ok(operator.ok);
   assert.equal(operator.principal.userId, "alice");
   assert.equal(operator.principal.source, "token");
+  const [first] = audit.events;
+  assert.ok(first?.kind === "authentication_succeeded" && first.tokenId !== undefined);
+  assert.equal(first.tokenId, operator.principal.token?.tokenId, "which of her tokens it was");
   const viewer = await gate.check(call({ authorizationHeader: await tokenFor("bob", "viewer") }));
   assert.equal(codeOf(viewer), "PERMISSION_DENIED");
   assert.equal(codeOf(await gate.check(call())), "UNAUTHENTICATED");
