@@ -86,8 +86,9 @@ export const securityKeys = {
       flags: flag("key", EVERYONE),
     }),
     ca_file: key(path({ emptyAllowed: true }), {
-      doc: "PEM file of the authorities that the other side's certificate is checked against; " +
-        "empty, for workers and clients: the system's.",
+      doc:
+        "PEM file of the authorities that the other side's certificate is checked against, those " +
+        "between it and its root included; empty, for workers and clients: the system's.",
       usedBy: EVERYONE,
       default: "",
       profileDefaults: deployed(`${CERTS}/ca.crt`),
@@ -166,7 +167,9 @@ export const securityKeys = {
       legacyEnv: ["SECURITY_RAFT_TLS_KEY_FILE"],
     }),
     ca_file: key(path({ emptyAllowed: true }), {
-      doc: "PEM file of the authorities that peers' certificates are checked against.",
+      doc:
+        "PEM file of the authorities that peers' certificates are checked against, those between " +
+        "them and their root included.",
       usedBy: MASTER,
       default: "",
       profileDefaults: deployed(`${CERTS}/ca.crt`),

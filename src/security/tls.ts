@@ -305,7 +305,8 @@ function faultsOfOwn(own: Certificate, material: TlsMaterial, files: TlsFiles): 
     // Not a fault: peers may trust other authorities than we do.
     options.warn?.(
       `${what} was not issued by an authority in ${options.section}.ca_file ("${files.caFile}"), ` +
-        `but by "${own.issuer}": peers with the same ca_file will refuse it`,
+        `but by "${own.issuer}": peers with the same ca_file will refuse it (an intermediate ` +
+        "authority belongs into it beside its root)",
     );
   }
   return faults;
