@@ -190,6 +190,7 @@ async function doorsOf(
   const hasNoKey = [secret, privateKeyPem ?? "", jwt.publicKeyPath, jwt.jwksFile, jwt.jwksUrl]
     .every((each) => each === "");
   const isKeyless = own.certificatesSuffice === true && peers !== null && hasNoKey;
+  const jwksMemory = {};
   const verifierWith = (ownKeys: TokenKeyMaterial) =>
     createTokenVerifier({
       profile,
@@ -197,6 +198,7 @@ async function doorsOf(
       publicKeyPath: jwt.publicKeyPath,
       jwksFile: jwt.jwksFile,
       jwksUrl: jwt.jwksUrl,
+      jwksMemory,
       algorithms: jwt.algorithms,
       leewayMs: jwt.leewayMs,
       issuer: jwt.issuer,

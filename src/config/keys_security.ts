@@ -287,7 +287,9 @@ export const securityKeys = {
       legacyEnv: ["JWT_JWKS_FILE"],
     }),
     jwks_url: key(text({ emptyAllowed: true }), {
-      doc: "https:// address of such a set, fetched when it is needed and kept for ten minutes.",
+      doc:
+        "https:// address of such a set, fetched when it is needed and kept for ten minutes, or " +
+        "for a day where it does not answer.",
       usedBy: NODES,
       default: "",
       legacyEnv: ["JWT_JWKS_URL"],

@@ -46,13 +46,13 @@ const RPC_SECONDS = [
   ...[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
 ];
 
-/** The names of gRPC's statuses, as grpc-js has them. */
-const STATUS_NAMES = [
+/** The names of gRPC's statuses, as grpc-js has them, each at its number. */
+export const STATUS_NAMES: readonly string[] = [
   ...["OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND"],
   ...["ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION"],
   ...["ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"],
   "UNAUTHENTICATED",
-] as const;
+];
 
 /** Declares them in `registry`. Once for each registry. */
 export function createRpcMetrics(registry: MetricsRegistry): RpcMetrics {

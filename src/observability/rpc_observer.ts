@@ -8,7 +8,13 @@
 
 import { runInSpan } from "./active_span.ts";
 import type { Logger } from "./logger.ts";
-import type { MethodLabels, OutcomeLabels, RpcClientMetrics, RpcMetrics } from "./rpc_metrics.ts";
+import {
+  type MethodLabels,
+  type OutcomeLabels,
+  type RpcClientMetrics,
+  type RpcMetrics,
+  STATUS_NAMES,
+} from "./rpc_metrics.ts";
 import { silentSpan, type Span, type Tracer } from "./tracing.ts";
 
 export interface RpcObserverOptions {
@@ -75,27 +81,6 @@ const FAILED_SPANS: ReadonlySet<string> = new Set([
   "UNIMPLEMENTED",
 ]);
 
-/** Statuses in the order of their numbers, which is what OpenTelemetry's attribute holds. */
-const CODES: readonly string[] = [
-  "OK",
-  "CANCELLED",
-  "UNKNOWN",
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "NOT_FOUND",
-  "ALREADY_EXISTS",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "OUT_OF_RANGE",
-  "UNIMPLEMENTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "UNAUTHENTICATED",
-];
-
 /** Asked every second or two by whoever watches a server; its answers would bury all other lines. */
 const HEALTH_SERVICE = "grpc.health.v1.Health";
 
@@ -149,7 +134,7 @@ export function createRpcObserver(options: RpcObserverOptions): RpcObserver {
         const durationMs = now() - startedAtMs;
         const isOk = code === "OK";
         counted(method, code, durationMs, 1);
-        span.setAttribute("rpc.grpc.status_code", CODES.indexOf(code));
+        span.setAttribute("rpc.grpc.status_code", STATUS_NAMES.indexOf(code));
         if (FAILED_SPANS.has(code)) span.recordError(failure);
         span.end();
         const isProbe = isOk && service === HEALTH_SERVICE;

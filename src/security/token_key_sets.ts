@@ -35,13 +35,28 @@ const FETCH_TIMEOUT_MS = 5_000;
 const SET_MAX_AGE_MS = 10 * 60 * 1000;
 /** ... so long after the last look, in ms: made-up kids must not make us ask all the time. */
 const COOLDOWN_MS = 30_000;
-/** After a look that failed, the next one comes no sooner than so many ms later. */
+/** After a look that failed, the next one comes no sooner than so many ms later, where there is no set to go on with. */
 const FAILURE_COOLDOWN_MS = 2_000;
+/** A set that cannot be had anew is gone on with for so long, in ms: who rolls keys has those, too, in the set. */
+const GONE_ON_WITH_MS = 24 * 60 * 60 * 1000;
 const SET_BYTES_MAX = 256 * 1024;
 const KEYS_MAX = 100;
 
-/** What {@linkcode fileKeySet} and {@linkcode urlKeySet} may be told for tests. */
+/** The last set that an address gave, kept when keys are read anew, and when it was had. */
+export interface LastKeySet {
+  readonly set: JSONWebKeySet;
+  /** On the clock of `monotonicMs`. */
+  readonly atMs: number;
+}
+
+/** Where it is kept. */
+export interface KeySetMemory {
+  last?: LastKeySet;
+}
+
+/** What {@linkcode fileKeySet} and {@linkcode urlKeySet} may be told, the latter two for tests. */
 export interface KeySetOptions {
+  readonly memory?: KeySetMemory;
   /** Milliseconds of a clock that does not jump. Default `performance.now`. */
   readonly monotonicMs?: () => number;
   readonly fetch?: typeof fetch;
@@ -84,7 +99,8 @@ export async function fileKeySet(
 
 /**
  * A set at an address, fetched when it is first needed, again when it is old, and for a `kid` that it
- * has not.
+ * has not. Where it cannot be had, the last one goes on for a day: whoever issues tokens may be away, and
+ * those who hold them are not to be shut out.
  *
  * @param what names the key for the message
  * @throws {SecurityConfigurationError} when the address is none, or not of HTTPS outside development
@@ -93,8 +109,9 @@ export function urlKeySet(
   address: string,
   what: string,
   profile: SecurityProfile,
-  { monotonicMs = () => performance.now(), fetch: fetchSet = fetch }: KeySetOptions = {},
+  options: KeySetOptions = {},
 ): KeySet {
+  const { monotonicMs = () => performance.now(), fetch: fetchSet = fetch, memory = {} } = options;
   const url = URL.parse(address);
   const isSafe = url?.protocol === "https:" ||
     url?.protocol === "http:" && profile === "development";
@@ -108,19 +125,48 @@ export function urlKeySet(
     timeoutDuration: FETCH_TIMEOUT_MS,
     cooldownDuration: COOLDOWN_MS,
     cacheMaxAge: SET_MAX_AGE_MS,
-    [customFetch]: async (...request) => await bounded(await fetchSet(...request), what),
+    [customFetch]: async (...request) => {
+      isNew = true;
+      return await bounded(await fetchSet(...request), what);
+    },
   });
+  let isNew = false;
   let failedAtMs = Number.NEGATIVE_INFINITY;
   let reason = "";
+  const remember = () => {
+    const set = isNew ? remote.jwks() : undefined;
+    if (set !== undefined) memory.last = { set, atMs: monotonicMs() };
+    isNew = false;
+    failedAtMs = Number.NEGATIVE_INFINITY;
+  };
+  const without: KeySet = async (header, token) => {
+    const { last } = memory;
+    if (last !== undefined && monotonicMs() - last.atMs < GONE_ON_WITH_MS) {
+      try {
+        return await localKeySet(last.set)(header, token);
+      } catch (failure) {
+        // A kid that is not there may be in the set that cannot be had.
+        if (!(failure instanceof errors.JWKSNoMatchingKey)) throw failure;
+      }
+    }
+    throw unavailable(what, reason);
+  };
   return async (header, token) => {
-    if (monotonicMs() - failedAtMs < FAILURE_COOLDOWN_MS) throw unavailable(what, reason);
+    const cooldownMs = memory.last === undefined ? FAILURE_COOLDOWN_MS : COOLDOWN_MS;
+    if (monotonicMs() - failedAtMs < cooldownMs) return await without(header, token);
     try {
-      return await remote(header, token);
+      const key = await remote(header, token);
+      remember();
+      return key;
     } catch (failure) {
-      if (isAboutTheToken(failure)) throw failure;
+      if (isAboutTheToken(failure)) {
+        remember();
+        throw failure;
+      }
+      isNew = false;
       failedAtMs = monotonicMs();
       reason = reasonOf(failure);
-      throw unavailable(what, reason);
+      return await without(header, token);
     }
   };
 }

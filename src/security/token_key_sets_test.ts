@@ -152,6 +152,36 @@ Deno.test("a set at an address is fetched once, again for a new kid, and not for
   assert.equal(fetches, 2, "made-up kids are within the cooldown");
 });
 
+Deno.test("a set that cannot be had anew goes on for a day, after keys were read anew as well", async () => {
+  const [one, two] = await Promise.all([signer("1"), signer("2")]);
+  const at = { clockMs: 0, isThere: true, fetches: 0 };
+  const memory = {};
+  const verifierOf = () => {
+    const keys = urlKeySet("https://id.example/keys", "jwks_url", "production", {
+      memory,
+      monotonicMs: () => at.clockMs,
+      fetch: () => {
+        at.fetches++;
+        return at.isThere
+          ? Promise.resolve(new Response(setOf(one)))
+          : Promise.reject(new TypeError("no route"));
+      },
+    });
+    return new TokenVerifier([], OPTIONS, { sets: [keys], algorithms: ["ES256"] });
+  };
+  assert.equal(await wordFor(verifierOf(), await signed(one)), "passed");
+  at.isThere = false;
+  const after = verifierOf();
+  assert.equal(await wordFor(after, await signed(one)), "passed");
+  assert.equal(await wordFor(after, await signed(two)), "keys_unavailable", "it may be a new one");
+  assert.equal(at.fetches, 2, "nobody waits for it again at once");
+  at.clockMs += 24 * 60 * 60 * 1000;
+  assert.equal(await wordFor(after, await signed(one), NOW_MS + 60_000), "keys_unavailable");
+  at.isThere = true;
+  at.clockMs += 30_000;
+  assert.equal(await wordFor(after, await signed(one), NOW_MS + 60_000), "passed");
+});
+
 Deno.test("a set that is too long, not HTTPS, or holds secret keys is refused", async () => {
   await using directory = await temporaryDirectory();
   const path = join(directory.path, "keys.json");

@@ -20,7 +20,7 @@ import { BoundedMap } from "./bounded_map.ts";
 import { SecurityConfigurationError, type SecurityProfile } from "./configuration_error.ts";
 import { readPublicFile } from "./key_files.ts";
 import { readClaims, type TokenClaims, type TokenHandle, type TokenKind } from "./token_claims.ts";
-import { fileKeySet, type KeySet, urlKeySet } from "./token_key_sets.ts";
+import { fileKeySet, type KeySet, type KeySetMemory, urlKeySet } from "./token_key_sets.ts";
 import {
   NOT_ACCEPTED,
   refusalOf,
@@ -58,6 +58,8 @@ export interface TokenVerifierOptions {
   readonly jwksFile?: string;
   /** Address of one. */
   readonly jwksUrl?: string;
+  /** Where the last set of that address is kept, for verifiers that come after one another. */
+  readonly jwksMemory?: KeySetMemory;
   /** Algorithms that are accepted, of those for which there is a key; empty: all of those. */
   readonly algorithms?: readonly string[];
   /** How far clocks may differ, in ms, at `exp`, `nbf` and `iat`. Default 30,000. */
@@ -126,7 +128,8 @@ export async function createTokenVerifier(
   }
   if (jwksUrl !== "") {
     await collect(() => {
-      sets.push(urlKeySet(jwksUrl, "security.jwt.jwks_url", options.profile));
+      const { jwksMemory: memory = {} } = options;
+      sets.push(urlKeySet(jwksUrl, "security.jwt.jwks_url", options.profile, { memory }));
     });
   }
   if (keys.length === 0 && sets.length === 0 && faults.length === 0) {
