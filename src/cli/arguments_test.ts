@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { FlagReader, reasonOf } from "./arguments.ts";
+import { FlagReader } from "./arguments.ts";
+import { reasonOf } from "./reason.ts";
 import { Misuse } from "./failure.ts";
 
 Deno.test("a whole number is taken as it is written, within its range and without ornaments", () => {

@@ -6,7 +6,7 @@
 
 import { type AuditReport, verifyAuditFile } from "../security/mod.ts";
 import { tell } from "./answer.ts";
-import { reasonOf } from "./arguments.ts";
+import { reasonOf } from "./reason.ts";
 import { Misuse, NegativeAnswer } from "./failure.ts";
 import type { Flags } from "./router.ts";
 import { renderPairs } from "./table.ts";

@@ -5,7 +5,7 @@
  */
 
 import { dirname, isAbsolute } from "node:path";
-import { reasonOf } from "./arguments.ts";
+import { reasonOf } from "./reason.ts";
 import { Misuse, NegativeAnswer } from "./failure.ts";
 import { printable, writeBytes } from "./terminal.ts";
 

@@ -7,7 +7,8 @@
 import { v7 as uuidv7 } from "uuid";
 import type { BatchItem, BatchView, JobClient, Submission } from "../rpc/mod.ts";
 import { type Answer, formatOf, streamed, tell } from "./answer.ts";
-import { FlagReader, reasonOf } from "./arguments.ts";
+import { FlagReader } from "./arguments.ts";
+import { reasonOf } from "./reason.ts";
 import { inCalls, type JobLine, readJobLines } from "./batch_lines.ts";
 import { configFrom } from "./config_flags.ts";
 import { type Connection, withClient } from "./connect.ts";

@@ -9,7 +9,7 @@ import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { packTar } from "modern-tar";
 import type { Role } from "../config/mod.ts";
-import { reasonOf } from "./arguments.ts";
+import { reasonOf } from "./reason.ts";
 import { tell } from "./answer.ts";
 import { bundleParts, type Part, secretsOf } from "./debug_parts.ts";
 import { Misuse, NegativeAnswer } from "./failure.ts";

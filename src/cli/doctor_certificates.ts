@@ -7,7 +7,7 @@
 import type { ExaminedConfig } from "../config/mod.ts";
 import { loadTls, type TlsOptions } from "../security/mod.ts";
 import { certificateDirectory } from "./connect.ts";
-import { reasonOf } from "./arguments.ts";
+import { reasonOf } from "./reason.ts";
 import { type Finding, findingsOf } from "./doctor_finding.ts";
 import { tlsOptions } from "./node_tls.ts";
 

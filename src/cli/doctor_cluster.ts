@@ -15,7 +15,7 @@ import {
   Refusal,
 } from "../rpc/mod.ts";
 import { clientChannel } from "./connect.ts";
-import { reasonOf } from "./arguments.ts";
+import { reasonOf } from "./reason.ts";
 import { type Finding, findingsOf } from "./doctor_finding.ts";
 import { quorumFinding } from "./doctor_settings.ts";
 import { printable } from "./terminal.ts";

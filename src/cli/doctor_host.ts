@@ -17,7 +17,7 @@ import {
 import { dirname, join } from "node:path";
 import type { Config } from "../config/mod.ts";
 import { assertRuntimeSafe } from "../security/mod.ts";
-import { reasonOf } from "./arguments.ts";
+import { reasonOf } from "./reason.ts";
 import { type Finding, findingsOf } from "./doctor_finding.ts";
 
 /** A node has a descriptor for each connection, and each worker and client has one or more. */

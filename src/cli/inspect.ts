@@ -13,7 +13,8 @@ import {
   type SnapshotReport,
 } from "../master/mod.ts";
 import { formatOf, jsonLine, tell } from "./answer.ts";
-import { FlagReader, reasonOf } from "./arguments.ts";
+import { FlagReader } from "./arguments.ts";
+import { reasonOf } from "./reason.ts";
 import { configFrom } from "./config_flags.ts";
 import { Misuse, NegativeAnswer } from "./failure.ts";
 import { secondText, timeText } from "./present.ts";

@@ -6,7 +6,8 @@
 
 import type { JobClient, JobDetails, JobView } from "../rpc/mod.ts";
 import { type Answer, formatOf, tell } from "./answer.ts";
-import { FlagReader, reasonOf } from "./arguments.ts";
+import { FlagReader } from "./arguments.ts";
+import { reasonOf } from "./reason.ts";
 import { overviewAnswer } from "./cluster.ts";
 import { withClient } from "./connect.ts";
 import { NegativeAnswer } from "./failure.ts";

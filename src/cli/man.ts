@@ -8,7 +8,7 @@ import type { Command } from "commander";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { nearest } from "../config/mod.ts";
-import { reasonOf } from "./arguments.ts";
+import { reasonOf } from "./reason.ts";
 import { Misuse, NegativeAnswer } from "./failure.ts";
 import { manPage, manPages, type ManParts } from "./man_page.ts";
 import type { Flags } from "./router.ts";

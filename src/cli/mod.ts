@@ -5,6 +5,7 @@
  * @module
  */
 
+import { processTerminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 
 /** Runs one command line to its end; resolves to the exit code. */
@@ -15,9 +16,20 @@ export async function runConductor(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
-    console.log(`conductor ${VERSION}`);
-    return 0;
+    return sayVersion();
   }
   const { route } = await import("./router.ts");
   return await route(args);
+}
+
+/** Without the commands, which take longer to load than this takes. */
+async function sayVersion(): Promise<number> {
+  const terminal = processTerminal();
+  try {
+    terminal.out.write(`conductor ${VERSION}\n`);
+    return 0;
+  } catch (failure) {
+    const { reportFailure } = await import("./failure.ts");
+    return reportFailure(failure, terminal);
+  }
 }

@@ -12,7 +12,7 @@ import {
 } from "../master/mod.ts";
 import { masterAddresses } from "./addresses.ts";
 import { tell } from "./answer.ts";
-import { reasonOf } from "./arguments.ts";
+import { reasonOf } from "./reason.ts";
 import { configFrom } from "./config_flags.ts";
 import { Misuse, NegativeAnswer } from "./failure.ts";
 import type { Flags } from "./router.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { reasonOf } from "./arguments.ts";
+import { reasonOf } from "./reason.ts";
 import { Misuse } from "./failure.ts";
 import type { Sink } from "./terminal.ts";
 

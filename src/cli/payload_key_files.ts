@@ -13,7 +13,7 @@ import {
   readPayloadKeys,
 } from "../security/mod.ts";
 import { tell } from "./answer.ts";
-import { reasonOf } from "./arguments.ts";
+import { reasonOf } from "./reason.ts";
 import { configFrom } from "./config_flags.ts";
 import { Misuse } from "./failure.ts";
 import { payloadKeysOf } from "./payload_keys.ts";

@@ -5,9 +5,12 @@
  */
 
 import colors from "picocolors";
+import { reasonOf } from "./reason.ts";
 import { hasLostReader } from "./reader.ts";
 
 const STDOUT = 1;
+/** How long a stream that takes nothing for the moment is left alone. */
+const FULL_PAUSE_MS = 5;
 
 /** Styles for people; identity functions where there is no terminal, or NO_COLOR is set. */
 export interface Styles {
@@ -48,14 +51,37 @@ export interface Terminal {
 
 /** The process's own streams. */
 export function processTerminal(): Terminal {
-  const out = { ...sinkOver(Deno.stdout), isAbandoned: () => hasLostReader(STDOUT) };
-  return { out, err: sinkOver(Deno.stderr) };
+  const out = { ...sinkOver(Deno.stdout, "stdout"), isAbandoned: () => hasLostReader(STDOUT) };
+  return { out, err: sinkOver(Deno.stderr, "stderr") };
 }
 
 /** Bytes as they are, on the process's stdout. */
-export async function writeBytes(bytes: Uint8Array): Promise<void> {
+export function writeBytes(bytes: Uint8Array): Promise<void> {
+  return Promise.try(() => writeAll(Deno.stdout, "stdout", bytes));
+}
+
+/**
+ * Writes all of it, however slowly it is read.
+ *
+ * @throws {Deno.errors.BrokenPipe} when nobody reads any more
+ * @throws Error with a sentence for the operator
+ */
+export function writeAll(
+  stream: Pick<typeof Deno.stdout, "writeSync">,
+  name: string,
+  bytes: Uint8Array,
+): void {
   for (let written = 0; written < bytes.byteLength;) {
-    written += await Deno.stdout.write(bytes.subarray(written));
+    try {
+      written += stream.writeSync(bytes.subarray(written));
+    } catch (cause) {
+      if (cause instanceof Deno.errors.BrokenPipe) throw cause;
+      if (!(cause instanceof Deno.errors.WouldBlock)) {
+        throw new Error(`cannot write to ${name}: ${reasonOf(cause)}`, { cause });
+      }
+      // Another process that has the same pipe or terminal made it non-blocking.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PAUSE_MS);
+    }
   }
 }
 
@@ -105,7 +131,7 @@ export function printableLines(text: string): string {
   return text.split(/\r?\n/).map(printable).join("\n");
 }
 
-function sinkOver(stream: typeof Deno.stdout | typeof Deno.stderr): Sink {
+function sinkOver(stream: typeof Deno.stdout | typeof Deno.stderr, name: string): Sink {
   const isTerminal = stream.isTerminal();
   const noColor = (Deno.env.get("NO_COLOR") ?? "") !== "";
   const encoder = new TextEncoder();
@@ -120,10 +146,7 @@ function sinkOver(stream: typeof Deno.stdout | typeof Deno.stderr): Sink {
       return isTerminal ? Deno.consoleSize().rows || 24 : 24;
     },
     write(text) {
-      const bytes = encoder.encode(text);
-      for (let written = 0; written < bytes.byteLength;) {
-        written += stream.writeSync(bytes.subarray(written));
-      }
+      writeAll(stream, name, encoder.encode(text));
     },
   };
 }

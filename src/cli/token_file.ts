@@ -7,7 +7,7 @@
 
 import { dirname, join } from "node:path";
 import { exposedMode } from "../security/light.ts";
-import { reasonOf } from "./arguments.ts";
+import { reasonOf } from "./reason.ts";
 import { Misuse } from "./failure.ts";
 
 /** What a file with tokens holds. */

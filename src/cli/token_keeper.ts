@@ -12,7 +12,7 @@
 import { hash } from "node:crypto";
 import type { Logger } from "../observability/mod.ts";
 import { Refusal, type TokenPairView } from "../rpc/mod.ts";
-import { reasonOf } from "./arguments.ts";
+import { reasonOf } from "./reason.ts";
 import { claimsIn } from "./token_claims.ts";
 import { readTokenFile, type TokenFile, writeTokenFile } from "./token_file.ts";
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { MAIN, RUNTIME_ENVIRONMENT } from "../program.ts";
 import { end, onHost, run } from "./support.ts";
 
 /** One line for the person who reads it, and no stack trace. */
@@ -18,6 +19,23 @@ Deno.test("commands and flags that do not exist are named, with what was meant, 
   assert.equal(config.code, 2);
   assert.match(config.stderr, /raft\.election_timeout/);
   assert.match(config.stderr, /nope\.key/);
+});
+
+Deno.test({
+  name: "an answer for which stdout has no room is one line that says so, and exits 1",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const onFull = ["sh", "-c", 'exec "$@" > /dev/full', "sh", Deno.execPath()] as const;
+    const program = {
+      command: [...onFull, "run", "--quiet", "--no-check", "--allow-all", MAIN] as const,
+      environment: RUNTIME_ENVIRONMENT,
+    };
+    for (const args of [["--version"], ["--help"], ["config", "show"], ["man"]]) {
+      const { code, stderr } = await run(args, program);
+      assert.equal(code, 1, args.join(" "));
+      assertOneLine(stderr, /^conductor: cannot write to stdout: No space left on device$/m);
+    }
+  },
 });
 
 Deno.test("a payload that is not what its type takes is refused before it is accepted", () =>

@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { writeAll } from "./terminal.ts";
+
+/** A stream that takes two bytes at a time, after each of `faults`. */
+function streamAfter(...faults: readonly Error[]) {
+  const left = [...faults];
+  const taken: number[] = [];
+  return {
+    taken,
+    writeSync(bytes: Uint8Array): number {
+      const fault = left.shift();
+      if (fault !== undefined) throw fault;
+      taken.push(...bytes.subarray(0, 2));
+      return Math.min(2, bytes.byteLength);
+    },
+  };
+}
+
+Deno.test("all of a text is written to a stream that takes nothing for the moment", () => {
+  const full = new Deno.errors.WouldBlock("Resource temporarily unavailable (os error 11)");
+  const stream = streamAfter(full, full);
+  writeAll(stream, "stdout", new Uint8Array([1, 2, 3, 4, 5]));
+  assert.deepEqual(stream.taken, [1, 2, 3, 4, 5]);
+});
+
+Deno.test("a stream that cannot be written to is named, and one that nobody reads is known as such", () => {
+  const full = streamAfter(new Error("No space left on device (os error 28)"));
+  assert.throws(() => writeAll(full, "stdout", new Uint8Array(1)), {
+    message: "cannot write to stdout: No space left on device",
+  });
+  const unread = streamAfter(new Deno.errors.BrokenPipe("Broken pipe (os error 32)"));
+  assert.throws(() => writeAll(unread, "stdout", new Uint8Array(1)), Deno.errors.BrokenPipe);
+});
