@@ -14,6 +14,7 @@ import {
   list,
   map,
   mapOf,
+  matching,
   number,
   path,
   port,
@@ -276,7 +277,7 @@ export const schedulerKeys = {
 
 /** `jobs.*` */
 export const jobsKeys = {
-  namespaces: key(list(text()), {
+  namespaces: key(list(identifier()), {
     doc:
       "Namespace to work in. A worker gets jobs of these alone (of none: of all that its token is for). " +
       "A command takes one; without it, what it names or makes is in the only one of its token, else " +
@@ -372,7 +373,7 @@ export const jobsKeys = {
     usedBy: WORKER,
     default: [],
   }),
-  user_agent: key(text(), {
+  user_agent: key(matching(/^[\x20-\x7e]{1,300}$/, "printable ASCII, at most 300 characters"), {
     doc: "User-Agent of every fetch that a job makes, and the name it answers to in robots.txt.",
     usedBy: WORKER,
     default: "Conductor",

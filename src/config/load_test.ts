@@ -361,6 +361,16 @@ Deno.test("what has faults can be examined, with defaults where values are refus
   assert.deepEqual(examined.sources["cluster.http_port"], { kind: "default" });
 });
 
+Deno.test("what a master or a server would refuse at each try is refused at the start", () => {
+  const refusedOf = (set: Record<string, string>) =>
+    examineConfig({ ...options({ role: "worker" }), flags: { set } }).faults.map(({ path }) =>
+      path
+    );
+  assert.deepEqual(refusedOf({ "jobs.namespaces": "red,team a" }), ["jobs.namespaces"]);
+  assert.deepEqual(refusedOf({ "jobs.user_agent": "Büro" }), ["jobs.user_agent"]);
+  assert.deepEqual(refusedOf({ "jobs.namespaces": "red", "jobs.user_agent": "Us/1 (+https)" }), []);
+});
+
 Deno.test("a name from a prototype is neither flag nor variable", () => {
   assert.match(refusal({ flags: { constructor: "x" } })[1] ?? "", /^constructor is not a key/);
   const path = "scheduler.type_defaults.noop";

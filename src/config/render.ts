@@ -111,7 +111,8 @@ function tableText(entry: SchemaKey, loaded: LoadedConfig): string {
 
 function maskedRaw(entry: SchemaKey, loaded: LoadedConfig): Raw {
   const raw = rawOf(entry, loaded);
-  return entry.key.about.secret && raw !== "" ? MASK : raw;
+  const isEmpty = raw === "" || typeof raw === "object" && Object.keys(raw).length === 0;
+  return entry.key.about.secret && !isEmpty ? MASK : raw;
 }
 
 function rawOf({ key, fields }: SchemaKey, { config }: LoadedConfig): Raw {

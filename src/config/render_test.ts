@@ -78,6 +78,9 @@ Deno.test("a secret is in none of the forms, and an unset one is empty in all", 
   assert.match(renderConfig(loaded, "table"), /^security\.jwt\.secret_key +\*{8} /m);
   assert.match(renderConfig(loaded, "yaml"), /^ {4}secret_key: \$\{JWT_SECRET_KEY\} # /m);
   assert.match(renderConfig(loadConfig(options({})), "yaml"), /^ {4}secret_key: "" # /m);
+  const table = renderConfig(loadConfig(options({})), "table");
+  assert.match(table, /^security\.jwt\.secret_key +"" /m);
+  assert.match(table, /^tracing\.otlp_headers +\(none\) /m);
 });
 
 /** Any value of a key, as it could be written; most, but not all, are accepted. */
