@@ -1,6 +1,6 @@
 /**
  * `deno task build`: one file, `dist/conductor`, with the runtime and the program in it, and beside it
- * what that is made of, `dist/conductor.cdx.json`.
+ * what that is made of, `dist/conductor.cdx.json`, and on which terms, `dist/conductor.licenses.txt`.
  *
  * The program is bundled first, because `deno compile` of the sources takes whole packages with it
  * (and overflows its stack on the folders of one). It then puts the bundle under a runtime, denort,
@@ -15,6 +15,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { writeBundle } from "./build/bundle.ts";
 import { deno, run } from "./build/command.ts";
+import { bundledPackages, noticesOf, termsOf } from "./build/licenses.ts";
 import { copyCompanions, RELEASED, TARGETS } from "./build/release.ts";
 import { type Lock, sbomOf } from "./build/sbom.ts";
 import { writeSelfExtracting } from "./build/self_extracting.ts";
@@ -66,15 +67,16 @@ async function main(args: readonly string[]): Promise<void> {
   if (unknown !== undefined) {
     throw new Error(`unknown target "${unknown}"; one of: ${[...TARGETS.keys()].join(", ")}`);
   }
-  await Deno.mkdir(DIST, { recursive: true });
+  const output = targets.length === 0 ? resolve(values.output) : join(DIST, "conductor");
+  await Deno.mkdir(dirname(output), { recursive: true });
   const bundle = await Deno.makeTempDir({ prefix: "conductor-build-" });
   try {
     await writeBundle(bundle);
     if (targets.length === 0) {
-      await buildHere(resolve(values.output), bundle, values["self-extracting"] === true);
+      await buildHere(output, bundle, values["self-extracting"] === true);
     }
     for (const target of targets) await buildFor(target, bundle);
-    await writeSbom(targets.length === 0 ? resolve(values.output) : join(DIST, "conductor"));
+    await writeOrigins(output);
     if (values.all) await finishRelease();
   } finally {
     await Deno.remove(bundle, { recursive: true });
@@ -96,13 +98,21 @@ async function buildHere(output: string, bundle: string, selfExtracting: boolean
   await report(output);
 }
 
-/** The bill of materials beside the program: the same for all systems, as they have the same packages. */
-async function writeSbom(output: string): Promise<void> {
+/**
+ * The bill of materials and the licenses beside the program: the same for all systems, as they have the
+ * same packages.
+ */
+async function writeOrigins(output: string): Promise<void> {
+  const runtime = Deno.version.deno;
+  const bundled = await termsOf(await bundledPackages());
   const lock: Lock = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.lock")));
-  const sbom = sbomOf(lock, { name: "conductor", version: VERSION }, Deno.version.deno);
-  const path = `${output.replace(/\.exe$/, "")}.cdx.json`;
-  await Deno.writeTextFile(path, `${JSON.stringify(sbom, null, 2)}\n`);
-  console.log(`${relative(Deno.cwd(), path)}: ${sbom.components.length} components`);
+  const sbom = sbomOf(lock, { name: "conductor", version: VERSION, bundled }, runtime);
+  const path = output.replace(/\.exe$/, "");
+  await Deno.writeTextFile(`${path}.cdx.json`, `${JSON.stringify(sbom, null, 2)}\n`);
+  await Deno.writeTextFile(`${path}.licenses.txt`, noticesOf(bundled, runtime));
+  // With the runtime.
+  const parts = bundled.size + 1;
+  console.log(`${relative(Deno.cwd(), path)}.cdx.json and .licenses.txt: ${parts} components`);
 }
 
 /** The rest of a release, and digests of all of it, in the format of `sha256sum --check`. */

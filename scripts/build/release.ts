@@ -29,6 +29,7 @@ export const COMPANIONS: readonly string[] = [
 export const RELEASED: readonly string[] = [
   ...TARGETS.values(),
   "conductor.cdx.json",
+  "conductor.licenses.txt",
   ...COMPANIONS.map((path) => basename(path)),
 ];
 

@@ -1,6 +1,6 @@
 /**
  * What the program is made of, as CycloneDX JSON: every package of `deno.lock` with its hash, and the
- * runtime. The same lock gives the same text: it holds no time and no random number.
+ * runtime. Packages that tests and tools alone import are told to be excluded. The same lock gives the same text: it holds no time and no random number.
  *
  * @module
  */
@@ -28,7 +28,10 @@ export interface Component {
   readonly name: string;
   readonly version: string;
   readonly purl: string;
+  /** Excluded: nothing of it is in the program. */
+  readonly scope?: "required" | "excluded";
   readonly hashes?: readonly { readonly alg: "SHA-512"; readonly content: string }[];
+  readonly licenses?: readonly { readonly expression: string }[];
 }
 
 /** A CycloneDX document, version 1.6 (https://cyclonedx.org/docs/1.6/json/). */
@@ -42,14 +45,21 @@ export interface Sbom {
   readonly dependencies: readonly { readonly ref: string; readonly dependsOn: readonly string[] }[];
 }
 
+/** What is in the program, by its key in the lock, and on which terms (SPDX). */
+export type Bundled = ReadonlyMap<string, { readonly license: string }>;
+
 /**
- * @param program the name and version of what is built
+ * @param program the name and version of what is built, and which packages are in it
  * @param runtime Deno's version, which is inside of the file
  * @throws {Error} naming what the lock asks for and does not hold, or a package without a hash
  */
 export function sbomOf(
   lock: Lock,
-  program: { readonly name: string; readonly version: string },
+  { bundled, ...program }: {
+    readonly name: string;
+    readonly version: string;
+    readonly bundled: Bundled;
+  },
   runtime: string,
 ): Sbom {
   const keys = Object.keys(lock.npm);
@@ -87,12 +97,20 @@ export function sbomOf(
     serialNumber: `urn:uuid:${uuidOf(JSON.stringify([lock, program, runtime]))}`,
     version: 1,
     metadata: { component: { type: "application", "bom-ref": root, ...program } },
-    components: [platform, ...keys.map((key) => componentOf(key, lock.npm[key]!))],
+    components: [
+      platform,
+      ...keys.map((key) => componentOf(key, lock.npm[key]!, bundled.get(key)?.license)),
+    ],
     dependencies,
   };
 }
 
-function componentOf(key: string, { integrity }: LockedPackage): Component {
+/** @param license left out: the package is not in the program */
+function componentOf(
+  key: string,
+  { integrity }: LockedPackage,
+  license: string | undefined,
+): Component {
   const [, name, version] = /^(@?[^@]+)@([^_]+)/.exec(key) ?? [];
   const [, digest] = /^sha512-(.+)$/.exec(integrity) ?? [];
   if (name === undefined || version === undefined || digest === undefined) {
@@ -104,7 +122,9 @@ function componentOf(key: string, { integrity }: LockedPackage): Component {
     name,
     version,
     purl: `pkg:npm/${name.replace("@", "%40")}@${version}`,
+    scope: license === undefined ? "excluded" : "required",
     hashes: [{ alg: "SHA-512", content: Uint8Array.fromBase64(digest).toHex() }],
+    ...(license === undefined ? {} : { licenses: [{ expression: license }] }),
   };
 }
 

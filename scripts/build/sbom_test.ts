@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import denoConfig from "../../deno.json" with { type: "json" };
 import { type Lock, sbomOf } from "./sbom.ts";
 
-const PROGRAM = { name: "conductor", version: "1.2.3" };
+const ZOD = denoConfig.imports.zod.slice("npm:".length);
+const PROGRAM = {
+  name: "conductor",
+  version: "1.2.3",
+  bundled: new Map([[ZOD, { license: "MIT" }]]),
+};
 
 async function realLock(): Promise<Lock> {
   return JSON.parse(await Deno.readTextFile(new URL("../../deno.lock", import.meta.url)));
@@ -42,6 +47,14 @@ Deno.test("everything that the sources import is locked to one version, and hang
   };
   reach("conductor@1.2.3");
   assert.deepEqual([...known].filter((ref) => !reached.has(ref)), [], "nothing asks for these");
+});
+
+Deno.test("what is not in the program is excluded, and what is tells its license", async () => {
+  const { components } = sbomOf(await realLock(), PROGRAM, "2.9.6");
+  const toldOf = (name: string) => components.find((each) => each.name === name);
+  assert.equal(toldOf("playwright-core")?.scope, "excluded");
+  assert.equal(toldOf("zod")?.scope, "required");
+  assert.deepEqual(toldOf("zod")?.licenses, [{ expression: "MIT" }]);
 });
 
 Deno.test("the same lock gives the same text, another one another serial number", async () => {

@@ -18,7 +18,6 @@ import {
   number,
   path,
   port,
-  text,
 } from "./kinds.ts";
 import { bytes, duration } from "./quantities.ts";
 import { typeDefaults } from "./type_defaults.ts";

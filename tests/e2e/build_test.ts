@@ -106,6 +106,7 @@ async function build(output: string): Promise<void> {
   const sbom = JSON.parse(await Deno.readTextFile(`${output}.cdx.json`));
   assert.equal(sbom.bomFormat, "CycloneDX");
   assert.ok(sbom.components.length > 100, "what it is made of is told of beside it");
+  assert.match(await Deno.readTextFile(`${output}.licenses.txt`), /^zod@[\d.]+: MIT$/m);
 }
 
 async function checkAnswers(program: Program): Promise<void> {
