@@ -243,13 +243,17 @@ export class AuditLog {
     this.#sink.reopen?.();
   }
 
-  /** Writes what is waiting and closes the output. */
+  /** Writes what is waiting and closes the output. What fails is told of, as ever, and hides no other failure. */
   close(): void {
     clearTimeout(this.#retry);
     this.flush();
     clearTimeout(this.#retry);
     this.#syncNow();
-    this.#sink.close();
+    try {
+      this.#sink.close();
+    } catch (failure) {
+      this.#onFailure(failure);
+    }
   }
 
   /** Twice as many are kept as are shown, so that the older half is seldom cut off. */

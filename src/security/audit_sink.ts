@@ -114,8 +114,11 @@ export class FileSink implements AuditSink {
   }
 
   close(): void {
-    this.#file.syncSync();
-    this.#file.close();
+    try {
+      this.#file.syncSync();
+    } finally {
+      this.#file.close();
+    }
   }
 
   /** Whether the name still leads to the open file. */

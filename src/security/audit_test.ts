@@ -197,6 +197,16 @@ Deno.test("lines that cannot be written wait, are reported once, and are written
   assert.deepEqual([last.msg, last.count, last.level], ["Audit lines lost", 50, "error"]);
 });
 
+Deno.test("an output that fails when it is closed is told of, and hides no other failure", () => {
+  const { sink, log, failures } = inMemory();
+  const failure = new Error("Input/output error");
+  sink.close = () => {
+    throw failure;
+  };
+  log.close();
+  assert.deepEqual(failures, [failure]);
+});
+
 Deno.test("a file is private, chained, and goes on with its chain after a restart", async () => {
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/audit/audit.log`;
