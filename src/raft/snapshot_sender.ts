@@ -50,6 +50,8 @@ interface Transfer {
   readonly peer: NodeId;
   readonly shared: Shared;
   ackedBytes: number;
+  /** What the receiver asked for last: less than it had, if a power failure took some of that. */
+  wantedBytes: number;
   sentBytes: number;
   /** Offset of the chunk that was last sent again before its time; -1: none. */
   resentBytes: number;
@@ -135,6 +137,7 @@ export class SnapshotSender {
     if (message.nextOffsetBytes > transfer.ackedBytes) transfer.resends = 0;
     else this.#resendMissing(transfer);
     transfer.idleTicks = 0;
+    transfer.wantedBytes = message.nextOffsetBytes;
     transfer.ackedBytes = Math.max(transfer.ackedBytes, message.nextOffsetBytes);
     transfer.sentBytes = Math.max(transfer.sentBytes, transfer.ackedBytes);
     this.#fill(transfer);
@@ -154,6 +157,7 @@ export class SnapshotSender {
         this.#end(transfer.peer);
         this.#driver.ended(transfer.peer, undefined);
       } else {
+        transfer.ackedBytes = transfer.wantedBytes;
         transfer.sentBytes = transfer.ackedBytes;
         this.#fill(transfer);
       }
@@ -204,6 +208,7 @@ export class SnapshotSender {
       peer,
       shared,
       ackedBytes: 0,
+      wantedBytes: 0,
       sentBytes: 0,
       resentBytes: -1,
       idleTicks: 0,

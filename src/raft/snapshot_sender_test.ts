@@ -9,9 +9,12 @@ const BOUNDS = { chunkBytes: BYTES, windowChunks: 1, resendTicks: 10, resendsMax
 class Bench {
   /** Transfers of which chunks were sent, each once. */
   readonly transfers: string[] = [];
+  /** Offsets of all chunks that were sent. */
+  readonly offsets: number[] = [];
   made = 0;
   failures = 0;
   makingFails = false;
+  totalBytes = BYTES;
   readonly sender = new SnapshotSender({
     name: () => "a-1",
     create: () => {
@@ -19,14 +22,15 @@ class Bench {
       const index = 7;
       const made = this.makingFails ? Promise.reject(new Error("no room")) : Promise.resolve({
         metadata: { index, term: 1, membership: { voters: [], learners: [] } },
-        totalBytes: BYTES,
+        totalBytes: this.totalBytes,
         read: () => new Uint8Array(BYTES),
         release() {},
       });
       return { index, made };
     },
     logReachesBackTo: () => false,
-    send: ({ transferId }) => {
+    send: ({ transferId, offsetBytes }) => {
+      this.offsets.push(offsetBytes);
       if (this.transfers.at(-1) !== transferId) this.transfers.push(transferId);
     },
     ended: (peer, index) => {
@@ -47,10 +51,10 @@ class Bench {
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  answers(status: SnapshotChunkAck["status"]): void {
+  answers(status: SnapshotChunkAck["status"], nextOffsetBytes = 0): void {
     this.sender.acknowledged({
       ...{ kind: "snapshot_chunk_ack", from: "b", to: "a", toIncarnation: "", term: 1, status },
-      ...{ transferId: this.transfers.at(-1)!, nextOffsetBytes: 0 },
+      ...{ transferId: this.transfers.at(-1)!, nextOffsetBytes },
     });
   }
 }
@@ -104,6 +108,21 @@ Deno.test("a peer that was silent gets the next snapshot at once", async () => {
   await bench.turn();
   await bench.ticks(BOUNDS.resendTicks * (BOUNDS.resendsMax + 1));
   assert.equal(bench.made, 2);
+});
+
+Deno.test("a peer that has lost a part of what it had is sent that again", async () => {
+  const bench = new Bench();
+  bench.totalBytes = 4 * BYTES;
+  bench.sender.start("b");
+  await bench.turn();
+  for (const offset of [10, 20, 30]) bench.answers("wanted", offset);
+  // Its power failed, and what it had received was not on its disk.
+  bench.answers("wanted", 10);
+  await bench.ticks(BOUNDS.resendTicks);
+  for (const offset of [20, 30]) bench.answers("wanted", offset);
+  assert.deepEqual(bench.offsets.slice(-3), [10, 20, 30]);
+  await bench.ticks(BOUNDS.resendTicks * BOUNDS.resendsMax);
+  assert.equal(bench.made, 1);
 });
 
 Deno.test("another leader's peers are not let alone for what they refused before", async () => {

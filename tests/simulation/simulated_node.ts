@@ -208,6 +208,7 @@ export class SimulatedNode {
     this.raft = undefined;
     this.machine = undefined;
     this.disk.crash();
+    this.#storage.crash(this.#random);
     this.#log = this.#peek();
     this.#around.connectionsClosed(this.id);
   }
