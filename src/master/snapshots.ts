@@ -9,6 +9,7 @@ import { createHash } from "node:crypto";
 import {
   closeSync,
   createReadStream,
+  fsync,
   fsyncSync,
   ftruncateSync,
   openSync,
@@ -19,6 +20,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import type { JobMachine, LogPosition } from "../jobs/mod.ts";
 import {
   DiskFull,
@@ -156,7 +158,7 @@ class FileSource implements SnapshotSource {
 
 /** What becomes of a file that came whole. */
 interface Arrival {
-  fault(): string | undefined;
+  fault(): Promise<string | undefined>;
   install(): void;
 }
 
@@ -199,25 +201,21 @@ class FileSink implements SnapshotSink {
     this.#receivedBytes += data.byteLength;
   }
 
-  fault(): string | undefined {
+  async fault(): Promise<string | undefined> {
     const fileBytes = this.#totalBytes - DIGEST_BYTES;
-    if (this.#receivedBytes !== this.#totalBytes || fileBytes < 0) {
+    if (this.#receivedBytes !== this.#totalBytes || fileBytes <= 0) {
       return `${this.#receivedBytes} bytes came of ${this.#totalBytes}`;
     }
     const digest = new Uint8Array(DIGEST_BYTES);
     readSync(this.#descriptor, digest, 0, DIGEST_BYTES, fileBytes);
-    const hash = createHash("sha256");
-    const chunk = new Uint8Array(READ_BYTES);
-    for (let at = 0; at < fileBytes;) {
-      const wanted = Math.min(READ_BYTES, fileBytes - at);
-      const bytes = readSync(this.#descriptor, chunk, 0, wanted, at);
-      if (bytes === 0) return `it ends at ${at} of ${fileBytes} bytes`;
-      hash.update(chunk.subarray(0, bytes));
-      at += bytes;
+    const found = await sha256Of(this.#path, fileBytes);
+    if (!found.every((byte, at) => byte === digest[at])) {
+      return "its digest is not the one it was sent with";
     }
-    if (!hash.digest().equals(digest)) return "its digest is not the one it was sent with";
     ftruncateSync(this.#descriptor, fileBytes);
-    return this.#arrival.fault();
+    // It is synced again when it is installed, which takes no time then.
+    await withRoomLater(`sync "${this.#path}"`, () => promisify(fsync)(this.#descriptor));
+    return await this.#arrival.fault();
   }
 
   install(): void {
@@ -243,9 +241,11 @@ class FileSink implements SnapshotSink {
 const DIGEST_BYTES = 32;
 const READ_BYTES = 1024 * 1024;
 
-async function sha256Of(path: string): Promise<Uint8Array> {
+/** Of all of the file at `path`, or of its first bytes. */
+async function sha256Of(path: string, bytes = Infinity): Promise<Uint8Array> {
   const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) {
+  const stream = createReadStream(path, { highWaterMark: READ_BYTES, end: bytes - 1 });
+  for await (const chunk of stream) {
     hash.update(chunk);
   }
   return hash.digest();
@@ -256,10 +256,25 @@ function withRoom<Result>(action: string, work: () => Result): Result {
   try {
     return work();
   } catch (cause) {
-    throw cause instanceof DiskFull || cause instanceof JobStoreRefused
-      ? cause
-      : failureOf(action, cause);
+    throw failureIn(action, cause);
   }
+}
+
+async function withRoomLater<Result>(
+  action: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (cause) {
+    throw failureIn(action, cause);
+  }
+}
+
+function failureIn(action: string, cause: unknown): unknown {
+  return cause instanceof DiskFull || cause instanceof JobStoreRefused
+    ? cause
+    : failureOf(action, cause);
 }
 
 /** A transfer's name comes from another node: nothing in it may lead out of the directory. */

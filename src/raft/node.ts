@@ -77,6 +77,7 @@ export class RaftNode<Outcome> {
       transport,
       bounds: { ...DEFAULT_SNAPSHOT_BOUNDS, ...options.snapshotBounds },
       schedule: () => this.#schedule(),
+      takeAgain: (chunk) => this.step(chunk),
       failed: (error) => options.observer.snapshotFailed?.(error),
     });
     const firstRequestId = 1 + Math.floor(options.random() * 2 ** 40);

@@ -107,8 +107,11 @@ export interface SnapshotSink {
   readonly receivedBytes: number;
   /** Adds `data` behind what is held. May throw `DiskFull`. */
   write(data: Uint8Array): void;
-  /** Everything is in: says what is wrong with it, or `undefined`. */
-  fault(): string | undefined;
+  /**
+   * Everything is in: looks it through, a little at a time, and says what is wrong with it, or
+   * `undefined`. Nothing else is asked of the sink meanwhile. May reject with `DiskFull`.
+   */
+  fault(): Promise<string | undefined>;
   /**
    * Replaces the state, atomically and durably: after a crash amid it, the state is either the old
    * or the new one. Afterwards `appliedIndex` and `durableAppliedIndex` are the snapshot's index.

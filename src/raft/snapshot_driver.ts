@@ -45,6 +45,8 @@ export interface SnapshotDriverOptions {
   readonly bounds: SnapshotBounds;
   /** The core may want something done. */
   readonly schedule: () => void;
+  /** Takes a chunk that came earlier as if it had come now. */
+  readonly takeAgain: (chunk: SnapshotChunk) => void;
   readonly failed: (error: unknown) => void;
 }
 
@@ -72,7 +74,9 @@ export class SnapshotDriver {
       failed: options.failed,
     }, bounds);
     const { snapshots } = stateMachine;
-    this.#receiver = snapshots === undefined ? undefined : new SnapshotReceiver(snapshots);
+    this.#receiver = snapshots === undefined
+      ? undefined
+      : new SnapshotReceiver(snapshots, options.takeAgain);
   }
 
   /** `peer` needs what the log holds no more. */
@@ -93,11 +97,12 @@ export class SnapshotDriver {
     // Of a leader that is not known yet: its heartbeat will make it known, and it will send again.
     if (chunk.term > view.term || chunk.from !== view.leaderId) return;
     if (chunk.snapshot.index <= view.log.committed) {
-      this.#receiver.discard();
+      this.#receiver.discardThrough(view.log.committed);
       this.#answer(chunk, "installed", chunk.totalBytes);
       return;
     }
     const result = this.#receiver.take(chunk);
+    if (result.kind === "looking") return;
     if (result.kind === "answer") {
       if (result.fault !== undefined) {
         this.#options.failed(
@@ -116,7 +121,9 @@ export class SnapshotDriver {
       snapshot: result.snapshot,
     });
     // The core may have found that its log holds the snapshot's last entry.
-    if (view.log.snapshotToInstall === undefined) this.#receiver.discard();
+    if (view.log.snapshotToInstall === undefined) {
+      this.#receiver.discardThrough(chunk.snapshot.index);
+    }
   }
 
   /** A receiver answered. */

@@ -18,6 +18,8 @@ export type ChunkResult =
     /** What is wrong with the snapshot that came whole. */
     readonly fault?: string;
   }
+  /** It came whole and is looked through: its last chunk is to be taken again when that is done. */
+  | { readonly kind: "looking" }
   | { readonly kind: "complete"; readonly snapshot: SnapshotMetadata };
 
 /** Chunks that came before their turn and are kept for it. */
@@ -30,19 +32,32 @@ interface Reception {
   readonly sink: SnapshotSink;
   /** By offset. */
   readonly early: Map<number, Uint8Array>;
+  /** Of the whole snapshot; undefined: it is not whole yet. */
+  look: Look | undefined;
 }
+
+/** What came of looking through a snapshot. */
+type Look =
+  | { readonly kind: "under_way" }
+  | { readonly kind: "done"; readonly fault: string | undefined }
+  | { readonly kind: "failed"; readonly error: unknown };
 
 /** At most one reception at a time: a newer transfer takes the place of an older. */
 export class SnapshotReceiver {
   readonly #port: SnapshotPort;
+  readonly #takeAgain: (chunk: SnapshotChunk) => void;
   #reception: Reception | undefined;
 
-  constructor(port: SnapshotPort) {
+  /** @param takeAgain hands over a chunk once more, as if it had come now */
+  constructor(port: SnapshotPort, takeAgain: (chunk: SnapshotChunk) => void) {
     this.#port = port;
+    this.#takeAgain = takeAgain;
   }
 
   /** Takes a chunk from the current leader, of a snapshot that this node can use. */
   take(chunk: SnapshotChunk): ChunkResult {
+    // Of whatever transfer: it will be sent again.
+    if (this.#isLooking) return { kind: "looking" };
     try {
       const reception = this.#receptionOf(chunk);
       const { sink, totalBytes, snapshot } = reception;
@@ -50,14 +65,20 @@ export class SnapshotReceiver {
       const fits = offsetBytes + data.byteLength <= totalBytes;
       if (fits && crc32(data) === chunk.checksum) keep(reception, offsetBytes, data);
       if (sink.receivedBytes < totalBytes) return answer("wanted", sink.receivedBytes);
-      const fault = sink.fault();
+      const { look } = reception;
+      if (look?.kind === "failed") throw look.error;
+      if (look?.kind !== "done") {
+        this.#look(reception, chunk);
+        return { kind: "looking" };
+      }
+      const { fault } = look;
       if (fault === undefined) return { kind: "complete", snapshot };
-      this.discard();
+      this.#drop();
       return { kind: "answer", status: "refused", nextOffsetBytes: 0, fault };
     } catch (error) {
       if (!(error instanceof DiskFull)) throw error;
       // No room for a snapshot: the leader will try again, and what was received makes room now.
-      this.discard();
+      this.#drop();
       return answer("refused", 0);
     }
   }
@@ -68,8 +89,29 @@ export class SnapshotReceiver {
     this.#reception = undefined;
   }
 
-  /** Drops what was received. */
-  discard(): void {
+  /** The state has come up to `index`: drops what was received, if it brings nothing beyond that. */
+  discardThrough(index: number): void {
+    if (this.#isLooking || (this.#reception?.snapshot.index ?? Infinity) > index) return;
+    this.#drop();
+  }
+
+  get #isLooking(): boolean {
+    return this.#reception?.look?.kind === "under_way";
+  }
+
+  #look(reception: Reception, lastChunk: SnapshotChunk): void {
+    reception.look = { kind: "under_way" };
+    const ended = (look: Look) => {
+      reception.look = look;
+      this.#takeAgain(lastChunk);
+    };
+    reception.sink.fault().then(
+      (fault) => ended({ kind: "done", fault }),
+      (error) => ended({ kind: "failed", error }),
+    );
+  }
+
+  #drop(): void {
     this.#reception?.sink.discard();
     this.#reception = undefined;
   }
@@ -77,9 +119,10 @@ export class SnapshotReceiver {
   #receptionOf(chunk: SnapshotChunk): Reception {
     const { transferId, snapshot, totalBytes } = chunk;
     if (this.#reception?.transferId === transferId) return this.#reception;
-    this.discard();
+    this.#drop();
     const sink = this.#port.receive(transferId, snapshot, totalBytes);
-    this.#reception = { transferId, snapshot, totalBytes, sink, early: new Map() };
+    const early = new Map<number, Uint8Array>();
+    this.#reception = { transferId, snapshot, totalBytes, sink, early, look: undefined };
     return this.#reception;
   }
 }

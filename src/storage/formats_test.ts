@@ -17,11 +17,11 @@ import { packRows, unpackRow } from "./raft_log_rows.ts";
 
 const IDENTITY = { clusterId: "c", nodeId: "a", incarnation: "i" };
 
-function inDirectory(test: (directory: string) => void): () => void {
-  return () => {
+function inDirectory(test: (directory: string) => void | Promise<void>): () => Promise<void> {
+  return async () => {
     const directory = Deno.makeTempDirSync();
     try {
-      test(directory);
+      await test(directory);
     } finally {
       Deno.removeSync(directory, { recursive: true });
     }
@@ -136,7 +136,7 @@ Deno.test(
 
 Deno.test(
   "a snapshot of a later format is refused before anything is replaced",
-  inDirectory((directory) => {
+  inDirectory(async (directory) => {
     const path = join(directory, "incoming");
     const theirs = join(directory, "theirs");
     Deno.mkdirSync(theirs);
@@ -148,7 +148,7 @@ Deno.test(
     const ours = join(directory, "ours");
     Deno.mkdirSync(ours);
     const store = SqliteJobStore.open(ours, { clusterId: "c" });
-    const fault = store.snapshotFault(path);
+    const fault = await store.snapshotFault(path);
     assert.match(fault ?? "", /format is version 99, and this program knows versions up to 5/);
     assert.throws(() => store.installSnapshot(path), /format is version 99/);
     assert.equal(store.durable.index, 0);

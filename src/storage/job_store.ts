@@ -40,7 +40,7 @@ import {
 } from "./job_store_file.ts";
 import { JobTables } from "./job_store_tables.ts";
 import { JOB_STORE_MARKER, JobStoreSeal } from "./job_store_seal.ts";
-import { damageIn, isDamageOfRows, rowDamageInFile } from "./job_store_check.ts";
+import { damageIn, damageInSlowly, isDamageOfRows, rowDamageInFile } from "./job_store_check.ts";
 import { failureOf, isOfDisk, StorageFailed } from "./storage_failure.ts";
 import { WalMove } from "./wal_move.ts";
 
@@ -244,17 +244,25 @@ export class SqliteJobStore implements JobStore {
     return this.#applied;
   }
 
-  /** What is wrong with the file at `path`. If nothing is, it is to be left alone until it is installed. */
-  snapshotFault(path: string): string | undefined {
+  /**
+   * What is wrong with the file at `path`, which is looked through a little at a time. If nothing is, it is to
+   * be left alone until it is installed.
+   */
+  async snapshotFault(path: string): Promise<string | undefined> {
     this.#soundSnapshot = undefined;
     try {
-      checkSnapshot(path, this.#options);
-      this.#soundSnapshot = path;
-      return undefined;
+      const file = openSnapshot(path, this.#options);
+      try {
+        refuseDamaged(path, await damageInSlowly(file.database));
+      } finally {
+        closeFile(file);
+      }
     } catch (failure) {
       if (!(failure instanceof JobStoreRefused)) throw failure;
       return failure.message;
     }
+    this.#soundSnapshot = path;
+    return undefined;
   }
 
   finishedById(id: string): StoredJob | undefined {
@@ -428,18 +436,25 @@ function checkCluster(
 
 /** Opens the file as the state would be, and looks through it, before the old state is gone. */
 function checkSnapshot(path: string, options: JobStoreOptions): void {
+  const file = openSnapshot(path, options);
+  try {
+    refuseDamaged(path, damageIn(file.database));
+  } finally {
+    closeFile(file);
+  }
+}
+
+function openSnapshot(path: string, options: JobStoreOptions): OpenFile {
   if (!existsSync(path)) {
     throw new JobStoreRefused(`Cannot install snapshot "${path}": there is no such file`);
   }
   const file = openFile(path, options);
-  try {
-    if (file.tables.applied.index === 0) {
-      throw new JobStoreRefused(`Cannot install snapshot "${path}": it holds no state`);
-    }
-    const found = damageIn(file.database);
-    if (found === "ok") return;
-    throw new JobStoreDamaged(`Cannot install snapshot "${path}": it is damaged (${found})`, found);
-  } finally {
-    closeFile(file);
-  }
+  if (file.tables.applied.index > 0) return file;
+  closeFile(file);
+  throw new JobStoreRefused(`Cannot install snapshot "${path}": it holds no state`);
+}
+
+function refuseDamaged(path: string, found: string): void {
+  if (found === "ok") return;
+  throw new JobStoreDamaged(`Cannot install snapshot "${path}": it is damaged (${found})`, found);
 }

@@ -34,11 +34,18 @@ const LARGE_ROWS_MAX = 16;
 /** "ok", or one line of what was found. */
 export function damageIn(database: DatabaseSync): string {
   return damageFoundBy(() => {
-    const found = database.prepare("PRAGMA integrity_check(1)").get()?.integrity_check;
-    if (found !== "ok") throw new RowDamaged(String(found).trim().replaceAll(/\s+/g, " "));
+    askSqlite(database, "1");
     // Nothing else is done meanwhile.
     for (const _ of lookThroughRows(database));
   });
+}
+
+/**
+ * As {@linkcode damageIn}, a little at a time, and other things between. SQLite looks at a table at a time,
+ * and so not at what belongs to none.
+ */
+export async function damageInSlowly(database: DatabaseSync): Promise<string> {
+  return await foundInParts(lookThroughAll(database));
 }
 
 /** As {@linkcode damageIn}, of a file that nobody is writing; a -wal file beside it is not looked at. */
@@ -58,15 +65,18 @@ export function damageInFile(path: string): string {
 export async function rowDamageInFile(path: string): Promise<string> {
   const database = openAsItIs(path);
   try {
-    const parts = lookThroughRows(database);
-    for (;;) {
-      let isDone = false;
-      const found = damageFoundBy(() => isDone = parts.next().done === true);
-      if (isDone || found !== "ok") return found;
-      await setImmediate();
-    }
+    return await foundInParts(lookThroughRows(database));
   } finally {
     database.close();
+  }
+}
+
+async function foundInParts(parts: Iterator<void>): Promise<string> {
+  for (;;) {
+    let isDone = false;
+    const found = damageFoundBy(() => isDone = parts.next().done === true);
+    if (isDone || found !== "ok") return found;
+    await setImmediate();
   }
 }
 
@@ -96,6 +106,26 @@ function openAsItIs(path: string): DatabaseSync {
   return new DatabaseSync(url, { readOnly: true });
 }
 
+/** @throws {RowDamaged} when SQLite finds something: anywhere ("1"), or in what belongs to a table */
+function askSqlite(database: DatabaseSync, where: string): void {
+  const found = database.prepare(`PRAGMA integrity_check(${where})`).get()?.integrity_check;
+  if (found !== "ok") throw new RowDamaged(String(found).trim().replaceAll(/\s+/g, " "));
+}
+
+/** @throws {RowDamaged} */
+function* lookThroughAll(database: DatabaseSync): Generator<void, void> {
+  for (const table of tablesOf(database)) {
+    askSqlite(database, `"${table}"`);
+    yield;
+  }
+  yield* lookThroughRows(database);
+}
+
+function tablesOf(database: DatabaseSync): ReadonlySet<string> {
+  const names = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
+  return new Set(names.map(({ name }) => String(name)));
+}
+
 /**
  * Holds all rows and pages against their checksums, a few at a step. Tables and columns that a file of an
  * older format has not are passed over.
@@ -103,8 +133,7 @@ function openAsItIs(path: string): DatabaseSync {
  * @throws {RowDamaged} when something is not what was written
  */
 function* lookThroughRows(database: DatabaseSync): Generator<void, void> {
-  const names = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
-  const tables = new Set(names.map(({ name }) => name));
+  const tables = tablesOf(database);
   const totals = new FinishedTotals();
   for (const check of [...CHECKS, ...checksOfFinished(totals)]) {
     if (tables.has(check.table)) yield* lookThrough(database, check);

@@ -168,7 +168,7 @@ Deno.test("a damaged state is not copied, and what was to be a snapshot is no fi
   }));
 
 Deno.test("a snapshot of which a row is damaged is not installed", () =>
-  inDirectory((directory) => {
+  inDirectory(async (directory) => {
     fill(directory);
     const copy = join(directory, "copy");
     Deno.copyFileSync(pathIn(directory), copy);
@@ -176,7 +176,7 @@ Deno.test("a snapshot of which a row is damaged is not installed", () =>
     const store = SqliteJobStore.open(directory);
     const says =
       /^Cannot install snapshot ".*": it is damaged \(page \d+ of finished jobs is damaged/;
-    assert.match(store.snapshotFault(copy) ?? "", says);
+    assert.match((await store.snapshotFault(copy)) ?? "", says);
     assert.throws(() => store.installSnapshot(copy), { name: "JobStoreRefused", message: says });
     assert.ok(store.finishedBySeq(1) !== undefined, "the state is as it was");
     store.close();

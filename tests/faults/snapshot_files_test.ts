@@ -13,17 +13,17 @@ import { damagedCopies, SEED } from "./damage.ts";
 const CHUNK_BYTES = 16 * 1024;
 
 Deno.test("a snapshot that arrives whole replaces the state", () =>
-  onTwoNodes(({ receiver, source, hash }) => {
+  onTwoNodes(async ({ receiver, source, hash }) => {
     const sink = receiver.receive(source);
     send(source, sink);
-    assert.equal(sink.fault(), undefined);
+    assert.equal(await sink.fault(), undefined);
     sink.install();
     assert.equal(receiver.machine.stateHash(), hash);
     assert.equal(receiver.installedIndex, source.metadata.index);
   }));
 
 Deno.test("a received snapshot that is damaged in any way is refused, and the state stays", () =>
-  onTwoNodes(({ receiver, source }) => {
+  onTwoNodes(async ({ receiver, source }) => {
     const before = receiver.machine.stateHash();
     const whole = bytesOf(source);
     const random = new Random(SEED);
@@ -33,14 +33,14 @@ Deno.test("a received snapshot that is damaged in any way is refused, and the st
       const sink = receiver.receive(source);
       send(source, sink);
       Deno.writeFileSync(receiver.incomingFile(), bytes);
-      assert.notEqual(sink.fault(), undefined, `${what} (CONDUCTOR_FAULT_SEED=${SEED})`);
+      assert.notEqual(await sink.fault(), undefined, `${what} (CONDUCTOR_FAULT_SEED=${SEED})`);
       sink.discard();
     }
     assert.equal(receiver.machine.stateHash(), before);
   }));
 
 Deno.test("a snapshot of which a row was damaged before it was sent is refused, though its digest is right", () =>
-  onTwoNodes(({ receiver, source }) => {
+  onTwoNodes(async ({ receiver, source }) => {
     const before = receiver.machine.stateHash();
     const whole = bytesOf(source);
     const state = whole.subarray(0, whole.length - 32);
@@ -52,25 +52,28 @@ Deno.test("a snapshot of which a row was damaged before it was sent is refused, 
     whole.set(createHash("sha256").update(state).digest(), state.length);
     const sink = receiver.receive(source);
     sink.write(whole);
-    assert.match(sink.fault() ?? "", /it is damaged \(the page of jobs from number \d+ is damaged/);
+    assert.match(
+      (await sink.fault()) ?? "",
+      /it is damaged \(the page of jobs from number \d+ is damaged/,
+    );
     sink.discard();
     assert.equal(receiver.machine.stateHash(), before);
   }));
 
 Deno.test("a transfer goes on behind what a restart left of it", () =>
-  onTwoNodes(({ receiver, source, hash }) => {
+  onTwoNodes(async ({ receiver, source, hash }) => {
     send(source, receiver.receive(source), source.totalBytes / 2);
     receiver.restart();
     const sink = receiver.receive(source);
     assert.ok(sink.receivedBytes > 0);
     send(source, sink);
-    assert.equal(sink.fault(), undefined);
+    assert.equal(await sink.fault(), undefined);
     sink.install();
     assert.equal(receiver.machine.stateHash(), hash);
   }));
 
 Deno.test("a half whose bytes a power failure took is found out, and the next transfer is whole", () =>
-  onTwoNodes(({ receiver, source, hash }) => {
+  onTwoNodes(async ({ receiver, source, hash }) => {
     send(source, receiver.receive(source), source.totalBytes / 2);
     receiver.restart();
     const half = Deno.readFileSync(receiver.incomingFile());
@@ -78,18 +81,18 @@ Deno.test("a half whose bytes a power failure took is found out, and the next tr
     Deno.writeFileSync(receiver.incomingFile(), half);
     const resumed = receiver.receive(source);
     send(source, resumed);
-    assert.match(resumed.fault() ?? "", /digest/);
+    assert.match((await resumed.fault()) ?? "", /digest/);
     resumed.discard();
     const again = receiver.receive(source);
     assert.equal(again.receivedBytes, 0);
     send(source, again);
-    assert.equal(again.fault(), undefined);
+    assert.equal(await again.fault(), undefined);
     again.install();
     assert.equal(receiver.machine.stateHash(), hash);
   }));
 
 Deno.test("a sent copy that rots before it is read is refused by its receiver", () =>
-  onTwoNodes(({ receiver, source, senderDirectory }) => {
+  onTwoNodes(async ({ receiver, source, senderDirectory }) => {
     const [name] = [...Deno.readDirSync(senderDirectory)].map((each) => each.name);
     const path = `${senderDirectory}/${name}`;
     const bytes = Deno.readFileSync(path);
@@ -97,7 +100,7 @@ Deno.test("a sent copy that rots before it is read is refused by its receiver", 
     Deno.writeFileSync(path, bytes);
     const sink = receiver.receive(source);
     send(source, sink);
-    assert.match(sink.fault() ?? "", /digest/);
+    assert.match((await sink.fault()) ?? "", /digest/);
   }));
 
 /** A node that is behind. */
@@ -152,7 +155,7 @@ interface TwoNodes {
   readonly hash: string;
 }
 
-async function onTwoNodes(check: (nodes: TwoNodes) => void): Promise<void> {
+async function onTwoNodes(check: (nodes: TwoNodes) => Promise<void>): Promise<void> {
   const directory = Deno.makeTempDirSync({ prefix: "conductor-fault-" });
   for (const name of ["sender", "receiver"]) Deno.mkdirSync(`${directory}/${name}`);
   const store = SqliteJobStore.open(`${directory}/sender`, { clusterId: "c1" });
@@ -175,7 +178,7 @@ async function onTwoNodes(check: (nodes: TwoNodes) => void): Promise<void> {
     const membership = { voters: [], learners: [] };
     const metadata: SnapshotMetadata = { index, term, membership };
     const source = await snapshots.create(metadata);
-    check({ receiver, source, senderDirectory, hash: machine.stateHash() });
+    await check({ receiver, source, senderDirectory, hash: machine.stateHash() });
     source.release();
   } finally {
     receiver.close();

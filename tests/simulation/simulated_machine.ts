@@ -80,6 +80,13 @@ export class ListStorage {
     this.#shelf = shelf;
   }
 
+  /** Power fails: what was received of a snapshot was not forced to the disk. */
+  crash(random: Random): void {
+    for (const held of this.partial.values()) {
+      if (random.chance(0.3)) held.length = random.below(held.length + 1);
+    }
+  }
+
   shelve(name: string, jobs: MemoryJobStore): void {
     this.#shelf.set(name, jobs);
   }
@@ -202,6 +209,16 @@ export class SimulatedMachine implements StateMachine<ProposalOutcome> {
     storage.partial.clear();
     storage.partial.set(transferId, held);
     let parsed: ListState | undefined;
+    const faultFound = () => {
+      if (held.length !== totalBytes) return `${held.length} of ${totalBytes} bytes`;
+      const text = new TextDecoder().decode(Uint8Array.from(held));
+      const [checksum = "", body = ""] = text.split("\n");
+      // Deliberately not compared with the body: chunks carry checksums of their own, and the
+      // simulation must see it if they are not heeded.
+      parsed = decode(body);
+      if (!Number.isSafeInteger(Number(checksum))) return "no checksum";
+      return parsed.index === metadata.index ? undefined : `state of ${parsed.index}`;
+    };
     return {
       get receivedBytes() {
         return held.length;
@@ -209,16 +226,16 @@ export class SimulatedMachine implements StateMachine<ProposalOutcome> {
       write: (data) => {
         for (const byte of data) held.push(byte);
       },
-      fault: () => {
-        if (held.length !== totalBytes) return `${held.length} of ${totalBytes} bytes`;
-        const text = new TextDecoder().decode(Uint8Array.from(held));
-        const [checksum = "", body = ""] = text.split("\n");
-        // Deliberately not compared with the body: chunks carry checksums of their own, and the
-        // simulation must see it if they are not heeded.
-        parsed = decode(body);
-        if (!Number.isSafeInteger(Number(checksum))) return "no checksum";
-        return parsed.index === metadata.index ? undefined : `state of ${parsed.index}`;
-      },
+      fault: () =>
+        new Promise((resolve, reject) =>
+          this.#later(() => {
+            try {
+              resolve(faultFound());
+            } catch (error) {
+              reject(error);
+            }
+          })
+        ),
       install: () => {
         if (parsed === undefined) throw new Error("A snapshot was installed unchecked");
         if (this.#random.chance(storage.crashAtInstall)) throw new SimulatedCrash();
