@@ -93,13 +93,33 @@ export interface SubmitOptions {
   readonly ref?: string;
 }
 
-/** As the cluster takes it. */
+/** What a message holds in 32 bits, and in more. */
+const WHOLE = ["priority", "maxRetries", "groupLimit", "cpuMillis"] as const;
+const LONG = [
+  ...["retryDelayMs", "retryDelayMaxMs", "timeoutMs", "delayMs", "expireAfterMs"] as const,
+  "memoryBytes",
+] as const;
+
+/**
+ * As the cluster takes it.
+ *
+ * @throws RangeError that names the option which is a number that no message holds
+ */
 export function submissionOf(
   type: string,
   payload: unknown,
   options: SubmitOptions,
 ): Submission {
-  const { runAt } = options;
+  const runAtMs = typeof options.runAt === "object" ? options.runAt.getTime() : options.runAt;
+  for (const name of WHOLE) {
+    const value = options[name];
+    if (value !== undefined && !isWhole(value)) refuse(name, value, "a whole number of 32 bits");
+  }
+  for (const name of LONG) {
+    const value = options[name];
+    if (value !== undefined && !isLong(value)) refuse(name, value, "a number, such as 1000");
+  }
+  if (runAtMs !== undefined && !isLong(runAtMs)) refuse("runAt", runAtMs, "a Date, or its ms");
   const asked = jobOptionsOf(options);
   return {
     type,
@@ -110,7 +130,7 @@ export function submissionOf(
       timeoutMs: options.timeoutMs,
       retryDelayMs: options.retryDelayMs,
       delayMs: options.delayMs,
-      runAtMs: typeof runAt === "object" ? runAt.getTime() : runAt,
+      runAtMs,
       ref: options.ref,
       namespace: options.namespace,
       idempotencyKey: options.idempotencyKey,
@@ -119,6 +139,19 @@ export function submissionOf(
       options: Object.keys(asked).length === 0 ? undefined : asked,
     }),
   };
+}
+
+/** What messages cannot hold would be told without the option's name, and as the library's own fault. */
+function refuse(name: string, value: unknown, wanted: string): never {
+  throw new RangeError(`${name} is ${value}; give ${wanted}`);
+}
+
+function isWhole(value: number): boolean {
+  return (value | 0) === value;
+}
+
+function isLong(value: number): boolean {
+  return typeof value === "number" && Math.abs(value) <= Number.MAX_SAFE_INTEGER;
 }
 
 function jobOptionsOf(options: SubmitOptions): JobOptionsView {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { submissionOf } from "./submit_options.ts";
+import { submissionOf, type SubmitOptions } from "./submit_options.ts";
 import {
   dataAnalysis,
   highPriority,
@@ -19,6 +19,17 @@ Deno.test("a submission that asks for nothing says no more than type, payload an
   const { payload, ...rest } = submissionOf("noop", { a: 1 }, {});
   assert.deepEqual(rest, { type: "noop", priority: 5 });
   assert.equal(text(payload), '{"a":1}');
+});
+
+Deno.test("an option that no message can hold is named", () => {
+  const refused = (options: SubmitOptions, message: string) =>
+    assert.throws(() => submissionOf("noop", {}, options), { name: "RangeError", message });
+  refused({ priority: NaN }, "priority is NaN; give a whole number of 32 bits");
+  refused({ maxRetries: 1.5 }, "maxRetries is 1.5; give a whole number of 32 bits");
+  refused({ delayMs: Infinity }, "delayMs is Infinity; give a number, such as 1000");
+  refused({ expireAfterMs: 1e30 }, "expireAfterMs is 1e+30; give a number, such as 1000");
+  refused({ runAt: new Date("tomorrow") }, "runAt is NaN; give a Date, or its ms");
+  assert.equal(submissionOf("noop", {}, { priority: -(2 ** 31), delayMs: 0.5 }).delayMs, 0.5);
 });
 
 Deno.test("every option goes where the cluster looks for it", () => {
