@@ -17,9 +17,12 @@ const FIELDS = [
   ["second", "0-59"],
   ["minute", "0-59"],
   ["hour", "0-23"],
-  ["day of the month", "1-31, or L for the last"],
+  ["day of the month", "1-31, L for the last, 15W for the workday nearest the 15th"],
   ["month", "1-12 or JAN-DEC"],
-  ["day of the week", "0-7 or SUN-SAT; 0 and 7 are Sunday"],
+  [
+    "day of the week",
+    "0-7 or SUN-SAT (0 and 7 are Sunday), 5#2 for the second Friday, 5L for the last",
+  ],
 ] as const;
 
 const NICKNAMES = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
@@ -63,11 +66,19 @@ export function cronFault(expression: string): string | undefined {
   const names = FIELDS.slice(FIELDS.length - fields.length);
   const faults = fields.flatMap((field, at) => {
     const [name, range] = names[at]!;
-    return isField(field, at + FIELDS.length - fields.length)
-      ? []
-      : [`the ${name} is ${JSON.stringify(field)}; it may be ${range}, *, a list, range or step`];
+    return isField(field, at + FIELDS.length - fields.length) ? [] : [
+      `the ${name} is ${JSON.stringify(field)}; it may be ${range}, *, a list, range or step` +
+      stepInstead(field, range),
+    ];
   });
   return faults.length === 0 ? undefined : faults.join("; ");
+}
+
+/** How other readers' `5/15` is written here. */
+function stepInstead(field: string, range: string): string {
+  const [, first, step] = /^(\d+)\/(\d+)$/.exec(field) ?? [];
+  const [last] = /(?<=^\d-)\d+/.exec(range) ?? [];
+  return first === undefined || last === undefined ? "" : `, such as ${first}-${last}/${step}`;
 }
 
 /** What is wrong with the name of a time zone; undefined: nothing is. */
