@@ -172,7 +172,7 @@ export class SchedulesApi implements ScheduleApi {
         jobId: newJobId(),
         ...(idempotencyKey !== "" && { idempotencyKey }),
       }]);
-      if (outcome?.status !== "fired") throw unknownSchedule(name);
+      if (outcome?.status !== "fired") throw unknownSchedule(name, namespace);
       const [run] = outcome.runs;
       if (run?.status === "submitted") {
         return { jobId: run.jobId, duplicate: run.repeated === true };
@@ -230,7 +230,7 @@ export class SchedulesApi implements ScheduleApi {
     if (outcome.status === "refused") {
       throw outcome.reason === "stale"
         ? new Refusal("conflict", outcome.message, { retryAfterMs: 0 })
-        : unknownSchedule(name);
+        : unknownSchedule(name, namespace);
     }
     duties.schedule();
     return outcome.changed;
@@ -315,7 +315,7 @@ export class SchedulesApi implements ScheduleApi {
 
   #known(name: string, namespace: string): Schedule {
     const schedule = this.#context.machine.schedule(name, namespace);
-    if (schedule === undefined) throw unknownSchedule(name);
+    if (schedule === undefined) throw unknownSchedule(name, namespace);
     return schedule;
   }
 
@@ -376,6 +376,7 @@ function describe(timing: ScheduleTiming): string {
   }
 }
 
-function unknownSchedule(name: string): Refusal {
-  return new Refusal("not_found", `there is no schedule ${JSON.stringify(name.slice(0, 140))}`);
+function unknownSchedule(name: string, namespace: string): Refusal {
+  const shown = JSON.stringify(name.slice(0, 140));
+  return new Refusal("not_found", `there is no schedule ${shown} in namespace ${namespace}`);
 }
