@@ -76,7 +76,7 @@ function howItEnded(job: Job, status: FinishedStatus): Reason {
   const tries = attempt === 0 ? "before its first attempt" : `at attempt ${attempt}${where}`;
   const why = errorMessage === "" ? "" : `: ${errorMessage}`;
   const message = status === "completed"
-    ? `it completed ${tries} after ${describeDuration(durationMs)}`
+    ? `it completed ${tries} after ${tookText(durationMs)}`
     : status === "failed"
     ? `it failed for good ${tries}${why}; it is a dead letter and may be retried by hand`
     : `it was cancelled ${tries}${why}`;
@@ -278,7 +278,17 @@ function times(count: number): string {
   return count === 1 ? "once" : `${count} times`;
 }
 
-/** "0.3 s", "12 s", "5 min", "3 h", rounded up. */
+/** How long something took: "40 ms", "2.5 s", "15 s", "2 min 1 s", "3 h 5 min". */
+function tookText(durationMs: number): string {
+  if (durationMs < 1000) return `${Math.round(durationMs)} ms`;
+  if (durationMs < 10_000) return `${Math.round(durationMs / 100) / 10} s`;
+  const seconds = Math.round(durationMs / 1000);
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  return `${Math.floor(seconds / 3600)} h ${Math.floor(seconds % 3600 / 60)} min`;
+}
+
+/** How long something is still to take: "0.3 s", "12 s", "5 min", "3 h", rounded up. */
 function describeDuration(durationMs: number): string {
   const seconds = Math.max(0, durationMs) / 1000;
   if (seconds < 10) return `${Math.ceil(seconds * 10) / 10} s`;

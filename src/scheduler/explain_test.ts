@@ -106,12 +106,32 @@ Deno.test("a job that does not wait is explained by where it is, and how it ende
   scene.assign("good");
   scene.complete("good");
   scene.machine.flush();
-  assert.deepEqual(why(scene, "good"), ["it completed at attempt 1 on worker w1 after 0.1 s"]);
+  assert.deepEqual(why(scene, "good"), ["it completed at attempt 1 on worker w1 after 5 ms"]);
   scene.submit("unwanted");
   scene.cancel("unwanted");
   assert.deepEqual(why(scene, "unwanted"), [
     "it was cancelled before its first attempt: cancelled by ann: not needed",
   ]);
+});
+
+Deno.test("how long a job took is told as it was, not rounded up to the next unit", () => {
+  const took = (durationMs: number) => {
+    const scene = new Scene();
+    scene.submit("job");
+    scene.register("w1");
+    scene.assign("job");
+    scene.complete("job", { durationMs });
+    scene.machine.flush();
+    return why(scene)[0]!.split(" after ")[1];
+  };
+  const expected: [number, string][] = [
+    [40, "40 ms"],
+    [2_540, "2.5 s"],
+    [15_003, "15 s"],
+    [121_000, "2 min 1 s"],
+    [2 * 3_600_000 + 300_000, "2 h 5 min"],
+  ];
+  for (const [durationMs, text] of expected) assert.equal(took(durationMs), text);
 });
 
 Deno.test("workers that are there for other namespaces are no workers for a job", () => {
