@@ -6,6 +6,7 @@
  */
 
 import { mkdirSync, rmSync } from "node:fs";
+import { inspect } from "node:util";
 import {
   encodeResult,
   type FetchPolicy,
@@ -283,9 +284,18 @@ function failed(error: string, permanent: boolean): AttemptEnd {
 }
 
 function messageOf(failure: unknown): string {
-  if (!(failure instanceof Error)) return String(failure);
+  if (!(failure instanceof Error)) {
+    return typeof failure === "object" ? inspect(failure, ON_ONE_LINE) : String(failure);
+  }
   const message = failure.message || failure.name;
-  const cause = failure.cause instanceof Error ? failure.cause.message : "";
+  const cause = failure instanceof AggregateError
+    ? failure.errors.map(messageOf).join("; ")
+    : failure.cause instanceof Error
+    ? failure.cause.message
+    : "";
   // Who wrapped a failure may have told it already.
   return message.includes(cause) ? message : `${message} (${cause})`;
 }
+
+/** Of what was thrown and is no error. */
+const ON_ONE_LINE = { breakLength: Infinity, depth: 2 };

@@ -5,7 +5,7 @@ import { runAttempt } from "./attempt.ts";
 import { ENVIRONMENT, never, silent, taskOf } from "./executor_test_support.ts";
 
 /** The error of an attempt whose type fails of this. */
-async function errorOf(failure: Error): Promise<string> {
+async function errorOf(failure: unknown): Promise<string> {
   const registry = new JobTypeRegistry();
   registry.register({
     name: "failing",
@@ -27,4 +27,14 @@ Deno.test("a failure is told with its cause, unless its message holds that alrea
   const told = "cannot write: the disk is full.";
   assert.equal(await errorOf(new Error(told, { cause })), told);
   assert.equal(await errorOf(new Error("cannot write")), "cannot write");
+});
+
+Deno.test("several failures in one are told, and so is what is no error", async () => {
+  const failures = [new Error("a is down"), new Error("b is late")];
+  const all = new AggregateError(failures, "All promises were rejected");
+  assert.equal(await errorOf(all), "All promises were rejected (a is down; b is late)");
+  assert.equal(await errorOf({ code: 7, why: "no" }), "{ code: 7, why: 'no' }");
+  assert.equal(await errorOf(Object.create(null)), "[Object: null prototype] {}");
+  assert.equal(await errorOf("in words"), "in words");
+  assert.equal(await errorOf(undefined), "undefined");
 });
