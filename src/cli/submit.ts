@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { JobEventView, JobView } from "../rpc/mod.ts";
+import { type JobEventView, type JobView, SUBMITTED } from "../rpc/mod.ts";
 import { formatOf, streamed, tell } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { type Connection, withClient } from "./connect.ts";
@@ -27,7 +27,7 @@ export async function submit(flags: Flags, terminal: Terminal): Promise<void> {
     const { client, line } = connection;
     const { jobId, duplicate, existing, message } = await client.submit(submission, { patienceMs });
     if (duplicate && !existing) line.say("conductor: an earlier submission made this job");
-    const isPlain = message === "" || message === "Job submitted successfully";
+    const isPlain = message === "" || message === SUBMITTED;
     if (!isPlain) line.say(`conductor: ${printable(message)}`);
     line.clear();
     if (flags.wait === true || timeoutMs !== undefined) {

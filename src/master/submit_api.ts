@@ -12,6 +12,7 @@ import {
   Refusal,
   type Submission,
   type SubmissionOutcome,
+  SUBMITTED,
 } from "../rpc/mod.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
 import { OfferedTypes } from "./offered_types.ts";
@@ -110,7 +111,7 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
       const message = `job ${jobId} has the unique key and is not finished; no other was made`;
       return { jobId, duplicate: true, existing: true, message };
     }
-    const said = offered.warning(spec) || "Job submitted successfully";
+    const said = offered.warning(spec) || SUBMITTED;
     const replaced = status === "accepted" ? outcome.replacedJobId : undefined;
     const message = replaced === undefined
       ? said

@@ -16,6 +16,9 @@ import { filterToWire } from "./job_filter.ts";
 import type { ClusterHealthView, JobPage, JobView } from "./master_api.ts";
 import { codeOf } from "./status.ts";
 
+/** What is answered to a submission of which nothing else is to be said: the original's words. */
+export const SUBMITTED = "Job submitted successfully";
+
 /** A job that the cluster has on disk. */
 export interface SubmittedJob {
   readonly jobId: string;
@@ -23,7 +26,7 @@ export interface SubmittedJob {
   readonly duplicate: boolean;
   /** This job, which is not finished, has the unique key. */
   readonly existing: boolean;
-  /** Something the caller may want to know; usually empty. */
+  /** Something the caller may want to know; usually {@linkcode SUBMITTED}. */
   readonly message: string;
 }
 

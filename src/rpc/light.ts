@@ -8,7 +8,7 @@ export { type BatchView, parentResult, type ParentResultView } from "./batch_api
 export { boundTo, type Calls } from "./calls.ts";
 export { type ChannelOptions, ClusterChannel } from "./channel.ts";
 export * from "./client.ts";
-export { type BatchItem, isFinished } from "./client_answers.ts";
+export { type BatchItem, isFinished, SUBMITTED } from "./client_answers.ts";
 export { type DependencyView, type JobOptionsView, PRIORITY_DEFAULT } from "./job_options.ts";
 export type * from "./master_api.ts";
 export * from "./schedule_api.ts";

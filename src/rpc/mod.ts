@@ -11,7 +11,7 @@ export * from "./call.ts";
 export type { Calls } from "./calls.ts";
 export * from "./channel.ts";
 export * from "./client.ts";
-export { type BatchItem } from "./client_answers.ts";
+export { type BatchItem, SUBMITTED } from "./client_answers.ts";
 export type { ClusterView } from "./cluster_view.ts";
 export * from "./forward_client.ts";
 export * from "./forward_service.ts";

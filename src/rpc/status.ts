@@ -203,6 +203,13 @@ function ofTheLibrary(details: string): { reason: RefusalReason; message: string
       message: `the request is larger than the ${sent[1]} bytes that grpc.max_msg_size allows`,
     };
   }
+  const unwritable =
+    /^Request message serialization failure: cannot encode field [\w.]*?(\w+) to binary: invalid (\w+): (.*)$/s
+      .exec(details);
+  if (unwritable !== null) {
+    const [, field, kind, value] = unwritable;
+    return { reason: "invalid", message: `${field} is ${value}, which is no ${kind}` };
+  }
   const received = /^Received message larger than max \((\d+) vs (\d+)\)/.exec(details);
   if (received === null) return undefined;
   return {

@@ -128,6 +128,12 @@ Deno.test("what the gRPC library says of itself is told in words that help", () 
   );
   assert.equal(received.reason, "overloaded");
   assert.match(received.message, /is the other side a gRPC port/);
+  const unwritable = of(
+    status.INTERNAL,
+    "Request message serialization failure: cannot encode field proto.ListJobsRequest.limit to binary: invalid int32: 1.5",
+  );
+  assert.equal(unwritable.reason, "invalid");
+  assert.equal(unwritable.message, "limit is 1.5, which is no int32");
   const late = of(
     status.DEADLINE_EXCEEDED,
     "Deadline exceeded after 0.041s,remote_addr=127.0.0.1:9000",

@@ -71,7 +71,8 @@ const BATCH_CALL_BYTES_MAX = 1024 * 1024;
 /**
  * A connection to a cluster, through whichever of its masters answers. Calls are repeated where that is
  * safe, and leaders are followed. Every method throws {@linkcode ConductorError}, and rejects with the
- * reason of its signal when that is aborted.
+ * reason of its signal when that is aborted; arguments that can be said to no cluster, such as a number
+ * that is none, are a `TypeError` or `RangeError`.
  */
 export class ConductorClient implements AsyncDisposable, Disposable {
   /** Dead letters: jobs that used up their attempts. */

@@ -12,6 +12,7 @@ import {
   type JobDetails,
   type JobEventView,
   type JobView,
+  SUBMITTED,
 } from "../rpc/light.ts";
 import { JobFailedError, told, toldEach } from "./errors.ts";
 import { valueOf } from "./payload.ts";
@@ -40,7 +41,8 @@ export class Job<Output = unknown> {
     this.#channel = channel;
     this.id = submitted.jobId;
     this.isDuplicate = submitted.duplicate ?? false;
-    this.remark = submitted.message ?? "";
+    const { message = "" } = submitted;
+    this.remark = message === SUBMITTED ? "" : message;
   }
 
   /** Everything known of it: status, payload, attempts, progress, history, and why it waits. */

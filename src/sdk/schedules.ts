@@ -14,7 +14,7 @@ import {
 import { told } from "./errors.ts";
 import { type CallBounds, Job } from "./job.ts";
 import { pagesOf } from "./pages.ts";
-import { submissionOf, type SubmitOptions } from "./submit_options.ts";
+import { requireMs, submissionOf, type SubmitOptions, timeMsOf } from "./submit_options.ts";
 
 /** When a schedule is due. Dates may be ms since the epoch. */
 export type Timing =
@@ -70,6 +70,7 @@ export class Schedules {
     options: CallBounds & { readonly replace?: boolean } = {},
   ): Promise<Date | undefined> {
     const { timing, type, payload = {}, options: asked = {}, ...rest } = schedule;
+    if (rest.graceMs !== undefined) requireMs("graceMs", rest.graceMs);
     const { nextAtMs } = await told(
       this.#client(options).add({
         ...rest,
@@ -140,19 +141,23 @@ export class Schedules {
 }
 
 function timingOf(timing: Timing): ScheduleTiming {
-  const bounds = { startAtMs: msOf(timing.startAt), endAtMs: msOf(timing.endAt) };
+  const bounds = {
+    startAtMs: msOf("startAt", timing.startAt),
+    endAtMs: msOf("endAt", timing.endAt),
+  };
   if ("cron" in timing) {
     const { cron: expression, timeZone = "UTC" } = timing;
     return { ...bounds, kind: "cron", expression, timeZone };
   }
   if ("everyMs" in timing) {
     const { everyMs, anchor } = timing;
-    return { ...bounds, kind: "every", everyMs, anchorMs: msOf(anchor) };
+    requireMs("everyMs", everyMs);
+    return { ...bounds, kind: "every", everyMs, anchorMs: msOf("anchor", anchor) };
   }
-  return { ...bounds, kind: "at", atMs: msOf(timing.at) };
+  return { ...bounds, kind: "at", atMs: msOf("at", timing.at) };
 }
 
 /** 0: none. */
-function msOf(time: Date | number | undefined): number {
-  return time === undefined ? 0 : typeof time === "number" ? time : time.getTime();
+function msOf(name: string, time: Date | number | undefined): number {
+  return time === undefined ? 0 : timeMsOf(name, time);
 }

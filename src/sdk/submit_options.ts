@@ -93,33 +93,46 @@ export interface SubmitOptions {
   readonly ref?: string;
 }
 
-/** What a message holds in 32 bits, and in more. */
-const WHOLE = ["priority", "maxRetries", "groupLimit", "cpuMillis"] as const;
-const LONG = [
-  ...["retryDelayMs", "retryDelayMaxMs", "timeoutMs", "delayMs", "expireAfterMs"] as const,
-  "memoryBytes",
-] as const;
+/** The cluster says which numbers will do, but can be told none that are not. @throws RangeError */
+function requireNumbers(options: SubmitOptions): void {
+  const { priority, maxRetries, groupLimit, cpuMillis, memoryBytes, rate } = options;
+  const whole = { priority, maxRetries, groupLimit, cpuMillis, memoryBytes };
+  for (const [name, value] of Object.entries(whole)) {
+    if (value === undefined || Number.isSafeInteger(value)) continue;
+    throw new RangeError(`${name} is ${value}; it must be a safe integer`);
+  }
+  const { timeoutMs, delayMs, retryDelayMs, retryDelayMaxMs, expireAfterMs } = options;
+  const times = { timeoutMs, delayMs, retryDelayMs, retryDelayMaxMs, expireAfterMs };
+  for (const [name, value] of Object.entries({ ...times, "rate.perMs": rate?.perMs })) {
+    if (value !== undefined) requireMs(name, value);
+  }
+}
+
+/** @throws RangeError for a number that is none, or endless */
+export function requireMs(name: string, value: number): void {
+  if (Number.isFinite(value)) return;
+  throw new RangeError(`${name} is ${value}; it must be a number of milliseconds`);
+}
+
+/** A time in ms since the epoch. @throws RangeError for a date that is none */
+export function timeMsOf(name: string, time: Date | number): number {
+  const timeMs = typeof time === "object" ? time.getTime() : time;
+  if (Number.isFinite(timeMs)) return timeMs;
+  throw new RangeError(`${name} is ${time}; it must be a date, or a number of milliseconds`);
+}
 
 /**
  * As the cluster takes it.
  *
- * @throws RangeError that names the option which is a number that no message holds
+ * @throws RangeError for a number or a date that is none; TypeError for a payload that JSON cannot hold
  */
 export function submissionOf(
   type: string,
   payload: unknown,
   options: SubmitOptions,
 ): Submission {
-  const runAtMs = typeof options.runAt === "object" ? options.runAt.getTime() : options.runAt;
-  for (const name of WHOLE) {
-    const value = options[name];
-    if (value !== undefined && !isWhole(value)) refuse(name, value, "a whole number of 32 bits");
-  }
-  for (const name of LONG) {
-    const value = options[name];
-    if (value !== undefined && !isLong(value)) refuse(name, value, "a number, such as 1000");
-  }
-  if (runAtMs !== undefined && !isLong(runAtMs)) refuse("runAt", runAtMs, "a Date, or its ms");
+  requireNumbers(options);
+  const { runAt } = options;
   const asked = jobOptionsOf(options);
   return {
     type,
@@ -130,7 +143,7 @@ export function submissionOf(
       timeoutMs: options.timeoutMs,
       retryDelayMs: options.retryDelayMs,
       delayMs: options.delayMs,
-      runAtMs,
+      runAtMs: runAt === undefined ? undefined : timeMsOf("runAt", runAt),
       ref: options.ref,
       namespace: options.namespace,
       idempotencyKey: options.idempotencyKey,
@@ -139,19 +152,6 @@ export function submissionOf(
       options: Object.keys(asked).length === 0 ? undefined : asked,
     }),
   };
-}
-
-/** What messages cannot hold would be told without the option's name, and as the library's own fault. */
-function refuse(name: string, value: unknown, wanted: string): never {
-  throw new RangeError(`${name} is ${value}; give ${wanted}`);
-}
-
-function isWhole(value: number): boolean {
-  return (value | 0) === value;
-}
-
-function isLong(value: number): boolean {
-  return typeof value === "number" && Math.abs(value) <= Number.MAX_SAFE_INTEGER;
 }
 
 function jobOptionsOf(options: SubmitOptions): JobOptionsView {

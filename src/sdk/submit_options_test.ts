@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { submissionOf, type SubmitOptions } from "./submit_options.ts";
+import { submissionOf } from "./submit_options.ts";
 import {
   dataAnalysis,
   highPriority,
@@ -19,17 +19,6 @@ Deno.test("a submission that asks for nothing says no more than type, payload an
   const { payload, ...rest } = submissionOf("noop", { a: 1 }, {});
   assert.deepEqual(rest, { type: "noop", priority: 5 });
   assert.equal(text(payload), '{"a":1}');
-});
-
-Deno.test("an option that no message can hold is named", () => {
-  const refused = (options: SubmitOptions, message: string) =>
-    assert.throws(() => submissionOf("noop", {}, options), { name: "RangeError", message });
-  refused({ priority: NaN }, "priority is NaN; give a whole number of 32 bits");
-  refused({ maxRetries: 1.5 }, "maxRetries is 1.5; give a whole number of 32 bits");
-  refused({ delayMs: Infinity }, "delayMs is Infinity; give a number, such as 1000");
-  refused({ expireAfterMs: 1e30 }, "expireAfterMs is 1e+30; give a number, such as 1000");
-  refused({ runAt: new Date("tomorrow") }, "runAt is NaN; give a Date, or its ms");
-  assert.equal(submissionOf("noop", {}, { priority: -(2 ** 31), delayMs: 0.5 }).delayMs, 0.5);
 });
 
 Deno.test("every option goes where the cluster looks for it", () => {
@@ -107,4 +96,18 @@ Deno.test("bytes stay bytes, and what JSON cannot hold is refused", () => {
   assert.equal(valueOf(payloadBytes(null), "application/json"), null);
   assert.equal(valueOf(new TextEncoder().encode("x"), "text/plain; charset=utf-8"), "x");
   assert.deepEqual(valueOf(new Uint8Array([9]), "image/png"), new Uint8Array([9]));
+});
+
+Deno.test("a number or a date that is none is refused by its name, before anything is asked", () => {
+  const cases: readonly (readonly [Parameters<typeof submissionOf>[2], RegExp])[] = [
+    [{ priority: 1.5 }, /^priority is 1\.5; it must be a safe integer$/],
+    [{ maxRetries: NaN }, /^maxRetries is NaN/],
+    [{ memoryBytes: 1e30 }, /^memoryBytes is 1e\+30/],
+    [{ timeoutMs: Infinity }, /^timeoutMs is Infinity; it must be a number of milliseconds$/],
+    [{ rateKey: "k", rate: { count: 1, perMs: NaN } }, /^rate\.perMs is NaN/],
+    [{ runAt: new Date(NaN) }, /^runAt is Invalid Date; it must be a date/],
+  ];
+  for (const [options, message] of cases) {
+    assert.throws(() => submissionOf("noop", {}, options), { name: "RangeError", message });
+  }
 });
