@@ -286,6 +286,8 @@ function spawn(options: ExecutorChildOptions, mark: string): Deno.ChildProcess {
       ...inheritedEnvironment(),
       [MARK_VARIABLE]: mark,
       DENO_NO_UPDATE_CHECK: "1",
+      // Logs and messages are no terminal, which the runtime does not ask about its own errors.
+      NO_COLOR: "1",
       DENO_V8_FLAGS: v8Flags(options),
     },
   }).spawn();

@@ -322,6 +322,23 @@ Deno.test("what a process says before it dies is told, and so is its signal", ()
     },
   ));
 
+Deno.test("a failure that nobody caught is told by what it says, without colours", () =>
+  withExecutor(
+    `export function stray() {
+      Promise.reject(new Error("the hook is gone"));
+      return new Promise(() => {});
+    }`,
+    async (executor, directory) => {
+      const end = await executor.run(taskOf(directory, "stray"), silent, never);
+      assert.ok(!end.ok);
+      const said =
+        "the executor process exited with code 1; it said: error: Uncaught (in promise) Error: the hook is gone\n";
+      assert.equal(end.error.slice(0, said.length), said);
+      // deno-lint-ignore no-control-regex
+      assert.doesNotMatch(end.error, /\x1b/);
+    },
+  ));
+
 const ASKS_FOR_ALL = `
   const asks = {
     read: () => Deno.readTextFileSync("/etc/hostname"),

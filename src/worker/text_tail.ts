@@ -46,10 +46,13 @@ export class TextTail {
     this.#bytes = 0;
   }
 
-  /** The last lines of it. */
+  /** The last lines of it, or those in which the runtime begins to tell what ended it. */
   get text(): string {
     const decoder = new TextDecoder();
     const whole = this.#chunks.map((chunk) => decoder.decode(chunk, { stream: true })).join("");
-    return whole.slice(-this.#bytesMax).trim().split("\n").slice(-LINES_KEPT).join("\n");
+    const lines = whole.slice(-this.#bytesMax).trim().split("\n");
+    const end = lines.findLastIndex((line) => line.startsWith("error: Uncaught "));
+    const kept = end < 0 ? lines.slice(-LINES_KEPT) : lines.slice(end, end + LINES_KEPT);
+    return kept.join("\n");
   }
 }
