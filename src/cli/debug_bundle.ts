@@ -14,6 +14,7 @@ import { tell } from "./answer.ts";
 import { bundleParts, type Part, secretsOf } from "./debug_parts.ts";
 import { Misuse, NegativeAnswer } from "./failure.ts";
 import { LiveLine } from "./live_line.ts";
+import { throughItself } from "./own_master.ts";
 import type { Flags } from "./router.ts";
 import { scrubber } from "./scrub.ts";
 import { printable, type Terminal, writeBytes } from "./terminal.ts";
@@ -29,14 +30,15 @@ interface Made {
 }
 
 /** Writes the bundle to `file`, or to stdout for `-`. */
-export async function debugBundle(file: string, flags: Flags, terminal: Terminal): Promise<void> {
+export async function debugBundle(file: string, given: Flags, terminal: Terminal): Promise<void> {
   if (file === "-" && terminal.out.isTerminal) {
     throw new Misuse("a bundle is no text for a terminal; name a file, or pipe it");
   }
-  if (file !== "-" && flags.force !== true && existsSync(file)) {
+  if (file !== "-" && given.force !== true && existsSync(file)) {
     throw new Misuse(`${file} is there already; choose another name, or replace it with --force`);
   }
-  const role = flags.role as Role;
+  const role = given.role as Role;
+  const flags = throughItself(role, given);
   const line = new LiveLine(terminal.err);
   const scrub = scrubber(secretsOf(role, flags));
   const root = `conductor-debug-${new Date().toISOString().replace(/[:.]/g, "-")}`;

@@ -25,6 +25,7 @@ import {
 } from "./doctor_host.ts";
 import { settingFindings } from "./doctor_settings.ts";
 import { NegativeAnswer } from "./failure.ts";
+import { throughItself } from "./own_master.ts";
 import { answerOf, pageUrl } from "./health.ts";
 import type { Flags } from "./router.ts";
 import { renderTable } from "./table.ts";
@@ -91,8 +92,9 @@ async function findingsFor(role: Role, flags: Flags): Promise<Finding[]> {
 /** The configuration of the role, as its flags, the environment and the file make it. */
 function configOf(role: Role, flags: Flags): ExaminedConfig | Finding[] {
   try {
+    const towards = throughItself(role, flags);
     return examineConfig({
-      flags: { ...flagsFrom(flags, role), ...flagsFrom(flags, "client") },
+      flags: { ...flagsFrom(towards, role), ...flagsFrom(towards, "client") },
       env: Deno.env.toObject(),
       readTextFile: (path) => Deno.readTextFileSync(path),
       role,

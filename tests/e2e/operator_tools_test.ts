@@ -67,6 +67,11 @@ async function isHealthy(host: Host): Promise<void> {
   assert.deepEqual(of("member"), ["ok"]);
   assert.deepEqual(of("clock"), ["ok"]);
   assert.deepEqual(of("version"), ["ok"]);
+  // Its own flags say where it is.
+  const alone = await succeedsAlone("doctor", ...host.masterFlags(), "--output=json");
+  const members = JSON.parse(alone.stdout).checks
+    .filter((each: { check: string }) => each.check === "member");
+  assert.deepEqual(members.map((each: { status: string }) => each.status), ["ok"]);
 }
 
 /** The log is read beside the master that has it open; a backup says what it holds. */
