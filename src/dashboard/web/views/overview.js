@@ -189,7 +189,8 @@ function charts(history) {
  * @param {import("../view.js").Context} context
  */
 function members({ members, commit_index }, { session }) {
-  const mayTransfer = session.may("POST", "cluster/transfer-leadership") && members.length > 1;
+  const mayTransfer = session.may("POST", "cluster/transfer-leadership") && members.length > 1 &&
+    members.some(({ is_leader }) => is_leader);
   /** @type {import("../parts/table.js").Column<Member>[]} */
   const columns = [
     { name: "Member", isHead: true, cell: ({ node_id }) => node_id },
