@@ -10,8 +10,18 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { COMMIT_PLACEHOLDER } from "../../src/cli/version.ts";
 
-/** The commit of the tree at `root`, with `-dirty` where the tree is not it; "" outside of Git. */
-export async function commitOf(root: string): Promise<string> {
+/**
+ * The commit of the tree at `root`, with `-dirty` where the tree is not it; "" outside of Git. `given`
+ * says it where Git is not there to be asked, as in an image's build.
+ */
+export async function commitOf(
+  root: string,
+  given = Deno.env.get("BUILD_COMMIT") ?? "",
+): Promise<string> {
+  if (given !== "") {
+    if (!/^[0-9a-f]{7,64}$/.test(given)) throw new Error(`BUILD_COMMIT is no commit: "${given}"`);
+    return given.slice(0, 12);
+  }
   const head = await git(root, "rev-parse", "--short=12", "HEAD");
   if (head === "") return "";
   const changes = await git(root, "status", "--porcelain", "--untracked-files=no");

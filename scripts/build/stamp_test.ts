@@ -51,6 +51,12 @@ Deno.test("the commit is the tree's, and says when the tree is another", async (
   assert.match(await commitOf(directory.path), /^[0-9a-f]{12}-dirty$/);
 });
 
+Deno.test("a build without Git is told its commit, and takes nothing else for one", async () => {
+  await using directory = await scratch();
+  assert.equal(await commitOf(directory.path, "0123456789abcdef0123"), "0123456789ab");
+  await assert.rejects(commitOf(directory.path, '";'), /BUILD_COMMIT is no commit/);
+});
+
 Deno.test("checksums are as sha256sum reads them", async () => {
   await using directory = await scratch();
   await Deno.writeTextFile(join(directory.path, "b"), "");
