@@ -57,7 +57,7 @@ _conductor() {
   for answer in "\${(@f)$("\${(Q)words[1]/#\\~/$HOME}" __complete "\${(@Q)words[2,CURRENT]}" 2>/dev/null)}"; do
     case "$answer" in
       '') ;;
-      :files) _files ;;
+      :files) [[ $PREFIX != --*=* ]] || compset -P '*='; _files ;;
       */) plain+=("$answer") ;;
       *$'\\t'*) described+=("\${\${answer%%$'\\t'*}//:/\\\\:}:\${answer#*$'\\t'}") ;;
       *) described+=("\${answer//:/\\\\:}") ;;
@@ -75,7 +75,11 @@ function __conductor_complete
     set -l current (commandline -ct)
     for answer in ($words[1] __complete $words[2..-1] $current 2>/dev/null)
         if test "$answer" = :files
-            __fish_complete_path $current
+            # Fish replaces the whole word, its flag too.
+            set -l flag (string match -r -- '^--[^=]*=' $current; or echo)
+            for path in (__fish_complete_path (string replace -r -- '^--[^=]*=' '' $current))
+                echo $flag$path
+            end
         else
             echo $answer
         end

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { join } from "node:path";
+import type { Config } from "../config/mod.ts";
 import {
   inspectSurvivor,
   recoverSurvivor,
@@ -49,10 +51,27 @@ export function restore(file: string, flags: Flags, terminal: Terminal): Promise
       ["Taken", answer.backup_created_at],
       ["Into", `${dataDir}, as master ${nodeId} of the new cluster ${clusterId}`],
       ["Jobs", `${liveJobs} unfinished; ${releasedAttempts} attempts went back to the queue`],
-      ["Next", `conductor master --node-id ${nodeId} --data-dir ${dataDir}; others join it, empty`],
+      ["Next", `${startOf(config, flags)}; others join it, empty`],
     ]);
   tell(flags, terminal, { json: answer, text });
   return Promise.resolve();
+}
+
+/** The command that starts a master where the backup is now. */
+export function startOf(
+  { cluster: { nodeId, dataDir, raftDir } }: {
+    readonly cluster: Pick<Config["cluster"], "nodeId" | "dataDir" | "raftDir">;
+  },
+  flags: Flags,
+): string {
+  const words = ["conductor", "master"];
+  if (typeof flags.config === "string") words.push("--config", flags.config);
+  words.push("--node-id", nodeId, "--data-dir", dataDir);
+  if (raftDir !== join(dataDir, "raft")) words.push("--raft-dir", raftDir);
+  return words.map((word) =>
+    /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+  )
+    .join(" ");
 }
 
 /** What the system says of a backup that cannot be read names a call of ours. */

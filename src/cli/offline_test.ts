@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { startOf } from "./offline.ts";
 import { route } from "./router.ts";
 import { recording } from "./terminal_test_support.ts";
 
@@ -32,4 +33,14 @@ Deno.test("what is no backup that can be read is named with what the system says
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
+});
+
+Deno.test("what to do after a restore names every place of it, as a shell takes it", () => {
+  const cluster = { nodeId: "m9", dataDir: "new", raftDir: "new/raft" };
+  assert.equal(startOf({ cluster }, {}), "conductor master --node-id m9 --data-dir new");
+  const apart = { nodeId: "m9", dataDir: "Ada's disk", raftDir: "/fast/raft" };
+  assert.equal(
+    startOf({ cluster: apart }, { config: "m9.yaml" }),
+    "conductor master --config m9.yaml --node-id m9 --data-dir 'Ada'\\''s disk' --raft-dir /fast/raft",
+  );
 });

@@ -73,6 +73,7 @@ export function buildProgram(terminal: Terminal, args: readonly string[] = []): 
     .exitOverride()
     .configureHelp({
       optionDescription,
+      minWidthToWrap: 20,
       styleTitle: (title) => terminal.out.style.bold(title),
     })
     .configureOutput({
@@ -134,7 +135,7 @@ function unknownCommand(word: string, group: Command): Misuse {
 }
 
 const EXIT_HELP = `
-Exit codes: 0 done, 1 failed, 2 misused, 124 not done within --timeout, 130 ended by Ctrl-C, 143 by SIGTERM.
+Exit codes: 0 done, 1 failed, 2 misused, 124 not done in the time to wait, 130 ended by Ctrl-C, 143 by SIGTERM.
 A master or worker ends with 0 when it is told to stop, and at once with 130 or 143 when it is told twice.`;
 
 /** Commander's complaint on one line, as all of ours are. */

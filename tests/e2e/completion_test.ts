@@ -88,7 +88,7 @@ Deno.test({
   name: "fish completes by the same answers, with what they mean",
   ignore: !await isInstalled("fish"),
   fn: () =>
-    withShells(async (ask, script) => {
+    withShells(async (ask, script, directory) => {
       const path = await script("fish");
       const fish = (line: string) =>
         ask("fish", ["--no-config", "-c", `source ${path}; complete -C '${line}'`]);
@@ -99,6 +99,9 @@ Deno.test({
         "--output=yaml",
         "--output=jsonl",
       ]);
+      await Deno.mkdir(join(directory, "a place"));
+      assert.deepEqual(await fish("conductor master --config a"), ["a place/"]);
+      assert.deepEqual(await fish("conductor master --config=a"), ["--config=a place/"]);
     }),
 });
 
