@@ -113,6 +113,8 @@ export class Master {
   #sparesTimer: ReturnType<typeof setTimeout> | undefined;
   #ports = { grpc: 0, raft: 0 };
   readonly #stopping = new AbortController();
+  /** What it needs to lead no longer works. */
+  #hasFailed = false;
 
   /**
    * Opens the data directory and starts to serve; resolves when all ports are bound.
@@ -147,7 +149,14 @@ export class Master {
     return master;
   }
 
-  private constructor(options: MasterOptions, { log, joinThrough }: OpenedLog) {
+  private constructor(given: MasterOptions, { log, joinThrough }: OpenedLog) {
+    const options: MasterOptions = {
+      ...given,
+      onFailed: (failure) => {
+        this.#hasFailed = true;
+        given.onFailed(failure);
+      },
+    };
     this.#options = options;
     this.#tempo = tempoOf(options.raftTimings);
     this.#log = log;
@@ -314,8 +323,9 @@ export class Master {
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#health.setServing(false);
-    const isFree = await this.#leadership.handOver();
-    // A leader that nobody could take over from must not be waited for: as if it died now, then.
+    // A leader that nobody could take over from, or that cannot hand over what it lacks a disk for, must not
+    // be waited for: as if it died now, then.
+    const isFree = !this.#hasFailed && await this.#leadership.handOver();
     const drained = this.#clientServer.stop(isFree ? STOP_GRACE_MS : 0);
     this.#leadership.stop();
     this.#live.stop();
