@@ -17,6 +17,7 @@ import * as leading from "./leader.ts";
 import type { MembershipChange } from "./membership.ts";
 import { changed, encodeMembership, isVoter } from "./membership.ts";
 import type { CoreMessage } from "./message.ts";
+import type { Progress } from "./progress.ts";
 import type { Ready, Write, WriteTicket } from "./ready.ts";
 import { someLackEntries } from "./spares.ts";
 import type { CoreOptions, Leader, Role } from "./state.ts";
@@ -136,9 +137,10 @@ export class RaftCore {
     const state = this.#state;
     if (state.role.kind !== "leader") return { refusal: "this node does not lead" };
     const leader = state.role;
+    const isThere = (peer: Progress) => Number(leading.isInReach(state, peer));
     const furthest = [...leader.peers.values()]
       .filter((peer) => peer.id !== state.id && state.voterIds.includes(peer.id))
-      .sort((a, b) => Number(b.recentlyActive) - Number(a.recentlyActive) || b.match - a.match)[0];
+      .sort((a, b) => isThere(b) - isThere(a) || b.match - a.match)[0];
     const to = target ?? furthest?.id;
     if (to === undefined) return { refusal: "there is no other voter" };
     if (leader.transfer !== undefined) {
@@ -397,7 +399,8 @@ export class RaftCore {
     }
     if (change.kind === "promote" && !isVoter(state.memberships.current, change.id)) {
       const learner = (state.role as Leader).peers.get(change.id);
-      if (learner !== undefined && (!learner.recentlyActive || this.#isFarBehind(learner.match))) {
+      const isHere = leading.isInReach(state, learner);
+      if (learner !== undefined && (!isHere || this.#isFarBehind(learner.match))) {
         const lag = state.log.lastIndex - learner.match;
         return refuse("not_caught_up", `"${change.id}" is ${lag} entries behind or silent`);
       }

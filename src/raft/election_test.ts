@@ -220,6 +220,18 @@ Deno.test("raft-rs #234: a late timeout_now, of a former leader or for a longer 
   assert.equal(b.view.role.kind, "follower");
 });
 
+Deno.test("leadership goes to nobody who is silent, though it holds as much as others", () => {
+  for (let offset = 0; offset < ELECTION_TICKS; offset++) {
+    const network = new TestNetwork(THREE);
+    network.elect("a");
+    network.isolate("b");
+    network.tickAll(2 * ELECTION_TICKS + offset);
+    const a = network.node("a");
+    a.tick();
+    assert.deepEqual(a.core.transferLeadership(), { to: "c" }, `offset ${offset}`);
+  }
+});
+
 Deno.test("a candidate's own vote counts only once it is durable", () => {
   const node = loneNode(["a"]);
   node.core.campaign();

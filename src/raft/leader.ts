@@ -68,7 +68,6 @@ export function tickLeader(state: CoreState, leader: Leader): void {
   if (state.electionElapsedTicks >= state.options.timings.electionTicks) {
     state.electionElapsedTicks = 0;
     leader.transfer = undefined;
-    for (const peer of leader.peers.values()) peer.recentlyActive = false;
   }
   if (state.heartbeatElapsedTicks >= state.options.timings.heartbeatTicks) {
     leader.front.sparesAreDue = true;
@@ -183,7 +182,7 @@ function sendAppend(state: CoreState, peer: Progress, evenIfEmpty: boolean): boo
   const prevTerm = log.term(prevIndex);
   if (prevTerm === undefined) {
     // Compacted. An unreachable peer gets no snapshot prepared for it.
-    if (peer.recentlyActive) {
+    if (isInReach(state, peer)) {
       peer.becomeSnapshot();
       state.snapshotsToSend.push(peer.id);
     }
@@ -205,6 +204,11 @@ function sendAppend(state: CoreState, peer: Progress, evenIfEmpty: boolean): boo
   const bytes = entries.reduce((sum, entry) => sum + entryBytes(entry), 0);
   peer.sent(prevIndex + entries.length, bytes, commit);
   return true;
+}
+
+/** Whether `peer` was heard of within an election timeout. */
+export function isInReach({ options }: Readonly<CoreState>, peer: Progress | undefined): boolean {
+  return peer !== undefined && peer.lastContactTicks < options.timings.electionTicks;
 }
 
 /** Tells `peer` what is committed, if it was not told yet. */
@@ -250,10 +254,9 @@ function confirmReads(state: CoreState, leader: Leader): void {
  * Whether a majority was heard of within an election timeout. Looked at with every tick: by then the
  * others may have elected somebody, and who asks this node should not wait for another timeout.
  */
-function quorumIsInContact({ id: own, options, voterIds }: CoreState, leader: Leader): boolean {
-  const { electionTicks } = options.timings;
-  const silentTicks = (id: NodeId) => leader.peers.get(id)?.lastContactTicks ?? Infinity;
-  const present = voterIds.filter((id) => id === own || silentTicks(id) < electionTicks);
+function quorumIsInContact(state: CoreState, leader: Leader): boolean {
+  const { id: own, voterIds } = state;
+  const present = voterIds.filter((id) => id === own || isInReach(state, leader.peers.get(id)));
   return present.length >= majority(voterIds.length);
 }
 
@@ -280,7 +283,7 @@ function followMembership(state: CoreState, leader: Leader): void {
     const { id, incarnation } = member;
     // What another incarnation held is gone with its disk: counting it would commit on air.
     if (leader.peers.get(id)?.incarnation === incarnation) continue;
-    const progress = new Progress(member, state.log.lastIndex + 1, true, state.options.bounds);
+    const progress = new Progress(member, state.log.lastIndex + 1, state.options.bounds);
     if (id === state.id) progress.accepted(state.log.stableIndex);
     leader.peers.set(id, progress);
   }

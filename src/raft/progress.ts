@@ -35,8 +35,6 @@ export class Progress {
   wins = 0;
   /** Commit index last told to the peer. */
   sentCommit = 0;
-  /** Heard of since the leader last looked, once an election timeout. */
-  recentlyActive: boolean;
   /** Ticks since the peer was last heard of or, before it ever was, since it is being followed. */
   lastContactTicks = 0;
   /** How often it has been heard of since it is being followed. */
@@ -52,13 +50,11 @@ export class Progress {
   constructor(
     member: { readonly id: NodeId; readonly incarnation: string },
     next: number,
-    recentlyActive: boolean,
     bounds: WindowBounds,
   ) {
     this.id = member.id;
     this.incarnation = member.incarnation;
     this.next = next;
-    this.recentlyActive = recentlyActive;
     this.#window = new Window(bounds);
   }
 
@@ -75,7 +71,6 @@ export class Progress {
 
   heard(): void {
     this.answers++;
-    this.recentlyActive = true;
     this.lastContactTicks = 0;
   }
 

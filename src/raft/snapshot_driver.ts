@@ -3,6 +3,7 @@
 import type { RaftCore } from "./core.ts";
 import type { NodeId, SnapshotMetadata } from "./entry.ts";
 import { invariant } from "./invariant.ts";
+import { isInReach } from "./leader.ts";
 import { memberOf } from "./membership.ts";
 import type { SnapshotChunk, SnapshotChunkAck } from "./message.ts";
 import type { LogStore, SnapshotSource, StateMachine, Transport } from "./ports.ts";
@@ -206,11 +207,10 @@ export class SnapshotDriver {
    * Without what came meanwhile it would need the next one, and so on for as long as the load lasts.
    */
   #lowestFed(): number {
-    const { id, role, options } = this.#options.core.view;
-    if (role.kind !== "leader") return Infinity;
-    const fed = [...role.peers.values()].filter((peer) =>
-      peer.id !== id && peer.state !== "snapshot" &&
-      peer.lastContactTicks < options.timings.electionTicks
+    const { view } = this.#options.core;
+    if (view.role.kind !== "leader") return Infinity;
+    const fed = [...view.role.peers.values()].filter((peer) =>
+      peer.id !== view.id && peer.state !== "snapshot" && isInReach(view, peer)
     );
     return Math.min(...fed.map((peer) => peer.state === "probe" ? peer.next - 1 : peer.match));
   }

@@ -108,7 +108,7 @@ export class CoreState {
   term: number;
   vote: NodeId | null;
   role: Role = { kind: "follower", leaderId: undefined };
-  /** Ticks since the leader was heard of; of a leader: since it last looked who is active. */
+  /** Ticks since the leader was heard of; of a leader: since it won, or began to hand over; counted anew each election timeout. */
   electionElapsedTicks = 0;
   heartbeatElapsedTicks = 0;
   /** Drawn anew with every change of role, so that rivals part (paper §5.2). */
