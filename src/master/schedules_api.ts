@@ -86,9 +86,13 @@ export class SchedulesApi implements ScheduleApi {
             : new Refusal("overloaded", `${outcome.message}, or raise scheduler.max_schedules`);
         }
         duties.schedule();
-        const next = new Date(nextAtMs).toISOString();
+        // One that was paused stays so, with whatever definition.
+        const isPaused = this.#context.machine.schedule(name, namespace)?.paused === true;
+        const next = isPaused
+          ? "it is paused as before, and due again when it is resumed"
+          : `first due ${new Date(nextAtMs).toISOString()}`;
         return {
-          message: `schedule ${name} is ${outcome.status}; first due ${next}`,
+          message: `schedule ${name} is ${outcome.status}; ${next}`,
           nextAtMs,
           warning: new OfferedTypes(duties.view().workers, admission).warning(schedule.template),
         };

@@ -108,6 +108,19 @@ Deno.test("a schedule that says no more gets the defaults, and its jobs are its 
   assert.equal(leader.looks, 1, "the duty was woken");
 });
 
+Deno.test("a paused schedule that is replaced stays paused, and its maker is told so", async () => {
+  const leader = new Leader();
+  await leader.add();
+  await leader.api.pauseSchedule(named("nightly"), CALL);
+  const { message } = await leader.add({}, true);
+  assert.equal(
+    message,
+    "schedule nightly is replaced; it is paused as before, and due again when it is resumed",
+  );
+  await leader.api.resumeSchedule(named("nightly"), CALL);
+  assert.match((await leader.add({}, true)).message, /is replaced; first due 2026-06-02/);
+});
+
 Deno.test("every fault of a definition is named at once, and nothing is made", async () => {
   const leader = new Leader();
   await assert.rejects(
