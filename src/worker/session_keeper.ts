@@ -53,6 +53,8 @@ export class SessionKeeper {
   /** A leader that was not there: its followers are to pass the session on to it. */
   #unreachable: string | undefined;
   #pauseMs = PAUSE_MS_MIN;
+  /** The next pause after a master that leads, and lets nobody in like us. */
+  #refusedPauseMs = PAUSE_MS_MIN;
   #pauseMsMax = PAUSE_MS_MAX;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #onStopped: () => void = () => {};
@@ -130,6 +132,7 @@ export class SessionKeeper {
       onWelcome: (welcome) => {
         this.#isWelcome = true;
         this.#pauseMs = PAUSE_MS_MIN;
+        this.#refusedPauseMs = PAUSE_MS_MIN;
         const triesApartMs = welcome.heartbeatTimeoutMs / TRIES_A_LEASE;
         this.#pauseMsMax = Math.min(PAUSE_MS_MAX, Math.max(PAUSE_MS_MIN, triesApartMs));
         channel.learn(welcome.masterAddresses);
@@ -163,7 +166,9 @@ export class SessionKeeper {
     }
     if (wasWelcome) this.#cluster = { ...this.#cluster, lostAtMs: this.#now() };
     const { log, channel } = this.#options;
-    const pauseMs = this.#nextPauseMs(wasWelcome || reason?.reason === "not_leader");
+    const pauseMs = isRefusal(reason)
+      ? this.#nextRefusedPauseMs()
+      : this.#nextPauseMs(wasWelcome || reason?.reason === "not_leader");
     this.#turnFrom(address, reason, wasWelcome);
     const next = channel.addresses[0] ?? "";
     log.warn(wasWelcome ? "lost the master" : `cannot reach a master at ${address}`, {
@@ -207,8 +212,25 @@ export class SessionKeeper {
   /** Doubles from try to try, with jitter so that many workers do not come back at once. */
   #nextPauseMs(isFirstTry: boolean): number {
     if (isFirstTry) this.#pauseMs = PAUSE_MS_MIN;
-    const pauseMs = Math.round(this.#pauseMs * (0.5 + Math.random()));
+    const pauseMs = withJitter(this.#pauseMs);
     this.#pauseMs = Math.min(this.#pauseMs * 2, this.#pauseMsMax);
     return pauseMs;
   }
+
+  /** Grows whoever is asked in between: its followers send us back to the same leader at once. */
+  #nextRefusedPauseMs(): number {
+    const pauseMs = withJitter(this.#refusedPauseMs);
+    this.#refusedPauseMs = Math.min(this.#refusedPauseMs * 2, this.#pauseMsMax);
+    return pauseMs;
+  }
+}
+
+function withJitter(ms: number): number {
+  return Math.round(ms * (0.5 + Math.random()));
+}
+
+/** Another master will not say otherwise: the name is taken, the token is not good. */
+function isRefusal(reason: Refusal | undefined): boolean {
+  return reason !== undefined && reason.isAnswer &&
+    reason.reason !== "unavailable" && reason.reason !== "not_leader";
 }

@@ -4,6 +4,11 @@ import type { Logger } from "../observability/light.ts";
 import { channelTo, startTestMaster, type TestServer, until } from "../rpc/server_test_support.ts";
 import { SessionKeeper } from "./session_keeper.ts";
 
+const ANNOUNCED = () => ({
+  ...{ workerId: "w", incarnation: "i", address: "", slots: 1, jobTypes: ["noop"], tags: {} },
+  ...{ version: "", cpuMillis: 0, memoryBytes: 0, running: [] },
+});
+
 /** A master that lets in who comes to its cluster, or says of none, as the real one does. */
 class Master implements AsyncDisposable {
   /** Which cluster each hello asked for. */
@@ -55,6 +60,40 @@ class Master implements AsyncDisposable {
   }
 }
 
+Deno.test("a worker that the leader does not let in asks less and less often, though followers send it back", async () => {
+  await using leader = await startTestMaster({
+    openWorkerSession: () => {
+      throw new Refusal("already_exists", "the name is taken");
+    },
+  });
+  await using follower = await startTestMaster({
+    openWorkerSession: () => {
+      throw new Refusal("not_leader", "the other one leads", { leaderAddress: leader.address });
+    },
+  });
+  const pausesMs: number[] = [];
+  const channel = new ClusterChannel(channelTo([follower.address, leader.address]));
+  const keeper = new SessionKeeper({
+    channel,
+    log: {
+      info() {},
+      warn: (_: string, { reason, retry_in_ms }: { reason: string; retry_in_ms: number }) => {
+        if (reason === "the name is taken") pausesMs.push(retry_in_ms);
+      },
+    } as unknown as Logger,
+    announce: ANNOUNCED,
+    listener: { onWelcome() {}, onAssignments() {}, onCancellations() {}, onAcks() {} },
+  });
+  try {
+    keeper.start();
+    await until(() => pausesMs.length === 5, "it was refused five times");
+    pausesMs.forEach((ms, tries) => assert.ok(ms >= 50 * 2 ** tries, String(pausesMs)));
+  } finally {
+    await keeper.stop(0);
+    channel.close();
+  }
+});
+
 Deno.test("a worker comes back to its own cluster, and goes over to another only if that is gone for long", async () => {
   await using first = await Master.start("first");
   await using other = await Master.start("other");
@@ -66,10 +105,7 @@ Deno.test("a worker comes back to its own cluster, and goes over to another only
     channel,
     log: { info() {}, warn: (text: string) => warned.push(text) } as unknown as Logger,
     now: () => nowMs,
-    announce: () => ({
-      ...{ workerId: "w", incarnation: "i", address: "", slots: 1, jobTypes: ["noop"], tags: {} },
-      ...{ version: "", cpuMillis: 0, memoryBytes: 0, running: [] },
-    }),
+    announce: ANNOUNCED,
     listener: {
       onWelcome: ({ clusterId }) => welcomed.push(clusterId),
       onAssignments() {},
