@@ -30,6 +30,27 @@ Deno.test("the environment that the program reads is read", () => {
   });
 });
 
+Deno.test("whoever asks the environment for TLS, in any word the program takes, gets no plain text", () => {
+  for (const word of ["true", "TRUE", "t", "1", "yes", "On", " true "]) {
+    const { tls } = fromEnvironment({ CONDUCTOR_SECURITY_TLS_ENABLED: word });
+    assert.deepEqual(tls, { skipVerify: false }, word);
+  }
+  for (const word of ["false", "F", "0", "no", "off", ""]) {
+    assert.equal(fromEnvironment({ SECURITY_TLS_ENABLED: word }).tls, undefined, word);
+  }
+  const on = { SECURITY_TLS_ENABLED: "1" };
+  assert.deepEqual(fromEnvironment({ ...on, SECURITY_TLS_SKIP_VERIFY: "yes" }).tls, {
+    skipVerify: true,
+  });
+  const misspelt = { ...on, SECURITY_TLS_SKIP_VERIFY: "tru" };
+  assert.throws(
+    () => fromEnvironment(misspelt),
+    /SECURITY_TLS_SKIP_VERIFY is "tru"; it must be true/,
+  );
+  assert.throws(() => fromEnvironment({ SECURITY_TLS_ENABLED: "ture" }), TypeError);
+  assert.equal(fromEnvironment({ CONDUCTOR_WORKER_MASTER_ADDR: "m:1" }).addresses, "m:1");
+});
+
 Deno.test("options that do not fit together are refused before anything is dialled", () => {
   assert.throws(() => connect([]), /addresses is empty/);
   assert.throws(
