@@ -92,6 +92,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EAI_AGAIN: "the name server does not answer",
   EAI_NODATA: "its host has no address (is the name right?)",
   HPE_HEADER_OVERFLOW: "the header section of its answer is too long",
+  ERR_SSL_WRONG_VERSION_NUMBER: "its server does not speak TLS there (is it http://?)",
   ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another host",
   CERT_HAS_EXPIRED: "its certificate has expired",
   DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is signed by nobody known here",

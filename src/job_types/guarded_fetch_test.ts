@@ -53,6 +53,18 @@ Deno.test("a name is looked up once a request, so it cannot change between check
   await assert.rejects(fetch(`http://rebind.invalid:${server.port}/`), AddressRefusedError);
 });
 
+Deno.test("a server that does not speak TLS is said not to", async () => {
+  await using server = await serve((_, response) => response.end());
+  const url = server.origin.replace("http:", "https:");
+  await assert.rejects(createGuardedFetch(OPEN_POLICY)(url), (error: Error) => {
+    assert.equal(
+      error.message,
+      `Fetching ${url}/ failed: its server does not speak TLS there (is it http://?).`,
+    );
+    return true;
+  });
+});
+
 Deno.test("TLS verifies the URL's name although the connection goes to an address", async () => {
   await using server = await serveTls("good.test", (_, response) => response.end("secret"));
   const policy = { ...OPEN_POLICY, certificateAuthorities: [server.certificate] };

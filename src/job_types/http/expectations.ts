@@ -83,12 +83,9 @@ function jsonFaults({ text }: ReadAnswer, expected: Expectations["json"]): strin
   return entries.flatMap(([pointer, wanted]) => {
     const found = valueAt(json, pointer);
     if (isDeepStrictEqual(found, wanted)) return [];
-    const is = found === undefined ? "nothing" : quoted(JSON.stringify(found));
-    return [
-      `at ${pointer === "" ? "its root" : pointer} stands ${is}, not ${
-        quoted(JSON.stringify(wanted))
-      }`,
-    ];
+    const is = found === undefined ? "nothing" : cut(JSON.stringify(found));
+    const place = pointer === "" ? "its root" : pointer;
+    return [`at ${place} stands ${is}, not ${cut(JSON.stringify(wanted))}`];
   });
 }
 
@@ -110,5 +107,9 @@ function valueAt(json: unknown, pointer: string): unknown {
 }
 
 function quoted(text: string): string {
-  return JSON.stringify(text.length <= QUOTED_MAX ? text : `${text.slice(0, QUOTED_MAX)}…`);
+  return JSON.stringify(cut(text));
+}
+
+function cut(text: string): string {
+  return text.length <= QUOTED_MAX ? text : `${text.slice(0, QUOTED_MAX)}…`;
 }

@@ -46,10 +46,10 @@ export function readImageHeader(bytes: Uint8Array): ImageHeader {
     // RangeError is what DataView throws when a field lies beyond the last byte.
     if (!(error instanceof RangeError)) throw error;
     const reason = error.message.startsWith("it ") ? error.message : "it is cut short";
+    // Without its cause: what a DataView says helps nobody who reads why the job failed.
     throw new PermanentJobError(
       `The ${format.toUpperCase()} header cannot be read: ${reason}; ` +
         `the source has ${bytes.length} bytes.`,
-      { cause: error },
     );
   }
 }

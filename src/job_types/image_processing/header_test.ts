@@ -38,6 +38,17 @@ Deno.test("a JPEG without a frame before its scan is refused", () => {
   assert.throws(() => readImageHeader(jpeg), /no frame header before its first scan/);
 });
 
+Deno.test("a header that is cut short is said to be, without the runtime's words beside it", () => {
+  assert.throws(() => readImageHeader(new Uint8Array([0xff, 0xd8, 0xff])), (error: Error) => {
+    assert.equal(
+      error.message,
+      "The JPEG header cannot be read: it is cut short; the source has 3 bytes.",
+    );
+    assert.equal(error.cause, undefined);
+    return true;
+  });
+});
+
 Deno.test("a GIF's frames are counted, and widen the canvas that they exceed", () => {
   const gif = makeGif(20, 10, [[1, 1, 1], [2, 2, 2]], 50);
   assert.deepEqual(readImageHeader(gif), { format: "gif", width: 20, height: 10, frames: 2 });
