@@ -222,7 +222,8 @@ export const payloadSchema = payload.refine(
     if (planned.type === "group_by") {
       const twice = firstRepeated(groupColumns(planned));
       if (twice !== undefined) {
-        refuse(["operations", index, "aggregates"], `two columns would be named ${quoted(twice)}`);
+        const field = firstRepeated(planned.by) === undefined ? "aggregates" : "by";
+        refuse(["operations", index, field], `two columns would be named ${quoted(twice)}`);
       }
     }
     const named = operations.findIndex(({ name }) => name !== undefined && name === planned.name);

@@ -19,6 +19,16 @@ Deno.test("a missing table, an operation that there is not and a bad output are 
   ]);
 });
 
+Deno.test("columns of one name are laid to the field that names them", () => {
+  const of = (operation: object) =>
+    faultsOf({ data: "g,n\na,1", operations: [{ type: "group_by", ...operation }] });
+  assert.deepEqual(of({ by: ["g", "g"] }), ['operations[0].by: two columns would be named "g"']);
+  const aggregates = [{ fn: "count", as: "g" }];
+  assert.deepEqual(of({ by: ["g"], aggregates }), [
+    'operations[0].aggregates: two columns would be named "g"',
+  ]);
+});
+
 Deno.test("a table that is there but bad is not called missing as well", () => {
   const faults = faultsOf({ url: "ftp://example.com/a.csv", operations: ["describ"] });
   assert.equal(faults.length, 2, String(faults));
