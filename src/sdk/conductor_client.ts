@@ -138,6 +138,8 @@ export class ConductorClient implements AsyncDisposable, Disposable {
   /**
    * Submits many jobs under one batch id (theirs, or a new one). Jobs may depend on each other by `ref`,
    * in any order. Refused ones are among the answer's `items`; with `allOrNothing` they refuse all.
+   * Without either, a batch that is longer than one call may be is split; if one of the calls fails, the
+   * error says how many jobs were taken before, and under which batch.
    */
   async submitBatch(
     jobs: readonly BatchJob[],
@@ -152,17 +154,20 @@ export class ConductorClient implements AsyncDisposable, Disposable {
     const submissions = jobs.map((each) => submissionFrom({ batchId, ...each }));
     const mustBeOne = allOrNothing || submissions.some(({ ref }) => ref !== undefined);
     const items: BatchItem[] = [];
+    const terms = { allOrNothing, patienceMs, ...(signal && { signal }) };
     for (const part of mustBeOne ? [submissions] : inCalls(submissions)) {
       if (part.length === 0) continue;
-      items.push(
-        ...await told(
-          this.#client(options).submitBatch(part, {
-            allOrNothing,
-            patienceMs,
-            ...(signal && { signal }),
-          }),
-        ),
-      );
+      try {
+        items.push(...await told(this.#client(options).submitBatch(part, terms)));
+      } catch (failure) {
+        if (items.length === 0 || !(failure instanceof ConductorError)) throw failure;
+        const { reason, message, retryAfterMs } = failure;
+        const before = `${items.length} of ${jobs.length} jobs were answered before`;
+        throw new ConductorError(reason, `${message}; ${before}, those of batch ${batchId}`, {
+          cause: failure,
+          retryAfterMs,
+        });
+      }
     }
     return new SubmittedBatch(this.#channel, batchId, items.map((each) => this.#itemOf(each)));
   }
