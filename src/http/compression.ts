@@ -55,7 +55,7 @@ export async function compressed(
   const { headers } = response;
   const length = Number(headers.get("content-length") ?? 0);
   if (!isText(headers.get("content-type")) || headers.has("content-encoding")) return response;
-  headers.append("vary", "accept-encoding");
+  headers.set("vary", "accept-encoding");
   if (length < BYTES_MIN || encodingFor(acceptEncoding, ["gzip"]) === undefined) return response;
   const whole = Buffer.from(await response.arrayBuffer());
   const body = await gzipped(whole, { level: GZIP_LEVEL });
