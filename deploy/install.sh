@@ -142,7 +142,7 @@ reload_units() {
   if [ -z "$root" ]; then systemctl daemon-reload || echo "systemd does not run here: the units are there for when it does"; fi
 }
 
-# remove_all FILE: what a list names, and of the directories those that are the program's alone
+# remove_all FILE: what a list names
 remove_all() {
   while IFS= read -r path; do
     if [ -n "$dry" ]; then
@@ -169,7 +169,10 @@ if [ -n "$uninstall" ]; then
   exit 0
 fi
 
-if [ -n "$roles" ]; then [ "$(id -u)" -eq 0 ] || [ -n "$root" ] || fail "--systemd needs root"; fi
+if [ -n "$roles" ]; then
+  [ "$(id -u)" -eq 0 ] || [ -n "$root" ] || fail "--systemd needs root"
+  case $prefix in *[!A-Za-z0-9/._+-]*) fail "--systemd needs a --prefix of letters, digits and / . _ + -, not $prefix" ;; esac
+fi
 if [ -n "$file" ]; then
   [ -f "$file" ] || fail "there is no file $file"
 else
@@ -197,6 +200,11 @@ else
   download "$name"
   mv "$work/$name" "$work/conductor"
 fi
+# A shell would run any other text as commands of its own: ELF, Mach-O and #!/b alone are let through.
+case $(head -c 4 "$work/conductor" | od -A n -t x1 | tr -d ' \n') in
+7f454c46 | cffaedfe | 23212f62) ;;
+*) fail "${file:-$name} is no program" ;;
+esac
 chmod 755 "$work/conductor"
 # It may be of the kind that unpacks itself: here, for what is asked of it now.
 installed() { CONDUCTOR_CACHE_DIR="$work/cache" NO_COLOR=1 "$work/conductor" "$@"; }

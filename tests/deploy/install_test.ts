@@ -194,6 +194,30 @@ Deno.test({
 });
 
 Deno.test({
+  name: "the installer runs no text as a program, and writes no unit that systemd would misread",
+  ignore,
+  async fn() {
+    await using scene = await Scene.make();
+    const text = join(scene.directory, "notes");
+    const ran = join(scene.directory, "ran");
+    await Deno.writeTextFile(text, `touch ${ran}\n`);
+    for (const shell of shells) {
+      const refused = await scene.install(shell, "--root", scene.root, "--file", text);
+      assert.equal(refused.stderr, `install: ${text} is no program\n`, shell.join(" "));
+      const spaced = ["--root", scene.root, "--systemd", "both", "--prefix", "/opt/my tools"];
+      const { code, stderr } = await scene.install(shell, ...spaced);
+      assert.equal(code, 1);
+      assert.match(
+        stderr,
+        /^install: --systemd needs a --prefix of letters, .*, not \/opt\/my tools$/m,
+      );
+    }
+    await assert.rejects(Deno.stat(ran), Deno.errors.NotFound);
+    assert.deepEqual(scene.files(), []);
+  },
+});
+
+Deno.test({
   name: "a dry run of the installer writes and downloads nothing, and misuse is told in a line",
   ignore,
   async fn() {
