@@ -135,8 +135,9 @@ function unknownCommand(word: string, group: Command): Misuse {
 }
 
 const EXIT_HELP = `
-Exit codes: 0 done, 1 failed, 2 misused, 124 not done in the time to wait, 130 ended by Ctrl-C, 143 by SIGTERM.
-A master or worker ends with 0 when it is told to stop, and at once with 130 or 143 when it is told twice.`;
+Exit codes: 0 done, 1 failed, 2 misused, 124 not done in the time to wait,
+130 ended by Ctrl-C, 143 by SIGTERM. A master or worker ends with 0 when it is
+told to stop, and at once with 130 or 143 when it is told twice.`;
 
 /** Commander's complaint on one line, as all of ours are. */
 function misuseLine(text: string, { err }: Terminal, command: Command): string {

@@ -29,7 +29,8 @@ export function claimDirectory(directory: string, workerId: string): DirectoryCl
     Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
     file = Deno.openSync(join(directory, "lock"), { create: true, write: true, mode: 0o600 });
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const message = cause instanceof Error ? cause.message : String(cause);
+    const reason = message.replace(/ \(os error \d+\).*$/s, "");
     throw new Error(
       `cannot use ${directory} as this worker's directory: ${reason}; worker.data_dir ` +
         "(--data-dir) names another",
