@@ -121,4 +121,29 @@ export const SCENARIOS_OF_READS: readonly Scenario[] = [
       return await healed(script);
     },
   ),
+  scenario(
+    "S14d",
+    "a new leader that has not heard what was committed serves no read yet (etcd-7331)",
+    async (seed) => {
+      const script = new Script(3, PLAIN, seed);
+      await script.elect("n1");
+      await script.commit("n1", 2);
+      await script.until("all have all", () => script.cluster.unrest() === undefined);
+      const known = script.cluster.statusOf("n1")?.commitIndex ?? 0;
+      script.network.drop = (message) =>
+        ("commit" in message && message.commit > known) ||
+        (message.kind === "append_request" && message.from === "n2");
+      await script.commit("n1", 3);
+      const written = script.acknowledged.length;
+      script.node("n1").crash();
+      await script.elect("n2");
+      let seen = Infinity;
+      script.node("n2").call((raft, machine) => {
+        raft.readIndex().then(() => seen = machine.list("x").length, () => {});
+      });
+      await script.wait(TIMEOUT_MS / 2);
+      script.expect(seen >= written, `the read saw ${seen} of ${written}`);
+      return await healed(script);
+    },
+  ),
 ];
