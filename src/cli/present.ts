@@ -41,9 +41,11 @@ export function jobJson(job: JobView): Record<string, unknown> {
     retry_count: job.retryCount,
     max_retries: job.maxRetries,
     timeout_ms: job.timeoutMs,
+    retry_delay_ms: job.retryDelayMs ?? 0,
     error: job.errorMessage === "" ? null : job.errorMessage,
     dead_letter: job.deadLetter,
     labels: job.labels,
+    required_tags: job.requiredTags ?? {},
     traceparent: job.traceparent,
     ...(job.options === undefined ? {} : { options: optionsJson(job.options) }),
     ...(job.result === undefined ? {} : { result: resultJson(job.result) }),
@@ -161,7 +163,7 @@ export function detailsText(details: JobDetails, sheet: Sheet): string {
     ...(job.namespace === DEFAULT_NAMESPACE
       ? []
       : [["Namespace", printable(job.namespace)] as [string, string]]),
-    ...optionPairs(job.options ?? {}),
+    ...optionPairs(job),
     ["Attempt", attemptText(job, " of at most ")],
     ...(job.assignedTo === "" ? [] : [["Worker", printable(job.assignedTo)] as [string, string]]),
     ...(details.progress > 0 && details.progress < 1

@@ -5,7 +5,7 @@
  */
 
 import { formatBytes, formatDuration } from "../config/mod.ts";
-import type { DependencyView, JobOptionsView } from "../rpc/mod.ts";
+import type { DependencyView, JobOptionsView, JobView } from "../rpc/mod.ts";
 import { printable } from "./terminal.ts";
 
 /** The options with the names of the wire, only those that are set. */
@@ -37,7 +37,10 @@ export function optionsJson(options: JobOptionsView): Record<string, unknown> {
 }
 
 /** Names and values for a person; a job that asks for nothing special has none. */
-export function optionPairs(options: JobOptionsView): [string, string][] {
+export function optionPairs(
+  { options = {}, requiredTags = {} }: Pick<JobView, "options" | "requiredTags">,
+): [string, string][] {
+  const tags = Object.entries(requiredTags).map(([name, value]) => `${name}=${value}`);
   const pairs: [string, string | undefined][] = [
     ["Backoff", backoffText(options)],
     ["Not retried", options.nonRetryableErrors?.map((text) => JSON.stringify(text)).join(", ")],
@@ -47,7 +50,7 @@ export function optionPairs(options: JobOptionsView): [string, string][] {
     ["After", options.dependsOn?.map(dependencyText).join(", ")],
     ["If that fails", options.dependsOn && options.whenDependencyFails],
     ["Batch", options.batchId],
-    ["Requires", options.require?.join(", ")],
+    ["Requires", [...tags, ...options.require ?? []].join(", ")],
     ["Prefers", options.prefer?.join(", ")],
     ["Takes up", resourceText(options)],
     ["Schedule", options.schedule],

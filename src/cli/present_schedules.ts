@@ -132,7 +132,7 @@ export function scheduleText(schedule: ScheduleView, nextRuns: readonly number[]
     ["Type", printable(job.type)],
     ["Payload", printable(payload.slice(0, PAYLOAD_CHARACTERS_MAX))],
     ["Priority", String(job.priority)],
-    ...optionPairs(job.options ?? {}),
+    ...optionPairs(job),
     ["Created", secondText(schedule.createdAtMs)],
     ...textPair("By", schedule.createdBy),
     ["Runs", `${schedule.runs}, of which ${schedule.unfinishedRuns} are not finished`],

@@ -124,6 +124,13 @@ Deno.test("a person sees why a job waits, what it logged, and each attempt of se
   assert.match(again, /^ {2}a line$/m);
 });
 
+Deno.test("all that a job requires of a worker is in one line, by whatever road it was said", () => {
+  const asking = job({ requiredTags: { zone: "a" }, options: { require: ["!gpu"] } });
+  assert.match(detailsText(details({ job: asking }), sheet), /^Requires +zone=a, !gpu$/m);
+  assert.deepEqual(jobJson(asking).required_tags, { zone: "a" });
+  assert.doesNotMatch(detailsText(details({}), sheet), /Requires/);
+});
+
 Deno.test("what others wrote cannot move the cursor or forge a line", () => {
   const evil = "x\u001b[2J\nJob  fake\u202e";
   const harmless = "x\\u001b[2J\\u000aJob  fake\\u202e";

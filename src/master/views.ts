@@ -53,6 +53,8 @@ export function jobView(job: Job): JobView {
     ...(job.options === NO_OPTIONS ? {} : { options: optionsView(job.options) }),
     submittedBy: job.submittedBy,
     queue: queueOf(job),
+    ...(Object.keys(job.requiredTags).length === 0 ? {} : { requiredTags: job.requiredTags }),
+    ...(job.retryDelayMs === 0 ? {} : { retryDelayMs: job.retryDelayMs }),
   };
 }
 

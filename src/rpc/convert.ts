@@ -104,6 +104,8 @@ export function jobToWire(job: JobView): Job {
     queue: job.queue,
     namespace: job.namespace,
     parents: job.parents?.map((each) => create(JobParentSchema, each)) ?? [],
+    requiredTags: { ...job.requiredTags },
+    retryDelayMs: BigInt(job.retryDelayMs ?? 0),
   };
 }
 
@@ -156,6 +158,8 @@ export function jobFromWire(job: Job): JobView {
   if (job.queuedAt !== undefined) view.queuedAtMs = timestampMs(job.queuedAt);
   if (job.expiresAt !== undefined) view.expiresAtMs = timestampMs(job.expiresAt);
   if (job.options !== undefined) view.options = optionsFromWire(job.options);
+  if (Object.keys(job.requiredTags).length > 0) view.requiredTags = job.requiredTags;
+  if (job.retryDelayMs !== 0n) view.retryDelayMs = Number(job.retryDelayMs);
   if (job.parents.length > 0) {
     view.parents = job.parents.map(({ jobId, status }) => ({ jobId, status }));
   }

@@ -111,6 +111,8 @@ const job: fc.Arbitrary<JobView> = fc.record({
   options,
   submittedBy: text,
   queue: text,
+  requiredTags: stringMap.filter((tags) => Object.keys(tags).length > 0),
+  retryDelayMs: count.filter((ms) => ms > 0),
   payload: bytes,
   result,
 }, {

@@ -93,6 +93,10 @@ export interface JobView {
   readonly submittedBy: string;
   /** The queue that it is in, whether it named one or not. */
   readonly queue: string;
+  /** Tags that a worker must have, with exactly these values; absent: none, or none that is told. */
+  readonly requiredTags?: Readonly<Record<string, string>>;
+  /** First backoff; absent: at once, or not told. */
+  readonly retryDelayMs?: number;
   /** In an assignment: what the job depends on, as it ended. */
   readonly parents?: readonly { readonly jobId: string; readonly status: string }[];
   readonly payload?: Uint8Array;

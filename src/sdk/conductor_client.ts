@@ -35,7 +35,7 @@ import { pagesOf } from "./pages.ts";
 import { Schedules } from "./schedules.ts";
 import { Scope } from "./scope.ts";
 import { type JobStats, statsOf } from "./stats.ts";
-import { submissionOf, type SubmitOptions } from "./submit_options.ts";
+import { resubmissionOf, submissionOf, type SubmitOptions } from "./submit_options.ts";
 import { JobTemplate } from "./templates.ts";
 import { Workers } from "./workers.ts";
 
@@ -237,7 +237,7 @@ export class ConductorClient implements AsyncDisposable, Disposable {
     const { job } = await this.get(jobId, options);
     const { patienceMs = 0, signal } = options;
     const submitted = await told(
-      this.#client(options).submit(again(job), {
+      this.#client(options).submit(resubmissionOf(job), {
         patienceMs,
         ...(signal && { signal }),
       }),
@@ -361,17 +361,4 @@ function inCalls(submissions: readonly Submission[]): Submission[][] {
     }
   }
   return calls;
-}
-
-function again({ type, payload, priority, maxRetries, timeoutMs, labels, options }: JobView) {
-  const { schedule: _, scheduledAtMs: __, dependsOn: ___, ...asked } = options ?? {};
-  return {
-    type,
-    payload: payload ?? new Uint8Array(0),
-    priority,
-    maxRetries,
-    ...(timeoutMs > 0 && { timeoutMs }),
-    labels,
-    options: asked,
-  };
 }

@@ -7,6 +7,7 @@
 import {
   type DependencyView,
   type JobOptionsView,
+  type JobView,
   PRIORITY_DEFAULT,
   type Submission,
 } from "../rpc/light.ts";
@@ -151,6 +152,19 @@ export function submissionOf(
       requiredTags: options.tags,
       options: Object.keys(asked).length === 0 ? undefined : asked,
     }),
+  };
+}
+
+/** What a job was submitted with, but for what it waited for. */
+export function resubmissionOf(job: JobView): Submission {
+  const { schedule: _, scheduledAtMs: __, dependsOn: ___, ...asked } = job.options ?? {};
+  const { type, priority, maxRetries, retryDelayMs, labels, requiredTags, namespace } = job;
+  return {
+    ...{ type, priority, maxRetries, labels, namespace },
+    payload: job.payload ?? new Uint8Array(0),
+    ...given({ retryDelayMs, requiredTags }),
+    ...(job.timeoutMs > 0 && { timeoutMs: job.timeoutMs }),
+    options: asked,
   };
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { submissionOf } from "./submit_options.ts";
+import { resubmissionOf, submissionOf } from "./submit_options.ts";
 import {
   dataAnalysis,
   highPriority,
@@ -19,6 +19,28 @@ Deno.test("a submission that asks for nothing says no more than type, payload an
   const { payload, ...rest } = submissionOf("noop", { a: 1 }, {});
   assert.deepEqual(rest, { type: "noop", priority: 5 });
   assert.equal(text(payload), '{"a":1}');
+});
+
+Deno.test("a job that is submitted again asks for what it asked for, but for what it waited for", () => {
+  const job = {
+    ...{ id: "j1", type: "t", namespace: "blue", status: "failed", priority: 7, assignedTo: "w1" },
+    ...{ createdAtMs: 1, retryCount: 2, maxRetries: 2, errorMessage: "x", fencingToken: 9 },
+    ...{ attempt: 3, deadLetter: true, traceparent: "", submittedBy: "ann", queue: "q" },
+    labels: { team: "a" },
+    timeoutMs: 1_000,
+    retryDelayMs: 250,
+    requiredTags: { zone: "a" },
+    payload: new Uint8Array([1]),
+    options: { require: ["!gpu"], dependsOn: [{ jobId: "j0", on: "success" }], schedule: "s" },
+  };
+  assert.deepEqual(resubmissionOf(job), {
+    ...{ type: "t", namespace: "blue", priority: 7, maxRetries: 2, timeoutMs: 1_000 },
+    retryDelayMs: 250,
+    labels: { team: "a" },
+    requiredTags: { zone: "a" },
+    payload: new Uint8Array([1]),
+    options: { require: ["!gpu"] },
+  });
 });
 
 Deno.test("every option goes where the cluster looks for it", () => {

@@ -26,6 +26,7 @@
  * @property {string} [queued_at]
  * @property {string} [expires_at]
  * @property {JobOptions} [options]
+ * @property {Readonly<Record<string, string>>} required_tags
  * @property {string} submitted_by
  * @property {string} queue
  * @property {string} namespace

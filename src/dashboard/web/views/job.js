@@ -146,7 +146,11 @@ function download(id, what) {
  * @returns {[string, import("../view.js").Shown][]}
  */
 function facts(job) {
-  const { options = {}, labels } = job;
+  const { options = {}, labels, required_tags: tags } = job;
+  const needs = [
+    ...Object.entries(tags).map(([name, value]) => `${name}=${value}`),
+    ...options.require ?? [],
+  ];
   /** @type {[string, import("../view.js").Shown][]} */
   const all = [
     ["Submitted", html`${moment(job.created_at)} <span class="note">${ago(job.created_at)}</span>`],
@@ -185,7 +189,7 @@ function facts(job) {
     ["Group", options.group],
     ["Unique key", options.unique_key],
     ["Rate key", options.rate_key],
-    ["Needs", options.require?.join(", ")],
+    ["Needs", needs.join(", ")],
     ["Prefers", options.prefer?.join(", ")],
     [
       "Trace",
