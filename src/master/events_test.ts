@@ -10,6 +10,7 @@ const failed = {
   completedAtMs: 9,
   notBeforeMs: 0,
   deadLetter: true,
+  requiredTags: {},
   options: NO_OPTIONS,
 } as Job;
 
