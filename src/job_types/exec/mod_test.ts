@@ -136,7 +136,10 @@ Deno.test({
   name: "a command is asked to end when its time is over or its job is stopped, and made to",
   ...ON_UNIX,
   fn: async () => {
-    await assert.rejects(ran({ ...sh("sleep 60"), timeout: "50ms" }), /longer than its timeout/);
+    await assert.rejects(
+      ran({ ...sh("sleep 60"), timeout: "50ms" }),
+      /longer than its timeout of 50 ms/,
+    );
     const stop = new AbortController();
     const log = (line: string) => {
       if (line === "ready") stop.abort(new Error("cancelled"));

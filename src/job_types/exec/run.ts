@@ -45,7 +45,10 @@ export async function runCommand(
   const stdin = await stdinOf(payload, context);
   const deadline = new AbortController();
   const timer = payload.timeout === undefined ? undefined : setTimeout(
-    () => deadline.abort(new Error(`the command took longer than its timeout`)),
+    () => {
+      const late = `the command took longer than its timeout of ${payload.timeout} ms`;
+      deadline.abort(new Error(late));
+    },
     payload.timeout,
   );
   try {
