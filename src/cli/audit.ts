@@ -78,7 +78,11 @@ function textOf(report: AuditReport): string {
   ];
   // Rotation removes the oldest files, so that this is a fault only where nothing was to be removed.
   if ((firstSequence ?? 1) > 1) {
-    pairs.push(["Before it", `${firstSequence! - 1} lines were removed`]);
+    const removed = firstSequence! - 1;
+    pairs.push([
+      "Before it",
+      removed === 1 ? "1 line was removed" : `${removed} lines were removed`,
+    ]);
   }
   for (const { path, line, kind, message } of faults.slice(0, FAULTS_SHOWN_MAX)) {
     pairs.push([kind, `${printable(path)}:${line}: ${printable(message)}`]);

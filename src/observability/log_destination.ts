@@ -28,8 +28,9 @@ export function openLogDestination(
   rotation?: RotationOptions,
 ): LogDestination {
   if (typeof output === "function") return functionDestination(output);
-  if (output === "stdout") return new StreamDestination(Deno.stdout);
-  if (output === "stderr") return new StreamDestination(Deno.stderr);
+  // As paths they may lead to a file, which is another's to put aside.
+  if (output === "stdout" || output === "/dev/stdout") return new StreamDestination(Deno.stdout);
+  if (output === "stderr" || output === "/dev/stderr") return new StreamDestination(Deno.stderr);
   return new LogFile(output, rotation);
 }
 

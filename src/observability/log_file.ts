@@ -44,6 +44,8 @@ export class LogFile implements LogDestination {
   #file: Deno.FsFile | undefined;
   #inode: number | null = null;
   #sizeBytes = 0;
+  /** It does not grow, and is not ours to put aside. */
+  #isDevice = false;
   /** Put off while the file cannot be put aside: a long log is better than none. */
   #rotateAtBytes: number;
   #checkedAtMs: number;
@@ -70,9 +72,8 @@ export class LogFile implements LogDestination {
     const bytes = this.#encoder.encode(line);
     try {
       this.#followPath();
-      if (this.#sizeBytes > 0 && this.#sizeBytes + bytes.length > this.#rotateAtBytes) {
-        this.#rotate();
-      }
+      const isFull = this.#sizeBytes > 0 && this.#sizeBytes + bytes.length > this.#rotateAtBytes;
+      if (isFull && !this.#isDevice) this.#rotate();
       if (this.#file === undefined) this.#open();
       if (this.#file !== undefined) writeAll(this.#file, bytes);
       this.#sizeBytes += bytes.length;
@@ -102,10 +103,11 @@ export class LogFile implements LogDestination {
   #open(): void {
     Deno.mkdirSync(dirname(this.#path), { recursive: true });
     const file = Deno.openSync(this.#path, { append: true, create: true, mode: FILE_MODE });
-    const { ino, size } = file.statSync();
+    const { ino, size, isFile } = file.statSync();
     this.#file = file;
     this.#inode = ino;
     this.#sizeBytes = size;
+    this.#isDevice = !isFile;
   }
 
   /** Now and then: does the path still lead to the file that we write? */

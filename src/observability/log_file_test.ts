@@ -194,3 +194,19 @@ Deno.test("without a descriptor to spare, files kept beside a grown one are move
     assert.equal(all, "first line\nsecond line\nthird line\n");
     assert.equal(file.linesLost, 10);
   }));
+
+Deno.test({
+  name: "what is no file is never put aside",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    inDirectory(async (directory) => {
+      const path = join(directory, "pipe");
+      assert.ok((await new Deno.Command("mkfifo", { args: [path] }).output()).success);
+      // Opened for both, so that nobody waits for the other end.
+      using _ = await Deno.open(path, { read: true, write: true });
+      const file = new LogFile(path, { fileBytesMax: 10 });
+      for (let line = 0; line < 3; line++) file.write("a line that is long\n");
+      file.close();
+      assert.deepEqual([names(directory), file.linesLost], [["pipe"], 0]);
+    }),
+});

@@ -6,7 +6,14 @@
  */
 
 import { CHAIN_START, chained, type ChainHead, headOf, tailOf } from "./audit_chain.ts";
-import { type AuditFileOptions, type AuditSink, FileSink, StreamSink } from "./audit_sink.ts";
+import {
+  type AuditFileOptions,
+  type AuditSink,
+  DeviceSink,
+  FileSink,
+  isDevice,
+  StreamSink,
+} from "./audit_sink.ts";
 import { type AuditFields, type AuditLine, lineOf } from "./audit_line.ts";
 import { instant } from "./certificates.ts";
 import type { RefusedConnections } from "./handshake_refusals.ts";
@@ -128,10 +135,14 @@ export interface AuditOptions extends Omit<AuditFileOptions, "path"> {
  */
 export function openAuditLog(options: AuditOptions): AuditLog | null {
   if (!options.enabled) return null;
-  const { output, onFailure = () => {} } = options;
-  if (output === "stdout" || output === "stderr") {
+  const { onFailure = () => {} } = options;
+  // As paths they may lead to a file, which is another's to move aside.
+  const output = options.output.replace(/^\/dev\/(stdout|stderr)$/, "$1");
+  const isStream = output === "stdout" || output === "stderr";
+  if (isStream || isDevice(output)) {
     const chain = options.chain === true ? CHAIN_START : undefined;
-    return new AuditLog(new StreamSink(output), chain, onFailure);
+    const sink = isStream ? new StreamSink(output) : new DeviceSink(output);
+    return new AuditLog(sink, chain, onFailure);
   }
   const sink = new FileSink({ ...options, path: output });
   const tail = tailOf(output);

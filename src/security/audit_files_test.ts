@@ -195,3 +195,30 @@ Deno.test("a full file that another has moved away is left, and the chain goes o
   assert.deepEqual(report.faults, []);
   assert.equal(report.lines, 6);
 });
+
+Deno.test({
+  name: "what is no file is written to, and nothing of it is read, synced or moved aside",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using directory = await temporaryDirectory();
+    const path = `${directory.path}/audit.pipe`;
+    assert.ok((await new Deno.Command("mkfifo", { args: [path] }).output()).success);
+    // Opened for both, so that nobody waits for the other end.
+    using pipe = await Deno.open(path, { read: true, write: true });
+    const log = openAuditLog({ enabled: true, output: path, fileBytesMax: 100 });
+    for (const userId of ["a", "b", "c"]) {
+      log?.record({ kind: "authentication_succeeded", userId, roles: [], call: CALL }, 0);
+      log?.flush();
+    }
+    log?.reopen();
+    log?.close();
+    const bytes = new Uint8Array(4096);
+    const text = new TextDecoder().decode(bytes.subarray(0, await pipe.read(bytes) ?? 0));
+    assert.deepEqual(
+      text.trim().split("\n").map((line) => JSON.parse(line).user_id),
+      ["a", "b", "c"],
+    );
+    assert.deepEqual([...Deno.readDirSync(directory.path)].map(({ name }) => name), ["audit.pipe"]);
+    write("/dev/null", "a");
+  },
+});

@@ -49,6 +49,46 @@ export class StreamSink implements AuditSink {
   }
 }
 
+/** What is under a name and no file: a device, a pipe. Nothing of it is read again, synced, or moved aside. */
+export class DeviceSink implements AuditSink {
+  readonly #path: string;
+  #device: Deno.FsFile;
+
+  /** @throws {SecurityConfigurationError} naming it, when it cannot be opened */
+  constructor(path: string) {
+    this.#path = path;
+    try {
+      this.#device = Deno.openSync(path, { append: true });
+    } catch (thrown) {
+      throw cannotWrite(path, thrown);
+    }
+  }
+
+  write(lines: string): void {
+    writeAll(this.#device, new TextEncoder().encode(lines));
+  }
+
+  reopen(): void {
+    const next = Deno.openSync(this.#path, { append: true });
+    this.#device.close();
+    this.#device = next;
+  }
+
+  close(): void {
+    this.#device.close();
+  }
+}
+
+/** Whether there is something under a name that is neither a file nor a directory. */
+export function isDevice(path: string): boolean {
+  try {
+    const { isFile, isDirectory } = Deno.statSync(path);
+    return !isFile && !isDirectory;
+  } catch {
+    return false; // opening it tells what is wrong
+  }
+}
+
 /**
  * A file of mode 0600, appended to and rotated by size. Beside it, in `path.head`, stands the number
  * and hash of the last line that is known to be on the disk.
@@ -78,9 +118,7 @@ export class FileSink implements AuditSink {
       this.#bytes = this.#file.statSync().size;
     } catch (thrown) {
       if (thrown instanceof SecurityConfigurationError) throw thrown;
-      throw new SecurityConfigurationError([
-        `log.audit_output: cannot write "${this.#path}": ${reasonOf(thrown)}`,
-      ], { cause: thrown });
+      throw cannotWrite(this.#path, thrown);
     }
   }
 
@@ -207,6 +245,12 @@ function open(path: string): Deno.FsFile {
   throw new SecurityConfigurationError([
     `log.audit_output: another process writes "${path}": give each node a file of its own`,
   ]);
+}
+
+function cannotWrite(path: string, cause: unknown): SecurityConfigurationError {
+  return new SecurityConfigurationError([
+    `log.audit_output: cannot write "${path}": ${reasonOf(cause)}`,
+  ], { cause });
 }
 
 function isThere(path: string): boolean {
