@@ -16,7 +16,8 @@ export interface ModuleGraph {
 
 interface GraphPackage {
   readonly dependencies: readonly string[];
-  readonly localPath: string;
+  /** Older versions of Deno do not tell it. */
+  readonly localPath?: string;
 }
 
 /** Where a package lies, by its key in `deno.lock`. */
@@ -44,6 +45,11 @@ export function reached({ modules, npmPackages }: ModuleGraph): Places {
     const found = npmPackages[key];
     if (found === undefined) throw new Error(`deno info: ${key} is imported, and is no package`);
     if (places.has(key)) return;
+    if (found.localPath === undefined) {
+      throw new Error(
+        `this Deno does not tell where ${key} lies; build with that of CONTRIBUTING.md`,
+      );
+    }
     places.set(key, found.localPath);
     found.dependencies.forEach(reach);
   };
