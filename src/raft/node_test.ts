@@ -1,12 +1,13 @@
 /** The driver: group commit, promises kept and broken, full disks, strangers. */
 
 import assert from "node:assert/strict";
-import type { Entry, HardState } from "./entry.ts";
+import { crc32 } from "./crc32.ts";
+import type { Entry, HardState, SnapshotMetadata } from "./entry.ts";
 import { MemoryLog } from "./memory_log.ts";
 import type { Message } from "./message.ts";
 import { RaftNode } from "./node.ts";
 import { DiskFull } from "./ports.ts";
-import type { StateMachine } from "./ports.ts";
+import type { SnapshotPort, StateMachine } from "./ports.ts";
 import { ProposalRefused, ReadRefused } from "./refusal.ts";
 import { foundCluster } from "./start.ts";
 
@@ -26,6 +27,7 @@ class WatchedLog extends MemoryLog {
 class Echo implements StateMachine<string> {
   appliedIndex = 0;
   batches = 0;
+  snapshots?: SnapshotPort;
 
   get durableAppliedIndex(): number {
     return this.appliedIndex;
@@ -38,10 +40,11 @@ class Echo implements StateMachine<string> {
   }
 }
 
-function makeNode(voters = ["a"]) {
+function makeNode(voters = ["a"], { takesSnapshots = false } = {}) {
   const log = new WatchedLog();
   foundCluster(log, voters.map((id) => ({ id, address: "", incarnation: `${id}1` })));
   const stateMachine = new Echo();
+  if (takesSnapshots) stateMachine.snapshots = snapshotsInto(stateMachine);
   const sent: Message[] = [];
   const seen = { failed: [] as unknown[], refused: [] as string[], full: [] as boolean[] };
   let turn: (() => void)[] = [];
@@ -125,6 +128,45 @@ Deno.test("a spare gets the last entry after some pauses, though nothing comes a
   for (const pass of pauses.splice(0)) pass();
   endTurn();
   assert.equal(pauses.length, 0, "nobody lacks anything, so no more pauses are made");
+});
+
+/** Snapshots that are taken over as they come. */
+function snapshotsInto(stateMachine: Echo): SnapshotPort {
+  return {
+    create: () => Promise.reject(new Error("It makes none")),
+    receive(_, { index }) {
+      let receivedBytes = 0;
+      return {
+        get receivedBytes() {
+          return receivedBytes;
+        },
+        write: (data) => receivedBytes += data.byteLength,
+        fault: () => Promise.resolve(undefined),
+        install: () => stateMachine.appliedIndex = index,
+        discard() {},
+      };
+    },
+  };
+}
+
+Deno.test("a log is not compacted while a snapshot waits for the end of the turn that takes its place", async () => {
+  const { node, stateMachine, seen, endTurn } = makeNode(["a", "b", "c"], { takesSnapshots: true });
+  const hear = (message: Partial<Message>) =>
+    node.step({ from: "b", to: "a", toIncarnation: "a1", term: 2, ...message } as Message);
+  hear({ kind: "heartbeat_request", commit: 1, readRound: 0 });
+  endTurn();
+  endTurn();
+  assert.equal(stateMachine.appliedIndex, 1);
+  const voters = ["a", "b", "c"].map((id) => ({ id, address: "", incarnation: `${id}1` }));
+  const snapshot: SnapshotMetadata = { index: 7, term: 2, membership: { voters, learners: [] } };
+  const data = bytes("all");
+  const whole = { transferId: "t", totalBytes: data.byteLength, offsetBytes: 0 };
+  hear({ kind: "snapshot_chunk", snapshot, data, checksum: crc32(data), ...whole });
+  await new Promise((resolve) => setImmediate(resolve)); // it was looked through
+  assert.equal(node.compactNow(), 0);
+  endTurn();
+  assert.deepEqual([stateMachine.appliedIndex, node.compactNow()], [7, 7]);
+  assert.deepEqual([seen.failed, seen.refused], [[], []]);
 });
 
 Deno.test("thesis §10.2.1: what followers are to write leaves a turn before the leader's own write", async () => {

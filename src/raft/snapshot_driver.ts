@@ -169,7 +169,7 @@ export class SnapshotDriver {
   /** Removes entries that the state machine holds durably, when there are enough of them. */
   compactWhenDue(): void {
     const { log, stateMachine, bounds } = this.#options;
-    if (stateMachine.snapshots === undefined) return;
+    if (!this.#mayCompact()) return;
     const { index: boundary } = log.boundary;
     const held = stateMachine.appliedIndex - boundary;
     const isTooLarge = log.retainedBytes >= bounds.compactAfterBytes && held >= 2;
@@ -198,8 +198,14 @@ export class SnapshotDriver {
       this.#sender.lowestIndex ?? Infinity,
       this.#lowestFed(),
     );
-    if (stateMachine.snapshots !== undefined && index > log.boundary.index) this.#compactTo(index);
+    if (this.#mayCompact() && index > log.boundary.index) this.#compactTo(index);
     return log.boundary.index;
+  }
+
+  /** A snapshot that is to be installed in this turn takes the place of state and log: the core's begins behind it already. */
+  #mayCompact(): boolean {
+    const { core, stateMachine } = this.#options;
+    return stateMachine.snapshots !== undefined && core.view.log.snapshotToInstall === undefined;
   }
 
   /**

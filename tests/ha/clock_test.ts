@@ -17,6 +17,8 @@ import {
 
 const HOUR_S = 3_600;
 const DELAY_MS = 1_500;
+/** Masters know each other's time by what frames say of it, which is as old as the fastest of them was on its way. */
+const AGREED_WITHIN_MS = 100;
 
 Deno.test({
   name: "members whose clocks are an hour off do no harm, whether they lead or not",
@@ -57,7 +59,8 @@ async function leadWithEachClock(cluster: Cluster): Promise<void> {
       const seen = await Promise.all(jobs.map((id) => client.getJob(id)));
       return seen.every(({ job }) => job.status === "completed") ? seen : undefined;
     });
-    assert.ok(waitedMs(delayed!) >= DELAY_MS, `it was started after ${waitedMs(delayed!)} ms`);
+    const leastMs = DELAY_MS - AGREED_WITHIN_MS;
+    assert.ok(waitedMs(delayed!) >= leastMs, `it was started after ${waitedMs(delayed!)} ms`);
     assert.ok(retried!.job.attempt >= 2);
     const ends = running!.attempts.map(({ outcome, error }) => `${outcome} ${error}`.trim());
     assert.ok(ends.every((each) => !each.startsWith("timeout")), `overdue? ${ends.join(", ")}`);
