@@ -19,6 +19,7 @@ import {
   type MasterOptions,
   metricsObserver,
   sampleMaster,
+  type SchedulingRules,
   startMasterHttp,
 } from "../master/mod.ts";
 import {
@@ -78,6 +79,7 @@ export async function runMaster(flags: Flags, terminal: Terminal): Promise<void>
   });
   const security = await masterSecurity(loaded, { log, metrics });
   const admission = { rules: admissionRules(config) };
+  const scheduling = { rules: schedulingRules(config) };
   const reloading = await startReloading(loaded, flags, {
     log,
     tls: security.tls,
@@ -85,12 +87,24 @@ export async function runMaster(flags: Flags, terminal: Terminal): Promise<void>
       // The payload's bound goes with that of messages, which is read at the start.
       const { payloadBytesMax } = admission.rules;
       admission.rules = { ...admissionRules(next), payloadBytesMax };
+      scheduling.rules = schedulingRules(next);
     },
     audit: () => security.audit,
     more: [reloadableKeys(loaded, flags, (text) => log.warn(text), () => security.takeKeys)],
   });
   try {
-    await live({ loaded, log, tracer, registry, metrics, security, admission, lifetime, terminal });
+    await live({
+      loaded,
+      log,
+      tracer,
+      registry,
+      metrics,
+      security,
+      admission,
+      scheduling,
+      lifetime,
+      terminal,
+    });
   } finally {
     reloading.stop();
     stopObserving();
@@ -196,12 +210,14 @@ interface Parts {
   readonly security: MasterSecurity;
   /** What submissions that do not say get; replaced when the configuration's file changes. */
   readonly admission: { rules: AdmissionRules };
+  /** Replaced likewise. */
+  readonly scheduling: { rules: SchedulingRules };
   readonly lifetime: Lifetime;
 }
 
 function masterOptions(
   loaded: LoadedConfig,
-  { log, tracer, metrics, security, admission, lifetime }: Parts,
+  { log, tracer, metrics, security, admission, scheduling, lifetime }: Parts,
   openPages: MasterOptions["beforeFounding"],
 ): MasterOptions {
   const { config } = loaded;
@@ -257,9 +273,7 @@ function masterOptions(
     heartbeatIntervalMs: config.worker.heartbeatIntervalMs,
     barrierTimeoutMs: raft.barrierTimeoutMs,
     applyTimeoutMs: raft.applyTimeoutMs,
-    policy: scheduler.schedulingPolicy,
-    typePolicies: new Map(Object.entries(scheduler.typePolicies)),
-    priorityAgeingMs: scheduler.priorityAgeingMs,
+    scheduling: () => scheduling.rules,
     schedulesMax: scheduler.maxSchedules,
     pendingJobsMax: scheduler.maxPendingJobs,
     clientJobsMax: scheduler.maxPendingJobsPerClient,
@@ -287,7 +301,7 @@ function masterOptions(
     workerChannel: { ...workerChannel(config, security), grpcOptions: calls },
     log,
     tracer,
-    observer: metricsObserver(metrics, scheduler.schedulingPolicy),
+    observer: metricsObserver(metrics, () => scheduling.rules.policy),
     audit: (act) => security.audit?.record({ kind: "administrative_act", ...act }, Date.now()),
     onFailed: (failure) => lifetime.fail(failure),
     giveUp: lifetime.giveUp,
@@ -302,6 +316,14 @@ function admissionRules({ scheduler, jobs }: Config): AdmissionRules {
     timeoutMsDefault: scheduler.jobTimeoutMs,
     retryDelayMsDefault: scheduler.retryDelayMs,
     ofTypes: new Map(Object.entries(scheduler.typeDefaults)),
+  };
+}
+
+function schedulingRules({ scheduler }: Config): SchedulingRules {
+  return {
+    policy: scheduler.schedulingPolicy,
+    typePolicies: new Map(Object.entries(scheduler.typePolicies)),
+    priorityAgeingMs: scheduler.priorityAgeingMs,
   };
 }
 

@@ -177,6 +177,7 @@ export const schedulerKeys = {
       doc: "How the leader chooses among workers; with priority also: jobs strictly by priority, " +
         "whatever queue they are in.",
       usedBy: MASTER,
+      live: true,
       default: "least-loaded",
       profileDefaults: { staging: "capacity-aware", production: "capacity-aware" },
       legacyEnv: ["SCHEDULER_POLICY"],
@@ -189,6 +190,7 @@ export const schedulerKeys = {
       doc: "Policies for jobs of single types, instead of scheduling_policy; priority orders all " +
         "jobs, so it is not among them.",
       usedBy: MASTER,
+      live: true,
       default: {},
     },
   ),
@@ -197,6 +199,7 @@ export const schedulerKeys = {
       "How long a job waits to be worth one step of priority more, so that none waits for ever; " +
       "0s: waiting is worth nothing. Policy priority knows no ageing.",
     usedBy: MASTER,
+    live: true,
     default: "10m",
   }),
   job_timeout: key(duration({ min: "1ms", max: "576h" }), {

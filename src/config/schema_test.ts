@@ -101,7 +101,7 @@ Deno.test("the schema as data has all that a reference page and a completion nee
     flags: { master: "policy" },
     usedBy: ["master"],
     secret: false,
-    live: false,
+    live: true,
     formerPaths: [],
     defaults: {
       development: "least-loaded",

@@ -37,10 +37,10 @@ export class Backlog implements Surroundings {
   readonly groups = new Groups();
   readonly buckets = new RateBuckets();
   readonly settings: SettingsBook;
-  readonly comesBefore: (a: PendingJob, b: PendingJob) => boolean;
-  readonly recordBefore: (a: JobRecord, b: JobRecord) => boolean;
-  readonly laneBefore: (a: Lane, b: Lane) => boolean;
-  readonly isStrict: boolean;
+  comesBefore: (a: PendingJob, b: PendingJob) => boolean;
+  recordBefore: (a: JobRecord, b: JobRecord) => boolean;
+  laneBefore: (a: Lane, b: Lane) => boolean;
+  isStrict: boolean;
   readonly #counters: Counters;
   readonly #shapes = new Map<string, JobShape>();
   /** Lanes, types and queues that a rate closes, by when it opens them. */
@@ -55,13 +55,22 @@ export class Backlog implements Surroundings {
 
   constructor(order: QueueOrder, counters: Counters) {
     this.#counters = counters;
-    const comesBefore = comparisonOf(order);
-    this.comesBefore = comesBefore;
-    this.recordBefore = comesBefore;
-    this.laneBefore = (a, b) => comesBefore(a.head, b.head);
-    this.isStrict = order.ageingMs === "strict";
+    ({
+      comesBefore: this.comesBefore,
+      recordBefore: this.recordBefore,
+      laneBefore: this.laneBefore,
+      isStrict: this.isStrict,
+    } = comparisonsOf(order));
     this.settings = new SettingsBook(this.buckets);
     this.shares = new QueueShares((name) => this.settings.of("queue", name).weight);
+  }
+
+  /** Puts the jobs in another order. n pending jobs cost O(n). */
+  reorder(order: QueueOrder): void {
+    // Its lane and class are empty, and would keep the order that they were made in.
+    this.#spare = undefined;
+    Object.assign(this, comparisonsOf(order));
+    for (const shape of this.#shapes.values()) shape.reorder();
   }
 
   /** Before the jobs enter. */
@@ -342,6 +351,19 @@ export class Backlog implements Surroundings {
     opening.atMs = atMs;
     if (atMs > this.#nowMs) this.#openings.push(opening);
   }
+}
+
+/** An order, of all that stands in it. */
+function comparisonsOf(
+  order: QueueOrder,
+): Pick<Backlog, "comesBefore" | "recordBefore" | "laneBefore" | "isStrict"> {
+  const comesBefore = comparisonOf(order);
+  return {
+    comesBefore,
+    recordBefore: comesBefore,
+    laneBefore: (a, b) => comesBefore(a.head, b.head),
+    isStrict: order.ageingMs === "strict",
+  };
 }
 
 const noGates: LaneGates = { group: undefined, groupLimit: 0, bucket: undefined, rate: null };

@@ -15,10 +15,16 @@ export interface HeapItem {
 /** The least item by `before` is first. `before` must be a strict total order. */
 export class IndexedHeap<Item extends HeapItem> {
   readonly #items: Item[] = [];
-  readonly #before: (a: Item, b: Item) => boolean;
+  #before: (a: Item, b: Item) => boolean;
 
   constructor(before: (a: Item, b: Item) => boolean) {
     this.#before = before;
+  }
+
+  /** Orders what is in it, and what comes, by another `before`. n items cost O(n). */
+  reorder(before: (a: Item, b: Item) => boolean): void {
+    this.#before = before;
+    for (let index = (this.#items.length >> 1) - 1; index >= 0; index--) this.#siftDown(index);
   }
 
   get size(): number {

@@ -41,6 +41,24 @@ Deno.test("a heap is read in order whatever was pushed and removed before", () =
   );
 });
 
+Deno.test("a heap that is put in another order is read in that one, and stays in it", () => {
+  const otherWay = (a: Item, b: Item) => before(b, a);
+  const ranks = fc.array(fc.nat(20), { maxLength: 60 });
+  fc.assert(
+    fc.property(ranks, ranks, (there, coming) => {
+      const heap = new IndexedHeap<Item>(before);
+      const items = [...there, ...coming].map((rank, order) => new Item(rank, order));
+      for (const item of items.slice(0, there.length)) heap.push(item);
+      heap.reorder(otherWay);
+      for (const item of items.slice(there.length)) heap.push(item);
+      for (const expected of items.toSorted((a, b) => (otherWay(a, b) ? -1 : 1))) {
+        assert.equal(heap.peek(), expected);
+        heap.remove(expected);
+      }
+    }),
+  );
+});
+
 Deno.test("an item enters no second heap, and leaves only the heap that it is in", () => {
   const heap = new IndexedHeap<Item>(before);
   const item = new Item(1, 1);

@@ -65,9 +65,13 @@ export class JobShape implements PendingShape {
     this.cpuMillis = job.options.cpuMillis;
     this.memoryBytes = job.options.memoryBytes;
     this.around = around;
-    this.open = new IndexedHeap(
-      around.isStrict ? (a, b) => around.comesBefore(a.head, b.head) : hasTurnBefore,
-    );
+    this.open = new IndexedHeap(classOrder(around));
+  }
+
+  /** The surroundings order jobs in another way: so do its lanes and classes. */
+  reorder(): void {
+    for (const jobClass of this.byShare.values()) jobClass.reorder();
+    this.open.reorder(classOrder(this.around));
   }
 
   get limits(): readonly Limit[] {
@@ -77,6 +81,10 @@ export class JobShape implements PendingShape {
   classes(): Iterator<PendingClass> {
     return this.open.inOrder();
   }
+}
+
+function classOrder(around: Surroundings): (a: JobClass, b: JobClass) => boolean {
+  return around.isStrict ? (a, b) => around.comesBefore(a.head, b.head) : hasTurnBefore;
 }
 
 function hasTurnBefore({ share: a }: JobClass, { share: b }: JobClass): boolean {
@@ -107,6 +115,12 @@ export class JobClass implements PendingClass, HeapItem {
 
   lanes(): Iterator<PendingLane> {
     return this.open.inOrder();
+  }
+
+  reorder(): void {
+    const { recordBefore, laneBefore } = this.shape.around;
+    for (const lane of this.byKey.values()) lane.jobs.reorder(recordBefore);
+    this.open.reorder(laneBefore);
   }
 
   /** A lane of it has another first job, or none, or opened or closed. */

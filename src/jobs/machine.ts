@@ -98,7 +98,7 @@ const optionDefaults: Required<JobMachineOptions> = {
 
 export class JobMachine {
   readonly #store: JobStore;
-  readonly #options: Required<JobMachineOptions>;
+  #options: Required<JobMachineOptions>;
   #state: State;
   #applied: LogPosition;
   #flushed: LogPosition;
@@ -332,6 +332,18 @@ export class JobMachine {
   /** Jobs that a worker holds now, in the order of submission. */
   heldBy(workerId: string): readonly Job[] {
     return heldJobs(this.#state.workers.get(workerId));
+  }
+
+  /**
+   * Orders what waits, and what comes, in another way; see `JobMachineOptions.priorityAgeingMs`.
+   *
+   * @returns whether it is another way
+   */
+  orderBy(priorityAgeingMs: QueueOrder["ageingMs"]): boolean {
+    if (this.#options.priorityAgeingMs === priorityAgeingMs) return false;
+    this.#options = { ...this.#options, priorityAgeingMs };
+    this.#state.backlog.reorder({ ageingMs: priorityAgeingMs });
+    return true;
   }
 
   /** For `scheduler.plan`; a window that the next `apply` changes. */

@@ -32,19 +32,27 @@ const FIRST_SEQ = 2 ** 52;
 /** How jobs that are not there yet will stand. */
 export interface Foresight {
   /** See `SchedulingView`. */
-  comesBefore(a: PendingJob, b: PendingJob): boolean;
+  readonly comesBefore: SchedulingView["comesBefore"];
   /** The turn that a queue has now; undefined: limits bind its jobs of this type. */
   openShare(type: string, queue: string): QueueShare | undefined;
 }
 
 export class ComingJobs {
   readonly #foresight: Foresight;
+  #comesBefore: Foresight["comesBefore"];
   readonly #groups = new Map<string, ComingGroup>();
   readonly #byId = new Map<string, ComingJob>();
   #added = 0;
 
   constructor(foresight: Foresight) {
     this.#foresight = foresight;
+    this.#comesBefore = foresight.comesBefore;
+  }
+
+  /** Jobs stand in another order from now on. */
+  reorder(comesBefore: Foresight["comesBefore"]): void {
+    this.#comesBefore = comesBefore;
+    for (const { jobs } of this.#groups.values()) jobs.reorder(comesBefore);
   }
 
   /**
@@ -102,7 +110,7 @@ export class ComingJobs {
     const group = new ComingGroup(
       { ...asked, cpuMillis, memoryBytes },
       share,
-      (a, b) => this.#foresight.comesBefore(a, b),
+      this.#comesBefore,
     );
     this.#groups.set(key, group);
     return group;

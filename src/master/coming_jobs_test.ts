@@ -77,6 +77,56 @@ Deno.test("what is planned before submissions are applied is what would be plann
   assert.ok(shared > 50, `of the plans ${shared} gave jobs away that were on their way`);
 });
 
+Deno.test("jobs that are put in another order are given away as if they had always stood in it", () => {
+  const ageing = fc.constantFrom<number | "strict">(0, 1, 60_000, "strict");
+  const scenario = fc.record({
+    workers: fc.array(worker, { minLength: 1, maxLength: 4 }),
+    waiting: specs("waiting", { maxLength: 6 }),
+    waitedMs: fc.integer({ min: 0, max: 120_000 }),
+    next: specs("next", { maxLength: 6 }),
+    served: fc.nat(3),
+    coming: specs("coming", { maxLength: 4 }),
+    late: specs("late", { maxLength: 4 }),
+    ageings: fc.tuple(ageing, ageing),
+  });
+  let moved = 0;
+  fc.assert(
+    fc.property(scenario, ({ ageings: [before, after], ...each }) => {
+      const reordered = new Scene({ priorityAgeingMs: before });
+      const born = new Scene({ priorityAgeingMs: after });
+      const both = <T>(act: (scene: Scene) => T): readonly [T, T] => [act(reordered), act(born)];
+      const submit = (jobs: readonly SubmitSpec[]) => {
+        if (jobs.length > 0) both((scene) => scene.apply({ kind: "submit", jobs }));
+      };
+      each.workers.forEach((spec, at) => both((scene) => scene.register(`w${at}`, spec)));
+      submit(each.waiting);
+      both((scene) => scene.sleep(each.waitedMs));
+      submit(each.next);
+      const assignments = planned(reordered.machine.view()).slice(0, each.served);
+      if (assignments.length > 0) both((scene) => scene.apply({ kind: "assign", assignments }));
+      const [jobs, bornJobs] = both((scene) => {
+        const coming = comingTo(scene);
+        coming.add(each.coming, scene.nowMs);
+        return coming;
+      });
+      const former = planned(jobs.foreseen(reordered.machine.view()));
+      assert.equal(reordered.machine.orderBy(after), before !== after);
+      jobs.reorder(reordered.machine.view().comesBefore);
+      const now = planned(jobs.foreseen(reordered.machine.view()));
+      assert.deepEqual(now, planned(bornJobs.foreseen(born.machine.view())));
+      if (String(idsOf(former)) !== String(idsOf(now))) moved++;
+      submit(each.late);
+      assert.deepEqual(planned(reordered.machine.view()), planned(born.machine.view()));
+      // What is read back of the store, as after a snapshot, stands in the new order, too.
+      both((scene) => scene.machine.flush());
+      reordered.machine.reload();
+      assert.deepEqual(planned(reordered.machine.view()), planned(born.machine.view()));
+    }),
+    { numRuns: 500 },
+  );
+  assert.ok(moved > 50, `of the plans ${moved} were others in the new order`);
+});
+
 Deno.test("a job on its way that is given away is not given away again, and takes its slot", () => {
   const scene = new Scene();
   scene.register("w1", { slots: 2 });

@@ -22,12 +22,13 @@ import type {
 } from "../jobs/mod.ts";
 import type { Logger, Tracer } from "../observability/mod.ts";
 import { Refusal } from "../rpc/mod.ts";
-import { plan, type Policy, type TypePolicy } from "../scheduler/mod.ts";
+import { plan, type Policy } from "../scheduler/mod.ts";
 import { ComingJobs } from "./coming_jobs.ts";
 import { EndingAttempts, withCounts } from "./ending_attempts.ts";
 import { lastWords } from "./last_words.ts";
 import type { Proposer } from "./proposer.ts";
 import { ScheduleDuty, type ScheduleDutyOptions } from "./schedule_duty.ts";
+import { ageingOf, type SchedulingRules } from "./scheduling_rules.ts";
 import type { Road, Session, Sessions } from "./sessions.ts";
 import { traceAssignments } from "./assign_tracing.ts";
 import { assignmentView } from "./views.ts";
@@ -49,8 +50,8 @@ export interface LeaderOptions {
   readonly machine: JobMachine;
   readonly proposer: Proposer;
   readonly sessions: Sessions;
-  readonly policy: Policy;
-  readonly typePolicies: ReadonlyMap<string, TypePolicy>;
+  /** Asked at each plan. */
+  readonly scheduling: () => SchedulingRules;
   readonly timings: LeaderTimings;
   /** Attempts of one job that may be lost with workers that died, until it is a dead letter. */
   readonly crashLimit: number;
@@ -248,8 +249,9 @@ export class LeaderDuties {
   #giveAway(): void {
     if (this.#isStopped) return;
     if (this.#inFlight.size >= PLANS_IN_FLIGHT_MAX) return; // the next outcome plans again
-    const { policy, typePolicies, random, observer } = this.#options;
+    const { random, observer } = this.#options;
     const startedMs = performance.now();
+    const { policy, typePolicies } = this.#takeOrder();
     const view = this.#foreseenView();
     const assignments = view === undefined ? [] : plan(view, { policy, typePolicies, random }, {
       assignmentsMax: ASSIGNMENTS_MAX,
@@ -257,12 +259,21 @@ export class LeaderDuties {
     });
     observer.planned(assignments.length, performance.now() - startedMs);
     if (assignments.length === 0) return;
-    this.#guard(ASSIGN_JOBS, () => this.#assign(assignments));
+    this.#guard(ASSIGN_JOBS, () => this.#assign(assignments, policy));
     if (assignments.length === ASSIGNMENTS_MAX) this.schedule();
   }
 
-  async #assign(assignments: readonly Assignment[]): Promise<void> {
-    const { proposer, machine, sessions, observer, tracer, policy } = this.#options;
+  /** The rules of now, by which jobs are in order from now on. */
+  #takeOrder(): SchedulingRules {
+    const { machine, scheduling } = this.#options;
+    const rules = scheduling();
+    const isOther = machine.orderBy(ageingOf(rules));
+    if (isOther) this.#coming.reorder(machine.view().comesBefore);
+    return rules;
+  }
+
+  async #assign(assignments: readonly Assignment[], policy: Policy): Promise<void> {
+    const { proposer, machine, sessions, observer, tracer } = this.#options;
     const plannedAtMs = Date.now();
     this.#inFlight.add(assignments);
     try {

@@ -3,7 +3,14 @@ import type { Command, Report } from "../jobs/mod.ts";
 import { Scene, specOf } from "../jobs/scene_test_support.ts";
 import { silentTracer } from "../observability/mod.ts";
 import { LeaderDuties, type LeaderOptions } from "./leader.ts";
+import type { SchedulingRules } from "./scheduling_rules.ts";
 import { Sessions } from "./sessions.ts";
+
+const LEAST_LOADED: SchedulingRules = {
+  policy: "least-loaded",
+  typePolicies: new Map(),
+  priorityAgeingMs: 0,
+};
 
 /** What is to be applied, and how its outcome is told. */
 type Entry = () => void;
@@ -12,7 +19,11 @@ type Entry = () => void;
  * The duties of a leader over a machine, whose proposals are written down and applied at once, or when
  * `held` is given, by whoever takes them from there.
  */
-function dutiesOver(scene: Scene, held?: Entry[]) {
+function dutiesOver(
+  scene: Scene,
+  held?: Entry[],
+  scheduling: LeaderOptions["scheduling"] = () => LEAST_LOADED,
+) {
   const proposed: string[] = [];
   const failures: { next?: Error | undefined } = {};
   const startedMs = performance.now();
@@ -38,9 +49,8 @@ function dutiesOver(scene: Scene, held?: Entry[]) {
     sessions: new Sessions(() => {
       throw new Error("no worker is dialled here");
     }),
-    policy: "least-loaded",
+    scheduling,
     crashLimit: 3,
-    typePolicies: new Map(),
     timings: {
       heartbeatTimeoutMs: 60_000,
       assignmentTimeoutMs: 60_000,
@@ -86,6 +96,36 @@ Deno.test("the leader looks again when a rate lets the next job start, and not b
   try {
     while (scene.job("b").status !== "assigned") await turns(5);
     assert.ok(scene.job("b").assignedAtMs - scene.job("a").assignedAtMs >= 40);
+  } finally {
+    duties.stop();
+  }
+});
+
+Deno.test("rules that change while the leader rules hold at its next plan, for what waits already", async () => {
+  const scene = new Scene({ priorityAgeingMs: 1 });
+  let rules: SchedulingRules = { ...LEAST_LOADED, priorityAgeingMs: 1 };
+  // Whoever has waited for 100 ms is worth more than what is more urgent by a step.
+  for (const [id, priority] of [["old", 1], ["urgent", 2], ["last", 1]] as const) {
+    scene.submit(id, { priority });
+    scene.sleep(100);
+  }
+  scene.register("w1", { unary: true, slots: 1 });
+  const { duties } = dutiesOver(scene, undefined, () => rules);
+  const freeSlot = (jobId: string) => {
+    scene.complete(jobId);
+    duties.schedule();
+  };
+  try {
+    duties.schedule();
+    while (scene.job("old").status !== "assigned") await turns(1);
+    scene.submit("most urgent", { priority: 9 });
+    rules = { ...rules, policy: "priority" };
+    freeSlot("old");
+    while (scene.job("most urgent").status !== "assigned") await turns(1);
+    assert.equal(scene.job("urgent").status, "pending");
+    rules = { ...LEAST_LOADED, policy: "round-robin" };
+    freeSlot("most urgent");
+    while (scene.job("urgent").status !== "assigned") await turns(1);
   } finally {
     duties.stop();
   }

@@ -13,7 +13,7 @@ import { hasStarted, startOf } from "./job_times.ts";
 import type { MasterObserver } from "./observer.ts";
 
 /** Counts events as they happen. */
-export function metricsObserver(metrics: MasterMetrics, policy: Policy): MasterObserver {
+export function metricsObserver(metrics: MasterMetrics, policyNow: () => Policy): MasterObserver {
   let wasCandidate = false;
   return {
     planned: (_assignments, durationMs) =>
@@ -22,14 +22,20 @@ export function metricsObserver(metrics: MasterMetrics, policy: Policy): MasterO
       // Its submission was on its way to the log, and came to nothing.
       if (outcome.status === "refused" && outcome.reason === "unknown_job") return;
       const result = outcome.status === "assigned" ? "success" : "no_worker";
-      metrics.schedulingAttemptsTotal.inc({ policy, result });
+      metrics.schedulingAttemptsTotal.inc({ policy: policyNow(), result });
     },
     assignFailed: (assignments) => {
-      metrics.schedulingAttemptsTotal.inc({ policy, result: "raft_error" }, assignments);
+      metrics.schedulingAttemptsTotal.inc(
+        { policy: policyNow(), result: "raft_error" },
+        assignments,
+      );
       metrics.assignmentFailuresTotal.inc({ reason: "raft_error" }, assignments);
     },
     undelivered: (assignments) => {
-      metrics.schedulingAttemptsTotal.inc({ policy, result: "send_error" }, assignments);
+      metrics.schedulingAttemptsTotal.inc(
+        { policy: policyNow(), result: "send_error" },
+        assignments,
+      );
       metrics.assignmentFailuresTotal.inc({ reason: "send_error" }, assignments);
     },
     scheduleFired: (result, runs, latenessMs) => {

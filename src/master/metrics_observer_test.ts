@@ -13,7 +13,7 @@ const RETRY_MS = 1_000;
 async function observed() {
   const registry = await createMetricsRegistry({ enabled: true });
   const metrics = createMasterMetrics(registry);
-  const observer = metricsObserver(metrics, "least-loaded");
+  const observer = metricsObserver(metrics, () => "least-loaded");
   const scene = new Scene();
   const series = async (name: string) => {
     const all = readExposition((await registry.expose()).text);

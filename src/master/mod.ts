@@ -8,6 +8,7 @@
  */
 
 export type { AdmissionRules } from "./admission.ts";
+export type { SchedulingRules } from "./scheduling_rules.ts";
 export { startMasterHttp } from "./http.ts";
 export { BackupChecker, type BackupHead } from "../storage/mod.ts";
 export { inspectRaftLog, type RaftLogReport } from "../storage/mod.ts";

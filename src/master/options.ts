@@ -14,7 +14,6 @@ import type {
   ServerSetup,
   WorkerCallerOptions,
 } from "../rpc/mod.ts";
-import type { Policy, TypePolicy } from "../scheduler/mod.ts";
 import type {
   AuditEvent,
   LivePolicies,
@@ -26,6 +25,7 @@ import type { LeaderTimings } from "./leader.ts";
 import type { DeadServerPolicy } from "./members.ts";
 import type { MasterObserver } from "./observer.ts";
 import type { RetentionRules } from "./retention.ts";
+import type { SchedulingRules } from "./scheduling_rules.ts";
 
 /** Where a server listens, and where others reach it. */
 export interface Listen {
@@ -133,11 +133,8 @@ export interface MasterOptions {
   readonly barrierTimeoutMs: number;
   /** How long a change may wait to be committed and applied, in ms. */
   readonly applyTimeoutMs: number;
-  readonly policy: Policy;
-  /** For jobs of these types, instead of `policy`. */
-  readonly typePolicies: ReadonlyMap<string, TypePolicy>;
-  /** How long a job waits to be worth one step of priority more, in ms; 0: no wait is worth any. */
-  readonly priorityAgeingMs: number;
+  /** Asked whenever the leader plans. */
+  readonly scheduling: () => SchedulingRules;
   /** Schedules there may be. */
   readonly schedulesMax: number;
   /** Waiting jobs beyond which submissions are refused. */
