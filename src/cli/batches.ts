@@ -244,7 +244,7 @@ async function follow(
         last = batch;
         hear(batch);
         const text = countsText(batch);
-        if (how === "telling" && !line.sink.isTerminal) line.say(printable(`${batchId}  ${text}`));
+        if (how === "telling" && !line.sink.canDraw) line.say(printable(`${batchId}  ${text}`));
         else line.progress(batchId, finishedOf(batch) / Math.max(1, batch.total), text);
       }
     });

@@ -29,7 +29,7 @@ export class LiveLine {
 
   /** A line that the next one takes the place of. It is plain text: it may have to be cut. */
   show(text: string): void {
-    if (!this.sink.isTerminal) return;
+    if (!this.sink.canDraw) return;
     this.clear();
     this.sink.write(cut(printable(text), this.sink.columns() - 1));
     this.#isShown = true;

@@ -44,6 +44,7 @@ const ENVIRONMENT: readonly (readonly [string, string])[] = [
   ],
   ["CONDUCTOR_TOKEN", "The bearer token to present."],
   ["NO_COLOR", "Set to anything, it takes the colours away."],
+  ["TERM", "dumb: nothing is drawn, neither colours nor progress nor what changes by itself."],
 ];
 
 /** The page of each command below `command`, and its own. */

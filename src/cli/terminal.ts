@@ -12,7 +12,7 @@ const STDOUT = 1;
 /** How long a stream that takes nothing for the moment is left alone. */
 const FULL_PAUSE_MS = 5;
 
-/** Styles for people; identity functions where there is no terminal, or NO_COLOR is set. */
+/** Styles for people; identity functions where nothing can be drawn, or NO_COLOR is set. */
 export interface Styles {
   bold(text: string): string;
   dim(text: string): string;
@@ -34,6 +34,8 @@ export interface Sheet {
 /** One stream and how it may be written to. */
 export interface Sink {
   readonly isTerminal: boolean;
+  /** It is one that knows escape sequences: what stands there can be written over. */
+  readonly canDraw: boolean;
   readonly style: Styles;
   /** Width of the terminal in characters. */
   columns(): number;
@@ -90,6 +92,7 @@ export function silentTerminal(): Terminal {
   const style = colors.createColors(false);
   const sink: Sink = {
     isTerminal: false,
+    canDraw: false,
     style,
     columns: () => 80,
     rows: () => 24,
@@ -133,11 +136,13 @@ export function printableLines(text: string): string {
 
 function sinkOver(stream: typeof Deno.stdout | typeof Deno.stderr, name: string): Sink {
   const isTerminal = stream.isTerminal();
+  const canDraw = isTerminal && Deno.env.get("TERM") !== "dumb";
   const noColor = (Deno.env.get("NO_COLOR") ?? "") !== "";
   const encoder = new TextEncoder();
   return {
     isTerminal,
-    style: colors.createColors(isTerminal && !noColor),
+    canDraw,
+    style: colors.createColors(canDraw && !noColor),
     columns() {
       // A terminal that does not know its width says 0.
       return isTerminal ? Deno.consoleSize().columns || 80 : 80;

@@ -19,6 +19,7 @@ export function recording(
   const written = { out: "", err: "" };
   const sink = (stream: "out" | "err"): Sink => ({
     isTerminal: options.isTerminal ?? false,
+    canDraw: options.isTerminal ?? false,
     style: colors.createColors(false),
     columns: () => options.columns ?? 80,
     rows: () => options.rows ?? 24,

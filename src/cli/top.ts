@@ -32,7 +32,7 @@ export async function top(flags: Flags, terminal: Terminal): Promise<void> {
     await clientChannel(configFrom(flags, "client"), CALL_TIMEOUT_MS),
   );
   try {
-    const isOnce = flags.once === true || formatOf(flags) !== "table" || !terminal.out.isTerminal;
+    const isOnce = flags.once === true || formatOf(flags) !== "table" || !terminal.out.canDraw;
     // On a screen of its own, what is wrong stands in the picture.
     const said = isOnce ? terminal : { ...terminal, err: silentTerminal().err };
     await withClient(flags, said, async ({ client }) => {

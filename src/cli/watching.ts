@@ -31,7 +31,7 @@ export async function tellOrWatch(
   const intervalMs = intervalOf(flags);
   if (intervalMs === undefined) return tell(flags, terminal, await ask());
   const first = await ask();
-  const view = formatOf(flags) === "table" && terminal.out.isTerminal
+  const view = formatOf(flags) === "table" && terminal.out.canDraw
     ? new Redrawn(flags, terminal.out, first)
     : new Appended(flags, terminal, first);
   const stopResizing = onResize(() => view.resize());

@@ -67,7 +67,7 @@ async function waited(host: Host, environment?: Record<string, string>): Promise
 
 Deno.test({
   name:
-    "at a terminal --wait draws progress over itself in colour, and NO_COLOR takes the colour away",
+    "at a terminal --wait draws progress over itself in colour; NO_COLOR takes the colour away, a dumb one gets neither",
   ignore: !await hasScript(),
   fn: () =>
     onHost(async (host) => {
@@ -80,6 +80,9 @@ Deno.test({
       const plain = await waited(host, { NO_COLOR: "1" });
       assert.ok(!plain.includes("\u001b[3"), plain);
       assert.match(plain, /completed on w1/);
+      const dumb = await waited(host, { TERM: "dumb" });
+      assert.ok(!dumb.includes("\u001b"), dumb);
+      assert.match(dumb, /completed on w1/);
     }),
 });
 
