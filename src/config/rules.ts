@@ -250,6 +250,18 @@ const RULES: readonly Rule[] = [
         remedy: "Keep one of them",
       },
   },
+  {
+    reads: ["security.jwt.jwks_url"],
+    roles: NODES,
+    check: ({ profile, security: { jwt } }) => {
+      const protocol = URL.parse(jwt.jwksUrl)?.protocol;
+      const isSafe = protocol === "https:" || (protocol === "http:" && profile === "development");
+      return jwt.jwksUrl === "" || isSafe ? undefined : {
+        problem: "is no address that keys can be trusted from",
+        remedy: `Give an https:// address${profile === "development" ? ", or an http:// one" : ""}`,
+      };
+    },
+  },
   ...certificateRules("tls", NODES),
   ...certificateRules("raft_tls", MASTER),
   {

@@ -68,6 +68,20 @@ Deno.test("a rule is not asked about a value that has a fault of its own", () =>
   ]);
 });
 
+Deno.test("keys of tokens come over https, or in development over http", () => {
+  const from = (url: string) => ({ "security.jwt.jwks_url": url });
+  const fault = ["security.jwt.jwks_url"];
+  table([
+    ["production", "master", from("https://issuer/keys"), []],
+    ["production", "master", from("http://issuer/keys"), fault],
+    ["production", "worker", from("http://issuer/keys"), fault],
+    ["development", "master", from("http://issuer/keys"), []],
+    ["development", "master", from("file:///keys"), fault],
+    ["development", "master", from("issuer/keys"), fault],
+    ["production", "client", from("issuer/keys"), []],
+  ]);
+});
+
 Deno.test("messages and entries hold what payloads and results may be", () => {
   const atMost = 4_194_304 - 1_048_576 - 65_536;
   table([
