@@ -6,9 +6,14 @@
  * @module
  */
 
-import { changedKeys, type Config, type LoadedConfig } from "../config/mod.ts";
+import { changedKeys, type Config, ConfigError, type LoadedConfig } from "../config/mod.ts";
 import type { RootLogger } from "../observability/mod.ts";
-import { type AuditLog, type Reloadable, Reloader } from "../security/mod.ts";
+import {
+  type AuditLog,
+  type Reloadable,
+  Reloader,
+  SecurityConfigurationError,
+} from "../security/mod.ts";
 import { configFrom } from "./config_flags.ts";
 import { isReloadSignal } from "./interruption.ts";
 import { type NodeTls, tellEnds } from "./node_tls.ts";
@@ -45,7 +50,8 @@ export async function startReloading(
       tls.metrics.reloadsTotal.inc({ result: "failure" });
       log.error("cannot be read anew; what was read before stays in use", {
         what: name,
-        error: failure,
+        // A fault of the files is told; where the program found it helps nobody.
+        error: isOfFiles(failure) ? failure.message : failure,
       });
     },
     onLooked() {
@@ -78,6 +84,10 @@ export async function startReloading(
       if (listens) Deno.removeSignalListener("SIGHUP", hangUp);
     },
   };
+}
+
+function isOfFiles(failure: unknown): failure is Error {
+  return failure instanceof ConfigError || failure instanceof SecurityConfigurationError;
 }
 
 function reloadables(

@@ -46,7 +46,7 @@ Deno.test("a node that runs takes over what its file now says, on SIGHUP, and no
       await rewrite(
         "worker",
         "worker: { max_concurrent_jobs: none }\n",
-        /max_concurrent_jobs.*none/,
+        /^(?!.*"stack").*max_concurrent_jobs.*none/m,
       );
       await rewrite(
         "worker",
@@ -75,13 +75,19 @@ Deno.test("a node that runs takes over what its file now says, on SIGHUP, and no
 
       await rewrite(
         "master",
-        "scheduler: { job_timeout: 7m, type_defaults: { noop: max_retries=9 } }\n",
-        /"taken_over":"scheduler.job_timeout,scheduler.type_defaults"/,
+        "scheduler: { scheduling_policy: random, job_timeout: 7m, type_defaults: { noop: max_retries=9 } }\n",
+        /"taken_over":"scheduler.scheduling_policy,scheduler.job_timeout,scheduler.type_defaults"/,
       );
       const noop = await client.submit({ type: "noop", payload: new Uint8Array(), priority: 5 });
       const { timeoutMs, maxRetries } = (await client.getJob(noop.jobId)).job;
       assert.deepEqual([timeoutMs, maxRetries], [420_000, 9]);
       assert.equal((await client.getJob(last)).job.timeoutMs, 180_000, "it was submitted before");
+      await client.cancel(last);
+      await until("it is done", async () => (await statuses([noop.jobId]))[0] === "completed");
+      assert.match(
+        await (await fetch(host.metricsUrl)).text(),
+        /^conductor_scheduling_attempts_total\{policy="random",result="success"\} 1$/m,
+      );
     } finally {
       client.close();
     }
