@@ -10,6 +10,7 @@ import { BulkApi } from "./bulk_api.ts";
 import { BatchesApi } from "./batches_api.ts";
 import { ClusterApi } from "./cluster_api.ts";
 import type { MasterContext } from "./context.ts";
+import { looking } from "./looking.ts";
 import { MembersApi } from "./members_api.ts";
 import { JobsApi } from "./jobs_api.ts";
 import { TypesAndQueuesApi } from "./settings_api.ts";
@@ -37,8 +38,8 @@ export function masterApi(
   const policy = new PolicyApi(context);
   return {
     submit: (...args) => submissions.submit(...args),
-    getJob: (...args) => jobs.getJob(...args),
-    listJobs: (...args) => jobs.listJobs(...args),
+    getJob: (...args) => looking(() => jobs.getJob(...args)),
+    listJobs: (...args) => looking(() => jobs.listJobs(...args)),
     cancelJob: (...args) => jobs.cancelJob(...args),
     watchJob: (...args) => jobs.watchJob(...args),
     cancelJobs: (...args) => bulk.cancelJobs(...args),
@@ -58,7 +59,7 @@ export function masterApi(
         batch.namespace,
       ),
     listBatches: (...args) => batches.listBatches(...args),
-    parentResult: (query) => batches.parentResult(query),
+    parentResult: (query) => looking(() => batches.parentResult(query)),
     listStandings: (...args) => settings.listStandings(...args),
     configure: (...args) => settings.configure(...args),
     registerWorker: (...args) => workers.registerWorker(...args),
