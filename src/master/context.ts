@@ -10,6 +10,7 @@ import type { RaftNode } from "../raft/mod.ts";
 import type { MembersView } from "../rpc/mod.ts";
 import type { Admission } from "./admission.ts";
 import type { BatchWatchers } from "./batch_watchers.ts";
+import type { DiskPace } from "./disk_pace.ts";
 import type { ReportInbox } from "./inbox.ts";
 import type { AuditedAct, TokenParts } from "./options.ts";
 import type { LeaderDuties } from "./leader.ts";
@@ -54,6 +55,7 @@ export interface MasterContext {
   readonly addressOf: (nodeId: string) => string | undefined;
   readonly roles: Roles;
   readonly peers: Peers;
+  readonly pace: DiskPace;
   /** Length of a tick of consensus. */
   readonly tickMs: number;
   /** Longest time between two messages of the leader to a member. */

@@ -33,8 +33,7 @@ export interface LeadershipOptions {
   readonly incarnation: string;
   readonly master: Pick<
     MasterOptions,
-    | "policy"
-    | "typePolicies"
+    | "scheduling"
     | "leaderTimings"
     | "raftTimings"
     | "deadServers"
@@ -247,8 +246,7 @@ export class Leadership {
       machine,
       proposer,
       sessions,
-      policy: master.policy,
-      typePolicies: master.typePolicies,
+      scheduling: master.scheduling,
       timings: master.leaderTimings,
       crashLimit: context.crashLimit,
       watchers: context.watchers,

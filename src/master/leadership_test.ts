@@ -3,6 +3,7 @@ import { JobMachine, MemoryJobStore } from "../jobs/mod.ts";
 import { type RaftStatus, ReadRefused } from "../raft/mod.ts";
 import { HealthRegistry } from "../rpc/mod.ts";
 import { ClusterClock } from "./cluster_clock.ts";
+import { DiskPace } from "./disk_pace.ts";
 import type { MasterContext } from "./context.ts";
 import { Router } from "./leader_router.ts";
 import { Leadership } from "./leadership.ts";
@@ -46,6 +47,7 @@ function leaderWith(refusals: number, members = [member("a")]) {
     facts: { nodeId: "a" },
     roles: { changed() {} },
     peers: { get: () => undefined },
+    pace: new DiskPace(() => 0),
     members: () => ({ entryFormat: 1, members: [] }),
     now: Date.now,
     duties: undefined,

@@ -38,6 +38,7 @@ import { clockToldIn, type ClusterClock } from "./cluster_clock.ts";
 import type { MasterContext } from "./context.ts";
 import { SettledFormat } from "./entry_format.ts";
 import { onJobEvents } from "./events.ts";
+import { DiskPace } from "./disk_pace.ts";
 import type { HeldPorts } from "./held_ports.ts";
 import { ReportInbox } from "./inbox.ts";
 import { newJobId } from "./job_id.ts";
@@ -55,6 +56,7 @@ import { joinCluster, type OpenedLog, openRaftLog } from "./raft_start.ts";
 import { notReadyReasons, suffrageOf } from "./readiness.ts";
 import { Roles } from "./roles.ts";
 import { answeringAnywhere, newClientServer, newPeerServer } from "./servers.ts";
+import { ageingOf } from "./scheduling_rules.ts";
 import { Sessions } from "./sessions.ts";
 import { clusterStatusView, failoverStatusView } from "./status_views.ts";
 import { JobStateMachine } from "./state_machine.ts";
@@ -103,6 +105,7 @@ export class Master {
       : undefined
   );
   readonly #clock: ClusterClock;
+  readonly #pace = new DiskPace(() => performance.now());
   readonly #succession: Succession;
   readonly #leadership: Leadership;
   readonly #forwardClient: ForwardClient;
@@ -162,14 +165,17 @@ export class Master {
     this.#log = log;
     this.#clock = clockToldIn(options.log);
     this.#joinThrough = joinThrough;
-    log.onAppended = (duration) => options.observer.appended(duration);
+    log.onAppended = (duration) => {
+      this.#pace.synced(duration.syncMs);
+      options.observer.appended(duration);
+    };
     createDataDirectory(options.dataDir);
     this.#store = SqliteJobStore.open(options.dataDir, {
       clusterId: log.identity.clusterId,
       onFailed: options.onFailed,
     });
     const machine = new JobMachine(this.#store, {
-      priorityAgeingMs: options.policy === "priority" ? "strict" : options.priorityAgeingMs,
+      priorityAgeingMs: ageingOf(options.scheduling()),
     });
     options.trust.bind(() => machine.trust);
     this.#stateMachine = new JobStateMachine({
@@ -223,6 +229,7 @@ export class Master {
       ...options.peerChannel,
       own: () => this.#door.ownFacts,
       addressOf: (id) => this.#directory.addressOf(id)?.raft,
+      syncMs: () => this.#pace.ownMs,
       onPeerLost: (id) => this.#succession.peerLost(id),
       onPeerRefused: (id, reason) =>
         this.#door.warnOnce("a peer turned us away", { peer: id, reason }),
@@ -436,6 +443,7 @@ export class Master {
       addressOf: (id) => this.#directory.addressOf(id)?.grpc || undefined,
       roles: new Roles(),
       peers: this.#door.peers,
+      pace: this.#pace,
       tickMs: this.#tempo.tickMs,
       memberTimeoutMs: this.#memberTimeoutMs,
       peerHeartbeatMs: options.raftTimings.heartbeatTimeoutMs,
@@ -483,6 +491,7 @@ export class Master {
         onMessage: (message, sender) => this.#door.take(message, sender),
         onOpened: (nodeId) => this.#node.reportConnected(nodeId),
         onTime: (nodeId, timeMs) => this.#clock.heard(nodeId, timeMs),
+        onPace: (nodeId, syncMs) => this.#pace.heard(nodeId, syncMs),
         onRefused: (reason) => this.#door.warnOnce("a peer was turned away", { reason }),
         onLost: (nodeId) => {
           if (!this.#isStopping) this.#succession.peerLost(nodeId);
@@ -555,7 +564,9 @@ export class Master {
 
   #membershipChanged(): void {
     this.#directory.update(this.#node.status().members);
-    this.#clock.retain(new Set(this.#directory.ids));
+    const ids = new Set(this.#directory.ids);
+    this.#clock.retain(ids);
+    this.#pace.retain(ids);
     this.#connectPeers();
     this.#leadership.membershipChanged();
   }

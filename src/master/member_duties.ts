@@ -1,6 +1,7 @@
 /**
  * What the leader does about its members by itself: learners that have caught up vote, members that
- * moved are told to all, voters that died are removed if that is wished.
+ * moved are told to all, voters that died are removed if that is wished, and one whose disk is much faster
+ * is given leadership.
  *
  * @module
  */
@@ -9,6 +10,7 @@ import { ENTRY_FORMATS } from "../storage/mod.ts";
 import type { MasterContext } from "./context.ts";
 import { formatMemberAddress, type MemberAddress } from "./member_address.ts";
 import { type DeadServerPolicy, deadVoter } from "./members.ts";
+import { SlowDisk } from "./slow_disk.ts";
 
 /** How often the leader looks, in ms. */
 const INTERVAL_MS = 500;
@@ -21,11 +23,17 @@ export class MemberDuties {
   readonly #own: MemberAddress;
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #readdressedAtMs = new Map<string, number>();
+  readonly #slowDisk: SlowDisk;
   #isBusy = false;
   #entryFormat: number = ENTRY_FORMATS.oldest;
 
   constructor(context: MasterContext, policy: DeadServerPolicy, own: MemberAddress) {
     this.#context = context;
+    this.#slowDisk = new SlowDisk({
+      pace: context.pace,
+      now: () => performance.now(),
+      silentTicksMax: context.memberTimeoutMs / context.tickMs,
+    });
     this.#policy = policy;
     this.#own = own;
     this.#timer = setInterval(() => this.#look(), INTERVAL_MS);
@@ -55,7 +63,7 @@ export class MemberDuties {
 
   /** One change at a time, as consensus has it; one that fails does not keep the others back. */
   async #next(): Promise<void> {
-    for (const duty of [this.#promote, this.#readdress, this.#removeDead]) {
+    for (const duty of [this.#promote, this.#readdress, this.#removeDead, this.#yield]) {
       try {
         if (await duty.call(this)) return;
       } catch (failure) {
@@ -98,6 +106,28 @@ export class MemberDuties {
       return true;
     }
     return false;
+  }
+
+  /** Commits wait for the leader's disk: they had better wait for one that is much faster. */
+  #yield(): Promise<boolean> {
+    const { node, proposer, log, audit, facts } = this.#context;
+    const heir = this.#slowDisk.look(node.status());
+    if (heir === undefined) return Promise.resolve(false);
+    const [ownMs, itsMs] = [heir.ownSyncMs, heir.syncMs].map((ms) => Math.round(ms * 10) / 10);
+    proposer.transferLeadership(heir.nodeId);
+    log.warn("this node's disk is slow: leadership goes to a member whose disk is faster", {
+      to: heir.nodeId,
+      fsync_ms: ownMs,
+      its_fsync_ms: itsMs,
+    });
+    audit({
+      act: "transfer leadership",
+      target: heir.nodeId,
+      outcome: "done",
+      userId: `master ${facts.nodeId}`,
+      detail: `a fsync takes ${ownMs} ms here, and ${itsMs} ms there`,
+    });
+    return Promise.resolve(true);
   }
 
   /** A voter that has been silent for so long that nobody expects it back. */

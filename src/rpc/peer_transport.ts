@@ -41,6 +41,7 @@ const RECONNECT_PAUSE_MS_MAX = 800;
 const CONNECT_PATIENCE_MS = 3_000;
 /** A peer that does not answer pings for so long is gone, though no packet says so. */
 const KEEPALIVE_MS = 5_000;
+const UINT32_MAX = 2 ** 32 - 1;
 
 /** What a master tells its peers of itself, once a stream. */
 export interface PeerFacts {
@@ -67,6 +68,8 @@ export interface PeerTransportOptions {
   /** `host:port` of a member, if known. */
   readonly addressOf: (nodeId: string) => string | undefined;
   readonly token?: () => string | undefined;
+  /** What one fsync of this node takes now, in ms; undefined: not known. Told to every peer. */
+  readonly syncMs?: () => number | undefined;
   /** The stream to a peer broke: it may be gone. */
   readonly onPeerLost: (nodeId: string, reason: string) => void;
   /** A peer wants to hear nothing from this node, and says why; it will be tried again. */
@@ -194,6 +197,7 @@ class Peer {
       clusterId: this.#options.clusterId,
       ...(this.#isFirst ? { sender: this.#options.own() } : {}),
       senderTimeMs: BigInt(Date.now()),
+      senderSyncUs: Math.min(Math.ceil((this.#options.syncMs?.() ?? 0) * 1_000), UINT32_MAX),
     });
     this.#isFirst = false;
     this.#isIdle = false;
@@ -309,6 +313,8 @@ export interface PeerListener {
   onOpened?(nodeId: string): void;
   /** A node sent something, and says what time it has, in ms since the epoch. */
   onTime(nodeId: string, timeMs: number): void;
+  /** A node says what one of its fsyncs takes, in ms. */
+  onPace?(nodeId: string, syncMs: number): void;
   /** The stream of a node that has sent something broke: it may be gone. */
   onLost(nodeId: string): void;
   /** Somebody was turned away: a member of another cluster, or one that speaks another version. */
@@ -341,6 +347,9 @@ export function raftService(
         }
         if (sender !== undefined && frame.senderTimeMs > 0n) {
           listener.onTime(sender, Number(frame.senderTimeMs));
+        }
+        if (sender !== undefined && frame.senderSyncUs > 0) {
+          listener.onPace?.(sender, frame.senderSyncUs / 1_000);
         }
       });
       stream.onClosed(() => {

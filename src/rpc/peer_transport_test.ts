@@ -34,6 +34,8 @@ interface Inbox {
   readonly senders: Set<PeerFacts>;
   /** What time a sender said it has. */
   readonly times: Map<string, number>;
+  /** What a sender said its fsyncs take, in ms. */
+  readonly paces: Map<string, number>;
   /** Senders of new streams. */
   readonly opened: string[];
   /** Senders whose streams broke. */
@@ -61,6 +63,7 @@ async function startPeer(
   const received: Message[] = [];
   const senders = new Set<PeerFacts>();
   const times = new Map<string, number>();
+  const paces = new Map<string, number>();
   const opened: string[] = [];
   const lost: string[] = [];
   const refused: string[] = [];
@@ -74,6 +77,7 @@ async function startPeer(
           senders.add(sender);
         },
         onTime: (nodeId, timeMs) => times.set(nodeId, timeMs),
+        onPace: (nodeId, syncMs) => paces.set(nodeId, syncMs),
         onOpened: (nodeId) => void opened.push(nodeId),
         onLost: (nodeId) => void lost.push(nodeId),
         onRefused: (reason) => void refused.push(reason),
@@ -83,7 +87,7 @@ async function startPeer(
         },
       }),
     ), { port, messageBytesMax: -1, ...changes });
-  return { server, received, senders, times, opened, lost, refused, lives };
+  return { server, received, senders, times, paces, opened, lost, refused, lives };
 }
 
 function transportTo(
@@ -102,7 +106,8 @@ function transportTo(
 
 Deno.test("messages arrive whole and in order", async () => {
   const peer = await startPeer();
-  const transport = transportTo(() => peer.server.address);
+  let syncMs: number | undefined;
+  const transport = transportTo(() => peer.server.address, { syncMs: () => syncMs });
   for (let number = 1; number <= 500; number++) transport.send([message(number)]);
   await until(() => peer.received.length === 500, "all arrived");
   assert.deepEqual(
@@ -115,6 +120,13 @@ Deno.test("messages arrive whole and in order", async () => {
   assert.deepEqual([...peer.senders], [OWN], "said once, and true of every frame");
   assert.deepEqual(peer.opened, ["a"], "told once a stream");
   assert.ok(Math.abs((peer.times.get("a") ?? 0) - Date.now()) < 60_000, "it told no time");
+  assert.equal(peer.paces.size, 0, "nothing is known of its disk");
+  for (syncMs of [1.25, 10 ** 9]) {
+    transport.send([message(1)]);
+    await until(() => peer.paces.has("a"), "it told how fast its disk is");
+    assert.equal(peer.paces.get("a"), Math.min(syncMs, (2 ** 32 - 1) / 1_000));
+    peer.paces.clear();
+  }
   transport.close();
   await peer.server.server.stop(0);
 });
@@ -185,7 +197,7 @@ async function sendFrame(address: string, frame: object): Promise<ServiceError> 
   const failed = new Promise<ServiceError>((resolve) => stream.on("error", resolve));
   stream.on("data", () => {});
   stream.write(
-    { $typeName: "proto.RaftFrame", senderTimeMs: 0n, ...frame } as never,
+    { $typeName: "proto.RaftFrame", senderTimeMs: 0n, senderSyncUs: 0, ...frame } as never,
   );
   const failure = await failed;
   client.close();

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { canInject } from "../faults/process.ts";
+import { eventually } from "./wait.ts";
 import { audit, gather, Load, type MasterNode, onCluster } from "./support.ts";
 
 const BLOCK_BYTES = 4096;
@@ -35,7 +36,7 @@ Deno.test({
       const load = Load.start(cluster);
       await load.accepts(20);
       const leader = await cluster.leader();
-      const injecting = failSyncs(leader, join(leader.directory, "raft", "raft.journal"));
+      const injecting = tamper(leader, "error=EIO");
       assert.equal(await leader.process.ended(), 1);
       await injecting.status;
       assert.match(await leader.process.said, /^conductor: Cannot write ".*raft\.journal": /);
@@ -50,12 +51,41 @@ Deno.test({
     }),
 });
 
-/** Makes each sync of `file` fail from now on, as long as `master` runs. */
-function failSyncs({ process }: MasterNode, file: string): Deno.ChildProcess {
+Deno.test({
+  name: "a leader whose disk has become slow gives leadership to a member whose disk is fast",
+  ignore: !await canInject(),
+  fn: () =>
+    onCluster({ workers: 1 }, async (cluster) => {
+      const load = Load.start(cluster);
+      await load.accepts(20);
+      const leader = await cluster.leader();
+      const injecting = tamper(leader, "delay_exit=60000");
+      try {
+        const next = await eventually("another one leads", async () => {
+          const now = await cluster.leader();
+          return now === leader ? undefined : now;
+        });
+        const log = await Deno.readTextFile(join(cluster.directory, `${leader.name}.log`));
+        assert.match(log, new RegExp(`"to":"${next.name}","fsync_ms":6\\d.*disk is slow`));
+        // As a follower it keeps nobody waiting, and gets leadership back no more.
+        await load.accepts(300);
+        assert.equal(await cluster.leader(), next);
+      } finally {
+        injecting.kill("SIGTERM");
+        await injecting.status;
+      }
+      await load.stop();
+      assert.deepEqual(audit(await gather(cluster, load.history)), []);
+    }),
+});
+
+/** Does this to each sync of the journal of `master` from now on, as long as it runs. */
+function tamper({ process, directory }: MasterNode, how: string): Deno.ChildProcess {
+  const file = join(directory, "raft", "raft.journal");
   const args = ["-f", "-qq", "-o", "/dev/null", "-P", file, "-p", String(process.pid)];
   const calls = "fsync,fdatasync";
   return new Deno.Command("strace", {
-    args: [...args, "-e", `trace=${calls}`, "-e", `inject=${calls}:error=EIO`],
+    args: [...args, "-e", `trace=${calls}`, "-e", `inject=${calls}:${how}`],
     stdout: "null",
     stderr: "null",
   }).spawn();
