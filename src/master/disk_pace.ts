@@ -3,22 +3,39 @@
  * that make a majority, so one slow disk is felt by all when it is the leader's and by nobody else's.
  * Such a disk, which still works, is what fails to be noticed: no election timer runs out for it.
  *
- * So each master tells its peers with its frames how long its last fsyncs took, and a leader whose disk
- * is slow, by what people wait for and beside another member's, gives leadership to that one.
+ * So each master tells its peers with its frames how slow its disk is, and a leader whose disk is slow,
+ * by what people wait for and beside another member's, gives leadership to that one.
+ *
+ * The measure is the fsync that somebody meets who comes at any moment: a mean of the last seconds'
+ * fsyncs, each weighed by how long it took (sum of squares by sum). A disk that stalls for a second after
+ * each hundred quick fsyncs has a good median, and a bad disk's name among its users. The longest one is
+ * left out, for a process or its machine may stand still once.
  *
  * @module
  */
 
-/** The last fsyncs of a disk, of which the middle one counts: a single long one says nothing. */
-const SAMPLES = 15;
-/** What was heard longer ago says nothing of now, in ms. */
-const FORGOTTEN_MS = 10_000;
-/** The middle one is looked for anew no more often than this, in ms. */
+/** Fsyncs are summed up by slots of time, in ms, and as many slots count. */
+const SLOT_MS = 500;
+const SLOTS = 10;
+/** Of fewer in all that time nothing is said. */
+const SYNCS_MIN = 4;
+/** The sum is made anew no more often than this, in ms. */
 const LOOK_MS = 250;
+/** What a peer said longer ago says nothing of now, in ms. */
+const FORGOTTEN_MS = 10_000;
 /** A fsync of a disk in order, even of one that turns, takes less than this, in ms. */
 const SLOW_MS = 40;
 /** By so much must another disk be faster: two that are busy with the same are not told apart. */
 const TIMES_FASTER = 4;
+
+/** Fsyncs that ended within one slot of time. */
+interface Slot {
+  number: number;
+  syncs: number;
+  sumMs: number;
+  squares: number;
+  longestMs: number;
+}
 
 interface Heard {
   readonly syncMs: number;
@@ -28,16 +45,15 @@ interface Heard {
 /** A member whose disk is so much faster that it had better lead. */
 export interface FasterDisk {
   readonly nodeId: string;
-  /** What its fsyncs take, and what ours do. */
+  /** What one meets of its fsyncs, and of ours. */
   readonly syncMs: number;
   readonly ownSyncMs: number;
 }
 
 export class DiskPace {
   readonly #now: () => number;
-  readonly #samples: { syncMs: number; atMs: number }[] = [];
+  readonly #slots: Slot[] = Array.from({ length: SLOTS }, () => emptySlot(-Infinity));
   readonly #peers = new Map<string, Heard>();
-  #next = 0;
   #lookedMs = -Infinity;
   #ownMs: number | undefined;
 
@@ -48,28 +64,35 @@ export class DiskPace {
 
   /** A fsync of our own took this long. */
   synced(syncMs: number): void {
-    const atMs = this.#now();
-    const sample = this.#samples[this.#next];
-    if (sample === undefined) this.#samples.push({ syncMs, atMs });
-    else Object.assign(sample, { syncMs, atMs });
-    this.#next = (this.#next + 1) % SAMPLES;
+    const number = Math.floor(this.#now() / SLOT_MS);
+    let slot = this.#slots[number % SLOTS]!;
+    if (slot.number !== number) slot = this.#slots[number % SLOTS] = emptySlot(number);
+    slot.syncs++;
+    slot.sumMs += syncMs;
+    slot.squares += syncMs * syncMs;
+    if (syncMs > slot.longestMs) slot.longestMs = syncMs;
   }
 
-  /** What one of our fsyncs takes now, in ms; undefined: there were too few of late. */
+  /** What one meets of our fsyncs now, in ms; undefined: there were too few of late. */
   get ownMs(): number | undefined {
     const nowMs = this.#now();
     if (nowMs - this.#lookedMs >= LOOK_MS) {
       this.#lookedMs = nowMs;
-      const recent = this.#samples
-        .filter(({ atMs }) => nowMs - atMs <= FORGOTTEN_MS)
-        .map(({ syncMs }) => syncMs);
-      const isKnown = recent.length > SAMPLES / 2;
-      this.#ownMs = isKnown ? recent.sort((a, b) => a - b)[recent.length >> 1] : undefined;
+      this.#ownMs = this.#metMs(Math.floor(nowMs / SLOT_MS) - SLOTS);
     }
     return this.#ownMs;
   }
 
-  /** A peer says what one of its fsyncs takes, in ms. */
+  #metMs(passed: number): number | undefined {
+    const slots = this.#slots.filter(({ number }) => number > passed);
+    const sum = (of: (slot: Slot) => number) => slots.reduce((all, slot) => all + of(slot), 0);
+    if (sum(({ syncs }) => syncs) < SYNCS_MIN) return undefined;
+    const longestMs = Math.max(...slots.map((slot) => slot.longestMs));
+    const sumMs = sum((slot) => slot.sumMs) - longestMs;
+    return sumMs <= 0 ? 0 : (sum(({ squares }) => squares) - longestMs * longestMs) / sumMs;
+  }
+
+  /** A peer says what one meets of its fsyncs, in ms. */
   heard(nodeId: string, syncMs: number): void {
     this.#peers.set(nodeId, { syncMs, atMs: this.#now() });
   }
@@ -95,4 +118,8 @@ export class DiskPace {
     }
     return best;
   }
+}
+
+function emptySlot(number: number): Slot {
+  return { number, syncs: 0, sumMs: 0, squares: 0, longestMs: 0 };
 }

@@ -13,7 +13,7 @@ function paceOf(syncsMs: readonly number[]) {
   return { pace, clock, sync };
 }
 
-const many = (syncMs: number) => Array.from({ length: 15 }, () => syncMs);
+const many = (syncMs: number, count = 15) => Array.from({ length: count }, () => syncMs);
 
 Deno.test("a leader with a slow disk gives way to the fastest of those that may lead", () => {
   const { pace } = paceOf(many(60));
@@ -34,29 +34,38 @@ Deno.test("a disk that others share, or that is fast enough, is no reason", () =
   assert.equal(fine.faster(["m2"]), undefined);
 });
 
-Deno.test("single long fsyncs are no reason, and most of them are", () => {
-  const mixed = (slow: number) => Array.from({ length: 15 }, (_, at) => (at < slow ? 400 : 1));
-  const seldom = paceOf(mixed(7)).pace;
-  seldom.heard("m2", 1);
-  assert.equal(seldom.faster(["m2"]), undefined);
-  const often = paceOf(mixed(8)).pace;
-  often.heard("m2", 1);
-  assert.equal(often.faster(["m2"])?.ownSyncMs, 400);
+Deno.test("a disk that stalls now and then between many quick fsyncs is slow, and one that did so once is not", () => {
+  const stalls = (count: number) =>
+    Array.from({ length: count }, () => [...many(1, 100), 400]).flat();
+  const once = paceOf([...many(1, 100), 2_000, ...many(1, 100)]).pace;
+  assert.equal(once.ownMs, 1);
+  assert.ok(paceOf(stalls(3)).pace.ownMs! > 40);
+  const seldom = paceOf([...stalls(2), ...many(1, 3_900)]).pace;
+  assert.ok(seldom.ownMs! < 40, "two in five seconds");
+});
+
+Deno.test("what was longer ago than five seconds counts no more", () => {
+  const { pace, clock } = paceOf([...many(60), ...many(1, 5_000)]);
+  assert.equal(pace.ownMs, 1);
+  clock.ms += 5_001;
+  assert.equal(pace.ownMs, undefined);
 });
 
 Deno.test("nothing is known of a disk that was hardly used of late, one's own or another's", () => {
-  const { pace, clock, sync } = paceOf(many(60));
-  pace.heard("m2", 1);
-  clock.ms += 10_001;
-  assert.equal(pace.ownMs, undefined);
-  for (let count = 0; count < 7; count++) sync(60);
+  const { pace, clock, sync } = paceOf(many(60, 3));
   assert.equal(pace.ownMs, undefined);
   sync(60);
   clock.ms += 250;
+  pace.heard("m2", 1);
+  assert.equal(pace.faster(["m2"])?.ownSyncMs, 60);
+  clock.ms += 10_001;
+  for (let count = 0; count < 4; count++) sync(60);
   assert.equal(pace.ownMs, 60);
   assert.equal(pace.faster(["m2"]), undefined, "m2 has said nothing since");
-  pace.heard("m2", 1);
-  assert.equal(pace.faster(["m2"])?.nodeId, "m2");
+});
+
+Deno.test("fsyncs that take no time at all are fast", () => {
+  assert.equal(paceOf(many(0)).pace.ownMs, 0);
 });
 
 Deno.test("who is no member any more is forgotten", () => {
