@@ -176,8 +176,8 @@ async function signHere(
   flags: Flags,
   terminal: Terminal,
 ): Promise<TokenPairView> {
-  // Whoever signs is no node: a master's configuration is read for its key, not for its name.
-  const { config, profile } = configFrom({ nodeId: "offline", ...flags }, "master");
+  // Whoever signs is no node: a master's configuration is read for its key, not for its name or its peers.
+  const { config, profile } = configFrom({ nodeId: "offline", initialCluster: [], ...flags }, "master");
   const { jwt } = config.security;
   const signer = {
     profile,
