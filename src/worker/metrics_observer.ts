@@ -29,9 +29,15 @@ export function executorObserver(
   };
 }
 
-/** Counts attempts, traces each as a part of its job's trace, and logs those that do not complete. */
+/**
+ * Counts attempts, traces each as a part of its job's trace, and logs those that do not complete; counts
+ * sessions that were lost.
+ */
 export function workerObserver(records: WorkerRecords): WorkerObserver {
-  return { attemptStarted: (job) => new RecordedAttempt(job, records) };
+  return {
+    attemptStarted: (job) => new RecordedAttempt(job, records),
+    sessionLost: () => records.metrics.sessionLossesTotal.inc(),
+  };
 }
 
 /** What every job's road takes: nothing is made that nobody will look at. */

@@ -21,6 +21,8 @@ export interface SessionKeeperOptions {
   /** What to say at the start of each session. */
   readonly announce: () => WorkerAnnouncement;
   readonly listener: Omit<SessionListener, "onClosed" | "onMasters">;
+  /** A session that stood has ended, and neither the worker nor its renewal has ended it. */
+  readonly onLost?: () => void;
   /** In ms, on a clock that never goes back; for tests. */
   readonly now?: () => number;
 }
@@ -164,8 +166,11 @@ export class SessionKeeper {
       this.#cluster = { ...this.#cluster, lostAtMs: this.#now() };
       return this.#dial();
     }
-    if (wasWelcome) this.#cluster = { ...this.#cluster, lostAtMs: this.#now() };
-    const { log, channel } = this.#options;
+    const { log, channel, onLost } = this.#options;
+    if (wasWelcome) {
+      this.#cluster = { ...this.#cluster, lostAtMs: this.#now() };
+      onLost?.();
+    }
     const pauseMs = isRefusal(reason)
       ? this.#nextRefusedPauseMs()
       : this.#nextPauseMs(wasWelcome || reason?.reason === "not_leader");

@@ -88,6 +88,8 @@ export type WorkerUsage = Omit<
 /** Told what the worker does, for metrics and traces. */
 export interface WorkerObserver {
   attemptStarted(job: AssignedJob): ObservedAttempt;
+  /** The session with a master has ended, and not because the worker wished it; absent: nobody wants to know. */
+  readonly sessionLost?: () => void;
 }
 
 /** An attempt that is followed. */
@@ -142,6 +144,7 @@ export class Worker implements WorkerApi {
         onCancellations: (cancellations) => cancellations.forEach((each) => this.#withdraw(each)),
         onAcks: (acks, numbers) => this.#acknowledged(acks, numbers),
       },
+      onLost: () => options.observer.sessionLost?.(),
     });
   }
 

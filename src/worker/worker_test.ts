@@ -9,10 +9,12 @@ import type { ClusterChannel } from "../rpc/light.ts";
 import { MasterMessageSchema, type WorkerMessage } from "../rpc/gen/scheduler_pb.ts";
 import { InlineExecutor } from "./attempt.ts";
 import { ENVIRONMENT } from "./executor_test_support.ts";
-import { Worker } from "./worker.ts";
+import { createMetricsRegistry, createWorkerMetrics, silentTracer } from "../observability/mod.ts";
+import { workerObserver } from "./metrics_observer.ts";
+import { Worker, type WorkerObserver } from "./worker.ts";
 
 /** A worker of `noop`, connected to nobody but this test. */
-async function connected() {
+async function connected(observer: WorkerObserver = { attemptStarted: () => ({ ended() {} }) }) {
   const heard: WorkerMessage[] = [];
   const stream = Object.assign(new EventEmitter(), {
     write: (message: WorkerMessage) => {
@@ -28,6 +30,7 @@ async function connected() {
     clientFor: () => ({ makeBidiStreamRequest: () => stream }),
     watchOver: () => ({ heard() {}, end() {} }),
     learn() {},
+    turnFrom() {},
   };
   const registry = new JobTypeRegistry();
   registry.register(noop);
@@ -53,7 +56,7 @@ async function connected() {
       isEnabled: () => false,
       child: () => never(),
     },
-    observer: { attemptStarted: () => ({ ended() {} }) },
+    observer,
     usage: () => ({ ...usage, executorsCpu: 0, executorsMemoryBytes: 0, executorProcesses: 0 }),
   });
   worker.start();
@@ -68,6 +71,8 @@ async function connected() {
     heardThat,
     say: (message: MessageInitShape<typeof MasterMessageSchema>) =>
       stream.emit("data", create(MasterMessageSchema, message)),
+    /** The master goes away. */
+    break: () => stream.emit("error", Object.assign(new Error("gone"), { code: 14 })),
     /** The messages with reports. */
     reports: () => heard.filter((each) => each.reports.length > 0),
   };
@@ -153,4 +158,31 @@ Deno.test("one that is resized says so in a new session, with what it holds, and
     ["a", 5n],
   ]);
   await worker.stop(0);
+});
+
+Deno.test("a session that breaks is counted as lost, and one that is renewed or ends with the worker is not", async () => {
+  const registry = await createMetricsRegistry({ enabled: true });
+  const metrics = createWorkerMetrics(registry);
+  const log = { debug() {}, info() {}, warn() {}, error() {}, isEnabled: () => false };
+  const records = { metrics, tracer: silentTracer, log: { ...log, child: never }, workerId: "w1" };
+  const { worker, heard, heardThat, say, break: breakOff } = await connected(
+    workerObserver(records),
+  );
+  const hellos = () => heard.filter(({ hello }) => hello !== undefined).length;
+  const losses = async () =>
+    /^conductor_worker_session_losses_total (\d+)$/m.exec((await registry.expose()).text)?.[1];
+  say({ welcome: WELCOME });
+  worker.renewSession();
+  await heardThat(() => hellos() === 2);
+  assert.equal(await losses(), "0");
+  say({ welcome: WELCOME });
+  breakOff();
+  assert.equal(await losses(), "1");
+  await heardThat(() => hellos() === 3);
+  // It was not let in when this one ended.
+  breakOff();
+  await heardThat(() => hellos() === 4);
+  say({ welcome: WELCOME });
+  await worker.stop(0);
+  assert.equal(await losses(), "1");
 });
