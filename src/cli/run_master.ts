@@ -35,7 +35,7 @@ import {
   type RootLogger,
   type Tracer,
 } from "../observability/mod.ts";
-import { MasterService, methodPath, observedCalls, pause } from "../rpc/mod.ts";
+import { observedCalls, pause, STREAMING_METHODS } from "../rpc/mod.ts";
 import { assertRuntimeSafe, channelOptions, createChannelCredentials } from "../security/mod.ts";
 import { addressCautions, masterAddresses } from "./addresses.ts";
 import { configFrom } from "./config_flags.ts";
@@ -336,7 +336,7 @@ function rpcObserver(
     metrics: metrics.rpc,
     tracer,
     log,
-    streamingMethods: streamingMethods(),
+    streamingMethods: STREAMING_METHODS,
     heedsCallers: propagatesTraces(loaded),
   });
 }
@@ -385,8 +385,4 @@ function foundingOf({ config }: LoadedConfig): Founding {
   }
   if (joinAddr.length > 0) return { kind: "join", addresses: joinAddr };
   return { kind: bootstrap ? "bootstrap" : "none" };
-}
-
-function streamingMethods(): string[] {
-  return MasterService.methods.filter((each) => each.methodKind !== "unary").map(methodPath);
 }

@@ -11,7 +11,7 @@ import {
   type Tracer,
   type WorkerMetrics,
 } from "../observability/mod.ts";
-import { PortError, type WorkerApi } from "../rpc/mod.ts";
+import { PortError, STREAMING_METHODS, type WorkerApi } from "../rpc/mod.ts";
 import { startWorkerGrpc } from "../worker/mod.ts";
 import { advertised } from "./addresses.ts";
 import { clientServerSetup } from "./node_doors.ts";
@@ -50,7 +50,12 @@ export async function openWorkerDoor(
   const port = config.grpc.workerPort;
   if (port === 0) return undefined;
   const security = await workerSecurity(loaded, tls, (text) => log.warn(text));
-  const observer = createRpcObserver({ metrics: metrics.rpc, tracer, log });
+  const observer = createRpcObserver({
+    metrics: metrics.rpc,
+    tracer,
+    log,
+    streamingMethods: STREAMING_METHODS,
+  });
   const setup = { messageBytesMax: config.grpc.maxMsgSizeBytes, observer };
   const host = config.worker.bindHost;
   try {

@@ -65,6 +65,7 @@ export { inNamespace } from "./namespaced_calls.ts";
 export { sealedCalls } from "./sealed_calls.ts";
 export * from "./server.ts";
 export * from "./status.ts";
+export { STREAMING_METHODS } from "./streaming_methods.ts";
 export { StreamWatch } from "./stream_watch.ts";
 export { parentsFirst } from "./submission_order.ts";
 export * from "./worker_caller.ts";
