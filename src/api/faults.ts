@@ -46,10 +46,14 @@ export function httpStatusOf(reason: RefusalReason): number {
   return STATUS_OF[reason];
 }
 
+/** The status of a refusal. */
+export function statusOf(refusal: Refusal): number {
+  return refusal instanceof MediaRefusal ? MEDIA_REFUSED : httpStatusOf(refusal.reason);
+}
+
 /** The answer for a refusal. */
 export function refusalAnswer(refusal: Refusal): Response {
-  const status = refusal instanceof MediaRefusal ? MEDIA_REFUSED : httpStatusOf(refusal.reason);
-  return jsonAnswer(status, { error: faultOf(refusal) }, headersOf(refusal));
+  return jsonAnswer(statusOf(refusal), { error: faultOf(refusal) }, headersOf(refusal));
 }
 
 /** What is said of a refusal. */

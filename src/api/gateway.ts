@@ -29,7 +29,7 @@ import { admit, type Ask } from "./admission.ts";
 import { jsonBody } from "./body.ts";
 import { bytesAnswer } from "./bytes_answer.ts";
 import { type Credentials, credentialsOf, refuseForeignPages } from "./credentials.ts";
-import { refusalAnswer } from "./faults.ts";
+import { refusalAnswer, statusOf } from "./faults.ts";
 import { tellingOf } from "./call_streams.ts";
 import { downloadAnswer } from "./download.ts";
 import { EventStreams, type EventStreamsOptions } from "./event_stream.ts";
@@ -86,6 +86,7 @@ export interface ApiCall {
 const CALL_TIMEOUT_MS = 30_000;
 const LATE = new Refusal("outcome_unknown", "the call took too long, and may be carried out yet");
 const HUNG_UP = new Refusal("cancelled", "whoever asked has gone");
+const OK_STATUS = 200;
 /** Room in a body for what is not payload. */
 const BODY_MARGIN_BYTES = 64 * 1024;
 
@@ -110,6 +111,8 @@ export class Gateway {
   readonly #options: ApiOptions;
   readonly #own: ReturnType<typeof ownHandlers>;
   readonly streams: EventStreams;
+  /** Faults of ours that are in the log. */
+  readonly #told = new WeakSet<Refusal>();
 
   constructor(options: ApiOptions) {
     this.#options = options;
@@ -121,7 +124,7 @@ export class Gateway {
   }
 
   async answer(row: ApiRow, request: Request, exchange: Exchange): Promise<Response> {
-    const { gate, log } = this.#options;
+    const { gate } = this.#options;
     try {
       const credentials = credentialsOf(request, exchange, !gate.isOpen);
       if (row.verb !== "GET") {
@@ -139,14 +142,19 @@ export class Gateway {
       }
     } catch (failure) {
       const refusal = Refusal.of(failure);
-      if (refusal.reason === "internal") {
-        log.error("a call of the HTTP API failed by our fault", {
-          route: routeName(row),
-          error: refusal.cause ?? refusal,
-        });
-      }
+      if (refusal.reason === "internal") this.#tellOfOurFault(row, refusal);
       return refusalAnswer(refusal);
     }
+  }
+
+  /** Once for each, though it passes here twice: where its trace is known, and where it is answered. */
+  #tellOfOurFault(row: ApiRow, refusal: Refusal): void {
+    if (this.#told.has(refusal)) return;
+    this.#told.add(refusal);
+    this.#options.log.error("a call of the HTTP API failed by our fault", {
+      route: routeName(row),
+      error: refusal.cause ?? refusal,
+    });
   }
 
   /** Who calls. @throws Refusal when they may not */
@@ -214,7 +222,7 @@ export class Gateway {
         });
         const handler = this.master.handlers[row.rpc] as unknown as StreamHandler;
         await handler(message, context, { write });
-      });
+      }, () => undefined); // by then it has begun with another
     if (row.events === "file") {
       exchange.gone.addEventListener("abort", () => over.abort(HUNG_UP), { once: true });
       return await downloadAnswer(row.rpc, ({ write }) => source(write));
@@ -234,15 +242,21 @@ export class Gateway {
   async #begin(method: DescMethod, call: ApiCall, signal: AbortSignal): Promise<Begun> {
     const { observer, now = Date.now } = this.#options;
     const path = methodPath(method);
-    const observed = observer.started(path, call.request.headers.get("traceparent") ?? undefined);
-    const settled = async <Answer>(work: () => Promise<Answer>): Promise<Answer> => {
+    const { row, request } = call;
+    const observed = observer.started(path, request.headers.get("traceparent") ?? undefined, {
+      verb: row.verb,
+      route: `${API_ROOT}${row.path}`,
+    });
+    const { within = run } = observed;
+    const settled: Begun["settled"] = async (work, statusOfFailure = statusOf) => {
       try {
-        const answer = await work();
-        observed.ended("OK", undefined);
+        const answer = await within(work);
+        observed.ended("OK", undefined, OK_STATUS);
         return answer;
       } catch (failure) {
         const refusal = Refusal.of(failure);
-        observed.ended(codeNameOf(refusal.reason), failure);
+        if (refusal.reason === "internal") within(() => this.#tellOfOurFault(row, refusal));
+        observed.ended(codeNameOf(refusal.reason), failure, statusOfFailure(refusal));
         throw refusal;
       }
     };
@@ -270,8 +284,11 @@ export class Gateway {
 interface Begun {
   readonly principal: Principal;
   readonly context: CallContext;
-  /** Does the work of the call, and notes how it ended. */
-  settled<Answer>(work: () => Promise<Answer>): Promise<Answer>;
+  /** Does the work of the call, and notes how it ended; by default a failure is answered with its status. */
+  settled<Answer>(
+    work: () => Promise<Answer>,
+    statusOfFailure?: (refusal: Refusal) => number | undefined,
+  ): Promise<Answer>;
 }
 
 type UnaryHandler = (request: unknown, context: CallContext) => unknown;
@@ -280,6 +297,10 @@ type StreamHandler = (
   context: CallContext,
   out: { write(message: MessageInitShape<DescMessage>): Promise<void> },
 ) => Promise<void>;
+
+function run<Result>(work: () => Result): Result {
+  return work();
+}
 
 /** That of the caller, if it can be passed on as it is; one of our own else, as for who brings none. */
 function requestIdOf({ headers }: Request): string {

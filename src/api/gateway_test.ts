@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { MasterService, methodPath, Refusal, type RefusalReason } from "../rpc/mod.ts";
-import { discardLogger } from "../observability/mod.ts";
+import {
+  createLogger,
+  createMasterMetrics,
+  createMetricsRegistry,
+  createRpcObserver,
+  discardLogger,
+  silentTracer,
+} from "../observability/mod.ts";
 import { loadPolicies, PERMISSIONS } from "../security/mod.ts";
 import { json, serving, strictGate, tokenOf } from "./gateway_test_support.ts";
 import { API_ROUTES, NOT_SERVED, routeName } from "./routes.ts";
@@ -332,4 +339,33 @@ Deno.test("a body that ends early is its sender's loss, and is no fault of ours"
     assert.equal((await ask("GET /whoami")).status, 200);
   });
   assert.deepEqual(faults, []);
+});
+
+Deno.test("what is logged while a call is answered, and of its failure by our fault, has its trace's id", async () => {
+  const lines: Record<string, unknown>[] = [];
+  const log = await createLogger({
+    ...{ level: "info", format: "json", name: "master" },
+    output: (line) => lines.push(JSON.parse(line)),
+  });
+  const registry = await createMetricsRegistry({ enabled: true });
+  const observer = createRpcObserver({
+    metrics: createMasterMetrics(registry).rpc,
+    tracer: silentTracer,
+    log: discardLogger,
+  });
+  const cancelJob = async () => {
+    await Promise.resolve();
+    log.info("somebody cancels");
+    throw new Error("a bug");
+  };
+  const traceId = "0af7651916cd43dd8448eb211c80319c";
+  await serving({ handlers: { cancelJob }, more: { observer, log } }, async (ask) => {
+    const traceparent = `00-${traceId}-b7ad6b7169203331-01`;
+    const response = await ask("POST /jobs/j-1/cancel", json({}, { traceparent }));
+    assert.equal(response.status, 500, await response.text());
+  });
+  assert.deepEqual(lines.map(({ msg, trace_id }) => [msg, trace_id]), [
+    ["somebody cancels", traceId],
+    ["a call of the HTTP API failed by our fault", traceId],
+  ]);
 });

@@ -37,8 +37,19 @@ export interface ObservedCall {
   readonly note?: ((event: string) => void) | undefined;
   /** Runs the handler: lines of the log that are written meanwhile carry the call's trace id. */
   within<Result>(work: () => Result): Result;
-  /** @param code the gRPC status's name, such as `OK` or `NOT_FOUND` */
-  ended(code: string, failure: unknown): void;
+  /**
+   * @param code the gRPC status's name, such as `OK` or `NOT_FOUND`
+   * @param httpStatus what was answered to a call that came over HTTP, where that is known
+   */
+  ended(code: string, failure: unknown, httpStatus?: number): void;
+}
+
+/** What a call was over the HTTP API. */
+export interface HttpRequestFacts {
+  /** `POST` */
+  readonly verb: string;
+  /** With names in place of what varies: `/api/v1/jobs/{id}`. */
+  readonly route: string;
 }
 
 /** Calls of one method that are alike, and observed together. */
@@ -56,8 +67,9 @@ export interface RpcObserver {
   /**
    * @param method full name, such as `/proto.MasterService/SubmitJob`
    * @param parent the caller's `traceparent`, if it sent one
+   * @param http what it was there, if it came over HTTP; absent: it came over gRPC
    */
-  started(method: string, parent: string | undefined): ObservedCall;
+  started(method: string, parent: string | undefined, http?: HttpRequestFacts): ObservedCall;
   /**
    * Several calls of a method that came in one message and belong to no trace of their callers: those
    * whose traces are not recorded share one. Undefined when each has a span or a line of its own.
@@ -114,15 +126,22 @@ export function createRpcObserver(options: RpcObserverOptions): RpcObserver {
       ...(code === "OK" ? {} : { error: failure }),
     });
   };
-  const begunSpan = (method: string, parent: string | undefined) => {
+  const begunSpan = (method: string, parent: string | undefined, http?: HttpRequestFacts) => {
     const { service, name, spanName } = methods.of(method);
-    return tracer.startSpan(spanName, {
+    return tracer.startSpan(http === undefined ? spanName : `${http.verb} ${http.route}`, {
       parent: heedsCallers ? parent : undefined,
       kind: "server",
-      attributes: { "rpc.system": "grpc", "rpc.service": service, "rpc.method": name },
+      // Collectors tell by these what a span is of, and draw services and their faults by it.
+      attributes: http === undefined
+        ? { "rpc.system": "grpc", "rpc.service": service, "rpc.method": name }
+        : {
+          "http.request.method": http.verb,
+          "http.route": http.route,
+          "conductor.method": spanName,
+        },
     });
   };
-  const observedIn = (span: Span, method: string): ObservedCall => {
+  const observedIn = (span: Span, method: string, http?: HttpRequestFacts): ObservedCall => {
     const startedAtMs = now();
     const { service, labels } = methods.of(method);
     metrics.startedTotal.inc(labels);
@@ -130,11 +149,14 @@ export function createRpcObserver(options: RpcObserverOptions): RpcObserver {
       traceparent: span.traceparent,
       note: span.isRecording ? (event) => span.addEvent(event) : undefined,
       within: (work) => runInSpan(span, work),
-      ended(code, failure) {
+      ended(code, failure, httpStatus) {
         const durationMs = now() - startedAtMs;
         const isOk = code === "OK";
         counted(method, code, durationMs, 1);
-        span.setAttribute("rpc.grpc.status_code", STATUS_NAMES.indexOf(code));
+        if (httpStatus !== undefined) span.setAttribute("http.response.status_code", httpStatus);
+        if (http === undefined) {
+          span.setAttribute("rpc.grpc.status_code", STATUS_NAMES.indexOf(code));
+        }
         if (FAILED_SPANS.has(code)) span.recordError(failure);
         span.end();
         const isProbe = isOk && service === HEALTH_SERVICE;
@@ -143,7 +165,7 @@ export function createRpcObserver(options: RpcObserverOptions): RpcObserver {
     };
   };
   return {
-    started: (method, parent) => observedIn(begunSpan(method, parent), method),
+    started: (method, parent, http) => observedIn(begunSpan(method, parent, http), method, http),
     several(method, calls) {
       if (log.isEnabled("debug")) return undefined;
       const startedAtMs = now();

@@ -142,6 +142,47 @@ Deno.test("a call's span continues the caller's trace and fails only by our faul
   assert.deepEqual([refused, broken, away].map(({ status }) => status.code), [0, 2, 2]);
 });
 
+Deno.test("the span of a call that came over HTTP is one of HTTP, and says which call it was", async () => {
+  await using receiver = new OtlpReceiver();
+  const tracer = await createTracer({
+    enabled: true,
+    endpoint: `127.0.0.1:${receiver.port}`,
+    insecure: true,
+    samplingRatio: 1,
+    serviceName: "conductor-master",
+    version: "1.2.3",
+  });
+  const { observer, samples } = await observed(tracer);
+  const http = { verb: "POST", route: "/api/v1/jobs" };
+  observer.started(SUBMIT, undefined, http).ended("OK", undefined, 200);
+  observer.started(SUBMIT, undefined, http).ended("UNAVAILABLE", new Error("no leader"), 503);
+  observer.started(WATCH, undefined, http).ended("CANCELLED", new Error("the reader has gone"));
+  await tracer.shutdown();
+  assert.deepEqual(receiver.spans.map(({ name }) => name), Array(3).fill("POST /api/v1/jobs"));
+  assert.deepEqual(receiver.spans.map(attributesOf), [
+    {
+      "http.request.method": "POST",
+      "http.route": "/api/v1/jobs",
+      "conductor.method": "proto.MasterService/SubmitJob",
+      "http.response.status_code": 200,
+    },
+    {
+      "http.request.method": "POST",
+      "http.route": "/api/v1/jobs",
+      "conductor.method": "proto.MasterService/SubmitJob",
+      "http.response.status_code": 503,
+    },
+    {
+      "http.request.method": "POST",
+      "http.route": "/api/v1/jobs",
+      "conductor.method": "proto.MasterService/WatchJob",
+    },
+  ]);
+  assert.deepEqual(receiver.spans.map(({ status }) => status.code), [0, 2, 0]);
+  // Whichever way it came, it is counted as the call that it is.
+  assert.equal((await samples("conductor_rpc_requests_total"))[0]?.labels.method, SUBMIT);
+});
+
 Deno.test("where nothing is recorded, nobody takes note of what happens to a call", async () => {
   const { observer } = await observed();
   assert.equal(observer.started(SUBMIT, PARENT).note, undefined);

@@ -101,8 +101,16 @@ export type GatekeeperOfMany = (attempt: CallAttempt, calls: number) => Caller |
 
 /** A call from its first byte to its status, for metrics and traces. */
 export interface CallObserver {
-  /** Called at the start; what it returns is called at the end with the status code's name. */
-  started(method: string, parent: string | undefined): ObservedCall;
+  /**
+   * Called at the start; what it returns is called at the end with the status code's name.
+   *
+   * @param http what the call was over the HTTP API; absent: it came over gRPC
+   */
+  started(
+    method: string,
+    parent: string | undefined,
+    http?: { readonly verb: string; readonly route: string },
+  ): ObservedCall;
   /** The same for several calls that are alike and in no trace; undefined when each is watched by itself. */
   several?(method: string, calls: number): ObservedCalls | undefined;
 }
@@ -113,7 +121,8 @@ export interface ObservedCall {
   readonly note?: ((event: string) => void) | undefined;
   /** Runs the handler: what is logged meanwhile is told to belong to the call. */
   within?<Result>(work: () => Result): Result;
-  ended(code: string, failure: unknown): void;
+  /** @param httpStatus what was answered to a call that came over HTTP */
+  ended(code: string, failure: unknown, httpStatus?: number): void;
 }
 
 /** Calls that are observed together. */
