@@ -28,7 +28,9 @@ export function tracerOptions(
 ): TracerOptions {
   const { tracing } = config;
   const { enabled, sdkDisabled, exporter } = tracing;
-  const nodeId = nodeIdOf(config, serviceName);
+  // What somebody has chosen stands before what a node says of itself by default.
+  const attributes = decoded(tracing.resourceAttributes);
+  const nodeId = attributes["service.instance.id"] ?? nodeIdOf(config, serviceName);
   return {
     enabled: enabled && !sdkDisabled && exporter !== "none",
     protocol: tracing.otlpProtocol,
@@ -47,11 +49,11 @@ export function tracerOptions(
     channelCredentials: (tls) => endingOnGoaway(collectorCredentials(tls)),
     sampler: tracing.sampler,
     samplingRatio: tracing.sampleRatio,
-    serviceName: tracing.serviceName === "" ? serviceName : tracing.serviceName,
+    serviceName: tracing.serviceName || attributes["service.name"] || serviceName,
     version: VERSION,
     ...(nodeId === undefined ? {} : { nodeId }),
-    environment: tracing.environment === "" ? profile : tracing.environment,
-    resourceAttributes: decoded(tracing.resourceAttributes),
+    environment: tracing.environment || attributes["deployment.environment.name"] || profile,
+    resourceAttributes: attributes,
     onExport: (failure) => {
       if (failure === undefined) log.info("traces are exported again");
       else log.warn("traces cannot be exported", { error: failure.message });

@@ -58,6 +58,23 @@ Deno.test("the variables that OpenTelemetry's users set are heeded", () => {
   });
 });
 
+Deno.test("a resource's attributes win over what a node says by default, and a key of its own over both", () => {
+  const OTEL_RESOURCE_ATTRIBUTES = "service.name=orders,service.instance.id=pod-7," +
+    "deployment.environment.name=eu-live";
+  assert.partialDeepStrictEqual(optionsWith({ OTEL_RESOURCE_ATTRIBUTES }), {
+    serviceName: "orders",
+    nodeId: "pod-7",
+    environment: "eu-live",
+  });
+  const own = { OTEL_SERVICE_NAME: "jobs", CONDUCTOR_ENV: "test" };
+  assert.partialDeepStrictEqual(optionsWith({ OTEL_RESOURCE_ATTRIBUTES, ...own }), {
+    serviceName: "jobs",
+    environment: "test",
+  });
+  const { serviceName, environment } = optionsWith({});
+  assert.deepEqual([serviceName, environment], ["conductor-master", "development"]);
+});
+
 Deno.test("what is said for traces alone goes before what is said for all signals", () => {
   const options = optionsWith({
     OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",

@@ -177,7 +177,10 @@ async function signHere(
   terminal: Terminal,
 ): Promise<TokenPairView> {
   // Whoever signs is no node: a master's configuration is read for its key, not for its name or its peers.
-  const { config, profile } = configFrom({ nodeId: "offline", initialCluster: [], ...flags }, "master");
+  const { config, profile } = configFrom(
+    { nodeId: "offline", initialCluster: [], ...flags },
+    "master",
+  );
   const { jwt } = config.security;
   const signer = {
     profile,

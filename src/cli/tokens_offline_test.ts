@@ -15,7 +15,8 @@ security: { jwt: { secret_key: mFhHbzy1cNxqHrGCWEqgB5C5qVKj1xj0pQ2xw4yJ8uE= } }
     );
     const out = join(directory, "root.token");
     const terminal = recording();
-    const args = `token issue --offline --config ${config} --subject root --role admin --out ${out}`;
+    const args =
+      `token issue --offline --config ${config} --subject root --role admin --out ${out}`;
     assert.equal(await route(args.split(" "), terminal), 0, terminal.written.err);
     assert.match(await Deno.readTextFile(out), /^eyJ/);
   } finally {

@@ -262,7 +262,10 @@ export const tracingKeys = {
     legacyEnv: ["OTEL_SERVICE_NAME"],
   }),
   resource_attributes: key(map(), {
-    doc: "More that every span says of its process, such as team=billing,k8s.pod.name=m-0.",
+    doc:
+      "More that every span says of its process, such as team=billing,k8s.pod.name=m-0; what it " +
+      "says of service.name, service.instance.id, service.version and deployment.environment.name " +
+      "holds where no key does.",
     usedBy: EVERYONE,
     default: "",
     legacyEnv: ["OTEL_RESOURCE_ATTRIBUTES"],

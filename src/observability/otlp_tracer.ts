@@ -71,9 +71,9 @@ export function createOtlpTracer(options: TracerOptions): Tracer {
 
 function resourceOf(options: TracerOptions) {
   return resourceFromAttributes({
+    "service.version": options.version,
     ...options.resourceAttributes,
     "service.name": options.serviceName,
-    "service.version": options.version,
     ...(options.nodeId === undefined ? {} : { "service.instance.id": options.nodeId }),
     ...(options.environment === undefined
       ? {}

@@ -110,7 +110,7 @@ export interface TracerOptions {
   readonly nodeId?: string;
   /** `deployment.environment.name`. */
   readonly environment?: string;
-  /** More about the process; what is said above stands before it. */
+  /** More about the process; but for the version, what is said above stands before it. */
   readonly resourceAttributes?: Readonly<Record<string, string>>;
   /** Told when exporting begins to fail, and when it works again (`undefined`). */
   readonly onExport?: (failure: Error | undefined) => void;
