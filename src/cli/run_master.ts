@@ -24,7 +24,6 @@ import {
 } from "../master/mod.ts";
 import {
   createMasterMetrics,
-  createMetricsRegistry,
   createRpcClientObserver,
   createRpcObserver,
   createTracer,
@@ -46,6 +45,7 @@ import { Lifetime, StartGivenUp } from "./lifecycle.ts";
 import { openLog } from "./node_log.ts";
 import { apiGate, clientServerSetup, forwardedAuthority, peerServerSetup } from "./node_doors.ts";
 import { type MasterSecurity, masterSecurity } from "./node_security.ts";
+import { openMetrics } from "./node_metrics.ts";
 import { startReloading } from "./node_reload.ts";
 import { pagesDoor } from "./node_pages.ts";
 import { channelRules } from "./node_tls.ts";
@@ -70,7 +70,7 @@ export async function runMaster(flags: Flags, terminal: Terminal): Promise<void>
   for (const caution of addressCautions(config)) log.warn(caution);
   const lifetime = new Lifetime(log);
   const tracer = await createTracer(tracerOptions(loaded, "conductor-master", log));
-  const registry = await createMetricsRegistry({ enabled: config.metrics.enabled });
+  const registry = await openMetrics(config, log);
   const metrics = createMasterMetrics(registry);
   const stopObserving = observeProcess(registry, {
     version: VERSION,

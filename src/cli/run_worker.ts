@@ -14,7 +14,6 @@ import {
   type Programs,
 } from "../job_types/mod.ts";
 import {
-  createMetricsRegistry,
   createRpcClientObserver,
   createTracer,
   createWorkerMetrics,
@@ -48,6 +47,7 @@ import { Misuse } from "./failure.ts";
 import { greetFromWorker } from "./greeting.ts";
 import { Lifetime, StartGivenUp } from "./lifecycle.ts";
 import { openLog } from "./node_log.ts";
+import { openMetrics } from "./node_metrics.ts";
 import { startReloading } from "./node_reload.ts";
 import { pagesDoor } from "./node_pages.ts";
 import { workerPages } from "./node_security.ts";
@@ -79,7 +79,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
   const { registry, jobTypes } = await offeredTypes(config, programs);
   const claim = claimDirectory(directoryOf(config), config.worker.workerId);
   await putAwayFormerLife(config, log);
-  const metricsRegistry = await createMetricsRegistry({ enabled: config.metrics.enabled });
+  const metricsRegistry = await openMetrics(config, log);
   const metrics = createWorkerMetrics(metricsRegistry);
   const tls = await openNodeTls(loaded, "worker", { log, metrics });
   const audited: { door?: WorkerDoor } = {};
