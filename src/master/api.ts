@@ -40,7 +40,8 @@ export function masterApi(
     submit: (...args) => submissions.submit(...args),
     getJob: (...args) => looking(() => jobs.getJob(...args)),
     listJobs: (...args) => looking(() => jobs.listJobs(...args)),
-    cancelJob: (...args) => jobs.cancelJob(...args),
+    cancelJob: (jobId, reason, call) =>
+      audited(context, "cancel a job", jobId, call, () => jobs.cancelJob(jobId, reason, call)),
     watchJob: (...args) => jobs.watchJob(...args),
     cancelJobs: (...args) => bulk.cancelJobs(...args),
     retryDeadLetters: (...args) => bulk.retryDeadLetters(...args),

@@ -22,7 +22,7 @@ const ACTS: Readonly<Record<MethodName, Record<string, unknown> | null>> = {
   submitStream: null,
   getJobStatus: null,
   listJobs: null,
-  cancelJob: null,
+  cancelJob: { jobId: "none", reason: "r" },
   cancelJobs: { filter: { type: "none" }, reason: "r" },
   watchJob: null,
   getBatch: null,
