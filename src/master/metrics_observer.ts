@@ -6,7 +6,7 @@
  */
 
 import { isTerminal, JOB_STATUSES, type JobEvent } from "../jobs/mod.ts";
-import type { MasterMetrics } from "../observability/mod.ts";
+import { COUNTED_STATUSES, JOB_TYPES_MAX, type MasterMetrics } from "../observability/mod.ts";
 import type { Policy } from "../scheduler/mod.ts";
 import type { MasterContext } from "./context.ts";
 import { hasStarted, startOf } from "./job_times.ts";
@@ -110,6 +110,7 @@ function sampleRaft(metrics: MasterMetrics, { node, duties, tickMs }: MasterCont
 /** What every replica knows, and the leader alone tells: a follower's would be counted once more. */
 function sampleCluster(metrics: MasterMetrics, { machine, now }: MasterContext): void {
   const { byStatus, byType, deadLetters } = machine.counts();
+  showCountersOf(metrics, [...byType.keys()]);
   metrics.jobsActive.set(byStatus.assigned + byStatus.running);
   metrics.jobQueueSize.set(byStatus.pending);
   metrics.jobsDlqTotal.set(deadLetters);
@@ -134,6 +135,19 @@ function sampleCluster(metrics: MasterMetrics, { machine, now }: MasterContext):
     [{ worker_id: id, metric: "active" }, activeJobs] as const,
     [{ worker_id: id, metric: "available" }, Math.max(0, slots - activeJobs)] as const,
   ]));
+}
+
+/**
+ * As zero, before the first job of a type has ended here: Prometheus sees no increase of what was not there
+ * before, so after a change of leaders the first failures of every type would raise no alert.
+ */
+function showCountersOf(metrics: MasterMetrics, types: readonly string[]): void {
+  // Of more, those that are counted first have the series, not those that are kept.
+  if (types.length > JOB_TYPES_MAX) return;
+  for (const type of types) {
+    for (const status of COUNTED_STATUSES) metrics.jobsTotal.inc({ type, status }, 0);
+    metrics.jobRetriesTotal.inc({ type }, 0);
+  }
 }
 
 /** Another leads: what this node showed of the cluster is not true any more. */

@@ -33,6 +33,7 @@ async function observed() {
     observer,
     scene,
     series,
+    text: async () => (await registry.expose()).text,
     /** Tells what happened since the last time, as a leader or another replica hears of it. */
     tell(isLeader = true) {
       for (const event of scene.machine.drainEvents()) observer.jobChanged(event, isLeader);
@@ -244,4 +245,17 @@ Deno.test("an attempt that was its job's last and is lost with its worker is a r
   assert.deepEqual(await series("recovery_failures_total"), { "": 1 });
   assert.deepEqual(await series("recovery_successes_total"), {});
   assert.deepEqual(await series("dlq_movements_total"), { "": 1 });
+});
+
+Deno.test("a leader shows the counters of every type that it keeps as zero, before the first of its jobs has failed", async () => {
+  const { metrics, scene, text } = await observed();
+  scene.submit("j1", { type: "noop" });
+  sampleMaster(metrics, contextOf(scene, {}, false));
+  assert.doesNotMatch(await text(), /^conductor_jobs_total\{/m);
+  sampleMaster(metrics, contextOf(scene));
+  for (const status of ["pending", "completed", "failed", "cancelled"]) {
+    const series = `conductor_jobs_total{type="noop",status="${status}"} 0`;
+    assert.ok((await text()).includes(`\n${series}\n`), series);
+  }
+  assert.match(await text(), /^conductor_job_retries_total\{type="noop"\} 0$/m);
 });

@@ -66,12 +66,13 @@ const JOB_STATUS_NAMES = [
 ] as const;
 type JobStatusName = typeof JOB_STATUS_NAMES[number];
 
-/** A change of state as `jobs_total` counts it. */
-export type CountedJobStatus = "pending" | "completed" | "failed" | "cancelled";
+/** Changes of state as `jobs_total` counts them. */
+export const COUNTED_STATUSES = ["pending", "completed", "failed", "cancelled"] as const;
+export type CountedJobStatus = typeof COUNTED_STATUSES[number];
 
 function jobMetrics(registry: MetricsRegistry) {
   const type = firstOf(JOB_TYPES_MAX);
-  const status = oneOf("pending", "completed", "failed", "cancelled");
+  const status = oneOf(...COUNTED_STATUSES);
   return {
     /** Jobs that were accepted (`pending`) or ended, by the leader of that moment. */
     jobsTotal: registry.counterFamily<{ type: string; status: CountedJobStatus }>(

@@ -21,7 +21,12 @@ export {
   type Exposition,
   type MetricsRegistry,
 } from "./metrics_registry.ts";
-export { createMasterMetrics, type MasterMetrics } from "./master_metrics.ts";
+export {
+  COUNTED_STATUSES,
+  createMasterMetrics,
+  JOB_TYPES_MAX,
+  type MasterMetrics,
+} from "./master_metrics.ts";
 export { createWorkerMetrics, type WorkerMetrics } from "./worker_metrics.ts";
 export { type GateMetrics } from "./gate_metrics.ts";
 export { throttledWarning } from "./log_throttle.ts";
