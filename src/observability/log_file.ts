@@ -30,6 +30,7 @@ export class LogFileError extends Error {
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
 const FILES_KEPT = 5;
 const CHECK_INTERVAL_MS = 1_000;
+const NEWLINE = 10;
 /** Readable for the group that collects logs, not for everyone: lines name users and jobs. */
 const FILE_MODE = 0o640;
 
@@ -46,6 +47,8 @@ export class LogFile implements LogDestination {
   #sizeBytes = 0;
   /** It does not grow, and is not ours to put aside. */
   #isDevice = false;
+  /** It ends in the middle of a line: the disk was full, or a process or the machine ended there. */
+  #isTorn = false;
   /** Put off while the file cannot be put aside: a long log is better than none. */
   #rotateAtBytes: number;
   #checkedAtMs: number;
@@ -69,13 +72,16 @@ export class LogFile implements LogDestination {
   }
 
   write(line: string): void {
-    const bytes = this.#encoder.encode(line);
+    let bytes = this.#encoder.encode(line);
     try {
       this.#followPath();
       const isFull = this.#sizeBytes > 0 && this.#sizeBytes + bytes.length > this.#rotateAtBytes;
       if (isFull && !this.#isDevice) this.#rotate();
       if (this.#file === undefined) this.#open();
+      // Glued to half a line, a whole one could not be read either.
+      if (this.#isTorn) bytes = this.#encoder.encode(`\n${line}`);
       if (this.#file !== undefined) writeAll(this.#file, bytes);
+      this.#isTorn = false;
       this.#sizeBytes += bytes.length;
       this.#recovered();
     } catch (failure) {
@@ -108,6 +114,7 @@ export class LogFile implements LogDestination {
     this.#inode = ino;
     this.#sizeBytes = size;
     this.#isDevice = !isFile;
+    this.#isTorn = isFile && size > 0 && lastByteOf(this.#path, size) !== NEWLINE;
   }
 
   /** Now and then: does the path still lead to the file that we write? */
@@ -164,6 +171,19 @@ export class LogFile implements LogDestination {
     this.#isFailing = false;
     tellOnStderr(`the log file "${this.#path}" is written again; lines lost: ${this.linesLost}`);
   }
+}
+
+/** A newline also where it cannot be read: that it can be written is what matters, and nothing is known of a torn line then. */
+function lastByteOf(path: string, size: number): number {
+  const last = new Uint8Array([NEWLINE]);
+  try {
+    using file = Deno.openSync(path, { read: true });
+    file.seekSync(size - 1, Deno.SeekMode.Start);
+    file.readSync(last);
+  } catch {
+    return NEWLINE; // it may be another's to read, or no descriptor is left
+  }
+  return last[0] ?? NEWLINE;
 }
 
 function statOf(path: string): Deno.FileInfo | undefined {

@@ -36,6 +36,20 @@ Deno.test("an existing log file is continued", () =>
     assert.equal(Deno.readTextFileSync(path), "one\ntwo\n");
   }));
 
+Deno.test("a line is not glued to half of one, which a full disk or a killed process has left", () =>
+  inDirectory((directory) => {
+    const path = join(directory, "master.log");
+    Deno.writeTextFileSync(path, 'one\n{"level":"inf');
+    const file = new LogFile(path);
+    file.write("two\n");
+    Deno.writeTextFileSync(path, "torn", { append: true });
+    file.reopen();
+    file.write("three\n");
+    file.write("four\n");
+    file.close();
+    assert.equal(Deno.readTextFileSync(path), 'one\n{"level":"inf\ntwo\ntorn\nthree\nfour\n');
+  }));
+
 Deno.test("a file that has grown is put aside, the oldest is dropped, no line is cut", () =>
   inDirectory((directory) => {
     const path = join(directory, "master.log");
