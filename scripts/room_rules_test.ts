@@ -78,3 +78,17 @@ Deno.test("the door of each room says what the room is for", async () => {
     }
   }
 });
+
+Deno.test("every package that the code imports is in a table of ARCHITECTURE.md, with what it is for", async () => {
+  const manifest = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
+  const map = await Deno.readTextFile(new URL("ARCHITECTURE.md", ROOT));
+  const tables = map.slice(map.indexOf("## The card's packages, and ours"))
+    .split("\n").filter((line) => line.startsWith("| "));
+  // A folder of a package, and a file in one, are the package's.
+  const packages = Object.values<string>(manifest.imports)
+    .map((target) => /^npm:\/?((?:@[^@/]+\/)?[^@/]+)@/.exec(target)?.[1] ?? assert.fail(target));
+  const isNamed = (name: string) =>
+    tables.some((row) => row.includes(name) || row.includes(`${name.split("/")[0]}/*`));
+  assert.ok(packages.length > 30);
+  assert.deepEqual([...new Set(packages)].filter((name) => !isNamed(name)), []);
+});
