@@ -47,6 +47,10 @@ export const PURE_ROOMS: readonly string[] = ["raft", "jobs", "scheduler"];
  * the whole room needs; a room that other people's programs embed enters by those alone.
  */
 const DOORS: readonly string[] = ["mod.ts", "light.ts"];
+/** What is started by itself, again and again, must not bring along the rest of its room either. */
+const OTHER_DOORS: Readonly<Record<string, readonly string[]>> = {
+  worker: ["executor_process.ts"],
+};
 export const EMBEDDED_ROOMS: readonly string[] = ["sdk"];
 
 const IMPURE_GLOBALS = new Set([
@@ -79,7 +83,8 @@ function targetOf(
   if (match?.[1] === undefined || !(match[1] in ROOM_IMPORTS)) return undefined;
   const [, room, door = ""] = match;
   const isHeavy = door === "mod.ts" && !PURE_ROOMS.includes(room);
-  return { room, byDoor: DOORS.includes(door), isHeavy };
+  const byDoor = DOORS.includes(door) || (OTHER_DOORS[room]?.includes(door) ?? false);
+  return { room, byDoor, isHeavy };
 }
 
 const importRule: Deno.lint.Rule = {
@@ -119,6 +124,12 @@ const importRule: Deno.lint.Rule = {
     };
     return {
       ImportDeclaration: (node) => check(node, node.source.value),
+      ImportExpression(node) {
+        const { source } = node;
+        if (source.type === "Literal" && typeof source.value === "string") {
+          check(node, source.value);
+        }
+      },
       ExportNamedDeclaration: (node) => {
         if (node.source !== null) check(node, node.source.value);
       },

@@ -20,6 +20,18 @@ Deno.test("a room is entered by its mod.ts", () => {
   assert.deepEqual(messagesFor("rpc/server.ts", `import { x } from "../jobs/mod.ts";`), []);
 });
 
+Deno.test("what is imported when it is needed is held to the same", () => {
+  const source = `const { x } = await import("../rpc/mod.ts"); await import("zod");`;
+  assert.deepEqual(messagesFor("raft/core.ts", source), [
+    "src/raft may not import src/rpc",
+    "src/raft is pure and imports no library (zod)",
+  ]);
+  assert.deepEqual(messagesFor("cli/mod.ts", `await import("../worker/attempt.ts");`), [
+    "src/worker is entered by its mod.ts",
+  ]);
+  assert.deepEqual(messagesFor("cli/mod.ts", `await import("../worker/executor_process.ts");`), []);
+});
+
 Deno.test("a pure room imports no library", () => {
   const found = messagesFor("raft/core.ts", `import { z } from "zod";`);
   assert.deepEqual(found, ["src/raft is pure and imports no library (zod)"]);
