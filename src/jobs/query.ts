@@ -22,7 +22,8 @@ export interface JobQuery extends JobFilter {
 
 /**
  * By submission, or by the end; the latter has finished jobs alone, and takes no other filter than
- * `status`, `deadLetter` and `namespaces`, because nothing else has an index in that order.
+ * `status`, `deadLetter` and `namespaces`: labels, batches, parents and schedules are found in the order of
+ * submission alone, and few jobs of many would have to be looked for.
  */
 export const JOB_ORDERS = ["newest", "oldest", "last_finished", "first_finished"] as const;
 export type JobOrder = (typeof JOB_ORDERS)[number];
