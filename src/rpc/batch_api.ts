@@ -7,7 +7,7 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
-import { DEFAULT_NAMESPACE } from "../jobs/mod.ts";
+import { DEFAULT_NAMESPACE, JOB_STATUSES, type JobStatus } from "../jobs/mod.ts";
 import type { CallContext, ServiceHandlers } from "./call.ts";
 import type { ClusterChannel } from "./channel.ts";
 import { type Batch, type BatchSchema, MasterService } from "./gen/scheduler_pb.ts";
@@ -23,21 +23,10 @@ export interface BatchView {
   /** Jobs that were ever submitted with it. */
   readonly total: number;
   /** Jobs that are there, by status. */
-  readonly byStatus: Readonly<Record<BatchStatus, number>>;
+  readonly byStatus: Readonly<Record<JobStatus, number>>;
   /** None of its jobs is unfinished. */
   readonly isFinished: boolean;
 }
-
-const STATUSES = [
-  "waiting",
-  "pending",
-  "assigned",
-  "running",
-  "completed",
-  "failed",
-  "cancelled",
-] as const;
-type BatchStatus = typeof STATUSES[number];
 
 export interface BatchPage {
   readonly batches: readonly BatchView[];
@@ -156,7 +145,7 @@ function required(value: string, field: string): string {
 
 function batchToWire(batch: BatchView): MessageInitShape<typeof BatchSchema> {
   const counts = Object.fromEntries(
-    STATUSES.map((status) => [status, BigInt(batch.byStatus[status])]),
+    JOB_STATUSES.map((status) => [status, BigInt(batch.byStatus[status])]),
   );
   return {
     id: batch.id,
@@ -190,8 +179,8 @@ export async function parentResult(
 
 export function batchFromWire(batch: Batch): BatchView {
   const byStatus = Object.fromEntries(
-    STATUSES.map((status) => [status, Number(batch[status])]),
-  ) as Record<BatchStatus, number>;
+    JOB_STATUSES.map((status) => [status, Number(batch[status])]),
+  ) as Record<JobStatus, number>;
   return {
     id: batch.id,
     namespace: batch.namespace || DEFAULT_NAMESPACE,

@@ -402,25 +402,31 @@ export function reportFromWire(report: AttemptReport): AttemptReportView | undef
       return { ...common, kind: "started" };
     case "released":
       return { ...common, kind: "released", reason: report.outcome.value.reason };
-    case "result": {
-      const result = report.outcome.value;
-      return {
-        ...common,
-        kind: "finished",
-        success: result.success,
-        output: result.output,
-        contentType: result.contentType,
-        error: result.error,
-        permanent: result.permanent,
-        timedOut: result.timedOut,
-        durationMs: nearly(result.durationMs),
-        logTail: result.logTail,
-        logLinesCut: nearly(result.logLinesCut),
-      };
-    }
+    case "result":
+      return finishedFromWire(common, report.outcome.value);
     case undefined:
       return undefined;
   }
+}
+
+/** The report that an attempt has ended with `result`. */
+export function finishedFromWire(
+  attempt: Pick<AttemptReportView, "jobId" | "token">,
+  result: JobResult,
+): AttemptReportView {
+  return {
+    ...attempt,
+    kind: "finished",
+    success: result.success,
+    output: result.output,
+    contentType: result.contentType,
+    error: result.error,
+    permanent: result.permanent,
+    timedOut: result.timedOut,
+    durationMs: nearly(result.durationMs),
+    logTail: result.logTail,
+    logLinesCut: nearly(result.logLinesCut),
+  };
 }
 
 export function ackToWire(ack: ReportAckView): ReportAck {

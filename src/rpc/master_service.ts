@@ -11,6 +11,7 @@ import {
   cancellationToWire,
   detailsToWire,
   eventToWire,
+  finishedFromWire,
   jobToWire,
   reportFromWire,
   submissionFromWire,
@@ -177,20 +178,12 @@ function workerHandlers(master: MasterApi): Pick<
     reportResult: async (request) => {
       const result = request.result;
       if (result === undefined) throw new Refusal("invalid", "result is missing");
-      const ack = await master.reportResult(required(request.workerId, "worker_id"), {
+      const workerId = required(request.workerId, "worker_id");
+      const attempt = {
         jobId: required(request.jobId, "job_id"),
         token: exactly("fencing_token", request.fencingToken),
-        kind: "finished",
-        success: result.success,
-        output: result.output,
-        contentType: result.contentType,
-        error: result.error,
-        permanent: result.permanent,
-        timedOut: result.timedOut,
-        durationMs: nearly(result.durationMs),
-        logTail: result.logTail,
-        logLinesCut: nearly(result.logLinesCut),
-      });
+      };
+      const ack = await master.reportResult(workerId, finishedFromWire(attempt, result));
       if (!ack.accepted) throw new Refusal("failed_precondition", ack.message);
       return { success: true, message: ack.message };
     },
