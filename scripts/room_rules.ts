@@ -40,7 +40,7 @@ export const ROOM_IMPORTS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Rooms that know no clock, chance, network, disk or library. */
-export const PURE_ROOMS: readonly string[] = ["raft", "jobs", "scheduler"];
+const PURE_ROOMS: readonly string[] = ["raft", "jobs", "scheduler"];
 
 /**
  * A room's door is its `mod.ts`. Some have a light one beside it, for whoever must not bring along what
@@ -51,7 +51,7 @@ const DOORS: readonly string[] = ["mod.ts", "light.ts"];
 const OTHER_DOORS: Readonly<Record<string, readonly string[]>> = {
   worker: ["executor_process.ts"],
 };
-export const EMBEDDED_ROOMS: readonly string[] = ["sdk"];
+const EMBEDDED_ROOMS: readonly string[] = ["sdk"];
 
 const IMPURE_GLOBALS = new Set([
   "Deno",

@@ -13,9 +13,9 @@
  */
 
 export { type HostAndPort, isWildcardHost, splitAddress, splitMember } from "./addresses.ts";
-export { ConfigError, describeFault, describeSource, type Fault, type Source } from "./faults.ts";
+export { ConfigError, describeFault, type Fault, type Source } from "./faults.ts";
 export { type Profile, PROFILES, type Role } from "./key.ts";
-export { type ChangedKeys, changedKeys } from "./changes.ts";
+export { changedKeys } from "./changes.ts";
 export type { Raw } from "./kinds.ts";
 export {
   examineConfig,
@@ -27,7 +27,6 @@ export {
 } from "./load.ts";
 export { formatBytes, formatDuration, parseBytes, parseDuration } from "./quantities.ts";
 export { shippedFile } from "./profile_files.ts";
-export { type ConfigFormat, renderConfig } from "./render.ts";
+export { renderConfig } from "./render.ts";
 export { type Config, describeConfig, type KeyDescription } from "./schema.ts";
 export { nearest } from "./suggest.ts";
-export type { ConfigFile } from "./yaml_file.ts";

@@ -10,11 +10,9 @@ export type { FetchPolicy } from "./guarded_fetch.ts";
 export {
   type ParsedPayload,
   type PayloadIssue,
-  type PayloadOwner,
-  type ReadPayload,
   readPayload,
   refused,
   refusedFor,
 } from "./payload.ts";
-export { type EncodedResult, encodeResult } from "./result.ts";
+export { encodeResult } from "./result.ts";
 export { JobTypeNameError, requireJobTypeName } from "./type_name.ts";

@@ -7,7 +7,7 @@
  */
 
 /** More headers, selectors and variables in all than any job has a use for. */
-export const NAMED_ENTRIES_MAX = 2_000;
+const NAMED_ENTRIES_MAX = 2_000;
 /** In shorter payloads there are not enough to hold anybody up: some 50 ms. */
 const HARMLESS_BYTES_MAX = 16 * 1024;
 /** Longer lists have too many items for their schemas, which say so without a look at each. */

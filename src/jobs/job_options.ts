@@ -110,7 +110,7 @@ export const NO_OPTIONS: JobOptions = Object.freeze({
 });
 
 /** The name that all jobs go by which nobody has named a queue for. */
-export const DEFAULT_QUEUE = "default";
+const DEFAULT_QUEUE = "default";
 
 /**
  * The queue of a job: the one it names, else its submitter's, so that users share the workers fairly

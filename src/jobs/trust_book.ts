@@ -38,7 +38,7 @@ export interface TokenFacts {
   readonly issuedAtMs?: number;
 }
 
-export const NO_POLICY: PolicyState = Object.freeze({ revision: 0, text: "", by: "", atMs: 0 });
+const NO_POLICY: PolicyState = Object.freeze({ revision: 0, text: "", by: "", atMs: 0 });
 
 /** What may be asked from outside. */
 export type TrustView = Pick<

@@ -253,7 +253,7 @@ function isFinal({ reason }: Refusal): boolean {
 }
 
 /** What is known before the ports are bound; the leader corrects it (see `MemberDuties`). */
-export function advertisedAddress({ raft, grpc }: MasterOptions): MemberAddress {
+function advertisedAddress({ raft, grpc }: MasterOptions): MemberAddress {
   return {
     raft: raft.advertise ?? `${raft.host}:${raft.port}`,
     grpc: grpc.advertise ?? `${grpc.host}:${grpc.port}`,

@@ -184,7 +184,7 @@ export class ScheduleDuty {
  * What to do about a schedule that is due: which of its times up to now become jobs, by its catch-up
  * policy, and when it is due next. Of more than `runsMax` the rest is due at once after that.
  */
-export function fireOf(
+function fireOf(
   schedule: Schedule,
   nowMs: number,
   runsMax: number,

@@ -4,7 +4,7 @@ import { isMembership } from "./membership.ts";
 import type { CoreMessage, Message } from "./message.ts";
 
 /** Terms and indices above this are an attack or a bug, and would leave no room to count on. */
-export const COUNTER_MAX = 2 ** 52;
+const COUNTER_MAX = 2 ** 52;
 
 /** What is wrong with `message`, or `undefined`. */
 export function faultOf(message: Message | CoreMessage): string | undefined {

@@ -39,7 +39,7 @@ import {
 const HEARTBEAT_WAIT_MS_MAX = 30_000;
 
 /** What a worker of the unary road offers when it does not say. */
-export const DEFAULT_JOB_TYPES: readonly string[] = [
+const DEFAULT_JOB_TYPES: readonly string[] = [
   "image_processing",
   "web_scraping",
   "data_analysis",

@@ -21,7 +21,7 @@ type MemberHandlers = Pick<
 >;
 
 /** What a `last_contact_ms` says for "not yet". */
-export const NEVER_MS = -1;
+const NEVER_MS = -1;
 
 export function memberHandlers(master: MemberApi): MemberHandlers {
   return {

@@ -95,7 +95,7 @@ export function settingsHandlers(master: SettingsApi): Pick<
   };
 }
 
-export function configurationFromWire(request: ConfigureRequest): Configuration {
+function configurationFromWire(request: ConfigureRequest): Configuration {
   const { scope, name, reset, paused, runningMax, rate, weight } = request;
   if (scope !== "type" && scope !== "queue") {
     throw new Refusal("invalid", `scope is ${JSON.stringify(scope)}; it may be "type" or "queue"`);
@@ -130,7 +130,7 @@ export function configurationToWire(
   };
 }
 
-export function standingToWire(standing: StandingView): MessageInitShape<typeof StandingSchema> {
+function standingToWire(standing: StandingView): MessageInitShape<typeof StandingSchema> {
   return {
     name: standing.name,
     waiting: BigInt(standing.waiting),

@@ -9,7 +9,7 @@ import type { Caller } from "./call.ts";
 import { Refusal } from "./status.ts";
 
 /** How often the callers of open streams are looked at, in ms. */
-export const STREAMS_LOOKED_AT_MS = 10_000;
+const STREAMS_LOOKED_AT_MS = 10_000;
 
 interface OpenStream {
   readonly caller: Caller;

@@ -18,10 +18,10 @@ export const JOB_STORE_FILE = "state.db";
  * of finished jobs, format 5 pages of finished jobs, with what lists narrow by in memory instead of indexes.
  * An older file becomes one of this format when it is opened; rows that it has stay where they are.
  */
-export const JOB_STORE_FORMAT = 5;
+const JOB_STORE_FORMAT = 5;
 
 /** The format that brought pages of finished jobs. */
-export const FINISHED_PAGES_SINCE = 5;
+const FINISHED_PAGES_SINCE = 5;
 
 /** Formats of `state.db`, and so of snapshots, that this program reads. */
 export const JOB_STORE_FORMATS = { oldest: 1, newest: JOB_STORE_FORMAT } as const;

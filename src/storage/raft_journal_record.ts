@@ -14,7 +14,7 @@ import type { RaftLogChange, StateRow } from "./raft_log_file.ts";
 
 /** What is written whole or not at all, and no more of it than that is ever rewritten. */
 export const BLOCK_BYTES = 4096;
-export const HASH_BYTES = 32;
+const HASH_BYTES = 32;
 export const SALT_BYTES = 16;
 
 /**

@@ -9,7 +9,7 @@
 import { dirname } from "node:path";
 
 /** Kinds of permissions, as the runtime names them. */
-export const PERMISSION_NAMES = [
+const PERMISSION_NAMES = [
   "read",
   "write",
   "net",

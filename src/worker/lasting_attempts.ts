@@ -12,7 +12,7 @@ import type { RunningAttempt } from "./running_attempt.ts";
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** One attempt, as far as it lasts. */
-export class LastingAttempt {
+class LastingAttempt {
   readonly attempt: RunningAttempt;
   readonly #startedMs: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
