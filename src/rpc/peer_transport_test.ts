@@ -303,13 +303,37 @@ Deno.test("a peer that moved is followed to its new address", async () => {
   await after.server.server.stop(0);
 });
 
-Deno.test("what a peer that is not there was sent is dropped, within bounds", async () => {
+Deno.test("what a peer that is not there was sent is dropped, and not sent when it comes", async () => {
   const lost: string[] = [];
-  const address = `127.0.0.1:${freePort()}`;
-  const transport = transportTo(() => address, { onPeerLost: (id) => lost.push(id) });
-  for (let number = 0; number < 10_000; number++) transport.send([message(number)]);
+  const port = freePort();
+  const transport = transportTo(() => `127.0.0.1:${port}`, { onPeerLost: (id) => lost.push(id) });
+  for (let number = 0; number < 100; number++) transport.send([message(number)]);
   await until(() => lost.length === 1, "the loss was told");
+  const peer = await startPeer(port);
+  await until(() => {
+    transport.send([message(100)]);
+    return peer.received.length > 0;
+  }, "what is sent from now on arrives");
+  assert.ok(peer.received.every((each) => "term" in each && each.term === 100));
   transport.close();
+  await peer.server.server.stop(0);
+});
+
+Deno.test("what waits for a connection is bounded, and what finds no room is dropped", async () => {
+  const peer = await startPeer();
+  const transport = transportTo(() => peer.server.address);
+  // In one turn of the event loop, so that none of it can leave.
+  for (let number = 0; number < 10_000; number++) transport.send([message(number)]);
+  await until(() => {
+    transport.send([message(10_000)]);
+    return peer.received.some((each) => "term" in each && each.term === 10_000);
+  }, "what is sent when there is room arrives");
+  const terms = peer.received.map((each) => "term" in each ? each.term : -1);
+  const waited = terms.filter((term) => term < 10_000);
+  assert.deepEqual(waited, Array.from(waited, (_, number) => number), "the first, in order");
+  assert.ok(waited.length > 100 && waited.length < 2_000, `${waited.length}`);
+  transport.close();
+  await peer.server.server.stop(0);
 });
 
 Deno.test("a closed transport neither sends nor tells of losses", async () => {
