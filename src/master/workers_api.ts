@@ -67,6 +67,9 @@ export class WorkersApi implements WorkerCalls {
   ): Promise<WorkerWelcomeView> {
     const announcement = { ...told, namespaces: servedBy(told, call) };
     const sessionId = crypto.randomUUID();
+    // One of the unary road that was started again leaves no sign that its former life is over.
+    const isUnary = this.#context.machine.worker(told.workerId)?.unary === true;
+    if (!isUnary) this.#refuseRival(told.workerId, sessionId);
     if (announcement.pushed === true) {
       const address = callableAddress(announcement.address, call.peerAddress);
       await this.#register({ ...announcement, address }, sessionId, { kind: "push", address });
@@ -115,22 +118,39 @@ export class WorkersApi implements WorkerCalls {
     const isWaiting = () =>
       session.mailbox.assignments.length === 0 && session.mailbox.cancellations.length === 0;
     if (heartbeat.waitMs > 0 && isWaiting()) await this.#orders(session, heartbeat.waitMs, signal);
-    const assignments = session.mailbox.assignments.splice(0);
-    const cancellations = session.mailbox.cancellations.splice(0);
-    await inbox.takeAll(
-      session.workerId,
-      assignments.map(({ id, fencingToken }) => ({
-        kind: "started",
-        jobId: id,
-        token: fencingToken,
-      })),
-    );
     return {
-      assignments,
-      cancellations,
+      ...await this.#takeOrders(session, signal),
       acks,
       assignedJobs: machine.worker(session.workerId)?.activeJobs ?? 0,
     };
+  }
+
+  /**
+   * What waits for a heartbeat, whose jobs count as started from now on. A caller that hung up meanwhile
+   * has not heard of them, and would let them take up their time: they wait for its next heartbeat.
+   */
+  async #takeOrders(
+    session: Session,
+    signal: AbortSignal,
+  ): Promise<Pick<HeartbeatAnswer, "assignments" | "cancellations">> {
+    signal.throwIfAborted();
+    const { mailbox, workerId } = session;
+    const assignments = mailbox.assignments.splice(0);
+    const cancellations = mailbox.cancellations.splice(0);
+    const started = assignments.map(({ id: jobId, fencingToken: token }) => ({
+      kind: "started" as const,
+      jobId,
+      token,
+    }));
+    try {
+      const acks = await this.#context.inbox.takeAll(workerId, started);
+      signal.throwIfAborted();
+      return { assignments: assignments.filter((_, at) => acks[at]!.accepted), cancellations };
+    } catch (failure) {
+      mailbox.assignments.unshift(...assignments);
+      mailbox.cancellations.unshift(...cancellations);
+      throw failure;
+    }
   }
 
   async reportResult(workerId: string, report: AttemptReportView): Promise<ReportAckView> {
@@ -215,13 +235,14 @@ export class WorkersApi implements WorkerCalls {
 
   /**
    * Two processes of one name would take the session from each other for ever, and neither would
-   * finish a job. So the first keeps it while its stream stands and it is heard of; a worker that was
-   * started again is let in as soon as the connection of its former life is known to be gone.
+   * finish a job. So the first keeps it while there is a road to it and it is heard of; a worker that
+   * was started again is let in as soon as the connection of its former life is known to be gone.
    */
   #refuseRival(workerId: string, sessionId: string): void {
     const { sessions, now, heartbeatTimeoutMs } = this.#context;
     const held = sessions.get(workerId);
-    const isAlive = held?.link !== undefined && now() - held.lastHeardMs <= heartbeatTimeoutMs;
+    const isReached = held !== undefined && (held.link !== undefined || held.hasMailbox);
+    const isAlive = isReached && now() - held.lastHeardMs <= heartbeatTimeoutMs;
     if (!isAlive || held.sessionId === sessionId) return;
     throw new Refusal(
       "already_exists",

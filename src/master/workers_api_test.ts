@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { Scene } from "../jobs/scene_test_support.ts";
+import type { Command } from "../jobs/mod.ts";
+import { Refusal, type WorkerAnnouncement, type WorkerLink } from "../rpc/mod.ts";
+import type { MasterContext } from "./context.ts";
+import { ReportInbox } from "./inbox.ts";
+import type { Proposer } from "./proposer.ts";
+import { Sessions } from "./sessions.ts";
+import { assignmentView } from "./views.ts";
+import { WorkersApi } from "./workers_api.ts";
+
+/** A leader to which workers come, by either road. */
+class Bench {
+  readonly scene = new Scene();
+  readonly api: WorkersApi;
+  nowMs = 0;
+  /** Runs before the next Command is applied. */
+  beforeNext: () => void = () => {};
+  readonly #sessions: Sessions;
+  readonly #call = { caller: { userId: "ann", roles: [] }, peerAddress: "127.0.0.1:1" };
+
+  constructor() {
+    const proposer = {
+      entryFormat: 3,
+      propose: async (command: Command) => {
+        await Promise.resolve();
+        this.beforeNext();
+        this.beforeNext = () => {};
+        return this.scene.apply(command);
+      },
+    } as unknown as Proposer;
+    this.#sessions = new Sessions(() => new Link());
+    const { machine } = this.scene;
+    this.api = new WorkersApi(
+      {
+        machine,
+        proposer,
+        inbox: new ReportInbox(proposer, 1_000, () => () => {}),
+        sessions: this.#sessions,
+        log: { info() {}, warn() {} },
+        facts: { nodeId: "m1", clusterId: "c" },
+        node: { status: () => ({ members: [] }) },
+        now: () => this.nowMs,
+        heartbeatTimeoutMs: 10_000,
+        crashLimit: 3,
+        duties: { schedule: () => {} },
+      } as unknown as MasterContext,
+      () => {},
+    );
+  }
+
+  register(workerId: string) {
+    return this.api.registerWorker(announced(workerId, ""), this.#call);
+  }
+
+  stream(workerId: string, incarnation: string, link = new Link()) {
+    return this.api.openWorkerSession(announced(workerId, incarnation), link, this.#call);
+  }
+
+  heartbeat(workerId: string, signal: AbortSignal = new AbortController().signal) {
+    return this.api.heartbeat({ workerId, sessionId: "", reports: [], waitMs: 0 }, signal);
+  }
+
+  /** Gives the worker a new job. */
+  give(jobId: string, workerId: string): void {
+    const { scene } = this;
+    scene.submit(jobId);
+    scene.assign(jobId, workerId);
+    this.#sessions.assign(workerId, [assignmentView(scene.job(jobId), scene.machine)]);
+  }
+}
+
+class Link implements WorkerLink {
+  send(): void {}
+  close(): void {}
+}
+
+function announced(workerId: string, incarnation: string): WorkerAnnouncement {
+  return {
+    workerId,
+    incarnation,
+    address: "",
+    slots: 2,
+    jobTypes: ["resize"],
+    tags: {},
+    version: "1",
+    cpuMillis: 0,
+    memoryBytes: 0,
+    running: [],
+  };
+}
+
+const isTaken = (failure: unknown) =>
+  failure instanceof Refusal && failure.reason === "already_exists" &&
+  failure.message.includes("is connected already");
+
+Deno.test("no worker of the unary road takes the name of one whose stream stands, nor its jobs", async () => {
+  const bench = new Bench();
+  const link = new Link();
+  const session = await bench.stream("w1", "first", link);
+  bench.give("j", "w1");
+  await assert.rejects(bench.register("w1"), isTaken);
+  assert.equal(bench.scene.job("j").status, "assigned");
+  session.onClosed("the connection is gone");
+  await bench.register("w1");
+});
+
+Deno.test("no stream takes the name of a worker of the unary road that is heard of", async () => {
+  const bench = new Bench();
+  await bench.register("w1");
+  bench.give("j", "w1");
+  await assert.rejects(bench.stream("w1", "other"), isTaken);
+  assert.equal(bench.scene.job("j").status, "assigned");
+  bench.nowMs += 10_001;
+  await bench.stream("w1", "other");
+});
+
+Deno.test("a worker of the unary road that is started again is let in at once", async () => {
+  const bench = new Bench();
+  const { sessionId } = await bench.register("w1");
+  const again = await bench.register("w1");
+  assert.notEqual(again.sessionId, sessionId);
+});
+
+Deno.test("jobs for a heartbeat whose caller hung up are there for the next one", async () => {
+  const bench = new Bench();
+  await bench.register("w1");
+  bench.give("j", "w1");
+  const hungUp = new AbortController();
+  hungUp.abort();
+  await assert.rejects(bench.heartbeat("w1", hungUp.signal));
+  assert.equal(bench.scene.job("j").status, "assigned", "it has not started");
+
+  const hangsUp = new AbortController();
+  bench.beforeNext = () => hangsUp.abort();
+  await assert.rejects(bench.heartbeat("w1", hangsUp.signal));
+  const { assignments } = await bench.heartbeat("w1");
+  assert.deepEqual(assignments.map(({ id }) => id), ["j"]);
+  assert.equal(bench.scene.job("j").status, "running");
+  assert.equal((await bench.heartbeat("w1")).assignments.length, 0, "it is given once");
+});
+
+Deno.test("a job that was taken back meanwhile is given to no heartbeat", async () => {
+  const bench = new Bench();
+  await bench.register("w1");
+  bench.give("j", "w1");
+  bench.beforeNext = () => void bench.scene.cancel("j");
+  assert.deepEqual((await bench.heartbeat("w1")).assignments, []);
+});
