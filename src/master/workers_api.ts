@@ -33,6 +33,7 @@ import type { Road, Session } from "./sessions.ts";
 import { isOwn, servedBy, type Viewer } from "./sight.ts";
 import { unknownJob } from "./views.ts";
 import { callableAddress } from "./worker_address.ts";
+import { refuseUnbounded } from "./worker_bounds.ts";
 import { heldAttemptView, workerView } from "./worker_views.ts";
 
 type WorkerCalls = Pick<
@@ -65,6 +66,7 @@ export class WorkersApi implements WorkerCalls {
     told: WorkerAnnouncement,
     call: Viewer & Pick<CallContext, "peerAddress">,
   ): Promise<WorkerWelcomeView> {
+    refuseUnbounded(told);
     const announcement = { ...told, namespaces: servedBy(told, call) };
     const sessionId = crypto.randomUUID();
     // One of the unary road that was started again leaves no sign that its former life is over.
@@ -84,6 +86,7 @@ export class WorkersApi implements WorkerCalls {
     link: WorkerLink,
     call: Viewer,
   ): Promise<WorkerSession> {
+    refuseUnbounded(told);
     this.#refuseStray(told);
     const announcement = { ...told, namespaces: servedBy(told, call) };
     const sessionId = announcement.incarnation;

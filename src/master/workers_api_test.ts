@@ -49,8 +49,8 @@ class Bench {
     );
   }
 
-  register(workerId: string) {
-    return this.api.registerWorker(announced(workerId, ""), this.#call);
+  register(workerId: string, more: Partial<WorkerAnnouncement> = {}) {
+    return this.api.registerWorker({ ...announced(workerId, ""), ...more }, this.#call);
   }
 
   stream(workerId: string, incarnation: string, link = new Link()) {
@@ -146,4 +146,23 @@ Deno.test("a job that was taken back meanwhile is given to no heartbeat", async 
   bench.give("j", "w1");
   bench.beforeNext = () => void bench.scene.cancel("j");
   assert.deepEqual((await bench.heartbeat("w1")).assignments, []);
+});
+
+Deno.test("what a worker says of itself is bounded, and its name is one line", async () => {
+  const bench = new Bench();
+  const many = Object.fromEntries(Array.from({ length: 257 }, (_, at) => [`t${at}`, ""]));
+  const refused: [string, Partial<WorkerAnnouncement>, RegExp][] = [
+    ["w".repeat(257), {}, /worker_id has 257 characters; it may have 256/],
+    ["a\nb", {}, /worker_id has a control character/],
+    ["w", { tags: many }, /tags has 257 entries; it may have 256/],
+    ["w", { tags: { zone: "z".repeat(1_025) } }, /tag zone has 1025 characters/],
+    ["w", { jobTypes: Array.from({ length: 1_001 }, () => "t") }, /job_types has 1001 entries/],
+    ["w", { jobTypes: ["t".repeat(257)] }, /a type of job_types has 257 characters/],
+  ];
+  for (const [workerId, more, message] of refused) {
+    await assert.rejects(bench.register(workerId, more), message);
+  }
+  await assert.rejects(bench.stream("w".repeat(257), "first"), /worker_id has 257 characters/);
+  assert.deepEqual(bench.scene.machine.workers(), []);
+  await bench.register("w".repeat(256), { tags: { zone: "z".repeat(1_024) } });
 });
