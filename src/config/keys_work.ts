@@ -8,12 +8,12 @@ import { address, hostsAndRanges, listenHost } from "./addresses.ts";
 import { executorKeys } from "./keys_executors.ts";
 import { flag, key, MASTER, NODES, type Role, WORKER } from "./key.ts";
 import {
+  byType,
   choice,
   identifier,
   integer,
   list,
   map,
-  mapOf,
   matching,
   number,
   path,
@@ -109,7 +109,7 @@ export const workerKeys = {
     legacyEnv: ["WORKER_MAX_CONCURRENT_JOBS"],
     flags: flag("concurrency", WORKER),
   }),
-  type_concurrency: key(mapOf(integer({ min: 1, max: 10_000 })), {
+  type_concurrency: key(byType(integer({ min: 1, max: 10_000 })), {
     doc: "Jobs of single types that this worker runs at once; of others max_concurrent_jobs.",
     usedBy: WORKER,
     live: true,
@@ -185,7 +185,7 @@ export const schedulerKeys = {
     },
   ),
   type_policies: key(
-    mapOf(choice(["round-robin", "least-loaded", "capacity-aware", "random"])),
+    byType(choice(["round-robin", "least-loaded", "capacity-aware", "random"])),
     {
       doc: "Policies for jobs of single types, instead of scheduling_policy; priority orders all " +
         "jobs, so it is not among them.",

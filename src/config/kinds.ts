@@ -213,34 +213,57 @@ export function list(
 
 /** Names with a text each, from a YAML mapping or as `name=value`, separated by commas. */
 export function map(): Kind<Readonly<Record<string, string>>> {
-  return mapOf(text({ emptyAllowed: true }));
+  return mapOf(text({ emptyAllowed: true }), NAMES);
 }
 
-/** Names with a value of one kind each. */
-export function mapOf<Value extends string | number>(
+/** Job types with a value of one kind each. */
+export function byType<Value extends string | number>(
   item: Kind<Value>,
+): Kind<Readonly<Record<string, Value>>> {
+  return mapOf(item, TYPE_NAMES);
+}
+
+/** What an entry of a map may be called. */
+interface EntryNames {
+  readonly pattern: RegExp;
+  readonly allowed: string;
+}
+
+const NAMES: EntryNames = {
+  pattern: /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/,
+  allowed:
+    'a name is 1 to 63 letters, digits, ".", "_", "-" or "/" and starts with a letter or digit',
+};
+/** What the type of a submission may be. */
+const TYPE_NAMES: EntryNames = {
+  pattern: /^[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,127}$/,
+  allowed: 'a type is 1 to 128 letters, digits, "_", ".", ":", "/" or "-"',
+};
+
+function mapOf<Value extends string | number>(
+  item: Kind<Value>,
+  names: EntryNames,
 ): Kind<Readonly<Record<string, Value>>> {
   const ofWords = item.values === undefined ? "" : `, each value ${item.allowed}`;
   return {
     name: "map",
     unit: "",
-    allowed: "a mapping (or name=value, comma-separated); a name is 1 to 63 letters, digits, " +
-      `".", "_", "-" or "/" and starts with a letter or digit${ofWords}`,
+    allowed: `a mapping (or name=value, comma-separated); ${names.allowed}${ofWords}`,
     parse(raw) {
       const entries = entriesOf(raw);
       if (typeof entries === "string") return { problem: entries };
       const values: [string, Value][] = [];
       for (const [name, value] of entries) {
-        // The pattern also keeps out `__proto__`, so an entry is never more than an entry.
-        if (!/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/.test(name)) {
+        // An entry is never more than an entry.
+        if (!names.pattern.test(name) || name === "__proto__") {
           return { problem: `has an entry named ${JSON.stringify(name)}` };
         }
         const parsed = item.parse(value);
         if ("problem" in parsed) return { problem: `has an entry ${name} that ${parsed.problem}` };
         values.push([name, parsed.value]);
       }
-      const names = entries.map(([name]) => name);
-      const twice = names.find((name, index) => names.indexOf(name) !== index);
+      const named = entries.map(([name]) => name);
+      const twice = named.find((name, index) => named.indexOf(name) !== index);
       if (twice !== undefined) return { problem: `names ${twice} twice` };
       return { value: Object.fromEntries(values) as Record<string, Value> };
     },

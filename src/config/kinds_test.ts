@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { boolean, choice, identifier, integer, type Kind, list, map, matching } from "./kinds.ts";
-import { number, path, port, type Raw, text, type ValueUnit } from "./kinds.ts";
+import { boolean, byType, choice, identifier, integer, type Kind, list, map } from "./kinds.ts";
+import { matching, number, path, port, type Raw, text, type ValueUnit } from "./kinds.ts";
 
 /** What a kind makes of each spelling: `[raw, value]`, or `[raw, /problem/]`. */
 function table<Value, Unit extends ValueUnit>(
@@ -157,5 +157,17 @@ Deno.test("a map comes as a mapping or as name=value, and its names are no more 
     ["__proto__=x", /entry named "__proto__"/],
     [{ "a b": "c" }, /entry named "a b"/],
     [{ a: "x\ny" }, /entry a that has a control character/],
+  ]);
+});
+
+Deno.test("a map by job type takes every type that a submission may have", () => {
+  const longest = "t".repeat(128);
+  table<Readonly<Record<string, number>>, "">(byType(integer({ min: 1, max: 9 })), [
+    ["acme:resize=2,_own=3", { "acme:resize": 2, _own: 3 }],
+    [{ [longest]: "4" }, { [longest]: 4 }],
+    [{ [`${longest}t`]: "4" }, /entry named "t+"/],
+    [{ "a b": "1" }, /entry named "a b"/],
+    ["__proto__=1", /entry named "__proto__"/],
+    [{ resize: "0" }, /entry resize that is less than 1/],
   ]);
 });

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { choice, integer, type Kind, map, type Parsed } from "./kinds.ts";
+import { byType, choice, integer, type Kind, type Parsed, text } from "./kinds.ts";
 import { duration } from "./quantities.ts";
 
 /** Absent: as for every other type. */
@@ -30,7 +30,7 @@ const words = names.map((name) => fields[name][0]).join(", ");
 
 /** Settings by job type. */
 export function typeDefaults(): Kind<Readonly<Record<string, TypeDefaults>>> {
-  const texts = map();
+  const texts = byType(text({ emptyAllowed: true }));
   return {
     name: "map",
     unit: "",

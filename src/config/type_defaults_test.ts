@@ -20,7 +20,11 @@ Deno.test("settings of a type are read from a mapping and from the environment's
 });
 
 Deno.test("what is written is read back", () => {
-  const parsed = kind.parse({ crawl: "backoff=exponential timeout=10m", "a/b": "" });
+  const parsed = kind.parse({
+    crawl: "backoff=exponential timeout=10m",
+    "a/b": "",
+    "acme:resize": "",
+  });
   assert.ok("value" in parsed);
   assert.deepEqual(kind.parse(kind.write(parsed.value)), parsed);
 });
