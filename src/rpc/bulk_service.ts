@@ -25,7 +25,7 @@ type Handlers = Pick<
 export function bulkHandlers(master: MasterApi): Handlers {
   return {
     listJobs: async (request, call) => {
-      const filter = { ...originalFilter(request), ...filterFromWire(request.filter) };
+      const filter = both(originalFilter(request), filterFromWire(request.filter));
       const page = await master.listJobs({
         ...filter,
         ...placeFromWire(request, filter),
@@ -89,6 +89,21 @@ function originalFilter({ statusFilter, typeFilter, workerFilter }: ListJobsRequ
     ...(typeFilter !== "" && { type: typeFilter }),
     ...(workerFilter !== "" && { worker: workerFilter }),
   };
+}
+
+/** One that says of a field what the other does not has no jobs, which is no answer to a slip. */
+function both(original: JobFilter, filter: JobFilter): JobFilter {
+  for (const name of ["status", "type", "worker"] as const) {
+    const [one, other] = [original[name], filter[name]];
+    if (one === undefined || other === undefined || one === other) continue;
+    throw new Refusal(
+      "invalid",
+      `${name}_filter is ${JSON.stringify(one)}, and filter says ${
+        JSON.stringify(other)
+      }; give one`,
+    );
+  }
+  return { ...original, ...filter };
 }
 
 function chosen(filter: JobFilter, all: boolean, what: string): JobFilter {
