@@ -17,7 +17,7 @@ import {
   type SubmitSpec,
 } from "../jobs/mod.ts";
 import { type MembershipChange, ProposalRefused, type RaftNode, ReadRefused } from "../raft/mod.ts";
-import { Refusal } from "../rpc/mod.ts";
+import { Refusal, UNKNOWN_ADVICE } from "../rpc/mod.ts";
 import { CommandNeedsNewerFormat, encodeCommand, SUBMISSIONS_FORMAT } from "../storage/mod.ts";
 import { RoundGate, type Share } from "./round_gate.ts";
 
@@ -263,7 +263,7 @@ export class Proposer {
         new Refusal(
           "outcome_unknown",
           `the change was not committed within ${this.#options.applyTimeoutMs} ms and may still ` +
-            "be; it is safe to try again with the same idempotency key",
+            `be: ${UNKNOWN_ADVICE}`,
         ),
       );
     }
@@ -311,8 +311,7 @@ export class Proposer {
       case "outcome_unknown":
         return new Refusal(
           "outcome_unknown",
-          "leadership was lost before the outcome was known; " +
-            "it is safe to try again with the same idempotency key",
+          `leadership was lost before the outcome was known: ${UNKNOWN_ADVICE}`,
         );
     }
   }

@@ -24,7 +24,7 @@ import {
 import { identityToWire } from "./forwarded_identity.ts";
 import { endingOnGoaway } from "./goaway_credentials.ts";
 import { keepaliveOptions } from "./keepalive.ts";
-import { fromServiceError, Refusal } from "./status.ts";
+import { fromServiceError, Refusal, UNKNOWN_ADVICE } from "./status.ts";
 import { type AnyMessage, bytesOf, messageOf, methodDefinition } from "./wire.ts";
 
 export interface ForwardClientOptions {
@@ -266,7 +266,7 @@ function asForwarded(failure: ServiceError): Refusal {
   return new Refusal(
     "outcome_unknown",
     `the leader was lost before it answered (${refusal.message}); the call may have been carried ` +
-      "out: it is safe to try again with the same idempotency key",
+      `out: ${UNKNOWN_ADVICE}`,
     { cause: failure },
   );
 }

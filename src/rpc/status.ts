@@ -30,6 +30,10 @@ export type RefusalReason =
   | "unimplemented"
   | "internal";
 
+/** What to do about `outcome_unknown`, whatever the call was. */
+export const UNKNOWN_ADVICE =
+  "a submission with an idempotency key may be sent again, after any other call look first";
+
 const CODE_OF: Readonly<Record<RefusalReason, status>> = {
   invalid: status.INVALID_ARGUMENT,
   not_found: status.NOT_FOUND,
