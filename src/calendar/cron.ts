@@ -27,6 +27,11 @@ const FIELDS = [
 
 const NICKNAMES = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
 
+/** A list of all minutes has 170: a longer one costs a master more than it can tell. */
+const CHARACTERS_MAX = 1_000;
+/** What is quoted of a text that is none. */
+export const SHOWN_CHARACTERS_MAX = 80;
+
 /** Parsed expressions that are kept; a master asks for the same ones again and again. */
 const PARSED_MAX = 1000;
 const parsed = new Map<string, Cron>();
@@ -53,6 +58,9 @@ export function matchesBefore(
 
 /** What is wrong with an expression, by its field, and what to write; undefined: nothing is. */
 export function cronFault(expression: string): string | undefined {
+  if (expression.length > CHARACTERS_MAX) {
+    return `it has ${expression.length} characters; it may have ${CHARACTERS_MAX}`;
+  }
   const text = expression.trim();
   if (text.startsWith("@")) {
     if (NICKNAMES.includes(text.toLowerCase())) return undefined;
@@ -88,7 +96,8 @@ export function timeZoneFault(timeZone: string): string | undefined {
     return undefined;
   } catch {
     // It says no more than that, and not how one is written.
-    return `there is no time zone ${JSON.stringify(timeZone)}; name one as Europe/Berlin or UTC`;
+    const shown = JSON.stringify(timeZone.slice(0, SHOWN_CHARACTERS_MAX));
+    return `there is no time zone ${shown}; name one as Europe/Berlin or UTC`;
   }
 }
 

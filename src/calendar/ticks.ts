@@ -5,7 +5,13 @@
  */
 
 import type { ScheduleTiming } from "../jobs/mod.ts";
-import { cronFault, matchesBefore, nextMatch, timeZoneFault } from "./cron.ts";
+import {
+  cronFault,
+  matchesBefore,
+  nextMatch,
+  SHOWN_CHARACTERS_MAX,
+  timeZoneFault,
+} from "./cron.ts";
 
 /** Some of the times of a schedule. */
 export interface Ticks {
@@ -114,12 +120,17 @@ export function timingFaults(timing: ScheduleTiming): string[] {
     case "cron": {
       const { expression, timeZone } = timing;
       const fault = cronFault(expression);
-      if (fault !== undefined) faults.push(`cron is ${JSON.stringify(expression)}: ${fault}`);
+      if (fault !== undefined) faults.push(`cron is ${shown(expression)}: ${fault}`);
       const zoneFault = timeZoneFault(timeZone);
       if (zoneFault !== undefined) faults.push(zoneFault);
     }
   }
   return faults;
+}
+
+function shown(expression: string): string {
+  const isLong = expression.length > SHOWN_CHARACTERS_MAX;
+  return JSON.stringify(isLong ? `${expression.slice(0, SHOWN_CHARACTERS_MAX)}…` : expression);
 }
 
 function isTime(ms: number): boolean {

@@ -96,6 +96,11 @@ Deno.test("every fault of a timing is named", () => {
       [/end_at is before start_at/, /the hour is "24"/, /no time zone "Nowhere"/],
     ],
     [everySecond, []],
+    [
+      { ...everySecond, expression: `${"0,".repeat(1_000)}0 * * * *` },
+      [/^cron is "0,0,.{76}…": it has 2009 characters; it may have 1000$/],
+    ],
+    [{ ...everySecond, timeZone: "Z".repeat(9_000) }, [/^there is no time zone "Z{80}"; name one/]],
   ];
   for (const [timing, faults] of cases) {
     const found = timingFaults(timing);

@@ -16,7 +16,11 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-const ONE_PART = /(\d+(?:\.\d+)?|\.\d+)(ns|us|µs|μs|ms|s|m|h|d)/g;
+/** Sticky: whatever is no part ends the search, which would else begin anew at every digit of it. */
+const ONE_PART = /(\d+(?:\.\d+)?|\.\d+)(ns|us|µs|μs|ms|s|m|h|d)/gy;
+/** No duration needs more characters. */
+const CHARACTERS_MAX = 200;
+const CHARACTERS_SHOWN = 60;
 
 /**
  * Reads a duration. A number counts ms; a text needs a unit with every number, but for `0`.
@@ -28,21 +32,28 @@ export function parseDuration(written: string | number): number {
   const ms = typeof written === "number" ? written : sumOfParts(written.trim());
   if (Number.isFinite(ms) && ms >= 0) return ms;
   throw new RangeError(
-    `${JSON.stringify(written)} is not a duration; write it such as 500ms, 5s or 1m30s${
-      hint(written)
-    }.`,
+    `${shown(written)} is not a duration; write it such as 500ms, 5s or 1m30s${hint(written)}.`,
   );
 }
 
 function sumOfParts(text: string): number {
   if (text === "0") return 0;
+  if (text.length > CHARACTERS_MAX) return NaN;
   const parts = [...text.matchAll(ONE_PART)];
   const covered = parts.reduce((length, [part]) => length + part.length, 0);
   if (parts.length === 0 || covered !== text.length) return NaN;
   return parts.reduce((sum, [, count, unit]) => sum + Number(count) * (UNIT_MS[unit!] ?? NaN), 0);
 }
 
+function shown(written: string | number): string {
+  if (typeof written === "number" || written.length <= CHARACTERS_SHOWN) {
+    return JSON.stringify(written);
+  }
+  return JSON.stringify(`${written.slice(0, CHARACTERS_SHOWN)}…`);
+}
+
 function hint(written: string | number): string {
-  if (typeof written === "number" || !/^\d+(\.\d+)?$/.test(written.trim())) return "";
+  if (typeof written === "number" || written.length > CHARACTERS_SHOWN) return "";
+  if (!/^\d+(\.\d+)?$/.test(written.trim())) return "";
   return ` (${written.trim()}s, perhaps, or the number without quotes for ms)`;
 }

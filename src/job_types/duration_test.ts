@@ -31,3 +31,14 @@ Deno.test("what is no duration is refused by its value, with the way to write on
   }
   assert.throws(() => parseDuration("5"), /5s, perhaps/);
 });
+
+Deno.test("a text as long as a payload is no duration, and is not repeated in the refusal", () => {
+  // One more digit for each that is looked at: searched anew from each of them, it takes hours.
+  const digits = "1".repeat(3_000_000);
+  for (const written of [digits, `${digits}x`, `${" ".repeat(3_000_000)}x`, "1h".repeat(1_000)]) {
+    assert.throws(
+      () => parseDuration(written),
+      (error: Error) => /…" is not a duration; /.test(error.message) && error.message.length < 300,
+    );
+  }
+});

@@ -15,7 +15,11 @@ const ITEMS_LOOKED_AT_MAX = 1_000;
 
 /** What we use of a schema of zod 4; of other kinds of schemas nothing is known. */
 interface Schema {
-  readonly _zod?: { readonly def?: Definition };
+  readonly _zod?: {
+    readonly def?: Definition;
+    /** Of a lazy one, made once: its getter makes another one whenever it is asked. */
+    readonly innerType?: Schema;
+  };
 }
 interface Definition {
   readonly type?: string;
@@ -24,7 +28,6 @@ interface Definition {
   readonly element?: Schema;
   readonly innerType?: Schema;
   readonly in?: Schema;
-  readonly getter?: () => Schema;
   readonly options?: readonly Schema[];
 }
 
@@ -32,9 +35,39 @@ interface Definition {
 export function widthFault(schema: object, json: unknown, bytes: number): string | undefined {
   if (bytes <= HARMLESS_BYTES_MAX) return undefined;
   const entries = namedEntries(schema, json);
-  return entries <= NAMED_ENTRIES_MAX
-    ? undefined
-    : `it has ${entries} entries with names of its own; it may have ${NAMED_ENTRIES_MAX}`;
+  if (entries > NAMED_ENTRIES_MAX) {
+    return `it has ${entries} entries with names of its own; it may have ${NAMED_ENTRIES_MAX}`;
+  }
+  const items = strayItems(schema, json);
+  return items > NAMED_ENTRIES_MAX
+    ? `it has a list with ${items} items that are no objects`
+    : undefined;
+}
+
+/** How many items of a list of records are none, of which a schema says each by itself. */
+function strayItems(schema: Schema, json: unknown): number {
+  const { def } = schema._zod ?? {};
+  if (def === undefined || typeof json !== "object" || json === null) return 0;
+  const { shape, element, options = [] } = def;
+  if (Array.isArray(json) && element !== undefined) {
+    return element._zod?.def?.type === "record" ? sum(json, (item) => isRecord(item) ? 0 : 1) : 0;
+  }
+  if (shape !== undefined && !Array.isArray(json)) {
+    const lists = Object.entries(json).filter(([name]) => Object.hasOwn(shape, name));
+    return sum(lists, ([name, value]) => strayItems(shape[name]!, value));
+  }
+  const inner = innerOf(schema);
+  if (inner !== undefined) return strayItems(inner, json);
+  return options.reduce((most, option) => Math.max(most, strayItems(option, json)), 0);
+}
+
+function isRecord(item: unknown): boolean {
+  return typeof item === "object" && item !== null && !Array.isArray(item);
+}
+
+/** What a schema wraps, if it wraps one. */
+function innerOf({ _zod: { def, innerType } = {} }: Schema): Schema | undefined {
+  return innerType ?? def?.innerType ?? def?.in;
 }
 
 /** At least how many there are: what is too many already is not looked into. */
@@ -61,7 +94,7 @@ function namedEntries(schema: Schema, json: unknown): number {
       ([name, value]) => Object.hasOwn(shape, name) ? namedEntries(shape[name]!, value) : 0,
     );
   }
-  const inner = def.innerType ?? def.in ?? def.getter?.();
+  const inner = innerOf(schema);
   if (inner !== undefined) return namedEntries(inner, json);
   return options.reduce((most, option) => Math.max(most, namedEntries(option, json)), 0);
 }

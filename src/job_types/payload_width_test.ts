@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { z } from "zod";
+import { widthFault } from "./payload_width.ts";
 import { builtinJobTypes } from "./registry.ts";
 
 const registry = builtinJobTypes();
@@ -23,6 +25,27 @@ Deno.test("a payload has a bounded number of entries with names of its own, wher
   );
   const nested = entries(10, { selector: "a", fields: entries(400, 7) });
   assert.match(refusal("web_scraping", { url, selectors: nested }) ?? "", /it has 4010 entries/);
+});
+
+Deno.test("a schema that is made when it is needed is made once, not for each entry", () => {
+  let made = 0;
+  const tree: z.ZodType = z.lazy(() => {
+    made++;
+    return z.strictObject({ fields: z.record(z.string(), tree).optional() });
+  });
+  const fields = entries(50, { fields: entries(50, {}) });
+  assert.match(widthFault(tree, { fields }, 1_000_000) ?? "", /it has 2550 entries/);
+  assert.equal(made, 1);
+});
+
+Deno.test("a list of rows with very many that are none is refused without a look at each", () => {
+  const data = Array.from({ length: 3_000 }, (_, at) => at);
+  const operations: unknown[] = [];
+  assert.match(
+    refusal("data_analysis", { data: data.map(() => "a row"), operations }) ?? "",
+    /not valid: it has a list with 3000 items that are no objects\. /,
+  );
+  assert.match(refusal("data_analysis", { data, operations }) ?? "", /data\[0\] is 0; it must be/);
 });
 
 Deno.test("rows of data may have as many names as the payload has room for", () => {
