@@ -83,7 +83,7 @@ export class Refusal extends Error {
   readonly isAnswer: boolean;
 
   constructor(reason: RefusalReason, message: string, options: RefusalOptions = {}) {
-    super(message, options);
+    super(bounded(message), options);
     this.reason = reason;
     this.retryAfterMs = options.retryAfterMs;
     this.leaderAddress = options.leaderAddress;
@@ -106,6 +106,17 @@ export class Refusal extends Error {
       retryAfterMs === undefined ? {} : { retryAfterMs },
     );
   }
+}
+
+/**
+ * Characters of a message. It quotes what its caller sent, which may be megabytes, and goes out in the
+ * trailers of an answer, of which a client takes some kilobytes: beyond, it hears nothing of the refusal.
+ */
+const MESSAGE_CHARACTERS_MAX = 4_000;
+
+function bounded(message: string): string {
+  if (message.length <= MESSAGE_CHARACTERS_MAX) return message;
+  return `${message.slice(0, MESSAGE_CHARACTERS_MAX - 1).toWellFormed()}…`;
 }
 
 /** The gRPC status code of a reason. */

@@ -150,3 +150,11 @@ Deno.test("what the gate refuses keeps its status code and its hint", () => {
     assert.equal(refusal.retryAfterMs, 250);
   }
 });
+
+Deno.test("a refusal that quotes megabytes fits into what a client takes of an answer's end", () => {
+  const quoted = `there is no job "${"x".repeat(3_982)}\u{1f600}${"x".repeat(1_000_000)}"`;
+  const { message } = overTheWire(new Refusal("not_found", quoted));
+  assert.equal(message.length, 4_000);
+  assert.match(message, /^there is no job "x+.…$/);
+  assert.equal(message.isWellFormed(), true);
+});
