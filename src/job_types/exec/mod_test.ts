@@ -61,6 +61,30 @@ Deno.test({
   },
 });
 
+Deno.test("no variable makes a program run other code than its own, and others pass", () => {
+  const refusalOf = (name: string) => {
+    const payload = { command: "cat", stdin: "echo other code", env: { [name]: "/dev/stdin" } };
+    const parsed = parsePayload(
+      execType(PROGRAMS),
+      new TextEncoder().encode(JSON.stringify(payload)),
+    );
+    return parsed.ok ? undefined : parsed.message;
+  };
+  const refused = "LD_PRELOAD LD_LIBRARY_PATH GCONV_PATH OPENSSL_CONF BASH_ENV ENV SHELLOPTS PS4 " +
+    "PYTHONPATH PYTHONHOME PYTHONINSPECT PYTHONSTARTUP PYTHONBREAKPOINT PYTHONUSERBASE PERL5OPT " +
+    "PERL5LIB PERL5DB PERLLIB RUBYOPT RUBYLIB NODE_OPTIONS NODE_PATH JAVA_TOOL_OPTIONS " +
+    "_JAVA_OPTIONS JDK_JAVA_OPTIONS CLASSPATH LUA_INIT LUA_INIT_5_4 LUA_PATH LUA_CPATH R_PROFILE_USER " +
+    "GIT_SSH_COMMAND GIT_EXTERNAL_DIFF GIT_CONFIG_COUNT PAGER MANPAGER SYSTEMD_PAGER EDITOR " +
+    "SSH_ASKPASS LESSOPEN CONDUCTOR_TOKEN";
+  for (const name of refused.split(" ")) {
+    assert.match(refusalOf(name) ?? "", new RegExp(`"${name}" may not be set`), name);
+  }
+  const passing = "PATH HOME LANG LC_ALL TZ PYTHONUNBUFFERED PYTHONIOENCODING PYTHONHASHSEED " +
+    "PYTHONWARN NODE_ENV NODE_TLS JAVA_HOME GIT_AUTHOR_NAME GIT_COMMITTER_EMAIL ENVIRONMENT MY_ENV " +
+    "BASH BROWSERS PAGE R_MAX";
+  for (const name of passing.split(" ")) assert.equal(refusalOf(name), undefined, name);
+});
+
 Deno.test({
   name: "stdin is text, bytes, or what a parent left",
   ...ON_UNIX,

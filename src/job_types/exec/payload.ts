@@ -32,8 +32,29 @@ const timeout = z.union([z.string(), z.number()]).transform((written, context) =
 
 const exitCodes = z.array(z.number().int().min(0).max(255)).max(256);
 
-/** Variables by which what is started could be made to load other code than its own. */
-const CODE_LOADING = /^(LD_|DYLD_|GCONV_PATH$|CONDUCTOR_)/;
+/**
+ * Variables by which what is started could be made to run other code than its own: a shell that reads
+ * `BASH_ENV` first, or a Python that goes on with its stdin for `PYTHONINSPECT`, would turn the one
+ * program that a worker allows into any. Others than the usual ones there will always be: who allows a
+ * program that heeds such names it has set, or cleared, by `env` in the worker's own first arguments.
+ */
+const CODE_LOADING = new RegExp(
+  `^(?:${
+    [
+      // The dynamic loader, the C library, the cryptographic one.
+      "LD_.*|DYLD_.*|GCONV_PATH|LOCPATH|OPENSSL_(?:CONF|ENGINES|MODULES)",
+      // Shells.
+      "BASH_(?:ENV|LOADABLES_PATH)|ENV|SHELLOPTS|BASHOPTS|PS4|IFS|ZDOTDIR|FPATH",
+      "PYTHON_?(?:PATH|HOME|STARTUP|INSPECT|BREAKPOINT|USERBASE|WARNINGS|PLATLIBDIR|PYCACHEPREFIX|PRESITE)",
+      "PERL5?(?:OPT|LIB|DB)|PERLLIB|RUBY(?:OPT|LIB)|GEM_(?:HOME|PATH)|BUNDLE_GEMFILE",
+      "NODE_(?:OPTIONS|PATH)|BUN_OPTIONS|_?JAVA_(?:TOOL_)?OPTIONS|JDK_JAVA_OPTIONS|CLASSPATH",
+      "PHPRC|PHP_INI_SCAN_DIR|LUA_(?:INIT|C?PATH).*|R_(?:HOME|PROFILE.*|ENVIRON.*|LIBS.*)|JULIA_.*",
+      // Programs that others start.
+      "GIT_(?!AUTHOR_|COMMITTER_).*|(?:MAN|.*_)?PAGER|(?:.*_)?(?:EDITOR|ASKPASS)|VISUAL|BROWSER|LESSOPEN|LESSCLOSE",
+      "MAGICK_.*_PATH|CONDUCTOR_.*",
+    ].join("|")
+  })$`,
+);
 
 const environment = recordOf(z.string(), plain).superRefine((variables, context) => {
   const names = Object.keys(variables);
@@ -74,7 +95,8 @@ export function execPayload(programs: Programs) {
         'depends on ({"parent": true} if there is one only); left out: nothing to read',
     ),
     env: environment.default({}).describe(
-      "variables, beside PATH, HOME, TMPDIR, LANG, CONDUCTOR_JOB_ID and CONDUCTOR_ATTEMPT",
+      "variables, beside PATH, HOME, TMPDIR, LANG, CONDUCTOR_JOB_ID and CONDUCTOR_ATTEMPT; none by which " +
+        "shells and interpreters run other code (BASH_ENV, PYTHONPATH, NODE_OPTIONS and such)",
     ),
     timeout: timeout.optional().describe(
       'longest run, such as "30s", beside the job\'s own timeout; then the attempt fails',
