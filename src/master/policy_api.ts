@@ -102,7 +102,16 @@ function fullName(method: string): string {
   return METHODS.find((each) => each.endsWith(`/${method}`)) ?? `/proto.MasterService/${method}`;
 }
 
+/** Of a policy that a caller brings: twenty times what the usual one has. */
+const POLICY_CHARACTERS_MAX = 256 * 1024;
+
 function parsed(text: string): PolicySet {
+  if (text.length > POLICY_CHARACTERS_MAX) {
+    throw new Refusal(
+      "too_large",
+      `the policy has ${text.length} characters; it may have ${POLICY_CHARACTERS_MAX}`,
+    );
+  }
   if (isNestedTooDeeply(new TextEncoder().encode(text))) {
     throw new Refusal("invalid", tooManyLevels("the policy"));
   }

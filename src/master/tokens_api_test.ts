@@ -357,6 +357,11 @@ Deno.test("a policy is set by revision, and never so that its author is locked o
     leader.policy.setPolicy("{", 0, by(ADMIN)),
     rejectsAs("invalid", /not JSON/),
   );
+  const long = text + " ".repeat(300_000);
+  const tooLong = rejectsAs("too_large", /it may have 262144$/);
+  await assert.rejects(leader.policy.setPolicy(long, 0, by(ADMIN)), tooLong);
+  const asked = { roles: ["viewer"], method: "SubmitJob", text: long };
+  await assert.rejects(leader.policy.testPolicy(asked, by(ADMIN)), tooLong);
   const fewer = { ...file, policies: file.policies.filter((_: unknown, at: number) => at > 0) };
   const set = await leader.policy.setPolicy(JSON.stringify(fewer), 0, by(ADMIN));
   assert.equal(set.revision, 1);

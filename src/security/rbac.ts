@@ -148,8 +148,10 @@ export function parsePolicies(text: string, origin: string): PolicySet {
   }
   const parsed = POLICY_FILE.safeParse(json);
   if (!parsed.success) {
+    const { issues } = parsed.error;
     throw new SecurityConfigurationError(
-      parsed.error.issues.map((issue) => `${origin}: ${pathOf(issue.path)}: ${issue.message}`),
+      issues.slice(0, FAULTS_TOLD_MAX)
+        .map((issue) => `${origin}: ${pathOf(issue.path)}: ${issue.message}`),
     );
   }
   const faults = contradictionsOf(parsed.data.roles, parsed.data.policies);
@@ -282,45 +284,57 @@ const POLICY_FILE = z.strictObject({
   })),
 });
 
+/** Faults that are told; of more there is the number. A policy may come from a caller of a master. */
+const FAULTS_TOLD_MAX = 20;
+/** Permissions that are looked through for the one that was meant, and how long those may be. */
+const CANDIDATES_MAX = 1_000;
+const SUGGESTED_LENGTH_MAX = 64;
+
 /** Faults that only the whole file shows: doubles, and permissions that nothing knows. */
 function contradictionsOf(roles: readonly Role[], policies: readonly Policy[]): string[] {
-  const asked = new Set(policies.flatMap((policy) => policy.permissions));
-  const known = new Set([...PERMISSIONS, ...asked]);
+  const known = new Set([...PERMISSIONS, ...policies.flatMap(({ permissions }) => permissions)]);
+  const granted = new Set([...PERMISSIONS, ...roles.flatMap(({ permissions }) => permissions)]);
+  const strayGrants = roles.flatMap(({ name, permissions }) =>
+    permissions.filter((permission) => !known.has(permission)).map((permission) => () =>
+      `the role "${name}" grants "${permission}", which no policy asks for` +
+      suggestionFor(permission, known)
+    )
+  );
+  const strayNeeds = policies.flatMap(({ method, permissions }) =>
+    permissions.filter((permission) => !granted.has(permission)).map((permission) => () =>
+      `the policy of ${method} asks for "${permission}", which no role grants` +
+      suggestionFor(permission, PERMISSIONS)
+    )
+  );
+  const faults = [
+    ...doubles(roles.map((role) => role.name)).map((name) => () =>
+      `the role "${name}" is defined twice`
+    ),
+    ...doubles(policies.map((policy) => policy.method)).map((method) => () =>
+      `the method ${method} has two policies: join their permissions`
+    ),
+    ...strayGrants,
+    ...strayNeeds,
+  ];
+  const untold = faults.length - FAULTS_TOLD_MAX;
   return [
-    ...doubles(roles.map((role) => role.name)).map((name) => `the role "${name}" is defined twice`),
-    ...doubles(policies.map((policy) => policy.method))
-      .map((method) => `the method ${method} has two policies: join their permissions`),
-    ...roles.flatMap((role) =>
-      role.permissions
-        .filter((permission) => !known.has(permission))
-        .map((permission) =>
-          `the role "${role.name}" grants "${permission}", which no policy asks for` +
-          suggestionFor(permission, known)
-        )
-    ),
-    ...policies.flatMap((policy) =>
-      policy.permissions
-        .filter((permission) => !isGranted(permission, roles) && !PERMISSIONS.includes(permission))
-        .map((permission) =>
-          `the policy of ${policy.method} asks for "${permission}", which no role grants` +
-          suggestionFor(permission, new Set(PERMISSIONS))
-        )
-    ),
+    ...faults.slice(0, FAULTS_TOLD_MAX).map((told) => told()),
+    ...(untold > 0 ? [`and ${untold} faults more`] : []),
   ];
 }
 
-function isGranted(permission: string, roles: readonly Role[]): boolean {
-  return roles.some((role) => role.permissions.includes(permission));
-}
-
 function doubles(names: readonly string[]): readonly string[] {
-  return [...new Set(names.filter((name, index) => names.indexOf(name) !== index))];
+  const seen = new Set<string>();
+  const twice = names.filter((name) => seen.size === seen.add(name).size);
+  return [...new Set(twice)];
 }
 
 /** The known permission that one or two slips of the keyboard lead away from, if there is one. */
-function suggestionFor(permission: string, known: ReadonlySet<string>): string {
-  for (const candidate of known) {
-    if (candidate !== permission && editDistance(permission, candidate) <= 2) {
+function suggestionFor(permission: string, known: Iterable<string>): string {
+  if (permission.length > SUGGESTED_LENGTH_MAX) return "";
+  for (const candidate of Iterator.from(known).take(CANDIDATES_MAX)) {
+    const isAsLong = Math.abs(candidate.length - permission.length) <= 2;
+    if (isAsLong && candidate !== permission && editDistance(permission, candidate) <= 2) {
       return `; did you mean "${candidate}"?`;
     }
   }

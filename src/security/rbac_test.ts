@@ -273,3 +273,14 @@ Deno.test("a file that is no JSON, or not there, is named", async () => {
     /security\.rbac\.policy_file: cannot read "\/nowhere\/policies\.json": there is no such file/,
   );
 });
+
+Deno.test("of very many or very long permissions that nothing knows some are told, and the rest is counted", () => {
+  const names = Array.from({ length: 3_000 }, (_, at) => `x:${"a".repeat(1 + at)}`);
+  const faults = faultsOf({
+    roles: [{ name: "many", permissions: names }],
+    policies: [{ method: `${MASTER}/SubmitJob`, permissions: [`y:${"b".repeat(1_000_000)}`] }],
+  });
+  assert.equal(faults.length, 21);
+  assert.match(faults[0]!, /the role "many" grants "x:a", which no policy asks for/);
+  assert.match(faults[20]!, /and 2981 faults more$/);
+});
