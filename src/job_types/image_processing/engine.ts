@@ -88,9 +88,14 @@ function abandonEngine(): void {
 
 /**
  * Says in a person's words why ImageMagick failed at `action`. All its failures are permanent: the
- * same bytes fail again. Errors from elsewhere come back as they are.
+ * same bytes fail again. Errors from elsewhere come back as they are. `fault` is what is wrong, where
+ * it is not the job's bounds.
  */
-export function asJobError(error: unknown, action: string): unknown {
+export function asJobError(
+  error: unknown,
+  action: string,
+  fault = "its data is cut short or corrupt",
+): unknown {
   if (error instanceof WebAssembly.RuntimeError) {
     abandonEngine();
     return new PermanentJobError(`${action}: the decoder crashed on it (${error.message}).`, {
@@ -102,6 +107,7 @@ export function asJobError(error: unknown, action: string): unknown {
   const reason = error.message.replace(/\s*(`[^`']*')?\s*(\([^)]*\) > \([^)]*\)\s*)?@ .*$/s, "");
   const explanation = /ResourcesExhausted|MemoryAllocation|ExceedsLimit|LimitExceeded/.test(reason)
     ? `it needs more memory, pixels or time than a job may use (${reason})`
-    : `its data is cut short or corrupt (${reason})`;
-  return new PermanentJobError(`${action}: ${explanation}.`, { cause: error });
+    : `${fault} (${reason})`;
+  // Without its cause, which says the same once more, with a place that helps programmers alone.
+  return new PermanentJobError(`${action}: ${explanation}.`);
 }

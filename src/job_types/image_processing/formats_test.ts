@@ -97,6 +97,24 @@ Deno.test("EXIF orientation is applied before operations and put right in what i
   assert.equal(kept.source.orientation, 1);
 });
 
+Deno.test("a PNG that keeps its EXIF is upright for whoever reads it", async () => {
+  const upright = outputOf(await run(source, { output: { format: "jpeg", quality: 100 } }));
+  const turned = withExif(upright, 6, "Canon");
+  const png = outputOf(await run(turned, { output: { format: "png", strip: false } }));
+  assert.ok(!latin1Text(png).includes("exif:Orientation"));
+  const { source: read } = await run(png, { operations: [{ type: "metadata" }] });
+  assert.deepEqual([read.width, read.height, read.orientation], [40, 80, 1]);
+});
+
+Deno.test("every quality that is allowed can be written in every format", async () => {
+  for (const format of ["png", "jpeg", "webp", "gif", "avif"] as const) {
+    for (const quality of [1, 100]) {
+      const result = await run(source, { output: { format, quality } });
+      assert.equal(result.output?.width, 80, `${format} of quality ${quality}`);
+    }
+  }
+});
+
 Deno.test("metadata is stripped unless it is asked to stay", async () => {
   const jpeg = withExif(outputOf(await run(source, { output: { format: "jpeg" } })), 1, "Canon");
   for (const format of ["png", "jpeg", "webp"]) {
@@ -304,3 +322,7 @@ Deno.test("whatever bytes are changed, the job answers or fails for good", async
     { numRuns: 200 },
   );
 });
+
+function latin1Text(bytes: Uint8Array): string {
+  return new TextDecoder("latin1").decode(bytes);
+}
