@@ -12,7 +12,7 @@ import {
   isNestedTooDeeply,
   tooManyLevels,
 } from "../http/mod.ts";
-import { Refusal } from "../rpc/mod.ts";
+import { parseExactly, Refusal } from "../rpc/mod.ts";
 import { MediaRefusal } from "./faults.ts";
 
 /** How long a body may be, and why. */
@@ -39,7 +39,9 @@ export async function jsonBody(
   }
   let json: JsonValue;
   try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    // A payload is the caller's own: it becomes bytes with every digit that they wrote.
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    json = parseExactly(text, "payload_json") as JsonValue;
   } catch (failure) {
     const why = failure instanceof Error ? failure.message : String(failure);
     throw new Refusal("invalid", `the body is not JSON: ${why}`);

@@ -102,6 +102,20 @@ Deno.test("what is written becomes the message of its call, by path and body", a
   assert.equal(asked.length, 4);
 });
 
+Deno.test("a payload keeps every digit of its numbers, whatever a number of this program holds", async () => {
+  const payload = '{"id":12345678901234567890,"pi":3.14159265358979323846,"big":1e400}';
+  const jobs: { payload: Uint8Array; timeoutMs: bigint }[] = [];
+  const handlers = {
+    submitJob: (job: (typeof jobs)[number]) => (jobs.push(job), { jobId: "j" }),
+  };
+  await serving({ handlers }, async (ask) => {
+    const body = `{"type":"t","timeout_ms":9007199254740993,"payload_json":${payload}}`;
+    const answer = await ask("POST /jobs", { ...json({}), body });
+    await answer.body?.cancel();
+  });
+  assert.equal(new TextDecoder().decode(jobs[0]?.payload), payload);
+});
+
 Deno.test("a submission says what its payload is, and gets what commands give where it says nothing, alone and in what holds it", async () => {
   type Job = { payload: Uint8Array; priority: number; maxRetries: number; defaultRetries: boolean };
   const jobs: Job[] = [];

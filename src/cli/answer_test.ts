@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
+import { parseExactly } from "../rpc/mod.ts";
 import { type Answer, streamed, tell } from "./answer.ts";
 import { recording } from "./terminal_test_support.ts";
 
@@ -35,6 +36,13 @@ Deno.test("json and yaml say the same, whole and without what is undefined", () 
     told({ output: "yaml" }).out,
     "jobs:\n  - id: a\n  - id: b\n    labels:\n      x: |-\n        1\n        2\ntotal: 9\n",
   );
+});
+
+Deno.test("an id of 64 bits is the same id in every format", () => {
+  const answer = { json: { id: parseExactly("12345678901234567890") }, text: () => "" };
+  assert.equal(told({ output: "json" }, {}, answer).out, '{\n  "id": 12345678901234567890\n}\n');
+  assert.equal(told({ output: "jsonl" }, {}, answer).out, '{"id":12345678901234567890}\n');
+  assert.equal(told({ output: "yaml" }, {}, answer).out, "id: 12345678901234567890\n");
 });
 
 Deno.test("jsonl has a line for each element of a list, and one for anything else", () => {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parentsFirst, Refusal, type Submission } from "../rpc/mod.ts";
+import { exactNumber, parentsFirst, parseExactly, Refusal, type Submission } from "../rpc/mod.ts";
 import { FlagReader } from "./arguments.ts";
 import { Misuse } from "./failure.ts";
 import type { Flags } from "./router.ts";
@@ -80,11 +80,12 @@ export function readJobLines(text: string, batchId: string): JobLine[] {
 function submissionOf(written: string, batchId: string): Submission {
   let job: unknown;
   try {
-    job = JSON.parse(written);
+    job = parseExactly(written);
   } catch (failure) {
     throw new Misuse(`it is not JSON (${(failure as Error).message})`);
   }
-  if (typeof job !== "object" || job === null || Array.isArray(job)) {
+  const isObject = typeof job === "object" && job !== null && exactNumber(job) === undefined;
+  if (!isObject || Array.isArray(job)) {
     throw new Misuse('it is no JSON object; give one such as {"type": "noop"}');
   }
   const { payload, ref, labels, ...rest } = job as Record<string, unknown>;
@@ -118,6 +119,8 @@ function submissionOf(written: string, batchId: string): Submission {
 function textOf(name: string, value: unknown): string {
   if (typeof value === "string") return value;
   if (typeof value === "number") return String(value);
+  const digits = exactNumber(value);
+  if (digits !== undefined) return digits;
   throw new Misuse(`${name} is ${JSON.stringify(value)}; give a text or a number`);
 }
 

@@ -43,6 +43,17 @@ Deno.test("a line says what the flags of a submission say", () => {
   });
 });
 
+Deno.test("a line's payload and labels keep every digit of their numbers", () => {
+  const payload = '{"id":12345678901234567890,"pi":3.14159265358979323846}';
+  const [job] = readJobLines(
+    `{"type":"noop","payload":${payload},"labels":{"user":12345678901234567890}}`,
+    "nightly",
+  );
+  assert.equal(new TextDecoder().decode(job!.submission.payload), payload);
+  assert.deepEqual(job!.submission.labels, { user: "12345678901234567890" });
+  assert.throws(() => readJobLines("12345678901234567890", "nightly"), /no JSON object/);
+});
+
 Deno.test("a line that names no priority has the one that `conductor submit` gives", () => {
   const jobs = readJobLines(lines({ type: "noop" }, { type: "noop", priority: 0 }), "b");
   assert.deepEqual(jobs.map(({ submission }) => submission.priority), [5, 0]);

@@ -9,6 +9,7 @@ import {
   DEFAULT_NAMESPACE,
   type JobDetails,
   type JobView,
+  parseExactly,
   type ResultView,
   type TransitionView,
 } from "../rpc/mod.ts";
@@ -315,7 +316,7 @@ export function bodyJson(body: Uint8Array, contentType: string): unknown {
   if (text === undefined) return { base64: body.toBase64() };
   if (contentType !== "" && !contentType.includes("json")) return text;
   try {
-    return JSON.parse(text);
+    return parseExactly(text);
   } catch {
     // It need not be JSON: a payload is whatever its type takes.
     return text;
@@ -324,7 +325,7 @@ export function bodyJson(body: Uint8Array, contentType: string): unknown {
 
 function prettyJson(text: string): string {
   try {
-    return JSON.stringify(JSON.parse(text), null, 2);
+    return JSON.stringify(parseExactly(text), null, 2);
   } catch {
     // A custom type may call JSON what is none; it is shown as it is.
     return text;

@@ -92,6 +92,12 @@ Deno.test("a result's JSON is parsed, its text is text, its bytes are base64", (
   assert.equal(output(finished("", "application/json")), null);
 });
 
+Deno.test("an id of 64 bits in a result is shown with every digit", () => {
+  const ended = finished('{"id":12345678901234567890}', "application/json");
+  assert.equal(resultText(ended), '{\n  "id": 12345678901234567890\n}\n');
+  assert.match(JSON.stringify(jobJson(ended)), /"output":\{"id":12345678901234567890\}/);
+});
+
 Deno.test("a payload that is JSON is shown as such, whatever its type takes", () => {
   const payload = new TextEncoder().encode('{"a":[1]}');
   assert.deepEqual(detailsJson(details({ job: job({ payload }) })).payload, { a: [1] });

@@ -1,0 +1,54 @@
+/**
+ * JSON that keeps every digit of its numbers. A JavaScript number has about 16 of them: an id of 64 bits that
+ * went through one comes out as the id of something else.
+ *
+ * @module
+ */
+
+/** A number that may be written otherwise by what reads it into a double: long ones, and exponents. */
+const LONG_NUMBER = /(?:^|[:,[\s])-?(?:\d[\d.]{15}|\d+(?:\.\d+)?[eE])/;
+
+type Reviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown;
+
+// The proposal "JSON.parse source text access", which V8 has and TypeScript's library has not yet.
+const parse = JSON.parse as (text: string, reviver: Reviver) => unknown;
+const { rawJSON, isRawJSON } = JSON as unknown as {
+  rawJSON(text: string): { readonly rawJSON: string };
+  isRawJSON(value: unknown): value is { readonly rawJSON: string };
+};
+
+/**
+ * What `JSON.parse` gives, but for numbers that would lose digits: these are objects that `JSON.stringify`
+ * writes as they were, and that {@linkcode exactNumber} knows.
+ *
+ * @param within only in the values of members of this name; left out: everywhere
+ * @throws SyntaxError
+ */
+export function parseExactly(text: string, within?: string): unknown {
+  if (!LONG_NUMBER.test(text)) return JSON.parse(text);
+  const exact = parse(text, keepDigits);
+  return within === undefined ? exact : plainOutside(within, exact);
+}
+
+/** The digits of a number that {@linkcode parseExactly} kept; undefined of anything else. */
+export function exactNumber(value: unknown): string | undefined {
+  return isRawJSON(value) ? value.rawJSON : undefined;
+}
+
+function keepDigits(_key: string, value: unknown, { source }: { source?: string }): unknown {
+  if (typeof value !== "number" || source === undefined) return value;
+  return String(value) !== source && LONG_NUMBER.test(source) ? rawJSON(source) : value;
+}
+
+function plainOutside(within: string, value: unknown): unknown {
+  const digits = exactNumber(value);
+  if (digits !== undefined) return Number(digits);
+  if (Array.isArray(value)) return value.map((each) => plainOutside(within, each));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => [
+      name,
+      name === within ? each : plainOutside(within, each),
+    ]),
+  );
+}

@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { exactNumber, parseExactly } from "./exact_json.ts";
+
+Deno.test("numbers come out of JSON with the digits that they went in with", () => {
+  for (
+    const text of [
+      '{"id":12345678901234567890,"ids":[-9007199254740993,1]}',
+      "12345678901234567890",
+      '{"pi":3.14159265358979323846,"sum":12345678901.12345678}',
+      '{"big":1e400,"small":1E-400,"half":5e-1}',
+      "[1234567890123456789]",
+    ]
+  ) assert.equal(JSON.stringify(parseExactly(text)), text);
+});
+
+Deno.test("numbers that lose nothing are numbers, and texts are left alone", () => {
+  const text = '{"n":9007199254740991,"x":0.1,"text":"12345678901234567890","hash":"a: 3e5"}';
+  assert.deepEqual(parseExactly(text), JSON.parse(text));
+});
+
+Deno.test("a number that was kept tells its digits", () => {
+  assert.equal(exactNumber(parseExactly("12345678901234567890")), "12345678901234567890");
+  assert.equal(exactNumber(5), undefined);
+});
+
+Deno.test("beside the members whose digits are kept, numbers are numbers", () => {
+  const text = '{"limit":12345678901234567890,"jobs":[{"payload":{"id":12345678901234567890}}]}';
+  const { limit, jobs } = parseExactly(text, "payload") as { limit: unknown; jobs: unknown };
+  assert.equal(limit, 12345678901234567890);
+  assert.equal(JSON.stringify(jobs), '[{"payload":{"id":12345678901234567890}}]');
+});
