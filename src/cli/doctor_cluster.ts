@@ -54,14 +54,24 @@ export async function clusterFindings(
     return [tell(addresses, printable(asked.message), advice)];
   }
   const { health } = asked;
-  const findings = [
-    health.leaderId === ""
-      ? fail(addresses, "nobody leads", "a majority of the members must run and reach each other")
-      : ok(addresses, leaderText(health)),
-    workersFinding(health, claimsIn(channel.token?.() ?? "")?.isConfined === true),
-    quorumFinding(health.members.filter(({ suffrage }) => suffrage === "voter").length),
-  ];
-  return [...findings, ...await memberFindings(channel)];
+  const members = await membersOf(channel);
+  const voters = health.members.filter(({ suffrage }) => suffrage === "voter").length;
+  const workers = workersFinding(health, claimsIn(channel.token?.() ?? "")?.isConfined === true);
+  const found = members instanceof Refusal
+    ? [unseen(members)]
+    : await memberFindings(channel, members);
+  if (health.leaderId === "") {
+    const advice = `${majorityOf(voters)} of its ${voters} voters must run and reach each other`;
+    return [fail(addresses, "nobody leads", advice), workers, ...found];
+  }
+  const away = members instanceof Refusal
+    ? 0
+    : members.filter(({ suffrage, answers }) => suffrage === "voter" && !answers).length;
+  return [ok(addresses, leaderText(health)), workers, quorumFinding(voters, away), ...found];
+}
+
+function majorityOf(voters: number): number {
+  return Math.floor(voters / 2) + 1;
 }
 
 /** @param isConfined whether the caller is told only of workers that work for its namespaces alone */
@@ -83,20 +93,30 @@ export function leaderText(
   return `${printable(leaderId)} leads ${length === 1 ? "1 member" : `${length} members`}`;
 }
 
-async function memberFindings(channel: ChannelOptions): Promise<Finding[]> {
-  const { warn } = findingsOf("member");
+/** As their leader sees them; or why that cannot be told. */
+async function membersOf(channel: ChannelOptions): Promise<readonly MemberDetails[] | Refusal> {
   const client = new MemberClient(channel);
-  let members: readonly MemberDetails[];
   try {
-    ({ members } = await client.listMembers());
+    return (await client.listMembers()).members;
   } catch (failure) {
-    if (!(failure instanceof Refusal)) throw failure;
-    return [
-      warn("all", printable(failure.message), "only who may see the members can look at each"),
-    ];
+    if (failure instanceof Refusal) return failure;
+    throw failure;
   } finally {
     client.close();
   }
+}
+
+function unseen({ reason, message }: Refusal): Finding {
+  const { warn } = findingsOf("member");
+  return reason === "unavailable"
+    ? warn("all", printable(message), "who leads tells how the others are; see the cluster above")
+    : warn("all", printable(message), "only who may see the members can look at each");
+}
+
+async function memberFindings(
+  channel: ChannelOptions,
+  members: readonly MemberDetails[],
+): Promise<Finding[]> {
   const found = await Promise.all(members.map((member) => ofMember(channel, member)));
   return [...found.flat(), ...versionFindings(members)];
 }

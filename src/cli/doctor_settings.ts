@@ -68,10 +68,23 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127\./.test(host);
 }
 
-/** A cluster of two, or of four, survives no more losses than one of one, or of three. */
-export function quorumFinding(voters: number): Finding {
+/**
+ * A cluster of two, or of four, survives no more losses than one of one, or of three.
+ *
+ * @param away voters that their leader does not hear of: these losses it has had already
+ */
+export function quorumFinding(voters: number, away = 0): Finding {
   const { ok, warn } = findingsOf("quorum");
   const losses = Math.floor((voters - 1) / 2);
+  if (away > 0) {
+    const left = Math.max(0, losses - away);
+    return warn(
+      "voters",
+      `${voters} of the members vote, and ${away} of them ${away === 1 ? "is" : "are"} away: ` +
+        `${left === 0 ? "none" : left} more may be lost`,
+      "bring back who is away before anything else is stopped",
+    );
+  }
   const found = `${voters} of the members vote: ${losses} may be lost`;
   if (voters % 2 === 1) return ok("voters", found);
   return warn("voters", found, `as many as with ${voters - 1}; add one that votes`);

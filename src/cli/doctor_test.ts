@@ -88,6 +88,13 @@ Deno.test("an even number of voters is one too many or too few", () => {
   assert.match(quorumFinding(4).found, /1 may be lost/);
 });
 
+Deno.test("a voter that is away is a loss that the cluster has had already", () => {
+  const [one, two] = [quorumFinding(3, 1), quorumFinding(5, 1)];
+  assert.deepEqual([one.status, two.status], ["warn", "warn"]);
+  assert.match(one.found, /^3 of the members vote, and 1 of them is away: none more may be lost$/);
+  assert.match(two.found, /and 1 of them is away: 1 more may be lost$/);
+});
+
 Deno.test("few file descriptors are told of, with how to have more", () => {
   const limits = (soft: string) =>
     `Limit  Soft  Hard  Units\nMax open files  ${soft}  1048576  files\n`;
