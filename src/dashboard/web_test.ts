@@ -11,6 +11,7 @@ import {
 } from "./web/format.js";
 import { layOut } from "./web/graph_layout.js";
 import { linesOf, topOf } from "./web/parts/chart_scale.js";
+import { connectionOf } from "./web/live.js";
 import { asJobFilter, asQuery, filterOf } from "./web/parts/filters.js";
 import { unsealed } from "./web/parts/result.js";
 import { csvRows } from "./web/parts/value_table.js";
@@ -127,5 +128,16 @@ Deno.test("encrypted parts of a text are named, not shown", () => {
   assert.equal(
     unsealed("failed: conductor-sealed:iUNEUEVOQwE_x-1 (twice)"),
     "failed: [encrypted] (twice)",
+  );
+});
+
+Deno.test("what a master without a leader shows is not called live", () => {
+  const told = (state: "open" | "lost", leader_id?: string) => {
+    const cluster = leader_id === undefined ? undefined : { leader_id };
+    return connectionOf({ state, cluster } as Parameters<typeof connectionOf>[0]).text;
+  };
+  assert.deepEqual(
+    [told("open"), told("open", "m1"), told("open", ""), told("lost", "")],
+    ["Live", "Live", "No leader", "Connection lost"],
   );
 });

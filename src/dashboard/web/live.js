@@ -56,6 +56,26 @@ import { openStream } from "./stream.js";
 
 /** @typedef {{ jobs: readonly JobHint[], more: boolean }} JobsEvent */
 
+const CONNECTIONS = {
+  open: { kind: "live", text: "Live" },
+  connecting: { kind: "waiting", text: "Connecting" },
+  lost: { kind: "lost", text: "Connection lost" },
+  resting: { kind: "waiting", text: "Resting" },
+  ended: { kind: "lost", text: "Ended" },
+};
+const LEADERLESS = { kind: "lost", text: "No leader" };
+
+/**
+ * How what is shown is to be taken. A master that hears of no leader answers as ever, and nothing that it
+ * shows goes on.
+ *
+ * @param {Pick<Live, "state" | "cluster">} live
+ */
+export function connectionOf({ state, cluster }) {
+  if (state === "open" && cluster?.leader_id === "") return LEADERLESS;
+  return CONNECTIONS[state];
+}
+
 export class Live {
   /** @type {import("./stream.js").StreamState} */
   state = "connecting";

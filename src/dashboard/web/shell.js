@@ -4,6 +4,7 @@
 
 import { countText, momentText } from "./format.js";
 import { html, nothing } from "./lit.js";
+import { connectionOf } from "./live.js";
 import { icon } from "./parts/icons.js";
 import { href } from "./router.js";
 import { nextTheme, themeName } from "./theme.js";
@@ -100,18 +101,10 @@ function countsOf(cluster) {
   };
 }
 
-const CONNECTIONS = {
-  open: ["live", "Live"],
-  connecting: ["waiting", "Connecting"],
-  lost: ["lost", "Connection lost"],
-  resting: ["waiting", "Resting"],
-  ended: ["lost", "Ended"],
-};
-
 /** @param {ShellOptions} options */
 function connection({ live, session }) {
   if (!session.may("GET", "events")) return nothing;
-  const [kind, text] = CONNECTIONS[live.state];
+  const { kind, text } = connectionOf(live);
   const node = live.cluster?.node_id ?? session.caller?.node_id ?? "";
   return html`
     <p class="connection ${kind}" title=${`Data of ${node}`}>
