@@ -153,7 +153,10 @@ async function live(parts: LivingParts): Promise<void> {
       throw failure;
     });
     const master = await starting;
-    sampler.register("master", () => sampleMaster(metrics, master.context));
+    sampler.register("master", () => {
+      metrics.masterReady.set(master.notReadyReasons().length === 0 ? 1 : 0);
+      sampleMaster(metrics, master.context);
+    });
     sampler.start();
     log.info("master started", { version: VERSION, profile: loaded.profile });
     greetFromMaster(loaded, terminal.err);

@@ -48,6 +48,11 @@ export function createRaftMetrics(registry: MetricsRegistry) {
     ),
     raftIsLeader: registry.gauge("raft_is_leader", "1 on the node that leads, else 0."),
     /** Sampled. */
+    masterReady: registry.gauge(
+      "master_ready",
+      "1 while this master is ready, else 0; /ready says why it is not.",
+    ),
+    /** Sampled. */
     raftLeaderKnown: registry.gauge(
       "raft_leader_known",
       "1 while this node knows who leads, else 0.",

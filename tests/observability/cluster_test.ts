@@ -292,6 +292,7 @@ const EXPECTED: readonly (readonly [query: string, value: number | readonly [num
   ["sum(conductor_raft_apply_latency_seconds_count)", [10]],
   ["sum(conductor_raft_is_leader)", 1],
   ["sum(conductor_raft_leader_known)", 3],
+  ["sum(conductor_master_ready)", 3],
   ['max(conductor_raft_members{suffrage="voter"})', 3],
   ["count(conductor_raft_peer_lag_entries)", 2],
   ["max(conductor_raft_peer_silence_seconds) < bool 5", 1],
