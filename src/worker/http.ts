@@ -14,10 +14,9 @@ export function startWorkerHttp(
 ): Promise<NodeHttp> {
   return startNodeHttp({
     ...options,
-    routes: workerRoutes(() =>
-      worker.isConnected
-        ? { isReady: true }
-        : { isReady: false, reasons: ["no master has let this worker in"] }
-    ),
+    routes: workerRoutes(() => {
+      const reasons = worker.notReadyReasons();
+      return reasons.length === 0 ? { isReady: true } : { isReady: false, reasons };
+    }),
   });
 }

@@ -157,6 +157,14 @@ export class Worker implements WorkerApi {
     return this.#session.isOpen;
   }
 
+  /** Why jobs should not be brought to it now; empty: they may. */
+  notReadyReasons(): string[] {
+    return [
+      ...(this.#isDraining ? ["it is shutting down and takes no more jobs"] : []),
+      ...(this.isConnected ? [] : ["no master has let this worker in"]),
+    ];
+  }
+
   /** Attempts that it runs at once. */
   get slots(): number {
     return this.#size.slots;

@@ -186,3 +186,13 @@ Deno.test("a session that breaks is counted as lost, and one that is renewed or 
   await worker.stop(0);
   assert.equal(await losses(), "1");
 });
+
+Deno.test("a worker is ready while a master has let it in, and until it begins to leave", async () => {
+  const { worker, say } = await connected();
+  assert.deepEqual(worker.notReadyReasons(), ["no master has let this worker in"]);
+  say({ welcome: WELCOME });
+  assert.deepEqual(worker.notReadyReasons(), []);
+  const stopped = worker.stop(0);
+  assert.deepEqual(worker.notReadyReasons(), ["it is shutting down and takes no more jobs"]);
+  await stopped;
+});
