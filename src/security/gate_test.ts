@@ -91,6 +91,15 @@ Deno.test("a worker may not submit or cancel, and a viewer may not report a resu
   assert.equal(await ask("viewer", "ReportResult"), "PERMISSION_DENIED");
 });
 
+Deno.test("a name gives no right: the subject admin without roles may do nothing", async () => {
+  const { gate } = await productionGate();
+  const authorizationHeader = await tokenFor("admin");
+  for (const method of ["SubmitJob", "GetJobStatus", "GetClusterHealth", "RevokeToken"]) {
+    const asked = call({ method: `/proto.MasterService/${method}`, authorizationHeader });
+    assert.equal(codeOf(await gate.check(asked)), "PERMISSION_DENIED", method);
+  }
+});
+
 Deno.test("the second call with a token is decided without a promise", async () => {
   const { gate } = await productionGate();
   const authorizationHeader = await tokenFor("alice", "operator");

@@ -1,18 +1,7 @@
 /**
  * Sections A and C of what users of the original system ran into (its defects about jobs and about
- * scale), each shown on the road: the real program, asked as its clients and workers ask it. Beside
- * each stands what shows the same of the replicated state alone.
- *
- * | defect | shown by |
- * |---|---|
- * | 1 to 3, 9 to 12 | here, and A1 to A12 in `src/jobs/defects_test.ts` |
- * | 4 results are dropped | `crash_test.ts`: "a worker outlives its master ..."; under load in `tests/ha` |
- * | 5 a worker that restarts fast loses its jobs | here |
- * | 6 a worker that leaves loses results | here |
- * | 7 refusals of the state machine are swallowed, 8 two loops schedule | A7, A8 in `src/jobs/defects_test.ts`; `tests/simulation` |
- * | 21, 22, 24, 26 | here |
- * | 23 every step looks at all jobs ever | C23 in `src/jobs/defects_test.ts`; measured in `bench/` |
- * | 25 lists | here, and C25 in `src/jobs/defects_test.ts` |
+ * scale), each shown on the road: the real program, asked as its clients and workers ask it.
+ * `tests/compatibility/original_defects_test.ts` says where each of the 36 defects is shown.
  *
  * @module
  */

@@ -1,17 +1,6 @@
 /**
  * Section B of what users of the original system ran into: high availability that did not work. One
- * named test for each defect, here or where the table says.
- *
- * | defect | shown by |
- * |---|---|
- * | 13 followers cannot accept writes | here |
- * | 14 after a leader change, or a restart, there are no workers | here; `steps_test.ts` under load |
- * | 15 a worker that was silent is removed for good | here |
- * | 16 the bind address is what is advertised | `joining_test.ts`: "masters on every interface ..."; all clusters of this directory advertise other addresses than they bind |
- * | 17 workers must be on the master's host | here |
- * | 18 joining through a follower is fatal, is not retried; no leave; no transfer on shutdown | here; leaving in `members_test.ts` |
- * | 19 replicas disagree about times, and a replay changes them | here; every audit compares replicas |
- * | 20 lists race with the state | here |
+ * named test for each defect, here or where `tests/compatibility/original_defects_test.ts` says.
  *
  * @module
  */
