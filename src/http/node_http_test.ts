@@ -79,7 +79,7 @@ Deno.test("a master answers the original's paths with the original's texts", () 
     assert.deepEqual(JSON.parse(await text("/failover/status")), FAILOVER);
   }));
 
-/** `original-api.md`, "HTTP". */
+/** What the original's `/cluster/status` has in `stats`. */
 const ORIGINAL_STATS = [
   ...["state", "term", "last_log_index", "last_log_term", "commit_index", "applied_index"],
   ...["fsm_pending", "last_snapshot_index", "last_snapshot_term", "protocol_version"],

@@ -1,6 +1,6 @@
 /**
- * The original's documented defects about jobs (original-api.md, last section), each as what must
- * be true instead, at the level of the replicated state.
+ * What users of the original ran into with jobs, each as what must be true instead, at the level of the
+ * replicated state. `tests/compatibility/original_defects_test.ts` says where all 36 defects are shown.
  */
 
 import assert from "node:assert/strict";

@@ -16,7 +16,7 @@ async function read(registry: MetricsRegistry) {
   return readExposition((await registry.expose()).text);
 }
 
-/** `original-api.md`, "Metrics": name, type and labels; a sample by the call that makes it. */
+/** The original's metrics: name, type and labels; a sample by the call that makes it. */
 const ORIGINAL: readonly (readonly [
   name: string,
   type: string,

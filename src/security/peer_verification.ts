@@ -4,7 +4,7 @@
  * The TLS layer checks a client's certificate when a connection is made. We do not take its word:
  * on this runtime one key encrypts the session tickets of every TLS listener of a process, and a
  * resumed session is not checked again, so what the layer reports about a peer may have been
- * established elsewhere or long ago (reliability.md, "mTLS on Deno"). Here the certificate itself is
+ * established elsewhere or long ago. Here the certificate itself is
  * checked, by our own code, each time: it is there, an authority of ours signed it, it is valid now,
  * it is meant for clients, nobody revoked it. Together with {@linkcode guardServer}, which refuses
  * resumed sessions, either defence alone would do.

@@ -40,7 +40,7 @@ const STATE = "src/raft/state.ts";
 const SCHEDULES = "src/jobs/apply_schedules.ts";
 const SCHEDULE_DUTY = "src/master/schedule_duty.ts";
 
-/** In the numbering of the project's reliability notes. */
+/** `src/raft/DESIGN.md` and the scenarios name them by these numbers. */
 export const MUTANTS: readonly Mutant[] = [
   {
     id: "M1",

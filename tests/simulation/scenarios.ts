@@ -1,4 +1,4 @@
-/** The named scenarios of the project's reliability notes, as far as a simulation can play them. */
+/** The named scenarios: the known ways to lose data that a simulation can play. */
 
 import type { Scenario } from "./scenario_steps.ts";
 import { SCENARIOS_OF_ELECTIONS } from "./scenarios_elections.ts";
