@@ -26,6 +26,7 @@ export interface JobQuery extends JobFilter {
  * submission alone, and few jobs of many would have to be looked for.
  */
 export const JOB_ORDERS = ["newest", "oldest", "last_finished", "first_finished"] as const;
+/** An order of a list of jobs. */
 export type JobOrder = (typeof JOB_ORDERS)[number];
 
 /** Whether jobs come in the order in which they finished. */

@@ -19,6 +19,7 @@ import { Refusal } from "./status.ts";
 
 export type ScopeName = "type" | "queue";
 
+/** At most `count` starts every `perMs`, and at most `burst` at once. */
 export interface RateView {
   readonly count: number;
   readonly perMs: number;
@@ -37,9 +38,11 @@ export interface StandingView {
   /** "" and 0 when it is not paused. */
   readonly pausedBy: string;
   readonly pausedAtMs: number;
-  /** 0: any number. */
+  /** How many may run at once; 0: any number. */
   readonly runningMax: number;
+  /** How fast they may start; null: as fast as they come. */
   readonly rate: RateView | null;
+  /** Of a queue: its share of the workers, against that of others. */
   readonly weight: number;
 }
 
