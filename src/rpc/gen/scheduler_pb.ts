@@ -1157,7 +1157,7 @@ export type ListJobsRequest = Message<"proto.ListJobsRequest"> & {
 
   /**
    * "newest" (or empty) and "oldest" by submission; "last_finished" and "first_finished" by the end,
-   * which has finished jobs alone and goes with status and dead_letters, but with no other filter.
+   * which has finished jobs alone and goes with the filters status, dead_letters and namespace alone.
    *
    * @generated from field: string order = 9;
    */
