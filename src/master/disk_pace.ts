@@ -14,11 +14,13 @@
  * @module
  */
 
-/** Fsyncs are summed up by slots of time, in ms, and as many slots count. */
+/** Fsyncs are summed up by slots of time, in ms. */
 const SLOT_MS = 500;
+/** So many slots count, and of fewer fsyncs nothing is said, */
 const SLOTS = 10;
-/** Of fewer in all that time nothing is said. */
 const SYNCS_MIN = 4;
+/** but as far back as this for those: the slower the leader's disk, the fewer there are, on all disks. */
+const SLOTS_MAX = 120;
 /** The sum is made anew no more often than this, in ms. */
 const LOOK_MS = 250;
 /** What a peer said longer ago says nothing of now, in ms. */
@@ -52,7 +54,7 @@ export interface FasterDisk {
 
 export class DiskPace {
   readonly #now: () => number;
-  readonly #slots: Slot[] = Array.from({ length: SLOTS }, () => emptySlot(-Infinity));
+  readonly #slots: Slot[] = Array.from({ length: SLOTS_MAX }, () => emptySlot(-Infinity));
   readonly #peers = new Map<string, Heard>();
   #lookedMs = -Infinity;
   #ownMs: number | undefined;
@@ -65,8 +67,9 @@ export class DiskPace {
   /** A fsync of our own took this long. */
   synced(syncMs: number): void {
     const number = Math.floor(this.#now() / SLOT_MS);
-    let slot = this.#slots[number % SLOTS]!;
-    if (slot.number !== number) slot = this.#slots[number % SLOTS] = emptySlot(number);
+    const place = number % SLOTS_MAX;
+    let slot = this.#slots[place]!;
+    if (slot.number !== number) slot = this.#slots[place] = emptySlot(number);
     slot.syncs++;
     slot.sumMs += syncMs;
     slot.squares += syncMs * syncMs;
@@ -78,18 +81,26 @@ export class DiskPace {
     const nowMs = this.#now();
     if (nowMs - this.#lookedMs >= LOOK_MS) {
       this.#lookedMs = nowMs;
-      this.#ownMs = this.#metMs(Math.floor(nowMs / SLOT_MS) - SLOTS);
+      this.#ownMs = this.#metMs(Math.floor(nowMs / SLOT_MS));
     }
     return this.#ownMs;
   }
 
-  #metMs(passed: number): number | undefined {
-    const slots = this.#slots.filter(({ number }) => number > passed);
-    const sum = (of: (slot: Slot) => number) => slots.reduce((all, slot) => all + of(slot), 0);
-    if (sum(({ syncs }) => syncs) < SYNCS_MIN) return undefined;
-    const longestMs = Math.max(...slots.map((slot) => slot.longestMs));
-    const sumMs = sum((slot) => slot.sumMs) - longestMs;
-    return sumMs <= 0 ? 0 : (sum(({ squares }) => squares) - longestMs * longestMs) / sumMs;
+  /** @param current number of the slot that is being filled */
+  #metMs(current: number): number | undefined {
+    let [syncs, sumMs, squares, longestMs] = [0, 0, 0, 0];
+    for (let age = 0; age < SLOTS_MAX; age++) {
+      if (age >= SLOTS && syncs >= SYNCS_MIN) break;
+      const slot = this.#slots[(current - age + SLOTS_MAX) % SLOTS_MAX]!;
+      if (slot.number !== current - age) continue;
+      syncs += slot.syncs;
+      sumMs += slot.sumMs;
+      squares += slot.squares;
+      longestMs = Math.max(longestMs, slot.longestMs);
+    }
+    if (syncs < SYNCS_MIN) return undefined;
+    const restMs = sumMs - longestMs;
+    return restMs <= 0 ? 0 : (squares - longestMs * longestMs) / restMs;
   }
 
   /** A peer says what one meets of its fsyncs, in ms. */
