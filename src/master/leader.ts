@@ -26,6 +26,7 @@ import { plan, type Policy } from "../scheduler/mod.ts";
 import { ComingJobs } from "./coming_jobs.ts";
 import { EndingAttempts, withCounts } from "./ending_attempts.ts";
 import { lastWords } from "./last_words.ts";
+import { LeaseWatch } from "./lease_watch.ts";
 import type { Proposer } from "./proposer.ts";
 import { ScheduleDuty, type ScheduleDutyOptions } from "./schedule_duty.ts";
 import { ageingOf, type SchedulingRules } from "./scheduling_rules.ts";
@@ -84,7 +85,6 @@ const PLANS_IN_FLIGHT_MAX = 4;
 const EXPIRED_ATTEMPTS_MAX = 256;
 /** How much longer than its limit and its grace an attempt may take before the leader ends it itself. */
 const TIMEOUT_GRACE_MS = 1_000;
-const WATCH_INTERVAL_MS_MAX = 1_000;
 /** Timers take 32 bits: what is due in months would fire at once, and again and again. */
 const WAKE_AFTER_MS_MAX = 3_600_000;
 /** The duty that plans end in, by name. */
@@ -95,7 +95,7 @@ const FAULT_KEPT_MS = 30_000;
 export class LeaderDuties {
   readonly #options: LeaderOptions;
   readonly #term: number;
-  readonly #beganMs = performance.now();
+  readonly #leases: LeaseWatch<Session>;
   readonly #inFlight = new Set<readonly Assignment[]>();
   readonly #ending = new EndingAttempts();
   readonly #coming: ComingJobs;
@@ -104,6 +104,7 @@ export class LeaderDuties {
   readonly #schedules: ScheduleDuty;
   #dueTimer: ReturnType<typeof setTimeout> | undefined;
   #isPlanScheduled = false;
+  #isWatching = false;
   #isStopped = false;
 
   /** Begins the duties of the leader of `term`. */
@@ -128,9 +129,14 @@ export class LeaderDuties {
     });
     this.#adoptWorkers();
     const { heartbeatTimeoutMs, rebalanceIntervalMs } = options.timings;
-    const watchMs = Math.min(heartbeatTimeoutMs / 4, WATCH_INTERVAL_MS_MAX);
+    this.#leases = new LeaseWatch({
+      timeoutMs: heartbeatTimeoutMs,
+      now: options.now,
+      monotonic: () => performance.now(),
+    });
+    const { intervalMs } = this.#leases;
     this.#timers.push(
-      setInterval(() => this.#guard("watch over leases", () => this.#watch()), watchMs),
+      setInterval(() => this.#guard("watch over leases", () => this.#watch()), intervalMs),
       setInterval(() => this.schedule(), rebalanceIntervalMs),
     );
     this.schedule();
@@ -318,14 +324,22 @@ export class LeaderDuties {
   }
 
   async #watch(): Promise<void> {
-    const { machine, sessions, proposer, timings, watchers, now } = this.#options;
-    const silent = [...sessions.all()].filter((each) =>
-      now() - each.lastHeardMs > timings.heartbeatTimeoutMs
-    );
-    for (const session of silent) await this.#expire(session);
     // What began under another leader gets one full lease from the election on (J7): until then its
     // worker comes back with what it started and finished while nobody led.
-    if (performance.now() - this.#beganMs < timings.heartbeatTimeoutMs) return;
+    const silent = this.#leases.look(this.#options.sessions.all());
+    if (silent === undefined) return;
+    if (this.#isWatching) return; // what was found is being committed, or will be found again
+    this.#isWatching = true;
+    try {
+      for (const session of silent) await this.#expire(session);
+      await this.#endDueAttempts();
+    } finally {
+      this.#isWatching = false;
+    }
+  }
+
+  async #endDueAttempts(): Promise<void> {
+    const { machine, sessions, proposer, timings, watchers, now } = this.#options;
     const attempts = machine.dueAttempts(now(), {
       assignmentTimeoutMs: timings.assignmentTimeoutMs,
       graceMs: timings.killGraceMs + TIMEOUT_GRACE_MS,
@@ -350,6 +364,8 @@ export class LeaderDuties {
   async #expire(session: Session): Promise<void> {
     const { machine, proposer, sessions, log, timings, watchers } = this.#options;
     const { workerId, sessionId } = session;
+    // It may have come back while others' leases were ended.
+    if (sessions.get(workerId) !== session || !this.#leases.isSilent(session)) return;
     const outcome = await proposer.propose<ExpireWorkerCommand>({
       kind: "expire_worker",
       workerId,

@@ -19,6 +19,7 @@ import {
   type LedgerPayload,
   type NodeProcess,
   onCluster,
+  pause,
   payloadOf,
   readLedger,
   SUBMISSION_LABEL,
@@ -68,6 +69,34 @@ Deno.test("workers end, freeze and come back in every phase, and each job is com
       assert.deepEqual(describeFaults(audit(evidence)), []);
     });
   }));
+
+Deno.test("a leader that slept for longer than a lease, and leads on, takes no job from anybody", () =>
+  onCluster(
+    { masters: 1, workers: 2, masterFlags: ["--set=worker.heartbeat_timeout=2s"] },
+    async (cluster) => {
+      const client = cluster.client();
+      const leader = await cluster.leader();
+      const submissions = Array.from({ length: 4 }, (_, place) => ({
+        type: LEDGER_JOB_TYPE,
+        payload: payloadOf({ id: `${place}`, sleepMs: 5_500 }),
+        priority: 5,
+        maxRetries: 0,
+      }));
+      const jobs = await Promise.all(submissions.map((each) => client.submit(each)));
+      await eventually("all of them run", async () => {
+        const lines = await readLedger(cluster.ledgerFile);
+        return lines.length === jobs.length ? true : undefined;
+      });
+      leader.process.freeze();
+      await pause(3_500);
+      leader.process.thaw();
+      for (const { jobId } of jobs) {
+        assert.equal((await client.waitFor(jobId)).status, "completed");
+        const { attempts } = await client.getJob(jobId);
+        assert.deepEqual(attempts.map(({ outcome }) => outcome), ["completed"]);
+      }
+    },
+  ));
 
 /** The cluster, its workers by name, and what was submitted. */
 class Scene {
