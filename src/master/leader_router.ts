@@ -40,6 +40,10 @@ export class Router implements LeaderRouter {
     return this.#route;
   }
 
+  get isHindered(): boolean {
+    return this.#hindrance() !== undefined;
+  }
+
   /** Calls that wait for a leader now. */
   get waiting(): number {
     return this.#waiters.size;

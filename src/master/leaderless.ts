@@ -13,12 +13,15 @@ const PATIENCE_ELECTIONS = 10;
 export class LeaderlessWatch {
   readonly #log: Logger;
   readonly #patienceMs: number;
+  readonly #isHindered: () => boolean;
   #timer: ReturnType<typeof setInterval> | undefined;
   #sinceMs = 0;
   #isStopped = false;
 
-  constructor(log: Logger, electionTimeoutMs: number) {
+  /** @param isHindered whether this master could not hear of a leader; that was said already */
+  constructor(log: Logger, electionTimeoutMs: number, isHindered: () => boolean) {
     this.#log = log;
+    this.#isHindered = isHindered;
     this.#patienceMs = electionTimeoutMs * PATIENCE_ELECTIONS;
   }
 
@@ -42,6 +45,7 @@ export class LeaderlessWatch {
   }
 
   #tell(status: RaftStatus): void {
+    if (this.#isHindered()) return;
     const voters = status.members.filter((each) => each.votes).map((each) => each.id);
     if (!voters.includes(status.id)) return; // it waits to be let in, which is another matter
     const needed = Math.floor(voters.length / 2) + 1;

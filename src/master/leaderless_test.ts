@@ -10,10 +10,26 @@ const led = { id: "a", leaderId: "b", members } as unknown as RaftStatus;
 Deno.test("what can be done is said when no leader is found for long, until one is", async () => {
   const said = Promise.withResolvers<string>();
   const log = { ...discardLogger, warn: said.resolve } as unknown as Logger;
-  const watch = new LeaderlessWatch(log, 1);
+  const watch = new LeaderlessWatch(log, 1, () => false);
   watch.roleChanged(leaderless, () => leaderless);
   assert.match(await said.promise, /no leader is found: of 3 voters 2 are needed/);
   watch.roleChanged(led, () => led);
+});
+
+Deno.test("a master whose disk is full, which hears of no leader, does not call the others lost", async () => {
+  const asked = Promise.withResolvers<void>();
+  let isFull = true;
+  const said = Promise.withResolvers<boolean>();
+  const log = { ...discardLogger, warn: () => said.resolve(isFull) } as unknown as Logger;
+  const watch = new LeaderlessWatch(log, 1, () => {
+    asked.resolve();
+    return isFull;
+  });
+  watch.roleChanged(leaderless, () => leaderless);
+  await asked.promise;
+  isFull = false;
+  assert.equal(await said.promise, false);
+  watch.stop();
 });
 
 Deno.test({
@@ -21,7 +37,7 @@ Deno.test({
   sanitizeOps: true, // a timer that is left behind fails the test
   sanitizeResources: true,
   fn: () => {
-    const watch = new LeaderlessWatch(discardLogger, 1_000);
+    const watch = new LeaderlessWatch(discardLogger, 1_000, () => false);
     watch.roleChanged(leaderless, () => leaderless);
     watch.stop();
     watch.roleChanged(leaderless, () => leaderless);

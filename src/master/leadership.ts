@@ -66,9 +66,9 @@ export class Leadership {
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
-    const { log, raftTimings } = options.master;
+    const { master: { log, raftTimings }, router } = options;
     const { electionTimeoutMs } = raftTimings;
-    this.#leaderless = new LeaderlessWatch(log, electionTimeoutMs);
+    this.#leaderless = new LeaderlessWatch(log, electionTimeoutMs, () => router.isHindered);
     this.#contact = new Contact({ electionTimeoutMs, now: () => performance.now() });
   }
 

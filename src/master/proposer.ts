@@ -282,6 +282,12 @@ export class Proposer {
 
   #asRefusal(failure: unknown): unknown {
     if (failure instanceof ReadRefused) {
+      if (failure.reason === "disk_full") {
+        return new Refusal(
+          "unavailable",
+          `${failure.message}; make room there, or ask another member`,
+        );
+      }
       return failure.reason === "overloaded"
         ? new Refusal("overloaded", failure.message, { retryAfterMs: 100 })
         : this.#notLeader(failure.leaderId);

@@ -164,6 +164,7 @@ export class RaftNode<Outcome> {
   readIndex(): Promise<number> {
     return new Promise((resolve, reject) => {
       if (this.#state !== "running") return reject(new ReadRefused("stopped", undefined));
+      if (this.#work.isBlocked) return reject(new ReadRefused("disk_full", this.leaderId));
       if (this.#reads.size >= this.#bounds.uncommittedEntriesMax) {
         return reject(new ReadRefused("overloaded", this.leaderId));
       }
@@ -332,7 +333,7 @@ export class RaftNode<Outcome> {
 
   /** Works off what the core wants, round by round: a write may commit, a commit is to be applied. */
   #flush(): void {
-    if (!this.#work.resume()) return;
+    if (!this.#work.resume()) return this.#stepAside();
     this.#reads.close();
     for (let round = 0; round < ROUNDS_PER_TURN_MAX; round++) {
       const begun = this.#begun;
@@ -345,16 +346,21 @@ export class RaftNode<Outcome> {
         if (replicates(ready)) return this.#goOnLater(ready, false);
       }
       if (begun?.isWritten !== true) {
-        if (!this.#work.write(ready)) return this.#noticeChanges();
+        if (!this.#work.write(ready)) return this.#stepAside();
         if (answers(ready)) return this.#goOnLater(ready, true);
       }
-      const done = this.#work.apply(ready);
+      if (!this.#work.apply(ready)) return this.#stepAside();
       this.#noticeChanges();
-      if (!done) return;
       if (round === ROUNDS_PER_TURN_MAX - 1) this.#schedule();
     }
     this.#noticeChanges();
     this.#compact();
+  }
+
+  /** The disk is full: nothing is heard until there is room, so nobody shall wait for it. */
+  #stepAside(): void {
+    this.#reads.refuseAll("disk_full", this.leaderId);
+    this.#noticeChanges();
   }
 
   /** Makes pauses while spares lack something. */
@@ -421,6 +427,6 @@ export class RaftNode<Outcome> {
   #abandonAll(): void {
     this.#snapshots.stop();
     this.#proposals.abandon(undefined);
-    this.#reads.stop();
+    this.#reads.refuseAll("stopped", undefined);
   }
 }

@@ -46,7 +46,12 @@ function makeNode(voters = ["a"], { takesSnapshots = false } = {}) {
   const stateMachine = new Echo();
   if (takesSnapshots) stateMachine.snapshots = snapshotsInto(stateMachine);
   const sent: Message[] = [];
-  const seen = { failed: [] as unknown[], refused: [] as string[], full: [] as boolean[] };
+  const seen = {
+    failed: [] as unknown[],
+    refused: [] as string[],
+    full: [] as boolean[],
+    leaders: [] as (string | undefined)[],
+  };
   let turn: (() => void)[] = [];
   const pauses: (() => void)[] = [];
   const node = new RaftNode<string>({
@@ -63,6 +68,7 @@ function makeNode(voters = ["a"], { takesSnapshots = false } = {}) {
       failed: (error) => seen.failed.push(error),
       messageRefused: (_, reason) => seen.refused.push(reason),
       diskFullChanged: (full) => seen.full.push(full),
+      roleChanged: ({ leaderId }) => seen.leaders.push(leaderId),
     },
   });
   /** Ends the turn of the event loop. */
@@ -305,6 +311,10 @@ Deno.test("with a full disk a node gives up leadership, and goes on when there i
     node.propose(bytes("y")),
     (error: unknown) => error instanceof ProposalRefused && error.reason === "disk_full",
   );
+  await assert.rejects(
+    node.readIndex(),
+    (error: unknown) => error instanceof ReadRefused && error.reason === "disk_full",
+  );
   log.failure = undefined;
   for (let tick = 0; tick < 30; tick++) {
     node.tick();
@@ -314,6 +324,26 @@ Deno.test("with a full disk a node gives up leadership, and goes on when there i
   const outcome = node.propose(bytes("z"));
   endTurn();
   assert.equal(await outcome, "z");
+});
+
+Deno.test("a follower with a full disk lets no read wait, and says that its leader was lost", async () => {
+  const { node, log, seen, endTurn } = makeNode(["a", "b", "c"]);
+  const envelope = { from: "b", to: "a", toIncarnation: "a1", term: 2 };
+  node.step({ kind: "heartbeat_request", ...envelope, commit: 0, readRound: 0 });
+  endTurn();
+  const read = node.readIndex();
+  log.failure = new DiskFull("full");
+  const entry: Entry = { index: 2, term: 2, kind: "command", data: bytes("x") };
+  const append = { prevIndex: 1, prevTerm: 1, entries: [entry], commit: 0 };
+  node.step({ kind: "append_request", ...envelope, ...append });
+  endTurn();
+  const isFull = (error: unknown) => error instanceof ReadRefused && error.reason === "disk_full";
+  await assert.rejects(read, isFull);
+  await assert.rejects(node.readIndex(), isFull);
+  assert.equal(node.leaderId, "b", "others may go on with it");
+  node.reportUnreachable("b");
+  endTurn();
+  assert.deepEqual(seen.leaders, ["b", undefined]);
 });
 
 Deno.test("any other failure of the disk ends the node, and leaves outcomes unknown", async () => {

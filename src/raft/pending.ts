@@ -147,12 +147,13 @@ export class PendingReads {
     for (const batch of this.#asked.values()) this.#giveUp(batch, "not_leader", leaderId);
   }
 
-  stop(): void {
-    for (const batch of this.#asked.values()) this.#giveUp(batch, "stopped", undefined);
+  /** This node comes to know nothing more, for now or for good. */
+  refuseAll(reason: "disk_full" | "stopped", leaderId: NodeId | undefined): void {
+    for (const batch of this.#asked.values()) this.#giveUp(batch, reason, leaderId);
     const confirmed = this.#confirmed;
     this.#confirmed = [];
     for (const { waiters } of confirmed) {
-      for (const { reject } of waiters) reject(new ReadRefused("stopped", undefined));
+      for (const { reject } of waiters) reject(new ReadRefused(reason, leaderId));
     }
     this.#size = 0;
   }

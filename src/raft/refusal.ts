@@ -33,8 +33,11 @@ export class ProposalRefused extends Error {
   }
 }
 
-/** Why a linearizable read cannot be served: nobody leads, or the leader did not answer in time. */
-export type ReadRefusalReason = "not_leader" | "timeout" | "overloaded" | "stopped";
+/**
+ * Why a linearizable read cannot be served: nobody leads, the leader did not answer in time, or this node,
+ * whose disk is full, does not hear it.
+ */
+export type ReadRefusalReason = "not_leader" | "timeout" | "overloaded" | "disk_full" | "stopped";
 
 /** A read may be tried again, here or at `leaderId`. */
 export class ReadRefused extends Error {
@@ -67,5 +70,6 @@ const READ_SENTENCES: Readonly<Record<ReadRefusalReason, string>> = {
   not_leader: "Cannot read: no leader is known",
   timeout: "Cannot read: the leader did not confirm in time",
   overloaded: "Cannot read: too many reads are waiting",
+  disk_full: "Cannot read: the disk of this node is full",
   stopped: "Cannot read: this node is stopping",
 };

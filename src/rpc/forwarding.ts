@@ -45,6 +45,8 @@ export type Route =
 export interface LeaderRouter {
   /** Undefined while nobody does, or leadership moves. */
   readonly current: Route | undefined;
+  /** Something keeps this node from leading and from hearing of what is new, such as a full disk. */
+  readonly isHindered: boolean;
   /**
    * Resolves to a route as soon as there is one.
    *
@@ -57,7 +59,8 @@ export interface LeaderRouter {
 /**
  * How a method is answered.
  * - `here`: by the member that is asked, about itself.
- * - `read`: by the member that is asked, once the leader confirmed that it is up to date.
+ * - `read`: by the member that is asked, once the leader confirmed that it is up to date; by the leader
+ *   where the member cannot come to be that.
  * - `leader`: by the leader. `isRepeatable` says whether a request may be carried out twice without
  *   harm, because the second time changes nothing.
  * - `submissions`: by the leader, message by message.
@@ -224,7 +227,15 @@ class Forwarding {
         return handler;
       case "read":
         return (request: AnyMessage, call: CallContext) =>
-          this.#untilSettled(call, ALWAYS, request, () => (handler as Unary)(request, call));
+          this.#untilSettled(
+            call,
+            ALWAYS,
+            request,
+            (untilMs) =>
+              this.#options.router.isHindered && !isStale(request)
+                ? this.#atLeader(method, ALWAYS, request, call, untilMs, handler as Unary)
+                : (handler as Unary)(request, call),
+          );
       case "redirect":
         return (stream: DuplexCall<AnyMessage, AnyMessage>, call: CallContext) =>
           this.#redirect(method, stream, call, handler as Bidi);
@@ -403,6 +414,11 @@ class Forwarding {
 function answerBy({ deadlineMs }: CallContext): number {
   const partMs = (deadlineMs - Date.now()) * ANSWER_MARGIN_PART;
   return deadlineMs - Math.max(ANSWER_MARGIN_MS_MIN, Math.min(partMs, ANSWER_MARGIN_MS_MAX));
+}
+
+/** Whether what the member that is asked happens to know will do. */
+function isStale(request: AnyMessage): boolean {
+  return (request as { readonly stale?: boolean }).stale === true;
 }
 
 function isNothingDone({ reason }: Refusal): boolean {

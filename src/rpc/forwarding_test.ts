@@ -390,6 +390,24 @@ Deno.test("a read that finds no leader is tried again when there is one", async 
   channel.close();
 });
 
+Deno.test("a member with a full disk, which hears of nothing new, has the leader answer reads that are not stale", async () => {
+  const counting = (total: number): Partial<MasterApi> => ({
+    listJobs: () => Promise.resolve({ jobs: [], total, totalIsExact: true, nextCursor: "" }),
+  });
+  let hindrance: string | undefined;
+  await using leader = await startMember(counting(2), { name: "b" });
+  await using follower = await startMember(counting(1), { hindrance: () => hindrance });
+  follow(follower, leader);
+  const channel = new ClusterChannel(channelTo([follower.address], { callTimeoutMs: 20_000 }));
+  const total = async (stale: boolean) =>
+    (await channel.call(MasterService.method.listJobs, { stale })).total;
+  assert.equal(await total(false), 1);
+  hindrance = "its disk is full";
+  assert.equal(await total(false), 2);
+  assert.equal(await total(true), 1);
+  channel.close();
+});
+
 Deno.test("a watch through a follower goes on at the next leader", async () => {
   const at = (status: string) => ({
     kind: "state" as const,

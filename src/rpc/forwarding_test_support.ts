@@ -35,6 +35,8 @@ export interface MemberOptions {
   readonly redialMs?: number;
   readonly untilServing?: () => Promise<void>;
   readonly peerPort?: number;
+  /** What keeps it from leading. */
+  readonly hindrance?: () => string | undefined;
 }
 
 export async function startMember(
@@ -44,7 +46,7 @@ export async function startMember(
   const { name = "a", clusterId = "c", members = ["a", "b"], authorize = () => {} } = options;
   const { redialMs = 50, connectionWaitMs = 2_000, untilServing = () => Promise.resolve() } =
     options;
-  const router = new Router();
+  const router = new Router(options.hindrance);
   const handlers = masterService(scriptedMaster(calls));
   const client = new ForwardClient({
     clusterId,
