@@ -54,8 +54,7 @@ export function forwardService(
   options: ForwardServiceOptions,
 ): ServiceHandlers<typeof ForwardService> {
   const opened = (request: ForwardRequest, call: CallContext, kind: DescMethod["methodKind"]) => {
-    const fault = faultOf(request, options);
-    if (fault !== undefined) throw new Refusal("failed_precondition", fault);
+    refuseStranger(request, options);
     const method = kind === "unary" && request.method === SUBMIT_STREAM
       ? MasterService.method.submitJobs
       : METHODS.get(request.method);
@@ -152,14 +151,19 @@ const METHODS: ReadonlyMap<string, DescMethod> = new Map(
   MasterService.methods.map((method) => [methodPath(method), method]),
 );
 
-function faultOf(request: ForwardRequest, options: ForwardServiceOptions): string | undefined {
-  const { clusterId, fromNode } = request;
+function refuseStranger({ clusterId, fromNode }: ForwardRequest, options: ForwardServiceOptions) {
   if (clusterId !== options.clusterId) {
-    return `you belong to cluster ${clusterId}, this master to ${options.clusterId}`;
+    throw new Refusal(
+      "failed_precondition",
+      `you belong to cluster ${clusterId}, this master to ${options.clusterId}`,
+    );
   }
-  return options.isMember(fromNode)
-    ? undefined
-    : `${JSON.stringify(fromNode)} is no member of this cluster`;
+  if (options.isMember(fromNode)) return;
+  // It was removed, and learns of it in a moment: no fault of whoever called it, who may call others.
+  throw new Refusal(
+    "unavailable",
+    `${JSON.stringify(fromNode)} is no member of this cluster (any more); ask another master`,
+  );
 }
 
 /** The call as its caller made it, not as the member that passes it on did. */
