@@ -26,6 +26,7 @@ import {
   issueTokens,
   namespacesText,
   type Principal,
+  TOKEN_NAMES_MAX,
   type TokenClaims,
   type TokenRequest,
 } from "../security/mod.ts";
@@ -211,6 +212,13 @@ export class TokensApi implements TokenCalls {
     }
     if (Math.max(ttlMs, refreshTtlMs) > ACCESS_TTL_MS_MAX) {
       throw new Refusal("invalid", "a token lives at most 366 days");
+    }
+    for (const [what, names] of Object.entries({ roles, namespaces })) {
+      if (names.length <= TOKEN_NAMES_MAX) continue;
+      throw new Refusal(
+        "invalid",
+        `a token has at most ${TOKEN_NAMES_MAX} ${what}, not ${names.length}`,
+      );
     }
     const policies = security.policies.current;
     const unknown = roles.filter((role) => !policies.roles.some(({ name }) => name === role));

@@ -166,6 +166,11 @@ Deno.test("nobody hands on more than it has: neither roles nor namespaces", asyn
     leader.tokens.issueToken({ ...ORDER, roles: ["operater"] }, by(ADMIN)),
     rejectsAs("invalid", /there is no role operater; there are admin, operator/),
   );
+  const namespaces = Array.from({ length: 65 }, (_, at) => `team-${at}`);
+  await assert.rejects(
+    leader.tokens.issueToken({ ...ORDER, namespaces }, by(ADMIN)),
+    rejectsAs("invalid", /^a token has at most 64 namespaces, not 65$/),
+  );
 });
 
 Deno.test("a refresh token buys a pair once, and a second use ends all that came of it", async () => {

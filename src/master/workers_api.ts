@@ -28,6 +28,7 @@ import {
   type WorkerWelcomeView,
 } from "../rpc/mod.ts";
 import { DURATION_MS_MAX } from "./admission_options.ts";
+import { refuseTalkative } from "./announced.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
 import type { Road, Session } from "./sessions.ts";
 import { isOwn, servedBy, type Viewer } from "./sight.ts";
@@ -273,6 +274,7 @@ export class WorkersApi implements WorkerCalls {
     sessionId: string,
     road: Road,
   ): Promise<Session> {
+    refuseTalkative(announcement);
     const duties = dutiesOf(this.#context);
     const { proposer, sessions, log, now, crashLimit } = this.#context;
     const { workerId, address, slots, jobTypes, tags, version, running } = announcement;

@@ -90,6 +90,7 @@ export {
   isPlainName,
   type Joining,
   JOININGS,
+  TOKEN_NAMES_MAX,
   type TokenClaims,
   type TokenHandle,
 } from "./token_claims.ts";

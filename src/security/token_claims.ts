@@ -47,7 +47,8 @@ export interface TokenClaims extends TokenHandle {
 export const ANY_NAME = "*";
 
 const NAME_CHARACTERS_MAX = 256;
-const LIST_MAX = 64;
+/** Roles of a token, and namespaces. */
+export const TOKEN_NAMES_MAX = 64;
 /** 9999-12-31: what a date can still say. Beyond it `exp` is nonsense, or infinity. */
 export const LATEST_EXPIRY_SECONDS = 253_402_300_799;
 
@@ -148,15 +149,20 @@ function isName(value: unknown): value is string {
 /**
  * One to 256 characters, none of them a control, a lone surrogate, a separator of lines, or a mark that
  * turns the direction of writing or is not seen: by such one name looks like another in a list or a log.
+ * The two joiners are seen by what they do to letters of some scripts, and are let be between those.
  */
 export function isPlainName(text: string): boolean {
   return text.length > 0 && text.length <= NAME_CHARACTERS_MAX && text.isWellFormed() &&
-    !/[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/u.test(text);
+    !UNSEEN.test(text) && !STRAY_JOINER.test(text);
 }
+
+const UNSEEN =
+  /[\p{Cc}\u2028\u2029\u061c\u202a-\u202e[\p{Default_Ignorable_Code_Point}--[\u200c\u200d]]]/v;
+const STRAY_JOINER = /(?:^|[\0-\x7f])[\u200c\u200d]|[\u200c\u200d](?:$|[\0-\x7f])/;
 
 /** At most 64 {@linkcode isPlainName plain names}. */
 export function isListOfNames(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.length <= LIST_MAX &&
+  return Array.isArray(value) && value.length <= TOKEN_NAMES_MAX &&
     value.every((entry) => typeof entry === "string" && isPlainName(entry));
 }
 
