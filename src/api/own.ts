@@ -155,6 +155,14 @@ async function login(
     call.exchange.isSecure,
     Math.max(1, Math.floor(Math.min(seconds, SESSION_SECONDS_MAX))),
   );
+  const [pair = ""] = cookie.split(";", 1);
+  if (pair.length > COOKIE_CHARACTERS_MAX) {
+    throw new Refusal(
+      "invalid",
+      `this token makes a cookie of ${pair.length} characters, and browsers keep none of more than ` +
+        `${COOKIE_CHARACTERS_MAX}: log in with one for fewer roles or namespaces`,
+    );
+  }
   return jsonAnswer(200, whoami(options, principal, "cookie"), { "set-cookie": cookie });
 }
 
@@ -164,6 +172,8 @@ function tokenIn({ token }: JsonObject): string {
   throw new Refusal("invalid", 'the body must be {"token": "..."}, with an access token');
 }
 
+/** Of the name and the value together; a longer one is dropped without a word. */
+const COOKIE_CHARACTERS_MAX = 4_096;
 /** Of a token without an end. */
 const SESSION_SECONDS_MAX = 30 * 24 * 3_600;
 

@@ -40,6 +40,19 @@ Deno.test("a browser logs in with a token, acts by its cookie, and logs out", as
   );
 });
 
+Deno.test("a token that is longer than a browser's cookie begins no session, and is told so", async () => {
+  await serving({ gate: await strictGate(), handlers: OK }, async (ask) => {
+    const namespaces = Array.from({ length: 60 }, (_, at) => `team-${at}-${"x".repeat(50)}`);
+    const response = await ask("POST /login", json({ token: await tokenOf("viewer", namespaces) }));
+    assert.deepEqual([response.status, response.headers.get("set-cookie")], [400, null]);
+    const { error } = await response.json();
+    assert.match(
+      error.message,
+      /makes a cookie of \d{4} characters, and browsers keep none of more/,
+    );
+  });
+});
+
 Deno.test("a wrong token begins no session, and a session that is none is refused", async () => {
   await serving({ gate: await strictGate(), handlers: OK }, async (ask) => {
     for (const token of ["", "no.such.token", `${await tokenOf("admin")}x`, 7, undefined]) {

@@ -277,7 +277,7 @@ export class RpcServer {
       if (this.#stopped !== undefined) {
         throw new Refusal("unavailable", "this server is shutting down");
       }
-      const requestId = textOf(call.metadata, "x-request-id") ?? this.#options.newRequestId();
+      const requestId = this.#requestIdOf(textOf(call.metadata, "x-request-id"));
       const peerAddress = call.getPeer();
       const attempt = {
         method: path,
@@ -328,10 +328,18 @@ export class RpcServer {
     { method, ...said }: Carried,
   ): CarriedCall | Promise<CarriedCall> {
     const observed = this.#options.observer.started(method, said.traceparent);
-    // Its other roads are headers, which hold nothing else; and it goes on to the leader in one.
-    const isFit = said.requestId !== undefined && REQUEST_ID_PATTERN.test(said.requestId);
-    const requestId = isFit ? said.requestId! : this.#options.newRequestId();
+    const requestId = this.#requestIdOf(said.requestId);
     return this.#letIn({ ...stream, method, requestId }, context, observed);
+  }
+
+  /**
+   * What the caller says, if it is fit for a line of a log and for the header in which it goes on to the
+   * leader; one of our own else.
+   */
+  #requestIdOf(said: string | undefined): string {
+    return said !== undefined && REQUEST_ID_PATTERN.test(said)
+      ? said
+      : this.#options.newRequestId();
   }
 
   #letIn(
@@ -411,7 +419,7 @@ export class RpcServer {
   }
 }
 
-/** A request id that a stream's message may bring for one of its calls; others are made anew. */
+/** A request id that a caller may bring; others are made anew. */
 const REQUEST_ID_PATTERN = /^[ -~]{1,200}$/;
 
 /** Whoever submits and hangs up has submitted. */

@@ -53,6 +53,23 @@ Deno.test("a unary call is answered, and told of its caller, its name and its ow
   channel.close();
 });
 
+Deno.test("a request id that is too long for a line of a log is replaced by one of the server's", async () => {
+  const seen: string[] = [];
+  await using master = await startTestServer((server) =>
+    server.add(
+      Health,
+      health({ check: (_, call) => (seen.push(call.requestId), { status: SERVING }) }),
+    )
+  );
+  const channel = new ClusterChannel(channelTo([master.address]));
+  for (const requestId of ["r".repeat(200), "r".repeat(201)]) {
+    await channel.call(Health.method.check, {}, { requestId });
+  }
+  channel.close();
+  assert.equal(seen[0], "r".repeat(200));
+  assert.match(seen[1] ?? "", /^.{1,60}$/);
+});
+
 Deno.test("a handler that throws gives INTERNAL, and tells its text to the log alone", async () => {
   await using master = await startTestServer((server) =>
     server.add(
