@@ -22,21 +22,36 @@ const LOG_CHARACTERS_MAX = 64 * 1024 * 1024;
 const LOG_CHARACTERS_MIN = 4 * 1024;
 /** Events that wait for a slow watcher; then progress and log lines are dropped, never states. */
 const WAITING_EVENTS_MAX = 256;
+/** Characters of those, since a worker may put megabytes into one. */
+const WAITING_CHARACTERS_MAX = 4 * 1024 * 1024;
+/** Of a message of progress; that of an encrypted one of 4,096 is shorter yet. */
+const MESSAGE_CHARACTERS_MAX = 32 * 1024;
 
 /** Events for one watcher, in order, at its own pace. */
 export class Watcher {
   readonly #queue: JobEventView[] = [];
+  #charactersWaiting = 0;
   #wake: () => void = () => {};
 
   push(event: JobEventView): void {
-    if (event.kind !== "state" && this.#queue.length >= WAITING_EVENTS_MAX) return;
+    const characters = charactersOf(event);
+    const isFull = this.#queue.length >= WAITING_EVENTS_MAX ||
+      this.#charactersWaiting + characters > WAITING_CHARACTERS_MAX && this.#queue.length > 0;
+    if (event.kind !== "state" && isFull) return;
     this.#queue.push(event);
+    this.#charactersWaiting += characters;
     this.#wake();
+  }
+
+  #shift(): JobEventView | undefined {
+    const event = this.#queue.shift();
+    if (event !== undefined) this.#charactersWaiting -= charactersOf(event);
+    return event;
   }
 
   /** Resolves to the next event; rejects when `signal` aborts. */
   next(signal: AbortSignal): Promise<JobEventView> {
-    const event = this.#queue.shift();
+    const event = this.#shift();
     if (event !== undefined) return Promise.resolve(event);
     signal.throwIfAborted();
     return new Promise((resolve, reject) => {
@@ -49,9 +64,21 @@ export class Watcher {
       this.#wake = () => {
         signal.removeEventListener("abort", aborted);
         this.#wake = () => {};
-        resolve(this.#queue.shift()!);
+        resolve(this.#shift()!);
       };
     });
+  }
+}
+
+/** Of what is dropped for those who read slowly; states are not. */
+function charactersOf(event: JobEventView): number {
+  switch (event.kind) {
+    case "log":
+      return event.lines.reduce((sum, line) => sum + line.length, 0);
+    case "progress":
+      return event.message.length;
+    default:
+      return 0;
   }
 }
 
@@ -94,15 +121,12 @@ export class JobWatchers {
       known = { token: news.token, fraction: 0, message: "", log: new LogTail() };
       this.#progress.set(news.jobId, known);
     }
-    if (news.fraction !== known.fraction || news.message !== known.message) {
-      known.fraction = news.fraction;
-      known.message = news.message;
-      this.tell(news.jobId, {
-        kind: "progress",
-        atMs,
-        fraction: news.fraction,
-        message: news.message,
-      });
+    const { fraction } = news;
+    const message = news.message.slice(0, MESSAGE_CHARACTERS_MAX);
+    if (fraction !== known.fraction || message !== known.message) {
+      known.fraction = fraction;
+      known.message = message;
+      this.tell(news.jobId, { kind: "progress", atMs, fraction, message });
     }
     const lines = newLines(known.log, news);
     if (lines.length === 0) return;

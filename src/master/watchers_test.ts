@@ -118,3 +118,24 @@ Deno.test("a job is watched as long as one of its watchers stays", () => {
   watchers.remove("j", second);
   assert.ok(!watchers.has("j"));
 });
+
+Deno.test("megabytes of log lines do not wait for a slow watcher, and states still do", async () => {
+  const watcher = new Watcher();
+  const lines = ["x".repeat(3_000_000)];
+  const state = { kind: "state", atMs: 1 } as unknown as JobEventView;
+  for (let at = 0; at < 5; at++) watcher.push({ ...log(""), lines } as JobEventView);
+  watcher.push(state);
+  assert.deepEqual((await watcher.next(NEVER)).kind, "log");
+  assert.equal(await watcher.next(NEVER), state);
+  watcher.push(log("read again"));
+  assert.deepEqual(await watcher.next(NEVER), log("read again"));
+});
+
+Deno.test("a message of progress is kept and told up to a length", async () => {
+  const watchers = new JobWatchers();
+  const watcher = watchers.add("j");
+  watchers.take(news({ fraction: 0.5, message: "m".repeat(3_000_000) }), 1, 7);
+  const event = await watcher.next(NEVER);
+  assert.equal(event.kind === "progress" && event.message.length, 32_768);
+  assert.equal(watchers.progressOf("j", 1)?.message.length, 32_768);
+});
