@@ -127,7 +127,12 @@ export async function runAttempt(
   if (type === undefined) {
     return failed(`this worker does not offer job type "${task.jobType}"`, true);
   }
-  const parsed = await registry.parsePayload(type, task.payload);
+  let parsed: ParsedPayload;
+  try {
+    parsed = await registry.parsePayload(type, task.payload);
+  } catch (failure) {
+    return endOf(failure);
+  }
   if (!parsed.ok) return failed(parsed.message, true);
   const context = new AttemptContext(registry, environment, task, listener, signal);
   try {
@@ -137,7 +142,7 @@ export async function runAttempt(
     const { bytes, contentType } = encodeResult(value, environment.limits.resultBytesMax);
     return { ok: true, output: bytes, contentType };
   } catch (failure) {
-    return failed(messageOf(failure), failure instanceof PermanentJobError);
+    return endOf(failure);
   } finally {
     context.cleanUp();
   }
@@ -283,18 +288,32 @@ function failed(error: string, permanent: boolean): AttemptEnd {
   return { ok: false, error, permanent };
 }
 
+/** Looking at what a job type threw runs code of its own, which may throw again. */
+function endOf(failure: unknown): AttemptEnd {
+  try {
+    return failed(messageOf(failure), failure instanceof PermanentJobError);
+  } catch {
+    return failed("it threw what cannot be put into words", false);
+  }
+}
+
 function messageOf(failure: unknown): string {
   if (!(failure instanceof Error)) {
     return typeof failure === "object" ? inspect(failure, ON_ONE_LINE) : String(failure);
   }
-  const message = failure.message || failure.name;
+  const message = textOf(failure.message) || textOf(failure.name);
   const cause = failure instanceof AggregateError
     ? failure.errors.map(messageOf).join("; ")
     : failure.cause instanceof Error
-    ? failure.cause.message
+    ? textOf(failure.cause.message)
     : "";
   // Who wrapped a failure may have told it already.
   return message.includes(cause) ? message : `${message} (${cause})`;
+}
+
+/** Who puts an error together by hand may give it an object for a message. */
+function textOf(message: unknown): string {
+  return typeof message === "string" ? message : inspect(message, ON_ONE_LINE);
 }
 
 /** Of what was thrown and is no error. */

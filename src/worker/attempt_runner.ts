@@ -94,7 +94,8 @@ export class AttemptRunner {
     const observed = this.#options.observer.attemptStarted(attempt.job);
     const lasting = this.#lasting.begin(attempt, startedMs);
     try {
-      const end = await this.#attempted(attempt, observed);
+      // Whatever goes wrong, the master is told of an end: it cannot know of another.
+      const end = await this.#attempted(attempt, observed).catch(endOf);
       const durationMs = performance.now() - startedMs;
       const verdict = attempt.verdictOf(end);
       observed.ended(verdict, end.ok ? "" : shownError(end.error), durationMs);
@@ -170,6 +171,10 @@ export class AttemptRunner {
     const type = this.#options.registry.get(job.type);
     return type?.isolation === "process" ? this.#options.isolated : this.#options.inline;
   }
+}
+
+function endOf(failure: unknown): AttemptEnd {
+  return { ok: false, error: `the attempt could not be run: ${String(failure)}`, permanent: false };
 }
 
 /** Where what attempts say goes, and their questions. */

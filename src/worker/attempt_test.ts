@@ -38,3 +38,34 @@ Deno.test("several failures in one are told, and so is what is no error", async 
   assert.equal(await errorOf("in words"), "in words");
   assert.equal(await errorOf(undefined), "undefined");
 });
+
+Deno.test("an attempt ends whatever its type throws, and however that is put together", async () => {
+  const byHand = Object.assign(new Error("x"), { message: { code: 7 } });
+  assert.equal(await errorOf(byHand), "{ code: 7 }");
+  const hostile = Object.defineProperty(new Error("x"), "message", {
+    get: () => {
+      throw new Error("nobody may look");
+    },
+  });
+  assert.equal(await errorOf(hostile), "it threw what cannot be put into words");
+  const revoked = Proxy.revocable(new Error("x"), {});
+  revoked.revoke();
+  assert.equal(await errorOf(revoked.proxy), "it threw what cannot be put into words");
+});
+
+Deno.test("an attempt ends when its payload cannot even be looked at", async () => {
+  const end = await runAttempt(
+    {
+      get: (name) => ({ name, isolation: "inline", run: () => Promise.resolve(1) }),
+      parsePayload: () => {
+        throw new Error("the schema is broken");
+      },
+      fetchUnder: () => assert.fail("it has not run"),
+    },
+    ENVIRONMENT,
+    taskOf("/nowhere", "broken"),
+    silent,
+    never,
+  );
+  assert.deepEqual(end, { ok: false, error: "the schema is broken", permanent: false });
+});

@@ -7,14 +7,19 @@ import { noop } from "../job_types/noop.ts";
 import type { ClusterChannel } from "../rpc/light.ts";
 // What an older master says cannot be had from this version's.
 import { MasterMessageSchema, type WorkerMessage } from "../rpc/gen/scheduler_pb.ts";
-import { InlineExecutor } from "./attempt.ts";
+import { type Executor, InlineExecutor } from "./attempt.ts";
 import { ENVIRONMENT } from "./executor_test_support.ts";
 import { createMetricsRegistry, createWorkerMetrics, silentTracer } from "../observability/mod.ts";
 import { workerObserver } from "./metrics_observer.ts";
 import { Worker, type WorkerObserver } from "./worker.ts";
 
 /** A worker of `noop`, connected to nobody but this test. */
-async function connected(observer: WorkerObserver = { attemptStarted: () => ({ ended() {} }) }) {
+async function connected(
+  { executor, observer = { attemptStarted: () => ({ ended() {} }) } }: {
+    readonly executor?: Executor;
+    readonly observer?: WorkerObserver;
+  } = {},
+) {
   const heard: WorkerMessage[] = [];
   const stream = Object.assign(new EventEmitter(), {
     write: (message: WorkerMessage) => {
@@ -34,7 +39,7 @@ async function connected(observer: WorkerObserver = { attemptStarted: () => ({ e
   };
   const registry = new JobTypeRegistry();
   registry.register(noop);
-  const inline = new InlineExecutor(registry, ENVIRONMENT);
+  const inline = executor ?? new InlineExecutor(registry, ENVIRONMENT);
   const usage = { cpuUsage: 0, memoryUsage: 0, workerCpu: 0, workerMemoryBytes: 0 };
   const worker = new Worker({
     ...{ workerId: "w1", address: () => "", slots: 4, cpuMillis: 0, memoryBytes: 0, tags: {} },
@@ -137,6 +142,26 @@ Deno.test("what has ended is reported within a few turns of the event loop, with
   await worker.stop(0);
 });
 
+Deno.test("an attempt that could not even be run is reported as failed, so that it is not run for ever", async () => {
+  const { worker, heardThat, say, reports } = await connected({
+    executor: {
+      run: () => Promise.reject(new Error("no room")),
+      close: () => Promise.resolve(),
+    },
+  });
+  say({ welcome: { ...WELCOME, takesNumbers: true } });
+  say({
+    kinds: [{ type: "noop", namespace: "default" }],
+    briefs: [{ jobId: "a", fencingToken: 5n, attempt: 1 }],
+  });
+  await heardThat(() => reports().length > 0);
+  const { outcome } = reports()[0]!.reports[0]!;
+  assert.ok(outcome.case === "result");
+  assert.equal(outcome.value.success, false);
+  assert.equal(outcome.value.error, "the attempt could not be run: Error: no room");
+  await worker.stop(0);
+});
+
 Deno.test("one that is resized says so in a new session, with what it holds, and at once", async () => {
   const { worker, heard, heardThat, say, reports } = await connected();
   const hellos = () => heard.filter((each) => each.hello !== undefined);
@@ -165,9 +190,9 @@ Deno.test("a session that breaks is counted as lost, and one that is renewed or 
   const metrics = createWorkerMetrics(registry);
   const log = { debug() {}, info() {}, warn() {}, error() {}, isEnabled: () => false };
   const records = { metrics, tracer: silentTracer, log: { ...log, child: never }, workerId: "w1" };
-  const { worker, heard, heardThat, say, break: breakOff } = await connected(
-    workerObserver(records),
-  );
+  const { worker, heard, heardThat, say, break: breakOff } = await connected({
+    observer: workerObserver(records),
+  });
   const hellos = () => heard.filter(({ hello }) => hello !== undefined).length;
   const losses = async () =>
     /^conductor_worker_session_losses_total (\d+)$/m.exec((await registry.expose()).text)?.[1];
