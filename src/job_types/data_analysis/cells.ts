@@ -40,8 +40,9 @@ function numberCell(value: number): number | string | null {
   return Number.isNaN(value) ? null : value > 0 ? "Infinity" : "-Infinity";
 }
 
-/** One line of CSV, CRLF included: RFC 4180. */
+/** One line of CSV, CRLF included: RFC 4180. One null alone is quoted: readers skip an empty line. */
 export function csvLine(cells: readonly Cell[]): string {
+  if (cells.length === 1 && cells[0] === null) return '""\r\n';
   return `${cells.map(csvField).join(",")}\r\n`;
 }
 

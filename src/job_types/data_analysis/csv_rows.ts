@@ -27,6 +27,8 @@ export interface RaggedRows {
 /** Records that came from one piece of text. */
 export interface CsvRecords {
   readonly records: string[][];
+  /** Lines with nothing on them are among them, and cannot be told from an empty field in quotes. */
+  readonly hasBlankLines: boolean;
   /** The line on which a record begins; asked for only when something is wrong with it. */
   lineOf(index: number): number;
 }
@@ -45,11 +47,12 @@ export async function* csvRows(
 ): AsyncGenerator<string[][]> {
   const batches = terms.trim ? unusualCsvRecords(text, terms) : csvRecords(text, terms);
   let width: number | undefined;
-  for await (const { records, lineOf } of batches) {
+  for await (const { records, hasBlankLines, lineOf } of batches) {
     const rows: string[][] = [];
     for (let index = 0; index < records.length; index++) {
       const record = records[index]!;
-      if (record.length === 1 && record[0] === "") continue;
+      const isEmpty = record.length === 1 && record[0] === "";
+      if (isEmpty && (hasBlankLines || width !== 1)) continue;
       width ??= record.length;
       const row = record.length === width
         ? record
@@ -87,7 +90,8 @@ function raggedRow(
 
 /**
  * Papa Parse cuts one kind of line end only, but four times as fast as csv-parse does them all: it
- * reads what has LF and CRLF, and from the first CR alone the other one goes on.
+ * reads what has LF and CRLF, and from the first CR alone the other one goes on, as it does where a
+ * single column has empty fields in quotes.
  */
 async function* csvRecords(
   text: AsyncIterable<string>,
@@ -97,6 +101,7 @@ async function* csvRecords(
   const pieces = text[Symbol.asyncIterator]();
   let unfinished = "";
   let lines = 1;
+  let isNarrow: boolean | undefined;
   try {
     for (let isLast = false; !isLast;) {
       const next = await pieces.next();
@@ -115,15 +120,26 @@ async function* csvRecords(
       const error = errors.find(({ row }) => isLast || (row ?? 0) < data.length);
       if (error !== undefined) throw explained(error, lineOf(error.row ?? 0), terms);
       if (known.includes("\r")) dropReturns(data);
+      isNarrow ??= isOneColumn(data);
+      // In one column an empty field in quotes is a value that is missing, and no empty line.
+      if (isNarrow && terms.quote !== null && known.includes(terms.quote.repeat(2))) {
+        return yield* unusualCsvRecords(resumed(known, pieces), terms, lines);
+      }
       const read = isLast ? known.length : meta.cursor;
       lines += countOf("\n", known, read);
       unfinished = known.slice(read);
       if (unfinished.length > terms.recordLengthMax) throw tooLong(lines, terms);
-      yield { records: data, lineOf };
+      yield { records: data, hasBlankLines: true, lineOf };
     }
   } finally {
     await pieces.return?.();
   }
+}
+
+/** Undefined as long as there are only empty lines. */
+function isOneColumn(records: readonly string[][]): boolean | undefined {
+  const first = records.find((record) => record.length > 1 || record[0] !== "");
+  return first === undefined ? undefined : first.length === 1;
 }
 
 /** One at the very end may be half of a CRLF. */

@@ -34,6 +34,19 @@ Deno.test("quotes, doubled quotes, delimiters and line breaks within quotes are 
   assert.deepEqual(await rowsOf([text]), [["a", "b"], ['x, "y"', "two\r\nlines"], ["", "z"]]);
 });
 
+Deno.test("in a single column an empty field in quotes is a row, and an empty line is none", async () => {
+  const text = 'a\r\n1\r\n""\r\n\r\n"x ""y"""\r\n""';
+  const rows = [["a"], ["1"], [""], ['x "y"'], [""]];
+  for (const trim of [false, true]) {
+    assert.deepEqual(await rowsOf([text], { trim }), rows);
+    for (let at = 1; at < text.length; at++) {
+      const pieces = [text.slice(0, at), text.slice(at)];
+      assert.deepEqual(await rowsOf(pieces, { trim }), rows, `cut at ${at}`);
+    }
+  }
+  assert.deepEqual(await rowsOf(['a,b\n1,2\n""\n3,4']), [["a", "b"], ["1", "2"], ["3", "4"]]);
+});
+
 Deno.test("wherever a text is cut into pieces, its rows are the same", async () => {
   const text = 'é,"b ""q"" 東"\r\n1,2\n\r\n"x\r\ny",\r3,4';
   const whole = await rowsOf([text]);

@@ -1,6 +1,6 @@
 /**
  * Reads CSV that the fast reader does not know: spaces around fields, before an opening quote too
- * (`csv.trim`), and a CR alone as the end of a line.
+ * (`csv.trim`), a CR alone as the end of a line, and empty fields in quotes that are all of a line.
  *
  * @module
  */
@@ -30,7 +30,7 @@ export async function* unusualCsvRecords(
     if (piece !== "") parser.write(piece);
     const records = drained(parser);
     if (parser.errored) throw explained(parser.errored, terms, firstLine);
-    yield { records, lineOf: lineCounter(lines) };
+    yield { records, hasBlankLines: false, lineOf: lineCounter(lines) };
     lines = firstLine - 1 + parser.info.lines;
   }
   parser.end();
@@ -40,7 +40,7 @@ export async function* unusualCsvRecords(
   } catch (error) {
     throw explained(error, terms, firstLine);
   }
-  yield { records: rest, lineOf: lineCounter(lines) };
+  yield { records: rest, hasBlankLines: false, lineOf: lineCounter(lines) };
 }
 
 /** Near enough: a record that began in the piece before counts for one line here. */

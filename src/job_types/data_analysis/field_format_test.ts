@@ -134,3 +134,20 @@ Deno.test("an empty table is refused, one of names alone has no rows, and names 
   const twice = await analysedAsCsv({ data: "a,A,a,,\n1,2,3,4,5\n", output: { format: "csv" } });
   assert.equal(twice, "a,A_2,a_3,column_4,column_5\r\n1,2,3,4,5\r\n");
 });
+
+Deno.test("a column keeps the name that it alone has, whatever names are made up for others", async () => {
+  const { source } = await analysed({ data: "a,A,a_2,,column_4\n1,2,3,4,5\n" });
+  assert.deepEqual(
+    source.columns.map(({ name }) => name),
+    ["a", "A_3", "a_2", "column_4_2", "column_4"],
+  );
+});
+
+Deno.test("a single column with nulls is written so that it is read back with all its rows", async () => {
+  const rows = [{ a: 1 }, { a: null }, { a: 3 }];
+  const csv = await analysedAsCsv({ data: rows, output: { format: "csv" } });
+  assert.equal(csv, 'a\r\n1\r\n""\r\n3\r\n');
+  const { source, results } = await analysed({ data: csv });
+  assert.equal(source.rows, 3);
+  assert.deepEqual(results.at(-1)!["rows"], rows);
+});

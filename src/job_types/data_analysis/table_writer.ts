@@ -38,7 +38,7 @@ export interface WriterTerms {
 export class TableWriter {
   readonly #database: DatabaseSync;
   readonly #nullValues: ReadonlySet<string>;
-  readonly #namer = new ColumnNamer();
+  #namer = new ColumnNamer();
   readonly #names: string[] = [];
   readonly #profiles: ColumnProfile[] = [];
   readonly #format: FieldFormat | undefined;
@@ -79,6 +79,7 @@ export class TableWriter {
 
   /** Names the columns beforehand, as a header line does. */
   declare(writtenNames: readonly string[]): void {
+    this.#namer = new ColumnNamer(writtenNames);
     for (const name of writtenNames) this.#addColumn(name);
   }
 
