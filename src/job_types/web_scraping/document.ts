@@ -112,8 +112,10 @@ const AS_WRITTEN = { xml: { xmlMode: false, encodeEntities: "utf8" } } as const;
 
 function documentFrom($: CheerioAPI, url: string): PageDocument {
   const base = $("base[href]").first().attr("href");
-  const baseUrl = (base === undefined ? null : URL.parse(base.trim(), url))?.href ?? url;
-  return { $, baseUrl };
+  const given = base === undefined ? null : URL.parse(base.trim(), url);
+  // As the HTML standard has it: such a base is none.
+  const isUsable = given !== null && given.protocol !== "data:" && given.protocol !== "javascript:";
+  return { $, baseUrl: isUsable ? given.href : url };
 }
 
 /** The http or https URL that a link of the page leads to, if it is one. */

@@ -156,6 +156,10 @@ Deno.test("a name like __proto__ is a name like any other", () => {
 Deno.test("a page's base counts for its links", () => {
   const html = '<base href="/deep/"><a href="x">x</a>';
   assert.deepEqual(pull({ a: "a@href" }, html), { a: "https://shop.example/deep/x" });
+  for (const href of ["javascript:void(0)", "data:text/html,x"]) {
+    const pseudo = `<base href="${href}"><a href="/x">x</a>`;
+    assert.deepEqual(pull({ a: "a@href" }, pseudo), { a: "https://shop.example/x" }, href);
+  }
 });
 
 Deno.test("XML is read as XML", () => {
