@@ -149,7 +149,7 @@ function collect(exported: ModuleExports, path: string): JobType[] {
 
 function membersOf(value: unknown, exportName: string | undefined): Found[] {
   if (isNamedType(value)) return [[value.name, value]];
-  if (typeof value === "function") {
+  if (typeof value === "function" && !isClass(value)) {
     const handler = value as HandlerFunction;
     return [[exportName ?? (handler.name === "default" ? undefined : handler.name), handler]];
   }
@@ -173,7 +173,13 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 function isHandler(value: unknown): value is HandlerFunction | HandlerObject {
-  return typeof value === "function" || (isRecord(value) && typeof value.run === "function");
+  return (typeof value === "function" && !isClass(value)) ||
+    (isRecord(value) && typeof value.run === "function");
+}
+
+/** A class, such as a module's own kind of error, cannot be called and so is no job type. */
+function isClass(value: unknown): boolean {
+  return typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));
 }
 
 function isNamedType(value: unknown): value is HandlerObject & { readonly name: string } {
@@ -186,6 +192,7 @@ function isRecordOfHandlers(value: unknown): boolean {
 
 function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);
+  if (isClass(value)) return "a class";
   return Array.isArray(value) ? "an array" : `a value of type ${typeof value}`;
 }
 

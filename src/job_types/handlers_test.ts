@@ -46,6 +46,7 @@ Deno.test("each way of exporting handlers is understood", async () => {
       ["a", "b"],
     ],
     [`const t = { name: "same", ${RUN} }; export { t }; export default t`, ["same"]],
+    [`export class OwnError extends Error {}; export function work() {}`, ["work"]],
     [`class T { name = "inst"; #k = 2; run(p) { return p * this.#k } }; export default new T()`, [
       "inst",
     ]],
