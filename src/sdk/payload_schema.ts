@@ -62,11 +62,28 @@ export async function validated<Output>(
 ): Promise<Validated<Output>> {
   try {
     // Before the standard: what it says of a fault is less than zod's own issues, which name the kind.
-    if ("safeParse" in schema) return ofSafeParse(schema.safeParse(value));
-    if ("~standard" in schema) return ofStandard(await schema["~standard"].validate(value));
-    return { ok: true, payload: schema(value) };
+    const standard = "~standard" in schema ? schema as StandardSchema<never, Output> : undefined;
+    if ("safeParse" in schema) {
+      const result = standard === undefined ? schema.safeParse(value) : atOnce(schema, value);
+      if (result !== undefined) return ofSafeParse(result);
+    }
+    if (standard !== undefined) return ofStandard(await standard["~standard"].validate(value));
+    return { ok: true, payload: (schema as (value: unknown) => Output)(value) };
   } catch (failure) {
     return { ok: false, issues: [{ code: "custom", message: messageOf(failure) }] };
+  }
+}
+
+/** Undefined for a schema of which a part answers with a promise: zod throws then. */
+function atOnce<Output>(
+  schema: SafeParseSchema<Output>,
+  value: unknown,
+): ReturnType<SafeParseSchema<Output>["safeParse"]> | undefined {
+  try {
+    return schema.safeParse(value);
+  } catch {
+    // If it threw for another reason, that is thrown again by the standard's way, and told.
+    return undefined;
   }
 }
 

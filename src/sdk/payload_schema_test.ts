@@ -12,6 +12,18 @@ Deno.test("a schema of zod gives what it made of the payload, or every fault wit
   assert.deepEqual(bad.issues.map(({ path }) => path), [["name"], ["times"]]);
 });
 
+Deno.test("a schema of zod may have parts that answer later", async () => {
+  const known = z.object({ name: z.string().refine((name) => Promise.resolve(name === "Ada")) });
+  const schema = known as PayloadSchema<never, unknown>;
+  assert.deepEqual(await validated(schema, { name: "Ada" }), {
+    ok: true,
+    payload: { name: "Ada" },
+  });
+  const bad = await validated(schema, { name: "Bob" });
+  assert.ok(!bad.ok);
+  assert.deepEqual(bad.issues.map(({ path }) => path), [["name"]]);
+});
+
 Deno.test("a Standard Schema may answer later, and its paths are read in both forms", async () => {
   const schema: PayloadSchema<never, number> = {
     "~standard": {
