@@ -122,6 +122,9 @@ Deno.test({
     await assert.rejects(ran({ ...failing, permanent_exit_codes: [4] }), PermanentJobError);
     await assert.rejects(ran(sh("kill -9 $$")), /was ended by SIGKILL/);
     await assert.rejects(ran({ command: "nothing" }), PermanentJobError);
+    // Longer than Linux takes one for: it would be refused each time.
+    const env = { LONG: "x".repeat(10_000_000) };
+    await assert.rejects(ran({ command: "cat", env }), PermanentJobError);
   },
 });
 
@@ -184,6 +187,7 @@ Deno.test({
 Deno.test("a payload names a command that the worker has, and loads no code into it", async () => {
   const faults: readonly [unknown, RegExp][] = [
     [{ command: "bash" }, /allowed: "sh", "printf", "cat", "nothing"/],
+    [{ command: "sh", args: ["é".repeat(66_000)] }, /may have 131072 bytes/],
     [{ ...sh("true"), env: { LD_PRELOAD: "/tmp/evil.so" } }, /"LD_PRELOAD" may not be set/],
     [{ ...sh("true"), env: { "A=B": "" } }, /"A=B" may not be set/],
     [{ command: "sh", args: ["a\0b"] }, /NUL/],

@@ -72,6 +72,11 @@ const environment = recordOf(z.string(), plain).superRefine((variables, context)
   }
 });
 
+/** As the command is given it, in UTF-8. */
+function bytesOf(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
+
 /** Names those commands that this worker has; without any, for documentation, whatever name. */
 export function execPayload(programs: Programs) {
   const names = Object.keys(programs);
@@ -81,7 +86,7 @@ export function execPayload(programs: Programs) {
       "the name of a command that the worker allows with worker.exec_commands (--allow-exec)",
     ),
     args: z.array(plain).max(ENTRIES_MAX).default([]).refine(
-      (args) => args.reduce((sum, arg) => sum + arg.length + 1, 0) <= ARGUMENT_BYTES_MAX,
+      (args) => args.reduce((sum, arg) => sum + bytesOf(arg) + 1, 0) <= ARGUMENT_BYTES_MAX,
       `all arguments together may have ${ARGUMENT_BYTES_MAX} bytes`,
     ).describe("arguments, after those that the worker gives; no shell reads them"),
     stdin: z.union([

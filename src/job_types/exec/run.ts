@@ -117,9 +117,15 @@ function start(
     const error = `the command ${payload.command} cannot be started`;
     // Without room for one more process it may do another time.
     const isFinal = cause instanceof Deno.errors.NotFound ||
-      cause instanceof Deno.errors.PermissionDenied || cause instanceof Deno.errors.NotCapable;
+      cause instanceof Deno.errors.PermissionDenied || cause instanceof Deno.errors.NotCapable ||
+      isTooLong(cause);
     throw isFinal ? new PermanentJobError(error, { cause }) : new Error(error, { cause });
   }
+}
+
+/** Arguments and variables, which the system bounds one by one and all together. */
+function isTooLong(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && cause.code === "E2BIG";
 }
 
 async function attended(
