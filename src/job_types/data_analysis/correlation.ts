@@ -94,10 +94,18 @@ class Comoment {
   /** Null for fewer than two rows, and when either column does not vary. */
   coefficient(): number | null {
     if (this.#count < 2 || this.#squaresX === 0 || this.#squaresY === 0) return null;
-    const value = this.#products / Math.sqrt(this.#squaresX) / Math.sqrt(this.#squaresY);
+    const product = this.#squaresX * this.#squaresY;
+    // The root of the product is right to the last bit, a column is to itself exactly 1.
+    const spread = product >= NORMAL_MIN && product < Infinity
+      ? Math.sqrt(product)
+      : Math.sqrt(this.#squaresX) * Math.sqrt(this.#squaresY);
+    const value = this.#products / spread;
     return Number.isFinite(value) ? Math.max(-1, Math.min(1, value)) : null;
   }
 }
+
+/** The least number of full precision. */
+const NORMAL_MIN = 2 ** -1022;
 
 async function pearson(
   columns: readonly Column[],

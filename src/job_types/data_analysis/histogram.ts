@@ -77,15 +77,36 @@ function edgesFor(
       (_, index) => index === bins ? to : from + step * index,
     );
   }
-  const first = Math.floor(least / width);
-  const count = Math.floor(greatest / width) - first + 1;
+  const edge = multiplesOf(width);
+  const first = binOf(least, width, edge);
+  const count = binOf(greatest, width, edge) - first + 1;
   if (!(count <= BINS_MAX)) {
     throw new PermanentJobError(
       `A histogram of ${JSON.stringify(column)} from ${least} to ${greatest} by ${width} has ` +
         `${count} bins; at most ${BINS_MAX} can be listed. Make bin_width larger.`,
     );
   }
-  return Array.from({ length: count + 1 }, (_, index) => (first + index) * width);
+  return Array.from({ length: count + 1 }, (_, index) => edge(first + index));
+}
+
+/**
+ * Multiples of the width as it is written: three times 0.1 is 0.3, and not the double beside it, so that
+ * a value that is written like an edge begins the bin that the edge begins.
+ */
+function multiplesOf(width: number): (times: number) => number {
+  const [, whole = "", fraction = "", exponent = "0"] =
+    /^(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(String(width)) ?? [];
+  const digits = BigInt(whole + fraction);
+  const scale = Number(exponent) - fraction.length;
+  return (times) => Number(`${BigInt(times) * digits}e${scale}`);
+}
+
+/** The number of the bin of that width that a value lies in; the division may be off by a rounding. */
+function binOf(value: number, width: number, edge: (times: number) => number): number {
+  const bin = Math.floor(value / width);
+  if (!Number.isSafeInteger(bin)) return bin;
+  if (value < edge(bin)) return bin - 1;
+  return value >= edge(bin + 1) ? bin + 1 : bin;
 }
 
 async function countBetween(
