@@ -77,6 +77,34 @@ export function readJobLines(text: string, batchId: string): JobLine[] {
   return byRef(jobs);
 }
 
+/**
+ * The text of a file of jobs, without the mark that some editors begin it with.
+ *
+ * @throws Misuse that names the first line that is not UTF-8: what came of it otherwise would be run as if
+ * somebody had meant it
+ */
+export function textOfLines(bytes: Uint8Array): string {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    // Which line it is, is looked for only now.
+  }
+  for (let line = 1, begin = 0; begin < bytes.length; line++) {
+    const end = bytes.indexOf(LINE_FEED, begin);
+    const next = end < 0 ? bytes.length : end + 1;
+    try {
+      decoder.decode(bytes.subarray(begin, next));
+    } catch {
+      throw new Misuse(`line ${line}: it is not UTF-8`);
+    }
+    begin = next;
+  }
+  throw new Misuse("there are too many jobs to read at once; submit them in parts");
+}
+
+const LINE_FEED = 0x0a;
+
 function submissionOf(written: string, batchId: string): Submission {
   let job: unknown;
   try {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { inCalls, readJobLines } from "./batch_lines.ts";
+import { inCalls, readJobLines, textOfLines } from "./batch_lines.ts";
 import { Misuse } from "./failure.ts";
 
 const bounds = { jobsMax: 2, bytesMax: 1_000_000 };
@@ -128,4 +128,18 @@ Deno.test("calls are bounded in bytes, and jobs that wait for each other are ref
     depends_on: "a",
   });
   assert.throws(() => inCalls(readJobLines(ring, "b"), bounds), /a → b → a/);
+});
+
+Deno.test("a file of jobs may begin with a mark, and a line that is not UTF-8 is named", () => {
+  const bytes = (...parts: (string | number[])[]) =>
+    new Uint8Array(
+      parts.flatMap((each) =>
+        typeof each === "string" ? [...new TextEncoder().encode(each)] : each
+      ),
+    );
+  assert.equal(textOfLines(bytes([0xef, 0xbb, 0xbf], '{"type":"ü"}\n')), '{"type":"ü"}\n');
+  assert.throws(
+    () => textOfLines(bytes('{"type":"ü"}\n\n{"type":"', [0xff], '"}\n')),
+    new Misuse("line 3: it is not UTF-8"),
+  );
 });

@@ -37,13 +37,17 @@ export function addBatchCommands(
     batch.command("submit").description("submit the jobs of a file; prints the batch's id")
       .argument("<file>", "jobs as JSON, one a line; -: from stdin")
       .option("--batch <id>", "the batch's id, new or there already (default: a new one)")
+      .option(
+        "--idempotency-key <key>",
+        "submitted again under it, no line becomes a second job (default: a new one)",
+      )
       .option("--all-or-nothing", "one refused job refuses all")
       .option("--patience <duration>", "how long to try again while the cluster takes no more jobs")
       .option("-w, --wait", "follow the batch to its end; exit 1 if a job does not complete")
       .option("--wait-timeout <duration>", WAIT_TIMEOUT_HELP)
       .addHelpText("after", LINES_HELP)
       .action(async (file: string, flags: Flags) => {
-        const { submitBatch } = await import("./batches.ts");
+        const { submitBatch } = await import("./batch_submit.ts");
         await submitBatch(file, flags, terminal);
       }),
   );

@@ -1,160 +1,20 @@
 /**
- * `conductor batch`.
+ * `conductor batch`, but for what submits one.
  *
  * @module
  */
 
-import { v7 as uuidv7 } from "uuid";
-import type { BatchItem, BatchView, JobClient, Submission } from "../rpc/mod.ts";
+import type { BatchView } from "../rpc/mod.ts";
 import { type Answer, formatOf, streamed, tell } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
-import { reasonOf } from "./reason.ts";
-import { inCalls, type JobLine, readJobLines } from "./batch_lines.ts";
-import { configFrom } from "./config_flags.ts";
 import { type Connection, withClient } from "./connect.ts";
-import { Misuse, NegativeAnswer } from "./failure.ts";
+import { NegativeAnswer } from "./failure.ts";
 import { areSeveral, NAMESPACE_COLUMN, secondText, timeText } from "./present.ts";
 import type { Flags } from "./router.ts";
 import { renderPairs, renderTable } from "./table.ts";
 import { printable, type Sheet, type Terminal } from "./terminal.ts";
 import { within } from "./waiting.ts";
 import { tellOrWatch } from "./watching.ts";
-
-/** Jobs in one call: enough to make little of the way there and back, few enough to be one of many. */
-const CALL_JOBS = 1_000;
-/** What a call that must bring all may have: as many as a master takes. */
-const CALL_JOBS_MAX = 10_000;
-/** Refusals that are told one by one. */
-const REFUSALS_TOLD_MAX = 20;
-
-/** What became of the lines of a file. */
-interface Submitted {
-  readonly batchId: string;
-  accepted: number;
-  duplicates: number;
-  /** What there is now, and what was refused, by the lines of the file. */
-  readonly jobs: { readonly line: number; readonly job_id: string; readonly duplicate: boolean }[];
-  readonly refused: { readonly line: number; readonly error: string }[];
-}
-
-/** Submits every job of a file as one batch; prints the batch's id. */
-export async function submitBatch(file: string, flags: Flags, terminal: Terminal): Promise<void> {
-  const reader = new FlagReader(flags);
-  const batchId = reader.text("batch") ?? `batch-${uuidv7()}`;
-  const how = {
-    allOrNothing: flags.allOrNothing === true,
-    patienceMs: reader.duration("patience") ?? 0,
-  };
-  const { allOrNothing } = how;
-  const timeoutMs = reader.duration("waitTimeout");
-  const waits = flags.wait === true || timeoutMs !== undefined;
-  reader.done();
-  const jobs = readJobLines(await readAll(file, terminal), batchId);
-  const { maxMsgSizeBytes } = configFrom(flags, "client").config.grpc;
-  const calls = inCalls(jobs, {
-    jobsMax: allOrNothing ? CALL_JOBS_MAX : CALL_JOBS,
-    bytesMax: maxMsgSizeBytes * (allOrNothing ? 0.9 : 0.25),
-  });
-  if (allOrNothing && calls.length > 1) {
-    throw new Misuse(
-      `--all-or-nothing is for what one call can bring, which is ${CALL_JOBS_MAX} jobs and ` +
-        `nine tenths of grpc.max_msg_size; these ${jobs.length} jobs are more`,
-    );
-  }
-  await withClient(flags, terminal, async (connection) => {
-    const { client, line } = connection;
-    const submitted: Submitted = { batchId, accepted: 0, duplicates: 0, jobs: [], refused: [] };
-    const ids = new Map<string, string>();
-    // The master puts parents first by itself, and names a fault by its place: that of the file.
-    if (allOrNothing) calls[0]!.sort((a, b) => a.line - b.line);
-    for (const call of calls) {
-      await bring(client, call, how, ids, submitted);
-      const { accepted, duplicates, refused } = submitted;
-      const brought = accepted + duplicates + refused.length;
-      line.progress("submitted", brought / jobs.length, `${brought} of ${jobs.length} jobs`);
-    }
-    line.clear();
-    tellRefusals(submitted, terminal);
-    const hasJobs = submitted.accepted + submitted.duplicates > 0;
-    if (waits && hasJobs) {
-      const batch = await follow(connection, batchId, "quietly", timeoutMs);
-      tell(flags, terminal, {
-        json: { ...submittedJson(submitted), batch: batchJson(batch) },
-        text: () => batchText(batch),
-      });
-      failIfBad(batch, submitted.refused.length);
-      return;
-    }
-    tell(flags, terminal, {
-      json: submittedJson(submitted),
-      text: () => hasJobs ? `${batchId}\n` : "",
-    });
-    if (submitted.refused.length > 0) throw new NegativeAnswer("");
-  }, "client.submit_batch");
-}
-
-/** One call; refs of jobs that were brought before become their ids. */
-async function bring(
-  client: JobClient,
-  call: readonly JobLine[],
-  how: { readonly allOrNothing: boolean; readonly patienceMs: number },
-  ids: Map<string, string>,
-  submitted: Submitted,
-): Promise<void> {
-  const own = new Set(call.map(({ submission }) => submission.ref));
-  const isOrphan = ({ submission }: JobLine) =>
-    submission.options?.dependsOn?.some(({ ref }) =>
-      ref !== undefined && !own.has(ref) && !ids.has(ref)
-    ) === true;
-  for (const { line } of call.filter(isOrphan)) {
-    submitted.refused.push({ line, error: "a job that it depends on was refused" });
-  }
-  const jobs = call.filter((each) => !isOrphan(each));
-  // Who depends on an orphan of the same call is refused by the master, which names the ref.
-  const known = new Set(jobs.map(({ submission }) => submission.ref));
-  const able = jobs.filter(({ line, submission }) => {
-    const lost = submission.options?.dependsOn?.find(({ ref }) =>
-      ref !== undefined && own.has(ref) && !known.has(ref)
-    );
-    if (lost === undefined) return true;
-    submitted.refused.push({ line, error: `it depends on "${lost.ref}", which was refused` });
-    return false;
-  });
-  if (able.length === 0) return;
-  const outcomes: BatchItem[] = await client.submitBatch(
-    able.map(({ submission }) => withIds(submission, ids)),
-    how,
-  );
-  outcomes.forEach((outcome, position) => {
-    const { line, submission } = able[position]!;
-    if ("error" in outcome) {
-      submitted.refused.push({ line, error: outcome.error });
-      return;
-    }
-    submitted.jobs.push({ line, job_id: outcome.jobId, duplicate: outcome.duplicate });
-    if (outcome.duplicate) submitted.duplicates++;
-    else submitted.accepted++;
-    if (submission.ref !== undefined) ids.set(submission.ref, outcome.jobId);
-  });
-}
-
-function withIds(submission: Submission, ids: ReadonlyMap<string, string>): Submission {
-  const { options } = submission;
-  if (options?.dependsOn === undefined) return submission;
-  const dependsOn = options.dependsOn.map((each) => {
-    const jobId = each.ref === undefined ? undefined : ids.get(each.ref);
-    return jobId === undefined ? each : { jobId, on: each.on };
-  });
-  return { ...submission, options: { ...options, dependsOn } };
-}
-
-function tellRefusals({ refused }: Submitted, { err }: Terminal): void {
-  for (const { line, error } of refused.slice(0, REFUSALS_TOLD_MAX)) {
-    err.write(`conductor: line ${line}: ${printable(error)}\n`);
-  }
-  const more = refused.length - REFUSALS_TOLD_MAX;
-  if (more > 0) err.write(`conductor: ${more} more were refused\n`);
-}
 
 /** The batches of the cluster, the latest first. */
 export async function listBatches(flags: Flags, terminal: Terminal): Promise<void> {
@@ -223,8 +83,8 @@ export async function cancelBatch(
   });
 }
 
-/** Ctrl-C ends the watching, not the batch. */
-async function follow(
+/** Until the end of a batch. Ctrl-C ends the watching, not the batch. */
+export async function follow(
   { client, line }: Connection,
   batchId: string,
   how: "telling" | "quietly",
@@ -256,7 +116,7 @@ async function follow(
 }
 
 /** @throws NegativeAnswer unless every job completed */
-function failIfBad({ byStatus }: BatchView, refused: number): void {
+export function failIfBad({ byStatus }: BatchView, refused: number): void {
   const { failed, cancelled } = byStatus;
   if (failed + cancelled + refused === 0) return;
   const parts = [
@@ -283,12 +143,7 @@ function finishedOf({ byStatus: { completed, failed, cancelled } }: BatchView): 
   return completed + failed + cancelled;
 }
 
-function submittedJson({ batchId, accepted, duplicates, jobs, refused }: Submitted) {
-  const inOrder = jobs.toSorted((a, b) => a.line - b.line);
-  return { batch_id: batchId, accepted, duplicates, refused, jobs: inOrder };
-}
-
-function batchJson(batch: BatchView) {
+export function batchJson(batch: BatchView) {
   const { id, namespace, createdAtMs, submittedBy, total, byStatus, isFinished } = batch;
   return {
     id,
@@ -305,7 +160,7 @@ function batchAnswer(batch: BatchView): Answer {
   return { json: batchJson(batch), text: () => batchText(batch) };
 }
 
-function batchText(batch: BatchView): string {
+export function batchText(batch: BatchView): string {
   const { id, createdAtMs, submittedBy, total, byStatus } = batch;
   return renderPairs([
     ["Batch", printable(id)],
@@ -347,18 +202,4 @@ function batchTable(batches: readonly BatchView[], sheet: Sheet): string {
     ]),
     sheet,
   );
-}
-
-async function readAll(file: string, { err }: Terminal): Promise<string> {
-  if (file === "-") {
-    if (Deno.stdin.isTerminal()) {
-      err.write("conductor: reading jobs from the terminal, one a line; Ctrl-D ends them\n");
-    }
-    return await new Response(Deno.stdin.readable).text();
-  }
-  try {
-    return await Deno.readTextFile(file);
-  } catch (cause) {
-    throw new Misuse(`cannot read jobs from ${file}: ${reasonOf(cause)}`, { cause });
-  }
 }

@@ -5,7 +5,7 @@
  */
 
 import { firstOf } from "../calendar/mod.ts";
-import { ScheduleClient, type ScheduleTiming } from "../rpc/mod.ts";
+import { newIdempotencyKey, ScheduleClient, type ScheduleTiming } from "../rpc/mod.ts";
 import { type Answer, tell } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { configFrom } from "./config_flags.ts";
@@ -18,6 +18,7 @@ import type { Flags } from "./router.ts";
 import { catchUpFrom, timeFrom, timingFrom } from "./schedule_flags.ts";
 import { submissionFrom } from "./submission.ts";
 import { printable, type Terminal } from "./terminal.ts";
+import { madeOnceText, sayingHowToGoOn } from "./waiting.ts";
 import { tellOrWatch } from "./watching.ts";
 
 const CALL_TIMEOUT_MS = 10_000;
@@ -133,12 +134,12 @@ export async function triggerSchedule(
   terminal: Terminal,
 ): Promise<void> {
   const reader = new FlagReader(flags);
-  const idempotencyKey = reader.text("idempotencyKey");
+  const idempotencyKey = reader.text("idempotencyKey") ?? newIdempotencyKey();
   reader.done();
   await withScheduleClient(flags, terminal, async (client) => {
-    const { jobId, duplicate } = await client.trigger(
-      name,
-      idempotencyKey === undefined ? {} : { idempotencyKey },
+    const { jobId, duplicate } = await sayingHowToGoOn(
+      { again: () => madeOnceText(flags, idempotencyKey) },
+      () => client.trigger(name, { idempotencyKey }),
     );
     if (duplicate) terminal.err.write("conductor: an earlier call made this job\n");
     tell(flags, terminal, said({ name, job_id: jobId, duplicate }, jobId));

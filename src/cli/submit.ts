@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type JobEventView, type JobView, SUBMITTED } from "../rpc/mod.ts";
+import { type JobEventView, type JobView, newIdempotencyKey, SUBMITTED } from "../rpc/mod.ts";
 import { formatOf, streamed, tell } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { type Connection, withClient } from "./connect.ts";
@@ -14,7 +14,7 @@ import { jobJson, progressText, resultText, statusText } from "./present.ts";
 import type { Flags } from "./router.ts";
 import { submissionFrom } from "./submission.ts";
 import { printable, type Terminal } from "./terminal.ts";
-import { lateText, within } from "./waiting.ts";
+import { lateText, madeOnceText, sayingHowToGoOn, within } from "./waiting.ts";
 
 /** Submits one job, and with `--wait` follows it to its end. */
 export async function submit(flags: Flags, terminal: Terminal): Promise<void> {
@@ -23,9 +23,13 @@ export async function submit(flags: Flags, terminal: Terminal): Promise<void> {
   const timeoutMs = reader.duration("waitTimeout");
   reader.done();
   const submission = await submissionFrom(flags, terminal.err);
+  const idempotencyKey = submission.idempotencyKey ?? newIdempotencyKey();
   await withClient(flags, terminal, async (connection) => {
     const { client, line } = connection;
-    const { jobId, duplicate, existing, message } = await client.submit(submission, { patienceMs });
+    const { jobId, duplicate, existing, message } = await sayingHowToGoOn(
+      { again: () => madeOnceText(flags, idempotencyKey) },
+      (signal) => client.submit({ ...submission, idempotencyKey }, { patienceMs, signal }),
+    );
     if (duplicate && !existing) line.say("conductor: an earlier submission made this job");
     const isPlain = message === "" || message === SUBMITTED;
     if (!isPlain) line.say(`conductor: ${printable(message)}`);

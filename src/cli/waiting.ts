@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { JobView } from "../rpc/mod.ts";
+import { type JobView, Refusal } from "../rpc/mod.ts";
 import { Interrupted, OutOfTime } from "./failure.ts";
 import { onInterruption } from "./interruption.ts";
+import type { Flags } from "./router.ts";
 import { printable } from "./terminal.ts";
 
 /** Longest time that a timer of the runtime can be set to, in ms. */
@@ -65,4 +66,48 @@ export async function within<Answer>(
     clearTimeout(timer);
     deafen();
   }
+}
+
+/** How to go on where it is not known what came of a submission, without submitting anything twice. */
+export interface GoingOn {
+  readonly again: () => string;
+  /** A part of it is done already; left out: it has no parts. */
+  readonly isBegun?: () => boolean;
+}
+
+/**
+ * What `submit` resolves to. If it gets no answer, or somebody does not wait for one, its failure says how to
+ * go on.
+ *
+ * @throws Interrupted
+ */
+export async function sayingHowToGoOn<Answer>(
+  { again, isBegun = () => false }: GoingOn,
+  submit: (signal: AbortSignal) => Promise<Answer>,
+): Promise<Answer> {
+  try {
+    return await within(
+      { timeoutMs: undefined, late: again, interrupted: "" },
+      (signal) => Promise.race([submit(signal), endOf(signal)]),
+    );
+  } catch (failure) {
+    if (failure instanceof Interrupted) throw new Interrupted(again(), failure.signal);
+    if (!(failure instanceof Refusal) || !(failure.mayBeDone || isBegun())) throw failure;
+    const message = `${failure.message}; ${again()}`;
+    throw new Refusal(failure.reason, message, { cause: failure });
+  }
+}
+
+/** Only its key makes a second try the same submission, and nobody has seen one that was made here. */
+export function madeOnceText(flags: Flags, idempotencyKey: string): string {
+  const same = flags.idempotencyKey === undefined
+    ? `the same command with --idempotency-key ${idempotencyKey}`
+    : "the same command again";
+  return `the job may have been submitted: ${same} submits it once, whatever came of this`;
+}
+
+function endOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
 }

@@ -13,23 +13,32 @@ export function isAboutTheMaster(refusal: Refusal): boolean {
   return refusal.reason === "unavailable" || refusal.reason === "not_leader";
 }
 
-/** The masters at `tried` were asked for `waitedMs`, and none of them carried it out. */
+/** What was tried before a call was given up. */
+export interface Tries {
+  /** What a master answered last. */
+  readonly answered: Refusal | undefined;
+  readonly addresses: readonly string[];
+  readonly waitedMs: number;
+  /** One of them was sent and not answered. */
+  readonly mayBeDone: boolean;
+}
+
+/** No master is known to have carried it out; `failure` is what the last try met. */
 export function gaveUp(
   failure: Refusal,
-  answered: Refusal | undefined,
-  tried: readonly string[],
-  waitedMs: number,
+  { answered, addresses, waitedMs, mayBeDone }: Tries,
 ): Refusal {
-  const names = tried.join(", ");
+  const names = addresses.join(", ");
+  const options = { cause: failure, mayBeDone };
   if (answered !== undefined) {
     const message = `${answered.message} (${names} asked again and again for ${waitedMs} ms)`;
-    return new Refusal("unavailable", message, { cause: failure });
+    return new Refusal("unavailable", message, options);
   }
   return new Refusal(
     "unavailable",
     `no master could be reached at ${names} within ${waitedMs} ms ` +
       `(last: ${failure.message}); is one running there?`,
-    { cause: failure },
+    options,
   );
 }
 

@@ -186,15 +186,18 @@ export class ClusterChannel {
     let pauseMs = RETRY_PAUSE_MS_MIN;
     let failures = 0;
     let answered: Refusal | undefined;
+    let mayBeDone = false;
     while (true) {
       options.signal?.throwIfAborted();
       const address = this.#book.first;
+      let isSent = false;
       try {
         reach.seeks();
         await this.connected(address, Math.min(deadlineMs, reach.untilMs));
         reach.found();
         const { workMs } = options;
         const endMs = workMs === undefined ? deadlineMs : Date.now() + workMs;
+        isSent = true;
         return await this.#callOnce(address, method, message, endMs, {
           ...options,
           requestId,
@@ -206,18 +209,20 @@ export class ClusterChannel {
         if (!isAboutTheMaster(failure) && !(isUnknown && isRepeatable)) throw failure;
         failures++;
         if (failure.isAnswer) answered = failure;
+        mayBeDone ||= isUnknown || (isSent && !failure.isAnswer);
+        const tries = { answered, addresses: this.#book.all, mayBeDone };
         this.turnFrom(address, failure.leaderAddress);
         const hasTriedAll = failures % this.#book.all.length === 0;
         const waitMs = hasTriedAll ? pauseMs : 0;
         if (this.#isClosed) throw closedChannel();
         const nextTryMs = Date.now() + waitMs;
         if (nextTryMs >= reach.untilMs) {
-          throw gaveUp(failure, answered, this.#book.all, reach.waitMs);
+          throw gaveUp(failure, { ...tries, waitedMs: reach.waitMs });
         }
         if (nextTryMs >= deadlineMs) {
           throw isUnknown
             ? after(answered, failure)
-            : gaveUp(failure, answered, this.#book.all, timeoutMs);
+            : gaveUp(failure, { ...tries, waitedMs: timeoutMs });
         }
         this.#options.onUnavailable?.(failure.message, Date.now() - startedMs);
         if (waitMs > 0) await pause(waitMs, options.signal);

@@ -67,7 +67,7 @@ const keyBytes = Buffer.alloc(16);
  * Of a submission that has none: nobody else has it, and those of one moment begin alike, so that they lie
  * next to each other where keys are in order. Each job takes it along everywhere, hence so short.
  */
-function newKey(): string {
+export function newIdempotencyKey(): string {
   return `auto:${uuidv7(undefined, keyBytes).toString("base64url")}`;
 }
 
@@ -89,7 +89,7 @@ export class JobClient {
   async submit(submission: Submission, { patienceMs = 0, signal }: Waiting = {}): Promise<
     SubmittedJob
   > {
-    const request = submissionToWire(submission, submission.idempotencyKey ?? newKey());
+    const request = submissionToWire(submission, submission.idempotencyKey ?? newIdempotencyKey());
     if (patienceMs <= 0) return submitted(await this.#channel.submit(request));
     const patience = new Patience(patienceMs, signal);
     return submitted(await patience.until(() => this.#channel.submit(request)));
@@ -105,7 +105,7 @@ export class JobClient {
     options: Waiting & { readonly allOrNothing?: boolean } = {},
   ): Promise<BatchItem[]> {
     const { allOrNothing = false, patienceMs = 0, signal } = options;
-    const batch = newKey();
+    const batch = newIdempotencyKey();
     const jobs = submissions.map((submission, position) =>
       submissionToWire(submission, `${batch}:${position}`)
     );

@@ -68,6 +68,8 @@ export interface RefusalOptions extends ErrorOptions {
   readonly leaderAddress?: string;
   /** See {@linkcode Refusal.isAnswer}. */
   readonly isAnswer?: boolean;
+  /** See {@linkcode Refusal.mayBeDone}. */
+  readonly mayBeDone?: boolean;
 }
 
 /** A call that was understood and not carried out. Its message is written for the caller to read. */
@@ -81,6 +83,11 @@ export class Refusal extends Error {
    * what became of a request that had been sent is unknown.
    */
   readonly isAnswer: boolean;
+  /**
+   * Of a call that was given up: one of its tries was sent and not answered, and may have been carried out,
+   * whatever the last one met.
+   */
+  readonly mayBeDone: boolean;
 
   constructor(reason: RefusalReason, message: string, options: RefusalOptions = {}) {
     super(bounded(message), options);
@@ -88,6 +95,7 @@ export class Refusal extends Error {
     this.retryAfterMs = options.retryAfterMs;
     this.leaderAddress = options.leaderAddress;
     this.isAnswer = options.isAnswer ?? false;
+    this.mayBeDone = options.mayBeDone ?? reason === "outcome_unknown";
   }
 
   /** A failure as its caller may see it: ours keep their text and stack to the log. */

@@ -1,0 +1,114 @@
+/** What a submission says of itself when nobody knows what came of it. */
+
+import assert from "node:assert/strict";
+import { freePort, startTestMaster } from "../rpc/server_test_support.ts";
+import { type MasterApi, Refusal } from "../rpc/mod.ts";
+import { route } from "./router.ts";
+import { recording } from "./terminal_test_support.ts";
+
+async function run(...args: string[]) {
+  const terminal = recording();
+  const code = await route(args, terminal);
+  return { code, ...terminal.written };
+}
+
+function made(submissions: readonly unknown[]) {
+  return Promise.resolve(
+    submissions.map((_, at) => ({ jobId: `j${at}`, duplicate: false, message: "" })),
+  );
+}
+
+/** A master that takes the call of that number, and dies over it. */
+async function startDying(atCall: number, keys: (string | undefined)[]) {
+  let calls = 0;
+  const master = await startTestMaster({
+    submit: (submissions) => {
+      keys.push(...submissions.map(({ idempotencyKey }) => idempotencyKey));
+      if (++calls < atCall) return made(submissions);
+      queueMicrotask(() => void master.server.stop(0));
+      return new Promise<Awaited<ReturnType<MasterApi["submit"]>>>(() => {});
+    },
+  });
+  return master;
+}
+
+Deno.test("who gets no answer to a submission is told the key by which it is submitted once", async () => {
+  const keys: (string | undefined)[] = [];
+  await using master = await startDying(1, keys);
+  const { code, out, err } = await run("submit", "--addr", master.address, "--type", "noop");
+  assert.deepEqual([code, out], [1, ""]);
+  const [, key] = /may have been submitted: the same command with --idempotency-key (\S+) /
+    .exec(err) ?? [];
+  assert.equal(key, keys[0], err);
+});
+
+Deno.test("who has chosen the key is told that the same command is safe", async () => {
+  await using master = await startDying(1, []);
+  const { err } = await run(
+    ...["submit", "--addr", master.address, "--type", "noop", "--idempotency-key", "monday"],
+  );
+  assert.match(err, /may have been submitted: the same command again submits it once/);
+});
+
+Deno.test("where nothing was sent, nothing is said of a job that may be there", async () => {
+  const { code, err } = await run("submit", "--addr", `127.0.0.1:${freePort()}`, "--type", "noop");
+  assert.equal(code, 1);
+  assert.match(err, /no master could be reached/);
+  assert.doesNotMatch(err, /idempotency-key/);
+});
+
+Deno.test("a batch that breaks off says what is done, and by which key the rest is submitted alone", async () => {
+  const file = await Deno.makeTempFile({ suffix: ".jsonl" });
+  try {
+    const lines = Array.from({ length: 1_500 }, (_, at) => `{"type":"noop","priority":${at}}`);
+    lines[7] = '{"type":"noop","idempotency_key":"mine"}';
+    await Deno.writeTextFile(file, lines.join("\n"));
+    const keys: (string | undefined)[] = [];
+    await using dying = await startDying(2, keys);
+    const first = await run("batch", "submit", file, "--addr", dying.address, "-o", "json");
+    assert.equal(first.code, 1);
+    const told = JSON.parse(first.out);
+    assert.equal(told.jobs.length, 1_000);
+    const [, again = ""] = /1000 of 1500 jobs are submitted, and more may be: .* with (.*) submits/
+      .exec(first.err) ?? [];
+    assert.equal(again, `--batch ${told.batch_id} --idempotency-key ${told.idempotency_key}`);
+
+    const secondKeys: (string | undefined)[] = [];
+    await using master = await startTestMaster({
+      submit: (submissions) => {
+        secondKeys.push(...submissions.map(({ idempotencyKey }) => idempotencyKey));
+        assert.ok(submissions.every(({ options }) => options?.batchId === told.batch_id));
+        return made(submissions);
+      },
+    });
+    const second = await run(
+      ...["batch", "submit", file, "--addr", master.address, ...again.split(" ")],
+    );
+    assert.deepEqual(second, { code: 0, out: `${told.batch_id}\n`, err: "" });
+    assert.equal(new Set(secondKeys).size, 1_500);
+    assert.deepEqual(keys.slice(0, 1_500), secondKeys);
+    assert.equal(secondKeys[7], "mine");
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
+Deno.test("a batch that is refused half way says what is there", async () => {
+  const file = await Deno.makeTempFile({ suffix: ".jsonl" });
+  try {
+    await Deno.writeTextFile(file, '{"type":"noop"}\n'.repeat(1_001));
+    let calls = 0;
+    await using master = await startTestMaster({
+      submit: (submissions) => {
+        if (++calls === 2) throw new Refusal("permission_denied", "the token is over");
+        return made(submissions);
+      },
+    });
+    const { code, out, err } = await run("batch", "submit", file, "--addr", master.address);
+    assert.equal(code, 1);
+    assert.match(out, /^batch-[\w-]+\n$/);
+    assert.match(err, /the token is over; 1000 of 1001 jobs are submitted/);
+  } finally {
+    await Deno.remove(file);
+  }
+});
