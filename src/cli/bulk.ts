@@ -160,22 +160,29 @@ async function eachJob(
 ): Promise<void> {
   await withClient(flags, terminal, async ({ client }) => {
     const results: { job_id: string; success: boolean; message: string }[] = [];
+    let broken: { readonly failure: unknown } | undefined;
     for (const jobId of jobIds) {
       try {
         results.push({ job_id: jobId, success: true, message: await act(client, jobId) });
       } catch (failure) {
         const isAboutTheJob = failure instanceof Refusal &&
           (failure.reason === "not_found" || failure.reason === "failed_precondition");
-        if (!isAboutTheJob) throw failure;
+        if (!isAboutTheJob) {
+          broken = { failure };
+          break;
+        }
         results.push({ job_id: jobId, success: false, message: failure.message });
       }
     }
+    // What was done before is told, even if no master answers any more.
+    if (broken !== undefined && results.length === 0) throw broken.failure;
     // On a terminal that shows both streams, what went well and what did not stand in their order.
     for (const { success, message } of results) {
       if (!success) terminal.err.write(`conductor: ${printable(message)}\n`);
       else if (formatOf(flags) === "table") terminal.out.write(`${printable(message)}\n`);
     }
     tell(flags, terminal, { json: { results }, list: "results", text: () => "" });
+    if (broken !== undefined) throw broken.failure;
     if (results.some((each) => !each.success)) throw new NegativeAnswer("");
   });
 }
