@@ -72,8 +72,12 @@ export class FlagReader {
     return undefined;
   }
 
-  /** A duration in ms, or undefined when the flag was not given. */
-  duration(name: string): number | undefined {
+  /**
+   * A duration in ms, or undefined when the flag was not given.
+   *
+   * @param otherwise what else its writer may have meant
+   */
+  duration(name: string, otherwise = ""): number | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
     try {
@@ -83,7 +87,7 @@ export class FlagReader {
       const unit = /^\d+(\.\d+)?$/.test(text) ? ` (did you mean ${text}s?)` : "";
       this.#faults.add(
         `${this.written(name)} is ${JSON.stringify(text)}; give a duration such as 500ms, 30s or ` +
-          `1m30s${unit}`,
+          `1m30s${unit}${otherwise}`,
       );
       return undefined;
     }

@@ -36,9 +36,10 @@ export type Flags = Readonly<Record<string, unknown>>;
 
 /** Runs one command line; resolves to the exit code. */
 export async function route(
-  args: readonly string[],
+  words: readonly string[],
   terminal: Terminal = processTerminal(),
 ): Promise<number> {
+  const args = withHelpAsFlag(words);
   const program = buildProgram(terminal, args);
   try {
     if (args[0] === "__complete") {
@@ -102,6 +103,12 @@ export function buildProgram(terminal: Terminal, args: readonly string[] = []): 
   addExamples(program);
   inheritSettings(program);
   return program;
+}
+
+/** Commander knows of one word after `help`, and would tell of `dlq` who asks about `help dlq retry`. */
+function withHelpAsFlag(words: readonly string[]): readonly string[] {
+  const [first, command = "-"] = words;
+  return first === "help" && !command.startsWith("-") ? [...words.slice(1), "--help"] : words;
 }
 
 /**

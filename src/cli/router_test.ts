@@ -58,6 +58,8 @@ Deno.test("what commander refuses is told on one line, with what was meant, and 
     [["sumbit", "--help"], /unknown command 'sumbit' \(did you mean submit\?\)/],
     [["wait", "a-job"], /unknown command 'wait' \(did you mean watch JOB\?\)/],
     [["quite-another"], /unknown command 'quite-another'; --help shows what is possible/],
+    [["help", "dlq", "retri"], /unknown command 'retri' of `conductor dlq`/],
+    [["status", "--watch", "a-job"], /--watch is "a-job"; .*, or let --watch stand last$/m],
     [["help", "statsu"], /unknown command 'statsu' \(did you mean status\?\)/],
     [["completion", "tcsh"], /no completion for "tcsh"; there is one for bash, zsh, fish/],
   ];
@@ -81,6 +83,11 @@ Deno.test("help of every command is an answer: stdout, exit 0, and no default sh
     assert.match(out, /^Usage: conductor/);
     assert.doesNotMatch(out, /preset|default: "/, path.join(" "));
   }
+});
+
+Deno.test("help of a command within a group is that command's", async () => {
+  assert.deepEqual(await routed("help", "dlq", "retry"), await routed("dlq", "retry", "--help"));
+  assert.deepEqual(await routed("help"), await routed("--help"));
 });
 
 Deno.test("no two flags of a command have one name, and every flag says what it is for", () => {

@@ -127,7 +127,8 @@ function sectionLines(section: Section, sample: TopSample, view: TopView, sheet:
   const number = SECTIONS.indexOf(section) + 1;
   const title = section === "jobs" && view.jobs !== "newest" ? `${view.jobs} jobs` : section;
   const table = tableOf(section, sample, { ...sheet, isCurt: true });
-  return [sheet.style.bold(`${number} ${title}`), ...table.trimEnd().split("\n")];
+  // In brackets, as the key that it is: "3 workers" is read as their number.
+  return [sheet.style.bold(`[${number}] ${title}`), ...table.trimEnd().split("\n")];
 }
 
 function tableOf(section: Section, sample: TopSample, sheet: Sheet): string {

@@ -94,15 +94,15 @@ Deno.test("sections share the terminal, and what does not fit is counted", () =>
   assert.match(text, /^Conductor 1\.2\.3 {2}03:04:05 UTC$/m);
   assert.match(text, /^Jobs +3 pending, 2 running, 0 dead letters$/m);
   assert.match(text, /^Workers +2 active of 2, ██░{8} 2 of 8 places taken$/m);
-  assert.match(text, /^1 members\nYour roles do not let you see them\.$/m);
-  assert.match(text, /^3 workers\nWORKER .*\nw1 .*\nw2 /m);
-  assert.match(text, /^4 jobs\nJOB .*\njob-0 /m);
+  assert.match(text, /^\[1\] members\nYour roles do not let you see them\.$/m);
+  assert.match(text, /^\[3\] workers\nWORKER .*\nw1 .*\nw2 /m);
+  assert.match(text, /^\[4\] jobs\nJOB .*\njob-0 /m);
   assert.match(text, /^ +\d+ more$/m);
 });
 
 Deno.test("one section alone can be scrolled to its end and no further", () => {
   const first = shown({ zoom: "jobs" }, 100, 20);
-  assert.match(first.join("\n"), /^4 jobs\nJOB .*\njob-0 /m);
+  assert.match(first.join("\n"), /^\[4\] jobs\nJOB .*\njob-0 /m);
   const last = shown({ zoom: "jobs", offset: 1_000 }, 100, 20);
   assert.match(last.at(-2)!, /^job-49 /);
 });

@@ -70,7 +70,7 @@ function intervalOf(flags: Flags): number | undefined {
     return flags.watch === true ? INTERVAL_MS : undefined;
   }
   const reader = new FlagReader(flags);
-  const intervalMs = reader.duration("watch") ?? INTERVAL_MS;
+  const intervalMs = reader.duration("watch", ", or let --watch stand last") ?? INTERVAL_MS;
   if (intervalMs < INTERVAL_MS_MIN) {
     reader.fault("watch", `give ${INTERVAL_MS_MIN}ms or more`);
   }
