@@ -7,7 +7,7 @@
 
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest, type RequestOptions } from "node:https";
-import { type Config, examineConfig, isWildcardHost } from "../config/mod.ts";
+import { type Config, ConfigError, examineConfig, isWildcardHost } from "../config/mod.ts";
 import { tell } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { flagsFrom } from "./config_flags.ts";
@@ -50,14 +50,28 @@ function urlGiven(text: string): URL {
 /** Where the node of this configuration shows whether it is ready. */
 function ownUrl(flags: Flags): URL {
   const role = flags.role === "worker" ? "worker" : "master";
-  const { config } = examineConfig({
+  const { config, faults } = examineConfig({
     flags: flagsFrom(flags, role),
     env: Deno.env.toObject(),
     readTextFile: (path) => Deno.readTextFileSync(path),
     role,
   });
+  // Another key's fault is the node's affair. Of these the default would stand in: some other node's page.
+  const wrong = faults.filter(({ path }) => PAGE_KEYS[role].includes(path));
+  if (wrong.length > 0) {
+    throw new ConfigError(`The configuration does not say where the ${role} is:`, {
+      faults: wrong,
+      warnings: [],
+    });
+  }
   return pageUrl(config, role, flags.live === true ? "health" : "ready");
 }
+
+/** What says where a node's page is. */
+const PAGE_KEYS = {
+  master: ["cluster.http_bind_host", "cluster.http_port", "security.tls.enabled"],
+  worker: ["worker.bind_host", "worker.http_port", "security.tls.enabled"],
+};
 
 /** @throws Misuse when the configuration gives the node no HTTP port. */
 export function pageUrl(config: Config, role: "master" | "worker", page: string): URL {

@@ -52,6 +52,14 @@ Deno.test("health fails where nobody listens", async () => {
   });
 });
 
+Deno.test("health asks no other node because it cannot read where its own is", async () => {
+  const config = { name: "ConfigError", message: /cluster\.http_port .*"80a0"/ };
+  await assert.rejects(health({ role: "master", httpPort: "80a0" }, recording()), config);
+  // Of what does not matter here it says nothing: its node does.
+  await using node = pages(200, "READY");
+  await health({ ...onPort(node.port), set: ["log.level=loud"] }, recording());
+});
+
 Deno.test("health says that it was asked with TLS where there is none, and the other way round", async () => {
   await using node = pages(200, "READY");
   await assert.rejects(health({ url: `https://127.0.0.1:${node.port}/ready` }, recording()), {
