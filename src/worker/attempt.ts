@@ -227,8 +227,12 @@ class AttemptContext implements JobContext {
       return Promise.reject(error);
     }
     const results = this.#parentResults ??= new Map();
-    const asked = results.get(jobId) ?? this.#listener.parentResult(jobId);
+    const known = results.get(jobId);
+    if (known !== undefined) return known;
+    const asked = this.#listener.parentResult(jobId);
     results.set(jobId, asked);
+    // No answer is none to be kept: a job may ask again.
+    asked.catch(() => results.delete(jobId));
     return asked;
   }
 

@@ -69,3 +69,40 @@ Deno.test("an attempt ends when its payload cannot even be looked at", async () 
   );
   assert.deepEqual(end, { ok: false, error: "the schema is broken", permanent: false });
 });
+
+Deno.test("a parent's result is asked for once, and again where there was no answer", async () => {
+  const registry = new JobTypeRegistry();
+  registry.register({
+    name: "child",
+    summary: "Asks until it is told.",
+    isolation: "inline",
+    payloadSchema: z.unknown(),
+    example: {},
+    run: async (_payload, context) => {
+      const failure = await context.parentResult("p").catch((reason: Error) => reason.message);
+      await context.parentResult("p");
+      const { status } = await context.parentResult("p");
+      return { failure, status };
+    },
+  });
+  let asked = 0;
+  const listener = {
+    ...silent,
+    parentResult: () =>
+      ++asked === 1 ? Promise.reject(new Error("nobody leads")) : Promise.resolve({
+        status: "completed",
+        output: new Uint8Array(0),
+        contentType: "",
+        error: "",
+      }),
+  };
+  const task = {
+    ...taskOf("/nowhere", "child"),
+    parents: [{ jobId: "p", status: "completed" }],
+  };
+  const end = await runAttempt(registry, ENVIRONMENT, task, listener, never);
+  assert.ok(end.ok);
+  const told = JSON.parse(new TextDecoder().decode(end.output));
+  assert.deepEqual(told, { failure: "nobody leads", status: "completed" });
+  assert.equal(asked, 2);
+});
