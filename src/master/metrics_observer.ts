@@ -10,6 +10,7 @@ import { COUNTED_STATUSES, JOB_TYPES_MAX, type MasterMetrics } from "../observab
 import type { Policy } from "../scheduler/mod.ts";
 import type { MasterContext } from "./context.ts";
 import { hasStarted, startOf } from "./job_times.ts";
+import { lostWorkers } from "./lost_workers.ts";
 import type { MasterObserver } from "./observer.ts";
 
 /** Counts events as they happen. */
@@ -129,7 +130,7 @@ function sampleCluster(metrics: MasterMetrics, { machine, now }: MasterContext):
   const connected = workers.filter((each) => each.status !== "disconnected");
   metrics.workersRegistered.set(workers.length);
   metrics.workersActive.set(connected.length);
-  metrics.workersFailed.set(workers.length - connected.length);
+  metrics.workersFailed.set(lostWorkers(workers, now()).length);
   metrics.workerJobCapacity.replaceAll(connected.flatMap(({ id, slots, activeJobs }) => [
     [{ worker_id: id, metric: "max" }, slots] as const,
     [{ worker_id: id, metric: "active" }, activeJobs] as const,

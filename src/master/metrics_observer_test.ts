@@ -259,3 +259,24 @@ Deno.test("a leader shows the counters of every type that it keeps as zero, befo
   }
   assert.match(await text(), /^conductor_job_retries_total\{type="noop"\} 0$/m);
 });
+
+Deno.test("a lost worker calls for somebody for a day, and one that was drained for nobody", async () => {
+  const { metrics, scene, series } = await observed();
+  const lost = async () => {
+    sampleMaster(metrics, contextOf(scene));
+    return (await series("workers_failed"))[""] ?? 0;
+  };
+  for (const id of ["w1", "w2", "w3"]) scene.register(id);
+  const drain = (workerId: string) =>
+    scene.apply({ kind: "drain_worker", workerId, draining: true, by: "operator" });
+  drain("w2");
+  scene.expireWorker("w1");
+  scene.expireWorker("w2");
+  assert.equal(await lost(), 1, "w2 was meant to go");
+  scene.expireWorker("w3");
+  assert.equal(await lost(), 2);
+  drain("w3");
+  assert.equal(await lost(), 1, "somebody knows of w3");
+  scene.sleep(24 * 60 * 60 * 1_000);
+  assert.equal(await lost(), 0);
+});

@@ -14,6 +14,7 @@ import {
 import type { RaftStatus } from "../raft/mod.ts";
 import { JOB_STORE_FORMATS } from "../storage/mod.ts";
 import type { MasterContext } from "./context.ts";
+import { lostWorkers } from "./lost_workers.ts";
 import { parseMemberAddress } from "./member_address.ts";
 
 /** Leader, Follower, Candidate, Learner: as the original named a node's state. */
@@ -79,7 +80,9 @@ export function clusterStatusView(context: MasterContext, tickMs: number): Clust
 }
 
 /** `GET /failover/status` */
-export function failoverStatusView({ node, machine, duties }: MasterContext): FailoverStatusView {
+export function failoverStatusView(
+  { node, machine, duties, now }: MasterContext,
+): FailoverStatusView {
   const workers = machine.workers();
   const connected = workers.filter((each) => each.status !== "disconnected").length;
   const leads = duties !== undefined;
@@ -91,7 +94,7 @@ export function failoverStatusView({ node, machine, duties }: MasterContext): Fa
       ? "unhealthy: it was just elected and does not serve yet"
       : "not_initialized",
     active_workers: connected,
-    failed_workers: workers.length - connected,
+    failed_workers: lostWorkers(workers, now()).length,
     is_leader: leads,
     ...(node.leaderId === undefined ? {} : { leader_id: node.leaderId }),
   };

@@ -153,7 +153,7 @@ function workerMetrics(registry: MetricsRegistry) {
     /** Sampled. */
     workersFailed: registry.gauge(
       "workers_failed",
-      "Workers that lost their lease. The leader tells.",
+      "Workers that lost their lease within a day, were not being drained and are not back. The leader tells.",
     ),
     workerHeartbeatsTotal: registry.counterFamily<
       { worker_id: string; status: "success" | "error" }
