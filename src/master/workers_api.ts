@@ -121,7 +121,9 @@ export class WorkersApi implements WorkerCalls {
     const acks = await inbox.takeAll(heartbeat.workerId, heartbeat.reports);
     const isWaiting = () =>
       session.mailbox.assignments.length === 0 && session.mailbox.cancellations.length === 0;
-    if (heartbeat.waitMs > 0 && isWaiting()) await this.#orders(session, heartbeat.waitMs, signal);
+    // Who waits says nothing: it is answered in time to be heard of again before its lease is over.
+    const waitMs = Math.min(heartbeat.waitMs, this.#context.heartbeatTimeoutMs / 2);
+    if (waitMs > 0 && isWaiting()) await this.#orders(session, waitMs, signal);
     return {
       ...await this.#takeOrders(session, signal),
       acks,

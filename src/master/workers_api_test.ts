@@ -19,7 +19,7 @@ class Bench {
   readonly #sessions: Sessions;
   readonly #call = { caller: { userId: "ann", roles: [] }, peerAddress: "127.0.0.1:1" };
 
-  constructor() {
+  constructor(heartbeatTimeoutMs = 10_000) {
     const proposer = {
       entryFormat: 3,
       propose: async (command: Command) => {
@@ -41,7 +41,7 @@ class Bench {
         facts: { nodeId: "m1", clusterId: "c" },
         node: { status: () => ({ members: [] }) },
         now: () => this.nowMs,
-        heartbeatTimeoutMs: 10_000,
+        heartbeatTimeoutMs,
         crashLimit: 3,
         duties: { schedule: () => {} },
       } as unknown as MasterContext,
@@ -57,8 +57,8 @@ class Bench {
     return this.api.openWorkerSession(announced(workerId, incarnation), link, this.#call);
   }
 
-  heartbeat(workerId: string, signal: AbortSignal = new AbortController().signal) {
-    return this.api.heartbeat({ workerId, sessionId: "", reports: [], waitMs: 0 }, signal);
+  heartbeat(workerId: string, signal: AbortSignal = new AbortController().signal, waitMs = 0) {
+    return this.api.heartbeat({ workerId, sessionId: "", reports: [], waitMs }, signal);
   }
 
   /** Gives the worker a new job. */
@@ -165,4 +165,14 @@ Deno.test("what a worker says of itself is bounded, and its name is one line", a
   await assert.rejects(bench.stream("w".repeat(257), "first"), /worker_id has 257 characters/);
   assert.deepEqual(bench.scene.machine.workers(), []);
   await bench.register("w".repeat(256), { tags: { zone: "z".repeat(1_024) } });
+});
+
+Deno.test("a heartbeat that would wait longer than the lease is answered before that is over", async () => {
+  const bench = new Bench(20);
+  await bench.register("w1");
+  const impatience = new AbortController();
+  const timer = setTimeout(() => impatience.abort(), 10_000);
+  const { assignments } = await bench.heartbeat("w1", impatience.signal, 30_000);
+  clearTimeout(timer);
+  assert.deepEqual(assignments, []);
 });

@@ -1030,7 +1030,7 @@ export type JobFilter = Message<"proto.JobFilter"> & {
   labels: { [key: string]: string };
 
   /**
-   * The worker that holds it or had it last.
+   * The worker that holds it, or had it last when it ended.
    *
    * @generated from field: string worker_id = 4;
    */
@@ -2004,7 +2004,8 @@ export type HeartbeatRequest = Message<"proto.HeartbeatRequest"> & {
   sessionId: string;
 
   /**
-   * Wait up to this long for an assignment before answering; 0: answer at once.
+   * Wait up to this long for an assignment before answering, but for no more than half of the lease
+   * (heartbeat_timeout_ms); 0: answer at once.
    *
    * @generated from field: int64 wait_ms = 5;
    */
@@ -3169,8 +3170,9 @@ export type Schedule = Message<"proto.Schedule"> & {
   lastJobId: string;
 
   /**
-   * Jobs that it made; times that made none because of the overlap policy or the unique key; times
-   * that made none because nobody led or the job was refused.
+   * Jobs that it made; times that made none because of the overlap policy, or since a job has the
+   * unique key and its mode is "existing"; times that made none because nobody led or the job was
+   * refused, for its unique key too.
    *
    * @generated from field: int64 runs = 8;
    */
