@@ -124,6 +124,11 @@ export class WorkersApi implements WorkerCalls {
     // Who waits says nothing: it is answered in time to be heard of again before its lease is over.
     const waitMs = Math.min(heartbeat.waitMs, this.#context.heartbeatTimeoutMs / 2);
     if (waitMs > 0 && isWaiting()) await this.#orders(session, waitMs, signal);
+    // It may be over by now, or be another leader's.
+    dutiesOf(this.#context);
+    if (this.#context.sessions.get(session.workerId) !== session) {
+      this.#sessionOf(session.workerId, session.sessionId);
+    }
     return {
       ...await this.#takeOrders(session, signal),
       acks,

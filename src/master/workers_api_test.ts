@@ -176,3 +176,13 @@ Deno.test("a heartbeat that would wait longer than the lease is answered before 
   clearTimeout(timer);
   assert.deepEqual(assignments, []);
 });
+
+Deno.test("a heartbeat whose session ends while it waits is told so", async () => {
+  const bench = new Bench();
+  const { sessionId } = await bench.register("w1");
+  const waiting = bench.heartbeat("w1", undefined, 30_000);
+  const told = assert.rejects(waiting, /has no session here; call RegisterWorker/);
+  await Promise.resolve();
+  await bench.api.deregisterWorker("w1", sessionId);
+  await told;
+});
