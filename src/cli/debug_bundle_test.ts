@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { unpackTar } from "modern-tar";
 import { secretVariables } from "./debug_parts.ts";
 import { route } from "./router.ts";
+import { Refusal } from "../rpc/mod.ts";
+import { startTestMaster } from "../rpc/server_test_support.ts";
 import { recording } from "./terminal_test_support.ts";
 
 const CANARY = "c4n4ry-0123456789";
@@ -117,6 +119,25 @@ Deno.test("what the environment holds under a secret's name is one, and a place 
   }
   assert.ok(!found.includes("/etc/conductor/token") && !found.includes("/root"));
   assert.ok(!found.includes(""));
+});
+
+Deno.test("where nobody leads, a bundle has the jobs that the master which answers knows of", async () => {
+  await using master = await startTestMaster({
+    listJobs: ({ stale }) => {
+      if (!stale) throw new Refusal("not_leader", "nobody leads");
+      return Promise.resolve({ jobs: [], total: 0, totalIsExact: true, nextCursor: "" });
+    },
+  });
+  const directory = await Deno.makeTempDir({ prefix: "conductor-bundle-" });
+  try {
+    const file = join(directory, "bundle.tar.gz");
+    const terminal = recording();
+    const args = ["debug", "bundle", file, `--addr=${master.address}`, "--http-port=1"];
+    assert.equal(await route([...args, "--output=json"], terminal), 0, terminal.written.err);
+    assert.equal((await unpacked(file)).get("jobs.json"), "[]\n");
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
 });
 
 Deno.test("a bundle is not written to a terminal", async () => {
