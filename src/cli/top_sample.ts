@@ -28,25 +28,34 @@ export interface TopSample {
   /** Milliseconds since the epoch, by the clock of this machine. */
   readonly atMs: number;
   readonly health: ClusterHealthView;
-  /** Undefined: this caller may not see them. */
+  /** Undefined: this caller may not see them, or nobody leads who would know. */
   readonly members: MembersView | undefined;
-  readonly queues: readonly StandingView[];
-  readonly workers: readonly WorkerView[];
+  /** Undefined: nobody leads who would tell. */
+  readonly queues: readonly StandingView[] | undefined;
+  /** As `queues`. */
+  readonly workers: readonly WorkerView[] | undefined;
+  /** Where nobody leads, as the master that answers has them. */
   readonly jobs: JobPage["jobs"];
 }
 
-/** Asks for everything at once. */
+/** Asks for everything at once, once it is known that somebody leads: calls would wait for that. */
 export async function takeSample(
   client: JobClient,
   memberClient: MemberClient,
   choice: JobChoice,
 ): Promise<TopSample> {
-  const [health, members, queues, workers, page] = await Promise.all([
-    client.clusterHealth(),
+  const health = await client.clusterHealth();
+  const wanted = { limit: JOBS_MAX, ...JOB_CHOICES[choice] };
+  if (health.leaderId === "") {
+    const { jobs } = await client.listJobs({ ...wanted, stale: true });
+    const unknown = { members: undefined, queues: undefined, workers: undefined };
+    return { atMs: Date.now(), health, ...unknown, jobs };
+  }
+  const [members, queues, workers, page] = await Promise.all([
     allowed(memberClient.listMembers()),
     client.listStandings("queue"),
     client.listWorkers(),
-    client.listJobs({ limit: JOBS_MAX, ...JOB_CHOICES[choice] }),
+    client.listJobs(wanted),
   ]);
   return { atMs: Date.now(), health, members, queues, workers, jobs: page.jobs };
 }
@@ -67,8 +76,8 @@ export function sampleJson(sample: TopSample): Record<string, unknown> {
     at: new Date(sample.atMs).toISOString(),
     cluster: overviewJson(sample.health),
     members: sample.members === undefined ? null : membersJson(sample.members).members,
-    queues: sample.queues.map((each) => standingJson("queue", each)),
-    workers: sample.workers.map(workerJson),
+    queues: sample.queues?.map((each) => standingJson("queue", each)) ?? null,
+    workers: sample.workers?.map(workerJson) ?? null,
     jobs: sample.jobs.map(jobJson),
   };
 }
@@ -78,7 +87,8 @@ export function endedPerSecond(
   before: TopSample | undefined,
   now: TopSample,
 ): number | undefined {
-  if (before === undefined || now.atMs <= before.atMs) return undefined;
+  if (before?.workers === undefined || now.workers === undefined) return undefined;
+  if (now.atMs <= before.atMs) return undefined;
   // Worker by worker: one that was deregistered takes its counts along, and is no work undone.
   const known = new Map(before.workers.map((each) => [each.id, endedBy(each)]));
   const ended = now.workers.reduce(

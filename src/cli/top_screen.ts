@@ -29,6 +29,7 @@ export interface Picture {
   readonly remark: string;
 }
 
+const UNTOLD = "Nobody leads who would tell.\n";
 /** Lines that a section may have at most while all share the terminal; jobs have what is left. */
 const SHARES: Readonly<Record<Section, number>> = {
   members: 7,
@@ -79,18 +80,24 @@ function headLines({ sample, before, view, remark }: Picture, screen: Screen): s
 function statusLines(sample: TopSample, before: TopSample | undefined, sheet: Sheet): string[] {
   const { health, workers } = sample;
   const rate = endedPerSecond(before, sample);
-  const slots = slotsOf(workers);
+  const slots = slotsOf(workers ?? []);
   const bar = slots.all === 0 ? "" : `${progressBar(slots.taken / slots.all, 10)} `;
   const dead = `${health.deadLetters} dead letters`;
   return [
-    `Cluster  ${health.clusterId}, led by ${printable(health.leaderId) || "nobody"}, term ` +
-    `${health.term}, entry ${health.commitIndex}`,
+    `Cluster  ${health.clusterId}, ${leaderText(health, sheet)}, term ${health.term}, entry ` +
+    `${health.commitIndex}`,
     `Jobs     ${health.pendingJobs} pending, ${health.runningJobs} running, ` +
     `${health.deadLetters > 0 ? sheet.style.red(dead) : dead}` +
     (rate === undefined ? "" : `, ${rate.toFixed(1)} ended a second`),
-    `Workers  ${health.activeWorkers} active of ${health.workers}, ${bar}${slots.taken} of ` +
-    `${slots.all} places taken`,
+    `Workers  ${health.activeWorkers} active of ${health.workers}` +
+    (workers === undefined ? "" : `, ${bar}${slots.taken} of ${slots.all} places taken`),
   ];
+}
+
+/** Where nobody leads, all that follows is what one master knows. */
+function leaderText({ leaderId, nodeId }: TopSample["health"], { style }: Sheet): string {
+  if (leaderId !== "") return `led by ${printable(leaderId)}`;
+  return `${style.red("led by nobody")}, as ${printable(nodeId)} sees it`;
 }
 
 function footText({ zoom, jobs, intervalMs }: TopView): string {
@@ -134,13 +141,12 @@ function sectionLines(section: Section, sample: TopSample, view: TopView, sheet:
 function tableOf(section: Section, sample: TopSample, sheet: Sheet): string {
   switch (section) {
     case "members":
-      return sample.members === undefined
-        ? "Your roles do not let you see them.\n"
-        : membersTable(sample.members, sheet);
+      if (sample.members !== undefined) return membersTable(sample.members, sheet);
+      return sample.health.leaderId === "" ? UNTOLD : "Your roles do not let you see them.\n";
     case "queues":
-      return standingTable("queue", sample.queues, sheet);
+      return sample.queues === undefined ? UNTOLD : standingTable("queue", sample.queues, sheet);
     case "workers":
-      return workerTable(sample.workers, sheet);
+      return sample.workers === undefined ? UNTOLD : workerTable(sample.workers, sheet);
     case "jobs":
       return jobTable(sample.jobs, sheet);
   }

@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
-import { type JobView, Refusal, type WorkerView } from "../rpc/mod.ts";
+import {
+  type JobClient,
+  type JobView,
+  type MemberClient,
+  Refusal,
+  type WorkerView,
+} from "../rpc/mod.ts";
 import { widthOf } from "./table.ts";
 import { recording } from "./terminal_test_support.ts";
 import { watchTop } from "./top.ts";
-import { endedPerSecond, type TopSample } from "./top_sample.ts";
-import { screenLines } from "./top_screen.ts";
+import { endedPerSecond, sampleJson, takeSample, type TopSample } from "./top_sample.ts";
+import { sampleText, screenLines } from "./top_screen.ts";
 import { firstView, keysOf, pressed, type TopView } from "./top_view.ts";
 
 const { style } = recording().out;
@@ -189,4 +195,26 @@ Deno.test("a failure that does not pass ends it, and still gives the terminal ba
     /token has expired/,
   );
   assert.ok(terminal.written.out.endsWith("\u001b[?1049l"));
+});
+
+Deno.test("where nobody leads, top asks nothing that would wait for a leader, and says what one master knows", async () => {
+  const { health } = sample();
+  const waits = () => Promise.reject(new Refusal("unavailable", "nobody leads"));
+  const client = {
+    clusterHealth: () => Promise.resolve({ ...health, nodeId: "m2", leaderId: "" }),
+    listStandings: waits,
+    listWorkers: waits,
+    listJobs: ({ stale }: { stale?: boolean }) =>
+      stale ? Promise.resolve({ jobs: [job(1)] }) : waits(),
+  } as unknown as JobClient;
+  const members = { listMembers: waits } as unknown as MemberClient;
+  const found = await takeSample(client, members, "newest");
+  const text = sampleText(found, { style, columns: 120 });
+  assert.match(text, /^Cluster {2}c-1, led by nobody, as m2 sees it, term 7/m);
+  assert.match(text, /^Workers {2}2 active of 2$/m);
+  assert.equal(text.match(/^Nobody leads who would tell\.$/mg)?.length, 3);
+  assert.match(text, /^job-1 /m);
+  const { members: told, queues, workers } = sampleJson(found);
+  assert.deepEqual([told, queues, workers], [null, null, null]);
+  assert.equal(endedPerSecond(sample(), { ...found, atMs: sample().atMs + 2_000 }), undefined);
 });
