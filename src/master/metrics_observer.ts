@@ -16,6 +16,10 @@ import type { MasterObserver } from "./observer.ts";
 /** Counts events as they happen. */
 export function metricsObserver(metrics: MasterMetrics, policyNow: () => Policy): MasterObserver {
   let wasCandidate = false;
+  // Zero would be told of what nobody has looked at yet: of a cluster that is joined still, of a snapshot
+  // that was made before this start.
+  forgetCluster(metrics);
+  metrics.raftSnapshotBytes.clear();
   return {
     planned: (_assignments, durationMs) =>
       metrics.schedulingLatencySeconds.observe(durationMs / 1_000),

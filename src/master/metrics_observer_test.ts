@@ -280,3 +280,14 @@ Deno.test("a lost worker calls for somebody for a day, and one that was drained 
   scene.sleep(24 * 60 * 60 * 1_000);
   assert.equal(await lost(), 0);
 });
+
+Deno.test("before anything is known, nothing is told of the cluster, nor of a snapshot", async () => {
+  const { text, observer, metrics, scene } = await observed();
+  const names =
+    /^conductor_(workers_\w+|jobs_active|job_queue_size|jobs_dlq_total|raft_snapshot_bytes)\b/mg;
+  const shown = async () => (await text()).match(names) ?? [];
+  assert.deepEqual(await shown(), []);
+  sampleMaster(metrics, contextOf(scene));
+  observer.snapshotMade({ bytes: 4_096, durationMs: 500 });
+  assert.equal((await shown()).length, 7);
+});
