@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { PageGate, WebDoorOptions } from "../security/mod.ts";
+import type { GateMetrics } from "../observability/mod.ts";
+import { type PageGate, peerIp, type WebDoorOptions } from "../security/mod.ts";
 import type { NodeSecurity } from "./node_security.ts";
 import type { NodeTls } from "./node_tls.ts";
 
@@ -13,6 +14,7 @@ export function pagesDoor(
   tls: NodeTls,
   peers: NodeSecurity["peers"],
   admit: PageGate | undefined,
+  metrics: GateMetrics,
 ): { readonly door: WebDoorOptions; readonly admit?: PageGate } {
   return {
     door: {
@@ -22,6 +24,19 @@ export function pagesDoor(
       onRefused: tls.onRefused("http"),
       watched: { watch: tls.watch, verifier: peers },
     },
-    ...(admit === undefined ? {} : { admit }),
+    ...(admit === undefined ? {} : { admit: countedPages(admit, metrics) }),
+  };
+}
+
+/** Whoever tries tokens at a page is counted as one who tries them at the gRPC port. */
+export function countedPages(admit: PageGate, metrics: GateMetrics): PageGate {
+  return async (call) => {
+    const refusal = await admit(call);
+    if (refusal === undefined) metrics.authAttemptsTotal.inc({ result: "success" });
+    else if (refusal.status === 401) metrics.authAttemptsTotal.inc({ result: "failure" });
+    else if (refusal.status === 429) {
+      metrics.rateLimitHitsTotal.inc({ client: peerIp(call.peerAddress) });
+    }
+    return refusal;
   };
 }

@@ -133,7 +133,7 @@ async function live(parts: LivingParts): Promise<void> {
       setting: "cluster.http_port (--http-port, HTTP_PORT)",
       hostSetting: "cluster.http_bind_host (--http-bind-host)",
       ...(config.metrics.enabled ? { metrics: metricsPage(config, registry, sampler) } : {}),
-      ...pagesDoor(security.tls, security.peers, security.pages),
+      ...pagesDoor(security.tls, security.peers, security.pages, metrics),
       api: {
         gate: apiGate(security, metrics),
         observer: rpcObserver(loaded, parts),

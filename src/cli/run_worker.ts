@@ -174,7 +174,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     setting: "worker.http_port (--http-port)",
     hostSetting: "worker.bind_host (--bind-host)",
     ...(config.metrics.enabled ? { metrics: metricsPage(config, metricsRegistry, sampler) } : {}),
-    ...pagesDoor(tls, peers, pages),
+    ...pagesDoor(tls, peers, pages, metrics),
     log,
   });
   const usage = usageMeter();
