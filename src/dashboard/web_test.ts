@@ -11,7 +11,7 @@ import {
 } from "./web/format.js";
 import { layOut } from "./web/graph_layout.js";
 import { linesOf, topOf } from "./web/parts/chart_scale.js";
-import { connectionOf } from "./web/live.js";
+import { connectionOf, silentOf } from "./web/live.js";
 import { asJobFilter, asQuery, filterOf } from "./web/parts/filters.js";
 import { unsealed } from "./web/parts/result.js";
 import { csvRows } from "./web/parts/value_table.js";
@@ -140,4 +140,13 @@ Deno.test("what a master without a leader shows is not called live", () => {
     [told("open"), told("open", "m1"), told("open", ""), told("lost", "")],
     ["Live", "Live", "No leader", "Connection lost"],
   );
+});
+
+Deno.test("of members that nobody has told of, none is said to be silent", () => {
+  const members = [
+    { node_id: "m1", answers: true },
+    { node_id: "m2", answers: false },
+    { node_id: "m3" },
+  ];
+  assert.deepEqual(silentOf(members), ["m2"]);
 });

@@ -65,7 +65,8 @@ export class Live implements LiveSource {
         node_id: id,
         suffrage: votes ? "voter" : "learner",
         is_leader: id === status.leaderId,
-        answers: id === status.id,
+        // Of the others their leader knows; that they are silent is not for this node to say.
+        ...(id === status.id || id === status.leaderId ? { answers: true } : {}),
       })),
       workers: this.#workers(namespaces),
       jobs: { ...byStatus, dead_letters: deadLetters },

@@ -13,7 +13,7 @@ import { openStream } from "./stream.js";
  * @property {string} suffrage
  * @property {string} role
  * @property {boolean} is_leader
- * @property {boolean} answers
+ * @property {boolean} [answers] left out where nobody has said so: the leader alone knows of all
  * @property {number} [lag] left out where nobody leads, as what follows
  * @property {number} [last_contact_ms]
  * @property {number} match_index
@@ -74,6 +74,15 @@ const LEADERLESS = { kind: "lost", text: "No leader" };
 export function connectionOf({ state, cluster }) {
   if (state === "open" && cluster?.leader_id === "") return LEADERLESS;
   return CONNECTIONS[state];
+}
+
+/**
+ * Who is known not to answer.
+ *
+ * @param {readonly Pick<Member, "node_id" | "answers">[]} members
+ */
+export function silentOf(members) {
+  return members.filter(({ answers }) => answers === false).map(({ node_id }) => node_id);
 }
 
 export class Live {

@@ -4,6 +4,7 @@
 import { compactText, countText, durationText } from "../format.js";
 import { html, nothing } from "../lit.js";
 import { History } from "../history.js";
+import { silentOf } from "../live.js";
 import { act, ask } from "../parts/ask.js";
 import "../parts/chart.js";
 import { heading, panel } from "../parts/page.js";
@@ -48,11 +49,11 @@ export function overviewView(context) {
  * @param {import("../view.js").Context} context
  */
 function health({ members, leader_id, term, workers }, { session }) {
-  const silent = members.filter(({ answers }) => !answers);
+  const silent = silentOf(members);
   const troubles = [];
   if (leader_id === "") troubles.push("nobody leads: no job can be taken");
   else if (silent.length > 0) {
-    troubles.push(`${silent.map(({ node_id }) => node_id).join(", ")} does not answer`);
+    troubles.push(`${silent.join(", ")} ${silent.length === 1 ? "does" : "do"} not answer`);
   }
   // Of workers that work for others, too, whoever is confined is told nothing.
   const seesAll = (session.caller?.namespaces ?? []).length === 0;
@@ -195,7 +196,11 @@ function members({ members, commit_index }, { session }) {
   const columns = [
     { name: "Member", isHead: true, cell: ({ node_id }) => node_id },
     { name: "Role", cell: ({ role, is_leader }) => is_leader ? standingBadge("leader") : role },
-    { name: "State", cell: ({ answers }) => standingBadge(answers ? "answers" : "silent") },
+    {
+      name: "State",
+      cell: ({ answers }) =>
+        answers === undefined ? "–" : standingBadge(answers ? "answers" : "silent"),
+    },
     { name: "Lag", isNumber: true, cell: ({ lag }) => lag === undefined ? "–" : countText(lag) },
     {
       name: "Last contact",
