@@ -174,7 +174,7 @@ const JOBS: readonly ApiRow[] = [
 ];
 
 const DEAD_LETTERS: readonly ApiRow[] = [
-  call("dead letters", "GET /dead-letters", "listDLQ", "Jobs that used up their attempts"),
+  call("dead letters", "GET /dead-letters", "listDLQ", "Jobs that failed for good"),
   call("dead letters", "POST /dead-letters/retry", "retryDeadLetters", "Gives many another try"),
   call("dead letters", "POST /dead-letters/purge", "purgeDeadLetters", "Forgets them for ever"),
 ];

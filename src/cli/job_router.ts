@@ -20,7 +20,7 @@ export function addBulkCommands(
     addPageFlags(
       addFilterFlags(withWatch(program.command("list").description("jobs by page")), JOB_STATUSES),
     )
-      .option("--dead-letters", "only jobs that used up their attempts")
+      .option("--dead-letters", "only jobs that failed for good")
       .option("--stale", "answer at once from the node's own state, which may lag behind")
       .action(async (flags: Flags) => {
         const { list } = await import("./bulk.ts");
@@ -40,7 +40,7 @@ export function addBulkCommands(
         await cancel(jobIds, flags, terminal);
       }),
   );
-  const dlq = program.command("dlq").description("jobs that used up their attempts");
+  const dlq = program.command("dlq").description("jobs that failed for good");
   client(
     addPageFlags(
       addFilterFlags(

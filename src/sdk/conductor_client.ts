@@ -75,7 +75,7 @@ const BATCH_CALL_BYTES_MAX = 1024 * 1024;
  * that is none, are a `TypeError` or `RangeError`.
  */
 export class ConductorClient implements AsyncDisposable, Disposable {
-  /** Dead letters: jobs that used up their attempts. */
+  /** Dead letters: jobs that failed for good. */
   readonly deadLetters: DeadLetters;
   /** Jobs by cron, by period, or at a time. */
   readonly schedules: Schedules;

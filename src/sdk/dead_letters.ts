@@ -17,7 +17,7 @@ import { told } from "./errors.ts";
 import type { CallBounds } from "./job.ts";
 import { pagesOf } from "./pages.ts";
 
-/** Jobs that used up their attempts: to be looked at, tried again, or forgotten. */
+/** Jobs that failed for good: to be looked at, tried again, or forgotten. */
 export class DeadLetters {
   readonly #channel: Calls;
 

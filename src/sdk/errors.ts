@@ -107,7 +107,7 @@ export class JobFailedError extends Error {
     return this.job.status;
   }
 
-  /** It used up its attempts and is in the dead letters, from where `client.retry` brings it back. */
+  /** It failed for good and is in the dead letters, from where `client.retry` brings it back. */
   get isDeadLetter(): boolean {
     return this.job.deadLetter;
   }

@@ -64,7 +64,7 @@ export async function redrivesDeadLettersInBulk(world: World): Promise<void> {
   await world.open("dead-letters");
   await page.getByLabel("Label").fill("bulk=yes");
   await page.getByLabel("Label").press("Enter");
-  await page.getByText("3 jobs that used up their attempts").waitFor();
+  await page.getByText("3 jobs that failed for good").waitFor();
   await page.getByRole("button", { name: "Retry these" }).click();
   await page.getByRole("heading", { name: "Put 3 jobs back into the queue?" }).waitFor();
   await page.getByRole("button", { name: "Retry them" }).click();

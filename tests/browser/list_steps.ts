@@ -23,7 +23,7 @@ export async function saysHowToBegin(world: World): Promise<void> {
   await world.open("jobs?type=nothing");
   await page.getByText("No job is like this.").waitFor();
   await world.open("dead-letters");
-  await page.getByText("No job has used up its attempts.").waitFor();
+  await page.getByText("No job has failed for good.").waitFor();
   assert.equal(await page.getByRole("button", { name: /^(Retry|Purge) all$/ }).count(), 0);
 }
 

@@ -1,6 +1,6 @@
 // @ts-check
 /// <reference lib="dom" />
-/** Jobs that used up their attempts: why, and back into the queue, one by one or all of a filter. */
+/** Jobs that failed for good: why, and back into the queue, one by one or all of a filter. */
 
 import { messageOf, send } from "../api.js";
 import { counted } from "../format.js";
@@ -68,8 +68,8 @@ export function deadLettersView(context) {
         note: pages.isLoaded
           ? counted(
             pages.total,
-            "job that used up its attempts",
-            "jobs that used up their attempts",
+            "job that failed for good",
+            "jobs that failed for good",
           )
           : nothing,
         actions: pages.isLoaded && pages.rows.length === 0
@@ -118,7 +118,7 @@ function rows(pages, retry, none) {
 /** @param {Readonly<Record<string, string>>} filter */
 function noneText(filter) {
   return Object.keys(filter).length === 0
-    ? "No job has used up its attempts."
+    ? "No job has failed for good."
     : "There is no dead letter like this.";
 }
 
