@@ -54,7 +54,8 @@ export const securityKeys = {
     secret: true,
   }),
   payload_key_file: key(path({ emptyAllowed: true }), {
-    doc: "File (mode 0600) with such keys, one a line.",
+    doc: "File (mode 0600) with payload keys, one a line: the first encrypts, all decrypt. " +
+      "`conductor payload-key new FILE` makes one.",
     usedBy: DIALLERS,
     default: "",
     legacyEnv: ["CONDUCTOR_PAYLOAD_KEY_FILE"],
