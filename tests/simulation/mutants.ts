@@ -594,4 +594,25 @@ export const MUTANTS: readonly Mutant[] = [
       replace: "vote: null,",
     }],
   },
+  {
+    id: "M50",
+    title: "a leader outside of the membership counts itself for reads",
+    seedsMax: 0,
+    edits: [{
+      file: LEADER,
+      find: "leader.peers.get(id)?.readRound ?? 0),\n  );",
+      replace:
+        "leader.peers.get(id)?.readRound ?? 0).concat(state.votes ? [] : [openRound]).sort((a, b) => b - a).slice(0, state.voterIds.length),\n  );",
+    }],
+  },
+  {
+    id: "M51",
+    title: "an installation that a crash interrupted is not finished",
+    seedsMax: 0,
+    edits: [{
+      file: "src/raft/start.ts",
+      find: "if (installing === undefined) return;",
+      replace: "if (installing !== undefined || installing === undefined) return;",
+    }],
+  },
 ];

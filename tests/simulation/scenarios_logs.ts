@@ -2,6 +2,7 @@
 
 import type { Message } from "../../src/raft/mod.ts";
 import { AsynchronousNode } from "./asynchronous_node.ts";
+import { SimulatedCrash } from "./disk.ts";
 import { changed, FIVE, healed, scenario } from "./scenario_steps.ts";
 import type { Scenario } from "./scenario_steps.ts";
 import { PLAIN, Script, TIMEOUT_MS } from "./script.ts";
@@ -41,6 +42,33 @@ export const SCENARIOS_OF_LOGS: readonly Scenario[] = [
       for (let round = 0; round < 16; round++) await script.commit("n2", 5);
       const compacted = script.node("n2").durable?.boundaryIndex ?? 0;
       script.expect(compacted > 10 && compacted < 100, `n2 compacted to ${compacted}`);
+      return await healed(script);
+    },
+  ),
+  scenario(
+    "S4b",
+    "a crash between the two halves of an installation leaves no log that conflicts with the state",
+    async (seed) => {
+      const script = new Script(3, PLAIN, seed);
+      await script.elect("n1");
+      await script.commit("n1", 3);
+      await script.wait(TIMEOUT_MS / 2);
+      script.network.isolate("n1", FIVE);
+      script.propose("n1", 100);
+      await script.until("n1 has a long tail", () => script.last("n1") > 100);
+      await script.elect("n2");
+      for (let round = 0; round < 16; round++) await script.commit("n2", 5);
+      let crashes = 0;
+      script.node("n1").call((_, machine) => {
+        const { onInstalled } = machine;
+        machine.onInstalled = (index, hash) => {
+          onInstalled(index, hash);
+          crashes++;
+          throw new SimulatedCrash();
+        };
+      });
+      script.network.heal();
+      await script.until("n1 crashes once its state is the snapshot's", () => crashes > 0);
       return await healed(script);
     },
   ),

@@ -146,4 +146,34 @@ export const SCENARIOS_OF_READS: readonly Scenario[] = [
       return await healed(script);
     },
   ),
+  scenario(
+    "S14e",
+    "a leader that leaves, and is passed over, does not count itself towards what a read is confirmed by",
+    async (seed) => {
+      const script = new Script(4, PLAIN, seed);
+      await script.elect("n1");
+      await script.commit("n1", 2);
+      await script.until("all have all", () => script.cluster.unrest() === undefined);
+      // n2 alone hears that n1 leaves, so two of n2, n3 and n4 elect it; n4 hears n1 alone.
+      const isWithFirst = (id: string) => id === "n1" || id === "n4";
+      script.network.drop = ({ from, to, kind }) =>
+        from === "n1" && to !== "n2" && kind === "append_request";
+      const before = script.last("n1");
+      script.ask({ kind: "remove", id: "n1" });
+      await script.until("n2 has it", () => script.last("n2") > before);
+      script.network.drop = ({ from, to }) => isWithFirst(from) !== isWithFirst(to);
+      script.node("n1").pause();
+      await script.until("n2 leads", () => script.leads("n2"));
+      await script.commit("n2", 3);
+      const written = script.acknowledged.length;
+      let seen = Infinity;
+      script.node("n1").resume();
+      script.node("n1").call((raft, machine) => {
+        raft.readIndex().then(() => seen = machine.list("x").length, () => {});
+      });
+      await script.wait(3 * TIMEOUT_MS);
+      script.expect(seen >= written, `the read saw ${seen} of ${written}`);
+      return await healed(script);
+    },
+  ),
 ];
