@@ -22,6 +22,7 @@ import {
   type Gate,
   type GateCall,
   type GateDecision,
+  identityOf,
   limitServer,
   peerIp,
   secureServer,
@@ -39,6 +40,8 @@ export function clientServerSetup(
   return {
     ...shared,
     streamsMax: tls.streamsMax,
+    countedAs: (caller, peerAddress) =>
+      identityOf({ source: "token", ...caller }, peerIp(peerAddress)),
     credentials: createServerCredentials(tls.section),
     prepare(server) {
       limitServer(server, tls.bounds, tls.onLimit(listener));

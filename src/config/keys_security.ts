@@ -234,7 +234,9 @@ export const securityKeys = {
       default: "30m",
     }),
     max_streams: key(integer({ min: 8, max: 1_000_000 }), {
-      doc: "Calls and streams that one gRPC connection may have under way at a time.",
+      doc:
+        "Calls and streams that one gRPC connection may have under way at a time; a caller may have " +
+        "four times as many streams open, over all of its connections.",
       usedBy: NODES,
       default: 4096,
     }),

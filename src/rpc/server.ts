@@ -42,6 +42,7 @@ import { keepaliveOptions } from "./keepalive.ts";
 import { RELAY_KEY } from "./relay.ts";
 import { GrpcDuplexCall, LazyAborter, streamWriter } from "./server_stream.ts";
 import { SocketRegistry } from "./socket_registry.ts";
+import { StreamCount } from "./stream_count.ts";
 import { StreamWatch } from "./stream_watch.ts";
 import { codeOf, Refusal, toServiceError } from "./status.ts";
 import {
@@ -60,6 +61,8 @@ export interface RpcServerOptions {
   readonly messageBytesMax: number;
   /** Calls and streams of one connection at a time. Default 4096. */
   readonly streamsMax?: number;
+  /** As whom a caller's streams are counted, of whom each has a bounded number open. Absent: they are not. */
+  readonly countedAs?: (caller: Caller, peerAddress: string) => string;
   readonly gatekeeper: Gatekeeper;
   /** Absent: the calls that a stream carries are let in one by one. */
   readonly gatekeeperOfMany?: GatekeeperOfMany | undefined;
@@ -83,6 +86,10 @@ export type ServerSetup = Omit<
   "newRequestId" | "onInternalError" | "clusterView"
 >;
 
+const STREAMS_MAX = 4096;
+/** Connections' worth of streams that one caller may have open. */
+const CONNECTIONS_OF_STREAMS = 4;
+
 /** Time for the last answers to leave through the sockets, in ms. */
 const FLUSH_MS = 50;
 
@@ -95,6 +102,7 @@ export class RpcServer {
   readonly #server: Server;
   readonly #sockets: SocketRegistry;
   readonly #streams: StreamWatch;
+  readonly #streamCount: StreamCount;
   #callsUnderWay = 0;
   /** When the last unary call ended, on the clock of `performance.now()`. */
   #lastAnswerMs = -FLUSH_MS;
@@ -103,6 +111,8 @@ export class RpcServer {
 
   constructor(options: RpcServerOptions) {
     this.#options = options;
+    const { streamsMax = STREAMS_MAX } = options;
+    this.#streamCount = new StreamCount(streamsMax * CONNECTIONS_OF_STREAMS);
     this.#streams = new StreamWatch(
       options.stillValid ?? (() => true),
       options.streamsLookedAtMs,
@@ -110,7 +120,7 @@ export class RpcServer {
     this.#server = new Server({
       "grpc.max_receive_message_length": options.messageBytesMax,
       "grpc.max_send_message_length": options.messageBytesMax,
-      "grpc.max_concurrent_streams": options.streamsMax ?? 4096,
+      "grpc.max_concurrent_streams": streamsMax,
       ...keepaliveOptions({ timeMs: 30_000, timeoutMs: 10_000 }),
     });
     this.#sockets = new SocketRegistry(this.#server);
@@ -232,12 +242,17 @@ export class RpcServer {
       call.on("cancelled", () => aborter.abort("the caller hung up"));
       const out = streamWriter(method, call, aborter.signal);
       let ended: Refusal | undefined;
-      this.#run(method, call, aborter, (context) => {
-        const leave = this.#streams.watch(context.caller, (why) => {
+      this.#run(method, call, aborter, async (context) => {
+        const request = decoded(call.request);
+        const leave = this.#entered(context, (why) => {
           ended ??= why;
           aborter.abort(why.message);
         });
-        return handler(decoded(call.request), context, out).finally(leave);
+        try {
+          await handler(request, context, out);
+        } finally {
+          leave();
+        }
       })
         .then(
           () => call.end(),
@@ -254,10 +269,31 @@ export class RpcServer {
       const aborter = new LazyAborter();
       const duplex = new GrpcDuplexCall(method, call, aborter);
       this.#run(method, call, aborter, (context) => {
-        const leave = this.#streams.watch(context.caller, (why) => duplex.refuse(why));
-        handler(duplex, context);
+        const leave = this.#entered(context, (why) => duplex.refuse(why));
+        try {
+          handler(duplex, context);
+        } catch (failure) {
+          leave();
+          throw failure;
+        }
         return duplex.closed.finally(leave);
       }).catch((failure) => duplex.end(Refusal.of(failure)));
+    };
+  }
+
+  /**
+   * A stream begins, which is ended by `end` when its caller is no longer let in; returns what to do when
+   * it is over.
+   *
+   * @throws Refusal `overloaded`
+   */
+  #entered({ caller, peerAddress }: CallContext, end: (why: Refusal) => void): () => void {
+    const who = this.#options.countedAs?.(caller, peerAddress);
+    const countDown = who === undefined ? undefined : this.#streamCount.enter(who, caller.userId);
+    const unwatch = this.#streams.watch(caller, end);
+    return () => {
+      unwatch();
+      countDown?.();
     };
   }
 

@@ -49,7 +49,7 @@ export {
 export type { PeerVerifier } from "./peer_verification.ts";
 export { namespacesText } from "./confined.ts";
 export type { Principal } from "./principal.ts";
-export { userIdentityOf } from "./gate_passage.ts";
+export { identityOf, userIdentityOf } from "./gate_passage.ts";
 export { peerIp } from "./rate_limit.ts";
 export { loadPolicies, parsePolicies, PERMISSIONS, PolicySet } from "./rbac.ts";
 export { assertRuntimeSafe } from "./runtime_guard.ts";
