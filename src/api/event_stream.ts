@@ -53,6 +53,12 @@ export interface EventWriter {
 /** Writes until it has said all, or until `signal` aborts. */
 export type EventSource = (out: EventWriter, signal: AbortSignal) => Promise<void>;
 
+/** Whose a stream is, and whether they may still have it, by what the policy is then. */
+export interface StreamOwner {
+  readonly principal: Principal;
+  readonly stillMay: () => boolean;
+}
+
 /** The streams that are open. */
 export class EventStreams {
   readonly #options: EventStreamsOptions;
@@ -76,7 +82,11 @@ export class EventStreams {
    *
    * @throws Refusal when there are too many already; and what `source` throws before it writes
    */
-  async start(principal: Principal, exchange: Exchange, source: EventSource): Promise<Response> {
+  async start(
+    { principal, stillMay }: StreamOwner,
+    exchange: Exchange,
+    source: EventSource,
+  ): Promise<Response> {
     const leave = this.#enter(principal, exchange.peerAddress);
     const outlet = new Outlet(this.#options.patienceMs ?? PATIENCE_MS);
     const end = (why: Refusal) => outlet.end(why);
@@ -84,7 +94,7 @@ export class EventStreams {
     const hungUp = () => outlet.abandon();
     exchange.stopping.addEventListener("abort", stopped);
     exchange.gone.addEventListener("abort", hungUp);
-    const unwatch = this.#watch.watch(principal, end);
+    const unwatch = this.#watch.watch(principal, end, stillMay);
     const timer = setInterval(() => outlet.beat(), this.#options.heartbeatMs ?? HEARTBEAT_MS);
     const running = source(outlet, outlet.signal).then(
       () => outlet.end(),

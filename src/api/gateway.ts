@@ -32,7 +32,7 @@ import { type Credentials, credentialsOf, refuseForeignPages } from "./credentia
 import { refusalAnswer, statusOf } from "./faults.ts";
 import { tellingOf } from "./call_streams.ts";
 import { downloadAnswer } from "./download.ts";
-import { EventStreams, type EventStreamsOptions } from "./event_stream.ts";
+import { EventStreams, type EventStreamsOptions, type StreamOwner } from "./event_stream.ts";
 import type { LiveSource } from "./live_feed.ts";
 import { ownHandlers } from "./own.ts";
 import { jsonOf } from "./proto_json.ts";
@@ -162,6 +162,12 @@ export class Gateway {
     return admit(this.#options.gate, call, ask, traceparent);
   }
 
+  /** Of a stream that somebody was let in to by `ask`. */
+  ownerOf(principal: Principal, ask: Ask): StreamOwner {
+    const { gate } = this.#options;
+    return { principal, stillMay: () => gate.may(principal, ask) };
+  }
+
   /** The master. @throws Refusal `unavailable` while it starts */
   get master(): ApiMaster {
     const master = this.#options.master();
@@ -229,7 +235,8 @@ export class Gateway {
     }
     const lastEventId = request.headers.get("last-event-id");
     const telling = tellingOf(row.events, method.output, lastEventId);
-    return await this.streams.start(principal, exchange, (out, signal) => {
+    const owner = this.ownerOf(principal, { method: methodPath(method) });
+    return await this.streams.start(owner, exchange, (out, signal) => {
       signal.addEventListener("abort", () => over.abort(signal.reason), { once: true });
       return source(async (answer) => {
         const event = telling(answer);

@@ -43,7 +43,7 @@ export function ownHandlers(gateway: Gateway, options: ApiOptions): OwnHandlers 
         },
       };
       return await gateway.streams.start(
-        principal,
+        gateway.ownerOf(principal, askOf(row)),
         call.exchange,
         (out, signal) => feed.follow(follower, out, signal),
       );
@@ -62,7 +62,7 @@ export function ownHandlers(gateway: Gateway, options: ApiOptions): OwnHandlers 
       const reader = requiredLog(options.audit);
       const lastEventId = call.request.headers.get("last-event-id");
       return await gateway.streams.start(
-        principal,
+        gateway.ownerOf(principal, askOf(row)),
         call.exchange,
         (out, signal) => followAudit(reader, lastEventId, out, signal),
       );

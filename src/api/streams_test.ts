@@ -135,10 +135,15 @@ Deno.test("whoever sees some namespaces alone is told of those", async () => {
   });
 });
 
-Deno.test("a stream ends with its token, and with its node", async () => {
+Deno.test("a stream ends with its token, with what its caller may, and with its node", async () => {
   const gate = await strictGate();
   let isGood = true;
-  const watched = { ...gate, stillValid: () => isGood };
+  let mayWatch = true;
+  const watched: typeof gate = {
+    ...gate,
+    stillValid: () => isGood,
+    may: (principal, ask) => mayWatch && gate.may(principal, ask),
+  };
   const ends: SentEvent[] = [];
   let left: Promise<SentEvent> | undefined;
   await serving({ gate: watched, more: { streams: { lookedAtMs: 20 } } }, async (ask) => {
@@ -149,12 +154,19 @@ Deno.test("a stream ends with its token, and with its node", async () => {
     ends.push(await next(events, "end"));
     assert.equal((await events.next()).done, true);
     isGood = true;
+    const denied = eventsOf(await ask("GET /events", { headers }));
+    await next(denied, "cluster");
+    mayWatch = false;
+    ends.push(await next(denied, "end"));
+    mayWatch = true;
     const last = eventsOf(await ask("GET /events", { headers }));
     await next(last, "cluster");
     left = next(last, "end");
   });
   ends.push(await left!);
-  assert.deepEqual(ends.map(({ data }) => data.code), ["UNAUTHENTICATED", "UNAVAILABLE"]);
+  assert.deepEqual(ends.map(({ data }) => data.code), [
+    ...["UNAUTHENTICATED", "PERMISSION_DENIED", "UNAVAILABLE"],
+  ]);
 });
 
 Deno.test("there are so many streams of one caller, and a quiet one is kept alive", async () => {

@@ -51,6 +51,7 @@ export function clientServerSetup(
     gatekeeper: gatekeeperOf(gate, metrics),
     gatekeeperOfMany: gatekeeperOfMany(gate, metrics),
     stillValid: (caller) => gate.stillValid({ source: "token", ...caller }, Date.now()),
+    stillMay: (caller, method) => gate.may({ source: "token", ...caller }, { method }),
   };
 }
 

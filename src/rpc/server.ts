@@ -68,6 +68,8 @@ export interface RpcServerOptions {
   readonly gatekeeperOfMany?: GatekeeperOfMany | undefined;
   /** Whether a caller that was let in still would be: asked of those with open streams. */
   readonly stillValid?: (caller: Caller) => boolean;
+  /** Whether it may still call the method: asked of the same. */
+  readonly stillMay?: (caller: Caller, method: string) => boolean;
   /** How often, in ms. Default 10,000. */
   readonly streamsLookedAtMs?: number;
   readonly observer: CallObserver;
@@ -287,13 +289,17 @@ export class RpcServer {
    *
    * @throws Refusal `overloaded`
    */
-  #entered({ caller, peerAddress }: CallContext, end: (why: Refusal) => void): () => void {
-    const who = this.#options.countedAs?.(caller, peerAddress);
+  #entered(
+    { caller, method, peerAddress }: CallContext,
+    end: (why: Refusal) => void,
+  ): () => void {
+    const { countedAs, stillMay } = this.#options;
+    const who = countedAs?.(caller, peerAddress);
     const countDown = who === undefined ? undefined : this.#streamCount.enter(who, caller.userId);
-    const unwatch = this.#streams.watch(caller, end);
+    const unwatch = this.#streams.watch(caller, end, () => stillMay?.(caller, method) ?? true);
     return () => {
       unwatch();
-      countDown?.();
+      countDown();
     };
   }
 

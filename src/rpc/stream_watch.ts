@@ -1,6 +1,7 @@
 /**
  * Streams live long, and who opened one may be trusted no more before it ends: its token expires or is
- * revoked, its certificate too. So their callers are looked at again while they are open.
+ * revoked, its certificate too, or the policy changes. So their callers are looked at again while they
+ * are open.
  *
  * @module
  */
@@ -14,6 +15,7 @@ const STREAMS_LOOKED_AT_MS = 10_000;
 interface OpenStream {
   readonly caller: Caller;
   readonly end: (why: Refusal) => void;
+  readonly stillMay: () => boolean;
 }
 
 export class StreamWatch {
@@ -27,9 +29,17 @@ export class StreamWatch {
     this.#intervalMs = intervalMs;
   }
 
-  /** Ends the stream by `end` when its caller is no longer let in; returns how to stop looking. */
-  watch(caller: Caller, end: (why: Refusal) => void): () => void {
-    const stream = { caller, end };
+  /**
+   * Ends the stream by `end` when its caller is no longer let in; returns how to stop looking.
+   *
+   * @param stillMay whether the caller, if still trusted, may still do what the stream does
+   */
+  watch(
+    caller: Caller,
+    end: (why: Refusal) => void,
+    stillMay: () => boolean = () => true,
+  ): () => void {
+    const stream = { caller, end, stillMay };
     this.#streams.add(stream);
     this.#timer ??= setInterval(() => this.look(), this.#intervalMs);
     return () => {
@@ -41,15 +51,25 @@ export class StreamWatch {
   }
 
   look(): void {
-    for (const { caller, end } of [...this.#streams]) {
-      if (this.#stillValid(caller)) continue;
-      end(
-        new Refusal(
-          "unauthenticated",
-          `the token or the certificate of "${caller.userId}" has ended or been revoked since the ` +
-            "stream was opened; come back with one that is good",
-        ),
-      );
+    for (const { caller, end, stillMay } of [...this.#streams]) {
+      if (!this.#stillValid(caller)) end(endedFor(caller));
+      else if (!stillMay()) end(deniedTo(caller));
     }
   }
+}
+
+function endedFor({ userId }: Caller): Refusal {
+  return new Refusal(
+    "unauthenticated",
+    `the token or the certificate of "${userId}" has ended or been revoked since the ` +
+      "stream was opened; come back with one that is good",
+  );
+}
+
+function deniedTo({ userId, roles }: Caller): Refusal {
+  return new Refusal(
+    "permission_denied",
+    `"${userId}" (${roles.join(", ") || "no role"}) may not have such a stream any more: the ` +
+      "policy has changed since it was opened",
+  );
 }

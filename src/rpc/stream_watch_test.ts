@@ -10,7 +10,8 @@ import { fromServiceError, type Refusal } from "./status.ts";
 import { StreamWatch } from "./stream_watch.ts";
 import { methodDefinition } from "./wire.ts";
 
-Deno.test("streams end whose callers are trusted no more, and others go on", async () => {
+Deno.test("streams end whose callers are trusted no more, or may no more, and others go on", async () => {
+  const permitted = new Set(["Exchange", "WatchJob"]);
   const trusted = new Set(["alice", "bob"]);
   const told: string[] = [];
   await using server = await startTestServer((server) => {
@@ -31,6 +32,7 @@ Deno.test("streams end whose callers are trusted no more, and others go on", asy
   }, {
     gatekeeper: ({ metadata }) => ({ userId: String(metadata.get("authorization")[0]), roles: [] }),
     stillValid: ({ userId }) => trusted.has(userId.replace("Bearer ", "")),
+    stillMay: (_caller, method) => permitted.has(method.replace(/.*\//, "")),
     streamsLookedAtMs: 20,
   });
   const channel = new ClusterChannel(channelTo([server.address], { token: () => "alice" }));
@@ -61,7 +63,13 @@ Deno.test("streams end whose callers are trusted no more, and others go on", asy
   assert.ok(told.some((each) => /"Bearer alice" has ended or been revoked/.test(each)));
   bob.call.write(create(RaftFrameSchema, {}));
   await untilTold(told, ["heard", "heard", "heard"]);
-  bob.call.cancel();
+  permitted.delete("Exchange");
+  const { reason, message } = await bob.failed;
+  assert.equal(reason, "permission_denied");
+  assert.match(
+    message,
+    /^"Bearer bob" \(no role\) may not have such a stream any more: the policy/,
+  );
   channel.close();
 });
 
