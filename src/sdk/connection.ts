@@ -146,7 +146,17 @@ function addressesOf(given: string | readonly string[]): readonly string[] {
   if (addresses.length === 0) {
     throw new TypeError("addresses is empty: name a master, such as localhost:9000");
   }
-  return addresses;
+  const bad = addresses.find((each) => !isAddress(each));
+  if (bad === undefined) return addresses;
+  throw new TypeError(
+    `addresses has ${JSON.stringify(bad)}: write HOST:PORT, such as localhost:9000 or [::1]:9000`,
+  );
+}
+
+/** Neither a URL nor a host without its port can be dialled, which the transport says late, or not at all. */
+function isAddress(text: string): boolean {
+  const port = Number(/^(?:\[[^[\]\s]+\]|[^:/[\]\s]+):(\d{1,5})$/.exec(text)?.[1]);
+  return port >= 1 && port <= 65_535;
 }
 
 function credentialsOf(tls: TlsConnectOptions): ChannelCredentials {

@@ -7,6 +7,24 @@ import { ConductorError, JobFailedError, thrown } from "./errors.ts";
 import { Refusal } from "../rpc/light.ts";
 import { TokenSource } from "./token_source.ts";
 
+Deno.test("an address that nobody can dial is said to be none, before anything is dialled", () => {
+  const bad = [
+    "localhost",
+    "http://localhost:9000",
+    "localhost:99999",
+    ":9000",
+    "m1:9000/",
+    "::1:9000",
+  ];
+  for (const addresses of bad) {
+    const message = `addresses has ${JSON.stringify(addresses)}: write HOST:PORT, ` +
+      "such as localhost:9000 or [::1]:9000";
+    assert.throws(() => connect(addresses), { name: "TypeError", message });
+    assert.throws(() => connect(["localhost:9000", addresses]), { name: "TypeError", message });
+  }
+  connect(["m1.example:9000", " 127.0.0.1:1 ", "[::1]:9000", "[fe80::1%eth0]:65535"]).close();
+});
+
 Deno.test("the environment that the program reads is read", () => {
   assert.deepEqual(fromEnvironment({}), { addresses: "localhost:9000" });
   assert.deepEqual(

@@ -94,6 +94,47 @@ export interface SubmitOptions {
   readonly ref?: string;
 }
 
+/** Every option, checked by the compiler: what is none would be left out without a word. */
+const OPTIONS: Readonly<Record<keyof SubmitOptions, true>> = {
+  priority: true,
+  maxRetries: true,
+  retryDelayMs: true,
+  retryDelayMaxMs: true,
+  backoff: true,
+  nonRetryableErrors: true,
+  timeoutMs: true,
+  delayMs: true,
+  runAt: true,
+  expireAfterMs: true,
+  idempotencyKey: true,
+  uniqueKey: true,
+  uniqueMode: true,
+  labels: true,
+  tags: true,
+  require: true,
+  prefer: true,
+  namespace: true,
+  queue: true,
+  group: true,
+  groupLimit: true,
+  rateKey: true,
+  rate: true,
+  cpuMillis: true,
+  memoryBytes: true,
+  dependsOn: true,
+  whenDependencyFails: true,
+  batchId: true,
+  ref: true,
+};
+
+/** In JavaScript nobody else says that an option is misspelt, and a job asks for less than was meant. */
+function requireKnown(options: SubmitOptions): void {
+  const unknown = Object.entries(options)
+    .find(([name, value]) => value !== undefined && !Object.hasOwn(OPTIONS, name))?.[0];
+  if (unknown === undefined) return;
+  throw new TypeError(`a job has no option ${JSON.stringify(unknown)}; SubmitOptions lists them`);
+}
+
 /** The cluster says which numbers will do, but can be told none that are not. @throws RangeError */
 function requireNumbers(options: SubmitOptions): void {
   const { priority, maxRetries, groupLimit, cpuMillis, memoryBytes, rate } = options;
@@ -125,13 +166,15 @@ export function timeMsOf(name: string, time: Date | number): number {
 /**
  * As the cluster takes it.
  *
- * @throws RangeError for a number or a date that is none; TypeError for a payload that JSON cannot hold
+ * @throws RangeError for a number or a date that is none; TypeError for a payload that JSON cannot hold,
+ * and for an option that there is not
  */
 export function submissionOf(
   type: string,
   payload: unknown,
   options: SubmitOptions,
 ): Submission {
+  requireKnown(options);
   requireNumbers(options);
   const { runAt } = options;
   const asked = jobOptionsOf(options);

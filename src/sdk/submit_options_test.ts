@@ -133,3 +133,14 @@ Deno.test("a number or a date that is none is refused by its name, before anythi
     assert.throws(() => submissionOf("noop", {}, options), { name: "RangeError", message });
   }
 });
+
+Deno.test("an option that there is not is no option that is left out", () => {
+  const misspelt = { timeoutSeconds: 5 } as object;
+  assert.throws(() => submissionOf("noop", {}, misspelt), {
+    name: "TypeError",
+    message: 'a job has no option "timeoutSeconds"; SubmitOptions lists them',
+  });
+  const inherited = { toString: 1 } as object;
+  assert.throws(() => submissionOf("noop", {}, inherited), TypeError);
+  assert.equal(submissionOf("noop", {}, { nothing: undefined } as object).type, "noop");
+});
