@@ -5,7 +5,7 @@
  */
 
 import { type BatchView, boundTo, type Calls, JobClient } from "../rpc/light.ts";
-import { type ConductorError, told, toldEach } from "./errors.ts";
+import { ConductorError, told, toldEach } from "./errors.ts";
 import type { CallBounds, Job } from "./job.ts";
 
 /** A batch, by its id. */
@@ -60,6 +60,24 @@ export class SubmittedBatch extends Batch {
     this.items = items;
   }
 
+  /** A batch begins with its first job: one that got none, because there were none or all were refused, is over. */
+  override async counts(options: CallBounds = {}): Promise<BatchView> {
+    try {
+      return await super.counts(options);
+    } catch (failure) {
+      return this.#emptyAt(failure);
+    }
+  }
+
+  /** See {@linkcode Batch.watch}. */
+  override async *watch(options: CallBounds = {}): AsyncGenerator<BatchView> {
+    try {
+      yield* super.watch(options);
+    } catch (failure) {
+      yield this.#emptyAt(failure);
+    }
+  }
+
   /** The jobs that were accepted. */
   get jobs(): readonly Job[] {
     return this.items.filter((each): each is Job => !(each instanceof Error));
@@ -69,4 +87,26 @@ export class SubmittedBatch extends Batch {
   get refusals(): readonly ConductorError[] {
     return this.items.filter((each): each is ConductorError => each instanceof Error);
   }
+
+  /** @throws the failure, unless it is that there is no batch because it has no job */
+  #emptyAt(failure: unknown): BatchView {
+    const isEmpty = this.jobs.length === 0 && failure instanceof ConductorError &&
+      failure.reason === "not_found";
+    if (!isEmpty) throw failure;
+    return {
+      ...{ id: this.id, namespace: "", createdAtMs: 0, submittedBy: "", total: 0 },
+      byStatus: NO_JOBS,
+      isFinished: true,
+    };
+  }
 }
+
+const NO_JOBS: BatchView["byStatus"] = {
+  waiting: 0,
+  pending: 0,
+  assigned: 0,
+  running: 0,
+  completed: 0,
+  failed: 0,
+  cancelled: 0,
+};

@@ -23,3 +23,31 @@ Deno.test("whoever's long batch fails half way is told how far it came, and unde
     return true;
   });
 });
+
+Deno.test("a batch into which no job came is over, and any other that is not there is not", async () => {
+  const gone = () => {
+    throw new Refusal("not_found", "there is no batch");
+  };
+  await using master = await startTestMaster({
+    watchBatch: gone,
+    getBatch: gone,
+    submit: (submissions) =>
+      Promise.resolve(
+        submissions.map(({ type }) =>
+          type === "noop"
+            ? { jobId: "j1", duplicate: false, message: "" }
+            : { refused: new Refusal("invalid", "it is no name") }
+        ),
+      ),
+  });
+  await using client = connect(master.address);
+  for (const jobs of [[], [{ type: "a b" }]]) {
+    const batch = await client.submitBatch(jobs, { batchId: "b1" });
+    const { id, total, isFinished, byStatus } = await batch.wait();
+    assert.deepEqual([id, total, isFinished, byStatus.completed], ["b1", 0, true, 0]);
+    assert.deepEqual(await batch.counts(), await batch.wait());
+  }
+  const other = await client.submitBatch([{ type: "noop" }]);
+  await assert.rejects(other.wait(), { code: "NOT_FOUND" });
+  await assert.rejects(client.batch("b1").wait(), { code: "NOT_FOUND" });
+});
