@@ -103,13 +103,23 @@ class ExecutorServer {
       return Promise.resolve({ ok: false, error, permanent: false });
     }
     this.#stop = new AbortController();
+    let isOver = false;
+    // What a job says once it has ended would be heard as the next one's, which is somebody else's.
+    const unlessOver =
+      <Said extends unknown[]>(say: (...said: Said) => void) => (...said: Said) => {
+        if (!isOver) say(...said);
+      };
     const listener = {
-      progress: (fraction: number, message: string) => this.#news.progress(fraction, message),
-      log: (line: string) => this.#news.log(line),
+      progress: unlessOver((fraction: number, message: string) =>
+        this.#news.progress(fraction, message)
+      ),
+      log: unlessOver((line: string) => this.#news.log(line)),
       parentResult: (jobId: string) => this.#ask(jobId),
-      span: (told: ToldSpan) => this.#send({ kind: "span", told }),
+      span: unlessOver((told: ToldSpan) => this.#send({ kind: "span", told })),
     };
-    return runAttempt(registry, environment, task, listener, this.#stop.signal, "when it returns");
+    const { signal } = this.#stop;
+    return runAttempt(registry, environment, task, listener, signal, "when it returns")
+      .finally(() => isOver = true);
   }
 
   async #prepare(jobTypes: readonly string[]): Promise<void> {

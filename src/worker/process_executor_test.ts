@@ -384,6 +384,34 @@ for (const givesUp of [false, true]) {
 /** Whoever is started without `env` sees an empty environment, rather than a refusal. */
 const ENV_SEEMS_EMPTY = ["env"];
 
+Deno.test("what a job says after its end is not heard as the next one's", () =>
+  withExecutor(
+    `let first;
+     export function early(_, context) {
+       first = context;
+       setTimeout(() => context.log("late"), 0);
+     }
+     export async function next(_, context) {
+       await new Promise((resolve) => setTimeout(resolve, 5));
+       first.log("another's secret");
+       first.progress(0.9, "another's");
+       context.log("its own");
+       context.progress(0.1, "its own");
+     }`,
+    async (executor, directory) => {
+      const said: unknown[] = [];
+      const listener = {
+        ...silent,
+        log: (line: string) => said.push(line),
+        progress: (_: number, message: string) => said.push(message),
+      };
+      assert.ok((await executor.run(taskOf(directory, "early"), listener, never)).ok);
+      assert.ok((await executor.run(taskOf(directory, "next"), listener, never)).ok);
+      assert.deepEqual(new Set(said), new Set(["its own"]));
+      assert.equal(executor.processes, 1);
+    },
+  ));
+
 Deno.test("spares are there before they are needed, and a process is replaced after its attempts", () =>
   withExecutor(
     `let calls = 0;
