@@ -46,11 +46,15 @@ class ExecutorServer {
   #registry: JobTypeRegistry | undefined;
   #environment: AttemptEnvironment | undefined;
   #stop = new AbortController();
+  /** An attempt does: what is printed is its. */
+  #runs = false;
 
   constructor(send: (message: FromExecutor) => void) {
     this.#send = send;
     this.#news = new ExecutorNews(send);
-    captureConsole((line) => this.#news.log(line));
+    captureConsole((line) => {
+      if (this.#runs) this.#news.log(line);
+    });
   }
 
   async setUp(
@@ -103,6 +107,7 @@ class ExecutorServer {
       return Promise.resolve({ ok: false, error, permanent: false });
     }
     this.#stop = new AbortController();
+    this.#runs = true;
     let isOver = false;
     // What a job says once it has ended would be heard as the next one's, which is somebody else's.
     const unlessOver =
@@ -119,7 +124,10 @@ class ExecutorServer {
     };
     const { signal } = this.#stop;
     return runAttempt(registry, environment, task, listener, signal, "when it returns")
-      .finally(() => isOver = true);
+      .finally(() => {
+        isOver = true;
+        this.#runs = false;
+      });
   }
 
   async #prepare(jobTypes: readonly string[]): Promise<void> {

@@ -389,7 +389,12 @@ Deno.test("what a job says after its end is not heard as the next one's", () =>
     `let first;
      export function early(_, context) {
        first = context;
-       setTimeout(() => context.log("late"), 0);
+       const said = context.tempDir.replace(/attempt$/, "said");
+       setTimeout(() => {
+         context.log("late");
+         console.log("printed late");
+         Deno.writeTextFileSync(said, "");
+       }, 0);
      }
      export async function next(_, context) {
        await new Promise((resolve) => setTimeout(resolve, 5));
@@ -405,7 +410,9 @@ Deno.test("what a job says after its end is not heard as the next one's", () =>
         log: (line: string) => said.push(line),
         progress: (_: number, message: string) => said.push(message),
       };
+      using watch = Deno.watchFs(directory);
       assert.ok((await executor.run(taskOf(directory, "early"), listener, never)).ok);
+      for await (const { paths } of watch) if (paths.some((each) => each.endsWith("said"))) break;
       assert.ok((await executor.run(taskOf(directory, "next"), listener, never)).ok);
       assert.deepEqual(new Set(said), new Set(["its own"]));
       assert.equal(executor.processes, 1);
