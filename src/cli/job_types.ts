@@ -5,20 +5,12 @@
  * @module
  */
 
-import { resolve } from "node:path";
-import {
-  builtinJobTypes,
-  describeJobType,
-  HandlersError,
-  type JobTypeDescription,
-  JobTypeNameError,
-  type JobTypeRegistry,
-  loadHandlers,
-} from "../job_types/mod.ts";
+import { builtinJobTypes, describeJobType, type JobTypeDescription } from "../job_types/mod.ts";
 import type { JobClient } from "../rpc/mod.ts";
 import { tell } from "./answer.ts";
 import { withClient } from "./connect.ts";
 import { Misuse } from "./failure.ts";
+import { registerHandlers } from "./own_types.ts";
 import { describeType, listTypes } from "./present_job_types.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
@@ -95,15 +87,6 @@ async function typesOf(flags: Flags, terminal: Terminal): Promise<Map<string, Kn
     types.set(name, { ...(types.get(name) ?? { name, source: "cluster" }), standing });
   }
   return types;
-}
-
-async function registerHandlers(registry: JobTypeRegistry, path: string): Promise<void> {
-  try {
-    for (const type of await loadHandlers(resolve(path))) registry.register(type);
-  } catch (error) {
-    if (!(error instanceof HandlersError) && !(error instanceof JobTypeNameError)) throw error;
-    throw new Misuse(error.message, { cause: error });
-  }
 }
 
 const NO_STANDING: TypeStanding = { workers: [], waiting: 0, pending: 0, running: 0 };

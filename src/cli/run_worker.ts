@@ -6,13 +6,7 @@
 
 import { join, resolve } from "node:path";
 import type { Config } from "../config/mod.ts";
-import {
-  builtinJobTypes,
-  EXEC,
-  type JobTypeRegistry,
-  loadHandlers,
-  type Programs,
-} from "../job_types/mod.ts";
+import { builtinJobTypes, EXEC, type JobTypeRegistry, type Programs } from "../job_types/mod.ts";
 import {
   createRpcClientObserver,
   createTracer,
@@ -52,6 +46,7 @@ import { startReloading } from "./node_reload.ts";
 import { pagesDoor } from "./node_pages.ts";
 import { workerPages } from "./node_security.ts";
 import { channelRules, openNodeTls } from "./node_tls.ts";
+import { registerHandlers } from "./own_types.ts";
 import { reloadableKeys } from "./node_token_keys.ts";
 import { tracerOptions } from "./node_tracing.ts";
 import { LivePayloadKeys } from "./payload_keys.ts";
@@ -320,9 +315,7 @@ async function offeredTypes(
   programs: Programs,
 ): Promise<{ registry: JobTypeRegistry; jobTypes: readonly string[] }> {
   const registry = builtinJobTypes(programs);
-  for (const path of config.worker.handlers) {
-    for (const type of await loadHandlers(resolve(path))) registry.register(type);
-  }
+  for (const path of config.worker.handlers) await registerHandlers(registry, path);
   const chosen = config.worker.jobTypes;
   // Without a command that it may run, the type is of no use.
   const canExec = Object.keys(programs).length > 0;

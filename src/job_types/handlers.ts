@@ -57,6 +57,13 @@ export interface SafeParser {
 /** A handlers module cannot be used; the message says why and what to do. */
 export class HandlersError extends Error {
   override name = "HandlersError";
+  /** What the module does as it is loaded failed, say an import over the network: the next time it may not. */
+  readonly mayPass: boolean;
+
+  constructor(message: string, options: ErrorOptions & { readonly mayPass?: boolean } = {}) {
+    super(message, options);
+    this.mayPass = options.mayPass ?? false;
+  }
 }
 
 /**
@@ -110,6 +117,7 @@ async function importModule(file: string, path: string): Promise<ModuleExports> 
     const reason = plainReason(cause);
     throw new HandlersError(`Handlers ${JSON.stringify(path)} failed to load: ${reason}`, {
       cause,
+      mayPass: !/^(?:SyntaxError|Module not found "file:)/.test(reason),
     });
   }
 }

@@ -134,14 +134,22 @@ Deno.test("a worker that cannot offer what it was told to is refused before it r
     run(["worker", "--join=127.0.0.1:1", `--data-dir=${directory}`, "--grpc-port=0", ...flags]);
   try {
     const missing = await worker(`--handlers=${directory}/none.js`);
-    assertRefused(missing, { code: 1, says: /there is no such file/ });
+    assertRefused(missing, { code: 2, says: /there is no such file/ });
     await Deno.writeTextFile(`${directory}/empty.js`, "export const answer = 42;\n");
     const empty = await worker(`--handlers=${directory}/empty.js`);
-    assertRefused(empty, { code: 1, says: /none of its exports \(answer\) is a handler/ });
+    assertRefused(empty, { code: 2, says: /none of its exports \(answer\) is a handler/ });
     await Deno.writeTextFile(`${directory}/broken.js`, "export function (\n");
     const broken = await worker(`--handlers=${directory}/broken.js`);
-    assert.equal(broken.code, 1);
+    assert.equal(broken.code, 2);
     assert.match(broken.stderr, /^conductor: Handlers ".*broken\.js" failed to load: SyntaxError/);
+    // What a module does as it is loaded may go well the next time: a supervisor may start the worker again.
+    await Deno.writeTextFile(`${directory}/fails.js`, 'throw new Error("not now");\n');
+    const fails = await worker(`--handlers=${directory}/fails.js`);
+    assertRefused(fails, { code: 1, says: /failed to load: Error: not now/ });
+    await Deno.writeTextFile(`${directory}/one.js`, "export const mine = () => 1;\n");
+    await Deno.copyFile(`${directory}/one.js`, `${directory}/two.js`);
+    const twice = await worker(`--handlers=${directory}/one.js,${directory}/two.js`);
+    assertRefused(twice, { code: 2, says: /two\.js": There is a job type "mine" already/ });
     const unknown = await worker("--job-types=nope");
     assertRefused(unknown, {
       code: 2,
