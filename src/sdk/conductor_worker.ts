@@ -77,6 +77,8 @@ const RESULT_TIMEOUT_MS = 10_000;
 const SHUTDOWN_DELAY_MS = 2_000;
 const TOKEN_REFRESH_MS = 30_000;
 
+const LEFT = "this worker has left; make a new one";
+
 /**
  * Keeps a session with whichever master leads, runs the handlers in this process's event loop, and
  * reports until it is believed. Handlers that compute for long block each other and the heartbeats:
@@ -96,6 +98,7 @@ export class ConductorWorker implements AsyncDisposable {
   readonly #channel: ClusterChannel;
   readonly #worker: Worker;
   #refresh: ReturnType<typeof setInterval> | undefined;
+  #started: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
   /** Settles when it has left. */
   readonly #left: Promise<void>;
@@ -173,15 +176,21 @@ export class ConductorWorker implements AsyncDisposable {
     return this.#worker.pendingReports;
   }
 
-  /** Starts to look for a master, and goes on looking whatever happens. @throws what the token's function throws */
+  /**
+   * Starts to look for a master, and goes on looking whatever happens; once, however often it is called.
+   *
+   * @throws what the token's function throws
+   */
   async start(): Promise<void> {
-    await this.#tokens.refresh();
-    if (this.#stopped !== undefined) throw new Error("this worker has left; make a new one");
-    if (this.#tokens.isAsked) {
-      // One that cannot be had just now leaves the last one in use, which the cluster judges.
-      this.#refresh = setInterval(() => this.#tokens.refresh().catch(() => {}), TOKEN_REFRESH_MS);
+    if (this.#stopped !== undefined) throw new Error(LEFT);
+    const started = this.#started ??= this.#start();
+    try {
+      await started;
+    } catch (failure) {
+      // It may be tried again.
+      if (this.#started === started) this.#started = undefined;
+      throw failure;
     }
-    this.#worker.start();
   }
 
   /**
@@ -196,7 +205,7 @@ export class ConductorWorker implements AsyncDisposable {
     return this.#stopped;
   }
 
-  /** Starts, and resolves when it has left: told to by a signal of the system, or by `stop`. */
+  /** Starts unless it has, and resolves when it has left: told to by a signal of the system, or by `stop`. */
   async run(
     options: {
       /** Default: SIGTERM and SIGINT. */
@@ -207,7 +216,12 @@ export class ConductorWorker implements AsyncDisposable {
     const leave = () => void this.stop();
     for (const signal of signals) process.on(signal, leave);
     try {
-      if (this.#stopped === undefined) await this.start();
+      if (this.#stopped === undefined) {
+        await this.start().catch((failure) => {
+          // Told to leave while its token was still being asked for, it has nothing to start.
+          if (this.#stopped === undefined) throw failure;
+        });
+      }
       await this.#left;
     } finally {
       for (const signal of signals) process.off(signal, leave);
@@ -217,6 +231,16 @@ export class ConductorWorker implements AsyncDisposable {
   /** For `await using`: {@linkcode ConductorWorker.stop}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  async #start(): Promise<void> {
+    await this.#tokens.refresh();
+    if (this.#stopped !== undefined) throw new Error(LEFT);
+    if (this.#tokens.isAsked) {
+      // One that cannot be had just now leaves the last one in use, which the cluster judges.
+      this.#refresh = setInterval(() => this.#tokens.refresh().catch(() => {}), TOKEN_REFRESH_MS);
+    }
+    this.#worker.start();
   }
 
   async #stop(graceMs: number): Promise<void> {

@@ -5,6 +5,7 @@ import { ConductorWorker, defineJobType } from "./worker.ts";
 import { fromEnvironment } from "./environment.ts";
 import { ConductorError, JobFailedError, thrown } from "./errors.ts";
 import { Refusal } from "../rpc/light.ts";
+import { startTestMaster } from "../rpc/server_test_support.ts";
 import { TokenSource } from "./token_source.ts";
 
 Deno.test("an address that nobody can dial is said to be none, before anything is dialled", () => {
@@ -172,4 +173,50 @@ Deno.test("a worker keeps its ends on disk under a name that stays, or not at al
   } finally {
     await Deno.remove(dirname(dataDir), { recursive: true });
   }
+});
+
+Deno.test("a worker that is started twice has one session, and run waits for the one that it has", async () => {
+  let opened = 0;
+  const first = Promise.withResolvers<void>();
+  await using master = await startTestMaster({
+    openWorkerSession() {
+      opened++;
+      first.resolve();
+      return new Promise(() => {});
+    },
+  });
+  await using client = connect(master.address);
+  const worker = new ConductorWorker({
+    addresses: master.address,
+    types: [defineJobType({ name: "any", run: () => 1 })],
+    log: {},
+  });
+  await Promise.all([worker.start(), worker.start()]);
+  await worker.start();
+  const left = worker.run();
+  await first.promise;
+  // Answered on a connection made later than any second session's.
+  await assert.rejects(client.get("j1"), { code: "UNIMPLEMENTED" });
+  assert.equal(opened, 1);
+  await worker.stop(0);
+  await left;
+});
+
+Deno.test("a worker that is told to leave while its token is asked for leaves in order", async () => {
+  const asked = Promise.withResolvers<void>();
+  const token = Promise.withResolvers<string>();
+  const worker = new ConductorWorker({
+    addresses: "127.0.0.1:1",
+    types: [defineJobType({ name: "any", run: () => 1 })],
+    token: () => {
+      asked.resolve();
+      return token.promise;
+    },
+    log: {},
+  });
+  const left = worker.run();
+  await asked.promise;
+  await worker.stop(0);
+  token.resolve("late");
+  await left;
 });
