@@ -48,16 +48,32 @@ runs() {
   fi
 }
 
-# start NAME ARGUMENTS...: one process, its log in $logs/NAME.log
+# free PORT: whether nobody listens there
+free() {
+  if [ -n "$deno" ]; then
+    "$deno" eval --quiet "Deno.listen({ hostname: '127.0.0.1', port: $1 }).close()" 2>/dev/null
+  else
+    code=0
+    curl -s -o /dev/null "http://127.0.0.1:$1/" || code=$?
+    [ "$code" -eq 7 ]
+  fi
+}
+
+# start NAME PORT ARGUMENTS...: one process, its log in $logs/NAME.log; PORT is where it will say that it is ready
 start() {
-  name=$1
-  shift
+  name=$1 port=$2
+  shift 2
   if runs "$name" "$(pid_of "$name")"; then
     echo "$name runs already (pid $(pid_of "$name")); deno task stop ends it" >&2
     exit 1
   fi
+  # Whoever answers there already would be taken for what is started here.
+  if ! free "$port"; then
+    echo "$name: another process uses port $port; stop it, or set PORT_OFFSET" >&2
+    exit 1
+  fi
   # exec, so that the pid is the program's own
-  (conductor "$@" --log-output "$logs/$name.log") &
+  (conductor "$@" --http-port "$port" --log-output "$logs/$name.log") &
   echo "$name $!" >>"$session"
   echo $! >"$run/$name.pid"
 }
@@ -120,7 +136,15 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 trap 'exit 129' HUP
 
-# Waits until everything has ended, by Ctrl-C or by deno task stop.
+# Waits until everything has ended, by Ctrl-C or by deno task stop; fails if something did by itself.
 wait_all() {
-  while read -r _ pid; do wait "$pid" || true; done <"$session"
+  failed=0
+  while read -r name pid; do
+    code=0
+    wait "$pid" || code=$?
+    [ "$code" -eq 0 ] && continue
+    echo "$name ended with $code; its log: $logs/$name.log" >&2
+    failed=1
+  done <"$session"
+  exit "$failed"
 }

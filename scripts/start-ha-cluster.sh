@@ -18,8 +18,8 @@ at() {
 master() {
   name=master-$1 grpc=$(at "$2") raft=$(at "$3") http=$(at "$4") metrics=$(at "$5")
   shift 5
-  start "$name" master --node-id "$name" --data-dir "$state/ha/$name" \
-    --grpc-port "$grpc" --bind-addr "127.0.0.1:$raft" --http-port "$http" \
+  start "$name" "$http" master --node-id "$name" --data-dir "$state/ha/$name" \
+    --grpc-port "$grpc" --bind-addr "127.0.0.1:$raft" \
     --metrics-port "$metrics" --set "log.audit_output=$logs/$name.audit.log" "$@"
 }
 
@@ -30,8 +30,8 @@ master 3 9004 7002 8082 9092 --join "$first"
 ready master-1 "$(at 8080)"
 ready master-2 "$(at 8081)"
 ready master-3 "$(at 8082)"
-start ha-worker worker --worker-id ha-worker --data-dir "$state/ha/worker" \
-  --grpc-port "$(at 9001)" --http-port "$(at 8083)" \
+start ha-worker "$(at 8083)" worker --worker-id ha-worker --data-dir "$state/ha/worker" \
+  --grpc-port "$(at 9001)" \
   --join "$first" --join "localhost:$(at 9002)" --join "localhost:$(at 9004)"
 ready ha-worker "$(at 8083)"
 

@@ -38,6 +38,13 @@ Deno.test({
 
       const stopped = await startScript("start-cluster.sh", environment);
       pids.push(...await pidsOf(state));
+      // What answers at its port is not what it started, and the cluster of that script would not be up.
+      const second = await new Deno.Command("sh", {
+        ...scriptOptions("start-cluster.sh", { ...environment, CLUSTER_STATE: join(state, "2nd") }),
+        stderr: "piped",
+      }).output();
+      assert.equal(second.code, 1);
+      assert.match(new TextDecoder().decode(second.stderr), /^master: another process uses port/);
       await leaveBehind("ha-worker");
       const { stdout, success } = await new Deno.Command(Deno.execPath(), {
         args: ["run", "-A", join(ROOT, "scripts", "stop.ts")],
@@ -58,12 +65,18 @@ Deno.test({
   },
 });
 
-/** Runs a script until it says that the cluster is up, which it then is. */
-async function startScript(name: string, environment: Record<string, string>) {
-  const script = new Deno.Command("sh", {
+function scriptOptions(name: string, environment: Record<string, string>): Deno.CommandOptions {
+  return {
     args: [join(ROOT, "scripts", name)],
     env: { PATH: `${join(Deno.execPath(), "..")}:${Deno.env.get("PATH")}`, ...environment },
     stdin: "null",
+  };
+}
+
+/** Runs a script until it says that the cluster is up, which it then is. */
+async function startScript(name: string, environment: Record<string, string>) {
+  const script = new Deno.Command("sh", {
+    ...scriptOptions(name, environment),
     stdout: "piped",
     stderr: "piped",
   }).spawn();
