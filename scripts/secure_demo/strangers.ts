@@ -118,7 +118,7 @@ async function strangersOf(program: Program): Promise<readonly Stranger[]> {
     {
       title: "no TLS",
       expected: "door",
-      words: /none came about/,
+      words: /speaks TLS, and was dialled without it|none came about/,
       flags: ["--tls=false"],
     },
     {

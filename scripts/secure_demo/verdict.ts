@@ -44,6 +44,9 @@ const UNKNOWN = [
   /^the client certificate /,
   /^a client certificate with a role is required/,
 ];
+/** As `src/rpc/unconnected.ts` has it. */
+const UNCONNECTED =
+  /^no master could be reached at .* (cannot be connected to|speaks TLS, and was dialled without it|none came about)/;
 const MISUSE = 2;
 
 /** What an answer means. */
@@ -52,9 +55,7 @@ export function verdictOf({ code, message }: Answer): Verdict {
   if (code === 0) return "done";
   if (code === MISUSE || /^security\.tls\.cert_file: .* expired at /.test(words)) return "here";
   if (/ may not call | may not use /.test(words)) return "role";
-  if (/^no master could be reached at .* cannot be connected to|none came about/.test(words)) {
-    return "door";
-  }
+  if (UNCONNECTED.test(words)) return "door";
   return UNKNOWN.some((pattern) => pattern.test(words)) ? "unknown" : "failed";
 }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { whyUnconnected } from "../../src/rpc/unconnected.ts";
 import { type Cell, isRight, tableOf, verdictOf } from "./verdict.ts";
 
 Deno.test("an answer means what its exit code and its words say", () => {
@@ -22,6 +23,22 @@ Deno.test("an answer means what its exit code and its words say", () => {
   for (const [code, message, verdict] of answers) {
     assert.equal(verdictOf({ code, message }), verdict, message);
   }
+});
+
+Deno.test("whoever comes to a door of TLS without it meets the door, in the program's own words", async () => {
+  const alert = Uint8Array.of(0x15, 3, 3, 0, 2, 2, 10);
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const serving = (async () => {
+    for await (const connection of listener) await connection.write(alert);
+  })();
+  const address = `127.0.0.1:${listener.addr.port}`;
+  const why = await whyUnconnected(address);
+  listener.close();
+  await serving;
+  const message =
+    `conductor: no master could be reached at ${address} within 5 ms (last: ${address} ${why}); is ` +
+    "one running there?";
+  assert.equal(verdictOf({ code: 1, message }), "door", message);
 });
 
 Deno.test("the table has one word where all nodes did as expected, and both where one did not", () => {
