@@ -12,7 +12,7 @@ import { inCalls, type JobLine, readJobLines, textOfLines } from "./batch_lines.
 import { batchJson, batchText, failIfBad, follow } from "./batches.ts";
 import { configFrom } from "./config_flags.ts";
 import { withClient } from "./connect.ts";
-import { Misuse, NegativeAnswer } from "./failure.ts";
+import { isGivenUp, Misuse, NegativeAnswer } from "./failure.ts";
 import { reasonOf } from "./reason.ts";
 import type { Flags } from "./router.ts";
 import { printable, type Terminal } from "./terminal.ts";
@@ -93,7 +93,12 @@ export async function submitBatch(file: string, flags: Flags, terminal: Terminal
     line.clear();
     tellRefusals(submitted, terminal);
     if (waits && hasJobs()) {
-      const batch = await follow(connection, batchId, "quietly", timeoutMs);
+      const batch = await follow(connection, batchId, "quietly", timeoutMs).catch((failure) => {
+        // A program goes on with the ids, which it has from nowhere else.
+        const json = submittedJson(submitted);
+        if (isGivenUp(failure)) tell(flags, terminal, { json, text: () => "" });
+        throw failure;
+      });
       tell(flags, terminal, {
         json: { ...submittedJson(submitted), batch: batchJson(batch) },
         text: () => batchText(batch),

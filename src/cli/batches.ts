@@ -8,7 +8,7 @@ import type { BatchView } from "../rpc/mod.ts";
 import { type Answer, formatOf, streamed, tell } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { type Connection, withClient } from "./connect.ts";
-import { NegativeAnswer } from "./failure.ts";
+import { isGivenUp, NegativeAnswer } from "./failure.ts";
 import { areSeveral, NAMESPACE_COLUMN, secondText, timeText } from "./present.ts";
 import type { Flags } from "./router.ts";
 import { renderPairs, renderTable } from "./table.ts";
@@ -56,10 +56,16 @@ export async function watchBatch(
   reader.done();
   await withClient(flags, terminal, async (connection) => {
     const isStream = how === "telling" && formatOf(flags) === "jsonl";
+    let last: BatchView | undefined;
     const hear = (batch: BatchView) => {
+      last = batch;
       if (isStream) terminal.out.write(streamed(batchJson(batch), "jsonl"));
     };
-    const batch = await follow(connection, batchId, how, timeoutMs, hear);
+    const batch = await follow(connection, batchId, how, timeoutMs, hear).catch((failure) => {
+      const left = isGivenUp(failure) && !isStream ? last : undefined;
+      if (left !== undefined) tell(flags, terminal, { json: batchJson(left), text: () => "" });
+      throw failure;
+    });
     if (!isStream) tell(flags, terminal, batchAnswer(batch));
     failIfBad(batch, 0);
   });

@@ -2,9 +2,41 @@
 
 import assert from "node:assert/strict";
 import { freePort, startTestMaster } from "../rpc/server_test_support.ts";
-import { type MasterApi, Refusal } from "../rpc/mod.ts";
+import { type BatchView, type JobView, type MasterApi, Refusal } from "../rpc/mod.ts";
 import { route } from "./router.ts";
 import { recording } from "./terminal_test_support.ts";
+
+const RUNNING: JobView = {
+  id: "",
+  type: "noop",
+  namespace: "default",
+  status: "running",
+  priority: 5,
+  assignedTo: "w1",
+  createdAtMs: 1,
+  retryCount: 0,
+  maxRetries: 0,
+  errorMessage: "",
+  timeoutMs: 1_000,
+  fencingToken: 1,
+  attempt: 1,
+  labels: {},
+  deadLetter: false,
+  traceparent: "",
+  submittedBy: "",
+  queue: "default",
+};
+
+const NONE = { waiting: 0, pending: 0, assigned: 0, completed: 0, failed: 0, cancelled: 0 };
+const BATCH: BatchView = {
+  id: "b",
+  namespace: "default",
+  createdAtMs: 1,
+  submittedBy: "",
+  total: 1,
+  byStatus: { ...NONE, running: 1 },
+  isFinished: false,
+};
 
 async function run(...args: string[]) {
   const terminal = recording();
@@ -108,6 +140,46 @@ Deno.test("a batch that is refused half way says what is there", async () => {
     assert.equal(code, 1);
     assert.match(out, /^batch-[\w-]+\n$/);
     assert.match(err, /the token is over; 1000 of 1001 jobs are submitted/);
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
+Deno.test("a wait that is given up leaves a program the id of what goes on", async () => {
+  const file = await Deno.makeTempFile({ suffix: ".jsonl" });
+  try {
+    await Deno.writeTextFile(file, '{"type":"noop"}\n');
+    const untilGone = (signal: AbortSignal) =>
+      new Promise<never>((_, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason));
+      });
+    await using master = await startTestMaster({
+      submit: made,
+      watchJob: async (id, send, { signal }) => {
+        await send({ kind: "state", atMs: 1, job: { ...RUNNING, id } });
+        await untilGone(signal);
+      },
+      watchBatch: async (_name, send, { signal }) => {
+        await send(BATCH);
+        await untilGone(signal);
+      },
+    });
+    const at = ["--addr", master.address, "-o", "json"];
+    const given = async (...args: string[]) => {
+      const { code, out } = await run(...args, ...at);
+      assert.equal(code, 124, args.join(" "));
+      return JSON.parse(out);
+    };
+    // Time enough to hear of it on a busy machine; all four wait at once.
+    const [job, watched, submitted, batch] = await Promise.all([
+      given("submit", "--type=noop", "--wait-timeout=2s"),
+      given("watch", "j0", "--timeout=2s"),
+      given("batch", "submit", file, "--batch=b", "--wait-timeout=2s"),
+      given("batch", "wait", "b", "--timeout=2s"),
+    ]);
+    assert.deepEqual([job.id, job.status, watched.id], ["j0", "running", "j0"]);
+    assert.deepEqual([submitted.batch_id, submitted.jobs[0].job_id], ["b", "j0"]);
+    assert.deepEqual([batch.id, batch.running], ["b", 1]);
   } finally {
     await Deno.remove(file);
   }

@@ -8,7 +8,7 @@ import { type JobEventView, type JobView, newIdempotencyKey, SUBMITTED } from ".
 import { formatOf, streamed, tell } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { type Connection, withClient } from "./connect.ts";
-import { NegativeAnswer } from "./failure.ts";
+import { isGivenUp, NegativeAnswer } from "./failure.ts";
 import type { LiveLine } from "./live_line.ts";
 import { jobJson, progressText, resultText, statusText } from "./present.ts";
 import type { Flags } from "./router.ts";
@@ -84,6 +84,12 @@ async function follow(
         if (event.kind === "state") last = event.job;
       }
     });
+  } catch (failure) {
+    line.clear();
+    // A program goes on with the id, which it has from nowhere else.
+    const left = isGivenUp(failure) && !isStream ? last : undefined;
+    if (left !== undefined) tell(flags, terminal, { json: jobJson(left), text: () => "" });
+    throw failure;
   } finally {
     line.clear();
   }
