@@ -32,7 +32,7 @@ export async function logs(jobId: string, flags: Flags, terminal: Terminal): Pro
     if (flags.follow === true) {
       let last: JobView | undefined;
       return await within(
-        { timeoutMs, late: () => lateText(jobId, last) },
+        { timeoutMs, late: () => lateText(jobId, last), reader: terminal.out },
         (signal) => follow(connection, jobId, { tail, signal }, print, (job) => last = job),
       );
     }

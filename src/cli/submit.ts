@@ -77,7 +77,9 @@ async function follow(
   const isStream = formatOf(flags) === "jsonl";
   let last: JobView | undefined;
   try {
-    await within({ timeoutMs, interrupted, late: () => lateText(jobId, last) }, async (signal) => {
+    const reader = isStream ? terminal.out : undefined;
+    const late = () => lateText(jobId, last);
+    await within({ timeoutMs, interrupted, late, reader }, async (signal) => {
       for await (const event of client.watch(jobId, signal)) {
         if (isStream) terminal.out.write(streamed(eventJson(event), "jsonl"));
         else report(event, jobId, line, last);

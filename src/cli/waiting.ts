@@ -8,10 +8,13 @@ import { type JobView, Refusal } from "../rpc/mod.ts";
 import { Interrupted, OutOfTime } from "./failure.ts";
 import { onInterruption } from "./interruption.ts";
 import type { Flags } from "./router.ts";
-import { printable } from "./terminal.ts";
+import { printable, type Sink } from "./terminal.ts";
 
 /** Longest time that a timer of the runtime can be set to, in ms. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
+
+/** How often it is looked whether somebody still reads. */
+const READER_LOOK_MS = 1_000;
 
 /** How a wait may end before what it waits for. */
 export interface Limits {
@@ -21,6 +24,8 @@ export interface Limits {
   readonly late: () => string;
   /** What to say after Ctrl-C or SIGTERM; left out: they end the process as usual. */
   readonly interrupted?: string;
+  /** Where what comes is written: once nobody reads there any more, nobody waits. Left out: nothing is. */
+  readonly reader?: Sink | undefined;
 }
 
 /** Says of a job that it has not ended in time, where it is and what to do; undefined: nobody knows. */
@@ -38,9 +43,10 @@ export function lateText(jobId: string, job: JobView | undefined): string {
  *
  * @throws OutOfTime
  * @throws Interrupted
+ * @throws {Deno.errors.BrokenPipe}
  */
 export async function within<Answer>(
-  { timeoutMs, late, interrupted }: Limits,
+  { timeoutMs, late, interrupted, reader }: Limits,
   wait: (signal: AbortSignal) => Promise<Answer>,
 ): Promise<Answer> {
   const end = new AbortController();
@@ -60,10 +66,16 @@ export async function within<Answer>(
     () => end.abort(new OutOfTime(late())),
     Math.min(timeoutMs, TIMER_MS_MAX),
   );
+  // `conductor logs -f JOB | grep -m 1 ready`: a job that says nothing more would hold up the whole line.
+  const look = reader?.isAbandoned === undefined ? undefined : setInterval(() => {
+    if (!reader.isAbandoned!()) return;
+    end.abort(new Deno.errors.BrokenPipe("nobody reads stdout any more"));
+  }, READER_LOOK_MS);
   try {
     return await wait(end.signal);
   } finally {
     clearTimeout(timer);
+    clearInterval(look);
     deafen();
   }
 }
