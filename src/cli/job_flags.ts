@@ -39,7 +39,10 @@ export function addJobFlags(command: Command): Command {
     .option("--group <name>", "jobs of a group run at most --group-limit at once")
     .option("--group-limit <number>", "how many of the group may run at once (default: 1)")
     .option("--rate-key <key>", "jobs of one key start no faster than --rate")
-    .option("--rate <count/duration[:burst]>", "such as 10/1s or 100/1m:20")
+    .option(
+      "--rate <count/duration[:burst]>",
+      "such as 10/1s, of which 10 may start at once after a rest, or 10/1s:1, evenly",
+    )
     .option("--unique-key <key>", "at most one unfinished job has it")
     .addOption(
       withValues("--unique-mode <mode>", "what to do if one has it", [

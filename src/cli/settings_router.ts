@@ -88,7 +88,10 @@ function addScope(
     group.command("set").description("limit it; jobs that run go on")
       .argument(argument, `the ${scope}`)
       .option("--max-running <number>", "jobs of it that run at once; 0: any number")
-      .option("--rate <count/duration[:burst]>", "jobs of it that start, such as 10/1s; none: any"),
+      .option(
+        "--rate <count/duration[:burst]>",
+        "jobs of it that start, such as 10/1s, or 10/1s:1 to space them evenly; none: any",
+      ),
   );
   if (scope === "queue") {
     set.option(

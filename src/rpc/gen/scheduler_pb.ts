@@ -288,7 +288,8 @@ export const JobOptionsSchema: GenMessage<JobOptions> = /*@__PURE__*/
   messageDesc(file_scheduler, 1);
 
 /**
- * A token bucket: count starts every per_ms, at most burst at once (0: count).
+ * A token bucket: count starts every per_ms, and after a rest burst at once (0: count). So in the first
+ * per_ms up to count + burst start; with a burst of 1 they are spaced evenly.
  *
  * @generated from message proto.RateLimit
  */
