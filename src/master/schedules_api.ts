@@ -65,8 +65,13 @@ export class SchedulesApi implements ScheduleApi {
         const { admission, proposer, now, schedulesMax } = this.#context;
         const nowMs = now();
         const by = { submittedBy: call.caller.userId, namespace };
-        const schedule = this.#admit(definition, by, nowMs);
-        const nextAtMs = tickAfter(schedule.timing, nowMs);
+        const before = this.#context.machine.schedule(name, namespace);
+        const timing = replace && before !== undefined
+          ? withAnchorOf(before.timing, definition.timing)
+          : definition.timing;
+        const schedule = this.#admit({ ...definition, timing }, by, nowMs);
+        const nextAtMs = overdueOf(before, schedule.timing, nowMs) ??
+          tickAfter(schedule.timing, nowMs);
         if (nextAtMs === 0) {
           throw new Refusal("invalid", `${describe(schedule.timing)} is never due from now on`);
         }
@@ -342,6 +347,39 @@ function placeOf(schedule: Schedule): string {
 function anchored(timing: ScheduleTiming, nowMs: number): ScheduleTiming {
   if (timing.kind !== "every" || timing.anchorMs !== 0) return timing;
   return { ...timing, anchorMs: timing.startAtMs > 0 ? timing.startAtMs : nowMs };
+}
+
+/**
+ * A period that is put again and again, as by whoever deploys, goes on from where it was: were it to
+ * begin anew each time, it might never be due.
+ */
+function withAnchorOf(before: ScheduleTiming, timing: ScheduleTiming): ScheduleTiming {
+  const isSame = timing.kind === "every" && before.kind === "every" && timing.anchorMs === 0 &&
+    timing.everyMs === before.everyMs && timing.startAtMs === before.startAtMs;
+  return isSame ? { ...timing, anchorMs: before.anchorMs } : timing;
+}
+
+/** The time of a schedule that has come and was not acted on yet, if it stays one of its times. */
+function overdueOf(
+  before: Schedule | undefined,
+  timing: ScheduleTiming,
+  nowMs: number,
+): number | undefined {
+  if (before === undefined || before.paused || before.nextAtMs === 0) return undefined;
+  const isOverdue = before.nextAtMs <= nowMs && isSameTiming(before.timing, timing);
+  return isOverdue ? before.nextAtMs : undefined;
+}
+
+function isSameTiming(a: ScheduleTiming, b: ScheduleTiming): boolean {
+  if (a.startAtMs !== b.startAtMs || a.endAtMs !== b.endAtMs) return false;
+  switch (a.kind) {
+    case "cron":
+      return b.kind === "cron" && a.expression === b.expression && a.timeZone === b.timeZone;
+    case "every":
+      return b.kind === "every" && a.everyMs === b.everyMs && a.anchorMs === b.anchorMs;
+    case "at":
+      return b.kind === "at" && a.atMs === b.atMs;
+  }
 }
 
 /** What a submission may ask for and the job of a schedule may not. */

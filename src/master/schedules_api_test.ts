@@ -207,6 +207,27 @@ Deno.test("a period begins when the schedule is made, unless it says otherwise",
   assert.deepEqual(await leader.api.nextRuns({ ...every, anchorMs: 1 }, 1, CALL), [NOON_MS + 1]);
 });
 
+Deno.test("a period that is put again goes on from where it began, and another one begins", async () => {
+  const leader = new Leader();
+  const every = (everyMs: number, anchorMs = 0) => ({
+    timing: { kind: "every", ...always, everyMs, anchorMs } as const,
+  });
+  await leader.add(every(60_000));
+  leader.nowMs += 50_000;
+  assert.equal((await leader.add(every(60_000), true)).nextAtMs, NOON_MS + 60_000);
+  assert.equal((await leader.add(every(60_000, NOON_MS + 5), true)).nextAtMs, NOON_MS + 60_005);
+  assert.equal((await leader.add(every(30_000), true)).nextAtMs, NOON_MS + 80_000);
+});
+
+Deno.test("a time that has come and was not acted on stays due when the schedule is put again", async () => {
+  const leader = new Leader();
+  const { nextAtMs } = await leader.add();
+  leader.nowMs = nextAtMs + 5_000;
+  assert.equal((await leader.add({ overlap: "allow" }, true)).nextAtMs, nextAtMs);
+  const timing = { ...definition.timing, timeZone: "UTC" } as ScheduleDefinition["timing"];
+  assert.equal((await leader.add({ timing }, true)).nextAtMs, Date.parse("2026-06-02T03:00:00Z"));
+});
+
 Deno.test("a paused schedule goes on with the next of its times, none of which it missed", async () => {
   const leader = new Leader();
   await leader.add();

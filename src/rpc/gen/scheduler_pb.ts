@@ -3099,7 +3099,8 @@ export type ScheduleTiming = Message<"proto.ScheduleTiming"> & {
   timeZone: string;
 
   /**
-   * Of every_ms; absent: when the schedule is made.
+   * Of every_ms; absent: when the schedule is made, or the present one if the schedule is replaced with
+   * the same period.
    *
    * @generated from field: google.protobuf.Timestamp anchor = 5;
    */
