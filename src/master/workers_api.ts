@@ -30,6 +30,7 @@ import {
 import { DURATION_MS_MAX } from "./admission_options.ts";
 import { refuseTalkative } from "./announced.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
+import { portionOf } from "./heartbeat_portion.ts";
 import type { Road, Session } from "./sessions.ts";
 import { isOwn, servedBy, type Viewer } from "./sight.ts";
 import { unknownJob } from "./views.ts";
@@ -146,7 +147,7 @@ export class WorkersApi implements WorkerCalls {
   ): Promise<Pick<HeartbeatAnswer, "assignments" | "cancellations">> {
     signal.throwIfAborted();
     const { mailbox, workerId } = session;
-    const assignments = mailbox.assignments.splice(0);
+    const assignments = mailbox.assignments.splice(0, portionOf(mailbox.assignments));
     const cancellations = mailbox.cancellations.splice(0);
     const started = assignments.map(({ id: jobId, fencingToken: token }) => ({
       kind: "started" as const,

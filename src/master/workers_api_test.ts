@@ -62,9 +62,9 @@ class Bench {
   }
 
   /** Gives the worker a new job. */
-  give(jobId: string, workerId: string): void {
+  give(jobId: string, workerId: string, payload = new Uint8Array(1)): void {
     const { scene } = this;
-    scene.submit(jobId);
+    scene.submit(jobId, { payload });
     scene.assign(jobId, workerId);
     this.#sessions.assign(workerId, [assignmentView(scene.job(jobId), scene.machine)]);
   }
@@ -80,7 +80,7 @@ function announced(workerId: string, incarnation: string): WorkerAnnouncement {
     workerId,
     incarnation,
     address: "",
-    slots: 2,
+    slots: 5,
     jobTypes: ["resize"],
     tags: {},
     version: "1",
@@ -185,4 +185,22 @@ Deno.test("a heartbeat whose session ends while it waits is told so", async () =
   await Promise.resolve();
   await bench.api.deregisterWorker("w1", sessionId);
   await told;
+});
+
+Deno.test("jobs that no message could bring together come with one heartbeat after the other", async () => {
+  const bench = new Bench();
+  await bench.register("w1");
+  const large = new Uint8Array(700 * 1024);
+  bench.give("a", "w1", large);
+  bench.give("b", "w1");
+  bench.give("c", "w1", large);
+  bench.give("d", "w1", new Uint8Array(3 * 1024 * 1024));
+  const given: string[][] = [];
+  for (let count = 0; count < 4; count += given.at(-1)!.length) {
+    const { assignments } = await bench.heartbeat("w1");
+    given.push(assignments.map(({ id }) => id));
+    const running = ["a", "b", "c", "d"].filter((id) => bench.scene.job(id).status === "running");
+    assert.deepEqual(running, given.flat(), "what was not brought has not started");
+  }
+  assert.deepEqual(given, [["a", "b"], ["c"], ["d"]]);
 });

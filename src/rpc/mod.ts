@@ -6,6 +6,7 @@
  * @module
  */
 
+export { ASSIGNED_BYTES_MAX, assignedBytes } from "./assigned_bytes.ts";
 export * from "./bound.ts";
 export * from "./call.ts";
 export type { Calls } from "./calls.ts";

@@ -5,6 +5,7 @@
  */
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { ASSIGNED_BYTES_MAX, assignedBytes } from "./assigned_bytes.ts";
 import { briefsToWire } from "./briefs.ts";
 import { ackToWire, cancellationToWire, jobToWire, reportFromWire } from "./convert.ts";
 import type { MasterMessage, MasterMessageSchema, WorkerMessage } from "./gen/scheduler_pb.ts";
@@ -24,10 +25,6 @@ import { statsFromWire } from "./worker_messages.ts";
 
 /** Messages that a worker may send before it is welcome. */
 const EARLY_MESSAGES_MAX = 1_000;
-/** Payloads that travel in one message, in bytes; a larger one travels alone. */
-const ASSIGNMENT_BYTES_MAX = 1024 * 1024;
-/** What a job takes up beside its payload, about. */
-const JOB_BYTES = 2_048;
 
 type SessionStream = DuplexCall<WorkerMessage, MessageInitShape<typeof MasterMessageSchema>>;
 
@@ -177,19 +174,19 @@ interface Together extends Required<Omit<WorkerOrders, "acksNumber">> {
   readonly taken: readonly number[];
 }
 
-/** Many payloads at once would be more than one message may carry; each alone is not. */
+/** Many jobs at once would be more than one message may carry; each alone is not. */
 function inMessages(jobs: readonly JobView[]): readonly JobView[][] {
   const messages: JobView[][] = [];
   let room = 0;
   for (const job of jobs) {
-    const bytes = (job.payload?.byteLength ?? 0) + JOB_BYTES;
+    const bytes = assignedBytes(job);
     const last = messages.at(-1);
     if (last !== undefined && bytes <= room) {
       last.push(job);
       room -= bytes;
     } else {
       messages.push([job]);
-      room = ASSIGNMENT_BYTES_MAX - bytes;
+      room = ASSIGNED_BYTES_MAX - bytes;
     }
   }
   return messages;
