@@ -199,7 +199,7 @@ function newsFrom(message: WorkerMessage): WorkerNews {
     progress: message.progress.map((each) => ({
       jobId: each.jobId,
       token: exactly("fencing_token", each.fencingToken),
-      fraction: each.fraction,
+      fraction: bounded(each.fraction),
       message: each.message,
       logLines: each.logLines,
       firstLine: nearly(each.firstLine),
@@ -208,4 +208,9 @@ function newsFrom(message: WorkerMessage): WorkerNews {
     goodbye: message.goodbye,
     ...(message.number === 0n ? {} : { number: exactly("number", message.number) }),
   };
+}
+
+/** A part of a whole, whatever a worker says that it is. */
+function bounded(fraction: number): number {
+  return fraction > 0 ? Math.min(1, fraction) : 0;
 }

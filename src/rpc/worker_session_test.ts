@@ -163,3 +163,11 @@ Deno.test("orders that cannot be written end their session, and not the process"
   await turn();
   assert.deepEqual(sent.at(-1), { end: true });
 });
+
+Deno.test("how far an attempt is lies between nothing and all, whatever its worker says", async () => {
+  const { hear, news } = await connected();
+  const told = [0.5, 42, -1, NaN, Infinity];
+  const progress = told.map((fraction) => ({ jobId: "j", fencingToken: 1n, fraction }));
+  hear(create(WorkerMessageSchema, { progress }));
+  assert.deepEqual(news[0]?.progress.map(({ fraction }) => fraction), [0.5, 1, 0, 0, 1]);
+});
