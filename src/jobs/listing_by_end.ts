@@ -20,7 +20,7 @@ export function jobsByEnd(
   query: JobQuery & { readonly order: Order },
   range: { readonly offset: number; readonly limit: number },
 ): Job[] {
-  const { order, status, deadLetter, namespaces } = query;
+  const { order, status, deadLetter, namespaces, type, queue, worker } = query;
   const fromEnd = placeFromCursor(query.cursor);
   const compare = order === "first_finished" ? byEnd : (a: Job, b: Job) => byEnd(b, a);
   const wanted = range.offset + range.limit + 1;
@@ -29,6 +29,9 @@ export function jobsByEnd(
     ...(status !== undefined && { status }),
     ...(deadLetter !== undefined && { deadLetter }),
     ...(namespaces !== undefined && { namespaces }),
+    ...(type !== undefined && { type }),
+    ...(queue !== undefined && { queue }),
+    ...(worker !== undefined && { worker }),
     ...(fromEnd !== undefined && { fromEnd }),
     // Rows that the state does not show any more may be among them.
     limit: wanted + state.hiddenSeqs.size,

@@ -251,6 +251,8 @@ Deno.test("a list is the same before and after a flush, by every filter, order a
   const byEnd = [
     { order: "last_finished" },
     { order: "first_finished", limit: 4, offset: 3 },
+    { order: "last_finished", type: "crawl", worker: "w1" },
+    { order: "first_finished", queue: "ann", limit: 3 },
     { order: "last_finished", status: "completed", cursor: `${startMs + 20_000}-30`, limit: 7 },
   ] as const;
   const pages = () => [
@@ -261,6 +263,9 @@ Deno.test("a list is the same before and after a flush, by every filter, order a
   scene.machine.flush();
   assert.deepEqual(pages(), before);
   assert.equal(before[0]?.total, 40);
+  for (const { jobs, total } of before.slice(-byEnd.length)) {
+    assert.ok(jobs.length > 1 && total > 1);
+  }
   for (const [place, query] of queries.entries()) {
     const { jobs } = scene.machine.list({});
     const expected = jobs.filter((job) => isMatch(job, query)).map(({ id }) => id);

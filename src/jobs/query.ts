@@ -21,9 +21,9 @@ export interface JobQuery extends JobFilter {
 }
 
 /**
- * By submission, or by the end; the latter has finished jobs alone, and takes no other filter than
- * `status`, `deadLetter` and `namespaces`: labels, batches, parents and schedules are found in the order of
- * submission alone, and few jobs of many would have to be looked for.
+ * By submission, or by the end; the latter has finished jobs alone, and takes no filter by labels, batch,
+ * parent, schedule or time of submission: those are found in the order of submission alone, and few jobs of
+ * many would have to be looked for.
  */
 export const JOB_ORDERS = ["newest", "oldest", "last_finished", "first_finished"] as const;
 /** An order of a list of jobs. */
@@ -41,6 +41,9 @@ export function fieldsAgainstOrder(filter: JobFilter): readonly (keyof JobFilter
     deadLetter: _deadLetter,
     isFinished: _isFinished,
     namespaces: _namespaces,
+    type: _type,
+    queue: _queue,
+    worker: _worker,
     ...others
   } = filter;
   return Object.entries(others).filter(([, value]) => value !== undefined)

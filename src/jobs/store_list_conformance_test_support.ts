@@ -49,6 +49,10 @@ export const listClaims: Record<string, (under: { readonly store: JobStore }) =>
       { namespaces: ["red"] },
       { namespaces: ["red", "default"], status: "failed" },
       { namespaces: ["default"], deadLetter: true },
+      { type: "crawl" },
+      { type: "resize", status: "cancelled", queue: "night" },
+      { worker: "w1" },
+      { queue: "nobody's" },
     ];
     for (const filter of byEnd) {
       const first = jobs.map(({ job }) => job).filter((job) => matches(job, filter))

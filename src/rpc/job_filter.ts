@@ -114,8 +114,8 @@ export function placeFromWire(
     if (against !== undefined) {
       throw new Refusal(
         "invalid",
-        `order ${order} goes with the filters status, dead_letters and namespace alone, not with ` +
-          `${FIELD_NAMES[against]}; order by newest or oldest instead`,
+        `order ${order} goes with the filters status, dead_letters, type, queue, worker_id and ` +
+          `namespace alone, not with ${FIELD_NAMES[against]}; order by newest or oldest instead`,
       );
     }
   }

@@ -65,6 +65,7 @@ Deno.test("orders and cursors are known by their names and shapes, and fit each 
   assert.deepEqual(place("oldest", "17"), { order: "oldest", cursor: "17" });
   const byEnd = { order: "last_finished", cursor: "1700000000000-17" };
   assert.deepEqual(placeFromWire(byEnd, { status: "failed", deadLetter: true }), byEnd);
+  assert.deepEqual(placeFromWire(byEnd, { type: "a", queue: "b", worker: "c" }), byEnd);
   assert.throws(() => place("fastest"), {
     message: /^order is "fastest"; it may be one of newest,/,
   });

@@ -262,6 +262,9 @@ const filterBySeq = fc.record({
 
 const filterByEnd = fc.record({
   status: maybe(fc.constantFrom(...STATUSES)),
+  type: maybe(fc.constantFrom(...TYPES, "nobody's")),
+  worker: maybe(fc.constantFrom(...WORKERS.slice(1), "nobody")),
+  queue: maybe(fc.constantFrom("default", "night", "day")),
   namespaces: maybe(fc.subarray([...NAMESPACES, "nowhere"])),
   deadLetter: maybe(fc.boolean()),
 });

@@ -64,11 +64,15 @@ Deno.test("jobs are found by any filter, in any order, page by page, and cancell
         `--cursor=${ended.cursor}`,
       );
       assert.equal(last.ids[0] === child || last.ids[0] === batched, true);
-      const odd = await host.client("list", "--sort=last-finished", "--type=nobody");
+      const byType = (type: string) =>
+        listed(host, "--sort=first-finished", `--type=${type}`, "--status=cancelled", "--limit=2");
+      assert.deepEqual((await byType("nobody")).ids, ended.ids);
+      assert.deepEqual((await byType("noop")).ids, []);
+      const odd = await host.client("list", "--sort=last-finished", "--label=team=red");
       assert.equal(odd.code, 2);
       assert.match(
         odd.stderr,
-        /goes with the filters status, dead_letters and namespace alone, not with type/,
+        /goes with the filters status, .* and namespace alone, not with labels; order by newest/,
       );
     } finally {
       client.close();

@@ -1158,7 +1158,8 @@ export type ListJobsRequest = Message<"proto.ListJobsRequest"> & {
 
   /**
    * "newest" (or empty) and "oldest" by submission; "last_finished" and "first_finished" by the end,
-   * which has finished jobs alone and goes with the filters status, dead_letters and namespace alone.
+   * which has finished jobs alone and goes with no filter but status, dead_letters, type, queue,
+   * worker_id and namespace.
    *
    * @generated from field: string order = 9;
    */
