@@ -398,7 +398,8 @@ function faultOf(
     return `messages have format ${frame.format}; this master knows ${FORMAT}`;
   }
   if (frame.clusterId !== clusterId) {
-    return `you belong to cluster ${frame.clusterId}, this master to ${clusterId}`;
+    // One that waits for its cluster to be founded, or to be let in, has none.
+    return `you belong to cluster ${frame.clusterId}, this master to ${clusterId || "none yet"}`;
   }
   return undefined;
 }

@@ -141,20 +141,25 @@ Deno.test("each message goes to whom it is for, and one for nobody known is drop
   for (const peer of Object.values(peers)) await peer.server.server.stop(0);
 });
 
-Deno.test("a member of another cluster is refused and told so", async () => {
-  const peer = await startPeer(0, "another");
-  const lost: string[] = [];
-  const transport = transportTo(() => peer.server.address, {
-    onPeerRefused: (id, reason) => lost.push(`${id}: ${reason}`),
+for (const [own, said] of [["another", "another"], ["", "none yet"]] as const) {
+  Deno.test(`a member of another cluster is refused and told so by one of ${said}`, async () => {
+    const peer = await startPeer(0, own);
+    const lost: string[] = [];
+    const transport = transportTo(() => peer.server.address, {
+      onPeerRefused: (id, reason) => lost.push(`${id}: ${reason}`),
+    });
+    transport.send([message(1)]);
+    await until(() => lost.length === 1, "the peer refused");
+    assert.ok(
+      lost[0]!.startsWith(`b: you belong to cluster c, this master to ${said}`),
+      String(lost),
+    );
+    assert.match(peer.refused[0]!, /^127\.0\.0\.1:7: you belong to cluster c/);
+    assert.deepEqual(peer.received, []);
+    transport.close();
+    await peer.server.server.stop(0);
   });
-  transport.send([message(1)]);
-  await until(() => lost.length === 1, "the peer refused");
-  assert.match(lost[0]!, /^b: you belong to cluster c, this master to another/);
-  assert.match(peer.refused[0]!, /^127\.0\.0\.1:7: you belong to cluster c/);
-  assert.deepEqual(peer.received, []);
-  transport.close();
-  await peer.server.server.stop(0);
-});
+}
 
 Deno.test("a peer is told who is there when it is connected to, and again while nothing else is said", async () => {
   const peer = await startPeer();
