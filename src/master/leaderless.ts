@@ -17,6 +17,8 @@ export class LeaderlessWatch {
   #timer: ReturnType<typeof setInterval> | undefined;
   #sinceMs = 0;
   #isStopped = false;
+  /** Where the others were told to find this master, when they let it in. */
+  #letInAt: string | undefined;
 
   /** @param isHindered whether this master could not hear of a leader; that was said already */
   constructor(log: Logger, electionTimeoutMs: number, isHindered: () => boolean) {
@@ -33,6 +35,12 @@ export class LeaderlessWatch {
     this.#timer = setInterval(() => this.#tell(status()), this.#patienceMs);
   }
 
+  /** The cluster has let this master in, and was told that it is at `address`. */
+  letIn(address: string, status: () => RaftStatus): void {
+    this.#letInAt = address;
+    this.roleChanged(status(), status);
+  }
+
   /** For good: a master that stops may still lose its leader, and must not be kept from ending. */
   stop(): void {
     this.#isStopped = true;
@@ -47,6 +55,9 @@ export class LeaderlessWatch {
   #tell(status: RaftStatus): void {
     if (this.#isHindered()) return;
     const voters = status.members.filter((each) => each.votes).map((each) => each.id);
+    if (voters.length === 0 && this.#letInAt !== undefined) {
+      return this.#tellUnreached(this.#letInAt);
+    }
     if (!voters.includes(status.id)) return; // it waits to be let in, which is another matter
     const needed = Math.floor(voters.length / 2) + 1;
     this.#log.warn(
@@ -57,6 +68,14 @@ export class LeaderlessWatch {
         voters: voters.join(","),
         leaderless_ms: Math.round(performance.now() - this.#sinceMs),
       },
+    );
+  }
+
+  #tellUnreached(address: string): void {
+    this.#log.warn(
+      "this master was let in, and the leader has not been heard of: see whether the others reach it at " +
+        "this address, which they were told (--bind-addr, or --advertise-addr)",
+      { raft_address: address, leaderless_ms: Math.round(performance.now() - this.#sinceMs) },
     );
   }
 }

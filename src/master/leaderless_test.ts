@@ -16,6 +16,17 @@ Deno.test("what can be done is said when no leader is found for long, until one 
   watch.roleChanged(led, () => led);
 });
 
+Deno.test("a master that was let in and hears of nobody says where the others look for it", async () => {
+  const said = Promise.withResolvers<string>();
+  const warn = (text: string, fields: unknown) => said.resolve(`${text} ${JSON.stringify(fields)}`);
+  const log = { ...discardLogger, warn } as unknown as Logger;
+  const watch = new LeaderlessWatch(log, 1, () => false);
+  const empty = { ...leaderless, members: [] };
+  watch.letIn("h9:7", () => empty);
+  assert.match(await said.promise, /this master was let in, .*"raft_address":"h9:7"/);
+  watch.stop();
+});
+
 Deno.test("a master whose disk is full, which hears of no leader, does not call the others lost", async () => {
   const asked = Promise.withResolvers<void>();
   let isFull = true;

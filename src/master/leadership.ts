@@ -87,6 +87,12 @@ export class Leadership {
     this.#contact.heard(nodeId);
   }
 
+  /** The cluster has let this master in, and was told that it is at that Raft address. */
+  letIn(address: string): void {
+    const { node } = this.#options.context;
+    this.#leaderless.letIn(address, () => node.status());
+  }
+
   /** A step of time: lets go of those who wait for a leader if this master is cut off. */
   tick(): void {
     const { context: { node }, router } = this.#options;

@@ -230,7 +230,10 @@ export class Master {
       own: () => this.#door.ownFacts,
       addressOf: (id) => this.#directory.addressOf(id)?.raft,
       syncMs: () => this.#pace.ownMs,
-      onPeerLost: (id) => this.#succession.peerLost(id),
+      onPeerLost: (id, reason) => {
+        this.#door.peers.lost(id, reason);
+        this.#succession.peerLost(id);
+      },
       onPeerRefused: (id, reason) =>
         this.#door.warnOnce("a peer turned us away", { peer: id, reason }),
       onOtherLife: (id, reason) => this.#door.doubted(id, reason),
@@ -539,7 +542,8 @@ export class Master {
     if (this.#joinThrough === undefined) return;
     const { incarnation, clusterId } = this.#log.identity;
     const joining = { ...this.#door.ownAddress, incarnation, clusterId };
-    joinCluster(this.#options, this.#joinThrough, joining, this.#stopping.signal).catch(
+    joinCluster(this.#options, this.#joinThrough, joining, this.#stopping.signal).then(
+      () => this.#leadership.letIn(joining.raft),
       (failure) => {
         if (this.#isStopping) return;
         if (!this.#isMember() || !isAboutCredentials(failure)) return onFailed(failure);
@@ -567,6 +571,7 @@ export class Master {
     const ids = new Set(this.#directory.ids);
     this.#clock.retain(ids);
     this.#pace.retain(ids);
+    this.#door.peers.retain(ids);
     this.#connectPeers();
     this.#leadership.membershipChanged();
   }

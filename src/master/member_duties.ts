@@ -10,6 +10,7 @@ import { ENTRY_FORMATS } from "../storage/mod.ts";
 import type { MasterContext } from "./context.ts";
 import { formatMemberAddress, type MemberAddress } from "./member_address.ts";
 import { type DeadServerPolicy, deadVoter } from "./members.ts";
+import { SilentMembers } from "./silent_members.ts";
 import { SlowDisk } from "./slow_disk.ts";
 
 /** How often the leader looks, in ms. */
@@ -24,6 +25,7 @@ export class MemberDuties {
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #readdressedAtMs = new Map<string, number>();
   readonly #slowDisk: SlowDisk;
+  readonly #silent: SilentMembers;
   #isBusy = false;
   #entryFormat: number = ENTRY_FORMATS.oldest;
 
@@ -33,6 +35,12 @@ export class MemberDuties {
       pace: context.pace,
       now: () => performance.now(),
       silentTicksMax: context.memberTimeoutMs / context.tickMs,
+    });
+    this.#silent = new SilentMembers({
+      log: context.log,
+      tickMs: context.tickMs,
+      memberTimeoutMs: context.memberTimeoutMs,
+      reasonOf: (id) => context.peers.lostReason(id),
     });
     this.#policy = policy;
     this.#own = own;
@@ -56,6 +64,7 @@ export class MemberDuties {
 
   #look(): void {
     this.membershipChanged();
+    this.#silent.look(this.#context.node.status());
     if (this.#isBusy) return;
     this.#isBusy = true;
     this.#next().finally(() => this.#isBusy = false);

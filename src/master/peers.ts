@@ -11,6 +11,7 @@ const PEERS_MAX = 256;
 
 export class Peers {
   readonly #facts = new Map<string, PeerFacts>();
+  readonly #lost = new Map<string, string>();
 
   /** `id` said this of itself; the last word counts. */
   heard(id: string, facts: PeerFacts): void {
@@ -19,6 +20,21 @@ export class Peers {
     this.#facts.set(id, facts);
     const [oldest] = this.#facts.keys();
     if (this.#facts.size > PEERS_MAX && oldest !== undefined) this.#facts.delete(oldest);
+  }
+
+  /** The stream to `id` broke, or did not come about. */
+  lost(id: string, reason: string): void {
+    this.#lost.set(id, reason);
+  }
+
+  /** Only these are members now. */
+  retain(ids: ReadonlySet<string>): void {
+    for (const id of this.#lost.keys()) if (!ids.has(id)) this.#lost.delete(id);
+  }
+
+  /** Why the last stream to `id` ended, that did. */
+  lostReason(id: string): string | undefined {
+    return this.#lost.get(id);
   }
 
   /** What `id` said, if it is the incarnation that is asked for (empty: whichever). */

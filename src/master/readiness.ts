@@ -32,7 +32,9 @@ export function notReadyReasons(facts: ReadinessFacts): string[] {
   // Whoever waits for it may stop another master next, and the majority must not need that one still.
   if (suffrage === "learner") reasons.push("it is a learner still and does not vote yet");
   if (suffrage === "none") {
-    reasons.push("it is no member: the cluster has not let it in yet, or has removed it");
+    reasons.push(
+      "it is no member, as far as it knows: the cluster has not let it in, does not reach it, or has removed it",
+    );
   }
   if (status.leaderId === undefined) reasons.push("no leader is known");
   else if (!facts.isCaughtUp) reasons.push("it has not caught up with the leader yet");

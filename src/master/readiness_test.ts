@@ -35,7 +35,8 @@ function follower(
 }
 
 Deno.test("a master is ready once it votes, and not as a learner that has caught up", () => {
-  const none = "it is no member: the cluster has not let it in yet, or has removed it";
+  const none =
+    "it is no member, as far as it knows: the cluster has not let it in, does not reach it, or has removed it";
   assert.deepEqual(notReadyReasons(follower([])), [none]);
   assert.deepEqual(notReadyReasons(follower([founder])), [none]);
   assert.deepEqual(notReadyReasons(follower([founder, member("b", false)])), [
