@@ -402,15 +402,17 @@ Deno.test("a member with a full disk, which hears of nothing new, has the leader
   const counting = (total: number): Partial<MasterApi> => ({
     listJobs: () => Promise.resolve({ jobs: [], total, totalIsExact: true, nextCursor: "" }),
   });
-  let hindrance: string | undefined;
+  const disk = { isFull: false };
   await using leader = await startMember(counting(2), { name: "b" });
-  await using follower = await startMember(counting(1), { hindrance: () => hindrance });
+  await using follower = await startMember(counting(1), {
+    hindrance: () => disk.isFull ? "its disk is full" : undefined,
+  });
   follow(follower, leader);
   const channel = new ClusterChannel(channelTo([follower.address], { callTimeoutMs: 20_000 }));
   const total = async (stale: boolean) =>
     (await channel.call(MasterService.method.listJobs, { stale })).total;
   assert.equal(await total(false), 1);
-  hindrance = "its disk is full";
+  disk.isFull = true;
   assert.equal(await total(false), 2);
   assert.equal(await total(true), 1);
   channel.close();
