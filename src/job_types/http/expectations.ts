@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from "node:util";
 import { PermanentJobError } from "../contract.ts";
 import { FetchError, FetchStatusError, retryAfterOf } from "../fetch_error.ts";
 import { describeUrl } from "../job_url.ts";
+import type { JsonBody } from "./json_body.ts";
 import type { Expectations } from "./payload.ts";
 
 /** An answer that has been read. */
@@ -17,6 +18,7 @@ export interface ReadAnswer {
   readonly headers: Readonly<Record<string, string>>;
   /** Undefined for what is no text. */
   readonly text: string | undefined;
+  readonly json: () => JsonBody;
   readonly durationMs: number;
 }
 
@@ -71,15 +73,12 @@ function bodyFault({ text }: ReadAnswer, wanted: string): string[] {
   return text?.includes(wanted) ? [] : [`its body does not hold ${quoted(wanted)}`];
 }
 
-function jsonFaults({ text }: ReadAnswer, expected: Expectations["json"]): string[] {
+function jsonFaults({ json: read }: ReadAnswer, expected: Expectations["json"]): string[] {
   const entries = Object.entries(expected);
   if (entries.length === 0) return [];
-  let json: unknown;
-  try {
-    json = JSON.parse(text ?? "");
-  } catch {
-    return ["its body is no JSON"];
-  }
+  const body = read();
+  if ("fault" in body) return [`its body ${body.fault}`];
+  const { json } = body;
   return entries.flatMap(([pointer, wanted]) => {
     const found = valueAt(json, pointer);
     if (isDeepStrictEqual(found, wanted)) return [];

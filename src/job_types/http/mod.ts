@@ -7,6 +7,7 @@
 import { defineJobType, type GuardedResponse, type JobContext } from "../contract.ts";
 import { FetchError } from "../fetch_error.ts";
 import { requireExpected } from "./expectations.ts";
+import { JSON_CHARACTERS_MAX, JSON_LEVELS_MAX, type JsonBody, jsonBody } from "./json_body.ts";
 import { type HttpPayload, httpPayload, httpResult } from "./payload.ts";
 
 export const http = defineJobType<HttpPayload>({
@@ -25,6 +26,11 @@ export const http = defineJobType<HttpPayload>({
       name: "result",
       key: "jobs.result_bytes_max",
       meaning: 'A longer one fails for good; with "response": "none" the body is not part of it.',
+    },
+    {
+      name: "JSON",
+      value: `${JSON_CHARACTERS_MAX / 2 ** 20} Mi characters, ${JSON_LEVELS_MAX} levels`,
+      meaning: "A longer body, or one that is nested more deeply, is not read as JSON.",
     },
     {
       name: "addresses",
@@ -69,13 +75,14 @@ async function request(payload: HttpPayload, context: JobContext): Promise<unkno
   // What a server lets its visitors keep is nobody else's.
   const { "set-cookie": _, ...headers } = response.headers;
   const text = textOf(bytes, headers["content-type"] ?? "");
-  requireExpected({ status, url, headers, text, durationMs }, payload.expect);
+  const json = jsonBody(text);
+  requireExpected({ status, url, headers, text, json, durationMs }, payload.expect);
   return {
     status,
     url,
     redirects,
     headers,
-    ...bodyOf(payload, response, bytes, text),
+    ...bodyOf(payload, response, bytes, { text, json }),
     bytes: bytes.length,
     duration_ms: durationMs,
   };
@@ -106,45 +113,41 @@ function textOf(bytes: Uint8Array, contentType: string): string | undefined {
   }
 }
 
+/** A body that is text, and may be JSON. */
+interface ReadBody {
+  readonly text: string | undefined;
+  readonly json: () => JsonBody;
+}
+
 function bodyOf(
   payload: HttpPayload,
   { headers }: GuardedResponse,
   bytes: Uint8Array,
-  text: string | undefined,
+  { text, json }: ReadBody,
 ): { readonly body_kind: string; readonly body?: unknown } {
   const contentType = headers["content-type"] ?? "";
-  const kind = payload.response === "auto" ? autoKind(bytes, contentType, text) : payload.response;
+  const kind = payload.response === "auto"
+    ? autoKind(bytes, contentType, { text, json })
+    : payload.response;
   switch (kind) {
     case "none":
       return { body_kind: kind };
     case "base64":
       return { body_kind: kind, body: bytes.toBase64() };
     case "json":
-      return { body_kind: kind, body: parsed(text) };
+      return { body_kind: kind, body: required(json()) };
     case "text":
       return { body_kind: kind, body: text ?? new TextDecoder().decode(bytes) };
   }
 }
 
-function autoKind(bytes: Uint8Array, contentType: string, text: string | undefined) {
+function autoKind(bytes: Uint8Array, contentType: string, { text, json }: ReadBody) {
   if (bytes.length === 0) return "none";
-  if (JSON_TYPE.test(contentType) && isJson(text)) return "json";
+  if (JSON_TYPE.test(contentType) && "json" in json()) return "json";
   return TEXTUAL.test(contentType) && text !== undefined ? "text" : "base64";
 }
 
-function isJson(text: string | undefined): boolean {
-  try {
-    JSON.parse(text ?? "");
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function parsed(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? "");
-  } catch (cause) {
-    throw new FetchError("The answer's body is no JSON.", { cause });
-  }
+function required(body: JsonBody): unknown {
+  if ("json" in body) return body.json;
+  throw new FetchError(`The answer's body ${body.fault}.`);
 }

@@ -23,6 +23,13 @@ const answer: Answer = async (request, response) => {
       body: new TextDecoder().decode(concatenated(chunks)),
       deep: { "a/b": [1, { c: null }] },
     }));
+  } else if (url.pathname === "/json") {
+    response.setHeader("content-type", "application/json");
+    response.end(
+      url.searchParams.has("deep")
+        ? "[".repeat(200_000) + "]".repeat(200_000)
+        : `[${"{},".repeat(3_000_000)}{}]`,
+    );
   } else if (url.pathname === "/moved") {
     response.writeHead(302, { location: "/echo" }).end();
   } else if (url.pathname === "/bytes") {
@@ -172,3 +179,15 @@ Deno.test("a payload's faults are named", async () => {
   ];
   for (const [payload, message] of faults) await assert.rejects(asked(payload), message);
 });
+
+Deno.test("no server holds a worker up by JSON: what is deep or long is text, and not expected", () =>
+  withServer(async ({ origin }) => {
+    const faults = { deep: /nested deeper than 100 levels/, long: /too long to be read as JSON/ };
+    for (const [name, fault] of Object.entries(faults)) {
+      const url = `${origin}/json?${name}`;
+      assert.equal((await asked({ url })).body_kind, "text");
+      await assert.rejects(asked({ url, response: "json" }), fault);
+      const expect = { json: { "/0": {} } };
+      await assert.rejects(asked({ url, expect, response: "none" }), fault);
+    }
+  }));
