@@ -157,7 +157,7 @@ export function isPlainName(text: string): boolean {
 }
 
 const UNSEEN =
-  /[\p{Cc}\u2028\u2029\u061c\u202a-\u202e[\p{Default_Ignorable_Code_Point}--[\u200c\u200d]]]/v;
+  /[\p{Cc}\u2028\u2029\u061c\u202a-\u202e]|(?![\u200c\u200d])\p{Default_Ignorable_Code_Point}/u;
 const STRAY_JOINER = /(?:^|[\0-\x7f])[\u200c\u200d]|[\u200c\u200d](?:$|[\0-\x7f])/;
 
 /** At most 64 {@linkcode isPlainName plain names}. */
