@@ -295,10 +295,16 @@ function failed(error: string, permanent: boolean): AttemptEnd {
 /** Looking at what a job type threw runs code of its own, which may throw again. */
 function endOf(failure: unknown): AttemptEnd {
   try {
-    return failed(messageOf(failure), failure instanceof PermanentJobError);
+    return failed(messageOf(failure), isPermanent(failure));
   } catch {
     return failed("it threw what cannot be put into words", false);
   }
+}
+
+/** By its name too: a module of handlers has no class of ours at hand, or one of a copy of the library. */
+function isPermanent(failure: unknown): boolean {
+  return failure instanceof PermanentJobError ||
+    (failure instanceof Error && failure.name === "PermanentJobError");
 }
 
 function messageOf(failure: unknown): string {

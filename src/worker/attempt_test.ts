@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { JobTypeRegistry } from "../job_types/mod.ts";
+import { PermanentJobError } from "../job_types/light.ts";
 import { runAttempt } from "./attempt.ts";
 import { ENVIRONMENT, never, silent, taskOf } from "./executor_test_support.ts";
 
 /** The error of an attempt whose type fails of this. */
 async function errorOf(failure: unknown): Promise<string> {
+  return (await endOf(failure)).error;
+}
+
+async function endOf(failure: unknown) {
   const registry = new JobTypeRegistry();
   registry.register({
     name: "failing",
@@ -17,7 +22,7 @@ async function errorOf(failure: unknown): Promise<string> {
   });
   const end = await runAttempt(registry, ENVIRONMENT, taskOf("/nowhere", "failing"), silent, never);
   assert.ok(!end.ok);
-  return end.error;
+  return end;
 }
 
 Deno.test("a failure is told with its cause, unless its message holds that already", async () => {
@@ -105,4 +110,17 @@ Deno.test("a parent's result is asked for once, and again where there was no ans
   const told = JSON.parse(new TextDecoder().decode(end.output));
   assert.deepEqual(told, { failure: "nobody leads", status: "completed" });
   assert.equal(asked, 2);
+});
+
+Deno.test("a failure is permanent by its class, or by the name of it where that is not at hand", async () => {
+  class Refused extends PermanentJobError {
+    override name = "Refused";
+  }
+  const named = Object.assign(new Error("no such customer"), { name: "PermanentJobError" });
+  for (const failure of [new PermanentJobError("x"), new Refused("x"), named]) {
+    assert.equal((await endOf(failure)).permanent, true, failure.name);
+  }
+  for (const failure of [new Error("PermanentJobError"), { name: "PermanentJobError" }]) {
+    assert.equal((await endOf(failure)).permanent, false);
+  }
 });
