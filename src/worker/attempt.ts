@@ -249,7 +249,8 @@ class AttemptContext implements JobContext {
   cleanUp(): void {
     if (!this.#hasTempDir) return;
     try {
-      rmSync(this.#tempDir, { recursive: true });
+      // A job may have put it away itself.
+      rmSync(this.#tempDir, { recursive: true, force: true });
     } catch (failure) {
       this.log(`cannot remove ${this.#tempDir}: ${messageOf(failure)}`);
     }

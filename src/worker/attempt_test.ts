@@ -124,3 +124,24 @@ Deno.test("a failure is permanent by its class, or by the name of it where that 
     assert.equal((await endOf(failure)).permanent, false);
   }
 });
+
+Deno.test("a job may put its directory away itself", async () => {
+  const root = await Deno.makeTempDir();
+  const registry = new JobTypeRegistry();
+  registry.register({
+    name: "tidy",
+    summary: "Tidies up.",
+    isolation: "inline",
+    payloadSchema: z.unknown(),
+    example: {},
+    run: (_, { tempDir }) => Deno.remove(tempDir),
+  });
+  const said: string[] = [];
+  const listener = { ...silent, log: (line: string) => said.push(line) };
+  try {
+    const end = await runAttempt(registry, ENVIRONMENT, taskOf(root, "tidy"), listener, never);
+    assert.deepEqual([end.ok, said], [true, []]);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
