@@ -70,7 +70,8 @@ Deno.test("a crawl obeys robots.txt, nofollow, and counts what it left out", asy
   await using site = await serveSite({
     "/robots.txt": ROBOTS,
     "/": '<a href="/private/x">p</a><a rel="external nofollow" href="/n">n</a><a href="/m">m</a>',
-    "/m": '<meta name="robots" content="noindex, nofollow"><a href="/o">o</a>',
+    "/m":
+      '<meta name="robots" content="noindex"><meta name="robots" content="nofollow"><a href="/o">o</a>',
     "/n": "n",
     "/o": "o",
     "/private/x": "x",

@@ -81,7 +81,8 @@ export function followable(
   const urlsOf = (choice: LinkChoice) =>
     linksOf(document, { ...choice, within }).map(({ url }) => url);
   if (!respectRobots) return { followed: [...refreshOf(document), ...urlsOf({})], refused: [] };
-  const wishes = document.$("meta[name='robots' i]").attr("content") ?? "";
+  const wishes = document.$("meta[name='robots' i]").toArray()
+    .map(({ attribs }) => attribs["content"]).join(", ");
   if (/\b(?:nofollow|none)\b/i.test(`${wishes}, ${robotsTag}`)) {
     return { followed: [], refused: [...refreshOf(document), ...urlsOf({})] };
   }

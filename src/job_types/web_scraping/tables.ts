@@ -38,8 +38,11 @@ export function tableOf(page: PageDocument, given: Selection): TableData {
   const rows = table.children("thead, tbody, tfoot").children("tr").add(table.children("tr"));
   const grid = new Grid();
   const headRows: number[] = [];
+  let group: unknown;
   for (const [index, element] of rows.toArray().entries()) {
     const row = $(element);
+    if (element.parent !== group) grid.endGroup();
+    group = element.parent;
     const cells = row.children("td, th");
     const isHead = row.parent().is("thead") ||
       (cells.length > 0 && cells.toArray().every((cell) => $(cell).is("th")));
@@ -49,7 +52,7 @@ export function tableOf(page: PageDocument, given: Selection): TableData {
       cells.toArray().map((cell) => ({
         text: collapsed($(cell).text()),
         columns: spanOf($(cell).attr("colspan"), COLUMN_SPAN_MAX),
-        rows: spanOf($(cell).attr("rowspan"), ROW_SPAN_MAX),
+        rows: rowSpanOf($(cell).attr("rowspan")),
       })),
     );
   }
@@ -66,9 +69,12 @@ export function recordsOf(table: TableData): readonly Record<string, string>[] {
   const names: string[] = [];
   const width = Math.max(table.headers.length, table.rows[0]?.length ?? 0);
   for (let column = 0; column < width; column++) {
-    const name = table.headers[column] || `column_${column + 1}`;
+    const own = table.headers[column];
+    const name = own || `column_${column + 1}`;
     let unique = name;
-    for (let n = 2; names.includes(unique); n++) unique = `${name}_${n}`;
+    // What is made up is no name that another column has of its own.
+    const isAnothers = () => unique !== own && table.headers.includes(unique);
+    for (let n = 2; names.includes(unique) || isAnothers(); n++) unique = `${name}_${n}`;
     names.push(unique);
   }
   return table.rows.map((row) =>
@@ -123,6 +129,11 @@ class Grid {
     this.#rows.push(row);
   }
 
+  /** No cell reaches from a head, body or foot into the next, whatever its span says. */
+  endGroup(): void {
+    this.#reaching.clear();
+  }
+
   rows(): readonly (readonly string[])[] {
     const width = this.#rows.reduce((widest, row) => Math.max(widest, row.length), 0);
     return this.#rows.map((row) => [...row, ...Array(width - row.length).fill("")]);
@@ -132,6 +143,11 @@ class Grid {
 function spanOf(written: string | undefined, most: number): number {
   const span = Number.parseInt(written ?? "1", 10);
   return span > 0 ? Math.min(span, most) : 1;
+}
+
+/** 0: to the end of the head, body or foot. */
+function rowSpanOf(written: string | undefined): number {
+  return Number.parseInt(written ?? "1", 10) === 0 ? ROW_SPAN_MAX : spanOf(written, ROW_SPAN_MAX);
 }
 
 function headers(rows: readonly (readonly string[])[]): readonly string[] {

@@ -29,6 +29,21 @@ Deno.test("a table's head and rows are read, with and without thead", () => {
   );
 });
 
+Deno.test("no cell reaches out of its head, body or foot, and one of rowspan 0 to its end", () => {
+  const { headers, rows } = read(`<table>
+    <thead><tr><th rowspan=2>City<th>People</thead>
+    <tbody><tr><td rowspan=0>Bonn<td>1<tr><td>2</tbody>
+    <tbody><tr><td rowspan=9>Ulm<td>3<tr><td>4</tbody><tfoot><tr><td>all<td>10</table>`);
+  assert.deepEqual(headers, ["City", "People"]);
+  assert.deepEqual(rows, [
+    ["Bonn", "1"],
+    ["Bonn", "2"],
+    ["Ulm", "3"],
+    ["Ulm", "4"],
+    ["all", "10"],
+  ]);
+});
+
 Deno.test("cells that span columns and rows are repeated, also beyond the end of a row", () => {
   const { headers, rows } = read(`<table>
     <thead><tr><th rowspan=2>City<th colspan=2>People</tr><tr><th>2024<th>2025</tr></thead>
@@ -72,6 +87,12 @@ Deno.test("rows become objects by their heads, with a name for every column", ()
   const table = read("<table><tr><th>a<th><th>a<tr><td>1<td>2<td>3<td>4</table>");
   assert.deepEqual(recordsOf(table), [{ a: "1", column_2: "2", a_2: "3", column_4: "4" }]);
   assert.deepEqual(recordsOf(read("<table></table>")), []);
+  const alike = read(
+    "<table><tr><th>a<th>a<th>a_2<th><th>column_4<tr><td>1<td>2<td>3<td>4<td>5</table>",
+  );
+  assert.deepEqual(recordsOf(alike), [
+    { a: "1", a_3: "2", a_2: "3", column_4_2: "4", column_4: "5" },
+  ]);
 });
 
 Deno.test("selectors yield a table, its records, and those of each of several", () => {
