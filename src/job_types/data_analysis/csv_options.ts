@@ -15,8 +15,8 @@ const singleCharacter = z.string().refine(
 const csvFields = z.strictObject({
   delimiter: z.string().min(1).max(8).regex(/^[^\r\n"]*$/, "must hold no quote or line break")
     .optional().describe(
-      "Left out: tab for tsv; else whichever of , ; tab | cuts the first lines into equal rows of " +
-        "most fields.",
+      "Left out: as a first line such as sep=; says (it is no row in any case); else tab for tsv, and " +
+        "whichever of , ; tab | cuts the first lines into equal rows of most fields.",
     ),
   header: z.boolean().default(true).describe(
     "False: the first line is data already, and the columns are column_1, column_2 and so on. Names " +

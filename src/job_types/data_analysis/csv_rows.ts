@@ -13,6 +13,8 @@ import { unusualCsvRecords } from "./csv_unusual.ts";
 /** How a CSV text is to be read. */
 export interface CsvTerms extends Pick<CsvOptions, "quote" | "trim" | "short_rows" | "long_rows"> {
   readonly delimiter: string;
+  /** The first line names the delimiter, and is no row. */
+  readonly hasSeparatorLine?: boolean;
   /** Longest record, in UTF-16 units: a quote that is never closed must not swallow the file. */
   readonly recordLengthMax: number;
 }
@@ -47,12 +49,17 @@ export async function* csvRows(
 ): AsyncGenerator<string[][]> {
   const batches = terms.trim ? unusualCsvRecords(text, terms) : csvRecords(text, terms);
   let width: number | undefined;
+  let isToSkip = terms.hasSeparatorLine === true;
   for await (const { records, hasBlankLines, lineOf } of batches) {
     const rows: string[][] = [];
     for (let index = 0; index < records.length; index++) {
       const record = records[index]!;
       const isEmpty = record.length === 1 && record[0] === "";
       if (isEmpty && (hasBlankLines || width !== 1)) continue;
+      if (isToSkip) {
+        isToSkip = false;
+        continue;
+      }
       width ??= record.length;
       const row = record.length === width
         ? record

@@ -151,3 +151,16 @@ Deno.test("a single column with nulls is written so that it is read back with al
   assert.equal(source.rows, 3);
   assert.deepEqual(results.at(-1)!["rows"], rows);
 });
+
+Deno.test("a first line that names the delimiter, as Excel has it, is no row", async () => {
+  const rows = [{ a: "1,5", b: 2 }];
+  for (const lineEnd of ["\n", "\r\n", "\r"]) {
+    const data = ["sep=;", "a;b", "1,5;2", ""].join(lineEnd);
+    for (const csv of [{}, { delimiter: ";" }, { trim: true }]) {
+      const { source, results } = await analysed({ data, csv, operations: [{ type: "select" }] });
+      assert.deepEqual([source.rows, results[0]!["rows"]], [1, rows]);
+    }
+  }
+  const { source } = await analysed({ data: "sep=,x\n1,2\n" });
+  assert.deepEqual(source.columns.map(({ name }) => name), ["sep=", "x"]);
+});

@@ -59,6 +59,11 @@ function isJson(text: string): boolean {
   }
 }
 
+/** The delimiter that a first line `sep=;` names, as Excel writes and reads it; undefined without one. */
+export function namedDelimiter(head: string): string | undefined {
+  return /^sep=([^"\r\n])(?:[\r\n]|$)/i.exec(head)?.[1];
+}
+
 const DELIMITERS = [",", ";", "\t", "|"];
 
 /** Lines that are looked at. */

@@ -14,7 +14,7 @@ import type { ColumnGatherer } from "./column_gatherer.ts";
 import type { Column } from "./column_profile.ts";
 import { csvRows, type RaggedRows } from "./csv_rows.ts";
 import { fieldFormatOf } from "./field_format.ts";
-import { detectDelimiter, detectFormat } from "./format.ts";
+import { detectDelimiter, detectFormat, namedDelimiter } from "./format.ts";
 import { type JsonRow, jsonRows, ndjsonRows } from "./json_rows.ts";
 import {
   type AnalysisPayload,
@@ -132,12 +132,15 @@ async function* batches(
   }
   const { quote, trim, short_rows, long_rows, header, delimiter } = payload.csv;
   let isFirst = true;
+  const named = namedDelimiter(text.head);
   const records = csvRows(text.pieces, {
     quote,
     trim,
     short_rows,
     long_rows,
-    delimiter: delimiter ?? (format === "tsv" ? "\t" : detectDelimiter(text.head, quote)),
+    delimiter: delimiter ?? named ??
+      (format === "tsv" ? "\t" : detectDelimiter(text.head, quote)),
+    hasSeparatorLine: named !== undefined,
     recordLengthMax: limits.inputBytesMax,
   }, ragged);
   for await (const batch of records) {
