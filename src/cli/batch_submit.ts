@@ -12,11 +12,11 @@ import { inCalls, type JobLine, readJobLines, textOfLines } from "./batch_lines.
 import { batchJson, batchText, failIfBad, follow } from "./batches.ts";
 import { configFrom } from "./config_flags.ts";
 import { withClient } from "./connect.ts";
-import { isGivenUp, Misuse, NegativeAnswer } from "./failure.ts";
+import { Misuse, NegativeAnswer } from "./failure.ts";
 import { reasonOf } from "./reason.ts";
 import type { Flags } from "./router.ts";
 import { printable, type Terminal } from "./terminal.ts";
-import { sayingHowToGoOn } from "./waiting.ts";
+import { isLeft, sayingHowToGoOn } from "./waiting.ts";
 
 /** Jobs in one call: enough to make little of the way there and back, few enough to be one of many. */
 const CALL_JOBS = 1_000;
@@ -96,7 +96,7 @@ export async function submitBatch(file: string, flags: Flags, terminal: Terminal
       const batch = await follow(connection, batchId, "quietly", timeoutMs).catch((failure) => {
         // A program goes on with the ids, which it has from nowhere else.
         const json = submittedJson(submitted);
-        if (isGivenUp(failure)) tell(flags, terminal, { json, text: () => "" });
+        if (isLeft(failure)) tell(flags, terminal, { json, text: () => "" });
         throw failure;
       });
       tell(flags, terminal, {

@@ -8,12 +8,12 @@ import type { BatchView } from "../rpc/mod.ts";
 import { type Answer, formatOf, streamed, tell } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { type Connection, withClient } from "./connect.ts";
-import { isGivenUp, NegativeAnswer } from "./failure.ts";
+import { NegativeAnswer } from "./failure.ts";
 import { areSeveral, NAMESPACE_COLUMN, secondText, timeText } from "./present.ts";
 import type { Flags } from "./router.ts";
 import { renderPairs, renderTable } from "./table.ts";
 import { printable, type Sheet, type Terminal } from "./terminal.ts";
-import { within } from "./waiting.ts";
+import { isLeft, leftWith, within } from "./waiting.ts";
 import { tellOrWatch } from "./watching.ts";
 
 /** The batches of the cluster, the latest first. */
@@ -62,7 +62,7 @@ export async function watchBatch(
       if (isStream) terminal.out.write(streamed(batchJson(batch), "jsonl"));
     };
     const batch = await follow(connection, batchId, how, timeoutMs, hear).catch((failure) => {
-      const left = isGivenUp(failure) && !isStream ? last : undefined;
+      const left = isLeft(failure) && !isStream ? last : undefined;
       if (left !== undefined) tell(flags, terminal, { json: batchJson(left), text: () => "" });
       throw failure;
     });
@@ -114,6 +114,8 @@ export async function follow(
         else line.progress(batchId, finishedOf(batch) / Math.max(1, batch.total), text);
       }
     });
+  } catch (failure) {
+    throw leftWith(goesOn, failure);
   } finally {
     line.clear();
   }

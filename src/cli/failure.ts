@@ -44,11 +44,6 @@ export class Interrupted extends Error {
   }
 }
 
-/** Whether somebody waited no longer, for something that goes on. */
-export function isGivenUp(failure: unknown): boolean {
-  return failure instanceof OutOfTime || failure instanceof Interrupted;
-}
-
 /** Prints a failure and says which exit code it means. */
 export function reportFailure(failure: unknown, terminal: Terminal): number {
   // Whoever read our answer has gone (`conductor list | head -1`): there is nobody to tell.

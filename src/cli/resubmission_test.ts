@@ -184,3 +184,23 @@ Deno.test("a wait that is given up leaves a program the id of what goes on", asy
     await Deno.remove(file);
   }
 });
+
+Deno.test("a wait that no master answers any more says that its job goes on, and leaves a program its id", async () => {
+  await using master = await startTestMaster({
+    submit: made,
+    watchJob: async (id, send) => {
+      await send({ kind: "state", atMs: 1, job: { ...RUNNING, id } });
+      queueMicrotask(() => void master.server.stop(0));
+      await new Promise<never>(() => {});
+    },
+  });
+  const { code, out, err } = await run(
+    ...["submit", "--addr", master.address, "--type=noop", "--wait", "-o", "json"],
+  );
+  assert.equal(code, 1);
+  assert.equal(JSON.parse(out).id, "j0");
+  assert.match(
+    err,
+    /no master could be reached .*; job j0 goes on; follow it with `conductor watch/,
+  );
+});

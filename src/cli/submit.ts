@@ -8,13 +8,13 @@ import { type JobEventView, type JobView, newIdempotencyKey, SUBMITTED } from ".
 import { formatOf, streamed, tell } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { type Connection, withClient } from "./connect.ts";
-import { isGivenUp, NegativeAnswer } from "./failure.ts";
+import { NegativeAnswer } from "./failure.ts";
 import type { LiveLine } from "./live_line.ts";
 import { jobJson, progressText, resultText, statusText } from "./present.ts";
 import type { Flags } from "./router.ts";
 import { submissionFrom } from "./submission.ts";
 import { printable, type Terminal } from "./terminal.ts";
-import { lateText, madeOnceText, sayingHowToGoOn, within } from "./waiting.ts";
+import { isLeft, lateText, leftWith, madeOnceText, sayingHowToGoOn, within } from "./waiting.ts";
 
 /** Submits one job, and with `--wait` follows it to its end. */
 export async function submit(flags: Flags, terminal: Terminal): Promise<void> {
@@ -89,9 +89,9 @@ async function follow(
   } catch (failure) {
     line.clear();
     // A program goes on with the id, which it has from nowhere else.
-    const left = isGivenUp(failure) && !isStream ? last : undefined;
+    const left = isLeft(failure) && !isStream ? last : undefined;
     if (left !== undefined) tell(flags, terminal, { json: jobJson(left), text: () => "" });
-    throw failure;
+    throw leftWith(interrupted, failure);
   } finally {
     line.clear();
   }

@@ -9,6 +9,7 @@ import { Interrupted, OutOfTime } from "./failure.ts";
 import { onInterruption } from "./interruption.ts";
 import type { Flags } from "./router.ts";
 import { printable, type Sink } from "./terminal.ts";
+import { isPassing } from "./watching.ts";
 
 /** Longest time that a timer of the runtime can be set to, in ms. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
@@ -78,6 +79,17 @@ export async function within<Answer>(
     clearInterval(look);
     deafen();
   }
+}
+
+/** Whether what was waited for goes on, though nobody waits any more: for want of time, patience or masters. */
+export function isLeft(failure: unknown): boolean {
+  return failure instanceof OutOfTime || failure instanceof Interrupted || isPassing(failure);
+}
+
+/** The failure of a wait; of one for which no master answers any more, with what becomes of the job. */
+export function leftWith(goesOn: string, failure: unknown): unknown {
+  if (!isPassing(failure)) return failure;
+  return new Refusal(failure.reason, `${failure.message}; ${goesOn}`, { cause: failure });
 }
 
 /** How to go on where it is not known what came of a submission, without submitting anything twice. */
