@@ -9,14 +9,14 @@ import { type BatchItem, type JobClient, newIdempotencyKey, type Submission } fr
 import { tell } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { inCalls, type JobLine, readJobLines, textOfLines } from "./batch_lines.ts";
-import { batchJson, batchText, failIfBad, follow } from "./batches.ts";
+import { batchJson, batchText, failIfBad, follow, goesOnText } from "./batches.ts";
 import { configFrom } from "./config_flags.ts";
 import { withClient } from "./connect.ts";
 import { Misuse, NegativeAnswer } from "./failure.ts";
 import { reasonOf } from "./reason.ts";
 import type { Flags } from "./router.ts";
 import { printable, type Terminal } from "./terminal.ts";
-import { isLeft, sayingHowToGoOn } from "./waiting.ts";
+import { isLeft, leftWith, sayingHowToGoOn } from "./waiting.ts";
 
 /** Jobs in one call: enough to make little of the way there and back, few enough to be one of many. */
 const CALL_JOBS = 1_000;
@@ -97,7 +97,7 @@ export async function submitBatch(file: string, flags: Flags, terminal: Terminal
         // A program goes on with the ids, which it has from nowhere else.
         const json = submittedJson(submitted);
         if (isLeft(failure)) tell(flags, terminal, { json, text: () => "" });
-        throw failure;
+        throw leftWith(goesOnText(batchId), failure);
       });
       tell(flags, terminal, {
         json: { ...submittedJson(submitted), batch: batchJson(batch) },

@@ -64,7 +64,7 @@ export async function watchBatch(
     const batch = await follow(connection, batchId, how, timeoutMs, hear).catch((failure) => {
       const left = isLeft(failure) && !isStream ? last : undefined;
       if (left !== undefined) tell(flags, terminal, { json: batchJson(left), text: () => "" });
-      throw failure;
+      throw last === undefined ? failure : leftWith(goesOnText(batchId), failure);
     });
     if (!isStream) tell(flags, terminal, batchAnswer(batch));
     failIfBad(batch, 0);
@@ -89,6 +89,12 @@ export async function cancelBatch(
   });
 }
 
+/** What becomes of a batch that nobody waits for any more. */
+export function goesOnText(batchId: string): string {
+  return `the batch goes on; follow it with \`conductor batch watch ${batchId}\`, end it with ` +
+    `\`conductor batch cancel ${batchId}\``;
+}
+
 /** Until the end of a batch. Ctrl-C ends the watching, not the batch. */
 export async function follow(
   { client, line }: Connection,
@@ -97,8 +103,7 @@ export async function follow(
   timeoutMs: number | undefined,
   hear: (batch: BatchView) => void = () => {},
 ): Promise<BatchView> {
-  const goesOn = `the batch goes on; follow it with \`conductor batch watch ${batchId}\`, end it ` +
-    `with \`conductor batch cancel ${batchId}\``;
+  const goesOn = goesOnText(batchId);
   let last: BatchView | undefined;
   const late = () => {
     const where = last === undefined ? "no master told of it" : printable(countsText(last));
@@ -114,8 +119,6 @@ export async function follow(
         else line.progress(batchId, finishedOf(batch) / Math.max(1, batch.total), text);
       }
     });
-  } catch (failure) {
-    throw leftWith(goesOn, failure);
   } finally {
     line.clear();
   }

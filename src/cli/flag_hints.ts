@@ -15,6 +15,11 @@ const OF_THE_ORIGINAL: Readonly<Record<string, string>> = {
 
 /** A hint for a complaint of commander's about an unknown flag of `command`. */
 export function flagHint(complaint: string, command: Command): string | undefined {
+  // The program itself has none but --help and --version.
+  const isBeforeCommand = command.parent === null && /^unknown option '[^']*'$/.test(complaint);
+  if (isBeforeCommand && flagsOfCommands(command).has(/'([^'=]*)/.exec(complaint)?.[1] ?? "")) {
+    return "flags stand behind the command";
+  }
   const [, dashes = "", name = ""] =
     /^unknown option '(--?)([a-z][a-z-]+)[^']*'$/.exec(complaint) ??
       [];
@@ -28,6 +33,14 @@ export function flagHint(complaint: string, command: Command): string | undefine
   }
   const parts = own.filter((each) => each.endsWith(`-${name}`) || each.startsWith(`--${name}-`));
   return hintOfKey(name) ?? (parts.length === 0 ? undefined : `there is ${parts.join(", ")}`);
+}
+
+function flagsOfCommands(program: Command): ReadonlySet<string> {
+  const all = (command: Command): string[] => [
+    ...command.options.flatMap(({ long, short }) => [long ?? "", short ?? ""]),
+    ...command.commands.flatMap(all),
+  ];
+  return new Set(all(program));
 }
 
 /** The command that the words of a command line lead to. */

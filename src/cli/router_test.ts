@@ -58,6 +58,8 @@ Deno.test("what commander refuses is told on one line, with what was meant, and 
     [["sumbit", "--help"], /unknown command 'sumbit' \(did you mean submit\?\)/],
     [["wait", "a-job"], /unknown command 'wait' \(did you mean watch JOB\?\)/],
     [["quite-another"], /unknown command 'quite-another'; --help shows what is possible/],
+    [["-o", "json", "list"], /unknown option '-o'; flags stand behind the command$/m],
+    [["--addr=localhost:1", "list"], /; flags stand behind the command$/m],
     [["help", "dlq", "retri"], /unknown command 'retri' of `conductor dlq`/],
     [["status", "--watch", "a-job"], /--watch is "a-job"; .*, or let --watch stand last$/m],
     [["help", "statsu"], /unknown command 'statsu' \(did you mean status\?\)/],

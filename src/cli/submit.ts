@@ -34,13 +34,11 @@ export async function submit(flags: Flags, terminal: Terminal): Promise<void> {
     const isPlain = message === "" || message === SUBMITTED;
     if (!isPlain) line.say(`conductor: ${printable(message)}`);
     line.clear();
+    const submitted = { job_id: jobId, duplicate, existing, message };
     if (flags.wait === true || timeoutMs !== undefined) {
-      return await follow(connection, jobId, timeoutMs, flags, terminal);
+      return await follow(connection, { jobId, timeoutMs, submitted }, flags, terminal);
     }
-    tell(flags, terminal, {
-      json: { job_id: jobId, duplicate, existing, message },
-      text: () => `${jobId}\n`,
-    });
+    tell(flags, terminal, { json: submitted, text: () => `${jobId}\n` });
   }, "client.submit_job");
 }
 
@@ -52,22 +50,29 @@ export async function watch(jobId: string, flags: Flags, terminal: Terminal): Pr
   await withClient(
     flags,
     terminal,
-    (connection) => follow(connection, jobId, timeoutMs, flags, terminal),
+    (connection) => follow(connection, { jobId, timeoutMs }, flags, terminal),
   );
+}
+
+/** What is followed, and how. */
+interface Followed {
+  readonly jobId: string;
+  /** Time to wait; undefined: for ever. */
+  readonly timeoutMs: number | undefined;
+  /** What was said of it when this command submitted it. */
+  readonly submitted?: Readonly<Record<string, unknown>>;
 }
 
 /**
  * Tells every change on stderr, the outcome on stdout; as JSON Lines every change on stdout. Ctrl-C ends the watching, not the job.
  *
- * @param timeoutMs time to wait; undefined: for ever
  * @throws NegativeAnswer when the job does not complete.
  * @throws Interrupted
  * @throws OutOfTime
  */
 async function follow(
   { client, line }: Connection,
-  jobId: string,
-  timeoutMs: number | undefined,
+  { jobId, timeoutMs, submitted }: Followed,
   flags: Flags,
   terminal: Terminal,
 ): Promise<void> {
@@ -88,9 +93,13 @@ async function follow(
     });
   } catch (failure) {
     line.clear();
+    // A job that was neither submitted here nor heard of need not be there.
+    const known = last !== undefined
+      ? jobJson(last)
+      : submitted && { id: submitted.job_id, ...submitted };
+    if (known === undefined) throw failure;
     // A program goes on with the id, which it has from nowhere else.
-    const left = isLeft(failure) && !isStream ? last : undefined;
-    if (left !== undefined) tell(flags, terminal, { json: jobJson(left), text: () => "" });
+    if (isLeft(failure) && !isStream) tell(flags, terminal, { json: known, text: () => "" });
     throw leftWith(interrupted, failure);
   } finally {
     line.clear();
