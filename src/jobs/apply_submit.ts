@@ -113,6 +113,7 @@ class Siblings {
   /** By job id; made when somebody asks, since hardly anybody does. */
   #namespaces: Map<string, string> | undefined;
   readonly #liveJobsMax: number;
+  readonly #isAllOrNothing: boolean;
   #additional = 0;
   readonly keys = new Map<string, Decision>();
   /** Job ids by unique key, and submitters by batch with its namespace. */
@@ -124,8 +125,9 @@ class Siblings {
   readonly clientJobsMax: number;
   readonly perClient = new Map<string, number>();
 
-  constructor(state: State, { liveJobsMax, clientJobsMax }: SubmitCommand) {
+  constructor(state: State, { liveJobsMax, clientJobsMax, allOrNothing }: SubmitCommand) {
     this.#state = state;
+    this.#isAllOrNothing = allOrNothing === true;
     this.#liveJobsMax = liveJobsMax ?? Infinity;
     this.clientJobsMax = clientJobsMax ?? Infinity;
   }
@@ -133,6 +135,11 @@ class Siblings {
   /** Jobs that may still be taken. */
   get room(): number {
     return this.#liveJobsMax - this.#state.counters.live - this.#additional;
+  }
+
+  /** Whether the key is one's that may come to nothing with this Command. */
+  mayLose(uniqueKey: string | undefined): boolean {
+    return this.#isAllOrNothing && uniqueKey !== undefined && this.uniqueKeys.has(uniqueKey);
   }
 
   isIdTaken(id: string): boolean {
@@ -205,8 +212,9 @@ function decide(
     return { status: "existing", jobId: holder };
   }
   if (holder !== undefined && uniqueMode === "reject") {
-    // A job of the same call may come to nothing with it, so its id would tell nobody anything.
-    const whose = siblings.uniqueKeys.has(uniqueKey ?? "")
+    // The id of one that comes to nothing would tell nobody anything. Else calls of others may be in the
+    // same Command, and what this one hears is the same as if they were not.
+    const whose = siblings.mayLose(uniqueKey)
       ? "another job of the same call; give each its own"
       : `job ${holder}, which is not finished; wait for it`;
     return refused(

@@ -85,6 +85,20 @@ Deno.test("of two jobs of one call with one key, the refusal names no job that w
   );
 });
 
+Deno.test("of two submissions that come together with one key, the refusal names the job that has it", () => {
+  const scene = new Scene();
+  const { results } = scene.apply({
+    kind: "submit",
+    jobs: [specOf("first", unique("reject")), specOf("second", unique("reject"))],
+  });
+  const [, refused] = results;
+  assert.equal(results[0]?.status, "accepted");
+  assert.match(
+    refused?.status === "refused" ? refused.message : "",
+    /^unique key "report" belongs to job first, which is not finished/,
+  );
+});
+
 Deno.test("a batch that is refused as a whole replaces nothing", () => {
   const scene = new Scene();
   scene.submit("first", unique("reject"));
