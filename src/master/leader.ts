@@ -31,6 +31,7 @@ import type { Proposer } from "./proposer.ts";
 import { ScheduleDuty, type ScheduleDutyOptions } from "./schedule_duty.ts";
 import { ageingOf, type SchedulingRules } from "./scheduling_rules.ts";
 import type { Road, Session, Sessions } from "./sessions.ts";
+import { expireSilent } from "./silent_workers.ts";
 import { traceAssignments } from "./assign_tracing.ts";
 import { assignmentView } from "./views.ts";
 import type { JobWatchers } from "./watchers.ts";
@@ -326,12 +327,17 @@ export class LeaderDuties {
   async #watch(): Promise<void> {
     // What began under another leader gets one full lease from the election on (J7): until then its
     // worker comes back with what it started and finished while nobody led.
-    const silent = this.#leases.look(this.#options.sessions.all());
+    const { sessions } = this.#options;
+    const silent = this.#leases.look(sessions.all());
     if (silent === undefined) return;
     if (this.#isWatching) return; // what was found is being committed, or will be found again
     this.#isWatching = true;
     try {
-      for (const session of silent) await this.#expire(session);
+      await expireSilent(silent, {
+        sessions,
+        isSilent: (session) => this.#leases.isSilent(session),
+        expire: (session) => this.#expire(session),
+      });
       await this.#endDueAttempts();
     } finally {
       this.#isWatching = false;
@@ -364,8 +370,6 @@ export class LeaderDuties {
   async #expire(session: Session): Promise<void> {
     const { machine, proposer, sessions, log, timings, watchers } = this.#options;
     const { workerId, sessionId } = session;
-    // It may have come back while others' leases were ended.
-    if (sessions.get(workerId) !== session || !this.#leases.isSilent(session)) return;
     const outcome = await proposer.propose<ExpireWorkerCommand>({
       kind: "expire_worker",
       workerId,
@@ -375,12 +379,13 @@ export class LeaderDuties {
       crashLimit: this.#options.crashLimit,
       ...lastWords(machine.heldBy(workerId), watchers),
     });
-    const lostAttempts = outcome.status === "ended" ? outcome.ended.length : 0;
-    log.warn("a worker lost its lease", {
-      worker_id: workerId,
-      silent_ms: this.#options.now() - session.lastHeardMs,
-      lost_attempts: lostAttempts,
-    });
+    if (outcome.status === "ended") {
+      log.warn("a worker lost its lease", {
+        worker_id: workerId,
+        silent_ms: this.#options.now() - session.lastHeardMs,
+        lost_attempts: outcome.ended.length,
+      });
+    }
     sessions.end(
       workerId,
       sessionId,
