@@ -18,6 +18,7 @@ import { clusterFindings } from "./doctor_cluster.ts";
 import { type Finding, findingsOf, type Health } from "./doctor_finding.ts";
 import {
   descriptorFindings,
+  directoriesOf,
   diskFindings,
   listensOn,
   portFinding,
@@ -73,17 +74,12 @@ async function findingsFor(role: Role, flags: Flags): Promise<Finding[]> {
   const ports = role === "client"
     ? []
     : listensOn(config, role).map((address) => portFinding(address, runs));
-  const directories = role === "master"
-    ? new Set([config.cluster.raftDir, config.cluster.dataDir])
-    : role === "worker"
-    ? new Set([config.cluster.dataDir])
-    : [];
   return [
     ...host,
     ...configFindings(examined),
     ...settingFindings(examined),
     ...ports,
-    ...[...directories].flatMap(diskFindings),
+    ...directoriesOf(config, role).flatMap((directory) => diskFindings(directory, role)),
     ...await certificateFindings(examined),
     ...await clusterFindings(examined, role !== "master" || runs),
   ];

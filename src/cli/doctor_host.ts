@@ -15,7 +15,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Config } from "../config/mod.ts";
+import type { Config, Role } from "../config/mod.ts";
 import { assertRuntimeSafe } from "../security/mod.ts";
 import { reasonOf } from "./reason.ts";
 import { type Finding, findingsOf } from "./doctor_finding.ts";
@@ -111,8 +111,34 @@ export function portFinding(
   return warn(subject, "free, though a node answers here", "is it of this configuration?");
 }
 
+/** What a node of that role writes to. */
+export function directoriesOf({ cluster, worker }: Config, role: Role): string[] {
+  switch (role) {
+    case "master":
+      return [...new Set([cluster.raftDir, cluster.dataDir])];
+    case "worker":
+      return [join(worker.dataDir, worker.workerId)];
+    case "client":
+      return [];
+  }
+}
+
+/** What becomes of a node whose disk is full, and what waits for each fsync. */
+const DISK_ADVICE = {
+  master: {
+    room: "make room; a full disk makes a master step aside",
+    pace: "every accepted job waits for one: use a faster disk for raft_dir",
+  },
+  worker: {
+    room: "make room; results that no master has yet, and attempts' files, are kept there",
+    // It waits for none.
+    pace: undefined,
+  },
+};
+
 /** A directory that a node writes to; it makes it where it is missing. */
-export function diskFindings(directory: string): Finding[] {
+export function diskFindings(directory: string, role: Role = "master"): Finding[] {
+  const advised = DISK_ADVICE[role === "worker" ? "worker" : "master"];
   const { ok, warn, fail } = findingsOf("disk");
   const place = existing(directory);
   const findings: Finding[] = [];
@@ -137,7 +163,7 @@ export function diskFindings(directory: string): Finding[] {
   }
   const free = bsize * bavail;
   const room = `${Math.round(free / 2 ** 20)} MiB free`;
-  const advice = "make room; a full disk makes a master step aside";
+  const advice = advised.room;
   if (free < FREE_BYTES.fewerFails) findings.push(fail(directory, room, advice));
   else if (free < FREE_BYTES.fewerWarns) findings.push(warn(directory, room, advice));
   else findings.push(ok(directory, room));
@@ -147,8 +173,8 @@ export function diskFindings(directory: string): Finding[] {
       `an fsync of 4 KiB takes ${medianMs.toFixed(1)} ms, the longest of ${FSYNCS} took ` +
       `${longestMs.toFixed(1)} ms`;
     findings.push(
-      medianMs > FSYNC_MEDIAN_MS.moreWarns
-        ? warn(directory, found, "every accepted job waits for one: use a faster disk for raft_dir")
+      medianMs > FSYNC_MEDIAN_MS.moreWarns && advised.pace !== undefined
+        ? warn(directory, found, advised.pace)
         : ok(directory, found),
     );
   } catch (failure) {

@@ -7,7 +7,13 @@ import { findingsText } from "./doctor.ts";
 import { certificateFindings } from "./doctor_certificates.ts";
 import { clockFinding, leaderText, versionFindings, workersFinding } from "./doctor_cluster.ts";
 import { findingsOf } from "./doctor_finding.ts";
-import { descriptorFindings, diskFindings, listensOn, portFinding } from "./doctor_host.ts";
+import {
+  descriptorFindings,
+  directoriesOf,
+  diskFindings,
+  listensOn,
+  portFinding,
+} from "./doctor_host.ts";
 import { quorumFinding, settingFindings } from "./doctor_settings.ts";
 import { route } from "./router.ts";
 import { recording } from "./terminal_test_support.ts";
@@ -53,6 +59,21 @@ Deno.test("every port that a role listens on is looked at, and none that is swit
     listensOn(configured(role, flags).config, role).map(([name]) => name);
   assert.deepEqual(names("master"), ["gRPC", "Raft", "HTTP", "metrics"]);
   assert.deepEqual(names("master", { "metrics.enabled": "false" }), ["gRPC", "Raft", "HTTP"]);
+});
+
+Deno.test("a node's own directories are looked at, a worker's too", () => {
+  const flags = {
+    "cluster.data_dir": "/data",
+    "cluster.raft_dir": "/log",
+    "worker.data_dir": "/work",
+    "worker.worker_id": "w1",
+  };
+  const of = (role: Role) => directoriesOf(configured(role, flags).config, role);
+  assert.deepEqual([of("master"), of("worker"), of("client")], [
+    ["/log", "/data"],
+    [join("/work", "w1")],
+    [],
+  ]);
 });
 
 Deno.test("what is a risk is told where others can reach the node, and not where they cannot", () => {
