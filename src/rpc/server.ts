@@ -295,7 +295,7 @@ export class RpcServer {
   ): () => void {
     const { countedAs, stillMay } = this.#options;
     const who = countedAs?.(caller, peerAddress);
-    const countDown = who === undefined ? undefined : this.#streamCount.enter(who, caller.userId);
+    const countDown = who === undefined ? () => {} : this.#streamCount.enter(who, caller.userId);
     const unwatch = this.#streams.watch(caller, end, () => stillMay?.(caller, method) ?? true);
     return () => {
       unwatch();
