@@ -153,24 +153,33 @@ export class MembersApi implements MemberCalls {
     });
   }
 
-  transferLeadership(to: string | undefined, call: CallContext) {
-    return audited(this.#context, "transfer leadership", to ?? "any voter", call, async () => {
-      dutiesOf(this.#context);
-      const { node, facts } = this.#context;
-      if (to === facts.nodeId) return { leaderId: to, term: node.status().term };
-      if (to !== undefined) {
-        await this.#heardOut();
-        const member = this.#context.members().members.find((each) => each.id === to);
-        if (member === undefined) throw this.#unknown(to);
-        if (member.suffrage === "learner") {
-          throw new Refusal("failed_precondition", `${to} is a learner and cannot lead`);
+  async transferLeadership(to: string | undefined, call: CallContext) {
+    const { node, facts, duties } = this.#context;
+    // No act: nothing changes. Whoever lost the answer to the act itself, with the leader, asks again.
+    if (duties !== undefined && to === facts.nodeId) {
+      return { leaderId: to, term: node.status().term };
+    }
+    return await audited(
+      this.#context,
+      "transfer leadership",
+      to ?? "any voter",
+      call,
+      async () => {
+        dutiesOf(this.#context);
+        if (to !== undefined) {
+          await this.#heardOut();
+          const member = this.#context.members().members.find((each) => each.id === to);
+          if (member === undefined) throw this.#unknown(to);
+          if (member.suffrage === "learner") {
+            throw new Refusal("failed_precondition", `${to} is a learner and cannot lead`);
+          }
+          if (!member.answers) {
+            throw new Refusal("failed_precondition", `${to} does not answer, so it cannot lead`);
+          }
         }
-        if (!member.answers) {
-          throw new Refusal("failed_precondition", `${to} does not answer, so it cannot lead`);
-        }
-      }
-      return await this.#handOver(to);
-    });
+        return await this.#handOver(to);
+      },
+    );
   }
 
   takeSnapshot(call: CallContext) {

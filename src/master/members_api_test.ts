@@ -223,3 +223,11 @@ Deno.test("nobody is removed, promoted or made leader who must not be", async ()
     refused("failed_precondition", /only voter/),
   );
 });
+
+Deno.test("a transfer to whoever leads already is answered, and is no act for the audit log", async () => {
+  const leader = new Leader();
+  assert.equal((await leader.api.transferLeadership("a", CALL)).leaderId, "a");
+  assert.deepEqual(leader.audited, []);
+  await assert.rejects(leader.api.transferLeadership("nobody", CALL), /there is no member/);
+  assert.deepEqual(leader.audited.map(({ outcome }) => outcome), ["refused"]);
+});
