@@ -5,6 +5,7 @@
  * @module
  */
 
+import { PermanentJobError } from "../job_types/light.ts";
 import type { AttemptEnd, AttemptListener, AttemptTask, ExecutorFault } from "./attempt.ts";
 import {
   checkedNews,
@@ -205,7 +206,13 @@ export class ExecutorChild {
     const asked = this.#listener?.parentResult(jobId) ?? Promise.reject(new Error("it has ended"));
     asked.then(
       (result) => this.#send({ kind: "parent", jobId, result }),
-      (failure) => this.#send({ kind: "parent", jobId, error: (failure as Error).message }),
+      (failure) =>
+        this.#send({
+          kind: "parent",
+          jobId,
+          error: (failure as Error).message,
+          permanent: failure instanceof PermanentJobError,
+        }),
     ).catch(() => {});
   }
 

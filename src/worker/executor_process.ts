@@ -11,6 +11,7 @@ import {
   loadHandlers,
   type ParentResult,
 } from "../job_types/mod.ts";
+import { PermanentJobError } from "../job_types/light.ts";
 import {
   type AttemptEnd,
   type AttemptEnvironment,
@@ -143,9 +144,12 @@ class ExecutorServer {
     return answer.promise;
   }
 
-  #answered({ jobId, result, error = "" }: Extract<ToExecutor, { kind: "parent" }>): void {
+  #answered(
+    { jobId, result, error = "", permanent }: Extract<ToExecutor, { kind: "parent" }>,
+  ): void {
+    const failure = permanent === true ? new PermanentJobError(error) : new Error(error);
     if (result !== undefined) this.#asked.get(jobId)?.resolve(result);
-    else this.#asked.get(jobId)?.reject(new Error(error));
+    else this.#asked.get(jobId)?.reject(failure);
     this.#asked.delete(jobId);
   }
 }

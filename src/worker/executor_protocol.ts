@@ -37,6 +37,8 @@ export type ToExecutor =
     readonly jobId: string;
     readonly result?: ParentResult;
     readonly error?: string;
+    /** The error will be the same next time. */
+    readonly permanent?: boolean;
   };
 
 /** From the executor process. */

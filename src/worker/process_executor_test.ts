@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { PermanentJobError } from "../job_types/light.ts";
 import type { AttemptListener } from "./attempt.ts";
 import { never, processesWith, silent, taskOf, withExecutor } from "./executor_test_support.ts";
 
@@ -32,21 +33,23 @@ Deno.test("an attempt in a process of its own asks for what its parents left, ea
       await context.parentResult(first.jobId);
       const { output, status } = await context.parentResult(first.jobId);
       const lost = await context.parentResult("lost").catch(({ message }) => message);
+      const sealed = await context.parentResult("sealed").catch(({ name, message }) => name + message);
       const foreign = await context.parentResult("foreign").catch(({ name, message }) => name + message);
-      return [status, new TextDecoder().decode(output), lost, foreign];
+      return [status, new TextDecoder().decode(output), lost, sealed, foreign];
     }`,
     async (executor, directory) => {
       const asked: string[] = [];
       const end = await executor.run(
         {
           ...taskOf(directory, "child"),
-          parents: [{ jobId: "p1", status: "completed" }, { jobId: "lost", status: "failed" }],
+          parents: ["p1", "lost", "sealed"].map((jobId) => ({ jobId, status: "completed" })),
         },
         {
           ...silent,
           parentResult(jobId) {
             asked.push(jobId);
             if (jobId === "lost") return Promise.reject(new Error("it is forgotten"));
+            if (jobId === "sealed") return Promise.reject(new PermanentJobError("no key opens it"));
             const output = new TextEncoder().encode("left");
             return Promise.resolve({ status: "completed", output, contentType: "", error: "" });
           },
@@ -58,9 +61,10 @@ Deno.test("an attempt in a process of its own asks for what its parents left, ea
         "completed",
         "left",
         "it is forgotten",
+        "PermanentJobErrorno key opens it",
         "PermanentJobErrorthis job does not depend on job foreign",
       ]);
-      assert.deepEqual(asked, ["p1", "lost"]);
+      assert.deepEqual(asked, ["p1", "lost", "sealed"]);
     },
   ));
 
