@@ -161,11 +161,12 @@ export class ConductorClient implements AsyncDisposable, Disposable {
         items.push(...await told(this.#client(options).submitBatch(part, terms)));
       } catch (failure) {
         if (items.length === 0 || !(failure instanceof ConductorError)) throw failure;
-        const { reason, message, retryAfterMs } = failure;
+        const { reason, message, retryAfterMs, mayBeDone } = failure;
         const before = `${items.length} of ${jobs.length} jobs were answered before`;
         throw new ConductorError(reason, `${message}; ${before}, those of batch ${batchId}`, {
           cause: failure,
           retryAfterMs,
+          mayBeDone,
         });
       }
     }

@@ -65,18 +65,27 @@ export class ConductorError extends Error {
   readonly reason: ConductorErrorReason;
   /** When trying again may help, in ms from now; undefined: the cluster knows of no time when it would. */
   readonly retryAfterMs: number | undefined;
+  /**
+   * A try of the call was sent and not answered, and may have been carried out: the same submission again
+   * is a second job, unless both have one `idempotencyKey`.
+   */
+  readonly mayBeDone: boolean;
 
-  /** An error of that reason; `retryAfterMs` and `cause` are optional. */
+  /** An error of that reason; `retryAfterMs`, `mayBeDone` and `cause` are optional. */
   constructor(
     reason: ConductorErrorReason,
     message: string,
-    options: ErrorOptions & { readonly retryAfterMs?: number | undefined } = {},
+    options: ErrorOptions & {
+      readonly retryAfterMs?: number | undefined;
+      readonly mayBeDone?: boolean | undefined;
+    } = {},
   ) {
     super(message, options);
     this.reason = reason;
     this.grpcCode = codeOf(reason);
     this.code = CODE_NAMES[this.grpcCode] ?? "UNKNOWN";
     this.retryAfterMs = options.retryAfterMs;
+    this.mayBeDone = options.mayBeDone ?? reason === "outcome_unknown";
   }
 
   /** Whether the same call may well succeed later: nobody leads, or there is no room yet. */
@@ -116,8 +125,8 @@ export class JobFailedError extends Error {
 /** A failure as the SDK throws it: refusals become {@linkcode ConductorError}, others stay. */
 export function thrown(failure: unknown): unknown {
   if (!(failure instanceof Refusal)) return failure;
-  const { reason, message, retryAfterMs } = failure;
-  return new ConductorError(reason, message, { cause: failure, retryAfterMs });
+  const { reason, message, retryAfterMs, mayBeDone } = failure;
+  return new ConductorError(reason, message, { cause: failure, retryAfterMs, mayBeDone });
 }
 
 /** Does it, and throws in the SDK's words. */
