@@ -172,11 +172,12 @@ export class Leadership {
     if (!node.isLeader || !hasHeirs) return true;
     context.duties?.stop();
     router.turn(undefined);
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const moved = new Promise<boolean>((resolve) => {
-      this.#onMoved = () => resolve(true);
-      timer = setTimeout(() => resolve(false), raftTimings.electionTimeoutMs);
-    });
+    const { transferTo } = node.status();
+    if (transferTo !== undefined) {
+      log.info("leadership is being handed over already", { to: transferTo });
+      if (await this.#movedWithin(raftTimings.electionTimeoutMs)) return !node.isLeader;
+    }
+    const moved = this.#movedWithin(raftTimings.electionTimeoutMs);
     try {
       const heir = node.transferLeadership();
       log.info("handing leadership over", { to: heir });
@@ -184,10 +185,20 @@ export class Leadership {
     } catch (failure) {
       if (!(failure instanceof ProposalRefused)) throw failure;
       log.warn("leadership cannot be handed over", { reason: failure.message });
-    } finally {
-      clearTimeout(timer);
+      this.#onMoved(); // nobody waits for that any more
     }
     return !node.isLeader;
+  }
+
+  /** Whether somebody else comes to lead in that time. */
+  #movedWithin(timeoutMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), timeoutMs);
+      this.#onMoved = () => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+    });
   }
 
   /** Ends everything that waits for a leader. */

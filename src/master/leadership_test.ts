@@ -129,6 +129,29 @@ Deno.test("a leader that stops says whether others wait for it: it leads on if i
   }
 });
 
+Deno.test("a leader that stops while it hands over already waits for that, and then asks another one", async () => {
+  for (const isTaken of [true, false]) {
+    const { leadership, node, status } = leaderWith(0, [member("a"), member("b")]);
+    leadership.roleChanged(status);
+    let asked = 0;
+    const deposed = () => {
+      node.isLeader = false;
+      leadership.roleChanged({ ...status, role: "follower", leaderId: "b" } as RaftStatus);
+    };
+    node.transferLeadership = () => {
+      asked++;
+      queueMicrotask(deposed);
+      return "b";
+    };
+    node.status = () => ({ ...status, transferTo: "c" }) as RaftStatus;
+    const over = leadership.handOver();
+    if (isTaken) deposed();
+    assert.equal(await over, true);
+    assert.equal(asked, isTaken ? 0 : 1);
+    leadership.stop();
+  }
+});
+
 Deno.test("calls that a new leader is passed wait until its duties have begun", async () => {
   const { leadership, router, status } = leaderWith(0);
   const { signal } = new AbortController();
