@@ -41,7 +41,10 @@ export function createRaftMetrics(registry: MetricsRegistry) {
       "Time to make a snapshot, its digest included.",
       SNAPSHOT_SECONDS,
     ),
-    raftSnapshotBytes: registry.gauge("raft_snapshot_bytes", "Size of the latest snapshot that this node has made since its start."),
+    raftSnapshotBytes: registry.gauge(
+      "raft_snapshot_bytes",
+      "Size of the latest snapshot that this node has made since its start.",
+    ),
     raftSnapshotsInstalledTotal: registry.counter(
       "raft_snapshots_installed_total",
       "Snapshots of the leader's that replaced this node's state.",
