@@ -120,6 +120,11 @@ export class EventStreams {
     });
   }
 
+  /** Calls `end` when the owner is no longer let in to what is none of these streams; returns how to stop. */
+  watch({ principal, stillMay }: StreamOwner, end: (why: Refusal) => void): () => void {
+    return this.#watch.watch(principal, end, stillMay);
+  }
+
   #enter(principal: Principal, peerAddress: string): () => void {
     const { streamsMax = 512, streamsOfCallerMax = 64 } = this.#options;
     const caller = principal.source === "anonymous"

@@ -31,7 +31,7 @@ import { bytesAnswer } from "./bytes_answer.ts";
 import { type Credentials, credentialsOf, refuseForeignPages } from "./credentials.ts";
 import { refusalAnswer, statusOf } from "./faults.ts";
 import { tellingOf } from "./call_streams.ts";
-import { downloadAnswer } from "./download.ts";
+import { downloadAnswer, type PieceSource } from "./download.ts";
 import { EventStreams, type EventStreamsOptions, type StreamOwner } from "./event_stream.ts";
 import type { LiveSource } from "./live_feed.ts";
 import { ownHandlers } from "./own.ts";
@@ -229,13 +229,15 @@ export class Gateway {
         const handler = this.master.handlers[row.rpc] as unknown as StreamHandler;
         await handler(message, context, { write });
       }, () => undefined); // by then it has begun with another
+    const owner = this.ownerOf(principal, { method: methodPath(method) });
     if (row.events === "file") {
       exchange.gone.addEventListener("abort", () => over.abort(HUNG_UP), { once: true });
-      return await downloadAnswer(row.rpc, ({ write }) => source(write));
+      const unwatch = this.streams.watch(owner, (why) => over.abort(why));
+      const pieces: PieceSource = ({ write }) => source(write).finally(unwatch);
+      return await downloadAnswer(row.rpc, pieces, over.signal);
     }
     const lastEventId = request.headers.get("last-event-id");
     const telling = tellingOf(row.events, method.output, lastEventId);
-    const owner = this.ownerOf(principal, { method: methodPath(method) });
     return await this.streams.start(owner, exchange, (out, signal) => {
       signal.addEventListener("abort", () => over.abort(signal.reason), { once: true });
       return source(async (answer) => {

@@ -60,7 +60,7 @@ Deno.test("a backup comes as a file, and breaks off where its source does", asyn
   const backup = async (request: { stale: boolean }, _call: CallContext, out: Out) => {
     if (request.stale) throw new Refusal("unavailable", "not now");
     for (let piece = 0; piece < pieces; piece++) await out.write({ data: new Uint8Array(50_000) });
-    if (pieces > 3) throw new Error("the disk is gone");
+    if (pieces === 4) throw new Error("the disk is gone");
   };
   await serving({ handlers: { backup } }, async (ask) => {
     const response = await ask("GET /cluster/backup");
@@ -70,8 +70,31 @@ Deno.test("a backup comes as a file, and breaks off where its source does", asyn
     pieces = 4;
     const broken = await ask("GET /cluster/backup");
     await assert.rejects(broken.arrayBuffer());
-    pieces = 1_000;
-    await (await ask("GET /cluster/backup")).body?.cancel();
+    for (pieces of [1, 2, 1_000]) await (await ask("GET /cluster/backup")).body?.cancel();
+  });
+});
+
+Deno.test("a backup breaks off when its reader is no longer let in, read or not", async () => {
+  const gate = await strictGate();
+  let isGood = true;
+  const ended = Promise.withResolvers<unknown>();
+  const backup = async (_request: unknown, _call: CallContext, out: Out) => {
+    try {
+      for (;;) await out.write({ data: new Uint8Array(50_000) });
+    } catch (failure) {
+      ended.resolve(failure);
+      throw failure;
+    }
+  };
+  const more = { streams: { lookedAtMs: 20 } };
+  const watched = { ...gate, stillValid: () => isGood };
+  await serving({ gate: watched, handlers: { backup }, more }, async (ask) => {
+    const headers = { authorization: `Bearer ${await tokenOf("admin")}` };
+    const response = await ask("GET /cluster/backup", { headers });
+    assert.equal(response.status, 200);
+    isGood = false;
+    assert.match(String(await ended.promise), /has ended or been revoked/);
+    await assert.rejects(response.arrayBuffer());
   });
 });
 
