@@ -26,6 +26,8 @@ export interface ReadAnswer {
 const PASSING: ReadonlySet<number> = new Set([408, 421, 423, 425, 429]);
 /** Characters of a body or a value that a message quotes. */
 const QUOTED_MAX = 200;
+/** Values within one that is shown. */
+const PARTS_SHOWN_MAX = 200;
 
 /**
  * Holds an answer against what is expected of it.
@@ -82,9 +84,9 @@ function jsonFaults({ json: read }: ReadAnswer, expected: Expectations["json"]):
   return entries.flatMap(([pointer, wanted]) => {
     const found = valueAt(json, pointer);
     if (isDeepStrictEqual(found, wanted)) return [];
-    const is = found === undefined ? "nothing" : cut(JSON.stringify(found));
+    const is = found === undefined ? "nothing" : shown(found);
     const place = pointer === "" ? "its root" : pointer;
-    return [`at ${place} stands ${is}, not ${cut(JSON.stringify(wanted))}`];
+    return [`at ${place} stands ${is}, not ${shown(wanted)}`];
   });
 }
 
@@ -104,6 +106,27 @@ function valueAt(json: unknown, pointer: string): unknown {
   }
   return value;
 }
+
+/**
+ * A value as JSON, as far as a message shows it. One that holds much is not written whole for that: many
+ * expectations may meet the same megabytes, each at another level.
+ */
+function shown(value: unknown): string {
+  let parts = 0;
+  try {
+    const json = JSON.stringify(value, (_name, part: unknown) => {
+      if (++parts > PARTS_SHOWN_MAX) throw new HoldsMuch();
+      return typeof part === "string" ? cut(part) : part;
+    });
+    return cut(json);
+  } catch (failure) {
+    if (!(failure instanceof HoldsMuch)) throw failure;
+    return Array.isArray(value) ? `a list of ${value.length}` : "an object with much in it";
+  }
+}
+
+/** Ends the writing of what is too long to be shown. */
+class HoldsMuch extends Error {}
 
 function quoted(text: string): string {
   return JSON.stringify(cut(text));

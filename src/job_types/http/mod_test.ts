@@ -28,7 +28,7 @@ const answer: Answer = async (request, response) => {
     response.end(
       url.searchParams.has("deep")
         ? "[".repeat(200_000) + "]".repeat(200_000)
-        : `[${"{},".repeat(3_000_000)}{}]`,
+        : `[${"{},".repeat(url.searchParams.has("long") ? 3_000_000 : 9_999)}{}]`,
     );
   } else if (url.pathname === "/moved") {
     response.writeHead(302, { location: "/echo" }).end();
@@ -179,6 +179,17 @@ Deno.test("a payload's faults are named", async () => {
   ];
   for (const [payload, message] of faults) await assert.rejects(asked(payload), message);
 });
+
+Deno.test("of a value that is other than expected so much is told as a message shows", () =>
+  withServer(async ({ origin }) => {
+    const url = `${origin}/json`;
+    const other = (json: object) => asked({ url, expect: { json }, response: "none" });
+    await assert.rejects(other({ "": [] }), /at its root stands a list of 10000, not \[\]\.$/);
+    await assert.rejects(
+      other({ "/0": "x".repeat(9_999) }),
+      /at \/0 stands \{\}, not "x{199}…\.$/,
+    );
+  }));
 
 Deno.test("no server holds a worker up by JSON: what is deep or long is text, and not expected", () =>
   withServer(async ({ origin }) => {
