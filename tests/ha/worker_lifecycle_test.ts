@@ -72,13 +72,13 @@ Deno.test("workers end, freeze and come back in every phase, and each job is com
 
 Deno.test("a leader that slept for longer than a lease, and leads on, takes no job from anybody", () =>
   onCluster(
-    { masters: 1, workers: 2, masterFlags: ["--set=worker.heartbeat_timeout=2s"] },
+    { masters: 1, workers: 2, masterFlags: ["--set=worker.heartbeat_timeout=3s"] },
     async (cluster) => {
       const client = cluster.client();
       const leader = await cluster.leader();
       const submissions = Array.from({ length: 4 }, (_, place) => ({
         type: LEDGER_JOB_TYPE,
-        payload: payloadOf({ id: `${place}`, sleepMs: 5_500 }),
+        payload: payloadOf({ id: `${place}`, sleepMs: 6_500 }),
         priority: 5,
         maxRetries: 0,
       }));
@@ -88,7 +88,7 @@ Deno.test("a leader that slept for longer than a lease, and leads on, takes no j
         return lines.length === jobs.length ? true : undefined;
       });
       leader.process.freeze();
-      await pause(3_500);
+      await pause(4_500);
       leader.process.thaw();
       for (const { jobId } of jobs) {
         assert.equal((await client.waitFor(jobId)).status, "completed");
