@@ -99,7 +99,7 @@ Deno.test({
       const keys = process.stdin.getWriter();
       const press = (text: string) => keys.write(new TextEncoder().encode(text));
       await screen.shows(/\[\?1049h/);
-      await screen.shows(/1 members[\s\S]*dev-node-1[\s\S]*4 jobs/);
+      await screen.shows(/\[1\] members[\s\S]*dev-node-1[\s\S]*\[4\] jobs/);
       await press("h");
       await screen.shows(/members, queues, workers, jobs alone on the screen/);
       await press("xq");
