@@ -9,7 +9,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { HardState, SnapshotMetadata } from "../raft/mod.ts";
 import { openDatabase, openFiles } from "./raft_log_open.ts";
 import type { Row } from "./raft_log_rows.ts";
-import { failureOf, type StorageFailed } from "./storage_failure.ts";
+import { failureOf, RaftLogRefused, REJOIN_ADVICE, type StorageFailed } from "./storage_failure.ts";
 import { WalMove } from "./wal_move.ts";
 
 /** Who the log belongs to. Fixed when the data directory is made. */
@@ -84,12 +84,12 @@ export class RaftLogFile {
   #walBytes = 0;
   readonly #move: WalMove;
 
-  /** @throws {RaftLogRefused} when it is locked, or not a database */
+  /** @throws {RaftLogRefused} when it is locked, or not a database, or has not our tables */
   constructor(path: string) {
     this.#path = path;
     this.#database = openDatabase(path);
     this.#files = openFiles(path, this.#database);
-    const prepare = (sql: string) => this.#database.prepare(sql);
+    const prepare = (sql: string) => prepared(this.#database, sql, path);
     this.#begin = prepare("BEGIN IMMEDIATE");
     this.#commit = prepare("COMMIT");
     this.#move = new WalMove({
@@ -253,6 +253,18 @@ export class RaftLogFile {
     } catch (cause) {
       throw failureOf(`read "${this.#path}"`, cause);
     }
+  }
+}
+
+/** A bit that flips in a column's name leaves a database that is sound to SQLite. */
+function prepared(database: DatabaseSync, sql: string, path: string): StatementSync {
+  try {
+    return database.prepare(sql);
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    throw new RaftLogRefused(`Cannot open "${path}": it is damaged (${detail}). ${REJOIN_ADVICE}`, {
+      cause,
+    });
   }
 }
 

@@ -54,6 +54,26 @@ for (const left of ["after a kill", "after an orderly stop"] as const) {
   }
 }
 
+Deno.test("raft.db in whose tables' description a letter has changed is refused", () => {
+  const { files, memory } = live(IDENTITY).stopped;
+  const database = files.get(DATABASE)!;
+  const text = new TextDecoder("latin1").decode(database);
+  const [description] = /CREATE TABLE batch.*?STRICT/s.exec(text) ?? [];
+  const start = text.indexOf(description ?? "");
+  assert.ok(description !== undefined);
+  let refused = 0;
+  for (let at = start; at < start + description.length; at++) {
+    const bytes = database.slice();
+    bytes[at]! ^= 1;
+    const found = open(new Map([...files, [DATABASE, bytes]]));
+    const context = `${DATABASE}: bit 0 of byte ${at} flipped in ${description}`;
+    if (found.kind === "opened") assert.equal(found.memory, memory, context);
+    else assertHelpful(found.message, context);
+    if (found.kind === "refused") refused++;
+  }
+  assert.ok(refused > description.length / 2, `${refused} of ${description.length}`);
+});
+
 Deno.test("old copies of one or two of the files among newer ones are refused", () => {
   const { early, killed } = live(IDENTITY);
   for (let mix = 1; mix < 2 ** NAMES.length - 1; mix++) {
