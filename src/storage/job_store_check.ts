@@ -24,7 +24,7 @@ import { RowDamaged } from "./job_store_rows.ts";
 import { type DetailRow, verifyDetailRow, verifyStateRow } from "./job_store_tables.ts";
 import { keyPageOf, verifyKeyRow } from "./key_rows.ts";
 import { LiveJobs, livePageOf, verifyGoneRow, verifyLiveRow } from "./live_jobs.ts";
-import { failureOf, isDamage } from "./storage_failure.ts";
+import { failureOf, inOneLine, isDamage, isOfOtherTables } from "./storage_failure.ts";
 
 /** Rows in memory at once: small ones, pages of finished jobs, and what may be large. */
 const SMALL_ROWS_MAX = 1_000;
@@ -85,8 +85,8 @@ function damageFoundBy(look: () => void): string {
     look();
     return "ok";
   } catch (cause) {
-    if (!isDamageOfRows(cause)) throw failureOf("check state.db", cause);
-    return cause instanceof Error ? cause.message : String(cause);
+    if (!isDamageOfRows(cause) && !isOfOtherTables(cause)) throw failureOf("check state.db", cause);
+    return inOneLine(cause);
   }
 }
 

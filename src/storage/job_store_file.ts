@@ -6,7 +6,14 @@ import { DatabaseSync } from "node:sqlite";
 import { adoptOldRows } from "./finished_rows.ts";
 import { assertDurable, pragma } from "./pragma.ts";
 import { closeToOthers, makePrivate } from "./private_file.ts";
-import { isDamage, isLocked, REJOIN_ADVICE, StorageFailed } from "./storage_failure.ts";
+import {
+  inOneLine,
+  isDamage,
+  isLocked,
+  isOfOtherTables,
+  REJOIN_ADVICE,
+  StorageFailed,
+} from "./storage_failure.ts";
 
 /** Name of the file in a data directory. */
 export const JOB_STORE_FILE = "state.db";
@@ -254,7 +261,7 @@ function refusalOf(path: string, cause: unknown): JobStoreRefused {
       { cause },
     );
   }
-  const detail = cause instanceof Error ? cause.message : String(cause);
-  const advice = isDamage(cause) ? `. ${REBUILD_ADVICE}` : "";
-  return new JobStoreRefused(`Cannot open "${path}": ${detail}${advice}`, { cause });
+  const isDamaged = isDamage(cause) || isOfOtherTables(cause);
+  const advice = isDamaged ? `. ${REBUILD_ADVICE}` : "";
+  return new JobStoreRefused(`Cannot open "${path}": ${inOneLine(cause)}${advice}`, { cause });
 }

@@ -9,7 +9,13 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { HardState, SnapshotMetadata } from "../raft/mod.ts";
 import { openDatabase, openFiles } from "./raft_log_open.ts";
 import type { Row } from "./raft_log_rows.ts";
-import { failureOf, RaftLogRefused, REJOIN_ADVICE, type StorageFailed } from "./storage_failure.ts";
+import {
+  failureOf,
+  inOneLine,
+  RaftLogRefused,
+  REJOIN_ADVICE,
+  type StorageFailed,
+} from "./storage_failure.ts";
 import { WalMove } from "./wal_move.ts";
 
 /** Who the log belongs to. Fixed when the data directory is made. */
@@ -261,8 +267,8 @@ function prepared(database: DatabaseSync, sql: string, path: string): StatementS
   try {
     return database.prepare(sql);
   } catch (cause) {
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    throw new RaftLogRefused(`Cannot open "${path}": it is damaged (${detail}). ${REJOIN_ADVICE}`, {
+    const found = inOneLine(cause);
+    throw new RaftLogRefused(`Cannot open "${path}": it is damaged (${found}). ${REJOIN_ADVICE}`, {
       cause,
     });
   }

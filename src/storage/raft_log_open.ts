@@ -4,7 +4,14 @@ import { closeSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { assertDurable } from "./pragma.ts";
 import { closeToOthers, makePrivate } from "./private_file.ts";
-import { isDamage, isLocked, RaftLogRefused, REJOIN_ADVICE } from "./storage_failure.ts";
+import {
+  inOneLine,
+  isDamage,
+  isLocked,
+  isOfOtherTables,
+  RaftLogRefused,
+  REJOIN_ADVICE,
+} from "./storage_failure.ts";
 
 /**
  * Rows only ever come at the end, some hundred KiB in a transaction: large pages are written by fewer
@@ -46,9 +53,8 @@ export function openDatabase(path: string): DatabaseSync {
       );
     }
     if (cause instanceof RaftLogRefused) throw cause;
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    const advice = isDamage(cause) ? `. ${REJOIN_ADVICE}` : "";
-    throw new RaftLogRefused(`Cannot open "${path}": ${detail}${advice}`, { cause });
+    const advice = isDamage(cause) || isOfOtherTables(cause) ? `. ${REJOIN_ADVICE}` : "";
+    throw new RaftLogRefused(`Cannot open "${path}": ${inOneLine(cause)}${advice}`, { cause });
   }
 }
 

@@ -32,6 +32,7 @@ export const REJOIN_ADVICE =
   "`conductor master --join HOST:PORT` (any other master); if it is the only one, empty it and run " +
   "`conductor restore FILE` with a backup";
 
+const SQLITE_ERROR = 1;
 const SQLITE_IOERR = 10;
 const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
@@ -69,6 +70,24 @@ export function isDamage(error: unknown): boolean {
   const code = (sqliteCode(error) ?? 0) & 0xff;
   return code === SQLITE_CORRUPT || code === SQLITE_NOTADB ||
     (error instanceof Error && /malformed|not a database/.test(error.message));
+}
+
+/**
+ * Whether a statement of ours did not fit the tables: a bit that flips in a column's name leaves a file
+ * that is sound to SQLite.
+ */
+export function isOfOtherTables(error: unknown): boolean {
+  const code = sqliteCode(error);
+  if (code !== undefined) return (code & 0xff) === SQLITE_ERROR;
+  // Deno's `exec` says why in words alone.
+  return error instanceof Error && "code" in error && error.code === "ERR_SQLITE_ERROR" &&
+    /\b(column|table|index)\b/.test(error.message);
+}
+
+/** What was said, in one line: SQLite quotes what it cannot read. */
+export function inOneLine(failure: unknown): string {
+  const message = failure instanceof Error ? failure.message : String(failure);
+  return message.replace(/\s+/g, " ").trim();
 }
 
 /** Whether the disk did not do what it was asked for, by SQLite or for a plain file. */
