@@ -16,6 +16,7 @@ import {
 } from "@grpc/grpc-js";
 import { Health } from "./gen/grpc/health/v1/health_pb.ts";
 import { endingOnGoaway } from "./goaway_credentials.ts";
+import { WIDE_WINDOW } from "./flow_control.ts";
 import { keepaliveOptions } from "./keepalive.ts";
 import { Pulse } from "./pulse.ts";
 import { fromServiceError, Refusal } from "./status.ts";
@@ -109,6 +110,7 @@ export class Connections {
         "grpc.initial_reconnect_backoff_ms": 100,
         "grpc.max_reconnect_backoff_ms": 500,
         "grpc.use_local_subchannel_pool": 1, // a silent connection must not be found again
+        ...WIDE_WINDOW,
         ...keepaliveOptions({ timeMs: pingMs }), // what answers is heard; what does not, the pulse asks
         ...grpcOptions,
       });

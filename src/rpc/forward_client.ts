@@ -23,6 +23,7 @@ import {
 } from "./gen/forward_pb.ts";
 import { identityToWire } from "./forwarded_identity.ts";
 import { endingOnGoaway } from "./goaway_credentials.ts";
+import { WIDE_WINDOW } from "./flow_control.ts";
 import { keepaliveOptions } from "./keepalive.ts";
 import { fromServiceError, Refusal, UNKNOWN_ADVICE } from "./status.ts";
 import { type AnyMessage, bytesOf, messageOf, methodDefinition } from "./wire.ts";
@@ -216,6 +217,7 @@ export class ForwardClient {
     const client = new Client(address, endingOnGoaway(this.#options.credentials), {
       "grpc.max_receive_message_length": -1,
       "grpc.max_send_message_length": -1,
+      ...WIDE_WINDOW,
       ...keepaliveOptions({ timeMs: KEEPALIVE_MS, timeoutMs: KEEPALIVE_MS }),
       // Not the connection of Raft's own stream: a large forwarded job must not delay heartbeats.
       "grpc.use_local_subchannel_pool": 1,

@@ -1,7 +1,7 @@
 /**
  * Knows a gRPC server's connections: keeps GOAWAY frames away from them (see `goaway_filter.ts`) and
  * ends them without a farewell, once no call is under way. A connection that simply breaks is
- * something that every client must handle anyway.
+ * something that every client must handle anyway. It lets much come at once (see `flow_control.ts`).
  *
  * grpc-js offers no such hook, so this overrides its private `createHttp2Server`. Should a later
  * version rename it, the constructor throws; should it stop calling it, `listen` fails.
@@ -10,11 +10,13 @@
  */
 
 import type { Server, ServerCredentials } from "@grpc/grpc-js";
+import type { Http2Server } from "node:http2";
 import { Server as NetServer, type Socket } from "node:net";
+import { widenWindow } from "./flow_control.ts";
 import { filterGoaway } from "./goaway_filter.ts";
 
 interface GrpcServerInternals {
-  createHttp2Server?: (credentials: ServerCredentials) => NetServer;
+  createHttp2Server?: (credentials: ServerCredentials) => Http2Server;
 }
 
 export class SocketRegistry {
@@ -34,6 +36,7 @@ export class SocketRegistry {
     internals.createHttp2Server = (credentials) => {
       const listener = createHttp2Server.call(server, credentials);
       this.#listeners.push(listener);
+      widenWindow(listener);
       listener.prependListener("connection", (socket: Socket) => {
         this.#sockets.add(socket);
         socket.once("close", () => this.#sockets.delete(socket));
