@@ -65,6 +65,10 @@ class Bench {
     this.#stateMachine.apply([{ index, term: 1, kind: "command", data }], index);
   }
 
+  atLeisure(): void {
+    this.#stateMachine.atLeisure();
+  }
+
   /** The time of the last timer is over. */
   pass(): void {
     const [timer, run] = [...this.#runs].at(-1)!;
@@ -94,6 +98,46 @@ Deno.test("changes wait for others before they are written, and no longer once t
   assert.equal(bench.store.writes, 1);
   bench.submit(1);
   assert.deepEqual(bench.delaysMs, [200, 0, 200]);
+});
+
+Deno.test("a thousand changes are written when nobody waits for this node", () => {
+  using bench = new Bench();
+  bench.submit(999);
+  bench.atLeisure();
+  assert.equal(bench.store.writes, 0, "they may be more soon, or end");
+  bench.submit(1);
+  bench.atLeisure();
+  assert.equal(bench.store.writes, 1);
+  bench.atLeisure();
+  assert.equal(bench.store.writes, 1);
+  assert.deepEqual(bench.delaysMs, [200]);
+});
+
+Deno.test("a thousand changes wait for such a moment while there are some, and four thousand for none", () => {
+  using bench = new Bench();
+  bench.atLeisure();
+  bench.submit(3_999);
+  assert.deepEqual(bench.delaysMs, [200]);
+  bench.submit(1);
+  assert.deepEqual(bench.delaysMs, [200, 0]);
+  bench.pass();
+  assert.equal(bench.store.writes, 1);
+  bench.submit(1_000);
+  assert.deepEqual(bench.delaysMs, [200, 0, 0], "there was none for long");
+});
+
+Deno.test("a full disk is tried again after a while, though there be moments in which nobody waits", () => {
+  using bench = new Bench();
+  bench.store.isFull = true;
+  bench.submit(1_000);
+  bench.atLeisure();
+  bench.atLeisure();
+  assert.deepEqual([bench.store.writes, bench.delaysMs], [1, [0, 200]]);
+  bench.store.isFull = false;
+  bench.pass();
+  bench.submit(1_000);
+  bench.atLeisure();
+  assert.equal(bench.store.writes, 3);
 });
 
 Deno.test("a full disk is tried again after a while, however much comes meanwhile", () => {

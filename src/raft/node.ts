@@ -335,6 +335,7 @@ export class RaftNode<Outcome> {
   #flush(): void {
     if (!this.#work.resume()) return this.#stepAside();
     this.#reads.close();
+    let isAtLeisure = false;
     for (let round = 0; round < ROUNDS_PER_TURN_MAX; round++) {
       const begun = this.#begun;
       this.#begun = undefined;
@@ -348,12 +349,15 @@ export class RaftNode<Outcome> {
       if (begun?.isWritten !== true) {
         if (!this.#work.write(ready)) return this.#stepAside();
         if (answers(ready)) return this.#goOnLater(ready, true);
+        isAtLeisure ||= begun !== undefined;
       }
       if (!this.#work.apply(ready)) return this.#stepAside();
+      if (ready.committed.length > 0) isAtLeisure = !this.isLeader;
       this.#noticeChanges();
       if (round === ROUNDS_PER_TURN_MAX - 1) this.#schedule();
     }
     this.#noticeChanges();
+    if (isAtLeisure) this.#options.stateMachine.atLeisure?.();
     this.#compact();
   }
 

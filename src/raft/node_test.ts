@@ -27,10 +27,15 @@ class WatchedLog extends MemoryLog {
 class Echo implements StateMachine<string> {
   appliedIndex = 0;
   batches = 0;
+  leisures = 0;
   snapshots?: SnapshotPort;
 
   get durableAppliedIndex(): number {
     return this.appliedIndex;
+  }
+
+  atLeisure(): void {
+    this.leisures++;
   }
 
   apply(entries: readonly Entry[], throughIndex: number): readonly string[] {
@@ -86,6 +91,24 @@ function leading() {
   all.endTurn();
   assert.equal(all.node.isLeader, true);
   return all;
+}
+
+/** It leads "b", which has what it has so far. */
+function leadingBeside() {
+  const all = makeNode(["a", "b"]);
+  const { node, endTurn } = all;
+  node.campaign();
+  endTurn();
+  const envelope = { from: "b", to: "a", toIncarnation: "a1" };
+  const answer = (message: Partial<Message>) => node.step({ ...envelope, ...message } as Message);
+  answer({ kind: "vote_response", term: node.status().term + 1, pre: true, granted: true });
+  endTurn();
+  const { term } = node.status();
+  answer({ kind: "vote_response", term, pre: false, granted: true });
+  for (let turn = 0; turn < 3; turn++) endTurn();
+  answer({ kind: "append_accepted", term, match: node.status().lastIndex });
+  endTurn();
+  return { ...all, answer };
 }
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -176,28 +199,35 @@ Deno.test("a log is not compacted while a snapshot waits for the end of the turn
 });
 
 Deno.test("thesis §10.2.1: what followers are to write leaves a turn before the leader's own write", async () => {
-  const { node, log, sent, endTurn } = makeNode(["a", "b"]);
-  node.campaign();
-  endTurn();
-  const envelope = { from: "b", to: "a", toIncarnation: "a1" };
-  const answer = (message: Partial<Message>) => node.step({ ...envelope, ...message } as Message);
-  answer({ kind: "vote_response", term: node.status().term + 1, pre: true, granted: true });
-  endTurn();
-  const { term } = node.status();
-  answer({ kind: "vote_response", term, pre: false, granted: true });
-  for (let turn = 0; turn < 3; turn++) endTurn();
-  answer({ kind: "append_accepted", term, match: node.status().lastIndex });
-  endTurn();
-  const [appends, messages] = [log.appends, sent.length];
+  const { node, log, sent, stateMachine, endTurn, answer } = leadingBeside();
+  const [appends, messages, leisures] = [log.appends, sent.length, stateMachine.leisures];
   const outcome = node.propose(bytes("x"));
   endTurn();
   assert.deepEqual([log.appends - appends, sent.length - messages], [0, 1]);
+  assert.equal(stateMachine.leisures, leisures);
   // Even if the follower is faster, the leader answers only when it has written too.
-  answer({ kind: "append_accepted", term, match: node.status().lastIndex });
+  answer({
+    kind: "append_accepted",
+    term: node.status().term,
+    match: node.status().lastIndex,
+  });
   assert.equal(node.status().appliedIndex, node.status().lastIndex - 1);
   endTurn();
   assert.equal(log.appends - appends, 1);
   assert.equal(await outcome, "x");
+  assert.equal(stateMachine.leisures, leisures, "a caller waited for it");
+});
+
+Deno.test("nobody waits for a leader while others are still to write what it has written", () => {
+  const { node, stateMachine, endTurn } = leadingBeside();
+  const { leisures } = stateMachine;
+  node.propose(bytes("x")).catch(() => {});
+  endTurn();
+  assert.equal(stateMachine.leisures, leisures, "it is still to write it, too");
+  endTurn();
+  assert.equal(stateMachine.leisures, leisures + 1);
+  endTurn();
+  assert.equal(stateMachine.leisures, leisures + 1);
 });
 
 Deno.test("a follower acknowledges a turn before it applies, for its leader waits for that alone", () => {
@@ -213,17 +243,28 @@ Deno.test("a follower acknowledges a turn before it applies, for its leader wait
   const first = node.status().lastIndex + 1;
   append([command(first)], first - 1);
   for (let turn = 0; turn < 2; turn++) endTurn();
+  const { leisures } = stateMachine;
   append([command(first + 1)], first);
   endTurn();
   assert.deepEqual(sent.map((each) => each.kind), ["append_accepted", "append_accepted"]);
   assert.equal(log.lastIndex, first + 1);
   assert.equal(stateMachine.appliedIndex, first - 1);
+  assert.equal(stateMachine.leisures, leisures);
   // What comes meanwhile is not applied before it.
   append([command(first + 2)], first + 1);
   endTurn();
   endTurn();
   assert.equal(stateMachine.appliedIndex, first + 1);
   assert.equal(sent.length, 3);
+  assert.equal(stateMachine.leisures, leisures + 1, "nobody waits for what it has applied");
+});
+
+Deno.test("a state machine is told when nobody waits for its node: never of one that leads alone", async () => {
+  const { node, stateMachine, endTurn } = leading();
+  const outcome = node.propose(bytes("x"));
+  endTurn();
+  assert.equal(await outcome, "x");
+  assert.equal(stateMachine.leisures, 0);
 });
 
 Deno.test("a node that does not lead refuses proposals and reads, and says so", async () => {

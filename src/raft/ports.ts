@@ -75,6 +75,11 @@ export interface StateMachine<Outcome> {
    * @returns one outcome an entry, in order. A refused command is an outcome, never a throw.
    */
   apply(entries: readonly Entry[], throughIndex: number): readonly Outcome[];
+  /**
+   * Nobody waits for this node now: as a leader it has written what others are still to write, as a
+   * follower it has told and applied what it wrote. What was put off is done best in such a moment.
+   */
+  atLeisure?(): void;
   /** Absent: this state machine makes no snapshots, and its log is never compacted. */
   readonly snapshots?: SnapshotPort;
 }
