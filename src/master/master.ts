@@ -52,7 +52,7 @@ import { Proposer } from "./proposer.ts";
 import { membersView } from "./members.ts";
 import { PeerDoor } from "./peer_door.ts";
 import { PushLink } from "./push_link.ts";
-import { joinCluster, type OpenedLog, openRaftLog } from "./raft_start.ts";
+import { joinCluster, type OpenedLog, openRaftLog, OtherCluster } from "./raft_start.ts";
 import { notReadyReasons, suffrageOf } from "./readiness.ts";
 import { Roles } from "./roles.ts";
 import { answeringAnywhere, newClientServer, newPeerServer } from "./servers.ts";
@@ -546,6 +546,16 @@ export class Master {
       () => this.#leadership.letIn(joining.raft),
       (failure) => {
         if (this.#isStopping) return;
+        if (failure instanceof OtherCluster && this.#isMember() && !this.#isOnlyMember()) {
+          // Its own cluster may need its vote. One that is alone was rather founded by mistake.
+          return log.warn(
+            "another cluster answers at the address to join: this master stays the member that it is",
+            {
+              cluster_id: clusterId,
+              reason: failure.message,
+            },
+          );
+        }
         if (!this.#isMember() || !isAboutCredentials(failure)) return onFailed(failure);
         // Its join token has done what it was for; new addresses are told by what it says to its peers.
         log.info("this master is a member already; it need not be let in", {
@@ -558,6 +568,10 @@ export class Master {
   /** By its own log. */
   #isMember(): boolean {
     return suffrageOf(this.#node.status(), this.#log.identity.incarnation) !== "none";
+  }
+
+  #isOnlyMember(): boolean {
+    return this.#node.status().members.length === 1;
   }
 
   /** Nobody else could be leader: there is no reason to wait for an election timeout. */

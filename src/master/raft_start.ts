@@ -162,11 +162,17 @@ export function initialClusterFault(
   return `since the cluster was founded ${parts.join(" and ")}; the flag is only for the founding`;
 }
 
+/** At the address to join is another cluster than the one that this node's log belongs to. */
+export class OtherCluster extends Error {
+  override readonly name = "OtherCluster";
+}
+
 /**
  * Asks the cluster to let this node in, until it does; harmless for a member, whose addresses it
  * brings up to date.
  *
  * @throws Refusal when the cluster will never let it in as it is.
+ * @throws {OtherCluster} when that is because it is another one
  */
 export async function joinCluster(
   options: MasterOptions,
@@ -174,16 +180,39 @@ export async function joinCluster(
   joining: MemberAddress & { readonly incarnation: string; readonly clusterId: string },
   signal: AbortSignal,
 ): Promise<void> {
-  const { message } = await untilAnswered(options, through, (client) =>
-    client.joinCluster({
-      nodeId: options.nodeId,
-      raftAddress: joining.raft,
-      grpcAddress: joining.grpc,
-      incarnation: joining.incarnation,
-      clusterId: joining.clusterId,
-      entryFormat: ENTRY_FORMATS.newest,
-    }), signal);
+  const { message } = await untilAnswered(options, through, async (client) => {
+    try {
+      return await client.joinCluster({
+        nodeId: options.nodeId,
+        raftAddress: joining.raft,
+        grpcAddress: joining.grpc,
+        incarnation: joining.incarnation,
+        clusterId: joining.clusterId,
+        entryFormat: ENTRY_FORMATS.newest,
+      });
+    } catch (failure) {
+      if (!(failure instanceof Refusal) || !await isOfOther(client, joining, failure)) {
+        throw failure;
+      }
+      throw new OtherCluster(failure.message, { cause: failure });
+    }
+  }, signal);
   options.log.info("joined the cluster", { message });
+}
+
+/** Whether `refusal` came from another cluster: asked where it came from, since it says so in words alone. */
+async function isOfOther(
+  client: JobClient,
+  { clusterId }: { readonly clusterId: string },
+  { reason }: Refusal,
+): Promise<boolean> {
+  if (reason !== "failed_precondition") return false;
+  try {
+    return (await client.clusterHealth()).clusterId !== clusterId;
+  } catch (failure) {
+    if (failure instanceof Refusal) return false;
+    throw failure;
+  }
 }
 
 /** A node of an initial cluster whose log knows no members has yet to be let in. */

@@ -249,6 +249,29 @@ Deno.test("a node of another cluster is refused, and told so, on both sides", ()
     await written(audit, /join a member".*stranger.*"outcome":"refused"/);
   }));
 
+Deno.test("a member whose address to join is another cluster's by now goes on as the member that it is", () =>
+  onCluster({ workers: 0 }, async (cluster) => {
+    const [member, leader] = cluster.masters;
+    assert.ok(member !== undefined && leader !== undefined);
+    const stranger = cluster.newMaster("stranger");
+    stranger.process.start(["--bootstrap"]);
+    await eventually(
+      "it leads its own cluster",
+      async () => (await cluster.status(stranger))?.state === "Leader" ? true : undefined,
+    );
+    await member.process.terminate();
+    member.process.start([`--join=${stranger.grpcAddress}`]);
+    await written(
+      `${cluster.directory}/${member.name}.log`,
+      /belongs to cluster.*another cluster answers at the address to join/,
+    );
+    await eventually("it is ready", async () => await isReady(member) ? true : undefined);
+    assert.equal((await members(leader)).length, 3);
+    assert.equal((await members(stranger)).length, 1);
+    await member.process.terminate();
+    await stranger.process.terminate();
+  }));
+
 Deno.test("a master that was wiped and founded anew is turned away by its former peers", () =>
   onCluster({ workers: 0 }, async (cluster) => {
     const [founder, ...others] = cluster.masters;
