@@ -53,6 +53,8 @@ export interface MasterContext {
   readonly barrierTimeoutMs: number;
   /** gRPC address of a member, if known. */
   readonly addressOf: (nodeId: string) => string | undefined;
+  /** Whether that node is known to have been a member; that it was long ago may be forgotten. */
+  readonly wasMember: (nodeId: string) => boolean;
   readonly roles: Roles;
   readonly peers: Peers;
   readonly pace: DiskPace;

@@ -52,7 +52,13 @@ import { Proposer } from "./proposer.ts";
 import { membersView } from "./members.ts";
 import { PeerDoor } from "./peer_door.ts";
 import { PushLink } from "./push_link.ts";
-import { joinCluster, type OpenedLog, openRaftLog, OtherCluster } from "./raft_start.ts";
+import {
+  joinCluster,
+  membersEverOf,
+  type OpenedLog,
+  openRaftLog,
+  OtherCluster,
+} from "./raft_start.ts";
 import { notReadyReasons, suffrageOf } from "./readiness.ts";
 import { Roles } from "./roles.ts";
 import { answeringAnywhere, newClientServer, newPeerServer } from "./servers.ts";
@@ -239,6 +245,7 @@ export class Master {
       onOtherLife: (id, reason) => this.#door.doubted(id, reason),
     });
     this.#node = this.#newNode();
+    this.#directory.remember(membersEverOf(log));
     this.#directory.update(this.#node.status().members);
     this.#succession = new Succession({
       node: this.#node,
@@ -444,6 +451,7 @@ export class Master {
       crashLimit: options.crashLimit,
       barrierTimeoutMs: options.barrierTimeoutMs,
       addressOf: (id) => this.#directory.addressOf(id)?.grpc || undefined,
+      wasMember: (id) => this.#directory.wasMember(id),
       roles: new Roles(),
       peers: this.#door.peers,
       pace: this.#pace,

@@ -15,11 +15,31 @@ interface Known {
   readonly address: MemberAddress;
 }
 
+/** Names remembered of members that there were; beyond, the one that was first heard of gives way. */
+const FORMER_MAX = 256;
+
 export class MemberDirectory {
   #known: ReadonlyMap<string, Known> = new Map();
+  readonly #former = new Set<string>();
+
+  /** These were members at some time. */
+  remember(ids: Iterable<string>): void {
+    for (const id of ids) {
+      this.#former.delete(id);
+      this.#former.add(id);
+      const [oldest] = this.#former;
+      if (this.#former.size > FORMER_MAX && oldest !== undefined) this.#former.delete(oldest);
+    }
+  }
+
+  /** Whether `nodeId` is known to have been a member; that it was long ago may be forgotten. */
+  wasMember(nodeId: string): boolean {
+    return this.#former.has(nodeId);
+  }
 
   /** The members that are in force now. */
   update(members: readonly Member[]): void {
+    this.remember(this.#known.keys());
     this.#known = new Map(
       members.map((member) => [member.id, { member, address: parseMemberAddress(member.address) }]),
     );

@@ -15,7 +15,7 @@ import {
 import { backUp } from "./backup.ts";
 import { audited } from "./audited.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
-import { formatMemberAddress } from "./member_address.ts";
+import { formatMemberAddress, type MemberAddress, parseMemberAddress } from "./member_address.ts";
 import { quorumFaultWithout } from "./members.ts";
 import { notLeader } from "./proposer.ts";
 import { useJoinToken } from "./join_tokens.ts";
@@ -75,7 +75,7 @@ export class MembersApi implements MemberCalls {
       dutiesOf(this.#context);
       const address = formatMemberAddress({ raft: raftAddress, grpc: grpcAddress });
       const known = this.#member(id);
-      if (known !== undefined && known.address === address) {
+      if (known !== undefined && isAt(known.address, { raft: raftAddress, grpc: grpcAddress })) {
         return { message: `${id} is a member already` };
       }
       if (known !== undefined) {
@@ -122,7 +122,7 @@ export class MembersApi implements MemberCalls {
       dutiesOf(this.#context);
       const { facts, proposer, log } = this.#context;
       const member = this.#member(id);
-      if (member === undefined) throw this.#unknown(id);
+      if (member === undefined) return this.#removedBefore(id);
       await this.#heardOut();
       const voters = this.#context.members().members.filter((each) => each.suffrage === "voter");
       if (member.votes && voters.length === 1) {
@@ -151,6 +151,19 @@ export class MembersApi implements MemberCalls {
         message: `${id} was removed; stop it, since with --join it would come back when it starts`,
       };
     });
+  }
+
+  /** Whoever lost the answer, with the leader, asks again; a name that nobody had is mistyped. */
+  #removedBefore(id: string): { message: string } {
+    const { node, wasMember } = this.#context;
+    if (!wasMember(id)) throw this.#unknown(id);
+    const { membershipIndex, commitIndex } = node.status();
+    if (membershipIndex > commitIndex) {
+      throw new Refusal("unavailable", `the removal of ${id} is not committed yet; try again`, {
+        retryAfterMs: 100,
+      });
+    }
+    return { message: `${id} is no member any more` };
   }
 
   async transferLeadership(to: string | undefined, call: CallContext) {
@@ -355,4 +368,10 @@ export class MembersApi implements MemberCalls {
     const known = this.#context.node.status().members.map((each) => each.id).sort().join(", ");
     return new Refusal("not_found", `there is no member ${JSON.stringify(id)}; there are ${known}`);
   }
+}
+
+/** Whether `address` is the one that is `told`, which need not say where clients go: the member did when it came. */
+function isAt(address: string, told: MemberAddress): boolean {
+  const { raft, grpc } = parseMemberAddress(address);
+  return raft === told.raft && (told.grpc === "" || told.grpc === grpc);
 }

@@ -17,6 +17,8 @@ class Leader {
   readonly changes: MembershipChange[] = [];
   readonly audited: AuditedAct[] = [];
   entryFormat = 1;
+  commitIndex = 10;
+  readonly former = new Set<string>();
   membership = {
     voters: ["a", "b", "c"].map((id) => ({
       id,
@@ -58,6 +60,7 @@ class Leader {
         entryFormat: this.entryFormat,
       }),
       addressOf: () => undefined,
+      wasMember: (id: string) => this.former.has(id),
       audit: (act: AuditedAct) => this.audited.push(act),
       log: discardLogger,
       duties: {},
@@ -80,6 +83,8 @@ class Leader {
       id: "a",
       leaderId: "a",
       lastIndex: 10,
+      commitIndex: this.commitIndex,
+      membershipIndex: 10,
       members: all.map((each) => ({ ...each, votes: voters.includes(each) })),
       peers,
     } as unknown as RaftStatus;
@@ -191,6 +196,15 @@ Deno.test("one that is expected takes its place at once, and is not let in twice
   );
   await leader.api.joinCluster(joining("d", "d1"), CALL);
   assert.equal(leader.membership.learners[0]?.incarnation, "d1");
+  assert.match(
+    (await leader.api.addMember(expected, CALL)).message,
+    /already/,
+    "it has told where clients find it, and is at the same address still",
+  );
+  await assert.rejects(
+    leader.api.addMember({ ...expected, grpcAddress: "e:9" }, CALL),
+    refused("already_exists", /d is a member already, at d:7 and d:9/),
+  );
 });
 
 Deno.test("nobody is removed, promoted or made leader who must not be", async () => {
@@ -222,6 +236,21 @@ Deno.test("nobody is removed, promoted or made leader who must not be", async ()
     leader.api.removeMember("a", { force: true }, CALL),
     refused("failed_precondition", /only voter/),
   );
+});
+
+Deno.test("a removal is harmless when it is repeated, and a name that no member had is refused", async () => {
+  const leader = new Leader();
+  leader.former.add("d");
+  assert.deepEqual(await leader.api.removeMember("d", { force: false }, CALL), {
+    message: "d is no member any more",
+  });
+  leader.commitIndex = 9;
+  await assert.rejects(
+    leader.api.removeMember("d", { force: false }, CALL),
+    refused("unavailable", /is not committed yet/),
+  );
+  await assert.rejects(leader.api.removeMember("e", { force: false }, CALL), /no member "e"/);
+  assert.deepEqual(leader.changes, []);
 });
 
 Deno.test("a transfer to whoever leads already is answered, and is no act for the audit log", async () => {

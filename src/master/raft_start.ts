@@ -5,7 +5,7 @@
  * @module
  */
 
-import { beginningOf, decodeMembership, type Member } from "../raft/mod.ts";
+import { beginningOf, decodeMembership, everyMember, type Member } from "../raft/mod.ts";
 import { JobClient, pause, Refusal } from "../rpc/mod.ts";
 import { ENTRY_FORMATS, SqliteRaftLog } from "../storage/mod.ts";
 import { askAll, foundTogether, initialClusterText, othersOf } from "./founding.ts";
@@ -142,6 +142,12 @@ function joinThroughOf(founding: Founding): MadeLog["joinThrough"] {
 export function foundersOf(log: SqliteRaftLog): readonly Member[] {
   const [first] = log.membershipEntries();
   return first?.index === 1 ? decodeMembership(first.data).voters : [];
+}
+
+/** Names of all that were members, as far back as the log goes. */
+export function membersEverOf(log: SqliteRaftLog): readonly string[] {
+  const later = log.membershipEntries().map(({ data }) => decodeMembership(data));
+  return [log.boundary.membership, ...later].flatMap(everyMember).map(({ id }) => id);
 }
 
 /** Says what `cluster.initial_cluster` says otherwise than the membership that is in force. */

@@ -19,6 +19,7 @@ export {
   changed,
   decodeMembership,
   encodeMembership,
+  everyMember,
   isVoter,
   type Member,
   memberOf,

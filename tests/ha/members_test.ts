@@ -102,12 +102,17 @@ Deno.test("operators see the members, hand leadership over, and shrink and grow 
       return all.length === 2 ? all : undefined;
     });
     assert.ok(rest.every((each) => each.suffrage === "voter"));
+    // Whoever lost the answer with the leader asks again.
+    const repeated = await asked(another(cluster, gone), "cluster", "remove", gone.name);
+    assert.match(repeated.message, /is no member any more/);
 
     // It comes back under its own disk, through the follower.
     const follower = another(cluster, gone, await cluster.leader([gone.name]));
     gone.process.start([`--join=${follower.grpcAddress}`]);
     await cluster.settled();
     assert.equal((await members(follower)).length, 3);
+    const added = await asked(follower, "cluster", "add", gone.name, gone.raftAddress);
+    assert.match(added.message, /is a member already/);
 
     // One that is expected and does not come cannot be made to count.
     const [port] = unusedPorts(1);
