@@ -58,6 +58,8 @@ export interface MasterContext {
   readonly roles: Roles;
   readonly peers: Peers;
   readonly pace: DiskPace;
+  /** Whom this leader had better give leadership to; undefined: whoever is furthest. */
+  readonly heir: () => string | undefined;
   /** Length of a tick of consensus. */
   readonly tickMs: number;
   /** Longest time between two messages of the leader to a member. */

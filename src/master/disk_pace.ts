@@ -113,21 +113,38 @@ export class DiskPace {
     for (const nodeId of this.#peers.keys()) if (!nodeIds.has(nodeId)) this.#peers.delete(nodeId);
   }
 
+  /** Those of `candidates` whose disk is slow, and another one's among them much faster. */
+  slowBeside(candidates: readonly string[]): ReadonlySet<string> {
+    const known = candidates.flatMap((nodeId) => {
+      const syncMs = this.#heardMs(nodeId);
+      return syncMs === undefined ? [] : [{ nodeId, syncMs }];
+    });
+    const bestMs = Math.min(...known.map(({ syncMs }) => syncMs));
+    const slow = known.filter(({ syncMs }) => syncMs >= SLOW_MS && bestMs * TIMES_FASTER <= syncMs);
+    return new Set(slow.map(({ nodeId }) => nodeId));
+  }
+
   /** Of `candidates` the one with the fastest disk, if ours is slow and that one much faster. */
   faster(candidates: readonly string[]): FasterDisk | undefined {
     const ownSyncMs = this.ownMs;
     if (ownSyncMs === undefined || ownSyncMs < SLOW_MS) return undefined;
     let best: FasterDisk | undefined;
     for (const nodeId of candidates) {
-      const heard = this.#peers.get(nodeId);
-      if (heard === undefined || this.#now() - heard.atMs > FORGOTTEN_MS) continue;
-      const { syncMs } = heard;
+      const syncMs = this.#heardMs(nodeId);
+      if (syncMs === undefined) continue;
       if (syncMs * TIMES_FASTER > ownSyncMs || (best !== undefined && best.syncMs <= syncMs)) {
         continue;
       }
       best = { nodeId, syncMs, ownSyncMs };
     }
     return best;
+  }
+
+  /** What a peer said, unless that was long ago. */
+  #heardMs(nodeId: string): number | undefined {
+    const heard = this.#peers.get(nodeId);
+    const isNews = heard !== undefined && this.#now() - heard.atMs <= FORGOTTEN_MS;
+    return isNews ? heard.syncMs : undefined;
   }
 }
 

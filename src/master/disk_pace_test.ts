@@ -90,3 +90,18 @@ Deno.test("who is no member any more is forgotten", () => {
   assert.equal(pace.faster(["m2"]), undefined);
   assert.equal(pace.faster(["m2", "m3"])?.nodeId, "m3");
 });
+
+Deno.test("among others a disk is slow that is so by what people wait for, and beside another's", () => {
+  const { pace, clock } = paceOf([]);
+  const slow = (...ids: string[]) => [...pace.slowBeside(ids)];
+  pace.heard("fast", 2);
+  pace.heard("fair", 39);
+  pace.heard("slow", 60);
+  pace.heard("slower", 200);
+  assert.deepEqual(slow("fast", "fair", "slow", "slower", "silent"), ["slow", "slower"]);
+  assert.deepEqual(slow("slow", "slower"), [], "not by four times");
+  assert.deepEqual(slow("slow", "silent"), []);
+  assert.deepEqual(slow(), []);
+  clock.ms += 10_001;
+  assert.deepEqual(slow("fast", "slow"), [], "that was long ago");
+});

@@ -179,7 +179,7 @@ export class Leadership {
     }
     const moved = this.#movedWithin(raftTimings.electionTimeoutMs);
     try {
-      const heir = node.transferLeadership();
+      const heir = node.transferLeadership(context.heir());
       log.info("handing leadership over", { to: heir });
       if (!await moved) log.warn("leadership could not be handed over in time", { to: heir });
     } catch (failure) {

@@ -20,6 +20,7 @@ const member = (id: string) => ({
 /** A leader of term 3 whose reads are confirmed only after `refusals` that are not. */
 function leaderWith(refusals: number, members = [member("a")]) {
   let reads = 0;
+  const heirs: (string | undefined)[] = [];
   const status = {
     id: "a",
     role: "leader",
@@ -32,7 +33,10 @@ function leaderWith(refusals: number, members = [member("a")]) {
   const node = {
     leaderId: "a",
     isLeader: true,
-    transferLeadership: () => "b",
+    transferLeadership: (to?: string) => {
+      heirs.push(to);
+      return to ?? "c";
+    },
     status: () => status,
     readIndex: () =>
       ++reads <= refusals ? Promise.reject(new ReadRefused("timeout", "a")) : Promise.resolve(1),
@@ -48,6 +52,7 @@ function leaderWith(refusals: number, members = [member("a")]) {
     roles: { changed() {} },
     peers: { get: () => undefined },
     pace: new DiskPace(() => 0),
+    heir: () => "b",
     members: () => ({ entryFormat: 1, members: [] }),
     now: Date.now,
     duties: undefined,
@@ -85,7 +90,15 @@ function leaderWith(refusals: number, members = [member("a")]) {
       log,
     } as unknown as MasterOptions,
   });
-  return { leadership, router, status, node, reads: () => reads, isServing: () => isServing };
+  return {
+    leadership,
+    router,
+    status,
+    node,
+    heirs,
+    reads: () => reads,
+    isServing: () => isServing,
+  };
 }
 
 Deno.test("a leader whose reads are not confirmed in time at first takes office all the same", async () => {
@@ -117,9 +130,10 @@ Deno.test("a leader that stops says whether others wait for it: it leads on if i
   assert.equal(await alone.leadership.handOver(), true, "nobody could lead in its place");
   alone.leadership.stop();
   for (const isTaken of [true, false]) {
-    const { leadership, node, status } = leaderWith(0, [member("a"), member("b")]);
+    const { leadership, node, status, heirs } = leaderWith(0, [member("a"), member("b")]);
     leadership.roleChanged(status);
     const over = leadership.handOver();
+    assert.deepEqual(heirs, ["b"], "the one that its disk speaks for");
     if (isTaken) {
       node.isLeader = false;
       leadership.roleChanged({ ...status, role: "follower", leaderId: "b" } as RaftStatus);

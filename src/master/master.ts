@@ -64,6 +64,7 @@ import { Roles } from "./roles.ts";
 import { answeringAnywhere, newClientServer, newPeerServer } from "./servers.ts";
 import { ageingOf } from "./scheduling_rules.ts";
 import { Sessions } from "./sessions.ts";
+import { heirByDisk } from "./slow_disk.ts";
 import { clusterStatusView, failoverStatusView } from "./status_views.ts";
 import { JobStateMachine } from "./state_machine.ts";
 import { Succession } from "./succession.ts";
@@ -455,6 +456,7 @@ export class Master {
       roles: new Roles(),
       peers: this.#door.peers,
       pace: this.#pace,
+      heir: () => heirByDisk(this.#pace, this.#node.status(), this.#tempo.electionTicks),
       tickMs: this.#tempo.tickMs,
       memberTimeoutMs: this.#memberTimeoutMs,
       peerHeartbeatMs: options.raftTimings.heartbeatTimeoutMs,

@@ -118,25 +118,32 @@ export class MemberDuties {
   }
 
   /** Commits wait for the leader's disk: they had better wait for one that is much faster. */
-  #yield(): Promise<boolean> {
-    const { node, proposer, log, audit, facts } = this.#context;
+  async #yield(): Promise<boolean> {
+    const { node, proposer, roles, log, audit, facts, memberTimeoutMs } = this.#context;
     const heir = this.#slowDisk.look(node.status());
-    if (heir === undefined) return Promise.resolve(false);
+    if (heir === undefined) return false;
     const [ownMs, itsMs] = [heir.ownSyncMs, heir.syncMs].map((ms) => Math.round(ms * 10) / 10);
+    const handedOver = roles.until(
+      ({ leaderId }) => leaderId !== undefined && leaderId !== facts.nodeId,
+      memberTimeoutMs,
+    );
     proposer.transferLeadership(heir.nodeId);
     log.warn("this node's disk is slow: leadership goes to a member whose disk is faster", {
       to: heir.nodeId,
       fsync_ms: ownMs,
       its_fsync_ms: itsMs,
     });
+    const leaderId = (await handedOver)?.leaderId ?? node.leaderId ?? "nobody";
+    const why = `a fsync takes ${ownMs} ms here, and ${itsMs} ms there`;
+    const isDone = leaderId === heir.nodeId;
     audit({
       act: "transfer leadership",
       target: heir.nodeId,
-      outcome: "done",
+      outcome: isDone ? "done" : "failed",
       userId: `master ${facts.nodeId}`,
-      detail: `a fsync takes ${ownMs} ms here, and ${itsMs} ms there`,
+      detail: isDone ? why : `${why}; ${leaderId} leads`,
     });
-    return Promise.resolve(true);
+    return true;
   }
 
   /** A voter that has been silent for so long that nobody expects it back. */

@@ -222,12 +222,12 @@ export class MembersApi implements MemberCalls {
   }
 
   async #handOver(to: string | undefined): Promise<{ leaderId: string; term: number }> {
-    const { node, facts, roles, proposer, memberTimeoutMs } = this.#context;
+    const { node, facts, roles, proposer, heir, memberTimeoutMs } = this.#context;
     const handedOver = roles.until(
       ({ leaderId }) => leaderId !== undefined && leaderId !== facts.nodeId,
       memberTimeoutMs,
     );
-    const target = proposer.transferLeadership(to);
+    const target = proposer.transferLeadership(to ?? heir());
     const status = await handedOver;
     if (status?.leaderId !== undefined) return { leaderId: status.leaderId, term: status.term };
     throw new Refusal(

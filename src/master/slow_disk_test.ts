@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { RaftStatus } from "../raft/mod.ts";
-import { SlowDisk } from "./slow_disk.ts";
+import { heirByDisk, SlowDisk } from "./slow_disk.ts";
 
 type Peers = Pick<RaftStatus, "members" | "peers">;
 
@@ -77,4 +77,27 @@ Deno.test("leadership is given away no sooner than ten seconds after it was take
   assert.deepEqual(looks(disk, peers, 9), Array(9).fill(undefined));
   clock.ms = 20_000;
   assert.deepEqual(looks(disk, peers, 1), ["b"]);
+});
+
+Deno.test("a leader that leaves passes over disks that are slow, where another voter can take over", () => {
+  const pace = {
+    slowBeside: (ids: readonly string[]) => new Set(ids.filter((id) => id === "slow")),
+  };
+  const heir = (ids: Parameters<typeof peersOf>[0]) =>
+    heirByDisk(pace, { ...peersOf(ids), lastIndex: 9_000 }, 50);
+  const slow = { match: 9_000 };
+  assert.equal(
+    heir({ slow, b: { match: 8_000 }, c: { match: 8_990 } }),
+    "c",
+    "the furthest of them",
+  );
+  assert.equal(heir({ b: { match: 8_000 }, c: { match: 9_000 } }), undefined, "it goes by the log");
+  for (
+    const other of [
+      { match: 7_999 },
+      { match: 9_000, votes: false as const },
+      { match: 9_000, lastContactTicks: 51 },
+      { match: 9_000, state: "probe" as const },
+    ]
+  ) assert.equal(heir({ slow, other }), undefined, JSON.stringify(other));
 });

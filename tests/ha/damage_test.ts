@@ -70,6 +70,15 @@ Deno.test({
         // As a follower it keeps nobody waiting, and gets leadership back no more.
         await load.accepts(300);
         assert.equal(await cluster.leader(), next);
+        const acts = await Deno.readTextFile(join(cluster.directory, `${leader.name}.audit.log`));
+        assert.match(acts, new RegExp(`"target":"${next.name}".*"outcome":"done"`));
+        // Nor from a leader that is stopped.
+        await next.process.terminate();
+        const third = await cluster.leader();
+        assert.notEqual(third, leader);
+        const parting = await Deno.readTextFile(join(cluster.directory, `${next.name}.log`));
+        assert.match(parting, new RegExp(`"to":"${third.name}","msg":"handing leadership over"`));
+        next.process.start();
       } finally {
         injecting.kill("SIGTERM");
         await injecting.status;
