@@ -18,6 +18,11 @@ export function timeFrom(reader: FlagReader, name: string): number | undefined {
   return reader.time(name, isZone ? zone : undefined);
 }
 
+/** Whether a time is given beside `--every` that the clocks of `--tz` may say. */
+function hasLocalTime(reader: FlagReader): boolean {
+  return ["anchor", "start", "end"].some((name) => reader.text(name) !== undefined);
+}
+
 /** Undefined when the flags do not say when; what is wrong is noted in the reader. */
 export function timingFrom(reader: FlagReader): ScheduleTiming | undefined {
   const zone = reader.text("tz");
@@ -32,6 +37,9 @@ export function timingFrom(reader: FlagReader): ScheduleTiming | undefined {
     reader.fault("anchor", "but only --every counts from it; give that, or leave it out");
   }
   const given = ["cron", "every", "at"].filter((name) => reader.text(name) !== undefined);
+  if (zone !== undefined && given.join() === "every" && !hasLocalTime(reader)) {
+    reader.fault("tz", "but a period is the same by every clock; leave it out, or give --cron");
+  }
   if (given.length > 1) {
     reader.fault(given[1]!, `but --${given[0]} says already when it is due; give one of them`);
     return undefined;

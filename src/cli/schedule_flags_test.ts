@@ -41,6 +41,12 @@ Deno.test("each way to say when becomes its timing, by the clocks of the zone th
     ...always,
     atMs: Date.parse("2026-12-24T23:00:00Z"),
   });
+  assert.deepEqual(timingOf({ every: "1h", anchor: "2026-07-01T00:00", tz }), {
+    kind: "every",
+    ...always,
+    everyMs: 3_600_000,
+    anchorMs: Date.parse("2026-07-01T04:00:00Z"),
+  });
   assert.equal(timingOf({}), undefined);
 });
 
@@ -55,6 +61,7 @@ Deno.test("what is wrong with a flag is said with the flag, its value and what w
     [{ cron: "0 3 * * *", tz: "Mars", end: "x" }, [/--tz is "Mars"; .*Europe\/Berlin/, /--end/]],
     [{ at: "2027-01-01", anchor: "2026-01-01" }, [/--anchor is .*; but only --every counts from/]],
     [{ cron: "0 3 * * *", anchor: "2026-01-01" }, [/--anchor is "2026-01-01"; but only --every/]],
+    [{ every: "24h", tz: "Europe/Berlin" }, [/--tz is "Europe\/Berlin"; but a period .* --cron/]],
     [{ every: "5s", start: "2027-01-01", end: "2026-01-01" }, [/end_at is before start_at/]],
   ];
   for (const [flags, messages] of cases) {

@@ -79,9 +79,18 @@ export class Admission {
     this.#findPayloadFault(submission, faults);
     const ofType = rules.ofTypes?.get(submission.type) ?? {};
     const options = withTypeDefaults(admitOptions(submission.options, faults), ofType);
-    if (faults.length > 0) throw new Refusal("invalid", faults.join("; "));
     const { delayMs = 0, runAtMs = 0, idempotencyKey, labels, requiredTags } = submission;
     const notBeforeMs = Math.max(delayMs > 0 ? nowMs + delayMs : 0, runAtMs);
+    const expireAfterMs = options?.expireAfterMs ?? 0;
+    if (expireAfterMs > 0 && notBeforeMs - nowMs >= expireAfterMs) {
+      faults.push(
+        `it is not to run for ${
+          Math.ceil(notBeforeMs - nowMs)
+        } ms, and expires ${expireAfterMs} ms from ` +
+          "now, so that it would never run: let expire_after be longer than delay or run_at",
+      );
+    }
+    if (faults.length > 0) throw new Refusal("invalid", faults.join("; "));
     const spec: { -readonly [Name in keyof SubmitSpec]: SubmitSpec[Name] } = {
       id,
       type: submission.type,

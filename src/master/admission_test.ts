@@ -52,6 +52,17 @@ Deno.test("what a submission leaves open is the cluster's; what it says holds, z
   );
 });
 
+Deno.test("a job that would expire before its time to run has come is refused, and one that has a moment is not", () => {
+  const options = { expireAfterMs: 5_000 };
+  assert.match(
+    refusal({ delayMs: 5_000, options }),
+    /not to run for 5000 ms, and expires 5000 ms from now, .* never run/,
+  );
+  assert.match(refusal({ runAtMs: NOW_MS + 60_000, options }), /not to run for 60000 ms/);
+  assert.equal(admitted({ delayMs: 4_999, options }).notBeforeMs, NOW_MS + 4_999);
+  assert.equal(admitted({ runAtMs: NOW_MS - 1, options }).notBeforeMs, undefined);
+});
+
 Deno.test("an empty map or no key takes no room in the log", () => {
   const spec = admitted({ labels: {}, requiredTags: {} });
   for (const name of ["labels", "requiredTags", "idempotencyKey", "notBeforeMs"]) {

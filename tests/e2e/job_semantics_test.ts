@@ -64,10 +64,16 @@ async function expires(client: JobClient): Promise<void> {
   assert.deepEqual(attempts.map(({ outcome }) => outcome), ["expired"]);
   assert.equal(history.at(-1)?.cause, "expire");
   await until("the worker is free", async () => await activeJobs(client) === 0);
+  const { jobId: parentId } = await client.submit(sleep("1ms", { delayMs: 3_600_000 }));
   const waiting = await client.submit(
-    sleep("1ms", { delayMs: 3_600_000, options: { expireAfterMs: 50 } }),
+    sleep("1ms", { options: { expireAfterMs: 50, dependsOn: [{ jobId: parentId }] } }),
   );
   assert.equal((await client.waitFor(waiting.jobId)).status, "failed");
+  await client.cancel(parentId);
+  await assert.rejects(
+    client.submit(sleep("1ms", { delayMs: 3_600_000, options: { expireAfterMs: 50 } })),
+    /expires 50 ms from now, so that it would never run/,
+  );
 }
 
 async function isDelayed(client: JobClient): Promise<void> {

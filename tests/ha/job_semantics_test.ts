@@ -266,17 +266,19 @@ async function letsLettersGo(client: JobClient): Promise<() => Promise<void>> {
 
 async function expiresLater(client: JobClient): Promise<() => Promise<void>> {
   const running = await client.submit(sleep("60s", { options: { expireAfterMs: 6_000 } }));
-  const delayed = await client.submit(
-    sleep("1ms", { delayMs: 3_600_000, options: { expireAfterMs: 6_000 } }),
+  const { jobId: parentId } = await client.submit(sleep("1ms", { delayMs: 3_600_000 }));
+  const waiting = await client.submit(
+    sleep("1ms", { options: { expireAfterMs: 6_000, dependsOn: [{ jobId: parentId }] } }),
   );
   await untilStatus(client, running.jobId, "running");
   return async () => {
-    for (const { jobId } of [running, delayed]) {
+    for (const { jobId } of [running, waiting]) {
       const { job, history } = await ended(client, jobId);
       assert.equal(job.status, "failed");
       assert.ok(job.completedAtMs! >= job.expiresAtMs!, "it failed before its time was over");
       assert.equal(history.at(-1)?.cause, "expire");
     }
+    await client.cancel(parentId);
     assert.deepEqual((await ended(client, running.jobId)).attempts.map(({ outcome }) => outcome), [
       "expired",
     ]);
