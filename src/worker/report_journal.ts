@@ -19,6 +19,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from "node:fs";
 import { crc32 } from "node:zlib";
@@ -33,6 +34,8 @@ export interface ReportJournalOptions {
   readonly bytesMax?: number;
   /** The file is written anew at this length, and then each time that it has doubled. */
   readonly rewriteBytesMin?: number;
+  /** A clock that only goes on, in ms. */
+  readonly now?: () => number;
 }
 
 /** The file's first bytes; the digit is its format. */
@@ -45,6 +48,8 @@ const text = new TextEncoder();
 const UTF8_BYTES_MAX = 3;
 const BYTES_MAX = 256 * 1024 * 1024;
 const REWRITE_BYTES_MIN = 256 * 1024;
+/** The file is looked for at most once in so many ms. */
+const LOOK_INTERVAL_MS = 1_000;
 /** To empty a shorter file costs more than some reports that are sent again should the process be killed. */
 const EMPTY_BYTES_MIN = 64 * 1024;
 
@@ -54,6 +59,10 @@ export class ReportJournal implements ReportKeeper {
   readonly #log: Pick<Logger, "warn">;
   readonly #bytesMax: number;
   readonly #rewriteBytesMin: number;
+  readonly #now: () => number;
+  #lookedMs: number;
+  /** It is not at its path any more and could not be put there: told once. */
+  #isAstray = false;
   #file: number;
   #bytes: number;
   #rewriteAtBytes: number;
@@ -71,6 +80,8 @@ export class ReportJournal implements ReportKeeper {
     this.#bytesMax = options.bytesMax ?? BYTES_MAX;
     this.#rewriteBytesMin = options.rewriteBytesMin ?? REWRITE_BYTES_MIN;
     this.#rewriteAtBytes = this.#rewriteBytesMin;
+    this.#now = options.now ?? (() => performance.now());
+    this.#lookedMs = this.#now();
   }
 
   /**
@@ -99,6 +110,7 @@ export class ReportJournal implements ReportKeeper {
 
   /** Appends reports that are about to be sent. */
   keep(reports: readonly AttemptReportView[]): void {
+    this.#look();
     const frames = framesOf(reports);
     if (this.#bytes + frames.byteLength > this.#bytesMax) {
       this.#amiss(`it has ${this.#bytes} bytes and may have ${this.#bytesMax}`);
@@ -120,6 +132,7 @@ export class ReportJournal implements ReportKeeper {
 
   /** Nothing is left. */
   rest(): void {
+    this.#look();
     if (this.#bytes === MAGIC.byteLength) return;
     this.#write(() => {
       ftruncateSync(this.#file, MAGIC.byteLength);
@@ -137,24 +150,56 @@ export class ReportJournal implements ReportKeeper {
   }
 
   #rewrite(frames: Uint8Array): void {
-    this.#write(() => {
-      const part = `${this.#path}.part`;
-      const next = openSync(part, "w+", 0o600);
-      try {
-        writeFully(next, MAGIC, 0);
-        writeFully(next, frames, MAGIC.byteLength);
-        renameSync(part, this.#path);
-      } catch (failure) {
-        closeSync(next);
-        rmSync(part, { force: true });
-        throw failure;
+    this.#write(() => this.#replace(frames));
+  }
+
+  /** @throws when it cannot be written: then all is as it was */
+  #replace(frames: Uint8Array): void {
+    const part = `${this.#path}.part`;
+    const next = openSync(part, "w+", 0o600);
+    try {
+      writeFully(next, MAGIC, 0);
+      writeFully(next, frames, MAGIC.byteLength);
+      renameSync(part, this.#path);
+    } catch (failure) {
+      closeSync(next);
+      rmSync(part, { force: true });
+      throw failure;
+    }
+    closeSync(this.#file);
+    this.#file = next;
+    this.#bytes = MAGIC.byteLength + frames.byteLength;
+    // Twice as much must come before it pays again.
+    this.#rewriteAtBytes = Math.max(this.#rewriteBytesMin, 2 * this.#bytes);
+  }
+
+  /**
+   * Whoever removes the file, to free the disk or with its directory, leaves us writing to what no later
+   * process will find. What is in it is still there for us, and is put where it belongs.
+   */
+  #look(): void {
+    const nowMs = this.#now();
+    if (this.#isClosed || nowMs - this.#lookedMs < LOOK_INTERVAL_MS) return;
+    this.#lookedMs = nowMs;
+    try {
+      if (isAt(this.#path, this.#file)) {
+        this.#isAstray = false;
+        return;
       }
-      closeSync(this.#file);
-      this.#file = next;
-      this.#bytes = MAGIC.byteLength + frames.byteLength;
-      // Twice as much must come before it pays again.
-      this.#rewriteAtBytes = Math.max(this.#rewriteBytesMin, 2 * this.#bytes);
-    });
+      const frames = readFully(this.#file, this.#bytes).subarray(MAGIC.byteLength);
+      this.#replace(frames);
+      this.#isAstray = false;
+      this.#log.warn("the journal of results had been removed; it is written anew", {
+        path: this.#path,
+      });
+    } catch (failure) {
+      if (this.#isAstray) return;
+      this.#isAstray = true;
+      this.#log.warn("the journal of results was removed, and cannot be written anew", {
+        path: this.#path,
+        reason: failure instanceof Error ? failure.message : String(failure),
+      });
+    }
   }
 
   /** A disk that is full must not keep results from being sent. */
@@ -185,14 +230,26 @@ interface Found {
   readonly lostBytes: number;
 }
 
-function readAll(path: string, file: number): Found {
-  const length = fstatSync(file).size;
+/** Whether the open file is the one at `path`. */
+function isAt(path: string, file: number): boolean {
+  const there = statSync(path, { throwIfNoEntry: false });
+  const { ino, dev } = fstatSync(file);
+  return there !== undefined && there.ino === ino && there.dev === dev;
+}
+
+function readFully(file: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   for (let at = 0; at < length;) {
     const read = readSync(file, bytes, at, length - at, at);
     if (read === 0) break;
     at += read;
   }
+  return bytes;
+}
+
+function readAll(path: string, file: number): Found {
+  const length = fstatSync(file).size;
+  const bytes = readFully(file, length);
   // A process may have died before it had written all of the first bytes.
   if (length < MAGIC.byteLength && bytes.every((byte, at) => byte === MAGIC[at])) {
     writeFully(file, MAGIC, 0);

@@ -49,6 +49,41 @@ function finished(jobId: string, token = 1, output = new Uint8Array([1, 2])): At
 
 const released: AttemptReportView = { jobId: "r", token: 7, kind: "released", reason: "drain" };
 
+Deno.test("a journal that somebody removed under a running worker is there again, whole, with the next report", () => {
+  using place = new Place();
+  let nowMs = 0;
+  const journal = place.open({ now: () => nowMs });
+  journal.keep([finished("a"), released]);
+  nowMs += 1_000;
+  journal.keep([finished("b", 2)]);
+  assert.deepEqual(place.warnings, []);
+  Deno.removeSync(place.path);
+  nowMs += 1_000;
+  journal.keep([finished("c")]);
+  assert.match(place.warnings.join(), /^the journal of results had been removed; it is written/);
+  assert.deepEqual(place.kept(), [finished("a"), released, finished("b", 2), finished("c")]);
+  Deno.renameSync(place.path, `${place.path}.old`);
+  nowMs += 1_000;
+  journal.rest();
+  assert.deepEqual(place.kept(), []);
+});
+
+Deno.test("a journal whose directory was removed is told of once, and results go on being sent", () => {
+  using place = new Place();
+  let nowMs = 0;
+  const journal = place.open({ now: () => nowMs });
+  Deno.removeSync(place.directory, { recursive: true });
+  for (const id of ["a", "b", "c"]) {
+    nowMs += 1_000;
+    journal.keep([finished(id)]);
+  }
+  assert.match(place.warnings.join(), /^the journal of results was removed, and cannot be[^,]*$/);
+  Deno.mkdirSync(place.directory);
+  nowMs += 1_000;
+  journal.keep([finished("d")]);
+  assert.deepEqual(place.kept(), ["a", "b", "c", "d"].map((id) => finished(id)));
+});
+
 Deno.test("what was kept and not acknowledged is there after a kill, in order and whole", () => {
   using place = new Place();
   const journal = place.open();
