@@ -49,6 +49,7 @@ import { channelRules, openNodeTls } from "./node_tls.ts";
 import { registerHandlers } from "./own_types.ts";
 import { reloadableKeys } from "./node_token_keys.ts";
 import { tracerOptions } from "./node_tracing.ts";
+import { runsInline, surviveOrphanedFailures } from "./orphaned_failures.ts";
 import { LivePayloadKeys } from "./payload_keys.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
@@ -71,7 +72,8 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
   const lifetime = new Lifetime(log);
   const tracer = await createTracer(tracerOptions(loaded, "conductor-worker", log));
   const programs = programsOf(config);
-  const { registry, jobTypes } = await offeredTypes(config, programs);
+  const { registry, jobTypes, ownTypes } = await offeredTypes(config, programs);
+  if (runsInline(registry, ownTypes)) surviveOrphanedFailures(log);
   const claim = claimDirectory(directoryOf(config), config.worker.workerId);
   await putAwayFormerLife(config, log);
   const metricsRegistry = await openMetrics(config, log);
@@ -313,16 +315,23 @@ async function putAwayFormerLife(config: Config, log: Logger): Promise<void> {
 async function offeredTypes(
   config: Config,
   programs: Programs,
-): Promise<{ registry: JobTypeRegistry; jobTypes: readonly string[] }> {
+): Promise<{
+  registry: JobTypeRegistry;
+  jobTypes: readonly string[];
+  /** Of the modules, whether they are offered or not. */
+  ownTypes: readonly string[];
+}> {
   const registry = builtinJobTypes(programs);
+  const builtin = new Set(registry.names());
   for (const path of config.worker.handlers) await registerHandlers(registry, path);
+  const ownTypes = registry.names().filter((name) => !builtin.has(name));
   const chosen = config.worker.jobTypes;
   // Without a command that it may run, the type is of no use.
   const canExec = Object.keys(programs).length > 0;
   const names = registry.names().filter((name) => name !== EXEC || canExec);
-  if (chosen.length === 0) return { registry, jobTypes: names };
+  if (chosen.length === 0) return { registry, jobTypes: names, ownTypes };
   const unknown = chosen.filter((name) => !names.includes(name));
-  if (unknown.length === 0) return { registry, jobTypes: chosen };
+  if (unknown.length === 0) return { registry, jobTypes: chosen, ownTypes };
   throw new Misuse(
     `worker.job_types names ${unknown.join(", ")}, which this worker does not have; it has ` +
       `${names.join(", ")} (more come from --handlers` +

@@ -1,0 +1,39 @@
+/**
+ * Failures that nobody waits for, in a worker that runs handlers of its operator's in its own event loop: a
+ * promise that such a handler left behind and that was rejected, or a timer of its that threw. The runtime
+ * ends the process for either, and with it every attempt of the worker, for a fault that its job may have
+ * survived. Which attempt it was cannot be known by then, so it is told, and the worker goes on.
+ *
+ * Without such handlers it would be a fault of ours, and ends the process as ever.
+ *
+ * @module
+ */
+
+import type { JobTypeRegistry } from "../job_types/mod.ts";
+import type { Logger } from "../observability/mod.ts";
+
+/** Whether one of `names` runs in the worker itself. */
+export function runsInline(registry: JobTypeRegistry, names: Iterable<string>): boolean {
+  return [...names].some((name) => registry.get(name)?.isolation === "inline");
+}
+
+/** From now on tells of such failures instead of ending the process. */
+export function surviveOrphanedFailures(log: Pick<Logger, "error">): void {
+  const tell = (what: string, failure: unknown) =>
+    log.error(`${what}, most likely by a handler that runs inline; the worker goes on`, {
+      error: textOf(failure),
+    });
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    tell("a promise was rejected that nobody waits for", event.reason);
+  });
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    tell("an error was thrown where nobody catches it", event.error);
+  });
+}
+
+/** With the place that it comes from, if it says one: the handler is to be found by it. */
+function textOf(failure: unknown): string {
+  return failure instanceof Error ? failure.stack ?? String(failure) : Deno.inspect(failure);
+}

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { Host, until } from "./support.ts";
+
+const HANDLERS = `
+export const orphan = {
+  isolation: "inline",
+  run() {
+    Promise.reject(new Error("left behind"));
+    return "done";
+  },
+};
+export const late = {
+  isolation: "inline",
+  run() {
+    setTimeout(() => { throw new Error("thrown too late"); }, 1);
+    return "done";
+  },
+};
+export const slow = {
+  isolation: "inline",
+  run: (_payload, context) => new Promise((resolve) => {
+    context.progress(0.5, "under way");
+    setTimeout(() => resolve("slept"), 1_500);
+  }),
+};
+`;
+
+Deno.test("what an inline handler leaves behind and fails ends no other attempt of its worker, and is told of", async () => {
+  const host = new Host();
+  using clients = new DisposableStack();
+  try {
+    const handlers = join(host.directory, "handlers.js");
+    await Deno.writeTextFile(handlers, HANDLERS);
+    await host.startMaster();
+    host.startWorker("inline", `--handlers=${handlers}`);
+    const client = clients.adopt(host.library(), (each) => each.close());
+    const submit = (type: string) =>
+      client.submit({ type, payload: new Uint8Array(0), priority: 5, maxRetries: 0 });
+    const { jobId } = await submit("slow");
+    await until("it runs", async () => (await client.getJob(jobId)).job.status === "running");
+    for (const type of ["orphan", "late"]) {
+      assert.equal((await client.waitFor((await submit(type)).jobId)).status, "completed");
+    }
+    const { job, attempts } = await client.getJob((await client.waitFor(jobId)).id);
+    assert.equal(job.status, "completed");
+    assert.equal(attempts.length, 1, "its worker lived on");
+    const log = join(host.directory, "inline.log");
+    for (const what of ["nobody waits for", "left behind", "nobody catches", "thrown too late"]) {
+      await until(what, async () => (await Deno.readTextFile(log)).includes(what));
+    }
+  } finally {
+    await host.stop();
+  }
+});
