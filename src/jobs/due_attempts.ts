@@ -16,6 +16,8 @@ export interface AttemptLimits {
   readonly assignmentTimeoutMs: number;
   /** Added to an attempt's own deadline, for the worker to report the timeout by itself. */
   readonly graceMs: number;
+  /** How much of the time since then did not pass, since the clock was set; left out: all of it passed. */
+  readonly skippedSince?: (sinceMs: number) => number;
   /** Most attempts to name. */
   readonly limit: number;
 }
@@ -27,22 +29,35 @@ export function dueAttempts(
   limits: AttemptLimits,
 ): readonly ExpiredAttempt[] {
   const due: ExpiredAttempt[] = [];
+  const { skippedSince = () => 0 } = limits;
   const collect = (
     records: Iterator<JobRecord>,
     reason: ExpiredAttempt["reason"],
-    dueAtMs: (job: Job) => number,
+    sinceMs: (job: Job) => number,
+    patienceMs: (job: Job) => number,
   ) => {
     while (due.length < limits.limit) {
       const step = records.next();
-      if (step.done === true || dueAtMs(step.value.job) > nowMs) return;
-      due.push({ jobId: step.value.job.id, token: step.value.job.token, reason });
+      if (step.done === true) return;
+      const { job } = step.value;
+      const lastedMs = nowMs - sinceMs(job);
+      if (lastedMs < patienceMs(job)) return;
+      // Those behind it may have begun since the clock was set.
+      if (lastedMs - skippedSince(sinceMs(job)) < patienceMs(job)) continue;
+      due.push({ jobId: job.id, token: job.token, reason });
     }
   };
-  collect(table.inDeadlineOrder(), "timeout", (job) => job.deadlineMs + limits.graceMs);
+  collect(
+    table.inDeadlineOrder(),
+    "timeout",
+    (job) => job.deadlineMs - job.timeoutMs,
+    (job) => job.timeoutMs + limits.graceMs,
+  );
   collect(
     table.inAssignmentOrder(),
     "not_started",
-    (job) => job.assignedAtMs + limits.assignmentTimeoutMs,
+    (job) => job.assignedAtMs,
+    () => limits.assignmentTimeoutMs,
   );
   for (const worker of workers.connected) {
     if ((worker.stored.handBackAtMs ?? Infinity) > nowMs) continue;

@@ -23,6 +23,7 @@ import type {
 import type { Logger, Tracer } from "../observability/mod.ts";
 import { Refusal } from "../rpc/mod.ts";
 import { plan, type Policy } from "../scheduler/mod.ts";
+import { ClockSteps } from "./clock_steps.ts";
 import { ComingJobs } from "./coming_jobs.ts";
 import { EndingAttempts, withCounts } from "./ending_attempts.ts";
 import { lastWords } from "./last_words.ts";
@@ -97,6 +98,7 @@ export class LeaderDuties {
   readonly #options: LeaderOptions;
   readonly #term: number;
   readonly #leases: LeaseWatch<Session>;
+  readonly #clockSteps: ClockSteps;
   readonly #inFlight = new Set<readonly Assignment[]>();
   readonly #ending = new EndingAttempts();
   readonly #coming: ComingJobs;
@@ -130,11 +132,9 @@ export class LeaderDuties {
     });
     this.#adoptWorkers();
     const { heartbeatTimeoutMs, rebalanceIntervalMs } = options.timings;
-    this.#leases = new LeaseWatch({
-      timeoutMs: heartbeatTimeoutMs,
-      now: options.now,
-      monotonic: () => performance.now(),
-    });
+    const clocks = { now: options.now, monotonic: () => performance.now() };
+    this.#leases = new LeaseWatch({ timeoutMs: heartbeatTimeoutMs, ...clocks });
+    this.#clockSteps = new ClockSteps(clocks);
     const { intervalMs } = this.#leases;
     this.#timers.push(
       setInterval(() => this.#guard("watch over leases", () => this.#watch()), intervalMs),
@@ -325,6 +325,7 @@ export class LeaderDuties {
   }
 
   async #watch(): Promise<void> {
+    this.#clockSteps.look();
     // What began under another leader gets one full lease from the election on (J7): until then its
     // worker comes back with what it started and finished while nobody led.
     const { sessions } = this.#options;
@@ -349,6 +350,7 @@ export class LeaderDuties {
     const attempts = machine.dueAttempts(now(), {
       assignmentTimeoutMs: timings.assignmentTimeoutMs,
       graceMs: timings.killGraceMs + TIMEOUT_GRACE_MS,
+      skippedSince: (sinceMs) => this.#clockSteps.skippedSince(sinceMs),
       limit: EXPIRED_ATTEMPTS_MAX,
     });
     if (attempts.length === 0) return;

@@ -23,12 +23,17 @@ function dutiesOver(
   scene: Scene,
   held?: Entry[],
   scheduling: LeaderOptions["scheduling"] = () => LEAST_LOADED,
+  heartbeatTimeoutMs = 60_000,
 ) {
   const proposed: string[] = [];
   const failures: { next?: Error | undefined } = {};
+  const clock = { aheadMs: 0 };
+  const sessions = new Sessions(() => {
+    throw new Error("no worker is dialled here");
+  });
   const startedMs = performance.now();
   const beganMs = scene.nowMs;
-  const now = () => Math.floor(beganMs + performance.now() - startedMs);
+  const now = () => Math.floor(beganMs + performance.now() - startedMs + clock.aheadMs);
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   const duties = new LeaderDuties({
     machine: scene.machine,
@@ -46,13 +51,11 @@ function dutiesOver(
         return new Promise((resolve) => held.push(() => resolve(apply())));
       },
     },
-    sessions: new Sessions(() => {
-      throw new Error("no worker is dialled here");
-    }),
+    sessions,
     scheduling,
     crashLimit: 3,
     timings: {
-      heartbeatTimeoutMs: 60_000,
+      heartbeatTimeoutMs,
       assignmentTimeoutMs: 60_000,
       rebalanceIntervalMs: 60_000,
       killGraceMs: 0,
@@ -64,7 +67,7 @@ function dutiesOver(
     tracer: silentTracer,
     observer: { planned() {}, assigned() {}, assignFailed() {}, undelivered() {} },
   } as unknown as LeaderOptions, 1);
-  return { duties, proposed, failures };
+  return { duties, proposed, failures, clock, now, sessions };
 }
 
 function turns(ms: number): Promise<void> {
@@ -126,6 +129,35 @@ Deno.test("rules that change while the leader rules hold at its next plan, for w
     rules = { ...LEAST_LOADED, policy: "round-robin" };
     freeSlot("most urgent");
     while (scene.job("urgent").status !== "assigned") await turns(1);
+  } finally {
+    duties.stop();
+  }
+});
+
+Deno.test("when the clock is put forward what runs is not over its time, and what begins later is when its own is over", async () => {
+  const scene = new Scene();
+  scene.register("w1", { unary: true, slots: 9 });
+  scene.submit("long", { timeoutMs: 60_000 });
+  scene.assign("long");
+  scene.start("long");
+  const { duties, clock, now, sessions } = dutiesOver(scene, undefined, undefined, 40);
+  const turnsHeard = async () => {
+    await turns(5);
+    const session = sessions.get("w1");
+    if (session !== undefined) session.lastHeardMs = now();
+  };
+  try {
+    clock.aheadMs = 3_600_000;
+    await turnsHeard();
+    scene.nowMs = now();
+    scene.submit("short", { timeoutMs: 1, maxRetries: 0 });
+    duties.schedule();
+    while (scene.job("short").status !== "assigned") await turnsHeard();
+    scene.nowMs = now();
+    scene.start("short");
+    while (scene.job("short").status !== "failed") await turnsHeard();
+    assert.equal(scene.job("short").errorKind, "timeout");
+    assert.equal(scene.job("long").status, "running");
   } finally {
     duties.stop();
   }
