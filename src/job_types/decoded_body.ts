@@ -6,7 +6,8 @@
  */
 
 import type { IncomingMessage } from "node:http";
-import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from "node:zlib";
+import { createGunzip, createInflate, createInflateRaw } from "node:zlib";
+import { unbrotlied } from "./brotli_stream.ts";
 import { InputTooLargeError } from "./contract.ts";
 import { through } from "./through.ts";
 import { unzstandard } from "./zstd_stream.ts";
@@ -129,7 +130,7 @@ type Decoder = (source: AsyncIterable<Uint8Array>, first: Uint8Array) => AsyncIt
 const DECODERS: Readonly<Record<string, Decoder>> = {
   gzip: (source) => through(source, createGunzip()),
   "x-gzip": (source) => through(source, createGunzip()),
-  br: (source) => through(source, createBrotliDecompress()),
+  br: (source) => unbrotlied(source),
   // RFC 9659: a window of 8 MiB at most, or a small body could ask for gigabytes of memory.
   zstd: (source) => unzstandard(source, 23),
   // RFC 9110 means zlib's format; some servers send the bare deflate stream.

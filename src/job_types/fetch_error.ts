@@ -102,6 +102,7 @@ const WORDS: Readonly<Record<string, string>> = {
   Z_DATA_ERROR: "its compressed body is damaged",
   Z_BUF_ERROR: "its compressed body is cut short",
   ZSTD_CUT: "its compressed body is cut short",
+  BROTLI_CUT: "its compressed body is cut short",
 };
 
 /** The failure of a runtime's network call, without the runtime's own words where we have better. */

@@ -113,12 +113,14 @@ function encodedAs(coding: string, body: Uint8Array): Uint8Array {
 
 Deno.test("a body cut short is a failure that may pass, in each way of framing", async () => {
   const cut = gzipSync(new TextEncoder().encode("x".repeat(1000))).subarray(0, 20);
+  const brotli = brotliCompressSync(new TextEncoder().encode("a text of some length".repeat(20)));
   const zstdOfOne = zstdCompressSync(new TextEncoder().encode("a text of some length"));
   const zstdOfTwo = new Uint8Array([...zstdOfOne, ...zstdOfOne]);
   const answers: Readonly<Record<string, string | Uint8Array>> = {
     "short of its length": "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc",
     "chunked without end": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n",
     "gzip cut": encodedAs("gzip", cut),
+    "brotli cut": encodedAs("br", brotli.subarray(0, brotli.length - 1)),
     "zstd cut": encodedAs("zstd", zstdOfTwo.subarray(0, zstdOfTwo.length - 1)),
     "zstd cut in its last frame": encodedAs("zstd", zstdOfTwo.subarray(0, zstdOfOne.length + 6)),
     "zstd, and then something else": encodedAs("zstd", new Uint8Array([...zstdOfOne, 1, 2, 3, 4])),
@@ -138,6 +140,32 @@ Deno.test("a body cut short is a failure that may pass, in each way of framing",
         !/ERR_|failed: Z/.test(error.message),
       name,
     );
+  }
+});
+
+Deno.test("a brotli body is whole with its last byte, and cut short without, however it comes", async () => {
+  const plain = Uint8Array.from({ length: 200_000 }, (_, at) => (at * 2_654_435_761) >>> 13);
+  const whole = brotliCompressSync(plain);
+  const tiny = brotliCompressSync(new TextEncoder().encode("a"));
+  const read = async (bytes: Uint8Array, pieceBytes: number) => {
+    await using server = await serve((_, response) => {
+      response.writeHead(200, { "content-encoding": "br" });
+      for (let at = 0; at < bytes.length; at += pieceBytes) {
+        response.write(bytes.subarray(at, at + pieceBytes));
+      }
+      response.end();
+    });
+    return await (await createGuardedFetch(OPEN_POLICY)(server.origin)).bytes();
+  };
+  for (const pieceBytes of [7, 1_000_000]) {
+    assert.deepEqual(await read(whole, pieceBytes), plain);
+    assert.equal((await read(tiny, pieceBytes)).length, 1);
+    for (const cut of [whole.subarray(0, -1), whole.subarray(0, -8), tiny.subarray(0, -1)]) {
+      await assert.rejects(
+        read(cut, pieceBytes),
+        (error: Error) => error instanceof FetchError && /cut short|damaged/.test(error.message),
+      );
+    }
   }
 });
 
