@@ -7,6 +7,7 @@
 
 /** What each room of `src/` may import, beside libraries. */
 export const ROOM_IMPORTS: Readonly<Record<string, readonly string[]>> = {
+  json: [],
   raft: [],
   jobs: [],
   scheduler: ["jobs"],
@@ -14,11 +15,11 @@ export const ROOM_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   storage: ["raft", "jobs"],
   security: [],
   observability: [],
-  job_types: [],
+  job_types: ["json"],
   config: [],
   http: ["security", "observability"],
   dashboard: [],
-  api: ["rpc", "http", "security", "observability"],
+  api: ["json", "rpc", "http", "security", "observability"],
   rpc: ["raft", "jobs", "security", "observability"],
   worker: ["jobs", "job_types", "rpc", "security", "observability", "http"],
   master: [
@@ -36,11 +37,21 @@ export const ROOM_IMPORTS: Readonly<Record<string, readonly string[]>> = {
     "observability",
   ],
   sdk: ["jobs", "job_types", "rpc", "worker", "security", "observability"],
-  cli: ["calendar", "config", "master", "worker", "job_types", "rpc", "security", "observability"],
+  cli: [
+    "calendar",
+    "config",
+    "master",
+    "worker",
+    "job_types",
+    "json",
+    "rpc",
+    "security",
+    "observability",
+  ],
 };
 
 /** Rooms that know no clock, chance, network, disk or library. */
-const PURE_ROOMS: readonly string[] = ["raft", "jobs", "scheduler"];
+const PURE_ROOMS: readonly string[] = ["json", "raft", "jobs", "scheduler"];
 
 /**
  * A room's door is its `mod.ts`. Some have a light one beside it, for whoever must not bring along what

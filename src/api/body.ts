@@ -12,7 +12,8 @@ import {
   isNestedTooDeeply,
   tooManyLevels,
 } from "../http/mod.ts";
-import { parseExactly, Refusal } from "../rpc/mod.ts";
+import { parseExactly } from "../json/mod.ts";
+import { Refusal } from "../rpc/mod.ts";
 import { MediaRefusal } from "./faults.ts";
 
 /** How long a body may be, and why. */

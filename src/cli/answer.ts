@@ -6,6 +6,7 @@
  */
 
 import { Document, visit } from "yaml";
+import { parseBigIntegers } from "../json/mod.ts";
 import type { OutputFormat } from "./options.ts";
 import type { Flags } from "./router.ts";
 import {
@@ -77,8 +78,9 @@ export function sheetOf(flags: Flags, { isTerminal, style, columns }: Sink): She
 
 /** Texts are quoted where a reader of YAML 1.1, as PyYAML is one, would take them for something else. */
 function yamlText(value: unknown): string {
-  // Through JSON, so that both formats leave out and convert the same; long texts stay on one line.
-  const plain = parse(JSON.stringify(value ?? null), withBigIntegers);
+  // Through JSON, so that both formats leave out and convert the same; long texts stay on one line. A
+  // payload's ids of 64 bits keep their digits.
+  const plain = parseBigIntegers(JSON.stringify(value ?? null));
   const document = new Document(plain, { compat: "yaml-1.1", aliasDuplicateObjects: false });
   visit(document, {
     Scalar(_, node) {
@@ -87,15 +89,4 @@ function yamlText(value: unknown): string {
     },
   });
   return withoutTreachery(document.toString({ lineWidth: 0 }));
-}
-
-type Reviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown;
-
-// The proposal "JSON.parse source text access", which V8 has and TypeScript's library has not yet.
-const parse = JSON.parse as (text: string, reviver: Reviver) => unknown;
-
-/** A payload's ids of 64 bits keep their digits; a fraction keeps what a number holds of it. */
-function withBigIntegers(_key: string, value: unknown, { source = "" }: { source?: string }) {
-  const isRounded = typeof value === "number" && !Number.isSafeInteger(value);
-  return isRounded && /^-?\d+$/.test(source) ? BigInt(source) : value;
 }

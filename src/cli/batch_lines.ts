@@ -4,7 +4,8 @@
  * @module
  */
 
-import { exactNumber, parentsFirst, parseExactly, Refusal, type Submission } from "../rpc/mod.ts";
+import { exactNumber, parseExactly } from "../json/mod.ts";
+import { parentsFirst, Refusal, type Submission } from "../rpc/mod.ts";
 import { FlagReader } from "./arguments.ts";
 import { Misuse } from "./failure.ts";
 import type { Flags } from "./router.ts";

@@ -4,12 +4,12 @@
  * @module
  */
 
+import { parseExactly } from "../json/mod.ts";
 import {
   type AttemptView,
   DEFAULT_NAMESPACE,
   type JobDetails,
   type JobView,
-  parseExactly,
   type ResultView,
   type TransitionView,
 } from "../rpc/mod.ts";

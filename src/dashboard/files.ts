@@ -36,6 +36,7 @@ import wire from "./web/wire.js" with { type: "text" };
 import partsAsk from "./web/parts/ask.js" with { type: "text" };
 import partsChart from "./web/parts/chart.js" with { type: "text" };
 import partsChartScale from "./web/parts/chart_scale.js" with { type: "text" };
+import partsExactJson from "./web/parts/exact_json.js" with { type: "text" };
 import partsFilters from "./web/parts/filters.js" with { type: "text" };
 import partsFinder from "./web/parts/finder.js" with { type: "text" };
 import partsIcons from "./web/parts/icons.js" with { type: "text" };
@@ -113,6 +114,7 @@ export const OWN: Readonly<Record<string, string>> = {
   "parts/ask.js": partsAsk,
   "parts/chart.js": partsChart,
   "parts/chart_scale.js": partsChartScale,
+  "parts/exact_json.js": partsExactJson,
   "parts/filters.js": partsFilters,
   "parts/finder.js": partsFinder,
   "parts/icons.js": partsIcons,

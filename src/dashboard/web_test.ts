@@ -13,8 +13,9 @@ import { layOut } from "./web/graph_layout.js";
 import { linesOf, topOf } from "./web/parts/chart_scale.js";
 import { connectionOf, silentOf } from "./web/live.js";
 import { asJobFilter, asQuery, filterOf } from "./web/parts/filters.js";
+import { exactNumber, parseExactly } from "./web/parts/exact_json.js";
 import { unsealed } from "./web/parts/result.js";
-import { csvRows } from "./web/parts/value_table.js";
+import { csvRows, textOf } from "./web/parts/value_table.js";
 import { timingText } from "./web/timing.js";
 
 Deno.test("lengths of time are told in two units at most", () => {
@@ -149,4 +150,18 @@ Deno.test("of members that nobody has told of, none is said to be silent", () =>
     { node_id: "m3" },
   ];
   assert.deepEqual(silentOf(members), ["m2"]);
+});
+
+Deno.test("numbers of JSON are shown with every digit, at any level", () => {
+  const value = parseExactly('{"id":12345678901234567890,"in":[9007199254740993,0.1]}') as {
+    id: unknown;
+    in: unknown;
+  };
+  assert.equal(exactNumber(value.id), "12345678901234567890");
+  assert.deepEqual([textOf(value.id), textOf(value.in), textOf(0.1 + 0.2)], [
+    "12345678901234567890",
+    "[9007199254740993,0.1]",
+    "0.3",
+  ]);
+  assert.equal(exactNumber({ rawJSON: "1" }), undefined);
 });

@@ -187,6 +187,11 @@ export interface JobType<Payload = unknown> {
    * refused. The original's client sends `test data` when it is told nothing.
    */
   readonly payloadOfText?: (text: string) => unknown;
+  /**
+   * Members of payloads, by name, in which numbers that a `number` cannot hold keep their digits: they are
+   * objects that `JSON.stringify` writes as they came. For JSON that is handed on.
+   */
+  readonly exactNumbersIn?: string;
   /** Whatever bytes its jobs bring are taken, and nobody reads them. */
   readonly ignoresPayload?: boolean;
   /** A payload that works as it stands, for help and documentation. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { exactNumber, parseExactly } from "../json/mod.ts";
 import { closestTo } from "./closest.ts";
 import type { JobType } from "./contract.ts";
 import { widthFault } from "./payload_width.ts";
@@ -35,7 +36,7 @@ export function parsePayload<Payload>(
 }
 
 /** What is to be known of a type whose payload is read. */
-export type PayloadOwner = Pick<JobType, "name" | "payloadOfText">;
+export type PayloadOwner = Pick<JobType, "name" | "payloadOfText" | "exactNumbersIn">;
 
 /** The refusal of a payload for what a schema found wrong with its JSON. */
 export function refusedFor(
@@ -91,11 +92,15 @@ export function readPayload(type: PayloadOwner, bytes: Uint8Array): ReadPayload 
       { fault: "it is not JSON, nor any text in UTF-8" };
   }
   try {
-    if (text.trim() !== "") return { json: JSON.parse(text) };
+    if (text.trim() !== "") return { json: jsonOf(type, text) };
   } catch (error) {
     return ownReading(type, text) ?? { fault: `it is not JSON: ${whereInJson(error, text)}` };
   }
   return ownReading(type, text) ?? { fault: "it is empty; JSON is expected" };
+}
+
+function jsonOf({ exactNumbersIn }: PayloadOwner, text: string): unknown {
+  return exactNumbersIn === undefined ? JSON.parse(text) : parseExactly(text, exactNumbersIn);
 }
 
 function ownReading(type: PayloadOwner, text: string): ReadPayload | undefined {
@@ -266,7 +271,8 @@ function shown(value: unknown, path: readonly PropertyKey[]): string {
   if (value === undefined) return "missing";
   if (path.some((key) => SECRET.test(String(key)))) return "not shown";
   if (Array.isArray(value)) return value.length === 0 ? "[]" : `an array of ${value.length}`;
-  if (typeof value === "object" && value !== null) return "an object";
+  const isNumber = exactNumber(value) !== undefined;
+  if (typeof value === "object" && value !== null && !isNumber) return "an object";
   const text = (JSON.stringify(value) ?? String(value)).replace(USER_INFO, "//…@");
   return text.length <= 60 ? text : `${text.slice(0, 60)}…`;
 }

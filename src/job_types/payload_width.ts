@@ -6,6 +6,8 @@
  * @module
  */
 
+import { exactNumber } from "../json/mod.ts";
+
 /** More headers, selectors and variables in all than any job has a use for. */
 const NAMED_ENTRIES_MAX = 2_000;
 /** In shorter payloads there are not enough to hold anybody up: some 50 ms. */
@@ -62,7 +64,8 @@ function strayItems(schema: Schema, json: unknown): number {
 }
 
 function isRecord(item: unknown): boolean {
-  return typeof item === "object" && item !== null && !Array.isArray(item);
+  const isNumber = exactNumber(item) !== undefined;
+  return typeof item === "object" && item !== null && !Array.isArray(item) && !isNumber;
 }
 
 /** What a schema wraps, if it wraps one. */

@@ -5,6 +5,7 @@
  */
 
 import { z } from "zod";
+import { exactNumber } from "../json/mod.ts";
 
 /** A schema as {@linkcode z.record} makes it, for any name. */
 export function recordOf<Value extends z.ZodType>(
@@ -30,6 +31,13 @@ const AnyNameRecord = z.core.$constructor<z.ZodRecord<z.ZodString, z.ZodType>>(
     const parseOthers = schema._zod.parse;
     schema._zod.parse = (payload, context) => {
       const given: unknown = payload.value;
+      const digits = exactNumber(given);
+      if (digits !== undefined) {
+        // A number as `exactNumbersIn` has it is an object for JSON.stringify alone.
+        const input = Number(digits);
+        payload.issues.push({ code: "invalid_type", expected: "record", input, inst: schema });
+        return payload;
+      }
       const parsed = parseOthers(payload, context);
       if (typeof given !== "object" || given === null || !Object.hasOwn(given, PROTO)) {
         return parsed;

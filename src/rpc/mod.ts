@@ -17,7 +17,6 @@ export type { ClusterView } from "./cluster_view.ts";
 export * from "./forward_client.ts";
 export * from "./forward_service.ts";
 export * from "./forwarding.ts";
-export { exactNumber, parseExactly } from "./exact_json.ts";
 export { endingOnGoaway } from "./goaway_credentials.ts";
 export * from "./health.ts";
 export * from "./introduction.ts";

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { parseBigIntegers } from "../../json/mod.ts";
 import { PermanentJobError } from "../contract.ts";
 
 /** A JSON object. Integers that a number cannot hold are bigints, at any depth. */
@@ -197,13 +198,10 @@ function rowTooLong(line: number, lengthMax: number): PermanentJobError {
   );
 }
 
-/** An integer of so many digits that a number may not hold it; digits of a fraction are not meant. */
-const LONG_INTEGER = /(?<![.\d])\d{16}/;
-
 function parseRow(text: string, line: number): JsonRow {
   let value: unknown;
   try {
-    value = LONG_INTEGER.test(text) ? parseExactly(text, keepExact) : JSON.parse(text);
+    value = parseBigIntegers(text);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new PermanentJobError(`Line ${line} is not JSON: ${reason}.`, { cause });
@@ -212,24 +210,5 @@ function parseRow(text: string, line: number): JsonRow {
   throw new PermanentJobError(
     `Line ${line}: each row must be a JSON object, and this is ` +
       `${Array.isArray(value) ? "an array" : value === null ? "null" : `a ${typeof value}`}.`,
-  );
-}
-
-type Reviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown;
-
-// The proposal "JSON.parse source text access", which V8 has and TypeScript's library has not yet.
-const parseExactly = JSON.parse as (text: string, reviver: Reviver) => unknown;
-const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
-
-function keepExact(_key: string, value: unknown, { source }: { source?: string }): unknown {
-  if (typeof value !== "number" || Number.isSafeInteger(value)) return value;
-  return source !== undefined && /^-?\d+$/.test(source) ? BigInt(source) : value;
-}
-
-/** The text of a nested value, its bigints as the integers they are. */
-export function nestedText(value: unknown): string {
-  return JSON.stringify(
-    value,
-    (_key, part) => typeof part === "bigint" ? rawJSON(String(part)) : part,
   );
 }

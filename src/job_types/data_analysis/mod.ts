@@ -19,6 +19,7 @@ export const dataAnalysis = defineJobType<AnalysisPayload>({
   summary: "Describe, filter, group or query a CSV, TSV, JSON or NDJSON table, with SQL too.",
   isolation: "process",
   payloadSchema,
+  exactNumbersIn: "data",
   resultSchema,
   limits: [
     {

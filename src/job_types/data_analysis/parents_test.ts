@@ -40,6 +40,16 @@ Deno.test("the results of parents are rows: an object is one, a list of objects 
   assert.match(JSON.stringify(result), /"\/",7.*"\/about",5|"words":7.*"words":5/);
 });
 
+Deno.test("ids of 64 bits of parents' results keep their digits", async () => {
+  const payload = { parents: true, operations: [{ type: "select" }] };
+  const results = { a: '{"id":9007199254740993}', b: '[{"id":12345678901234567890}]' };
+  assert.match(
+    JSON.stringify(await analysed(payload, results)),
+    /9007199254740993.*12345678901234567890/,
+  );
+  await assert.rejects(analysed(payload, { a: "12345678901234567890" }), /it is neither an object/);
+});
+
 Deno.test("named parents are read, and no others", async () => {
   const payload = { ...sums, parents: ["b"] };
   const result = await analysed(payload, { a: "no table", b: [{ page: "/", words: 4 }] });

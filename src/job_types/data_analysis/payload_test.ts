@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { parsePayload } from "../payload.ts";
+import { analyse } from "./analysis.ts";
 import { dataAnalysis } from "./mod.ts";
-import { lastRows } from "./test_context.ts";
+import { lastRows, withContext } from "./test_context.ts";
 
 function faultsOf(payload: unknown): readonly string[] {
   const parsed = parsePayload(dataAnalysis, new TextEncoder().encode(JSON.stringify(payload)));
@@ -50,4 +51,16 @@ Deno.test("a column of a list may have any name, __proto__ too", async () => {
   const text = '[{"__proto__":5,"constructor":6},{"__proto__":7,"constructor":8}]';
   const rows = await lastRows({ data: JSON.parse(text) as unknown, operations: ["select"] });
   assert.equal(JSON.stringify(rows), text);
+});
+
+Deno.test("ids of 64 bits of a list keep their digits, and a list of such ids is no table", async () => {
+  const text = '[{"id":12345678901234567890,"in":{"ids":[9007199254740993]}}]';
+  const parse = (payload: string) => parsePayload(dataAnalysis, new TextEncoder().encode(payload));
+  const parsed = parse(`{"data":${text},"operations":["select"]}`);
+  assert.ok(parsed.ok);
+  const result = await withContext((context) => analyse(parsed.payload, context));
+  assert.match(JSON.stringify(result), /12345678901234567890.*9007199254740993/);
+  const refused = parse('{"data":[12345678901234567890]}');
+  assert.ok(!refused.ok);
+  assert.deepEqual(refused.faults, ["data[0] is 12345678901234567890; it must be an object"]);
 });

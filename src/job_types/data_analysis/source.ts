@@ -4,6 +4,7 @@
  * @module
  */
 
+import { exactNumber, parseExactly } from "../../json/mod.ts";
 import { InputTooLargeError, type JobContext, PermanentJobError } from "../contract.ts";
 import { decodeDataUrl } from "../data_url.ts";
 import { requireSuccess } from "../fetch_error.ts";
@@ -101,7 +102,7 @@ async function* parentRows(
     const { status, output } = await context.parentResult(jobId);
     let value: unknown;
     try {
-      value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(output));
+      value = parseExactly(new TextDecoder("utf-8", { fatal: true }).decode(output));
     } catch (cause) {
       throw new PermanentJobError(
         `Cannot analyse the result of job ${jobId}, which is ${status}: it is not JSON.`,
@@ -109,7 +110,7 @@ async function* parentRows(
       );
     }
     for (const row of Array.isArray(value) ? value : [value]) {
-      if (typeof row !== "object" || row === null || Array.isArray(row)) {
+      if (!isObject(row)) {
         throw new PermanentJobError(
           `Cannot analyse the result of job ${jobId}: it is neither an object nor a list of objects.`,
         );
@@ -117,6 +118,11 @@ async function* parentRows(
       yield encoder.encode(`${JSON.stringify(row)}\n`);
     }
   }
+}
+
+function isObject(row: unknown): boolean {
+  const isNumber = exactNumber(row) !== undefined;
+  return typeof row === "object" && row !== null && !Array.isArray(row) && !isNumber;
 }
 
 function bytesSource(

@@ -6,13 +6,14 @@
  */
 
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import { stringifyBigIntegers } from "../../json/mod.ts";
 import { PermanentJobError } from "../contract.ts";
 import { ColumnGatherer } from "./column_gatherer.ts";
 import { ColumnNamer } from "./column_names.ts";
 import { type Column, ColumnProfile } from "./column_profile.ts";
 import type { FieldFormat } from "./field_format.ts";
 import { DESCRIBE_MEMORY, GatherBudget } from "./gatherers.ts";
-import { type JsonRow, nestedText } from "./json_rows.ts";
+import type { JsonRow } from "./json_rows.ts";
 import { RAW_TABLE, typedView } from "./sql_text.ts";
 
 /** SQLite's own bound, less one for the column that marks the end of a query's rows. */
@@ -222,7 +223,7 @@ function storedValue(value: unknown, profile: ColumnProfile): SQLInputValue {
     case "object":
       if (value === null) return null;
       profile.observeNested();
-      return nestedText(value);
+      return stringifyBigIntegers(value);
     default:
       return null;
   }

@@ -5,6 +5,7 @@
  */
 
 import { isDeepStrictEqual } from "node:util";
+import { exactNumber, withBigIntegers } from "../../json/mod.ts";
 import { PermanentJobError } from "../contract.ts";
 import { FetchError, FetchStatusError, retryAfterOf } from "../fetch_error.ts";
 import { describeUrl } from "../job_url.ts";
@@ -83,7 +84,8 @@ function jsonFaults({ json: read }: ReadAnswer, expected: Expectations["json"]):
   const { json } = body;
   return entries.flatMap(([pointer, wanted]) => {
     const found = valueAt(json, pointer);
-    if (isDeepStrictEqual(found, wanted)) return [];
+    // As numbers: 1e3 is 1000. Ids of 64 bits are compared to the last digit.
+    if (isDeepStrictEqual(withBigIntegers(found), withBigIntegers(wanted))) return [];
     const is = found === undefined ? "nothing" : shown(found);
     const place = pointer === "" ? "its root" : pointer;
     return [`at ${place} stands ${is}, not ${shown(wanted)}`];
@@ -101,7 +103,10 @@ function valueAt(json: unknown, pointer: string): unknown {
   let value = json;
   for (const part of pointer.split("/").slice(1)) {
     const key = part.replaceAll("~1", "/").replaceAll("~0", "~");
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
+    if (typeof value !== "object" || value === null || exactNumber(value) !== undefined) {
+      return undefined;
+    }
+    if (!Object.hasOwn(value, key)) return undefined;
     value = (value as Record<string, unknown>)[key];
   }
   return value;

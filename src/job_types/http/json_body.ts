@@ -5,6 +5,7 @@
  * @module
  */
 
+import { parseExactly } from "../../json/mod.ts";
 import { isDeeperThan } from "../json_depth.ts";
 
 /** Longest body that is read as JSON; a result holds far less. */
@@ -12,7 +13,7 @@ export const JSON_CHARACTERS_MAX = 8 * 1024 * 1024;
 /** Levels of lists and objects, as masters take them. */
 export const JSON_LEVELS_MAX = 100;
 
-/** What it says, or why it is not read, to follow on "its body". */
+/** What it says, every digit kept as `parseExactly` does, or why it is not read, to follow on "its body". */
 export type JsonBody = { readonly json: unknown } | { readonly fault: string };
 
 /** Reads the text once, when it is first asked for. */
@@ -29,7 +30,7 @@ function readJson(text: string): JsonBody {
     return { fault: `is nested deeper than ${JSON_LEVELS_MAX} levels, and not read as JSON` };
   }
   try {
-    return { json: JSON.parse(text) };
+    return { json: parseExactly(text) };
   } catch {
     return { fault: "is no JSON" };
   }

@@ -16,6 +16,7 @@ export const http = defineJobType<HttpPayload>({
   isolation: "inline",
   payloadSchema: httpPayload,
   resultSchema: httpResult,
+  exactNumbersIn: "json",
   limits: [
     {
       name: "bytes of the body",

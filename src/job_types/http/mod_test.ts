@@ -30,6 +30,9 @@ const answer: Answer = async (request, response) => {
         ? "[".repeat(200_000) + "]".repeat(200_000)
         : `[${"{},".repeat(url.searchParams.has("long") ? 3_000_000 : 9_999)}{}]`,
     );
+  } else if (url.pathname === "/id") {
+    response.setHeader("content-type", "application/json");
+    response.end('{"id":12345678901234567890,"kilo":1e3}');
   } else if (url.pathname === "/moved") {
     response.writeHead(302, { location: "/echo" }).end();
   } else if (url.pathname === "/bytes") {
@@ -202,3 +205,23 @@ Deno.test("no server holds a worker up by JSON: what is deep or long is text, an
       await assert.rejects(asked({ url, expect, response: "none" }), fault);
     }
   }));
+
+Deno.test("ids of 64 bits keep their digits: those that are sent, expected, and handed back", async () => {
+  await using server = await serve(answer);
+  const result = async (payload: string) => {
+    const parsed = parsePayload(http, new TextEncoder().encode(payload));
+    assert.ok(parsed.ok, payload);
+    return JSON.stringify(await http.run(parsed.payload, testContext()));
+  };
+  const sent = `{"url":"${server.origin}/echo","method":"POST","json":{"id":9007199254740993}}`;
+  assert.match(await result(sent), /"body":"{\\"id\\":9007199254740993}"/);
+  const expecting = (id: string) =>
+    `{"url":"${server.origin}/id","expect":{"json":{"/id":${id},"/kilo":1000}}}`;
+  assert.match(await result(expecting("12345678901234567890")), /"id":12345678901234567890,/);
+  await assert.rejects(
+    result(expecting("12345678901234567891")),
+    /at \/id stands 12345678901234567890, not 12345678901234567891/,
+  );
+  const within = `{"url":"${server.origin}/id","expect":{"json":{"/id/rawJSON":"1"}}}`;
+  await assert.rejects(result(within), /stands nothing/);
+});

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { parseExactly } from "../../json/mod.ts";
 import { InputTooLargeError, PermanentJobError } from "../contract.ts";
 import { describeUrl } from "../job_url.ts";
 import { joinBytes } from "../join_bytes.ts";
@@ -121,7 +122,7 @@ async function htmlOf(
 
 function jsonOf(text: string, url: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseExactly(text);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new PermanentJobError(`${describeUrl(url)} is called JSON and is none: ${reason}.`, {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { parseExactly } from "../../json/mod.ts";
 import { absoluteUrl, collapsed, type PageDocument } from "./document.ts";
 import { type Link, linksOf } from "./links.ts";
 import { type TableData, tableOf } from "./tables.ts";
@@ -135,7 +136,7 @@ function imagesOf({ $, baseUrl }: PageDocument): { url: string; alt: string }[] 
 function jsonLdOf({ $ }: PageDocument, warnings: string[]): unknown[] {
   return $("script[type='application/ld+json' i]").toArray().flatMap((element, index) => {
     try {
-      return [JSON.parse($(element).text())];
+      return [parseExactly($(element).text())];
     } catch (error) {
       warnings.push(`json_ld: block ${index + 1} is not JSON (${(error as Error).message})`);
       return [];

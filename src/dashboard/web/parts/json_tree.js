@@ -4,6 +4,7 @@
 
 import { countText } from "../format.js";
 import { html, nothing } from "../lit.js";
+import { exactNumber } from "./exact_json.js";
 
 const ENTRIES_SHOWN = 100;
 const TEXT_SHOWN = 2_000;
@@ -26,7 +27,7 @@ export function jsonTree(value) {
  */
 function node(name, value, level) {
   const key = name === undefined ? nothing : html`<span class="key">${name}</span>`;
-  if (typeof value !== "object" || value === null) {
+  if (typeof value !== "object" || value === null || exactNumber(value) !== undefined) {
     return html`<div class="leaf">${key}${scalar(value)}</div>`;
   }
   const entries = Object.entries(value);
@@ -61,7 +62,10 @@ function fill(event) {
 
 /** @param {unknown} value */
 function scalar(value) {
-  if (typeof value !== "string") return html`<span class="scalar">${String(value)}</span>`;
+  const digits = exactNumber(value);
+  if (typeof value !== "string") {
+    return html`<span class="scalar">${digits ?? String(value)}</span>`;
+  }
   const shown = value.length > TEXT_SHOWN ? `${value.slice(0, TEXT_SHOWN)}…` : value;
   return html`<span class="text">${shown}</span>${
     value.length > TEXT_SHOWN

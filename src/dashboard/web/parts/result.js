@@ -7,6 +7,7 @@
 
 import { bytesText } from "../format.js";
 import { html, nothing } from "../lit.js";
+import { exactNumber, parseExactly } from "./exact_json.js";
 import { icon } from "./icons.js";
 import { jsonTree } from "./json_tree.js";
 import { csvRows, valueTable } from "./value_table.js";
@@ -96,7 +97,7 @@ function encrypted(length) {
 function parsed({ bytes, text }) {
   if (bytes.length > JSON_MAX || !/^\s*[[{"\d\-tfn]/.test(text.slice(0, 100))) return undefined;
   try {
-    return JSON.parse(text);
+    return parseExactly(text);
   } catch {
     return undefined; // a text that begins like JSON
   }
@@ -169,7 +170,10 @@ function tablesOf(json) {
  */
 function isRows(value) {
   return Array.isArray(value) && value.length > 0 &&
-    value.every((row) => typeof row === "object" && row !== null && !Array.isArray(row));
+    value.every((row) =>
+      typeof row === "object" && row !== null && !Array.isArray(row) &&
+      exactNumber(row) === undefined
+    );
 }
 
 /** @param {string} title @param {Record<string, unknown>[]} rows */

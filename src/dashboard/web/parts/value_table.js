@@ -3,6 +3,7 @@
 
 import { countText } from "../format.js";
 import { html, nothing } from "../lit.js";
+import { exactNumber } from "./exact_json.js";
 
 const ROWS_SHOWN = 200;
 
@@ -37,12 +38,12 @@ function cell(value) {
   if (value === null || value === undefined) return html`<td class="none">–</td>`;
   const text = textOf(value);
   return html`<td class=${
-    typeof value === "number" ? "number" : nothing
+    typeof value === "number" || exactNumber(value) !== undefined ? "number" : nothing
   } title=${text}>${text}</td>`;
 }
 
-/** @param {unknown} value */
-function textOf(value) {
+/** As short as it can be read; digits that were kept are an id's. @param {unknown} value */
+export function textOf(value) {
   if (typeof value === "number" && !Number.isInteger(value)) {
     return String(Number(value.toPrecision(8)));
   }

@@ -5,6 +5,7 @@ import { get, path } from "../api.js";
 import { Feed } from "../feed.js";
 import { countText, momentText } from "../format.js";
 import { html, nothing } from "../lit.js";
+import { parseExactly } from "../parts/exact_json.js";
 import { jsonTree } from "../parts/json_tree.js";
 import { ago, moment, msOf, orNone } from "../parts/moment.js";
 import { heading, panel } from "../parts/page.js";
@@ -116,7 +117,7 @@ function read(base64) {
     Uint8Array.from(atob(String(base64)), (character) => character.charCodeAt(0)),
   );
   try {
-    return JSON.parse(text);
+    return parseExactly(text);
   } catch {
     return text; // a payload need not be JSON
   }

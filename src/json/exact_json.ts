@@ -8,6 +8,9 @@
 /** A number that may be written otherwise by what reads it into a double: long ones, and exponents. */
 const LONG_NUMBER = /(?:^|[:,[\s])-?(?:\d[\d.]{15}|\d+(?:\.\d+)?[eE])/;
 
+/** An integer of so many digits that a number may not hold it; digits of a fraction are not meant. */
+const LONG_INTEGER = /(?<![.\d])\d{16}/;
+
 type Reviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown;
 
 // The proposal "JSON.parse source text access", which V8 has and TypeScript's library has not yet.
@@ -33,6 +36,40 @@ export function parseExactly(text: string, within?: string): unknown {
 /** The digits of a number that {@linkcode parseExactly} kept; undefined of anything else. */
 export function exactNumber(value: unknown): string | undefined {
   return isRawJSON(value) ? value.rawJSON : undefined;
+}
+
+/**
+ * What `JSON.parse` gives, but for integers that a number cannot hold: these are bigints, to be counted with
+ * and compared. A fraction is what a number holds of it.
+ *
+ * @throws SyntaxError
+ */
+export function parseBigIntegers(text: string): unknown {
+  return LONG_INTEGER.test(text) ? parse(text, asBigInteger) : JSON.parse(text);
+}
+
+/** A value as {@linkcode parseBigIntegers} gives it, of one that {@linkcode parseExactly} gave. */
+export function withBigIntegers(value: unknown): unknown {
+  const digits = exactNumber(value);
+  if (digits !== undefined) return /^-?\d+$/.test(digits) ? BigInt(digits) : Number(digits);
+  if (Array.isArray(value)) return value.map(withBigIntegers);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => [name, withBigIntegers(each)]),
+  );
+}
+
+/** JSON whose bigints are the integers that they are. */
+export function stringifyBigIntegers(value: unknown): string {
+  return JSON.stringify(
+    value,
+    (_key, part) => typeof part === "bigint" ? rawJSON(String(part)) : part,
+  );
+}
+
+function asBigInteger(_key: string, value: unknown, { source }: { source?: string }): unknown {
+  if (typeof value !== "number" || Number.isSafeInteger(value)) return value;
+  return source !== undefined && /^-?\d+$/.test(source) ? BigInt(source) : value;
 }
 
 function keepDigits(_key: string, value: unknown, { source }: { source?: string }): unknown {

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { exactNumber, parseExactly } from "./exact_json.ts";
+import {
+  exactNumber,
+  parseBigIntegers,
+  parseExactly,
+  stringifyBigIntegers,
+  withBigIntegers,
+} from "./exact_json.ts";
 
 Deno.test("numbers come out of JSON with the digits that they went in with", () => {
   for (
@@ -28,4 +34,16 @@ Deno.test("beside the members whose digits are kept, numbers are numbers", () =>
   const { limit, jobs } = parseExactly(text, "payload") as { limit: unknown; jobs: unknown };
   assert.equal(limit, 12345678901234567890);
   assert.equal(JSON.stringify(jobs), '[{"payload":{"id":12345678901234567890}}]');
+});
+
+Deno.test("integers that a number cannot hold are bigints, and are written as the integers they are", () => {
+  const text = '{"id":9007199254740993,"x":1.25,"in":[-12345678901234567890]}';
+  const value = { id: 9007199254740993n, x: 1.25, in: [-12345678901234567890n] };
+  assert.deepEqual(parseBigIntegers(text), value);
+  assert.deepEqual(withBigIntegers(parseExactly(text)), value);
+  assert.deepEqual(withBigIntegers(parseExactly("[1e3,12345678901.12345678]")), [
+    1000,
+    12345678901.12345678,
+  ]);
+  assert.equal(stringifyBigIntegers(value), text);
 });
