@@ -35,3 +35,8 @@ export const outputLikeSource: Readonly<Record<SourceFormat, OutputFormat>> = {
 export function isAnimationFormat(format: SourceFormat): boolean {
   return format === "gif" || format === "webp";
 }
+
+/** Whether there is a choice between fewer bytes and more likeness; PNG and GIF keep every pixel as it is. */
+export function hasQuality(format: OutputFormat): boolean {
+  return format === "jpeg" || format === "webp" || format === "avif";
+}

@@ -115,6 +115,21 @@ Deno.test("every quality that is allowed can be written in every format", async 
   }
 });
 
+Deno.test("a quality that a format has not is said to have no effect, and has none", async () => {
+  for (const format of ["png", "gif"] as const) {
+    const plain = await run(source, { output: { format } });
+    const asked = await run(source, {
+      operations: [{ type: "convert", format, quality: 1 }],
+    });
+    assert.equal(asked.output?.data, plain.output?.data, format);
+    assert.deepEqual([plain.warnings, asked.warnings], [undefined, [
+      `quality 1 has no effect: ${format} is lossless and has none`,
+    ]]);
+  }
+  const jpeg = await run(source, { output: { format: "jpeg", quality: 1 } });
+  assert.equal(jpeg.warnings, undefined);
+});
+
 Deno.test("metadata is stripped unless it is asked to stay", async () => {
   const jpeg = withExif(outputOf(await run(source, { output: { format: "jpeg" } })), 1, "Canon");
   for (const format of ["png", "jpeg", "webp"]) {
@@ -197,18 +212,24 @@ Deno.test("transparency survives PNG, WebP and GIF and is filled for JPEG", asyn
 
 Deno.test("a file cut short fails for good in every format", async () => {
   const photo = makeBmp(64, 64, (x, y) => [(x * 7) & 255, (y * 5) & 255, (x * y) & 255]);
-  const files = new Map<string, Uint8Array>([["bmp", photo], ["animated gif", animation]]);
+  const files = new Map<string, Uint8Array>([
+    ["bmp", photo],
+    ["animated gif", animation],
+    ["animated webp", outputOf(await run(animation, { output: { format: "webp" } }))],
+  ]);
   for (const format of ["png", "jpeg", "webp", "gif", "avif"]) {
     files.set(format, outputOf(await run(photo, { output: { format } })));
   }
   for (const [format, bytes] of files) {
     for (const part of [0.3, 0.6, 0.95]) {
       const cut = bytes.slice(0, Math.floor(bytes.length * part));
-      await assert.rejects(
-        run(cut, { output: { format: "gif" } }),
-        (error: Error) => error instanceof PermanentJobError && /cut short/.test(error.message),
-        `${format} cut to ${part}`,
-      );
+      for (const frames of ["all", "first"]) {
+        await assert.rejects(
+          run(cut, { frames, output: { format: "gif" } }),
+          (error: Error) => error instanceof PermanentJobError && /cut short/.test(error.message),
+          `${format} cut to ${part}, ${frames}`,
+        );
+      }
     }
   }
 });

@@ -21,7 +21,7 @@ import {
 } from "@imagemagick/magick-wasm";
 import { PermanentJobError } from "../contract.ts";
 import { asJobError, engineGeneration } from "./engine.ts";
-import { isAnimationFormat, magickFormats } from "./formats.ts";
+import { hasQuality, isAnimationFormat, magickFormats } from "./formats.ts";
 import { colorProfileOf, makeRgb, type ProfileChoice } from "./colors.ts";
 import type { ImageHeader } from "./header.ts";
 import type { OutputFormat } from "./payload.ts";
@@ -29,7 +29,7 @@ import type { OutputFormat } from "./payload.ts";
 /** How {@linkcode Picture.encode} writes. */
 export interface EncodeOptions {
   readonly format: OutputFormat;
-  /** 1 to 100; absent: the coder's own default. */
+  /** 1 to 100, of a format that has any; absent: the coder's own default. */
   readonly quality?: number | undefined;
   /** Leaves out all metadata but the colour profile. */
   readonly strip: boolean;
@@ -286,7 +286,10 @@ function prepareForWriting(image: IMagickImage, options: EncodeOptions): void {
     image.backgroundColor = new MagickColor(options.background);
     image.alpha(AlphaAction.Remove);
   }
-  if (options.quality !== undefined) image.quality = qualityFor(options.format, options.quality);
+  // PNG's coder would take the number for how hard to compress, and a small one makes it large.
+  if (options.quality !== undefined && hasQuality(options.format)) {
+    image.quality = qualityFor(options.format, options.quality);
+  }
   // The number that the file came with: PNG's writer would keep it beside the block that was put right.
   image.removeAttribute("exif:Orientation");
   // Measured on the sample photo: a fifth of the time of the default, for a twentieth more bytes.

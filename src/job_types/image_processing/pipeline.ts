@@ -10,7 +10,7 @@ import { Breathing } from "../breathing.ts";
 import { type JobContext, PermanentJobError, ResultTooLargeError } from "../contract.ts";
 import type { Destination } from "./destination.ts";
 import { asJobError, startEngine } from "./engine.ts";
-import { isAnimationFormat, outputLikeSource } from "./formats.ts";
+import { hasQuality, isAnimationFormat, outputLikeSource } from "./formats.ts";
 import type { ImageHeader } from "./header.ts";
 import { type ImageMetadata, metadataOf } from "./metadata.ts";
 import {
@@ -57,7 +57,7 @@ export interface ImageResult {
   readonly metadata?: ImageMetadata;
   readonly output?: ImageFile;
   readonly thumbnail?: ImageFile;
-  /** What the decoder complained of, when it went on. */
+  /** What of the payload has no effect, and what the decoder complained of, when it went on. */
   readonly warnings?: readonly string[];
 }
 
@@ -71,6 +71,9 @@ export interface ImageSource {
 
 /** Longest side of the thumbnail that is made without being asked for, in pixels. */
 const THUMBNAIL_SIDE = 256;
+
+/** Of one result. */
+const WARNINGS_MAX = 10;
 
 /** Colours of a summary. */
 const PALETTE_COLORS = 6;
@@ -111,6 +114,7 @@ async function carryOut(
       firstScale: firstScale(plan, operations),
     }), { format: source.header.format, bytes: source.bytes.length });
   for (const warning of picture.warnings) context.log(`decoder: ${warning}`);
+  const warnings = [...ignoredOf(plan), ...picture.warnings].slice(0, WARNINGS_MAX);
   await pause(course, 0.3, `decoded ${picture.width}x${picture.height}`);
   const about = describe(picture, source, payload);
 
@@ -127,7 +131,12 @@ async function carryOut(
   const output = plan.output === undefined
     ? {}
     : { output: await deliver(picture, plan.output, source.destination, course) };
-  const result = { ...about, ...small, ...output };
+  const result = {
+    ...about,
+    ...(warnings.length > 0 ? { warnings } : {}),
+    ...small,
+    ...output,
+  };
   requireResultBytes(result, context.limits.resultBytesMax);
   context.progress(1, "done");
   return result;
@@ -174,6 +183,12 @@ function planOf(payload: ImagePayload, { header, destination }: ImageSource): Pl
   };
 }
 
+/** What was asked for and has no effect, in words. */
+function ignoredOf({ output }: Plan): string[] {
+  if (output?.quality === undefined || hasQuality(output.format)) return [];
+  return [`quality ${output.quality} has no effect: ${output.format} is lossless and has none`];
+}
+
 /** Where a picture that is only looked at gets its thumbnail, or one that is written its size. */
 function firstScale(
   { output, thumbnail }: Plan,
@@ -197,7 +212,7 @@ function describe(
   picture: Picture,
   source: ImageSource,
   payload: ImagePayload,
-): Pick<ImageResult, "source" | "metadata" | "warnings"> {
+): Pick<ImageResult, "source" | "metadata"> {
   const { bytes, header } = source;
   const wantsMetadata = payload.operations.some((operation) => operation.type === "metadata");
   return {
@@ -211,7 +226,6 @@ function describe(
       orientation: picture.storedOrientation,
     },
     ...(wantsMetadata ? { metadata: metadataOf(picture, source) } : {}),
-    ...(picture.warnings.length > 0 ? { warnings: picture.warnings.slice(0, 10) } : {}),
   };
 }
 

@@ -69,5 +69,7 @@ export const resultSchema = z.strictObject({
   output: imageFile.optional().describe("The finished image."),
   thumbnail: imageFile.optional().describe("The small one."),
   warnings: z.array(z.string()).readonly().optional()
-    .describe("What the decoder complained of, when it went on."),
+    .describe(
+      "What of the payload has no effect, and what the decoder complained of, when it went on.",
+    ),
 }) satisfies z.ZodType<Omit<ImageResult, "source">>;
