@@ -9,6 +9,7 @@ import { adapter, type Htmlparser2TreeAdapterMap } from "parse5-htmlparser2-tree
 import type { TreeAdapter } from "parse5";
 import { InputTooLargeError, PermanentJobError } from "../contract.ts";
 import { describeUrl } from "../job_url.ts";
+import { templateAdapter } from "./templates.ts";
 
 /**
  * Elements within elements. Browsers stop at 512; the parser's time grows with the square of it, and
@@ -45,6 +46,7 @@ export class BoundedTree {
     const count = (nodes: number) => void (this.#nodes += nodes);
     this.adapter = {
       ...adapter,
+      ...templateAdapter,
       createElement(tagName, namespace, attributes) {
         count(1 + attributes.length);
         const element = adapter.createElement(tagName, namespace, []);

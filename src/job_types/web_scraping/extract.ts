@@ -9,6 +9,7 @@ import { PermanentJobError } from "../contract.ts";
 import { collapsed, type PageDocument } from "./document.ts";
 import type { ScrapingPayload, SelectorRule, Selectors } from "./payload.ts";
 import { recordsOf, tableOf } from "./tables.ts";
+import { insideOf, withContents } from "./templates.ts";
 
 type Selection = Cheerio<Parameters<CheerioAPI["contains"]>[0]>;
 
@@ -101,18 +102,20 @@ function oneValue(
   path: string,
   missing: string[],
 ): unknown {
-  if (rule.fields !== undefined) return fieldsOf(page, element, rule.fields, `${path}.`, missing);
-  if (rule.type === "table") return tableOf(page, element);
-  if (rule.type === "records") return recordsOf(tableOf(page, element));
+  const inside = insideOf(page.$, element);
+  if (rule.fields !== undefined) return fieldsOf(page, inside, rule.fields, `${path}.`, missing);
+  if (rule.type === "table") return tableOf(page, inside);
+  if (rule.type === "records") return recordsOf(tableOf(page, inside));
   const text = textOf(page, element, rule);
   return rule.match === undefined ? text : matched(text, rule.match);
 }
 
 function textOf(page: PageDocument, element: Selection, rule: SelectorRule): string | null {
   if (rule.attribute !== undefined) return attributeOf(page, element, rule.attribute);
-  if (rule.type === "html") return element.html() ?? "";
-  if (rule.type === "outer_html") return page.$.html(element);
-  const text = element.text();
+  const inside = insideOf(page.$, element);
+  if (rule.type === "html") return withContents(inside, () => inside.html() ?? "");
+  if (rule.type === "outer_html") return withContents(element, () => page.$.html(element));
+  const text = inside.text();
   return rule.trim === false ? text : collapsed(text);
 }
 

@@ -257,3 +257,36 @@ Deno.test("a page as deep as any real one is read, one without end is refused at
   assert.equal(nested(1_900).text, "bottom");
   assert.throws(() => nested(1_000_000), PermanentJobError);
 });
+
+Deno.test("a template's content is no part of the page, and there for who selects the template", () => {
+  const html =
+    `<body><p class="a">shown</p><template id="row"><p class="a">{{name}} <a href="/{{id}}">x</a></p>
+    <template><i>deep</i></template></template>
+    <div><template shadowrootmode="open"><p class="a">shadow <a href="/s">s</a></p></template></div>`;
+  const data = pull({
+    all: { selector: ".a", multiple: true },
+    count: { selector: ".a", type: "count" },
+    within: "#row a",
+    body: "body",
+    row: { selector: "#row", fields: { name: ".a", link: "a@href" } },
+    text: "#row",
+    html: { selector: "#row", type: "html" },
+    outer: { selector: "body", type: "outer_html" },
+    shadow: "div > template > p",
+  }, html);
+  const { html: inner, outer, ...rest } = data;
+  assert.deepEqual(rest, {
+    all: ["shown", "shadow s"],
+    count: 2,
+    within: null,
+    body: "shown shadow s",
+    row: { name: "{{name}} x", link: "https://shop.example/%7B%7Bid%7D%7D" },
+    text: "{{name}} x",
+    shadow: "shadow s",
+  });
+  assert.match(String(inner), /^<p class="a">{{name}}.*<template><i>deep<\/i><\/template>$/s);
+  assert.match(String(outer), /<template id="row"><p class="a">{{name}}.*<i>deep<\/i>/s);
+  const { links, text } = overviewOf(parseHtml(html, "https://shop.example/"));
+  assert.deepEqual(links, [{ url: "https://shop.example/s", text: "s" }]);
+  assert.equal(text, "shown\nshadow s");
+});

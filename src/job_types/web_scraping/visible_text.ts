@@ -8,7 +8,7 @@ import type { CheerioAPI } from "cheerio/slim";
 
 /** Elements whose text is not for readers. */
 const HIDDEN: ReadonlySet<string> = new Set([
-  ...["script", "style", "noscript", "template", "svg", "math", "head", "iframe", "object"],
+  ...["script", "style", "noscript", "svg", "math", "head", "iframe", "object"],
   ...["select", "textarea", "audio", "video", "canvas"],
 ]);
 
