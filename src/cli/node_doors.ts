@@ -42,6 +42,7 @@ export function clientServerSetup(
     streamsMax: tls.streamsMax,
     countedAs: (caller, peerAddress) =>
       identityOf({ source: "token", ...caller }, peerIp(peerAddress)),
+    onHeldTooMuch: (_bytes, address) => tls.onLimit(listener)("stalled", address),
     credentials: createServerCredentials(tls.section),
     prepare(server) {
       limitServer(server, tls.bounds, tls.onLimit(listener));
@@ -81,6 +82,7 @@ export function peerServerSetup(
   return {
     ...shared,
     streamsMax: tls.streamsMax,
+    onHeldTooMuch: (_bytes, address) => tls.onLimit("raft")("stalled", address),
     credentials: createServerCredentials(tls.raft),
     prepare(server) {
       limitServer(server, tls.bounds, tls.onLimit("raft"));

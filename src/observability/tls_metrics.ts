@@ -20,13 +20,14 @@ export interface TlsMetrics {
 const LISTENERS = ["grpc", "raft", "worker", "http"] as const;
 export type ListenerName = typeof LISTENERS[number];
 
-/** Why a connection, or a call with such headers, was turned away or ended before it was known whose. */
+/** Why a connection, or a call, was turned away or ended before it was known whose; a stalled one also later. */
 const CONNECTION_REFUSALS = [
   "too_many",
   "too_many_of_address",
   "handshake_timeout",
   "idle",
   "headers",
+  "stalled",
   "resumed",
   "unauthorized",
   "no_certificate",
@@ -53,7 +54,7 @@ export function createTlsMetrics(registry: MetricsRegistry): TlsMetrics {
     ),
     connectionsRefusedTotal: registry.counterFamily(
       "node_connections_refused_total",
-      "Connections (and calls, by their headers) that were turned away, or ended as useless.",
+      "Connections (and calls: by their headers, or stalled ones that kept too much) that were turned away, or ended as useless.",
       { listener: oneOf(...LISTENERS), reason: oneOf(...CONNECTION_REFUSALS) },
     ),
     connectionsEndedTotal: registry.counterFamily(

@@ -10,7 +10,10 @@
 import type { ClientOptions } from "@grpc/grpc-js";
 import type { Http2Server } from "node:http2";
 
-/** Of each connection, and of each stream on it: what an end that reads nothing keeps of it at most. */
+/**
+ * Of each connection, and of each stream on it: what an end that reads nothing keeps of it at most. What all streams of a
+ * server keep together is bounded by `held_bytes.ts`.
+ */
 export const WINDOW_BYTES = 1024 * 1024;
 
 /** For whoever dials: what it is sent may be so long. */

@@ -38,6 +38,7 @@ import type {
 } from "./call.ts";
 import { type ClusterView, tellView } from "./cluster_view.ts";
 import { deadlineAt } from "./deadline.ts";
+import { HeldBytes, heldBytesMax } from "./held_bytes.ts";
 import { keepaliveOptions } from "./keepalive.ts";
 import { RELAY_KEY } from "./relay.ts";
 import { GrpcDuplexCall, LazyAborter, streamWriter } from "./server_stream.ts";
@@ -72,6 +73,10 @@ export interface RpcServerOptions {
   readonly stillMay?: (caller: Caller, method: string) => boolean;
   /** How often, in ms. Default 10,000. */
   readonly streamsLookedAtMs?: number;
+  /** Kept for streams that do not get on, in bytes. Default: see `held_bytes.ts`. */
+  readonly heldBytesMax?: number;
+  /** Told of each stream that was ended for what it made us keep. */
+  readonly onHeldTooMuch?: (bytes: number, address: string) => void;
   readonly observer: CallObserver;
   readonly newRequestId: () => string;
   /** Told to callers who ask, along with answers. */
@@ -105,6 +110,8 @@ export class RpcServer {
   readonly #sockets: SocketRegistry;
   readonly #streams: StreamWatch;
   readonly #streamCount: StreamCount;
+  /** Paths of the calls that are more than one request and its answers. */
+  readonly #messageByMessage = new Set<string>();
   #callsUnderWay = 0;
   /** When the last unary call ended, on the clock of `performance.now()`. */
   #lastAnswerMs = -FLUSH_MS;
@@ -125,7 +132,14 @@ export class RpcServer {
       "grpc.max_concurrent_streams": streamsMax,
       ...keepaliveOptions({ timeMs: 30_000, timeoutMs: 10_000 }),
     });
-    this.#sockets = new SocketRegistry(this.#server);
+    const held = new HeldBytes(
+      options.heldBytesMax ?? heldBytesMax(options.messageBytesMax),
+      options.onHeldTooMuch,
+    );
+    this.#sockets = new SocketRegistry(
+      this.#server,
+      (stream, path) => held.watch(stream, !this.#messageByMessage.has(path)),
+    );
     options.prepare?.(this.#server);
   }
 
@@ -134,6 +148,7 @@ export class RpcServer {
     const implementation: Record<string, UntypedHandleCall> = {};
     for (const method of service.methods) {
       const handler = (handlers as Record<string, unknown>)[method.localName];
+      if (method.methodKind === "bidi_streaming") this.#messageByMessage.add(methodPath(method));
       implementation[method.localName] = this.#wrap(method, handler);
     }
     this.#server.addService(serverDefinition(service), implementation);

@@ -1,7 +1,8 @@
 /**
  * Knows a gRPC server's connections: keeps GOAWAY frames away from them (see `goaway_filter.ts`) and
  * ends them without a farewell, once no call is under way. A connection that simply breaks is
- * something that every client must handle anyway. It lets much come at once (see `flow_control.ts`).
+ * something that every client must handle anyway. It lets much come at once (see `flow_control.ts`), and
+ * hands on each stream.
  *
  * grpc-js offers no such hook, so this overrides its private `createHttp2Server`. Should a later
  * version rename it, the constructor throws; should it stop calling it, `listen` fails.
@@ -10,7 +11,7 @@
  */
 
 import type { Server, ServerCredentials } from "@grpc/grpc-js";
-import type { Http2Server } from "node:http2";
+import type { Http2Server, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { Server as NetServer, type Socket } from "node:net";
 import { widenWindow } from "./flow_control.ts";
 import { filterGoaway } from "./goaway_filter.ts";
@@ -23,8 +24,15 @@ export class SocketRegistry {
   readonly #sockets = new Set<Socket>();
   readonly #listeners: NetServer[] = [];
 
-  /** Call before `bindAsync`. */
-  constructor(server: Server) {
+  /**
+   * Call before `bindAsync`.
+   *
+   * @param onStream told of each stream and its path, when grpc-js has seen it
+   */
+  constructor(
+    server: Server,
+    onStream: (stream: ServerHttp2Stream, path: string) => void = () => {},
+  ) {
     const internals = server as unknown as GrpcServerInternals;
     const createHttp2Server = internals.createHttp2Server;
     if (typeof createHttp2Server !== "function") {
@@ -43,6 +51,9 @@ export class SocketRegistry {
         if (!credentials._isSecure()) filterGoaway(socket);
       });
       listener.prependListener("secureConnection", filterGoaway);
+      listener.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+        onStream(stream, headers[":path"] ?? "");
+      });
       return listener;
     };
   }

@@ -21,8 +21,11 @@ export interface ServerBounds extends ConnectionBounds {
   readonly headerBytesMax: number;
 }
 
-/** Told of each connection or call that a limit struck. */
-export type OnServerLimit = (limit: ConnectionLimit | "headers", address: string) => void;
+/** Told of each connection or call that a limit struck; of `stalled` ones by whoever counts those (`rpc/held_bytes.ts`). */
+export type OnServerLimit = (
+  limit: ConnectionLimit | "headers" | "stalled",
+  address: string,
+) => void;
 
 interface GrpcServerInternals {
   createHttp2Server?: (credentials: ServerCredentials) => Http2Server;
