@@ -183,7 +183,7 @@ export function apiGate({ web }: NodeSecurity, metrics: GateMetrics): WebGate {
 
 function count(decision: GateDecision, peerAddress: string, metrics: GateMetrics): void {
   if (decision.ok) metrics.authAttemptsTotal.inc({ result: "success" });
-  else if (decision.code === "UNAUTHENTICATED") {
+  else if (decision.code === "UNAUTHENTICATED" || decision.code === "UNAVAILABLE") {
     metrics.authAttemptsTotal.inc({ result: "failure" });
   } else if (decision.code === "RESOURCE_EXHAUSTED") {
     metrics.rateLimitHitsTotal.inc({ client: peerIp(peerAddress) });

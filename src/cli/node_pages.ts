@@ -33,8 +33,9 @@ export function countedPages(admit: PageGate, metrics: GateMetrics): PageGate {
   return async (call) => {
     const refusal = await admit(call);
     if (refusal === undefined) metrics.authAttemptsTotal.inc({ result: "success" });
-    else if (refusal.status === 401) metrics.authAttemptsTotal.inc({ result: "failure" });
-    else if (refusal.status === 429) {
+    else if (refusal.status === 401 || refusal.status === 503) {
+      metrics.authAttemptsTotal.inc({ result: "failure" });
+    } else if (refusal.status === 429) {
       metrics.rateLimitHitsTotal.inc({ client: peerIp(call.peerAddress) });
     }
     return refusal;

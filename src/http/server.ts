@@ -251,7 +251,10 @@ function refused({ status, message, retryAfterMs }: PageRefusal): Response {
     ? ["unauthenticated", { "www-authenticate": "Bearer" }]
     : status === 403
     ? ["permission_denied", {}]
-    : ["resource_exhausted", { "retry-after": String(Math.ceil((retryAfterMs ?? 1_000) / 1_000)) }];
+    : [
+      status === 429 ? "resource_exhausted" : "unavailable",
+      { "retry-after": String(Math.ceil((retryAfterMs ?? 1_000) / 1_000)) },
+    ];
   return jsonAnswer(status, { error, message }, headers as Record<string, string>);
 }
 

@@ -143,7 +143,13 @@ Deno.test("what the gRPC library says of itself is told in words that help", () 
 });
 
 Deno.test("what the gate refuses keeps its status code and its hint", () => {
-  for (const code of ["UNAUTHENTICATED", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED"] as const) {
+  const codes = [
+    "UNAUTHENTICATED",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "UNAVAILABLE",
+  ] as const;
+  for (const code of codes) {
     const refusal = Refusal.byGate({ ok: false, code, message: "no", retryAfterMs: 250 });
     assert.equal(toServiceError(refusal).code, status[code]);
     assert.equal(refusal.message, "no");

@@ -84,6 +84,8 @@ export function createGate(options: GateOptions): Gate {
 }
 
 const CONNECTIONS_REMEMBERED = 4096;
+/** When a call may succeed again whose token cannot be checked, in ms: the keys are looked for anew about then. */
+const KEYS_AGAIN_MS = 2_000;
 
 const ANONYMOUS_PASSES: GateDecision = Object.freeze({ ok: true, principal: ANONYMOUS });
 
@@ -348,13 +350,17 @@ export class Gate {
     if (!verdict.ok) {
       const { ip, call: { nowMs } } = passage;
       // What the cluster itself cannot check now is nobody's fault.
-      if (verdict.reason !== "keys_unavailable") limits?.noteFailure(ip, nowMs);
-      return this.#unauthenticated(passage, {
+      const isOurs = verdict.reason === "keys_unavailable";
+      if (!isOurs) limits?.noteFailure(ip, nowMs);
+      const refusal = this.#unauthenticated(passage, {
         what: "token validation error",
-        reason: "invalid_token",
+        reason: isOurs ? verdict.reason : "invalid_token",
         error: verdict.reason,
         message: verdict.message,
       }, { isCounted });
+      return isOurs && refusal.code === "UNAUTHENTICATED"
+        ? { ...refusal, code: "UNAVAILABLE", retryAfterMs: KEYS_AGAIN_MS }
+        : refusal;
     }
     if (isCounted) limits?.noteSuccess(passage.ip);
     return { ok: true, principal: this.#principalOf(verdict.claims, passage.certificate) };

@@ -41,8 +41,9 @@ export type GateDecision =
 /** Why a call was turned away. The message may be shown to the caller. */
 export interface GateRefusal {
   readonly ok: false;
-  readonly code: "UNAUTHENTICATED" | "PERMISSION_DENIED" | "RESOURCE_EXHAUSTED";
+  /** UNAVAILABLE: what the credentials are to be checked with cannot be had now, so that nothing is known of them. */
+  readonly code: "UNAUTHENTICATED" | "PERMISSION_DENIED" | "RESOURCE_EXHAUSTED" | "UNAVAILABLE";
   readonly message: string;
-  /** With RESOURCE_EXHAUSTED: when a call may succeed again. */
+  /** With RESOURCE_EXHAUSTED and UNAVAILABLE: when a call may succeed again. */
   readonly retryAfterMs?: number;
 }

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { CallLimits } from "./call_limits.ts";
 import { createGate } from "./gate.ts";
 import { ANONYMOUS, type Principal } from "./principal.ts";
 import { loadPolicies } from "./rbac.ts";
@@ -9,6 +11,7 @@ import {
   DEVELOPMENT,
   HEALTH,
   HEARTBEAT,
+  LIMITS,
   NOW_MS,
   peersOf,
   productionGate,
@@ -16,6 +19,8 @@ import {
   tokenFor,
   tokenVerifier,
 } from "./gate_test_support.ts";
+import { KeysUnavailable } from "./token_key_sets.ts";
+import { TokenVerifier } from "./tokens.ts";
 
 Deno.test("in development with everything off a call passes at once, as an anonymous administrator", () => {
   const decision = createGate(DEVELOPMENT).check(call());
@@ -35,6 +40,33 @@ Deno.test("a token that cannot be checked for want of a key is refused, and the 
   const decision = await gate.check(call({ authorizationHeader: await tokenFor("a", "admin") }));
   assert.ok(!decision.ok);
   assert.match(decision.message, /JWT_SECRET_KEY/);
+});
+
+Deno.test("a token whose issuer's keys cannot be had is not called wrong, and counts as no guess", async () => {
+  const away = () => Promise.reject(new KeysUnavailable("the keys cannot be had at this moment"));
+  const tokens = new TokenVerifier([], {
+    profile: "production",
+    secret: "",
+    publicKeyPath: "",
+    issuer: "idp",
+    audience: "conductor-api",
+    skipExpiry: false,
+  }, { sets: [away], algorithms: ["ES256"] });
+  const { gate, audit } = await productionGate({
+    tokens,
+    limits: new CallLimits({ ...LIMITS, burst: 100 }),
+  });
+  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const authorizationHeader = `Bearer ${part({ alg: "ES256", kid: "1" })}.${part({})}.${part("")}`;
+  for (let each = 0; each < 30; each++) {
+    const decision = await gate.check(call({ authorizationHeader }));
+    assert.ok(!decision.ok);
+    assert.equal(decision.code, "UNAVAILABLE");
+    assert.ok((decision.retryAfterMs ?? 0) > 0);
+  }
+  const event = audit.events.at(-1);
+  assert.ok(event?.kind === "authentication_failed");
+  assert.equal(event.reason, "keys_unavailable");
 });
 
 Deno.test("with RBAC a call without a token is refused, in development too", async () => {

@@ -21,7 +21,7 @@ export interface PageCall {
 
 /** Why somebody may not see a page. */
 export interface PageRefusal {
-  readonly status: 401 | 403 | 429;
+  readonly status: 401 | 403 | 429 | 503;
   readonly message: string;
   readonly retryAfterMs?: number;
 }
@@ -121,7 +121,17 @@ function isOpen({ profile, policies }: GateOptions): boolean {
   return profile === "development" && policies === null;
 }
 
+const STATUS_OF = {
+  UNAUTHENTICATED: 401,
+  PERMISSION_DENIED: 403,
+  RESOURCE_EXHAUSTED: 429,
+  UNAVAILABLE: 503,
+} as const satisfies Record<GateRefusal["code"], PageRefusal["status"]>;
+
 function refusalOf({ code, message, retryAfterMs }: GateRefusal): PageRefusal {
-  const status = code === "UNAUTHENTICATED" ? 401 : code === "PERMISSION_DENIED" ? 403 : 429;
-  return { status, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  return {
+    status: STATUS_OF[code],
+    message,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { AuthorityFixture, derOf } from "./certificate_fixtures.ts";
 import { parseCertificate } from "./certificates.ts";
 import type { GateOptions } from "./gate.ts";
@@ -6,7 +7,8 @@ import { type PageCall, pageGate } from "./page_gate.ts";
 import { PeerVerifier } from "./peer_verification.ts";
 import { loadPolicies } from "./rbac.ts";
 import { issueTokens } from "./token_issuing.ts";
-import { createTokenVerifier } from "./tokens.ts";
+import { KeysUnavailable } from "./token_key_sets.ts";
+import { createTokenVerifier, TokenVerifier } from "./tokens.ts";
 import { loadX509 } from "./x509_library.ts";
 
 const TOKENS = {
@@ -95,6 +97,19 @@ Deno.test("where only certificates tell who somebody is, a page needs one", asyn
 Deno.test("in development without roles pages are open, as everything is", async () => {
   const open = { tokens: null, peers: null, policies: null, limits: null, audit: null };
   assert.equal(await pageGate({ profile: "development", ...open })(CALL), undefined);
+});
+
+Deno.test("a page says 503 to a token whose issuer's keys cannot be had", async () => {
+  const authority = await AuthorityFixture.create("pages");
+  const away = () => Promise.reject(new KeysUnavailable("the keys cannot be had at this moment"));
+  const tokens = new TokenVerifier([], { ...TOKENS, publicKeyPath: "", skipExpiry: false }, {
+    sets: [away],
+    algorithms: ["ES256"],
+  });
+  const gate = pageGate({ ...await production(authority), tokens });
+  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const authorization = `Bearer ${part({ alg: "ES256", kid: "1" })}.${part({})}.${part("")}`;
+  assert.equal((await gate({ ...CALL, authorization }))?.status, 503);
 });
 
 Deno.test("who resumed a TLS session is told that its certificate does not count, and not that none was shown", async () => {
