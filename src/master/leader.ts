@@ -28,7 +28,7 @@ import { ComingJobs } from "./coming_jobs.ts";
 import { EndingAttempts, withCounts } from "./ending_attempts.ts";
 import { lastWords } from "./last_words.ts";
 import { LeaseWatch } from "./lease_watch.ts";
-import type { Proposer } from "./proposer.ts";
+import { isOfLeadership, type Proposer } from "./proposer.ts";
 import { ScheduleDuty, type ScheduleDutyOptions } from "./schedule_duty.ts";
 import { ageingOf, type SchedulingRules } from "./scheduling_rules.ts";
 import type { Road, Session, Sessions } from "./sessions.ts";
@@ -400,6 +400,10 @@ export class LeaderDuties {
   #guard(duty: string, run: () => Promise<void>): void {
     run().then(() => void this.#faults.delete(duty), (failure) => {
       if (this.#isStopped) return;
+      if (isOfLeadership(failure)) {
+        // Its successor does it, or this one at its next turn.
+        return this.#options.log.debug(`could not ${duty}`, { error: String(failure) });
+      }
       const reason = failure instanceof Error ? failure.message : String(failure);
       this.#faults.set(duty, { text: `could not ${duty}: ${reason}`, atMs: performance.now() });
       this.#options.log.warn(`could not ${duty}`, { error: String(failure) });

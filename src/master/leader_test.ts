@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import type { Command, Report } from "../jobs/mod.ts";
 import { Scene, specOf } from "../jobs/scene_test_support.ts";
 import { silentTracer } from "../observability/mod.ts";
+import { ProposalRefused } from "../raft/mod.ts";
+import { Refusal } from "../rpc/mod.ts";
 import { LeaderDuties, type LeaderOptions } from "./leader.ts";
 import type { SchedulingRules } from "./scheduling_rules.ts";
 import { Sessions } from "./sessions.ts";
@@ -34,7 +36,8 @@ function dutiesOver(
   const startedMs = performance.now();
   const beganMs = scene.nowMs;
   const now = () => Math.floor(beganMs + performance.now() - startedMs + clock.aheadMs);
-  const log = { debug() {}, info() {}, warn() {}, error() {} };
+  const warned: string[] = [];
+  const log = { debug() {}, info() {}, warn: (text: string) => void warned.push(text), error() {} };
   const duties = new LeaderDuties({
     machine: scene.machine,
     proposer: {
@@ -67,7 +70,7 @@ function dutiesOver(
     tracer: silentTracer,
     observer: { planned() {}, assigned() {}, assignFailed() {}, undelivered() {} },
   } as unknown as LeaderOptions, 1);
-  return { duties, proposed, failures, clock, now, sessions };
+  return { duties, proposed, failures, clock, now, sessions, warned };
 }
 
 function turns(ms: number): Promise<void> {
@@ -272,6 +275,29 @@ Deno.test("a slot given to a job whose submission was refused goes to the next o
     while (held.length === 0) await turns(1);
     held.shift()?.();
     assert.equal(scene.job("taken").status, "assigned");
+  } finally {
+    duties.stop();
+  }
+});
+
+Deno.test("what fails while leadership is handed over is no fault, and nobody is warned of it", async () => {
+  const scene = new Scene();
+  scene.register("w1", { unary: true, slots: 9 });
+  const { duties, failures, warned, proposed } = dutiesOver(scene);
+  try {
+    await turns(5);
+    for (const reason of ["transferring", "outcome_unknown"] as const) {
+      const cause = new ProposalRefused(reason, undefined);
+      failures.next = new Refusal("unavailable", cause.message, { cause });
+      duties.submitted([specOf("lost")])();
+      await turns(5);
+    }
+    assert.deepEqual([duties.faults, warned], [[], []]);
+    failures.next = new Refusal("overloaded", "the disk is full");
+    duties.submitted([specOf("lost")])();
+    await turns(5);
+    assert.deepEqual(warned, ["could not assign jobs"]);
+    assert.equal(proposed.length, 3);
   } finally {
     duties.stop();
   }

@@ -298,10 +298,13 @@ export class Proposer {
     if (!(failure instanceof ProposalRefused)) return failure;
     switch (failure.reason) {
       case "not_leader":
-        return this.#notLeader(failure.leaderId);
+        return this.#notLeader(failure.leaderId, failure);
       case "transferring":
       case "not_ready":
-        return new Refusal("unavailable", `${failure.message}; try again`, { retryAfterMs: 100 });
+        return new Refusal("unavailable", `${failure.message}; try again`, {
+          retryAfterMs: 100,
+          cause: failure,
+        });
       case "overloaded":
       case "disk_full":
         return new Refusal("overloaded", failure.message, { retryAfterMs: 1_000 });
@@ -318,16 +321,30 @@ export class Proposer {
         return new Refusal(
           "outcome_unknown",
           `leadership was lost before the outcome was known: ${UNKNOWN_ADVICE}`,
+          { cause: failure },
         );
     }
   }
 
-  #notLeader(leaderId: string | undefined): Refusal {
+  #notLeader(leaderId: string | undefined, cause?: ProposalRefused): Refusal {
     return notLeader(
       leaderId,
       leaderId === undefined ? undefined : this.#options.addressOf(leaderId),
+      cause,
     );
   }
+}
+
+const REFUSED_FOR_LEADERSHIP: ReadonlySet<string> = new Set<ProposalRefused["reason"]>([
+  "transferring",
+  "not_leader",
+  "outcome_unknown",
+]);
+
+/** Whether a Command failed only because leadership goes to another master: nothing is wrong with either. */
+export function isOfLeadership(failure: unknown): boolean {
+  const cause = failure instanceof Refusal ? failure.cause : undefined;
+  return cause instanceof ProposalRefused && REFUSED_FOR_LEADERSHIP.has(cause.reason);
 }
 
 /** How much a Command takes along. */
@@ -357,13 +374,19 @@ function outputBytes(report: Report): number {
 }
 
 /** The refusal of a node that does not lead, with the way to the one that does. */
-export function notLeader(leaderId: string | undefined, leaderAddress: string | undefined) {
+export function notLeader(
+  leaderId: string | undefined,
+  leaderAddress: string | undefined,
+  cause?: unknown,
+): Refusal {
   if (leaderAddress !== undefined) {
     return new Refusal("not_leader", `this master does not lead; ${leaderId} does`, {
       leaderAddress,
+      cause,
     });
   }
   return new Refusal("unavailable", "no master leads at this moment; try again", {
     retryAfterMs: 200,
+    cause,
   });
 }

@@ -31,6 +31,7 @@ import { DURATION_MS_MAX } from "./admission_options.ts";
 import { refuseTalkative } from "./announced.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
 import { portionOf } from "./heartbeat_portion.ts";
+import { isOfLeadership } from "./proposer.ts";
 import type { Road, Session } from "./sessions.ts";
 import { isOwn, servedBy, type Viewer } from "./sight.ts";
 import { unknownJob } from "./views.ts";
@@ -369,10 +370,10 @@ export class WorkersApi implements WorkerCalls {
           this.#context.duties?.schedule();
         },
         (failure) => {
-          log.warn("reports could not be taken; the worker will send them again", {
-            worker_id: session.workerId,
-            error: String(failure),
-          });
+          log[isOfLeadership(failure) ? "debug" : "warn"](
+            "reports could not be taken; the worker will send them again",
+            { worker_id: session.workerId, error: String(failure) },
+          );
           // A new session sends every unacknowledged report again.
           session.link?.close(new Refusal("unavailable", "reports could not be taken"));
         },
