@@ -25,7 +25,6 @@ import {
 } from "../rpc/mod.ts";
 import {
   createDataDirectory,
-  ENTRY_FORMATS,
   REJOIN_ADVICE,
   SqliteJobStore,
   type SqliteRaftLog,
@@ -418,7 +417,7 @@ export class Master {
       keyRetentionMs: options.keyRetentionMs,
       applyTimeoutMs: options.applyTimeoutMs,
       addressOf: (id) => this.#directory.addressOf(id)?.grpc || undefined,
-      entryFormat: () => this.#context.memberDuties?.entryFormat ?? ENTRY_FORMATS.oldest,
+      entryFormat: () => this.#context.memberDuties?.entryFormat,
       onSubmitted: (specs) => this.#context.duties?.submitted(specs) ?? (() => {}),
       onProposed: (kind, durationMs, failure) =>
         options.observer.proposed(kind, durationMs, failure),

@@ -18,7 +18,12 @@ import {
 } from "../jobs/mod.ts";
 import { type MembershipChange, ProposalRefused, type RaftNode, ReadRefused } from "../raft/mod.ts";
 import { Refusal, UNKNOWN_ADVICE } from "../rpc/mod.ts";
-import { CommandNeedsNewerFormat, encodeCommand, SUBMISSIONS_FORMAT } from "../storage/mod.ts";
+import {
+  CommandNeedsNewerFormat,
+  encodeCommand,
+  ENTRY_FORMATS,
+  SUBMISSIONS_FORMAT,
+} from "../storage/mod.ts";
 import { RoundGate, type Share } from "./round_gate.ts";
 
 /** A Command before the leader has stamped it with its time. */
@@ -43,8 +48,8 @@ export interface ProposerOptions {
   readonly clientJobsMax: number;
   /** How long an idempotency key is remembered from now on, in ms. */
   readonly keyRetentionMs: number;
-  /** In which every member reads entries. */
-  readonly entryFormat: () => number;
+  /** In which every member reads entries; undefined on a node that does not lead, or not yet. */
+  readonly entryFormat: () => number | undefined;
   /** How long a change may wait to be committed and applied, in ms. */
   readonly applyTimeoutMs: number;
   /** gRPC address of a member, if known. */
@@ -83,7 +88,7 @@ export class Proposer {
 
   /** In which every member reads entries. */
   get entryFormat(): number {
-    return this.#options.entryFormat();
+    return this.#options.entryFormat() ?? ENTRY_FORMATS.oldest;
   }
 
   /** Stops its timer; proposals under way are ended by the node. */
@@ -105,8 +110,11 @@ export class Proposer {
     const stamped = { ...command, atMs: this.#options.now() } as unknown as C;
     this.#gate.left(share);
     try {
+      const format = this.#options.entryFormat();
+      // Whoever waited for others may find that this node leads no more.
+      if (format === undefined) throw new ProposalRefused("not_leader", this.#otherLeader);
       const outcome = await this.#inTime(
-        this.#options.node.propose(encodeCommand(stamped, this.#options.entryFormat())),
+        this.#options.node.propose(encodeCommand(stamped, format)),
       );
       this.#options.onProposed(stamped.kind, performance.now() - startedMs, undefined);
       if (outcome.kind === "prune" && stamped.kind === "prune" && outcome.removedJobs > 0) {
@@ -152,7 +160,7 @@ export class Proposer {
   async submitOne(spec: SubmitSpec): Promise<SubmitOutcome> {
     // What some member cannot read must not take others of the same entry with it.
     const asksMore = spec.options !== undefined || spec.namespace !== undefined;
-    if (asksMore && this.#options.entryFormat() < SUBMISSIONS_FORMAT) {
+    if (asksMore && this.entryFormat < SUBMISSIONS_FORMAT) {
       const [alone] = await this.submitMany([spec], false);
       return alone!;
     }
@@ -188,8 +196,8 @@ export class Proposer {
 
   /** A bound that not every member knows yet does not hold until they do. */
   #bounds(): Pick<SubmitCommand, "liveJobsMax" | "clientJobsMax" | "keyRetentionMs"> {
-    const { clientJobsMax, keyRetentionMs, entryFormat } = this.#options;
-    const isKnown = entryFormat() >= 2;
+    const { clientJobsMax, keyRetentionMs } = this.#options;
+    const isKnown = this.entryFormat >= 2;
     return {
       liveJobsMax: this.#options.liveJobsMax(),
       ...(clientJobsMax > 0 && isKnown && { clientJobsMax }),
@@ -324,6 +332,11 @@ export class Proposer {
           { cause: failure },
         );
     }
+  }
+
+  get #otherLeader(): string | undefined {
+    const { node } = this.#options;
+    return node.isLeader ? undefined : node.leaderId;
   }
 
   #notLeader(leaderId: string | undefined, cause?: ProposalRefused): Refusal {

@@ -19,6 +19,7 @@ class Leader {
   readonly #context: MasterContext;
   readonly #proposer: Proposer;
   #duties: MemberDuties;
+  leads = true;
 
   constructor() {
     this.#settled = new SettledFormat(this.#log());
@@ -56,15 +57,15 @@ class Leader {
       },
       ...{ now: () => 1, liveJobsMax: () => 10, clientJobsMax: 0, applyTimeoutMs: 1_000 },
       ...{ keyRetentionMs: 1, onSubmitted: () => () => {}, onProposed() {}, onForgotten() {} },
-      entryFormat: () => this.#duties.entryFormat,
+      entryFormat: () => this.leads ? this.#duties.entryFormat : undefined,
     } as unknown as ProposerOptions);
   }
 
   /** Submits two jobs; returns the format of their entry. */
-  async writes(): Promise<number> {
+  async writes(more: Partial<SubmitSpec> = {}): Promise<number> {
     const jobs = ["1", "2"].map((id): SubmitSpec => ({
       ...{ id, type: "t", payload: new Uint8Array(1), priority: 0 },
-      ...{ maxRetries: 0, timeoutMs: 0, retryDelayMs: 0 },
+      ...{ maxRetries: 0, timeoutMs: 0, retryDelayMs: 0, ...more },
     }));
     await this.#proposer.submitMany(jobs, false);
     const { data } = this.#entries.at(-1)!;
@@ -136,6 +137,21 @@ Deno.test("a leader writes the old format until the last member reads the new on
     assert.equal(await leader.writes(), 4, "the next leader finds it in its log");
     leader.says("b", 5);
     assert.equal(await leader.writes(), 4, "it does not know more");
+  } finally {
+    leader.stop();
+  }
+});
+
+Deno.test("what only the new format says is refused for its leader's sake when that leads no more meanwhile", async () => {
+  const leader = new Leader();
+  const writes = () => leader.writes({ namespace: "n" });
+  try {
+    await assert.rejects(writes(), /upgrade the members/);
+    leader.says("b", 5);
+    leader.says("c", 5);
+    await writes();
+    leader.leads = false;
+    await assert.rejects(writes(), { reason: "unavailable", message: /no master leads/ });
   } finally {
     leader.stop();
   }
