@@ -209,7 +209,7 @@ export function forwardingHandlers(local: Handlers, options: ForwardingOptions):
   wrapped.submitJob = forwarding.sharing(submitJob);
   const getJobStatus = wrapped.getJobStatus as Unary;
   wrapped.getJobStatus = (request: AnyMessage, call: CallContext) =>
-    forwarding.withProgress(request, call, getJobStatus);
+    forwarding.asLeaderKnows(request, call, getJobStatus);
   return wrapped as unknown as Handlers;
 }
 
@@ -275,12 +275,16 @@ class Forwarding {
         : submitJob(job, call);
   }
 
-  /** How far a running job is, its leader alone knows; without one the rest is told. */
-  async withProgress(request: AnyMessage, call: CallContext, read: Unary): Promise<unknown> {
+  /**
+   * How far a running job is, and in which order jobs wait and for which workers, the leader alone knows;
+   * without one the rest is told.
+   */
+  async asLeaderKnows(request: AnyMessage, call: CallContext, read: Unary): Promise<unknown> {
     const answer = await read(request, call) as Partial<GetJobStatusResponse>;
     const route = this.#options.router.current;
-    const isLive = answer.job?.status === "running" && !(request as GetJobStatusRequest).stale;
-    if (!isLive || route?.kind !== "at") return answer;
+    const isWaiting = (answer.waitingReasons?.length ?? 0) > 0;
+    const isLive = isWaiting || answer.job?.status === "running";
+    if (!isLive || (request as GetJobStatusRequest).stale || route?.kind !== "at") return answer;
     try {
       const method = MasterService.method.getJobStatus;
       return await this.#options.client.forward(

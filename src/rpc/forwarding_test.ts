@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { CallContext } from "./call.ts";
 import { ClusterChannel } from "./channel.ts";
-import { follow, startMember, TRACE } from "./forwarding_test_support.ts";
+import { follow, jobView, startMember, TRACE } from "./forwarding_test_support.ts";
 import { ForwardService } from "./gen/forward_pb.ts";
 import { MasterService } from "./gen/scheduler_pb.ts";
 import type { MasterApi } from "./master_api.ts";
@@ -422,7 +422,7 @@ Deno.test("a watch through a follower goes on at the next leader", async () => {
   const at = (status: string) => ({
     kind: "state" as const,
     atMs: 1,
-    job: job("j-1", status),
+    job: jobView("j-1", status),
   });
   const first = await startMember({
     watchJob: async (_jobId, send, { signal }) => {
@@ -455,7 +455,11 @@ Deno.test("a watch through a follower goes on at the next leader", async () => {
 });
 
 Deno.test("a watch at a leader that is deposed goes on at the next one", async () => {
-  const event = (status: string) => ({ kind: "state" as const, atMs: 1, job: job("j-1", status) });
+  const event = (status: string) => ({
+    kind: "state" as const,
+    atMs: 1,
+    job: jobView("j-1", status),
+  });
   await using next = await startMember({
     watchJob: (_jobId, send) => send(event("completed")),
   }, { name: "b" });
@@ -476,26 +480,3 @@ Deno.test("a watch at a leader that is deposed goes on at the next one", async (
   assert.equal(value?.event.case === "state" && value.event.value.status, "completed");
   channel.close();
 });
-
-function job(id: string, status: string) {
-  return {
-    id,
-    type: "noop",
-    status,
-    namespace: "default",
-    priority: 5,
-    assignedTo: "",
-    createdAtMs: 1,
-    retryCount: 0,
-    maxRetries: 0,
-    errorMessage: "",
-    timeoutMs: 0,
-    fencingToken: 0,
-    attempt: 1,
-    labels: {},
-    deadLetter: false,
-    traceparent: "",
-    submittedBy: "",
-    queue: "default",
-  };
-}

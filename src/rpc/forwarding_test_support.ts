@@ -104,3 +104,27 @@ export function follow(follower: Member, leader: Member): void {
     grpcAddress: leader.address,
   });
 }
+
+/** A job of which nothing is said. */
+export function jobView(id: string, status: string) {
+  return {
+    id,
+    type: "noop",
+    status,
+    namespace: "default",
+    priority: 5,
+    assignedTo: "",
+    createdAtMs: 1,
+    retryCount: 0,
+    maxRetries: 0,
+    errorMessage: "",
+    timeoutMs: 0,
+    fencingToken: 0,
+    attempt: 1,
+    labels: {},
+    deadLetter: false,
+    traceparent: "",
+    submittedBy: "",
+    queue: "default",
+  };
+}
