@@ -193,7 +193,8 @@ export class ClusterChannel {
       let isSent = false;
       try {
         reach.seeks();
-        await this.connected(address, Math.min(deadlineMs, reach.untilMs));
+        const untried = this.#book.all.length - failures % this.#book.all.length;
+        await this.connected(address, Math.min(deadlineMs, reach.turnUntilMs(untried)));
         reach.found();
         const { workMs } = options;
         const endMs = workMs === undefined ? deadlineMs : Date.now() + workMs;

@@ -79,6 +79,22 @@ Deno.test("a silent address is left after dialTimeoutMs", async () => {
   silence.stop();
 });
 
+Deno.test("silent addresses leave a call time for the others, however short connectionWaitMs is", async () => {
+  const [first, second] = [startSilence(), startSilence()];
+  const master = await startHealth();
+  const channel = new ClusterChannel(
+    channelTo([first.address, second.address, master.address], {
+      dialTimeoutMs: 2_000,
+      connectionWaitMs: 2_000,
+    }),
+  );
+  assert.equal((await channel.call(Health.method.check, {})).status, SERVING);
+  channel.close();
+  await master.server.stop(0);
+  first.stop();
+  second.stop();
+});
+
 Deno.test("a call without a connection to anybody gives up after connectionWaitMs", async () => {
   const addresses = [`127.0.0.1:${freePort()}`, `127.0.0.1:${freePort()}`];
   const channel = new ClusterChannel(
