@@ -48,6 +48,8 @@ export class RaftNode<Outcome> {
   /** Of those who asked something, as they said; a log that lags behind knows former ones. */
   readonly #askers = new Map<NodeId, string>();
   readonly #work: ReadyWork<Outcome>;
+  /** Who was heard to lead while the disk is full, when nothing is taken in. */
+  #overheard: { readonly leaderId: NodeId; readonly term: number } | undefined;
   #seen: { term: number; role: string; leaderId: NodeId | undefined; membershipIndex: number };
 
   /** @throws {StartRefused} when log and state machine do not belong together */
@@ -118,8 +120,12 @@ export class RaftNode<Outcome> {
    * @param senderIncarnation as the sender's data directory has it; empty: unknown, and unchecked
    */
   step(message: Message, senderIncarnation = ""): void {
-    if (this.#state !== "running" || this.#work.isBlocked) return;
+    if (this.#state !== "running") return;
     const refusal = this.#faultOf(message, senderIncarnation);
+    if (this.#work.isBlocked) {
+      if (refusal === undefined) this.#overhear(message);
+      return;
+    }
     if (refusal !== undefined) {
       this.#options.observer.messageRefused?.(message, refusal);
       return;
@@ -253,6 +259,7 @@ export class RaftNode<Outcome> {
    */
   reportUnreachable(peer: NodeId): boolean {
     const wasLeader = this.#core.reportUnreachable(peer);
+    if (this.#overheard?.leaderId === peer) this.#overheard = undefined;
     this.#schedule();
     return wasLeader;
   }
@@ -265,7 +272,7 @@ export class RaftNode<Outcome> {
 
   /** Who leads, as far as this node knows. */
   get leaderId(): NodeId | undefined {
-    return this.#core.view.leaderId;
+    return this.#overheard?.leaderId ?? this.#core.view.leaderId;
   }
 
   /** Proposals of this node that are not applied yet. */
@@ -280,13 +287,26 @@ export class RaftNode<Outcome> {
 
   /** A picture of now. */
   status(): RaftStatus {
-    return statusOf(this.#core.view, this.#options.stateMachine.appliedIndex);
+    const status = statusOf(this.#core.view, this.#options.stateMachine.appliedIndex);
+    return { ...status, leaderId: this.leaderId };
   }
 
   /** Ends: breaks all promises, and touches no port again. Hand leadership over first. */
   stop(): void {
     if (this.#state === "running") this.#state = "stopped";
     this.#abandonAll();
+  }
+
+  /**
+   * A node that cannot write takes no message in: it could keep nothing of what it would have to answer. But
+   * whom it may pass calls on to it need not keep, and may have forgotten with a connection.
+   */
+  #overhear({ kind, from, term }: Message): void {
+    const isOfLeader = kind === "heartbeat_request" || kind === "append_request";
+    const knownTerm = this.#overheard?.term ?? this.#core.view.term;
+    if (!isOfLeader || term < knownTerm || this.leaderId === from) return;
+    this.#overheard = { leaderId: from, term };
+    this.#schedule();
   }
 
   #faultOf(message: Message, senderIncarnation: string): string | undefined {
@@ -334,6 +354,7 @@ export class RaftNode<Outcome> {
   /** Works off what the core wants, round by round: a write may commit, a commit is to be applied. */
   #flush(): void {
     if (!this.#work.resume()) return this.#stepAside();
+    this.#overheard = undefined;
     this.#reads.close();
     let isAtLeisure = false;
     for (let round = 0; round < ROUNDS_PER_TURN_MAX; round++) {
@@ -416,8 +437,13 @@ export class RaftNode<Outcome> {
   }
 
   #glance() {
-    const { term, role, leaderId, memberships } = this.#core.view;
-    return { term, role: role.kind, leaderId, membershipIndex: memberships.currentIndex };
+    const { term, role, memberships } = this.#core.view;
+    return {
+      term,
+      role: role.kind,
+      leaderId: this.leaderId,
+      membershipIndex: memberships.currentIndex,
+    };
   }
 
   /** A broken invariant or a failed port ends this node: it must not answer anybody any more. */

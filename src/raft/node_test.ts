@@ -385,6 +385,27 @@ Deno.test("a follower with a full disk lets no read wait, and says that its lead
   node.reportUnreachable("b");
   endTurn();
   assert.deepEqual(seen.leaders, ["b", undefined]);
+  // Whom it may pass calls on to it hears all the same, and gives up again.
+  const heartbeat = (from: string, term: number) => {
+    const beat = { commit: 0, readRound: 0 };
+    node.step({ kind: "heartbeat_request", ...envelope, ...beat, from, term });
+    endTurn();
+  };
+  heartbeat("c", 1);
+  assert.equal(node.leaderId, undefined, "that one was deposed");
+  heartbeat("b", 2);
+  heartbeat("c", 3);
+  heartbeat("b", 2);
+  assert.deepEqual([node.leaderId, node.status().leaderId, node.status().term], ["c", "c", 2]);
+  node.reportUnreachable("c");
+  endTurn();
+  assert.deepEqual(seen.leaders, ["b", undefined, "b", "c", undefined]);
+  log.failure = undefined;
+  for (let tick = 0; tick < 30; tick++) {
+    node.tick();
+    endTurn();
+  }
+  assert.deepEqual(seen.full, [true, false]);
 });
 
 Deno.test("any other failure of the disk ends the node, and leaves outcomes unknown", async () => {
