@@ -4,9 +4,9 @@
  * @module
  */
 
-import { applySubmit } from "./apply_submit.ts";
+import { applySubmit, outlookOf } from "./apply_submit.ts";
 import { cancelJob } from "./attempts.ts";
-import type { OutcomeOf, SubmitSpec } from "./command.ts";
+import type { OutcomeOf, SubmitCommand, SubmitOutcome, SubmitSpec } from "./command.ts";
 import { triggerKey } from "./idempotency_keys.ts";
 import type { LogPosition } from "./job.ts";
 import { type Schedule, SCHEDULE_LIMITS } from "./schedule.ts";
@@ -105,7 +105,7 @@ export function applyFireSchedule(
     const reason = isDeposed ? "stale_term" : refusalOf(fire, schedule, state.nowMs);
     if (reason !== undefined) return { status: "refused", name: fire.name, reason };
     const runs = fire.kind === "due"
-      ? fireDue(state, fire, command.liveJobsMax)
+      ? fireDue(state, fire, command)
       : [trigger(state, fire, command)];
     return { status: "fired", name: fire.name, runs };
   });
@@ -135,7 +135,10 @@ function areTimesInOrder({ runs, dueAtMs, nextAtMs }: DueFire, nowMs: number): b
   return dueAtMs <= nowMs && (nextAtMs === 0 || nextAtMs > Math.max(afterMs, dueAtMs));
 }
 
-function fireDue(state: State, fire: DueFire, liveJobsMax: number | undefined) {
+/** What holds for each run of a Command. */
+type RunRules = Pick<FireScheduleCommand, "liveJobsMax" | "replacesIfAccepted">;
+
+function fireDue(state: State, fire: DueFire, rules: RunRules) {
   const { nextAtMs, dueAtMs, runs } = fire;
   const { actedThroughMs } = scheduleOf(state, fire);
   if (fire.missed > 0) {
@@ -149,7 +152,7 @@ function fireDue(state: State, fire: DueFire, liveJobsMax: number | undefined) {
   });
   return runs.map((each): ScheduleRunOutcome => {
     const { scheduledAtMs } = each;
-    if (scheduledAtMs > actedThroughMs) return run(state, fire, each, liveJobsMax);
+    if (scheduledAtMs > actedThroughMs) return run(state, fire, each, rules);
     // It was due at the very moment at which the schedule was replaced.
     const message = "it was acted on before the schedule was replaced";
     note(state, fire, "skipped", 1, message);
@@ -161,18 +164,18 @@ function fireDue(state: State, fire: DueFire, liveJobsMax: number | undefined) {
 function trigger(
   state: State,
   fire: TriggeredFire,
-  { liveJobsMax, keyRetentionMs }: FireScheduleCommand,
+  command: FireScheduleCommand,
 ): ScheduleRunOutcome {
   const { name, jobId, idempotencyKey = "" } = fire;
-  if (idempotencyKey === "") return run(state, fire, { scheduledAtMs: 0, jobId }, liveJobsMax);
+  if (idempotencyKey === "") return run(state, fire, { scheduledAtMs: 0, jobId }, command);
   const key = triggerKey(namespaceOf(fire), name, idempotencyKey);
   const earlier = state.keys.find(key, state.nowMs);
   if (earlier !== undefined) {
     return { status: "submitted", scheduledAtMs: 0, jobId: earlier.jobId, repeated: true };
   }
-  const outcome = run(state, fire, { scheduledAtMs: 0, jobId }, liveJobsMax);
+  const outcome = run(state, fire, { scheduledAtMs: 0, jobId }, command);
   if (outcome.status === "submitted") {
-    state.keys.add({ key, jobId, fingerprint: "" }, state.nowMs, keyRetentionMs);
+    state.keys.add({ key, jobId, fingerprint: "" }, state.nowMs, command.keyRetentionMs);
   }
   return outcome;
 }
@@ -182,7 +185,7 @@ function run(
   state: State,
   named: ScheduleName,
   { scheduledAtMs, jobId }: { readonly scheduledAtMs: number; readonly jobId: string },
-  liveJobsMax: number | undefined,
+  { liveJobsMax, replacesIfAccepted }: RunRules,
 ): ScheduleRunOutcome {
   const schedule = scheduleOf(state, named);
   const { name } = schedule;
@@ -199,31 +202,35 @@ function run(
     return passOver("missed", `${before} jobs of it were not finished`);
   }
   if (state.isIdTaken(jobId)) return passOver("missed", `there is a job ${jobId} already`);
+  const spec = specOf(state, schedule, scheduledAtMs, jobId);
+  const submit: SubmitCommand = {
+    kind: "submit",
+    atMs: state.nowMs,
+    jobs: [spec],
+    ...(liveJobsMax === undefined ? {} : { liveJobsMax }),
+  };
+  const comesToNothing = (outcome: SubmitOutcome | undefined) =>
+    outcome === undefined || outcome.status === "refused"
+      ? passOver("missed", outcome?.message ?? "the job was refused")
+      : passOver("skipped", `job ${outcome.jobId} stands for it`);
   if (schedule.overlap === "replace") {
-    for (const record of state.schedules.unfinished(named)) {
+    const earlier = [...state.schedules.unfinished(named)];
+    if (replacesIfAccepted === true) {
+      const outlook = outlookOf(state, submit, spec, new Set(earlier.map(({ job }) => job.id)));
+      if (outlook.status !== "accepted") return comesToNothing(outlook);
+    }
+    for (const record of earlier) {
       cancelJob(state, record, `replaced by job ${jobId}, the next of schedule ${name}`);
     }
   }
-  const { results: [outcome] } = applySubmit(state, {
-    kind: "submit",
-    atMs: state.nowMs,
-    jobs: [specOf(state, schedule, scheduledAtMs, jobId)],
-    ...(liveJobsMax === undefined ? {} : { liveJobsMax }),
+  const { results: [outcome] } = applySubmit(state, submit);
+  if (outcome?.status !== "accepted") return comesToNothing(outcome);
+  state.schedules.progress(named, {
+    runs: schedule.runs + 1,
+    lastJobId: jobId,
+    ...(scheduledAtMs > 0 ? { lastScheduledAtMs: scheduledAtMs } : {}),
   });
-  switch (outcome?.status) {
-    case "accepted":
-      state.schedules.progress(named, {
-        runs: schedule.runs + 1,
-        lastJobId: jobId,
-        ...(scheduledAtMs > 0 ? { lastScheduledAtMs: scheduledAtMs } : {}),
-      });
-      return { status: "submitted", scheduledAtMs, jobId };
-    case "duplicate":
-    case "existing":
-      return passOver("skipped", `job ${outcome.jobId} stands for it`);
-    default:
-      return passOver("missed", outcome?.message ?? "the job was refused");
-  }
+  return { status: "submitted", scheduledAtMs, jobId };
 }
 
 function specOf(

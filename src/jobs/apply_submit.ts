@@ -37,6 +37,7 @@ function oneByOne(state: State, command: SubmitCommand): SubmitOutcome[] {
     const outcome = decide(state, spec, key, parents, siblings);
     if (outcome.status !== "accepted") {
       siblings.passOver(spec, outcome);
+      noteExisting(state, command, key, outcome);
       return outcome;
     }
     siblings.noteUniqueKey(spec);
@@ -50,11 +51,29 @@ function together(state: State, command: SubmitCommand): SubmitOutcome[] {
   const isRefused = command.allOrNothing === true &&
     decisions.some((decision) => decision.outcome.status === "refused");
   return decisions.map((decision): SubmitOutcome => {
-    const { outcome } = decision;
+    const { outcome, key } = decision;
     if (isRefused) return refusedWithBatch(outcome);
-    return outcome.status === "accepted" ? take(state, command, decision) : outcome;
+    if (outcome.status === "accepted") return take(state, command, decision);
+    noteExisting(state, command, key, outcome);
+    return outcome;
   });
 }
+
+/**
+ * What would become of the one job of a Command if those that leave for it were not there any more.
+ *
+ * @param leaving ids of unfinished jobs
+ */
+export function outlookOf(
+  state: State,
+  command: SubmitCommand,
+  spec: SubmitSpec,
+  leaving: ReadonlySet<string>,
+): SubmitOutcome {
+  const siblings = new Siblings(state, command, leaving);
+  return decide(state, spec, keyOf(spec), parentsOf(spec, siblings.standIns), siblings);
+}
+
 interface Decision {
   readonly spec: SubmitSpec;
   readonly outcome: SubmitOutcome;
@@ -91,6 +110,18 @@ function take(
   return isAsDecided ? outcome : { status: "accepted", jobId: spec.id, jobStatus };
 }
 
+/** The key of a submission that needs no job of its own stands for the one that there is. */
+function noteExisting(
+  state: State,
+  { keysOfExisting, keyRetentionMs }: SubmitCommand,
+  key: Key | undefined,
+  outcome: SubmitOutcome,
+): void {
+  if (keysOfExisting !== true || key === undefined || outcome.status !== "existing") return;
+  const entry = { key: key.name, jobId: outcome.jobId, fingerprint: key.fingerprint };
+  state.keys.add(entry, state.nowMs, keyRetentionMs);
+}
+
 /** What shall become of each, before anything is changed. */
 function decideAll(state: State, command: SubmitCommand): Decision[] {
   const siblings = new Siblings(state, command);
@@ -100,7 +131,7 @@ function decideAll(state: State, command: SubmitCommand): Decision[] {
     const outcome = decide(state, spec, key, parents, siblings);
     const decision = { spec, outcome, key, parents };
     if (outcome.status === "accepted") siblings.accept(decision);
-    else siblings.passOver(spec, outcome);
+    else siblings.passOver(spec, outcome, key);
     return decision;
   });
 }
@@ -114,8 +145,11 @@ class Siblings {
   #namespaces: Map<string, string> | undefined;
   readonly #liveJobsMax: number;
   readonly #isAllOrNothing: boolean;
+  readonly #noteKeysOfExisting: boolean;
+  /** Ids of unfinished jobs that will have left. */
+  readonly #leaving: ReadonlySet<string>;
   #additional = 0;
-  readonly keys = new Map<string, Decision>();
+  readonly keys = new Map<string, { readonly jobId: string; readonly fingerprint: string }>();
   /** Job ids by unique key, and submitters by batch with its namespace. */
   readonly uniqueKeys = new Map<string, string>();
   readonly batches = new Map<string, string>();
@@ -125,8 +159,14 @@ class Siblings {
   readonly clientJobsMax: number;
   readonly perClient = new Map<string, number>();
 
-  constructor(state: State, { liveJobsMax, clientJobsMax, allOrNothing }: SubmitCommand) {
+  constructor(
+    state: State,
+    { liveJobsMax, clientJobsMax, allOrNothing, keysOfExisting }: SubmitCommand,
+    leaving: ReadonlySet<string> = noIds,
+  ) {
     this.#state = state;
+    this.#noteKeysOfExisting = keysOfExisting === true;
+    this.#leaving = leaving;
     this.#isAllOrNothing = allOrNothing === true;
     this.#liveJobsMax = liveJobsMax ?? Infinity;
     this.clientJobsMax = clientJobsMax ?? Infinity;
@@ -134,7 +174,17 @@ class Siblings {
 
   /** Jobs that may still be taken. */
   get room(): number {
-    return this.#liveJobsMax - this.#state.counters.live - this.#additional;
+    const live = this.#state.counters.live + this.#additional - this.#leaving.size;
+    return this.#liveJobsMax - live;
+  }
+
+  /** Id of the unfinished job that has the unique key, or will have it after the jobs before. */
+  holderOf(uniqueKey: string | undefined): string | undefined {
+    if (uniqueKey === undefined) return undefined;
+    const sibling = this.uniqueKeys.get(uniqueKey);
+    if (sibling !== undefined) return sibling;
+    const holder = this.#state.uniqueKeys.holder(uniqueKey)?.job.id;
+    return holder === undefined || this.#leaving.has(holder) ? undefined : holder;
   }
 
   /** Whether the key is one's that may come to nothing with this Command. */
@@ -154,8 +204,10 @@ class Siblings {
 
   accept(decision: Decision): void {
     const { spec, key } = decision;
-    if (key !== undefined) this.keys.set(key.name, decision);
-    if (holderOf(this.#state, this, uniqueKeyOf(spec)) === undefined) {
+    if (key !== undefined) {
+      this.keys.set(key.name, { jobId: spec.id, fingerprint: key.fingerprint });
+    }
+    if (this.holderOf(uniqueKeyOf(spec)) === undefined) {
       this.#additional++;
       const client = clientOf(spec);
       this.perClient.set(client, (this.perClient.get(client) ?? 0) + 1);
@@ -173,11 +225,16 @@ class Siblings {
     if (uniqueKey !== undefined) this.uniqueKeys.set(uniqueKey, spec.id);
   }
 
-  /** One of which no job is made. */
-  passOver({ id }: SubmitSpec, outcome: SubmitOutcome): void {
-    if (outcome.status !== "refused") this.standIns.set(id, outcome.jobId);
+  /** One of which no job is made; with its key, unless the state knows by now what that stands for. */
+  passOver({ id }: SubmitSpec, outcome: SubmitOutcome, key?: Key): void {
+    if (outcome.status === "refused") return;
+    this.standIns.set(id, outcome.jobId);
+    if (!this.#noteKeysOfExisting || key === undefined || outcome.status !== "existing") return;
+    this.keys.set(key.name, { jobId: outcome.jobId, fingerprint: key.fingerprint });
   }
 }
+
+const noIds: ReadonlySet<string> = new Set();
 
 function decide(
   state: State,
@@ -187,10 +244,7 @@ function decide(
   siblings: Siblings,
 ): SubmitOutcome {
   if (key !== undefined) {
-    const sibling = siblings.keys.get(key.name);
-    const earlier = sibling === undefined
-      ? state.keys.find(key.name, state.nowMs)
-      : { jobId: sibling.spec.id, fingerprint: sibling.key!.fingerprint };
+    const earlier = siblings.keys.get(key.name) ?? state.keys.find(key.name, state.nowMs);
     if (earlier !== undefined) {
       return earlier.fingerprint === key.fingerprint
         ? { status: "duplicate", jobId: earlier.jobId }
@@ -206,7 +260,7 @@ function decide(
     return refused(spec, "id_taken", `there is a job ${spec.id} already`);
   }
   const uniqueKey = uniqueKeyOf(spec);
-  const holder = holderOf(state, siblings, uniqueKey);
+  const holder = siblings.holderOf(uniqueKey);
   const uniqueMode = spec.options?.uniqueMode ?? NO_OPTIONS.uniqueMode;
   if (holder !== undefined && uniqueMode === "existing") {
     return { status: "existing", jobId: holder };
@@ -275,16 +329,6 @@ function clientOf(spec: SubmitSpec): string {
 
 function batchNameOf(spec: SubmitSpec): string {
   return scopedName(namespaceOf(spec), spec.options?.batchId ?? "");
-}
-
-/** Id of the unfinished job that has the unique key, or will have it after the jobs before. */
-function holderOf(
-  state: State,
-  siblings: Siblings,
-  uniqueKey: string | undefined,
-): string | undefined {
-  if (uniqueKey === undefined) return undefined;
-  return siblings.uniqueKeys.get(uniqueKey) ?? state.uniqueKeys.holder(uniqueKey)?.job.id;
 }
 
 /** What it depends on: of a job that was submitted again, the one that there is. */

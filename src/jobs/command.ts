@@ -102,6 +102,11 @@ export interface SubmitCommand extends Stamped {
   readonly clientJobsMax?: number;
   /** How long its idempotency keys are remembered, in ms; left out: as `MachineOptions` says. */
   readonly keyRetentionMs?: number;
+  /**
+   * An idempotency key that comes with a submission whose answer is an `existing` job stands for that one
+   * from then on. Left out (before format 5): it is forgotten, and a repetition may make a job.
+   */
+  readonly keysOfExisting?: boolean;
 }
 
 /** One job to be made. Optional fields left out mean "", none or 0. */

@@ -148,6 +148,7 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
       liveJobsMax: fc.nat(),
       clientJobsMax: fc.nat(),
       keyRetentionMs: fc.nat(),
+      keysOfExisting: fc.boolean(),
     }, ["kind", "atMs", "jobs"]),
     plain({
       kind: fc.constant("assign"),
@@ -315,6 +316,7 @@ function anyScheduleCommand({ name, time }: CommandAlphabet, template: fc.Arbitr
       liveJobsMax: fc.nat(),
       leaderTerm: fc.nat(1),
       keyRetentionMs: fc.nat(),
+      replacesIfAccepted: fc.boolean(),
     }, ["kind", "atMs", "fires"]),
   );
 }

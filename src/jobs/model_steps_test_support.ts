@@ -102,9 +102,12 @@ const submit = fc.record({
   liveJobsMax: fc.constantFrom(undefined, 3),
   clientJobsMax: fc.constantFrom(undefined, undefined, 2),
   keyRetentionMs: fc.constantFrom(undefined, 400, 3_000),
+  keysOfExisting: fc.boolean(),
 }).map(
-  ({ jobs, allOrNothing, liveJobsMax, clientJobsMax, keyRetentionMs }) => (now: Now): Body => ({
+  ({ jobs, allOrNothing, liveJobsMax, clientJobsMax, keyRetentionMs, keysOfExisting }) =>
+  (now: Now): Body => ({
     kind: "submit",
+    ...(keysOfExisting && { keysOfExisting }),
     jobs: jobs.map(({ delayMs, key, options, ...spec }) =>
       specOf(spec.id, {
         ...spec,
@@ -256,6 +259,7 @@ const putSchedule = fc.record({
     {},
     { expireAfterMs: 1500 },
     { uniqueKey: "u1", uniqueMode: "existing" },
+    { uniqueKey: "u1", uniqueMode: "reject" },
   ),
 }).map(({ name, namespace, overlap, replace, dueInMs, ...spec }) => ({ machine }: Now): Body => ({
   kind: "put_schedule",
@@ -293,8 +297,10 @@ const fireSchedule = fc.record({
   liveJobsMax: fc.constantFrom(undefined, 4),
   key: fc.constantFrom(undefined, "k1", "k2"),
   keyRetentionMs: fc.constantFrom(undefined, 400, 3_000),
+  replacesIfAccepted: fc.boolean(),
 }).map((drawn) => ({ machine }: Now): Body => {
   const { name, namespace, slip, jobIds, missed, liveJobsMax, key, keyRetentionMs } = drawn;
+  const { replacesIfAccepted } = drawn;
   const { nextAtMs = 1, revision = 1 } = machine.schedule(name, namespace) ?? {};
   const named = { name, ...(namespace !== undefined && { namespace }) };
   const times = jobIds.map((_, at) => nextAtMs + at);
@@ -322,6 +328,7 @@ const fireSchedule = fc.record({
     ],
     ...(liveJobsMax !== undefined && { liveJobsMax }),
     ...(keyRetentionMs !== undefined && { keyRetentionMs }),
+    ...(replacesIfAccepted && { replacesIfAccepted }),
   };
 });
 

@@ -81,6 +81,10 @@ export class NaiveModel {
         this.keys.findLast((each) => each.key === key && each.expiresAtMs > this.nowMs)?.jobId,
       remember: (key, jobId, retentionMs) => this.#remember(key, "", jobId, retentionMs),
       submit: (command) => this.#submit(command)[0]!,
+      unless: (comesToNothing) => {
+        const jobs = structuredClone(this.jobs);
+        if (comesToNothing()) this.jobs = jobs;
+      },
     });
   }
 
@@ -236,6 +240,9 @@ export class NaiveModel {
       };
       const holder = this.#holder({ submittedBy, namespace, options });
       if (holder !== undefined && options.uniqueMode === "existing") {
+        if (key && command.keysOfExisting) {
+          this.#remember(key, payload, holder.id, command.keyRetentionMs);
+        }
         madeBefore.set(spec.id, holder.id);
         return `existing ${holder.id}`;
       }

@@ -34,6 +34,8 @@ export interface NaiveJobs {
   remember(key: string, jobId: string, retentionMs: number | undefined): void;
   /** The word for what becomes of it. */
   submit(command: Command & { kind: "submit" }): string;
+  /** What was done to jobs is undone if it comes to nothing. */
+  unless(comesToNothing: () => boolean): void;
 }
 
 export class NaiveSchedules {
@@ -108,7 +110,7 @@ export class NaiveSchedules {
 
   #fire(
     fire: ScheduleFire,
-    { liveJobsMax, keyRetentionMs }: ScheduleCommand & { kind: "fire_schedule" },
+    command: ScheduleCommand & { kind: "fire_schedule" },
   ): string[] {
     const schedule = this.#find(fire);
     if (schedule === undefined) return ["unknown_schedule"];
@@ -116,9 +118,9 @@ export class NaiveSchedules {
       const key = `trigger ${schedule.namespace} ${fire.name} ${fire.idempotencyKey}`;
       const known = fire.idempotencyKey ? this.#jobs.triggered(key) : undefined;
       if (known !== undefined) return [`repeated ${known}`];
-      const word = this.#run(schedule, 0, fire.jobId, liveJobsMax);
+      const word = this.#run(schedule, 0, fire.jobId, command);
       if (fire.idempotencyKey && word === "submitted") {
-        this.#jobs.remember(key, fire.jobId, keyRetentionMs);
+        this.#jobs.remember(key, fire.jobId, command.keyRetentionMs);
       }
       return [word];
     }
@@ -136,14 +138,19 @@ export class NaiveSchedules {
     schedule.actedAtMs = Math.max(before, dueAtMs, ...times);
     return runs.map((each) => {
       if (each.scheduledAtMs > before) {
-        return this.#run(schedule, each.scheduledAtMs, each.jobId, liveJobsMax);
+        return this.#run(schedule, each.scheduledAtMs, each.jobId, command);
       }
       schedule.skipped++;
       return "skipped";
     });
   }
 
-  #run(schedule: NaiveSchedule, atMs: number, jobId: string, liveJobsMax: number | undefined) {
+  #run(
+    schedule: NaiveSchedule,
+    atMs: number,
+    jobId: string,
+    { liveJobsMax, replacesIfAccepted }: ScheduleCommand & { kind: "fire_schedule" },
+  ) {
     const { name, namespace, overlap } = schedule;
     const earlier = this.#jobs.unfinished(name, namespace);
     if (overlap === "skip" && earlier.length > 0) {
@@ -154,7 +161,6 @@ export class NaiveSchedules {
       schedule.missed++;
       return "missed";
     }
-    if (overlap === "replace") { for (const id of earlier) this.#jobs.cancel(id); }
     const template = this.#templates.get(`${namespace}/${name}`)!;
     const dependencies = [...template.options?.dependencies ?? []];
     const last = earlier.at(-1);
@@ -162,11 +168,16 @@ export class NaiveSchedules {
       dependencies.push({ jobId: last, on: "completion" });
     }
     const options = { ...template.options, dependencies, schedule: name, scheduledAtMs: atMs };
-    const word = this.#jobs.submit({
-      kind: "submit",
-      atMs: this.#jobs.nowMs,
-      jobs: [{ ...template, id: jobId, namespace, options }],
-      ...(liveJobsMax === undefined ? {} : { liveJobsMax }),
+    let word = "";
+    this.#jobs.unless(() => {
+      if (overlap === "replace") { for (const id of earlier) this.#jobs.cancel(id); }
+      word = this.#jobs.submit({
+        kind: "submit",
+        atMs: this.#jobs.nowMs,
+        jobs: [{ ...template, id: jobId, namespace, options }],
+        ...(liveJobsMax === undefined ? {} : { liveJobsMax }),
+      });
+      return replacesIfAccepted === true && word !== "accepted";
     });
     if (word.startsWith("duplicate") || word.startsWith("existing")) {
       schedule.skipped++;

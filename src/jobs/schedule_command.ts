@@ -68,6 +68,11 @@ export interface FireScheduleCommand extends Stamped {
   readonly leaderTerm?: number;
   /** As in `SubmitCommand`, for the keys of `triggered`. */
   readonly keyRetentionMs?: number;
+  /**
+   * With `replace` the runs before go on where the new one is refused. Left out (before format 5): they
+   * are cancelled all the same.
+   */
+  readonly replacesIfAccepted?: boolean;
 }
 
 export type ScheduleFire = DueFire | TriggeredFire;

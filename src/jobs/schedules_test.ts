@@ -159,6 +159,48 @@ Deno.test("while a run is not finished, the next is skipped, allowed, or takes i
   );
 });
 
+Deno.test("a run that is to replace the one before, and is refused, leaves that one alone", () => {
+  const taken = specOf("", { options: { uniqueKey: "report", uniqueMode: "reject" } });
+  const stoodFor = specOf("", { options: { uniqueKey: "report", uniqueMode: "existing" } });
+  for (const [template, status] of [[taken, "missed"], [stoodFor, "skipped"]] as const) {
+    const scene = sceneWith({ overlap: "replace" });
+    fire(scene, dueFire(scene, "a"));
+    scene.submit("other", {
+      options: { uniqueKey: "report" },
+      submittedBy: template.submittedBy ?? "",
+    });
+    put(scene, { overlap: "replace", template }, scene.nowMs + 1000);
+    scene.sleep(1000);
+    const fires = (jobId: string) => [dueFire(scene, jobId)];
+    const decided = { kind: "fire_schedule", replacesIfAccepted: true } as const;
+    const [refused] = scene.apply({ ...decided, fires: fires("b") }).results;
+    assert.equal(statusOf(refused!), status);
+    assert.equal(scene.job("a").status, "pending");
+    scene.cancel("other");
+    scene.sleep(1000);
+    // The earlier runs leave their keys and their room to the next one.
+    for (const jobId of ["c", "d"]) {
+      const [taken] = scene.apply({ ...decided, fires: fires(jobId), liveJobsMax: 1 }).results;
+      assert.equal(statusOf(taken!), "submitted");
+      scene.sleep(1000);
+    }
+    assert.deepEqual(["a", "c", "d"].map((id) => scene.job(id).status), [
+      ...["cancelled", "cancelled", "pending"],
+    ]);
+  }
+});
+
+Deno.test("an entry of before format 5 cancels the run before, whatever becomes of the new one", () => {
+  const scene = sceneWith({ overlap: "replace" });
+  fire(scene, dueFire(scene, "a"));
+  scene.submit("other");
+  scene.sleep(1000);
+  const fires = [dueFire(scene, "b")];
+  const [refused] = scene.apply({ kind: "fire_schedule", fires, liveJobsMax: 1 }).results;
+  assert.equal(statusOf(refused!), "missed");
+  assert.equal(scene.job("a").status, "cancelled");
+});
+
 Deno.test("a queued run depends on the end of the one before it", () => {
   const scene = sceneWith({ overlap: "queue" });
   fire(scene, dueFire(scene, "a"));

@@ -37,6 +37,40 @@ Deno.test("with the mode existing a submission answers with the job that has the
   assert.equal(scene.machine.counts().total, 1);
 });
 
+Deno.test("the idempotency key of a submission that an existing job answers stands for that job, and for no other later", () => {
+  const again = unique("existing", { idempotencyKey: "k", payload: new Uint8Array(1) });
+  for (const allOrNothing of [false, true]) {
+    const scene = new Scene();
+    scene.register("w1");
+    scene.submit("first", unique("reject"));
+    const submitAgain = (...ids: string[]) =>
+      scene.apply({
+        kind: "submit",
+        jobs: ids.map((id) => specOf(id, again)),
+        allOrNothing,
+        keysOfExisting: true,
+      }).results.map((each) => `${each.status} ${each.jobId}`);
+    assert.deepEqual(submitAgain("second", "third"), ["existing first", "duplicate first"]);
+    scene.assign("first");
+    scene.complete("first");
+    scene.machine.flush();
+    scene.crash();
+    assert.deepEqual(submitAgain("fourth"), ["duplicate first"]);
+    const other = submit(scene, "fifth", { idempotencyKey: "k", payload: new Uint8Array(9) });
+    assertFields(other, { status: "refused", reason: "already_exists" });
+    assert.equal(scene.machine.counts().total, 1);
+  }
+});
+
+Deno.test("an entry of before format 5 forgets the key of a submission that an existing job answers", () => {
+  const scene = new Scene();
+  scene.submit("first", unique("reject"));
+  const again = unique("existing", { idempotencyKey: "k", payload: new Uint8Array(1) });
+  assert.equal(submit(scene, "second", again).status, "existing");
+  scene.cancel("first");
+  assert.equal(submit(scene, "third", again).status, "accepted");
+});
+
 Deno.test("with the mode replace the old job is cancelled, also when it runs, and its result refused", () => {
   const scene = new Scene();
   scene.register("w1");

@@ -184,6 +184,7 @@ export class Proposer {
       jobs: specs,
       allOrNothing,
       ...this.#bounds(),
+      ...(specs.some(mayBeExisting) && { keysOfExisting: true }),
     });
     const known = this.#options.onSubmitted(specs);
     try {
@@ -220,6 +221,7 @@ export class Proposer {
       kind: "fire_schedule",
       fires,
       liveJobsMax: this.#options.liveJobsMax(),
+      replacesIfAccepted: true,
       ...(hasKey && keyRetentionMs !== KEY_RETENTION_MS_DEFAULT && { keyRetentionMs }),
       ...(leaderTerm === undefined ? {} : { leaderTerm }),
     });
@@ -358,6 +360,11 @@ const REFUSED_FOR_LEADERSHIP: ReadonlySet<string> = new Set<ProposalRefused["rea
 export function isOfLeadership(failure: unknown): boolean {
   const cause = failure instanceof Refusal ? failure.cause : undefined;
   return cause instanceof ProposalRefused && REFUSED_FOR_LEADERSHIP.has(cause.reason);
+}
+
+/** Its answer may be another job, and its key is to stand for that. */
+function mayBeExisting({ idempotencyKey, options }: SubmitSpec): boolean {
+  return idempotencyKey !== undefined && options?.uniqueMode === "existing";
 }
 
 /** How much a Command takes along. */

@@ -23,9 +23,11 @@ import {
 } from "./attempt_wire.ts";
 import {
   asInFormat1,
+  asInFormat4,
   assertFits,
   COLUMNS_FORMAT,
   COMMAND_FORMAT_VERSION,
+  DECISIONS_FORMAT,
   ENTRY_FORMATS,
   kindNumbers,
 } from "./command_format.ts";
@@ -76,8 +78,9 @@ export function encodeCommand(
     throw new RangeError(`Cannot encode a command in format ${format}`);
   }
   assertFits(command, format);
-  const wire = (format >= COLUMNS_FORMAT ? sideBySide(command) : undefined) ??
-    toWire(format < 2 ? asInFormat1(command) : command);
+  const said = format < DECISIONS_FORMAT ? asInFormat4(command) : command;
+  const wire = (format >= COLUMNS_FORMAT ? sideBySide(said) : undefined) ??
+    toWire(format < 2 ? asInFormat1(said) : said);
   const body = encode(wire, encodeOptions);
   const bytes = new Uint8Array(body.byteLength + 1);
   bytes[0] = format;
@@ -343,8 +346,9 @@ function fromWire(wire: unknown[]): Command {
 type SubmitBounds = Omit<SubmitCommand, "kind" | "atMs" | "jobs">;
 
 function boundsToWire(bounds: SubmitBounds): unknown[] {
-  const { allOrNothing = null, liveJobsMax = null, clientJobsMax, keyRetentionMs } = bounds;
-  return [allOrNothing, liveJobsMax, ...ending(clientJobsMax, keyRetentionMs)];
+  const { allOrNothing = null, liveJobsMax = null } = bounds;
+  const { clientJobsMax, keyRetentionMs, keysOfExisting } = bounds;
+  return [allOrNothing, liveJobsMax, ...ending(clientJobsMax, keyRetentionMs, keysOfExisting)];
 }
 
 function boundsFromWire(wire: readonly unknown[]): SubmitBounds {
@@ -353,5 +357,6 @@ function boundsFromWire(wire: readonly unknown[]): SubmitBounds {
     ...optional("liveJobsMax", wire[1], number),
     ...optional("clientJobsMax", wire[2], number),
     ...optional("keyRetentionMs", wire[3], number),
+    ...optional("keysOfExisting", wire[4], boolean),
   };
 }

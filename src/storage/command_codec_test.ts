@@ -120,6 +120,22 @@ Deno.test("what older members cannot read is not written in their format", () =>
   }
 });
 
+Deno.test("a way to decide that older members do not know is not asked for in their format", () => {
+  const submit: Command = { kind: "submit", atMs: 1, jobs: [] };
+  const fire: Command = { kind: "fire_schedule", atMs: 1, fires: [] };
+  for (const format of [2, 4]) {
+    for (
+      const [plain, command] of [
+        [submit, { ...submit, keysOfExisting: true }],
+        [fire, { ...fire, replacesIfAccepted: true }],
+      ] as const
+    ) {
+      assert.deepEqual(decodeCommand(encodeCommand(command, format)), plain);
+      assert.deepEqual(decodeCommand(encodeCommand(command, 5)), command);
+    }
+  }
+});
+
 Deno.test("payloads and outputs are parts of their entry, the payload of a schedule is a copy", () => {
   const payload = new Uint8Array([1, 2, 3]);
   const spec = {

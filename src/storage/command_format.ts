@@ -10,15 +10,20 @@ import type { Command, Report } from "../jobs/mod.ts";
 /**
  * First byte of every encoded Command, at its newest. Format 2 brought the options of a job, the
  * purge of dead letters and the kinds of Command from 13 on, format 3 namespaces; what needs none of
- * it is the same in all three. Format 4 says submissions that have much in common side by side.
+ * it is the same in all three. Format 4 says submissions that have much in common side by side. Format 5
+ * brought two ways to decide that its Commands ask for: what becomes of the key of a submission that is
+ * answered with an existing job, and of the runs that a schedule's next one was to replace.
  */
-export const COMMAND_FORMAT_VERSION = 4;
+export const COMMAND_FORMAT_VERSION = 5;
 
 /** From which on a submission may have options and a namespace. */
 export const SUBMISSIONS_FORMAT = 3;
 
 /** From which on submissions lie side by side. */
 export const COLUMNS_FORMAT = 4;
+
+/** From which on Commands may ask to be decided as later programs do. */
+export const DECISIONS_FORMAT = 5;
 
 /**
  * Formats of entries that this program reads. A leader writes the highest that all members read, so
@@ -62,6 +67,23 @@ export function assertFits(command: Command, format: number): void {
       `Cannot ${command.kind} yet: it uses what not every member of the cluster knows; upgrade the ` +
         "members that run an older version of conductor first",
     );
+  }
+}
+
+/** To be decided as every member does that reads no more. */
+export function asInFormat4(command: Command): Command {
+  switch (command.kind) {
+    case "submit": {
+      if (command.keysOfExisting === undefined) return command;
+      const { keysOfExisting: _, ...rest } = command;
+      return rest;
+    }
+    case "fire_schedule": {
+      const { replacesIfAccepted: _, ...rest } = command;
+      return rest;
+    }
+    default:
+      return command;
   }
 }
 

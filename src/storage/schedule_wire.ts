@@ -59,12 +59,12 @@ export function alterFromWire(wire: readonly unknown[]): Body<AlterScheduleComma
 }
 
 export function fireToWire(command: Body<FireScheduleCommand>): unknown[] {
-  const { fires, liveJobsMax, leaderTerm, keyRetentionMs } = command;
+  const { fires, liveJobsMax, leaderTerm, keyRetentionMs, replacesIfAccepted } = command;
   return [
     fires.map(oneFireToWire),
     liveJobsMax ?? null,
     leaderTerm ?? null,
-    ...ending(keyRetentionMs),
+    ...ending(keyRetentionMs, replacesIfAccepted),
   ];
 }
 
@@ -74,6 +74,7 @@ export function fireFromWire(wire: readonly unknown[]): Body<FireScheduleCommand
     ...optional("liveJobsMax", wire[1], number),
     ...optional("leaderTerm", wire[2], number),
     ...optional("keyRetentionMs", wire[3], number),
+    ...optional("replacesIfAccepted", wire[4], boolean),
   };
 }
 
