@@ -122,6 +122,19 @@ Deno.test("a worker of the unary road that is started again is let in at once", 
   assert.notEqual(again.sessionId, sessionId);
 });
 
+Deno.test("a worker of the unary road to which an answer got lost registers again, keeps what it names, and the rest runs again", async () => {
+  const bench = new Bench();
+  await bench.register("w1");
+  bench.give("has", "w1");
+  await bench.heartbeat("w1");
+  bench.give("lost", "w1");
+  await bench.heartbeat("w1");
+  const { token } = bench.scene.job("has");
+  await bench.register("w1", { running: [{ jobId: "has", token }] });
+  assert.deepEqual(["has", "lost"].map((id) => bench.scene.job(id).status), ["running", "pending"]);
+  assert.equal(bench.scene.job("lost").failures, 0, "its retries are left alone");
+});
+
 Deno.test("jobs for a heartbeat whose caller hung up are there for the next one", async () => {
   const bench = new Bench();
   await bench.register("w1");
