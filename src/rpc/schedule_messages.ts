@@ -50,8 +50,18 @@ export function definitionToWire(
   };
 }
 
-/** @throws Refusal `invalid` when it does not say when */
+/** @throws Refusal `invalid` when it does not say when, or says what would not count */
 export function timingFromWire(message: TimingMessage | undefined): ScheduleTiming {
+  const { when: { case: kind } = {}, timeZone = "", anchor } = message ?? {};
+  if (timeZone !== "" && kind !== undefined && kind !== "cron") {
+    throw new Refusal(
+      "invalid",
+      "timing.time_zone is given, but only cron goes by a zone's clocks",
+    );
+  }
+  if (anchor !== undefined && kind !== undefined && kind !== "everyMs") {
+    throw new Refusal("invalid", "timing.anchor is given, but only every_ms counts from it");
+  }
   const bounds = { startAtMs: msOf(message?.startAt), endAtMs: msOf(message?.endAt) };
   switch (message?.when.case) {
     case "cron": {

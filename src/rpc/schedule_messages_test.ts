@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ScheduleTiming } from "../jobs/mod.ts";
-import { ScheduleDefinitionSchema, ScheduleSchema } from "./gen/scheduler_pb.ts";
+import {
+  ScheduleDefinitionSchema,
+  ScheduleSchema,
+  ScheduleTimingSchema,
+} from "./gen/scheduler_pb.ts";
 import type { ScheduleDefinition, ScheduleView } from "./schedule_api.ts";
 import {
   definitionFromWire,
   definitionToWire,
   scheduleFromWire,
   scheduleToWire,
+  timingFromWire,
 } from "./schedule_messages.ts";
 
 const always = { startAtMs: 0, endAtMs: 0 };
@@ -81,6 +87,16 @@ Deno.test("a schedule comes back from its bytes as it was", () => {
   };
   const bytes = toBinary(ScheduleSchema, create(ScheduleSchema, scheduleToWire(schedule)));
   assert.deepEqual(scheduleFromWire(fromBinary(ScheduleSchema, bytes)), schedule);
+});
+
+Deno.test("a time zone of a period, and an anchor of anything else, are refused, since neither would count", () => {
+  const of = (timing: MessageInitShape<typeof ScheduleTimingSchema>) => () =>
+    timingFromWire(create(ScheduleTimingSchema, timing));
+  const anchor = timestampFromMs(7);
+  const every = { case: "everyMs", value: 1_000n } as const;
+  assert.throws(of({ when: every, timeZone: "Europe/Berlin" }), /time_zone .* only cron/);
+  assert.throws(of({ when: { case: "at", value: anchor }, anchor }), /anchor .* only every_ms/);
+  assert.throws(of({ when: { case: "cron", value: "0 3 * * *" }, anchor }), /only every_ms/);
 });
 
 Deno.test("a definition without a job, or that does not say when, is refused by name", () => {
