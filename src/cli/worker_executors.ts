@@ -158,6 +158,12 @@ function newPool(
     onRefused: once((bounds) =>
       log.warn("this system refuses bounds to executor processes", { bounds: bounds.join(", ") })
     ),
+    onOrphan: ({ jobId, jobType, error }) =>
+      log.warn("what a job left behind failed after its end: a promise, or a timer", {
+        job_id: jobId,
+        type: jobType,
+        error,
+      }),
   });
 }
 

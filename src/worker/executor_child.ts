@@ -38,6 +38,15 @@ export interface ExecutorChildOptions {
   readonly markPrefix: string;
   /** Told which bounds the system refuses to such processes. */
   readonly onRefused?: (bounds: readonly string[]) => void;
+  /** Told of what an attempt left behind, and that failed when it had ended. */
+  readonly onOrphan?: (orphan: Orphan) => void;
+}
+
+/** A promise of an attempt that has ended, which was rejected, or a timer of it that threw. */
+export interface Orphan {
+  readonly jobType: string;
+  readonly jobId: string;
+  readonly error: string;
 }
 
 /** The process ended before its attempt did. */
@@ -62,6 +71,8 @@ export class ExecutorChild {
   /** Settles when the process is gone. */
   readonly ended: Promise<void>;
   attempts = 0;
+  /** Something of an attempt that has ended still goes on in it: it is to have no further one. */
+  isHaunted = false;
   readonly #options: ExecutorChildOptions;
   readonly #child: Deno.ChildProcess;
   readonly #mark: string;
@@ -196,6 +207,11 @@ export class ExecutorChild {
         return this.#listener?.span(message.told);
       case "ask_parent":
         return this.#askParent(message.jobId);
+      case "orphan":
+        // Once: whoever got hold of the channel shall not fill the worker's log.
+        if (!this.isHaunted) this.#options.onOrphan?.(message);
+        this.isHaunted = true;
+        return;
       case "end":
         return this.#settle?.resolve(message.end);
     }

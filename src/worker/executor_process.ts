@@ -5,6 +5,7 @@
  * @module
  */
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import {
   builtinJobTypes,
   type JobTypeRegistry,
@@ -40,6 +41,15 @@ export async function serveExecutor(): Promise<void> {
   confinement.leave();
 }
 
+/** Longest word about a failure that nobody waits for, in characters. */
+const ORPHAN_CHARACTERS_MAX = 2_000;
+
+/** An attempt, by which is known whose a failure is that nobody waits for. */
+interface Life {
+  readonly task: Pick<AttemptTask, "jobId" | "jobType">;
+  isOver: boolean;
+}
+
 class ExecutorServer {
   readonly #send: (message: FromExecutor) => void;
   readonly #news: ExecutorNews;
@@ -49,6 +59,9 @@ class ExecutorServer {
   #stop = new AbortController();
   /** An attempt does: what is printed is its. */
   #runs = false;
+  readonly #lives = new AsyncLocalStorage<Life>();
+  /** The attempt that runs, or the last one. */
+  #life: Life | undefined;
 
   constructor(send: (message: FromExecutor) => void) {
     this.#send = send;
@@ -56,6 +69,23 @@ class ExecutorServer {
     captureConsole((line) => {
       if (this.#runs) this.#news.log(line);
     });
+    globalThis.addEventListener("unhandledrejection", (event) => {
+      this.#orphaned(event, event.reason, this.#lives.getStore());
+    });
+    // Of what a timer throws is not known whose it was: while none runs it is the last one's, or older.
+    globalThis.addEventListener("error", (event) => this.#orphaned(event, event.error, this.#life));
+  }
+
+  /**
+   * An attempt's own failure ends the process, and with it the attempt, as ever. What one that has ended left
+   * behind must not take along the next one, which is somebody else's.
+   */
+  #orphaned(event: Event, failure: unknown, life: Life | undefined): void {
+    if (life?.isOver !== true) return;
+    event.preventDefault();
+    const { jobId, jobType } = life.task;
+    const error = Deno.inspect(failure).slice(0, ORPHAN_CHARACTERS_MAX);
+    this.#send({ kind: "orphan", jobId, jobType, error });
   }
 
   async setUp(
@@ -109,11 +139,12 @@ class ExecutorServer {
     }
     this.#stop = new AbortController();
     this.#runs = true;
-    let isOver = false;
+    const life: Life = { task, isOver: false };
+    this.#life = life;
     // What a job says once it has ended would be heard as the next one's, which is somebody else's.
     const unlessOver =
       <Said extends unknown[]>(say: (...said: Said) => void) => (...said: Said) => {
-        if (!isOver) say(...said);
+        if (!life.isOver) say(...said);
       };
     const listener = {
       progress: unlessOver((fraction: number, message: string) =>
@@ -124,11 +155,13 @@ class ExecutorServer {
       span: unlessOver((told: ToldSpan) => this.#send({ kind: "span", told })),
     };
     const { signal } = this.#stop;
-    return runAttempt(registry, environment, task, listener, signal, "when it returns")
-      .finally(() => {
-        isOver = true;
-        this.#runs = false;
-      });
+    return this.#lives.run(
+      life,
+      () => runAttempt(registry, environment, task, listener, signal, "when it returns"),
+    ).finally(() => {
+      life.isOver = true;
+      this.#runs = false;
+    });
   }
 
   async #prepare(jobTypes: readonly string[]): Promise<void> {

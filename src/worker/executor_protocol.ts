@@ -51,6 +51,13 @@ export type FromExecutor =
   | { readonly kind: "log"; readonly lines: readonly string[]; readonly skipped: number }
   | { readonly kind: "ask_parent"; readonly jobId: string }
   | { readonly kind: "span"; readonly told: ToldSpan }
+  /** What an attempt left behind that has ended has failed. */
+  | {
+    readonly kind: "orphan";
+    readonly jobType: string;
+    readonly jobId: string;
+    readonly error: string;
+  }
   | { readonly kind: "end"; readonly end: AttemptEnd };
 
 /** Longest message to an executor process, in bytes: a payload or what a parent left. */
@@ -72,6 +79,7 @@ export function checkedNews(message: unknown): FromExecutor {
     (fields.kind === "progress" && holds({ fraction: "number", message: "string" })) ||
     (fields.kind === "log" && holds({ skipped: "number" }) && areTexts(fields.lines)) ||
     (fields.kind === "ask_parent" && holds({ jobId: "string" })) ||
+    (fields.kind === "orphan" && holds({ jobType: "string", jobId: "string", error: "string" })) ||
     (fields.kind === "span" && isToldSpan(fieldsOf(fields.told))) ||
     (fields.kind === "end" && isEnd(fieldsOf(fields.end)));
   if (!isNews) throw new Error("it is no message of an executor process");

@@ -75,7 +75,7 @@ export class ProcessExecutor implements Executor {
     let child: ExecutorChild;
     try {
       if (this.#isClosed) throw new Error("the worker is shutting down");
-      child = this.#idle.pop()?.child ?? this.#start();
+      child = this.#takeIdle() ?? this.#start();
     } catch (failure) {
       const error = `an executor process could not be started: ${(failure as Error).message}`;
       return { ok: false, error, permanent: false, fault: "not_started" };
@@ -106,6 +106,14 @@ export class ProcessExecutor implements Executor {
     await Promise.all([...this.#all].map((child) => child.ended));
   }
 
+  #takeIdle(): ExecutorChild | undefined {
+    for (;;) {
+      const child = this.#idle.pop()?.child;
+      if (child?.isHaunted !== true) return child;
+      this.#end(child, "worn");
+    }
+  }
+
   #start(): ExecutorChild {
     const child = new ExecutorChild(this.#options);
     this.#options.observer?.started();
@@ -131,8 +139,9 @@ export class ProcessExecutor implements Executor {
       this.#end(child, "stopped");
       // Nothing may write into the attempt's directory while that is removed.
       await child.ended;
-    } else if (child.attempts >= this.#options.attemptsMax) this.#end(child, "worn");
-    else if (this.#idle.length >= this.#options.idleMax()) this.#end(child, "idle");
+    } else if (child.attempts >= this.#options.attemptsMax || child.isHaunted) {
+      this.#end(child, "worn");
+    } else if (this.#idle.length >= this.#options.idleMax()) this.#end(child, "idle");
     else this.#idle.push({ child, sinceMs: performance.now() });
   }
 

@@ -68,6 +68,52 @@ Deno.test("an attempt in a process of its own asks for what its parents left, ea
     },
   ));
 
+Deno.test("what an attempt left behind and fails takes no later one along, and its process gets no third", async () => {
+  const orphans: string[] = [];
+  await withExecutor(
+    `
+    let leave;
+    export function litter() {
+      new Promise((resolve) => leave = resolve).then(() => { throw new Error("left behind"); });
+      return Deno.pid;
+    }
+    export async function next() {
+      leave();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return Deno.pid;
+    }
+    export const own = async () => {
+      Promise.reject(new Error("its own"));
+      await new Promise((resolve) => setTimeout(resolve, 10_000));
+    };
+    export const pid = () => Deno.pid;
+    export const late = () => {
+      setTimeout(() => { throw new Error("too late"); }, 1);
+      return Deno.pid;
+    };`,
+    async (executor, directory) => {
+      const pidOf = async (type: string) => {
+        const end = await executor.run(taskOf(directory, type), silent, never);
+        assert.ok(end.ok, end.ok ? "" : end.error);
+        return new TextDecoder().decode(end.output);
+      };
+      const first = await pidOf("litter");
+      assert.equal(await pidOf("next"), first);
+      assert.match(orphans.join(), /^litter litter Error: left behind[^,]*$/);
+      assert.notEqual(await pidOf("pid"), first);
+      const late = await pidOf("late");
+      while (orphans.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+      assert.match(orphans[1] ?? "", /^late late Error: too late/);
+      assert.notEqual(await pidOf("pid"), late, "nor does one that failed while it was idle");
+      const own = await executor.run(taskOf(directory, "own"), silent, never);
+      assert.match(own.ok ? "" : own.error, /exited with code 1; it said: .*its own/);
+    },
+    {
+      onOrphan: ({ jobType, jobId, error }) => orphans.push(`${jobType} ${jobId} ${error}`),
+    },
+  );
+});
+
 const ON_LINUX = { ignore: Deno.build.os !== "linux" };
 
 Deno.test("an attempt that is told to stop puts away what it began, and says why it was told", () =>
