@@ -2,7 +2,7 @@
  * Failures that nobody waits for, in a worker that runs handlers of its operator's in its own event loop: a
  * promise that such a handler left behind and that was rejected, or a timer of its that threw. The runtime
  * ends the process for either, and with it every attempt of the worker, for a fault that its job may have
- * survived. Which attempt it was cannot be known by then, so it is told, and the worker goes on.
+ * survived. So it is told, and the worker goes on.
  *
  * Without such handlers it would be a fault of ours, and ends the process as ever.
  *
