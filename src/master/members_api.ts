@@ -85,6 +85,15 @@ export class MembersApi implements MemberCalls {
             "remove it first, or choose another node id",
         );
       }
+      const there = this.#context.members().members.find((each) =>
+        each.raftAddress === raftAddress && each.answers
+      );
+      if (there !== undefined) {
+        throw new Refusal(
+          "already_exists",
+          `${raftAddress} is where ${there.id} answers; each member has an address of its own`,
+        );
+      }
       await this.#context.proposer.changeMembership({
         kind: "add_learner",
         member: { id, address, incarnation: "" },

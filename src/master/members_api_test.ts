@@ -207,6 +207,17 @@ Deno.test("one that is expected takes its place at once, and is not let in twice
   );
 });
 
+Deno.test("nobody is expected where another member answers", async () => {
+  const leader = new Leader();
+  const expected = { id: "d", raftAddress: "b:7", grpcAddress: "" };
+  await assert.rejects(
+    leader.api.addMember(expected, CALL),
+    refused("already_exists", /b:7 is where b answers/),
+  );
+  leader.fall("b", MEMBER_TIMEOUT_MS);
+  assert.match((await leader.api.addMember(expected, CALL)).message, /d is expected/);
+});
+
 Deno.test("nobody is removed, promoted or made leader who must not be", async () => {
   const leader = new Leader();
   leader.fall("c", MEMBER_TIMEOUT_MS);
