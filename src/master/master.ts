@@ -249,6 +249,7 @@ export class Master {
     this.#directory.update(this.#node.status().members);
     this.#succession = new Succession({
       node: this.#node,
+      pace: this.#pace,
       random: Math.random,
       after: (delayMs, run) => setTimeout(run, delayMs),
     });

@@ -8,9 +8,11 @@
  */
 
 import type { RaftNode } from "../raft/mod.ts";
+import type { DiskPace } from "./disk_pace.ts";
 
 export interface SuccessionOptions {
   readonly node: Pick<RaftNode<unknown>, "leaderId" | "campaign" | "status" | "reportUnreachable">;
+  readonly pace: Pick<DiskPace, "faster">;
   /** Chance: at least 0, below 1. */
   readonly random: () => number;
   /** Runs its second argument after that many ms. */
@@ -55,9 +57,13 @@ export class Succession {
     });
   }
 
-  /** This node's place among the voters that are left. */
+  /** This node's place among the voters that are left: behind them all if its disk would hold them up. */
   #rank(lost: string): number {
-    const { id, members } = this.#options.node.status();
-    return members.filter((each) => each.votes && each.id !== lost && each.id < id).length;
+    const { node, pace } = this.#options;
+    const { id, members } = node.status();
+    const left = members.filter((each) => each.votes && each.id !== lost).map((each) => each.id);
+    const rank = left.filter((each) => each < id).length;
+    const isSlow = pace.faster(left.filter((each) => each !== id)) !== undefined;
+    return isSlow ? left.length + rank : rank;
   }
 }

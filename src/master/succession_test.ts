@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Succession } from "./succession.ts";
 
 /** A follower of `leader` among a, b and c, whose time the test moves. */
-function follower(id: string, leader: string) {
+function follower(id: string, leader: string, slowBeside: readonly string[] = []) {
   const node = {
     leaderId: leader as string | undefined,
     campaigns: [] as number[],
@@ -18,6 +18,12 @@ function follower(id: string, leader: string) {
   const timers: { atMs: number; run: () => void }[] = [];
   const succession = new Succession({
     node: node as unknown as ConstructorParameters<typeof Succession>[0]["node"],
+    pace: {
+      faster: (candidates) => {
+        const nodeId = candidates.find((each) => slowBeside.includes(each));
+        return nodeId === undefined ? undefined : { nodeId, syncMs: 1, ownSyncMs: 80 };
+      },
+    },
     random: () => 0.5,
     after: (delayMs, run) => void timers.push({ atMs: nowMs + delayMs, run }),
   });
@@ -33,6 +39,17 @@ function follower(id: string, leader: string) {
   };
   return { node, succession, runUntil };
 }
+
+Deno.test("a follower whose disk is slow beside another's lets that one campaign first", () => {
+  const firstAt = (slowBeside: readonly string[]) => {
+    const { node, succession, runUntil } = follower("b", "a", slowBeside);
+    succession.peerLost("a");
+    runUntil(99);
+    return node.campaigns[0];
+  };
+  assert.deepEqual([firstAt([]), firstAt(["c"])], [5, 55]);
+  assert.equal(firstAt(["a"]), 5, "that one is gone");
+});
 
 Deno.test("followers of a lost leader campaign soon, one after the other", () => {
   const first = follower("b", "a");

@@ -179,6 +179,7 @@ export class SimulatedNode {
       });
       this.#succession = new Succession({
         node: this.raft,
+        pace: { faster: () => undefined },
         random: () => this.#random.next(),
         after: (delayMs, run) => this.#later(delayMs, run),
       });
