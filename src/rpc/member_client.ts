@@ -6,6 +6,7 @@
 
 import { type ChannelOptions, ClusterChannel } from "./channel.ts";
 import { MasterService, type MemberInfo } from "./gen/scheduler_pb.ts";
+import { Refusal } from "./status.ts";
 import type { MemberDetails, MembersView, SnapshotTaken } from "./member_api.ts";
 
 /** Asks a cluster about its masters, and changes them. Methods throw {@linkcode Refusal}. */
@@ -64,15 +65,29 @@ export class MemberClient {
     };
   }
 
-  /** The bytes of a backup file, in pieces. */
+  /** The bytes of a backup file, in pieces; of the first master by the addresses that has begun to send it. */
   async *backup(
     options: { readonly stale: boolean },
     signal?: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
     const request = { stale: options.stale };
-    for await (
-      const { data } of this.#channel.stream(MasterService.method.backup, request, signal)
-    ) yield data;
+    let triesLeft = this.#channel.addresses.length;
+    let hasBegun = false;
+    while (true) {
+      try {
+        for await (
+          const { data } of this.#channel.stream(MasterService.method.backup, request, signal)
+        ) {
+          hasBegun = true;
+          yield data;
+        }
+        return;
+      } catch (failure) {
+        const isLost = failure instanceof Refusal && failure.reason === "unavailable";
+        // A stream that failed has put the next address at the head.
+        if (hasBegun || !isLost || --triesLeft <= 0) throw failure;
+      }
+    }
   }
 
   /** Closes the connections. */
