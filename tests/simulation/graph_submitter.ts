@@ -64,6 +64,7 @@ export class GraphSubmitter {
       const idAt = (place: number) => `${drawn[place]!.key}.${attempt}`;
       return {
         kind: "submit",
+        keysOfExisting: true,
         allOrNothing,
         jobs: drawn.map(({ key, parents, options, maxRetries }, place): SubmitSpec => ({
           id: idAt(place),

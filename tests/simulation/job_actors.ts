@@ -257,10 +257,14 @@ class Duties {
   #fire(fires: readonly ScheduleFire[], leaderTerm: number) {
     return new Promise<OutcomeOf["fire_schedule"]>((resolve, reject) => {
       this.#node.call((raft) =>
-        this.#propose(raft, { kind: "fire_schedule", fires, leaderTerm }, (outcome) => {
-          if (outcome instanceof ProposalRefused) reject(outcome);
-          else if ("kind" in outcome && outcome.kind === "fire_schedule") resolve(outcome);
-        })
+        this.#propose(
+          raft,
+          { kind: "fire_schedule", fires, leaderTerm, replacesIfAccepted: true },
+          (outcome) => {
+            if (outcome instanceof ProposalRefused) reject(outcome);
+            else if ("kind" in outcome && outcome.kind === "fire_schedule") resolve(outcome);
+          },
+        )
       );
     });
   }

@@ -169,6 +169,8 @@ export class JobOracle {
       outcome.results.forEach((result, at) => {
         const { idempotencyKey: key, maxRetries = 0 } = command.jobs[at] ?? {};
         if (result.status === "accepted") this.#submitted(result.jobId, key, maxRetries);
+        const isNoted = result.status === "existing" && command.keysOfExisting === true;
+        if (isNoted && key !== undefined) this.#byKey.set(key, result.jobId);
         if (result.status === "duplicate" && key !== undefined) {
           this.#check(
             this.#byKey.get(key) === result.jobId,
