@@ -121,18 +121,17 @@ Deno.test("what older members cannot read is not written in their format", () =>
 });
 
 Deno.test("a way to decide that older members do not know is not asked for in their format", () => {
-  const submit: Command = { kind: "submit", atMs: 1, jobs: [] };
-  const fire: Command = { kind: "fire_schedule", atMs: 1, fires: [] };
-  for (const format of [2, 4]) {
-    for (
-      const [plain, command] of [
-        [submit, { ...submit, keysOfExisting: true }],
-        [fire, { ...fire, replacesIfAccepted: true }],
-      ] as const
-    ) {
-      assert.deepEqual(decodeCommand(encodeCommand(command, format)), plain);
-      assert.deepEqual(decodeCommand(encodeCommand(command, 5)), command);
+  const submit = { kind: "submit", atMs: 1, jobs: [] } as const;
+  const fire = { kind: "fire_schedule", atMs: 1, fires: [] } as const;
+  const asked: [plain: Command, asking: Command][] = [
+    [submit, { ...submit, keysOfExisting: true }],
+    [fire, { ...fire, replacesIfAccepted: true }],
+  ];
+  for (const [plain, asking] of asked) {
+    for (const format of [2, 4]) {
+      assert.deepEqual(decodeCommand(encodeCommand(asking, format)), plain);
     }
+    assert.deepEqual(decodeCommand(encodeCommand(asking, 5)), asking);
   }
 });
 

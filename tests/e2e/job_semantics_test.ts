@@ -66,7 +66,9 @@ async function expires(client: JobClient): Promise<void> {
   await until("the worker is free", async () => await activeJobs(client) === 0);
   const { jobId: parentId } = await client.submit(sleep("1ms", { delayMs: 3_600_000 }));
   const waiting = await client.submit(
-    sleep("1ms", { options: { expireAfterMs: 50, dependsOn: [{ jobId: parentId }] } }),
+    sleep("1ms", {
+      options: { expireAfterMs: 50, dependsOn: [{ jobId: parentId, on: "success" }] },
+    }),
   );
   assert.equal((await client.waitFor(waiting.jobId)).status, "failed");
   await client.cancel(parentId);

@@ -268,7 +268,9 @@ async function expiresLater(client: JobClient): Promise<() => Promise<void>> {
   const running = await client.submit(sleep("60s", { options: { expireAfterMs: 6_000 } }));
   const { jobId: parentId } = await client.submit(sleep("1ms", { delayMs: 3_600_000 }));
   const waiting = await client.submit(
-    sleep("1ms", { options: { expireAfterMs: 6_000, dependsOn: [{ jobId: parentId }] } }),
+    sleep("1ms", {
+      options: { expireAfterMs: 6_000, dependsOn: [{ jobId: parentId, on: "success" }] },
+    }),
   );
   await untilStatus(client, running.jobId, "running");
   return async () => {
