@@ -19,6 +19,11 @@ export interface ClusterClockOptions {
   readonly monotonic: () => number;
   /** This machine's clock is (or, with 0, is no more) off from what most members show, in ms. */
   readonly onSkewChanged?: (skewMs: number) => void;
+  /**
+   * Under this master the time is (or, with 0, is no more) ahead of what most members show, in ms: their clocks
+   * were put back, or had once been put forward.
+   */
+  readonly onAheadChanged?: (aheadMs: number) => void;
 }
 
 /** Differences up to this are what synchronised clocks and a slow network come to, in ms. */
@@ -43,6 +48,9 @@ export class ClusterClock {
   #timeMs: number;
   #readMs: number;
   #isSkewed = false;
+  /** This master has led. */
+  #hasBegun = false;
+  #isAhead = false;
 
   constructor(options: ClusterClockOptions) {
     this.#options = options;
@@ -54,15 +62,28 @@ export class ClusterClock {
   now(): number {
     const readMs = this.#options.monotonic();
     const elapsedMs = readMs - this.#readMs;
-    this.#timeMs = Math.max(this.#agreedMs(readMs), this.#timeMs + SLOWED * elapsedMs);
+    const agreedMs = this.#agreedMs(readMs);
+    this.#timeMs = Math.max(agreedMs, this.#timeMs + SLOWED * elapsedMs);
     this.#readMs = readMs;
+    if (this.#hasBegun) this.#tellAhead(this.#timeMs - agreedMs);
     return Math.floor(this.#timeMs);
   }
 
   /** Taking office: goes on from `floorMs`, the time that the log has come to. */
   begin(floorMs: number): void {
     this.#readMs = this.#options.monotonic();
-    this.#timeMs = Math.max(this.#agreedMs(this.#readMs), floorMs);
+    const agreedMs = this.#agreedMs(this.#readMs);
+    this.#timeMs = Math.max(agreedMs, floorMs);
+    this.#hasBegun = true;
+    this.#tellAhead(this.#timeMs - agreedMs);
+  }
+
+  /** Until it agrees again, for it comes nearer only slowly. */
+  #tellAhead(aheadMs: number): void {
+    const isAhead = aheadMs > (this.#isAhead ? 0 : TOLERANCE_MS);
+    if (isAhead === this.#isAhead) return;
+    this.#isAhead = isAhead;
+    this.#options.onAheadChanged?.(Math.round(aheadMs));
   }
 
   /** A peer says what time it has. */
@@ -115,5 +136,11 @@ export function clockToldIn(log: Logger): ClusterClock {
         : log.warn("this machine's clock is wrong: most members show another time, which counts", {
           ahead_ms: skewMs,
         }),
+    onAheadChanged: (aheadMs) =>
+      aheadMs === 0 ? log.info("the clocks have caught up with the cluster's time") : log.warn(
+        "the cluster's time is ahead of the clocks, which were put back: it goes on more slowly until " +
+          "they agree, and what is to run at a time of day runs early",
+        { ahead_ms: aheadMs, agrees_in_ms: Math.round(aheadMs / (1 - SLOWED)) },
+      ),
   });
 }

@@ -7,16 +7,18 @@ const HOUR_MS = 3_600_000;
 function machine(aheadMs = 0) {
   const time = { wallMs: 12 * HOUR_MS + aheadMs, monotonicMs: 5_000 };
   const skews: number[] = [];
+  const ahead: number[] = [];
   const clock = new ClusterClock({
     wall: () => time.wallMs,
     monotonic: () => time.monotonicMs,
     onSkewChanged: (skewMs) => skews.push(skewMs),
+    onAheadChanged: (aheadMs) => ahead.push(aheadMs),
   });
   const pass = (ms: number) => {
     time.wallMs += ms;
     time.monotonicMs += ms;
   };
-  return { time, clock, skews, pass };
+  return { time, clock, skews, ahead, pass };
 }
 
 const NOON_MS = 12 * HOUR_MS;
@@ -61,6 +63,24 @@ Deno.test("of two clocks that differ the earlier one counts, but never before th
   assert.equal(clock.now(), NOON_MS);
   clock.begin(NOON_MS + 1_234);
   assert.equal(clock.now(), NOON_MS + 1_234);
+});
+
+Deno.test("who leads tells once that the time is ahead of the clocks, and once that it is no more", () => {
+  const { clock, time, ahead, pass } = machine();
+  clock.begin(NOON_MS + 2_000);
+  pass(30_000);
+  clock.now();
+  assert.deepEqual(ahead, [], "by no more than clocks may differ");
+  time.wallMs -= 10_000;
+  for (let looks = 0; looks < 200; looks++) {
+    pass(1_000);
+    clock.now();
+  }
+  assert.equal(ahead.length, 2);
+  assert.ok(ahead[0]! > 9_000 && ahead[0]! <= 10_000, String(ahead));
+  assert.equal(ahead[1], 0);
+  clock.begin(clock.now() + HOUR_MS);
+  assert.deepEqual(ahead.slice(2), [HOUR_MS]);
 });
 
 Deno.test("behind the log time goes on from there, more slowly, until it agrees", () => {
