@@ -8,19 +8,21 @@
 
 import type { RunningAttempt } from "./running_attempt.ts";
 
-/** A timer set for longer would fire at once; no attempt runs for 24 days. */
+/** A timer set for longer, some 24 days, would fire at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** One attempt, as far as it lasts. */
 class LastingAttempt {
   readonly attempt: RunningAttempt;
   readonly #startedMs: number;
+  readonly #timerMsMax: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isOver = false;
 
-  constructor(attempt: RunningAttempt, startedMs: number) {
+  constructor(attempt: RunningAttempt, startedMs: number, timerMsMax: number) {
     this.attempt = attempt;
     this.#startedMs = startedMs;
+    this.#timerMsMax = timerMsMax;
   }
 
   /** It has ended. */
@@ -33,9 +35,13 @@ class LastingAttempt {
     const { timeoutMs } = this.attempt.job;
     if (timeoutMs <= 0) return;
     const leftMs = timeoutMs - (performance.now() - this.#startedMs);
+    if (leftMs > this.#timerMsMax) {
+      this.#timer = setTimeout(() => this.watch(), this.#timerMsMax);
+      return;
+    }
     this.#timer = setTimeout(
       () => this.attempt.stop("timeout", `timed out after ${timeoutMs} ms`),
-      Math.max(0, Math.min(leftMs, TIMER_MS_MAX)),
+      Math.max(0, leftMs),
     );
   }
 
@@ -49,18 +55,20 @@ class LastingAttempt {
 /** Those of a worker. */
 export class LastingAttempts {
   readonly #onLasting: (attempt: RunningAttempt) => void;
+  readonly #timerMsMax: number;
   /** Begun in this turn. */
   #begun: LastingAttempt[] = [];
 
   /** @param onLasting told of each that outlasts its first turn */
-  constructor(onLasting: (attempt: RunningAttempt) => void) {
+  constructor(onLasting: (attempt: RunningAttempt) => void, timerMsMax = TIMER_MS_MAX) {
     this.#onLasting = onLasting;
+    this.#timerMsMax = timerMsMax;
   }
 
   /** @param startedMs on the clock of `performance.now()` */
   begin(attempt: RunningAttempt, startedMs: number): LastingAttempt {
     if (this.#begun.length === 0) setImmediate(() => this.#turnIsOver());
-    const lasting = new LastingAttempt(attempt, startedMs);
+    const lasting = new LastingAttempt(attempt, startedMs, this.#timerMsMax);
     this.#begun.push(lasting);
     return lasting;
   }
