@@ -16,7 +16,7 @@ import { Misuse, NegativeAnswer } from "./failure.ts";
 import { reasonOf } from "./reason.ts";
 import type { Flags } from "./router.ts";
 import { printable, type Terminal } from "./terminal.ts";
-import { isLeft, leftWith, sayingHowToGoOn } from "./waiting.ts";
+import { isLeft, sayingHowToGoOn } from "./waiting.ts";
 
 /** Jobs in one call: enough to make little of the way there and back, few enough to be one of many. */
 const CALL_JOBS = 1_000;
@@ -93,11 +93,12 @@ export async function submitBatch(file: string, flags: Flags, terminal: Terminal
     line.clear();
     tellRefusals(submitted, terminal);
     if (waits && hasJobs()) {
-      const batch = await follow(connection, batchId, "quietly", timeoutMs).catch((failure) => {
+      const followed = { batchId, how: "quietly", timeoutMs, isSubmitted: true } as const;
+      const batch = await follow(connection, followed).catch((failure) => {
         // A program goes on with the ids, which it has from nowhere else.
         const json = submittedJson(submitted);
         if (isLeft(failure)) tell(flags, terminal, { json, text: () => "" });
-        throw leftWith(goesOnText(batchId), failure);
+        throw failure;
       });
       tell(flags, terminal, {
         json: { ...submittedJson(submitted), batch: batchJson(batch) },

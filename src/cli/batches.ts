@@ -11,9 +11,10 @@ import { type Connection, withClient } from "./connect.ts";
 import { NegativeAnswer } from "./failure.ts";
 import { areSeveral, NAMESPACE_COLUMN, secondText, timeText } from "./present.ts";
 import type { Flags } from "./router.ts";
+import { Silence } from "./silence.ts";
 import { renderPairs, renderTable } from "./table.ts";
 import { printable, type Sheet, type Terminal } from "./terminal.ts";
-import { isLeft, leftWith, within } from "./waiting.ts";
+import { isLeft, within } from "./waiting.ts";
 import { tellOrWatch } from "./watching.ts";
 
 /** The batches of the cluster, the latest first. */
@@ -61,10 +62,10 @@ export async function watchBatch(
       last = batch;
       if (isStream) terminal.out.write(streamed(batchJson(batch), "jsonl"));
     };
-    const batch = await follow(connection, batchId, how, timeoutMs, hear).catch((failure) => {
+    const batch = await follow(connection, { batchId, how, timeoutMs }, hear).catch((failure) => {
       const left = isLeft(failure) && !isStream ? last : undefined;
       if (left !== undefined) tell(flags, terminal, { json: batchJson(left), text: () => "" });
-      throw last === undefined ? failure : leftWith(goesOnText(batchId), failure);
+      throw failure;
     });
     if (!isStream) tell(flags, terminal, batchAnswer(batch));
     failIfBad(batch, 0);
@@ -95,23 +96,38 @@ export function goesOnText(batchId: string): string {
     `\`conductor batch cancel ${batchId}\``;
 }
 
+/** What is followed, and how. */
+interface Followed {
+  readonly batchId: string;
+  readonly how: "telling" | "quietly";
+  /** Time to wait; undefined: for ever. */
+  readonly timeoutMs: number | undefined;
+  /** This command submitted it, so that it is there. */
+  readonly isSubmitted?: boolean;
+}
+
 /** Until the end of a batch. Ctrl-C ends the watching, not the batch. */
 export async function follow(
   { client, line }: Connection,
-  batchId: string,
-  how: "telling" | "quietly",
-  timeoutMs: number | undefined,
+  { batchId, how, timeoutMs, isSubmitted = false }: Followed,
   hear: (batch: BatchView) => void = () => {},
 ): Promise<BatchView> {
   const goesOn = goesOnText(batchId);
   let last: BatchView | undefined;
+  const isKnown = () => isSubmitted || last !== undefined;
+  const silence = new Silence(line, { what: `batch ${batchId}`, timeoutMs, isKnown });
   const late = () => {
-    const where = last === undefined ? "no master told of it" : printable(countsText(last));
-    return `batch ${batchId} is not at its end yet: ${where}; ${goesOn}`;
+    const counts = last === undefined ? "no master told of it" : printable(countsText(last));
+    if (silence.lasts) {
+      return `batch ${batchId} was not at its end when a master last told of it, and none answers now: ` +
+        `${counts}; ${goesOn}`;
+    }
+    return `batch ${batchId} is not at its end yet: ${counts}; ${goesOn}`;
   };
   try {
     await within({ timeoutMs, interrupted: goesOn, late }, async (signal) => {
-      for await (const batch of client.watchBatch(batchId, signal)) {
+      for await (const batch of client.watchBatch(batchId, signal, silence)) {
+        silence.heard();
         last = batch;
         hear(batch);
         const text = countsText(batch);

@@ -4,16 +4,17 @@
  * @module
  */
 
-import type { JobClient, JobDetails, JobView } from "../rpc/mod.ts";
+import type { JobDetails, JobView } from "../rpc/mod.ts";
 import { type Answer, formatOf, tell } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { reasonOf } from "./reason.ts";
 import { overviewAnswer } from "./cluster.ts";
-import { withClient } from "./connect.ts";
+import { type Connection, withClient } from "./connect.ts";
 import { NegativeAnswer } from "./failure.ts";
 import { detailsJson, detailsText, jobJson, textOf } from "./present.ts";
 import { sealedNote } from "./present_sealed.ts";
 import type { Flags } from "./router.ts";
+import { Silence } from "./silence.ts";
 import { printable, printableLines, type Terminal, writeBytes } from "./terminal.ts";
 import { lateText, within } from "./waiting.ts";
 import { tellOrWatch } from "./watching.ts";
@@ -43,9 +44,12 @@ export async function result(jobId: string, flags: Flags, terminal: Terminal): P
   const reader = new FlagReader(flags);
   const timeoutMs = reader.duration("timeout");
   reader.done();
-  await withClient(flags, terminal, async ({ client }) => {
+  await withClient(flags, terminal, async (connection) => {
+    const { client } = connection;
     const format = formatOf(flags);
-    if (flags.wait === true || timeoutMs !== undefined) await untilEnd(client, jobId, timeoutMs);
+    if (flags.wait === true || timeoutMs !== undefined) {
+      await untilEnd(connection, jobId, timeoutMs);
+    }
     const { job } = await client.getJob(jobId);
     if (format !== "table" && flags.file === undefined) {
       tell(flags, terminal, { json: jobJson(job).result ?? null, text: () => "" });
@@ -66,13 +70,18 @@ export async function result(jobId: string, flags: Flags, terminal: Terminal): P
 
 /** @throws OutOfTime */
 async function untilEnd(
-  client: JobClient,
+  { client, line }: Connection,
   jobId: string,
   timeoutMs: number | undefined,
 ): Promise<void> {
   let last: JobView | undefined;
-  await within({ timeoutMs, late: () => lateText(jobId, last) }, async (signal) => {
-    for await (const event of client.watch(jobId, signal)) {
+  const isKnown = () => last !== undefined;
+  const silence = new Silence(line, { what: `job ${jobId}`, timeoutMs, isKnown });
+  const { outlasts } = silence;
+  const late = () => lateText(jobId, last, silence.lasts);
+  await within({ timeoutMs, late }, async (signal) => {
+    for await (const event of client.watch(jobId, signal, { outlasts })) {
+      silence.heard();
       if (event.kind === "state") last = event.job;
     }
   });

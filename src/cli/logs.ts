@@ -9,6 +9,7 @@ import { formatOf, streamed } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { type Connection, withClient } from "./connect.ts";
 import type { Flags } from "./router.ts";
+import { Silence } from "./silence.ts";
 import { printable, type Terminal } from "./terminal.ts";
 import { lateText, within } from "./waiting.ts";
 
@@ -31,9 +32,13 @@ export async function logs(jobId: string, flags: Flags, terminal: Terminal): Pro
     };
     if (flags.follow === true) {
       let last: JobView | undefined;
+      const isKnown = () => last !== undefined;
+      const silence = new Silence(connection.line, { what: `job ${jobId}`, timeoutMs, isKnown });
+      const late = () => lateText(jobId, last, silence.lasts);
       return await within(
-        { timeoutMs, late: () => lateText(jobId, last), reader: terminal.out },
-        (signal) => follow(connection, jobId, { tail, signal }, print, (job) => last = job),
+        { timeoutMs, late, reader: terminal.out },
+        (signal) =>
+          follow(connection, jobId, { tail, signal, silence }, print, (job) => last = job),
       );
     }
     const { logTail, job } = await client.getJob(jobId);
@@ -45,13 +50,19 @@ export async function logs(jobId: string, flags: Flags, terminal: Terminal): Pro
 async function follow(
   { client, line }: Connection,
   jobId: string,
-  { tail, signal }: { readonly tail: number; readonly signal: AbortSignal },
+  { tail, signal, silence }: {
+    readonly tail: number;
+    readonly signal: AbortSignal;
+    readonly silence: Silence;
+  },
   print: (lines: readonly string[]) => void,
   hear: (job: JobView) => void,
 ): Promise<void> {
   let isFirst = true;
   let attempt = 0;
-  for await (const event of client.watch(jobId, signal, { keptLog: true })) {
+  const { outlasts } = silence;
+  for await (const event of client.watch(jobId, signal, { keptLog: true, outlasts })) {
+    silence.heard();
     if (event.kind === "log") print(isFirst ? lastOf(event.lines, tail) : event.lines);
     if (event.kind === "state") {
       hear(event.job);

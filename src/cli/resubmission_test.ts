@@ -185,7 +185,7 @@ Deno.test("a wait that is given up leaves a program the id of what goes on", asy
   }
 });
 
-Deno.test("a wait that no master answers any more says that its job goes on, and leaves a program its id", async () => {
+Deno.test("a wait for what was taken outlasts masters that are gone, says so, and ends with its time", async () => {
   await using master = await startTestMaster({
     submit: made,
     watchJob: async () => {
@@ -193,13 +193,15 @@ Deno.test("a wait that no master answers any more says that its job goes on, and
       await new Promise<never>(() => {});
     },
   });
+  // Longer than a call goes on trying for.
   const { code, out, err } = await run(
-    ...["submit", "--addr", master.address, "--type=noop", "--wait", "-o", "json"],
+    ...["submit", "--addr", master.address, "--type=noop", "--wait-timeout=13s", "-o", "json"],
   );
-  assert.equal(code, 1);
+  assert.equal(code, 124, err);
   assert.equal(JSON.parse(out).id, "j0");
   assert.match(
     err,
-    /no master could be reached .*; job j0 goes on; follow it with `conductor watch/,
+    /no master could be reached .*; waiting for job j0 goes on until the 13s that were given are over/,
   );
+  assert.match(err, /the time to wait for job j0 is over; no master told of it/);
 });

@@ -12,9 +12,10 @@ import { NegativeAnswer } from "./failure.ts";
 import type { LiveLine } from "./live_line.ts";
 import { jobJson, progressText, resultText, statusText } from "./present.ts";
 import type { Flags } from "./router.ts";
+import { Silence } from "./silence.ts";
 import { submissionFrom } from "./submission.ts";
 import { printable, type Terminal } from "./terminal.ts";
-import { isLeft, lateText, leftWith, madeOnceText, sayingHowToGoOn, within } from "./waiting.ts";
+import { isLeft, lateText, madeOnceText, sayingHowToGoOn, within } from "./waiting.ts";
 
 /** Submits one job, and with `--wait` follows it to its end. */
 export async function submit(flags: Flags, terminal: Terminal): Promise<void> {
@@ -81,11 +82,14 @@ async function follow(
     `\`conductor cancel ${jobId}\``;
   const isStream = formatOf(flags) === "jsonl";
   let last: JobView | undefined;
+  const isKnown = () => submitted !== undefined || last !== undefined;
+  const silence = new Silence(line, { what: `job ${jobId}`, timeoutMs, isKnown });
   try {
     const reader = isStream ? terminal.out : undefined;
-    const late = () => lateText(jobId, last);
+    const late = () => lateText(jobId, last, silence.lasts);
     await within({ timeoutMs, interrupted, late, reader }, async (signal) => {
-      for await (const event of client.watch(jobId, signal)) {
+      for await (const event of client.watch(jobId, signal, { outlasts: silence.outlasts })) {
+        silence.heard();
         if (isStream) terminal.out.write(streamed(eventJson(event), "jsonl"));
         else report(event, jobId, line, last);
         if (event.kind === "state") last = event.job;
@@ -100,7 +104,7 @@ async function follow(
     if (known === undefined) throw failure;
     // A program goes on with the id, which it has from nowhere else.
     if (isLeft(failure) && !isStream) tell(flags, terminal, { json: known, text: () => "" });
-    throw leftWith(interrupted, failure);
+    throw failure;
   } finally {
     line.clear();
   }

@@ -9,7 +9,6 @@ import { Interrupted, OutOfTime } from "./failure.ts";
 import { onInterruption } from "./interruption.ts";
 import type { Flags } from "./router.ts";
 import { printable, type Sink } from "./terminal.ts";
-import { isPassing } from "./watching.ts";
 
 /** Longest time that a timer of the runtime can be set to, in ms. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
@@ -29,12 +28,20 @@ export interface Limits {
   readonly reader?: Sink | undefined;
 }
 
-/** Says of a job that it has not ended in time, where it is and what to do; undefined: nobody knows. */
-export function lateText(jobId: string, job: JobView | undefined): string {
+/**
+ * Says of a job that it has not ended in time, where it is and what to do; undefined: nobody knows.
+ *
+ * @param isSilent no master answers, so that it may stand otherwise by now
+ */
+export function lateText(jobId: string, job: JobView | undefined, isSilent = false): string {
   if (job === undefined) return `the time to wait for job ${jobId} is over; no master told of it`;
   const where = job.assignedTo === "" || job.status === "pending"
     ? ""
     : ` on ${printable(job.assignedTo)}`;
+  if (isSilent) {
+    return `job ${jobId} was ${job.status}${where} when a master last told of it, and none answers now; ` +
+      `\`conductor watch ${jobId}\` follows it once one does`;
+  }
   return `job ${jobId} is still ${job.status}${where}; it goes on. \`conductor explain ${jobId}\` ` +
     `says what it waits for, \`conductor watch ${jobId}\` follows it`;
 }
@@ -81,15 +88,9 @@ export async function within<Answer>(
   }
 }
 
-/** Whether what was waited for goes on, though nobody waits any more: for want of time, patience or masters. */
+/** Whether what was waited for goes on, though nobody waits any more. */
 export function isLeft(failure: unknown): boolean {
-  return failure instanceof OutOfTime || failure instanceof Interrupted || isPassing(failure);
-}
-
-/** The failure of a wait; of one for which no master answers any more, with what becomes of the job. */
-export function leftWith(goesOn: string, failure: unknown): unknown {
-  if (!isPassing(failure)) return failure;
-  return new Refusal(failure.reason, `${failure.message}; ${goesOn}`, { cause: failure });
+  return failure instanceof OutOfTime || failure instanceof Interrupted;
 }
 
 /** How to go on where it is not known what came of a submission, without submitting anything twice. */

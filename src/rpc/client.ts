@@ -48,7 +48,7 @@ import {
 import { batchFromWire, type BatchPage, type BatchView } from "./batch_api.ts";
 import { LogReader } from "./log_reader.ts";
 import { Patience } from "./patience.ts";
-import { untilEnd } from "./reopening.ts";
+import { type Outlasting, untilEnd } from "./reopening.ts";
 import { Refusal } from "./status.ts";
 
 /** Time allowed to a call about however many jobs. */
@@ -192,11 +192,12 @@ export class JobClient {
    * job's state is told again, its log lines are not.
    *
    * @param keptLog begin with what is kept of the last attempt's log
+   * @param outlasts see {@linkcode Outlasting}
    */
   async *watch(
     jobId: string,
     signal?: AbortSignal,
-    { keptLog = false }: { readonly keptLog?: boolean } = {},
+    { keptLog = false, outlasts }: { readonly keptLog?: boolean } & Outlasting = {},
   ): AsyncGenerator<JobEventView> {
     let isOver = false;
     const log = new LogReader(keptLog ? 1 : 0);
@@ -211,12 +212,13 @@ export class JobClient {
         yield event;
       }
     };
-    yield* untilEnd(
-      () => open(this.#channel),
-      () => isOver,
-      () => this.getJob(jobId, { signal, patient: true }),
+    yield* untilEnd({
+      open: () => open(this.#channel),
+      isOver: () => isOver,
+      ask: () => this.getJob(jobId, { signal, patient: true }),
       signal,
-    );
+      outlasts,
+    });
   }
 
   /** Follows a job to its end; resolves to it. */
@@ -264,7 +266,11 @@ export class JobClient {
   }
 
   /** The counts of a batch as they change, until none of its jobs is unfinished; as `watch` does. */
-  async *watchBatch(batchId: string, signal?: AbortSignal): AsyncGenerator<BatchView> {
+  async *watchBatch(
+    batchId: string,
+    signal?: AbortSignal,
+    { outlasts }: Outlasting = {},
+  ): AsyncGenerator<BatchView> {
     const { watchBatch } = MasterService.method;
     let last: BatchView | undefined;
     const open = async function* (channel: Calls) {
@@ -272,12 +278,13 @@ export class JobClient {
         yield last = batchFromWire(message);
       }
     };
-    yield* untilEnd(
-      () => open(this.#channel),
-      () => last?.isFinished === true,
-      () => this.getBatch(batchId, { signal, patient: true }),
+    yield* untilEnd({
+      open: () => open(this.#channel),
+      isOver: () => last?.isFinished === true,
+      ask: () => this.getBatch(batchId, { signal, patient: true }),
       signal,
-    );
+      outlasts,
+    });
   }
 
   /** Cancels what is unfinished of a batch. */
