@@ -37,6 +37,23 @@ export function tell(flags: Flags, { out, err }: Terminal, answer: Answer): void
   if (isCut && answer.note !== undefined) err.write(`${answer.note}\n`);
 }
 
+/**
+ * {@linkcode tell} of what was made just now and whose id nobody has yet: where it cannot be written, the
+ * failure says it, or the same would be made once more.
+ *
+ * @param made "job 7 is submitted"
+ * @throws Error with that
+ */
+export function tellMade(flags: Flags, terminal: Terminal, answer: Answer, made: string): void {
+  try {
+    tell(flags, terminal, answer);
+  } catch (cause) {
+    const isUnread = cause instanceof Deno.errors.BrokenPipe;
+    const why = isUnread ? "nobody reads stdout" : (cause as Error).message;
+    throw new Error(`${why}; ${made}`, { cause });
+  }
+}
+
 /** The answer in one format. */
 export function rendered(answer: Answer, format: OutputFormat, sheet: Sheet): string {
   switch (format) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { parseExactly } from "../rpc/mod.ts";
-import { type Answer, streamed, tell } from "./answer.ts";
+import { type Answer, streamed, tell, tellMade } from "./answer.ts";
 import { recording } from "./terminal_test_support.ts";
 
 const ANSWER: Answer = {
@@ -73,4 +73,26 @@ Deno.test("a text that YAML 1.1 takes for a number, a date or a truth is quoted"
     told({ output: "yaml" }, {}, { json, text: () => "" }).out,
     'a: "no"\nb: "12:30:45"\nc: "2026-11-27T09:19:54.079Z"\nd: "1_000"\ne: plain\n',
   );
+});
+
+Deno.test("an id that cannot be printed is told with why, so that nobody makes the same again", () => {
+  const terminal = recording();
+  const failing = (failure: Error) => ({
+    ...terminal,
+    out: {
+      ...terminal.out,
+      write() {
+        throw failure;
+      },
+    },
+  });
+  const answer = { json: {}, text: () => "7\n" };
+  const made = (failure: Error) => () =>
+    tellMade({}, failing(failure), answer, "job 7 is submitted");
+  assert.throws(made(new Error("cannot write to stdout: No space left on device")), {
+    message: "cannot write to stdout: No space left on device; job 7 is submitted",
+  });
+  assert.throws(made(new Deno.errors.BrokenPipe("Broken pipe")), {
+    message: "nobody reads stdout; job 7 is submitted",
+  });
 });

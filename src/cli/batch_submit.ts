@@ -6,7 +6,7 @@
 
 import { v7 as uuidv7 } from "uuid";
 import { type BatchItem, type JobClient, newIdempotencyKey, type Submission } from "../rpc/mod.ts";
-import { tell } from "./answer.ts";
+import { tell, tellMade } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { inCalls, type JobLine, readJobLines, textOfLines } from "./batch_lines.ts";
 import { batchJson, batchText, failIfBad, follow, goesOnText } from "./batches.ts";
@@ -69,11 +69,11 @@ export async function submitBatch(file: string, flags: Flags, terminal: Terminal
       ...{ batchId, idempotencyKey, accepted: 0, duplicates: 0, jobs: [], refused: [] },
     };
     const hasJobs = () => submitted.jobs.length > 0;
-    const tellWhatIsThere = () =>
-      tell(flags, terminal, {
-        json: submittedJson(submitted),
-        text: () => hasJobs() ? `${batchId}\n` : "",
-      });
+    const tellWhatIsThere = () => {
+      const text = () => hasJobs() ? `${batchId}\n` : "";
+      const made = `batch ${printable(batchId)} has ${submitted.jobs.length} of the jobs`;
+      tellMade(flags, terminal, { json: submittedJson(submitted), text }, made);
+    };
     const ids = new Map<string, string>();
     // The master puts parents first by itself, and names a fault by its place: that of the file.
     if (allOrNothing) calls[0]!.sort((a, b) => a.line - b.line);

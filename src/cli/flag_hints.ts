@@ -27,12 +27,32 @@ export function flagHint(complaint: string, command: Command): string | undefine
   const own = command.options.flatMap(({ long }) => long ?? []);
   // Programs in Go, as the original is, take their flags with one dash.
   if (dashes === "-") {
-    return own.includes(`--${name}`)
-      ? `flags that are words have two dashes: --${name}`
-      : OF_THE_ORIGINAL[name];
+    return own.includes(`--${name}`) ? twoDashes(name) : OF_THE_ORIGINAL[name];
   }
   const parts = own.filter((each) => each.endsWith(`-${name}`) || each.startsWith(`--${name}-`));
   return hintOfKey(name) ?? (parts.length === 0 ? undefined : `there is ${parts.join(", ")}`);
+}
+
+function twoDashes(name: string): string {
+  return `flags that are words have two dashes: --${name}`;
+}
+
+/**
+ * The complaint about a flag of `command` that is written with one dash, where commander would find another
+ * in it: `-type noop` is `-t ype` and an argument too many, `-wait` is `-w` and no flag `-ait`.
+ */
+export function oneDashFault(command: Command, args: readonly string[]): string | undefined {
+  const taking = command.options.filter(({ required }) => required)
+    .flatMap(({ long, short }) => [long, short]);
+  for (const [at, word] of args.entries()) {
+    if (word === "--") return undefined;
+    const [, name = ""] = /^-([a-z][a-z-]+)(?:=.*)?$/s.exec(word) ?? [];
+    const isFlag = command.options.some(({ long }) => long === `--${name}`);
+    if (isFlag && !taking.includes(args[at - 1])) {
+      return `unknown option '-${name}'; ${twoDashes(name)}`;
+    }
+  }
+  return undefined;
 }
 
 function flagsOfCommands(program: Command): ReadonlySet<string> {

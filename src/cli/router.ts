@@ -15,7 +15,7 @@ import { addJobTypeCommands, addSettingsCommands } from "./settings_router.ts";
 import { addConfigFlags } from "./config_flags.ts";
 import { addExamples } from "./examples.ts";
 import { EXIT, Misuse, reportFailure } from "./failure.ts";
-import { commandMeant, flagHint } from "./flag_hints.ts";
+import { commandMeant, flagHint, oneDashFault } from "./flag_hints.ts";
 import { addBulkCommands } from "./job_router.ts";
 import { outliveHangUps } from "./interruption.ts";
 import { addJobFlags } from "./job_flags.ts";
@@ -48,6 +48,8 @@ export async function route(
       return EXIT.done;
     }
     refuseUnknownCommand(program, args);
+    const fault = oneDashFault(commandMeant(program, args), args);
+    if (fault !== undefined) throw new Misuse(fault);
     await program.parseAsync([...args], { from: "user" });
     return EXIT.done;
   } catch (failure) {

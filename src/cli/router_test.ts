@@ -51,6 +51,10 @@ Deno.test("what commander refuses is told on one line, with what was meant, and 
     [["worker", "--result-timeout", "3s"], /; there is --set worker\.result_timeout=VALUE$/m],
     // As the original's client was called, and its flags.
     [["submit", "-addr", "localhost:9000", "-type", "noop"], /have two dashes: --addr$/m],
+    [["submit", "-type", "noop"], /unknown option '-type'; flags .* two dashes: --type$/m],
+    [["submit", "-type=noop"], /unknown option '-type'; flags .* two dashes: --type$/m],
+    [["submit", "-wait", "--type=noop"], /have two dashes: --wait$/m],
+    [["list", "-output", "json"], /have two dashes: --output$/m],
     [["submit", "-action", "status"], /unknown option '-action'; what it named is a command:/],
     [["status", "-job=x"], /unknown option '-job=x'; a job is named without a flag/],
     [["submit", "--retries", "3"], /unknown option '--retries'; there is --max-retries$/m],

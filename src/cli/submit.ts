@@ -5,7 +5,7 @@
  */
 
 import { type JobEventView, type JobView, newIdempotencyKey, SUBMITTED } from "../rpc/mod.ts";
-import { formatOf, streamed, tell } from "./answer.ts";
+import { formatOf, streamed, tell, tellMade } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { type Connection, withClient } from "./connect.ts";
 import { NegativeAnswer } from "./failure.ts";
@@ -39,7 +39,8 @@ export async function submit(flags: Flags, terminal: Terminal): Promise<void> {
     if (flags.wait === true || timeoutMs !== undefined) {
       return await follow(connection, { jobId, timeoutMs, submitted }, flags, terminal);
     }
-    tell(flags, terminal, { json: submitted, text: () => `${jobId}\n` });
+    const answer = { json: submitted, text: () => `${jobId}\n` };
+    tellMade(flags, terminal, answer, `job ${jobId} is submitted`);
   }, "client.submit_job");
 }
 

@@ -54,7 +54,25 @@ export interface Terminal {
 /** The process's own streams. */
 export function processTerminal(): Terminal {
   const out = { ...sinkOver(Deno.stdout, "stdout"), isAbandoned: () => hasLostReader(STDOUT) };
-  return { out, err: sinkOver(Deno.stderr, "stderr") };
+  return { out, err: forgiving(sinkOver(Deno.stderr, "stderr")) };
+}
+
+/**
+ * A full disk below stderr takes away what is told beside an answer. It must not take the answer too, with the id of
+ * what was submitted, nor the exit code.
+ */
+export function forgiving(sink: Sink): Sink {
+  return {
+    ...sink,
+    write(text) {
+      try {
+        sink.write(text);
+      } catch (failure) {
+        // Who has left wants no more of it. Of anything else there is nowhere to tell.
+        if (failure instanceof Deno.errors.BrokenPipe) throw failure;
+      }
+    },
+  };
 }
 
 /** Bytes as they are, on the process's stdout. */

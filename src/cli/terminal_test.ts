@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { writeAll } from "./terminal.ts";
+import { forgiving, writeAll } from "./terminal.ts";
+import { recording } from "./terminal_test_support.ts";
 
 /** A stream that takes two bytes at a time, after each of `faults`. */
 function streamAfter(...faults: readonly Error[]) {
@@ -30,4 +31,19 @@ Deno.test("a stream that cannot be written to is named, and one that nobody read
   });
   const unread = streamAfter(new Deno.errors.BrokenPipe("Broken pipe (os error 32)"));
   assert.throws(() => writeAll(unread, "stdout", new Uint8Array(1)), Deno.errors.BrokenPipe);
+});
+
+Deno.test("a stderr that cannot be written to takes no answer away, one that nobody reads ends the command", () => {
+  const failing = (failure: Error) =>
+    forgiving({
+      ...recording().err,
+      write() {
+        throw failure;
+      },
+    });
+  failing(new Error("cannot write to stderr: No space left on device")).write("told");
+  assert.throws(
+    () => failing(new Deno.errors.BrokenPipe("Broken pipe")).write("told"),
+    Deno.errors.BrokenPipe,
+  );
 });
