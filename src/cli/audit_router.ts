@@ -10,11 +10,13 @@ import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 
 const AUDIT_HELP = `
-A log is checked together with the files that were moved aside when it was full (FILE.1, FILE.2, ...) and
-with FILE.head, which says how far it went. Exit codes: 0 whole, 1 not whole, 2 it cannot be read.
+A log is checked together with the files that were moved aside when it was full
+(FILE.1, FILE.2, ...) and with FILE.head, which says how far it went. Exit
+codes: 0 whole, 1 not whole, 2 it cannot be read.
 
   conductor audit verify /var/log/conductor/audit.log
-  conductor audit verify audit.log --expect 5c1f...   with the hash that an earlier check printed`;
+  conductor audit verify audit.log --expect 5c1f...
+      with the hash that an earlier check printed`;
 
 /** Adds `audit` with its subcommand. */
 export function addAuditCommands(program: Command, terminal: Terminal): void {

@@ -11,9 +11,10 @@ import type { Terminal } from "./terminal.ts";
 
 const LINES_HELP = `
 One JSON object a line, with the flags of \`conductor submit\` as names:
-  {"ref": "page", "type": "web_scraping", "payload": {"url": "https://example.com"}}
+  {"ref": "page", "type": "web_scraping", "payload": {"url": "http://x.org"}}
   {"type": "noop", "depends_on": ["page:completion"], "labels": {"team": "web"}}
-depends_on names refs of other lines, in whatever order, or ids of jobs that there are.`;
+depends_on names refs of other lines, in whatever order, or ids of jobs that
+there are.`;
 
 export function addBatchCommands(
   program: Command,

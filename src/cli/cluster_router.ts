@@ -91,8 +91,8 @@ export function addTopCommand(
 }
 
 const TOP_HELP = `
-Keys: 1-4 one section alone, Up and Down scroll it, f chooses jobs, + and - the pace, Space pauses,
-r samples at once, h helps, q leaves.`;
+Keys: 1-4 one section alone, Up and Down scroll it, f chooses jobs, + and - the
+pace, Space pauses, r samples at once, h helps, q leaves.`;
 
 /** Adds `cluster recover`, `backup` and `restore`. */
 export function addBackupCommands(

@@ -159,8 +159,24 @@ export function addExamples(command: Command): void {
   if (examples.length > 0) {
     command.addHelpText(
       "after",
-      () => ["", "Examples:", ...examples.map((each) => `  ${each}`)].join("\n"),
+      () => ["", "Examples:", ...examples.map(onLines)].join("\n"),
     );
   }
   for (const each of command.commands) addExamples(each);
+}
+
+/** Of an example's line, in places. */
+const LINE_COLUMNS = 80;
+
+/** An example as a terminal of 80 columns shows it whole: a long one goes on behind a backslash, before a flag. */
+function onLines(example: string): string {
+  const lines = ["  "];
+  for (const part of example.split(/ (?=--)/)) {
+    const line = lines.at(-1)!;
+    const isFirst = line.trim() === "";
+    if (isFirst || line.length + 1 + part.length + " \\".length <= LINE_COLUMNS) {
+      lines[lines.length - 1] = isFirst ? `${line}${part}` : `${line} ${part}`;
+    } else lines.push(`      ${part}`);
+  }
+  return lines.join(" \\\n");
 }

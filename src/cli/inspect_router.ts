@@ -11,12 +11,13 @@ import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 
 const RAFT_HELP = `
-The files are copied and the copy is read, so nothing is changed and a master may run on them. Exit codes:
-0 sound, 1 a master would not start on it (each fault is told), 2 misused.`;
+The files are copied and the copy is read, so nothing is changed and a master
+may run on them. Exit codes: 0 sound, 1 a master would not start on it (each
+fault is told), 2 misused.`;
 
 const SNAPSHOT_HELP = `
-FILE is a backup (of which the digest is checked), a snapshot, or a state.db. Exit codes: 0 sound, 1 damaged,
-2 misused.`;
+FILE is a backup (of which the digest is checked), a snapshot, or a state.db.
+Exit codes: 0 sound, 1 damaged, 2 misused.`;
 
 /** What says where a master's files are. */
 const PLACE = ["profile", "cluster.data_dir", "cluster.raft_dir"];
@@ -60,11 +61,12 @@ export function addInspectCommands(program: Command, terminal: Terminal): void {
 }
 
 const DOCTOR_HELP = `
-It looks at the runtime, file descriptors, the configuration, ports, disks (room and the time of an fsync),
-certificates, the cluster and each of its members: way, clock, version. Exit codes: 0 nothing to mend,
-1 something will not work.
+It looks at the runtime, file descriptors, the configuration, ports, disks (room
+and the time of an fsync), certificates, the cluster and each of its members:
+way, clock, version. Exit codes: 0 nothing to mend, 1 something will not work.
 
-Flags of \`conductor master\` and \`conductor worker\` are taken too: give it those of the node.`;
+Flags of \`conductor master\` and \`conductor worker\` are taken too: give it those
+of the node.`;
 
 /** Adds `doctor`. */
 export function addDoctorCommand(
@@ -85,11 +87,13 @@ export function addDoctorCommand(
 }
 
 const BUNDLE_HELP = `
-It holds versions, the configuration with secrets masked, what \`conductor doctor\` says, the cluster, its members,
-workers, queues and types, ids and states of the newest jobs, the node's status pages and metrics, what its log
-and state hold in numbers, and the end of its logs. It holds no payloads, results, labels or errors of jobs;
-known secrets, tokens, keys and passwords are taken out of every part. What could not be had stands in
-manifest.json. Flags of \`conductor master\` and \`conductor worker\` are taken too.`;
+It holds versions, the configuration with secrets masked, what \`conductor
+doctor\` says, the cluster, its members, workers, queues and types, ids and
+states of the newest jobs, the node's status pages and metrics, what its log and
+state hold in numbers, and the end of its logs. It holds no payloads, results,
+labels or errors of jobs; known secrets, tokens, keys and passwords are taken
+out of every part. What could not be had stands in manifest.json. Flags of
+\`conductor master\` and \`conductor worker\` are taken too.`;
 
 /** Adds `debug`. */
 export function addDebugCommands(

@@ -80,7 +80,8 @@ bash:  eval "$(conductor completion bash)"       in ~/.bashrc
 zsh:   eval "$(conductor completion zsh)"        in ~/.zshrc, after compinit
 fish:  conductor completion fish | source        in ~/.config/fish/config.fish
 
-It completes commands, flags, their values, and the ids of jobs and workers if a master answers.`;
+It completes commands, flags, their values, and the ids of jobs and workers if a
+master answers.`;
 
 function shellArgument(): Argument {
   const argument = new Argument("<shell>", "bash, zsh or fish");

@@ -10,14 +10,15 @@ import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 
 const PAYLOAD_KEY_HELP = `
-With such a key, \`submit\`, \`batch submit\` and \`schedule add\` encrypt payloads, workers decrypt them and
-encrypt what jobs leave and say, and \`status\`, \`result\`, \`logs\` and the like decrypt that. Masters have
-no key and see no clear text. Give it as --payload-key-file FILE, or in the environment as
+With such a key, \`submit\`, \`batch submit\` and \`schedule add\` encrypt payloads,
+workers decrypt them and encrypt what jobs leave and say, and \`status\`,
+\`result\`, \`logs\` and the like decrypt that. Masters have no key and see no clear
+text. Give it as --payload-key-file FILE, or in the environment as
 CONDUCTOR_PAYLOAD_KEY_FILE or CONDUCTOR_PAYLOAD_KEY, to clients and workers.
 
-  conductor payload-key new payload.key          a key, in a file that nobody else may read
-  conductor payload-key rotate payload.key       one more in front: it encrypts, all decrypt
-  conductor payload-key show payload.key         by which names jobs tell their keys`;
+  conductor payload-key new payload.key      a key, which nobody else may read
+  conductor payload-key rotate payload.key   one more, which encrypts now
+  conductor payload-key show payload.key     by which names jobs tell their keys`;
 
 /** Adds `payload-key` with its subcommands. */
 export function addPayloadKeyCommands(program: Command, terminal: Terminal): void {

@@ -169,8 +169,9 @@ export function optionDescription(option: Option): string {
 }
 
 const NODE_HELP = `
-The defaults are those of the profile development. A flag wins over the environment, the environment
-over --config FILE, the file over the profile; \`conductor config show\` prints what holds and why.`;
+The defaults are those of the profile development. A flag wins over the
+environment, the environment over --config FILE, the file over the profile;
+\`conductor config show\` prints what holds and why.`;
 
 function addNodeCommands(program: Command, terminal: Terminal): void {
   addConfigFlags(

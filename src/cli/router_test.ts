@@ -78,7 +78,7 @@ Deno.test("what commander refuses is told on one line, with what was meant, and 
   }
 });
 
-Deno.test("help of every command is an answer: stdout, exit 0, and no default shown as code", async () => {
+Deno.test("help of every command is an answer: stdout, exit 0, no default shown as code, no line over 80 columns", async () => {
   for (const command of everyCommand(buildProgram(recording()))) {
     const path: string[] = [];
     for (let each: Command | null = command; each?.parent; each = each.parent) {
@@ -88,6 +88,10 @@ Deno.test("help of every command is an answer: stdout, exit 0, and no default sh
     assert.deepEqual([code, err], [EXIT.done, ""], path.join(" "));
     assert.match(out, /^Usage: conductor/);
     assert.doesNotMatch(out, /preset|default: "/, path.join(" "));
+    for (const line of out.split("\n")) {
+      // A hash is copied whole.
+      assert.ok(line.length <= 80 || /[0-9a-f]{64}$/.test(line), `${path.join(" ")}: ${line}`);
+    }
   }
 });
 

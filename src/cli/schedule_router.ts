@@ -11,8 +11,9 @@ import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 
 const ADD_HELP = `
-One of --cron, --every and --at says when. A cron expression has five fields (minute, hour, day of the
-month, month, day of the week), or six with the second in front.`;
+When: --cron <expression>, --every <duration> or --at <time>. A cron expression
+has five fields (minute, hour, day of the month, month, day of the week), or six
+with the second in front.`;
 
 /** Flags of a submission that mean nothing where a schedule says when, and each run is its own job. */
 const NOT_OF_SCHEDULES = ["--delay", "--run-at", "--idempotency-key"];
@@ -25,9 +26,7 @@ export function addScheduleCommands(
 ): void {
   const schedule = program.command("schedule").description("what submits jobs again and again");
   const add = schedule.command("add").description("make a schedule; prints when it is first due")
-    .usage(
-      "<name> (--cron <expression> | --every <duration> | --at <time>) --type <type> [options]",
-    )
+    .usage("<name> --type <type> <when> [options]")
     .argument("<name>", "what it is called")
     .addHelpText("after", ADD_HELP);
   timingFlags(add)

@@ -12,15 +12,17 @@ import type { Terminal } from "./terminal.ts";
 type Adapt = (command: Command) => Command;
 
 const TOKEN_HELP = `
-Tokens come from --token-file (mode 0600) or CONDUCTOR_TOKEN rather than from --token, which other users
-of the host can see. A token file holds the token and, on its second line, a refresh token if there is one.
+Tokens come from --token-file (mode 0600) or CONDUCTOR_TOKEN rather than from
+--token, which other users of the host can see. A token file holds the token
+and, on its second line, a refresh token if there is one.
 
   conductor token issue --subject ci --role operator --ttl 1h --out ci.token
-  conductor token issue --join-worker --out worker.token     lets one worker in, once
+  conductor token issue --join-worker --out worker.token
+      lets one worker in, once
   conductor token issue --join-workers --ttl 90d --out pool.token
-                                                     lets in whatever workers a pool starts
+      lets in whatever workers a pool starts
   conductor token issue --offline --subject root --role admin --out root.token
-                                                     signed here with security.jwt.secret_key`;
+      signed here with security.jwt.secret_key`;
 
 /** Adds `token` with its subcommands. */
 export function addTokenCommands(program: Command, terminal: Terminal, client: Adapt): void {
@@ -82,8 +84,8 @@ export function addTokenCommands(program: Command, terminal: Terminal, client: A
 }
 
 const RBAC_HELP = `
-The policy is the cluster's: its first value is the file that security.rbac.policy_file names, and from
-then on it is changed here.
+The policy is the cluster's: its first value is the file that
+security.rbac.policy_file names, and from then on it is changed here.
 
   conductor rbac show --file policy.json
   conductor rbac test SubmitJob --role viewer --file policy.json
