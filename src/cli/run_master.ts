@@ -166,9 +166,11 @@ async function live(parts: LivingParts): Promise<void> {
     log.info("stopped before it had started");
   } finally {
     const http = await pages?.catch(() => undefined);
-    await http?.stop();
-    sampler.stop();
+    // What the API's calls need goes with the master; that it stops is told until it has.
+    await http?.quiet();
     await started?.stop();
+    sampler.stop();
+    await http?.stop();
   }
 }
 

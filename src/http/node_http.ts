@@ -40,6 +40,8 @@ export interface NodeHttp {
   readonly url: string;
   /** With the path; `undefined` where metrics are disabled. */
   readonly metricsUrl: string | undefined;
+  /** What is answered from now on says that the node stops, and how it fares: health, readiness, metrics. */
+  quiet(graceMs?: number): Promise<void>;
   /** Stops both, each within `graceMs`. */
   stop(graceMs?: number): Promise<void>;
 }
@@ -80,6 +82,9 @@ function nodeHttp(
     port: servers[0].port,
     url: servers[0].url,
     metricsUrl,
+    async quiet(graceMs) {
+      await Promise.all(servers.map((server) => server.quiet(graceMs)));
+    },
     async stop(graceMs) {
       await Promise.all(servers.map((server) => server.stop(graceMs)));
     },

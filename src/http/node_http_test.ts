@@ -119,6 +119,22 @@ Deno.test("a node that is not ready says why, and is still healthy", () =>
     assert.equal(await fetch(`${url}/health`).then((each) => each.text()), "OK");
   }));
 
+Deno.test("a node that stops says that it is not ready and how it fares, until it has stopped", async () => {
+  await serving({ routes: master(), metrics: await metricsPage(0) }, async (node) => {
+    await node.quiet();
+    const response = await fetch(`${node.url}/ready`);
+    assert.deepEqual(
+      [response.status, await response.text()],
+      [503, "NOT READY\nit is shutting down\n"],
+    );
+    assert.equal(await fetch(`${node.url}/health`).then((each) => each.text()), "OK");
+    await expectMetrics(node.metricsUrl);
+    const status = await fetch(`${node.url}/cluster/status`);
+    assert.equal(status.status, 503);
+    assert.match(await status.text(), /this node is stopping/);
+  });
+});
+
 async function metricsPage(port?: number) {
   const registry = await createMetricsRegistry({ enabled: true });
   createMasterMetrics(registry).raftIsLeader.set(1);

@@ -44,6 +44,7 @@ export function metricsRoute(path: string, expose: () => Promise<Exposition>): R
   return {
     path,
     access: { permission: "metrics:view" },
+    isLast: true,
     async handle() {
       const { text, contentType } = await expose();
       return textAnswer(200, text, contentType);
@@ -52,16 +53,27 @@ export function metricsRoute(path: string, expose: () => Promise<Exposition>): R
 }
 
 /** The process lives and its event loop turns; no more is meant. */
-const healthRoute: Route = { path: "/health", access: "open", handle: () => textAnswer(200, "OK") };
+const healthRoute: Route = {
+  path: "/health",
+  access: "open",
+  isLast: true,
+  handle: () => textAnswer(200, "OK"),
+};
+
+const STOPPING = "it is shutting down";
 
 function readyRoute(readiness: View<Readiness>): Route {
   return {
     path: "/ready",
     access: "open",
-    async handle() {
+    isLast: true,
+    async handle(_request, { stopping }) {
       const state = await readiness();
-      if (state.isReady) return textAnswer(200, "READY");
-      return textAnswer(503, `${["NOT READY", ...state.reasons].join("\n")}\n`);
+      const reasons = state.isReady ? [] : state.reasons;
+      const isSaid = !stopping.aborted || reasons.some((each) => each.startsWith(STOPPING));
+      const all = isSaid ? reasons : [STOPPING, ...reasons];
+      if (all.length === 0) return textAnswer(200, "READY");
+      return textAnswer(503, `${["NOT READY", ...all].join("\n")}\n`);
     },
   };
 }

@@ -35,6 +35,8 @@ export type PageAccess = "open" | "judged" | { readonly permission: string };
 export interface Route extends Routable {
   /** Said of every page, so that none is open by mistake. */
   readonly access: PageAccess;
+  /** Answered while the node stops, until the very end: what tells others that it does, and how it fares. */
+  readonly isLast?: boolean;
   /** May throw: the caller gets a 500 that tells nothing, the log tells all. The request has no body. */
   handle(request: Request, exchange: Exchange): Response | Promise<Response>;
 }
@@ -60,6 +62,11 @@ export interface HttpServer {
   readonly port: number;
   /** Without a path: `http://127.0.0.1:8080`. */
   readonly url: string;
+  /**
+   * Answers nothing more but pages that are `isLast`, and lets what is under way finish for `graceMs`, then cuts
+   * it off. Goes before `stop`, for what the other pages need to be taken away between the two.
+   */
+  quiet(graceMs?: number): Promise<void>;
   /** Takes no more, lets what is under way finish for `graceMs`, then cuts it off. */
   stop(graceMs?: number): Promise<void>;
 }
@@ -83,12 +90,13 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const router = routerOf(options);
   const cutOff = new AbortController();
   const stopping = new AbortController();
+  const underWay = new Set<Promise<void>>();
   const web = createWebServer(options.door ?? { tls: null }, (incoming, outgoing) => {
     incoming.on("error", () => {}); // whoever asked has hung up, which is nobody's fault
     const gone = new AbortController();
     outgoing.once("close", () => gone.abort());
     const ends = { gone: gone.signal, stopping: stopping.signal };
-    endingWith(cutOff.signal, answer(router, incoming, ends, options))
+    const answering = endingWith(cutOff.signal, answer(router, incoming, ends, options))
       .then((response) => compressed(response, textOf(incoming.headers["accept-encoding"])))
       .then((response) => {
         // Kept-alive connections would otherwise bring the next request to a server that is leaving;
@@ -101,7 +109,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
         if (!isTooLong) incoming.resume();
         return send(response, outgoing, incoming.method === "HEAD", cutOff.signal);
       })
-      .catch(() => outgoing.destroy()); // it was cut off, or its reader has gone
+      .catch(() => void outgoing.destroy()) // it was cut off, or its reader has gone
+      .finally(() => underWay.delete(answering));
+    underWay.add(answering);
   });
   const { server, connections } = web;
   server.on("clientError", (_failure, socket) => {
@@ -112,6 +122,17 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   return {
     port,
     url: urlOf(options, port),
+    async quiet(graceMs = STOP_GRACE_MS) {
+      stopping.abort();
+      const { promise: late, resolve: giveUp } = Promise.withResolvers<void>();
+      const timers = [
+        setTimeout(() => cutOff.abort(), graceMs),
+        // Who does not read that it was cut off is not waited for.
+        setTimeout(giveUp, graceMs + CUT_OFF_MS),
+      ];
+      await Promise.race([Promise.all(underWay), late]);
+      for (const timer of timers) clearTimeout(timer);
+    },
     stop(graceMs = STOP_GRACE_MS) {
       stopping.abort();
       connections.endQuiet();
@@ -207,6 +228,7 @@ async function answer(
   const method = incoming.method ?? "GET";
   const route = found.byMethod.get(method);
   if (route === undefined) return methodNotAllowed(path, method, [...found.byMethod.keys()]);
+  if (ends.stopping.aborted && route.isLast !== true) return stoppingAnswer(path);
   try {
     const refusal = typeof route.access === "string"
       ? undefined
@@ -271,6 +293,10 @@ function notFound(router: Router<Route>, path: string): Response {
     message: `there is nothing at ${shown}`,
     paths: router.listedPaths,
   });
+}
+
+function stoppingAnswer(path: string): Response {
+  return faultAnswer(path, 503, { code: "UNAVAILABLE", message: "this node is stopping" });
 }
 
 /** The answer, or that this node is stopping when `cutOff` comes first. */

@@ -285,3 +285,64 @@ Deno.test({
     connection.close();
   },
 });
+
+Deno.test("a node that stops answers its last pages alone, once what was under way has ended", async () => {
+  const asked = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  const server = await startHttpServer({
+    host: "127.0.0.1",
+    port: 0,
+    setting: "http_port",
+    routes: [
+      { path: "/ready", access: "open", isLast: true, handle: () => textAnswer(503, "stopping") },
+      {
+        path: "/api/v1/slow",
+        access: "open",
+        async handle() {
+          asked.resolve();
+          await release.promise;
+          return textAnswer(200, "done");
+        },
+      },
+    ],
+    log: discardLogger,
+  });
+  const under = rawAnswer(server.port, "GET /api/v1/slow HTTP/1.1\r\nHost: a\r\n\r\n");
+  await asked.promise;
+  const quiet = server.quiet(60_000);
+  const late = await fetch(`${server.url}/api/v1/slow`);
+  assert.equal(late.status, 503);
+  assert.match(await late.text(), /"UNAVAILABLE".*this node is stopping/s);
+  release.resolve();
+  assert.match(await under, /^HTTP\/1\.1 200 .*done$/s);
+  await quiet;
+  assert.equal(await (await fetch(`${server.url}/ready`)).text(), "stopping");
+  await server.stop();
+});
+
+Deno.test("a node that becomes quiet cuts off what does not end, and still answers its last pages", async () => {
+  const asked = Promise.withResolvers<void>();
+  const server = await startHttpServer({
+    host: "127.0.0.1",
+    port: 0,
+    setting: "http_port",
+    routes: [
+      { path: "/ready", access: "open", isLast: true, handle: () => textAnswer(503, "stopping") },
+      {
+        path: "/stuck",
+        access: "open",
+        handle() {
+          asked.resolve();
+          return new Promise(() => {});
+        },
+      },
+    ],
+    log: discardLogger,
+  });
+  const stuck = rawAnswer(server.port, "GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n");
+  await asked.promise;
+  await server.quiet(20);
+  assert.match(await stuck, /^HTTP\/1\.1 503 /);
+  assert.equal(await (await fetch(`${server.url}/ready`)).text(), "stopping");
+  await server.stop();
+});
