@@ -282,6 +282,11 @@ Deno.test("roles hold as over gRPC, the caller is who calls, and whoami tells wh
     assert.ok(seen.permissions.includes("job:view") && !seen.permissions.includes("job:cancel"));
     assert.ok((await may(operator)).routes.includes("POST /api/v1/jobs/{job_id}/cancel"));
     assert.equal((await may(await as("admin"))).routes.length, API_ROUTES.length);
+    const confined = await may({
+      authorization: `Bearer ${await tokenOf("viewer", ["red"])}`,
+    });
+    assert.deepEqual([seen.confined, seen.namespaces], [false, []]);
+    assert.deepEqual([confined.confined, confined.namespaces], [true, ["red"]]);
     const stranger = await ask("GET /whoami");
     assert.equal(stranger.status, 401);
     assert.equal(stranger.headers.get("www-authenticate"), "Bearer");

@@ -112,6 +112,7 @@ function whoami(options: ApiOptions, principal: Principal, login: Login) {
   return {
     user_id: principal.userId,
     roles: principal.roles,
+    confined: principal.namespaces !== undefined,
     namespaces: principal.namespaces ?? [],
     source: principal.source,
     login,

@@ -28,7 +28,11 @@ function object(properties: Json, optional: Json = {}): Json {
 const WHOAMI = object({
   user_id: TEXT,
   roles: TEXTS,
-  namespaces: TEXTS,
+  confined: { ...TRUTH, description: "Whether jobs of `namespaces` are all that there is to it" },
+  namespaces: {
+    ...TEXTS,
+    description: "Where it is confined: to these, or where none is here to none",
+  },
   source: { enum: ["token", "certificate", "anonymous"] },
   login: { enum: ["bearer", "cookie", "certificate", "none"] },
   login_required: TRUTH,

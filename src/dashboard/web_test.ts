@@ -11,7 +11,7 @@ import {
 } from "./web/format.js";
 import { layOut } from "./web/graph_layout.js";
 import { linesOf, topOf } from "./web/parts/chart_scale.js";
-import { connectionOf, silentOf } from "./web/live.js";
+import { connectionOf, silentOf, standingOf } from "./web/live.js";
 import { asJobFilter, asQuery, filterOf } from "./web/parts/filters.js";
 import { exactNumber, parseExactly } from "./web/parts/exact_json.js";
 import { unsealed } from "./web/parts/result.js";
@@ -164,4 +164,18 @@ Deno.test("numbers of JSON are shown with every digit, at any level", () => {
     "0.3",
   ]);
   assert.equal(exactNumber({ rawJSON: "1" }), undefined);
+});
+
+Deno.test("a cluster that nobody leads is called so, and one that lacks somebody degraded", () => {
+  const members = (answers: boolean) => [{ node_id: "m1", answers }];
+  const told = (leader_id: string, answers: boolean, active: number, seesAll = true) => {
+    const cluster = { leader_id, members: members(answers), workers: { active } };
+    const { word, troubles } = standingOf(cluster as Parameters<typeof standingOf>[0], seesAll);
+    return [word, ...troubles];
+  };
+  assert.deepEqual(told("m1", true, 1), ["healthy"]);
+  assert.deepEqual(told("", true, 1), ["leaderless", "nobody leads: no job can be taken"]);
+  assert.deepEqual(told("m1", false, 1), ["degraded", "m1 does not answer"]);
+  assert.deepEqual(told("m1", true, 0), ["degraded", "no worker is connected: nothing runs"]);
+  assert.deepEqual(told("m1", true, 0, false), ["healthy"]);
 });

@@ -85,6 +85,25 @@ export function silentOf(members) {
   return members.filter(({ answers }) => answers === false).map(({ node_id }) => node_id);
 }
 
+/**
+ * How a cluster stands, in a word, and what is wrong with it.
+ *
+ * @param {Pick<ClusterEvent, "members" | "leader_id" | "workers">} cluster
+ * @param {boolean} seesAll Whoever is confined to namespaces is told nothing of workers that work for others, too.
+ * @returns {{ readonly word: "healthy" | "leaderless" | "degraded", readonly troubles: readonly string[] }}
+ */
+export function standingOf({ members, leader_id, workers }, seesAll) {
+  const silent = silentOf(members);
+  const troubles = [];
+  if (leader_id === "") troubles.push("nobody leads: no job can be taken");
+  else if (silent.length > 0) {
+    troubles.push(`${silent.join(", ")} ${silent.length === 1 ? "does" : "do"} not answer`);
+  }
+  if (seesAll && workers.active === 0) troubles.push("no worker is connected: nothing runs");
+  const word = leader_id === "" ? "leaderless" : troubles.length > 0 ? "degraded" : "healthy";
+  return { word, troubles };
+}
+
 export class Live {
   /** @type {import("./stream.js").StreamState} */
   state = "connecting";

@@ -8,7 +8,8 @@ import { ApiError, get, send } from "./api.js";
  * @typedef {object} Caller `GET whoami`
  * @property {string} user_id
  * @property {readonly string[]} roles
- * @property {readonly string[]} namespaces Those that this caller is confined to; none: all are there
+ * @property {boolean} confined Jobs of `namespaces` are all that there is to this caller; false: it sees all
+ * @property {readonly string[]} namespaces
  * @property {"cookie" | "bearer" | "certificate" | "none"} login
  * @property {boolean} login_required
  * @property {readonly string[]} routes Those that this caller may use: `POST /api/v1/jobs/{job_id}/cancel`

@@ -42,6 +42,8 @@ const TONES = {
   paused: "pending",
   disconnected: "failed",
   silent: "failed",
+  degraded: "failed",
+  leaderless: "failed",
   leader: "running",
   ended: "cancelled",
 };

@@ -4,7 +4,7 @@
 import { compactText, countText, durationText } from "../format.js";
 import { html, nothing } from "../lit.js";
 import { History } from "../history.js";
-import { silentOf } from "../live.js";
+import { standingOf } from "../live.js";
 import { act, ask } from "../parts/ask.js";
 import "../parts/chart.js";
 import { heading, panel } from "../parts/page.js";
@@ -48,20 +48,13 @@ export function overviewView(context) {
  * @param {ClusterEvent} cluster
  * @param {import("../view.js").Context} context
  */
-function health({ members, leader_id, term, workers }, { session }) {
-  const silent = silentOf(members);
-  const troubles = [];
-  if (leader_id === "") troubles.push("nobody leads: no job can be taken");
-  else if (silent.length > 0) {
-    troubles.push(`${silent.join(", ")} ${silent.length === 1 ? "does" : "do"} not answer`);
-  }
-  // Of workers that work for others, too, whoever is confined is told nothing.
-  const seesAll = (session.caller?.namespaces ?? []).length === 0;
-  if (seesAll && workers.active === 0) troubles.push("no worker is connected: nothing runs");
+function health(cluster, { session }) {
+  const { word, troubles } = standingOf(cluster, session.caller?.confined !== true);
   if (troubles.length > 0) {
-    return html`<span class="health bad">${standingBadge("silent")} ${troubles.join("; ")}</span>`;
+    return html`<span class="health bad">${standingBadge(word)} ${troubles.join("; ")}</span>`;
   }
-  return html`<span class="health">${standingBadge("healthy")}
+  const { leader_id, term } = cluster;
+  return html`<span class="health">${standingBadge(word)}
     <b>${leader_id}</b> leads in term ${term}</span>`;
 }
 
