@@ -3,11 +3,19 @@ import { join } from "node:path";
 import { unpackTar } from "modern-tar";
 import { secretVariables } from "./debug_parts.ts";
 import { route } from "./router.ts";
-import { Refusal } from "../rpc/mod.ts";
+import { type ClusterHealthView, Refusal } from "../rpc/mod.ts";
 import { startTestMaster } from "../rpc/server_test_support.ts";
 import { recording } from "./terminal_test_support.ts";
 
 const CANARY = "c4n4ry-0123456789";
+
+/** A follower that hears of no leader. */
+const LEADERLESS: ClusterHealthView = {
+  ...{ nodeId: "m2", clusterId: "c", version: "0", leaderId: "", leaderAddress: "" },
+  ...{ isLeader: false, raftState: "Follower", term: 2, commitIndex: 1, appliedIndex: 1 },
+  ...{ workers: 1, activeWorkers: 0, pendingJobs: 0, runningJobs: 0, deadLetters: 0 },
+  ...{ members: [], nowMs: 1 },
+};
 
 /** Every file of a bundle, by its name without the archive's own directory. */
 async function unpacked(file: string): Promise<Map<string, string>> {
@@ -121,8 +129,16 @@ Deno.test("what the environment holds under a secret's name is one, and a place 
   assert.ok(!found.includes(""));
 });
 
-Deno.test("where nobody leads, a bundle has the jobs that the master which answers knows of", async () => {
+Deno.test("where nobody leads, a bundle has the jobs of the master that answers, and waits for no leader", async () => {
+  const askedForLeader: string[] = [];
+  const ofLeader = (name: string) => () => {
+    askedForLeader.push(name);
+    throw new Refusal("not_leader", "nobody leads");
+  };
   await using master = await startTestMaster({
+    clusterHealth: () => Promise.resolve(LEADERLESS),
+    listWorkers: ofLeader("workers"),
+    listStandings: ofLeader("standings"),
     listJobs: ({ stale }) => {
       if (!stale) throw new Refusal("not_leader", "nobody leads");
       return Promise.resolve({ jobs: [], total: 0, totalIsExact: true, nextCursor: "" });
@@ -134,7 +150,15 @@ Deno.test("where nobody leads, a bundle has the jobs that the master which answe
     const terminal = recording();
     const args = ["debug", "bundle", file, `--addr=${master.address}`, "--http-port=1"];
     assert.equal(await route([...args, "--output=json"], terminal), 0, terminal.written.err);
-    assert.equal((await unpacked(file)).get("jobs.json"), "[]\n");
+    const parts = await unpacked(file);
+    assert.equal(parts.get("jobs.json"), "[]\n");
+    assert.equal(JSON.parse(parts.get("cluster.json")!).raft_state, "Follower");
+    assert.deepEqual(askedForLeader, []);
+    const { files } = JSON.parse(terminal.written.out);
+    for (const part of ["workers.json", "queues.json", "types.json", "members.json"]) {
+      const { missing } = files.find(({ name }: { name: string }) => name === part);
+      assert.match(missing, /^nobody leads, as far as m2 knows/, part);
+    }
   } finally {
     await Deno.remove(directory, { recursive: true });
   }

@@ -15,6 +15,7 @@ import {
   type Role,
 } from "../config/mod.ts";
 import { inspectRaftLog, inspectSnapshot } from "../master/mod.ts";
+import type { ClusterHealthView } from "../rpc/mod.ts";
 import { overviewJson } from "./cluster.ts";
 import { flagsFrom } from "./config_flags.ts";
 import { tokenSource, withClient } from "./connect.ts";
@@ -25,7 +26,7 @@ import { timeText } from "./present.ts";
 import { workerJson } from "./present_workers.ts";
 import type { Flags } from "./router.ts";
 import { standingJson } from "./settings.ts";
-import { silentTerminal } from "./terminal.ts";
+import { printable, silentTerminal } from "./terminal.ts";
 import { programFacts } from "./version.ts";
 import { answerOf, type AskOptions, pageUrl } from "./health.ts";
 
@@ -80,6 +81,11 @@ export function bundleParts(role: Role, flags: Flags): Part[] {
   const { config } = loaded;
   const called = <Answer>(ask: Parameters<typeof withClient<Answer>>[2]) =>
     withClient(flags, silentTerminal(), ask);
+  let standing: Promise<ClusterHealthView> | undefined;
+  const health = () => standing ??= called(({ client }) => client.clusterHealth());
+  /** Of what the leader alone tells: calls would wait for one, each as long as it may. */
+  const ofLeader = <Answer>(ask: Parameters<typeof withClient<Answer>>[2]) =>
+    led(health).then(() => called(ask));
   const logs = [
     ...(flags.log as string[] | undefined ?? []),
     ...(isFile(config.log.output) ? [config.log.output] : []),
@@ -108,28 +114,30 @@ export function bundleParts(role: Role, flags: Flags): Part[] {
     part(
       "cluster.json",
       "leader, members, log and queue",
-      () => called(async ({ client }) => json(overviewJson(await client.clusterHealth()))),
+      async () => json(overviewJson(await health())),
     ),
     part(
       "members.json",
       "the masters as their leader sees them",
-      () =>
-        withMemberClient(
+      async () => {
+        await led(health);
+        return await withMemberClient(
           flags,
           silentTerminal(),
           async (client) => json(membersJson(await client.listMembers())),
-        ),
+        );
+      },
     ),
     part(
       "workers.json",
       "who works, and what it uses",
-      () => called(async ({ client }) => json((await client.listWorkers()).map(workerJson))),
+      () => ofLeader(async ({ client }) => json((await client.listWorkers()).map(workerJson))),
     ),
     part(
       "queues.json",
       "queues and their settings",
       () =>
-        called(async ({ client }) =>
+        ofLeader(async ({ client }) =>
           json((await client.listStandings("queue")).map((each) => standingJson("queue", each)))
         ),
     ),
@@ -137,7 +145,7 @@ export function bundleParts(role: Role, flags: Flags): Part[] {
       "types.json",
       "job types and their settings",
       () =>
-        called(async ({ client }) =>
+        ofLeader(async ({ client }) =>
           json((await client.listStandings("type")).map((each) => standingJson("type", each)))
         ),
     ),
@@ -176,6 +184,15 @@ export function bundleParts(role: Role, flags: Flags): Part[] {
       : []),
     ...logs.map((path, at) => part(`log-${at + 1}.txt`, `the end of ${path}`, () => endOf(path))),
   ];
+}
+
+/** @throws Error where nobody leads */
+async function led(health: () => Promise<ClusterHealthView>): Promise<void> {
+  const { leaderId, nodeId } = await health();
+  if (leaderId !== "") return;
+  throw new Error(
+    `nobody leads, as far as ${printable(nodeId)} knows, and only the leader tells of this`,
+  );
 }
 
 function part(name: string, what: string, make: Part["make"]): Part {
