@@ -33,6 +33,7 @@ export function tracerOptions(
   const nodeId = attributes["service.instance.id"] ?? nodeIdOf(config, serviceName);
   return {
     enabled: enabled && !sdkDisabled && exporter !== "none",
+    exporter: exporter === "console" ? "console" : "otlp",
     protocol: tracing.otlpProtocol,
     endpoint: tracing.otlpEndpoint,
     ...(tracing.otlpTracesEndpoint === "" ? {} : { tracesUrl: tracing.otlpTracesEndpoint }),

@@ -110,6 +110,12 @@ Deno.test("tracing is off by each of the ways to switch it off", () => {
   assert.equal(optionsWith({ ...on, OTEL_TRACES_EXPORTER: "none" }).enabled, false);
 });
 
+Deno.test("spans go to the console where OpenTelemetry's variable says so", () => {
+  const exporter = (name: string) =>
+    optionsWith({ OTEL_TRACE_ENABLED: "true", OTEL_TRACES_EXPORTER: name }).exporter;
+  assert.deepEqual([exporter("console"), exporter("otlp")], ["console", "otlp"]);
+});
+
 Deno.test("without tracecontext among the propagators traces end at this process", () => {
   assert.equal(propagatesTraces(loadedWith({})), true);
   assert.equal(propagatesTraces(loadedWith({ OTEL_PROPAGATORS: "b3,tracecontext" })), true);

@@ -141,8 +141,9 @@ export const tracingKeys = {
     default: false,
     legacyEnv: ["OTEL_SDK_DISABLED"],
   }),
-  exporter: key(choice(["otlp", "none"]), {
-    doc: "otlp: spans go to a collector; none: tracing is off.",
+  exporter: key(choice(["otlp", "console", "none"]), {
+    doc:
+      "otlp: spans go to a collector; console: to stderr, as lines of OTLP's JSON; none: tracing is off.",
     usedBy: EVERYONE,
     default: "otlp",
     legacyEnv: ["OTEL_TRACES_EXPORTER"],

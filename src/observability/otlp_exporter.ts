@@ -9,6 +9,7 @@ import { OTLPTraceExporter as JsonExporter } from "@opentelemetry/exporter-trace
 import { OTLPTraceExporter as ProtobufExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import { CompressionAlgorithm, OTLPExporterError } from "@opentelemetry/otlp-exporter-base";
 import type { SpanExporter } from "@opentelemetry/sdk-trace";
+import { ConsoleExporter } from "./console_exporter.ts";
 import { describeError } from "./log_fields.ts";
 import { collectorTarget, tracesUrl } from "./otlp_endpoint.ts";
 import { OtlpGrpcExporter, plainCredentials } from "./otlp_grpc_exporter.ts";
@@ -17,9 +18,17 @@ import { type CollectorTls, type TracerOptions, TracingConfigError } from "./tra
 /** Time allowed to one export where nobody says otherwise, in ms: OpenTelemetry's. */
 export const EXPORT_TIMEOUT_MS = 10_000;
 
-/** @throws TracingConfigError */
-export function openExporter(options: TracerOptions): SpanExporter {
-  const { exporter, shown } = roadOf(options);
+/**
+ * @param console where spans are written that go to no collector
+ * @throws TracingConfigError
+ */
+export function openExporter(
+  options: TracerOptions,
+  console: SpanExporter = new ConsoleExporter(),
+): SpanExporter {
+  const { exporter, failed } = options.exporter === "console"
+    ? { exporter: console, failed: "written to stderr" }
+    : roadOf(options);
   const onExport = options.onExport ?? (() => {});
   let isFailing = false;
   return {
@@ -29,7 +38,7 @@ export function openExporter(options: TracerOptions): SpanExporter {
         // Told when it changes: a collector that is away for an hour is one line, not thousands.
         if (hasFailed !== isFailing) {
           isFailing = hasFailed;
-          onExport(hasFailed ? exportFailure(shown, result.error) : undefined);
+          onExport(hasFailed ? exportFailure(failed, result.error) : undefined);
         }
         done(result);
       });
@@ -39,10 +48,10 @@ export function openExporter(options: TracerOptions): SpanExporter {
   };
 }
 
-/** How spans travel, and where to, for people. */
+/** How spans travel, and what cannot be done when they do not, for people. */
 interface Road {
   readonly exporter: SpanExporter;
-  readonly shown: string;
+  readonly failed: string;
 }
 
 function roadOf(options: TracerOptions): Road {
@@ -60,7 +69,7 @@ function roadOf(options: TracerOptions): Road {
         timeoutMs,
         compresses: compression === "gzip",
       }),
-      shown: `${target.address} by gRPC`,
+      failed: sentTo(`${target.address} by gRPC`),
     };
   }
   const url = options.tracesUrl ?? tracesUrl(options.endpoint, options.insecure);
@@ -74,15 +83,18 @@ function roadOf(options: TracerOptions): Road {
       httpAgentOptions: { keepAlive: true, ...tls },
     }),
     // Some vendors' keys stand in the query.
-    shown: url.replace(/\?.*$/s, ""),
+    failed: sentTo(url.replace(/\?.*$/s, "")),
   };
 }
 
-function exportFailure(to: string, cause: unknown): Error {
+function sentTo(place: string): string {
+  return `sent to ${place} (tracing.otlp_endpoint)`;
+}
+
+function exportFailure(failed: string, cause: unknown): Error {
   const status = cause instanceof OTLPExporterError ? cause.code : undefined;
   const answer = status === undefined ? "" : `, which answers ${status}`;
-  const what = `spans cannot be sent to ${to} (tracing.otlp_endpoint)${answer}`;
-  return new Error(`${what}: ${describeError(cause)}`, { cause });
+  return new Error(`spans cannot be ${failed}${answer}: ${describeError(cause)}`, { cause });
 }
 
 function readTls(options: TracerOptions): CollectorTls {

@@ -10,7 +10,11 @@
 
 import { ROOT_CONTEXT, SpanKind as SdkSpanKind } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
-import { BatchSpanProcessor, TraceIdRatioBasedSampler } from "@opentelemetry/sdk-trace";
+import {
+  BatchSpanProcessor,
+  type SpanExporter,
+  TraceIdRatioBasedSampler,
+} from "@opentelemetry/sdk-trace";
 import { EXPORT_TIMEOUT_MS, openExporter } from "./otlp_exporter.ts";
 import { nowMs, RecordedSpan, type SpanSurroundings } from "./recorded_span.ts";
 import {
@@ -46,8 +50,11 @@ const KINDS: Readonly<Record<SpanKind, SdkSpanKind>> = {
   consumer: SdkSpanKind.CONSUMER,
 };
 
-/** @throws TracingConfigError */
-export function createOtlpTracer(options: TracerOptions): Tracer {
+/**
+ * @param console in place of stderr, for spans that go to no collector
+ * @throws TracingConfigError
+ */
+export function createOtlpTracer(options: TracerOptions, console?: SpanExporter): Tracer {
   const { samplingRatio, sampler = "parentbased_traceidratio" } = options;
   if (!(samplingRatio >= 0 && samplingRatio <= 1)) {
     throw new TracingConfigError(
@@ -55,7 +62,7 @@ export function createOtlpTracer(options: TracerOptions): Tracer {
     );
   }
   const processor = new BatchSpanProcessor({
-    exporter: openExporter(options),
+    exporter: openExporter(options, console),
     maxQueueSize: options.exportQueue ?? QUEUED_SPANS_MAX,
     maxExportBatchSize: options.exportBatch ?? BATCH_SPANS_MAX,
     scheduledDelayMillis: options.exportIntervalMs ?? EXPORT_INTERVAL_MS,

@@ -70,6 +70,8 @@ export interface CollectorTls {
 /** Where spans go, and how many. */
 export interface TracerOptions {
   readonly enabled: boolean;
+  /** Default `otlp`: to a collector. `console`: on stderr, whatever is said of a collector. */
+  readonly exporter?: "otlp" | "console";
   /** `HOST:PORT`, or an http(s) URL; over HTTP with or without `/v1/traces`. */
   readonly endpoint: string;
   /** In place of `endpoint`: the whole URL to which spans are posted, as it is. */
