@@ -9,8 +9,6 @@ import { printable, type Sink } from "./terminal.ts";
 
 /** Places of a bar. */
 const BAR_PLACES = 20;
-/** Narrower terminals have room for the text alone. */
-const BAR_COLUMNS_MIN = 60;
 
 /** The last line of a terminal. Where there is no terminal, only what stays is written. */
 export class LiveLine {
@@ -41,8 +39,10 @@ export class LiveLine {
    * @param fraction of all that there is to do, 0 to 1
    */
   progress(what: string, fraction: number, text: string): void {
-    const bar = this.sink.columns() < BAR_COLUMNS_MIN ? "" : `${progressBar(fraction)} `;
-    this.show(`${what}  ${bar}${text}`);
+    const whole = `${what}  ${progressBar(fraction)} ${text}`;
+    const room = this.sink.columns() - 1;
+    // How far it is tells more than the bar, and more than of what, which its reader has typed.
+    this.show([whole, `${what}  ${text}`].find((each) => each.length <= room) ?? text);
   }
 
   clear(): void {

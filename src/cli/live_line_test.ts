@@ -27,9 +27,16 @@ Deno.test("progress is a bar where there is room for one, and nothing in a pipe"
   const wide = recording({ isTerminal: true, columns: 80 });
   new LiveLine(wide.err).progress("j-1", 0.42, "42% fetched");
   assert.equal(wide.written.err, "j-1  ████████░░░░░░░░░░░░ 42% fetched");
-  const narrow = recording({ isTerminal: true, columns: 40 });
+  const narrow = recording({ isTerminal: true, columns: 30 });
   new LiveLine(narrow.err).progress("j-1", 0.42, "42% fetched");
   assert.equal(narrow.written.err, "j-1  42% fetched");
+  const job = "01a21e0e-330f-731a-83c1-21c4b1d3084b";
+  const short = recording({ isTerminal: true, columns: 60 });
+  new LiveLine(short.err).progress(job, 0.42, "42% fetched");
+  assert.equal(short.written.err, `${job}  42% fetched`);
+  const shortest = recording({ isTerminal: true, columns: 20 });
+  new LiveLine(shortest.err).progress(job, 0.42, "42% fetched");
+  assert.equal(shortest.written.err, "42% fetched");
   const pipe = recording();
   new LiveLine(pipe.err).progress("j-1", 0.42, "42% fetched");
   assert.equal(pipe.written.err, "");

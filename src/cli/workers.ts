@@ -12,8 +12,9 @@ import { type Connection, withClient } from "./connect.ts";
 import { NegativeAnswer } from "./failure.ts";
 import { workerDetailsJson, workerJson, workerTable, workerText } from "./present_workers.ts";
 import type { Flags } from "./router.ts";
+import { Silence } from "./silence.ts";
 import { printable, type Terminal } from "./terminal.ts";
-import { tellOrWatch } from "./watching.ts";
+import { isPassing, tellOrWatch } from "./watching.ts";
 
 /** How often a worker that is drained is looked at. */
 const LOOK_INTERVAL_MS = 250;
@@ -97,13 +98,24 @@ async function untilIdle(
   timeoutMs = Number.POSITIVE_INFINITY,
 ): Promise<number> {
   const startedMs = performance.now();
+  const what = `worker ${printable(workerId)}`;
+  const limit = Number.isFinite(timeoutMs) ? timeoutMs : undefined;
+  const silence = new Silence(line, { what, timeoutMs: limit, isKnown: () => true });
   let heldAtFirst = 0;
   for (;;) {
-    const activeJobs = await activeJobsOf(client, workerId);
-    if (activeJobs === 0 || performance.now() - startedMs >= timeoutMs) return activeJobs;
-    heldAtFirst = Math.max(heldAtFirst, activeJobs);
-    const text = `holds ${jobs(activeJobs)} of ${heldAtFirst}`;
-    line.progress(`worker ${workerId}`, 1 - activeJobs / heldAtFirst, text);
+    const isLate = () => performance.now() - startedMs >= timeoutMs;
+    // It is drained: that no master tells for a while how far it is does not undo that.
+    const activeJobs = await activeJobsOf(client, workerId).catch((failure) => {
+      if (isPassing(failure) && !isLate() && silence.outlasts(failure)) return undefined;
+      throw failure;
+    });
+    if (activeJobs !== undefined) {
+      silence.heard();
+      if (activeJobs === 0 || isLate()) return activeJobs;
+      heldAtFirst = Math.max(heldAtFirst, activeJobs);
+      const text = `holds ${jobs(activeJobs)} of ${heldAtFirst}`;
+      line.progress(`worker ${workerId}`, 1 - activeJobs / heldAtFirst, text);
+    }
     await pause(Math.min(LOOK_INTERVAL_MS, timeoutMs));
   }
 }
