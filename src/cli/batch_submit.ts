@@ -9,7 +9,7 @@ import { type BatchItem, type JobClient, newIdempotencyKey, type Submission } fr
 import { tell, tellMade } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { inCalls, type JobLine, readJobLines, textOfLines } from "./batch_lines.ts";
-import { batchJson, batchText, failIfBad, follow, goesOnText } from "./batches.ts";
+import { batchJson, batchText, failIfBad, follow } from "./batches.ts";
 import { configFrom } from "./config_flags.ts";
 import { withClient } from "./connect.ts";
 import { Misuse, NegativeAnswer } from "./failure.ts";

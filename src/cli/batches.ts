@@ -91,7 +91,7 @@ export async function cancelBatch(
 }
 
 /** What becomes of a batch that nobody waits for any more. */
-export function goesOnText(batchId: string): string {
+function goesOnText(batchId: string): string {
   return `the batch goes on; follow it with \`conductor batch watch ${batchId}\`, end it with ` +
     `\`conductor batch cancel ${batchId}\``;
 }
