@@ -17,7 +17,7 @@ import {
 import { type AttemptBounds, AttemptWatch, type Excess } from "./executor_watch.ts";
 import { encodeFrame, readFrames } from "./frames.ts";
 import { descendantsOf, isAlive } from "./process_table.ts";
-import { endLeftovers, endTree, MARK_VARIABLE } from "./process_tree.ts";
+import { endLeftovers, endTree, MARK_VARIABLE, ownBytesOf } from "./process_tree.ts";
 import { TextTail } from "./text_tail.ts";
 
 /** How an executor process is started, and what bounds it. */
@@ -60,6 +60,10 @@ export class ExecutorDeath extends Error {
   }
 }
 
+/** Of the memory that an attempt may take, what its process may keep for the next one. */
+const KEPT_SHARE = 1 / 4;
+/** With less it is kept whatever the bound: the program itself and its libraries take some 150 MiB. */
+const KEPT_MEBIBYTES_MIN = 256;
 /** Bytes of a process's stderr that are kept for the message about its death. */
 const STDERR_BYTES_KEPT = 4_096;
 /** What a dead process printed last is there by then, in ms. */
@@ -149,6 +153,16 @@ export class ExecutorChild {
   leftovers(): number {
     const looks = this.#options.startsProcesses && Deno.build.os === "linux";
     return looks ? descendantsOf(this.#child.pid).length : 0;
+  }
+
+  /**
+   * Whether it has kept so much of what its attempts took (WebAssembly gives none back) that the next one
+   * would be blamed for it, and an idle process would keep it from others.
+   */
+  isBloated(): boolean {
+    const { memoryMebibytesMax } = this.#options.bounds;
+    const keptMebibytesMax = Math.max(KEPT_MEBIBYTES_MIN, memoryMebibytesMax * KEPT_SHARE);
+    return ownBytesOf(this.#child.pid) > keptMebibytesMax * 1024 * 1024;
   }
 
   /** Ends the process with all that it started. */

@@ -19,7 +19,7 @@ import { ExecutorChild, type ExecutorChildOptions, ExecutorDeath } from "./execu
 /** Told what becomes of executor processes, for metrics. */
 export interface ExecutorObserver {
   started(): void;
-  /** `worn`: after its attempts; `idle`: not needed; `stopped`: with its attempt, or the worker. */
+  /** `worn`: by its attempts; `idle`: not needed; `stopped`: with its attempt, or the worker. */
   ended(why: "worn" | "idle" | "stopped" | ExecutorFault): void;
 }
 
@@ -139,7 +139,9 @@ export class ProcessExecutor implements Executor {
       this.#end(child, "stopped");
       // Nothing may write into the attempt's directory while that is removed.
       await child.ended;
-    } else if (child.attempts >= this.#options.attemptsMax || child.isHaunted) {
+    } else if (
+      child.attempts >= this.#options.attemptsMax || child.isHaunted || child.isBloated()
+    ) {
       this.#end(child, "worn");
     } else if (this.#idle.length >= this.#options.idleMax()) this.#end(child, "idle");
     else this.#idle.push({ child, sinceMs: performance.now() });

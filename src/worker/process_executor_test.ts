@@ -26,6 +26,30 @@ Deno.test({
     ),
 });
 
+Deno.test({
+  name: "a process that keeps much of what its attempt took is not given another one",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withExecutor(
+      `const kept = [];
+      export const pid = () => Deno.pid;
+      export function keep() {
+        kept.push(new Uint8Array(300 * 1024 * 1024).fill(1));
+        return Deno.pid;
+      }`,
+      async (executor, directory) => {
+        const pids: unknown[] = [];
+        for (const jobType of ["pid", "keep", "pid"]) {
+          const end = await executor.run(taskOf(directory, jobType), silent, never);
+          assert.ok(end.ok, end.ok ? "" : end.error);
+          pids.push(JSON.parse(new TextDecoder().decode(end.output)));
+        }
+        assert.equal(pids[0], pids[1]);
+        assert.notEqual(pids[1], pids[2]);
+      },
+    ),
+});
+
 Deno.test("an attempt in a process of its own asks for what its parents left, each once", () =>
   withExecutor(
     `export async function child(_payload, context) {

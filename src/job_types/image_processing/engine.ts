@@ -106,7 +106,7 @@ export function asJobError(
   // "UnexpectedEndOfFile `x' @ error/png.c/MagickPNGError/1308": the reason and, for programmers, a place.
   const reason = error.message.replace(/\s*(`[^`']*')?\s*(\([^)]*\) > \([^)]*\)\s*)?@ .*$/s, "");
   const explanation = /ResourcesExhausted|MemoryAllocation|ExceedsLimit|LimitExceeded/.test(reason)
-    ? `it needs more memory, pixels or time than a job may use (${reason})`
+    ? `it needs more memory, pixels, frames or time than a job may use (${reason}); a smaller image may do`
     : `${fault} (${reason})`;
   // Without its cause, which says the same once more, with a place that helps programmers alone.
   return new PermanentJobError(`${action}: ${explanation}.`);

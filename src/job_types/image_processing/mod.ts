@@ -121,11 +121,10 @@ function requireFormat(header: ImageHeader, { format }: ImagePayload): void {
 }
 
 function requirePixels({ width, height }: ImageHeader, { pixelsMax }: JobLimits): void {
-  if (width * height <= pixelsMax) return;
+  const pixels = width * height;
+  if (pixels <= pixelsMax) return;
   throw new PermanentJobError(
-    `The image's header declares ${width}x${height} pixels, ${
-      width * height
-    } in all; this worker ` +
-      `decodes at most ${pixelsMax}.`,
+    `The image's header declares ${width}x${height} pixels, ${pixels} in all; this worker decodes at ` +
+      `most ${pixelsMax}. Give a smaller image, or raise the worker's jobs.pixels_max.`,
   );
 }

@@ -209,7 +209,7 @@ function requirePixels(picture: Picture, size: Size, pixelsMax: number, type: st
   const times = frames === 1 ? "" : ` in each of ${frames} frames`;
   throw new PermanentJobError(
     `The operation ${type} would give ${size.width}x${size.height} pixels${times}; ` +
-      `this worker allows ${pixelsMax} in all and ${DECODED_SIDE_MAX} a side.`,
+      `this worker allows ${pixelsMax} in all (jobs.pixels_max) and ${DECODED_SIDE_MAX} a side.`,
   );
 }
 

@@ -162,7 +162,7 @@ Deno.test("an operation that would exceed the pixels allowed is refused before i
   ) {
     await assert.rejects(run(source, { operations: [operation] }), {
       name: "PermanentJobError",
-      message: /this worker allows 4000000 in all/,
+      message: /this worker allows 4000000 in all \(jobs\.pixels_max\)/,
     });
   }
 });

@@ -204,7 +204,7 @@ function requireFramesPixels(header: ImageHeader, plan: Plan, pixelsMax: number)
   throw new PermanentJobError(
     `The animation has ${header.frames} frames of ${header.width}x${header.height} pixels; this ` +
       `worker decodes at most ${pixelsMax} pixels. An output in another format than gif or webp, ` +
-      "or one with frames set to first, needs the first frame alone.",
+      "or one with frames set to first, needs the first frame alone; jobs.pixels_max is the bound.",
   );
 }
 
