@@ -203,6 +203,9 @@ function parseRow(text: string, line: number): JsonRow {
   try {
     value = parseBigIntegers(text);
   } catch (cause) {
+    if (cause instanceof RangeError) {
+      throw new PermanentJobError(`Line ${line} is nested too deeply to be read.`, { cause });
+    }
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new PermanentJobError(`Line ${line} is not JSON: ${reason}.`, { cause });
   }

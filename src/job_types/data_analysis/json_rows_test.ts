@@ -137,3 +137,13 @@ Deno.test("a number of JSON that is too great for a double is listed as it is de
   ]]);
   assert.deepEqual(listed.rows, [{ a: "-Infinity" }, { a: 1.5 }, { a: "Infinity" }]);
 });
+
+Deno.test("what is nested too deeply for the stack fails for good, and says where", async () => {
+  const nested = (json: string) => "[".repeat(200_000) + json + "]".repeat(200_000);
+  for (
+    const [data, message] of [
+      [`{"a":1}\n{"a":${nested("1")}}`, /^Row 2, "a": its value is nested too deeply/],
+      [`{"a":1}\n{"a":${nested("12345678901234567890")}}`, /^Line 2 is nested too deeply/],
+    ] as const
+  ) await assert.rejects(analysed({ data }), { name: "PermanentJobError", message });
+});

@@ -122,6 +122,7 @@ export class TableWriter {
       const index = this.#indexOfKey.get(key)!;
       const profile = this.#profiles[index]!;
       const stored = storedValue(row[key], profile);
+      if (stored === undefined) throw tooDeep(this.#rows + 1, key);
       if (typeof stored === "string") this.#gatherers[index]?.add(stored, stored, profile);
       fields[index] = stored;
     }
@@ -206,8 +207,8 @@ interface InsertStatements {
   readonly one: StatementSync;
 }
 
-/** How a JSON value is stored, its column told of it. */
-function storedValue(value: unknown, profile: ColumnProfile): SQLInputValue {
+/** How a JSON value is stored, its column told of it; undefined: it is nested too deeply. */
+function storedValue(value: unknown, profile: ColumnProfile): SQLInputValue | undefined {
   switch (typeof value) {
     case "string":
       profile.observeString(value);
@@ -223,8 +224,25 @@ function storedValue(value: unknown, profile: ColumnProfile): SQLInputValue {
     case "object":
       if (value === null) return null;
       profile.observeNested();
-      return stringifyBigIntegers(value);
+      return nestedText(value);
     default:
       return null;
   }
+}
+
+function nestedText(value: unknown): string | undefined {
+  try {
+    return stringifyBigIntegers(value);
+  } catch (error) {
+    // Of thousands of levels, for which the stack is too short.
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+function tooDeep(row: number, key: string): PermanentJobError {
+  const column = JSON.stringify(key.slice(0, 100));
+  return new PermanentJobError(
+    `Row ${row}, ${column}: its value is nested too deeply to be read.`,
+  );
 }
