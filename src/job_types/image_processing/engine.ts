@@ -25,8 +25,8 @@ const MEMORY_BYTES_MAX = 2 * 1024 ** 3;
 /** A colour profile, EXIF block or the like, in bytes. */
 const PROFILE_BYTES_MAX = 8 * 1024 ** 2;
 
-/** Frames of one animation. */
-const FRAMES_MAX = 2_000;
+/** Frames of one animation that are decoded together. */
+export const FRAMES_MAX = 2_000;
 
 /** A backstop; the worker kills the process at the job's own timeout. */
 const JOB_SECONDS_MAX = 3_600;
@@ -63,7 +63,8 @@ export async function startEngine(limits: Pick<JobLimits, "pixelsMax">): Promise
   ResourceLimits.memory = BigInt(MEMORY_BYTES_MAX);
   ResourceLimits.maxMemoryRequest = BigInt(MEMORY_BYTES_MAX);
   ResourceLimits.maxProfileSize = BigInt(PROFILE_BYTES_MAX);
-  ResourceLimits.listLength = BigInt(FRAMES_MAX);
+  // ImageMagick allows one less.
+  ResourceLimits.listLength = BigInt(FRAMES_MAX) + 1n;
   // No disk: what does not fit in memory fails instead of filling WebAssembly's file system in memory.
   ResourceLimits.disk = 0n;
   // Counted from here: ImageMagick restarts its clock when this limit is set.

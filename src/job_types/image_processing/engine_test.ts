@@ -47,7 +47,8 @@ Deno.test("the decoder's own bound on pixels holds where a header was believed",
   const read = () => ImageMagick.read(png, MagickFormat.Png, () => {});
   assert.throws(read, (error) => {
     const job = asJobError(error, "The PNG image cannot be decoded");
-    return job instanceof PermanentJobError && /more memory, pixels, frames or time/.test(job.message);
+    return job instanceof PermanentJobError &&
+      /more memory, pixels, frames or time/.test(job.message);
   });
   await startEngine({ pixelsMax: 2_500 });
   assert.doesNotThrow(read);

@@ -194,6 +194,16 @@ Deno.test("an animation's pixels count in all its frames, unless only the first 
   assert.equal(still.output?.width, 20);
 });
 
+Deno.test("an animation may have 2000 frames, and with more it says what to do", async () => {
+  const frames = (count: number) => makeGif(2, 1, Array(count).fill([0, 0, 0]), 50);
+  const result = await run(frames(2_000), { output: { format: "gif" } });
+  assert.equal(result.source.frames, 2_000);
+  await assert.rejects(run(frames(2_001), { output: { format: "gif" } }), {
+    name: "PermanentJobError",
+    message: /has 2001 frames of 2x1 .* in 2000 frames\. .* frames set to first/,
+  });
+});
+
 Deno.test("transparency survives PNG, WebP and GIF and is filled for JPEG", async () => {
   const png = makePng(16, 16, (x) => x < 8 ? [255, 0, 0, 0] : [0, 0, 255, 255]);
   for (const format of ["png", "webp", "gif"]) {

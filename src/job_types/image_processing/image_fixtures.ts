@@ -119,14 +119,15 @@ export function makeGif(
   colors: readonly (readonly [number, number, number])[],
   delayMs: number,
 ): Uint8Array {
-  const table = new Uint8Array(128 * 3);
-  colors.forEach((color, index) => table.set(color, index * 3));
+  const table = new Uint8Array(GIF_COLORS * 3);
+  // As many as a table holds are colours of their own; those after them have the first ones again.
+  colors.slice(0, GIF_COLORS).forEach((color, index) => table.set(color, index * 3));
   const frames = colors.map((_, index) => {
     const frameWidth = index === 0 ? width : width / 2;
     return concat(
       new Uint8Array([0x21, 0xf9, 4, 0x04, ...uint16le(delayMs / 10), 0, 0]),
       new Uint8Array([0x2c, 0, 0, 0, 0, ...uint16le(frameWidth), ...uint16le(height), 0]),
-      lzwOf(index, frameWidth * height),
+      lzwOf(index % GIF_COLORS, frameWidth * height),
     );
   });
   return concat(
@@ -138,6 +139,9 @@ export function makeGif(
     new Uint8Array([0x3b]),
   );
 }
+
+/** Below the clear code. */
+const GIF_COLORS = 128;
 
 /** LZW that never compresses: a clear code often enough keeps every code at one byte. */
 function lzwOf(color: number, pixels: number): Uint8Array {

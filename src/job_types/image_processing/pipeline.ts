@@ -9,7 +9,7 @@ import type { IMagickImage } from "@imagemagick/magick-wasm";
 import { Breathing } from "../breathing.ts";
 import { type JobContext, PermanentJobError, ResultTooLargeError } from "../contract.ts";
 import type { Destination } from "./destination.ts";
-import { asJobError, startEngine } from "./engine.ts";
+import { asJobError, FRAMES_MAX, startEngine } from "./engine.ts";
 import { hasQuality, isAnimationFormat, outputLikeSource } from "./formats.ts";
 import type { ImageHeader } from "./header.ts";
 import { type ImageMetadata, metadataOf } from "./metadata.ts";
@@ -90,7 +90,7 @@ export async function processImage(
   context: JobContext,
 ): Promise<ImageResult> {
   const plan = planOf(payload, source);
-  requireFramesPixels(source.header, plan, context.limits.pixelsMax);
+  requireFrames(source.header, plan, context.limits.pixelsMax);
   await startEngine(context.limits);
   try {
     return await carryOut(plan, source, payload, context);
@@ -199,12 +199,14 @@ function firstScale(
   return firstScaleOf({ type: "thumbnail", ...thumbnail });
 }
 
-function requireFramesPixels(header: ImageHeader, plan: Plan, pixelsMax: number): void {
-  if (!plan.allFrames || header.width * header.height * header.frames <= pixelsMax) return;
+function requireFrames(header: ImageHeader, plan: Plan, pixelsMax: number): void {
+  const { width, height, frames } = header;
+  const isWithin = frames <= FRAMES_MAX && width * height * frames <= pixelsMax;
+  if (!plan.allFrames || isWithin) return;
   throw new PermanentJobError(
-    `The animation has ${header.frames} frames of ${header.width}x${header.height} pixels; this ` +
-      `worker decodes at most ${pixelsMax} pixels. An output in another format than gif or webp, ` +
-      "or one with frames set to first, needs the first frame alone; jobs.pixels_max is the bound.",
+    `The animation has ${frames} frames of ${width}x${height} pixels; this worker decodes at most ` +
+      `${pixelsMax} pixels (jobs.pixels_max) in ${FRAMES_MAX} frames. An output in another format ` +
+      "than gif or webp, or one with frames set to first, needs the first frame alone.",
   );
 }
 
