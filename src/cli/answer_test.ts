@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
-import { parseExactly } from "../rpc/mod.ts";
+import { parseExactly } from "../json/mod.ts";
 import { type Answer, streamed, tell, tellMade } from "./answer.ts";
 import { recording } from "./terminal_test_support.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parseExactly } from "../json/mod.ts";
+import { isDeeperThan, parseExactly } from "../json/mod.ts";
 import {
   type AttemptView,
   DEFAULT_NAMESPACE,
@@ -17,6 +17,9 @@ import { optionPairs, optionsJson } from "./present_options.ts";
 import { sealedJson, sealedNote } from "./present_sealed.ts";
 import { cut, renderPairs, renderTable } from "./table.ts";
 import { printable, printableLines, type Sheet, type Styles } from "./terminal.ts";
+
+/** More levels of lists and objects are shown as text: what walks over them has a stack that ends. */
+const JSON_LEVELS_MAX = 500;
 
 /** Characters of a result that are shown unasked. */
 const RESULT_SHOWN_CHARACTERS_MAX = 4_000;
@@ -307,7 +310,7 @@ function resultJson(result: ResultView): Record<string, unknown> {
   };
 }
 
-/** JSON as itself, other text as a string, bytes as base64, with the key's id if they are encrypted. */
+/** JSON as itself unless it is nested without end, other text as a string, bytes as base64, with the key's id if they are encrypted. */
 export function bodyJson(body: Uint8Array, contentType: string): unknown {
   if (body.byteLength === 0) return null;
   const sealed = sealedJson(body);
@@ -315,6 +318,7 @@ export function bodyJson(body: Uint8Array, contentType: string): unknown {
   const text = textOf(body);
   if (text === undefined) return { base64: body.toBase64() };
   if (contentType !== "" && !contentType.includes("json")) return text;
+  if (isDeeperThan(JSON_LEVELS_MAX, text)) return text;
   try {
     return parseExactly(text);
   } catch {
@@ -324,6 +328,7 @@ export function bodyJson(body: Uint8Array, contentType: string): unknown {
 }
 
 function prettyJson(text: string): string {
+  if (isDeeperThan(JSON_LEVELS_MAX, text)) return text;
   try {
     return JSON.stringify(parseExactly(text), null, 2);
   } catch {

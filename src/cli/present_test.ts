@@ -98,6 +98,13 @@ Deno.test("an id of 64 bits in a result is shown with every digit", () => {
   assert.match(JSON.stringify(jobJson(ended)), /"output":\{"id":12345678901234567890\}/);
 });
 
+Deno.test("a result that is nested without end is shown as the text it is", () => {
+  const text = "[".repeat(400_000) + "]".repeat(400_000);
+  const ended = finished(text, "application/json");
+  assert.ok(JSON.stringify(jobJson(ended)).includes(text));
+  assert.match(resultText(ended), /^\[\[\[/);
+});
+
 Deno.test("a payload that is JSON is shown as such, whatever its type takes", () => {
   const payload = new TextEncoder().encode('{"a":[1]}');
   assert.deepEqual(detailsJson(details({ job: job({ payload }) })).payload, { a: [1] });

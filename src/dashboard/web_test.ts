@@ -13,7 +13,7 @@ import { layOut } from "./web/graph_layout.js";
 import { linesOf, topOf } from "./web/parts/chart_scale.js";
 import { connectionOf, silentOf, standingOf } from "./web/live.js";
 import { asJobFilter, asQuery, filterOf } from "./web/parts/filters.js";
-import { exactNumber, parseExactly } from "./web/parts/exact_json.js";
+import { exactNumber, isDeeperThan, parseExactly } from "./web/parts/exact_json.js";
 import { unsealed } from "./web/parts/result.js";
 import { csvRows, textOf } from "./web/parts/value_table.js";
 import { timingText } from "./web/timing.js";
@@ -178,4 +178,11 @@ Deno.test("a cluster that nobody leads is called so, and one that lacks somebody
   assert.deepEqual(told("m1", false, 1), ["degraded", "m1 does not answer"]);
   assert.deepEqual(told("m1", true, 0), ["degraded", "no worker is connected: nothing runs"]);
   assert.deepEqual(told("m1", true, 0, false), ["healthy"]);
+});
+
+Deno.test("JSON that is nested without end is known before it is parsed", () => {
+  assert.equal(isDeeperThan(2, '[{"[[[\\"{{{": 1}, {}]'), false);
+  assert.equal(isDeeperThan(2, '[{"a": []}]'), true);
+  assert.equal(isDeeperThan(200, "[".repeat(1_000_000)), true);
+  assert.equal(isDeeperThan(2, `["${"\\\\".repeat(500_000)}"]`), false);
 });

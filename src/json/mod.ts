@@ -1,5 +1,5 @@
 /**
- * JSON that loses nothing on its way through a process.
+ * JSON from elsewhere: that it loses nothing on its way through a process, and holds nobody up.
  *
  * @module
  */
@@ -11,3 +11,4 @@ export {
   stringifyBigIntegers,
   withBigIntegers,
 } from "./exact_json.ts";
+export { isDeeperThan } from "./json_depth.ts";

@@ -5,8 +5,7 @@
  * @module
  */
 
-import { parseExactly } from "../../json/mod.ts";
-import { isDeeperThan } from "../json_depth.ts";
+import { isDeeperThan, parseExactly } from "../../json/mod.ts";
 
 /** Longest body that is read as JSON; a result holds far less. */
 export const JSON_CHARACTERS_MAX = 8 * 1024 * 1024;

@@ -104,14 +104,21 @@ function messageOf({ headers, body, json, body_base64: base64 }: HttpPayload) {
 const TEXTUAL = /^text\/|[/+](json|xml|javascript|x-www-form-urlencoded|x-ndjson|yaml)\b/i;
 const JSON_TYPE = /[/+]json\b/i;
 
-/** In the charset that the answer names; of a type that is no text, where it is UTF-8 all the same. */
+/** In the charset of its byte order mark, or else that the answer names; of a type that is no text, where it is UTF-8 all the same. */
 function textOf(bytes: Uint8Array, contentType: string): string | undefined {
-  const charset = /charset="?([^\s;"]+)/i.exec(contentType)?.[1] ?? "utf-8";
+  const charset = markedCharset(bytes) ?? /charset="?([^\s;"]+)/i.exec(contentType)?.[1] ?? "utf-8";
   try {
     return new TextDecoder(charset, { fatal: !TEXTUAL.test(contentType) }).decode(bytes);
   } catch {
     return undefined; // neither a charset that is known, nor text
   }
+}
+
+/** What a byte order mark says goes before what a server says (the Encoding standard, section 6). */
+function markedCharset([first, second, third]: Uint8Array): string | undefined {
+  if (first === 0xff && second === 0xfe) return "utf-16le";
+  if (first === 0xfe && second === 0xff) return "utf-16be";
+  return first === 0xef && second === 0xbb && third === 0xbf ? "utf-8" : undefined;
 }
 
 /** A body that is text, and may be JSON. */

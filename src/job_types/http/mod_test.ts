@@ -33,6 +33,9 @@ const answer: Answer = async (request, response) => {
   } else if (url.pathname === "/id") {
     response.setHeader("content-type", "application/json");
     response.end('{"id":12345678901234567890,"kilo":1e3}');
+  } else if (url.pathname === "/marked") {
+    response.setHeader("content-type", "text/plain; charset=iso-8859-1");
+    response.end(Uint8Array.of(0xff, 0xfe, 0x42, 0x00, 0xfc, 0x00));
   } else if (url.pathname === "/moved") {
     response.writeHead(302, { location: "/echo" }).end();
   } else if (url.pathname === "/bytes") {
@@ -224,4 +227,10 @@ Deno.test("ids of 64 bits keep their digits: those that are sent, expected, and 
   );
   const within = `{"url":"${server.origin}/id","expect":{"json":{"/id/rawJSON":"1"}}}`;
   await assert.rejects(result(within), /stands nothing/);
+});
+
+Deno.test("a byte order mark says what a text is in, whatever the server says", async () => {
+  await using server = await serve(answer);
+  const { body } = await asked({ url: `${server.origin}/marked`, expect: { body_contains: "Bü" } });
+  assert.equal(body, "Bü");
 });

@@ -196,7 +196,7 @@ Deno.test("an animation's pixels count in all its frames, unless only the first 
 
 Deno.test("an animation may have 2000 frames, and with more it says what to do", async () => {
   const frames = (count: number) => makeGif(2, 1, Array(count).fill([0, 0, 0]), 50);
-  const result = await run(frames(2_000), { output: { format: "gif" } });
+  const result = await run(frames(2_000), { output: { format: "webp" } });
   assert.equal(result.source.frames, 2_000);
   await assert.rejects(run(frames(2_001), { output: { format: "gif" } }), {
     name: "PermanentJobError",

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { parseExactly } from "../../json/mod.ts";
+import { isDeeperThan, parseExactly } from "../../json/mod.ts";
 import { InputTooLargeError, PermanentJobError } from "../contract.ts";
 import { describeUrl } from "../job_url.ts";
 import { joinBytes } from "../join_bytes.ts";
@@ -120,7 +120,15 @@ async function htmlOf(
   return { content: { kind: "html", document }, isTruncated: isFull || source.isTruncated };
 }
 
+/** Levels of lists and objects, as masters take them: what has more cannot be shown everywhere. */
+export const JSON_LEVELS_MAX = 100;
+
 function jsonOf(text: string, url: string): unknown {
+  if (isDeeperThan(JSON_LEVELS_MAX, text)) {
+    throw new PermanentJobError(
+      `${describeUrl(url)} is JSON that is nested deeper than ${JSON_LEVELS_MAX} levels.`,
+    );
+  }
   try {
     return parseExactly(text);
   } catch (cause) {

@@ -107,6 +107,27 @@ Deno.test("JSON that is none fails for good, with the place", async () => {
   );
 });
 
+Deno.test("JSON that is nested without end fails for good", async () => {
+  await assert.rejects(
+    read(["[".repeat(400_000) + "]".repeat(400_000)], { contentType: "application/json" }),
+    { name: "PermanentJobError", message: /is JSON that is nested deeper than 100 levels/ },
+  );
+  const block = `<script type="application/ld+json">${"[".repeat(500)}${"]".repeat(500)}</script>`;
+  const { content } = await read([block]);
+  assert.ok(content.kind === "html");
+  const { json_ld: found, warnings } = overviewOf(content.document);
+  assert.deepEqual([found, warnings], [[], ["json_ld: block 1 is nested deeper than 100 levels"]]);
+});
+
+Deno.test("an element of attributes without end fails for good, before they take their time", async () => {
+  const attributes = Array.from({ length: 300_000 }, (_, at) => `a${at}=1`).join(" ");
+  const chunks = `<p ${attributes}>`.match(/.{1,16000}/gs)!;
+  await assert.rejects(read(chunks), {
+    name: "PermanentJobError",
+    message: /has an element with more than 10000 attributes/,
+  });
+});
+
 Deno.test("a character or a tag that chunks cut in two is whole", async () => {
   const bytes = utf8.encode('<meta charset="utf-8"><p title="é">héllo 日本 😀</p><b>x</b>');
   const single = Array.from(bytes, (byte) => Uint8Array.of(byte));

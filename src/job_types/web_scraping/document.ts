@@ -7,6 +7,8 @@
 import { type CheerioAPI, load } from "cheerio/slim";
 import type { Htmlparser2TreeAdapterMap } from "parse5-htmlparser2-tree-adapter";
 import { ParserStream } from "parse5-parser-stream";
+import { PermanentJobError } from "../contract.ts";
+import { describeUrl } from "../job_url.ts";
 import { BoundedTree } from "./bounded_tree.ts";
 
 /** A parsed page and the URL that its relative links count from. */
@@ -58,10 +60,24 @@ export class HtmlBuilder {
     const text = this.#pending;
     this.#pending = "";
     this.#parser.write(text);
+    this.#requireFewAttributes();
     flattenUnfinished(this.#parser.parser.tokenizer);
     if (this.#tree.isFull) throw this.#tree.full();
   }
+
+  /** Each attribute is looked for among those before it: with a hundred thousand it takes minutes. */
+  #requireFewAttributes(): void {
+    const token = this.#parser.parser.tokenizer["currentToken"];
+    const count = token !== null && "attrs" in token ? token.attrs.length : 0;
+    if (count <= ATTRIBUTES_MAX) return;
+    throw new PermanentJobError(
+      `${describeUrl(this.#url)} has an element with more than ${ATTRIBUTES_MAX} attributes.`,
+    );
+  }
 }
+
+/** Of an element that is longer than what is parsed at once. */
+const ATTRIBUTES_MAX = 10_000;
 
 /**
  * The parser holds a text without tags and blanks, a value or a comment until its end, say a font of megabytes

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { parseExactly } from "../../json/mod.ts";
+import { isDeeperThan, parseExactly } from "../../json/mod.ts";
+import { JSON_LEVELS_MAX } from "./content.ts";
 import { absoluteUrl, collapsed, type PageDocument } from "./document.ts";
 import { type Link, linksOf } from "./links.ts";
 import { type TableData, tableOf } from "./tables.ts";
@@ -135,8 +136,13 @@ function imagesOf({ $, baseUrl }: PageDocument): { url: string; alt: string }[] 
 
 function jsonLdOf({ $ }: PageDocument, warnings: string[]): unknown[] {
   return $("script[type='application/ld+json' i]").toArray().flatMap((element, index) => {
+    const text = $(element).text();
+    if (isDeeperThan(JSON_LEVELS_MAX, text)) {
+      warnings.push(`json_ld: block ${index + 1} is nested deeper than ${JSON_LEVELS_MAX} levels`);
+      return [];
+    }
     try {
-      return [parseExactly($(element).text())];
+      return [parseExactly(text)];
     } catch (error) {
       warnings.push(`json_ld: block ${index + 1} is not JSON (${(error as Error).message})`);
       return [];

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * JSON as it is shown: numbers keep every digit that they were written with. JavaScript's have about 16, so an
+ * JSON as it is shown. Numbers keep every digit that they were written with. JavaScript's have about 16, so an
  * id of 64 bits would be shown as that of something else.
  */
 
@@ -44,4 +44,34 @@ export function exactNumber(value) {
 function keepDigits(_key, value, { source }) {
   if (typeof value !== "number" || source === undefined) return value;
   return String(value) !== source && LONG_NUMBER.test(source) ? rawJSON?.(source) : value;
+}
+
+/**
+ * Whether JSON has more levels of lists and objects than `levelsMax`.
+ *
+ * @param {number} levelsMax
+ * @param {string} json
+ */
+export function isDeeperThan(levelsMax, json) {
+  let levels = 0;
+  for (let at = 0; at < json.length; at++) {
+    const character = json[at];
+    if (character === '"') at = endOfText(json, at + 1);
+    else if (character === "[" || character === "{") levels++;
+    else if (character === "]" || character === "}") levels--;
+    if (levels > levelsMax) return true;
+  }
+  return false;
+}
+
+/**
+ * Where the quote is that ends the text; the end of it all if there is none.
+ *
+ * @param {string} json
+ * @param {number} begin
+ */
+function endOfText(json, begin) {
+  let at = begin;
+  while (at < json.length && json[at] !== '"') at += json[at] === "\\" ? 2 : 1;
+  return at;
 }

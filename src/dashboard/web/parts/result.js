@@ -7,7 +7,7 @@
 
 import { bytesText } from "../format.js";
 import { html, nothing } from "../lit.js";
-import { exactNumber, parseExactly } from "./exact_json.js";
+import { exactNumber, isDeeperThan, parseExactly } from "./exact_json.js";
 import { icon } from "./icons.js";
 import { jsonTree } from "./json_tree.js";
 import { csvRows, valueTable } from "./value_table.js";
@@ -17,6 +17,8 @@ const PICTURES = /^image\/(png|jpeg|gif|webp|avif|bmp)$/;
 /** Longer texts are cut, and trees of longer texts not made. */
 const TEXT_MAX = 200_000;
 const JSON_MAX = 4_000_000;
+/** What is nested more deeply is shown as text: what draws the tree has a stack that ends. */
+const JSON_LEVELS_MAX = 200;
 
 /**
  * Bytes with their type, and blob URLs that are made of them once and end with the view.
@@ -93,9 +95,10 @@ function encrypted(length) {
     hold the key can read it.</p>`;
 }
 
-/** @param {Content} content @returns {unknown} undefined when it is no JSON */
+/** @param {Content} content @returns {unknown} undefined when it is no JSON, or one without end */
 function parsed({ bytes, text }) {
   if (bytes.length > JSON_MAX || !/^\s*[[{"\d\-tfn]/.test(text.slice(0, 100))) return undefined;
+  if (isDeeperThan(JSON_LEVELS_MAX, text)) return undefined;
   try {
     return parseExactly(text);
   } catch {
