@@ -28,3 +28,21 @@ Deno.test("a value without a form in JSON fails for good", () => {
     assert.throws(() => encodeResult(value), PermanentJobError);
   }
 });
+
+Deno.test("what JSON would lose without a word is refused", () => {
+  const values = [
+    new Map([[1, 2]]),
+    new Set([1]),
+    new Error("x"),
+    new Response("x"),
+    new Blob(["x"]),
+  ];
+  const views = [new Float64Array([1, 2]), new DataView(new ArrayBuffer(4))];
+  for (const value of [...values, ...views]) {
+    assert.throws(() => encodeResult(value), /The job's result is a \w+, which JSON cannot hold/);
+  }
+  class Nothing {}
+  const text = (value: unknown) => new TextDecoder().decode(encodeResult(value).bytes);
+  assert.equal(text(new Nothing()), "{}");
+  assert.equal(text(Object.assign(new Error("x"), { code: 7 })), '{"code":7}');
+});

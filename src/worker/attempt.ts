@@ -21,6 +21,7 @@ import {
   PermanentJobError,
   type SpanValues,
 } from "../job_types/light.ts";
+import { JOB_LIMITS } from "../jobs/mod.ts";
 import { SpanTeller, type ToldSpan } from "./attempt_spans.ts";
 
 /** An attempt, ready to run. */
@@ -238,11 +239,11 @@ class AttemptContext implements JobContext {
 
   progress(fraction: number, message = ""): void {
     const bounded = Number.isFinite(fraction) ? Math.min(1, Math.max(0, fraction)) : 0;
-    this.#listener.progress(bounded, message);
+    this.#listener.progress(bounded, shortText(message));
   }
 
   log(line: string): void {
-    this.#listener.log(String(line));
+    this.#listener.log(shortText(line));
   }
 
   /** A directory that cannot be removed is told of, and changes nothing about how the job ended. */
@@ -290,7 +291,19 @@ function unlessAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promis
 }
 
 function failed(error: string, permanent: boolean): AttemptEnd {
-  return { ok: false, error, permanent };
+  return { ok: false, error: shortText(error), permanent };
+}
+
+/**
+ * As much of a text as masters keep. With megabytes of it they would refuse the message that tells it, and
+ * with that the worker, again and again.
+ */
+function shortText(text: unknown): string {
+  const whole = String(text);
+  const { messageCharactersMax } = JOB_LIMITS;
+  return whole.length <= messageCharactersMax
+    ? whole
+    : `${whole.slice(0, messageCharactersMax - 1)}…`;
 }
 
 /** Looking at what a job type threw runs code of its own, which may throw again. */

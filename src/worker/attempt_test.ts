@@ -58,6 +58,35 @@ Deno.test("an attempt ends whatever its type throws, and however that is put tog
   assert.equal(await errorOf(revoked.proxy), "it threw what cannot be put into words");
 });
 
+Deno.test("what an attempt says is short enough for its master, whatever it is", async () => {
+  const long = "x".repeat(5_000_000);
+  const error = await errorOf(new Error(long, { cause: new Error(long) }));
+  assert.deepEqual([error.length, error.at(-1)], [4_096, "…"]);
+  const registry = new JobTypeRegistry();
+  registry.register({
+    name: "talking",
+    summary: "Talks.",
+    isolation: "inline",
+    payloadSchema: z.unknown(),
+    example: {},
+    run(_payload, context) {
+      context.progress(0.5, long);
+      context.progress(1, 7 as unknown as string);
+      context.log(long);
+      return Promise.resolve();
+    },
+  });
+  const said: string[] = [];
+  const listener = {
+    ...silent,
+    progress: (_fraction: number, message: string) => void said.push(message),
+    log: (line: string) => void said.push(line),
+  };
+  const end = await runAttempt(registry, ENVIRONMENT, taskOf("/n", "talking"), listener, never);
+  assert.ok(end.ok);
+  assert.deepEqual(said.map(({ length }) => length), [4_096, 1, 4_096]);
+});
+
 Deno.test("an attempt ends when its payload cannot even be looked at", async () => {
   const end = await runAttempt(
     {

@@ -23,6 +23,7 @@ import {
   writeSync,
 } from "node:fs";
 import { crc32 } from "node:zlib";
+import { JOB_LIMITS } from "../jobs/mod.ts";
 import type { Logger } from "../observability/light.ts";
 import type { AttemptReportView } from "../rpc/light.ts";
 import type { ReportKeeper } from "./report_keeper.ts";
@@ -310,7 +311,10 @@ function bodyOf(
 function reportOf(body: Uint8Array): AttemptReportView {
   const length = new DataView(body.buffer, body.byteOffset).getUint32(0);
   const rest = JSON.parse(new TextDecoder().decode(body.subarray(4, 4 + length)));
-  return rest.kind === "finished" ? { ...rest, output: body.slice(4 + length) } : rest;
+  if (rest.kind !== "finished") return rest;
+  // Of versions that did not cut it: no master takes megabytes of it, nor then the worker.
+  const error = rest.error.slice(0, JOB_LIMITS.messageCharactersMax);
+  return { ...rest, error, output: body.slice(4 + length) };
 }
 
 /** All in one array, since each array of its own is memory that the runtime asks the system for. */

@@ -93,6 +93,16 @@ Deno.test("what was kept and not acknowledged is there after a kill, in order an
   assert.deepEqual(place.kept(), [finished("a"), released, finished("b", 2)]);
 });
 
+Deno.test("an error of megabytes, as earlier versions kept it, is short enough for a master", () => {
+  using place = new Place();
+  place.open().keep([
+    { ...finished("a") as object, error: "x".repeat(5_000_000) } as AttemptReportView,
+  ]);
+  const [kept] = place.kept();
+  assert.ok(kept?.kind === "finished");
+  assert.equal(kept.error.length, 4_096);
+});
+
 Deno.test("a journal of which all is acknowledged is empty, and one that is closed has what is left", () => {
   using place = new Place();
   const journal = place.open();
