@@ -35,7 +35,9 @@ export const executorKeys = {
     default: "512MiB",
   }),
   executor_memory: key(bytes({ min: "64MiB", max: "1TiB" }), {
-    doc: "Memory of one attempt's processes together; beyond, they are ended (on Linux).",
+    doc:
+      "Memory of one attempt's processes together; beyond, they are ended (on Linux). A process that keeps " +
+      "more than a quarter of it (256 MiB at least) after an attempt is replaced.",
     usedBy: WORKER,
     default: "3GiB",
   }),

@@ -218,7 +218,8 @@ export const payloadSchema: z.ZodType<ScrapingPayload> = z.strictObject({
   ),
   selectors: selectors.optional().describe(
     'What to extract, by name: a CSS selector whose text is wanted, "selector@attribute", or an ' +
-      "object. Left out: title, description, headings, links, images, text and the like.",
+      "object. What is in a <template> is found where that is selected, by its fields. Left out: " +
+      "title, description, headings, links, images, text and the like.",
   ),
   crawl: crawl.optional().describe("Follow links from the page; left out: that page alone."),
   respect_robots: z.boolean().default(true)
