@@ -36,7 +36,7 @@ export const ROOM_IMPORTS: Readonly<Record<string, readonly string[]>> = {
     "security",
     "observability",
   ],
-  sdk: ["jobs", "job_types", "rpc", "worker", "security", "observability"],
+  sdk: ["jobs", "job_types", "json", "rpc", "worker", "security", "observability"],
   cli: [
     "calendar",
     "config",

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { lostKindOf } from "../json/mod.ts";
 import { PermanentJobError, ResultTooLargeError } from "./contract.ts";
 
 /** A result as it is kept and handed out. */
@@ -49,8 +50,8 @@ function jsonOf(value: unknown): string {
   } catch (cause) {
     throw new PermanentJobError("The job's result cannot be written as JSON.", { cause });
   }
-  const lost = lostKindOf(value);
-  if (lost !== undefined && (text === "{}" || ArrayBuffer.isView(value))) {
+  const lost = lostKindOf(value, text);
+  if (lost !== undefined) {
     throw new PermanentJobError(
       `The job's result is a ${lost}, which JSON cannot hold; return an object, a list, a text or a Uint8Array.`,
     );
@@ -59,29 +60,4 @@ function jsonOf(value: unknown): string {
   throw new PermanentJobError(
     `The job's result is a ${typeof value}, which cannot be written as JSON.`,
   );
-}
-
-/** Kinds of objects of which JSON has nothing, or the bytes of which it has as an object of numbers. */
-const LOST_KINDS: ReadonlySet<string> = new Set([
-  ...[
-    "Map",
-    "Set",
-    "WeakMap",
-    "WeakSet",
-    "Error",
-    "Promise",
-    "Blob",
-    "File",
-    "FormData",
-    "Headers",
-  ],
-  ...["ReadableStream", "Response", "Request", "DataView", "SharedArrayBuffer", "RegExp"],
-  ...["Int8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array"],
-  ...["Float16Array", "Float32Array", "Float64Array", "BigInt64Array", "BigUint64Array"],
-]);
-
-function lostKindOf(value: unknown): string | undefined {
-  if (typeof value !== "object" || value === null || "toJSON" in value) return undefined;
-  const kind = Object.prototype.toString.call(value).slice("[object ".length, -1);
-  return LOST_KINDS.has(kind) ? kind : undefined;
 }

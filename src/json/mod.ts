@@ -12,3 +12,4 @@ export {
   withBigIntegers,
 } from "./exact_json.ts";
 export { isDeeperThan } from "./json_depth.ts";
+export { lostKindOf } from "./lost_kind.ts";

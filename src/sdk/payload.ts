@@ -4,6 +4,7 @@
  * @module
  */
 
+import { lostKindOf } from "../json/mod.ts";
 import { envelopeOf } from "../security/light.ts";
 import { ConductorError } from "./errors.ts";
 
@@ -12,7 +13,7 @@ const utf8 = new TextEncoder();
 /**
  * Bytes stay as they are; anything else becomes JSON.
  *
- * @throws TypeError for what JSON cannot hold, such as a function
+ * @throws TypeError for what JSON cannot hold, such as a function or a Map
  */
 export function payloadBytes(payload: unknown): Uint8Array {
   if (payload instanceof Uint8Array) return payload;
@@ -20,6 +21,10 @@ export function payloadBytes(payload: unknown): Uint8Array {
   const text = JSON.stringify(payload);
   if (text === undefined) {
     throw new TypeError(`a payload may not be a ${typeof payload}: JSON cannot hold it`);
+  }
+  const lost = lostKindOf(payload, text);
+  if (lost !== undefined) {
+    throw new TypeError(`a payload may not be a ${lost}: JSON cannot hold it`);
   }
   return utf8.encode(text);
 }

@@ -114,6 +114,7 @@ Deno.test("bytes stay bytes, and what JSON cannot hold is refused", () => {
   assert.deepEqual(payloadBytes(new Uint8Array([1, 2])), new Uint8Array([1, 2]));
   assert.equal(text(payloadBytes("text")), '"text"');
   assert.throws(() => payloadBytes(() => 1), /may not be a function/);
+  assert.throws(() => payloadBytes(new Map([[1, 2]])), /may not be a Map/);
   assert.equal(valueOf(new Uint8Array(0), ""), undefined);
   assert.equal(valueOf(payloadBytes(null), "application/json"), null);
   assert.equal(valueOf(new TextEncoder().encode("x"), "text/plain; charset=utf-8"), "x");
