@@ -13,11 +13,12 @@ const LONG_INTEGER = /(?<![.\d])\d{16}/;
 
 type Reviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown;
 
-// The proposal "JSON.parse source text access", which V8 has and TypeScript's library has not yet.
+// The proposal "JSON.parse source text access", which TypeScript's library has not yet. Node 20, on which the
+// SDK runs too, has not either: there a number is what it holds.
 const parse = JSON.parse as (text: string, reviver: Reviver) => unknown;
 const { rawJSON, isRawJSON } = JSON as unknown as {
-  rawJSON(text: string): { readonly rawJSON: string };
-  isRawJSON(value: unknown): value is { readonly rawJSON: string };
+  rawJSON?(text: string): { readonly rawJSON: string };
+  isRawJSON?(value: unknown): value is { readonly rawJSON: string };
 };
 
 /**
@@ -28,14 +29,14 @@ const { rawJSON, isRawJSON } = JSON as unknown as {
  * @throws SyntaxError
  */
 export function parseExactly(text: string, within?: string): unknown {
-  if (!LONG_NUMBER.test(text)) return JSON.parse(text);
+  if (rawJSON === undefined || !LONG_NUMBER.test(text)) return JSON.parse(text);
   const exact = parse(text, keepDigits);
   return within === undefined ? exact : plainOutside(within, exact);
 }
 
 /** The digits of a number that {@linkcode parseExactly} kept; undefined of anything else. */
 export function exactNumber(value: unknown): string | undefined {
-  return isRawJSON(value) ? value.rawJSON : undefined;
+  return isRawJSON?.(value) ? value.rawJSON : undefined;
 }
 
 /**
@@ -45,7 +46,8 @@ export function exactNumber(value: unknown): string | undefined {
  * @throws SyntaxError
  */
 export function parseBigIntegers(text: string): unknown {
-  return LONG_INTEGER.test(text) ? parse(text, asBigInteger) : JSON.parse(text);
+  if (rawJSON === undefined || !LONG_INTEGER.test(text)) return JSON.parse(text);
+  return parse(text, asBigInteger);
 }
 
 /** A value as {@linkcode parseBigIntegers} gives it, of one that {@linkcode parseExactly} gave. */
@@ -63,7 +65,7 @@ export function withBigIntegers(value: unknown): unknown {
 export function stringifyBigIntegers(value: unknown): string {
   return JSON.stringify(
     value,
-    (_key, part) => typeof part === "bigint" ? rawJSON(String(part)) : part,
+    (_key, part) => typeof part === "bigint" ? rawJSON?.(String(part)) ?? String(part) : part,
   );
 }
 
@@ -74,7 +76,7 @@ function asBigInteger(_key: string, value: unknown, { source }: { source?: strin
 
 function keepDigits(_key: string, value: unknown, { source }: { source?: string }): unknown {
   if (typeof value !== "number" || source === undefined) return value;
-  return String(value) !== source && LONG_NUMBER.test(source) ? rawJSON(source) : value;
+  return String(value) !== source && LONG_NUMBER.test(source) ? rawJSON?.(source) : value;
 }
 
 function plainOutside(within: string, value: unknown): unknown {

@@ -47,3 +47,21 @@ Deno.test("integers that a number cannot hold are bigints, and are written as th
   ]);
   assert.equal(stringifyBigIntegers(value), text);
 });
+
+Deno.test("where the engine keeps no source text, as that of Node 20, numbers are what they hold", async () => {
+  const known = {
+    rawJSON: Reflect.get(JSON, "rawJSON"),
+    isRawJSON: Reflect.get(JSON, "isRawJSON"),
+  };
+  for (const name of Object.keys(known)) Reflect.deleteProperty(JSON, name);
+  try {
+    const copy = new URL("./exact_json.ts?without", import.meta.url).href;
+    const old: typeof import("./exact_json.ts") = await import(copy);
+    const rounded = [12345678901234567890, 1.5];
+    assert.deepEqual(old.parseExactly("[12345678901234567890,1.5]"), rounded);
+    assert.deepEqual(old.parseBigIntegers("[12345678901234567890,1.5]"), rounded);
+    assert.equal(old.exactNumber({ rawJSON: "1" }), undefined);
+  } finally {
+    Object.assign(JSON, known);
+  }
+});
