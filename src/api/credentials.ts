@@ -10,6 +10,7 @@
 
 import type { Exchange } from "../http/mod.ts";
 import { Refusal } from "../rpc/mod.ts";
+import { isPrivateName } from "../security/mod.ts";
 
 /** By what somebody says who they are. */
 export type Login = "bearer" | "cookie" | "certificate" | "none";
@@ -100,17 +101,6 @@ export function refuseForeignPages({ headers }: Request, { login, isOpen }: Aski
       `with a session's cookie, the header ${PAGE_HEADER}: 1 is needed; with a bearer token it is not`,
     );
   }
-}
-
-/**
- * Whether nobody else's page can come under that name. Of a name on the internet its owner decides what
- * address it has, from one minute to the next, and it can be this node's.
- */
-function isPrivateName(host: string): boolean {
-  const name = URL.parse(`http://${host}`)?.hostname ?? "";
-  return /^[\d.]+$|^\[/.test(name) || !name.includes(".") ||
-    /\.(localhost|local|internal|lan|home\.arpa|test)$/.test(name) ||
-    name === Deno.hostname().toLowerCase();
 }
 
 /** Whoever names no origin is no browser. */

@@ -7,6 +7,7 @@
 import type { ExaminedConfig } from "../config/mod.ts";
 import { type Finding, findingsOf } from "./doctor_finding.ts";
 import { listensOn } from "./doctor_host.ts";
+import { isLoopbackHost } from "../security/mod.ts";
 
 /** Every risk of the configuration, whatever its profile. */
 export function settingFindings({ config, role, profile }: ExaminedConfig): Finding[] {
@@ -19,7 +20,7 @@ export function settingFindings({ config, role, profile }: ExaminedConfig): Find
     );
   }
   if (role === "client") return findings;
-  const open = listensOn(config, role).filter(([, host]) => !isLoopback(host));
+  const open = listensOn(config, role).filter(([, host]) => !isLoopbackHost(host));
   const names = open.map(([name, host]) => `${name} on ${host}`).join(", ");
   if (open.length > 0 && !security.tls.enabled) {
     findings.push(
@@ -62,10 +63,6 @@ export function settingFindings({ config, role, profile }: ExaminedConfig): Find
     );
   }
   return findings;
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127\./.test(host);
 }
 
 /**

@@ -5,7 +5,14 @@
  */
 
 import type { GateMetrics } from "../observability/mod.ts";
-import { type PageGate, peerIp, type WebDoorOptions } from "../security/mod.ts";
+import type { LoadedConfig } from "../config/mod.ts";
+import {
+  isLoopbackHost,
+  ownNames,
+  type PageGate,
+  peerIp,
+  type WebDoorOptions,
+} from "../security/mod.ts";
 import type { NodeSecurity } from "./node_security.ts";
 import type { NodeTls } from "./node_tls.ts";
 
@@ -26,6 +33,22 @@ export function pagesDoor(
     },
     ...(admit === undefined ? {} : { admit: countedPages(admit, metrics) }),
   };
+}
+
+/**
+ * By which names a node's pages may be asked for; undefined: by all. One that lets everybody in relies on who
+ * reaches it: on its own host, that is its host's users, and not whatever page their browsers show.
+ */
+export function hostsOf(
+  { config, profile }: LoadedConfig,
+  bindHost: string,
+): { readonly takesHost?: (host: string) => boolean } {
+  const { cluster, worker, security } = config;
+  const { httpHosts, rbac } = security;
+  const isOpen = profile === "development" && !rbac.enabled;
+  if (!isOpen || !isLoopbackHost(bindHost)) return {};
+  const advertised = [cluster.advertiseAddr, cluster.grpcAdvertiseAddr, worker.advertiseAddr];
+  return { takesHost: ownNames([...httpHosts, ...advertised]) };
 }
 
 /** Whoever tries tokens at a page is counted as one who tries them at the gRPC port. */

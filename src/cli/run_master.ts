@@ -47,7 +47,7 @@ import { apiGate, clientServerSetup, forwardedAuthority, peerServerSetup } from 
 import { type MasterSecurity, masterSecurity } from "./node_security.ts";
 import { openMetrics } from "./node_metrics.ts";
 import { startReloading } from "./node_reload.ts";
-import { pagesDoor } from "./node_pages.ts";
+import { hostsOf, pagesDoor } from "./node_pages.ts";
 import { channelRules } from "./node_tls.ts";
 import { reloadableKeys } from "./node_token_keys.ts";
 import { propagatesTraces, tracerOptions } from "./node_tracing.ts";
@@ -134,6 +134,7 @@ async function live(parts: LivingParts): Promise<void> {
       hostSetting: "cluster.http_bind_host (--http-bind-host)",
       ...(config.metrics.enabled ? { metrics: metricsPage(config, registry, sampler) } : {}),
       ...pagesDoor(security.tls, security.peers, security.pages, metrics),
+      ...hostsOf(loaded, config.cluster.httpBindHost),
       api: {
         gate: apiGate(security, metrics),
         observer: rpcObserver(loaded, parts),

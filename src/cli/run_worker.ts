@@ -43,7 +43,7 @@ import { Lifetime, StartGivenUp } from "./lifecycle.ts";
 import { openLog } from "./node_log.ts";
 import { openMetrics } from "./node_metrics.ts";
 import { startReloading } from "./node_reload.ts";
-import { pagesDoor } from "./node_pages.ts";
+import { hostsOf, pagesDoor } from "./node_pages.ts";
 import { workerPages } from "./node_security.ts";
 import { channelRules, openNodeTls } from "./node_tls.ts";
 import { registerHandlers } from "./own_types.ts";
@@ -172,6 +172,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     hostSetting: "worker.bind_host (--bind-host)",
     ...(config.metrics.enabled ? { metrics: metricsPage(config, metricsRegistry, sampler) } : {}),
     ...pagesDoor(tls, peers, pages, metrics),
+    ...hostsOf(loaded, config.worker.bindHost),
     log,
   });
   const usage = usageMeter();

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { listenHost } from "./addresses.ts";
 import { EVERYONE, flag, key, MASTER, NODES, type Role } from "./key.ts";
 import { boolean, choice, integer, list, matching, number, path, text } from "./kinds.ts";
 import { bytes, duration } from "./quantities.ts";
@@ -209,6 +210,15 @@ export const securityKeys = {
     usedBy: NODES,
     default: true,
   }),
+  http_hosts: key(list(listenHost()), {
+    doc:
+      "Names under which the pages of a node may be asked for that listens on loopback and lets everybody " +
+      "in, beside addresses, names that nobody on the internet can have (localhost, master-1, *.internal) and those " +
+      "that it advertises: what a reverse proxy says in its Host header. Such a node refuses others, " +
+      "which could be those of a page of another site, pointed at this address.",
+    usedBy: NODES,
+    default: [],
+  }),
   connections: {
     max: key(integer({ min: 8, max: 1_000_000 }), {
       doc: "Connections that each listener of a node holds at a time; more are turned away.",
@@ -374,7 +384,9 @@ export const securityKeys = {
       legacyEnv: ["SECURITY_RATE_LIMIT_ENABLED"],
     }),
     requests_per_sec: key(number({ min: 0.001, max: 10_000_000 }), {
-      doc: "Requests a second that a caller may make for long.",
+      doc:
+        "Requests a second that a caller may make for long. A SubmitJobs is one, however many jobs it has, and so is " +
+        "each job of a SubmitStream: how many jobs may wait is bounded by scheduler.max_pending_jobs_per_client.",
       usedBy: NODES,
       default: 100,
       profileDefaults: { staging: 50 },

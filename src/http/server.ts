@@ -55,6 +55,8 @@ export interface HttpServerOptions {
   readonly door?: WebDoorOptions;
   /** Judges calls of pages that are not open; absent: all are let in. */
   readonly admit?: PageGate;
+  /** Whether pages that are not open may be asked for by what a `Host` header says; absent: by all. */
+  readonly takesHost?: (host: string) => boolean;
   readonly log: Logger;
 }
 
@@ -215,7 +217,7 @@ async function answer(
   router: Router<Route>,
   incoming: IncomingMessage,
   ends: Pick<Exchange, "gone" | "stopping">,
-  { log, admit }: HttpServerOptions,
+  { log, admit, takesHost }: HttpServerOptions,
 ): Promise<Response> {
   // A Host header that is no host makes a URL that is none.
   const url = URL.parse(incoming.url ?? "", `http://${incoming.headers.host ?? "localhost"}`);
@@ -229,6 +231,10 @@ async function answer(
   const route = found.byMethod.get(method);
   if (route === undefined) return methodNotAllowed(path, method, [...found.byMethod.keys()]);
   if (ends.stopping.aborted && route.isLast !== true) return stoppingAnswer(path);
+  const { host } = incoming.headers;
+  if (route.access !== "open" && host !== undefined && takesHost?.(host) === false) {
+    return strangeHost(path, host);
+  }
   try {
     const refusal = typeof route.access === "string"
       ? undefined
@@ -278,6 +284,16 @@ function refused({ status, message, retryAfterMs }: PageRefusal): Response {
       { "retry-after": String(Math.ceil((retryAfterMs ?? 1_000) / 1_000)) },
     ];
   return jsonAnswer(status, { error, message }, headers as Record<string, string>);
+}
+
+function strangeHost(path: string, host: string): Response {
+  const message =
+    `this node lets everybody in, and so is asked by an address, or by a name that no other site can have; ` +
+    `"${
+      host.slice(0, SHOWN_PATH_LENGTH_MAX)
+    }" could be anybody's. Is it this node's, behind a proxy, say: put it into ` +
+    "security.http_hosts, or enforce roles (security.rbac.enabled)";
+  return faultAnswer(path, 403, { code: "PERMISSION_DENIED", message });
 }
 
 function methodNotAllowed(path: string, method: string, methods: readonly string[]): Response {

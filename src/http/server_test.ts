@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { createLogger, discardLogger, type Logger } from "../observability/mod.ts";
 import { textAnswer } from "./answer.ts";
-import { type HttpServer, ListenError, type Route, startHttpServer } from "./server.ts";
+import {
+  type HttpServer,
+  type HttpServerOptions,
+  ListenError,
+  type Route,
+  startHttpServer,
+} from "./server.ts";
 
 const HELLO: Route = { path: "/hello", access: "open", handle: () => textAnswer(200, "hello") };
 
@@ -9,6 +15,7 @@ async function serving(
   routes: readonly Route[],
   work: (server: HttpServer) => Promise<void>,
   log: Logger = discardLogger,
+  changes: Partial<HttpServerOptions> = {},
 ): Promise<void> {
   const server = await startHttpServer({
     host: "127.0.0.1",
@@ -16,6 +23,7 @@ async function serving(
     setting: "http_port",
     routes,
     log,
+    ...changes,
   });
   try {
     await work(server);
@@ -44,6 +52,31 @@ Deno.test("HEAD is GET without the body", () =>
     assert.equal(response.headers.get("content-length"), "5");
     assert.equal(response.headers.get("content-type"), "text/plain; charset=utf-8");
   }));
+
+Deno.test("a page that is not open is not shown under the name of another site", () => {
+  const takesHost = (host: string) => !host.startsWith("evil.example");
+  const secret: Route = { ...HELLO, path: "/state", access: { permission: "cluster:view" } };
+  const judged: Route = { ...HELLO, path: "/api/v1/jobs", access: "judged" };
+  return serving(
+    [HELLO, secret, judged],
+    async ({ port }) => {
+      const statusOf = async (path: string, host: string) => {
+        const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+        const writer = connection.writable.getWriter();
+        const head = `GET ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`;
+        await writer.write(new TextEncoder().encode(head));
+        return (await new Response(connection.readable).text()).split(" ")[1];
+      };
+      assert.equal(await statusOf("/state", `evil.example:${port}`), "403");
+      assert.equal(await statusOf("/api/v1/jobs", "evil.example"), "403");
+      assert.equal(await statusOf("/hello", "evil.example"), "200", "it says nothing");
+      assert.equal(await statusOf("/state", `localhost:${port}`), "200");
+      assert.equal(await statusOf("/api/v1/jobs", "127.0.0.1"), "200");
+    },
+    discardLogger,
+    { takesHost },
+  );
+});
 
 Deno.test("an unknown path is told what there is", () =>
   serving([HELLO, { ...HELLO, path: "/again" }], async ({ url }) => {

@@ -46,6 +46,7 @@ export {
   type WebGate,
   webGate,
 } from "./page_gate.ts";
+export { isLoopbackHost, isPrivateName, ownNames } from "./own_names.ts";
 export type { PeerVerifier } from "./peer_verification.ts";
 export { namespacesText } from "./confined.ts";
 export type { Principal } from "./principal.ts";
