@@ -43,6 +43,8 @@ export function clientServerSetup(
     countedAs: (caller, peerAddress) =>
       identityOf({ source: "token", ...caller }, peerIp(peerAddress)),
     onHeldTooMuch: (_bytes, address) => tls.onLimit(listener)("stalled", address),
+    headerBytesMax: tls.bounds.headerBytesMax,
+    onTooManyHeaders: (address) => tls.onLimit(listener)("headers", address),
     credentials: createServerCredentials(tls.section),
     prepare(server) {
       limitServer(server, tls.bounds, tls.onLimit(listener));
@@ -83,6 +85,8 @@ export function peerServerSetup(
     ...shared,
     streamsMax: tls.streamsMax,
     onHeldTooMuch: (_bytes, address) => tls.onLimit("raft")("stalled", address),
+    headerBytesMax: tls.bounds.headerBytesMax,
+    onTooManyHeaders: (address) => tls.onLimit("raft")("headers", address),
     credentials: createServerCredentials(tls.raft),
     prepare(server) {
       limitServer(server, tls.bounds, tls.onLimit("raft"));

@@ -13,12 +13,13 @@
 
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
+import { HeaderBlocks } from "./header_blocks.ts";
 
 const PREFACE_BYTES = 24;
 const HEADER_BYTES = 9;
 const GOAWAY = 0x7;
 
-/** Drops GOAWAY frames from a peer's bytes, whatever pieces they come in. */
+/** Drops GOAWAY frames from a peer's bytes, whatever pieces they come in, and has its headers looked at. */
 export class GoawayFilter {
   /** Of the connection preface, which comes before a client's first frame. */
   #prefaceBytesLeft: number;
@@ -26,16 +27,26 @@ export class GoawayFilter {
   /** Of the present frame's payload. */
   #payloadBytesLeft = 0;
   #isDropping = false;
+  readonly #headers: HeaderBlocks | undefined;
+  #isOfHeaders = false;
+  #hasTooManyHeaders = false;
   /** The beginning of a frame header whose rest has not come yet. */
   #header: Buffer = Buffer.alloc(0);
 
-  constructor(peer: "client" | "server" = "client") {
+  /** @param headers absent: they are not looked at */
+  constructor(peer: "client" | "server" = "client", headers?: HeaderBlocks) {
+    this.#headers = headers;
     this.#prefaceBytesLeft = peer === "client" ? PREFACE_BYTES : 0;
   }
 
   /** Whether a GOAWAY was dropped. */
   get hasSaidGoodbye(): boolean {
     return this.#hasSaidGoodbye;
+  }
+
+  /** Whether a block of headers is more than may be: what came with it is not to be passed on. */
+  get hasTooManyHeaders(): boolean {
+    return this.#hasTooManyHeaders;
   }
 
   /** The bytes to pass on; the same buffer where nothing is dropped, as nearly always. */
@@ -56,6 +67,10 @@ export class GoawayFilter {
       } else if (this.#payloadBytesLeft > 0) {
         const bytes = Math.min(this.#payloadBytesLeft, chunk.length - at);
         this.#payloadBytesLeft -= bytes;
+        if (this.#isOfHeaders && this.#headers?.take(chunk.subarray(at, at + bytes)) === false) {
+          this.#hasTooManyHeaders = true;
+          return chunk.subarray(0, 0);
+        }
         at += bytes;
         if (this.#isDropping) keptFrom = at;
       } else if (chunk.length - at < HEADER_BYTES) {
@@ -66,6 +81,11 @@ export class GoawayFilter {
       } else {
         this.#isDropping = chunk[at + 3] === GOAWAY;
         this.#payloadBytesLeft = chunk.readUIntBE(at, 3);
+        this.#isOfHeaders = this.#headers?.frame(
+          chunk[at + 3]!,
+          chunk[at + 4]!,
+          this.#payloadBytesLeft,
+        ) ?? false;
         if (this.#isDropping) {
           this.#hasSaidGoodbye = true;
           keepUntil(at);
@@ -86,9 +106,24 @@ function isGoaway(chunk: unknown): boolean {
     ((chunk[0]! << 16) | (chunk[1]! << 8) | chunk[2]!) + HEADER_BYTES === chunk.length;
 }
 
-/** Puts the filter into a server's connection, before HTTP/2 takes hold of it. */
-export function filterGoaway(socket: Socket): void {
-  install(socket, new GoawayFilter("client"));
+/**
+ * Puts the filter into a server's connection, before HTTP/2 takes hold of it, and breaks that when a call's headers are
+ * too many, or unpack to too much.
+ *
+ * @param headerBytesMax of one block
+ * @param onTooMany told when that was so
+ */
+export function filterGoaway(
+  socket: Socket,
+  headerBytesMax: number,
+  onTooMany: () => void = () => {},
+): void {
+  const filter = new GoawayFilter("client", new HeaderBlocks(headerBytesMax));
+  install(socket, filter, () => {
+    if (!filter.hasTooManyHeaders || socket.destroyed) return;
+    socket.destroy();
+    onTooMany();
+  });
 }
 
 /**
@@ -110,6 +145,7 @@ function install(socket: Socket, filter: GoawayFilter, onPassed?: () => void): v
   const emit = socket.emit;
   socket.emit = function (this: Socket, event: string, ...args: unknown[]): boolean {
     if (event === "data" && args[0] instanceof Uint8Array) {
+      if (filter.hasTooManyHeaders) return true;
       const passed = filter.pass(args[0] as Buffer);
       const isHeard = passed.length === 0 || emit.call(this, event, passed);
       onPassed?.();

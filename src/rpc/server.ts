@@ -77,6 +77,10 @@ export interface RpcServerOptions {
   readonly heldBytesMax?: number;
   /** Told of each stream that was ended for what it made us keep. */
   readonly onHeldTooMuch?: (bytes: number, address: string) => void;
+  /** Of one call's headers, in bytes. Default: 32 KiB. */
+  readonly headerBytesMax?: number;
+  /** Told of each connection that was broken for headers of far more. */
+  readonly onTooManyHeaders?: (address: string) => void;
   readonly observer: CallObserver;
   readonly newRequestId: () => string;
   /** Told to callers who ask, along with answers. */
@@ -136,10 +140,11 @@ export class RpcServer {
       options.heldBytesMax ?? heldBytesMax(options.messageBytesMax),
       options.onHeldTooMuch,
     );
-    this.#sockets = new SocketRegistry(
-      this.#server,
-      (stream, path) => held.watch(stream, !this.#messageByMessage.has(path)),
-    );
+    this.#sockets = new SocketRegistry(this.#server, {
+      onStream: (stream, path) => held.watch(stream, !this.#messageByMessage.has(path)),
+      headerBytesMax: options.headerBytesMax,
+      onTooManyHeaders: options.onTooManyHeaders,
+    });
     options.prepare?.(this.#server);
   }
 

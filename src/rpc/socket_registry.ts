@@ -1,5 +1,5 @@
 /**
- * Knows a gRPC server's connections: keeps GOAWAY frames away from them (see `goaway_filter.ts`) and
+ * Knows a gRPC server's connections: keeps GOAWAY frames and headers without bounds away from them (see `goaway_filter.ts`) and
  * ends them without a farewell, once no call is under way. A connection that simply breaks is
  * something that every client must handle anyway. It lets much come at once (see `flow_control.ts`), and
  * hands on each stream.
@@ -20,18 +20,29 @@ interface GrpcServerInternals {
   createHttp2Server?: (credentials: ServerCredentials) => Http2Server;
 }
 
+/** Of a call's headers, where nobody says. */
+const HEADER_BYTES_MAX = 32 * 1024;
+/** Lengths are overestimated by less; and whose headers are somewhat too long is told so in an answer, by `limitServer`. */
+const UNPACKED_FACTOR = 2;
+
+/** What a registry may be told. */
+export interface SocketRegistryOptions {
+  /** Told of each stream and its path, when grpc-js has seen it. */
+  readonly onStream?: (stream: ServerHttp2Stream, path: string) => void;
+  /** Of one call; a connection that brings twice as much is broken. */
+  readonly headerBytesMax?: number | undefined;
+  readonly onTooManyHeaders?: ((address: string) => void) | undefined;
+}
+
 export class SocketRegistry {
   readonly #sockets = new Set<Socket>();
   readonly #listeners: NetServer[] = [];
 
-  /**
-   * Call before `bindAsync`.
-   *
-   * @param onStream told of each stream and its path, when grpc-js has seen it
-   */
+  /** Call before `bindAsync`. */
   constructor(
     server: Server,
-    onStream: (stream: ServerHttp2Stream, path: string) => void = () => {},
+    { onStream = () => {}, headerBytesMax = HEADER_BYTES_MAX, onTooManyHeaders = () => {} }:
+      SocketRegistryOptions = {},
   ) {
     const internals = server as unknown as GrpcServerInternals;
     const createHttp2Server = internals.createHttp2Server;
@@ -43,14 +54,20 @@ export class SocketRegistry {
     }
     internals.createHttp2Server = (credentials) => {
       const listener = createHttp2Server.call(server, credentials);
+      const filter = (socket: Socket) =>
+        filterGoaway(
+          socket,
+          headerBytesMax * UNPACKED_FACTOR,
+          () => onTooManyHeaders(socket.remoteAddress ?? "unknown"),
+        );
       this.#listeners.push(listener);
       widenWindow(listener);
       listener.prependListener("connection", (socket: Socket) => {
         this.#sockets.add(socket);
         socket.once("close", () => this.#sockets.delete(socket));
-        if (!credentials._isSecure()) filterGoaway(socket);
+        if (!credentials._isSecure()) filter(socket);
       });
-      listener.prependListener("secureConnection", filterGoaway);
+      listener.prependListener("secureConnection", filter);
       listener.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
         onStream(stream, headers[":path"] ?? "");
       });

@@ -40,6 +40,8 @@ type StreamHandler = (
 /** What RFC 9113 counts for each header beside its name and value. */
 const HEADER_OVERHEAD_BYTES = 32;
 const RESOURCE_EXHAUSTED = "8";
+/** Calls of one connection that are refused for their headers, before it ends. */
+const REFUSED_MAX = 16;
 
 /**
  * Puts limits before a gRPC server. Call it before `bindAsync`.
@@ -78,15 +80,25 @@ function limitStreams(
   { headerBytesMax }: ServerBounds,
   onLimit: OnServerLimit,
 ): void {
+  const refusedOf = new WeakMap<object, number>();
   // Headers are judged before grpc-js makes anything of them, so its handlers come behind ours.
   const handlers = http2Server.listeners("stream") as StreamHandler[];
   http2Server.removeAllListeners("stream");
   http2Server.on("stream", (stream: ServerHttp2Stream, headers, ...rest) => {
-    const { socket } = stream.session ?? {};
+    // What came behind it in one piece may have ended its connection by now (a ping that is too short, say). An
+    // answer would be thrown back then, and end the process; grpc-js looks for that only in calls of methods that it knows.
+    stream.on("error", () => {}); // whoever sent this may hang up on the answer
+    if (stream.destroyed || stream.closed) return;
+    const { session } = stream;
+    const { socket } = session ?? {};
     if (socket !== undefined) stream.once("close", limits.requested(socket));
     const bytes = bytesOf(headers);
     if (bytes > headerBytesMax) {
       onLimit("headers", socket?.remoteAddress ?? "unknown");
+      const refused = 1 + (session === undefined ? 0 : refusedOf.get(session) ?? 0);
+      if (session !== undefined) refusedOf.set(session, refused);
+      // Whoever does not hear it does it on purpose.
+      if (refused > REFUSED_MAX) return session?.destroy();
       return refuse(
         stream,
         `the headers have ${bytes} bytes of ${headerBytesMax} that are allowed`,
@@ -98,7 +110,6 @@ function limitStreams(
 
 /** @param message plain ASCII without a percent sign, which would need encoding */
 function refuse(stream: ServerHttp2Stream, message: string): void {
-  stream.on("error", () => {}); // whoever sent this may hang up on the answer
   stream.respond({
     ":status": 200,
     "content-type": "application/grpc+proto",

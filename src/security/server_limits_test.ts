@@ -197,3 +197,71 @@ Deno.test("a grpc-js without the hook that limits need is refused at once", () =
     /no Server\.createHttp2Server/,
   );
 });
+
+/** Frames as bytes: each one's type, flags, stream and payload. */
+function frames(...each: readonly (readonly [number, number, number, readonly number[]])[]) {
+  return new Uint8Array(each.flatMap(([type, flags, stream, payload]) => [
+    ...[0, payload.length >> 8, payload.length & 0xff, type, flags, 0, 0, 0, stream],
+    ...payload,
+  ]));
+}
+
+function field(name: string, value: string): number[] {
+  const text = (of: string) => [of.length, ...new TextEncoder().encode(of)];
+  return [0, ...text(name), ...text(value)];
+}
+
+function headersOf(path: string, ...more: readonly number[]): number[] {
+  return [
+    ...[...field(":method", "POST"), ...field(":scheme", "http"), ...field(":path", path)],
+    ...[...field(":authority", "a"), ...field("content-type", "application/grpc"), ...more],
+  ];
+}
+
+/** Writes to a server as HTTP/2 begins, and what is given; resolves when it has answered a ping, or closed. */
+async function answeredTo(port: number, bytes: Uint8Array): Promise<void> {
+  const socket = connectTcp(port, "127.0.0.1");
+  socket.on("error", () => {}); // it may be closed under our hands
+  const ping = frames([6, 0, 0, [1, 2, 3, 4, 5, 6, 7, 8]]);
+  const answer = new Promise<void>((resolve) => {
+    socket.on("close", () => resolve());
+    socket.on("data", (data: Buffer) => {
+      if (data.includes(Buffer.from([1, 2, 3, 4, 5, 6, 7, 8]))) resolve();
+    });
+  });
+  socket.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  socket.write(Buffer.concat([frames([4, 0, 0, []]), bytes, ping]));
+  await answer;
+  socket.destroy();
+}
+
+Deno.test("a call whose connection is lost in one piece with its headers ends no server, whatever they are", async () => {
+  await using server = await LimitedServer.start({ headerBytesMax: 600 });
+  const tooLong = headersOf(
+    METHOD,
+    ...["x", "y", "z", "a"].flatMap((x) => field(x, x.repeat(100))),
+  );
+  for (const headers of [tooLong, headersOf("/nobody/knows"), headersOf(METHOD)]) {
+    await answeredTo(server.port, frames([1, 4, 1, headers], [3, 0, 1, [0, 0, 0, 8]]));
+    // A ping of one byte: the connection is at an end before the call is looked at.
+    await answeredTo(server.port, frames([1, 4, 1, headers], [6, 0, 0, [1]]));
+  }
+  assert.equal((await server.call()).code, status.OK);
+});
+
+Deno.test("a connection ends that is refused for its headers again and again", async () => {
+  await using server = await LimitedServer.start({ headerBytesMax: 600 });
+  const tooLong = headersOf(
+    METHOD,
+    ...["x", "y", "z", "a"].flatMap((x) => field(x, x.repeat(100))),
+  );
+  const session = connectTcp(server.port, "127.0.0.1");
+  session.on("error", () => {}); // it is closed under our hands, as it should be
+  const closed = new Promise((resolve) => session.once("close", resolve));
+  session.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  session.write(frames([4, 0, 0, []]));
+  for (let stream = 1; stream < 100; stream += 2) session.write(frames([1, 5, stream, tooLong]));
+  session.resume();
+  await closed;
+  assert.ok(server.struck.length >= 17 && server.struck.every((limit) => limit === "headers"));
+});
