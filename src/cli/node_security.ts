@@ -224,6 +224,11 @@ async function doorsOf(
     fileBytesMax: config.log.auditMaxSizeBytes,
     filesKept: config.log.auditMaxFiles,
     onFailure: (failure) => warn(`the audit log cannot be written: ${String(failure)}`),
+    onRecovery: (lost) =>
+      warn(
+        "the audit log is written again, " +
+          (lost === 0 ? "and no line is lost" : `and ${lost} lines are lost`),
+      ),
     onRotationFailure: (failure) =>
       warn(
         "the audit log is full and cannot be moved aside, so it grows beyond log.audit_max_size " +

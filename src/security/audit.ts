@@ -125,6 +125,8 @@ export interface AuditOptions extends Omit<AuditFileOptions, "path"> {
   readonly chain?: boolean;
   /** Told when lines cannot be written, once until writing works again, and when they cannot be synced. */
   readonly onFailure?: (failure: unknown) => void;
+  /** Told when writing works again, and how many lines are lost, for which there was no room meanwhile. */
+  readonly onRecovery?: (lost: number) => void;
 }
 
 /**
@@ -135,21 +137,22 @@ export interface AuditOptions extends Omit<AuditFileOptions, "path"> {
  */
 export function openAuditLog(options: AuditOptions): AuditLog | null {
   if (!options.enabled) return null;
-  const { onFailure = () => {} } = options;
+  const { onFailure = () => {}, onRecovery = () => {} } = options;
   // As paths they may lead to a file, which is another's to move aside.
   const output = options.output.replace(/^\/dev\/(stdout|stderr)$/, "$1");
   const isStream = output === "stdout" || output === "stderr";
   if (isStream || isDevice(output)) {
     const chain = options.chain === true ? CHAIN_START : undefined;
     const sink = isStream ? new StreamSink(output) : new DeviceSink(output);
-    return new AuditLog(sink, chain, onFailure);
+    return new AuditLog(sink, chain, onFailure, onRecovery);
   }
   const sink = new FileSink({ ...options, path: output });
   const tail = tailOf(output);
   // A process that died in the middle of a line left it open; ours must not be glued to it.
   if (tail.isTorn) sink.write("\n");
   const lastLine = tail.line ?? tailOf(`${output}.1`).line;
-  return new AuditLog(sink, options.chain === false ? undefined : headOf(lastLine), onFailure);
+  const head = options.chain === false ? undefined : headOf(lastLine);
+  return new AuditLog(sink, head, onFailure, onRecovery);
 }
 
 const BACKLOG_LINES_MAX = 10_000;
@@ -170,6 +173,7 @@ const SYNC_MS = 1_000;
 export class AuditLog {
   readonly #sink: AuditSink;
   readonly #onFailure: (failure: unknown) => void;
+  readonly #onRecovery: (lost: number) => void;
   #chain: ChainHead | undefined;
   #pending: string[] = [];
   #isScheduled = false;
@@ -185,10 +189,12 @@ export class AuditLog {
     sink: AuditSink,
     chain: ChainHead | undefined,
     onFailure: (failure: unknown) => void,
+    onRecovery: (lost: number) => void = () => {},
   ) {
     this.#sink = sink;
     this.#chain = chain;
     this.#onFailure = onFailure;
+    this.#onRecovery = onRecovery;
   }
 
   /** @param nowMs milliseconds since the epoch, written as the event's time */
@@ -233,6 +239,7 @@ export class AuditLog {
     }
     this.#written(this.#pending);
     this.#pending = [];
+    if (this.#isFailing) this.#onRecovery(this.#lost);
     this.#isFailing = false;
     this.#sync ??= setTimeout(() => this.#syncNow(), SYNC_MS);
     if (this.#lost > 0) {

@@ -124,7 +124,9 @@ export class FileSink implements AuditSink {
 
   write(lines: string): void {
     const bytes = new TextEncoder().encode(lines);
-    if (this.#bytes > 0 && this.#bytes + bytes.length > this.#fileBytesMax) {
+    // What ends a line that a crash tore belongs into the file with that line, full or not.
+    const isLineEnd = lines === "\n";
+    if (!isLineEnd && this.#bytes > 0 && this.#bytes + bytes.length > this.#fileBytesMax) {
       this.#rotateOrGrow();
     }
     try {

@@ -22,14 +22,17 @@ class MemorySink implements AuditSink {
   }
 }
 
-function inMemory(): { sink: MemorySink; log: AuditLog; failures: unknown[] } {
+function inMemory() {
   const sink = new MemorySink();
   const failures: unknown[] = [];
-  return {
+  const lost: number[] = [];
+  const log = new AuditLog(
     sink,
-    failures,
-    log: new AuditLog(sink, undefined, (failure) => failures.push(failure)),
-  };
+    undefined,
+    (failure) => failures.push(failure),
+    (lines) => lost.push(lines),
+  );
+  return { sink, failures, lost, log };
 }
 
 function succeeded(userId: string): AuditEvent {
@@ -182,15 +185,17 @@ Deno.test("events of one turn of the event loop are written together, before the
   assert.deepEqual(sink.lines.map((line) => JSON.parse(line).user_id), ["a", "b"]);
 });
 
-Deno.test("lines that cannot be written wait, are reported once, and are written later", () => {
-  const { sink, log, failures } = inMemory();
+Deno.test("lines that cannot be written wait, are reported once, and are written later, which is told too", () => {
+  const { sink, log, failures, lost } = inMemory();
   sink.isBroken = true;
   for (let index = 0; index < 10_050; index++) log.record(succeeded(`${index}`), NOW_MS);
   log.flush();
   log.flush();
   assert.equal(failures.length, 1);
+  assert.deepEqual(lost, []);
   sink.isBroken = false;
   log.close();
+  assert.deepEqual(lost, [50]);
   assert.equal(sink.lines.length, 10_001);
   assert.equal(JSON.parse(sink.lines[0] ?? "").user_id, "0");
   const last = JSON.parse(sink.lines.at(-1) ?? "");
@@ -322,6 +327,22 @@ Deno.test("a line torn by a crash is kept apart from the next one, and reported"
   const report = await verifyAuditFile(path);
   assert.deepEqual(report.faults.map((fault) => [fault.line, fault.kind]), [[2, "unreadable"]]);
   assert.equal(report.lines, 3);
+});
+
+Deno.test("a line torn by a crash in a full file is ended in that file", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  const write = (fileBytesMax: number) => {
+    const log = openAuditLog({ enabled: true, output: path, fileBytesMax });
+    log?.record(succeeded("a"), NOW_MS);
+    log?.close();
+  };
+  write(1_000_000);
+  await Deno.writeTextFile(path, '{"logger":"audit","msg":"Authen', { append: true });
+  write(100);
+  const { faults } = await verifyAuditFile(path);
+  assert.deepEqual(faults.map(({ line, kind }) => [line, kind]), [[2, "unreadable"]]);
+  assert.ok(!(await Deno.readTextFile(path)).startsWith("\n"));
 });
 
 Deno.test("an audit file that cannot be opened, or that another writer has, is named", async () => {
