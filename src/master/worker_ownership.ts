@@ -54,7 +54,9 @@ export function ownWorkersOnly(
   const reasonAgainst = (workerId: string, call: CallContext): string | undefined => {
     const { userId, certificate, namespaces } = call.caller;
     const isConfined = namespaces !== undefined;
-    const isItself = userId === workerId || certificate?.commonName === workerId;
+    // A certificate of role "client" names a person, who may be called as a worker is.
+    const isNamed = certificate?.commonName === workerId && !certificate.roles.includes("client");
+    const isItself = userId === workerId || isNamed;
     const mayBeAnother = !isConfined &&
       (!rolesAreEnforced || policies.current.grants(principalOf(call), MANAGES_WORKERS));
     if (!isItself && !mayBeAnother) {

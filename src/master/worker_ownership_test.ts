@@ -93,6 +93,12 @@ Deno.test("the name of its certificate will do, and so will the right to manage 
     new Set(words(handlers, { ...WORKER, certificate }, "w2")),
     new Set(["passed"]),
   );
+  const ofPerson = { ...certificate, roles: ["client"] };
+  assert.deepEqual(
+    new Set(words(handlers, { ...WORKER, certificate: ofPerson }, "w2")),
+    new Set(["permission_denied"]),
+    "a person's certificate, in whose name the worker's is by chance",
+  );
   for (const roles of [["operator"], ["admin"]]) {
     const words2 = words(handlers, { userId: "ann", roles }, "w2");
     assert.deepEqual(new Set(words2), new Set(["passed"]), roles.join());
