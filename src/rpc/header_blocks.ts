@@ -12,6 +12,11 @@
 
 /** Of one block. Deno's HTTP/2 takes as many. */
 const FIELDS_MAX = 128;
+/**
+ * Of one block, by fields that were sent before. Who packs headers refers to each of them once, and all that the table
+ * has are 4 KiB; who refers to one again and again sends hundreds of calls in a packet that each take what they may have.
+ */
+const REFERRED_BYTES_MAX = 16 * 1024;
 /** What RFC 7541 counts for each entry beside its name and value. */
 const FIELD_OVERHEAD_BYTES = 32;
 /** Of the table that peers are offered: HTTP/2's default, which nobody has changed. */
@@ -43,6 +48,7 @@ interface Field {
 export class HeaderBlocks {
   readonly #bytesMax: number;
   #bytes = 0;
+  #referredBytes = 0;
   #fields = 0;
   /** Of the present frame, before and behind its part of the block. */
   #isPadLengthNext = false;
@@ -71,6 +77,7 @@ export class HeaderBlocks {
     if (type !== HEADERS && type !== CONTINUATION) return false;
     if (type === HEADERS) {
       this.#bytes = 0;
+      this.#referredBytes = 0;
       this.#fields = 0;
       this.#textBytes = 0;
       this.#next = "field";
@@ -100,10 +107,15 @@ export class HeaderBlocks {
       } else {
         this.#blockBytes--;
         this.#byte(piece[at++]!);
-        if (this.#bytes > this.#bytesMax || this.#fields > FIELDS_MAX) return false;
+        if (!this.#isFine) return false;
       }
     }
     return true;
+  }
+
+  get #isFine(): boolean {
+    return this.#bytes <= this.#bytesMax && this.#referredBytes <= REFERRED_BYTES_MAX &&
+      this.#fields <= FIELDS_MAX;
   }
 
   #byte(byte: number): void {
@@ -146,6 +158,7 @@ export class HeaderBlocks {
     switch (what) {
       case "indexed": {
         const field = this.#at(value);
+        if (value > STATIC_ENTRIES) this.#referredBytes += bytesIn(field);
         this.#ended(field.name + field.value);
         break;
       }

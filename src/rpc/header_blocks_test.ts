@@ -46,6 +46,15 @@ Deno.test("a block is as long as what it unpacks to, which may have been sent wi
   }
 });
 
+Deno.test("what was sent before makes up a part of a block alone, however long that may be", () => {
+  const blocks = new HeaderBlocks(1_000_000);
+  assert.ok(isFine(blocks, [0x83, ...entry(3, 2_965)]));
+  assert.ok(isFine(blocks, new Array(5).fill(NEWEST)));
+  assert.ok(!isFine(blocks, new Array(6).fill(NEWEST)), "18,000 bytes");
+  const literal = [0x00, ...text(5), ...text(30_000)];
+  assert.ok(isFine(new HeaderBlocks(1_000_000), [...literal, ...literal]));
+});
+
 Deno.test("a block has 128 fields at most, however short", () => {
   const blocks = new HeaderBlocks(1_000_000);
   assert.ok(isFine(blocks, new Array(128).fill(0x83)));
