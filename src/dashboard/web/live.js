@@ -89,8 +89,8 @@ export function silentOf(members) {
  * How a cluster stands, in a word, and what is wrong with it.
  *
  * @param {object} cluster
- * @param {readonly Pick<Member, "node_id" | "answers">[]} cluster.members
  * @param {string} cluster.leader_id
+ * @param {readonly Pick<Member, "node_id" | "answers">[]} cluster.members
  * @param {Pick<ClusterEvent["workers"], "active">} cluster.workers
  * @param {boolean} seesAll Whoever is confined to namespaces is told nothing of workers that work for others, too.
  * @returns {{ readonly word: "healthy" | "leaderless" | "degraded", readonly troubles: readonly string[] }}
