@@ -15,7 +15,7 @@ async function door(): Promise<(token: string, said: string) => Promise<string>>
   const { gate } = await productionGate({ limits: new CallLimits(LIMITS) });
   const security = {
     gate,
-    tls: { section: null },
+    tls: { section: null, bounds: {} },
     peers: null,
   } as unknown as NodeSecurity;
   const metrics = createMasterMetrics(await createMetricsRegistry({ enabled: false }));
