@@ -95,9 +95,7 @@ export class JobStateMachine implements StateMachine<Outcome> {
   /** Writes what waits, if it is much, so that it holds up nobody. */
   atLeisure(): void {
     this.#hasLeisure = true;
-    const { dirtyCount } = this.#machine;
-    if (dirtyCount < FLUSHED_SOON_ROWS || this.#isDiskFull) return;
-    if (dirtyCount < FLUSHED_ANYWAY_ROWS && this.#options.store.isMoving) return;
+    if (this.#machine.dirtyCount < FLUSHED_SOON_ROWS || this.#isDiskFull) return;
     clearTimeout(this.#flushTimer);
     this.#flushTimer = undefined;
     this.#guarded(() => this.#machine.flush());

@@ -25,14 +25,11 @@ class Bench {
   readonly #directory = mkdtempSync(join(tmpdir(), "conductor-state-machine-"));
   readonly #files = SqliteJobStore.open(this.#directory);
   readonly #stateMachine: JobStateMachine;
-  /** A checkpoint of the file is under way. */
-  isMoving = false;
   readonly #runs = new Map<ReturnType<typeof setTimeout>, () => void>();
   #index = 0;
   #jobs = 0;
 
   constructor() {
-    Object.defineProperty(this.#files, "isMoving", { get: () => this.isMoving });
     this.#stateMachine = new JobStateMachine({
       machine: new JobMachine(this.store),
       store: this.#files,
@@ -114,22 +111,6 @@ Deno.test("a thousand changes are written when nobody waits for this node", () =
   bench.atLeisure();
   assert.equal(bench.store.writes, 1);
   assert.deepEqual(bench.delaysMs, [200]);
-});
-
-Deno.test("a thousand changes wait for a checkpoint's end, as a write would, and four thousand do not", () => {
-  using bench = new Bench();
-  bench.isMoving = true;
-  bench.atLeisure();
-  bench.submit(3_999);
-  bench.atLeisure();
-  assert.equal(bench.store.writes, 0);
-  bench.submit(1);
-  bench.atLeisure();
-  assert.equal(bench.store.writes, 1);
-  bench.submit(1_000);
-  bench.isMoving = false;
-  bench.atLeisure();
-  assert.equal(bench.store.writes, 2);
 });
 
 Deno.test("a thousand changes wait for such a moment while there are some, and four thousand for none", () => {

@@ -378,10 +378,7 @@ export class RaftNode<Outcome> {
       if (round === ROUNDS_PER_TURN_MAX - 1) this.#schedule();
     }
     this.#noticeChanges();
-    if (isAtLeisure) {
-      this.#options.log.atLeisure?.();
-      this.#options.stateMachine.atLeisure?.();
-    }
+    if (isAtLeisure) this.#options.stateMachine.atLeisure?.();
     this.#compact();
   }
 

@@ -44,8 +44,6 @@ export interface LogStore extends LogReader {
    * one or takes the place of an existing one; then that one and all behind it are removed first.
    */
   append(entries: readonly Entry[], hardState: HardState): void;
-  /** As {@linkcode StateMachine.atLeisure}, for what an append need not do itself. Never throws `DiskFull`. */
-  atLeisure?(): void;
   /** Removes entries up to `boundary.index`, which the log holds, and remembers the boundary. */
   compact(boundary: SnapshotMetadata): void;
   /**

@@ -142,11 +142,6 @@ export class SqliteJobStore implements JobStore {
     return this.#durable;
   }
 
-  /** A checkpoint is under way, which a write now would end in vain, or wait for. */
-  get isMoving(): boolean {
-    return this.#open.move.isUnderWay;
-  }
-
   load(): StoredState {
     return this.#reading((tables) => tables.load());
   }

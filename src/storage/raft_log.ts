@@ -164,10 +164,6 @@ export class SqliteRaftLog implements LogStore {
     this.#chain = rows.at(-1)?.chain ?? this.#chain;
   }
 
-  atLeisure(): void {
-    this.#files.atLeisure();
-  }
-
   compact(boundary: SnapshotMetadata): void {
     if (boundary.index <= this.boundary.index) return;
     if (boundary.index > this.lastIndex) throw this.#outside(boundary.index);

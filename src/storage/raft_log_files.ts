@@ -41,7 +41,7 @@ export const RAFT_LOG_FILES = {
 const WAITING_MAX = 64;
 const WAITING_PART = 1 / 16;
 
-/** So many times as much waits while the database is not to be written, or for a better moment. */
+/** So many times as much waits while the database is not to be written. */
 const PATIENCE = 4;
 
 /** From so much of an area on, the database's write-ahead log is moved into it. */
@@ -69,8 +69,6 @@ export class RaftLogFiles {
   #waiting: RaftLogChange[] = [];
   #waitingBytes = 0;
   #firstWaiting = Infinity;
-  /** There was a moment for it since a commit had to write the database first. */
-  #hasLeisure = false;
   /** A file failed: nothing more may be written. */
   #hasFailed = false;
   /** It failed off the loop, and the next who writes is to be told. */
@@ -251,10 +249,7 @@ export class RaftLogFiles {
       const content = packContent({ kind: "change", change: numbered });
       const bytes = bodyBytes(numbered);
       // Before this commit, which must not be accepted if there is no room for what waits already.
-      if (this.#isMuch(bytes, this.#hasLeisure)) {
-        this.#hasLeisure = false;
-        this.#flushAndMove();
-      }
+      if (this.#isMuch(bytes)) this.#flushAndMove();
       const isJournaled = this.#journal.canHold(content);
       const syncMs = isJournaled ? this.#append(content) : this.#writeThrough(numbered);
       if (isJournaled) {
@@ -283,25 +278,8 @@ export class RaftLogFiles {
     });
   }
 
-  /**
-   * Nobody waits for a commit now: brings the database up to the last one, if much waits for that. What finds
-   * no room is left to the next commit, whose caller can be told.
-   *
-   * @throws {StorageFailed} the process must end
-   */
-  atLeisure(): void {
-    this.#hasLeisure = true;
-    if (!this.#isMuch(0)) return;
-    try {
-      this.#orFail(() => this.#flushAndMove());
-    } catch (cause) {
-      if (!(cause instanceof DiskFull)) throw cause;
-      this.#hasLeisure = false;
-    }
-  }
-
-  #isMuch(bytes: number, canWait = false): boolean {
-    const times = this.#database.isMoving || canWait ? PATIENCE : 1;
+  #isMuch(bytes: number): boolean {
+    const times = this.#database.isMoving ? PATIENCE : 1;
     return this.#waiting.length >= times * WAITING_MAX ||
       this.#waitingBytes + bytes > times * WAITING_PART * this.#journal.areaBytes;
   }
