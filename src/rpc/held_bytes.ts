@@ -12,6 +12,8 @@
 
 import type { Buffer } from "node:buffer";
 import { constants, type ServerHttp2Stream } from "node:http2";
+// Node's, since this room is a part of the SDK as well.
+import { clearInterval, setInterval } from "node:timers";
 
 /** Bytes that a server keeps for streams that do not get on ... */
 const HELD_BYTES_MAX = 256 * 1024 * 1024;
@@ -91,9 +93,7 @@ export class HeldBytes {
   }
 
   #startLooking(): ReturnType<typeof setInterval> {
-    const timer = setInterval(() => this.look(), LOOK_INTERVAL_MS);
-    Deno.unrefTimer(timer);
-    return timer;
+    return setInterval(() => this.look(), LOOK_INTERVAL_MS).unref();
   }
 }
 
