@@ -51,6 +51,7 @@ import { hostsOf, pagesDoor } from "./node_pages.ts";
 import { channelRules } from "./node_tls.ts";
 import { reloadableKeys } from "./node_token_keys.ts";
 import { propagatesTraces, tracerOptions } from "./node_tracing.ts";
+import { returnMemoryAtRest } from "./returned_memory.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
@@ -77,6 +78,7 @@ export async function runMaster(flags: Flags, terminal: Terminal): Promise<void>
     role: "master",
     nodeId: config.cluster.nodeId,
   });
+  const stopReturning = returnMemoryAtRest();
   const security = await masterSecurity(loaded, { log, metrics });
   const admission = { rules: admissionRules(config) };
   const scheduling = { rules: schedulingRules(config) };
@@ -108,6 +110,7 @@ export async function runMaster(flags: Flags, terminal: Terminal): Promise<void>
   } finally {
     reloading.stop();
     stopObserving();
+    stopReturning();
     security.tls.flushRefusals();
     security.audit?.close();
     await tracer.shutdown();

@@ -51,6 +51,7 @@ import { reloadableKeys } from "./node_token_keys.ts";
 import { tracerOptions } from "./node_tracing.ts";
 import { runsInline, surviveOrphanedFailures } from "./orphaned_failures.ts";
 import { LivePayloadKeys } from "./payload_keys.ts";
+import { returnMemoryAtRest } from "./returned_memory.ts";
 import type { Flags } from "./router.ts";
 import type { Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
@@ -127,6 +128,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     role: "worker",
     nodeId: config.worker.workerId,
   });
+  const stopReturning = returnMemoryAtRest();
   const reach = { address: config.worker.advertiseAddr };
   const environment = attemptEnvironment(config);
   const executors = workerExecutors(config, {
@@ -212,6 +214,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     reloading.stop();
     sampler.stop();
     stopObserving();
+    stopReturning();
     await http?.stop();
     await tracer.shutdown();
     claim.release();
