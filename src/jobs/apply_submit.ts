@@ -380,6 +380,7 @@ function recordOf(
     id: spec.id,
     seq: ++state.lastJobSeq,
     idempotencyKey: spec.idempotencyKey ?? "",
+    traceparent: state.traces.of(spec.traceparent ?? ""),
   };
   return JobRecord.submitted(state.kinds.of(spec).at(state.nowMs), own, payload);
 }

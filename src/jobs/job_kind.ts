@@ -14,7 +14,7 @@ import { DEFAULT_NAMESPACE } from "./namespace.ts";
 /** What each submission has of its own. */
 export type OwnFields = Pick<
   Job,
-  "id" | "seq" | "payloadBytes" | "createdAtMs" | "idempotencyKey"
+  "id" | "seq" | "payloadBytes" | "createdAtMs" | "idempotencyKey" | "traceparent"
 >;
 
 /** What submissions of a kind have alike. */
@@ -25,7 +25,7 @@ export type KindFields = Pick<Job, typeof KIND_FIELDS[number]>;
 
 const KIND_FIELDS = [
   ...["type", "namespace", "priority", "maxRetries", "timeoutMs", "retryDelayMs"] as const,
-  ...["submittedBy", "traceparent"] as const,
+  "submittedBy",
 ] as const;
 
 /**
@@ -99,7 +99,9 @@ export function submittedJob(fields: SubmittedFields): Job {
   };
 }
 
-const nobody: OwnFields = { id: "", seq: 0, payloadBytes: 0, createdAtMs: 0, idempotencyKey: "" };
+const nobody: OwnFields = {
+  ...{ id: "", seq: 0, payloadBytes: 0, createdAtMs: 0, idempotencyKey: "", traceparent: "" },
+};
 
 export class JobKind {
   readonly #model: Job;
@@ -135,6 +137,7 @@ function unmovedJob(own: OwnFields, fields: KindFields): Job {
     payloadBytes: own.payloadBytes,
     createdAtMs: own.createdAtMs,
     idempotencyKey: own.idempotencyKey,
+    traceparent: own.traceparent,
     type: fields.type,
     namespace: fields.namespace,
     priority: fields.priority,
@@ -142,7 +145,6 @@ function unmovedJob(own: OwnFields, fields: KindFields): Job {
     timeoutMs: fields.timeoutMs,
     retryDelayMs: fields.retryDelayMs,
     submittedBy: fields.submittedBy,
-    traceparent: fields.traceparent,
     status: "pending",
     notBeforeMs: 0,
     queuedAtMs: own.createdAtMs,
@@ -163,12 +165,12 @@ export function isUnmoved(job: Job): boolean {
 const LOOSE_FIELDS: ReadonlySet<string> = new Set<keyof Job>([
   ...KIND_FIELDS,
   ...["id", "seq", "payloadBytes", "createdAtMs", "changedAtMs", "queuedAtMs"] as const,
-  ...["idempotencyKey", "labels", "requiredTags"] as const,
+  ...["idempotencyKey", "traceparent", "labels", "requiredTags"] as const,
 ]);
 
 const blank = unmovedJob(nobody, {
   ...{ type: "", namespace: DEFAULT_NAMESPACE, priority: 0, maxRetries: 0, timeoutMs: 0 },
-  ...{ retryDelayMs: 0, submittedBy: "", traceparent: "" },
+  ...{ retryDelayMs: 0, submittedBy: "" },
 });
 
 const FIXED_FIELDS = (Object.keys(blank) as (keyof Job)[])
@@ -200,19 +202,17 @@ export class JobKinds {
 
 /** The same where what is as usual may be left out, as submissions do. */
 type KindFieldsSaid =
-  & Omit<KindFields, "namespace" | "submittedBy" | "traceparent">
+  & Omit<KindFields, "namespace" | "submittedBy">
   & Partial<KindFields>;
 
 function kindFieldsOf(said: KindFieldsSaid): KindFields {
   const { type, priority, maxRetries, timeoutMs, retryDelayMs } = said;
-  const { namespace = DEFAULT_NAMESPACE, submittedBy = "", traceparent = "" } = said;
-  const own = { type, namespace, priority, maxRetries, timeoutMs, retryDelayMs };
-  return { ...own, submittedBy, traceparent };
+  const { namespace = DEFAULT_NAMESPACE, submittedBy = "" } = said;
+  return { type, namespace, priority, maxRetries, timeoutMs, retryDelayMs, submittedBy };
 }
 
 function isSame(a: KindFields, b: KindFieldsSaid): boolean {
   return a.type === b.type && a.namespace === (b.namespace ?? DEFAULT_NAMESPACE) &&
     a.priority === b.priority && a.maxRetries === b.maxRetries && a.timeoutMs === b.timeoutMs &&
-    a.retryDelayMs === b.retryDelayMs && a.submittedBy === (b.submittedBy ?? "") &&
-    a.traceparent === (b.traceparent ?? "");
+    a.retryDelayMs === b.retryDelayMs && a.submittedBy === (b.submittedBy ?? "");
 }

@@ -30,6 +30,7 @@ export class JobRecord implements HeapItem, LiveJob, PendingJob, OwnFields {
   readonly seq: number;
   readonly payloadBytes: number;
   readonly idempotencyKey: string;
+  readonly traceparent: string;
   heapIndex = -1;
   /** Its queue, while it is unfinished. */
   share: Share | undefined = undefined;
@@ -49,6 +50,7 @@ export class JobRecord implements HeapItem, LiveJob, PendingJob, OwnFields {
     this.seq = own.seq;
     this.payloadBytes = own.payloadBytes;
     this.idempotencyKey = own.idempotencyKey;
+    this.traceparent = own.traceparent;
     this.#arrival = arrival;
     this.#payload = payload;
   }
@@ -56,12 +58,12 @@ export class JobRecord implements HeapItem, LiveJob, PendingJob, OwnFields {
   /** A submission that asks for nothing that others of its kind do not. */
   static submitted(
     arrival: Arrival,
-    own: Pick<OwnFields, "id" | "seq" | "idempotencyKey">,
+    own: Omit<OwnFields, "payloadBytes" | "createdAtMs">,
     payload: Uint8Array,
   ): JobRecord {
-    const { id, seq, idempotencyKey } = own;
+    const { id, seq, idempotencyKey, traceparent } = own;
     const { byteLength: payloadBytes } = payload;
-    return new JobRecord({ id, seq, idempotencyKey, payloadBytes }, arrival, payload);
+    return new JobRecord({ id, seq, idempotencyKey, traceparent, payloadBytes }, arrival, payload);
   }
 
   /** A job that was just submitted. */

@@ -118,13 +118,20 @@ export function encodeJob(stored: StoredJob): string {
 export function encodeFinished(stored: StoredJob): string {
   const { job, attempts, history } = stored;
   if (lastEnded === undefined || !isAlike(stored, lastEnded.stored)) {
-    const nameless = detailOf(stored);
-    nameless.id = nameless.n = nameless.ik = undefined;
+    const { id: _id, n: _seq, ik: _key, tp: _trace, ...nameless } = detailOf(stored);
     lastEnded = { stored: { job, attempts, history }, text: JSON.stringify(nameless).slice(1) };
   }
-  const key = job.idempotencyKey === "" ? "" : `"ik":${JSON.stringify(job.idempotencyKey)},`;
-  return `{"id":${JSON.stringify(job.id)},"n":${job.seq},${key}${lastEnded.text}`;
+  return `${namesOf(job)}${lastEnded.text}`;
 }
+
+/** The beginning of a job's JSON: what hardly two have alike. */
+function namesOf({ id, seq, idempotencyKey, traceparent }: Names): string {
+  const key = idempotencyKey === "" ? "" : `"ik":${JSON.stringify(idempotencyKey)},`;
+  const trace = traceparent === "" ? "" : `"tp":${JSON.stringify(traceparent)},`;
+  return `{"id":${JSON.stringify(id)},"n":${seq},${key}${trace}`;
+}
+
+type Names = Pick<Job, "id" | "seq" | "idempotencyKey" | "traceparent">;
 
 /** The finished job that was put into words last, and its words but for its names. */
 let lastEnded: { readonly stored: StoredJob; readonly text: string } | undefined;
@@ -151,8 +158,7 @@ function isAlikeJob(a: Job, b: Job): boolean {
     a.errorMessage === b.errorMessage && a.errorKind === b.errorKind &&
     a.deadLetter === b.deadLetter && a.labels === b.labels &&
     a.requiredTags === b.requiredTags && a.submittedBy === b.submittedBy &&
-    a.traceparent === b.traceparent && a.resultBytes === b.resultBytes &&
-    a.contentType === b.contentType && a.options === b.options;
+    a.resultBytes === b.resultBytes && a.contentType === b.contentType && a.options === b.options;
 }
 
 function areSame<Item>(
@@ -192,9 +198,7 @@ const last: {
 
 /** The same as of the whole job, but for the order. */
 function encodeUnmoved(unmoved: UnmovedJob): string {
-  const { id, seq, idempotencyKey } = unmoved;
-  const key = idempotencyKey === "" ? "" : `"ik":${JSON.stringify(idempotencyKey)},`;
-  return `{"id":${JSON.stringify(id)},"n":${seq},${key}${commonTextOf(unmoved)}`;
+  return `${namesOf(unmoved)}${commonTextOf(unmoved)}`;
 }
 
 function commonTextOf({ kind, createdAtMs, payloadBytes }: UnmovedJob): string {
@@ -212,11 +216,12 @@ function commonTextOf({ kind, createdAtMs, payloadBytes }: UnmovedJob): string {
 }
 
 function commonDetailOf(kind: JobKind): Partial<Fields> {
-  const own = { id: "", seq: 0, createdAtMs: 0, payloadBytes: 0, idempotencyKey: "" };
-  const job = kind.jobOf(own);
-  const detail = detailOf({ job, attempts: [], history: [submissionOf(job)] });
-  const { id: _id, n: _seq, ik: _key, pb: _bytes, ca: _at, ch: _changed, qu: _queued, ...common } =
-    detail;
+  const job = kind.jobOf({
+    ...{ id: "", seq: 0, createdAtMs: 0, payloadBytes: 0, idempotencyKey: "", traceparent: "" },
+  });
+  const { id: _id, n: _seq, ca: _at, ch: _changed, ...common } = detailOf({
+    ...{ job, attempts: [], history: [submissionOf(job)] },
+  });
   return common;
 }
 

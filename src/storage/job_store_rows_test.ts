@@ -17,11 +17,11 @@ Deno.test("a submission that nothing has moved has the row of the job that it is
   for (const [at, name] of names.entries()) {
     const kind = kinds.of({
       ...{ type: `type ${name}`, namespace: name || "default", priority: at, maxRetries: 3 },
-      ...{ timeoutMs: 60_000, retryDelayMs: 0, submittedBy: name, traceparent: name },
+      ...{ timeoutMs: 60_000, retryDelayMs: 0, submittedBy: name },
     });
     const own: Omit<UnmovedJob, "kind"> = {
       ...{ id: `job ${name}`, seq: at + 1, payloadBytes: at, createdAtMs: 1_000 + at },
-      idempotencyKey: name,
+      ...{ idempotencyKey: name, traceparent: name },
     };
     for (const id of [own.id, `another ${name}`]) {
       const record = JobRecord.submitted(
