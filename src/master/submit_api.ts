@@ -15,6 +15,7 @@ import {
   SUBMITTED,
 } from "../rpc/mod.ts";
 import { dutiesOf, type MasterContext } from "./context.ts";
+import type { LeaderDuties } from "./leader.ts";
 import { OfferedTypes } from "./offered_types.ts";
 import { namespaceFor } from "./sight.ts";
 import { SubmitSpans } from "./submit_tracing.ts";
@@ -24,6 +25,8 @@ const BATCH_JOBS_MAX = 10_000;
 
 export class SubmitApi implements Pick<MasterApi, "submit"> {
   readonly #context: MasterContext;
+  /** What is offered in this turn of the event loop. */
+  #offered: OfferedTypes | undefined;
 
   constructor(context: MasterContext) {
     this.#context = context;
@@ -81,7 +84,7 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
         ? [await proposer.submitOne(only)]
         : await proposer.submitMany(specs, options.allOrNothing)
     );
-    const offered = new OfferedTypes(duties.view().workers, admission);
+    const offered = this.#offeredNow(duties);
     let place = 0;
     const results: SubmissionOutcome[] = [];
     const places: Places = { order, count: submissions.length };
@@ -98,6 +101,15 @@ export class SubmitApi implements Pick<MasterApi, "submit"> {
       results[position] = this.#outcome(outcome, each, offered);
     });
     return results;
+  }
+
+  /** Calls that one append answers are answered in one turn, and there may be thousands of workers. */
+  #offeredNow(duties: Pick<LeaderDuties, "view">): OfferedTypes {
+    if (this.#offered === undefined) {
+      this.#offered = new OfferedTypes(duties.view().workers, this.#context.admission);
+      setImmediate(() => this.#offered = undefined);
+    }
+    return this.#offered;
   }
 
   #outcome(
