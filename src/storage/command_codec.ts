@@ -30,6 +30,7 @@ import {
   DECISIONS_FORMAT,
   ENTRY_FORMATS,
   kindNumbers,
+  OWN_TRACES_FORMAT,
 } from "./command_format.ts";
 import {
   boolean,
@@ -79,7 +80,7 @@ export function encodeCommand(
   }
   assertFits(command, format);
   const said = format < DECISIONS_FORMAT ? asInFormat4(command) : command;
-  const wire = (format >= COLUMNS_FORMAT ? sideBySide(said) : undefined) ??
+  const wire = (format >= COLUMNS_FORMAT ? sideBySide(said, format) : undefined) ??
     toWire(format < 2 ? asInFormat1(said) : said);
   const body = encode(wire, encodeOptions);
   const bytes = new Uint8Array(body.byteLength + 1);
@@ -89,9 +90,9 @@ export function encodeCommand(
 }
 
 /** Several submissions that have little of their own. */
-function sideBySide(command: Command): unknown[] | undefined {
+function sideBySide(command: Command, format: number): unknown[] | undefined {
   if (command.kind !== "submit" || command.jobs.length < 2) return undefined;
-  const columns = columnsToWire(command.jobs);
+  const columns = columnsToWire(command.jobs, format >= OWN_TRACES_FORMAT);
   return columns && [SIDE_BY_SIDE, command.atMs, ...columns, ...boundsToWire(command)];
 }
 

@@ -12,9 +12,10 @@ import type { Command, Report } from "../jobs/mod.ts";
  * purge of dead letters and the kinds of Command from 13 on, format 3 namespaces; what needs none of
  * it is the same in all three. Format 4 says submissions that have much in common side by side. Format 5
  * brought two ways to decide that its Commands ask for: what becomes of the key of a submission that is
- * answered with an existing job, and of the runs that a schedule's next one was to replace.
+ * answered with an existing job, and of the runs that a schedule's next one was to replace. Format 6 lets
+ * submissions that lie side by side have traces of their own.
  */
-export const COMMAND_FORMAT_VERSION = 5;
+export const COMMAND_FORMAT_VERSION = 6;
 
 /** From which on a submission may have options and a namespace. */
 export const SUBMISSIONS_FORMAT = 3;
@@ -24,6 +25,9 @@ export const COLUMNS_FORMAT = 4;
 
 /** From which on Commands may ask to be decided as later programs do. */
 export const DECISIONS_FORMAT = 5;
+
+/** From which on those that lie side by side may have a trace each. */
+export const OWN_TRACES_FORMAT = 6;
 
 /**
  * Formats of entries that this program reads. A leader writes the highest that all members read, so

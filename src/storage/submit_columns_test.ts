@@ -19,7 +19,10 @@ const spec: fc.Arbitrary<SubmitSpec> = fc.record({
   retryDelayMs: fc.constantFrom(1_000, 1_000, 0),
   idempotencyKey: text,
   submittedBy: fc.constantFrom("ann", "ann", ""),
-  traceparent: fc.constantFrom("00-1", "00-1", "00-2"),
+  traceparent: fc.oneof({ weight: 3, arbitrary: fc.constantFrom("00-1", "00-1", "00-2") }, {
+    weight: 1,
+    arbitrary: text,
+  }),
   namespace: fc.constantFrom("red", "red", "blue"),
 }, {
   noNullPrototype: true,
@@ -57,7 +60,9 @@ Deno.test("submissions come back as they were, whatever neighbours have alike, i
     fc.property(command, (original) => {
       const bytes = encodeCommand(original);
       assert.deepEqual(decodeCommand(bytes), original);
-      assert.deepEqual(decodeCommand(encodeCommand(original, 3)), original);
+      for (const older of [3, 5]) {
+        assert.deepEqual(decodeCommand(encodeCommand(original, older)), original);
+      }
       const [kind] = decode(bytes.subarray(1));
       if (kind === 17) sideBySide++;
     }),
@@ -92,6 +97,21 @@ Deno.test("a hundred submissions of one kind take not much more than what is the
   assert.ok(bytes.byteLength < own + 400, `${bytes.byteLength} and ${own}`);
 });
 
+Deno.test("submissions that differ in their traces alone still lie side by side", () => {
+  const { jobs, ...rest } = alike(100);
+  const original: SubmitCommand = {
+    ...rest,
+    jobs: jobs.map((job, place) => ({ ...job, traceparent: String(place).padStart(55, "0") })),
+  };
+  const bytes = encodeCommand(original);
+  assert.deepEqual(decodeCommand(bytes), original);
+  const traces = 100 * "0".repeat(56).length;
+  assert.ok(bytes.byteLength < encodeCommand(alike(100)).byteLength + traces + 100);
+  const older = encodeCommand(original, 5);
+  assert.deepEqual(decodeCommand(older), original);
+  assert.ok(older.byteLength > bytes.byteLength + 2_000, "a program of before knows no such group");
+});
+
 Deno.test("columns that do not belong together are malformed, and named", () => {
   const kind = ["type", 0, 0, 0, 0];
   const none = new Uint8Array(0);
@@ -100,6 +120,7 @@ Deno.test("columns that do not belong together are malformed, and named", () => 
     [[[[2, kind, "abc", null, 0]], none], /ids of 3 characters for 2 jobs/],
     [[[[0, kind, "", null, 0]], none], /ids of 0 characters for 0 jobs/],
     [[[[2, kind, "ab", "one", 0]], none], /1 keys for 2 jobs/],
+    [[[[2, kind, "ab", null, 0, "one"]], none], /1 traces for 2 jobs/],
     [[[[2, kind, "ab", null, 1]], new Uint8Array(1)], /a payload of 1 bytes is not there/],
     [[[[1, kind, "a", null, -1]], none], /a payload of -1 bytes is not there/],
     [[[[2, kind, "ab", null, [0]]], none], /undefined where a number was to be/],
