@@ -18,10 +18,8 @@ import {
   MasterService,
   masterService,
   PeerTransport,
-  Refusal,
   type RpcServer,
   type ServiceHandlers,
-  WorkerCaller,
 } from "../rpc/mod.ts";
 import {
   createDataDirectory,
@@ -30,7 +28,6 @@ import {
   type SqliteRaftLog,
   withRoomAdvice,
 } from "../storage/mod.ts";
-import { Admission } from "./admission.ts";
 import { ApplyTracing } from "./apply_tracing.ts";
 import { masterApi } from "./api.ts";
 import { clockToldIn, type ClusterClock } from "./cluster_clock.ts";
@@ -39,39 +36,25 @@ import { SettledFormat } from "./entry_format.ts";
 import { onJobEvents } from "./events.ts";
 import { DiskPace } from "./disk_pace.ts";
 import type { HeldPorts } from "./held_ports.ts";
-import { ReportInbox } from "./inbox.ts";
-import { newJobId } from "./job_id.ts";
+import { untilLetIn } from "./joining.ts";
 import { Router } from "./leader_router.ts";
 import { Leadership } from "./leadership.ts";
 import { Live } from "./live.ts";
 import type { MemberAddress } from "./member_address.ts";
 import { MemberDirectory } from "./member_directory.ts";
+import { newContext } from "./new_context.ts";
 import { LISTEN_SETTINGS, type MasterOptions } from "./options.ts";
-import { Proposer } from "./proposer.ts";
-import { membersView } from "./members.ts";
 import { PeerDoor } from "./peer_door.ts";
-import { PushLink } from "./push_link.ts";
-import {
-  joinCluster,
-  membersEverOf,
-  type OpenedLog,
-  openRaftLog,
-  OtherCluster,
-} from "./raft_start.ts";
-import { notReadyReasons, suffrageOf } from "./readiness.ts";
-import { Roles } from "./roles.ts";
+import { membersEverOf, type OpenedLog, openRaftLog } from "./raft_start.ts";
+import { notReadyReasons } from "./readiness.ts";
 import { answeringAnywhere, newClientServer, newPeerServer } from "./servers.ts";
 import { ageingOf } from "./scheduling_rules.ts";
-import { Sessions } from "./sessions.ts";
-import { heirByDisk } from "./slow_disk.ts";
 import { clusterStatusView, failoverStatusView } from "./status_views.ts";
 import { JobStateMachine } from "./state_machine.ts";
 import { Succession } from "./succession.ts";
 import { type Tempo, tempoOf } from "./tempo.ts";
 import { Upkeep } from "./upkeep.ts";
 import { ownWorkersOnly } from "./worker_ownership.ts";
-import { BatchWatchers } from "./batch_watchers.ts";
-import { JobWatchers } from "./watchers.ts";
 
 /** How long calls may go on when the master stops, in ms. */
 const STOP_GRACE_MS = 3_000;
@@ -86,8 +69,6 @@ const SPARES_PAUSE_MS = 10;
 const COMPACTED_ENTRIES_MAX = 1_000;
 /** A part of a snapshot that is not acknowledged for so many election timeouts is sent again. */
 const SNAPSHOT_PATIENCE_ELECTIONS = 3;
-/** A member is taken for dead after so many election timeouts of silence. */
-const MEMBER_TIMEOUT_ELECTIONS = 2;
 
 /** A running master. */
 export class Master {
@@ -253,7 +234,19 @@ export class Master {
       random: Math.random,
       after: (delayMs, run) => setTimeout(run, delayMs),
     });
-    this.#context = this.#newContext(machine);
+    this.#context = newContext(options, {
+      clusterId: log.identity.clusterId,
+      entryFormat: new SettledFormat(log),
+      node: this.#node,
+      machine,
+      snapshots: this.#stateMachine.snapshots,
+      upkeep: this.#upkeep,
+      directory: this.#directory,
+      peers: this.#door.peers,
+      clock: this.#clock,
+      pace: this.#pace,
+      tempo: this.#tempo,
+    });
     this.#live = new Live(this.#context);
     this.#leadership = new Leadership({
       context: this.#context,
@@ -366,10 +359,6 @@ export class Master {
     return this.#stopping.signal.aborted;
   }
 
-  get #memberTimeoutMs(): number {
-    return this.#options.raftTimings.electionTimeoutMs * MEMBER_TIMEOUT_ELECTIONS;
-  }
-
   #newNode(): RaftNode<Outcome> {
     const options = this.#options;
     return new RaftNode<Outcome>({
@@ -403,95 +392,6 @@ export class Master {
             failure instanceof LogForgotten ? withAdvice(failure, options) : failure,
           ),
       },
-    });
-  }
-
-  #newContext(machine: JobMachine): MasterContext {
-    const options = this.#options;
-    const entryFormat = new SettledFormat(this.#log);
-    const proposer = new Proposer({
-      node: this.#node,
-      now: () => this.#clock.now(),
-      // Those that workers hold do not wait.
-      liveJobsMax: () => options.pendingJobsMax + machine.heldJobs,
-      clientJobsMax: options.clientJobsMax,
-      keyRetentionMs: options.keyRetentionMs,
-      applyTimeoutMs: options.applyTimeoutMs,
-      addressOf: (id) => this.#directory.addressOf(id)?.grpc || undefined,
-      entryFormat: () => this.#context.memberDuties?.entryFormat,
-      onSubmitted: (specs) => this.#context.duties?.submitted(specs) ?? (() => {}),
-      onProposed: (kind, durationMs, failure) =>
-        options.observer.proposed(kind, durationMs, failure),
-      onForgotten: (why, jobs) => options.observer.forgotten(why, jobs),
-    });
-    return {
-      facts: {
-        nodeId: options.nodeId,
-        clusterId: this.#log.identity.clusterId,
-        version: options.version,
-      },
-      node: this.#node,
-      machine,
-      proposer,
-      inbox: new ReportInbox(
-        proposer,
-        options.resultBytesMax,
-        (reports) => this.#context.duties?.reported(reports) ?? (() => {}),
-      ),
-      admission: new Admission(options.admission, options.registry),
-      sessions: new Sessions((workerId, address) => this.#pushLink(workerId, address)),
-      watchers: new JobWatchers(),
-      batchWatchers: new BatchWatchers(),
-      log: options.log,
-      tracer: options.tracer,
-      now: () => this.#clock.now(),
-      newJobId,
-      schedulesMax: options.schedulesMax,
-      heartbeatIntervalMs: options.heartbeatIntervalMs,
-      heartbeatTimeoutMs: options.leaderTimings.heartbeatTimeoutMs,
-      crashLimit: options.crashLimit,
-      barrierTimeoutMs: options.barrierTimeoutMs,
-      addressOf: (id) => this.#directory.addressOf(id)?.grpc || undefined,
-      wasMember: (id) => this.#directory.wasMember(id),
-      roles: new Roles(),
-      peers: this.#door.peers,
-      pace: this.#pace,
-      heir: () => heirByDisk(this.#pace, this.#node.status(), this.#tempo.electionTicks),
-      tickMs: this.#tempo.tickMs,
-      memberTimeoutMs: this.#memberTimeoutMs,
-      peerHeartbeatMs: options.raftTimings.heartbeatTimeoutMs,
-      members: () => {
-        const view = membersView({
-          status: this.#node.status(),
-          factsOf: (id, incarnation) => this.#context.peers.get(id, incarnation),
-          version: options.version,
-          tickMs: this.#tempo.tickMs,
-          memberTimeoutMs: this.#memberTimeoutMs,
-        });
-        return { ...view, entryFormat: entryFormat.settle(view.term, view.entryFormat) };
-      },
-      compactNow: () => this.#upkeep.compactNow(),
-      snapshots: this.#stateMachine.snapshots,
-      audit: options.audit,
-      security: options.security,
-      duties: undefined,
-      memberDuties: undefined,
-    };
-  }
-
-  /** The road to a worker that has to be called. */
-  #pushLink(workerId: string, address: string): PushLink {
-    const { workerChannel, leaderTimings, log } = this.#options;
-    return new PushLink({
-      workerId,
-      address,
-      caller: new WorkerCaller(workerId, address, {
-        ...workerChannel,
-        callTimeoutMs: leaderTimings.assignmentTimeoutMs,
-      }),
-      report: (report) => this.#context.inbox.take(workerId, report),
-      onReady: () => this.#context.duties?.schedule(),
-      log,
     });
   }
 
@@ -538,7 +438,7 @@ export class Master {
       cluster_id: this.#log.identity.clusterId,
     });
     this.#door.compareInitialCluster();
-    this.#join();
+    void this.#join();
   }
 
   #tick(): void {
@@ -547,41 +447,17 @@ export class Master {
   }
 
   /** A node that came to join asks until it is let in; its own API says "no leader" meanwhile. */
-  #join(): void {
-    const { onFailed, log } = this.#options;
+  async #join(): Promise<void> {
     if (this.#joinThrough === undefined) return;
     const { incarnation, clusterId } = this.#log.identity;
-    const joining = { ...this.#door.ownAddress, incarnation, clusterId };
-    joinCluster(this.#options, this.#joinThrough, joining, this.#stopping.signal).then(
-      () => this.#leadership.letIn(joining.raft),
-      (failure) => {
-        if (this.#isStopping) return;
-        if (failure instanceof OtherCluster && this.#isMember() && !this.#isOnlyMember()) {
-          // Its own cluster may need its vote. One that is alone was rather founded by mistake.
-          return log.warn(
-            "another cluster answers at the address to join: this master stays the member that it is",
-            {
-              cluster_id: clusterId,
-              reason: failure.message,
-            },
-          );
-        }
-        if (!this.#isMember() || !isAboutCredentials(failure)) return onFailed(failure);
-        // Its join token has done what it was for; new addresses are told by what it says to its peers.
-        log.info("this master is a member already; it need not be let in", {
-          reason: failure.message,
-        });
-      },
-    );
-  }
-
-  /** By its own log. */
-  #isMember(): boolean {
-    return suffrageOf(this.#node.status(), this.#log.identity.incarnation) !== "none";
-  }
-
-  #isOnlyMember(): boolean {
-    return this.#node.status().members.length === 1;
+    const own = { ...this.#door.ownAddress, incarnation, clusterId };
+    const isLetIn = await untilLetIn(this.#options, {
+      own,
+      through: this.#joinThrough,
+      status: () => this.#node.status(),
+      signal: this.#stopping.signal,
+    });
+    if (isLetIn) this.#leadership.letIn(own.raft);
   }
 
   /** Nobody else could be leader: there is no reason to wait for an election timeout. */
@@ -615,11 +491,6 @@ export class Master {
     const raft = this.#transport.addressOf(nodeId);
     return raft === undefined ? undefined : { raft, grpc: "" };
   }
-}
-
-function isAboutCredentials(failure: unknown): failure is Refusal {
-  return failure instanceof Refusal &&
-    (failure.reason === "unauthenticated" || failure.reason === "permission_denied");
 }
 
 /** Consensus knows what does not fit together; which directories that means is known here. */

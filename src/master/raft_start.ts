@@ -6,22 +6,19 @@
  */
 
 import { beginningOf, decodeMembership, everyMember, type Member } from "../raft/mod.ts";
-import { JobClient, pause, Refusal } from "../rpc/mod.ts";
-import { ENTRY_FORMATS, SqliteRaftLog } from "../storage/mod.ts";
+import { SqliteRaftLog } from "../storage/mod.ts";
 import { askAll, foundTogether, initialClusterText, othersOf } from "./founding.ts";
 import { HeldPorts } from "./held_ports.ts";
+import { findCluster, type JoinThrough } from "./joining.ts";
 import { formatMemberAddress, type MemberAddress } from "./member_address.ts";
 import { type Founding, LISTEN_SETTINGS, type MasterOptions } from "./options.ts";
 import { isRecovering } from "./recover.ts";
 import { isRestoring } from "./restore.ts";
 
-const PAUSE_MS_MIN = 200;
-const PAUSE_MS_MAX = 5_000;
-
 /** A log, and whom to ask to be let in, if that is still to be done; asked for again at every try. */
 interface MadeLog {
   readonly log: SqliteRaftLog;
-  readonly joinThrough: (() => Promise<readonly string[]>) | undefined;
+  readonly joinThrough: JoinThrough | undefined;
 }
 
 export interface OpenedLog extends MadeLog {
@@ -113,15 +110,7 @@ async function makeRaftLog(
     }
     case "join": {
       await held.releaseAll();
-      const { clusterId } = await untilAnswered(
-        options,
-        () => Promise.resolve(founding.addresses),
-        (client) => client.clusterHealth(),
-      );
-      log.info("found the cluster to join", {
-        cluster_id: clusterId,
-        addresses: founding.addresses.join(","),
-      });
+      const clusterId = await findCluster(options, founding.addresses);
       await holdBoth(options, held);
       const created = SqliteRaftLog.create(raftDir, { clusterId, nodeId, incarnation });
       return { log: created, joinThrough: joinThroughOf(founding) };
@@ -134,7 +123,7 @@ async function holdBoth({ raft, grpc }: MasterOptions, held: HeldPorts): Promise
   await held.hold(grpc, LISTEN_SETTINGS.grpc);
 }
 
-function joinThroughOf(founding: Founding): MadeLog["joinThrough"] {
+function joinThroughOf(founding: Founding): JoinThrough | undefined {
   return founding.kind === "join" ? () => Promise.resolve(founding.addresses) : undefined;
 }
 
@@ -168,64 +157,11 @@ export function initialClusterFault(
   return `since the cluster was founded ${parts.join(" and ")}; the flag is only for the founding`;
 }
 
-/** At the address to join is another cluster than the one that this node's log belongs to. */
-export class OtherCluster extends Error {
-  override readonly name = "OtherCluster";
-}
-
-/**
- * Asks the cluster to let this node in, until it does; harmless for a member, whose addresses it
- * brings up to date.
- *
- * @throws Refusal when the cluster will never let it in as it is.
- * @throws {OtherCluster} when that is because it is another one
- */
-export async function joinCluster(
-  options: MasterOptions,
-  through: () => Promise<readonly string[]>,
-  joining: MemberAddress & { readonly incarnation: string; readonly clusterId: string },
-  signal: AbortSignal,
-): Promise<void> {
-  const { message } = await untilAnswered(options, through, async (client) => {
-    try {
-      return await client.joinCluster({
-        nodeId: options.nodeId,
-        raftAddress: joining.raft,
-        grpcAddress: joining.grpc,
-        incarnation: joining.incarnation,
-        clusterId: joining.clusterId,
-        entryFormat: ENTRY_FORMATS.newest,
-      });
-    } catch (failure) {
-      if (!(failure instanceof Refusal) || !await isOfOther(client, joining, failure)) {
-        throw failure;
-      }
-      throw new OtherCluster(failure.message, { cause: failure });
-    }
-  }, signal);
-  options.log.info("joined the cluster", { message });
-}
-
-/** Whether `refusal` came from another cluster: asked where it came from, since it says so in words alone. */
-async function isOfOther(
-  client: JobClient,
-  { clusterId }: { readonly clusterId: string },
-  { reason }: Refusal,
-): Promise<boolean> {
-  if (reason !== "failed_precondition") return false;
-  try {
-    return (await client.clusterHealth()).clusterId !== clusterId;
-  } catch (failure) {
-    if (failure instanceof Refusal) return false;
-    throw failure;
-  }
-}
-
 /** A node of an initial cluster whose log knows no members has yet to be let in. */
 function unfinishedJoin(
   options: MasterOptions,
   log: SqliteRaftLog,
-): MadeLog["joinThrough"] {
+): JoinThrough | undefined {
   const { founding, nodeId } = options;
   const knowsMembers = log.lastIndex > 0;
   if (founding.kind !== "static" || knowsMembers) return undefined;
@@ -238,53 +174,6 @@ function unfinishedJoin(
     const { answers } = await askAll(options, othersOf(nodeId, members), own);
     return [...answers.values()].map((each) => each.grpcAddress).filter((each) => each !== "");
   };
-}
-
-/** Calls the cluster until it answers, with growing pauses and a word in the log each time. */
-async function untilAnswered<Answer>(
-  options: MasterOptions,
-  through: () => Promise<readonly string[]>,
-  ask: (client: JobClient) => Promise<Answer>,
-  signal?: AbortSignal,
-): Promise<Answer> {
-  for (let pauseMs = PAUSE_MS_MIN;; pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX)) {
-    options.giveUp.throwIfAborted();
-    signal?.throwIfAborted();
-    const addresses = await through();
-    const failure = addresses.length === 0
-      ? new Refusal("unavailable", "none of the other masters answers")
-      : await asked(options, addresses, ask);
-    if (!(failure instanceof Refusal)) return failure.answer;
-    options.log.warn("the cluster does not let this master in yet", {
-      address: addresses.join(","),
-      reason: failure.message,
-      retry_in_ms: pauseMs,
-    });
-    await pause(pauseMs, signal ?? options.giveUp);
-  }
-}
-
-/** An answer, or a refusal that may pass. */
-async function asked<Answer>(
-  options: MasterOptions,
-  addresses: readonly string[],
-  ask: (client: JobClient) => Promise<Answer>,
-): Promise<{ readonly answer: Answer } | Refusal> {
-  const client = new JobClient({ ...options.clientChannel, addresses });
-  try {
-    return { answer: await ask(client) };
-  } catch (failure) {
-    if (failure instanceof Refusal && !isFinal(failure)) return failure;
-    throw failure;
-  } finally {
-    client.close();
-  }
-}
-
-function isFinal({ reason }: Refusal): boolean {
-  const isPassing = reason === "unavailable" || reason === "not_leader" ||
-    reason === "overloaded" || reason === "outcome_unknown";
-  return !isPassing;
 }
 
 /** What is known before the ports are bound; the leader corrects it (see `MemberDuties`). */
