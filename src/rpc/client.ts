@@ -33,9 +33,8 @@ import type {
   JobView,
   JoiningNode,
   Submission,
-  WorkerDetails,
-  WorkerView,
 } from "./master_api.ts";
+import type { WorkerDetails, WorkerView } from "./workers_api.ts";
 import { detailsFromWire as workerDetailsFromWire, workerFromWire } from "./worker_messages.ts";
 import {
   type Configuration,

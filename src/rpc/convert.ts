@@ -30,17 +30,15 @@ import {
   type SubmitJobRequest,
 } from "./gen/scheduler_pb.ts";
 import type {
-  AttemptReportView,
   AttemptView,
-  CancellationView,
   JobDetails,
   JobEventView,
   JobView,
   ReasonView,
-  ReportAckView,
   Submission,
   TransitionView,
 } from "./master_api.ts";
+import type { AttemptReportView, CancellationView, ReportAckView } from "./workers_api.ts";
 import { DEFAULT_NAMESPACE } from "../jobs/mod.ts";
 import { optionsFromWire, optionsToWire } from "./job_options.ts";
 import { exactly, nearly } from "./safe_count.ts";

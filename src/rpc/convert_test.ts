@@ -27,15 +27,8 @@ import {
   WorkerInfoSchema,
 } from "./gen/scheduler_pb.ts";
 import type { JobOptionsView } from "./job_options.ts";
-import type {
-  AttemptReportView,
-  JobDetails,
-  JobEventView,
-  JobView,
-  ReportAckView,
-  Submission,
-  WorkerView,
-} from "./master_api.ts";
+import type { JobDetails, JobEventView, JobView, Submission } from "./master_api.ts";
+import type { AttemptReportView, ReportAckView, WorkerView } from "./workers_api.ts";
 
 const text = fc.string({ unit: "grapheme" });
 const texts = fc.array(text, { maxLength: 5 });

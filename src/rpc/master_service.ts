@@ -17,7 +17,8 @@ import {
   submissionFromWire,
 } from "./convert.ts";
 import { formatTraceparent, parseTraceparent } from "../observability/mod.ts";
-import type { AttemptReportView, MasterApi, WorkerAnnouncement } from "./master_api.ts";
+import type { MasterApi } from "./master_api.ts";
+import type { AttemptReportView, WorkerAnnouncement } from "./workers_api.ts";
 import { submitResponse } from "./submit_response.ts";
 import { type AnswerSubmissions, serveSubmissions } from "./submit_stream.ts";
 import { bulkHandlers } from "./bulk_service.ts";

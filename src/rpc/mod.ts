@@ -1,7 +1,7 @@
 /**
  * gRPC: the services a master offers, the clients that call them, and the only place that knows
  * wire types. Generated code is in `gen/` (`deno task proto`); everything else speaks the domain's
- * views of `master_api.ts`.
+ * views of `master_api.ts` and the calls that it extends.
  *
  * @module
  */
@@ -34,6 +34,7 @@ export {
 } from "./batch_api.ts";
 export { LogReader } from "./log_reader.ts";
 export * from "./master_api.ts";
+export * from "./workers_api.ts";
 export {
   type Configuration,
   type Configured,
@@ -50,6 +51,7 @@ export * from "./observed_calls.ts";
 export { pause } from "./pause.ts";
 export * from "./peer_transport.ts";
 export * from "./reflection.ts";
+export { requestIdOf } from "./request_id.ts";
 export * from "./schedule_api.ts";
 export * from "./schedule_client.ts";
 export type {

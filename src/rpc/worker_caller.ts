@@ -14,7 +14,8 @@ import type {
 import { type ChannelOptions, ClusterChannel } from "./channel.ts";
 import { jobToWire } from "./convert.ts";
 import { WorkerService } from "./gen/worker_pb.ts";
-import type { CancellationView, JobView } from "./master_api.ts";
+import type { JobView } from "./master_api.ts";
+import type { CancellationView } from "./workers_api.ts";
 import type { OrderAnswer } from "./worker_service.ts";
 
 /** How masters reach the workers that they call. */

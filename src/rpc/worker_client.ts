@@ -10,14 +10,14 @@ import type { ClusterChannel } from "./channel.ts";
 import { jobsFromBriefs } from "./briefs.ts";
 import { ackFromWire, jobFromWire, reportToWire } from "./convert.ts";
 import { type MasterMessage, MasterService, WorkerMessageSchema } from "./gen/scheduler_pb.ts";
+import type { AssignedJob } from "./master_api.ts";
 import type {
-  AssignedJob,
   CancellationView,
   ReportAckView,
   WorkerAnnouncement,
   WorkerNews,
   WorkerWelcomeView,
-} from "./master_api.ts";
+} from "./workers_api.ts";
 import { RELAY_KEY } from "./relay.ts";
 import { fromServiceError, Refusal } from "./status.ts";
 import { type AnyMessage, methodDefinition } from "./wire.ts";

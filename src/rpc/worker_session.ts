@@ -9,14 +9,8 @@ import { ASSIGNED_BYTES_MAX, assignedBytes } from "./assigned_bytes.ts";
 import { briefsToWire } from "./briefs.ts";
 import { ackToWire, cancellationToWire, jobToWire, reportFromWire } from "./convert.ts";
 import type { MasterMessage, MasterMessageSchema, WorkerMessage } from "./gen/scheduler_pb.ts";
-import type {
-  JobView,
-  MasterApi,
-  WorkerLink,
-  WorkerNews,
-  WorkerOrders,
-  WorkerSession,
-} from "./master_api.ts";
+import type { JobView, MasterApi } from "./master_api.ts";
+import type { WorkerLink, WorkerNews, WorkerOrders, WorkerSession } from "./workers_api.ts";
 import { announcementFromHello } from "./master_service.ts";
 import type { CallContext, DuplexCall } from "./call.ts";
 import { exactly, nearly } from "./safe_count.ts";

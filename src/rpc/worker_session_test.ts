@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { create } from "@bufbuild/protobuf";
 import type { CallContext } from "./call.ts";
 import { WorkerHelloSchema, WorkerMessageSchema } from "./gen/scheduler_pb.ts";
-import type { JobView, MasterApi, WorkerLink, WorkerNews } from "./master_api.ts";
+import type { JobView, MasterApi } from "./master_api.ts";
+import type { WorkerLink, WorkerNews } from "./workers_api.ts";
 import { connectWorker } from "./worker_session.ts";
 
 /** A session with a worker that said hello, and what it is sent. */
