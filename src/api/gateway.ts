@@ -21,7 +21,9 @@ import {
   type GetJobStatusResponse,
   MasterService,
   methodPath,
+  plainly,
   Refusal,
+  requestIdOf,
   type ServiceHandlers,
 } from "../rpc/mod.ts";
 import type { AuditReader, Principal, WebGate } from "../security/mod.ts";
@@ -90,9 +92,6 @@ const OK_STATUS = 200;
 /** Room in a body for what is not payload. */
 const BODY_MARGIN_BYTES = 64 * 1024;
 
-/** What gRPC's metadata takes as it is, for a call may be passed on by it, and the audit log tells whole. */
-const REQUEST_ID = /^[ -~]{1,200}$/;
-
 /** The routes of the API. */
 export function apiRoutes(options: ApiOptions): Route[] {
   const gateway = new Gateway(options);
@@ -130,7 +129,10 @@ export class Gateway {
       if (row.verb !== "GET") {
         refuseForeignPages(request, { login: credentials.login, isOpen: gate.isOpen });
       }
-      const requestId = requestIdOf(request);
+      const requestId = requestIdOf(
+        request.headers.get("x-request-id") ?? undefined,
+        () => crypto.randomUUID(),
+      );
       const call = { row, request, exchange, credentials, requestId };
       switch (row.kind) {
         case "call":
@@ -256,7 +258,7 @@ export class Gateway {
       verb: row.verb,
       route: `${API_ROOT}${row.path}`,
     });
-    const { within = run } = observed;
+    const { within = plainly } = observed;
     const settled: Begun["settled"] = async (work, statusOfFailure = statusOf) => {
       try {
         const answer = await within(work);
@@ -306,16 +308,6 @@ type StreamHandler = (
   context: CallContext,
   out: { write(message: MessageInitShape<DescMessage>): Promise<void> },
 ) => Promise<void>;
-
-function run<Result>(work: () => Result): Result {
-  return work();
-}
-
-/** That of the caller, if it can be passed on as it is; one of our own else, as for who brings none. */
-function requestIdOf({ headers }: Request): string {
-  const given = headers.get("x-request-id") ?? "";
-  return REQUEST_ID.test(given) ? given : crypto.randomUUID();
-}
 
 function answerOf(
   view: View | undefined,

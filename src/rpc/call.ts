@@ -190,3 +190,8 @@ type HandlerOf<Method> = Method extends
 export type ServiceHandlers<Service extends DescService> = {
   [Name in keyof Service["method"]]: HandlerOf<MethodOf<Service, Name>>;
 };
+
+/** Does work as it is, for a call whose observer puts nothing around it (see {@linkcode ObservedCall}). */
+export function plainly<Result>(work: () => Result): Result {
+  return work();
+}

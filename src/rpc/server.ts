@@ -21,26 +21,24 @@ import {
   type UntypedHandleCall,
 } from "@grpc/grpc-js";
 import type { Buffer } from "node:buffer";
-import type {
-  CallAttempt,
-  CallContext,
-  Caller,
-  CallObserver,
-  Carried,
-  CarriedAlike,
-  CarriedCall,
-  DuplexCall,
-  Gatekeeper,
-  GatekeeperOfMany,
-  ObservedCall,
-  ServiceHandlers,
-  StreamWriter,
+import {
+  type CallContext,
+  type Caller,
+  type CallObserver,
+  type DuplexCall,
+  type Gatekeeper,
+  type GatekeeperOfMany,
+  plainly,
+  type ServiceHandlers,
+  type StreamWriter,
 } from "./call.ts";
+import { CarriedCalls } from "./carried_calls.ts";
 import { type ClusterView, tellView } from "./cluster_view.ts";
 import { deadlineAt } from "./deadline.ts";
 import { HeldBytes, heldBytesMax } from "./held_bytes.ts";
 import { keepaliveOptions } from "./keepalive.ts";
 import { RELAY_KEY } from "./relay.ts";
+import { requestIdOf } from "./request_id.ts";
 import { GrpcDuplexCall, LazyAborter, streamWriter } from "./server_stream.ts";
 import { SocketRegistry } from "./socket_registry.ts";
 import { StreamCount } from "./stream_count.ts";
@@ -111,6 +109,7 @@ setLogVerbosity(logVerbosity.NONE);
 export class RpcServer {
   readonly #options: RpcServerOptions;
   readonly #server: Server;
+  readonly #carried: CarriedCalls;
   readonly #sockets: SocketRegistry;
   readonly #streams: StreamWatch;
   readonly #streamCount: StreamCount;
@@ -124,6 +123,7 @@ export class RpcServer {
 
   constructor(options: RpcServerOptions) {
     this.#options = options;
+    this.#carried = new CarriedCalls(options);
     const { streamsMax = STREAMS_MAX } = options;
     this.#streamCount = new StreamCount(streamsMax * CONNECTIONS_OF_STREAMS);
     this.#streams = new StreamWatch(
@@ -334,12 +334,15 @@ export class RpcServer {
     const isUnary = method.methodKind === "unary";
     if (isUnary) this.#callsUnderWay++;
     const observed = this.#options.observer.started(path, textOf(call.metadata, "traceparent"));
-    const { within = run } = observed;
+    const { within = plainly } = observed;
     try {
       if (this.#stopped !== undefined) {
         throw new Refusal("unavailable", "this server is shutting down");
       }
-      const requestId = this.#requestIdOf(textOf(call.metadata, "x-request-id"));
+      const requestId = requestIdOf(
+        textOf(call.metadata, "x-request-id"),
+        this.#options.newRequestId,
+      );
       const peerAddress = call.getPeer();
       const attempt = {
         method: path,
@@ -363,8 +366,9 @@ export class RpcServer {
           return aborter.signal;
         },
         ...(method.methodKind === "bidi_streaming" && {
-          carry: (carried) => this.#carry(attempt, context, carried),
-          carryAlike: (method, calls) => this.#carryAlike({ ...attempt, method }, context, calls),
+          carry: (carried) => this.#carried.carry(attempt, context, carried),
+          carryAlike: (method, calls) =>
+            this.#carried.carryAlike({ ...attempt, method }, context, calls),
         }),
         clusterView: this.#options.clusterView,
       };
@@ -383,112 +387,11 @@ export class RpcServer {
     }
   }
 
-  /** The gate and the observer see a call that a stream carries as they see one by itself. */
-  #carry(
-    stream: CallAttempt,
-    context: CallContext,
-    { method, ...said }: Carried,
-  ): CarriedCall | Promise<CarriedCall> {
-    const observed = this.#options.observer.started(method, said.traceparent);
-    const requestId = this.#requestIdOf(said.requestId);
-    return this.#letIn({ ...stream, method, requestId }, context, observed);
-  }
-
-  /**
-   * What the caller says, if it is fit for a line of a log and for the header in which it goes on to the
-   * leader; one of our own else.
-   */
-  #requestIdOf(said: string | undefined): string {
-    return said !== undefined && REQUEST_ID_PATTERN.test(said)
-      ? said
-      : this.#options.newRequestId();
-  }
-
-  #letIn(
-    attempt: CallAttempt,
-    { deadlineMs, peerAddress }: CallContext,
-    observed: ObservedCall,
-  ): CarriedCall | Promise<CarriedCall> {
-    const { method, requestId } = attempt;
-    const { within = run } = observed;
-    const ended = (refusal?: Refusal) => {
-      if (refusal?.reason === "internal") {
-        within(() => this.#options.onInternalError(method, refusal.cause ?? refusal));
-      }
-      observed.ended(refusal === undefined ? "OK" : status[codeOf(refusal.reason)]!, refusal);
-    };
-    const { traceparent, note } = observed;
-    const admitted = (caller: Caller): CarriedCall => ({
-      context: {
-        ...{ method, caller, requestId, traceparent, note, peerAddress, deadlineMs },
-        signal: NEVER_ABORTED,
-      },
-      ended,
-    });
-    const refused = (failure: unknown): never => {
-      const refusal = Refusal.of(failure);
-      ended(refusal);
-      throw refusal;
-    };
-    try {
-      const caller = this.#options.gatekeeper({ ...attempt, traceparent });
-      return caller instanceof Promise ? caller.then(admitted, refused) : admitted(caller);
-    } catch (failure) {
-      return refused(failure);
-    }
-  }
-
-  #carryAlike(
-    attempt: CallAttempt,
-    context: CallContext,
-    calls: number,
-  ): CarriedAlike | undefined {
-    const { gatekeeperOfMany, observer, newRequestId, onInternalError } = this.#options;
-    if (gatekeeperOfMany === undefined) return undefined;
-    const { method } = attempt;
-    const observed = observer.several?.(method, calls);
-    if (observed === undefined) return undefined;
-    const { traceparent, own } = observed;
-    const together = calls - (own?.size ?? 0);
-    if (together === 0) return undefined;
-    const requestId = newRequestId();
-    const caller = gatekeeperOfMany({ ...attempt, requestId, traceparent }, together);
-    if (caller === undefined) return undefined;
-    observed.started(together);
-    const { deadlineMs, peerAddress } = context;
-    const shared: CarriedCall = {
-      context: {
-        ...{ method, caller, requestId, traceparent, peerAddress, deadlineMs },
-        signal: NEVER_ABORTED,
-      },
-      ended(refusal, calls = 1) {
-        if (refusal?.reason === "internal") onInternalError(method, refusal.cause ?? refusal);
-        const code = refusal === undefined ? "OK" : status[codeOf(refusal.reason)]!;
-        observed.ended(code, refusal, calls);
-      },
-    };
-    return (place) => {
-      const begin = own?.get(place);
-      if (begin === undefined) return shared;
-      return this.#letIn({ ...attempt, requestId: newRequestId() }, context, begin());
-    };
-  }
-
   #ended(): void {
     this.#callsUnderWay--;
     this.#lastAnswerMs = performance.now();
     if (this.#callsUnderWay === 0) this.#onQuiet();
   }
-}
-
-/** A request id that a caller may bring; others are made anew. */
-const REQUEST_ID_PATTERN = /^[ -~]{1,200}$/;
-
-/** Whoever submits and hangs up has submitted. */
-const NEVER_ABORTED = new AbortController().signal;
-
-function run<Result>(work: () => Result): Result {
-  return work();
 }
 
 type UnaryHandler = (
