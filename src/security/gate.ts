@@ -18,7 +18,7 @@
  * and `master` do not narrow, since such holders speak for others.
  */
 
-import type { AuditedCall, AuditEvent, AuditLog } from "./audit.ts";
+import type { AuditLog } from "./audit.ts";
 import { BoundedMap } from "./bounded_map.ts";
 import { type CallLimits, classOf } from "./call_limits.ts";
 import type { CertificateIdentity } from "./certificates.ts";
@@ -26,7 +26,7 @@ import { SecurityConfigurationError, type SecurityProfile } from "./configuratio
 import { confinementOf } from "./confined.ts";
 import type { PeerVerifier } from "./peer_verification.ts";
 import { ANONYMOUS, NOBODY, type Principal, principalOf } from "./principal.ts";
-import { addressKey, peerIp } from "./rate_limit.ts";
+import { peerIp } from "./rate_limit.ts";
 import {
   type Authorization,
   authorizeJoining,
@@ -40,7 +40,8 @@ import type { TokenClaims } from "./token_claims.ts";
 import type { TokenVerdict } from "./token_refusals.ts";
 import type { TokenVerifier } from "./tokens.ts";
 import type { GateCall, GateDecision, GateRefusal } from "./gate_call.ts";
-import { auditedCall, bearerTokenOf, identityOf, type Passage } from "./gate_passage.ts";
+import { GateLedger } from "./gate_ledger.ts";
+import { bearerTokenOf, identityOf, type Passage } from "./gate_passage.ts";
 
 /** What stands at the gate; null: that check is off. */
 export interface GateOptions {
@@ -101,6 +102,7 @@ export class Gate {
   /** Nothing to check, nothing to count: what a development master does for each call. */
   readonly #isOpen: boolean;
   readonly #monotonicMs: () => number;
+  readonly #ledger: GateLedger;
   /** IP addresses of connections, by `address:port`. */
   readonly #ips = new BoundedMap<string, string>(CONNECTIONS_REMEMBERED);
   /** Who it is that calls with a token that is remembered. */
@@ -113,6 +115,7 @@ export class Gate {
     this.#certificateIsIdentity = options.certificateIsIdentity ?? options.tokens === null;
     this.#isOpen = anonymousAllowed && options.peers === null && options.limits === null;
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
+    this.#ledger = new GateLedger(options, this.#monotonicMs);
   }
 
   /**
@@ -132,7 +135,7 @@ export class Gate {
     if (peers !== null) {
       const verdict = peers.verify(call.peerCertificate, call.nowMs);
       if (!verdict.ok) {
-        return this.#unauthenticated({ ...arrival, certificate }, {
+        return this.#ledger.unauthenticated({ ...arrival, certificate }, {
           what: "client certificate refused",
           reason: verdict.reason,
           message: verdict.message,
@@ -145,7 +148,7 @@ export class Gate {
       return { ok: true, principal: NOBODY };
     }
     if (call.permission === undefined && isSelfProving(call.method)) {
-      return this.#countStranger(passage) ??
+      return this.#ledger.countStranger(passage) ??
         { ok: true, principal: certificate === undefined ? NOBODY : { ...NOBODY, certificate } };
     }
     const outcome = this.#authenticate(passage);
@@ -181,7 +184,7 @@ export class Gate {
     if (limits?.take(callClass, identity, call.nowMs, call.calls).allowed === false) {
       return undefined;
     }
-    this.#recordSuccess(passage, principal);
+    this.#ledger.recordSuccess(passage, principal);
     return principal;
   }
 
@@ -190,7 +193,7 @@ export class Gate {
    * What the body says is asked about by `check` with `hasArrived`, or is refused by `refuse`.
    */
   arrive(call: GateCall): GateRefusal | undefined {
-    return this.#countStranger(this.#strangerOf(call));
+    return this.#ledger.countStranger(this.#strangerOf(call));
   }
 
   /**
@@ -202,7 +205,7 @@ export class Gate {
   refuse(call: GateCall, error: string): void {
     const passage = this.#strangerOf(call);
     this.#options.limits?.noteFailure(passage.ip, call.nowMs);
-    this.#record(passage, (audited) => ({
+    this.#ledger.record(passage, (audited) => ({
       kind: "authentication_failed",
       what: "token validation error",
       reason: "invalid_token",
@@ -255,7 +258,7 @@ export class Gate {
     const { userId, roles } = principal;
     if (!this.stillValid(principal, call.nowMs)) {
       const message = `the token or the certificate of "${userId}" has ended or been revoked`;
-      this.#record(passage, (audited) => ({
+      this.#ledger.record(passage, (audited) => ({
         kind: "authentication_failed",
         what: "forwarded call",
         reason: "revoked",
@@ -267,7 +270,7 @@ export class Gate {
     const authorization = this.#authorize(call, principal);
     if (authorization.allowed) return { ok: true, principal };
     const { reason } = authorization;
-    this.#record(
+    this.#ledger.record(
       passage,
       (audited) => ({ kind: "authorization_failed", userId, roles, reason, call: audited }),
     );
@@ -282,14 +285,14 @@ export class Gate {
     }
     const token = bearerTokenOf(authorizationHeader);
     if (token === undefined) {
-      return this.#unauthenticated(passage, {
+      return this.#ledger.unauthenticated(passage, {
         what: "token validation error",
         reason: "invalid_token",
         message: "the authorization header must be one value of the form: Bearer TOKEN",
       });
     }
     if (tokens === null) {
-      return this.#unauthenticated(passage, {
+      return this.#ledger.unauthenticated(passage, {
         what: "token validation error",
         reason: "invalid_token",
         message: "this node has no key to check tokens with: set security.jwt.secret_key " +
@@ -298,7 +301,7 @@ export class Gate {
     }
     const remembered = tokens.recall(token, nowMs);
     if (remembered !== undefined) return this.#withVerdict(passage, remembered);
-    const exhausted = this.#countStranger(passage);
+    const exhausted = this.#ledger.countStranger(passage);
     if (exhausted !== undefined) return exhausted;
     const kinds = isJoinMethod(passage.call.method)
       ? ["access", "join"] as const
@@ -333,7 +336,7 @@ export class Gate {
   #withoutToken(passage: Passage): Authenticated {
     const principal = this.#tokenless(passage.certificate);
     if (principal !== undefined) return { ok: true, principal };
-    return this.#unauthenticated(passage, {
+    return this.#ledger.unauthenticated(passage, {
       what: "missing token",
       reason: "no_token",
       message: "a token is required: pass --token, --token-file or CONDUCTOR_TOKEN (in gRPC: " +
@@ -352,7 +355,7 @@ export class Gate {
       // What the cluster itself cannot check now is nobody's fault.
       const isOurs = verdict.reason === "keys_unavailable";
       if (!isOurs) limits?.noteFailure(ip, nowMs);
-      const refusal = this.#unauthenticated(passage, {
+      const refusal = this.#ledger.unauthenticated(passage, {
         what: "token validation error",
         reason: isOurs ? verdict.reason : "invalid_token",
         error: verdict.reason,
@@ -387,36 +390,11 @@ export class Gate {
     const { namespaces } = principal;
     const passage = namespaces === undefined ? arrived : { ...arrived, namespaces };
     const authorization = this.#authorize(passage.call, principal);
-    const exhausted = this.#countKnown(passage, principal, authorization.allowed);
+    const exhausted = this.#ledger.countKnown(passage, principal, authorization.allowed);
     if (exhausted !== undefined) return exhausted;
-    this.#recordSuccess(passage, principal, authorization);
+    this.#ledger.recordSuccess(passage, principal, authorization);
     if (authorization.allowed) return { ok: true, principal };
     return { ok: false, code: "PERMISSION_DENIED", message: authorization.reason };
-  }
-
-  /** Who the caller is was established; what they may, too. */
-  #recordSuccess(
-    passage: Passage,
-    { userId, roles, source, token }: Principal,
-    authorization: Authorization = { allowed: true },
-  ): void {
-    // Nothing was established about an anonymous caller, so there is no success to record.
-    if (source !== "anonymous" && this.#options.auditsSuccesses !== false) {
-      const known = token?.tokenId === undefined ? {} : { tokenId: token.tokenId };
-      this.#record(
-        passage,
-        (call) => ({ kind: "authentication_succeeded", userId, roles, ...known, call }),
-      );
-    }
-    if (!authorization.allowed) {
-      const { reason } = authorization;
-      this.#record(
-        passage,
-        (call) => ({ kind: "authorization_failed", userId, roles, reason, call }),
-      );
-    } else if (this.#options.policies !== null) {
-      this.#record(passage, (call) => ({ kind: "authorization_succeeded", userId, roles, call }));
-    }
   }
 
   #authorize(call: GateCall, principal: Principal): Authorization {
@@ -439,80 +417,5 @@ export class Gate {
   get #policies(): PolicySet | null {
     const { policies } = this.#options;
     return policies instanceof LivePolicies ? policies.current : policies;
-  }
-
-  /** Who may not call a worker's method does not get a worker's allowance for trying. */
-  #countKnown(
-    passage: Passage,
-    principal: Principal,
-    isAllowed: boolean,
-  ): GateRefusal | undefined {
-    const { limits } = this.#options;
-    if (limits === null) return undefined;
-    const { call, callClass, ip } = passage;
-    const identity = identityOf(principal, ip);
-    const verdict = limits.take(isAllowed ? callClass : "user", identity, call.nowMs);
-    if (verdict.allowed) return undefined;
-    const userId = principal.source === "anonymous" ? undefined : principal.userId;
-    return this.#exhausted(passage, identity, userId, verdict.retryAfterMs);
-  }
-
-  #countStranger(passage: Passage): GateRefusal | undefined {
-    const { limits } = this.#options;
-    const { call, callClass, ip } = passage;
-    if (limits === null || call.hasArrived === true) return undefined;
-    const verdict = limits.takeAsStranger(callClass, ip, call.nowMs);
-    if (verdict.allowed) return undefined;
-    return this.#exhausted(passage, `stranger ${addressKey(ip)}`, undefined, verdict.retryAfterMs);
-  }
-
-  #exhausted(
-    passage: Passage,
-    identity: string,
-    userId: string | undefined,
-    retryAfterMs: number,
-  ): GateRefusal {
-    const { nowMs } = passage.call;
-    const refused = this.#options.limits?.noteRefusal(identity, nowMs);
-    if (refused !== undefined) {
-      this.#record(passage, (call) => ({
-        kind: "rate_limited",
-        ...(userId === undefined ? {} : { userId }),
-        refused,
-        call,
-      }));
-    }
-    const who = userId === undefined ? `the address ${passage.ip}` : `"${userId}"`;
-    return {
-      ok: false,
-      code: "RESOURCE_EXHAUSTED",
-      message: `too many calls from ${who}: try again in ${retryAfterMs} ms`,
-      retryAfterMs,
-    };
-  }
-
-  #unauthenticated(
-    passage: Passage,
-    failure: {
-      readonly what: string;
-      readonly reason: string;
-      readonly error?: string;
-      readonly message: string;
-    },
-    { isCounted = false }: { readonly isCounted?: boolean } = {},
-  ): GateRefusal {
-    const exhausted = isCounted ? undefined : this.#countStranger(passage);
-    if (exhausted !== undefined) return exhausted;
-    const { what, reason, message } = failure;
-    const error = failure.error === undefined ? message : `${failure.error}: ${message}`;
-    this.#record(passage, (call) => ({ kind: "authentication_failed", what, reason, error, call }));
-    return { ok: false, code: "UNAUTHENTICATED", message };
-  }
-
-  #record(passage: Passage, event: (call: AuditedCall) => AuditEvent): void {
-    const { audit } = this.#options;
-    if (audit === null) return;
-    const latencyMs = this.#monotonicMs() - passage.startedMs;
-    audit.record(event(auditedCall(passage, latencyMs)), passage.call.nowMs);
   }
 }
