@@ -1,27 +1,35 @@
 /** The Raft log against disks that lie: every damage is refused with a reason, or does no harm. */
 
 import assert from "node:assert/strict";
-import { hash } from "node:crypto";
 import fs, { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import type { Entry } from "../raft/mod.ts";
 import { createDataDirectory } from "./data_directory.ts";
 import { DurableMarker, MARKER_FORMAT } from "./durable_marker.ts";
-import { JOURNAL_FORMAT } from "./raft_journal.ts";
 import { SqliteRaftLog } from "./raft_log.ts";
 import { assertPrivate } from "./private_file_test_support.ts";
-import { RAFT_LOG_FILES } from "./raft_log_files.ts";
-import { decodeSlot, encodeSlot, SLOT_BYTES, SlotFile } from "./slot_file.ts";
-import { DataDirectoryRefused, RaftLogRefused, StorageFailed } from "./storage_failure.ts";
-
-const IDENTITY = { clusterId: "c1", nodeId: "n1", incarnation: "i1" };
-const DATABASE = RAFT_LOG_FILES.database;
-const JOURNAL = RAFT_LOG_FILES.journal;
-const MARKER = RAFT_LOG_FILES.marker;
-const WAL = `${DATABASE}-wal`;
-/** Eight small appends to an area of the journal. */
-const SMALL_AREA = 8 * 4096;
+import { SLOT_BYTES, SlotFile } from "./slot_file.ts";
+import { DataDirectoryRefused, StorageFailed } from "./storage_failure.ts";
+import {
+  crashed,
+  crashedAnew,
+  DATABASE,
+  entry,
+  flip,
+  hard,
+  holds,
+  IDENTITY,
+  JOURNAL,
+  MARKER,
+  moved,
+  ofFormat1,
+  refused,
+  restate,
+  SMALL_AREA,
+  test,
+  unbegun,
+  WAL,
+} from "./raft_log_test_support.ts";
 
 test("a second master on the same directory is refused", (directory) => {
   const first = SqliteRaftLog.create(directory, IDENTITY);
@@ -158,71 +166,6 @@ for (const part of [0, 0.1, 0.5, 0.9]) {
   });
 }
 
-test("a missing journal is refused after a crash, and made anew after an orderly stop", (directory) => {
-  crashed(directory, 5);
-  Deno.removeSync(join(directory, JOURNAL));
-  refused(directory, /its journal .*raft\.journal" is missing; put it back/);
-  crashedAnew(directory, 5);
-  SqliteRaftLog.open(directory, IDENTITY).close();
-  Deno.removeSync(join(directory, JOURNAL));
-  holds(directory, 5);
-  assert.ok(existsSync(join(directory, JOURNAL)));
-});
-
-test("the last record of the journal, acknowledged and then spoilt, is refused after a kill", (directory) => {
-  crashed(directory, 5);
-  spoil(directory, 5);
-  refused(directory, /it has lost its last 1 commits .*raft\.journal/);
-});
-
-test("the last record of the journal, torn before the marker spoke of it, does no harm", (directory) => {
-  crashed(directory, 4);
-  const marker = Deno.readFileSync(join(directory, MARKER));
-  crashed(directory, 1);
-  spoil(directory, 5);
-  Deno.writeFileSync(join(directory, MARKER), marker);
-  holds(directory, 4);
-});
-
-test("a spoilt record of the journal with whole ones behind it is refused", (directory) => {
-  crashed(directory, 5);
-  spoil(directory, 3);
-  refused(directory, /is damaged: commit 4 is not whole in it, though commit 6 is/);
-});
-
-test("an old copy of the journal is refused", (directory) => {
-  crashed(directory, 5);
-  const old = Deno.readFileSync(join(directory, JOURNAL));
-  crashed(directory, 90);
-  Deno.writeFileSync(join(directory, JOURNAL), old);
-  refused(directory, /is damaged: it ends \d+ commits before the database/);
-});
-
-test("a journal of another directory, or of a later format, is refused", (directory) => {
-  const other = join(directory, "other");
-  SqliteRaftLog.create(other, { ...IDENTITY, incarnation: "i2" }).close();
-  crashed(directory, 5);
-  const path = join(directory, JOURNAL);
-  const own = Deno.readFileSync(path);
-  Deno.copyFileSync(join(other, JOURNAL), path);
-  refused(directory, /different data directories/);
-  const head = decodeSlot(own.subarray(0, SLOT_BYTES)) as Record<string, unknown>;
-  own.set(encodeSlot({ ...head, format: JOURNAL_FORMAT + 1 }, new Uint8Array(SLOT_BYTES)));
-  Deno.writeFileSync(path, own);
-  refused(directory, /start the newer version/);
-});
-
-test("a journal that is cut, or whose first block is spoilt, is refused after a crash", (directory) => {
-  crashed(directory, 5);
-  const path = join(directory, JOURNAL);
-  const own = Deno.readFileSync(path);
-  Deno.truncateSync(path, own.length - 1);
-  refused(directory, /is damaged: it has \d+ bytes of \d+/);
-  own[9]! ^= 1;
-  Deno.writeFileSync(path, own);
-  refused(directory, /is damaged: its first block is not whole/);
-});
-
 test("a payload that changed in the main file is refused", (directory) => {
   const log = SqliteRaftLog.create(directory, IDENTITY);
   for (let index = 1; index <= 50; index++) log.append([entry(index)], hard(index));
@@ -248,61 +191,6 @@ test("a missing or foreign marker is refused", (directory) => {
   refused(directory, /of different data directories/);
   DurableMarker.create(path, { ...record, format: MARKER_FORMAT + 1 }).close();
   refused(directory, /start the newer version/);
-});
-
-test("an older database is brought up to date by the journal, and an older marker is outvoted", (directory) => {
-  crashed(directory, 10);
-  const old = ["", "-wal"].map((suffix) => Deno.readFileSync(join(directory, DATABASE + suffix)));
-  const oldMarker = Deno.readFileSync(join(directory, MARKER));
-  crashed(directory, 20);
-  const newer = [DATABASE, WAL, JOURNAL].map((name) => Deno.readFileSync(join(directory, name)));
-  Deno.writeFileSync(join(directory, MARKER), oldMarker);
-  holds(directory, 30);
-  const marker = Deno.readFileSync(join(directory, MARKER));
-  ["", "-wal"].forEach((suffix, at) =>
-    Deno.writeFileSync(join(directory, DATABASE + suffix), old[at] ?? new Uint8Array())
-  );
-  Deno.writeFileSync(join(directory, JOURNAL), newer[2] ?? new Uint8Array());
-  Deno.writeFileSync(join(directory, MARKER), marker);
-  holds(directory, 30);
-});
-
-test("a database older than the journal reaches back to is refused", (directory) => {
-  crashed(directory, 10, SMALL_AREA);
-  const old = ["", "-wal"].map((suffix) => Deno.readFileSync(join(directory, DATABASE + suffix)));
-  crashed(directory, 60);
-  ["", "-wal"].forEach((suffix, at) =>
-    Deno.writeFileSync(join(directory, DATABASE + suffix), old[at] ?? new Uint8Array())
-  );
-  refused(directory, /is damaged: commit \d+ is not whole in it, though commit 71 is/);
-});
-
-test("what an area held is in the database before the area is used again", (directory) => {
-  crashed(directory, 200, SMALL_AREA);
-  Deno.removeSync(join(directory, WAL));
-  holds(directory, 200);
-});
-
-test("an append that no area holds is durable all the same, also if the journal does not say so yet", (directory) => {
-  const log = SqliteRaftLog.create(directory, IDENTITY, { areaBytes: SMALL_AREA });
-  log.append([entry(1)], hard(1));
-  const names = [DATABASE, WAL, JOURNAL, MARKER];
-  const [, , journal, marker] = names.map((name) => Deno.readFileSync(join(directory, name)));
-  const data = new Uint8Array(3 * SMALL_AREA).fill(7);
-  log.append([{ index: 2, term: 1, kind: "command", data }], hard(2));
-  const after = names.map((name) => Deno.readFileSync(join(directory, name)));
-  log.append([entry(3)], hard(3));
-  log.close();
-  holds(directory, 3);
-  names.forEach((name, at) => Deno.writeFileSync(join(directory, name), after[at]!));
-  holds(directory, 2);
-  // The crash came between the database and the journal.
-  names.forEach((name, at) => Deno.writeFileSync(join(directory, name), after[at]!));
-  Deno.writeFileSync(join(directory, JOURNAL), journal!);
-  refused(directory, /it has lost its last|ends 1 commits before|in the same commit|older than it/);
-  Deno.writeFileSync(join(directory, MARKER), marker!);
-  holds(directory, 2);
-  SqliteRaftLog.open(directory, IDENTITY).close();
 });
 
 test("a sync that fails off the loop ends the log, and nothing is made of what it left", (directory) => {
@@ -422,125 +310,3 @@ test("a payload that rots while the node runs is not read as if it were right", 
   assert.throws(() => log.entries(1, 1, Infinity), /changed since they were written/);
   log.close();
 });
-
-function test(sentence: string, run: (directory: string) => void): void {
-  Deno.test(sentence, () => {
-    const directory = Deno.makeTempDirSync({ prefix: "conductor-raft-log-" });
-    try {
-      run(directory);
-    } finally {
-      Deno.removeSync(directory, { recursive: true });
-    }
-  });
-}
-
-/** Leaves the files as a kill amid the run does. */
-function crashed(directory: string, appends: number, areaBytes?: number): void {
-  const exists = SqliteRaftLog.exists(directory);
-  const log = exists
-    ? SqliteRaftLog.open(directory, IDENTITY)
-    : SqliteRaftLog.create(directory, IDENTITY, areaBytes === undefined ? {} : { areaBytes });
-  const start = log.lastIndex;
-  for (let n = 1; n <= appends; n++) log.append([entry(start + n)], hard(start + n));
-  const names = [DATABASE, WAL, JOURNAL, MARKER];
-  const left = names.map((name) =>
-    existsSync(join(directory, name)) ? Deno.readFileSync(join(directory, name)) : undefined
-  );
-  // An orderly close would move everything into the database.
-  log.close();
-  names.forEach((name, at) => {
-    const bytes = left[at];
-    if (bytes !== undefined) Deno.writeFileSync(join(directory, name), bytes);
-  });
-}
-
-function crashedAnew(directory: string, appends: number): void {
-  for (const { name } of Deno.readDirSync(directory)) Deno.removeSync(join(directory, name));
-  crashed(directory, appends);
-}
-
-/** Opens the log and finds entries up to `lastIndex`, each as it was written. */
-function holds(directory: string, lastIndex: number): void {
-  const log = SqliteRaftLog.open(directory, IDENTITY);
-  assert.equal(log.lastIndex, lastIndex);
-  const found = lastIndex === 0 ? [] : log.entries(1, lastIndex, Infinity);
-  assert.equal(found.length, lastIndex);
-  for (const { index, data } of found) {
-    if (data.length < SMALL_AREA) assert.deepEqual(data, entry(index).data);
-  }
-  log.close();
-}
-
-/** Flips a bit of the record of an append, which are one block each behind the head and the start. */
-function spoil(directory: string, append: number): void {
-  const path = join(directory, JOURNAL);
-  const bytes = Deno.readFileSync(path);
-  bytes[(append + 1) * SLOT_BYTES + 200]! ^= 1;
-  Deno.writeFileSync(path, bytes);
-}
-
-/** Sets the database back to before its first commit, as a crash amid the making leaves it. */
-function unbegun(directory: string): void {
-  if (!SqliteRaftLog.exists(directory)) SqliteRaftLog.create(directory, IDENTITY).close();
-  restate(
-    directory,
-    (state) => ({ ...state, generation: 0, lastIndex: 0, lastHash: "0".repeat(64) }),
-  );
-}
-
-/** What the program left that knew no journal. */
-function ofFormat1(directory: string, appends: number, markerBehind: number): void {
-  const log = SqliteRaftLog.create(directory, IDENTITY);
-  for (let index = 1; index <= appends; index++) log.append([entry(index)], hard(index));
-  log.close();
-  Deno.removeSync(join(directory, JOURNAL));
-  restate(directory, ({ journal: _, ...state }) => ({ ...state, format: 1 }));
-  const path = join(directory, MARKER);
-  const record = DurableMarker.read(path);
-  assert.ok(record !== undefined);
-  const { serial: _serial, isStopped: _isStopped, ...rest } = record;
-  SlotFile.create(path, { ...rest, format: 1, generation: rest.generation - markerBehind }).close();
-}
-
-function restate(
-  directory: string,
-  change: (state: Record<string, unknown>) => Record<string, unknown>,
-): void {
-  const database = new DatabaseSync(join(directory, DATABASE));
-  const row = database.prepare("SELECT body FROM state").get();
-  const body = JSON.stringify(change(JSON.parse(String(row?.body))));
-  database.prepare("UPDATE state SET body = ?, checksum = ?").run(body, hash("sha256", body));
-  database.close();
-}
-
-function refused(directory: string, reason: RegExp, expected = { nodeId: "n1" } as {
-  nodeId: string;
-  clusterId?: string;
-}): void {
-  assert.throws(() => SqliteRaftLog.open(directory, expected).close(), (error: unknown) => {
-    assert.ok(error instanceof RaftLogRefused, String(error));
-    assert.match(error.message, reason);
-    return true;
-  });
-}
-
-function flip(path: string, part: number): void {
-  const bytes = Deno.readFileSync(path);
-  const at = Math.min(bytes.length - 1, Math.floor(bytes.length * part));
-  bytes[at] = (bytes[at] ?? 0) ^ 1;
-  Deno.writeFileSync(path, bytes);
-}
-
-function moved(path: string, bytes: Uint8Array): string {
-  Deno.writeFileSync(`${path}.copy`, bytes);
-  return `${path}.copy`;
-}
-
-function entry(index: number): Entry {
-  const data = new TextEncoder().encode(`payload ${index} ${"x".repeat(100)}`);
-  return { index, term: 1, kind: "command", data };
-}
-
-function hard(index: number) {
-  return { term: 1, vote: "n1", commit: index - 1 };
-}
