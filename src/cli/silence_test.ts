@@ -27,6 +27,30 @@ Deno.test("masters that are silent are told of once, and once more when they ans
   ]);
 });
 
+Deno.test("of a silence that lasts it is told again, ever more seldom", () => {
+  const terminal = recording();
+  let nowMs = 0;
+  const silence = new Silence(new LiveLine(terminal.err), {
+    what: "job j",
+    timeoutMs: undefined,
+    isKnown: () => true,
+    nowMs: () => nowMs,
+  });
+  const MINUTES = 200;
+  for (; nowMs <= MINUTES * 60_000; nowMs += 30_000) silence.outlasts(GONE);
+  const [first, ...again] = terminal.written.err.trimEnd().split("\n");
+  assert.match(first ?? "", /^conductor: no master could be reached; waiting/);
+  assert.deepEqual(
+    again,
+    ["1m", "2m", "4m", "8m", "16m", "32m", "1h4m", "2h4m", "3h4m"].map((lasts) =>
+      `conductor: no master has answered for ${lasts}; waiting for job j goes on`
+    ),
+  );
+  silence.heard();
+  silence.outlasts(GONE);
+  assert.match(terminal.written.err, /a master answers again\n.*could be reached; waiting.*\n$/);
+});
+
 Deno.test("what no master ever told of is not waited for without one", () => {
   const terminal = recording();
   const waited = { what: "job j", timeoutMs: 1_000, isKnown: () => false };

@@ -13,7 +13,7 @@ import {
   type MessageInitShape,
   type MessageShape,
 } from "@bufbuild/protobuf";
-import { type Client, Metadata, type ServiceError, type StatusObject } from "@grpc/grpc-js";
+import { type Client, connectivityState, Metadata, type ServiceError, type StatusObject } from "@grpc/grpc-js";
 import { AddressBook } from "./address_book.ts";
 import {
   after,
@@ -189,11 +189,12 @@ export class ClusterChannel {
     let mayBeDone = false;
     while (true) {
       options.signal?.throwIfAborted();
+      reach.seeks();
+      const untried = this.#book.all.length - failures % this.#book.all.length;
+      if (reach.isTooShortFor(untried)) this.#dialAll();
       const address = this.#book.first;
       let isSent = false;
       try {
-        reach.seeks();
-        const untried = this.#book.all.length - failures % this.#book.all.length;
         await this.connected(address, Math.min(deadlineMs, reach.turnUntilMs(untried)));
         reach.found();
         const { workMs } = options;
@@ -344,6 +345,20 @@ export class ClusterChannel {
     this.#submissions.close(closedChannel());
     for (const cancel of this.#cancels) cancel();
     this.#connections.close(closedChannel());
+  }
+
+  /** Whoever has connected comes first. */
+  #dialAll(): void {
+    const ready = this.#book.all.find((address) => {
+      try {
+        const state = this.clientFor(address).getChannel().getConnectivityState(true);
+        return state === connectivityState.READY;
+      } catch (failure) {
+        if (failure instanceof Refusal) return false; // it is met again, and told, at its own turn
+        throw failure;
+      }
+    });
+    if (ready !== undefined) this.#book.prefer(ready);
   }
 
   #connectionTo(address: string): Connection {

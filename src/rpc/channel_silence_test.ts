@@ -162,3 +162,17 @@ Deno.test("a stream is told when a call finds that its master is gone", async ()
   await ended;
   channel.close();
 });
+
+Deno.test("of more silent addresses than there is time for, the one that answers is found though it is the last", async () => {
+  const silent = Array.from({ length: 12 }, startSilence);
+  const master = await startHealth();
+  const addresses = [...silent.map((each) => each.address), "no:port:here", master.address];
+  const channel = new ClusterChannel(
+    channelTo(addresses, { dialTimeoutMs: 2_000, connectionWaitMs: 2_000 }),
+  );
+  assert.equal((await channel.call(Health.method.check, {})).status, SERVING);
+  assert.equal(channel.addresses[0], master.address);
+  channel.close();
+  await master.server.stop(0);
+  for (const each of silent) each.stop();
+});

@@ -1,10 +1,13 @@
-/** A handshake over a slow line takes so long, in ms; of many addresses the last may have no turn then. */
+/** A handshake over a slow line takes so long, in ms. */
 const TURN_MS_MIN = 500;
+/** How long one is waited for while all are dialled, before it is looked whether another has answered, in ms. */
+const LOOK_MS = 100;
 
 /** How long a call has been without a connection to anybody. */
 export class Reach {
   readonly waitMs: number;
   #sinceMs: number | undefined;
+  #hasFound = false;
 
   constructor(waitMs = Number.POSITIVE_INFINITY) {
     this.waitMs = waitMs;
@@ -22,7 +25,15 @@ export class Reach {
   turnUntilMs(addresses: number): number {
     const { untilMs } = this;
     const nowMs = Date.now();
-    return Math.min(untilMs, nowMs + Math.max(TURN_MS_MIN, (untilMs - nowMs) / addresses));
+    const turnMs = this.isTooShortFor(addresses)
+      ? LOOK_MS
+      : Math.max(TURN_MS_MIN, (untilMs - nowMs) / addresses);
+    return Math.min(untilMs, nowMs + turnMs);
+  }
+
+  /** Nobody was found yet, and there is no time for one after the other: all are dialled at once. */
+  isTooShortFor(addresses: number): boolean {
+    return !this.#hasFound && (this.untilMs - Date.now()) / addresses < TURN_MS_MIN;
   }
 
   seeks(): void {
@@ -30,6 +41,7 @@ export class Reach {
   }
 
   found(): void {
+    this.#hasFound = true;
     this.#sinceMs = undefined;
   }
 }
