@@ -198,6 +198,23 @@ Deno.test("a log is not compacted while a snapshot waits for the end of the turn
   assert.deepEqual([seen.failed, seen.refused], [[], []]);
 });
 
+Deno.test("of a log that is cut to its end the last command is left, which tells the next leader what may be written", async () => {
+  const { node, log, endTurn } = makeNode(["a"], { takesSnapshots: true });
+  node.campaign();
+  endTurn();
+  const outcomes = Promise.all([node.propose(bytes("x")), node.propose(bytes("y"))]);
+  endTurn();
+  assert.deepEqual(await outcomes, ["x", "y"]);
+  const { lastIndex } = log;
+  assert.equal(node.compactNow(), lastIndex - 1);
+  const left = log.entries(lastIndex, lastIndex, 1_000);
+  assert.deepEqual(left.map(({ kind, data }) => [kind, new TextDecoder().decode(data)]), [[
+    "command",
+    "y",
+  ]]);
+  assert.equal(node.compactNow(), lastIndex - 1, "it stays for good");
+});
+
 Deno.test("thesis §10.2.1: what followers are to write leaves a turn before the leader's own write", async () => {
   const { node, log, sent, stateMachine, endTurn, answer } = leadingBeside();
   const [appends, messages, leisures] = [log.appends, sent.length, stateMachine.leisures];

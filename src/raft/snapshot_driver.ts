@@ -197,9 +197,22 @@ export class SnapshotDriver {
       stateMachine.durableAppliedIndex,
       this.#sender.lowestIndex ?? Infinity,
       this.#lowestFed(),
+      this.#lastCommand() - 1,
     );
     if (this.#mayCompact() && index > log.boundary.index) this.#compactTo(index);
     return log.boundary.index;
+  }
+
+  /**
+   * The last command stays, though nothing else does: whoever leads next learns from it what may be
+   * written, should a member be silent that has said so to former leaders alone. Without any: Infinity.
+   */
+  #lastCommand(): number {
+    const { log } = this.#options;
+    for (let index = log.lastIndex; index > log.boundary.index; index--) {
+      if (log.entries(index, index, 0)[0]?.kind === "command") return index;
+    }
+    return Infinity;
   }
 
   /** A snapshot that is to be installed in this turn takes the place of state and log: the core's begins behind it already. */

@@ -13,7 +13,13 @@ import {
   type MessageInitShape,
   type MessageShape,
 } from "@bufbuild/protobuf";
-import { type Client, connectivityState, Metadata, type ServiceError, type StatusObject } from "@grpc/grpc-js";
+import {
+  type Client,
+  connectivityState,
+  Metadata,
+  type ServiceError,
+  type StatusObject,
+} from "@grpc/grpc-js";
 import { AddressBook } from "./address_book.ts";
 import {
   after,
