@@ -6,7 +6,8 @@
 
 import { closeSync, openSync, readSync, rmSync, statSync } from "node:fs";
 import { type CallContext, Refusal, type StreamWriter } from "../rpc/mod.ts";
-import { BackupWriter, StorageFailed } from "../storage/mod.ts";
+import { DiskFull } from "../raft/mod.ts";
+import { BackupWriter, CopyGivenUp, StorageFailed } from "../storage/mod.ts";
 import type { MasterContext } from "./context.ts";
 import type { JobSnapshots } from "./snapshots.ts";
 
@@ -31,8 +32,7 @@ export async function backUp(
     const { appliedIndex: index, appliedTerm: term } = node.status();
     return { index, term };
   }).catch((failure) => {
-    if (!(failure instanceof StorageFailed)) throw failure;
-    throw new Refusal("data_loss", `${facts.nodeId} ends, ask another master: ${failure.message}`);
+    throw refusalOf(failure, facts.nodeId);
   });
   try {
     if (copy.index === 0) throw new Refusal("failed_precondition", "there is no state to back up");
@@ -53,6 +53,24 @@ export async function backUp(
   } finally {
     rmSync(copy.path, { force: true });
   }
+}
+
+/** What became of the copy, in words for whoever wanted the backup. */
+function refusalOf(failure: unknown, nodeId: string): unknown {
+  if (failure instanceof StorageFailed) {
+    return new Refusal("data_loss", `${nodeId} ends, ask another master: ${failure.message}`);
+  }
+  if (failure instanceof DiskFull) {
+    return new Refusal(
+      "overloaded",
+      `${nodeId} has no room for the copy that a backup is made of; make room there, or ask another ` +
+        `master: ${failure.message}`,
+    );
+  }
+  if (failure instanceof CopyGivenUp) {
+    return new Refusal("unavailable", `ask again, or another master: ${failure.message}`);
+  }
+  return failure;
 }
 
 function* chunksOf(path: string): Iterable<Uint8Array> {

@@ -91,7 +91,9 @@ export class JobSnapshots implements SnapshotPort {
   }
 
   async #export(path: string, { index, term }: LogPosition): Promise<void> {
-    const { store, machine } = this.#options;
+    const { store, machine, directory } = this.#options;
+    // Whoever cleans up /tmp takes an empty directory away.
+    createDataDirectory(directory);
     machine.flush({ index, term });
     const exporting = store.exportSnapshot(path);
     this.#exporting ??= exporting;
@@ -105,6 +107,7 @@ export class JobSnapshots implements SnapshotPort {
   receive(transferId: string, metadata: SnapshotMetadata, totalBytes: number): SnapshotSink {
     const { store, machine, directory, onInstalled } = this.#options;
     const path = join(directory, `${fileName(transferId)}.incoming`);
+    createDataDirectory(directory);
     for (const name of readdirSync(directory)) {
       const isAnother = name.includes(".incoming") && !join(directory, name).startsWith(path);
       if (isAnother) rmSync(join(directory, name));

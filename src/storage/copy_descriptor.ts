@@ -5,9 +5,16 @@ const CHUNK_BYTES = 1024 * 1024;
 
 /**
  * Copies what the open file `descriptor` holds to a new file at `path`, in the background, and
- * forces it to the disk. The file must not change meanwhile. The descriptor stays open.
+ * forces it to the disk. The file must not change meanwhile, unless the copy is given up by `signal`
+ * before. The descriptor stays open.
+ *
+ * @throws the reason of `signal`
  */
-export async function copyDescriptor(descriptor: number, path: string): Promise<void> {
+export async function copyDescriptor(
+  descriptor: number,
+  path: string,
+  signal: AbortSignal,
+): Promise<void> {
   const { size } = await promisify(fstat)(descriptor);
   const target = openSync(path, "wx", 0o600);
   try {
@@ -15,6 +22,8 @@ export async function copyDescriptor(descriptor: number, path: string): Promise<
     for (let offset = 0; offset < size;) {
       const wanted = Math.min(CHUNK_BYTES, size - offset);
       const { bytesRead } = await promisify(read)(descriptor, chunk, 0, wanted, offset);
+      // By then the descriptor may be that of another file.
+      signal.throwIfAborted();
       if (bytesRead === 0) throw new Error(`the file ended at ${offset} of ${size} bytes`);
       await writeAll(target, chunk.subarray(0, bytesRead), offset);
       offset += bytesRead;

@@ -65,6 +65,11 @@ export interface JobStoreOptions {
   readonly adopt?: boolean;
 }
 
+/** A copy was not made, since its file is not there any more; nothing is wrong with either. */
+export class CopyGivenUp extends Error {
+  override name = "CopyGivenUp";
+}
+
 export class SqliteJobStore implements JobStore {
   readonly #path: string;
   readonly #options: JobStoreOptions;
@@ -72,8 +77,8 @@ export class SqliteJobStore implements JobStore {
   #open: OpenFile;
   #applied: LogPosition;
   #durable: LogPosition;
-  /** Copies being made: the main file must stand still. */
-  #copies = 0;
+  /** The copy being made: the main file must stand still, or the copy be given up. */
+  #copy: AbortController | undefined;
   /** A snapshot that was looked through, and waits to be installed. */
   #soundSnapshot: string | undefined;
   /** Why nobody knows what is on the disk: nothing is tried again, and nothing read. */
@@ -113,6 +118,7 @@ export class SqliteJobStore implements JobStore {
    * @throws {StorageFailed} when the file is not sealed, since it is damaged or the disk failed
    */
   close(): void {
+    this.#giveUpCopy("was closed");
     try {
       if (this.#makeWhole()) this.#sealIfSound();
     } finally {
@@ -169,7 +175,7 @@ export class SqliteJobStore implements JobStore {
     this.#applied = batch.applied;
     const walBytes = this.#walBytes();
     if (walBytes > WAL_BYTES_MAX) this.#checkpointIfRoom();
-    else if (walBytes > WAL_BYTES_MOVED && this.#copies === 0) this.#checkpointLater();
+    else if (walBytes > WAL_BYTES_MOVED && this.#copy === undefined) this.#checkpointLater();
   }
 
   /** Of what is written by now; a batch that comes before it is done ends it, and begins another. */
@@ -187,7 +193,7 @@ export class SqliteJobStore implements JobStore {
   }
 
   checkpoint(): LogPosition {
-    if (this.#copies === 0 && this.#durable.index < this.#applied.index) {
+    if (this.#copy === undefined && this.#durable.index < this.#applied.index) {
       this.#durable = this.#checkpointNow();
     }
     return this.#durable;
@@ -196,26 +202,35 @@ export class SqliteJobStore implements JobStore {
   /**
    * Copies the state to a new file at `path` while writing goes on. Returns the position that the
    * copy is the state of; the copy is durable then, and its rows are as they were written.
+   * @throws {CopyGivenUp} when the state is closed or replaced meanwhile
    * @throws {StorageFailed} when they are not, or the disk failed: the process must end
    */
   async exportSnapshot(path: string): Promise<LogPosition> {
     // A copy of a copy that goes on would be of its position too, not of the present one.
-    if (this.#copies > 0) throw new Error(`Cannot copy "${this.#path}": a copy is being made`);
+    if (this.#copy !== undefined) {
+      throw new Error(`Cannot copy "${this.#path}": a copy is being made`);
+    }
     const position = this.#checkpointNow();
     this.#durable = position;
-    this.#copies++;
+    const copy = this.#copy = new AbortController();
     try {
-      await copyDescriptor(this.#open.files.database, path);
+      await copyDescriptor(this.#open.files.database, path, copy.signal);
       syncDirectoryOf(path);
       const found = await rowDamageInFile(path);
       if (found !== "ok") throw damagedFailure(`copy "${this.#path}"`, found);
       return position;
     } catch (cause) {
       rmSync(path, { force: true });
+      copy.signal.throwIfAborted();
       throw this.#failed(failureOf(`copy "${this.#path}" to "${path}"`, cause));
     } finally {
-      this.#copies--;
+      if (this.#copy === copy) this.#copy = undefined;
     }
+  }
+
+  #giveUpCopy(what: string): void {
+    this.#copy?.abort(new CopyGivenUp(`"${this.#path}" ${what} before it was copied`));
+    this.#copy = undefined;
   }
 
   /**
@@ -226,6 +241,7 @@ export class SqliteJobStore implements JobStore {
   installSnapshot(path: string): LogPosition {
     if (this.#soundSnapshot !== path) checkSnapshot(path, this.#options);
     this.#soundSnapshot = undefined;
+    this.#giveUpCopy("was replaced");
     try {
       syncPath(path);
       // Nothing of the old state may be left to come over the new one.

@@ -30,7 +30,7 @@ export { inspectState, type StateReport } from "./inspect_state.ts";
 export { SqliteRaftLog } from "./raft_log.ts";
 export { RAFT_LOG_FILES } from "./raft_log_files.ts";
 export { failureOf, RaftLogRefused, REJOIN_ADVICE, StorageFailed } from "./storage_failure.ts";
-export { SqliteJobStore } from "./job_store.ts";
+export { CopyGivenUp, SqliteJobStore } from "./job_store.ts";
 export {
   JOB_STORE_FILE,
   JOB_STORE_FORMATS,
