@@ -23,6 +23,7 @@ import {
 } from "../job_types/light.ts";
 import { JOB_LIMITS } from "../jobs/mod.ts";
 import { SpanTeller, type ToldSpan } from "./attempt_spans.ts";
+import { guardListeners } from "./guarded_signal.ts";
 
 /** An attempt, ready to run. */
 export interface AttemptTask {
@@ -153,10 +154,11 @@ class AttemptContext implements JobContext {
   readonly jobId: string;
   readonly jobType: string;
   readonly attempt: number;
-  readonly signal: AbortSignal;
   readonly limits: JobLimits;
   readonly files: FileAccess;
   readonly parents: readonly ParentJob[];
+  readonly #signal: AbortSignal;
+  #isGuarded = false;
   /** Made with the first question: most jobs depend on none. */
   #parentResults: Map<string, Promise<ParentResult>> | undefined;
   readonly #registry: OfferedTypes;
@@ -178,7 +180,7 @@ class AttemptContext implements JobContext {
     this.jobType = task.jobType;
     this.attempt = task.attempt;
     this.parents = task.parents;
-    this.signal = signal;
+    this.#signal = signal;
     this.limits = environment.limits;
     this.files = environment.files;
     this.#registry = registry;
@@ -188,12 +190,24 @@ class AttemptContext implements JobContext {
     this.#spans = task.traced ? new SpanTeller((told) => listener.span(told)) : undefined;
   }
 
+  /** Guarded when first asked for: most jobs never look at it. */
+  get signal(): AbortSignal {
+    if (!this.#isGuarded) {
+      this.#isGuarded = true;
+      guardListeners(
+        this.#signal,
+        (failure) => this.log(`what it does when it is told to stop failed: ${wordsFor(failure)}`),
+      );
+    }
+    return this.#signal;
+  }
+
   /** Made when first asked for: most jobs never fetch. */
   get fetch(): GuardedFetch {
     const fetch = this.#fetch ??= this.#registry.fetchUnder(this.#environment.fetchPolicy);
     return (url, options = {}) => {
       const { method = "GET" } = options;
-      return this.span("fetch", () => fetch(url, { signal: this.signal, ...options }), {
+      return this.span("fetch", () => fetch(url, { signal: this.#signal, ...options }), {
         "http.request.method": method,
         // What may be secret in a URL is its user, and what stands behind its path.
         "url.full": withoutSecrets(url),
@@ -311,9 +325,19 @@ function endOf(failure: unknown): AttemptEnd {
   try {
     return failed(messageOf(failure), isPermanent(failure));
   } catch {
-    return failed("it threw what cannot be put into words", false);
+    return failed(WITHOUT_WORDS, false);
   }
 }
+
+function wordsFor(failure: unknown): string {
+  try {
+    return messageOf(failure);
+  } catch {
+    return WITHOUT_WORDS;
+  }
+}
+
+const WITHOUT_WORDS = "it threw what cannot be put into words";
 
 /** By its name too: a module of handlers has no class of ours at hand, or one of a copy of the library. */
 function isPermanent(failure: unknown): boolean {

@@ -26,6 +26,7 @@ import type { PermissionName } from "./executor_permissions.ts";
 import { type FromExecutor, ORDER_BYTES_MAX, type ToExecutor } from "./executor_protocol.ts";
 import { encodeFrame, readFrames } from "./frames.ts";
 import { MARK_VARIABLE } from "./process_tree.ts";
+import { TimerFailures } from "./timer_failures.ts";
 
 /** Serves attempts until stdin ends, which is when the worker is gone. */
 export async function serveExecutor(): Promise<void> {
@@ -60,6 +61,7 @@ class ExecutorServer {
   /** An attempt does: what is printed is its. */
   #runs = false;
   readonly #lives = new AsyncLocalStorage<Life>();
+  readonly #timerFailures = new TimerFailures(this.#lives);
   /** The attempt that runs, or the last one. */
   #life: Life | undefined;
 
@@ -72,8 +74,12 @@ class ExecutorServer {
     globalThis.addEventListener("unhandledrejection", (event) => {
       this.#orphaned(event, event.reason, this.#lives.getStore());
     });
-    // Of what a timer throws is not known whose it was: while none runs it is the last one's, or older.
-    globalThis.addEventListener("error", (event) => this.#orphaned(event, event.error, this.#life));
+    globalThis.addEventListener("error", (event) => {
+      const timer = this.#timerFailures.contextOf(event.error);
+      // Of what comes by another road it is not always known whose it is: then it is the last one's, or older.
+      const life = (timer === undefined ? this.#lives.getStore() : timer.context) ?? this.#life;
+      this.#orphaned(event, event.error, life);
+    });
   }
 
   /**

@@ -91,6 +91,91 @@ Deno.test("what an attempt left behind and fails takes no later one along, and i
   );
 });
 
+Deno.test("a timer of an attempt that has ended fails no later one of its process, however it was set", async () => {
+  const orphans: string[] = [];
+  // Each fails when the next attempt runs, and not before.
+  const setters = {
+    timeout: "(fire) => setTimeout(fire, 5)",
+    module: "(fire) => timers.setTimeout(fire, 5)",
+    interval: "(fire) => { const id = setInterval(() => { clearInterval(id); fire(); }, 5); }",
+    immediate: "(fire) => setTimeout(() => setImmediate(fire), 5)",
+    required: "(fire) => createRequire(import.meta.url)('timers').setTimeout(fire, 5)",
+    promisified: "(fire) => promisify(setTimeout)(5).then(fire)",
+  };
+  const types = Object.entries(setters).map(([name, set]) => `
+    export const ${name} = () => {
+      const fire = () => {
+        if (!globalThis.isNext) return (${set})(fire);
+        throw new Error("left behind");
+      };
+      fire();
+      return Deno.pid;
+    };`);
+  await withExecutor(
+    `
+    import timers from "node:timers";
+    import { createRequire } from "node:module";
+    import { promisify } from "node:util";
+    ${types.join("")}
+    export const next = async () => {
+      globalThis.isNext = true;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return Deno.pid;
+    };
+    export const own = async () => {
+      setTimeout(() => { throw new Error("its own"); }, 5);
+      await new Promise((resolve) => setTimeout(resolve, 10_000));
+    };`,
+    async (executor, directory) => {
+      for (const name of Object.keys(setters)) {
+        const [left, next] = [
+          await executor.run(taskOf(directory, name), silent, never),
+          await executor.run(taskOf(directory, "next"), silent, never),
+        ];
+        assert.ok(left.ok && next.ok, `${name}: ${next.ok ? "" : next.error}`);
+        assert.deepEqual(next.output, left.output, "it ran in the same process");
+        assert.match(orphans.pop() ?? "", new RegExp(`^${name} Error: left behind`));
+        assert.deepEqual(orphans, []);
+      }
+      const own = await executor.run(taskOf(directory, "own"), silent, never);
+      assert.match(own.ok ? "" : own.error, /exited with code 1; it said: .*its own/);
+    },
+    { onOrphan: ({ jobType, error }) => orphans.push(`${jobType} ${error}`) },
+  );
+});
+
+Deno.test("an attempt whose listener fails when it is told to stop still puts away what it began", async () => {
+  const said: string[] = [];
+  await withExecutor(
+    `export async function tidy(_payload, { signal, log }) {
+      signal.addEventListener("abort", () => { throw new Error("the first one"); });
+      signal.onabort = async () => { throw new Error("the second one"); };
+      console.log("begun");
+      const stopped = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+      await stopped;
+      console.log("put away");
+    }`,
+    async (executor, directory) => {
+      const stop = new AbortController();
+      const listener = {
+        ...silent,
+        log: (line: string) => {
+          said.push(line);
+          if (line === "begun") stop.abort(new Error("nobody wants it"));
+        },
+      };
+      const end = await executor.run(taskOf(directory, "tidy"), listener, stop.signal);
+      assert.deepEqual(end, { ok: false, error: "nobody wants it", permanent: false });
+    },
+  );
+  assert.deepEqual(said.toSorted(), [
+    "begun",
+    "put away",
+    "what it does when it is told to stop failed: the first one",
+    "what it does when it is told to stop failed: the second one",
+  ]);
+});
+
 const ON_LINUX = { ignore: Deno.build.os !== "linux" };
 
 Deno.test("an attempt that is told to stop puts away what it began, and says why it was told", () =>
