@@ -5,12 +5,14 @@
  */
 
 import { PermanentJobError } from "../contract.ts";
+import { markedCharset } from "../named_charset.ts";
 import { decompressed } from "./decompressed.ts";
+import { charsetsShown, type LabelledChunk } from "./served_charset.ts";
 import type { Source } from "./source.ts";
 
 /** How a stream of bytes becomes text. */
 export interface TextTerms {
-  /** A WHATWG label; undefined: as the byte order mark says, or UTF-8. */
+  /** A WHATWG label; undefined: as the byte order mark says, or UTF-8, or as the source's server says. */
   readonly encoding: string | undefined;
   /** Most bytes after decompression. */
   readonly bytesMax: number;
@@ -36,7 +38,15 @@ const FOREIGN_FORMATS: readonly (readonly [readonly number[], string])[] = [
 export async function* textOf(source: Source, terms: TextTerms): AsyncGenerator<string> {
   const plain = await decompressed(source, terms.bytesMax);
   refuseForeign(plain.head, source.what);
-  yield* decoded(plain.chunks, labelFor(plain.head, terms.encoding), source.what);
+  const { head, chunks } = plain;
+  const { charset, what } = source;
+  const label = terms.encoding ?? unmarkedUtf16(head);
+  const marked = markedCharset(head);
+  const isOpen = marked === undefined && label === undefined && charset !== undefined;
+  const pieces = isOpen && charset !== "utf-8"
+    ? charsetsShown(chunks, charset)
+    : labelled(chunks, marked ?? label ?? "utf-8");
+  yield* decoded(pieces, what);
 }
 
 function refuseForeign(head: Uint8Array, what: string): void {
@@ -49,24 +59,25 @@ function refuseForeign(head: Uint8Array, what: string): void {
   }
 }
 
-function labelFor(head: Uint8Array, encoding: string | undefined): string {
-  if (head[0] === 0xff && head[1] === 0xfe) return "utf-16le";
-  if (head[0] === 0xfe && head[1] === 0xff) return "utf-16be";
-  return encoding ?? unmarkedUtf16(head) ?? "utf-8";
-}
-
 /** Two characters of ASCII in UTF-16: every other byte is 0, which no other text has. */
 function unmarkedUtf16([a, b, c, d]: Uint8Array): string | undefined {
   if (a !== 0 && b === 0 && c !== 0 && d === 0) return "utf-16le";
   return a === 0 && b !== 0 && c === 0 && d !== 0 ? "utf-16be" : undefined;
 }
 
-async function* decoded(
+async function* labelled(
   chunks: AsyncIterable<Uint8Array>,
   label: string,
+): AsyncGenerator<LabelledChunk> {
+  for await (const chunk of chunks) yield { chunk, label };
+}
+
+async function* decoded(
+  chunks: AsyncIterable<LabelledChunk>,
   what: string,
 ): AsyncGenerator<string> {
-  const decoder = new TextDecoder(label, { fatal: true });
+  let label = "utf-8";
+  let decoder = new TextDecoder(label, { fatal: true });
   let lines = 1;
   const decode = (chunk?: Uint8Array) => {
     try {
@@ -80,7 +91,11 @@ async function* decoded(
       );
     }
   };
-  for await (const chunk of chunks) {
+  for await (const { chunk, label: named } of chunks) {
+    if (named !== label) {
+      label = named;
+      decoder = new TextDecoder(label, { fatal: true });
+    }
     yield decode(chunk);
     lines += lineBreaks(chunk);
   }

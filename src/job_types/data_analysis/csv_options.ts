@@ -29,7 +29,7 @@ const csvFields = z.strictObject({
     .describe('Fields that mean "no value", such as NA. An empty field always does.'),
   encoding: z.string().refine(isEncoding, "is not an encoding known here").optional().describe(
     "A WHATWG label such as windows-1252, latin1, utf-16le, shift_jis. Left out: as a byte order " +
-      "mark says, else utf-8.",
+      "mark says, else utf-8, or where it is not that, as its server says.",
   ),
   trim: z.boolean().default(false)
     .describe(

@@ -84,3 +84,26 @@ Deno.test("texts of every usual encoding say the same, by their mark or by name"
     message: /line 2 is not utf-8\. .*csv\.encoding, such as windows-1252/,
   });
 });
+
+Deno.test("what cannot be read as UTF-8 is read as its server says, wherever the first such letter comes", async () => {
+  const rowsOf = async (served: string, bytes: Uint8Array, csv: object = {}) => {
+    const url = `data:text/csv;charset=${served};base64,${bytes.toBase64()}`;
+    return await lastRows({ url, csv, operations: ["select"] });
+  };
+  const windows = (text: string) => Uint8Array.from(text, (unit) => unit.charCodeAt(0));
+  const utf8 = (text: string) => new TextEncoder().encode(text);
+  for (const at of [0, 1, 65_523, 65_524, 65_525, 65_526, 65_527, 70_000]) {
+    const text = `nom,prix\n${"x".repeat(at)}Éloïse,1\nJürgen,2\n`;
+    const expected = [{ nom: `${"x".repeat(at)}Éloïse`, prix: 1 }, { nom: "Jürgen", prix: 2 }];
+    for (const bytes of [windows(text), utf8(text)]) {
+      assert.deepEqual(await rowsOf("ISO-8859-1", bytes), expected, `at ${at}`);
+    }
+  }
+  assert.deepEqual(await rowsOf("iso-8859-1", windows("n\nJü")), [{ n: "Jü" }]);
+  assert.deepEqual(await rowsOf("iso-8859-1", windows("n\nü")), [{ n: "ü" }]);
+  assert.deepEqual(await rowsOf("koi8-r", windows("n\n\xf0"), { encoding: "latin1" }), [{ n: "ð" }]);
+  const japanese = Uint8Array.of(0x6e, 10, 0x1b, 0x24, 0x42, 0x46, 0x7c, 0x1b, 0x28, 0x42);
+  assert.deepEqual(await rowsOf("iso-2022-jp", japanese), [{ n: "日" }]);
+  await assert.rejects(rowsOf("no-such", windows("n\nü")), /line 2 is not utf-8/);
+  await assert.rejects(rowsOf("us-ascii", windows("n\nü")), /line 2 is not utf-8/);
+});

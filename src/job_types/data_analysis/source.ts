@@ -10,6 +10,7 @@ import { decodeDataUrl } from "../data_url.ts";
 import { requireSuccess } from "../fetch_error.ts";
 import { describeUrl, parseJobUrl } from "../job_url.ts";
 import { openLocalFile } from "../local_file.ts";
+import { charsetNamedBy } from "../named_charset.ts";
 import type { AnalysisPayload } from "./payload.ts";
 
 /** Bytes on their way, and what is known of them beforehand. */
@@ -21,6 +22,8 @@ export interface Source {
   readonly name: string;
   /** Lower case, without parameters; empty when unknown. */
   readonly contentType: string;
+  /** What the server names the encoding of the text; undefined: it does not, or none that is known. */
+  readonly charset?: string | undefined;
   /** For messages. */
   readonly what: string;
 }
@@ -46,7 +49,7 @@ export async function openSource(
   const what = describeUrl(parsed);
   if (parsed.protocol === "data:") {
     const { bytes, contentType } = decodeDataUrl(parsed, streamBytesMax);
-    return bytesSource(bytes, { name: "", contentType: mediaType(contentType), what });
+    return bytesSource(bytes, { name: "", ...typeOf(contentType), what });
   }
   if (parsed.protocol === "file:") {
     const file = await openLocalFile(parsed, context.files);
@@ -65,7 +68,7 @@ export async function openSource(
     chunks: bounded(response.body, streamBytesMax, what),
     sizeBytes: lengthOf(response.headers),
     name: URL.parse(response.url)?.pathname ?? parsed.pathname,
-    contentType: mediaType(response.headers["content-type"] ?? ""),
+    ...typeOf(response.headers["content-type"] ?? ""),
     what,
   };
 }
@@ -127,7 +130,7 @@ function isObject(row: unknown): boolean {
 
 function bytesSource(
   bytes: Uint8Array,
-  known: Pick<Source, "name" | "contentType" | "what">,
+  known: Pick<Source, "name" | "contentType" | "charset" | "what">,
 ): Source {
   return { ...known, sizeBytes: bytes.length, chunks: pieces(bytes) };
 }
@@ -166,6 +169,10 @@ function lengthOf(headers: Readonly<Record<string, string>>): number | undefined
   return Number.isSafeInteger(length) && coding === "identity" ? length : undefined;
 }
 
-function mediaType(contentType: string): string {
-  return contentType.split(";", 1)[0]!.trim().toLowerCase();
+function typeOf(contentType: string): Pick<Source, "contentType" | "charset"> {
+  return {
+    contentType: contentType.split(";", 1)[0]!.trim().toLowerCase(),
+    // ASCII is what a data: URL is in that names nothing, and every server's word for what it does not know.
+    charset: /us-ascii/i.test(contentType) ? undefined : charsetNamedBy(contentType),
+  };
 }

@@ -6,6 +6,7 @@
 
 import { defineJobType, type GuardedResponse, type JobContext } from "../contract.ts";
 import { FetchError } from "../fetch_error.ts";
+import { charsetNamedBy, markedCharset } from "../named_charset.ts";
 import { requireExpected } from "./expectations.ts";
 import { JSON_CHARACTERS_MAX, JSON_LEVELS_MAX, type JsonBody, jsonBody } from "./json_body.ts";
 import { type HttpPayload, httpPayload, httpResult } from "./payload.ts";
@@ -75,7 +76,7 @@ async function request(payload: HttpPayload, context: JobContext): Promise<unkno
   const { status, url, redirects } = response;
   // What a server lets its visitors keep is nobody else's.
   const { "set-cookie": _, ...headers } = response.headers;
-  const text = textOf(bytes, headers["content-type"] ?? "");
+  const text = await textOf(bytes, headers["content-type"] ?? "");
   const json = jsonBody(text);
   requireExpected({ status, url, headers, text, json, durationMs }, payload.expect);
   return {
@@ -103,22 +104,28 @@ function messageOf({ headers, body, json, body_base64: base64 }: HttpPayload) {
 
 const TEXTUAL = /^text\/|[/+](json|xml|javascript|x-www-form-urlencoded|x-ndjson|yaml)\b/i;
 const JSON_TYPE = /[/+]json\b/i;
+/** What may name its own charset. */
+const MARKUP = /[/+](html|xml)\b/i;
 
-/** In the charset of its byte order mark, or else that the answer names; of a type that is no text, where it is UTF-8 all the same. */
-function textOf(bytes: Uint8Array, contentType: string): string | undefined {
-  const charset = markedCharset(bytes) ?? /charset="?([^\s;"]+)/i.exec(contentType)?.[1] ?? "utf-8";
+/** In the charset that is found for it; of a type that is no text, where it can be read as text all the same. */
+async function textOf(bytes: Uint8Array, contentType: string): Promise<string | undefined> {
   try {
+    const charset = await charsetOfBody(bytes, contentType);
     return new TextDecoder(charset, { fatal: !TEXTUAL.test(contentType) }).decode(bytes);
   } catch {
-    return undefined; // neither a charset that is known, nor text
+    return undefined; // no text
   }
 }
 
-/** What a byte order mark says goes before what a server says (the Encoding standard, section 6). */
-function markedCharset([first, second, third]: Uint8Array): string | undefined {
-  if (first === 0xff && second === 0xfe) return "utf-16le";
-  if (first === 0xfe && second === 0xff) return "utf-16be";
-  return first === 0xef && second === 0xbb && third === 0xbf ? "utf-8" : undefined;
+/** What it takes to find out is loaded when it is needed: most answers are JSON, or say it. */
+async function charsetOfBody(bytes: Uint8Array, contentType: string): Promise<string> {
+  const named = markedCharset(bytes) ?? charsetNamedBy(contentType);
+  if (named !== undefined) return named;
+  if (JSON_TYPE.test(contentType) || !TEXTUAL.test(contentType)) return "utf-8";
+  const { charsetOf, charsetOfPlain, HEAD_BYTES } = await import("../charset.ts");
+  return MARKUP.test(contentType)
+    ? charsetOf(bytes.subarray(0, HEAD_BYTES), contentType)
+    : charsetOfPlain(bytes);
 }
 
 /** A body that is text, and may be JSON. */

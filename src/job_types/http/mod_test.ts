@@ -36,6 +36,9 @@ const answer: Answer = async (request, response) => {
   } else if (url.pathname === "/marked") {
     response.setHeader("content-type", "text/plain; charset=iso-8859-1");
     response.end(Uint8Array.of(0xff, 0xfe, 0x42, 0x00, 0xfc, 0x00));
+  } else if (url.pathname === "/text") {
+    response.setHeader("content-type", url.searchParams.get("type") ?? "");
+    response.end(Uint8Array.fromHex(url.searchParams.get("hex") ?? ""));
   } else if (url.pathname === "/moved") {
     response.writeHead(302, { location: "/echo" }).end();
   } else if (url.pathname === "/bytes") {
@@ -85,6 +88,31 @@ Deno.test("every method carries its headers and its body, whichever way that is 
     const bytes = await asked({ url, method: "POST", body_base64: btoa("raw") });
     assert.equal(bytes.body.body, "raw");
     assert.equal((await asked({ url, method: "HEAD" })).body_kind, "none");
+  }));
+
+Deno.test("a text that nobody names the charset of is read in the one that it is in", () =>
+  withServer(async ({ origin }) => {
+    const bodyOf = async (type: string, hex: string) => {
+      const query = new URLSearchParams({ type, hex });
+      const { body, body_kind } = await asked({ url: `${origin}/text?${query}` });
+      return [body_kind, body];
+    };
+    const hexOf = (text: string, ...bytes: number[]) =>
+      new TextEncoder().encode(text).toHex() + Uint8Array.from(bytes).toHex();
+    assert.deepEqual(await bodyOf("text/plain", hexOf("caf", 0xe9)), ["text", "café"]);
+    assert.deepEqual(await bodyOf("text/plain", hexOf("naïve")), ["text", "naïve"]);
+    const damaged = await bodyOf("text/plain", hexOf("naïve façade ", 0xff));
+    assert.deepEqual(damaged, ["text", "naïve façade \ufffd"]);
+    const unknown = await bodyOf("text/plain; charset=no-such", hexOf("caf", 0xe9));
+    assert.deepEqual(unknown, ["text", "café"]);
+    const meta = '<meta charset="windows-1251">';
+    assert.deepEqual(await bodyOf("text/html", hexOf(meta, 0xcf, 0xf0)), ["text", `${meta}Пр`]);
+    const xml = '<?xml version="1.0" encoding="windows-1251"?>';
+    assert.deepEqual(await bodyOf("application/xml", hexOf(xml, 0xcf)), ["text", `${xml}П`]);
+    const quoted = await bodyOf("text/plain; charset='koi8-r'", hexOf("", 0xf0));
+    assert.deepEqual(quoted, ["text", "П"]);
+    assert.deepEqual(await bodyOf("application/json", hexOf('"ü"')), ["json", "ü"]);
+    assert.deepEqual(await bodyOf("", hexOf("", 0xe9)), ["base64", "6Q=="]);
   }));
 
 Deno.test("a header is sent and expected whatever its name is", () =>

@@ -10,7 +10,7 @@ import { InputTooLargeError, PermanentJobError } from "../contract.ts";
 import { describeUrl } from "../job_url.ts";
 import { joinBytes } from "../join_bytes.ts";
 import { TreeFullError } from "./bounded_tree.ts";
-import { charsetOf, HEAD_BYTES } from "./charset.ts";
+import { charsetOf, HEAD_BYTES } from "../charset.ts";
 import { HtmlBuilder, type PageDocument, parseXml, plainTextDocument } from "./document.ts";
 
 /** What came. */

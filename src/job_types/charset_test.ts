@@ -72,6 +72,11 @@ Deno.test("with no word at all, UTF-8 is told from the Western default by its by
   assert.deepEqual(decodeText(bytes(), ""), { text: "", charset: "utf-8" });
 });
 
+Deno.test("a page in UTF-8 with a damaged byte is one in UTF-8", () => {
+  const { text, charset } = decodeText(bytes("naïve façade ", [0xff], " à la carte"), "text/html");
+  assert.deepEqual({ text, charset }, { text: "naïve façade \ufffd à la carte", charset: "utf-8" });
+});
+
 Deno.test("what is malformed becomes a replacement character", () => {
   const { text } = decodeText(bytes("a", [0xff], "b"), "text/html; charset=utf-8");
   assert.equal(text, "a\ufffdb");

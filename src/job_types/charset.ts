@@ -1,12 +1,13 @@
 /**
- * The encoding of a page's bytes, as the HTML standard finds it: byte order mark, then the server's
- * word, then the page's own, then what the bytes look like.
+ * The encoding of a text's bytes: of a page as the HTML standard finds it, by its byte order mark, then the
+ * server's word, then the page's own, then what the bytes look like; of another without the page's own.
  *
  * @module
  */
 
 import { analyse } from "chardet";
 import sniffHTMLEncoding from "html-encoding-sniffer";
+import { charsetParameter, knownCharset } from "./named_charset.ts";
 
 /** Bytes of a page's beginning that its encoding is judged by. */
 export const HEAD_BYTES = 64 * 1024;
@@ -16,17 +17,16 @@ export const HEAD_BYTES = 64 * 1024;
  * over.
  */
 export function charsetOf(head: Uint8Array, contentType: string): string {
-  const label = charsetOfContentType(contentType);
+  const label = charsetParameter(contentType);
   const sniffed = sniff(head, {
     ...(label === undefined ? {} : { transportLayerEncodingLabel: label }),
   });
-  return decodable(sniffed ?? lateWord(head) ?? likeliest(head));
+  return decodable(sniffed ?? lateWord(head) ?? likeliest(head, { isCut: true }));
 }
 
-/** The charset parameter of a `content-type`, unquoted. */
-function charsetOfContentType(contentType: string): string | undefined {
-  return /;\s*charset\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s;"']+))/i.exec(contentType)?.slice(1)
-    .find((each) => each !== undefined);
+/** The encoding of a text that nobody names one of and that has no place for it, by all its bytes. */
+export function charsetOfPlain(bytes: Uint8Array): string {
+  return likeliest(bytes, { isCut: false });
 }
 
 /** What the sniffer answers where nothing is said: no page can be declared to be in it. */
@@ -80,19 +80,32 @@ const LETTERS_BYTES = 16 * 1024;
 /** Below it a guess is as good as the Western default. */
 const CONFIDENCE_MIN = 40;
 
-/** What bytes without any word look like: UTF-8 if they can be, else by the letters' frequency. */
-function likeliest(head: Uint8Array): string {
+/** What bytes without any word look like: UTF-8 if they can be, or nearly, else by the letters' frequency. */
+function likeliest(bytes: Uint8Array, { isCut }: { readonly isCut: boolean }): string {
   try {
-    // The end may be cut in the middle of a character.
-    new TextDecoder("utf-8", { fatal: true }).decode(head, { stream: true });
+    // What is cut may end in the middle of a character.
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: isCut });
     return "utf-8";
   } catch {
-    const [best] = analyse(lettersOf(head));
+    const first = bytes.findIndex((byte) => byte >= 0x80);
+    if (isMostlyUtf8(bytes.subarray(first, first + HEAD_BYTES))) return "utf-8";
+    const [best] = analyse(lettersOf(bytes.subarray(Math.max(0, first - LETTERS_BYTES / 2))));
     const known = best !== undefined && best.confidence >= CONFIDENCE_MIN
       ? knownCharset(best.name)
       : undefined;
     return known === undefined || known.startsWith("utf-") ? "windows-1252" : known;
   }
+}
+
+/** In text of another encoding hardly a character can be read as UTF-8; in damaged UTF-8 hardly one cannot. */
+function isMostlyUtf8(bytes: Uint8Array): boolean {
+  let unreadable = 0;
+  let readable = 0;
+  for (const character of new TextDecoder().decode(bytes, { stream: true })) {
+    if (character === "\ufffd") unreadable++;
+    else if (character > "\x7f") readable++;
+  }
+  return readable > 0 && readable >= unreadable * 2;
 }
 
 /** Without the tags, whose letters are ASCII in every language. */
@@ -109,16 +122,6 @@ function latin1(bytes: Uint8Array): string {
     text += String.fromCharCode(...bytes.subarray(at, at + 8_192));
   }
   return text;
-}
-
-/** The standard's name for a label, when it has one. */
-function knownCharset(label: string | undefined): string | undefined {
-  if (label === undefined) return undefined;
-  try {
-    return new TextDecoder(label).encoding;
-  } catch {
-    return undefined;
-  }
 }
 
 /** `replacement` stands for encodings that are a danger to decode; their ASCII is read. */
