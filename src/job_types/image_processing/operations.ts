@@ -7,6 +7,7 @@
 
 import { FilterType, Gravity, MagickColor, MagickGeometry } from "@imagemagick/magick-wasm";
 import { PermanentJobError } from "../contract.ts";
+import { blur } from "./blur.ts";
 import { asJobError, DECODED_SIDE_MAX } from "./engine.ts";
 import type { GravityName, Operation, OperationOf } from "./payload.ts";
 import type { Picture, Size } from "./picture.ts";
@@ -46,7 +47,7 @@ export function applyOperation(picture: Picture, operation: PixelOperation, pixe
         for (const frame of picture.frames) frame.grayscale();
         return;
       case "blur":
-        for (const frame of picture.frames) frame.blur(0, operation.sigma);
+        for (const frame of picture.frames) blur(frame, operation.sigma);
         return;
     }
   } catch (error) {
