@@ -10,10 +10,10 @@ import { FilterType, type IMagickImage, MagickGeometry } from "@imagemagick/magi
  * Pixels times standard deviation up to which a blur is computed as it is: some ten seconds. Of the largest
  * images and blurs it would be minutes.
  */
-const EXACT_WORK_MAX = 250_000_000;
+const EXACT_WORK_MAX = 100_000_000;
 
 /** Of the standard deviation, in pixels of the smaller image: what is finer than that is gone after the blur. */
-const SIGMA_KEPT = 5;
+const SIGMA_KEPT = 3;
 
 /**
  * What lies farther away than so many standard deviations does not count. Left to itself the library, which goes
