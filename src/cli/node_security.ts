@@ -7,7 +7,7 @@
 
 import type { LoadedConfig } from "../config/mod.ts";
 import type { TokenParts } from "../master/mod.ts";
-import type { RootLogger, TlsMetrics } from "../observability/mod.ts";
+import type { AuditMetrics, RootLogger, TlsMetrics } from "../observability/mod.ts";
 import {
   type AuditLog,
   CallLimits,
@@ -76,7 +76,10 @@ const MADE_SECRET_BYTES = 48;
  */
 export async function masterSecurity(
   loaded: LoadedConfig,
-  { log, metrics }: { readonly log: RootLogger; readonly metrics: TlsMetrics },
+  { log, metrics }: {
+    readonly log: RootLogger;
+    readonly metrics: TlsMetrics & AuditMetrics;
+  },
 ): Promise<MasterSecurity> {
   const { config, profile } = loaded;
   const warn = (text: string) => log.warn(text);
@@ -101,6 +104,7 @@ export async function masterSecurity(
   const doors = await doorsOf(loaded, tls, warn, {
     trust,
     keys,
+    auditMetrics: metrics,
     // A key of which nobody could know yet does not take certificates their worth.
     ...(madeSecret === undefined ? {} : { certificateIsIdentity: true }),
   });
@@ -146,7 +150,7 @@ export async function masterSecurity(
 export async function workerSecurity(
   loaded: LoadedConfig,
   tls: NodeTls,
-  warn: Warn,
+  { warn, metrics }: { readonly warn: Warn; readonly metrics: AuditMetrics },
 ): Promise<NodeSecurity> {
   const { config } = loaded;
   try {
@@ -155,6 +159,7 @@ export async function workerSecurity(
       trust: NOTHING_REVOKED,
       keys: await readTokenKeys(config.security.jwt, { profile: loaded.profile, warn }),
       alsoFor: [workerAudience(config.worker.workerId)],
+      auditMetrics: metrics,
       certificateIsIdentity: true,
       certificatesSuffice: true,
     });
@@ -179,8 +184,8 @@ async function doorsOf(
     readonly certificateIsIdentity?: boolean;
     /** Where callers show certificates, no key to check tokens with is needed. */
     readonly certificatesSuffice?: boolean;
-    /** Another part of this process writes the audit log already. */
-    readonly isUnaudited?: boolean;
+    /** Absent: who calls here is not audited. */
+    readonly auditMetrics?: AuditMetrics;
   },
 ): Promise<NodeSecurity & Pick<TokenParts, "verifier" | "policies">> {
   const { jwt, rbac, rateLimit } = config.security;
@@ -218,23 +223,8 @@ async function doorsOf(
   const file = await loadPolicies(rbac.enabled ? rbac.policyFile : "");
   const policies = new LivePolicies(trust, file, warn);
   const limits = rateLimit.enabled ? new CallLimits(rateLimit) : null;
-  const audit = openAuditLog({
-    enabled: config.log.auditEnabled && own.isUnaudited !== true,
-    output: config.log.auditOutput,
-    fileBytesMax: config.log.auditMaxSizeBytes,
-    filesKept: config.log.auditMaxFiles,
-    onFailure: (failure) => warn(`the audit log cannot be written: ${String(failure)}`),
-    onRecovery: (lost) =>
-      warn(
-        "the audit log is written again, " +
-          (lost === 0 ? "and no line is lost" : `and ${lost} lines are lost`),
-      ),
-    onRotationFailure: (failure) =>
-      warn(
-        "the audit log is full and cannot be moved aside, so it grows beyond log.audit_max_size " +
-          `until it can: ${String(failure)}`,
-      ),
-  });
+  const { auditMetrics } = own;
+  const audit = auditMetrics === undefined ? null : auditLog(config, warn, auditMetrics);
   if (audit !== null) tls.auditRefusals(audit);
   const options: GateOptions = {
     profile,
@@ -288,7 +278,34 @@ export async function workerPages(
     keys: await readTokenKeys(jwt, { profile: loaded.profile, warn }),
     certificateIsIdentity: true,
     certificatesSuffice: true,
-    isUnaudited: true,
+  });
+}
+
+function auditLog({ log }: LoadedConfig["config"], warn: Warn, metrics: AuditMetrics) {
+  return openAuditLog({
+    enabled: log.auditEnabled,
+    output: log.auditOutput,
+    fileBytesMax: log.auditMaxSizeBytes,
+    filesKept: log.auditMaxFiles,
+    told: {
+      failed(failure) {
+        metrics.auditLogFailing.set(1);
+        warn(`the audit log cannot be written: ${String(failure)}`);
+      },
+      lineLost: () => metrics.auditLinesLostTotal.inc(),
+      recovered(lost) {
+        metrics.auditLogFailing.set(0);
+        warn(
+          "the audit log is written again, " +
+            (lost === 0 ? "and no line is lost" : `and ${lost} lines are lost`),
+        );
+      },
+    },
+    onRotationFailure: (failure) =>
+      warn(
+        "the audit log is full and cannot be moved aside, so it grows beyond log.audit_max_size " +
+          `until it can: ${String(failure)}`,
+      ),
   });
 }
 

@@ -9,7 +9,10 @@ import { openNodeTls } from "./node_tls.ts";
 /** A worker of production with a certificate, and whatever else the flags say. */
 async function withWorker(
   flags: Record<string, string>,
-  test: (setup: Parameters<typeof workerSecurity>) => Promise<void>,
+  test: (
+    setup: Parameters<typeof workerSecurity>,
+    exposed: () => Promise<string>,
+  ) => Promise<void>,
 ): Promise<void> {
   const directory = await Deno.makeTempDir();
   try {
@@ -49,8 +52,11 @@ async function withWorker(
       format: "json",
       output: () => {},
     });
-    const metrics = createWorkerMetrics(await createMetricsRegistry({ enabled: false }));
-    await test([loaded, await openNodeTls(loaded, "worker", { log, metrics }), () => {}]);
+    const registry = await createMetricsRegistry({ enabled: true });
+    const metrics = createWorkerMetrics(registry);
+    const tls = await openNodeTls(loaded, "worker", { log, metrics });
+    const exposed = async () => (await registry.expose()).text;
+    await test([loaded, tls, { warn: () => {}, metrics }], exposed);
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
@@ -66,7 +72,8 @@ Deno.test("a worker of production whose callers show certificates needs no key o
       nowMs: Date.now(),
     });
     assert.ok(!stranger.ok && stranger.code === "UNAUTHENTICATED");
-    const pages = await workerPages(...setup);
+    const [loaded, tls, { warn }] = setup;
+    const pages = await workerPages(loaded, tls, warn);
     assert.ok(pages.peers !== null && pages.pages !== undefined);
   }));
 
@@ -78,3 +85,24 @@ Deno.test("without TLS it needs one, since nothing else tells who calls", () =>
       return true;
     });
   }));
+
+Deno.test({
+  name: "a metric tells that the audit log cannot be written, and how many lines are lost",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withWorker(
+      { "log.audit_enabled": "true", "log.audit_output": "/dev/full" },
+      async (setup, exposed) => {
+        const { audit } = await workerSecurity(...setup);
+        assert.match(await exposed(), /^conductor_audit_log_failing 0$/m);
+        assert.match(await exposed(), /^conductor_audit_lines_lost_total 0$/m);
+        for (let index = 0; index < 10_003; index++) {
+          audit?.record({ kind: "token_revoked", userId: `${index}` }, Date.now());
+        }
+        audit?.flush();
+        assert.match(await exposed(), /^conductor_audit_log_failing 1$/m);
+        assert.match(await exposed(), /^conductor_audit_lines_lost_total 3$/m);
+        audit?.close();
+      },
+    ),
+});

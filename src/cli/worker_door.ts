@@ -49,7 +49,10 @@ export async function openWorkerDoor(
   const { config } = loaded;
   const port = config.grpc.workerPort;
   if (port === 0) return undefined;
-  const security = await workerSecurity(loaded, tls, (text) => log.warn(text));
+  const security = await workerSecurity(loaded, tls, {
+    warn: (text) => log.warn(text),
+    metrics,
+  });
   const observer = createRpcObserver({
     metrics: metrics.rpc,
     tracer,

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { type AuditMetrics, createAuditMetrics } from "./audit_metrics.ts";
 import { createGateMetrics, type GateMetrics } from "./gate_metrics.ts";
 import { firstOf, oneOf } from "./label_bound.ts";
 import type { MetricsRegistry } from "./metrics_registry.ts";
@@ -27,6 +28,7 @@ export type MasterMetrics =
   & ReturnType<typeof recoveryMetrics>
   & GateMetrics
   & TlsMetrics
+  & AuditMetrics
   & { readonly rpc: RpcMetrics; readonly rpcClient: RpcClientMetrics };
 
 /** Declares a master's metrics in `registry`. Once for each registry. */
@@ -39,6 +41,7 @@ export function createMasterMetrics(registry: MetricsRegistry): MasterMetrics {
     ...recoveryMetrics(registry),
     ...createGateMetrics(registry),
     ...createTlsMetrics(registry),
+    ...createAuditMetrics(registry),
     rpc: createRpcMetrics(registry),
     rpcClient: createRpcClientMetrics(registry),
   };

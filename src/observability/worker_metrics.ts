@@ -5,6 +5,7 @@
  * @module
  */
 
+import { type AuditMetrics, createAuditMetrics } from "./audit_metrics.ts";
 import { createGateMetrics, type GateMetrics } from "./gate_metrics.ts";
 import { firstOf, oneOf } from "./label_bound.ts";
 import type {
@@ -37,7 +38,7 @@ export type ExecutorEndReason =
 /** How an attempt ended on the worker. */
 export type AttemptOutcome = "completed" | "failed" | "cancelled" | "timeout";
 
-export interface WorkerMetrics extends GateMetrics, TlsMetrics {
+export interface WorkerMetrics extends GateMetrics, TlsMetrics, AuditMetrics {
   readonly attemptsTotal: CounterFamily<{ type: string; outcome: AttemptOutcome }>;
   readonly attemptSeconds: HistogramFamily<{ type: string; outcome: AttemptOutcome }>;
   /** Executor processes, idle ones too. */
@@ -134,6 +135,7 @@ export function createWorkerMetrics(registry: MetricsRegistry): WorkerMetrics {
     ),
     ...createGateMetrics(registry),
     ...createTlsMetrics(registry),
+    ...createAuditMetrics(registry),
     rpc: createRpcMetrics(registry),
     rpcClient: createRpcClientMetrics(registry),
   };

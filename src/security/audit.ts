@@ -123,10 +123,17 @@ export interface AuditOptions extends Omit<AuditFileOptions, "path"> {
   readonly output: string;
   /** Chain lines by hash (see `audit_chain.ts`). Default: for files. */
   readonly chain?: boolean;
-  /** Told when lines cannot be written, once until writing works again, and when they cannot be synced. */
-  readonly onFailure?: (failure: unknown) => void;
-  /** Told when writing works again, and how many lines are lost, for which there was no room meanwhile. */
-  readonly onRecovery?: (lost: number) => void;
+  readonly told?: AuditTold;
+}
+
+/** Who hears how the log itself fares. */
+export interface AuditTold {
+  /** Lines cannot be written, or not be synced; told once until {@linkcode recovered}. */
+  failed?(failure: unknown): void;
+  /** A line is lost: none is written, and there is no more room for those that wait. */
+  lineLost?(): void;
+  /** Lines are written and synced again, and so many were lost meanwhile. */
+  recovered?(lost: number): void;
 }
 
 /**
@@ -137,14 +144,14 @@ export interface AuditOptions extends Omit<AuditFileOptions, "path"> {
  */
 export function openAuditLog(options: AuditOptions): AuditLog | null {
   if (!options.enabled) return null;
-  const { onFailure = () => {}, onRecovery = () => {} } = options;
+  const { told } = options;
   // As paths they may lead to a file, which is another's to move aside.
   const output = options.output.replace(/^\/dev\/(stdout|stderr)$/, "$1");
   const isStream = output === "stdout" || output === "stderr";
   if (isStream || isDevice(output)) {
     const chain = options.chain === true ? CHAIN_START : undefined;
     const sink = isStream ? new StreamSink(output) : new DeviceSink(output);
-    return new AuditLog(sink, chain, onFailure, onRecovery);
+    return new AuditLog(sink, chain, told);
   }
   const sink = new FileSink({ ...options, path: output });
   const tail = tailOf(output);
@@ -152,13 +159,15 @@ export function openAuditLog(options: AuditOptions): AuditLog | null {
   if (tail.isTorn) sink.write("\n");
   const lastLine = tail.line ?? tailOf(`${output}.1`).line;
   const head = options.chain === false ? undefined : headOf(lastLine);
-  return new AuditLog(sink, head, onFailure, onRecovery);
+  return new AuditLog(sink, head, told);
 }
 
 const BACKLOG_LINES_MAX = 10_000;
 /** Lines that are kept for whoever looks at the log of a running node. */
 const RECENT_LINES_MAX = 500;
 const RETRY_MS = 1_000;
+/** So much of what waits is written at once, in UTF-16 units: where little room is left, some of it fits. */
+const WRITE_LENGTH_MAX = 64 * 1_024;
 /** How long a line may be with the operating system alone, which a power cut takes with it. */
 const SYNC_MS = 1_000;
 
@@ -172,39 +181,35 @@ const SYNC_MS = 1_000;
  */
 export class AuditLog {
   readonly #sink: AuditSink;
-  readonly #onFailure: (failure: unknown) => void;
-  readonly #onRecovery: (lost: number) => void;
+  readonly #told: AuditTold;
   #chain: ChainHead | undefined;
   #pending: string[] = [];
   #isScheduled = false;
-  #isFailing = false;
+  /** What of it does not work at present. */
+  readonly #failing = new Set<"write" | "sync">();
   #lost = 0;
   readonly #readers = new Set<(lines: readonly string[]) => void>();
   #recent: string[] = [];
   #retry: ReturnType<typeof setTimeout> | undefined;
   #sync: ReturnType<typeof setTimeout> | undefined;
+  #isClosed = false;
 
   /** Use {@linkcode openAuditLog}. */
-  constructor(
-    sink: AuditSink,
-    chain: ChainHead | undefined,
-    onFailure: (failure: unknown) => void,
-    onRecovery: (lost: number) => void = () => {},
-  ) {
+  constructor(sink: AuditSink, chain: ChainHead | undefined, told: AuditTold = {}) {
     this.#sink = sink;
     this.#chain = chain;
-    this.#onFailure = onFailure;
-    this.#onRecovery = onRecovery;
+    this.#told = told;
   }
 
   /** @param nowMs milliseconds since the epoch, written as the event's time */
   record(event: AuditEvent, nowMs: number): void {
     if (this.#pending.length >= BACKLOG_LINES_MAX) {
       this.#lost++;
+      this.#told.lineLost?.();
       return;
     }
     this.#push(entryOf(event), nowMs);
-    if (this.#isScheduled || this.#isFailing) return;
+    if (this.#isScheduled || this.#failing.has("write")) return;
     this.#isScheduled = true;
     queueMicrotask(() => {
       this.#isScheduled = false;
@@ -223,31 +228,28 @@ export class AuditLog {
     return () => this.#readers.delete(tell);
   }
 
-  /** Writes what is waiting, now. */
+  /** Writes what is waiting, now: as much of it as there is room for. */
   flush(): void {
     if (this.#pending.length === 0) return;
     try {
-      this.#sink.write(`${this.#pending.join("\n")}\n`);
+      while (this.#pending.length > 0) this.#writeSome();
     } catch (failure) {
-      if (!this.#isFailing) this.#onFailure(failure);
-      this.#isFailing = true;
+      this.#fails("write", failure);
+      if (this.#isClosed) return;
       this.#retry ??= setTimeout(() => {
         this.#retry = undefined;
         this.flush();
       }, RETRY_MS);
       return;
     }
-    this.#written(this.#pending);
-    this.#pending = [];
-    if (this.#isFailing) this.#onRecovery(this.#lost);
-    this.#isFailing = false;
-    this.#sync ??= setTimeout(() => this.#syncNow(), SYNC_MS);
-    if (this.#lost > 0) {
-      const fields = { count: this.#lost };
-      this.#lost = 0;
+    const lost = this.#lost;
+    this.#lost = 0;
+    if (lost > 0) {
+      const fields = { count: lost };
       this.#push({ logger: "audit", msg: "Audit lines lost", level: "error", fields }, Date.now());
-      this.flush();
     }
+    this.#works("write", lost);
+    this.flush();
   }
 
   /**
@@ -263,15 +265,32 @@ export class AuditLog {
 
   /** Writes what is waiting and closes the output. What fails is told of, as ever, and hides no other failure. */
   close(): void {
+    this.#isClosed = true;
     clearTimeout(this.#retry);
     this.flush();
-    clearTimeout(this.#retry);
     this.#syncNow();
     try {
       this.#sink.close();
     } catch (failure) {
-      this.#onFailure(failure);
+      this.#fails("sync", failure);
     }
+  }
+
+  #writeSome(): void {
+    const lines = first(this.#pending, WRITE_LENGTH_MAX);
+    this.#sink.write(`${lines.join("\n")}\n`);
+    this.#pending = this.#pending.slice(lines.length);
+    this.#sync ??= setTimeout(() => this.#syncNow(), SYNC_MS);
+    this.#written(lines);
+  }
+
+  #fails(part: "write" | "sync", failure: unknown): void {
+    if (this.#failing.size === 0) this.#told.failed?.(failure);
+    this.#failing.add(part);
+  }
+
+  #works(part: "write" | "sync", lost = 0): void {
+    if (this.#failing.delete(part) && this.#failing.size === 0) this.#told.recovered?.(lost);
   }
 
   /** Twice as many are kept as are shown, so that the older half is seldom cut off. */
@@ -289,8 +308,10 @@ export class AuditLog {
     this.#sync = undefined;
     try {
       this.#sink.sync?.(this.#pending.length === 0 ? this.#chain : undefined);
+      this.#works("sync");
     } catch (failure) {
-      this.#onFailure(failure);
+      this.#fails("sync", failure);
+      if (!this.#isClosed) this.#sync = setTimeout(() => this.#syncNow(), RETRY_MS);
     }
   }
 
@@ -304,6 +325,13 @@ export class AuditLog {
     this.#chain = head;
     this.#pending.push(line);
   }
+}
+
+/** As many of the first as are no longer than that together, and one in any case. */
+function first(lines: readonly string[], lengthMax: number): readonly string[] {
+  let length = 0;
+  const end = lines.findIndex((line, index) => (length += line.length) > lengthMax && index > 0);
+  return end === -1 ? lines : lines.slice(0, end);
 }
 
 /** Loggers, messages and field names are the original's, where it had them. */

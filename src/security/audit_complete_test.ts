@@ -36,8 +36,10 @@ async function audited(): Promise<
 > {
   const lines: string[] = [];
   const sink = { write: (text: string) => void lines.push(...text.trim().split("\n")), close() {} };
-  const audit = new AuditLog(sink, undefined, (failure) => {
-    throw failure;
+  const audit = new AuditLog(sink, undefined, {
+    failed(failure) {
+      throw failure;
+    },
   });
   const tokens = await createTokenVerifier({
     ...KEY,
@@ -164,7 +166,7 @@ Deno.test("no kind of event is left out, whatever level the log of the node has"
   };
   const written: string[] = [];
   const sink = { write: (text: string) => void written.push(text), close() {} };
-  const log = new AuditLog(sink, undefined, () => {});
+  const log = new AuditLog(sink, undefined);
   for (const event of Object.values(events)) log.record(event, 0);
   log.close();
   const lines = written.join("").trimEnd().split("\n");

@@ -96,7 +96,7 @@ Deno.test("without a descriptor to spare a full file grows, and is moved aside o
     output: path,
     fileBytesMax: 1000,
     filesKept: 3,
-    onFailure: (failure) => failures.push(failure),
+    told: { failed: (failure) => failures.push(failure) },
     onRotationFailure: (failure) => failures.push(failure),
     now: () => nowMs,
   });

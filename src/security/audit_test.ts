@@ -12,9 +12,18 @@ const CALL = { method: "/proto.MasterService/SubmitJob", client: "10.0.0.1" };
 class MemorySink implements AuditSink {
   text = "";
   isBroken = false;
+  isUnsyncable = false;
+  lengthMax = Infinity;
   write(lines: string): void {
-    if (this.isBroken) throw new Error("no space left on device");
+    const isFull = this.text.length + lines.length > this.lengthMax;
+    if (this.isBroken || isFull) throw new Error("no space left on device");
     this.text += lines;
+  }
+  syncs = 0;
+  readonly triedAgain = Promise.withResolvers<void>();
+  sync(): void {
+    if (++this.syncs > 1) this.triedAgain.resolve();
+    if (this.isUnsyncable) throw new Error("input/output error");
   }
   close(): void {}
   get lines(): string[] {
@@ -26,13 +35,13 @@ function inMemory() {
   const sink = new MemorySink();
   const failures: unknown[] = [];
   const lost: number[] = [];
-  const log = new AuditLog(
-    sink,
-    undefined,
-    (failure) => failures.push(failure),
-    (lines) => lost.push(lines),
-  );
-  return { sink, failures, lost, log };
+  const told = { lostAtOnce: 0 };
+  const log = new AuditLog(sink, undefined, {
+    failed: (failure) => failures.push(failure),
+    lineLost: () => told.lostAtOnce++,
+    recovered: (lines) => lost.push(lines),
+  });
+  return { sink, failures, lost, told, log };
 }
 
 function succeeded(userId: string): AuditEvent {
@@ -186,13 +195,14 @@ Deno.test("events of one turn of the event loop are written together, before the
 });
 
 Deno.test("lines that cannot be written wait, are reported once, and are written later, which is told too", () => {
-  const { sink, log, failures, lost } = inMemory();
+  const { sink, log, failures, lost, told } = inMemory();
   sink.isBroken = true;
   for (let index = 0; index < 10_050; index++) log.record(succeeded(`${index}`), NOW_MS);
   log.flush();
   log.flush();
   assert.equal(failures.length, 1);
   assert.deepEqual(lost, []);
+  assert.equal(told.lostAtOnce, 50);
   sink.isBroken = false;
   log.close();
   assert.deepEqual(lost, [50]);
@@ -200,6 +210,45 @@ Deno.test("lines that cannot be written wait, are reported once, and are written
   assert.equal(JSON.parse(sink.lines[0] ?? "").user_id, "0");
   const last = JSON.parse(sink.lines.at(-1) ?? "");
   assert.deepEqual([last.msg, last.count, last.level], ["Audit lines lost", 50, "error"]);
+});
+
+Deno.test("of lines that wait as many are written as there is room for, each once", () => {
+  const { sink, log, lost } = inMemory();
+  sink.isBroken = true;
+  for (let index = 0; index < 1_000; index++) log.record(succeeded(`${index}`), NOW_MS);
+  log.flush();
+  [sink.isBroken, sink.lengthMax] = [false, 150_000];
+  log.flush();
+  const written = sink.lines.length;
+  assert.ok(written > 0 && written < 1_000, `${written} of 1,000 are written`);
+  assert.deepEqual(lost, []);
+  sink.lengthMax = Infinity;
+  log.close();
+  assert.deepEqual(sink.lines.map((line) => JSON.parse(line).user_id), [
+    ...Array.from({ length: 1_000 }, (_, index) => `${index}`),
+  ]);
+  assert.deepEqual(lost, [0]);
+});
+
+Deno.test("a log that cannot be synced is told of once, and when it is synced again, though nothing more is written", async () => {
+  const sink = new MemorySink();
+  const [failed, recovered] = [Promise.withResolvers<void>(), Promise.withResolvers<number>()];
+  let failures = 0;
+  const log = new AuditLog(sink, undefined, {
+    failed() {
+      failures++;
+      failed.resolve();
+    },
+    recovered: recovered.resolve,
+  });
+  sink.isUnsyncable = true;
+  log.record(succeeded("a"), NOW_MS);
+  await failed.promise;
+  await sink.triedAgain.promise;
+  sink.isUnsyncable = false;
+  assert.equal(await recovered.promise, 0);
+  assert.equal(failures, 1);
+  log.close();
 });
 
 Deno.test("an output that fails when it is closed is told of, and hides no other failure", () => {

@@ -107,7 +107,7 @@ Deno.test("in development with everything off calls that are alike pass at once,
 Deno.test("a line says of how many calls it is, if it is of several", () => {
   const lines: string[] = [];
   const sink = { write: (text: string) => void lines.push(text), close() {} };
-  const log = new AuditLog(sink, undefined, () => {});
+  const log = new AuditLog(sink, undefined);
   const of = { method: "/proto.MasterService/SubmitJob", client: "10.0.0.1" };
   for (const each of [{ ...of, calls: 64 }, of]) {
     log.record({ kind: "authentication_succeeded", userId: "a", roles: [], call: each }, 0);

@@ -41,7 +41,7 @@ export const HEALTH = "/grpc.health.v1.Health/Check";
 class RecordingAudit extends AuditLog {
   readonly events: AuditEvent[] = [];
   constructor() {
-    super({ write() {}, close() {} }, undefined, () => {});
+    super({ write() {}, close() {} }, undefined);
   }
   override record(event: AuditEvent): void {
     this.events.push(event);
