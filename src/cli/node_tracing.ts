@@ -6,7 +6,7 @@
 
 import type { LoadedConfig } from "../config/mod.ts";
 import { ChannelCredentials } from "@grpc/grpc-js";
-import type { CollectorTls, TracerOptions } from "../observability/mod.ts";
+import { type CollectorTls, throttledWarning, type TracerOptions } from "../observability/mod.ts";
 import { endingOnGoaway } from "../rpc/mod.ts";
 import { TlsChannelCredentials } from "../security/light.ts";
 import { VERSION } from "./version.ts";
@@ -14,11 +14,15 @@ import { VERSION } from "./version.ts";
 /** Whose traces they are; a client is nobody in particular. */
 type Service = "conductor-master" | "conductor-worker" | "conductor-client";
 
-/** Told when exporting begins to fail, and when it works again. */
+/** Told when exporting begins to fail, and when it works again, and what else is amiss. */
 interface Told {
   info(message: string): void;
   warn(message: string, fields: { readonly error: string }): void;
 }
+
+const EXPORTERS = ["otlp", "console"] as const;
+/** A collector that rejects spans of one export rejects some of the next, too. */
+const WARNED_EVERY_MS = 600_000;
 
 /** How a process exports its traces. */
 export function tracerOptions(
@@ -27,13 +31,14 @@ export function tracerOptions(
   log: Told,
 ): TracerOptions {
   const { tracing } = config;
-  const { enabled, sdkDisabled, exporter } = tracing;
+  const { enabled, sdkDisabled, exporter: exporters } = tracing;
   // What somebody has chosen stands before what a node says of itself by default.
   const attributes = decoded(tracing.resourceAttributes);
   const nodeId = attributes["service.instance.id"] ?? nodeIdOf(config, serviceName);
+  const warn = throttledWarning(log, { linesMax: 1, windowMs: WARNED_EVERY_MS });
   return {
-    enabled: enabled && !sdkDisabled && exporter !== "none",
-    exporter: exporter === "console" ? "console" : "otlp",
+    enabled: enabled && !sdkDisabled && !exporters.includes("none"),
+    exporters: EXPORTERS.filter((each) => exporters.includes(each)),
     protocol: tracing.otlpProtocol,
     endpoint: tracing.otlpEndpoint,
     ...(tracing.otlpTracesEndpoint === "" ? {} : { tracesUrl: tracing.otlpTracesEndpoint }),
@@ -59,6 +64,7 @@ export function tracerOptions(
       if (failure === undefined) log.info("traces are exported again");
       else log.warn("traces cannot be exported", { error: failure.message });
     },
+    onWarning: (error) => warn("traces are exported in part", { error }),
   };
 }
 

@@ -108,12 +108,15 @@ Deno.test("tracing is off by each of the ways to switch it off", () => {
   assert.equal(optionsWith(on).enabled, true);
   assert.equal(optionsWith({ ...on, OTEL_SDK_DISABLED: "true" }).enabled, false);
   assert.equal(optionsWith({ ...on, OTEL_TRACES_EXPORTER: "none" }).enabled, false);
+  assert.equal(optionsWith({ ...on, OTEL_TRACES_EXPORTER: "otlp,none" }).enabled, false);
 });
 
 Deno.test("spans go to the console where OpenTelemetry's variable says so", () => {
-  const exporter = (name: string) =>
-    optionsWith({ OTEL_TRACE_ENABLED: "true", OTEL_TRACES_EXPORTER: name }).exporter;
-  assert.deepEqual([exporter("console"), exporter("otlp")], ["console", "otlp"]);
+  const exporters = (names: string) =>
+    optionsWith({ OTEL_TRACE_ENABLED: "true", OTEL_TRACES_EXPORTER: names }).exporters;
+  assert.deepEqual(exporters("console"), ["console"]);
+  assert.deepEqual(exporters("otlp"), ["otlp"]);
+  assert.deepEqual(exporters("otlp, console"), ["otlp", "console"]);
 });
 
 Deno.test("without tracecontext among the propagators traces end at this process", () => {

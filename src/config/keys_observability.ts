@@ -141,11 +141,12 @@ export const tracingKeys = {
     default: false,
     legacyEnv: ["OTEL_SDK_DISABLED"],
   }),
-  exporter: key(choice(["otlp", "console", "none"]), {
+  exporter: key(list(choice(["otlp", "console", "none"]), { emptyAllowed: false }), {
     doc:
-      "otlp: spans go to a collector; console: to stderr, as lines of OTLP's JSON; none: tracing is off.",
+      "otlp: spans go to a collector; console: to stderr, as lines of OTLP's JSON; otlp,console: to both; " +
+      "none, whatever stands beside it: tracing is off.",
     usedBy: EVERYONE,
-    default: "otlp",
+    default: ["otlp"],
     legacyEnv: ["OTEL_TRACES_EXPORTER"],
   }),
   otlp_protocol: key(choice(["http/json", "http/protobuf", "grpc"]), {

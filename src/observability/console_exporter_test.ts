@@ -7,7 +7,10 @@ import { tracerOptions } from "./otlp_receiver_test_support.ts";
 async function told(write: (bytes: Uint8Array) => void): Promise<(string | undefined)[]> {
   const failures: (string | undefined)[] = [];
   const tracer = createOtlpTracer(
-    tracerOptions({ exporter: "console", onExport: (failure) => failures.push(failure?.message) }),
+    tracerOptions({
+      exporters: ["console"],
+      onExport: (failure) => failures.push(failure?.message),
+    }),
     new ConsoleExporter({
       writeSync(bytes) {
         write(bytes);

@@ -17,7 +17,7 @@ export interface ThrottleOptions {
 
 /** Warns, but leaves out what is too much, and says with the next line how many were left out. */
 export function throttledWarning(
-  log: Logger,
+  log: Pick<Logger, "warn">,
   { linesMax, windowMs, monotonicMs = () => performance.now() }: ThrottleOptions,
 ): (message: string, fields?: LogFields) => void {
   let windowFromMs = -windowMs;

@@ -26,10 +26,41 @@ export function openExporter(
   options: TracerOptions,
   console: SpanExporter = new ConsoleExporter(),
 ): SpanExporter {
-  const { exporter, failed } = options.exporter === "console"
-    ? { exporter: console, failed: "written to stderr" }
-    : roadOf(options);
-  const onExport = options.onExport ?? (() => {});
+  const { exporters = ["otlp"], onExport = () => {} } = options;
+  const told = exporters.map((each) =>
+    tellingOf(
+      each === "console" ? { exporter: console, failed: "written to stderr" } : roadOf(options),
+      onExport,
+    )
+  );
+  return told.length === 1 ? told[0]! : together(told);
+}
+
+/** To each of them; one that fails keeps spans from no other. */
+function together(exporters: readonly SpanExporter[]): SpanExporter {
+  const each = async (act: (exporter: SpanExporter) => Promise<void> | undefined) =>
+    void await Promise.all(exporters.map(act));
+  return {
+    export(spans, done) {
+      let awaited = exporters.length;
+      let failed: Parameters<typeof done>[0] | undefined;
+      for (const exporter of exporters) {
+        exporter.export(spans, (result) => {
+          if (result.error !== undefined) failed = result;
+          if (--awaited === 0) done(failed ?? result);
+        });
+      }
+    },
+    forceFlush: () => each((exporter) => exporter.forceFlush?.()),
+    shutdown: () => each((exporter) => exporter.shutdown()),
+  };
+}
+
+/** Says when exporting begins to fail, and when it works again. */
+function tellingOf(
+  { exporter, failed }: Road,
+  onExport: NonNullable<TracerOptions["onExport"]>,
+): SpanExporter {
   let isFailing = false;
   return {
     export(spans, done) {

@@ -11,6 +11,8 @@ import {
   OtlpReceiver,
   tracerOptions,
 } from "./otlp_receiver_test_support.ts";
+import { ConsoleExporter } from "./console_exporter.ts";
+import { createOtlpTracer } from "./otlp_tracer.ts";
 import { createTracer, type Tracer, type TracerOptions } from "./tracing.ts";
 
 /** A span that says all that spans can, and when it was. */
@@ -137,6 +139,79 @@ Deno.test("that spans cannot be sent is told with the reason, and without what m
     `spans cannot be sent to http://127.0.0.1:${receiver.port}/v1/traces (tracing.otlp_endpoint), ` +
     "which answers 401: Unauthorized",
   ]);
+});
+
+/** `ExportTraceServiceResponse`: 3 spans rejected, for `quota`. */
+const REJECTED = {
+  "http/json": new TextEncoder().encode(
+    JSON.stringify({ partialSuccess: { rejectedSpans: "3", errorMessage: "quota" } }),
+  ),
+  "http/protobuf": Uint8Array.of(0x0a, 9, 0x08, 3, 0x12, 5, ...new TextEncoder().encode("quota")),
+} as const;
+
+for (const protocol of ["http/json", "http/protobuf", "grpc"] as const) {
+  Deno.test(`a collector that takes spans in part is told of, by ${protocol}`, async () => {
+    await using receiver = protocol === "grpc"
+      ? await OtlpGrpcReceiver.start()
+      : new OtlpReceiver();
+    receiver.answer = REJECTED[protocol === "grpc" ? "http/protobuf" : protocol];
+    const [warnings, failures]: [string[], unknown[]] = [[], []];
+    await tell(
+      await createTracer(tracerOptions({
+        endpoint: `127.0.0.1:${receiver.port}`,
+        protocol,
+        onExport: (failure) => failures.push(failure),
+        onWarning: (text) => warnings.push(text),
+      })),
+    );
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0]!, /"rejectedSpans":"?3"?,"errorMessage":"quota"/);
+    assert.deepEqual(failures, []);
+  });
+}
+
+Deno.test("what answers by gRPC, and no answer of a collector's, ends nothing", async () => {
+  await using receiver = await OtlpGrpcReceiver.start();
+  receiver.answer = Uint8Array.of(0x0a, 200);
+  const warnings: string[] = [];
+  const endpoint = `127.0.0.1:${receiver.port}`;
+  await tell(
+    await createTracer(
+      tracerOptions({ endpoint, protocol: "grpc", onWarning: (text) => warnings.push(text) }),
+    ),
+  );
+  assert.match(warnings.join(), /could not deserialize response.*Truncated/);
+  assert.equal(receiver.spans.length, 1);
+});
+
+Deno.test("of two exporters each gets all spans, and one that fails takes none from the other", async () => {
+  await using receiver = new OtlpReceiver();
+  const told: string[] = [];
+  const options = tracerOptions({
+    endpoint: `127.0.0.1:${receiver.port}`,
+    exporters: ["otlp", "console"],
+    onExport: (failure) => told.push(failure?.message ?? "works"),
+  });
+  const broken = new ConsoleExporter({
+    writeSync() {
+      throw new Error("No space left on device");
+    },
+  });
+  await tell(createOtlpTracer(options, broken));
+  assert.deepEqual(receiver.spans.map(({ name }) => name), ["fetch"]);
+  assert.deepEqual(told.length, 1);
+  assert.match(told[0]!, /^spans cannot be written to stderr/);
+  receiver.status = 401;
+  let written = "";
+  const whole = new ConsoleExporter({
+    writeSync(bytes) {
+      written += new TextDecoder().decode(bytes);
+      return bytes.length;
+    },
+  });
+  await tell(createOtlpTracer(options, whole));
+  assert.equal(JSON.parse(written).resourceSpans[0].scopeSpans[0].spans[0].name, "fetch");
+  assert.match(told[1]!, /which answers 401/);
 });
 
 Deno.test("half of a client's certificate is refused by the names of its two keys", async () => {

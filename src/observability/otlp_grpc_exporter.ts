@@ -6,6 +6,7 @@
  */
 
 import { type ChannelCredentials, Client, credentials, Metadata } from "@grpc/grpc-js";
+import { diag } from "@opentelemetry/api";
 import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import type { SpanExporter } from "@opentelemetry/sdk-trace";
 import { Buffer } from "node:buffer";
@@ -81,10 +82,11 @@ export class OtlpGrpcExporter implements SpanExporter {
       bytes,
       this.#metadata,
       { deadline: Date.now() + this.#timeoutMs },
-      (failure) => {
+      (failure, answer) => {
         this.#underWay.delete(promise);
         resolve();
         done(failure === null ? { code: 0 } : { code: 1, error: failure });
+        if (answer !== undefined) tellRejected(answer);
       },
     );
   }
@@ -96,5 +98,16 @@ export class OtlpGrpcExporter implements SpanExporter {
   async shutdown(): Promise<void> {
     await this.forceFlush();
     this.#client.close();
+  }
+}
+
+/** As OpenTelemetry's exporters over HTTP tell of it. */
+function tellRejected(answer: Uint8Array): void {
+  try {
+    const { partialSuccess } = ProtobufTraceSerializer.deserializeResponse(answer);
+    if (partialSuccess === undefined || Object.keys(partialSuccess).length === 0) return;
+    diag.warn("Received Partial Success response:", JSON.stringify(partialSuccess));
+  } catch (failure) {
+    diag.warn("Export succeeded but could not deserialize response:", failure);
   }
 }

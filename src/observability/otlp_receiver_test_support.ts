@@ -32,6 +32,8 @@ class Received {
   readonly resources: Record<string, unknown>[] = [];
   /** What each export said beside its spans. */
   readonly headers: Record<string, string>[] = [];
+  /** What is answered: bytes of OTLP's message, in the form of the request's. */
+  answer = new Uint8Array(0);
 
   protected keep(batches: readonly ReceivedBatch[]): void {
     for (const { resource, spans } of batches) {
@@ -63,7 +65,9 @@ export class OtlpReceiver extends Received implements AsyncDisposable {
     this.headers.push(Object.fromEntries(request.headers));
     const batches = await readRequest(request);
     if (this.status === 200) this.keep(batches);
-    return Response.json({}, { status: this.status });
+    if (this.answer.length === 0) return Response.json({}, { status: this.status });
+    const contentType = request.headers.get("content-type") ?? "";
+    return new Response(this.answer, { headers: { "content-type": contentType } });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -111,7 +115,7 @@ export class OtlpGrpcReceiver extends Received implements AsyncDisposable {
           ),
         );
         receiver.keep(readTraceRequest(call.request));
-        done(null, Buffer.alloc(0));
+        done(null, Buffer.from(receiver.answer));
       },
     });
     receiver.port = await new Promise((resolve, reject) => {

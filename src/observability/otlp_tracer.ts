@@ -8,13 +8,14 @@
  * @module
  */
 
-import { ROOT_CONTEXT, SpanKind as SdkSpanKind } from "@opentelemetry/api";
+import { diag, DiagLogLevel, ROOT_CONTEXT, SpanKind as SdkSpanKind } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import {
   BatchSpanProcessor,
   type SpanExporter,
   TraceIdRatioBasedSampler,
 } from "@opentelemetry/sdk-trace";
+import { describeError } from "./log_fields.ts";
 import { EXPORT_TIMEOUT_MS, openExporter } from "./otlp_exporter.ts";
 import { nowMs, RecordedSpan, type SpanSurroundings } from "./recorded_span.ts";
 import {
@@ -61,6 +62,7 @@ export function createOtlpTracer(options: TracerOptions, console?: SpanExporter)
       `tracing.sample_ratio must be from 0 to 1, but is ${samplingRatio}`,
     );
   }
+  if (options.onWarning !== undefined) hearLibraries(options.onWarning);
   const processor = new BatchSpanProcessor({
     exporter: openExporter(options, console),
     maxQueueSize: options.exportQueue ?? QUEUED_SPANS_MAX,
@@ -74,6 +76,25 @@ export function createOtlpTracer(options: TracerOptions, console?: SpanExporter)
     onEnd: (span) => processor.onEnd(span),
   };
   return new OtlpTracer(processor, surroundings, new Sampling(sampler, samplingRatio));
+}
+
+/**
+ * What OpenTelemetry's libraries warn of they tell the process, and nobody unless somebody asks: answers
+ * of collectors that took a part alone are among it, and how many spans were dropped.
+ */
+function hearLibraries(tell: (text: string) => void): void {
+  const nothing = () => {};
+  const warn = (message: string, ...details: unknown[]) =>
+    tell([message, ...details.filter(isTellable).map(describeError)].join(" "));
+  diag.setLogger(
+    { error: nothing, warn, info: nothing, debug: nothing, verbose: nothing },
+    { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
+  );
+}
+
+/** An answer's bytes are for nobody to read. */
+function isTellable(detail: unknown): boolean {
+  return typeof detail === "string" || detail instanceof Error;
 }
 
 function resourceOf(options: TracerOptions) {

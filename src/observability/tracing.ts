@@ -71,7 +71,7 @@ export interface CollectorTls {
 export interface TracerOptions {
   readonly enabled: boolean;
   /** Default `otlp`: to a collector. `console`: on stderr, whatever is said of a collector. */
-  readonly exporter?: "otlp" | "console";
+  readonly exporters?: readonly ("otlp" | "console")[];
   /** `HOST:PORT`, or an http(s) URL; over HTTP with or without `/v1/traces`. */
   readonly endpoint: string;
   /** In place of `endpoint`: the whole URL to which spans are posted, as it is. */
@@ -116,6 +116,8 @@ export interface TracerOptions {
   readonly resourceAttributes?: Readonly<Record<string, string>>;
   /** Told when exporting begins to fail, and when it works again (`undefined`). */
   readonly onExport?: (failure: Error | undefined) => void;
+  /** Told what else is amiss: a collector takes some spans and rejects others, or too many wait and are dropped. */
+  readonly onWarning?: (text: string) => void;
 }
 
 /** How spans travel. */
