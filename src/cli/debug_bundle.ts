@@ -44,12 +44,9 @@ export async function debugBundle(file: string, given: Flags, terminal: Terminal
   const root = `conductor-debug-${new Date().toISOString().replace(/[:.]/g, "-")}`;
   const parts = bundleParts(role, flags);
   let done = 0;
-  // At once: where no cluster answers, each waits for its own time-out.
-  const contents = await Promise.all(parts.map(async (part) => {
-    const content = await contentOf(part, scrub);
-    line.progress("bundle", ++done / parts.length, part.name);
-    return content;
-  }));
+  const contents = await contentsOf(parts, scrub, (name) => {
+    line.progress("bundle", ++done / parts.length, name);
+  });
   line.clear();
   const made = contents.map(({ text: _, ...each }) => each);
   const manifest = { made_at: new Date().toISOString(), version: VERSION, role, files: made };
@@ -67,6 +64,25 @@ export async function debugBundle(file: string, given: Flags, terminal: Terminal
       text: () => summary(file, bytes.byteLength, made),
     });
   }
+}
+
+/**
+ * In the order of the parts. Those that ask somebody are made at once: where no cluster answers, each waits
+ * for its own time-out. What holds this process up comes after them, or they would hear answers too late.
+ */
+export async function contentsOf(
+  parts: readonly Part[],
+  scrub: (text: string) => string,
+  made: (name: string) => void,
+): Promise<(Made & { readonly text: string })[]> {
+  const contents = new Map<Part, Awaited<ReturnType<typeof contentOf>>>();
+  const make = async (part: Part) => {
+    contents.set(part, await contentOf(part, scrub));
+    made(part.name);
+  };
+  await Promise.all(parts.filter((each) => each.holdsUp !== true).map(make));
+  for (const part of parts.filter((each) => each.holdsUp === true)) await make(part);
+  return parts.map((part) => contents.get(part)!);
 }
 
 /** What cannot be had is no reason to give nothing: support learns of that too. */

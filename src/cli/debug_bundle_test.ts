@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { unpackTar } from "modern-tar";
+import { contentsOf } from "./debug_bundle.ts";
 import { secretVariables } from "./debug_parts.ts";
 import { route } from "./router.ts";
 import { type ClusterHealthView, Refusal } from "../rpc/mod.ts";
@@ -162,6 +163,33 @@ Deno.test("where nobody leads, a bundle has the jobs of the master that answers,
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
+});
+
+Deno.test("what holds the process up is made when all that asks somebody has its answer", async () => {
+  const made: string[] = [];
+  const answer = Promise.withResolvers<string>();
+  const part = (name: string, make: () => string | Promise<string>, holdsUp = false) => ({
+    ...{ name, what: "", holdsUp },
+    make() {
+      made.push(name);
+      return make();
+    },
+  });
+  const parts = [
+    part("files", () => "", true),
+    part("asked", () => {
+      setTimeout(() => answer.resolve("told"));
+      return answer.promise;
+    }),
+    part("refused", () => {
+      throw new Error("no");
+    }),
+  ];
+  const contents = await contentsOf(parts, (text) => text, (name) => made.push(`${name} done`));
+  assert.deepEqual(made.filter((each) => each !== "refused"), [
+    ...["asked", "refused done", "asked done", "files", "files done"],
+  ]);
+  assert.deepEqual(contents.map(({ text, missing }) => missing ?? text), ["", "told", "no"]);
 });
 
 Deno.test("a bundle is not written to a terminal", async () => {

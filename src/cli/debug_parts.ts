@@ -35,6 +35,8 @@ export interface Part {
   readonly name: string;
   readonly what: string;
   readonly make: () => string | Promise<string>;
+  /** While it is made nothing else of this process goes on: it reads whole files, or measures a disk. */
+  readonly holdsUp?: boolean;
 }
 
 /** The end of a log is what matters. */
@@ -106,11 +108,11 @@ export function bundleParts(role: Role, flags: Flags): Part[] {
       () => renderConfig(loaded, "json"),
     ),
     part("environment.json", "variables that the program reads, by name", environment),
-    part(
+    holdingUp(part(
       "doctor.json",
       "what conductor doctor says",
       async () => json(await doctorReport(role, flags)),
-    ),
+    )),
     part(
       "cluster.json",
       "leader, members, log and queue",
@@ -174,12 +176,12 @@ export function bundleParts(role: Role, flags: Flags): Part[] {
     ]),
     ...(role === "master"
       ? [
-        part("raft.json", "extent, membership and soundness of this host's log", () =>
-          json(reportJson(inspectRaftLog(config.cluster.raftDir), config.cluster.raftDir))),
-        part("state.json", "what this host's state holds, in numbers", () => {
+        holdingUp(part("raft.json", "extent, membership and soundness of this host's log", () =>
+          json(reportJson(inspectRaftLog(config.cluster.raftDir), config.cluster.raftDir)))),
+        holdingUp(part("state.json", "what this host's state holds, in numbers", () => {
           const path = join(config.cluster.dataDir, "state.db");
           return json(snapshotJson(inspectSnapshot(path), path));
-        }),
+        })),
       ]
       : []),
     ...logs.map((path, at) => part(`log-${at + 1}.txt`, `the end of ${path}`, () => endOf(path))),
@@ -197,6 +199,10 @@ async function led(health: () => Promise<ClusterHealthView>): Promise<void> {
 
 function part(name: string, what: string, make: Part["make"]): Part {
   return { name, what, make };
+}
+
+function holdingUp(part: Part): Part {
+  return { ...part, holdsUp: true };
 }
 
 function json(value: unknown): string {
