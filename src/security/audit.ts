@@ -166,7 +166,7 @@ const BACKLOG_LINES_MAX = 10_000;
 /** Lines that are kept for whoever looks at the log of a running node. */
 const RECENT_LINES_MAX = 500;
 const RETRY_MS = 1_000;
-/** So much of what waits is written at once, in UTF-16 units: where little room is left, some of it fits. */
+/** So much of what waits is written at once, in UTF-16 units. */
 const WRITE_LENGTH_MAX = 64 * 1_024;
 /** How long a line may be with the operating system alone, which a power cut takes with it. */
 const SYNC_MS = 1_000;
@@ -276,12 +276,24 @@ export class AuditLog {
     }
   }
 
+  /** Fewer lines, where there is no room for so many. */
   #writeSome(): void {
-    const lines = first(this.#pending, WRITE_LENGTH_MAX);
-    this.#sink.write(`${lines.join("\n")}\n`);
+    let lines = first(this.#pending, WRITE_LENGTH_MAX);
+    while (!this.#isWritten(lines)) lines = lines.slice(0, Math.ceil(lines.length / 2));
     this.#pending = this.#pending.slice(lines.length);
     this.#sync ??= setTimeout(() => this.#syncNow(), SYNC_MS);
     this.#written(lines);
+  }
+
+  /** @throws what not even one line can be written for */
+  #isWritten(lines: readonly string[]): boolean {
+    try {
+      this.#sink.write(`${lines.join("\n")}\n`);
+      return true;
+    } catch (failure) {
+      if (lines.length === 1) throw failure;
+      return false;
+    }
   }
 
   #fails(part: "write" | "sync", failure: unknown): void {
