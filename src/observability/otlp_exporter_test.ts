@@ -214,6 +214,27 @@ Deno.test("of two exporters each gets all spans, and one that fails takes none f
   assert.match(told[1]!, /which answers 401/);
 });
 
+Deno.test("a process that ends before its last spans are taken says that they are lost", async () => {
+  const never = Promise.withResolvers<void>();
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async () => {
+    await never.promise;
+    return Response.json({});
+  });
+  const warnings: string[] = [];
+  const endpoint = `127.0.0.1:${server.addr.port}`;
+  const tracer = await createTracer(
+    tracerOptions({ endpoint, onWarning: (text) => warnings.push(text) }),
+  );
+  tracer.startSpan("last").end();
+  await tracer.shutdown(50);
+  assert.deepEqual(warnings, [
+    "no collector has taken the last spans within 50 ms: they are lost",
+  ]);
+  never.resolve();
+  await tracer.shutdown();
+  await server.shutdown();
+});
+
 Deno.test("half of a client's certificate is refused by the names of its two keys", async () => {
   await assert.rejects(
     createTracer(tracerOptions({ clientKeyFile: new URL(import.meta.url).pathname })),

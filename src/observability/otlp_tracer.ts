@@ -75,7 +75,8 @@ export function createOtlpTracer(options: TracerOptions, console?: SpanExporter)
     scope: { name: "conductor", version: options.version },
     onEnd: (span) => processor.onEnd(span),
   };
-  return new OtlpTracer(processor, surroundings, new Sampling(sampler, samplingRatio));
+  const { onWarning } = options;
+  return new OtlpTracer(processor, surroundings, new Sampling(sampler, samplingRatio), onWarning);
 }
 
 /**
@@ -135,11 +136,18 @@ class OtlpTracer implements Tracer {
   readonly #processor: BatchSpanProcessor;
   readonly #surroundings: SpanSurroundings;
   readonly #sampling: Sampling;
+  readonly #onWarning: TracerOptions["onWarning"];
 
-  constructor(processor: BatchSpanProcessor, surroundings: SpanSurroundings, sampling: Sampling) {
+  constructor(
+    processor: BatchSpanProcessor,
+    surroundings: SpanSurroundings,
+    sampling: Sampling,
+    onWarning: TracerOptions["onWarning"],
+  ) {
     this.#processor = processor;
     this.#surroundings = surroundings;
     this.#sampling = sampling;
+    this.#onWarning = onWarning;
   }
 
   follows(parent: string): boolean {
@@ -164,19 +172,26 @@ class OtlpTracer implements Tracer {
     );
   }
 
-  flush(timeoutMs = SHUTDOWN_TIMEOUT_MS): Promise<void> {
-    return within(timeoutMs, this.#processor.forceFlush());
+  async flush(timeoutMs = SHUTDOWN_TIMEOUT_MS): Promise<void> {
+    await isDoneWithin(timeoutMs, this.#processor.forceFlush());
   }
 
-  shutdown(timeoutMs = SHUTDOWN_TIMEOUT_MS): Promise<void> {
-    return within(timeoutMs, this.#processor.shutdown());
+  async shutdown(timeoutMs = SHUTDOWN_TIMEOUT_MS): Promise<void> {
+    if (await isDoneWithin(timeoutMs, this.#processor.shutdown())) return;
+    // Attempts go on for longer than that, and so nothing has been told of them yet.
+    this.#onWarning?.(
+      `no collector has taken the last spans within ${timeoutMs} ms: they are lost`,
+    );
   }
 }
 
 /** Failures have been told through `onExport` already; here only the wait is bounded. */
-async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
+async function isDoneWithin(timeoutMs: number, work: Promise<void>): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, timeoutMs));
-  await Promise.race([work.catch(() => {}), timeout]);
+  const timeout = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), timeoutMs);
+  });
+  const done = await Promise.race([work.then(() => true, () => true), timeout]);
   clearTimeout(timer);
+  return done;
 }
