@@ -44,6 +44,12 @@ interface Field {
   readonly value: number;
 }
 
+/**
+ * Stands for an entry that ours, unlike the true table, has no room for: all that a table can have. (One that the true table
+ * has not either is a fault that ends the connection.)
+ */
+const LOST: Field = { name: TABLE_BYTES_MAX, value: TABLE_BYTES_MAX };
+
 /** The header blocks of one peer, in their order. */
 export class HeaderBlocks {
   readonly #bytesMax: number;
@@ -64,7 +70,10 @@ export class HeaderBlocks {
   /** The peer's table, the newest first. */
   readonly #table: Field[] = [];
   #tableBytes = 0;
-  /** By our bounds, which are never below the true lengths: whatever the true table has is in ours. */
+  /**
+   * By our bounds, which are never below the true lengths. An entry that was written in the longest of Huffman's codes may
+   * have a fifth of its bound, and pushes out of ours what is still in the true table: see {@linkcode LOST}.
+   */
   #tableBytesMax = TABLE_BYTES_MAX * HUFFMAN_GAIN;
 
   /** @param bytesMax of one block when it is unpacked, as RFC 9113 counts them */
@@ -196,8 +205,7 @@ export class HeaderBlocks {
 
   #at(index: number): Field {
     if (index <= STATIC_ENTRIES) return { name: STATIC_TEXT_BYTES, value: STATIC_TEXT_BYTES };
-    // One that is not there is a fault that ends the connection.
-    return this.#table[index - STATIC_ENTRIES - 1] ?? { name: 0, value: 0 };
+    return this.#table[index - STATIC_ENTRIES - 1] ?? LOST;
   }
 
   #remember(field: Field): void {

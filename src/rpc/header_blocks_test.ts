@@ -93,6 +93,17 @@ Deno.test("padding and a priority are no fields, and Huffman's code is counted a
   assert.ok(!isFine(blocks, [0x00, ...text(5), ...text(600, true), 0x83]));
 });
 
+Deno.test("what our table has no room for counts as all that a table can have, since the peer's may still have it", () => {
+  const blocks = new HeaderBlocks(1_000_000);
+  assert.ok(isFine(blocks, entry(3, 2_850)));
+  // A thousand bytes of 249, of 28 bits each: 1,035 bytes of the peer's table, and 5,600 by our bound.
+  const longCodes = [0x40, ...text(3), ...text(3_500, true)];
+  assert.ok(isFine(blocks, longCodes));
+  const older = NEWEST + 1;
+  assert.ok(isFine(blocks, [older]), "once may be");
+  assert.ok(!isFine(blocks, [older, older]), "again and again not");
+});
+
 Deno.test("other frames are not looked at", () => {
   const blocks = new HeaderBlocks(1);
   for (const type of [0, 3, 4, 6, 8]) assert.ok(!blocks.frame(type, 0, 1_000));
