@@ -27,6 +27,7 @@ const CONNECTION_REFUSALS = [
   "handshake_timeout",
   "idle",
   "headers",
+  "pipelined",
   "stalled",
   "resumed",
   "unauthorized",

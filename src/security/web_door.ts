@@ -24,6 +24,7 @@ import {
 } from "./connection_limits.ts";
 import { type OnHandshakeRefused, watchHandshakes } from "./handshake_refusals.ts";
 import { followTls, materialOf, type TlsSource } from "./live_tls.ts";
+import { PipelinedRequests } from "./pipelined_requests.ts";
 import { contextOptionsOf, type ServerWatch } from "./tls_doors.ts";
 
 /** How a web server is protected. */
@@ -31,7 +32,7 @@ export interface WebDoorOptions {
   /** Null: plain text. */
   readonly tls: TlsSource | null;
   readonly bounds?: WebBounds;
-  readonly onLimit?: (limit: ConnectionLimit, address: string) => void;
+  readonly onLimit?: (limit: ConnectionLimit | "pipelined", address: string) => void;
   /** Told of each handshake that failed. */
   readonly onRefused?: OnHandshakeRefused;
   /** When given, connections end when their client's certificate does. */
@@ -59,7 +60,9 @@ export function createWebServer(
   handle: (request: IncomingMessage, response: ServerResponse) => void,
 ): { readonly server: Server; readonly connections: ConnectionLimits } {
   const connections = new ConnectionLimits(bounds, onLimit);
+  const pipelined = new PipelinedRequests((address) => onLimit?.("pipelined", address));
   const counted = (request: IncomingMessage, response: ServerResponse) => {
+    if (!pipelined.take(request, response)) return;
     response.once("close", connections.requested(request.socket));
     handle(request, response);
   };

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { status } from "@grpc/grpc-js";
+import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { connect as connectTcp } from "node:net";
 import { join } from "node:path";
 import { AuthorityFixture, type PemPair, writePair } from "./certificate_fixtures.ts";
@@ -15,15 +17,19 @@ import {
 } from "./web_door.ts";
 
 /** Says who the certificate of the request is of, as {@linkcode PeerVerifier} has it. */
-async function serving(bench: Bench, options: Partial<WebDoorOptions> = {}) {
+async function serving(
+  bench: Bench,
+  options: Partial<WebDoorOptions> = {},
+  handle?: (request: IncomingMessage, response: ServerResponse) => void,
+) {
   const verifier = createPeerVerifier(bench.material);
   const { server, connections } = createWebServer(
     { tls: bench.material, ...options },
-    (request, response) => {
+    handle ?? ((request, response) => {
       const verdict = verifier?.verify(requestCertificate(request), Date.now());
       const who = verdict?.ok ? verdict.identity.commonName : verdict?.reason;
       response.end(hasResumedCertificate(request) ? `${who}, resumed one` : who);
-    },
+    }),
   );
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
   const address = server.address();
@@ -146,4 +152,62 @@ Deno.test("a request that never ends costs its connection", async () => {
   assert.ok(struck.includes("handshake_timeout"));
   const kept = await ended("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   assert.match(kept, /^HTTP\/1\.1 200/, "an answer comes, and then the idle connection ends");
+});
+
+Deno.test("a connection that asks on and on before it is answered is ended", async () => {
+  await using bench = await Bench.create();
+  const struck: string[] = [];
+  const waiting = Promise.withResolvers<void>();
+  let handled = 0;
+  await using web = await serving(
+    bench,
+    { tls: null, onLimit: (limit) => struck.push(limit) },
+    async () => {
+      handled++;
+      await waiting.promise;
+    },
+  );
+  const request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  const socket = connectTcp(web.port, "127.0.0.1");
+  socket.on("error", () => {}); // it is broken while we write, as it should be
+  socket.resume();
+  socket.write(request.repeat(500));
+  await once(socket, "close", { signal: AbortSignal.timeout(60_000) });
+  waiting.resolve();
+  assert.deepEqual(struck, ["pipelined"]);
+  assert.ok(handled <= 64, `${handled} were handled`);
+});
+
+Deno.test("some requests at once have their answers, one after the other", async () => {
+  await using bench = await Bench.create();
+  await using web = await serving(bench, { tls: null });
+  const socket = connectTcp(web.port, "127.0.0.1");
+  const request = "GET / HTTP/1.1\r\nHost: a\r\n";
+  socket.write(`${request}\r\n`.repeat(63) + `${request}Connection: close\r\n\r\n`);
+  let said = "";
+  for await (const chunk of socket) said += String(chunk);
+  assert.equal(said.match(/HTTP\/1\.1 200/g)?.length, 64);
+});
+
+Deno.test("all answers that wait for their turn are told when their connection is lost", async () => {
+  await using bench = await Bench.create();
+  const all = Promise.withResolvers<void>();
+  const lost = Promise.withResolvers<void>();
+  AbortSignal.timeout(60_000).addEventListener(
+    "abort",
+    () => lost.reject(new Error(`${open} are open`)),
+  );
+  let open = 0;
+  await using web = await serving(bench, { tls: null }, (_request, response) => {
+    open++;
+    response.once("close", () => --open === 0 && lost.resolve());
+    if (open === 10) all.resolve();
+    response.write("the beginning");
+  });
+  const socket = connectTcp(web.port, "127.0.0.1");
+  socket.on("error", () => {});
+  socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(10));
+  await all.promise;
+  socket.destroy();
+  await lost.promise;
 });
