@@ -6,6 +6,7 @@
 
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import {
+  BodyGivenUp,
   BodyLost,
   BodyTooLarge,
   type Exchange,
@@ -22,6 +23,9 @@ export interface BodyBound {
   /** As in "more than the 9 bytes that ... ": what allows them. */
   readonly allowedBy: string;
 }
+
+/** When a body may be sent again that was read no further. */
+const AGAIN_MS = 2_000;
 
 /** @throws Refusal when it is none, or too long */
 export async function jsonBody(
@@ -60,6 +64,9 @@ async function bytesOf(
   } catch (failure) {
     if (failure instanceof BodyLost) {
       throw new Refusal("cancelled", failure.message, { cause: failure });
+    }
+    if (failure instanceof BodyGivenUp) {
+      throw new Refusal("overloaded", failure.message, { cause: failure, retryAfterMs: AGAIN_MS });
     }
     if (!(failure instanceof BodyTooLarge)) throw failure;
     throw new Refusal(

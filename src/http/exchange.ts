@@ -8,6 +8,7 @@
 import type { IncomingMessage } from "node:http";
 import { TLSSocket } from "node:tls";
 import { hasResumedCertificate, requestCertificate } from "../security/mod.ts";
+import type { BodyKeeper } from "./held_bodies.ts";
 
 export interface Exchange {
   /** What stands for the names of the route's template. */
@@ -28,6 +29,7 @@ export interface Exchange {
    * The whole body.
    *
    * @throws BodyTooLarge when it has more than `bytesMax`
+   * @throws BodyGivenUp when too much is kept of all bodies
    * @throws BodyLost when whoever sent it has gone
    */
   body(bytesMax: number): Promise<Uint8Array>;
@@ -38,6 +40,14 @@ export class BodyTooLarge extends Error {
   override name = "BodyTooLarge";
   constructor(readonly bytesMax: number) {
     super(`the body has more than ${bytesMax} bytes`);
+  }
+}
+
+/** A body that was read no further, for all that are being read keep too much, and it most. */
+export class BodyGivenUp extends Error {
+  override name = "BodyGivenUp";
+  constructor() {
+    super("too many bodies are on their way to this node, and this one has come too slowly");
   }
 }
 
@@ -53,6 +63,7 @@ export class BodyLost extends Error {
 export function exchangeOf(
   incoming: IncomingMessage,
   ends: Pick<Exchange, "params" | "gone" | "stopping">,
+  bodies: BodyKeeper,
 ): Exchange {
   return {
     ...ends,
@@ -60,7 +71,7 @@ export function exchangeOf(
     certificate: requestCertificate(incoming),
     hasResumedCertificate: hasResumedCertificate(incoming),
     isSecure: incoming.socket instanceof TLSSocket,
-    body: (bytesMax) => bodyOf(incoming, bytesMax),
+    body: (bytesMax) => bodyOf(incoming, bytesMax, bodies),
   };
 }
 
@@ -68,7 +79,11 @@ export function exchangeOf(
  * Not with `for await`, which would break the connection instead of letting it be answered. What is too
  * long is read no further: it stays paused, by which the server knows that its connection is to end.
  */
-function bodyOf(incoming: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
+function bodyOf(
+  incoming: IncomingMessage,
+  bytesMax: number,
+  bodies: BodyKeeper,
+): Promise<Uint8Array> {
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   if (Number(incoming.headers["content-length"] ?? 0) > bytesMax) {
     incoming.pause();
@@ -77,21 +92,23 @@ function bodyOf(incoming: IncomingMessage, bytesMax: number): Promise<Uint8Array
   }
   const parts: Uint8Array[] = [];
   let length = 0;
-  const take = (part: Uint8Array) => {
-    length += part.length;
-    if (length <= bytesMax) {
-      parts.push(part);
-      return;
-    }
+  const leave = (why: Error) => {
     incoming.off("data", take);
     incoming.pause();
     parts.length = 0;
-    reject(new BodyTooLarge(bytesMax));
+    reject(why);
+  };
+  const held = bodies.begin(bytesMax, () => leave(new BodyGivenUp()));
+  const take = (part: Uint8Array) => {
+    length += part.length;
+    if (length > bytesMax) return leave(new BodyTooLarge(bytesMax));
+    parts.push(part);
+    held.came(part.length);
   };
   incoming.on("data", take);
   incoming.once("end", () => resolve(joined(parts)));
   incoming.once("close", () => reject(new BodyLost()));
-  return promise;
+  return promise.finally(() => held.over());
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {

@@ -19,4 +19,4 @@ export {
 export { jsonAnswer } from "./answer.ts";
 export { type Asset, assetHandler, assetRoutes } from "./assets.ts";
 export { isNestedTooDeeply, tooManyLevels } from "./json_levels.ts";
-export { BodyLost, BodyTooLarge, type Exchange } from "./exchange.ts";
+export { BodyGivenUp, BodyLost, BodyTooLarge, type Exchange } from "./exchange.ts";

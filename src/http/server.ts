@@ -23,6 +23,7 @@ import {
 import { faultAnswer, jsonAnswer } from "./answer.ts";
 import { compressed } from "./compression.ts";
 import { type Exchange, exchangeOf } from "./exchange.ts";
+import { type BodyKeeper, HeldBodies } from "./held_bodies.ts";
 import { type Routable, Router, RouteTaken } from "./routing.ts";
 
 /**
@@ -53,6 +54,8 @@ export interface HttpServerOptions {
   readonly routes: readonly Route[];
   /** TLS, and limits before anybody is known; absent: plain text, without limits. */
   readonly door?: WebDoorOptions;
+  /** Bounds what is kept of bodies that are on their way, in or out; absent: by the usual bound. */
+  readonly bodies?: HeldBodies;
   /** Judges calls of pages that are not open; absent: all are let in. */
   readonly admit?: PageGate;
   /** Whether pages that are not open may be asked for by what a `Host` header says; absent: by all. */
@@ -93,12 +96,23 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const cutOff = new AbortController();
   const stopping = new AbortController();
   const underWay = new Set<Promise<void>>();
+  const { bodies: held = new HeldBodies() } = options;
   const web = createWebServer(options.door ?? { tls: null }, (incoming, outgoing) => {
     incoming.on("error", () => {}); // whoever asked has hung up, which is nobody's fault
     const gone = new AbortController();
     outgoing.once("close", () => gone.abort());
     const ends = { gone: gone.signal, stopping: stopping.signal };
-    const answering = endingWith(cutOff.signal, answer(router, incoming, ends, options))
+    const bodies: BodyKeeper = {
+      begin: (bytesMax, giveUp) =>
+        held.begin(bytesMax, () => {
+          options.door?.onLimit?.("stalled", incoming.socket.remoteAddress ?? "unknown");
+          giveUp();
+        }),
+    };
+    const answering = endingWith(
+      cutOff.signal,
+      answer(router, incoming, ends, { ...options, bodies }),
+    )
       .then((response) => compressed(response, textOf(incoming.headers["accept-encoding"])))
       .then((response) => {
         // Kept-alive connections would otherwise bring the next request to a server that is leaving;
@@ -109,7 +123,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
           response.headers.set("connection", "close");
         }
         if (!isTooLong) incoming.resume();
-        return send(response, outgoing, incoming.method === "HEAD", cutOff.signal);
+        return send(response, incoming, outgoing, { cutOff: cutOff.signal, bodies });
       })
       .catch(() => void outgoing.destroy()) // it was cut off, or its reader has gone
       .finally(() => underWay.delete(answering));
@@ -169,23 +183,31 @@ function listening(server: Server, options: HttpServerOptions): Promise<number> 
 /** Writes an answer; resolves when it has left or its reader has gone. */
 async function send(
   response: Response,
+  { method, socket }: IncomingMessage,
   outgoing: ServerResponse,
-  isHead: boolean,
-  cutOff: AbortSignal,
+  { cutOff, bodies }: { readonly cutOff: AbortSignal; readonly bodies: BodyKeeper },
 ): Promise<void> {
   const cookies = response.headers.getSetCookie();
   outgoing.writeHead(response.status, {
     ...Object.fromEntries(response.headers),
     ...(cookies.length === 0 ? {} : { "set-cookie": cookies }),
   });
-  if (isHead || response.body === null) {
+  if (method === "HEAD" || response.body === null) {
     await response.body?.cancel();
     outgoing.end();
     return;
   }
   // That it was cut off is an answer too, and that one shall leave.
   const options = cutOff.aborted ? {} : { signal: cutOff };
-  await pipeline(bytesOf(response.body), outgoing, options);
+  // Of an answer without a length only a piece is kept at a time.
+  const bytes = Number(response.headers.get("content-length") ?? 0);
+  const held = bodies.begin(bytes, () => socket.destroy());
+  held.came(bytes);
+  try {
+    await pipeline(bytesOf(response.body), outgoing, options);
+  } finally {
+    held.over();
+  }
 }
 
 async function* bytesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -213,11 +235,13 @@ function hostInUrl(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
+type AnswerOptions = Omit<HttpServerOptions, "bodies"> & { readonly bodies: BodyKeeper };
+
 async function answer(
   router: Router<Route>,
   incoming: IncomingMessage,
   ends: Pick<Exchange, "gone" | "stopping">,
-  { log, admit, takesHost }: HttpServerOptions,
+  { log, admit, takesHost, bodies }: AnswerOptions,
 ): Promise<Response> {
   // A Host header that is no host makes a URL that is none.
   const url = URL.parse(incoming.url ?? "", `http://${incoming.headers.host ?? "localhost"}`);
@@ -241,7 +265,8 @@ async function answer(
       : await admit?.(callOf(incoming, path, route.access.permission));
     if (refusal !== undefined) return refused(refusal);
     const request = new Request(url, { method, headers: headersOf(incoming) });
-    return await route.handle(request, exchangeOf(incoming, { ...ends, params: found.params }));
+    const exchange = exchangeOf(incoming, { ...ends, params: found.params }, bodies);
+    return await route.handle(request, exchange);
   } catch (failure) {
     return failed(log, path, failure);
   }

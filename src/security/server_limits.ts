@@ -21,9 +21,12 @@ export interface ServerBounds extends ConnectionBounds {
   readonly headerBytesMax: number;
 }
 
-/** Told of each connection or call that a limit struck; of `stalled` ones by whoever counts those (`rpc/held_bytes.ts`). */
+/**
+ * Told of each connection or call that a limit struck; of `stalled` ones by whoever counts those (`rpc/held_bytes.ts`,
+ * `http/held_bodies.ts`), of `pipelined` ones by servers of HTTP/1.1.
+ */
 export type OnServerLimit = (
-  limit: ConnectionLimit | "headers" | "stalled",
+  limit: ConnectionLimit | "headers" | "pipelined" | "stalled",
   address: string,
 ) => void;
 

@@ -32,7 +32,7 @@ export interface WebDoorOptions {
   /** Null: plain text. */
   readonly tls: TlsSource | null;
   readonly bounds?: WebBounds;
-  readonly onLimit?: (limit: ConnectionLimit | "pipelined", address: string) => void;
+  readonly onLimit?: (limit: ConnectionLimit | "pipelined" | "stalled", address: string) => void;
   /** Told of each handshake that failed. */
   readonly onRefused?: OnHandshakeRefused;
   /** When given, connections end when their client's certificate does. */
