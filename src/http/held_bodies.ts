@@ -1,11 +1,13 @@
 /**
  * The bodies that a server is reading, and those of answers that have not left. Each is bounded, but not how many there are:
  * who may send one could send a thousand that do not end, and whoever may ask could ask a thousand times and not read. As
- * with the streams of a gRPC port (`rpc/held_bytes.ts`), when all of them keep too much, those are given up that have
- * kept most for longest.
+ * with the streams of a gRPC port (`rpc/held_bytes.ts`), when all of them keep too much, those are given up, of the
+ * addresses that have most, that have kept most for longest.
  *
  * @module
  */
+
+import { type Holding, unfairShares } from "../security/mod.ts";
 
 /** What is kept of all bodies together, in bytes ... */
 const BYTES_MAX = 256 * 1024 * 1024;
@@ -24,8 +26,10 @@ export interface HeldBody {
   over(): void;
 }
 
-/** Who is told of bodies. */
-export type BodyKeeper = Pick<HeldBodies, "begin">;
+/** Who is told of the bodies of one caller. */
+export interface BodyKeeper {
+  begin(bytesMax: number, giveUp: () => void): HeldBody;
+}
 
 /** The bodies of one server. */
 export class HeldBodies {
@@ -46,11 +50,21 @@ export class HeldBodies {
   }
 
   /**
+   * @param address whose it is
    * @param bytesMax of this body
    * @param giveUp called when it is to be read or sent no further
    */
-  begin(bytesMax: number, giveUp: () => void): HeldBody {
-    const reading: Reading = { bytes: 0, sinceMs: this.#nowMs(), giveUp };
+  begin(address: string, bytesMax: number, giveUp: () => void): HeldBody {
+    const nowMs = this.#nowMs;
+    const sinceMs = nowMs();
+    const reading: Reading = {
+      address,
+      bytes: 0,
+      get weight() {
+        return this.bytes * (1 + nowMs() - sinceMs);
+      },
+      giveUp,
+    };
     const most = Math.max(this.#bytesMax, BODIES_MAX * bytesMax);
     this.#bodies.add(reading);
     return {
@@ -65,11 +79,7 @@ export class HeldBodies {
   }
 
   #makeRoom(bytesMax: number): void {
-    const nowMs = this.#nowMs();
-    const weight = ({ bytes, sinceMs }: Reading) => bytes * (1 + nowMs - sinceMs);
-    const worstFirst = [...this.#bodies].sort((one, other) => weight(other) - weight(one));
-    for (const reading of worstFirst) {
-      if (this.#bytes <= bytesMax) return;
+    for (const reading of unfairShares(this.#bodies, bytesMax)) {
       this.#forget(reading);
       reading.giveUp();
     }
@@ -80,8 +90,7 @@ export class HeldBodies {
   }
 }
 
-interface Reading {
+interface Reading extends Holding {
   bytes: number;
-  readonly sinceMs: number;
   readonly giveUp: () => void;
 }

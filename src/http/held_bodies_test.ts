@@ -9,7 +9,7 @@ Deno.test("what has kept most for longest is given up when all bodies keep too m
   let nowMs = 0;
   const bodies = new HeldBodies(100_000, () => nowMs);
   const givenUp: string[] = [];
-  const begin = (name: string) => bodies.begin(10_000, () => void givenUp.push(name));
+  const begin = (name: string) => bodies.begin("10.0.0.1", 10_000, () => void givenUp.push(name));
   const slow = begin("slow");
   slow.came(30_000);
   nowMs = 10_000;
@@ -22,10 +22,18 @@ Deno.test("what has kept most for longest is given up when all bodies keep too m
   assert.equal(bodies.bytes, 20_512);
 });
 
+Deno.test("a thousand bodies of one address give way to the one of another", () => {
+  const bodies = new HeldBodies(1_000_000, () => 0);
+  let isOtherGivenUp = false;
+  bodies.begin("10.0.0.2", 100_000, () => void (isOtherGivenUp = true)).came(100_000);
+  for (let each = 0; each < 1_000; each++) bodies.begin("10.0.0.1", 1_000, () => {}).came(1_000);
+  assert.ok(!isOtherGivenUp);
+});
+
 Deno.test("a body that came in the smallest of pieces counts as what these cost", () => {
   const bodies = new HeldBodies(100_000);
   let isGivenUp = false;
-  const body = bodies.begin(1_000, () => void (isGivenUp = true));
+  const body = bodies.begin("10.0.0.1", 1_000, () => void (isGivenUp = true));
   for (let pieces = 0; pieces < 190; pieces++) body.came(1);
   assert.ok(!isGivenUp);
   for (let pieces = 0; pieces < 10; pieces++) body.came(1);
@@ -35,7 +43,7 @@ Deno.test("a body that came in the smallest of pieces counts as what these cost"
 
 Deno.test("a body that is there, or that nobody waits for, counts no more", () => {
   const bodies = new HeldBodies(100_000);
-  const body = bodies.begin(1_000, () => {});
+  const body = bodies.begin("10.0.0.1", 1_000, () => {});
   body.came(1_000);
   body.over();
   body.came(1_000);
@@ -46,9 +54,11 @@ Deno.test("a body that is there, or that nobody waits for, counts no more", () =
 Deno.test("four of the longest bodies may be kept, however long these are", () => {
   const bodies = new HeldBodies(1_000);
   let givenUp = 0;
-  for (let each = 0; each < 4; each++) bodies.begin(100_000, () => givenUp++).came(99_000);
+  for (let each = 0; each < 4; each++) {
+    bodies.begin("10.0.0.1", 100_000, () => givenUp++).came(99_000);
+  }
   assert.equal(givenUp, 0);
-  bodies.begin(100_000, () => givenUp++).came(99_000);
+  bodies.begin("10.0.0.1", 100_000, () => givenUp++).came(99_000);
   assert.ok(givenUp > 0);
 });
 

@@ -102,10 +102,11 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     const gone = new AbortController();
     outgoing.once("close", () => gone.abort());
     const ends = { gone: gone.signal, stopping: stopping.signal };
+    const address = incoming.socket.remoteAddress ?? "unknown";
     const bodies: BodyKeeper = {
       begin: (bytesMax, giveUp) =>
-        held.begin(bytesMax, () => {
-          options.door?.onLimit?.("stalled", incoming.socket.remoteAddress ?? "unknown");
+        held.begin(address, bytesMax, () => {
+          options.door?.onLimit?.("stalled", address);
           giveUp();
         }),
     };

@@ -4,8 +4,8 @@
  * connection's streams and an address's connections; but their product is not a bound, and who calls is asked
  * only when a request is there in full.
  *
- * When all of them keep more than a server is to keep, those are ended that have kept most for longest: a call
- * that gets on is soon over, whatever its length.
+ * When all of them keep more than a server is to keep, those are ended, of the addresses that have most, that have kept
+ * most for longest: a call that gets on is soon over, whatever its length.
  *
  * @module
  */
@@ -14,6 +14,7 @@ import type { Buffer } from "node:buffer";
 import { constants, type ServerHttp2Stream } from "node:http2";
 // Node's, since this room is a part of the SDK as well.
 import { clearInterval, setInterval } from "node:timers";
+import { unfairShares } from "../security/mod.ts";
 
 /** Bytes that a server keeps for streams that do not get on ... */
 const HELD_BYTES_MAX = 256 * 1024 * 1024;
@@ -71,18 +72,20 @@ export class HeldBytes {
     this.#came(STREAM_BYTES);
   }
 
-  /** Ends what has been kept for longest, if too much is. Called by itself; public for tests. */
+  /** Ends what is kept of those who have most, if too much is. Called by itself; public for tests. */
   look(nowMs = performance.now()): void {
     this.#cameSinceLook = 0;
     let held = 0;
     for (const stream of this.#streams) held += stream.look(nowMs);
     if (held <= this.#max) return;
-    const worstFirst = [...this.#streams].filter(({ held }) => held > 0)
-      .sort((one, other) => other.weight(nowMs) - one.weight(nowMs));
-    for (const stream of worstFirst) {
-      if (held <= this.#max * LEFT_FRACTION) break;
-      held -= stream.held;
-      this.#onEnded(stream.held, stream.address);
+    const holdings = [...this.#streams].filter(({ held }) => held > 0).map((stream) => ({
+      stream,
+      address: stream.address,
+      bytes: stream.held,
+      weight: stream.weight(nowMs),
+    }));
+    for (const { stream, bytes, address } of unfairShares(holdings, this.#max * LEFT_FRACTION)) {
+      this.#onEnded(bytes, address);
       stream.end();
     }
   }
@@ -98,6 +101,7 @@ export class HeldBytes {
 }
 
 class WatchedStream {
+  readonly address: string;
   /** As of the last look. */
   held = 0;
   readonly #stream: ServerHttp2Stream;
@@ -113,10 +117,7 @@ class WatchedStream {
   constructor(stream: ServerHttp2Stream, isOneRequest: boolean) {
     this.#stream = stream;
     this.#isOneRequest = isOneRequest;
-  }
-
-  get address(): string {
-    return this.#stream.session?.socket?.remoteAddress ?? "unknown";
+    this.address = stream.session?.socket?.remoteAddress ?? "unknown";
   }
 
   /** Follows the lengths of messages, to know when one is there in full. */

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { create } from "@bufbuild/protobuf";
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  type SecureClientSessionOptions,
+} from "node:http2";
 import { SubmitJobRequestSchema, SubmitStreamRequestSchema } from "./gen/scheduler_pb.ts";
 import type { MasterApi } from "./master_api.ts";
 import { startTestMaster } from "./server_test_support.ts";
@@ -80,6 +85,39 @@ Deno.test("requests that do not end are ended when they keep too much, those tha
   } finally {
     session.destroy();
   }
+});
+
+Deno.test({
+  name: "a flood of one address ends its own calls, and not the long one of another",
+  ignore: Deno.build.os !== "linux", // elsewhere 127.0.0.2 is nobody's
+  async fn() {
+    const ended: string[] = [];
+    await using master = await startTestMaster(accepting(), {
+      heldBytesMax: 4 * MIB,
+      onHeldTooMuch: (_bytes, address) => void ended.push(address),
+    });
+    const [session, flooding] = [
+      connect(`http://${master.address}`),
+      connect(
+        `http://${master.address}`,
+        { localAddress: "127.0.0.2" } as SecureClientSessionOptions,
+      ),
+    ];
+    try {
+      const whole = callTo(session);
+      const end = endOf(whole);
+      const request = framed(jobOf(512 * KIB));
+      whole.write(request.subarray(0, 256 * KIB));
+      const ends = Array.from({ length: 512 }, () => endOf(callTo(flooding)));
+      assert.equal(await Promise.race(ends), CALMED);
+      whole.end(request.subarray(256 * KIB));
+      assert.equal(await end, "0");
+      assert.ok(ended.every((address) => address === "127.0.0.2"));
+    } finally {
+      session.destroy();
+      flooding.destroy();
+    }
+  },
 });
 
 Deno.test("a request that is there in full counts until it ends, for it is not looked at before", async () => {

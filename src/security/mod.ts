@@ -24,6 +24,7 @@
  * @module
  */
 
+export { type Holding, unfairShares } from "./fair_shares.ts";
 export { type AuditEvent, AuditLog, openAuditLog } from "./audit.ts";
 export { type AuditReport, verifyAuditFile } from "./audit_chain.ts";
 export { type IssuedRecord, stateOf } from "./authority_index.ts";
