@@ -70,6 +70,8 @@ export interface Asking {
   readonly login: Login;
   /** Everybody is let in, so that a browser needs nothing to be. */
   readonly isOpen: boolean;
+  /** Whether no page of another site can have come by what a `Host` header says. Default: private names. */
+  readonly takesHost?: ((host: string) => boolean) | undefined;
 }
 
 /**
@@ -79,7 +81,10 @@ export interface Asking {
  *
  * @throws Refusal `permission_denied`
  */
-export function refuseForeignPages({ headers }: Request, { login, isOpen }: Asking): void {
+export function refuseForeignPages(
+  { headers }: Request,
+  { login, isOpen, takesHost = isPrivateName }: Asking,
+): void {
   if (login === "bearer") return;
   const site = headers.get("sec-fetch-site");
   const isOwn = site === null
@@ -88,11 +93,12 @@ export function refuseForeignPages({ headers }: Request, { login, isOpen }: Aski
   if (!isOwn) {
     throw new Refusal("permission_denied", "a page of another site may not ask this of a browser");
   }
-  if (isOpen && headers.has("origin") && !isPrivateName(headers.get("host") ?? "")) {
+  if (isOpen && headers.has("origin") && !takesHost(headers.get("host") ?? "")) {
     throw new Refusal(
       "permission_denied",
       "this node lets everybody in, and so takes what a page asks only under an address or a name " +
-        "that no other site can have: call it by that, or enforce roles (security.rbac.enabled)",
+        "that no other site can have: call it by that, put its name into security.http_hosts, or " +
+        "enforce roles (security.rbac.enabled)",
     );
   }
   if (login === "cookie" && !headers.has(PAGE_HEADER)) {

@@ -65,6 +65,8 @@ export interface ApiOptions {
   /** Undefined: it has not started yet. */
   readonly master: () => ApiMaster | undefined;
   readonly gate: WebGate;
+  /** Names under which pages may ask for changes where everybody is let in; absent: private ones. */
+  readonly takesHost?: (host: string) => boolean;
   readonly observer: CallObserver;
   /** Undefined: none is written. */
   readonly audit: AuditReader | undefined;
@@ -123,11 +125,12 @@ export class Gateway {
   }
 
   async answer(row: ApiRow, request: Request, exchange: Exchange): Promise<Response> {
-    const { gate } = this.#options;
+    const { gate, takesHost } = this.#options;
     try {
       const credentials = credentialsOf(request, exchange, !gate.isOpen);
       if (row.verb !== "GET") {
-        refuseForeignPages(request, { login: credentials.login, isOpen: gate.isOpen });
+        const { login } = credentials;
+        refuseForeignPages(request, { login, isOpen: gate.isOpen, takesHost });
       }
       const requestId = requestIdOf(
         request.headers.get("x-request-id") ?? undefined,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type AuditEvent, CallLimits } from "../security/mod.ts";
+import { request } from "node:http";
+import { type AuditEvent, CallLimits, ownNames } from "../security/mod.ts";
 import { credentialsOf, refuseForeignPages, sessionCookie } from "./credentials.ts";
 import { json, serving, strictGate, tokenOf } from "./gateway_test_support.ts";
 
@@ -142,12 +143,12 @@ Deno.test("over TLS a session's cookie is bound to its host, and cannot come fro
 });
 
 Deno.test("where everybody is let in, a name that its owner can lead here opens nothing to a page", () => {
-  const refused = (host: string, more: Record<string, string> = {}) => {
-    const headers = { host, origin: `http://${host}`, "sec-fetch-site": "same-origin", ...more };
+  const refused = (host: string, takesHost?: (host: string) => boolean) => {
+    const headers = { host, origin: `http://${host}`, "sec-fetch-site": "same-origin" };
     try {
       refuseForeignPages(
         { headers: new Headers(headers) } as Request,
-        { login: "none", isOpen: true },
+        { login: "none", isOpen: true, takesHost },
       );
       return false;
     } catch {
@@ -160,4 +161,27 @@ Deno.test("where everybody is let in, a name that its owner can lead here opens 
   for (const host of ["evil.example", "evil.example:8080", "127.0.0.1.evil.example"]) {
     assert.equal(refused(host), true, host);
   }
+  // What security.http_hosts names is the node's own, behind a proxy, say.
+  const takesHost = ownNames(["jobs.example.com"]);
+  for (const host of ["jobs.example.com", "jobs.example.com:8443", "127.0.0.1:8080"]) {
+    assert.equal(refused(host, takesHost), false, host);
+  }
+  assert.equal(refused("evil.example", takesHost), true);
+});
+
+Deno.test("the page of an open master behind a proxy may change something under the name that is configured", async () => {
+  const more = { takesHost: ownNames(["jobs.example.com"]) };
+  await serving({ handlers: OK, more }, async (_ask, url) => {
+    const cancelled = (host: string) => {
+      const headers = { host, origin: `https://${host}`, "content-type": "application/json" };
+      const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
+      const call = request(`${url}/api/v1/jobs/j/cancel`, { method: "POST", headers }, (answer) => {
+        answer.resume().on("end", () => resolve(answer.statusCode));
+      });
+      call.on("error", reject).end("{}");
+      return promise;
+    };
+    assert.equal(await cancelled("jobs.example.com"), 200);
+    assert.equal(await cancelled("evil.example"), 403);
+  });
 });

@@ -43,12 +43,16 @@ export function hostsOf(
   { config, profile }: LoadedConfig,
   bindHost: string,
 ): { readonly takesHost?: (host: string) => boolean } {
-  const { cluster, worker, security } = config;
-  const { httpHosts, rbac } = security;
-  const isOpen = profile === "development" && !rbac.enabled;
-  if (!isOpen || !isLoopbackHost(bindHost)) return {};
+  const isOpen = profile === "development" && !config.security.rbac.enabled;
+  return isOpen && isLoopbackHost(bindHost) ? { takesHost: hostsOfNode(config) } : {};
+}
+
+/** Whether a `Host` header has a name that is this node's, or that nobody on the internet can have. */
+export function hostsOfNode(
+  { cluster, worker, security }: LoadedConfig["config"],
+): (host: string) => boolean {
   const advertised = [cluster.advertiseAddr, cluster.grpcAdvertiseAddr, worker.advertiseAddr];
-  return { takesHost: ownNames([...httpHosts, ...advertised]) };
+  return ownNames([...security.httpHosts, ...advertised]);
 }
 
 /** Whoever tries tokens at a page is counted as one who tries them at the gRPC port. */

@@ -47,7 +47,7 @@ import { apiGate, clientServerSetup, forwardedAuthority, peerServerSetup } from 
 import { type MasterSecurity, masterSecurity } from "./node_security.ts";
 import { openMetrics } from "./node_metrics.ts";
 import { startReloading } from "./node_reload.ts";
-import { hostsOf, pagesDoor } from "./node_pages.ts";
+import { hostsOf, hostsOfNode, pagesDoor } from "./node_pages.ts";
 import { channelRules } from "./node_tls.ts";
 import { reloadableKeys } from "./node_token_keys.ts";
 import { propagatesTraces, tracerOptions } from "./node_tracing.ts";
@@ -140,6 +140,7 @@ async function live(parts: LivingParts): Promise<void> {
       ...hostsOf(loaded, config.cluster.httpBindHost),
       api: {
         gate: apiGate(security, metrics),
+        takesHost: hostsOfNode(config),
         observer: rpcObserver(loaded, parts),
         audit: security.audit === null
           ? undefined

@@ -215,7 +215,8 @@ export const securityKeys = {
       "Names under which the pages of a node may be asked for that listens on loopback and lets everybody " +
       "in, beside addresses, names that nobody on the internet can have (localhost, master-1, *.internal) and those " +
       "that it advertises: what a reverse proxy says in its Host header. Such a node refuses others, " +
-      "which could be those of a page of another site, pointed at this address.",
+      "which could be those of a page of another site, pointed at this address. Wherever it listens, a master " +
+      "that lets everybody in takes what a page would change under such names alone.",
     usedBy: NODES,
     default: [],
   }),
