@@ -36,7 +36,10 @@ export function parsePayload<Payload>(
 }
 
 /** What is to be known of a type whose payload is read. */
-export type PayloadOwner = Pick<JobType, "name" | "payloadOfText" | "exactNumbersIn">;
+export interface PayloadOwner extends Pick<JobType, "name" | "payloadOfText" | "exactNumbersIn"> {
+  /** In place of `JSON.parse`. */
+  readonly readJson?: (text: string) => unknown;
+}
 
 /** The refusal of a payload for what a schema found wrong with its JSON. */
 export function refusedFor(
@@ -99,8 +102,8 @@ export function readPayload(type: PayloadOwner, bytes: Uint8Array): ReadPayload 
   return ownReading(type, text) ?? { fault: "it is empty; JSON is expected" };
 }
 
-function jsonOf({ exactNumbersIn }: PayloadOwner, text: string): unknown {
-  return exactNumbersIn === undefined ? JSON.parse(text) : parseExactly(text, exactNumbersIn);
+function jsonOf({ exactNumbersIn, readJson = JSON.parse }: PayloadOwner, text: string): unknown {
+  return exactNumbersIn === undefined ? readJson(text) : parseExactly(text, exactNumbersIn);
 }
 
 function ownReading(type: PayloadOwner, text: string): ReadPayload | undefined {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { lostKindOf } from "../json/mod.ts";
+import { lostKindOf, stringifyExactly } from "../json/mod.ts";
 import { PermanentJobError, ResultTooLargeError } from "./contract.ts";
 
 /** A result as it is kept and handed out. */
@@ -15,7 +15,7 @@ export interface EncodedResult {
 }
 
 /**
- * Bytes stay as they are, nothing becomes nothing, anything else JSON.
+ * Bytes stay as they are, nothing becomes nothing, anything else JSON, whose integers bigints may be.
  *
  * @param resultBytesMax most bytes of the encoded form.
  * @throws {ResultTooLargeError} when it has more.
@@ -46,7 +46,7 @@ function encoded(value: unknown): EncodedResult {
 function jsonOf(value: unknown): string {
   let text: string | undefined;
   try {
-    text = JSON.stringify(value);
+    text = stringifyExactly(value);
   } catch (cause) {
     throw new PermanentJobError("The job's result cannot be written as JSON.", { cause });
   }

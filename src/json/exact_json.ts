@@ -61,12 +61,27 @@ export function withBigIntegers(value: unknown): unknown {
   );
 }
 
-/** JSON whose bigints are the integers that they are. */
+/** Whether numbers keep their digits here; Node 20 does not tell what was written. */
+export const KEEPS_DIGITS: boolean = rawJSON !== undefined;
+
+/** JSON whose bigints are the integers that they are; texts of their digits where nothing {@linkcode KEEPS_DIGITS}. */
 export function stringifyBigIntegers(value: unknown): string {
   return JSON.stringify(
     value,
     (_key, part) => typeof part === "bigint" ? rawJSON?.(String(part)) ?? String(part) : part,
   );
+}
+
+/** As `JSON.stringify`, and bigints are the integers that they are. @throws TypeError where that cannot be written */
+export function stringifyExactly(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch (failure) {
+    // Looking at each value would be dear for the many that have none.
+    const isOfBigint = failure instanceof TypeError && /BigInt/.test(failure.message);
+    if (!KEEPS_DIGITS || !isOfBigint) throw failure;
+    return stringifyBigIntegers(value);
+  }
 }
 
 function asBigInteger(_key: string, value: unknown, { source }: { source?: string }): unknown {

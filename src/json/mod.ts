@@ -6,9 +6,11 @@
 
 export {
   exactNumber,
+  KEEPS_DIGITS,
   parseBigIntegers,
   parseExactly,
   stringifyBigIntegers,
+  stringifyExactly,
   withBigIntegers,
 } from "./exact_json.ts";
 export { isDeeperThan } from "./json_depth.ts";

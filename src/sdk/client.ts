@@ -31,6 +31,7 @@ export {
 } from "./errors.ts";
 export { type CallBounds, Job } from "./job.ts";
 export { type JobKind, jobKind } from "./job_kind.ts";
+export type { Reading } from "./payload.ts";
 export type { ScheduleDefinition, Schedules, Timing } from "./schedules.ts";
 export type { Scope } from "./scope.ts";
 export type { JobStats } from "./stats.ts";

@@ -15,7 +15,7 @@ import {
   SUBMITTED,
 } from "../rpc/light.ts";
 import { JobFailedError, told, toldEach } from "./errors.ts";
-import { valueOf } from "./payload.ts";
+import { type Reading, requireReading, valueOf } from "./payload.ts";
 
 /** What every call may be given. */
 export interface CallBounds {
@@ -61,9 +61,11 @@ export class Job<Output = unknown> {
    *
    * @throws JobFailedError when it failed or was cancelled
    */
-  async result(options: CallBounds = {}): Promise<Output> {
+  async result({ bigints, ...options }: CallBounds & Reading = {}): Promise<Output> {
+    requireReading({ bigints });
     const { result } = await this.#completed(options);
-    return valueOf(result?.output ?? new Uint8Array(0), result?.contentType ?? "") as Output;
+    const { output = new Uint8Array(0), contentType = "" } = result ?? {};
+    return valueOf(output, contentType, { bigints }) as Output;
   }
 
   /** The same as the bytes that are kept. @throws JobFailedError */

@@ -6,6 +6,7 @@
 
 import { type ParentJob, requireJobTypeName } from "../job_types/light.ts";
 import type { JobKind } from "./job_kind.ts";
+import { requireReading } from "./payload.ts";
 import type { PayloadSchema } from "./payload_schema.ts";
 
 /** What a running attempt may see and do. */
@@ -64,6 +65,8 @@ export interface JobTypeDefinition<Input, Payload, Output> {
   readonly payload?: PayloadSchema<Input, Payload>;
   /** Attempts of this type that run at once on one worker. Default: as many as the worker takes. */
   readonly concurrency?: number;
+  /** How the JSON of the payload, and of what parents left, is read: see {@linkcode Reading}. */
+  readonly bigints?: boolean;
   /**
    * Does the work. What it returns is the job's result: bytes as they are, anything else as JSON. What it
    * throws fails the attempt, which is retried as the job asks; a `PermanentJobError` is not.
@@ -77,6 +80,8 @@ export interface JobType<Input = unknown, Output = unknown> extends JobKind<Inpu
   readonly payload?: PayloadSchema<never, unknown>;
   /** See {@linkcode JobTypeDefinition}. */
   readonly concurrency?: number;
+  /** See {@linkcode JobTypeDefinition}. */
+  readonly bigints?: boolean;
   /** See {@linkcode JobTypeDefinition}; given what `payload` made of the job's own. */
   run(payload: unknown, job: JobContext): unknown;
 }
@@ -96,13 +101,15 @@ export interface JobType<Input = unknown, Output = unknown> extends JobKind<Inpu
  * });
  * ```
  *
- * @throws {JobTypeNameError} when the name can be none; RangeError for a concurrency below 1
+ * @throws {JobTypeNameError} when the name can be none; RangeError for a concurrency below 1; TypeError for
+ * `bigints` on a runtime that cannot read them
  */
 export function defineJobType<Input = unknown, Payload = Input, Output = unknown>(
   definition: JobTypeDefinition<Input, Payload, Output>,
 ): JobType<unknown extends Input ? Payload : Input, Awaited<Output>> {
-  const { name, payload, concurrency } = definition;
+  const { name, payload, concurrency, bigints } = definition;
   requireJobTypeName(name);
+  requireReading({ bigints });
   if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1)) {
     throw new RangeError(`the concurrency of "${name}" is ${concurrency}; it must be 1 or more`);
   }
@@ -110,6 +117,7 @@ export function defineJobType<Input = unknown, Payload = Input, Output = unknown
     name,
     ...(payload !== undefined && { payload: payload as PayloadSchema<never, unknown> }),
     ...(concurrency !== undefined && { concurrency }),
+    ...(bigints !== undefined && { bigints }),
     // Only its own schema's output is ever given to its own function.
     run: (value, job) => definition.run(value as Payload, job),
   };

@@ -86,3 +86,21 @@ Deno.test("names that can be none, and two of one name, are refused where they a
   assert.throws(() => offeredTypes([]), /types is empty/);
   assert.throws(() => offeredTypes([greet, anything, greet]), /two .* are called "greet"/);
 });
+
+Deno.test("a type that asks for it is given integers of 64 bits as they are, in its payload and of its parents", async () => {
+  const text = '{"id":9007199254740993,"half":0.5,"few":3}';
+  const exact = defineJobType({
+    name: "exact",
+    bigints: true,
+    run: async (_payload: unknown, job: JobContext) => (await job.parentResult("p")).value,
+  });
+  const types = offeredTypes([exact, anything]);
+  const of = async (name: string) => await types.parsePayload(types.get(name)!, encoder.encode(text));
+  const kept = { id: 9007199254740993n, half: 0.5, few: 3 };
+  assert.deepEqual(await of("exact"), { ok: true, payload: kept });
+  assert.deepEqual(await of("anything"), { ok: true, payload: JSON.parse(text) });
+  const parent = { status: "completed", output: encoder.encode(text), error: "" };
+  const parentResult = () => Promise.resolve({ ...parent, contentType: "application/json" });
+  const context = { parents: [], parentResult } as unknown as WholeContext;
+  assert.deepEqual(await types.get("exact")!.run(null, context), kept);
+});

@@ -11,6 +11,7 @@ import {
   refused,
   refusedFor,
 } from "../job_types/light.ts";
+import { parseBigIntegers } from "../json/mod.ts";
 import type { OfferedTypes, RunnableType } from "../worker/light.ts";
 import type { JobContext, JobType, ParentOutcome } from "./job_type.ts";
 import { valueOf } from "./payload.ts";
@@ -40,7 +41,7 @@ function runnableOf(type: JobType): RunnableType {
     name: type.name,
     isolation: "inline",
     // Whoever runs it takes a value for a promise of it.
-    run: (payload, context) => type.run(payload, contextOf(context)) as Promise<unknown>,
+    run: (payload, context) => type.run(payload, contextOf(context, type)) as Promise<unknown>,
   };
 }
 
@@ -51,7 +52,8 @@ const NO_HELP = "";
 async function parsed(type: JobType, bytes: Uint8Array): Promise<ParsedPayload> {
   // No payload at all is one, for a type that asks for nothing.
   const isNothing = bytes.byteLength === 0 && type.payload === undefined;
-  const read = isNothing ? { json: null } : readPayload({ name: type.name }, bytes);
+  const owner = { name: type.name, ...(type.bigints === true && { readJson: parseBigIntegers }) };
+  const read = isNothing ? { json: null } : readPayload(owner, bytes);
   if ("fault" in read) return refused({ name: type.name }, [read.fault], NO_HELP);
   if (type.payload === undefined) return { ok: true, payload: read.json };
   const result = await validated(type.payload, read.json);
@@ -59,7 +61,7 @@ async function parsed(type: JobType, bytes: Uint8Array): Promise<ParsedPayload> 
 }
 
 /** What a handler is promised, of all that there is. */
-function contextOf(whole: WholeContext): JobContext {
+function contextOf(whole: WholeContext, { bigints }: JobType): JobContext {
   return {
     jobId: whole.jobId,
     jobType: whole.jobType,
@@ -71,7 +73,7 @@ function contextOf(whole: WholeContext): JobContext {
     },
     parentResult: async <Value>(jobId: string): Promise<ParentOutcome<Value>> => {
       const { status, output, contentType, error } = await whole.parentResult(jobId);
-      const value = valueOf(output, contentType) as Value | undefined;
+      const value = valueOf(output, contentType, { bigints }) as Value | undefined;
       return { status, value, bytes: output, contentType, error };
     },
     progress: (fraction, message) => whole.progress(fraction, message),

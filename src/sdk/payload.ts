@@ -4,7 +4,7 @@
  * @module
  */
 
-import { lostKindOf } from "../json/mod.ts";
+import { KEEPS_DIGITS, lostKindOf, parseBigIntegers, stringifyExactly } from "../json/mod.ts";
 import { envelopeOf } from "../security/light.ts";
 import { ConductorError } from "./errors.ts";
 
@@ -18,7 +18,7 @@ const utf8 = new TextEncoder();
 export function payloadBytes(payload: unknown): Uint8Array {
   if (payload instanceof Uint8Array) return payload;
   if (payload instanceof ArrayBuffer) return new Uint8Array(payload);
-  const text = JSON.stringify(payload);
+  const text = stringifyExactly(payload);
   if (text === undefined) {
     throw new TypeError(`a payload may not be a ${typeof payload}: JSON cannot hold it`);
   }
@@ -29,13 +29,35 @@ export function payloadBytes(payload: unknown): Uint8Array {
   return utf8.encode(text);
 }
 
+/** How JSON is read. */
+export interface Reading {
+  /**
+   * Integers that a number cannot hold, such as ids of 64 bits, are bigints. By default they are the nearest
+   * number, as `JSON.parse` has it. Node 20 cannot do it.
+   */
+  readonly bigints?: boolean | undefined;
+}
+
+/** @throws TypeError when `reading` asks for what this runtime cannot do */
+export function requireReading({ bigints = false }: Reading): void {
+  if (!bigints || KEEPS_DIGITS) return;
+  throw new TypeError(
+    "bigints needs Deno, or Node 21 or later: this runtime does not tell the digits of a number. " +
+      "Take the bytes, and read them with a parser that keeps them",
+  );
+}
+
 /**
  * What bytes of that media type are: JSON read, text decoded, nothing undefined, the rest as it is.
  *
  * @throws SyntaxError when they say that they are JSON, and are not
  * @throws ConductorError `failed_precondition` when they are encrypted, and no key here opened them
  */
-export function valueOf(bytes: Uint8Array, contentType: string): unknown {
+export function valueOf(
+  bytes: Uint8Array,
+  contentType: string,
+  { bigints = false }: Reading = {},
+): unknown {
   if (bytes.byteLength === 0 && contentType === "") return undefined;
   const envelope = envelopeOf(bytes);
   if (envelope !== undefined) {
@@ -47,7 +69,8 @@ export function valueOf(bytes: Uint8Array, contentType: string): unknown {
   }
   const [mediaType = ""] = contentType.split(";");
   if (mediaType === "application/json" || mediaType.endsWith("+json")) {
-    return JSON.parse(new TextDecoder().decode(bytes));
+    const text = new TextDecoder().decode(bytes);
+    return bigints ? parseBigIntegers(text) : JSON.parse(text);
   }
   return mediaType.startsWith("text/") ? new TextDecoder().decode(bytes) : bytes;
 }

@@ -29,6 +29,7 @@ export {
   type JobTypeDefinition,
   type ParentOutcome,
 } from "./job_type.ts";
+export type { Reading } from "./payload.ts";
 export type {
   PayloadSchema,
   SafeParseSchema,
