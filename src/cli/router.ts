@@ -256,6 +256,9 @@ function addClusterCommands(program: Command, terminal: Terminal): void {
       .addOption(
         withValues("-s, --status <status>", "only workers of this status", WORKER_STATUSES),
       )
+      .option("-n, --limit <number>", "at most this many, by id (default: all)")
+      .option("--cursor <cursor>", "go on where an earlier page ended")
+      .option("--stale", "answer at once from the node's own state, which may lag behind")
       .action(async (flags: Flags) => {
         const { listWorkers } = await import("./workers.ts");
         await listWorkers(flags, terminal);

@@ -5,7 +5,7 @@
  */
 
 import { formatDuration } from "../config/mod.ts";
-import { pause, Refusal } from "../rpc/mod.ts";
+import { PAGE_WORKERS_MAX, pause, Refusal, type WorkerPage } from "../rpc/mod.ts";
 import { tell } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { type Connection, withClient } from "./connect.ts";
@@ -21,13 +21,30 @@ const LOOK_INTERVAL_MS = 250;
 
 /** Every worker that the cluster knows. */
 export async function listWorkers(flags: Flags, terminal: Terminal): Promise<void> {
+  const reader = new FlagReader(flags);
+  const limit = reader.integer("limit", { min: 1, max: PAGE_WORKERS_MAX });
+  const cursor = reader.textOrEmpty("cursor") ?? "";
+  reader.done();
+  const { status = "", stale = false } = flags as { status?: string; stale?: boolean };
+  const ask = async (client: Connection["client"]): Promise<WorkerPage> => {
+    if (limit !== undefined || cursor !== "") {
+      return await client.workersPage({ status, limit: limit ?? PAGE_WORKERS_MAX, cursor, stale });
+    }
+    const workers = await client.listWorkers(status, { stale });
+    return { workers, total: workers.length, nextCursor: "" };
+  };
   await withClient(flags, terminal, async ({ client }) => {
     await tellOrWatch(flags, terminal, async () => {
-      const workers = await client.listWorkers((flags.status as string | undefined) ?? "");
+      const { workers, total, nextCursor } = await ask(client);
       return {
-        json: { workers: workers.map(workerJson) },
+        json: { workers: workers.map(workerJson), total, next_cursor: nextCursor },
         list: "workers",
         text: (sheet) => workerTable(workers, sheet),
+        ...(nextCursor !== "" && {
+          note: `${workers.length} of ${total} workers; the next page: --cursor ${
+            printable(nextCursor)
+          }`,
+        }),
       };
     });
   });

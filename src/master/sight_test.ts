@@ -151,7 +151,8 @@ Deno.test("lists, totals, counts and standings show what is in the caller's name
   assert.equal(health.workers, 1, "those that work for it alone, as `workers` lists them");
   assert.equal((await new ClusterApi(leader.context).clusterHealth(ALL)).workers, 3);
   const workers = new WorkersApi(leader.context, () => {});
-  assert.deepEqual((await workers.listWorkers("", RED)).map(({ id }) => id), ["red"]);
+  const EVERY = { status: "", limit: 0, cursor: "", stale: false };
+  assert.deepEqual((await workers.listWorkers(EVERY, RED)).workers.map(({ id }) => id), ["red"]);
   const missing = await refusalOf("x", () => workers.getWorker("x", RED));
   for (const id of ["blue", "any"]) {
     assert.equal(await refusalOf(id, () => workers.getWorker(id, RED)), missing);

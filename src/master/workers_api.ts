@@ -23,8 +23,9 @@ import {
   type WorkerDetails,
   type WorkerLink,
   type WorkerNews,
+  type WorkerPage,
+  type WorkerQuery,
   type WorkerSession,
-  type WorkerView,
   type WorkerWelcomeView,
 } from "../rpc/mod.ts";
 import { DURATION_MS_MAX } from "./admission_options.ts";
@@ -212,7 +213,10 @@ export class WorkersApi implements WorkerCalls {
     return { message: `worker ${workerId} ${what}` };
   }
 
-  async listWorkers(status: string, call: Viewer): Promise<readonly WorkerView[]> {
+  async listWorkers(
+    { status, limit, cursor, stale }: WorkerQuery,
+    call: Viewer,
+  ): Promise<WorkerPage> {
     if (status !== "" && !WORKER_STATUSES.includes(status)) {
       throw new Refusal(
         "invalid",
@@ -222,11 +226,17 @@ export class WorkersApi implements WorkerCalls {
       );
     }
     const { machine, sessions, proposer, barrierTimeoutMs } = this.#context;
-    await proposer.readBarrier(barrierTimeoutMs);
-    const workers = machine.workers().filter((each) =>
+    if (!stale) await proposer.readBarrier(barrierTimeoutMs);
+    const all = machine.workers().filter((each) =>
       (status === "" || each.status === status) && isOwn(each, call)
     );
-    return workers.map((worker) => workerView(worker, sessions.get(worker.id)));
+    const rest = cursor === "" ? all : all.filter((each) => each.id > cursor);
+    const page = limit === 0 ? rest : rest.slice(0, limit);
+    return {
+      workers: page.map((worker) => workerView(worker, sessions.get(worker.id))),
+      total: all.length,
+      nextCursor: rest.length > page.length ? page.at(-1)!.id : "",
+    };
   }
 
   async getWorker(workerId: string, call: Viewer): Promise<WorkerDetails> {

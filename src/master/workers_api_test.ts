@@ -14,6 +14,8 @@ class Bench {
   readonly scene = new Scene();
   readonly api: WorkersApi;
   nowMs = 0;
+  /** No read can be confirmed. */
+  isLost = false;
   /** Runs before the next Command is applied. */
   beforeNext: () => void = () => {};
   readonly #sessions: Sessions;
@@ -22,6 +24,7 @@ class Bench {
   constructor(heartbeatTimeoutMs = 10_000) {
     const proposer = {
       entryFormat: 3,
+      readBarrier: () => this.isLost ? Promise.reject(new Error("no majority")) : Promise.resolve(),
       propose: async (command: Command) => {
         await Promise.resolve();
         this.beforeNext();
@@ -47,6 +50,11 @@ class Bench {
       } as unknown as MasterContext,
       () => {},
     );
+  }
+
+  list(query: { limit?: number; cursor?: string; stale?: boolean }) {
+    const all = { status: "", limit: 0, cursor: "", stale: false };
+    return this.api.listWorkers({ ...all, ...query }, this.#call);
   }
 
   register(workerId: string, more: Partial<WorkerAnnouncement> = {}) {
@@ -216,4 +224,29 @@ Deno.test("jobs that no message could bring together come with one heartbeat aft
     assert.deepEqual(running, given.flat(), "what was not brought has not started");
   }
   assert.deepEqual(given, [["a", "b"], ["c"], ["d"]]);
+});
+
+Deno.test("workers are listed by id in pages, which hold while others come and go", async () => {
+  const bench = new Bench();
+  for (const id of ["c", "a", "e", "b", "d"]) await bench.register(id);
+  const page = async (cursor: string, limit = 2) => {
+    const { workers, total, nextCursor } = await bench.list({ cursor, limit });
+    return [workers.map(({ id }) => id).join(""), total, nextCursor];
+  };
+  assert.deepEqual(await page("", 0), ["abcde", 5, ""]);
+  assert.deepEqual(await page(""), ["ab", 5, "b"]);
+  await bench.register("ab");
+  await bench.api.deregisterWorker("b", "");
+  assert.deepEqual(await page("b"), ["cd", 5, "d"]);
+  assert.deepEqual(await page("d"), ["e", 5, ""]);
+  assert.deepEqual(await page("d", 1), ["e", 5, ""]);
+  assert.deepEqual(await page("zzz"), ["", 5, ""]);
+});
+
+Deno.test("a stale list of workers asks nobody else", async () => {
+  const bench = new Bench();
+  await bench.register("a");
+  bench.isLost = true;
+  await assert.rejects(bench.list({}), /no majority/);
+  assert.deepEqual((await bench.list({ stale: true })).workers.map(({ id }) => id), ["a"]);
 });

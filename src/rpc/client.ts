@@ -35,6 +35,7 @@ import type {
   Submission,
 } from "./master_api.ts";
 import type { WorkerDetails, WorkerView } from "./workers_api.ts";
+import type { WorkerPage, WorkerQuery } from "./worker_page.ts";
 import { detailsFromWire as workerDetailsFromWire, workerFromWire } from "./worker_messages.ts";
 import {
   type Configuration,
@@ -52,6 +53,8 @@ import { Refusal } from "./status.ts";
 
 /** Time allowed to a call about however many jobs. */
 const BULK_WORK_MS = 120_000;
+/** Workers asked for at once: they may say a lot of themselves. */
+const WORKERS_AT_ONCE = 250;
 
 /** What to do while the cluster takes no more jobs. */
 export interface Waiting {
@@ -311,12 +314,29 @@ export class JobClient {
     return { batches: response.batches.map(batchFromWire), nextCursor: response.nextCursor };
   }
 
-  /** The workers the cluster knows; `status` filters. */
-  async listWorkers(status = ""): Promise<WorkerView[]> {
-    const response = await this.#channel.call(MasterService.method.listWorkers, {
-      statusFilter: status,
-    });
-    return response.workers.map(workerFromWire);
+  /** The workers the cluster knows, page by page, so that however many there are fit into messages. */
+  async listWorkers(
+    status = "",
+    { stale = false }: Partial<Pick<WorkerQuery, "stale">> = {},
+  ): Promise<WorkerView[]> {
+    const workers: WorkerView[] = [];
+    let cursor = "";
+    do {
+      const page = await this.workersPage({ status, limit: WORKERS_AT_ONCE, cursor, stale });
+      workers.push(...page.workers);
+      cursor = page.nextCursor;
+    } while (cursor !== "");
+    return workers;
+  }
+
+  /** A page of the workers that the cluster knows. */
+  async workersPage(
+    { status = "", limit = 0, cursor = "", stale = false }: Partial<WorkerQuery>,
+  ): Promise<WorkerPage> {
+    const { listWorkers } = MasterService.method;
+    const request = { statusFilter: status, limit, cursor, stale };
+    const { workers, total, nextCursor } = await this.#channel.call(listWorkers, request);
+    return { workers: workers.map(workerFromWire), total, nextCursor };
   }
 
   /** All that is known of one worker. */

@@ -249,7 +249,14 @@ class Forwarding {
               road.isRepeatable,
               request,
               (untilMs) =>
-                this.#atLeader(method, road.isRepeatable, request, call, untilMs, handler as Unary),
+                isStale(request) ? (handler as Unary)(request, call) : this.#atLeader(
+                  method,
+                  road.isRepeatable,
+                  request,
+                  call,
+                  untilMs,
+                  handler as Unary,
+                ),
             );
     }
   }
@@ -324,7 +331,7 @@ class Forwarding {
         if (Date.now() + RETRY_PAUSE_MS >= untilMs) throw unknown ?? failure;
         if (route !== undefined) await endOf(route, RETRY_PAUSE_MS);
         else {await router.next(untilMs, call.signal).catch((noLeader) => {
-            throw unknown ?? noLeader;
+            throw unknown ?? orStale(request, noLeader);
           });}
       }
     }
@@ -423,6 +430,19 @@ function answerBy({ deadlineMs }: CallContext): number {
 /** Whether what the member that is asked happens to know will do. */
 function isStale(request: AnyMessage): boolean {
   return (request as { readonly stale?: boolean }).stale === true;
+}
+
+/** Nobody leads, and may not for long: what can be had without a leader is worth a word. */
+function orStale(request: AnyMessage, noLeader: unknown): unknown {
+  const isOffered = "stale" in request && !isStale(request);
+  if (!isOffered || !(noLeader instanceof Refusal) || noLeader.reason !== "unavailable") {
+    return noLeader;
+  }
+  const { message, retryAfterMs } = noLeader;
+  // This master ends, and answers nothing more.
+  if (retryAfterMs === undefined) return noLeader;
+  const hint = `${message}; a stale answer (stale) needs no leader`;
+  return new Refusal("unavailable", hint, { cause: noLeader, retryAfterMs });
 }
 
 function isNothingDone({ reason }: Refusal): boolean {

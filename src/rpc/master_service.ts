@@ -27,6 +27,7 @@ import { address, memberHandlers, nodeId } from "./member_service.ts";
 import { scheduleHandlers } from "./schedule_service.ts";
 import { securityHandlers } from "./security_api.ts";
 import { settingsHandlers } from "./settings_api.ts";
+import { workerQuery } from "./worker_page.ts";
 import { connectWorker } from "./worker_session.ts";
 import type { ServiceHandlers } from "./call.ts";
 import { exactly, nearly } from "./safe_count.ts";
@@ -211,8 +212,8 @@ function workerHandlers(master: MasterApi): Pick<
       return { success: true, message };
     },
     listWorkers: async (request, call) => {
-      const workers = await master.listWorkers(request.statusFilter, call);
-      return { workers: workers.map(workerToWire), total: workers.length };
+      const page = await master.listWorkers(workerQuery(request), call);
+      return { ...page, workers: page.workers.map(workerToWire) };
     },
     getWorker: async (request, call) =>
       workerDetailsToWire(await master.getWorker(required(request.workerId, "worker_id"), call)),

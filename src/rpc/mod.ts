@@ -35,6 +35,7 @@ export {
 export { LogReader } from "./log_reader.ts";
 export * from "./master_api.ts";
 export * from "./workers_api.ts";
+export { PAGE_WORKERS_MAX, type WorkerPage, type WorkerQuery } from "./worker_page.ts";
 export {
   type Configuration,
   type Configured,

@@ -92,7 +92,7 @@ Deno.test("a handler that throws gives INTERNAL, and tells its text to the log a
 
 Deno.test("an answer whose field does not fit its type is our fault, and says so", async () => {
   await using master = await startTestMaster({
-    listWorkers: () => Promise.resolve([{ slots: 2 ** 40 }] as never),
+    listWorkers: () => Promise.resolve({ workers: [{ slots: 2 ** 40 }] } as never),
   });
   const channel = new ClusterChannel(channelTo([master.address]));
   const refusal = await refusalOf(channel.call(MasterService.method.listWorkers, {}));

@@ -7,6 +7,7 @@
 import type { CallContext } from "./call.ts";
 import type { JobView } from "./master_api.ts";
 import type { Refusal } from "./status.ts";
+import type { WorkerPage, WorkerQuery } from "./worker_page.ts";
 
 /** The calls of workers, and about them. */
 export interface WorkersApi {
@@ -21,7 +22,7 @@ export interface WorkersApi {
     call: CallContext,
   ): Promise<WorkerSession>;
   /** Those that are there for namespaces of the caller alone, if it does not have all. */
-  listWorkers(status: string, call: Pick<CallContext, "caller">): Promise<readonly WorkerView[]>;
+  listWorkers(query: WorkerQuery, call: Pick<CallContext, "caller">): Promise<WorkerPage>;
   /** @throws Refusal `not_found` */
   getWorker(workerId: string, call: Pick<CallContext, "caller">): Promise<WorkerDetails>;
 }

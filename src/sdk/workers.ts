@@ -17,11 +17,18 @@ export class Workers {
     this.#channel = channel;
   }
 
-  /** Those that the cluster knows, or of one status. */
+  /**
+   * Those that the cluster knows, or of one status, by id. With `stale`, as whichever master answers has
+   * it, which need not know who leads; when workers were heard of, the leader alone knows.
+   */
   list(
-    options: CallBounds & { readonly status?: "active" | "draining" | "disconnected" } = {},
+    options: CallBounds & {
+      readonly status?: "active" | "draining" | "disconnected";
+      readonly stale?: boolean;
+    } = {},
   ): Promise<readonly WorkerView[]> {
-    return told(this.#client(options).listWorkers(options.status ?? ""));
+    const { status = "", stale = false } = options;
+    return told(this.#client(options).listWorkers(status, { stale }));
   }
 
   /** Gives it no new jobs; those that it runs go on. Resolves to what happened. */

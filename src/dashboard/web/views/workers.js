@@ -16,16 +16,19 @@ import { href } from "../router.js";
 
 /** @typedef {import("../wire.js").Worker} Worker */
 
+/** A page of them at most. */
+const SHOWN_MAX = 1_000;
+
 /** @type {import("../view.js").View} */
 export function workersView(context) {
   const { session } = context;
   context.title("Workers");
   const feed = new Feed(context, async (signal) => {
-    const { workers } = await get("workers", {}, signal);
+    const { workers, total } = await get("workers", { limit: SHOWN_MAX }, signal);
     // Where the first one would have to be told to come.
     const mayAsk = workers.length === 0 && session.may("GET", "cluster");
     const cluster = mayAsk ? await get("cluster", {}, signal) : undefined;
-    return { workers, join: cluster?.leader_address || `${location.hostname}:9000` };
+    return { workers, total, join: cluster?.leader_address || `${location.hostname}:9000` };
   }, {
     everyMs: 5_000,
     followsJobs: true,
@@ -33,7 +36,7 @@ export function workersView(context) {
   return () =>
     html`
       ${heading("Workers", {
-        note: feed.data === undefined ? nothing : summary(feed.data.workers),
+        note: feed.data === undefined ? nothing : summary(feed.data),
       })}
       ${fed(feed, ({ workers, join }) =>
         workers.length === 0
@@ -45,12 +48,17 @@ export function workersView(context) {
     `;
 }
 
-/** @param {readonly Worker[]} workers */
-function summary(workers) {
+/** @param {{ workers: readonly Worker[], total: number }} data */
+function summary({ workers, total }) {
   const here = workers.filter(({ status }) => status !== "disconnected");
   const slots = here.reduce((sum, { max_concurrent_jobs: each }) => sum + each, 0);
   const busy = here.reduce((sum, { active_jobs: each }) => sum + each, 0);
-  return `${counted(here.length, "worker")}, ${countText(busy)} of ${counted(slots, "slot")} busy`;
+  const part = workers.length < total
+    ? `the first ${countText(workers.length)} of ${countText(total)} by name: `
+    : "";
+  return `${part}${counted(here.length, "worker")}, ${countText(busy)} of ${
+    counted(slots, "slot")
+  } busy`;
 }
 
 /**
