@@ -25,6 +25,12 @@ export interface EventStreamsOptions {
   readonly lookedAtMs?: number;
 }
 
+/**
+ * The id of the event after which there is nothing more. A browser's EventSource comes back whatever it was
+ * told, unless it is answered 204; and this says that it may be.
+ */
+export const LAST_ID = "end";
+
 /** How long a browser waits before it comes back, in ms. */
 const RETRY_MS = 2_000;
 const HEARTBEAT_MS = 15_000;
@@ -218,8 +224,11 @@ class Outlet implements EventWriter {
   end(why?: Refusal): void {
     if (this.signal.aborted) return;
     this.#begin();
-    const last = why === undefined ? { code: "OK", message: "that was all" } : faultOf(why);
-    this.#controller?.enqueue(eventBytes("end", last));
+    this.#controller?.enqueue(
+      why === undefined
+        ? eventBytes("end", { code: "OK", message: "that was all" }, LAST_ID)
+        : eventBytes("end", faultOf(why)),
+    );
     this.#controller?.close();
     this.#over(why ?? new Refusal("cancelled", "the stream has ended"));
   }

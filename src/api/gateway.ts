@@ -34,7 +34,7 @@ import { type Credentials, credentialsOf, refuseForeignPages } from "./credentia
 import { refusalAnswer, statusOf } from "./faults.ts";
 import { tellingOf } from "./call_streams.ts";
 import { downloadAnswer, type PieceSource } from "./download.ts";
-import { EventStreams, type EventStreamsOptions, type StreamOwner } from "./event_stream.ts";
+import { EventStreams, type EventStreamsOptions, LAST_ID, type StreamOwner } from "./event_stream.ts";
 import type { LiveSource } from "./live_feed.ts";
 import { ownHandlers } from "./own.ts";
 import { jsonOf } from "./proto_json.ts";
@@ -242,6 +242,7 @@ export class Gateway {
       return await downloadAnswer(row.rpc, pieces, over.signal);
     }
     const lastEventId = request.headers.get("last-event-id");
+    if (lastEventId === LAST_ID) return await settled(() => Promise.resolve(nothingMore()));
     const telling = tellingOf(row.events, method.output, lastEventId);
     return await this.streams.start(owner, exchange, (out, signal) => {
       signal.addEventListener("abort", () => over.abort(signal.reason), { once: true });
@@ -293,6 +294,10 @@ export class Gateway {
       },
     };
   }
+}
+
+function nothingMore(): Response {
+  return new Response(null, { status: 204, headers: { "cache-control": "no-store" } });
 }
 
 interface Begun {

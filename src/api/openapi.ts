@@ -81,6 +81,7 @@ function operationOf(row: ApiRow, schemas: Schemas): Json {
   const faults = Object.fromEntries(
     FAULT_STATUSES.map((status) => [status, { $ref: "#/components/responses/Fault" }]),
   );
+  const isOfEvents = row.kind === "stream" && row.events !== "file";
   const { parameters, answer, ...parts } = row.kind === "own"
     ? ownParts(row)
     : callParts(row, schemas);
@@ -90,7 +91,7 @@ function operationOf(row: ApiRow, schemas: Schemas): Json {
     summary: row.summary,
     ...(parameters.length === 0 ? {} : { parameters }),
     ...parts,
-    responses: { 200: answer, ...faults },
+    responses: { 200: answer, ...(isOfEvents && { 204: NOTHING_MORE }), ...faults },
   };
 }
 
@@ -101,6 +102,10 @@ function operationId({ verb, path }: ApiRow): string {
   );
   return [verb.toLowerCase(), ...words].join("_");
 }
+
+const NOTHING_MORE: Json = {
+  description: "With the last event's id as Last-Event-ID: there is nothing more, so that a browser stays away",
+};
 
 interface Parts {
   readonly parameters: readonly Json[];

@@ -55,6 +55,30 @@ Deno.test("a log is read on where its reader was, and a new attempt's from its f
   assert.deepEqual([...new Set(asked)], [1n]);
 });
 
+Deno.test("a browser that comes back after the end of a stream is told to stay away", async () => {
+  let isBroken = false;
+  const watchJob = async (_request: unknown, _call: CallContext, out: Out) => {
+    await out.write(log(1n, "one"));
+    if (isBroken) throw new Refusal("unavailable", "not now");
+  };
+  await serving({ handlers: { watchJob } }, async (ask) => {
+    const endOf = async (route: string) =>
+      (await Array.fromAsync(eventsOf(await ask(route)))).at(-1);
+    for (const route of ["GET /jobs/j/logs/stream", "GET /jobs/j/events"]) {
+      const last = await endOf(route);
+      assert.equal(last?.event, "end");
+      const headers = { "last-event-id": last?.id ?? "" };
+      const again = await ask(route, { headers });
+      assert.equal(again.status, 204);
+      assert.equal(await again.text(), "");
+    }
+    isBroken = true;
+    const lost = await endOf("GET /jobs/j/logs/stream");
+    assert.equal(lost?.data.code, "UNAVAILABLE");
+    assert.equal(lost?.id, undefined, "it is to be gone on with");
+  });
+});
+
 Deno.test("a backup comes as a file, and breaks off where its source does", async () => {
   let pieces = 3;
   const backup = async (request: { stale: boolean }, _call: CallContext, out: Out) => {
