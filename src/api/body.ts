@@ -37,6 +37,10 @@ export async function jsonBody(
   if (!/^application\/json\s*(;|$)/i.test(type)) {
     throw new MediaRefusal(`the content-type is "${type}"; it must be application/json`);
   }
+  const encoding = request.headers.get("content-encoding") ?? "identity";
+  if (!/^identity$/i.test(encoding)) {
+    throw new MediaRefusal(`the content-encoding is "${encoding}"; send the body as it is`);
+  }
   const bytes = await bytesOf(exchange, bound);
   if (bytes.length === 0) return {};
   if (isNestedTooDeeply(bytes)) {

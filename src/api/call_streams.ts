@@ -36,22 +36,26 @@ function jobEvent({ at, state, progress }: JsonObject): Uint8Array | undefined {
 
 /**
  * Lines have numbers within their attempt, and an event's id is where the next begins: so whoever comes
- * back reads on where it was, and reads a new attempt from its first line.
+ * back reads on where it was, and reads a new attempt from its first line. A new leader, too, tells all
+ * that is kept again.
  */
 function logTelling(
   json: (message: MessageInitShape<DescMessage>) => JsonObject,
   lastEventId: string | null,
 ): Telling {
-  const [, attemptSeen, nextLine] = /^(\d{1,9}):(\d{1,15})$/.exec(lastEventId ?? "") ?? [];
+  const [, ...seenAt] = /^(\d{1,9}):(\d{1,15})$/.exec(lastEventId ?? "") ?? [];
+  let [attemptSeen = 0, nextLine = 0] = seenAt.map(Number);
   return (message) => {
     const { at, log } = json(message);
     if (log === undefined || log === null) return undefined;
     const { attempt, first_line: firstLine, lines } = log as unknown as LogLines;
-    const isSeen = attempt === Number(attemptSeen) && firstLine > 0;
-    const seen = isSeen ? Math.max(0, Number(nextLine) - firstLine) : 0;
+    const isSeen = attempt === attemptSeen && firstLine > 0;
+    const seen = isSeen ? Math.max(0, nextLine - firstLine) : 0;
     const news = lines.slice(seen);
     if (news.length === 0) return undefined;
-    const id = `${attempt}:${firstLine + lines.length}`;
+    const next = firstLine + lines.length;
+    if (firstLine > 0) [attemptSeen, nextLine] = [attempt, next];
+    const id = `${attempt}:${next}`;
     return eventBytes(
       "log",
       { at, log: { lines: news, first_line: firstLine + seen, attempt } },

@@ -196,6 +196,7 @@ Deno.test("what is wrong with a request is said, and nothing is called", () =>
       ["POST /jobs", { ...json({}), body: "{" }, 400, /^the body is not JSON: /],
       ["POST /jobs", { ...json({}), body: new Uint8Array([0xff]) }, 400, /^the body is not JSON/],
       ["POST /jobs", { body: "{}" }, 415, /^the content-type is "text\/plain/],
+      ["POST /jobs", json({}, { "content-encoding": "gzip" }), 415, /content-encoding is "gzip"; /],
       ["POST /jobs", json({ payload: "x".repeat(100_000) }), 413, /more than the \d+ bytes that/],
       ["POST /jobs", { ...json({}), body: streamOf(100_000) }, 413, /more than the \d+ bytes that/],
       ["GET /jobs/%ff", {}, 404, /^there is nothing at /],

@@ -55,6 +55,30 @@ Deno.test("a log is read on where its reader was, and a new attempt's from its f
   assert.deepEqual([...new Set(asked)], [1n]);
 });
 
+Deno.test("lines that a new leader tells again are read once", async () => {
+  const watchJob = async (_request: unknown, _call: CallContext, out: Out) => {
+    await out.write(log(0n, "of a worker that counts none"));
+    await out.write(log(1n, "one", "two"));
+    await out.write(log(3n, "three"));
+    await out.write(log(1n, "one", "two"));
+    await out.write(log(3n, "three", "four"));
+    await out.write({
+      jobId: "j",
+      event: { case: "log", value: { lines: ["again"], firstLine: 1n, attempt: 3 } },
+    });
+  };
+  await serving({ handlers: { watchJob } }, async (ask) => {
+    const told = await Array.fromAsync(eventsOf(await ask("GET /jobs/j/logs/stream")));
+    const logs = told.filter(({ event }) => event === "log");
+    assert.deepEqual(logs.slice(1).map(({ id, data }) => [id, ...data.log.lines]), [
+      ["2:3", "one", "two"],
+      ["2:4", "three"],
+      ["2:5", "four"],
+      ["3:2", "again"],
+    ]);
+  });
+});
+
 Deno.test("a browser that comes back after the end of a stream is told to stay away", async () => {
   let isBroken = false;
   const watchJob = async (_request: unknown, _call: CallContext, out: Out) => {

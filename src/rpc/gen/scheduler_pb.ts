@@ -1412,7 +1412,8 @@ export type LogLines = Message<"proto.LogLines"> & {
   lines: string[];
 
   /**
-   * Number of the first of them within its attempt, from 1; 0: not known.
+   * Number of the first of them within its attempt, from 1, by which lines are known that are told again: a new
+   * leader tells all that it has from log_from_line on. 0: not known.
    *
    * @generated from field: int64 first_line = 2;
    */
