@@ -14,7 +14,8 @@ import {
   UNIQUE_MODES,
 } from "./job_options.ts";
 import type { JobMachine, JobMachineOptions } from "./machine.ts";
-import { CRASHES_MAX, KEY_RETENTION_MS } from "./naive_model_test_support.ts";
+import { CRASHES_MAX } from "./naive_job_test_support.ts";
+import { KEY_RETENTION_MS } from "./naive_model_test_support.ts";
 import { scheduleOf, specOf, workerOf } from "./scene_test_support.ts";
 import type { OverlapPolicy } from "./schedule.ts";
 import { REVOKED_KINDS } from "./security_command.ts";

@@ -4,7 +4,8 @@ import type { Command } from "./command.ts";
 import { isTerminal, JOB_STATUSES, type LogPosition } from "./job.ts";
 import { JobMachine } from "./machine.ts";
 import { MemoryJobStore } from "./memory_store.ts";
-import { batchNameOf, type NaiveJob, NaiveModel } from "./naive_model_test_support.ts";
+import { batchNameOf, type NaiveJob } from "./naive_job_test_support.ts";
+import { NaiveModel } from "./naive_model_test_support.ts";
 import { queueName } from "./naive_limits_test_support.ts";
 import type { NaiveSchedule } from "./naive_schedules_test_support.ts";
 import { AGEING_MS, options, type Step, step } from "./model_steps_test_support.ts";
@@ -106,7 +107,7 @@ class Run {
     }
     assert.deepEqual(
       machine.workers().map(({ id }) => id),
-      model.workers.map(({ id }) => id).sort(),
+      model.workers.all.map(({ id }) => id).sort(),
     );
   }
 

@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import type { Outcome } from "./command.ts";
 import type { JobMachine } from "./machine.ts";
-import type { NaiveJob } from "./naive_model_test_support.ts";
+import type { NaiveJob } from "./naive_job_test_support.ts";
 
 export function all<Item>(iterator: Iterator<Item>): Item[] {
   const items: Item[] = [];

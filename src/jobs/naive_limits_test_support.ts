@@ -6,7 +6,7 @@
 
 import type { ConfigureCommand } from "./command.ts";
 import type { RateLimit } from "./job_options.ts";
-import type { NaiveJob } from "./naive_model_test_support.ts";
+import type { NaiveJob } from "./naive_job_test_support.ts";
 
 interface NaiveSettings {
   paused: boolean;

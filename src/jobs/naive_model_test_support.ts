@@ -8,62 +8,35 @@
 
 import { releaseBackoffMs, retryBackoffMs } from "./backoff.ts";
 import type { Command, Report } from "./command.ts";
-import type { JobStatus } from "./job.ts";
 import { NaiveLimits } from "./naive_limits_test_support.ts";
 import { type JobOptions, NO_OPTIONS } from "./job_options.ts";
+import {
+  batchNameOf,
+  isHeld,
+  isHopeless,
+  isOver,
+  type NaiveJob,
+} from "./naive_job_test_support.ts";
 import { NaiveTrust } from "./naive_trust_test_support.ts";
 import { NaiveSchedules } from "./naive_schedules_test_support.ts";
+import { NaiveWorkers } from "./naive_workers_test_support.ts";
 
-export interface NaiveJob {
-  id: string;
-  type: string;
-  namespace: string;
-  status: JobStatus;
-  priority: number;
-  order: number;
-  maxRetries: number;
-  retryDelayMs: number;
-  timeoutMs: number;
-  tags: Record<string, string>;
-  notBeforeMs: number;
-  worker: string;
-  attempt: number;
-  token: number;
-  failures: number;
-  crashes: number;
-  suspicions: number;
-  releases: number;
-  dead: boolean;
-  errorKind: string;
-  submittedBy: string;
-  expiresAtMs: number;
-  options: JobOptions;
-  ended: { token: number; worker: string; outcome: string }[];
-}
-
-interface NaiveWorker {
-  id: string;
-  session: string;
-  slots: number;
-  types: readonly string[] | null;
-  tags: Readonly<Record<string, string>>;
-  cpuMillis: number;
-  typeSlots: Readonly<Record<string, number>>;
-  namespaces: readonly string[] | undefined;
-  connected: boolean;
-  /** What it held when it fell silent, if that counts as such. */
-  lost: { jobId: string; token: number }[];
-  drainedBy: "" | "operator" | "worker";
-}
+export const KEY_RETENTION_MS = 60_000;
 
 export class NaiveModel {
   jobs: NaiveJob[] = [];
-  workers: NaiveWorker[] = [];
   keys: { key: string; payload: string; jobId: string; expiresAtMs: number }[] = [];
   /** By namespace and id: how many jobs ever, of whom. */
   batches = new Map<string, { total: number; submittedBy: string }>();
   readonly limits = new NaiveLimits();
   readonly trust = new NaiveTrust();
+  readonly workers = new NaiveWorkers({
+    held: (worker) => this.held(worker),
+    find: (id) => this.#find(id),
+    lose: (...loss) => this.#lose(...loss),
+    release: (job) => this.#release(job),
+    giveUp: (job) => this.#giveUp(job),
+  });
   nowMs = 0;
   submitted = 0;
   readonly schedules: NaiveSchedules;
@@ -116,12 +89,12 @@ export class NaiveModel {
       case "redrive":
         return command.jobIds.map((id) => this.#redrive(id));
       case "register_worker":
-        return this.#register(command);
+        return this.workers.register(command);
       case "expire_worker":
       case "deregister_worker":
-        return this.#endSession(command);
+        return this.workers.endSession(command);
       case "drain_worker":
-        return this.#drain(command);
+        return this.workers.drain(command);
       case "expire_attempts":
         return command.attempts.map((each) => this.#expire(each));
       case "advance":
@@ -328,7 +301,7 @@ export class NaiveModel {
     const job = this.#find(to.jobId);
     if (job === undefined) return "unknown_job";
     if (job.status !== "pending") return "not_pending";
-    const worker = this.workers.find(({ id, connected }) => id === to.workerId && connected);
+    const worker = this.workers.all.find(({ id, connected }) => id === to.workerId && connected);
     if (worker === undefined) return "unknown_worker";
     if (worker.session !== to.sessionId) return "stale_session";
     if (worker.drainedBy !== "") return "draining";
@@ -436,74 +409,6 @@ export class NaiveModel {
     return "redriven";
   }
 
-  #register(command: Command & { kind: "register_worker" }): string[] {
-    const { worker: spec, runningAttempts, crashLimit } = command;
-    const before = this.workers.find(({ id }) => id === spec.id);
-    const isNew = before?.session !== spec.sessionId;
-    const words = this.#judge(before?.lost ?? [], isNew, command);
-    const kept = new Set<NaiveJob>();
-    for (const { jobId, token } of runningAttempts ?? []) {
-      const job = this.held(spec.id).find((each) => each.id === jobId && each.token === token);
-      words.push(`${job === undefined ? "foreign" : "kept"} ${jobId}`);
-      if (job !== undefined) kept.add(job);
-    }
-    if (isNew || runningAttempts !== undefined) {
-      for (const job of this.held(spec.id)) {
-        if (kept.has(job)) continue;
-        if (isNew) this.#lose(job, "crash", crashLimit, before!.drainedBy !== "");
-        else this.#release(job);
-        words.push(`lost ${job.id} ${job.status}`);
-      }
-    }
-    const staysDrained = before !== undefined &&
-      (before.drainedBy === "operator" || (!isNew && before.connected));
-    this.workers = this.workers.filter(({ id }) => id !== spec.id);
-    this.workers.push({
-      id: spec.id,
-      session: spec.sessionId,
-      slots: spec.slots,
-      types: spec.jobTypes,
-      tags: spec.tags,
-      cpuMillis: spec.cpuMillis ?? 0,
-      typeSlots: spec.typeSlots ?? {},
-      namespaces: spec.namespaces,
-      connected: true,
-      lost: [],
-      drainedBy: staysDrained ? before.drainedBy : "",
-    });
-    return words;
-  }
-
-  #endSession(command: Command & { kind: "expire_worker" | "deregister_worker" }): string[] {
-    const worker = this.workers.find(({ id, connected }) => id === command.workerId && connected);
-    if (worker === undefined) return ["unknown_worker"];
-    if (worker.session !== command.sessionId) return ["stale_session"];
-    const isDraining = worker.drainedBy !== "";
-    const words = this.held(worker.id).map((job) => {
-      const { id: jobId, token } = job;
-      if (command.kind === "expire_worker") {
-        const { crashLimit } = command;
-        this.#lose(job, "silence", crashLimit, isDraining);
-        if (crashLimit !== undefined && !isDraining) worker.lost.push({ jobId, token });
-      } else this.#release(job);
-      return `${job.id} ${job.status}`;
-    });
-    worker.connected = false;
-    if (command.kind === "deregister_worker" && worker.drainedBy !== "operator") {
-      this.workers = this.workers.filter((each) => each !== worker);
-    }
-    return ["ended", ...words];
-  }
-
-  #drain(command: Command & { kind: "drain_worker" }): string[] {
-    const worker = this.workers.find(({ id }) => id === command.workerId);
-    if (worker === undefined) return ["unknown_worker"];
-    const by = command.by ?? "operator";
-    const mayChange = worker.drainedBy !== "operator" || by === "operator";
-    if (mayChange) worker.drainedBy = command.draining ? by : "";
-    return ["done"];
-  }
-
   #expire({ jobId, token, reason }: { jobId: string; token: number; reason: string }): string {
     const job = this.#find(jobId);
     if (job === undefined) return "unknown_job";
@@ -560,29 +465,6 @@ export class NaiveModel {
     job.dead = true;
   }
 
-  /** A worker is back whose attempts were lost by silence. */
-  #judge(
-    lost: readonly { jobId: string; token: number }[],
-    isNew: boolean,
-    { crashLimit, runningAttempts = [] }: Command & { kind: "register_worker" },
-  ): string[] {
-    if (crashLimit === undefined) return [];
-    const words: string[] = [];
-    for (const { jobId, token } of lost) {
-      const job = this.#find(jobId);
-      if (job === undefined || isOver(job.status) || job.suspicions === 0) continue;
-      job.suspicions--;
-      if (!isNew || runningAttempts.some((each) => each.token === token)) {
-        words.push(`forgiven ${jobId}`);
-        continue;
-      }
-      job.crashes++;
-      if (isHopeless(job, crashLimit) && !isHeld(job)) this.#giveUp(job);
-      words.push(`confirmed ${jobId}`);
-    }
-    return words.sort();
-  }
-
   #requeue(job: NaiveJob, pauseMs: number): void {
     job.worker = "";
     job.status = pauseMs > 0 ? "waiting" : "pending";
@@ -594,27 +476,6 @@ export class NaiveModel {
   }
 }
 
-/** How the model knows the batch of a job. */
-export function batchNameOf({ namespace, options }: Pick<NaiveJob, "namespace" | "options">) {
-  return `${namespace}/${options.batchId}`;
-}
-
 function paceOf({ retryDelayMs, options: { backoff, retryDelayMaxMs } }: NaiveJob) {
   return { retryDelayMs, backoff, retryDelayMaxMs };
-}
-
-function isHopeless({ crashes, suspicions }: NaiveJob, crashLimit: number | undefined): boolean {
-  if (crashLimit === undefined) return crashes >= CRASHES_MAX;
-  return crashes >= crashLimit || crashes + suspicions >= 3 * crashLimit;
-}
-
-export const CRASHES_MAX = 3;
-export const KEY_RETENTION_MS = 60_000;
-
-function isHeld(job: NaiveJob): boolean {
-  return job.status === "assigned" || job.status === "running";
-}
-
-function isOver(status: JobStatus): boolean {
-  return status === "completed" || status === "failed" || status === "cancelled";
 }
