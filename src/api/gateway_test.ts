@@ -114,6 +114,7 @@ Deno.test("a payload keeps every digit of its numbers, whatever a number of this
     await answer.body?.cancel();
   });
   assert.equal(new TextDecoder().decode(jobs[0]?.payload), payload);
+  assert.equal(jobs[0]?.timeoutMs, 9007199254740992n, "what is no payload is what a number holds");
 });
 
 Deno.test("a submission says what its payload is, and gets what commands give where it says nothing, alone and in what holds it", async () => {

@@ -6,8 +6,10 @@ import type { JobView, MasterApi } from "./master_api.ts";
 import type { WorkerLink, WorkerNews } from "./workers_api.ts";
 import { connectWorker } from "./worker_session.ts";
 
-/** A session with a worker that said hello, and what it is sent. */
-async function connected({ takesBriefs = false } = {}) {
+/** A session with a worker that said hello, and more right `behind` it, and what it is sent. */
+async function connected(
+  { takesBriefs = false, behind = [] }: { takesBriefs?: boolean; behind?: unknown[] } = {},
+) {
   const sent: Record<string, unknown>[] = [];
   let link: WorkerLink | undefined;
   let hear: (message: unknown) => void = () => {};
@@ -43,6 +45,7 @@ async function connected({ takesBriefs = false } = {}) {
       takesBriefs,
     }),
   });
+  for (const message of behind) hear(message);
   await turn();
   return { sent, link: link!, hear, news };
 }
@@ -64,6 +67,14 @@ Deno.test("what is ordered before the welcome follows it", async () => {
   const { sent } = await connected();
   assert.ok(sent[0]?.welcome !== undefined);
   assert.deepEqual(idsOf(sent[1]), ["early"]);
+});
+
+Deno.test("what a worker says before it is welcome is heard once it is, in its order", async () => {
+  const behind = [1n, 2n].map((number) => create(WorkerMessageSchema, { number }));
+  const { sent, hear, news } = await connected({ behind });
+  assert.ok(sent[0]?.welcome !== undefined);
+  hear(create(WorkerMessageSchema, { number: 3n }));
+  assert.deepEqual(news.map(({ number }) => number), [1, 2, 3]);
 });
 
 Deno.test("orders of one turn share a message, each kind in its order", async () => {
