@@ -34,13 +34,22 @@ const noResult: EncodedResult = { bytes: new Uint8Array(0), contentType: "" };
 
 function encoded(value: unknown): EncodedResult {
   if (value === undefined) return noResult;
-  if (value instanceof Uint8Array) {
-    return { bytes: value, contentType: "application/octet-stream" };
-  }
-  if (value instanceof ArrayBuffer) {
-    return { bytes: new Uint8Array(value), contentType: "application/octet-stream" };
+  if (value instanceof Uint8Array || value instanceof ArrayBuffer) {
+    return { bytes: copyOf(value), contentType: "application/octet-stream" };
   }
   return { bytes: new TextEncoder().encode(jsonOf(value)), contentType: "application/json" };
+}
+
+/**
+ * What is kept until a master has it must not change meanwhile: whose memory it is may write into it again, or
+ * have given it away already, which nobody could send.
+ */
+function copyOf(value: Uint8Array | ArrayBuffer): Uint8Array {
+  try {
+    return new Uint8Array(value instanceof ArrayBuffer ? value.slice(0) : value);
+  } catch (cause) {
+    throw new PermanentJobError("The job's result has no bytes any more.", { cause });
+  }
 }
 
 function jsonOf(value: unknown): string {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { PermanentJobError, ResultTooLargeError } from "./contract.ts";
 import { encodeResult } from "./result.ts";
 
@@ -21,6 +22,22 @@ Deno.test("the bound is on encoded bytes, and holds to the byte", () => {
   assert.throws(() => encodeResult(new Uint8Array(11), 10), /11 bytes.*at most 10/);
 });
 
+Deno.test("bytes are kept as they were returned, and bytes that were given away are no result", () => {
+  const pooled = new Uint8Array([1, 2, 3, 4]);
+  for (const value of [pooled.subarray(1, 3), Buffer.from(pooled.buffer, 1, 2)]) {
+    const { bytes } = encodeResult(value);
+    pooled.fill(9);
+    assert.deepEqual([...bytes], [2, 3]);
+    pooled.set([1, 2, 3, 4]);
+  }
+  const { bytes } = encodeResult(pooled.buffer);
+  pooled.fill(9);
+  assert.deepEqual([...bytes], [1, 2, 3, 4]);
+  structuredClone(pooled, { transfer: [pooled.buffer] });
+  assert.throws(() => encodeResult(pooled), PermanentJobError);
+  assert.throws(() => encodeResult(pooled.buffer), PermanentJobError);
+});
+
 Deno.test("a value without a form in JSON fails for good", () => {
   const circle: Record<string, unknown> = {};
   circle.self = circle;
@@ -41,10 +58,15 @@ Deno.test("what JSON would lose without a word is refused", () => {
     new Error("x"),
     new Response("x"),
     new Blob(["x"]),
+    (function* () {})(),
+    (async function* () {})(),
+    new Map().values(),
+    [].values(),
+    new WeakRef({}),
   ];
   const views = [new Float64Array([1, 2]), new DataView(new ArrayBuffer(4))];
   for (const value of [...values, ...views]) {
-    assert.throws(() => encodeResult(value), /The job's result is a \w+, which JSON cannot hold/);
+    assert.throws(() => encodeResult(value), /The job's result is an? [\w ]+, which JSON cannot hold/);
   }
   class Nothing {}
   const text = (value: unknown) => new TextDecoder().decode(encodeResult(value).bytes);

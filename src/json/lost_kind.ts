@@ -18,6 +18,8 @@ const LOST_KINDS: ReadonlySet<string> = new Set([
     "FormData",
     "Headers",
   ],
+  ...["Generator", "AsyncGenerator", "Iterator Helper", "Map Iterator", "Set Iterator"],
+  ...["Array Iterator", "WeakRef", "URLSearchParams"],
   ...["ReadableStream", "Response", "Request", "DataView", "SharedArrayBuffer", "RegExp"],
   ...["Int8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array"],
   ...["Float16Array", "Float32Array", "Float64Array", "BigInt64Array", "BigUint64Array"],

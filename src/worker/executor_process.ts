@@ -64,6 +64,7 @@ class ExecutorServer {
   readonly #timerFailures = new TimerFailures(this.#lives);
   /** The attempt that runs, or the last one. */
   #life: Life | undefined;
+  readonly #home = new WorkingDirectory();
 
   constructor(send: (message: FromExecutor) => void) {
     this.#send = send;
@@ -167,6 +168,7 @@ class ExecutorServer {
     ).finally(() => {
       life.isOver = true;
       this.#runs = false;
+      this.#home.comeBack();
     });
   }
 
@@ -190,6 +192,31 @@ class ExecutorServer {
     if (result !== undefined) this.#asked.get(jobId)?.resolve(result);
     else this.#asked.get(jobId)?.reject(failure);
     this.#asked.delete(jobId);
+  }
+}
+
+/**
+ * The directory that a process works in. A job may have gone to another, most likely its own, which is put
+ * away with it: the next one of the process could then not even ask where it is.
+ */
+class WorkingDirectory {
+  readonly #path: string | undefined;
+
+  constructor() {
+    try {
+      this.#path = Deno.cwd();
+    } catch {
+      // It may not read, and so go nowhere, or it has been removed.
+    }
+  }
+
+  comeBack(): void {
+    if (this.#path === undefined) return;
+    try {
+      Deno.chdir(this.#path);
+    } catch {
+      // A permission to read was given up: nobody has left, since that takes it as well.
+    }
   }
 }
 

@@ -144,6 +144,20 @@ Deno.test("a timer of an attempt that has ended fails no later one of its proces
   );
 });
 
+Deno.test("an attempt that goes to another directory takes no later one along", () =>
+  withExecutor(
+    `
+    export const goes = (_payload, { tempDir }) => void Deno.chdir(tempDir);
+    export const asks = () => Deno.cwd();`,
+    async (executor, directory) => {
+      const goes = await executor.run(taskOf(directory, "goes"), silent, never);
+      assert.ok(goes.ok, goes.ok ? "" : goes.error);
+      const asks = await executor.run(taskOf(directory, "asks"), silent, never);
+      assert.ok(asks.ok, asks.ok ? "" : asks.error);
+      assert.equal(JSON.parse(new TextDecoder().decode(asks.output)), Deno.cwd());
+    },
+  ));
+
 Deno.test("an attempt whose listener fails when it is told to stop still puts away what it began", async () => {
   const said: string[] = [];
   await withExecutor(
