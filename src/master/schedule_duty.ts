@@ -56,6 +56,8 @@ const SLEEP_MS_MAX = 60_000;
 const RETRY_PAUSE_MS = 500;
 /** Pause before a schedule is tried again whose times this master cannot compute, in ms. */
 const BROKEN_PAUSE_MS = 60_000;
+/** No timer is on time to the millisecond: who allows no grace means that what is this late is in time, in ms. */
+const LATENESS_MS = 500;
 
 export class ScheduleDuty {
   readonly #options: ScheduleDutyOptions;
@@ -199,7 +201,7 @@ function fireOf(
     catchUp === "all" ? catchUpMax : 1,
   );
   const lastMs = latest.at(-1) ?? dueAtMs;
-  const isTooLate = catchUp === "none" && nowMs - lastMs > graceMs;
+  const isTooLate = catchUp === "none" && nowMs - lastMs > Math.max(graceMs, LATENESS_MS);
   const wanted = isTooLate ? [] : latest;
   const taken = wanted.slice(0, runsMax);
   return {

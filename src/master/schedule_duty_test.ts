@@ -177,6 +177,19 @@ for (const [catchUp, spec, madeFor, missed] of catchUps) {
   });
 }
 
+Deno.test("a schedule that allows no grace runs all the same, as late as timers are", async () => {
+  const bench = new Bench();
+  bench.put("s", { timing: everySecond, catchUp: "none", graceMs: 0 });
+  for (const lateMs of [0, 40, 499]) {
+    bench.absentFor(1000 - (bench.nowMs - NOON_MS) % 1000 + lateMs);
+    await bench.until(bench.nowMs + 1);
+  }
+  assert.deepEqual([bench.madeFor, bench.machine.schedule("s")?.missed], [[1, 2, 3], 0]);
+  bench.absentFor(3_101);
+  await bench.until(bench.nowMs + 1);
+  assert.equal(bench.machine.schedule("s")?.missed, 3);
+});
+
 Deno.test("much to catch up with is done in commands of a bounded size, none twice", async () => {
   const bench = new Bench();
   bench.put("s", { timing: everySecond, catchUp: "all", catchUpMax: 1000 });
