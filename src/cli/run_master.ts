@@ -30,6 +30,7 @@ import {
   type MasterMetrics,
   type MetricsRegistry,
   MetricsSampler,
+  observeLog,
   observeProcess,
   type RootLogger,
   type Tracer,
@@ -73,6 +74,7 @@ export async function runMaster(flags: Flags, terminal: Terminal): Promise<void>
   const tracer = await createTracer(tracerOptions(loaded, "conductor-master", log));
   const registry = await openMetrics(config, log);
   const metrics = createMasterMetrics(registry);
+  observeLog(registry, metrics, log);
   const stopObserving = observeProcess(registry, {
     version: VERSION,
     role: "master",

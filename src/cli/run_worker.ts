@@ -14,6 +14,7 @@ import {
   type Logger,
   type MetricsRegistry,
   MetricsSampler,
+  observeLog,
   observeProcess,
 } from "../observability/mod.ts";
 import { ClusterChannel, observedCalls, SecurityClient } from "../rpc/mod.ts";
@@ -79,6 +80,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
   await putAwayFormerLife(config, log);
   const metricsRegistry = await openMetrics(config, log);
   const metrics = createWorkerMetrics(metricsRegistry);
+  observeLog(metricsRegistry, metrics, log);
   const tls = await openNodeTls(loaded, "worker", { log, metrics });
   const audited: { door?: WorkerDoor } = {};
   // A file may change before there is a worker to tell.
@@ -141,6 +143,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     observer: executorObserver(metrics),
     log,
   });
+  const reports = ReportJournal.open(join(directoryOf(config), "reports.journal"), { log });
   const worker = newWorker(config, {
     inline: new InlineExecutor(registry, environment),
     isolated: executors,
@@ -150,7 +153,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     channel,
     log,
     observer: workerObserver({ metrics, tracer, log, workerId: config.worker.workerId }),
-    reports: ReportJournal.open(join(directoryOf(config), "reports.journal"), { log }),
+    reports,
     payloadKeys: () => payloadKeys.current,
     ...size.now,
   });
@@ -183,6 +186,7 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
     metrics.slotsBusy.set(worker.activeJobs);
     metrics.sessionConnected.set(worker.isConnected ? 1 : 0);
     metrics.reportsPending.set(worker.pendingReports);
+    metrics.reportsUnkept.set(reports.isAmiss ? 1 : 0);
     metrics.executorProcesses.set(executors.processes);
     const { cpuUsage, memoryUsage, executorsCpu, executorsMemoryBytes } = usage();
     metrics.hostCpuUsage.set(cpuUsage);

@@ -6,9 +6,9 @@
  * @module
  */
 
-import { type AuditMetrics, createAuditMetrics } from "./audit_metrics.ts";
 import { createGateMetrics, type GateMetrics } from "./gate_metrics.ts";
 import { firstOf, oneOf } from "./label_bound.ts";
+import { createLogMetrics, type LogMetrics } from "./log_metrics.ts";
 import type { MetricsRegistry } from "./metrics_registry.ts";
 import { createRaftMetrics, type RaftMetrics } from "./raft_metrics.ts";
 import {
@@ -28,7 +28,7 @@ export type MasterMetrics =
   & ReturnType<typeof recoveryMetrics>
   & GateMetrics
   & TlsMetrics
-  & AuditMetrics
+  & LogMetrics
   & { readonly rpc: RpcMetrics; readonly rpcClient: RpcClientMetrics };
 
 /** Declares a master's metrics in `registry`. Once for each registry. */
@@ -41,7 +41,7 @@ export function createMasterMetrics(registry: MetricsRegistry): MasterMetrics {
     ...recoveryMetrics(registry),
     ...createGateMetrics(registry),
     ...createTlsMetrics(registry),
-    ...createAuditMetrics(registry),
+    ...createLogMetrics(registry),
     rpc: createRpcMetrics(registry),
     rpcClient: createRpcClientMetrics(registry),
   };

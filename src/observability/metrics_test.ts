@@ -9,6 +9,7 @@ import {
   type MasterMetrics,
   WORKERS_MAX,
 } from "./master_metrics.ts";
+import { observeLog } from "./log_metrics.ts";
 import { createMetricsRegistry, type MetricsRegistry } from "./metrics_registry.ts";
 import { createWorkerMetrics } from "./worker_metrics.ts";
 
@@ -238,7 +239,7 @@ Deno.test("registries are apart: two nodes in one process do not count for each 
   assert.deepEqual([await isLeader(one), await isLeader(two)], [1, 0]);
 });
 
-Deno.test("a worker's metrics have names of their own, but for the calls that it serves and its doors", async () => {
+Deno.test("a worker's metrics have names of their own, but for the calls that it serves, its doors and its logs", async () => {
   const [master, worker] = await Promise.all([
     createMetricsRegistry({ enabled: true }),
     createMetricsRegistry({ enabled: true }),
@@ -250,7 +251,7 @@ Deno.test("a worker's metrics have names of their own, but for the calls that it
   assert.ok(
     shared.length > 0 &&
       shared.every((name) =>
-        /^(conductor_(rpc|auth|rate_limit|tls|node)|grpc_(server|client))_/.test(name)
+        /^(conductor_(rpc|auth|rate_limit|tls|node|audit|log)|grpc_(server|client))_/.test(name)
       ),
   );
 });
@@ -287,4 +288,15 @@ Deno.test("disabled metrics take everything and hold nothing", async () => {
   assert.equal((await registry.expose()).text, "");
   assert.equal(isAsked, false);
   assert.equal(registry.isEnabled, false);
+});
+
+Deno.test("each scrape tells how many lines of the log are lost by then, from none on", async () => {
+  const registry = await createMetricsRegistry({ enabled: true });
+  const log = { linesLost: 0 };
+  observeLog(registry, createWorkerMetrics(registry), log);
+  for (const linesLost of [0, 3, 3, 10]) {
+    log.linesLost = linesLost;
+    const { text } = await registry.expose();
+    assert.match(text, new RegExp(`^conductor_log_lines_lost_total ${linesLost}$`, "m"));
+  }
 });

@@ -31,7 +31,7 @@ export { createWorkerMetrics, type WorkerMetrics } from "./worker_metrics.ts";
 export { type GateMetrics } from "./gate_metrics.ts";
 export { throttledWarning } from "./log_throttle.ts";
 export { systemTicker, type Ticker } from "./ticker.ts";
-export type { AuditMetrics } from "./audit_metrics.ts";
+export { type AuditMetrics, observeLog } from "./log_metrics.ts";
 export { type ListenerName, type TlsMetrics } from "./tls_metrics.ts";
 export { describeMetrics } from "./described_metrics.ts";
 export { createRpcClientObserver, createRpcObserver } from "./rpc_observer.ts";

@@ -5,7 +5,6 @@
  * @module
  */
 
-import { type AuditMetrics, createAuditMetrics } from "./audit_metrics.ts";
 import { createGateMetrics, type GateMetrics } from "./gate_metrics.ts";
 import { firstOf, oneOf } from "./label_bound.ts";
 import type {
@@ -22,6 +21,7 @@ import {
   type RpcClientMetrics,
   type RpcMetrics,
 } from "./rpc_metrics.ts";
+import { createLogMetrics, type LogMetrics } from "./log_metrics.ts";
 import { createTlsMetrics, type TlsMetrics } from "./tls_metrics.ts";
 
 /** Why an executor process ended: by itself, by a bound, or by the worker's wish. */
@@ -38,7 +38,7 @@ export type ExecutorEndReason =
 /** How an attempt ended on the worker. */
 export type AttemptOutcome = "completed" | "failed" | "cancelled" | "timeout";
 
-export interface WorkerMetrics extends GateMetrics, TlsMetrics, AuditMetrics {
+export interface WorkerMetrics extends GateMetrics, TlsMetrics, LogMetrics {
   readonly attemptsTotal: CounterFamily<{ type: string; outcome: AttemptOutcome }>;
   readonly attemptSeconds: HistogramFamily<{ type: string; outcome: AttemptOutcome }>;
   /** Executor processes, idle ones too. */
@@ -52,6 +52,7 @@ export interface WorkerMetrics extends GateMetrics, TlsMetrics, AuditMetrics {
   readonly sessionLossesTotal: Counter;
   /** Results not yet acknowledged by a master. */
   readonly reportsPending: Gauge;
+  readonly reportsUnkept: Gauge;
   /** Parts of what the worker may use that are in use, 0 to 1. */
   readonly hostCpuUsage: Gauge;
   readonly hostMemoryUsage: Gauge;
@@ -117,6 +118,10 @@ export function createWorkerMetrics(registry: MetricsRegistry): WorkerMetrics {
       "worker_reports_pending",
       "Results of attempts that no master has acknowledged yet.",
     ),
+    reportsUnkept: registry.gauge(
+      "worker_reports_unkept",
+      "1 while results cannot be kept on this worker's disk until they are acknowledged, else 0.",
+    ),
     hostCpuUsage: registry.gauge(
       "worker_host_cpu_usage",
       "Part of the processors that this worker's host or container may use that is in use, 0 to 1.",
@@ -135,7 +140,7 @@ export function createWorkerMetrics(registry: MetricsRegistry): WorkerMetrics {
     ),
     ...createGateMetrics(registry),
     ...createTlsMetrics(registry),
-    ...createAuditMetrics(registry),
+    ...createLogMetrics(registry),
     rpc: createRpcMetrics(registry),
     rpcClient: createRpcClientMetrics(registry),
   };

@@ -109,6 +109,11 @@ export class ReportJournal implements ReportKeeper {
     }
   }
 
+  /** The last results that came are not kept: it could not be written, or was full. */
+  get isAmiss(): boolean {
+    return this.#isAmiss || this.#isAstray;
+  }
+
   /** Appends reports that are about to be sent. */
   keep(reports: readonly AttemptReportView[]): void {
     this.#look();

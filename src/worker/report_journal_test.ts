@@ -192,8 +192,10 @@ Deno.test("a journal that is full says so once, and takes reports again when the
   journal.keep([finished("a", 1, new Uint8Array(600))]);
   for (const id of ["b", "c"]) journal.keep([finished(id, 1, new Uint8Array(600))]);
   assert.equal(place.warnings.length, 1);
+  assert.equal(journal.isAmiss, true);
   journal.settled(0, () => []);
   journal.keep([finished("d")]);
+  assert.equal(journal.isAmiss, false);
   assert.deepEqual(place.kept(), [finished("d")]);
 });
 
