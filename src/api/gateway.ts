@@ -34,7 +34,12 @@ import { type Credentials, credentialsOf, refuseForeignPages } from "./credentia
 import { refusalAnswer, statusOf } from "./faults.ts";
 import { tellingOf } from "./call_streams.ts";
 import { downloadAnswer, type PieceSource } from "./download.ts";
-import { EventStreams, type EventStreamsOptions, LAST_ID, type StreamOwner } from "./event_stream.ts";
+import {
+  EventStreams,
+  type EventStreamsOptions,
+  LAST_ID,
+  type StreamOwner,
+} from "./event_stream.ts";
 import type { LiveSource } from "./live_feed.ts";
 import { ownHandlers } from "./own.ts";
 import { jsonOf } from "./proto_json.ts";

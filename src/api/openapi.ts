@@ -104,7 +104,8 @@ function operationId({ verb, path }: ApiRow): string {
 }
 
 const NOTHING_MORE: Json = {
-  description: "With the last event's id as Last-Event-ID: there is nothing more, so that a browser stays away",
+  description:
+    "With the last event's id as Last-Event-ID: there is nothing more, so that a browser stays away",
 };
 
 interface Parts {

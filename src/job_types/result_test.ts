@@ -66,7 +66,10 @@ Deno.test("what JSON would lose without a word is refused", () => {
   ];
   const views = [new Float64Array([1, 2]), new DataView(new ArrayBuffer(4))];
   for (const value of [...values, ...views]) {
-    assert.throws(() => encodeResult(value), /The job's result is an? [\w ]+, which JSON cannot hold/);
+    assert.throws(
+      () => encodeResult(value),
+      /The job's result is an? [\w ]+, which JSON cannot hold/,
+    );
   }
   class Nothing {}
   const text = (value: unknown) => new TextDecoder().decode(encodeResult(value).bytes);

@@ -95,7 +95,8 @@ Deno.test("a type that asks for it is given integers of 64 bits as they are, in 
     run: async (_payload: unknown, job: JobContext) => (await job.parentResult("p")).value,
   });
   const types = offeredTypes([exact, anything]);
-  const of = async (name: string) => await types.parsePayload(types.get(name)!, encoder.encode(text));
+  const of = async (name: string) =>
+    await types.parsePayload(types.get(name)!, encoder.encode(text));
   const kept = { id: 9007199254740993n, half: 0.5, few: 3 };
   assert.deepEqual(await of("exact"), { ok: true, payload: kept });
   assert.deepEqual(await of("anything"), { ok: true, payload: JSON.parse(text) });

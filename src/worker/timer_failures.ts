@@ -37,7 +37,10 @@ export class TimerFailures<Context> {
       for (const name of SETTERS) {
         const set = holder[name]!;
         const watched: SetTimer = (callback, ...rest) =>
-          set(typeof callback === "function" ? noted(callback as () => unknown) : callback, ...rest);
+          set(
+            typeof callback === "function" ? noted(callback as () => unknown) : callback,
+            ...rest,
+          );
         // A promisified one is another function, which hangs on it.
         Object.defineProperties(watched, Object.getOwnPropertyDescriptors(set));
         holder[name] = watched;

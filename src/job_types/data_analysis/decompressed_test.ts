@@ -101,7 +101,9 @@ Deno.test("what cannot be read as UTF-8 is read as its server says, wherever the
   }
   assert.deepEqual(await rowsOf("iso-8859-1", windows("n\nJü")), [{ n: "Jü" }]);
   assert.deepEqual(await rowsOf("iso-8859-1", windows("n\nü")), [{ n: "ü" }]);
-  assert.deepEqual(await rowsOf("koi8-r", windows("n\n\xf0"), { encoding: "latin1" }), [{ n: "ð" }]);
+  assert.deepEqual(await rowsOf("koi8-r", windows("n\n\xf0"), { encoding: "latin1" }), [{
+    n: "ð",
+  }]);
   const japanese = Uint8Array.of(0x6e, 10, 0x1b, 0x24, 0x42, 0x46, 0x7c, 0x1b, 0x28, 0x42);
   assert.deepEqual(await rowsOf("iso-2022-jp", japanese), [{ n: "日" }]);
   await assert.rejects(rowsOf("no-such", windows("n\nü")), /line 2 is not utf-8/);
