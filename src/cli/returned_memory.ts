@@ -51,7 +51,8 @@ export function returnMemoryAtRest(
 }
 
 const SYMBOLS = {
-  // It takes some ms, and more beside a large heap: on a thread, then.
+  // A quarter of a millisecond for each MiB that it gives back: on a thread, beside which the loop goes on until it needs
+  // memory of the part that is being gone through.
   malloc_trim: { parameters: ["usize"], result: "i32", nonblocking: true },
 } as const;
 
