@@ -203,19 +203,23 @@ async function filesOf(path: string): Promise<string[]> {
 }
 
 async function* linesOf(path: string): AsyncGenerator<{ text: string; isWhole: boolean }> {
-  let file: Deno.FsFile;
-  try {
-    file = await Deno.open(path, { read: true });
-  } catch (thrown) {
-    throw new Error(`cannot read "${path}": ${reasonOf(thrown)}`, { cause: thrown });
-  }
   let rest = "";
-  for await (const chunk of file.readable.pipeThrough(new TextDecoderStream())) {
+  for await (const chunk of chunksOf(path)) {
     const parts = (rest + chunk).split("\n");
     rest = parts.pop() ?? "";
     for (const text of parts) yield { text, isWhole: true };
   }
   if (rest !== "") yield { text: rest, isWhole: false };
+}
+
+/** @throws {Error} naming the file: a directory can be opened, and not read */
+async function* chunksOf(path: string): AsyncGenerator<string> {
+  try {
+    const file = await Deno.open(path, { read: true });
+    yield* file.readable.pipeThrough(new TextDecoderStream());
+  } catch (thrown) {
+    throw new Error(`cannot read "${path}": ${reasonOf(thrown)}`, { cause: thrown });
+  }
 }
 
 /**

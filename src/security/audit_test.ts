@@ -412,6 +412,16 @@ Deno.test("an audit file that cannot be opened, or that another writer has, is n
   openAuditLog({ enabled: true, output: path })?.close();
 });
 
+Deno.test("what cannot be read is named, a directory too", async () => {
+  await using directory = await temporaryDirectory();
+  for (const path of [directory.path, `${directory.path}/missing`]) {
+    await assert.rejects(verifyAuditFile(path), (failure: Error) => {
+      assert.ok(failure.message.startsWith(`cannot read "${path}": `), failure.message);
+      return true;
+    });
+  }
+});
+
 Deno.test("a log that is not enabled is none", () => {
   assert.equal(openAuditLog({ enabled: false, output: "stdout" }), null);
 });
