@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { openAuditLog } from "./audit.ts";
 import { verifyAuditFile } from "./audit_chain.ts";
+import { FileSink } from "./audit_sink.ts";
 import { temporaryDirectory } from "./certificate_fixtures.ts";
 
 const CALL = { method: "/proto.MasterService/SubmitJob", client: "10.0.0.1" };
@@ -84,6 +85,29 @@ Deno.test("after another has moved the file away, the chain goes on in a new one
   assert.deepEqual(report.faults, []);
   assert.deepEqual([report.files.length, report.lines, report.lastSequence], [2, 4, 4]);
   assert.equal((await Deno.stat(`${path}.head`)).mode! & 0o777, 0o600);
+});
+
+Deno.test("what is taken back of a write that failed leaves no hole where another has emptied the file", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  const sink = new FileSink({ path });
+  sink.write("a line of before, which was copied elsewhere\n");
+  await Deno.truncate(path);
+  const { writeSync } = Deno.FsFile.prototype;
+  let writes = 0;
+  Deno.FsFile.prototype.writeSync = function (bytes) {
+    if (++writes === 2) throw new Error("No space left on device");
+    return writeSync.call(this, bytes.subarray(0, 4));
+  };
+  try {
+    assert.throws(() => sink.write("this and that\n"), /No space left/);
+  } finally {
+    Deno.FsFile.prototype.writeSync = writeSync;
+  }
+  assert.equal(await Deno.readTextFile(path), "");
+  sink.write("this and that\n");
+  sink.close();
+  assert.equal(await Deno.readTextFile(path), "this and that\n");
 });
 
 Deno.test("without a descriptor to spare a full file grows, and is moved aside once when there is one", async () => {

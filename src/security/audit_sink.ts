@@ -129,10 +129,13 @@ export class FileSink implements AuditSink {
     if (!isLineEnd && this.#bytes > 0 && this.#bytes + bytes.length > this.#fileBytesMax) {
       this.#rotateOrGrow();
     }
+    let written = 0;
     try {
-      writeAll(this.#file, bytes);
+      while (written < bytes.length) written += this.#file.writeSync(bytes.subarray(written));
     } catch (thrown) {
-      // What was written of it would be written again later: take it back.
+      // What was written of it would be written again later: take it back. By the size that the file has,
+      // since a tool that copies logs and empties them (copytruncate) may have made it shorter.
+      this.#bytes = this.#file.statSync().size - written;
       this.#file.truncateSync(this.#bytes);
       throw thrown;
     }
