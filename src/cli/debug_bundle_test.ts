@@ -165,6 +165,33 @@ Deno.test("where nobody leads, a bundle has the jobs of the master that answers,
   }
 });
 
+Deno.test("a worker's bundle has the worker's own metrics, which are among its pages, and no master's", async () => {
+  const serve = (says: string) =>
+    Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      (request) => new Response(`${says} ${new URL(request.url).pathname}`),
+    );
+  await using worker = serve("worker");
+  await using master = serve("master");
+  const directory = await Deno.makeTempDir({ prefix: "conductor-bundle-" });
+  try {
+    const file = join(directory, "bundle.tar.gz");
+    const terminal = recording();
+    const ports = [
+      `--http-port=${worker.addr.port}`,
+      `--set=metrics.port=${master.addr.port}`,
+      `--set=worker.data_dir=${directory}`,
+    ];
+    const args = ["debug", "bundle", file, "--role=worker", "--addr=127.0.0.1:1", ...ports];
+    assert.equal(await route(args, terminal), 0, terminal.written.err);
+    const parts = await unpacked(file);
+    assert.equal(parts.get("metrics.txt"), "worker /metrics");
+    assert.equal(parts.get("ready.txt"), "worker /ready");
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
 Deno.test("what holds the process up is made when all that asks somebody has its answer", async () => {
   const made: string[] = [];
   const answer = Promise.withResolvers<string>();

@@ -285,9 +285,10 @@ function jobFacts(job: {
   };
 }
 
+/** A master has a port for them; a worker shows them among its pages. */
 function metricsUrl({ config, role }: ExaminedConfig): URL {
   const url = pageUrl(config, role === "worker" ? "worker" : "master", "health");
-  url.port = String(config.metrics.port);
+  if (role !== "worker") url.port = String(config.metrics.port);
   url.pathname = config.metrics.path;
   return url;
 }
