@@ -242,6 +242,21 @@ Deno.test("half of a client's certificate is refused by the names of its two key
   );
 });
 
+Deno.test("a header that gRPC cannot carry is refused by its name, and its value is not shown", async () => {
+  for (const name of ["api-key", "a/b", "key-bin"]) {
+    const value = name === "api-key" ? "hidden\n" : "hidden";
+    await assert.rejects(
+      createTracer(tracerOptions({ protocol: "grpc", headers: { [name]: value } })),
+      (failure: Error) => {
+        assert.equal(failure.name, "TracingConfigError");
+        assert.ok(failure.message.startsWith(`tracing.otlp_headers has "${name}"`));
+        assert.ok(!failure.message.includes("hidden") && failure.cause === undefined);
+        return true;
+      },
+    );
+  }
+});
+
 Deno.test("an endpoint of its own for traces is taken as it is", async () => {
   await using receiver = new OtlpReceiver();
   const tracesUrl = `http://127.0.0.1:${receiver.port}/custom/path`;

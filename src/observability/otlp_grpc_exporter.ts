@@ -10,7 +10,7 @@ import { diag } from "@opentelemetry/api";
 import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import type { SpanExporter } from "@opentelemetry/sdk-trace";
 import { Buffer } from "node:buffer";
-import type { CollectorTls } from "./tracing.ts";
+import { type CollectorTls, TracingConfigError } from "./tracing.ts";
 
 export interface OtlpGrpcOptions {
   /** `HOST:PORT`. */
@@ -66,8 +66,20 @@ export class OtlpGrpcExporter implements SpanExporter {
       "grpc.service_config": JSON.stringify(RETRIES),
       ...(options.compresses ? { "grpc.default_compression_algorithm": GZIP } : {}),
     });
-    for (const [name, value] of Object.entries(options.headers)) this.#metadata.set(name, value);
+    for (const [name, value] of Object.entries(options.headers)) this.#say(name, value);
     this.#timeoutMs = options.timeoutMs;
+  }
+
+  /** @throws TracingConfigError without the library's own error, which shows the value: it may be a key */
+  #say(name: string, value: string): void {
+    try {
+      this.#metadata.set(name, value);
+    } catch {
+      throw new TracingConfigError(
+        `tracing.otlp_headers has "${name}", whose name or value gRPC cannot carry: values are printable ` +
+          'ASCII, and names are letters, digits, "_", "-" and ".", and do not end in "-bin"',
+      );
+    }
   }
 
   export(...[spans, done]: Parameters<SpanExporter["export"]>): void {
