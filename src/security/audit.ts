@@ -187,7 +187,9 @@ export class AuditLog {
   #isScheduled = false;
   /** What of it does not work at present. */
   readonly #failing = new Set<"write" | "sync">();
+  /** Lines of which the log itself does not say yet that they are lost, and those that nobody was told of. */
   #lost = 0;
+  #lostUntold = 0;
   readonly #readers = new Set<(lines: readonly string[]) => void>();
   #recent: string[] = [];
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -205,6 +207,7 @@ export class AuditLog {
   record(event: AuditEvent, nowMs: number): void {
     if (this.#pending.length >= BACKLOG_LINES_MAX) {
       this.#lost++;
+      this.#lostUntold++;
       this.#told.lineLost?.();
       return;
     }
@@ -242,13 +245,12 @@ export class AuditLog {
       }, RETRY_MS);
       return;
     }
-    const lost = this.#lost;
-    this.#lost = 0;
-    if (lost > 0) {
-      const fields = { count: lost };
+    if (this.#lost > 0) {
+      const fields = { count: this.#lost };
+      this.#lost = 0;
       this.#push({ logger: "audit", msg: "Audit lines lost", level: "error", fields }, Date.now());
     }
-    this.#works("write", lost);
+    this.#works("write");
     this.flush();
   }
 
@@ -301,8 +303,11 @@ export class AuditLog {
     this.#failing.add(part);
   }
 
-  #works(part: "write" | "sync", lost = 0): void {
-    if (this.#failing.delete(part) && this.#failing.size === 0) this.#told.recovered?.(lost);
+  #works(part: "write" | "sync"): void {
+    if (!this.#failing.delete(part) || this.#failing.size > 0) return;
+    const lost = this.#lostUntold;
+    this.#lostUntold = 0;
+    this.#told.recovered?.(lost);
   }
 
   /** Twice as many are kept as are shown, so that the older half is seldom cut off. */

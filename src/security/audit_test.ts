@@ -231,7 +231,7 @@ Deno.test("of lines that wait as many are written as there is room for, each onc
   assert.deepEqual(lost, [0]);
 });
 
-Deno.test("a log that cannot be synced is told of once, and when it is synced again, though nothing more is written", async () => {
+Deno.test("a log that cannot be synced is told of once, and when it is synced again, with all that was lost", async () => {
   const sink = new MemorySink();
   const [failed, recovered] = [Promise.withResolvers<void>(), Promise.withResolvers<number>()];
   let failures = 0;
@@ -246,8 +246,14 @@ Deno.test("a log that cannot be synced is told of once, and when it is synced ag
   log.record(succeeded("a"), NOW_MS);
   await failed.promise;
   await sink.triedAgain.promise;
+  // That lines were lost meanwhile is told with the end of all that did not work.
+  sink.isBroken = true;
+  for (let index = 0; index < 10_007; index++) log.record(succeeded(`${index}`), NOW_MS);
+  log.flush();
+  sink.isBroken = false;
+  log.flush();
   sink.isUnsyncable = false;
-  assert.equal(await recovered.promise, 0);
+  assert.equal(await recovered.promise, 7);
   assert.equal(failures, 1);
   log.close();
 });
