@@ -44,7 +44,8 @@ export function hostsOf(
   bindHost: string,
 ): { readonly takesHost?: (host: string) => boolean } {
   const isOpen = profile === "development" && !config.security.rbac.enabled;
-  return isOpen && isLoopbackHost(bindHost) ? { takesHost: hostsOfNode(config) } : {};
+  const takesHost = hostsOfNode(config);
+  return isOpen && isLoopbackHost(bindHost) ? { takesHost } : {};
 }
 
 /** Whether a `Host` header has a name that is this node's, or that nobody on the internet can have. */

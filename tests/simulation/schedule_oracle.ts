@@ -32,6 +32,8 @@ interface KnownSchedule {
   actedThroughMs: number;
 }
 
+/** What is late by so much is in time, whatever grace a schedule allows: no timer is on time to the millisecond. */
+const LATENESS_MS = 500;
 /** As the calendar counts when a long stop is made up for, of cron expressions. */
 const COUNTED_MAX = 1000;
 
@@ -161,7 +163,7 @@ export class ScheduleOracle {
     const lastMs = nextAtMs - periodMs;
     const wanted = catchUp === "all"
       ? Math.min(all, catchUpMax)
-      : catchUp === "last" || atMs - lastMs <= graceMs
+      : catchUp === "last" || atMs - lastMs <= Math.max(graceMs, LATENESS_MS)
       ? 1
       : 0;
     const expected = Array.from({ length: wanted }, (_, at) => nextAtMs - (wanted - at) * periodMs);
