@@ -4,7 +4,7 @@
  * @module
  */
 
-import { lostKindOf, stringifyExactly } from "../json/mod.ts";
+import { lostKindOf, lostWithin, stringifyExactly } from "../json/mod.ts";
 import { PermanentJobError, ResultTooLargeError } from "./contract.ts";
 
 /** A result as it is kept and handed out. */
@@ -12,6 +12,8 @@ export interface EncodedResult {
   readonly bytes: Uint8Array;
   /** `application/json`, `application/octet-stream`, or empty for no result at all. */
   readonly contentType: string;
+  /** What of the value is not in it, if something is: a promise that nobody awaited, most likely. */
+  readonly lost?: string;
 }
 
 /**
@@ -37,7 +39,10 @@ function encoded(value: unknown): EncodedResult {
   if (value instanceof Uint8Array || value instanceof ArrayBuffer) {
     return { bytes: copyOf(value), contentType: "application/octet-stream" };
   }
-  return { bytes: new TextEncoder().encode(jsonOf(value)), contentType: "application/json" };
+  const text = jsonOf(value);
+  const lost = lostWithin(value, text);
+  const bytes = new TextEncoder().encode(text);
+  return { bytes, contentType: "application/json", ...(lost === undefined ? {} : { lost }) };
 }
 
 /**

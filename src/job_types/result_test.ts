@@ -76,3 +76,11 @@ Deno.test("what JSON would lose without a word is refused", () => {
   assert.equal(text(new Nothing()), "{}");
   assert.equal(text(Object.assign(new Error("x"), { code: 7 })), '{"code":7}');
 });
+
+Deno.test("what is lost within a result is told, and fails nothing", () => {
+  const lostOf = (value: unknown) => encodeResult(value).lost;
+  assert.equal(lostOf({ rows: [{ data: Promise.resolve(1) }] }), 'a Promise at "data"');
+  assert.equal(lostOf([{}, new Map([[1, 2]])]), 'a Map at "1"');
+  const nothingLost = [{ a: {}, b: [], c: new Date(0) }, [Object.assign(new Error("x"), { e: 1 })]];
+  for (const value of nothingLost) assert.equal(lostOf(value), undefined);
+});

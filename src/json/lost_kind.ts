@@ -29,6 +29,28 @@ const LOST_KINDS: ReadonlySet<string> = new Set([
 export function lostKindOf(value: unknown, json: string | undefined): string | undefined {
   if (typeof value !== "object" || value === null || "toJSON" in value) return undefined;
   if (json !== "{}" && !ArrayBuffer.isView(value)) return undefined;
+  return kindOf(value);
+}
+
+/**
+ * Where within `value` something is of which `json`, what was made of it, has nothing, as `a Promise at "data"`. The
+ * first one; undefined: there is none.
+ */
+export function lostWithin(value: unknown, json: string): string | undefined {
+  // Whatever is lost leaves this; most values have none.
+  if (!json.includes("{}")) return undefined;
+  let lost: string | undefined;
+  JSON.stringify(value, (key, each: unknown) => {
+    if (lost !== undefined || typeof each !== "object" || each === null) return each;
+    if (ArrayBuffer.isView(each) || Object.keys(each).length > 0) return each;
+    const kind = kindOf(each);
+    if (kind !== undefined) lost = `a ${kind} at ${JSON.stringify(key)}`;
+    return each;
+  });
+  return lost;
+}
+
+function kindOf(value: object): string | undefined {
   const kind = Object.prototype.toString.call(value).slice("[object ".length, -1);
   return LOST_KINDS.has(kind) ? kind : undefined;
 }

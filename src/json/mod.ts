@@ -14,4 +14,4 @@ export {
   withBigIntegers,
 } from "./exact_json.ts";
 export { isDeeperThan } from "./json_depth.ts";
-export { lostKindOf } from "./lost_kind.ts";
+export { lostKindOf, lostWithin } from "./lost_kind.ts";

@@ -141,7 +141,8 @@ export async function runAttempt(
     signal.throwIfAborted();
     const running = type.run(parsed.payload, context);
     const value = await (settling === "at once" ? unlessAborted(running, signal) : running);
-    const { bytes, contentType } = encodeResult(value, environment.limits.resultBytesMax);
+    const { bytes, contentType, lost } = encodeResult(value, environment.limits.resultBytesMax);
+    if (lost !== undefined) context.log(`its result has ${lost}, of which JSON keeps nothing`);
     return { ok: true, output: bytes, contentType };
   } catch (failure) {
     return endOf(failure);

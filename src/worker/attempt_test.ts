@@ -87,6 +87,23 @@ Deno.test("what an attempt says is short enough for its master, whatever it is",
   assert.deepEqual(said.map(({ length }) => length), [4_096, 1, 4_096]);
 });
 
+Deno.test("a promise that a result was given in place of what it brings is told in the job's log", async () => {
+  const registry = new JobTypeRegistry();
+  registry.register({
+    name: "hasty",
+    summary: "Forgets to wait.",
+    isolation: "inline",
+    payloadSchema: z.unknown(),
+    example: {},
+    run: () => Promise.resolve({ rows: Promise.resolve([1]) }),
+  });
+  const said: string[] = [];
+  const listener = { ...silent, log: (line: string) => void said.push(line) };
+  const end = await runAttempt(registry, ENVIRONMENT, taskOf("/n", "hasty"), listener, never);
+  assert.ok(end.ok);
+  assert.deepEqual(said, ['its result has a Promise at "rows", of which JSON keeps nothing']);
+});
+
 Deno.test("an attempt ends when its payload cannot even be looked at", async () => {
   const end = await runAttempt(
     {
