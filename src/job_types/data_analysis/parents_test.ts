@@ -56,6 +56,13 @@ Deno.test("named parents are read, and no others", async () => {
   assert.match(JSON.stringify(result), /4/);
 });
 
+Deno.test("a parent that left no result was only waited for, unless it is named", async () => {
+  const results = { gate: "", a: { page: "/", words: 3 } };
+  assert.match(JSON.stringify(await analysed(sums, results)), /"rows":\[\["\/",3\]\]|"words":3/);
+  const named = { ...sums, parents: ["gate", "a"] };
+  await assert.rejects(analysed(named, results), /result of job gate, .*: it left none/);
+});
+
 Deno.test("a parent whose result is no table is named", async () => {
   await assert.rejects(analysed(sums, { a: "<html>" }), /result of job a.*it is not JSON/);
   await assert.rejects(analysed(sums, { a: [1, 2] }), /result of job a: it is neither/);

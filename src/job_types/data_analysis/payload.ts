@@ -192,7 +192,7 @@ const payload = z.strictObject({
   parents: z.union([z.literal(true), z.array(z.string().min(1).max(256)).min(1).max(1_000)])
     .optional().describe(
       "The results of jobs that this one depends on, each a JSON object or a list of them: all " +
-        "that completed (true), or these.",
+        "that completed and left something (true), or these.",
     ),
   format: z.enum(["auto", ...sourceFormats]).default("auto")
     .describe("auto: by file name, content type, and the first characters."),

@@ -88,7 +88,11 @@ function parentsSource(parents: true | readonly string[], context: JobContext): 
     .filter(({ status }) => status === "completed").map(({ jobId }) => jobId);
   const what = "what its parents left";
   return {
-    chunks: bounded(parentRows(jobIds, context), context.limits.streamBytesMax, what),
+    chunks: bounded(
+      parentRows(jobIds, context, parents !== true),
+      context.limits.streamBytesMax,
+      what,
+    ),
     sizeBytes: undefined,
     name: "",
     contentType: "application/x-ndjson",
@@ -96,13 +100,21 @@ function parentsSource(parents: true | readonly string[], context: JobContext): 
   };
 }
 
+/** Of parents that were not named, one that left no result was only waited for. */
 async function* parentRows(
   jobIds: readonly string[],
   context: JobContext,
+  areNamed: boolean,
 ): AsyncGenerator<Uint8Array> {
   const encoder = new TextEncoder();
   for (const jobId of jobIds) {
     const { status, output } = await context.parentResult(jobId);
+    if (output.length === 0) {
+      if (!areNamed) continue;
+      throw new PermanentJobError(
+        `Cannot analyse the result of job ${jobId}, which is ${status}: it left none.`,
+      );
+    }
     let value: unknown;
     try {
       value = parseExactly(new TextDecoder("utf-8", { fatal: true }).decode(output));
