@@ -7,7 +7,7 @@
 
 import { analyse } from "chardet";
 import sniffHTMLEncoding from "html-encoding-sniffer";
-import { charsetParameter, knownCharset } from "./named_charset.ts";
+import { asciiLength, charsetParameter, knownCharset } from "./named_charset.ts";
 
 /** Bytes of a page's beginning that its encoding is judged by. */
 export const HEAD_BYTES = 64 * 1024;
@@ -87,7 +87,7 @@ function likeliest(bytes: Uint8Array, { isCut }: { readonly isCut: boolean }): s
     new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: isCut });
     return "utf-8";
   } catch {
-    const first = bytes.findIndex((byte) => byte >= 0x80);
+    const first = asciiLength(bytes);
     if (isMostlyUtf8(bytes.subarray(first, first + HEAD_BYTES))) return "utf-8";
     const [best] = analyse(lettersOf(bytes.subarray(Math.max(0, first - LETTERS_BYTES / 2))));
     const known = best !== undefined && best.confidence >= CONFIDENCE_MIN

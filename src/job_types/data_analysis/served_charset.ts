@@ -6,6 +6,7 @@
  */
 
 import { joinBytes } from "../join_bytes.ts";
+import { asciiLength } from "../named_charset.ts";
 
 /** Most bytes of one character of UTF-8. */
 const CHARACTER_BYTES_MAX = 4;
@@ -35,8 +36,7 @@ export async function* charsetsShown(
       continue;
     }
     const chunk = held === undefined ? next : joinBytes([held, next]);
-    const first = chunk.findIndex((byte) => byte >= 0x80);
-    const end = first < 0 ? chunk.length : first;
+    const end = asciiLength(chunk);
     yield { chunk: chunk.subarray(0, end), label: "utf-8" };
     const rest = chunk.subarray(end);
     held = rest.length > 0 && rest.length < CHARACTER_BYTES_MAX ? rest : undefined;
