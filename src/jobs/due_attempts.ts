@@ -18,6 +18,8 @@ export interface AttemptLimits {
   readonly graceMs: number;
   /** How much of the time since then did not pass, since the clock was set; left out: all of it passed. */
   readonly skippedSince?: (sinceMs: number) => number;
+  /** Since when a worker is known to have to hand back what it holds at that time; left out: that is not known. */
+  readonly orderedSince?: (workerId: string, handBackAtMs: number) => number;
   /** Most attempts to name. */
   readonly limit: number;
 }
@@ -29,7 +31,7 @@ export function dueAttempts(
   limits: AttemptLimits,
 ): readonly ExpiredAttempt[] {
   const due: ExpiredAttempt[] = [];
-  const { skippedSince = () => 0 } = limits;
+  const { skippedSince = () => 0, orderedSince } = limits;
   const collect = (
     records: Iterator<JobRecord>,
     reason: ExpiredAttempt["reason"],
@@ -60,7 +62,10 @@ export function dueAttempts(
     () => limits.assignmentTimeoutMs,
   );
   for (const worker of workers.connected) {
-    if ((worker.stored.handBackAtMs ?? Infinity) > nowMs) continue;
+    const { handBackAtMs } = worker.stored;
+    if (handBackAtMs === undefined) continue;
+    const sinceMs = orderedSince?.(worker.id, handBackAtMs) ?? Infinity;
+    if (handBackAtMs + skippedSince(sinceMs) > nowMs) continue;
     for (const { id: jobId, token } of heldJobs(worker)) {
       if (due.length < limits.limit) due.push({ jobId, token, reason: "drained" });
     }

@@ -185,6 +185,28 @@ Deno.test("entries of leaders that do not tell crashes from silence mean what th
   assert.match(scene.job("job").errorMessage, /^3 attempts were lost with their workers/);
 });
 
+Deno.test("by what the clock was put forward since a drain was ordered, its grace is longer", () => {
+  const scene = new Scene();
+  scene.register("w1");
+  scene.submit("job");
+  scene.assign("job");
+  const handBackAtMs = scene.nowMs + 2000;
+  scene.apply({ kind: "drain_worker", workerId: "w1", draining: true, handBackAtMs });
+  const orderedAtMs = scene.nowMs;
+  const limits = {
+    assignmentTimeoutMs: 600_000,
+    graceMs: 0,
+    limit: 10,
+    skippedSince: (sinceMs: number) => sinceMs <= orderedAtMs ? 60_000 : 0,
+  };
+  const orderedSince = () => orderedAtMs;
+  const dueAt = (nowMs: number) =>
+    scene.machine.dueAttempts(nowMs, { ...limits, orderedSince }).length;
+  assert.deepEqual([dueAt(handBackAtMs + 59_999), dueAt(handBackAtMs + 60_000)], [0, 1]);
+  const unknown = scene.machine.dueAttempts(handBackAtMs, limits);
+  assert.equal(unknown.length, 1, "of an order that nobody saw come nothing is known");
+});
+
 Deno.test("what a drained worker holds is handed back when its time is over, and costs nothing", () => {
   const scene = new Scene();
   scene.register("w1");

@@ -26,6 +26,7 @@ import { plan, type Policy } from "../scheduler/mod.ts";
 import { ClockSteps } from "./clock_steps.ts";
 import { ComingJobs } from "./coming_jobs.ts";
 import { EndingAttempts, withCounts } from "./ending_attempts.ts";
+import { HandBackOrders } from "./hand_back_orders.ts";
 import { lastWords } from "./last_words.ts";
 import { LeaseWatch } from "./lease_watch.ts";
 import { isOfLeadership, type Proposer } from "./proposer.ts";
@@ -99,6 +100,7 @@ export class LeaderDuties {
   readonly #term: number;
   readonly #leases: LeaseWatch<Session>;
   readonly #clockSteps: ClockSteps;
+  readonly #handBacks = new HandBackOrders();
   readonly #inFlight = new Set<readonly Assignment[]>();
   readonly #ending = new EndingAttempts();
   readonly #coming: ComingJobs;
@@ -347,10 +349,12 @@ export class LeaderDuties {
 
   async #endDueAttempts(): Promise<void> {
     const { machine, sessions, proposer, timings, watchers, now } = this.#options;
-    const attempts = machine.dueAttempts(now(), {
+    const nowMs = now();
+    const attempts = machine.dueAttempts(nowMs, {
       assignmentTimeoutMs: timings.assignmentTimeoutMs,
       graceMs: timings.killGraceMs + TIMEOUT_GRACE_MS,
       skippedSince: (sinceMs) => this.#clockSteps.skippedSince(sinceMs),
+      orderedSince: (workerId, atMs) => this.#handBacks.sinceMs(workerId, atMs, nowMs),
       limit: EXPIRED_ATTEMPTS_MAX,
     });
     if (attempts.length === 0) return;
