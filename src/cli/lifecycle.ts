@@ -6,6 +6,7 @@
 
 import type { RootLogger } from "../observability/mod.ts";
 import { EXIT } from "./failure.ts";
+import { exitForGood } from "./orphaned_failures.ts";
 
 const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT", "SIGBREAK"]
@@ -30,7 +31,7 @@ export class Lifetime {
         // Whoever asks twice does not want to wait. Two signals that differ are one wish: Ctrl-C
         // reaches the node, and the script that started it asks it to stop in its own way.
         if (this.#stoppedBy === signal) {
-          Deno.exit(signal === "SIGTERM" ? EXIT.terminated : EXIT.interrupted);
+          exitForGood(signal === "SIGTERM" ? EXIT.terminated : EXIT.interrupted);
         }
         if (this.#stoppedBy !== undefined) return;
         this.#stoppedBy = signal;

@@ -50,7 +50,7 @@ import { channelRules, openNodeTls } from "./node_tls.ts";
 import { registerHandlers } from "./own_types.ts";
 import { reloadableKeys } from "./node_token_keys.ts";
 import { tracerOptions } from "./node_tracing.ts";
-import { runsInline, surviveOrphanedFailures } from "./orphaned_failures.ts";
+import { refuseExits, runsInline, surviveOrphanedFailures } from "./orphaned_failures.ts";
 import { LivePayloadKeys } from "./payload_keys.ts";
 import { returnMemoryAtRest } from "./returned_memory.ts";
 import type { Flags } from "./router.ts";
@@ -75,7 +75,10 @@ export async function runWorker(flags: Flags, terminal: Terminal): Promise<void>
   const tracer = await createTracer(tracerOptions(loaded, "conductor-worker", log));
   const programs = programsOf(config);
   const { registry, jobTypes, ownTypes } = await offeredTypes(config, programs);
-  if (runsInline(registry, ownTypes)) surviveOrphanedFailures(log);
+  if (runsInline(registry, ownTypes)) {
+    surviveOrphanedFailures(log);
+    refuseExits();
+  }
   const claim = claimDirectory(directoryOf(config), config.worker.workerId);
   await putAwayFormerLife(config, log);
   const metricsRegistry = await openMetrics(config, log);

@@ -17,16 +17,35 @@ export const late = {
     return "done";
   },
 };
+export const quits = {
+  isolation: "inline",
+  run() {
+    Deno.exit(3);
+  },
+};
+export const leaves = {
+  isolation: "inline",
+  run() {
+    process.exit(3);
+  },
+};
+export const stubborn = {
+  isolation: "inline",
+  run(_payload, { signal }) {
+    signal.addEventListener("abort", () => { throw new Error("it will not"); });
+    return new Promise(() => {});
+  },
+};
 export const slow = {
   isolation: "inline",
   run: (_payload, context) => new Promise((resolve) => {
     context.progress(0.5, "under way");
-    setTimeout(() => resolve("slept"), 1_500);
+    setTimeout(() => resolve("slept"), 3_000);
   }),
 };
 `;
 
-Deno.test("what an inline handler leaves behind and fails ends no other attempt of its worker, and is told of", async () => {
+Deno.test("what an inline handler leaves behind and fails, or does to its process, ends no other attempt of its worker", async () => {
   const host = new Host();
   using clients = new DisposableStack();
   try {
@@ -45,6 +64,18 @@ Deno.test("what an inline handler leaves behind and fails ends no other attempt 
       const { jobId } = await submit(type);
       await until(`${type} is completed`, () => isCompleted(jobId));
     }
+    for (const type of ["quits", "leaves"]) {
+      const { jobId } = await submit(type);
+      const isFailed = async () => (await client.getJob(jobId)).job.status === "failed";
+      await until(`${type} is failed`, isFailed);
+      assert.match((await client.getJob(jobId)).job.errorMessage, /may not end its worker/);
+    }
+    const stubborn = (await submit("stubborn")).jobId;
+    await until(
+      "the stubborn one runs",
+      async () => (await client.getJob(stubborn)).job.status === "running",
+    );
+    await client.cancel(stubborn);
     await until("the slow one is completed", () => isCompleted(jobId));
     const { attempts } = await client.getJob(jobId);
     assert.equal(attempts.length, 1, "its worker lived on");
