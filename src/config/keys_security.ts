@@ -222,7 +222,9 @@ export const securityKeys = {
   }),
   connections: {
     max: key(integer({ min: 8, max: 1_000_000 }), {
-      doc: "Connections that each listener of a node holds at a time; more are turned away.",
+      doc:
+        "Connections that each listener of a node holds at a time; for one more the oldest that asks for " +
+        "nothing gives way, and where there is none it is turned away.",
       usedBy: NODES,
       default: 10_000,
     }),

@@ -34,6 +34,8 @@ interface Held {
 /** A look at all connections is taken so many times within the shorter of the two timeouts. */
 const LOOKS = 8;
 const LOOK_INTERVAL_MS_MAX = 10_000;
+/** Whoever has nothing under way for so long gives way to one who comes when there is no room, in ms. */
+const QUIET_MS_MIN = 1_000;
 
 /** The connections of one listener. */
 export class ConnectionLimits {
@@ -60,15 +62,23 @@ export class ConnectionLimits {
     return this.#held.size;
   }
 
-  /** Lets a new connection in, or ends it. */
+  /**
+   * Lets a new connection in, or ends it. When there is no room, one that asks for nothing gives way: else whoever has
+   * enough addresses could keep everybody out for as long as idle ones may stay, a probe of the node's health included.
+   */
   admit(socket: Socket): boolean {
     const address = addressOf(socket);
     const limit = this.#limitFor(address);
+    if (limit === "too_many" && this.#makeRoom()) return this.#enter(socket, address);
     if (limit !== undefined) {
       socket.destroy();
       this.#onLimit(limit, address);
       return false;
     }
+    return this.#enter(socket, address);
+  }
+
+  #enter(socket: Socket, address: string): boolean {
     const nowMs = this.#nowMs();
     const key = keyOf(socket);
     this.#held.set(key, {
@@ -131,11 +141,23 @@ export class ConnectionLimits {
 
   #limitFor(address: string): ConnectionLimit | undefined {
     const { connectionsMax, connectionsOfAddressMax } = this.#bounds;
-    if (this.#held.size >= connectionsMax) return "too_many";
     if ((this.#ofAddress.get(address) ?? 0) >= connectionsOfAddressMax) {
       return "too_many_of_address";
     }
-    return undefined;
+    return this.#held.size >= connectionsMax ? "too_many" : undefined;
+  }
+
+  /** Ends the oldest connection with nothing under way. Returns whether there was one. */
+  #makeRoom(): boolean {
+    const beforeMs = this.#nowMs() - QUIET_MS_MIN;
+    for (const { socket, busy, quietSinceMs } of this.#held.values()) {
+      if (busy > 0 || quietSinceMs > beforeMs || socket.destroyed) continue;
+      const address = addressOf(socket);
+      socket.destroy();
+      this.#onLimit("too_many", address);
+      return true;
+    }
+    return false;
   }
 
   #gone(key: string, address: string): void {

@@ -72,6 +72,35 @@ Deno.test("all connections are bounded together", () => {
   assert.deepEqual(struck, ["too_many 10.0.0.5"]);
 });
 
+Deno.test("where there is no room for one more, the oldest that asks for nothing gives way", () => {
+  const { limits, struck, clock, connect } = listener();
+  const asking = connect("10.0.0.1");
+  limits.requested(asking);
+  const [idle, younger] = [connect("10.0.0.2"), connect("10.0.0.3")];
+  clock.nowMs = 600;
+  limits.requested(idle)();
+  limits.requested(younger)();
+  const last = connect("10.0.0.4");
+  clock.nowMs = 1_599;
+  assert.ok(connect("10.0.0.5").destroyed, "all were heard of just now");
+  clock.nowMs = 1_600;
+  assert.equal(connect("10.0.0.5").destroyed, false);
+  assert.ok(idle.destroyed);
+  assert.ok([asking, younger, last].every(({ destroyed }) => !destroyed));
+  assert.deepEqual(struck, ["too_many 10.0.0.5", "too_many 10.0.0.2"]);
+  assert.equal(limits.size, 4);
+});
+
+Deno.test("whoever has too many of its own makes nobody give way", () => {
+  const { struck, clock, connect } = listener({ connectionsMax: 3 });
+  const idle = connect("10.0.0.2");
+  const [first] = [connect("10.0.0.1"), connect("10.0.0.1")];
+  clock.nowMs = 5_000;
+  assert.ok(connect("10.0.0.1").destroyed);
+  assert.ok(!idle.destroyed && first?.destroyed === false);
+  assert.deepEqual(struck, ["too_many_of_address 10.0.0.1"]);
+});
+
 Deno.test("a connection that asks for nothing is ended, one that asks may take its time", () => {
   const { limits, struck, clock, connect } = listener();
   const silent = connect("10.0.0.1");
