@@ -76,6 +76,10 @@ export function createWebServer(
   const server = tls === null
     ? createHttpServer(options, counted)
     : secured(tls, options, counted, watched);
+  // The runtime would answer these by itself, and count none.
+  server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
+    if (pipelined.take(request, response)) response.writeHead(417).end();
+  });
   if (tls !== null && onRefused !== undefined) watchHandshakes(server, onRefused);
   server.prependListener("connection", (socket: Socket) => connections.admit(socket));
   return { server, connections };

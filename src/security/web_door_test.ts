@@ -154,29 +154,31 @@ Deno.test("a request that never ends costs its connection", async () => {
   assert.match(kept, /^HTTP\/1\.1 200/, "an answer comes, and then the idle connection ends");
 });
 
-Deno.test("a connection that asks on and on before it is answered is ended", async () => {
-  await using bench = await Bench.create();
-  const struck: string[] = [];
-  const waiting = Promise.withResolvers<void>();
-  let handled = 0;
-  await using web = await serving(
-    bench,
-    { tls: null, onLimit: (limit) => struck.push(limit) },
-    async () => {
-      handled++;
-      await waiting.promise;
-    },
-  );
-  const request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-  const socket = connectTcp(web.port, "127.0.0.1");
-  socket.on("error", () => {}); // it is broken while we write, as it should be
-  socket.resume();
-  socket.write(request.repeat(500));
-  await once(socket, "close", { signal: AbortSignal.timeout(60_000) });
-  waiting.resolve();
-  assert.deepEqual(struck, ["pipelined"]);
-  assert.ok(handled <= 64, `${handled} were handled`);
-});
+for (const expects of ["", "Expect: nothing\r\n"]) {
+  Deno.test(`a connection that asks on and on before it is answered is ended ${expects.trim()}`, async () => {
+    await using bench = await Bench.create();
+    const struck: string[] = [];
+    const waiting = Promise.withResolvers<void>();
+    let handled = 0;
+    await using web = await serving(
+      bench,
+      { tls: null, onLimit: (limit) => struck.push(limit) },
+      async () => {
+        handled++;
+        await waiting.promise;
+      },
+    );
+    const request = `GET / HTTP/1.1\r\nHost: a\r\n${expects}\r\n`;
+    const socket = connectTcp(web.port, "127.0.0.1");
+    socket.on("error", () => {}); // it is broken while we write, as it should be
+    socket.resume();
+    socket.write(request.repeat(500));
+    await once(socket, "close", { signal: AbortSignal.timeout(60_000) });
+    waiting.resolve();
+    assert.deepEqual(struck, ["pipelined"]);
+    assert.ok(handled <= 64, `${handled} were handled`);
+  });
+}
 
 Deno.test("some requests at once have their answers, one after the other", async () => {
   await using bench = await Bench.create();
