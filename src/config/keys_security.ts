@@ -235,8 +235,8 @@ export const securityKeys = {
     }),
     handshake_timeout: key(duration({ min: "50ms", max: "5m" }), {
       doc:
-        "Time for the handshakes of TLS and HTTP/2, or for the first request of HTTP/1.1, before a " +
-        "connection is ended.",
+        "Time for the handshakes of TLS and HTTP/2, or for the headers of the first request of " +
+        "HTTP/1.1, before a connection is ended; a request with its body has three times as long.",
       usedBy: NODES,
       default: "10s",
     }),

@@ -85,6 +85,11 @@ const STOP_GRACE_MS = 2_000;
 /** Time for answers that are cut off to leave, in ms. */
 const CUT_OFF_MS = 250;
 const SHOWN_PATH_LENGTH_MAX = 200;
+/** What is said of a request that could not be read, by the runtime's word for why. */
+const UNREAD: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+};
 
 /**
  * Listens.
@@ -131,8 +136,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     underWay.add(answering);
   });
   const { server, connections } = web;
-  server.on("clientError", (_failure, socket) => {
-    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
+  server.on("clientError", (failure: Error & { readonly code?: string }, socket) => {
+    const status = UNREAD[failure.code ?? ""] ?? "400 Bad Request";
+    if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\n\r\n`);
     else socket.destroy();
   });
   const port = await listening(server, options);

@@ -161,6 +161,34 @@ Deno.test("a request that is none is refused, and the server lives on", () =>
     assert.equal(await (await fetch(`${url}/hello`)).text(), "hello");
   }));
 
+Deno.test("a request that is too slow or whose headers are too long is told so", () => {
+  const bounds = {
+    connectionsMax: 10,
+    connectionsOfAddressMax: 10,
+    handshakeTimeoutMs: 300,
+    idleTimeoutMs: 60_000,
+    headerBytesMax: 16_384,
+  };
+  const reading: Route = {
+    path: "/read",
+    methods: ["POST"],
+    access: "open",
+    handle: async (_request, exchange) =>
+      textAnswer(200, String((await exchange.body(100)).length)),
+  };
+  return serving(
+    [reading],
+    async ({ port }) => {
+      const begun = "POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc";
+      assert.match(await rawAnswer(port, begun), /^HTTP\/1.1 408 /);
+      const long = `POST /read HTTP/1.1\r\nHost: a\r\nX-Long: ${"a".repeat(40_000)}\r\n\r\n`;
+      assert.match(await rawAnswer(port, long), /^HTTP\/1.1 431 /);
+    },
+    discardLogger,
+    { door: { tls: null, bounds } },
+  );
+});
+
 Deno.test("a port in use is an error that names the setting", () =>
   serving([HELLO], ({ port }) => {
     const again = {

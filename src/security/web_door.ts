@@ -46,6 +46,10 @@ export interface WebBounds extends ConnectionBounds {
 }
 
 const MINUTE_MS = 60_000;
+/** A request with its body may take so many times as long as the first one's headers. */
+const WHOLE_REQUEST = 3;
+/** How often requests are looked for that have taken too long, in ms. */
+const CHECKS_MS_MAX = 5_000;
 const USUAL_BOUNDS: WebBounds = {
   connectionsMax: 10_000,
   connectionsOfAddressMax: 1_024,
@@ -68,8 +72,11 @@ export function createWebServer(
   };
   const options = {
     maxHeaderSize: bounds.headerBytesMax,
-    headersTimeout: bounds.handshakeTimeoutMs,
-    requestTimeout: bounds.handshakeTimeoutMs,
+    // Of the first request's headers ours come first.
+    headersTimeout: bounds.handshakeTimeoutMs * WHOLE_REQUEST,
+    requestTimeout: bounds.handshakeTimeoutMs * WHOLE_REQUEST,
+    // The runtime looks every 30 seconds else: who had ten for a slow body, had forty as often.
+    connectionsCheckingInterval: Math.min(CHECKS_MS_MAX, bounds.handshakeTimeoutMs),
     // Ours ends idle connections; the runtime's own default of five seconds would race with them.
     keepAliveTimeout: bounds.idleTimeoutMs,
   };
