@@ -44,7 +44,7 @@ export function clientServerSetup(
       identityOf({ source: "token", ...caller }, peerIp(peerAddress)),
     onHeldTooMuch: (_bytes, address) => tls.onLimit(listener)("stalled", address),
     headerBytesMax: tls.bounds.headerBytesMax,
-    onTooManyHeaders: (address) => tls.onLimit(listener)("headers", address),
+    onExcess: (of, address) => tls.onLimit(listener)(of, address),
     credentials: createServerCredentials(tls.section),
     prepare(server) {
       limitServer(server, tls.bounds, tls.onLimit(listener));
@@ -86,7 +86,7 @@ export function peerServerSetup(
     streamsMax: tls.streamsMax,
     onHeldTooMuch: (_bytes, address) => tls.onLimit("raft")("stalled", address),
     headerBytesMax: tls.bounds.headerBytesMax,
-    onTooManyHeaders: (address) => tls.onLimit("raft")("headers", address),
+    onExcess: (of, address) => tls.onLimit("raft")(of, address),
     credentials: createServerCredentials(tls.raft),
     prepare(server) {
       limitServer(server, tls.bounds, tls.onLimit("raft"));

@@ -28,6 +28,7 @@ const CONNECTION_REFUSALS = [
   "idle",
   "headers",
   "pipelined",
+  "frames",
   "stalled",
   "resumed",
   "unauthorized",

@@ -14,12 +14,22 @@
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { HeaderBlocks } from "./header_blocks.ts";
+import { IdleFrames } from "./idle_frames.ts";
 
 const PREFACE_BYTES = 24;
 const HEADER_BYTES = 9;
 const GOAWAY = 0x7;
 
-/** Drops GOAWAY frames from a peer's bytes, whatever pieces they come in, and has its headers looked at. */
+/** Of what a peer has sent more than may be. */
+export type Excess = "headers" | "frames";
+
+/** What looks at a peer's frames besides; absent: nobody does. */
+export interface FrameBounds {
+  readonly headers?: HeaderBlocks;
+  readonly idleFrames?: IdleFrames;
+}
+
+/** Drops GOAWAY frames from a peer's bytes, whatever pieces they come in, and has the others looked at. */
 export class GoawayFilter {
   /** Of the connection preface, which comes before a client's first frame. */
   #prefaceBytesLeft: number;
@@ -28,14 +38,15 @@ export class GoawayFilter {
   #payloadBytesLeft = 0;
   #isDropping = false;
   readonly #headers: HeaderBlocks | undefined;
+  readonly #idleFrames: IdleFrames | undefined;
   #isOfHeaders = false;
-  #hasTooManyHeaders = false;
+  #excess: Excess | undefined;
   /** The beginning of a frame header whose rest has not come yet. */
   #header: Buffer = Buffer.alloc(0);
 
-  /** @param headers absent: they are not looked at */
-  constructor(peer: "client" | "server" = "client", headers?: HeaderBlocks) {
+  constructor(peer: "client" | "server" = "client", { headers, idleFrames }: FrameBounds = {}) {
     this.#headers = headers;
+    this.#idleFrames = idleFrames;
     this.#prefaceBytesLeft = peer === "client" ? PREFACE_BYTES : 0;
   }
 
@@ -44,9 +55,9 @@ export class GoawayFilter {
     return this.#hasSaidGoodbye;
   }
 
-  /** Whether a block of headers is more than may be: what came with it is not to be passed on. */
-  get hasTooManyHeaders(): boolean {
-    return this.#hasTooManyHeaders;
+  /** Of what there was more than may be: what came with it is not to be passed on. */
+  get excess(): Excess | undefined {
+    return this.#excess;
   }
 
   /** The bytes to pass on; the same buffer where nothing is dropped, as nearly always. */
@@ -68,7 +79,7 @@ export class GoawayFilter {
         const bytes = Math.min(this.#payloadBytesLeft, chunk.length - at);
         this.#payloadBytesLeft -= bytes;
         if (this.#isOfHeaders && this.#headers?.take(chunk.subarray(at, at + bytes)) === false) {
-          this.#hasTooManyHeaders = true;
+          this.#excess = "headers";
           return chunk.subarray(0, 0);
         }
         at += bytes;
@@ -86,6 +97,12 @@ export class GoawayFilter {
           chunk[at + 4]!,
           this.#payloadBytesLeft,
         ) ?? false;
+        if (
+          this.#idleFrames?.take(chunk[at + 3]!, chunk[at + 4]!, this.#payloadBytesLeft) === false
+        ) {
+          this.#excess = "frames";
+          return chunk.subarray(0, 0);
+        }
         if (this.#isDropping) {
           this.#hasSaidGoodbye = true;
           keepUntil(at);
@@ -108,21 +125,26 @@ function isGoaway(chunk: unknown): boolean {
 
 /**
  * Puts the filter into a server's connection, before HTTP/2 takes hold of it, and breaks that when a call's headers are
- * too many, or unpack to too much.
+ * too many, or unpack to too much, and when frames come without end that carry nothing.
  *
  * @param headerBytesMax of one block
- * @param onTooMany told when that was so
+ * @param onExcess told when that was so
  */
 export function filterGoaway(
   socket: Socket,
   headerBytesMax: number,
-  onTooMany: () => void = () => {},
+  onExcess: (of: Excess) => void = () => {},
 ): void {
-  const filter = new GoawayFilter("client", new HeaderBlocks(headerBytesMax));
-  install(socket, filter, () => {
-    if (!filter.hasTooManyHeaders || socket.destroyed) return;
-    socket.destroy();
-    onTooMany();
+  const idleFrames = new IdleFrames();
+  const headers = new HeaderBlocks(headerBytesMax);
+  const filter = new GoawayFilter("client", { headers, idleFrames });
+  install(socket, filter, {
+    onPassed: () => {
+      if (filter.excess === undefined || socket.destroyed) return;
+      socket.destroy();
+      onExcess(filter.excess);
+    },
+    onWritten: (bytes) => idleFrames.wrote(bytes),
   });
 }
 
@@ -135,27 +157,41 @@ export function filterGoaway(
  */
 export function breakOnGoaway(socket: Socket, onBytes?: () => void): void {
   const filter = new GoawayFilter("server");
-  install(socket, filter, () => {
-    onBytes?.();
-    if (filter.hasSaidGoodbye) socket.destroy();
+  install(socket, filter, {
+    onPassed: () => {
+      onBytes?.();
+      if (filter.hasSaidGoodbye) socket.destroy();
+    },
   });
 }
 
-function install(socket: Socket, filter: GoawayFilter, onPassed?: () => void): void {
+interface Listener {
+  readonly onPassed: () => void;
+  readonly onWritten?: (bytes: number) => void;
+}
+
+function install(
+  socket: Socket,
+  filter: GoawayFilter,
+  { onPassed, onWritten }: Listener,
+): void {
   const emit = socket.emit;
   socket.emit = function (this: Socket, event: string, ...args: unknown[]): boolean {
     if (event === "data" && args[0] instanceof Uint8Array) {
-      if (filter.hasTooManyHeaders) return true;
+      if (filter.excess !== undefined) return true;
       const passed = filter.pass(args[0] as Buffer);
       const isHeard = passed.length === 0 || emit.call(this, event, passed);
-      onPassed?.();
+      onPassed();
       return isHeard;
     }
     return emit.call(this, event, ...args);
   } as Socket["emit"];
   const write = socket.write as (...args: unknown[]) => boolean;
   socket.write = function (this: Socket, chunk: unknown, ...rest: unknown[]): boolean {
-    if (!isGoaway(chunk)) return write.call(this, chunk, ...rest);
+    if (!isGoaway(chunk)) {
+      onWritten?.(chunk instanceof Uint8Array ? chunk.length : 0);
+      return write.call(this, chunk, ...rest);
+    }
     const done = rest.at(-1);
     if (typeof done === "function") queueMicrotask(() => done());
     return true;

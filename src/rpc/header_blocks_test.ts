@@ -113,7 +113,7 @@ Deno.test("a server breaks a connection whose headers unpack to far more than th
   const told: string[] = [];
   await using master = await startTestMaster({}, {
     headerBytesMax: 16 * 1024,
-    onTooManyHeaders: (address) => void told.push(address),
+    onExcess: (_of, address) => void told.push(address),
   });
   const frame = (type: number, flags: number, stream: number, payload: readonly number[]) => [
     ...[0, payload.length >> 8, payload.length & 0xff, type, flags, 0, 0, 0, stream],

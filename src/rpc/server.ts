@@ -40,6 +40,7 @@ import { keepaliveOptions } from "./keepalive.ts";
 import { RELAY_KEY } from "./relay.ts";
 import { requestIdOf } from "./request_id.ts";
 import { GrpcDuplexCall, LazyAborter, streamWriter } from "./server_stream.ts";
+import type { Excess } from "./goaway_filter.ts";
 import { SocketRegistry } from "./socket_registry.ts";
 import { StreamCount } from "./stream_count.ts";
 import { StreamWatch } from "./stream_watch.ts";
@@ -77,8 +78,8 @@ export interface RpcServerOptions {
   readonly onHeldTooMuch?: (bytes: number, address: string) => void;
   /** Of one call's headers, in bytes. Default: 32 KiB. */
   readonly headerBytesMax?: number;
-  /** Told of each connection that was broken for headers of far more. */
-  readonly onTooManyHeaders?: (address: string) => void;
+  /** Told of each connection that was broken for headers of far more, or for frames without end that carry nothing. */
+  readonly onExcess?: (of: Excess, address: string) => void;
   readonly observer: CallObserver;
   readonly newRequestId: () => string;
   /** Told to callers who ask, along with answers. */
@@ -143,7 +144,7 @@ export class RpcServer {
     this.#sockets = new SocketRegistry(this.#server, {
       onStream: (stream, path) => held.watch(stream, !this.#messageByMessage.has(path)),
       headerBytesMax: options.headerBytesMax,
-      onTooManyHeaders: options.onTooManyHeaders,
+      onExcess: options.onExcess,
     });
     options.prepare?.(this.#server);
   }

@@ -14,7 +14,7 @@ import type { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { Http2Server, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { Server as NetServer, type Socket } from "node:net";
 import { widenWindow } from "./flow_control.ts";
-import { filterGoaway } from "./goaway_filter.ts";
+import { type Excess, filterGoaway } from "./goaway_filter.ts";
 
 interface GrpcServerInternals {
   createHttp2Server?: (credentials: ServerCredentials) => Http2Server;
@@ -31,7 +31,8 @@ export interface SocketRegistryOptions {
   readonly onStream?: (stream: ServerHttp2Stream, path: string) => void;
   /** Of one call; a connection that brings twice as much is broken. */
   readonly headerBytesMax?: number | undefined;
-  readonly onTooManyHeaders?: ((address: string) => void) | undefined;
+  /** Told of each connection that is broken for what it brings. */
+  readonly onExcess?: ((of: Excess, address: string) => void) | undefined;
 }
 
 export class SocketRegistry {
@@ -41,7 +42,7 @@ export class SocketRegistry {
   /** Call before `bindAsync`. */
   constructor(
     server: Server,
-    { onStream = () => {}, headerBytesMax = HEADER_BYTES_MAX, onTooManyHeaders = () => {} }:
+    { onStream = () => {}, headerBytesMax = HEADER_BYTES_MAX, onExcess = () => {} }:
       SocketRegistryOptions = {},
   ) {
     const internals = server as unknown as GrpcServerInternals;
@@ -58,7 +59,7 @@ export class SocketRegistry {
         filterGoaway(
           socket,
           headerBytesMax * UNPACKED_FACTOR,
-          () => onTooManyHeaders(socket.remoteAddress ?? "unknown"),
+          (of) => onExcess(of, socket.remoteAddress ?? "unknown"),
         );
       this.#listeners.push(listener);
       widenWindow(listener);

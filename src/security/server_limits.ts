@@ -26,7 +26,7 @@ export interface ServerBounds extends ConnectionBounds {
  * `http/held_bodies.ts`), of `pipelined` ones by servers of HTTP/1.1.
  */
 export type OnServerLimit = (
-  limit: ConnectionLimit | "headers" | "pipelined" | "stalled",
+  limit: ConnectionLimit | "headers" | "frames" | "pipelined" | "stalled",
   address: string,
 ) => void;
 
