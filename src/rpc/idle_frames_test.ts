@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { connect } from "node:net";
 import { ClusterChannel } from "./channel.ts";
 import { Health, HealthCheckResponse_ServingStatus } from "./gen/grpc/health/v1/health_pb.ts";
@@ -42,7 +41,7 @@ Deno.test("a server breaks a connection of frames that carry nothing, says so, a
   const channel = new ClusterChannel(channelTo([server.address]));
   const socket = connect(Number(server.address.split(":")[1]), "127.0.0.1");
   socket.on("error", () => {}); // it is broken while we write, as it should be
-  const closed = once(socket, "close");
+  const closed = new Promise((resolve) => socket.once("close", resolve));
   socket.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
   socket.write(new Uint8Array([0, 0, 0, SETTINGS, 0, 0, 0, 0, 0]));
   const update = [0, 0, 4, WINDOW_UPDATE, 0, 0, 0, 0, 0, 0, 0, 0, 1];
