@@ -250,8 +250,7 @@ async function answer(
   ends: Pick<Exchange, "gone" | "stopping">,
   { log, admit, takesHost, bodies }: AnswerOptions,
 ): Promise<Response> {
-  // A Host header that is no host makes a URL that is none.
-  const url = URL.parse(incoming.url ?? "", `http://${incoming.headers.host ?? "localhost"}`);
+  const url = urlOfRequest(incoming);
   if (url === null) {
     return jsonAnswer(400, { error: "bad_request", message: "the Host header names no host" });
   }
@@ -277,6 +276,15 @@ async function answer(
   } catch (failure) {
     return failed(log, path, failure);
   }
+}
+
+/**
+ * What is asked for; null: the Host header is none. A target that begins with two slashes is a path like others:
+ * taken for a host, `//x/metrics` would be `/metrics`, past a proxy that keeps that to itself.
+ */
+function urlOfRequest({ url: target = "", headers }: IncomingMessage): URL | null {
+  const path = /^\/[/\\]/.test(target) ? `/.${target}` : target;
+  return URL.parse(path, `http://${headers.host ?? "localhost"}`);
 }
 
 /** Without those that speak of the connection, which a Request refuses to have. */

@@ -150,6 +150,19 @@ async function rawAnswer(port: number, bytes: string): Promise<string> {
   }
 }
 
+Deno.test("a path that begins with two slashes names no host, and is not another's", () =>
+  serving([HELLO], async ({ port }) => {
+    const statusOf = async (target: string) =>
+      (await rawAnswer(port, `GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`)).split(" ")[1];
+    for (const target of ["//x/hello", "///x/hello", "/\\x/hello", "//hello", "//x:y/hello"]) {
+      assert.equal(await statusOf(target), "404", target);
+    }
+    // As a proxy is asked, which servers have to understand (RFC 9112, 3.2.2).
+    for (const target of ["/hello", "http://localhost/hello", "/a/../hello"]) {
+      assert.equal(await statusOf(target), "200", target);
+    }
+  }));
+
 Deno.test("a request that is none is refused, and the server lives on", () =>
   serving([HELLO], async ({ port, url }) => {
     const attempts = [
