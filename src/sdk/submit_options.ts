@@ -141,7 +141,7 @@ function requireNumbers(options: SubmitOptions): void {
   const whole = { priority, maxRetries, groupLimit, cpuMillis, memoryBytes };
   for (const [name, value] of Object.entries(whole)) {
     if (value === undefined || Number.isSafeInteger(value)) continue;
-    throw new RangeError(`${name} is ${value}; it must be a safe integer`);
+    throw new RangeError(`${name} is ${inWords(value)}; it must be a safe integer`);
   }
   const { timeoutMs, delayMs, retryDelayMs, retryDelayMaxMs, expireAfterMs } = options;
   const times = { timeoutMs, delayMs, retryDelayMs, retryDelayMaxMs, expireAfterMs };
@@ -150,17 +150,22 @@ function requireNumbers(options: SubmitOptions): void {
   }
 }
 
+/** Programs without a compiler give texts, too, which look like numbers. */
+function inWords(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
+}
+
 /** @throws RangeError for a number that is none, or endless */
 export function requireMs(name: string, value: number): void {
   if (Number.isFinite(value)) return;
-  throw new RangeError(`${name} is ${value}; it must be a number of milliseconds`);
+  throw new RangeError(`${name} is ${inWords(value)}; it must be a number of milliseconds`);
 }
 
 /** A time in ms since the epoch. @throws RangeError for a date that is none */
 export function timeMsOf(name: string, time: Date | number): number {
   const timeMs = typeof time === "object" ? time.getTime() : time;
   if (Number.isFinite(timeMs)) return timeMs;
-  throw new RangeError(`${name} is ${time}; it must be a date, or a number of milliseconds`);
+  throw new RangeError(`${name} is ${inWords(time)}; it must be a date, or a number of milliseconds`);
 }
 
 /**

@@ -125,6 +125,7 @@ Deno.test("a number or a date that is none is refused by its name, before anythi
   const cases: readonly (readonly [Parameters<typeof submissionOf>[2], RegExp])[] = [
     [{ priority: 1.5 }, /^priority is 1\.5; it must be a safe integer$/],
     [{ maxRetries: NaN }, /^maxRetries is NaN/],
+    [{ priority: "5" as never }, /^priority is "5"; it must be a safe integer$/],
     [{ memoryBytes: 1e30 }, /^memoryBytes is 1e\+30/],
     [{ timeoutMs: Infinity }, /^timeoutMs is Infinity; it must be a number of milliseconds$/],
     [{ rateKey: "k", rate: { count: 1, perMs: NaN } }, /^rate\.perMs is NaN/],
