@@ -86,6 +86,12 @@ export const ABUSES: Readonly<Record<string, Abuse>> = {
       yield frame(WINDOW_UPDATE, 0, each % 2, [0x7f, 0xff, 0xff, 0xff]);
     }
   },
+  *"windows without end, and data without bytes"() {
+    yield frame(SETTINGS, 0, 0, []);
+    for (let each = 0; each < 100_000; each++) yield frame(WINDOW_UPDATE, 0, 0, [0, 0, 0, 1]);
+    yield frame(HEADERS, END_HEADERS, 1, requestHeaders());
+    for (let each = 0; each < 100_000; each++) yield frame(DATA, 0, 1, []);
+  },
   *"bodies that never end"() {
     yield frame(SETTINGS, 0, 0, []);
     for (let stream = 1; stream < 200; stream += 2) {
