@@ -165,7 +165,9 @@ export function requireMs(name: string, value: number): void {
 export function timeMsOf(name: string, time: Date | number): number {
   const timeMs = typeof time === "object" ? time.getTime() : time;
   if (Number.isFinite(timeMs)) return timeMs;
-  throw new RangeError(`${name} is ${inWords(time)}; it must be a date, or a number of milliseconds`);
+  throw new RangeError(
+    `${name} is ${inWords(time)}; it must be a date, or a number of milliseconds`,
+  );
 }
 
 /**
