@@ -6,13 +6,21 @@
 
 import {
   isNamespace,
+  joinTokenView,
   type RevocationOrder,
   type RevocationView,
   SecurityClient,
   type TokenOrder,
   type TokenPairView,
+  tokenPairView,
 } from "../rpc/mod.ts";
-import { issueJoinToken, issueTokens, JOININGS, readTokenKeys } from "../security/mod.ts";
+import {
+  issueJoinToken,
+  issueTokens,
+  JOIN_TTL_MS,
+  JOININGS,
+  readTokenKeys,
+} from "../security/mod.ts";
 import { formatOf, tell } from "./answer.ts";
 import { FlagReader } from "./arguments.ts";
 import { configFrom } from "./config_flags.ts";
@@ -26,8 +34,6 @@ import { readTokenFile, writeTokenFile } from "./token_file.ts";
 import { renewTokenFile } from "./token_keeper.ts";
 
 const JOIN_FLAGS = { master: "joinMaster", worker: "joinWorker", workers: "joinWorkers" } as const;
-/** Life of a join token that is signed without the masters, in ms; theirs is the same. */
-const JOIN_TTL_MS = 15 * 60 * 1000;
 
 /** Calls the cluster about who is trusted, and closes the connections whatever comes of it. */
 export async function withSecurity<Answer>(
@@ -191,7 +197,7 @@ async function signHere(
       warn: (fault) => terminal.err.write(`conductor: ${fault}\n`),
     }),
   };
-  const { subject, roles, namespaces, refreshable, joins } = order;
+  const { subject, roles, namespaces, joins } = order;
   const nowMs = Date.now();
   if (joins !== "") {
     const joining = await issueJoinToken(signer, {
@@ -200,16 +206,7 @@ async function signHere(
       ttlMs: order.ttlMs || JOIN_TTL_MS,
       nowMs,
     });
-    return {
-      accessToken: joining.token,
-      refreshToken: "",
-      tokenId: joining.tokenId,
-      family: "",
-      subject,
-      roles,
-      expiresAtMs: joining.expiresAtMs,
-      refreshExpiresAtMs: 0,
-    };
+    return joinTokenView(joining, order);
   }
   const issued = await issueTokens(signer, {
     subject,
@@ -219,16 +216,7 @@ async function signHere(
     refreshTtlMs: order.refreshTtlMs || jwt.refreshTokenTtlMs,
     nowMs,
   });
-  return {
-    accessToken: issued.accessToken,
-    refreshToken: refreshable ? issued.refreshToken : "",
-    tokenId: issued.tokenId,
-    family: issued.family,
-    subject,
-    roles,
-    expiresAtMs: issued.accessExpiresAtMs,
-    refreshExpiresAtMs: refreshable ? issued.refreshExpiresAtMs : 0,
-  };
+  return tokenPairView(issued, order);
 }
 
 /** The secrets go to stdout only where no file takes them. */

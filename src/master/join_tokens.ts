@@ -5,19 +5,25 @@
  */
 
 import type { UseTokenCommand } from "../jobs/mod.ts";
-import { type CallContext, Refusal, type TokenOrder, type TokenPairView } from "../rpc/mod.ts";
+import {
+  type CallContext,
+  joinTokenView,
+  Refusal,
+  type TokenOrder,
+  type TokenPairView,
+} from "../rpc/mod.ts";
 import {
   ANY_NAME,
   isPlainName,
   issueJoinToken,
+  JOIN_TTL_MS,
   type Joining,
   SecurityConfigurationError,
 } from "../security/mod.ts";
 import type { MasterContext } from "./context.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** Life of a join token when nobody says otherwise, and the longest that one may have, in ms. */
-const JOIN_TTL_MS = 15 * 60 * 1000;
+/** The longest life that a join token may have, in ms. */
 const JOIN_TTL_MS_MAX = 7 * DAY_MS;
 /** Of one that lets any number of workers in: it stands in the settings of what starts them. */
 const WORKERS_TTL_MS_MAX = 366 * DAY_MS;
@@ -52,7 +58,7 @@ export async function joinToken(
   if (subject !== "" && !isPlainName(subject)) {
     throw new Refusal("invalid", "subject must be the name of the node, or empty for any");
   }
-  const { token, tokenId, expiresAtMs } = await signing(() =>
+  const issued = await signing(() =>
     issueJoinToken(security.signer, {
       joins,
       ...(subject === "" ? {} : { name: subject }),
@@ -64,20 +70,11 @@ export async function joinToken(
     kind: "tokens_issued",
     userId: subject || ANY_NAME,
     roles: [],
-    tokenId,
+    tokenId: issued.tokenId,
     joins,
-    accessExpiresAtMs: expiresAtMs,
+    accessExpiresAtMs: issued.expiresAtMs,
   });
-  return {
-    accessToken: token,
-    refreshToken: "",
-    tokenId,
-    family: "",
-    subject: subject || ANY_NAME,
-    roles: [],
-    expiresAtMs,
-    refreshExpiresAtMs: 0,
-  };
+  return joinTokenView(issued, { subject: subject || ANY_NAME, roles: [] });
 }
 
 /**

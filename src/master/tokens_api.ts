@@ -19,6 +19,7 @@ import {
   type SecurityApi,
   type TokenOrder,
   type TokenPairView,
+  tokenPairView,
 } from "../rpc/mod.ts";
 import {
   ANY_NAME,
@@ -268,16 +269,7 @@ export class TokensApi implements TokenCalls {
       accessExpiresAtMs: issued.accessExpiresAtMs,
       ...(refreshable ? { refreshExpiresAtMs: issued.refreshExpiresAtMs } : {}),
     });
-    return {
-      accessToken: issued.accessToken,
-      refreshToken: refreshable ? issued.refreshToken : "",
-      tokenId: issued.tokenId,
-      family: issued.family,
-      subject,
-      roles,
-      expiresAtMs: issued.accessExpiresAtMs,
-      refreshExpiresAtMs: refreshable ? issued.refreshExpiresAtMs : 0,
-    };
+    return tokenPairView(issued, { subject, roles, refreshable });
   }
 
   async #claimsOf(token: string, ...kinds: ("access" | "refresh" | "join")[]) {

@@ -64,6 +64,7 @@ export type {
   TokenOrder,
   TokenPairView,
 } from "./security_api.ts";
+export { joinTokenView, tokenPairView } from "./security_api.ts";
 export { SecurityClient } from "./security_client.ts";
 export { inNamespace } from "./namespaced_calls.ts";
 export { sealedCalls } from "./sealed_calls.ts";

@@ -7,7 +7,13 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Timestamp, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { REVOKED_KINDS, type RevokedKind } from "../jobs/mod.ts";
-import { isJoining, type Joining, JOININGS } from "../security/mod.ts";
+import {
+  isJoining,
+  type IssuedJoinToken,
+  type IssuedTokens,
+  type Joining,
+  JOININGS,
+} from "../security/mod.ts";
 import type { CallContext, ServiceHandlers } from "./call.ts";
 import type { MasterService } from "./gen/scheduler_pb.ts";
 import type {
@@ -27,7 +33,7 @@ export interface TokenPairView {
   readonly refreshToken: string;
   /** `jti` of the access token. */
   readonly tokenId: string;
-  /** "" when it can never be refreshed. */
+  /** By which all that comes of it can be revoked; "" of a join token. */
   readonly family: string;
   readonly subject: string;
   readonly roles: readonly string[];
@@ -35,6 +41,40 @@ export interface TokenPairView {
   readonly expiresAtMs: number;
   /** 0 when there is no refresh token. */
   readonly refreshExpiresAtMs: number;
+}
+
+/** What whoever asked for tokens is told, whether a master signed them or its caller did. */
+export function tokenPairView(
+  issued: IssuedTokens,
+  { subject, roles, refreshable }: Pick<TokenOrder, "subject" | "roles" | "refreshable">,
+): TokenPairView {
+  return {
+    accessToken: issued.accessToken,
+    refreshToken: refreshable ? issued.refreshToken : "",
+    tokenId: issued.tokenId,
+    family: issued.family,
+    subject,
+    roles,
+    expiresAtMs: issued.accessExpiresAtMs,
+    refreshExpiresAtMs: refreshable ? issued.refreshExpiresAtMs : 0,
+  };
+}
+
+/** The same of a join token. */
+export function joinTokenView(
+  { token, tokenId, expiresAtMs }: IssuedJoinToken,
+  { subject, roles }: Pick<TokenOrder, "subject" | "roles">,
+): TokenPairView {
+  return {
+    accessToken: token,
+    refreshToken: "",
+    tokenId,
+    family: "",
+    subject,
+    roles,
+    expiresAtMs,
+    refreshExpiresAtMs: 0,
+  };
 }
 
 /** A token to be issued. 0 and "" mean: as configured, or none. */

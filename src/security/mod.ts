@@ -76,8 +76,11 @@ export {
   type WebDoorOptions,
 } from "./web_door.ts";
 export {
+  type IssuedJoinToken,
+  type IssuedTokens,
   issueJoinToken,
   issueTokens,
+  JOIN_TTL_MS,
   type TokenIssuerOptions,
   type TokenRequest,
 } from "./token_issuing.ts";

@@ -42,6 +42,9 @@ export interface IssuedTokens {
   readonly refreshExpiresAtMs: number;
 }
 
+/** Life of a join token whose order names none, in ms. */
+export const JOIN_TTL_MS = 15 * 60 * 1000;
+
 /** Whom a join token lets in. */
 export interface JoinTokenRequest {
   readonly joins: Joining;
