@@ -102,7 +102,7 @@ export async function lookAt(
 }
 
 /** Resident memory of all masters, looked at five times a second. */
-export class MemoryWatch {
+class MemoryWatch {
   readonly #masters: Masters;
   readonly #before: ReadonlyMap<string, number>;
   readonly #peak: Map<string, number>;

@@ -21,7 +21,7 @@ const PAGE_JOBS_DEFAULT = 20;
 /** The master gives no longer pages. */
 const PAGE_JOBS_MAX = 1_000;
 /** Orders of a list, and what the master calls them. */
-export const SORTS = {
+const SORTS = {
   "newest": "newest",
   "oldest": "oldest",
   "last-finished": "last_finished",

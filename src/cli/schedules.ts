@@ -193,7 +193,7 @@ function tellRuns(
 }
 
 /** Calls the cluster, and closes the connections whatever comes of it. */
-export async function withScheduleClient<Result>(
+async function withScheduleClient<Result>(
   flags: Flags,
   terminal: Terminal,
   use: (client: ScheduleClient) => Promise<Result>,

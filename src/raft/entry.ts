@@ -40,7 +40,7 @@ export interface SnapshotMetadata {
 }
 
 /** Room an entry takes in a message or in memory beside its data, in bytes; a rounded estimate. */
-export const ENTRY_OVERHEAD_BYTES = 32;
+const ENTRY_OVERHEAD_BYTES = 32;
 
 /** Size of an entry for every bound of this room, in bytes. */
 export function entryBytes(entry: Entry): number {

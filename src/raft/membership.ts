@@ -102,7 +102,7 @@ export function everyMember(membership: Membership): readonly Member[] {
 }
 
 /** Of a membership entry; a program that knows less must not guess who votes. */
-export const MEMBERSHIP_FORMAT = 1;
+const MEMBERSHIP_FORMAT = 1;
 
 /** A membership as the data of an entry: JSON, so that a log can be read by eye. */
 export function encodeMembership({ voters, learners }: Membership): Uint8Array {
