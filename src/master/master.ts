@@ -58,7 +58,7 @@ import { ownWorkersOnly } from "./worker_ownership.ts";
 
 /** How long calls may go on when the master stops, in ms. */
 const STOP_GRACE_MS = 3_000;
-/** How often connections to other members are looked after, in ms. */
+/** How often connections to other members are looked after, and idle ones spoken on (`lives.ts`), in ms. */
 const RECONNECT_INTERVAL_MS = 500;
 /**
  * For five times this long a leader keeps from some followers what commits without them. A follower

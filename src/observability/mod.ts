@@ -1,6 +1,7 @@
 /**
  * How a node is seen from outside: its log, its metrics, its traces. The other rooms tell it what happened
- * through observers and plain counters, and never wait for it. Every metric is described where it is made, and the reference page is written from that.
+ * through observers and plain counters, and never wait for it. Every metric is described where it is made, and the reference page is written from
+ * that.
  *
  * @module
  */
