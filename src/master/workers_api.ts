@@ -16,10 +16,10 @@ import {
   type DrainOrder,
   type HeartbeatAnswer,
   type HeartbeatView,
-  type MasterApi,
   Refusal,
   type ReportAckView,
   type WorkerAnnouncement,
+  type WorkerCalls,
   type WorkerDetails,
   type WorkerLink,
   type WorkerNews,
@@ -39,18 +39,6 @@ import { unknownJob } from "./views.ts";
 import { callableAddress } from "./worker_address.ts";
 import { refuseUnbounded } from "./worker_bounds.ts";
 import { heldAttemptView, workerView } from "./worker_views.ts";
-
-type WorkerCalls = Pick<
-  MasterApi,
-  | "registerWorker"
-  | "heartbeat"
-  | "reportResult"
-  | "deregisterWorker"
-  | "drainWorker"
-  | "openWorkerSession"
-  | "listWorkers"
-  | "getWorker"
->;
 
 const WORKER_STATUSES = ["active", "draining", "disconnected"];
 

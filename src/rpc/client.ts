@@ -34,7 +34,7 @@ import type {
   JoiningNode,
   Submission,
 } from "./master_api.ts";
-import type { WorkerDetails, WorkerView } from "./workers_api.ts";
+import type { WorkerDetails, WorkerView } from "./worker_calls.ts";
 import type { WorkerPage, WorkerQuery } from "./worker_page.ts";
 import { detailsFromWire as workerDetailsFromWire, workerFromWire } from "./worker_messages.ts";
 import {

@@ -38,7 +38,7 @@ import type {
   Submission,
   TransitionView,
 } from "./master_api.ts";
-import type { AttemptReportView, CancellationView, ReportAckView } from "./workers_api.ts";
+import type { AttemptReportView, CancellationView, ReportAckView } from "./worker_calls.ts";
 import { DEFAULT_NAMESPACE } from "../jobs/mod.ts";
 import { optionsFromWire, optionsToWire } from "./job_options.ts";
 import { exactly, nearly } from "./safe_count.ts";

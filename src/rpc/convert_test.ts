@@ -28,7 +28,7 @@ import {
 } from "./gen/scheduler_pb.ts";
 import type { JobOptionsView } from "./job_options.ts";
 import type { JobDetails, JobEventView, JobView, Submission } from "./master_api.ts";
-import type { AttemptReportView, ReportAckView, WorkerView } from "./workers_api.ts";
+import type { AttemptReportView, ReportAckView, WorkerView } from "./worker_calls.ts";
 
 const text = fc.string({ unit: "grapheme" });
 const texts = fc.array(text, { maxLength: 5 });

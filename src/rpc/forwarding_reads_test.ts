@@ -7,7 +7,7 @@ import { follow, jobView, startMember } from "./forwarding_test_support.ts";
 import { MasterService } from "./gen/scheduler_pb.ts";
 import type { JobDetails, MasterApi } from "./master_api.ts";
 import { channelTo, startTestMaster } from "./server_test_support.ts";
-import type { WorkerView } from "./workers_api.ts";
+import type { WorkerView } from "./worker_calls.ts";
 
 /** Says that each job is so, and that it waits for what `who` believes. */
 function telling(status: string, who: string): Partial<MasterApi> {

@@ -11,7 +11,7 @@ export * from "./client.ts";
 export { type BatchItem, isFinished, SUBMITTED } from "./client_answers.ts";
 export { type DependencyView, type JobOptionsView, PRIORITY_DEFAULT } from "./job_options.ts";
 export type * from "./master_api.ts";
-export type * from "./workers_api.ts";
+export type * from "./worker_calls.ts";
 export * from "./schedule_api.ts";
 export * from "./schedule_client.ts";
 export type { RateView, ScopeName, SettingsChangeView, StandingView } from "./settings_api.ts";

@@ -16,7 +16,7 @@ import type { ScheduleApi } from "./schedule_api.ts";
 import type { SecurityApi } from "./security_api.ts";
 import type { SettingsApi } from "./settings_api.ts";
 import type { Refusal } from "./status.ts";
-import type { WorkersApi } from "./workers_api.ts";
+import type { WorkerCalls } from "./worker_calls.ts";
 
 /** A job as it is submitted. Absent fields take the cluster's defaults. */
 export interface Submission {
@@ -262,7 +262,7 @@ export interface ClusterHealthView {
 
 /** The calls themselves. */
 export interface MasterApi
-  extends WorkersApi, MemberApi, BatchApi, ScheduleApi, SettingsApi, SecurityApi {
+  extends WorkerCalls, MemberApi, BatchApi, ScheduleApi, SettingsApi, SecurityApi {
   /** One outcome a submission, in order. With `allOrNothing` one refusal throws for all. */
   submit(
     submissions: readonly Submission[],

@@ -18,7 +18,7 @@ import {
 } from "./convert.ts";
 import { formatTraceparent, parseTraceparent } from "../observability/mod.ts";
 import type { MasterApi } from "./master_api.ts";
-import type { AttemptReportView, WorkerAnnouncement } from "./workers_api.ts";
+import type { AttemptReportView, WorkerAnnouncement } from "./worker_calls.ts";
 import { submitResponse } from "./submit_response.ts";
 import { type AnswerSubmissions, serveSubmissions } from "./submit_stream.ts";
 import { bulkHandlers } from "./bulk_service.ts";

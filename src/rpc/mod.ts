@@ -34,7 +34,7 @@ export {
 } from "./batch_api.ts";
 export { LogReader } from "./log_reader.ts";
 export * from "./master_api.ts";
-export * from "./workers_api.ts";
+export * from "./worker_calls.ts";
 export { PAGE_WORKERS_MAX, type WorkerPage, type WorkerQuery } from "./worker_page.ts";
 export {
   type Configuration,

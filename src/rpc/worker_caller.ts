@@ -15,7 +15,7 @@ import { type ChannelOptions, ClusterChannel } from "./channel.ts";
 import { jobToWire } from "./convert.ts";
 import { WorkerService } from "./gen/worker_pb.ts";
 import type { JobView } from "./master_api.ts";
-import type { CancellationView } from "./workers_api.ts";
+import type { CancellationView } from "./worker_calls.ts";
 import type { OrderAnswer } from "./worker_service.ts";
 
 /** How masters reach the workers that they call. */

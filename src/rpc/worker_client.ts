@@ -17,7 +17,7 @@ import type {
   WorkerAnnouncement,
   WorkerNews,
   WorkerWelcomeView,
-} from "./workers_api.ts";
+} from "./worker_calls.ts";
 import { RELAY_KEY } from "./relay.ts";
 import { fromServiceError, Refusal } from "./status.ts";
 import { type AnyMessage, methodDefinition } from "./wire.ts";

@@ -14,7 +14,7 @@ import type {
   WorkerStats,
   WorkerStatsSchema,
 } from "./gen/scheduler_pb.ts";
-import type { WorkerDetails, WorkerStatsView, WorkerView } from "./workers_api.ts";
+import type { WorkerDetails, WorkerStatsView, WorkerView } from "./worker_calls.ts";
 import { nearly } from "./safe_count.ts";
 
 export function statsToWire(stats: WorkerStatsView): MessageInitShape<typeof WorkerStatsSchema> {

@@ -6,7 +6,7 @@
 
 import type { ListWorkersRequest } from "./gen/scheduler_pb.ts";
 import { Refusal } from "./status.ts";
-import type { WorkerView } from "./workers_api.ts";
+import type { WorkerView } from "./worker_calls.ts";
 
 /** Which workers to list. */
 export interface WorkerQuery {

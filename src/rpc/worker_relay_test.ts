@@ -5,7 +5,7 @@ import type { CallContext } from "./call.ts";
 import { ClusterChannel } from "./channel.ts";
 import { follow, type Member, startMember } from "./forwarding_test_support.ts";
 import type { MasterApi } from "./master_api.ts";
-import type { WorkerAnnouncement, WorkerLink, WorkerNews } from "./workers_api.ts";
+import type { WorkerAnnouncement, WorkerLink, WorkerNews } from "./worker_calls.ts";
 import { channelTo, until } from "./server_test_support.ts";
 import { Refusal } from "./status.ts";
 import { SessionStream } from "./worker_client.ts";

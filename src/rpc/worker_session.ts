@@ -10,7 +10,7 @@ import { briefsToWire } from "./briefs.ts";
 import { ackToWire, cancellationToWire, jobToWire, reportFromWire } from "./convert.ts";
 import type { MasterMessage, MasterMessageSchema, WorkerMessage } from "./gen/scheduler_pb.ts";
 import type { JobView, MasterApi } from "./master_api.ts";
-import type { WorkerLink, WorkerNews, WorkerOrders, WorkerSession } from "./workers_api.ts";
+import type { WorkerLink, WorkerNews, WorkerOrders, WorkerSession } from "./worker_calls.ts";
 import { announcementFromHello } from "./master_service.ts";
 import type { CallContext, DuplexCall } from "./call.ts";
 import { exactly, nearly } from "./safe_count.ts";

@@ -3,7 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import type { CallContext } from "./call.ts";
 import { WorkerHelloSchema, WorkerMessageSchema } from "./gen/scheduler_pb.ts";
 import type { JobView, MasterApi } from "./master_api.ts";
-import type { WorkerLink, WorkerNews } from "./workers_api.ts";
+import type { WorkerLink, WorkerNews } from "./worker_calls.ts";
 import { connectWorker } from "./worker_session.ts";
 
 /** A session with a worker that said hello, and more right `behind` it, and what it is sent. */

@@ -10,7 +10,7 @@ import type { Refusal } from "./status.ts";
 import type { WorkerPage, WorkerQuery } from "./worker_page.ts";
 
 /** The calls of workers, and about them. */
-export interface WorkersApi {
+export interface WorkerCalls {
   registerWorker(announcement: WorkerAnnouncement, call: CallContext): Promise<WorkerWelcomeView>;
   heartbeat(heartbeat: HeartbeatView, signal: AbortSignal): Promise<HeartbeatAnswer>;
   reportResult(workerId: string, report: AttemptReportView): Promise<ReportAckView>;
