@@ -114,7 +114,8 @@ export class SqliteJobStore implements JobStore {
   }
 
   /**
-   * Leaves the file sealed, unless there is no room to make it whole: the log has what it lacks.
+   * Leaves the file sealed, unless there is no room to make it whole, or for the seal: the log has what it
+   * lacks, and the next start looks through it.
    * @throws {StorageFailed} when the file is not sealed, since it is damaged or the disk failed
    */
   close(): void {
@@ -140,7 +141,13 @@ export class SqliteJobStore implements JobStore {
   }
 
   #sealIfSound(): void {
-    const found = this.#seal.seal();
+    let found: string;
+    try {
+      found = this.#seal.seal();
+    } catch (failure) {
+      if (!(failure instanceof DiskFull)) throw failure;
+      return;
+    }
     if (found !== "ok") throw damagedFailure(`seal "${this.#path}"`, found);
   }
 

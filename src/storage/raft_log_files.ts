@@ -65,6 +65,8 @@ export class RaftLogFiles {
   #state: StateRow;
   /** Of the marker's last record. */
   #serial: number;
+  /** The marker was not told of the last commit, since there was no room. */
+  #owesNote = false;
   /** Commits that the database lacks, oldest first. */
   #waiting: RaftLogChange[] = [];
   #waitingBytes = 0;
@@ -243,6 +245,8 @@ export class RaftLogFiles {
    */
   commit(change: RaftLogChange, firstIndex: number = Infinity): void {
     this.#orFail(() => {
+      // Before this commit, which must not be accepted if the marker lags behind one that was.
+      if (this.#owesNote) this.#note();
       const startedMs = performance.now();
       const state = { ...change.state, generation: this.#state.generation + 1 };
       const numbered = { ...change, state };
@@ -258,7 +262,7 @@ export class RaftLogFiles {
         this.#firstWaiting = Math.min(this.#firstWaiting, firstIndex);
       }
       this.#state = state;
-      this.#marker.note(this.#markerOf(state));
+      this.#noteIfRoom();
       this.onCommitted({ durationMs: performance.now() - startedMs, syncMs });
     });
   }
@@ -276,6 +280,21 @@ export class RaftLogFiles {
       this.#waitingBytes = 0;
       this.#firstWaiting = Infinity;
     });
+  }
+
+  #note(): void {
+    this.#marker.note(this.#markerOf(this.#state));
+    this.#owesNote = false;
+  }
+
+  /** The commit is in the journal, whatever room there is: it must not be made again. */
+  #noteIfRoom(): void {
+    try {
+      this.#note();
+    } catch (cause) {
+      if (!(cause instanceof DiskFull)) throw cause;
+      this.#owesNote = true;
+    }
   }
 
   #isMuch(bytes: number): boolean {
@@ -312,12 +331,11 @@ export class RaftLogFiles {
   #stop(): void {
     try {
       this.#makeDurable();
+      this.#marker.write({ ...this.#markerOf(this.#state), isStopped: true });
     } catch (cause) {
       // The journal has everything, and the next start begins with it.
-      if (cause instanceof DiskFull) return;
-      throw cause;
+      if (!(cause instanceof DiskFull)) throw cause;
     }
-    this.#marker.write({ ...this.#markerOf(this.#state), isStopped: true });
   }
 
   /** Returns how long the disk took, in ms. */

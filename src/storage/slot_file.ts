@@ -11,7 +11,7 @@ import { hash } from "node:crypto";
 import { closeSync, fdatasyncSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { closeToOthers } from "./private_file.ts";
-import { StorageFailed } from "./storage_failure.ts";
+import { failureOf, StorageFailed } from "./storage_failure.ts";
 
 /** What a record needs: by these numbers the newest is known, the first before the second. */
 export interface SlotRecord {
@@ -86,6 +86,8 @@ export class SlotFile<Content extends SlotRecord> {
   /**
    * Durable on return.
    *
+   * @throws {DiskFull} the newest record is still the one before: there is room for this one, but some file
+   * systems write elsewhere what is written over
    * @throws {StorageFailed} the process must end
    */
   write(record: Content): void {
@@ -101,6 +103,7 @@ export class SlotFile<Content extends SlotRecord> {
   /**
    * Outlives the process on return, but not a power failure.
    *
+   * @throws {DiskFull} as {@linkcode write} does
    * @throws {StorageFailed} the process must end
    */
   note(record: Content): void {
@@ -114,7 +117,7 @@ export class SlotFile<Content extends SlotRecord> {
       const written = writeSync(this.#file, bytes, 0, bytes.length, slot * SLOT_BYTES);
       if (written !== bytes.length) throw new Error(`only ${written} bytes were written`);
     } catch (cause) {
-      throw failed(this.#path, cause);
+      throw failureOf(`write "${this.#path}"`, cause);
     }
   }
 
