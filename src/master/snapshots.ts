@@ -56,12 +56,18 @@ export class JobSnapshots implements SnapshotPort {
   readonly #options: JobSnapshotsOptions;
   #exporting: Promise<LogPosition> | undefined;
 
-  /** Removes copies that an earlier life was sending; half received ones are kept to go on with. */
+  /**
+   * Removes copies that an earlier life was sending. Half received ones are kept to go on with, but not for
+   * good: whoever has caught up by the log meanwhile is sent no other that would take their place.
+   */
   constructor(options: JobSnapshotsOptions) {
     this.#options = options;
     createDataDirectory(options.directory);
     for (const name of readdirSync(options.directory)) {
-      if (name.endsWith(".outgoing")) rmSync(join(options.directory, name));
+      const path = join(options.directory, name);
+      const isOfNoUse = name.endsWith(".outgoing") ||
+        (name.endsWith(".incoming") && isLeftBehind(path));
+      if (isOfNoUse) rmSync(path);
     }
   }
 
@@ -71,7 +77,13 @@ export class JobSnapshots implements SnapshotPort {
     const path = join(directory, `${index}-${term}.outgoing`);
     const startedMs = performance.now();
     await this.#export(path, metadata);
-    const source = new FileSource(path, metadata, await sha256Of(path));
+    const source = await sha256Of(path).then(
+      (digest) => new FileSource(path, metadata, digest),
+      (failure) => {
+        rmSync(path, { force: true });
+        throw failure;
+      },
+    );
     onMade({ bytes: source.totalBytes, durationMs: performance.now() - startedMs });
     return source;
   }
@@ -242,6 +254,7 @@ class FileSink implements SnapshotSink {
 }
 
 const DIGEST_BYTES = 32;
+const RESUMED_MS_MAX = 3_600_000;
 const READ_BYTES = 1024 * 1024;
 
 /** Of all of the file at `path`, or of its first bytes. */
@@ -278,6 +291,11 @@ function failureIn(action: string, cause: unknown): unknown {
   return cause instanceof DiskFull || cause instanceof JobStoreRefused
     ? cause
     : failureOf(action, cause);
+}
+
+/** Whether nothing has come to it for longer than any leader goes on with a transfer. */
+function isLeftBehind(path: string): boolean {
+  return Date.now() - statSync(path).mtimeMs > RESUMED_MS_MAX;
 }
 
 /** A transfer's name comes from another node: nothing in it may lead out of the directory. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { JobMachine } from "../jobs/mod.ts";
@@ -19,13 +19,18 @@ class Bench {
   readonly snapshotDirectory = join(this.directory, "snapshots");
   readonly store = SqliteJobStore.open(this.directory);
   readonly scene = new Scene({}, this.store);
-  readonly snapshots = new JobSnapshots({
-    store: this.store,
-    machine: this.scene.machine,
-    directory: this.snapshotDirectory,
-    onInstalled: () => {},
-    onMade: () => {},
-  });
+  readonly snapshots = this.newSnapshots();
+
+  /** As a start makes them. */
+  newSnapshots(): JobSnapshots {
+    return new JobSnapshots({
+      store: this.store,
+      machine: this.scene.machine,
+      directory: this.snapshotDirectory,
+      onInstalled: () => {},
+      onMade: () => {},
+    });
+  }
 
   [Symbol.dispose](): void {
     this.store.close();
@@ -51,6 +56,19 @@ Deno.test("a directory of snapshots that somebody has cleaned away is made again
   assert.equal(await sink.fault(), undefined);
   sink.install();
   assert.ok(new JobMachine(receiver.store).get("job") !== undefined);
+});
+
+Deno.test("what came of a snapshot before a start is gone on with, and not kept for ever if nothing more comes", () => {
+  using bench = new Bench();
+  const path = (name: string) => join(bench.snapshotDirectory, name);
+  for (const name of ["new.incoming", "old.incoming", "new.outgoing"]) {
+    writeFileSync(path(name), "half of it");
+  }
+  const HOURS = 2;
+  const thenSeconds = Date.now() / 1_000 - HOURS * 3_600;
+  utimesSync(path("old.incoming"), thenSeconds, thenSeconds);
+  bench.newSnapshots();
+  assert.deepEqual(readdirSync(bench.snapshotDirectory), ["new.incoming"]);
 });
 
 Deno.test("of a copy that is not made for a backup it is told why, and who else may make it", async () => {
