@@ -66,7 +66,7 @@ export class JobSnapshots implements SnapshotPort {
     for (const name of readdirSync(options.directory)) {
       const path = join(options.directory, name);
       const isOfNoUse = name.endsWith(".outgoing") ||
-        (name.endsWith(".incoming") && isLeftBehind(path));
+        (name.includes(".incoming") && isLeftBehind(path));
       if (isOfNoUse) rmSync(path);
     }
   }
