@@ -203,6 +203,12 @@ function ofTheLibrary(details: string): { reason: RefusalReason; message: string
     /^No connection established\. Last error: (?:Error: )?(.*?)\.? ?(?:Resolution note:.*)?$/s
       .exec(details);
   if (unconnected !== null) return { reason: "unavailable", message: unconnected[1]! };
+  if (/^Connection dropped\b/.test(details)) {
+    return {
+      reason: "unavailable",
+      message: "the connection was lost before all of the answer had come",
+    };
+  }
   const late = /^Deadline exceeded after .*remote_addr=([^,\s]+)/.exec(details);
   if (late !== null) {
     return {

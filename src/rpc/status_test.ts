@@ -107,6 +107,10 @@ Deno.test("what the gRPC library says of itself is told in words that help", () 
   );
   assert.equal(refused.reason, "unavailable");
   assert.equal(refused.message, "connect ECONNREFUSED 127.0.0.1:9");
+  const dropped = of(status.UNAVAILABLE, "Connection dropped");
+  assert.equal(dropped.reason, "unavailable");
+  assert.match(dropped.message, /connection was lost before all of the answer/);
+  assert.equal(dropped.isAnswer, false);
   const unknown = of(
     status.UNIMPLEMENTED,
     "The server does not implement the method /proto.MasterService/ListJobs",
