@@ -90,29 +90,40 @@ Deno.test("a bundle holds what can be had, says what cannot, and no secret from 
 
 Deno.test("a bundle has the node's own log, by whatever name, or says that it is not there", async () => {
   const directory = await Deno.makeTempDir({ prefix: "conductor-bundle-" });
-  const before = Deno.cwd();
   try {
     // As `log.output: m1.log` in a node's configuration, which means the directory it runs in.
-    Deno.chdir(directory);
-    await Deno.writeTextFile("m1.log", "what the node said\n");
+    await Deno.writeTextFile(join(directory, "m1.log"), "what the node said\n");
     const bundled = async (output: string) => {
-      const args = ["debug", "bundle", "b.tar.gz", "--force", `--set=log.output=${output}`];
+      const file = join(directory, "b.tar.gz");
+      const args = ["debug", "bundle", file, "--force", `--set=log.output=${output}`];
       const asked = ["--addr=127.0.0.1:1", "--http-port=1", "--output=json"];
-      const terminal = recording();
-      assert.equal(await route([...args, ...asked], terminal), 0, terminal.written.err);
-      const { files } = JSON.parse(terminal.written.out);
+      const { files } = JSON.parse(await saidIn(directory, [...args, ...asked]));
       const log = files.find(({ name }: { name: string }) => name === "log-1.txt");
-      return { log, text: (await unpacked("b.tar.gz")).get("log-1.txt") };
+      return { log, text: (await unpacked(file)).get("log-1.txt") };
     };
     assert.equal((await bundled("m1.log")).text, "what the node said\n");
     const { log, text } = await bundled("m2.log");
     assert.equal(text, undefined);
-    assert.equal(log.missing, `there is no ${join(Deno.cwd(), "m2.log")}; name it by --log FILE`);
+    assert.equal(log.missing, `there is no ${join(directory, "m2.log")}; name it by --log FILE`);
   } finally {
-    Deno.chdir(before);
     await Deno.remove(directory, { recursive: true });
   }
 });
+
+/** What the program prints there: in a process of its own, since tests that run beside this one share theirs. */
+async function saidIn(directory: string, args: readonly string[]): Promise<string> {
+  const root = new URL("../../", import.meta.url);
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--quiet", "--no-check", "--allow-all"],
+      `--config=${new URL("deno.json", root).pathname}`,
+      ...[new URL("main.ts", root).pathname, ...args],
+    ],
+    cwd: directory,
+  }).output();
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout);
+}
 
 Deno.test("what the environment holds under a secret's name is one, and a place of one is not", () => {
   const found = secretVariables({
