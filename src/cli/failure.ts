@@ -74,5 +74,7 @@ function isRefusal(
 
 function isMisuse(failure: unknown): boolean {
   if (failure instanceof Misuse || failure instanceof ConfigError) return true;
+  // Of src/observability, and heavy as well. It will not be right at the next start: systemd is not to try for ever.
+  if (failure instanceof Error && failure.name === "TracingConfigError") return true;
   return isRefusal(failure) && (failure.reason === "invalid" || failure.reason === "too_large");
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { ConfigError } from "../config/mod.ts";
+import { TracingConfigError } from "../observability/mod.ts";
 import { Refusal, type RefusalReason } from "../rpc/mod.ts";
 import { EXIT, Interrupted, Misuse, NegativeAnswer, OutOfTime, reportFailure } from "./failure.ts";
 import { recording } from "./terminal_test_support.ts";
@@ -15,6 +16,7 @@ Deno.test("every failure has its exit code: 1 failed, 2 misused, 124 out of time
   const table: [unknown, number][] = [
     [new Misuse("m"), EXIT.misused],
     [new ConfigError("m", { faults: [] }), EXIT.misused],
+    [new TracingConfigError("m"), EXIT.misused],
     [new NegativeAnswer("m"), EXIT.failed],
     [new Interrupted("m"), EXIT.interrupted],
     [new Interrupted("m", "SIGTERM"), EXIT.terminated],

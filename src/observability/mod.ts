@@ -15,6 +15,7 @@ export {
   type StartSpanOptions,
   type Tracer,
   type TracerOptions,
+  TracingConfigError,
 } from "./tracing.ts";
 export { formatTraceparent, isSampled, parseTraceparent } from "./traceparent.ts";
 export {
