@@ -60,10 +60,17 @@ function cancel(
 }
 
 export function applyRedrive(state: State, command: RedriveCommand): OutcomeOf["redrive"] {
-  return { kind: "redrive", results: command.jobIds.map((jobId) => redrive(state, jobId)) };
+  return {
+    kind: "redrive",
+    results: command.jobIds.map((jobId) => redrive(state, jobId, command)),
+  };
 }
 
-function redrive(state: State, jobId: string): RedriveOutcome {
+function redrive(
+  state: State,
+  jobId: string,
+  { newPlace }: RedriveCommand,
+): RedriveOutcome {
   const found = state.find(jobId);
   if (found === undefined) {
     return {
@@ -118,6 +125,7 @@ function redrive(state: State, jobId: string): RedriveOutcome {
     suspicions: 0,
     releaseCount: 0,
     notBeforeMs: 0,
+    queuedAtMs: newPlace === true ? 0 : record.job.queuedAtMs,
     assignedTo: "",
     assignedAtMs: 0,
     startedAtMs: 0,

@@ -321,6 +321,11 @@ export type CancelOutcome =
 export interface RedriveCommand extends Stamped {
   readonly kind: "redrive";
   readonly jobIds: readonly string[];
+  /**
+   * The time as a dead letter is no wait: its new life begins at the end of the queue. Left out (before
+   * format 7): its place is that of its first life.
+   */
+  readonly newPlace?: boolean;
 }
 
 export type RedriveOutcome =

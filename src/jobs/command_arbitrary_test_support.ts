@@ -164,7 +164,12 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
       by: name,
       logs,
     }, ["kind", "atMs", "jobIds", "reason", "by"]),
-    plain({ kind: fc.constant("redrive"), atMs: time, jobIds: lines }),
+    record({
+      kind: fc.constant("redrive"),
+      atMs: time,
+      jobIds: lines,
+      newPlace: fc.boolean(),
+    }, ["kind", "atMs", "jobIds"]),
     record({
       kind: fc.constant("register_worker"),
       atMs: time,

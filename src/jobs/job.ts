@@ -150,7 +150,7 @@ export interface Job {
   readonly changedAtMs: number;
   /** Not to be assigned before this time: a delay or a backoff; 0: at once. */
   readonly notBeforeMs: number;
-  /** When it first became pending, from where its place in the queue counts; 0: not yet. */
+  /** When it first became pending, or again since it was redriven: its place in the queue counts from there. 0: not yet. */
   readonly queuedAtMs: number;
   /** When it fails for good if it is not finished by then; 0: never. */
   readonly expiresAtMs: number;

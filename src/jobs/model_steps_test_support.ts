@@ -194,7 +194,11 @@ const register = fc.record({
 
 const others = fc.oneof(
   jobId.map((id) => (): Body => ({ kind: "cancel", jobIds: [id], reason: "r", by: "ann" })),
-  jobId.map((id) => (): Body => ({ kind: "redrive", jobIds: [id] })),
+  fc.record({ jobId, newPlace: fc.boolean() }).map(({ jobId, newPlace }) => (): Body => ({
+    kind: "redrive",
+    jobIds: [jobId],
+    ...(newPlace && { newPlace }),
+  })),
   fc.record({ workerId, sessionId: session, crashLimit }).map(
     ({ crashLimit, ...who }) => (): Body => ({
       kind: "expire_worker",
@@ -361,8 +365,9 @@ const trust = fc.oneof(
 
 /** At what is there to be redriven or forgotten, so that it often happens. */
 const aimed = fc.oneof(
-  fc.constant(({ machine }: Now): Body => ({
+  fc.boolean().map((newPlace) => ({ machine }: Now): Body => ({
     kind: "redrive",
+    ...(newPlace && { newPlace }),
     jobIds: machine.list({ deadLetter: true, limit: 1 }).jobs.map(({ id }) => id),
   })),
   fc.nat(2).map((place) => ({ machine }: Now): Body => ({

@@ -30,7 +30,7 @@ export class NaiveLimits {
   fullAtUs = new Map<string, number>();
   passes = new Map<string, number>();
   clock = 0;
-  /** When jobs first became pending, by their order. */
+  /** When jobs first became pending in this life, by their order. */
   queuedAtMs = new Map<number, number>();
 
   noteQueued(jobs: readonly NaiveJob[], nowMs: number): void {

@@ -87,7 +87,7 @@ export class NaiveModel {
       case "cancel":
         return command.jobIds.map((id) => this.#cancel(id));
       case "redrive":
-        return command.jobIds.map((id) => this.#redrive(id));
+        return command.jobIds.map((id) => this.#redrive(id, command.newPlace));
       case "register_worker":
         return this.workers.register(command);
       case "expire_worker":
@@ -384,7 +384,7 @@ export class NaiveModel {
     return "cancelled";
   }
 
-  #redrive(id: string): string {
+  #redrive(id: string, newPlace: boolean | undefined): string {
     const job = this.#find(id);
     if (job === undefined) return "unknown_job";
     if (!job.dead) return "not_dead_letter";
@@ -405,6 +405,7 @@ export class NaiveModel {
       job.notBeforeMs =
         0;
     job.worker = "";
+    if (newPlace === true) this.limits.queuedAtMs.delete(job.order);
     job.status = parents.every((verdict) => verdict === "fulfilled") ? "pending" : "waiting";
     return "redriven";
   }

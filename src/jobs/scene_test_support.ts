@@ -139,7 +139,7 @@ export class Scene {
   }
 
   redrive(jobId: string) {
-    return this.apply({ kind: "redrive", jobIds: [jobId] }).results[0]!;
+    return this.apply({ kind: "redrive", jobIds: [jobId], newPlace: true }).results[0]!;
   }
 
   expireWorker(workerId: string) {

@@ -191,7 +191,7 @@ export class State {
     const { nowMs } = this;
     changed.status = to;
     changed.changedAtMs = nowMs;
-    changed.queuedAtMs = before.queuedAtMs === 0 && to === "pending" ? nowMs : before.queuedAtMs;
+    if (changed.queuedAtMs === 0 && to === "pending") changed.queuedAtMs = nowMs;
     const job: Job = changed;
     const shortReason = reason.slice(0, JOB_LIMITS.historyReasonCharactersMax);
     const entry = { atMs: nowMs, to, cause, attempt: job.attempt, workerId, reason: shortReason };

@@ -61,6 +61,7 @@ export class BulkApi implements BulkCalls {
       const { results } = await this.#context.proposer.propose<RedriveCommand>({
         kind: "redrive",
         jobIds: jobs.map(({ id }) => id),
+        newPlace: true,
       });
       this.#context.duties?.schedule();
       return results.filter(({ status }) => status === "redriven").length;

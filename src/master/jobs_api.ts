@@ -147,6 +147,7 @@ export class JobsApi implements JobCalls {
     const { results } = await this.#context.proposer.propose<RedriveCommand>({
       kind: "redrive",
       jobIds: [jobId],
+      newPlace: true,
     });
     const [outcome] = results;
     if (outcome?.status === "redriven") {

@@ -120,6 +120,26 @@ Deno.test("within a queue a wait is worth priority, and without ageing it is wor
   }
 });
 
+Deno.test("the time as a dead letter is no wait: what is redriven comes behind what waits already", () => {
+  for (const priorityAgeingMs of [1000, 0, "strict"] as const) {
+    const scene = new Scene({ priorityAgeingMs });
+    scene.register("w1");
+    scene.submit("dead", { priority: 5, maxRetries: 0 });
+    scene.assign("dead");
+    scene.fail("dead");
+    scene.sleep(3_600_000);
+    scene.submit("waits", { priority: 5 });
+    scene.sleep(1);
+    scene.redrive("dead");
+    assert.equal(planned(scene, 1)[0]?.jobId, "waits", `ageing ${priorityAgeingMs}`);
+    assert.deepEqual(
+      [...scene.machine.oldestPending().values()],
+      [scene.job("waits").createdAtMs],
+      "the dead letter has not waited since its first life",
+    );
+  }
+});
+
 Deno.test("strict priority knows no queues: what is most urgent of all is first", () => {
   const scene = new Scene({ priorityAgeingMs: "strict" });
   scene.register("w1", { slots: 1000 });

@@ -23,13 +23,13 @@ import {
 } from "./attempt_wire.ts";
 import {
   asInFormat1,
-  asInFormat4,
+  asInFormat6,
   assertFits,
   COLUMNS_FORMAT,
   COMMAND_FORMAT_VERSION,
-  DECISIONS_FORMAT,
   ENTRY_FORMATS,
   kindNumbers,
+  NEW_PLACE_FORMAT,
   OWN_TRACES_FORMAT,
 } from "./command_format.ts";
 import {
@@ -79,7 +79,7 @@ export function encodeCommand(
     throw new RangeError(`Cannot encode a command in format ${format}`);
   }
   assertFits(command, format);
-  const said = format < DECISIONS_FORMAT ? asInFormat4(command) : command;
+  const said = format < NEW_PLACE_FORMAT ? asInFormat6(command, format) : command;
   const wire = (format >= COLUMNS_FORMAT ? sideBySide(said, format) : undefined) ??
     toWire(format < 2 ? asInFormat1(said) : said);
   const body = encode(wire, encodeOptions);
@@ -176,7 +176,7 @@ function toWire(command: Command): unknown[] {
         ...ending(command.logs?.map(attemptLogToWire)),
       ];
     case "redrive":
-      return [...head, command.jobIds];
+      return [...head, command.jobIds, ...ending(command.newPlace)];
     case "register_worker":
       return [
         ...head,
@@ -268,7 +268,12 @@ function fromWire(wire: unknown[]): Command {
         ...optional("logs", wire[5], (logs) => list(logs).map(attemptLogFromWire)),
       };
     case kindNumbers.redrive:
-      return { kind: "redrive", atMs, jobIds: list(wire[2]).map(text) };
+      return {
+        kind: "redrive",
+        atMs,
+        jobIds: list(wire[2]).map(text),
+        ...optional("newPlace", wire[3], boolean),
+      };
     case kindNumbers.register_worker:
       return {
         kind: "register_worker",

@@ -123,15 +123,17 @@ Deno.test("what older members cannot read is not written in their format", () =>
 Deno.test("a way to decide that older members do not know is not asked for in their format", () => {
   const submit = { kind: "submit", atMs: 1, jobs: [] } as const;
   const fire = { kind: "fire_schedule", atMs: 1, fires: [] } as const;
-  const asked: [plain: Command, asking: Command][] = [
-    [submit, { ...submit, keysOfExisting: true }],
-    [fire, { ...fire, replacesIfAccepted: true }],
+  const redrive = { kind: "redrive", atMs: 1, jobIds: ["j"] } as const;
+  const asked: [plain: Command, asking: Command, since: number][] = [
+    [submit, { ...submit, keysOfExisting: true }, 5],
+    [fire, { ...fire, replacesIfAccepted: true }, 5],
+    [redrive, { ...redrive, newPlace: true }, 7],
   ];
-  for (const [plain, asking] of asked) {
-    for (const format of [2, 4]) {
+  for (const [plain, asking, since] of asked) {
+    for (const format of [2, 4, since - 1]) {
       assert.deepEqual(decodeCommand(encodeCommand(asking, format)), plain);
     }
-    assert.deepEqual(decodeCommand(encodeCommand(asking, 5)), asking);
+    assert.deepEqual(decodeCommand(encodeCommand(asking, since)), asking);
   }
 });
 

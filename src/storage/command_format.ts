@@ -13,9 +13,10 @@ import type { Command, Report } from "../jobs/mod.ts";
  * it is the same in all three. Format 4 says submissions that have much in common side by side. Format 5
  * brought two ways to decide that its Commands ask for: what becomes of the key of a submission that is
  * answered with an existing job, and of the runs that a schedule's next one was to replace. Format 6 lets
- * submissions that lie side by side have traces of their own.
+ * submissions that lie side by side have traces of their own, and 7 gives a dead letter that is redriven a new
+ * place in its queue.
  */
-export const COMMAND_FORMAT_VERSION = 6;
+export const COMMAND_FORMAT_VERSION = 7;
 
 /** From which on a submission may have options and a namespace. */
 export const SUBMISSIONS_FORMAT = 3;
@@ -28,6 +29,9 @@ export const DECISIONS_FORMAT = 5;
 
 /** From which on those that lie side by side may have a trace each. */
 export const OWN_TRACES_FORMAT = 6;
+
+/** From which on a redrive may ask for a new place. */
+export const NEW_PLACE_FORMAT = 7;
 
 /**
  * Formats of entries that this program reads. A leader writes the highest that all members read, so
@@ -74,8 +78,16 @@ export function assertFits(command: Command, format: number): void {
   }
 }
 
-/** To be decided as every member does that reads no more. */
-export function asInFormat4(command: Command): Command {
+/** To be decided as every member does that reads no more than `format`, which is 6 at most. */
+export function asInFormat6(command: Command, format: number): Command {
+  if (command.kind === "redrive") {
+    const { newPlace: _, ...rest } = command;
+    return rest;
+  }
+  return format < DECISIONS_FORMAT ? asInFormat4(command) : command;
+}
+
+function asInFormat4(command: Command): Command {
   switch (command.kind) {
     case "submit": {
       if (command.keysOfExisting === undefined) return command;

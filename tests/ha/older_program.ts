@@ -19,7 +19,7 @@ export const OLDER_ENTRY_FORMAT = 3;
 const EDITS = [
   {
     file: "src/storage/command_format.ts",
-    find: "COMMAND_FORMAT_VERSION = 4;",
+    find: /COMMAND_FORMAT_VERSION = \d+;/,
     replace: `COMMAND_FORMAT_VERSION = ${OLDER_ENTRY_FORMAT};`,
   },
   // As a worker, and as a master: what these fields stand for was not there.

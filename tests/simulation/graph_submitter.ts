@@ -125,7 +125,7 @@ export class GraphSubmitter {
 
   #redrive(): void {
     const jobIds = [this.#random.pick(this.#asker.made)];
-    this.#asker.ask(() => ({ kind: "redrive", jobIds }));
+    this.#asker.ask(() => ({ kind: "redrive", jobIds, newPlace: true }));
   }
 
   #cancel(): void {
@@ -149,7 +149,7 @@ export class GraphSubmitter {
       }
       if (draw < 0.5) {
         const { jobs } = machine.list({ deadLetter: true, limit: 50 });
-        return { kind: "redrive", jobIds: ofGraphs(jobs).map(({ id }) => id) };
+        return { kind: "redrive", jobIds: ofGraphs(jobs).map(({ id }) => id), newPlace: true };
       }
       const { jobs } = machine.list({ order: "oldest", limit: 200 });
       const jobSeqs = ofGraphs(jobs).slice(0, 20).map(({ seq }) => seq);
