@@ -366,8 +366,11 @@ export class LeaderDuties {
     });
     results.forEach((outcome, position) => {
       if (outcome.status !== "ended") return;
-      const reason = attempts[position]?.reason === "timeout" ? "timeout" : "reassigned";
+      const why = attempts[position]?.reason;
+      const reason = why === "timeout" ? "timeout" : "reassigned";
       const { workerId, jobId, token } = outcome;
+      // With its slots free it would be the first to be given the same job again.
+      if (why === "not_started") sessions.doubt(workerId);
       sessions.cancel(workerId, { jobId, token, reason });
     });
     this.schedule();

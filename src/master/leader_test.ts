@@ -26,6 +26,7 @@ function dutiesOver(
   held?: Entry[],
   scheduling: LeaderOptions["scheduling"] = () => LEAST_LOADED,
   heartbeatTimeoutMs = 60_000,
+  assignmentTimeoutMs = 60_000,
 ) {
   const proposed: string[] = [];
   const failures: { next?: Error | undefined } = {};
@@ -59,7 +60,7 @@ function dutiesOver(
     crashLimit: 3,
     timings: {
       heartbeatTimeoutMs,
-      assignmentTimeoutMs: 60_000,
+      assignmentTimeoutMs,
       rebalanceIntervalMs: 60_000,
       killGraceMs: 0,
     },
@@ -161,6 +162,38 @@ Deno.test("when the clock is put forward what runs is not over its time, and wha
     while (scene.job("short").status !== "failed") await turnsHeard();
     assert.equal(scene.job("short").errorKind, "timeout");
     assert.equal(scene.job("long").status, "running");
+  } finally {
+    duties.stop();
+  }
+});
+
+Deno.test("who did not start a job in time gets none until it is heard of, and is not held back then", async () => {
+  const scene = new Scene();
+  for (const id of ["frozen", "lively"]) scene.register(id, { unary: true, slots: 2 });
+  scene.submit("long");
+  scene.assign("long", "lively");
+  scene.start("long", { workerId: "lively" });
+  scene.submit("job");
+  const { duties, now, sessions } = dutiesOver(scene, undefined, undefined, 200, 300);
+  const turnsInLease = async () => {
+    await turns(5);
+    for (const session of sessions.all()) session.lastHeardMs = now();
+  };
+  try {
+    while (scene.job("job").status !== "assigned") await turnsInLease();
+    assert.equal(scene.job("job").assignedTo, "frozen", "it holds the fewest jobs");
+    while (scene.job("job").assignedTo !== "lively") {
+      await turnsInLease();
+      const workers = scene.machine.attempts("job").map(({ workerId }) => workerId);
+      assert.notDeepEqual(workers.slice(1), ["frozen"]);
+    }
+    scene.start("job", { workerId: "lively" });
+    scene.submit("next");
+    duties.schedule();
+    for (let turn = 0; turn < 3; turn++) await turnsInLease();
+    assert.equal(scene.job("next").status, "pending", "the lively one is full");
+    if (sessions.heard(sessions.get("frozen")!, now())) duties.schedule();
+    while (scene.job("next").status !== "assigned") await turnsInLease();
   } finally {
     duties.stop();
   }

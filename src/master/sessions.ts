@@ -36,6 +36,8 @@ export interface Session {
   /** The stream, while there is one; the calls, where there is to be none. */
   link: WorkerLink | undefined;
   lastHeardMs: number;
+  /** It let the time to start a job pass, and was not heard of since: it may be frozen or cut off. */
+  isDoubted: boolean;
   stats: WorkerStatsView | undefined;
   /** Orders that wait for the next heartbeat. */
   readonly mailbox: { assignments: JobView[]; cancellations: CancellationView[] };
@@ -64,6 +66,7 @@ export class Sessions {
   roomOf(workerId: string, sessionId: string): number | undefined {
     const session = this.#byWorker.get(workerId);
     if (session?.sessionId !== sessionId) return undefined;
+    if (session.isDoubted) return 0;
     if (session.hasMailbox) return Number.POSITIVE_INFINITY;
     return session.link === undefined ? undefined : session.link.room ?? Number.POSITIVE_INFINITY;
   }
@@ -79,6 +82,7 @@ export class Sessions {
       hasMailbox: road.kind === "mailbox",
       link: this.#linkOf(workerId, road),
       lastHeardMs: nowMs,
+      isDoubted: false,
       stats: before?.stats,
       mailbox: { assignments: [], cancellations: [] },
       wake: () => {},
@@ -96,6 +100,24 @@ export class Sessions {
       case "push":
         return this.#dial(workerId, road.address);
     }
+  }
+
+  /**
+   * The worker was heard of.
+   *
+   * @returns whether it gets jobs again that it did not get before
+   */
+  heard(session: Session, nowMs: number): boolean {
+    const wasDoubted = session.isDoubted;
+    session.lastHeardMs = nowMs;
+    session.isDoubted = false;
+    return wasDoubted;
+  }
+
+  /** What the worker was given it did not start in time: it gets no more until it is heard of. */
+  doubt(workerId: string): void {
+    const session = this.#byWorker.get(workerId);
+    if (session !== undefined) session.isDoubted = true;
   }
 
   /** Forgets a session that has ended. */

@@ -420,7 +420,8 @@ export class WorkersApi implements WorkerCalls {
   }
 
   #heard(session: Session, stats: Session["stats"]): void {
-    session.lastHeardMs = this.#context.now();
+    const { sessions, duties, now } = this.#context;
+    if (sessions.heard(session, now())) duties?.schedule();
     if (stats !== undefined) {
       session.stats = stats;
       this.#onHeartbeat(session.workerId, true);
