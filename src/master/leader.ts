@@ -6,19 +6,20 @@
  * @module
  */
 
-import type {
-  AdvanceCommand,
-  AssignCommand,
-  Assignment,
-  AssignOutcome,
-  ExpireAttemptsCommand,
-  ExpireWorkerCommand,
-  JobMachine,
-  Report,
-  SchedulingView,
-  SubmitSpec,
-  Worker as JobWorker,
-  WorkerSlots,
+import {
+  type AdvanceCommand,
+  type AssignCommand,
+  type Assignment,
+  type AssignOutcome,
+  type ExpireAttemptsCommand,
+  type ExpireWorkerCommand,
+  isHeld,
+  type JobMachine,
+  type Report,
+  type SchedulingView,
+  type SubmitSpec,
+  type Worker as JobWorker,
+  type WorkerSlots,
 } from "../jobs/mod.ts";
 import type { Logger, Tracer } from "../observability/mod.ts";
 import { Refusal } from "../rpc/mod.ts";
@@ -291,7 +292,7 @@ export class LeaderDuties {
       const byWorker = new Map<string, ReturnType<typeof assignmentView>[]>();
       for (const outcome of results) {
         observer.assigned(outcome);
-        if (outcome.status !== "assigned") continue;
+        if (outcome.status !== "assigned" || !isStillHeld(outcome, machine)) continue;
         const jobs = byWorker.get(outcome.workerId) ?? [];
         jobs.push(assignmentView(outcome.job, machine));
         byWorker.set(outcome.workerId, jobs);
@@ -416,6 +417,18 @@ export class LeaderDuties {
       this.#options.log.warn(`could not ${duty}`, { error: String(failure) });
     });
   }
+}
+
+/**
+ * Entries are applied many at a time: by now the job may have been cancelled, and its worker been told to
+ * stop what it does not have yet.
+ */
+function isStillHeld(
+  { jobId, token }: AssignOutcome & { readonly status: "assigned" },
+  machine: JobMachine,
+): boolean {
+  const job = machine.get(jobId);
+  return job !== undefined && isHeld(job.status) && job.token === token;
 }
 
 /** How a worker gets its orders that registered with an earlier leader. */

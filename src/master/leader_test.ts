@@ -199,6 +199,26 @@ Deno.test("who did not start a job in time gets none until it is heard of, and i
   }
 });
 
+Deno.test("a job that was cancelled before its worker was told of it is not handed out", async () => {
+  const scene = new Scene();
+  scene.register("w1", { unary: true, slots: 2 });
+  for (const id of ["wanted", "cancelled"]) scene.submit(id);
+  const held: Entry[] = [];
+  const { duties, sessions } = dutiesOver(scene, held);
+  try {
+    while (held.length === 0) await turns(1);
+    // Both entries are applied at once: the leader hears of the assignment when the job has ended.
+    held.shift()?.();
+    assert.equal(scene.job("cancelled").status, "assigned");
+    scene.cancel("cancelled");
+    await turns(5);
+    const { mailbox } = sessions.get("w1")!;
+    assert.deepEqual(mailbox.assignments.map(({ id }) => id), ["wanted"]);
+  } finally {
+    duties.stop();
+  }
+});
+
 /** One worker of one slot, which holds `first`; `next` waits. With the report that ends `first`. */
 async function withOneSlotTaken(scene: Scene, held: Entry[]) {
   scene.register("w1", { unary: true, slots: 1 });
