@@ -133,6 +133,8 @@ export class FaultyMaster {
       `--data-dir=${this.dataDir}`,
       `--log-output=${this.#directory}/master.log`,
       `--set=log.audit_output=${this.#directory}/audit.log`,
+      // Looking for jobs to forget, a leader reads them, every few seconds; then they are in its memory.
+      ...["keep_cancelled", "keep_cancelled_max"].map((key) => `--set=jobs.${key}=0`),
     ];
   }
 }
