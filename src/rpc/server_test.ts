@@ -238,8 +238,10 @@ Deno.test("a passed deadline aborts the handler's signal", async () => {
       }),
     )
   );
-  const channel = new ClusterChannel(channelTo([master.address], { callTimeoutMs: 300 }));
-  assert.equal((await refusalOf(channel.call(Health.method.check, {}))).reason, "outcome_unknown");
+  const channel = new ClusterChannel(channelTo([master.address]));
+  await channel.connected(master.address);
+  const call = channel.call(Health.method.check, {}, { timeoutMs: 1_000 });
+  assert.equal((await refusalOf(call)).reason, "outcome_unknown");
   await aborted.promise;
   channel.close();
 });
@@ -431,11 +433,11 @@ Deno.test("stopping lets unary calls under way finish, and refuses new ones", as
       }),
     )
   );
-  const channel = new ClusterChannel(channelTo([master.address], { callTimeoutMs: 300 }));
+  const channel = new ClusterChannel(channelTo([master.address]));
   const slow = channel.call(Health.method.check, { service: "slow" });
   await started.promise;
   const stopped = Promise.all([master.server.stop(10_000), master.server.stop(10_000)]);
-  const late = await refusalOf(channel.call(Health.method.check, {}));
+  const late = await refusalOf(channel.call(Health.method.check, {}, { timeoutMs: 300 }));
   assert.equal(late.reason, "unavailable");
   release.resolve();
   assert.equal((await slow).status, SERVING);
@@ -456,8 +458,8 @@ Deno.test("stopping does not wait for a call longer than its grace", async () =>
       }),
     )
   );
-  const channel = new ClusterChannel(channelTo([master.address], { callTimeoutMs: 500 }));
-  const call = refusalOf(channel.call(Health.method.check, {}));
+  const channel = new ClusterChannel(channelTo([master.address]));
+  const call = refusalOf(channel.callAt(master.address, Health.method.check, {}));
   await started.promise;
   await master.server.stop(20);
   assert.equal((await call).reason, "unavailable");

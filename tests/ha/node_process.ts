@@ -6,8 +6,8 @@
 
 import { RUNTIME_ENVIRONMENT } from "../program.ts";
 
-/** Far beyond what any end takes. */
-const END_MS_MAX = 60_000;
+/** Far beyond what any end takes on a machine with much else to do. */
+const END_MS_MAX = 180_000;
 
 export class NodeProcess {
   readonly name: string;
