@@ -125,6 +125,18 @@ Deno.test("an address's filter becomes parameters of a list, and a filter of a c
   assert.deepEqual(asQuery({ created_from: "2026-11-26T12:00" }), { created_from: from });
 });
 
+Deno.test("a filter that cannot be read never lets more jobs through than it would if it could", () => {
+  assert.throws(
+    () => asJobFilter({ type: "noop", labels: "team" }),
+    /"team"; it must be name=value/,
+  );
+  assert.throws(() => asJobFilter({ labels: "=maps" }), /it must be name=value/);
+  assert.deepEqual(asJobFilter({ labels: "team=" }), { labels: { team: "" } });
+  // The API says what it is not.
+  assert.deepEqual(asQuery({ created_from: "nonsense" }), { created_from: "nonsense" });
+  assert.deepEqual(filterOf(new URLSearchParams("unfinished=false&type=noop")), { type: "noop" });
+});
+
 Deno.test("encrypted parts of a text are named, not shown", () => {
   assert.equal(
     unsealed("failed: conductor-sealed:iUNEUEVOQwE_x-1 (twice)"),

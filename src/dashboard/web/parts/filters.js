@@ -43,30 +43,36 @@ export function filterOf(query) {
   const filter = {};
   for (const name of NAMES) {
     const value = query.get(name);
-    if (value !== null && value !== "") filter[name] = value;
+    const isSet = name === "unfinished" ? value === "true" : value !== null && value !== "";
+    if (isSet) filter[name] = /** @type {string} */ (value);
   }
   return filter;
 }
 
 /**
- * The same for the API: times that were typed are local.
+ * The same for the API: times that were typed are local. What is no time goes along as it is, so that it is
+ * refused: without it the filter would let more jobs through.
  *
  * @param {Readonly<Record<string, string>>} filter
  */
 export function asQuery(filter) {
-  const { created_from: from, ...rest } = filter;
+  const { created_from: from } = filter;
   const ms = from === undefined ? NaN : Date.parse(from);
-  return Number.isNaN(ms) ? rest : { ...rest, created_from: new Date(ms).toISOString() };
+  return Number.isNaN(ms) ? filter : { ...filter, created_from: new Date(ms).toISOString() };
 }
 
 /**
  * The same as a JobFilter, for calls that change many jobs.
  *
  * @param {Readonly<Record<string, string>>} filter
+ * @throws {Error} when the label is no name=value: without it the filter would let more jobs through
  */
 export function asJobFilter(filter) {
   const { labels, unfinished, ...rest } = asQuery(filter);
-  const [, name, value] = /^([^=]*)=(.*)$/s.exec(labels ?? "") ?? [];
+  const [, name, value] = /^([^=]+)=(.*)$/s.exec(labels ?? "") ?? [];
+  if (labels !== undefined && name === undefined) {
+    throw new Error(`The label is "${labels}"; it must be name=value.`);
+  }
   return {
     ...rest,
     ...(name === undefined ? {} : { labels: { [name]: value } }),

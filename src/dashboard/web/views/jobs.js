@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /** All jobs, the newest first, by filter. */
 
-import { send } from "../api.js";
+import { messageOf, send } from "../api.js";
 import { announce } from "../announce.js";
 import { counted, countText } from "../format.js";
 import { JobPages } from "../job_pages.js";
@@ -160,13 +160,15 @@ function statusTabs(filter, counts = {}) {
 
 /** @param {Readonly<Record<string, string>>} filter */
 async function cancelAll(filter) {
-  const asked = asJobFilter(filter);
+  /** @type {ReturnType<typeof asJobFilter>} */
+  let asked;
   /** @type {{ matched: number }} */
   let found;
   try {
+    asked = asJobFilter(filter);
     found = await send("POST", "jobs/cancel", { filter: asked, dry_run: true });
   } catch (failure) {
-    return toast(failure instanceof Error ? failure.message : String(failure), { isFault: true });
+    return toast(messageOf(failure), { isFault: true });
   }
   if (Number(found.matched) === 0) return toast("No unfinished job is like this.");
   const answer = await ask({
