@@ -3,13 +3,14 @@
  *
  * The file has the original's format. Any one of a policy's permissions suffices; a method without a
  * policy is refused to everybody but those who hold `admin:*`; a role that the file does not define
- * grants nothing.
+ * grants nothing. A file in which nobody holds that is completed (original_policies.ts).
  */
 
 import { z } from "zod";
 import embeddedPolicies from "../../config/rbac-policies.json" with { type: "text" };
 import { reasonOf, SecurityConfigurationError } from "./configuration_error.ts";
 import { readPublicFile } from "./key_files.ts";
+import { completed } from "./original_policies.ts";
 import type { Principal } from "./principal.ts";
 import type { Joining } from "./token_claims.ts";
 
@@ -158,7 +159,11 @@ export function parsePolicies(text: string, origin: string): PolicySet {
   if (faults.length > 0) {
     throw new SecurityConfigurationError(faults.map((fault) => `${origin}: ${fault}`));
   }
-  return new PolicySet(parsed.data.roles, parsed.data.policies, text);
+  const { roles, policies } = completed(
+    parsed.data,
+    POLICY_FILE.parse(JSON.parse(embeddedPolicies)),
+  );
+  return new PolicySet(roles, policies, text);
 }
 
 /** Roles and policies, ready to decide. Immutable: a changed file makes a new set. */

@@ -212,10 +212,124 @@ Deno.test("a policy file replaces the embedded policies and keeps the original's
   await Deno.writeTextFile(path, JSON.stringify(ORIGINAL_FILE));
   const policies = await loadPolicies(path);
   assert.equal(policies.authorize(caller("admin"), `${MASTER}/SubmitJob`).allowed, true);
-  assert.equal(policies.authorize(caller("admin"), `${MASTER}/ListDLQ`).allowed, false);
-  assert.deepEqual(policies.methodsWithoutPolicy([`${MASTER}/ListDLQ`, `${MASTER}/Heartbeat`]), [
-    `${MASTER}/ListDLQ`,
-  ]);
+  assert.equal(policies.authorize(caller("operator"), `${MASTER}/SubmitJob`).allowed, false);
+});
+
+Deno.test("a file of the program's own kind gives what it does not name to admin:* alone", () => {
+  const [admin, worker] = ORIGINAL_FILE.roles;
+  const permissions = ["admin:*"];
+  for (
+    const file of [
+      { ...ORIGINAL_FILE, roles: [{ ...admin, permissions }, worker] },
+      { ...ORIGINAL_FILE, roles: [{ name: "root", permissions }, admin, worker] },
+      // Whoever names a method that the original did not have knows of admin:*.
+      {
+        ...ORIGINAL_FILE,
+        policies: [
+          ...ORIGINAL_FILE.policies,
+          { method: `${MASTER}/WorkerSession`, permissions: ["worker:register"] },
+        ],
+      },
+      { ...ORIGINAL_FILE, roles: [{ ...admin, name: "chief" }, worker] },
+    ]
+  ) {
+    const policies = parsePolicies(JSON.stringify(file), "a file");
+    const holder = file.roles.find((role) => role?.permissions === permissions)?.name;
+    const allowed = ["root", "admin", "chief", "worker", "master"].filter((role) =>
+      policies.authorize(caller(role), `${MASTER}/ListDLQ`).allowed
+    );
+    assert.deepEqual(allowed, holder === undefined ? [] : [holder]);
+    assert.deepEqual(policies.methodsWithoutPolicy([`${MASTER}/ListDLQ`, `${MASTER}/Heartbeat`]), [
+      `${MASTER}/ListDLQ`,
+    ]);
+  }
+});
+
+/** The original's config/rbac-policies.json, as far as it is known: its roles, permissions and policies. */
+const FILE_OF_THE_ORIGINAL = {
+  roles: [
+    {
+      name: "admin",
+      permissions: [
+        "job:submit",
+        "job:view",
+        "job:cancel",
+        "worker:register",
+        "worker:view",
+        "cluster:view",
+        "cluster:manage",
+      ],
+    },
+    {
+      name: "operator",
+      permissions: ["job:submit", "job:view", "job:cancel", "worker:view", "cluster:view"],
+    },
+    { name: "viewer", permissions: ["job:view", "worker:view", "cluster:view"] },
+    { name: "worker", permissions: ["worker:register", "job:view"] },
+  ],
+  policies: Object.entries({
+    SubmitJob: "job:submit",
+    GetJobStatus: "job:view",
+    ListJobs: "job:view",
+    ReportResult: "job:view",
+    CancelJob: "job:cancel",
+    RegisterWorker: "worker:register",
+    Heartbeat: "worker:register",
+    JoinCluster: "cluster:manage",
+  }).map(([name, permission]) => ({ method: `${MASTER}/${name}`, permissions: [permission] })),
+};
+
+Deno.test("the original's policy file shuts nobody out of what it does not name", async () => {
+  const policies = parsePolicies(JSON.stringify(FILE_OF_THE_ORIGINAL), "a file");
+  assert.deepEqual(policies.methodsWithoutPolicy(await declaredMethods()), []);
+  const who = (method: string) =>
+    ["admin", "operator", "viewer", "worker", "master"].filter((role) =>
+      policies.authorize(caller(role), method).allowed
+    ).join(" ");
+  const rows: readonly [string, string][] = [
+    // As the file says.
+    ["MasterService/SubmitJob", "admin operator"],
+    ["MasterService/CancelJob", "admin operator"],
+    ["MasterService/GetJobStatus", "admin operator viewer worker"],
+    ["MasterService/RegisterWorker", "admin worker"],
+    // The four that the original shut everybody out of.
+    ["MasterService/ListWorkers", "admin operator viewer"],
+    ["MasterService/GetClusterHealth", "admin operator viewer master"],
+    ["MasterService/ListDLQ", "admin"],
+    ["MasterService/RetryFromDLQ", "admin"],
+    // What is of its methods by other means, and what the program's own processes call.
+    ["MasterService/SubmitStream", "admin operator"],
+    ["MasterService/CancelJobs", "admin operator"],
+    ["MasterService/ListQueues", "admin operator viewer worker"],
+    ["MasterService/WorkerSession", "admin worker"],
+    ["MasterService/GetParentResult", "admin worker"],
+    ["WorkerService/AssignJob", "admin master"],
+    ["RaftService/Exchange", "admin master"],
+    ["ForwardService/Forward", "admin master"],
+    // Otherwise nobody could ever change the policy again.
+    ["MasterService/SetPolicy", "admin"],
+  ];
+  for (const [method, roles] of rows) assert.equal(who(`/proto.${method}`), roles, method);
+});
+
+Deno.test("what the original's policy file keeps from a role is not had by other means", () => {
+  const policies = parsePolicies(
+    JSON.stringify({
+      ...FILE_OF_THE_ORIGINAL,
+      policies: FILE_OF_THE_ORIGINAL.policies.map((policy) =>
+        /SubmitJob|CancelJob/.test(policy.method)
+          ? { ...policy, permissions: ["cluster:manage"] }
+          : policy
+      ),
+    }),
+    "a file",
+  );
+  for (const method of ["SubmitJob", "SubmitJobs", "SubmitStream", "CancelJobs", "CancelBatch"]) {
+    const allowed = ["admin", "operator"].filter((role) =>
+      policies.authorize(caller(role), `${MASTER}/${method}`).allowed
+    );
+    assert.deepEqual(allowed, ["admin"], method);
+  }
 });
 
 function faultsOf(file: unknown): readonly string[] {
