@@ -298,6 +298,13 @@ function faultsOfOwn(own: Certificate, material: TlsMaterial, files: TlsFiles): 
         "(issue it with extended key usages serverAuth and clientAuth)",
     );
   }
+  if (options.section === "security.raft_tls" && !own.identity.roles.includes("master")) {
+    // Not a fault: a master that is alone has no peers.
+    options.warn?.(
+      `${what} does not carry the role master: other masters will refuse this one (issue it with ` +
+        "the URI conductor:role:master among its alternative names)",
+    );
+  }
   if (options.purpose === "client" && !usages.includes(CLIENT_AUTH_USAGE)) {
     faults.push(`${what} is not meant for clients: issue it with extended key usage clientAuth`);
   }

@@ -244,6 +244,22 @@ Deno.test("a master's certificate that its peers would refuse as a client's is w
   assert.match(warnings[0] ?? "", /half\.crt" is not meant for clients/);
 });
 
+Deno.test("a certificate between masters that lacks their role is warned about, and no other one", async () => {
+  await using bench = await Bench.create();
+  const warningsOf = async (section: string, roles: readonly string[]) => {
+    const pair = await bench.authority.issue({ roles });
+    const files = await writePair(bench.directory, "peer", pair, bench.authority.pem);
+    const warnings: string[] = [];
+    await loaded({ ...files, section, warn: (message) => warnings.push(message) });
+    return warnings;
+  };
+  const [warning, ...others] = await warningsOf("security.raft_tls", ["worker"]);
+  assert.match(warning ?? "", /raft_tls.*peer\.crt" does not carry the role master: other masters/);
+  assert.deepEqual(others, []);
+  assert.deepEqual(await warningsOf("security.raft_tls", ["master"]), []);
+  assert.deepEqual(await warningsOf("security.tls", ["worker"]), []);
+});
+
 interface Spoilt {
   readonly authority: AuthorityFixture;
   readonly files: { certFile: string; keyFile: string; caFile: string };
