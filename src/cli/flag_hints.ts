@@ -24,6 +24,9 @@ export function flagHint(complaint: string, command: Command): string | undefine
     /^unknown option '(--?)([a-z][a-z-]+)[^']*'$/.exec(complaint) ??
       [];
   if (name === "") return undefined;
+  if (isBeforeCommand && flagsOfCommands(command).has(`-${dashes}${name}`)) {
+    return `flags stand behind the command, with two dashes: conductor submit --${name}`;
+  }
   const own = command.options.flatMap(({ long }) => long ?? []);
   // Programs in Go, as the original is, take their flags with one dash.
   if (dashes === "-") {

@@ -7,7 +7,7 @@
 const OURS: Readonly<Record<string, readonly string[]>> = {
   "master": ["server", "serve", "start", "run"],
   "worker": ["agent", "consume"],
-  "submit": ["enqueue", "add", "push", "send", "create", "job"],
+  "submit": ["enqueue", "add", "push", "send", "create", "job", "client"],
   "watch JOB": ["wait", "follow"],
   "status JOB": ["get", "show", "describe", "inspect", "history", "attempts"],
   "explain JOB": ["why", "reasons"],
@@ -23,7 +23,7 @@ const OURS: Readonly<Record<string, readonly string[]>> = {
   "cluster": ["info", "leader"],
   "top": ["stats", "monitor", "dashboard"],
   "health": ["ping", "ready"],
-  "token issue": ["login", "user"],
+  "token issue": ["login", "user", "gen_token"],
   "certs": ["cert", "tls", "ca"],
   "completion": ["completions"],
   "schedule": ["cron", "schedules"],

@@ -57,6 +57,12 @@ Deno.test("what commander refuses is told on one line, with what was meant, and 
     [["list", "-output", "json"], /have two dashes: --output$/m],
     [["submit", "-action", "status"], /unknown option '-action'; what it named is a command:/],
     [["status", "-job=x"], /unknown option '-job=x'; a job is named without a flag/],
+    [
+      ["-addr", "h:9000", "-type", "noop"],
+      /behind the command, with .*: conductor submit --addr$/m,
+    ],
+    [["client", "-addr", "h:9000"], /unknown command 'client' \(did you mean submit\?\)/],
+    [["gen_token", "-user", "x"], /unknown command 'gen_token' \(did you mean token issue\?\)/],
     [["submit", "--retries", "3"], /unknown option '--retries'; there is --max-retries$/m],
     [["dlq", "retry", "--created", "2h"], /; there is --created-after, --created-before$/m],
     [["sumbit", "--help"], /unknown command 'sumbit' \(did you mean submit\?\)/],
