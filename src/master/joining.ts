@@ -36,7 +36,9 @@ export async function findCluster(
     options,
     () => Promise.resolve(addresses),
     (client) => client.clusterHealth(),
-  );
+  ).catch((failure) => {
+    throw withRemedy(failure);
+  });
   options.log.info("found the cluster to join", {
     cluster_id: clusterId,
     addresses: addresses.join(","),
@@ -74,13 +76,24 @@ function refused({ onFailed, log }: MasterOptions, joining: Joining, failure: un
       reason: failure.message,
     });
   } else {
-    onFailed(failure);
+    onFailed(withRemedy(failure));
   }
 }
 
 function isAboutCredentials(failure: unknown): failure is Refusal {
   return failure instanceof Refusal &&
     (failure.reason === "unauthenticated" || failure.reason === "permission_denied");
+}
+
+/** With what lets a master in: whoever starts one has perhaps a token of another kind, or none. */
+function withRemedy(failure: unknown): unknown {
+  if (!isAboutCredentials(failure)) return failure;
+  return new Refusal(
+    failure.reason,
+    `the cluster does not let this master in: ${failure.message}; a member issues a token that ` +
+      "does: conductor token issue --join-master --out FILE, for --token-file FILE here",
+    { cause: failure },
+  );
 }
 
 /** At the address to join is another cluster than the one that this node's log belongs to. */

@@ -215,7 +215,7 @@ async function workerOutlivesItsTokens(host: Host, root: string): Promise<void> 
 async function masterJoinsOnce(host: Host, root: string): Promise<void> {
   const token = join(host.directory, "master.token");
   await done(host, "token", "issue", "--join-master", `--out=${token}`, root);
-  const startMaster = (id: string) => {
+  const startMaster = (id: string, output: "null" | "piped" = "null") => {
     const [grpc, raft, http] = unusedPorts(3);
     return host.start([
       "master",
@@ -229,14 +229,19 @@ async function masterJoinsOnce(host: Host, root: string): Promise<void> {
       "--set=metrics.enabled=false",
       `--data-dir=${join(host.directory, id)}`,
       `--log-output=${join(host.directory, `${id}.log`)}`,
-    ]);
+    ], output);
   };
   startMaster("second");
   await until("a second member", async () => {
     const { code, stdout } = await host.client("cluster", "members", "--output=json", root);
     return code === 0 && JSON.parse(stdout).members.length === 2;
   });
-  assert.notEqual((await startMaster("third").status).code, 0);
+  const third = await startMaster("third", "piped").output();
+  assert.notEqual(third.code, 0);
+  assert.match(
+    new TextDecoder().decode(third.stderr),
+    /does not let this master in: .*used once.*conductor token issue --join-master/,
+  );
   await untilAudited(host, /join a member.*third.*can be used once, and has been/);
 }
 
