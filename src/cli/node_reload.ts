@@ -14,6 +14,7 @@ import {
   Reloader,
   SecurityConfigurationError,
 } from "../security/mod.ts";
+import { endWarnings } from "./certificate_ends.ts";
 import { configFrom } from "./config_flags.ts";
 import { isReloadSignal } from "./interruption.ts";
 import { type NodeTls, tellEnds } from "./node_tls.ts";
@@ -21,9 +22,6 @@ import type { Flags } from "./router.ts";
 
 /** Has a running node go on by a configuration of which keys marked as live may have changed. */
 export type TakeOver = (config: Config) => void;
-
-/** With less than this part of its life left, a certificate is warned of, once. */
-const ENDING_PART = 1 / 8;
 
 /** Begins to look at the files; `stop` ends it. */
 export async function startReloading(
@@ -39,7 +37,7 @@ export async function startReloading(
     readonly more?: readonly Reloadable[];
   },
 ): Promise<{ stop(): void }> {
-  const warnOfEnds = endWarnings(log, tls);
+  const warnOfEnds = endWarnings(log, () => [tls.section?.material, tls.raft?.material]);
   const reloader = new Reloader({
     intervalMs: loaded.config.security.reloadIntervalMs,
     onReloaded(name) {
@@ -152,24 +150,5 @@ function settings(
       }
       running = next;
     },
-  };
-}
-
-/** Warns once of each certificate that will soon end. */
-function endWarnings(log: RootLogger, { section, raft }: NodeTls): (nowMs: number) => void {
-  const told = new Set<string>();
-  return (nowMs) => {
-    for (const material of [section?.material, raft?.material]) {
-      const identity = material?.own?.identity;
-      if (identity === undefined || told.has(identity.fingerprint256)) continue;
-      const { notBeforeMs, notAfterMs } = identity;
-      if (notAfterMs - nowMs > (notAfterMs - notBeforeMs) * ENDING_PART) continue;
-      told.add(identity.fingerprint256);
-      log.warn("this node's certificate ends soon: renew it", {
-        section: material?.options.section,
-        file: material?.files.certFile,
-        not_after: new Date(notAfterMs).toISOString(),
-      });
-    }
   };
 }

@@ -98,7 +98,8 @@ const WORDS: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is signed by nobody known here",
   SELF_SIGNED_CERT_IN_CHAIN: "its certificate is signed by nobody known here",
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its certificate is signed by nobody known here",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate is signed by nobody known here",
+  // All that this runtime says of a certificate that has expired, too.
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its certificate has expired, or is signed by nobody known here",
   Z_DATA_ERROR: "its compressed body is damaged",
   Z_BUF_ERROR: "its compressed body is cut short",
   ZSTD_CUT: "its compressed body is cut short",

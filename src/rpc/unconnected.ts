@@ -6,6 +6,7 @@
  */
 
 import { connect } from "node:net";
+import { certificateFault, leavesCertificateOpen } from "./unverified.ts";
 
 /** How long it may take to find out what listens there, in ms. */
 const LOOK_MS = 500;
@@ -26,10 +27,14 @@ export interface Dialled {
 
 /** The end of a sentence that begins with the address. */
 export async function whyUnconnected(address: string, { fault }: Dialled = {}): Promise<string> {
-  if (fault !== undefined && !isOfPlainText(fault)) return `cannot be connected to: ${fault}`;
   const colon = address.lastIndexOf(":");
   const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
-  const listener = await listenerAt(host, Number(address.slice(colon + 1)));
+  const port = Number(address.slice(colon + 1));
+  if (fault !== undefined && !isOfPlainText(fault)) {
+    const found = leavesCertificateOpen(fault) ? await certificateFault(host, port) : undefined;
+    return `cannot be connected to: ${found ?? fault}`;
+  }
+  const listener = await listenerAt(host, port);
   switch (listener) {
     case "http1":
       return "speaks HTTP/1.1 and not gRPC: it is a port of pages or metrics; masters take calls at " +

@@ -2,12 +2,15 @@ import assert from "node:assert/strict";
 import { credentials, ServerCredentials } from "@grpc/grpc-js";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
+import { AuthorityFixture } from "../security/certificate_fixtures.ts";
 import {
   createChannelCredentials,
   createServerCredentials,
   loadTls,
   type TlsMaterial,
 } from "../security/mod.ts";
+import { TlsChannelCredentials } from "../security/light.ts";
 import { ClusterChannel } from "./channel.ts";
 import { Health } from "./gen/grpc/health/v1/health_pb.ts";
 import { channelTo, freePort, startTestServer } from "./server_test_support.ts";
@@ -58,6 +61,37 @@ Deno.test("what the TLS library says of certificates is passed on", async () => 
     await whyUnconnected(`127.0.0.1:${freePort()}`, { fault }),
     `cannot be connected to: ${fault}`,
   );
+});
+
+Deno.test("a server's certificate that is not verified is said to have ended, to begin later, or to be a stranger's", async () => {
+  const trusted = await AuthorityFixture.create("trusted");
+  const stranger = await AuthorityFixture.create("stranger");
+  const client = new TlsChannelCredentials({
+    authoritiesPem: trusted.pem,
+    certificatePem: undefined,
+    privateKeyPem: undefined,
+    skipVerify: false,
+    oldestTls: "TLSv1.3",
+  });
+  const cases = [
+    [trusted, { endsInMs: -60_000 }, /its certificate expired at \d{4}-.*Z: renew it there/],
+    [trusted, { startsInMs: 60_000 }, /its certificate is not valid before \d{4}-.*Z: compare/],
+    [stranger, {}, /its certificate is of no authority that is trusted here/],
+  ] as const;
+  for (const [authority, life, expected] of cases) {
+    const { cert, key } = await authority.issue(life);
+    const server = createTlsServer({ cert, key, ALPNProtocols: ["h2"] });
+    server.on("tlsClientError", () => {}); // the client turns away, as it should
+    const { promise, resolve } = Promise.withResolvers<void>();
+    server.listen(0, "127.0.0.1", resolve);
+    await promise;
+    const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      assert.match(await failureAt(address, client), expected);
+    } finally {
+      server.close();
+    }
+  }
 });
 
 Deno.test("a port that hangs up on whoever connects is not said to refuse connections", async () => {
