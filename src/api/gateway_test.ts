@@ -175,6 +175,8 @@ Deno.test("what is wrong with a request is said, and nothing is called", () =>
       ["GET /jobs?limit=99999999999", {}, 400, /^limit: /],
       ["GET /jobs?stale=perhaps", {}, 400, /^stale is "perhaps"; it is true or false$/],
       ["GET /jobs?labels=a", {}, 400, /^labels=a is no KEY=VALUE$/],
+      ["GET /jobs?labels=a=b&labels=a=c", {}, 400, /^labels gives "a" more than once$/],
+      ["GET /members?x=1", {}, 400, /^there is no parameter "x": this route takes none$/],
       ["GET /jobs?created_from=today", {}, 400, /^created_from is "today"; it is a time/],
       ["GET /jobs?created_from=2026-02-30T05:00:00Z", {}, 400, /; it is a time such as/],
       ["GET /jobs?created_from=2026-11-26T05:00:00", {}, 400, /; it is a time such as/],

@@ -111,7 +111,7 @@ function fromQuery(fields: readonly QueryField[], query: URLSearchParams): JsonO
   const json: Record<string, JsonValue> = {};
   for (const name of new Set(query.keys())) {
     const place = byName.get(name);
-    if (place === undefined) throw unknownParameter(name, [...byName.keys()]);
+    if (place === undefined) throw unknownParameter(name, takenText([...byName.keys()]));
     const value = valueOf(place, query.getAll(name));
     if (place.within === undefined) json[name] = value;
     else json[place.within] = { ...(json[place.within] as JsonObject | undefined), [name]: value };
@@ -122,11 +122,7 @@ function fromQuery(fields: readonly QueryField[], query: URLSearchParams): JsonO
 function valueOf({ name, field }: QueryField, values: readonly string[]): JsonValue {
   if (field.fieldKind === "list") return [...values];
   if (field.fieldKind === "map") {
-    return Object.fromEntries(values.map((each) => {
-      const at = each.indexOf("=");
-      if (at > 0) return [each.slice(0, at), each.slice(at + 1)];
-      throw new Refusal("invalid", `${name}=${each} is no KEY=VALUE`);
-    }));
+    return mapOf(name, values);
   }
   const [value = ""] = values;
   if (values.length > 1) throw new Refusal("invalid", `${name} is given ${values.length} times`);
@@ -141,6 +137,18 @@ function valueOf({ name, field }: QueryField, values: readonly string[]): JsonVa
   throw new Refusal("invalid", `${name} is "${value}"; it is a whole number`);
 }
 
+function mapOf(name: string, values: readonly string[]): JsonObject {
+  const entries = new Map<string, string>();
+  for (const each of values) {
+    const at = each.indexOf("=");
+    if (at <= 0) throw new Refusal("invalid", `${name}=${each} is no KEY=VALUE`);
+    const key = each.slice(0, at);
+    if (entries.has(key)) throw new Refusal("invalid", `${name} gives "${key}" more than once`);
+    entries.set(key, each.slice(at + 1));
+  }
+  return Object.fromEntries(entries);
+}
+
 function timeOf(name: string, value: string): string {
   try {
     // Not Date.parse: to that the 31st of February is a day, and a time without an offset is this node's.
@@ -153,15 +161,16 @@ function timeOf(name: string, value: string): string {
 
 function withoutQuery(query: URLSearchParams, body: JsonObject): JsonObject {
   const [name] = query.keys();
-  if (name !== undefined) throw unknownParameter(name, []);
+  if (name !== undefined) throw unknownParameter(name, "what it needs in its body");
   return body;
 }
 
-function unknownParameter(name: string, known: readonly string[]): Refusal {
-  const taken = known.length === 0
-    ? "this route takes what it needs in its body"
-    : `this route takes ${known.join(", ")}`;
-  return new Refusal("invalid", `there is no parameter "${name}": ${taken}`);
+function takenText(known: readonly string[]): string {
+  return known.length === 0 ? "none" : known.join(", ");
+}
+
+function unknownParameter(name: string, taken: string): Refusal {
+  return new Refusal("invalid", `there is no parameter "${name}": this route takes ${taken}`);
 }
 
 function camel(name: string): string {
