@@ -48,6 +48,7 @@ import partsMeter from "./web/parts/meter.js" with { type: "text" };
 import partsMoment from "./web/parts/moment.js" with { type: "text" };
 import partsPage from "./web/parts/page.js" with { type: "text" };
 import partsResult from "./web/parts/result.js" with { type: "text" };
+import partsSealed from "./web/parts/sealed.js" with { type: "text" };
 import partsStates from "./web/parts/states.js" with { type: "text" };
 import partsStatus from "./web/parts/status.js" with { type: "text" };
 import partsTable from "./web/parts/table.js" with { type: "text" };
@@ -126,6 +127,7 @@ export const OWN: Readonly<Record<string, string>> = {
   "parts/moment.js": partsMoment,
   "parts/page.js": partsPage,
   "parts/result.js": partsResult,
+  "parts/sealed.js": partsSealed,
   "parts/states.js": partsStates,
   "parts/status.js": partsStatus,
   "parts/table.js": partsTable,

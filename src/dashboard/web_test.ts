@@ -14,7 +14,7 @@ import { linesOf, topOf } from "./web/parts/chart_scale.js";
 import { connectionOf, silentOf, standingOf } from "./web/live.js";
 import { asJobFilter, asQuery, filterOf } from "./web/parts/filters.js";
 import { exactNumber, isDeeperThan, parseExactly } from "./web/parts/exact_json.js";
-import { unsealed } from "./web/parts/result.js";
+import { unsealed } from "./web/parts/sealed.js";
 import { csvRows, textOf } from "./web/parts/value_table.js";
 import { timingText } from "./web/timing.js";
 

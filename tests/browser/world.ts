@@ -18,9 +18,10 @@ export default {
   name: "chatty",
   summary: "Logs lines, then waits.",
   isolation: "inline",
-  async run({ lines = [], fraction = 0, seconds = 0 }, context) {
-    for (const line of lines) context.log(line);
+  async run({ lines = [], fraction = 0, seconds = 0, fails = 0 }, context) {
+    for (const line of lines) context.log(fails > 0 ? line + " " + context.attempt : line);
     context.progress(fraction, lines[0] ?? "");
+    if (context.attempt <= fails) throw new Error("attempt " + context.attempt + " fails");
     if (seconds > 0) {
       await new Promise((resolve, reject) => {
         const timer = setTimeout(resolve, seconds * 1000);
@@ -113,13 +114,13 @@ export class World {
 
   /** Asks the API as an administrator. */
   // deno-lint-ignore no-explicit-any -- the answer's shape is the route's
-  async api(path: string, body?: unknown): Promise<any> {
+  async api(path: string, body?: unknown, method = "POST"): Promise<any> {
     const response = await fetch(`${this.host.httpUrl}/api/v1/${path}`, {
       headers: {
         authorization: `Bearer ${this.tokens.admin}`,
         "content-type": "application/json",
       },
-      ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { method, body: JSON.stringify(body) }),
     });
     const answer = await response.json();
     assert.ok(response.ok, `${path}: ${JSON.stringify(answer)}`);

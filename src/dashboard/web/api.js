@@ -24,9 +24,17 @@ export class ApiError extends Error {
 /** Called when the API says that it does not know the caller (any more). */
 let onUnknownCaller = () => {};
 
+/** Called when the API says that the caller may not do what was asked. */
+let onForbidden = () => {};
+
 /** @param {() => void} handler */
 export function whenUnknown(handler) {
   onUnknownCaller = handler;
+}
+
+/** @param {() => void} handler */
+export function whenForbidden(handler) {
+  onForbidden = handler;
 }
 
 /**
@@ -83,6 +91,7 @@ async function call(url, init) {
   if (response.ok) return await response.json();
   const failure = await failureOf(response);
   if (response.status === 401 && !url.endsWith("/login")) onUnknownCaller();
+  if (response.status === 403 && !url.endsWith("/whoami")) onForbidden();
   throw failure;
 }
 

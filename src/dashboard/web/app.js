@@ -2,10 +2,11 @@
 /// <reference lib="dom" />
 /** Where the page starts: who is there, which view the address means, and drawing it. */
 
-import { ApiError, get, messageOf, unanswered, whenUnknown } from "./api.js";
+import { ApiError, messageOf, unanswered, whenForbidden, whenUnknown } from "./api.js";
 import { announce } from "./announce.js";
 import { html, nothing, render } from "./lit.js";
 import { Live } from "./live.js";
+import { callOff } from "./parts/ask.js";
 import { faultBox } from "./parts/states.js";
 import { currentRoute } from "./router.js";
 import { Session } from "./session.js";
@@ -51,7 +52,17 @@ function draw() {
     onLogout: logout,
     update,
   });
+  const focused = document.activeElement;
   render(shown, root);
+  // A button may go with what it did, and the focus with it: who uses the keyboard goes on from the heading.
+  const isLost = focused?.isConnected === false && document.activeElement === document.body;
+  if (isLost) focusStart();
+}
+
+/** Where the keyboard begins in a view: at what it asks for, or its heading. */
+function focusStart() {
+  const start = document.querySelector("[autofocus]") ?? document.querySelector("h1");
+  if (start instanceof HTMLElement) start.focus({ preventScroll: true });
 }
 
 /** @param {string} name */
@@ -65,6 +76,7 @@ function entitle(name) {
 async function visitCurrent() {
   visit.abort();
   visit = new AbortController();
+  callOff();
   const { signal } = visit;
   const route = currentRoute();
   const load = session.caller === undefined ? () => Promise.resolve(loginView) : viewLoader(route);
@@ -115,10 +127,14 @@ function begin() {
   visitCurrent();
 }
 
-/** A stream does not say why it broke: the session may have ended, which leads to the login. */
+/**
+ * A stream does not say why it broke: the session may have ended, which leads to the login, or the role may allow
+ * other things now, of which other things are shown.
+ */
 async function askWhoIsThere() {
+  if (session.caller === undefined) return;
   try {
-    await get("whoami");
+    if (await session.renew()) begin();
   } catch (failure) {
     // Nobody answers: that the connection is lost is shown, and the stream tries again.
     if (!(failure instanceof ApiError)) throw failure;
@@ -146,11 +162,11 @@ async function logout() {
 
 addEventListener("hashchange", async () => {
   await visitCurrent();
-  const heading = document.querySelector("h1");
-  heading?.focus({ preventScroll: true });
+  focusStart();
   if (title !== "") announce(title);
 });
 whenUnknown(leave);
+whenForbidden(askWhoIsThere);
 
 try {
   await session.begin();

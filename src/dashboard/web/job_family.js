@@ -19,6 +19,7 @@ const AT_ONCE = 4;
  * @param {string} id
  * @param {AbortSignal} signal
  * @returns {Promise<Family>}
+ * @throws {ApiError} `NOT_FOUND` when there is no such job (any more)
  */
 export async function familyOf(id, signal) {
   /** @type {Map<string, Job>} */
@@ -36,7 +37,7 @@ export async function familyOf(id, signal) {
       await Promise.all(
         wave.slice(from, from + AT_ONCE).map(async (each) => {
           const [job, children] = await Promise.all([
-            jobOrNone(each, signal),
+            each === id ? jobOf(each, signal) : jobOrNone(each, signal),
             get("jobs", { parent_id: each, limit: JOBS_MAX }, signal),
           ]);
           if (job === undefined) {
@@ -67,11 +68,20 @@ export function parentsOf({ options }) {
 /**
  * @param {string} id
  * @param {AbortSignal} signal
+ * @returns {Promise<Job>}
+ */
+async function jobOf(id, signal) {
+  return (await get(path`jobs/${id}`, { without_payload: true }, signal)).job;
+}
+
+/**
+ * @param {string} id
+ * @param {AbortSignal} signal
  * @returns {Promise<Job | undefined>}
  */
 async function jobOrNone(id, signal) {
   try {
-    return (await get(path`jobs/${id}`, { without_payload: true }, signal)).job;
+    return await jobOf(id, signal);
   } catch (failure) {
     if (failure instanceof ApiError && failure.code === "NOT_FOUND") return undefined;
     throw failure;

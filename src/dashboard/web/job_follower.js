@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /** One job, as it is now: asked for once, then, until it is finished, told by its own events. */
 
-import { bytesOf, get, path, urlOf } from "./api.js";
+import { bytesOf, get, isAbort, path, urlOf } from "./api.js";
 import { Feed } from "./feed.js";
 import { bytesOfBase64, Content } from "./parts/result.js";
 import { UNFINISHED } from "./parts/status.js";
@@ -17,6 +17,8 @@ export class JobFollower {
   result;
   /** @type {Content | undefined} */
   payload;
+  /** Why the payload could not be had. @type {unknown} */
+  payloadError;
   #context;
   #id;
   #isFollowing = false;
@@ -57,12 +59,18 @@ export class JobFollower {
     });
   }
 
-  /** Fetches the payload, the first time. */
+  /** Fetches the payload, unless it is there. */
   async wantPayload() {
     if (this.payload !== undefined) return;
     const { signal, update } = this.#context;
-    const blob = await bytesOf(urlOf(path`jobs/${this.#id}/payload`), signal);
-    this.payload = new Content(new Uint8Array(await blob.arrayBuffer()), blob.type, signal);
+    this.payloadError = undefined;
+    try {
+      const blob = await bytesOf(urlOf(path`jobs/${this.#id}/payload`), signal);
+      this.payload = new Content(new Uint8Array(await blob.arrayBuffer()), blob.type, signal);
+    } catch (failure) {
+      if (isAbort(failure)) return;
+      this.payloadError = failure;
+    }
     update();
   }
 

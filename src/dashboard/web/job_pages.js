@@ -5,6 +5,7 @@
  */
 
 import { get, isAbort, path } from "./api.js";
+import { UNFINISHED } from "./parts/status.js";
 
 /** @typedef {import("./wire.js").Job} Job */
 
@@ -90,6 +91,13 @@ export class JobPages {
       isKnown = true;
     }
     return isKnown;
+  }
+
+  /** That something may have changed of which nobody told: rows in sight are asked for again. */
+  doubt() {
+    for (const { id, status, dead_letter } of this.rows) {
+      if (UNFINISHED.includes(status) || dead_letter) this.#changed.add(id);
+    }
   }
 
   /**

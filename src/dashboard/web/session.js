@@ -34,6 +34,17 @@ export class Session {
     }
   }
 
+  /**
+   * Asks again what we may do; resolves to whether that changed.
+   *
+   * @throws {ApiError}
+   */
+  async renew() {
+    const before = this.caller?.routes.join();
+    this.#take(await get("whoami"));
+    return before !== this.caller?.routes.join();
+  }
+
   /** @param {string} token */
   async login(token) {
     this.#take(await send("POST", "login", { token }));

@@ -43,5 +43,6 @@ export function viewLoader({ path: [section = "", name, part, ...more] }) {
   if (views === undefined || more.length > 0) return lost;
   if (name === undefined) return views.list;
   if (part === undefined) return views.one ?? lost;
-  return views.parts?.[part] ?? lost;
+  const { parts = {} } = views;
+  return Object.hasOwn(parts, part) ? parts[part] ?? lost : lost;
 }

@@ -14,8 +14,17 @@ import { toast } from "./toast.js";
  * @property {boolean} [isGrave]
  */
 
+/** The question that is asked now. @type {HTMLDialogElement | undefined} */
+let asked;
+
+/** Calls off a question whose view is left: it would be answered beside what it is about. */
+export function callOff() {
+  asked?.close("");
+}
+
 /**
- * Resolves to what the form says, or undefined if it was called off.
+ * Resolves to what the form says, or undefined if it was called off. The focus is where dialogs have it: in the
+ * first field, or on the button that does nothing.
  *
  * @param {Question} question
  * @returns {Promise<FormData | undefined>}
@@ -33,7 +42,7 @@ export function ask({ title, text = nothing, yes, isGrave = false }) {
         <div class="question">${text}</div>
         <div class="answers">
           <button type="button" @click=${no}>Not now</button>
-          <button class=${isGrave ? "grave" : "main"} value="yes" autofocus>${yes}</button>
+          <button class=${isGrave ? "grave" : "main"} value="yes">${yes}</button>
         </div>
       </form>
     `,
@@ -42,7 +51,9 @@ export function ask({ title, text = nothing, yes, isGrave = false }) {
   dialog.addEventListener("close", () => {
     resolve(dialog.returnValue === "yes" ? new FormData(form()) : undefined);
     dialog.remove();
+    if (asked === dialog) asked = undefined;
   });
+  asked = dialog;
   document.body.append(dialog);
   dialog.showModal();
   return promise;

@@ -6,7 +6,7 @@ import { path, urlOf } from "../api.js";
 import { counted } from "../format.js";
 import { html, nothing } from "../lit.js";
 import { openStream } from "../stream.js";
-import { unsealed } from "./result.js";
+import { unsealed } from "./sealed.js";
 
 const LINES_MAX = 5_000;
 

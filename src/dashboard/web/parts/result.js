@@ -10,6 +10,7 @@ import { html, nothing } from "../lit.js";
 import { exactNumber, isDeeperThan, parseExactly } from "./exact_json.js";
 import { icon } from "./icons.js";
 import { jsonTree } from "./json_tree.js";
+import { isSealed } from "./sealed.js";
 import { csvRows, valueTable } from "./value_table.js";
 
 /** Types that are shown as pictures; SVG is a document, and is not among them. */
@@ -24,6 +25,8 @@ const JSON_LEVELS_MAX = 200;
  * Bytes with their type, and blob URLs that are made of them once and end with the view.
  */
 export class Content {
+  /** See `contentView`. @type {import("../view.js").Shown | undefined} */
+  look;
   /** @type {Map<string, string>} */
   #urls = new Map();
 
@@ -54,29 +57,24 @@ export class Content {
   }
 }
 
-/** With these bytes begins what was encrypted before it reached the cluster. */
-const SEALED = [0x89, 0x43, 0x44, 0x50, 0x45, 0x4e, 0x43];
-/** The same in texts. */
-const SEALED_TEXT = /conductor-sealed:[A-Za-z0-9_-]+/g;
-
-/**
- * A text that may be encrypted, or hold a part that is.
- *
- * @param {string} text
- */
-export function unsealed(text) {
-  return text.replace(SEALED_TEXT, "[encrypted]");
-}
-
 /** @param {string} base64 */
 export function bytesOfBase64(base64) {
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }
 
-/** @param {Content} content */
+/**
+ * How it looks, which is made once: a megabyte of JSON is read in no time, but not with every draw.
+ *
+ * @param {Content} content
+ */
 export function contentView(content) {
+  return content.look ??= lookOf(content);
+}
+
+/** @param {Content} content */
+function lookOf(content) {
   const { bytes, type } = content;
-  if (SEALED.every((byte, index) => bytes[index] === byte)) return encrypted(bytes.length);
+  if (isSealed(bytes)) return encrypted(bytes.length);
   if (bytes.length === 0) return html`<p class="none">Nothing.</p>`;
   if (PICTURES.test(type)) {
     return picture(content.picture("", bytes, type), `${type}, ${bytesText(bytes.length)}`);

@@ -1,7 +1,7 @@
 // @ts-check
 /** Tables of moderate length: a caption for those who listen, headings, cells; wide ones scroll. */
 
-import { html, nothing } from "../lit.js";
+import { html, nothing, repeat } from "../lit.js";
 
 /**
  * @template Row
@@ -19,8 +19,10 @@ import { html, nothing } from "../lit.js";
  * @param {string} caption
  * @param {readonly Column<Row>[]} columns
  * @param {readonly Row[]} rows
+ * @param {(row: Row, index: number) => unknown} [key] What makes a row the same when others come and go, so that
+ *   a button that has the focus does not become another row's; left out: its place
  */
-export function table(caption, columns, rows) {
+export function table(caption, columns, rows, key = (_, index) => index) {
   return html`
     <div class="table" role="region" aria-label=${caption} tabindex="0">
       <table>
@@ -32,14 +34,17 @@ export function table(caption, columns, rows) {
             }</th>`
           )}</tr>
         </thead>
-        <tbody>${rows.map((row) =>
-          html`<tr>${
-            columns.map((column) =>
-              column.isHead
-                ? html`<th scope="row" class=${classOf(column)}>${column.cell(row)}</th>`
-                : html`<td class=${classOf(column)}>${column.cell(row)}</td>`
-            )
-          }</tr>`
+        <tbody>${repeat(
+          rows,
+          key,
+          (row) =>
+            html`<tr>${
+              columns.map((column) =>
+                column.isHead
+                  ? html`<th scope="row" class=${classOf(column)}>${column.cell(row)}</th>`
+                  : html`<td class=${classOf(column)}>${column.cell(row)}</td>`
+              )
+            }</tr>`,
         )}</tbody>
       </table>
     </div>

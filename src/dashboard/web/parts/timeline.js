@@ -5,7 +5,7 @@ import { durationText } from "../format.js";
 import { html, nothing } from "../lit.js";
 import { href } from "../router.js";
 import { between, moment, msOf } from "./moment.js";
-import { unsealed } from "./result.js";
+import { unsealed } from "./sealed.js";
 import { errorText } from "./states.js";
 import { statusBadge } from "./status.js";
 

@@ -6,6 +6,7 @@ import { html, nothing } from "../lit.js";
 import { exactNumber } from "./exact_json.js";
 
 const ROWS_SHOWN = 200;
+const COLUMNS_SHOWN = 50;
 
 /**
  * @param {string} caption
@@ -13,24 +14,36 @@ const ROWS_SHOWN = 200;
  * @param {readonly (readonly unknown[])[]} rows
  */
 export function valueTable(caption, columns, rows) {
+  const shown = columns.slice(0, COLUMNS_SHOWN);
+  const cuts = [
+    ...cutText(rows.length, ROWS_SHOWN, "rows"),
+    ...cutText(
+      columns.length,
+      COLUMNS_SHOWN,
+      "columns",
+    ),
+  ];
   return html`
     <div class="table values" role="region" aria-label=${caption} tabindex="0">
       <table>
         <caption class="unseen">${caption}</caption>
         <thead>
-          <tr>${columns.map((name) => html`<th scope="col">${name}</th>`)}</tr>
+          <tr>${shown.map((name) => html`<th scope="col">${name}</th>`)}</tr>
         </thead>
         <tbody>${rows.slice(0, ROWS_SHOWN).map((row) =>
-          html`<tr>${columns.map((_, index) => cell(row[index]))}</tr>`
+          html`<tr>${shown.map((_, index) => cell(row[index]))}</tr>`
         )}</tbody>
       </table>
     </div>
-    ${rows.length > ROWS_SHOWN
-      ? html`<p class="foot">${countText(ROWS_SHOWN)} of ${
-        countText(rows.length)
-      } rows; the download has all.</p>`
-      : nothing}
+    ${cuts.length === 0
+      ? nothing
+      : html`<p class="foot">${cuts.join(", ")}; the download has all.</p>`}
   `;
+}
+
+/** @param {number} count @param {number} shown @param {string} noun */
+function cutText(count, shown, noun) {
+  return count > shown ? [`${countText(shown)} of ${countText(count)} ${noun}`] : [];
 }
 
 /** Long ones are cut, and whole on hover. @param {unknown} value */

@@ -88,6 +88,7 @@ export class VirtualRows extends HTMLElement {
     const until = Math.min(rows.length, first + Math.ceil(height / ROW_PX) + 2 * MARGIN);
     this.#count = Math.max(0, until - this.#from);
     const drawn = rows.slice(this.#from, until);
+    const focused = document.activeElement;
     render(
       html`
         <div class="scroller" role="region" aria-label=${label} tabindex="0"
@@ -114,6 +115,8 @@ export class VirtualRows extends HTMLElement {
       this,
     );
     this.#scroller ??= /** @type {HTMLElement} */ (this.querySelector(".scroller"));
+    // The row that had the focus is out of sight: the keys go on walking from it.
+    if (focused !== null && !focused.isConnected) this.#scroller.focus({ preventScroll: true });
     if (rows.length < total && until > rows.length - NEAR_END) onNearEnd();
   }
 

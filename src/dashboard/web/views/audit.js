@@ -30,34 +30,35 @@ export function auditView(context) {
     else open.delete(line);
     update();
   };
-  const begin = async () => {
+  const load = async () => {
     try {
       const answer = await get("audit", { limit: LINES_MAX }, signal);
-      lines = answer.lines.toReversed();
-      follow();
+      lines = joined(answer.lines.toReversed(), lines ?? []);
+      error = undefined;
     } catch (failure) {
       if (isAbort(failure)) return;
       error = failure;
     }
     update();
   };
-  const follow = () => {
-    if (!session.may("GET", "audit/stream")) return;
+  const follow = () =>
     openStream(urlOf("audit/stream"), {
       signal,
       isEndless: true,
+      // What was written while nobody listened, the stream does not say.
+      onState: (state) => {
+        if (state === "open" || (state === "lost" && lines === undefined)) load();
+      },
       on: {
         audit: (/** @type {Line} */ line) => {
-          lines = [line, ...(lines ?? []).filter((other) => !isSame(other, line))].slice(
-            0,
-            LINES_MAX,
-          );
+          lines = joined(lines ?? [], [line]);
           update();
         },
+        missed: load,
       },
     });
-  };
-  begin();
+  if (session.may("GET", "audit/stream")) follow();
+  else load();
   const searched = (/** @type {Event} */ event) => {
     search = /** @type {HTMLInputElement} */ (event.target).value;
     update();
@@ -74,7 +75,7 @@ export function auditView(context) {
             placeholder="Search" @input=${searched}>
         `,
       })}
-      ${error === undefined ? nothing : faultBox(error)}
+      ${error === undefined ? nothing : faultBox(error, load)}
       ${lines === undefined
         ? (error === undefined ? loadingBox(10) : nothing)
         : found.length === 0
@@ -87,9 +88,29 @@ export function auditView(context) {
   };
 }
 
-/** @param {Line} a @param {Line} b */
-function isSame(a, b) {
-  return a["seq"] !== undefined && a["seq"] === b["seq"];
+/**
+ * Lines of two sources, the newest first: those that only the second has are newer than all of the first. A line
+ * that was known stays the object that it was.
+ *
+ * @param {readonly Line[]} lines
+ * @param {readonly Line[]} others
+ */
+function joined(lines, others) {
+  const known = new Map(others.map((line) => [keyOf(line), line]));
+  const old = lines.map((line) => {
+    const key = keyOf(line);
+    const same = known.get(key) ?? line;
+    known.delete(key);
+    return same;
+  });
+  const newestSeen = Number(old[0]?.["seq"]);
+  const newer = [...known.values()].filter(({ seq }) => !(Number(seq) < newestSeen));
+  return [...newer, ...old].slice(0, LINES_MAX);
+}
+
+/** @param {Line} line */
+function keyOf(line) {
+  return line["seq"] === undefined ? JSON.stringify(line) : line["seq"];
 }
 
 /** Fields that are shown by themselves. */
@@ -103,8 +124,6 @@ const OWN = ["time", "ts", "timestamp", "msg", "user_id", "method"];
 function entry(line, isOpen, toggled) {
   const said = String(line["msg"] ?? line["event"] ?? "");
   const isRefusal = /fail|denied|refus|invalid/i.test(said);
-  const rest = () =>
-    Object.fromEntries(Object.entries(line).filter(([name]) => !OWN.includes(name)));
   const toggle = (/** @type {Event} */ event) =>
     toggled(line, /** @type {HTMLDetailsElement} */ (event.target).open);
   return html`
@@ -119,10 +138,15 @@ function entry(line, isOpen, toggled) {
             "",
           )}</span>
         </summary>
-        ${isOpen ? jsonTree(rest()) : nothing}
+        ${isOpen ? jsonTree(restOf(line)) : nothing}
       </details>
     </li>
   `;
+}
+
+/** @param {Line} line */
+function restOf(line) {
+  return Object.fromEntries(Object.entries(line).filter(([name]) => !OWN.includes(name)));
 }
 
 /** @param {Line} line */

@@ -36,20 +36,25 @@ export function batchesView(context) {
 
 /** @param {readonly import("../wire.js").Batch[]} batches */
 function list(batches) {
-  return table("Batches", [
-    {
-      name: "Batch",
-      isHead: true,
-      cell: ({ id, namespace }) =>
-        html`<a href=${href(["batches", id], within(namespace))}>${id}</a>`,
-    },
-    { name: "Progress", cell: (batch) => countsBar(countsOf(batch)) },
-    { name: "Finished", isNumber: true, cell: (batch) => countText(finishedOf(batch)) },
-    { name: "Failed", isNumber: true, cell: ({ failed }) => countText(failed) },
-    { name: "Jobs", isNumber: true, cell: ({ total }) => countText(total) },
-    { name: "By", isMinor: true, cell: ({ submitted_by }) => submitted_by },
-    { name: "Made", isMinor: true, cell: ({ created_at }) => ago(created_at) },
-  ], batches);
+  return table(
+    "Batches",
+    [
+      {
+        name: "Batch",
+        isHead: true,
+        cell: ({ id, namespace }) =>
+          html`<a href=${href(["batches", id], within(namespace))}>${id}</a>`,
+      },
+      { name: "Progress", cell: (batch) => countsBar(countsOf(batch)) },
+      { name: "Finished", isNumber: true, cell: (batch) => countText(finishedOf(batch)) },
+      { name: "Failed", isNumber: true, cell: ({ failed }) => countText(failed) },
+      { name: "Jobs", isNumber: true, cell: ({ total }) => countText(total) },
+      { name: "By", isMinor: true, cell: ({ submitted_by }) => submitted_by },
+      { name: "Made", isMinor: true, cell: ({ created_at }) => ago(created_at) },
+    ],
+    batches,
+    ({ id, namespace }) => JSON.stringify([namespace, id]),
+  );
 }
 
 /**

@@ -11,7 +11,7 @@ import { asJobFilter, asQuery, filterForm, filterOf } from "../parts/filters.js"
 import { retryJob } from "../parts/job_actions.js";
 import { moment } from "../parts/moment.js";
 import { heading } from "../parts/page.js";
-import { unsealed } from "../parts/result.js";
+import { unsealed } from "../parts/sealed.js";
 import { emptyBox, faultBox, loadingBox } from "../parts/states.js";
 import { toast } from "../parts/toast.js";
 import "../parts/virtual_rows.js";

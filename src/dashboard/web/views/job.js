@@ -13,9 +13,10 @@ import { attemptText } from "../parts/job_rows.js";
 import { LogFollower, logLines } from "../parts/log_lines.js";
 import { ago, between, moment, orNone } from "../parts/moment.js";
 import { heading, panel } from "../parts/page.js";
-import { contentView, unsealed } from "../parts/result.js";
+import { contentView } from "../parts/result.js";
+import { unsealed } from "../parts/sealed.js";
 import { statusBadge, UNFINISHED } from "../parts/status.js";
-import { errorText, fed } from "../parts/states.js";
+import { errorText, faultBox, fed } from "../parts/states.js";
 import { factList } from "../parts/table.js";
 import { attemptBars, transitions } from "../parts/timeline.js";
 import { href, within } from "../router.js";
@@ -33,10 +34,15 @@ export function jobView(context) {
   /** @type {LogFollower | undefined} */
   let log;
   let status = "";
+  let attempt = 0;
   return () =>
     fed(follower.feed, (answer) => {
       const { job } = answer;
-      if (mayReadLog) log ??= new LogFollower(context, id);
+      // The log of a finished job has ended; one that was retried since has another.
+      const isRetried = status !== "" && !UNFINISHED.includes(status) &&
+        (UNFINISHED.includes(job.status) || job.attempt !== attempt);
+      if (mayReadLog && (log === undefined || isRetried)) log = new LogFollower(context, id);
+      attempt = job.attempt;
       if (status !== "" && job.status !== status) announce(`The job is ${job.status} now.`);
       status = job.status;
       return html`
@@ -128,11 +134,12 @@ function payload(follower) {
   const open = (/** @type {Event} */ event) => {
     if (/** @type {HTMLDetailsElement} */ (event.target).open) follower.wantPayload();
   };
-  return html`<details class="whole" @toggle=${open}><summary>Show</summary>${
-    follower.payload === undefined
-      ? html`<p class="none">Loading</p>`
-      : contentView(follower.payload)
-  }</details>`;
+  const shown = follower.payload !== undefined
+    ? contentView(follower.payload)
+    : follower.payloadError !== undefined
+    ? faultBox(follower.payloadError, () => follower.wantPayload())
+    : html`<p class="none">Loading</p>`;
+  return html`<details class="whole" @toggle=${open}><summary>Show</summary>${shown}</details>`;
 }
 
 /** @param {string} id @param {string} what */

@@ -107,25 +107,30 @@ function box({ id, type, status }, { x, y }, isOwn) {
 
 /** @param {readonly Job[]} jobs @param {string} own */
 function list(jobs, own) {
-  return table("Jobs of the graph", [
-    {
-      name: "Job",
-      isHead: true,
-      cell: ({ id }) =>
-        html`<a class="id" href=${href(["jobs", id])}>${id}</a>${
-          id === own ? " (this one)" : nothing
-        }`,
-    },
-    { name: "Type", cell: ({ type }) => type },
-    { name: "Status", cell: ({ status }) => statusBadge(status) },
-    {
-      name: "Waits for",
-      cell: (job) =>
-        parentsOf(job).map((parent) =>
-          html`
-            <a class="id" href=${href(["jobs", parent])}>${shortId(parent)}</a>
-          `
-        ),
-    },
-  ], jobs);
+  return table(
+    "Jobs of the graph",
+    [
+      {
+        name: "Job",
+        isHead: true,
+        cell: ({ id }) =>
+          html`<a class="id" href=${href(["jobs", id])}>${id}</a>${
+            id === own ? " (this one)" : nothing
+          }`,
+      },
+      { name: "Type", cell: ({ type }) => type },
+      { name: "Status", cell: ({ status }) => statusBadge(status) },
+      {
+        name: "Waits for",
+        cell: (job) =>
+          parentsOf(job).map((parent) =>
+            html`
+              <a class="id" href=${href(["jobs", parent])}>${shortId(parent)}</a>
+            `
+          ),
+      },
+    ],
+    jobs,
+    ({ id }) => id,
+  );
 }

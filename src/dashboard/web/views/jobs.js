@@ -50,9 +50,13 @@ export function jobsView(context) {
     pages = begin();
     update();
   };
-  live.on("jobs", ({ jobs }) => {
+  live.on("jobs", ({ jobs, more }) => {
+    if (more) pages.doubt();
     if (pages.hear(jobs)) update();
     refresh();
+  }, signal);
+  live.on("state", (state) => {
+    if (state === "open") pages.doubt(); // nobody told of what changed meanwhile
   }, signal);
   const timer = setInterval(refresh, REFRESH_MS);
   signal.addEventListener("abort", () => clearInterval(timer));

@@ -216,7 +216,7 @@ function members({ members, commit_index }, { session }) {
         `,
     });
   }
-  return html`${table("Members", columns, members)}
+  return html`${table("Members", columns, members, ({ node_id }) => node_id)}
     <p class="foot">Log committed up to entry ${countText(commit_index)}</p>`;
 }
 
@@ -239,25 +239,30 @@ async function transfer(nodeId) {
 /** @param {ClusterEvent} cluster */
 function types({ types }) {
   if (types.length === 0) return emptyBox("No job is unfinished.");
-  return table("Unfinished jobs by type", [
-    {
-      name: "Type",
-      isHead: true,
-      cell: ({ name, paused }) =>
-        html`
-          <a href=${href(["jobs"], { type: name })}>${name}</a>
-          ${paused ? standingBadge("paused") : nothing}
-        `,
-    },
-    { name: "Share", cell: (type) => countsBar(countsOf(type), UNFINISHED) },
-    { name: "Waiting", isNumber: true, isMinor: true, cell: ({ waiting }) => countText(waiting) },
-    { name: "Pending", isNumber: true, cell: ({ pending }) => countText(pending) },
-    {
-      name: "Running",
-      isNumber: true,
-      cell: ({ assigned, running }) => countText(assigned + running),
-    },
-  ], types);
+  return table(
+    "Unfinished jobs by type",
+    [
+      {
+        name: "Type",
+        isHead: true,
+        cell: ({ name, paused }) =>
+          html`
+            <a href=${href(["jobs"], { type: name })}>${name}</a>
+            ${paused ? standingBadge("paused") : nothing}
+          `,
+      },
+      { name: "Share", cell: (type) => countsBar(countsOf(type), UNFINISHED) },
+      { name: "Waiting", isNumber: true, isMinor: true, cell: ({ waiting }) => countText(waiting) },
+      { name: "Pending", isNumber: true, cell: ({ pending }) => countText(pending) },
+      {
+        name: "Running",
+        isNumber: true,
+        cell: ({ assigned, running }) => countText(assigned + running),
+      },
+    ],
+    types,
+    ({ name }) => name,
+  );
 }
 
 /** @param {import("../live.js").Standing} standing */

@@ -90,7 +90,7 @@ function list(scope, standings, session, done) {
       cell: (standing) => actions(scope, standing, done),
     });
   }
-  return table(scope === "queue" ? "Queues" : "Job types", columns, standings);
+  return table(scope === "queue" ? "Queues" : "Job types", columns, standings, ({ name }) => name);
 }
 
 /** @param {Standing} standing @param {Scope} scope */
@@ -112,7 +112,9 @@ function actions(scope, { name, paused, running_max }, done) {
     const answer = await ask({
       title: `How many jobs of ${name} at once?`,
       text: html`<label><span>At most (0: any number)</span>
-        <input name="most" type="number" min="0" step="1" .value=${String(running_max)}></label>`,
+        <input name="most" type="number" min="0" step="1" required .value=${
+        String(running_max)
+      }></label>`,
       yes: "Set it",
     });
     if (answer === undefined) return;
@@ -125,10 +127,9 @@ function actions(scope, { name, paused, running_max }, done) {
   const named = html`<span class="unseen"> ${name}</span>`;
   return html`
     <button type="button" class="small" @click=${limit}>Limit${named}</button>
-    ${paused
-      ? html`<button type="button" class="small" @click=${() =>
-        configure({ paused: false }, `${name} goes on.`)}>Resume${named}</button>`
-      : html`<button type="button" class="small" @click=${() =>
-        configure({ paused: true }, `${name} is paused.`)}>Pause${named}</button>`}
+    <button type="button" class="small" @click=${() =>
+      configure({ paused: !paused }, paused ? `${name} goes on.` : `${name} is paused.`)}>${paused
+      ? "Resume"
+      : "Pause"}${named}</button>
   `;
 }

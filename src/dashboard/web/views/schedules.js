@@ -44,30 +44,35 @@ export function schedulesView(context) {
  * @param {() => void} done
  */
 function list(schedules, session, done) {
-  return table("Schedules", [
-    {
-      name: "Name",
-      isHead: true,
-      cell: ({ definition: { name, job } }) =>
-        html`<a href=${href(["schedules", name], within(job.namespace))}>${name}</a>`,
-    },
-    { name: "When", cell: ({ definition }) => timingText(definition.timing) },
-    { name: "Type", isMinor: true, cell: ({ definition }) => definition.job.type ?? "" },
-    { name: "State", cell: (schedule) => standingBadge(standingOf(schedule)) },
-    { name: "Next run", cell: ({ next_at, paused }) => paused ? "–" : ago(next_at) },
-    { name: "Runs", isNumber: true, isMinor: true, cell: ({ runs }) => countText(runs) },
-    {
-      name: "Skipped, missed",
-      isNumber: true,
-      isMinor: true,
-      cell: ({ skipped, missed }) => `${countText(skipped)}, ${countText(missed)}`,
-    },
-    {
-      name: "Actions",
-      isBare: true,
-      cell: (schedule) => scheduleActions(schedule, session, done, true),
-    },
-  ], schedules);
+  return table(
+    "Schedules",
+    [
+      {
+        name: "Name",
+        isHead: true,
+        cell: ({ definition: { name, job } }) =>
+          html`<a href=${href(["schedules", name], within(job.namespace))}>${name}</a>`,
+      },
+      { name: "When", cell: ({ definition }) => timingText(definition.timing) },
+      { name: "Type", isMinor: true, cell: ({ definition }) => definition.job.type ?? "" },
+      { name: "State", cell: (schedule) => standingBadge(standingOf(schedule)) },
+      { name: "Next run", cell: ({ next_at, paused }) => paused ? "–" : ago(next_at) },
+      { name: "Runs", isNumber: true, isMinor: true, cell: ({ runs }) => countText(runs) },
+      {
+        name: "Skipped, missed",
+        isNumber: true,
+        isMinor: true,
+        cell: ({ skipped, missed }) => `${countText(skipped)}, ${countText(missed)}`,
+      },
+      {
+        name: "Actions",
+        isBare: true,
+        cell: (schedule) => scheduleActions(schedule, session, done, true),
+      },
+    ],
+    schedules,
+    ({ definition: { name, job } }) => JSON.stringify([job.namespace, name]),
+  );
 }
 
 /** @param {Schedule} schedule */
@@ -86,6 +91,9 @@ export function scheduleActions({ definition: { name, job }, paused }, session, 
   const kind = isShort ? "small" : "";
   const namespace = within(job.namespace);
   const named = html`<span class="unseen"> ${name}</span>`;
+  const [turn, turnText, turned] = paused
+    ? ["resume", "Resume", `${name} goes on.`]
+    : ["pause", "Pause", `${name} is paused.`];
   const call = (/** @type {string} */ verb, /** @type {string} */ said) => () =>
     act("POST", `${path`schedules/${name}`}/${verb}`, namespace, said).then(done);
   return html`
@@ -95,21 +103,9 @@ export function scheduleActions({ definition: { name, job }, paused }, session, 
         `${name} made a job.`,
       )}>Run now${named}</button>
     `}
-    ${paused
-      ? !session.may("POST", "schedules/{name}/resume") ? nothing : html`
-        <button type="button" class=${kind} @click=${call(
-          "resume",
-          `${name} goes on.`,
-        )}>Resume${named}</button>
-      `
-      : !session.may("POST", "schedules/{name}/pause")
-      ? nothing
-      : html`
-        <button type="button" class=${kind} @click=${call(
-          "pause",
-          `${name} is paused.`,
-        )}>Pause${named}</button>
-      `}
+    ${!session.may("POST", `schedules/{name}/${turn}`) ? nothing : html`
+      <button type="button" class=${kind} @click=${call(turn, turned)}>${turnText}${named}</button>
+    `}
     ${isShort || !session.may("DELETE", "schedules/{name}") ? nothing : html`
       <button type="button" class="grave" @click=${() => remove(name, namespace)}>Remove</button>
     `}

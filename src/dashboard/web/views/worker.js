@@ -45,25 +45,30 @@ export function workerView(context) {
 
 /** @param {readonly HeldAttempt[]} held */
 function attempts(held) {
-  return table("Attempts that it holds", [
-    {
-      name: "Job",
-      isHead: true,
-      cell: ({ job_id }) =>
-        html`<a class="id" href=${href(["jobs", job_id])} title=${job_id}>${shortId(job_id)}</a>`,
-    },
-    { name: "Type", cell: ({ type }) => type },
-    { name: "Status", cell: ({ status }) => statusBadge(status) },
-    {
-      name: "Progress",
-      cell: ({ progress }) => progress > 0 ? meter(progress, 1, percentText(progress)) : nothing,
-    },
-    {
-      name: "For",
-      isNumber: true,
-      cell: ({ started_at, assigned_at }) => between(started_at ?? assigned_at, undefined),
-    },
-  ], held);
+  return table(
+    "Attempts that it holds",
+    [
+      {
+        name: "Job",
+        isHead: true,
+        cell: ({ job_id }) =>
+          html`<a class="id" href=${href(["jobs", job_id])} title=${job_id}>${shortId(job_id)}</a>`,
+      },
+      { name: "Type", cell: ({ type }) => type },
+      { name: "Status", cell: ({ status }) => statusBadge(status) },
+      {
+        name: "Progress",
+        cell: ({ progress }) => progress > 0 ? meter(progress, 1, percentText(progress)) : nothing,
+      },
+      {
+        name: "For",
+        isNumber: true,
+        cell: ({ started_at, assigned_at }) => between(started_at ?? assigned_at, undefined),
+      },
+    ],
+    held,
+    ({ job_id }) => job_id,
+  );
 }
 
 /**

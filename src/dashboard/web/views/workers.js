@@ -67,46 +67,51 @@ function summary({ workers, total }) {
  * @param {() => void} done
  */
 function list(workers, session, done) {
-  return table("Workers", [
-    {
-      name: "Worker",
-      isHead: true,
-      cell: ({ id }) => html`<a href=${href(["workers", id])}>${id}</a>`,
-    },
-    { name: "State", cell: ({ status }) => standingBadge(status) },
-    { name: "Slots", cell: slotsMeter },
-    {
-      name: "CPU",
-      isNumber: true,
-      isMinor: true,
-      cell: ({ stats }) => stats ? percentText(stats.cpu_usage) : "–",
-    },
-    {
-      name: "Memory",
-      isNumber: true,
-      isMinor: true,
-      cell: ({ stats }) =>
-        stats ? bytesText(stats.worker_memory_bytes + stats.executors_memory_bytes) : "–",
-    },
-    {
-      name: "Completed",
-      isNumber: true,
-      isMinor: true,
-      cell: ({ completed_jobs }) => countText(completed_jobs),
-    },
-    {
-      name: "Failed",
-      isNumber: true,
-      isMinor: true,
-      cell: ({ failed_jobs }) => countText(failed_jobs),
-    },
-    { name: "Heartbeat", isMinor: true, cell: ({ last_heartbeat }) => ago(last_heartbeat) },
-    {
-      name: "Actions",
-      isBare: true,
-      cell: (worker) => drainButton(worker, session, done, "small"),
-    },
-  ], workers);
+  return table(
+    "Workers",
+    [
+      {
+        name: "Worker",
+        isHead: true,
+        cell: ({ id }) => html`<a href=${href(["workers", id])}>${id}</a>`,
+      },
+      { name: "State", cell: ({ status }) => standingBadge(status) },
+      { name: "Slots", cell: slotsMeter },
+      {
+        name: "CPU",
+        isNumber: true,
+        isMinor: true,
+        cell: ({ stats }) => stats ? percentText(stats.cpu_usage) : "–",
+      },
+      {
+        name: "Memory",
+        isNumber: true,
+        isMinor: true,
+        cell: ({ stats }) =>
+          stats ? bytesText(stats.worker_memory_bytes + stats.executors_memory_bytes) : "–",
+      },
+      {
+        name: "Completed",
+        isNumber: true,
+        isMinor: true,
+        cell: ({ completed_jobs }) => countText(completed_jobs),
+      },
+      {
+        name: "Failed",
+        isNumber: true,
+        isMinor: true,
+        cell: ({ failed_jobs }) => countText(failed_jobs),
+      },
+      { name: "Heartbeat", isMinor: true, cell: ({ last_heartbeat }) => ago(last_heartbeat) },
+      {
+        name: "Actions",
+        isBare: true,
+        cell: (worker) => drainButton(worker, session, done, "small"),
+      },
+    ],
+    workers,
+    ({ id }) => id,
+  );
 }
 
 /** @param {Worker} worker */
@@ -122,17 +127,15 @@ export function slotsMeter({ active_jobs: busy, max_concurrent_jobs: slots }) {
  */
 export function drainButton({ id, status }, session, done, kind) {
   if (!session.may("POST", "workers/{worker_id}/drain")) return nothing;
-  const named = html`<span class="unseen"> ${id}</span>`;
-  if (status === "draining") {
-    const undrain = () =>
-      act("POST", path`workers/${id}/drain`, { undrain: true }, `${id} gets jobs again.`).then(
-        done,
-      );
-    return html`<button type="button" class=${kind} @click=${undrain}>Undrain${named}</button>`;
-  }
-  if (status !== "active") return nothing;
-  return html`<button type="button" class=${kind} @click=${() =>
-    drain(id).then(done)}>Drain${named}</button>`;
+  if (status !== "active" && status !== "draining") return nothing;
+  const [name, press] = status === "draining" ? ["Undrain", undrain] : ["Drain", drain];
+  return html`<button type="button" class=${kind} @click=${() => press(id).then(done)}>${name}<span
+    class="unseen"> ${id}</span></button>`;
+}
+
+/** @param {string} id */
+function undrain(id) {
+  return act("POST", path`workers/${id}/drain`, { undrain: true }, `${id} gets jobs again.`);
 }
 
 /** @param {string} id */
