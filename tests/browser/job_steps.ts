@@ -46,6 +46,7 @@ export async function explainsAndRetriesADeadLetter(world: World): Promise<strin
     .first().waitFor();
   const attempts = page.getByRole("region", { name: "Attempts" });
   await attempts.getByText("Attempt 2", { exact: true }).waitFor();
+  assert.equal(await page.getByRole("region", { name: "Result" }).count(), 0, "it left none");
   assert.equal(await attempts.locator(".attempts > li").count(), 2);
   await page.getByRole("button", { name: "Retry" }).click();
   await attempts.getByText("Attempt 3", { exact: true }).waitFor();

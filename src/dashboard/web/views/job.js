@@ -61,9 +61,11 @@ export function jobView(context) {
             ${log === undefined ? nothing : panel("Log", logLines(log), {
               note: log.attempt > 1 ? `attempt ${log.attempt}` : "",
             })}
-            ${job.result === undefined ? nothing : panel("Result", result(follower, job), {
-              actions: download(job.id, "result"),
-            })}
+            ${hasResult(job)
+              ? panel("Result", result(follower, job), {
+                actions: job.result?.success ? download(job.id, "result") : nothing,
+              })
+              : nothing}
             ${panel("Payload", payload(follower), { actions: download(job.id, "payload") })}
           </div>
           ${panel("Facts", factList(facts(job)), { className: "side" })}
@@ -115,6 +117,13 @@ function explanation({ job, reasons }) {
       }</li>`
     )
   }</ul>`;
+}
+
+/** A job that failed has left none, and why it failed is said above. @param {Job} job */
+function hasResult({ result, error_message }) {
+  if (result === undefined) return false;
+  const { success, output, error } = result;
+  return success || output !== "" || (error !== "" && error !== error_message);
 }
 
 /** @param {JobFollower} follower @param {Job} job */
