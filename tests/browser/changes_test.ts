@@ -17,6 +17,7 @@ Deno.test({
       const step = (name: string, run: (world: World) => Promise<void>) =>
         t.step(name, () => run(world));
       await step("the log of a job that is retried is that of its new attempt", followsTheNewLog);
+      await step("a log that broke off goes on", goesOnWithABrokenLog);
       await step("the keyboard goes on where an action was", keepsTheFocus);
       await step("a question has the focus in its field, and takes no nothing", asksInTheField);
       await step("a question goes with the view that it is about", callsOffWithTheView);
@@ -74,6 +75,22 @@ async function followsTheNewLog(world: World): Promise<void> {
   await page.getByRole("button", { name: "Retry" }).click();
   await log.getByText("said in attempt 2").waitFor();
   assert.equal(await log.getByText("said in attempt 1").count(), 0);
+}
+
+async function goesOnWithABrokenLog(world: World): Promise<void> {
+  const { page } = world.admin;
+  const payload_json = { lines: ["said before it broke off"] };
+  const id = await world.submit({ type: "chatty", payload_json });
+  await world.awaitStatus(id, "completed");
+  const end = { code: "UNAVAILABLE", message: "this node is stopping" };
+  await page.route("**/logs/stream", (route) =>
+    route.fulfill({
+      contentType: "text/event-stream",
+      body: `event: end\ndata: ${JSON.stringify(end)}\n\n`,
+    }), { times: 1 });
+  await world.open(`jobs/${id}`);
+  await page.getByRole("region", { name: "Log" }).getByText("said before it broke off").first()
+    .waitFor();
 }
 
 async function keepsTheFocus(world: World): Promise<void> {

@@ -58,8 +58,9 @@ export function openStream(url, { on, onState = () => {}, isEndless = false, sig
     for (const [name, take] of Object.entries(on)) {
       opened.addEventListener(name, (event) => take(JSON.parse(event.data)));
     }
-    opened.addEventListener("end", () => {
-      if (isEndless) return retry();
+    opened.addEventListener("end", (event) => {
+      // It may have broken off: a node that stops says so, and goes on when it has started again.
+      if (isEndless || JSON.parse(event.data).code !== "OK") return retry();
       isEnded = true;
       close();
       onState("ended");
