@@ -6,6 +6,7 @@ import {
   counted,
   durationText,
   momentText,
+  partText,
   relativeText,
   shortId,
 } from "./web/format.js";
@@ -47,6 +48,10 @@ Deno.test("sizes, counts and ids are short", () => {
   assert.equal(counted(12_345, "job"), "12,345 jobs");
   assert.equal(shortId("01a21482-6c70-72fc-ad4d-d0d22408ab20"), "…d0d22408ab20");
   assert.equal(shortId("a"), "a");
+  assert.deepEqual([partText(1_000, 1_234), partText(7, 7)], [
+    "the first 1,000 of 1,234 by name",
+    "",
+  ]);
 });
 
 Deno.test("a schedule's timing is told in words", () => {

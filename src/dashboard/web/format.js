@@ -24,6 +24,16 @@ export function counted(count, one, many = `${one}s`) {
   return `${countText(count)} ${count === 1 ? one : many}`;
 }
 
+/**
+ * What a list lacks; empty when it has all.
+ *
+ * @param {number} shown
+ * @param {number} total
+ */
+export function partText(shown, total) {
+  return shown < total ? `the first ${countText(shown)} of ${countText(total)} by name` : "";
+}
+
 /** @param {number} fraction */
 export function percentText(fraction) {
   return `${Math.round(fraction * 100)}%`;

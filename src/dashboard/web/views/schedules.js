@@ -3,7 +3,7 @@
 
 import { get, path } from "../api.js";
 import { Feed } from "../feed.js";
-import { countText } from "../format.js";
+import { countText, partText } from "../format.js";
 import { html, nothing } from "../lit.js";
 import { act, ask } from "../parts/ask.js";
 import { ago } from "../parts/moment.js";
@@ -27,7 +27,7 @@ export function schedulesView(context) {
   });
   return () =>
     html`
-      ${heading("Schedules", { note: "jobs at their times, whoever leads" })}
+      ${heading("Schedules", { note: noteOf(feed.data) })}
       ${fed(feed, ({ schedules }) =>
         schedules.length === 0
           ? emptyBox(
@@ -36,6 +36,12 @@ export function schedulesView(context) {
           )
           : barePanel("Schedules", list(schedules, context.session, () => feed.reload())))}
     `;
+}
+
+/** @param {{ schedules: readonly Schedule[], total: number } | undefined} data */
+function noteOf(data) {
+  const part = data === undefined ? "" : partText(data.schedules.length, data.total);
+  return part || "jobs at their times, whoever leads";
 }
 
 /**

@@ -3,7 +3,7 @@
 
 import { get, path } from "../api.js";
 import { Feed } from "../feed.js";
-import { bytesText, counted, countText, percentText } from "../format.js";
+import { bytesText, counted, countText, partText, percentText } from "../format.js";
 import { html, nothing } from "../lit.js";
 import { act, ask } from "../parts/ask.js";
 import { ago } from "../parts/moment.js";
@@ -53,12 +53,10 @@ function summary({ workers, total }) {
   const here = workers.filter(({ status }) => status !== "disconnected");
   const slots = here.reduce((sum, { max_concurrent_jobs: each }) => sum + each, 0);
   const busy = here.reduce((sum, { active_jobs: each }) => sum + each, 0);
-  const part = workers.length < total
-    ? `the first ${countText(workers.length)} of ${countText(total)} by name: `
-    : "";
-  return `${part}${counted(here.length, "worker")}, ${countText(busy)} of ${
-    counted(slots, "slot")
-  } busy`;
+  const part = partText(workers.length, total);
+  return `${part === "" ? "" : `${part}: `}${counted(here.length, "worker")}, ${
+    countText(busy)
+  } of ${counted(slots, "slot")} busy`;
 }
 
 /**
