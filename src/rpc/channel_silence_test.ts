@@ -47,6 +47,23 @@ Deno.test("after a handshake that hangs the next attempt begins another", async 
   silence.stop();
 });
 
+Deno.test("a handshake that hangs is given up for good: its connection is closed", async () => {
+  const silence = startSilence();
+  const channel = new ClusterChannel(channelTo([silence.address], { dialTimeoutMs: 100 }));
+  await assert.rejects(channel.connected(silence.address), /does not answer/);
+  await until(() => silence.connections.length === 1, "the connection");
+  let isClosed = false;
+  const reading = (async () => {
+    const words = new Uint8Array(1024);
+    while (await silence.connections[0]!.read(words) !== null);
+    isClosed = true;
+  })();
+  await until(() => isClosed, "the client has closed its connection");
+  await reading;
+  channel.close();
+  silence.stop();
+});
+
 Deno.test("a stream to a silent address fails after dialTimeoutMs", async () => {
   const silence = startSilence();
   const channel = new ClusterChannel(channelTo([silence.address], { dialTimeoutMs: 100 }));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ClusterChannel } from "./channel.ts";
 import { Health } from "./gen/grpc/health/v1/health_pb.ts";
-import { channelTo, freePort, startTestServer, until } from "./server_test_support.ts";
+import { channelTo, freePort, startRelay, startTestServer, until } from "./server_test_support.ts";
 import type { RpcServerOptions } from "./server.ts";
 import { Refusal } from "./status.ts";
 import { SERVING, startHealth } from "./channel_test_support.ts";
@@ -211,6 +211,22 @@ Deno.test("closing fails the calls under way and those that come later", async (
   channel.close();
   await assert.rejects(call, Refusal);
   await assert.rejects(channel.call(Health.method.check, {}), { reason: "cancelled" });
+});
+
+Deno.test("a channel that is closed while it begins to connect leaves no connection behind", async () => {
+  await using server = await startHealth();
+  await using relay = startRelay(server.port);
+  const { address } = relay;
+  const closed = new ClusterChannel(channelTo([address]));
+  const connecting = closed.connected(address);
+  closed.close();
+  await assert.rejects(connecting, { reason: "cancelled" });
+  // Those that come later are taken later: whatever the closed one has begun is there by now.
+  const other = new ClusterChannel(channelTo([address]));
+  assert.equal((await other.call(Health.method.check, {})).status, SERVING);
+  await until(() => relay.open() === 1, "the relay carries one connection, the other channel's");
+  other.close();
+  await until(() => relay.open() === 0, "the relay carries no connection");
 });
 
 Deno.test("from one address a client learns all members, and goes straight to the leader", async () => {

@@ -31,14 +31,15 @@ export async function connected(
   const channel = client.getChannel();
   while (true) {
     unwanted?.throwIfAborted();
+    // A closed channel that is asked to connect does so, and nobody closes it again.
+    if (channel.getConnectivityState(false) === connectivityState.SHUTDOWN) {
+      throw new Refusal("cancelled", "the connections to the cluster were closed");
+    }
     const state = channel.getConnectivityState(true);
     if (state === connectivityState.READY) return;
     if (state === connectivityState.TRANSIENT_FAILURE) {
       const why = await whyUnconnected(address, { fault: faultOf(credentials, address) });
       throw new Refusal("unavailable", `${address} ${why}`);
-    }
-    if (state === connectivityState.SHUTDOWN) {
-      throw new Refusal("cancelled", "the connections to the cluster were closed");
     }
     let end = () => {};
     const changed = new Promise<void>((resolve, reject) => {

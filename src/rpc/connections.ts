@@ -14,6 +14,7 @@ import {
   type ServiceError,
   status,
 } from "@grpc/grpc-js";
+import { setImmediate } from "node:timers";
 import { Health } from "./gen/grpc/health/v1/health_pb.ts";
 import { endingOnGoaway } from "./goaway_credentials.ts";
 import { WIDE_WINDOW } from "./flow_control.ts";
@@ -75,7 +76,7 @@ export class Connections {
     const connection = this.#byAddress.get(address);
     if (connection?.client !== client) return;
     this.#byAddress.delete(address);
-    client.close();
+    close(client);
     connection.pulses.call.end(why);
     connection.pulses.stream.end(why);
   }
@@ -119,6 +120,15 @@ export class Connections {
       throw new Refusal("unavailable", `"${address}" cannot be an address: ${why}`, { cause });
     }
   }
+}
+
+/**
+ * Closes a client, whatever it is at. One that has just been asked to connect is handed its addresses a moment later, also
+ * when it is closed by then, and grpc-js 1.14.7 goes on to connect to them: to be closed once more ends that.
+ */
+function close(client: Client): void {
+  client.close();
+  setImmediate(() => client.close());
 }
 
 /** Asks a master whether it lives; whatever it answers says so. */

@@ -6,6 +6,7 @@
  */
 
 import { type CallCredentials, ChannelCredentials, type ChannelOptions } from "@grpc/grpc-js";
+import type { Socket } from "node:net";
 import { breakOnGoaway } from "./goaway_filter.ts";
 
 type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
@@ -49,15 +50,26 @@ class EndingOnGoaway extends ChannelCredentials {
     callCredentials?: CallCredentials,
   ): SecureConnector {
     const inner = this.#inner._createSecureConnector(target, options, callCredentials);
+    /** On which the server has said nothing yet. */
+    let silent: Socket | undefined;
     return {
       connect: async (socket) => {
+        silent = socket;
         const connected = await inner.connect(socket);
-        breakOnGoaway(connected.socket, this.#onBytes);
+        silent = connected.socket;
+        breakOnGoaway(connected.socket, () => {
+          silent = undefined;
+          this.#onBytes?.();
+        });
         return connected;
       },
       waitForReady: () => inner.waitForReady(),
       getCallCredentials: () => inner.getCallCredentials(),
-      destroy: () => inner.destroy(),
+      destroy: () => {
+        // grpc-js 1.14.7 leaves a connection open whose handshake hangs when its client is closed.
+        silent?.destroy();
+        inner.destroy();
+      },
     };
   }
 }

@@ -79,6 +79,8 @@ export interface Relay extends AsyncDisposable {
   readonly address: string;
   /** From now on nothing passes, either way; nothing is closed either. */
   freeze(): void;
+  /** Connections that it carries now. */
+  open(): number;
 }
 
 /** Stands between clients and the server at `port`. */
@@ -114,6 +116,7 @@ export function startRelay(port: number): Relay {
   return {
     address: `127.0.0.1:${listener.addr.port}`,
     freeze: () => void (isFrozen = true),
+    open: () => connections.size / 2, // one from the client, one to the server
     async [Symbol.asyncDispose]() {
       listener.close();
       await accepting;
