@@ -114,6 +114,9 @@ const REASONS: Readonly<Record<ReasonCode, string>> = {
   no_worker_with_tags: "No such worker has the tags that it requires.",
   no_worker_with_resources: "No such worker has as much cpu or memory in all as it asks for.",
   workers_draining: "All workers that may run it are draining.",
+  workers_silent:
+    "All workers that may run it let `scheduler.assignment_timeout` pass before they started an attempt, and were not heard of since. They " +
+    "get jobs again when they are, and lose what they hold with their lease.",
   workers_full: "All workers that may run it have taken as many jobs as they do at once.",
   worker_type_full: "Those with a slot free run as many jobs of its type as they do at once.",
   resources_taken: "Other jobs hold the cpu or memory that it asks for.",

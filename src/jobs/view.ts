@@ -110,6 +110,8 @@ export interface WorkerSlots {
   /** `null`: it gets jobs of every namespace. */
   readonly namespaces: ReadonlySet<string> | null;
   readonly draining: boolean;
+  /** It did not start in time what it was given, and was not heard of since; left out: not so. */
+  readonly isDoubted?: boolean;
   /** Number of its latest assignment among all assignments; 0 before the first. */
   readonly lastAssignment: number;
   /** Equal for workers that offer the same types in the same namespaces and carry the same tags. */

@@ -50,7 +50,7 @@ export class EndingAttempts {
 /** A copy with other counts; a worker's own properties are accessors, which spreading would miss. */
 export function withCounts(
   worker: WorkerSlots,
-  counts: Partial<Pick<WorkerSlots, "slots" | "activeJobs">>,
+  counts: Partial<Pick<WorkerSlots, "slots" | "activeJobs" | "isDoubted">>,
 ): WorkerSlots {
   const { id, sessionId, slots, activeJobs, jobTypes, tags, draining, lastAssignment } = worker;
   const { cpuMillis, cpuMillisHeld, memoryBytes, memoryBytesHeld, capabilityKey } = worker;

@@ -228,7 +228,9 @@ export class LeaderDuties {
       if (room === undefined) continue;
       const isBounded = room !== Number.POSITIVE_INFINITY;
       const slots = Math.min(worker.slots, worker.activeJobs + room);
-      reachable.push({ worker: isBounded ? withCounts(worker, { slots }) : worker, isBounded });
+      const isDoubted = sessions.get(worker.id)?.isDoubted === true;
+      const told = isBounded ? withCounts(worker, { slots, isDoubted }) : worker;
+      reachable.push({ worker: told, isBounded });
     }
     return reachable;
   }

@@ -4,6 +4,7 @@ import { Scene, specOf } from "../jobs/scene_test_support.ts";
 import { silentTracer } from "../observability/mod.ts";
 import { ProposalRefused } from "../raft/mod.ts";
 import { Refusal } from "../rpc/mod.ts";
+import { explain } from "../scheduler/mod.ts";
 import { LeaderDuties, type LeaderOptions } from "./leader.ts";
 import type { SchedulingRules } from "./scheduling_rules.ts";
 import { Sessions } from "./sessions.ts";
@@ -192,6 +193,16 @@ Deno.test("who did not start a job in time gets none until it is heard of, and i
     duties.schedule();
     for (let turn = 0; turn < 3; turn++) await turnsInLease();
     assert.equal(scene.job("next").status, "pending", "the lively one is full");
+    const why = () => {
+      const [reason] = explain(scene.job("next"), duties.view(), scene.machine.standing("next"));
+      return reason?.message;
+    };
+    assert.equal(why(), "the one worker that may run it is full (2 slots are in use)");
+    scene.apply({ kind: "drain_worker", workerId: "lively", draining: true });
+    assert.equal(
+      why(),
+      "the one worker that may run it did not start in time what came before, and was not heard of since",
+    );
     if (sessions.heard(sessions.get("frozen")!, now())) duties.schedule();
     while (scene.job("next").status !== "assigned") await turnsInLease();
   } finally {

@@ -37,6 +37,7 @@ export type ReasonCode =
   | "no_worker_with_tags"
   | "no_worker_with_resources"
   | "workers_draining"
+  | "workers_silent"
   | "workers_full"
   | "worker_type_full"
   | "resources_taken"
@@ -185,8 +186,10 @@ function whyNoWorker(job: Job, workers: readonly WorkerSlots[]): Reason {
     const message = `${all(large)} that may run it ${isOrAre(large)} draining`;
     return { code: "workers_draining", message };
   }
-  const free = working.filter((worker) => worker.activeJobs < worker.slots);
-  if (free.length === 0) return { code: "workers_full", message: whyFull(working) };
+  const heard = working.filter((worker) => worker.isDoubted !== true);
+  if (heard.length === 0) return { code: "workers_silent", message: whySilent(working) };
+  const free = heard.filter((worker) => worker.activeJobs < worker.slots);
+  if (free.length === 0) return { code: "workers_full", message: whyFull(heard) };
   const open = free.filter((worker) => hasRoomForType(worker, job.type));
   if (open.length === 0) return { code: "worker_type_full", message: whyTypeFull(free, job.type) };
   const fits = open.some((worker) =>
@@ -197,6 +200,11 @@ function whyNoWorker(job: Job, workers: readonly WorkerSlots[]): Reason {
     code: "resources_taken",
     message: `no worker that may run it has ${resources(job)} free; its jobs hold the rest`,
   };
+}
+
+function whySilent(working: readonly WorkerSlots[]): string {
+  return `${all(working)} that may run it did not start in time what came before, and ` +
+    `${working.length === 1 ? "was" : "were"} not heard of since`;
 }
 
 function whyFull(working: readonly WorkerSlots[]): string {
