@@ -3,9 +3,10 @@
  * the clocks does to them:
  *
  * - A time that the clocks skip in spring is made up for at once after the gap, where hours and
- *   minutes are fixed (no `*`); with a `*`, what is skipped is skipped.
+ *   minutes are fixed (no `*` and no step); else what is skipped is skipped.
  * - An hour that comes twice in autumn counts once, its first time, where hours and minutes are
- *   fixed; with a `*` (every half hour, say) it counts twice, so that no half hour is left out.
+ *   fixed; with a `*` or a step (every half hour, say) it counts twice, so that no half hour is left
+ *   out.
  *
  * @module
  */

@@ -91,6 +91,18 @@ Deno.test("a period in hours or minutes goes on evenly through both changes of t
     "2026-11-01T07:00",
     "2026-11-01T08:00",
   ]);
+  // A step in a range is a period too, and a range without one is a list of fixed times.
+  const autumn = ["Europe/Berlin", "2026-10-24T23:30:00Z", 3] as const;
+  assert.deepEqual(times("0 0-4/2 * * *", ...autumn), [
+    "2026-10-25T00:00",
+    "2026-10-25T01:00",
+    "2026-10-25T03:00",
+  ]);
+  assert.deepEqual(times("0 0-4 * * *", ...autumn), [
+    "2026-10-25T00:00",
+    "2026-10-25T02:00",
+    "2026-10-25T03:00",
+  ]);
 });
 
 Deno.test("going back finds what going forward finds, around changes of the clocks too", () => {
