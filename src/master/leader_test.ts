@@ -170,12 +170,16 @@ Deno.test("when the clock is put forward what runs is not over its time, and wha
 
 Deno.test("who did not start a job in time gets none until it is heard of, and is not held back then", async () => {
   const scene = new Scene();
-  for (const id of ["frozen", "lively"]) scene.register(id, { unary: true, slots: 2 });
+  for (const id of ["frozen", "lively"]) scene.register(id, { slots: 2 });
   scene.submit("long");
   scene.assign("long", "lively");
   scene.start("long", { workerId: "lively" });
   scene.submit("job");
   const { duties, now, sessions } = dutiesOver(scene, undefined, undefined, 200, 300);
+  const link = { send: () => true, close() {} };
+  for (const { workerId, sessionId } of [...sessions.all()]) {
+    sessions.open(workerId, sessionId, { kind: "stream", link }, now());
+  }
   const turnsInLease = async () => {
     await turns(5);
     for (const session of sessions.all()) session.lastHeardMs = now();

@@ -114,10 +114,13 @@ export class Sessions {
     return wasDoubted;
   }
 
-  /** What the worker was given it did not start in time: it gets no more until it is heard of. */
+  /**
+   * What the worker was given it did not start in time: it gets no more until it is heard of. Not so one
+   * that comes for its orders: it says nothing in between, and would find its mailbox empty each time.
+   */
   doubt(workerId: string): void {
     const session = this.#byWorker.get(workerId);
-    if (session !== undefined) session.isDoubted = true;
+    if (session?.hasMailbox === false) session.isDoubted = true;
   }
 
   /** Forgets a session that has ended. */

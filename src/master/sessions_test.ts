@@ -59,6 +59,20 @@ Deno.test("a worker of the unary road finds its orders, and is woken when it wai
   assert.deepEqual(session.mailbox.assignments, [job("j")]);
 });
 
+Deno.test("a worker that is doubted has no room until it is heard of, but one that comes for its orders has", () => {
+  const sessions = sessionsWith();
+  const session = sessions.open("w", "s", { kind: "stream", link: new FakeLink() }, 0);
+  sessions.doubt("w");
+  assert.equal(sessions.roomOf("w", "s"), 0);
+  assert.ok(sessions.heard(session, 7), "it gets jobs again");
+  assert.equal(sessions.roomOf("w", "s"), Infinity);
+  assert.equal(session.lastHeardMs, 7);
+  assert.ok(!sessions.heard(session, 8));
+  sessions.open("collects", "s", { kind: "mailbox" }, 0);
+  sessions.doubt("collects");
+  assert.equal(sessions.roomOf("collects", "s"), Infinity);
+});
+
 Deno.test("a job that is cancelled before it was collected is never handed out", () => {
   const sessions = sessionsWith();
   const { mailbox } = sessions.open("w", "s", { kind: "mailbox" }, 0);
