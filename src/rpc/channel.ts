@@ -31,6 +31,7 @@ import {
 } from "./call_failure.ts";
 import { askForView, type ClusterView, toldView } from "./cluster_view.ts";
 import { connected } from "./connection.ts";
+import { DialPatience } from "./dial_patience.ts";
 import { type Connection, type ConnectionOptions, Connections } from "./connections.ts";
 import {
   MasterService,
@@ -53,7 +54,10 @@ export interface ChannelOptions extends ConnectionOptions {
   readonly token?: () => string | undefined;
   /** Time allowed to one call with all its tries, in ms. */
   readonly callTimeoutMs: number;
-  /** Time allowed to one attempt to connect to one address, its TLS handshake included, in ms. */
+  /**
+   * Time allowed to one attempt to connect to one address, its TLS handshake included, in ms; up to eight
+   * times as much while no address can be connected to.
+   */
   readonly dialTimeoutMs: number;
   /**
    * How long a call waits while none of the addresses can be connected to, in ms. Default: as long as
@@ -101,6 +105,7 @@ export class ClusterChannel {
   readonly #options: ChannelOptions;
   readonly #connections: Connections;
   readonly #book: AddressBook;
+  readonly #patience: DialPatience;
   readonly #cancels = new Set<() => void>();
   readonly #submissions: SubmitPipeline;
   #view: ClusterView | undefined;
@@ -111,6 +116,7 @@ export class ClusterChannel {
     this.#options = options;
     this.#connections = new Connections(options);
     this.#book = new AddressBook(options.addresses);
+    this.#patience = new DialPatience(options.dialTimeoutMs);
     this.#submissions = new SubmitPipeline({
       messageBytesMax: options.messageBytesMax,
       callTimeoutMs: options.callTimeoutMs,
@@ -300,20 +306,25 @@ export class ClusterChannel {
 
   /**
    * Resolves when the connection to `address` stands. A refused one fails at once, a silent one
-   * after `dialTimeoutMs`, so that a dead address costs no more than that; the next attempt dials anew.
+   * after `dialTimeoutMs`, so that a dead address costs no more than that; the next attempt dials anew, and
+   * has more time when nobody at all was reached.
    *
    * @throws Refusal `unavailable`.
    */
   async connected(address: string, deadlineMs = Number.POSITIVE_INFINITY): Promise<void> {
     const client = this.clientFor(address);
-    const dialUntilMs = Date.now() + this.#options.dialTimeoutMs;
+    const dialUntilMs = Date.now() + this.#patience.timeoutMs(this.#book.all.length);
     try {
       const { credentials } = this.#options;
       await connected(client, address, Math.min(deadlineMs, dialUntilMs), { credentials });
+      this.#patience.reached();
     } catch (failure) {
       if (this.#isClosed) throw closedChannel();
       // A handshake that hangs would hang for ever: whoever comes next shall begin another.
-      if (Date.now() >= dialUntilMs) this.#connections.drop(address, client, Refusal.of(failure));
+      const hangs = Date.now() >= dialUntilMs;
+      if (hangs && this.#connections.drop(address, client, Refusal.of(failure))) {
+        this.#patience.gaveUp();
+      }
       // Another call may have dropped the connection that this one waited for.
       const isDropped = failure instanceof Refusal && failure.reason === "cancelled";
       throw isDropped ? new Refusal("unavailable", `${address} does not answer`) : failure;

@@ -71,14 +71,19 @@ export class Connections {
     return connection;
   }
 
-  /** The next call to `address` makes a new connection; who waits on this one is told `why`. */
-  drop(address: string, client: Client, why: Refusal): void {
+  /**
+   * The next call to `address` makes a new connection; who waits on this one is told `why`.
+   *
+   * @returns whether it was there still
+   */
+  drop(address: string, client: Client, why: Refusal): boolean {
     const connection = this.#byAddress.get(address);
-    if (connection?.client !== client) return;
+    if (connection?.client !== client) return false;
     this.#byAddress.delete(address);
     close(client);
     connection.pulses.call.end(why);
     connection.pulses.stream.end(why);
+    return true;
   }
 
   /** Drops all. */
