@@ -96,16 +96,18 @@ export class FaultyMaster {
     return `127.0.0.1:${this.#ports[0]}`;
   }
 
-  /** A client: patient, or one that soon takes a silent master for gone. */
+  /** A client: patient, or one that soon takes a master for gone whose port is closed. */
   client(patience: "patient" | "impatient" = "patient"): JobClient {
     const isPatient = patience === "patient";
     return new JobClient({
       addresses: [this.address],
       credentials: credentials.createInsecure(),
       messageBytesMax: 8 * 1024 * 1024,
-      callTimeoutMs: isPatient ? 60_000 : 5_000,
+      callTimeoutMs: 60_000,
       connectionWaitMs: isPatient ? 30_000 : 500,
-      dialTimeoutMs: isPatient ? 10_000 : 2_000,
+      dialTimeoutMs: 10_000,
+      // One that has no processor for a while is not gone: else none of its answers would be waited for.
+      silenceMs: 30_000,
     });
   }
 
