@@ -161,7 +161,7 @@ export class Gateway {
   #tellOfOurFault(row: ApiRow, refusal: Refusal): void {
     if (this.#told.has(refusal)) return;
     this.#told.add(refusal);
-    this.#options.log.error("a call of the HTTP API failed by our fault", {
+    this.#options.log.error("a call of the HTTP API failed with an internal error", {
       route: routeName(row),
       error: refusal.cause ?? refusal,
     });

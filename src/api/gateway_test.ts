@@ -389,6 +389,6 @@ Deno.test("what is logged while a call is answered, and of its failure by our fa
   });
   assert.deepEqual(lines.map(({ msg, trace_id }) => [msg, trace_id]), [
     ["somebody cancels", traceId],
-    ["a call of the HTTP API failed by our fault", traceId],
+    ["a call of the HTTP API failed with an internal error", traceId],
   ]);
 });

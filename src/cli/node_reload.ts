@@ -42,11 +42,11 @@ export async function startReloading(
     intervalMs: loaded.config.security.reloadIntervalMs,
     onReloaded(name) {
       tls.metrics.reloadsTotal.inc({ result: "success" });
-      log.info("read anew", { what: name });
+      log.info("reloaded", { what: name });
     },
     onFailed(name, failure) {
       tls.metrics.reloadsTotal.inc({ result: "failure" });
-      log.error("cannot be read anew; what was read before stays in use", {
+      log.error("cannot be reloaded; what was read before stays in use", {
         what: name,
         // A fault of the files is told; where the program found it helps nobody.
         error: isOfFiles(failure) ? failure.message : failure,
@@ -62,12 +62,12 @@ export async function startReloading(
     await reloader.add(each);
   }
   const hangUp = () => {
-    log.info("reading everything anew", { signal: "SIGHUP" });
+    log.info("rereading all files", { signal: "SIGHUP" });
     log.reopen();
     try {
       audit()?.reopen();
     } catch (failure) {
-      log.error("the audit log cannot be opened anew; the former file stays in use", {
+      log.error("the audit log cannot be reopened; the former file stays in use", {
         error: failure,
       });
     }
@@ -144,7 +144,7 @@ function settings(
         log.info("the configuration has changed", { taken_over: taken.join(",") });
       }
       if (atStart.length > 0) {
-        log.warn("the configuration has changed in what is read at the start alone", {
+        log.warn("the configuration has changes that need a restart", {
           after_restart: atStart.join(","),
         });
       }

@@ -319,7 +319,7 @@ async function putAwayFormerLife(config: Config, log: Logger): Promise<void> {
   const processes = endLeftovers({ mark: markPrefixOf(config) });
   const directories = await clearAttempts(attemptsRootOf(config));
   if (processes + directories === 0) return;
-  log.warn("put away what an earlier life of this worker left", { processes, directories });
+  log.warn("removed what an earlier process of this worker had left", { processes, directories });
 }
 
 /** The built-in types and those of `--handlers`, of which `worker.job_types` may choose some. */

@@ -80,7 +80,7 @@ export async function openWorkerDoor(
   } catch (failure) {
     security.audit?.close();
     if (!(failure instanceof PortError) || !isLeftOpen(loaded)) throw failure;
-    log.warn("this worker serves no WorkerService, which it can do without", {
+    log.warn("this worker serves no WorkerService, and works without it", {
       reason: failure.message,
     });
     return undefined;

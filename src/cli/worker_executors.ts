@@ -156,10 +156,10 @@ function newPool(
     attemptsMax: worker.executorAttempts,
     observer,
     onRefused: once((bounds) =>
-      log.warn("this system refuses bounds to executor processes", { bounds: bounds.join(", ") })
+      log.warn("this system refuses to limit executor processes", { bounds: bounds.join(", ") })
     ),
     onOrphan: ({ jobId, jobType, error }) =>
-      log.warn("what a job left behind failed after its end: a promise, or a timer", {
+      log.warn("a promise or a timer that a job left behind failed after the job's end", {
         job_id: jobId,
         type: jobType,
         error,

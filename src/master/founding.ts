@@ -271,7 +271,7 @@ async function listenForOthers(options: MasterOptions, own: Introduction): Promi
     ...peerServer,
     newRequestId: () => crypto.randomUUID(),
     onInternalError: (method, failure) =>
-      log.error("a call failed by our fault", { method, error: String(failure) }),
+      log.error("a call failed with an internal error", { method, error: String(failure) }),
   });
   server.add(
     RaftService,

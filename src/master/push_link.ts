@@ -73,7 +73,7 @@ export class PushLink implements WorkerLink {
     const brought = this.#assign(job).catch((failure) => {
       if (this.#isClosed) return;
       // The attempt has not started for the log: it goes back when its time to start is over.
-      this.#options.log.warn("what became of an assignment could not be put into the log", {
+      this.#options.log.warn("the outcome of an assignment could not be written to the log", {
         worker_id: this.#options.workerId,
         job_id: job.id,
         trace_id: parseTraceparent(job.traceparent)?.traceId,
@@ -114,7 +114,7 @@ export class PushLink implements WorkerLink {
     const pauseMs = Math.min(PAUSE_MS_MIN * 2 ** Math.min(this.#failures, 20), PAUSE_MS_MAX);
     this.#failures++;
     this.#pause = setTimeout(() => this.#lookAfter(), pauseMs);
-    log.warn("a job could not be brought to a worker", {
+    log.warn("a job could not be delivered to a worker", {
       worker_id: workerId,
       address,
       reason: message,

@@ -97,7 +97,7 @@ export class Retention {
       pauseMs = await this.step();
     } catch (failure) {
       if (!this.#isStopped) {
-        this.#options.log.warn("finished jobs could not be forgotten; this is tried again", {
+        this.#options.log.warn("finished jobs could not be deleted; this will be tried again", {
           error: String(failure),
         });
       }

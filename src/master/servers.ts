@@ -109,7 +109,7 @@ function newServer(
     ...(clusterView === undefined ? {} : { clusterView }),
     newRequestId: () => crypto.randomUUID(),
     onInternalError: (method, failure) =>
-      log.error("a call failed by our fault", {
+      log.error("a call failed with an internal error", {
         method,
         error: failure instanceof Error ? failure.stack ?? failure.message : String(failure),
       }),

@@ -46,7 +46,7 @@ export class Upkeep {
   snapshotFailed(failure: unknown): void {
     const { log, onFailed } = this.#options;
     if (failure instanceof StorageFailed) onFailed(failure);
-    else log.warn("a snapshot was of no use", { error: String(failure) });
+    else log.warn("a snapshot failed", { error: String(failure) });
   }
 
   /** state.db catches up with the log from time to time, so that the log can be compacted. */

@@ -397,7 +397,7 @@ export class WorkersApi implements WorkerCalls {
       draining: true,
       by: "worker",
     }).catch((failure) =>
-      log.warn("a worker's wish to drain was not taken", {
+      log.warn("a worker's request to drain failed", {
         worker_id: session.workerId,
         error: String(failure),
       })

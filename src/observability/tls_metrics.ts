@@ -51,7 +51,7 @@ export function createTlsMetrics(registry: MetricsRegistry): TlsMetrics {
     ),
     reloadsTotal: registry.counterFamily(
       "node_reloads_total",
-      "Files that were read anew, by whether what they held was good.",
+      "Files that were reloaded, by whether their content was good.",
       { result: oneOf("success", "failure") },
     ),
     connectionsRefusedTotal: registry.counterFamily(

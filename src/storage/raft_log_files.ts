@@ -362,7 +362,7 @@ export class RaftLogFiles {
     } catch (cause) {
       // It is in the database: there is no way back.
       if (!(cause instanceof DiskFull)) throw cause;
-      throw new StorageFailed(`${cause.message}, amid a commit`, { cause });
+      throw new StorageFailed(`${cause.message}, in the middle of a commit`, { cause });
     }
   }
 

@@ -44,7 +44,7 @@ export async function startWorkerGrpc(
     ...setup,
     newRequestId: () => crypto.randomUUID(),
     onInternalError: (method, failure) =>
-      log.error("a call failed by our fault", { method, error: failure }),
+      log.error("a call failed with an internal error", { method, error: failure }),
   });
   const health = new HealthRegistry([WorkerService.typeName]);
   server.add(WorkerService, workerService(worker));

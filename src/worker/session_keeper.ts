@@ -199,7 +199,7 @@ export class SessionKeeper {
     if (leader !== undefined) return channel.turnFrom(address, leader);
     if (!wasWelcome && !isAnswer && sent?.to === address) {
       if (this.#unreachable !== address) {
-        log.warn("the leader cannot be reached from here: a follower is asked to pass us on", {
+        log.warn("the leader cannot be reached from here: asking a follower to relay", {
           leader_address: address,
           follower_address: sent.by,
         });

@@ -99,7 +99,7 @@ Deno.test("a cluster under load rolls its authority, and lets nobody in whose ce
         await cluster.said(NODES, pattern, marks);
         await under.more(3);
       };
-      const read = /"what":"security\.tls","msg":"read anew"/;
+      const read = /"what":"security\.tls","msg":"reloaded"/;
       await cluster.newAuthority("ca2");
       await step(() => cluster.trust("ca1", "ca2"), read);
       for (const suffix of [".crt", ".key"]) {
@@ -289,11 +289,11 @@ Deno.test("a master's pages speak TLS, and show what is not health to those who 
 
     // SIGHUP reads everything anew, and a level of the log that is no level changes nothing.
     master?.kill("SIGHUP");
-    await cluster.said(["m1"], /"signal":"SIGHUP","msg":"reading everything anew"/);
+    await cluster.said(["m1"], /"signal":"SIGHUP","msg":"rereading all files"/);
     await Deno.writeTextFile(config, "log:\n  level: loud\n");
-    await cluster.said(["m1"], /"what":"configuration".*loud.*cannot be read anew/);
+    await cluster.said(["m1"], /"what":"configuration".*loud.*cannot be reloaded/);
     assert.doesNotMatch(await cluster.log("m1"), /"level":"debug"/);
     await Deno.writeTextFile(config, "log:\n  level: debug\n");
-    await cluster.said(["m1"], /"what":"configuration","msg":"read anew"/);
+    await cluster.said(["m1"], /"what":"configuration","msg":"reloaded"/);
     assert.equal(await statusFor("/health"), 200);
   }));
