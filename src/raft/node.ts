@@ -9,7 +9,7 @@
 import { RaftCore } from "./core.ts";
 import type { ChangeResult } from "./core.ts";
 import type { NodeId } from "./entry.ts";
-import type { Member, MembershipChange } from "./membership.ts";
+import type { MembershipChange } from "./membership.ts";
 import { memberOf } from "./membership.ts";
 import type { Message } from "./message.ts";
 import { isAnswer } from "./message.ts";
@@ -177,11 +177,6 @@ export class RaftNode<Outcome> {
       this.#reads.add(resolve, reject, (requestId) => this.#core.requestRead(requestId));
       this.#schedule();
     });
-  }
-
-  /** Adds a node that receives the log and does not vote. Resolves when committed. */
-  addLearner(member: Member): Promise<void> {
-    return this.changeMembership({ kind: "add_learner", member });
   }
 
   /** Lets a learner vote. Resolves when committed. */

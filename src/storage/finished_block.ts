@@ -86,11 +86,6 @@ export class FinishedBlock {
     return this.#workers.includes(worker);
   }
 
-  /** The first cell whose number is `seq` or greater. */
-  cellFrom(seq: number): number {
-    return this.#cellOf(Math.max(0, seq - this.firstSeq));
-  }
-
   /** A job that is not there yet. */
   put(
     seq: number,
