@@ -65,8 +65,9 @@ export const clusterKeys = {
     flags: flag("http-port", MASTER),
   }),
   raft_dir: key(path(), {
-    doc: "Directory of the Raft log. Where data_dir is set and this is not, it is raft/ below " +
-      "data_dir, so that two masters never share one by accident.",
+    doc:
+      "Directory of the Raft log. If only data_dir is set, it is raft/ below that, so that two " +
+      "masters never share one by accident.",
     usedBy: MASTER,
     default: "/tmp/conductor/raft",
     profileDefaults: { staging: "/var/lib/conductor/raft", production: "/var/lib/conductor/raft" },
@@ -121,7 +122,8 @@ export const clusterKeys = {
     default: "10m",
   }),
   min_voters: key(integer({ min: 1, max: 99 }), {
-    doc: "Voters below which dead_server_cleanup never goes: three survive the loss of one.",
+    doc: "Smallest number of voters that dead_server_cleanup leaves: three survive the loss of " +
+      "one.",
     usedBy: MASTER,
     default: 3,
   }),
@@ -196,10 +198,9 @@ export const grpcKeys = {
     flags: flag("grpc-port", MASTER),
   }),
   worker_port: key(port({ zeroIsOff: true }), {
-    doc:
-      "Port on which a worker serves WorkerService (AssignJob, CancelJob), by which jobs can be " +
-      "brought to it. 0: it serves none and takes its work over its stream alone; so does, in " +
-      "development, a worker that finds the default port taken.",
+    doc: "Port on which a worker serves WorkerService (AssignJob, CancelJob), through which jobs " +
+      "can be delivered to it. 0: none, so that it gets its work over its stream alone, as " +
+      "does, in development, a worker that finds the default port taken.",
     usedBy: WORKER,
     default: 9001,
     legacyEnv: ["GRPC_WORKER_PORT"],
@@ -214,15 +215,16 @@ export const grpcKeys = {
   dial_timeout: key(duration({ min: "1ms", max: "10m" }), {
     doc:
       "How long one attempt to connect to one address may take, TLS handshake included, before " +
-      "the next address has its turn and this one is dialled anew.",
+      "the next address is tried and this one is dialled again.",
     usedBy: EVERYONE,
     default: "2s",
     profileDefaults: { staging: "3s", production: "5s" },
     legacyEnv: ["GRPC_DIAL_TIMEOUT"],
   }),
   connection_wait: key(duration({ min: "1ms", max: "10m" }), {
-    doc: "How long a call waits while no connection to any of its addresses becomes ready, until " +
-      "it fails. Workers and joining masters go on trying all the same.",
+    doc:
+      "How long a call waits for a connection to any of its addresses before it fails. Workers " +
+      "and joining masters keep trying.",
     usedBy: EVERYONE,
     default: "2s",
     profileDefaults: { staging: "3s", production: "5s" },

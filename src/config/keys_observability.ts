@@ -25,7 +25,7 @@ import { bytes, duration } from "./quantities.ts";
 /** `log.*` */
 export const logKeys = {
   level: key(choice(["debug", "info", "warn", "error"], { warning: "warn" }), {
-    doc: "Least level that is logged. The audit log is not subject to it.",
+    doc: "Lowest level that is logged. It does not affect the audit log.",
     usedBy: NODES,
     live: true,
     default: "info",
@@ -72,8 +72,8 @@ export const logKeys = {
   }),
   audit_output: key(path(), {
     doc:
-      "stdout, stderr or a file of the audit log's own, in whose path {role} stands for master " +
-      "or worker. Where nobody names one, a worker's has worker- before the master's name.",
+      "stdout, stderr or a separate file, in whose path {role} stands for master or worker. By " +
+      "default a worker's file has worker- before the master's name.",
     usedBy: NODES,
     default: "stdout",
     profileDefaults: {
@@ -202,8 +202,8 @@ export const tracingKeys = {
     legacyEnv: ["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"],
   }),
   export_queue: key(integer({ min: 1, max: 1_000_000 }), {
-    doc: "Spans held for export at most: the newest beyond it are dropped, so that a collector " +
-      "that is away costs little.",
+    doc: "Most spans held for export; newer ones are dropped, so that a collector that is away " +
+      "costs little.",
     usedBy: EVERYONE,
     default: 8192,
     legacyEnv: ["OTEL_BSP_MAX_QUEUE_SIZE"],
@@ -243,8 +243,8 @@ export const tracingKeys = {
       ...["traceidratio", "always_on", "always_off"] as const,
     ]),
     {
-      doc: "Which traces are recorded. Those that are parentbased leave the decision of a trace " +
-        "that was begun elsewhere as it is.",
+      doc: "Which traces are recorded. A parentbased sampler keeps the decision for a trace that " +
+        "was begun elsewhere.",
       usedBy: EVERYONE,
       default: "parentbased_traceidratio",
       legacyEnv: ["OTEL_TRACES_SAMPLER"],
@@ -265,17 +265,16 @@ export const tracingKeys = {
   }),
   resource_attributes: key(map(), {
     doc:
-      "More that every span says of its process, such as team=billing,k8s.pod.name=m-0; what it " +
-      "says of service.name, service.instance.id, service.version and deployment.environment.name " +
-      "holds where no key does.",
+      "Further attributes of the process in every span, such as team=billing,k8s.pod.name=m-0; " +
+      "service.name, service.instance.id, service.version and deployment.environment.name " +
+      "count here only where no key sets them.",
     usedBy: EVERYONE,
     default: "",
     legacyEnv: ["OTEL_RESOURCE_ATTRIBUTES"],
   }),
   propagators: key(list(text()), {
-    doc:
-      "Without tracecontext among them, traces are neither taken from callers nor passed on to " +
-      "masters. Others are left to those who know them; baggage is not carried.",
+    doc: "Without tracecontext in the list, traces are neither taken from callers nor passed on " +
+      "to masters. Other propagators are ignored; baggage is not carried.",
     usedBy: ["master", "client"],
     default: ["tracecontext", "baggage"],
     legacyEnv: ["OTEL_PROPAGATORS"],

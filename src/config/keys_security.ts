@@ -126,23 +126,22 @@ export const securityKeys = {
     }),
     generated_dir: key(path({ emptyAllowed: true }), {
       doc:
-        "Directory (mode 0700) of the development authority and what it issues; whoever shares it " +
-        "trusts each other. Empty: .conductor/development-certificates in the user's home.",
+        "Directory (mode 0700) of the development authority and what it issues; nodes that share " +
+        "it trust each other. Empty: .conductor/development-certificates in the user's home.",
       usedBy: EVERYONE,
       default: "",
     }),
     revocation_file: key(path({ emptyAllowed: true }), {
-      doc:
-        "File of certificates that are no longer accepted, of anybody, before what the cluster has " +
-        "agreed on: one SHA-256 fingerprint a line, or as `conductor certs revoke` writes it.",
+      doc: "File of certificates that are no longer accepted, besides those that the cluster has " +
+        "revoked: one SHA-256 fingerprint a line, or as `conductor certs revoke` writes it.",
       usedBy: NODES,
       default: "",
     }),
   },
   reload_interval: key(duration({ min: "50ms", max: "1h" }), {
-    doc:
-      "How often the configuration's file, certificates, keys, authorities and the list of revoked ones are looked at for " +
-      "changes (as SIGHUP does at once), and open connections for certificates that have ended.",
+    doc: "How often the configuration file, certificates, keys, authorities and the revocation " +
+      "list are checked for changes (SIGHUP does so at once), and open connections for expired " +
+      "certificates.",
     usedBy: NODES,
     default: "10s",
   }),
@@ -211,20 +210,20 @@ export const securityKeys = {
     default: true,
   }),
   http_hosts: key(list(listenHost()), {
-    doc:
-      "Names under which the pages of a node may be asked for that listens on loopback and lets everybody " +
-      "in, beside addresses, names that nobody on the internet can have (localhost, master-1, *.internal) and those " +
-      "that it advertises: what a reverse proxy says in its Host header. Such a node refuses others, " +
-      "which could be those of a page of another site, pointed at this address. Wherever it listens, a master " +
-      "that lets everybody in takes what a page would change under such names alone.",
+    doc: "Further host names that a node which listens on loopback and lets everybody in answers " +
+      "to, such as the Host header of a reverse proxy. It always answers to addresses, to " +
+      "names that nobody on the internet can have (localhost, master-1, *.internal) and to " +
+      "those that it advertises. It refuses others, since another site could point its own " +
+      "name at this address. Wherever it listens, a master that lets everybody in accepts " +
+      "changes from pages under such names alone.",
     usedBy: NODES,
     default: [],
   }),
   connections: {
     max: key(integer({ min: 8, max: 1_000_000 }), {
       doc:
-        "Connections that each listener of a node holds at a time; for one more the oldest that asks for " +
-        "nothing gives way, and where there is none it is turned away.",
+        "Connections that each listener of a node holds at a time. For one more, the oldest idle " +
+        "one is ended; if none is idle, the new one is refused.",
       usedBy: NODES,
       default: 10_000,
     }),
@@ -262,8 +261,8 @@ export const securityKeys = {
   jwt: {
     secret_key_file: key(path({ emptyAllowed: true }), {
       doc:
-        "File (mode 0600) with such secrets, one a line: the first signs, all check, so that a " +
-        "secret can be rolled. Read anew when it changes, as are secret_key of a configuration " +
+        "File (mode 0600) with such secrets, one a line: the first signs, all verify, so that a " +
+        "secret can be rotated. Reread when it changes, as are secret_key of a configuration " +
         "file, public_key_path and private_key_path.",
       usedBy: NODES,
       default: "",
@@ -341,15 +340,14 @@ export const securityKeys = {
       legacyEnv: ["JWT_AUDIENCE"],
     }),
     access_token_ttl: key(duration({ min: "1s", max: "8760h" }), {
-      doc:
-        "Life of the tokens that masters issue, where nobody says otherwise, and of those that " +
-        "they call workers with.",
+      doc: "Lifetime of the tokens that masters issue, unless a request names one, and of those " +
+        "with which they call workers.",
       usedBy: MASTER,
       default: "15m",
       legacyEnv: ["JWT_ACCESS_TOKEN_TTL"],
     }),
     refresh_token_ttl: key(duration({ min: "1s", max: "87600h" }), {
-      doc: "Life of the refresh tokens that masters issue; each use begins it anew.",
+      doc: "Lifetime of the refresh tokens that masters issue; each use starts it again.",
       usedBy: MASTER,
       default: "168h",
       legacyEnv: ["JWT_REFRESH_TOKEN_TTL"],
@@ -388,8 +386,9 @@ export const securityKeys = {
     }),
     requests_per_sec: key(number({ min: 0.001, max: 10_000_000 }), {
       doc:
-        "Requests a second that a caller may make for long. A SubmitJobs is one, however many jobs it has, and so is " +
-        "each job of a SubmitStream: how many jobs may wait is bounded by scheduler.max_pending_jobs_per_client.",
+        "Sustained requests per second of one caller. A SubmitJobs counts as one, however many " +
+        "jobs it has, and so does each job of a SubmitStream: " +
+        "scheduler.max_pending_jobs_per_client bounds how many jobs may wait.",
       usedBy: NODES,
       default: 100,
       profileDefaults: { staging: 50 },
@@ -403,7 +402,7 @@ export const securityKeys = {
       legacyEnv: ["SECURITY_RATE_LIMIT_BURST"],
     }),
     cleanup_interval: key(duration({ min: "1s", max: "24h" }), {
-      doc: "How often callers are forgotten that have made no request for client_ttl.",
+      doc: "How often callers that made no request for client_ttl are forgotten.",
       usedBy: NODES,
       default: "5m",
       profileDefaults: { production: "10m" },

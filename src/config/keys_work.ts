@@ -139,9 +139,8 @@ export const workerKeys = {
     legacyEnv: ["WORKER_HEARTBEAT_INTERVAL"],
   }),
   heartbeat_timeout: key(duration({ min: "20ms", max: "24h" }), {
-    doc:
-      "Silence after which the leader takes a worker for dead and gives its jobs to others, and " +
-      "after which a worker takes its connection for broken and looks for a master anew.",
+    doc: "Silence after which the leader takes a worker for dead and gives its jobs to others, " +
+      "and after which a worker takes its connection for broken and looks for a master again.",
     usedBy: NODES,
     default: "10s",
     legacyEnv: ["WORKER_HEARTBEAT_TIMEOUT"],
@@ -162,7 +161,7 @@ export const workerKeys = {
   }),
   shutdown_delay: key(duration({ min: "0s", max: "1h" }), {
     doc: "How long a stopping worker, its jobs ended, waits for its last results to be " +
-      "acknowledged; what is not stays in data_dir for its next start.",
+      "acknowledged; those that are not stay in data_dir for its next start.",
     usedBy: WORKER,
     default: "2s",
     legacyEnv: ["WORKER_SHUTDOWN_DELAY"],
@@ -195,9 +194,8 @@ export const schedulerKeys = {
     },
   ),
   priority_ageing: key(duration({ min: "0s", max: "576h" }), {
-    doc:
-      "How long a job waits to be worth one step of priority more, so that none waits for ever; " +
-      "0s: waiting is worth nothing. Policy priority knows no ageing.",
+    doc: "Waiting time that is worth one step of priority, so that no job waits for ever; 0s: " +
+      "none. The policy priority has no ageing.",
     usedBy: MASTER,
     live: true,
     default: "10m",
@@ -220,7 +218,7 @@ export const schedulerKeys = {
   crash_limit: key(integer({ min: 1, max: 1_000 }), {
     doc:
       "Attempts of one job that may be lost with workers that died, until it is a dead letter; " +
-      "workers that were only out of reach do not count, and retries are another budget.",
+      "workers that were only out of reach do not count, and retries are counted separately.",
     usedBy: MASTER,
     default: 3,
   }),
@@ -249,7 +247,7 @@ export const schedulerKeys = {
     default: {},
   }),
   rebalance_interval: key(duration({ min: "100ms", max: "24h" }), {
-    doc: "How often the leader plans the whole placement anew, whatever events have said.",
+    doc: "How often the leader plans all placements again, whatever events there were.",
     usedBy: MASTER,
     default: "1m",
     profileDefaults: { development: "30s", staging: "2m", production: "5m" },
@@ -264,7 +262,7 @@ export const schedulerKeys = {
     legacyEnv: ["SCHEDULER_MAX_PENDING_JOBS"],
   }),
   max_schedules: key(integer({ min: 1, max: 10_000 }), {
-    doc: "Schedules that there may be; all of them are in memory with their payloads.",
+    doc: "Schedules that may exist; all of them are in memory with their payloads.",
     usedBy: MASTER,
     default: 1_000,
   }),
@@ -280,10 +278,10 @@ export const schedulerKeys = {
 /** `jobs.*` */
 export const jobsKeys = {
   namespaces: key(list(identifier()), {
-    doc:
-      "Namespace to work in. A worker gets jobs of these alone (of none: of all that its token is for). " +
-      "A command takes one; without it, what it names or makes is in the only one of its token, else " +
-      "in `default`, and lists and operations on many are about all that it may see.",
+    doc: "Namespaces to work in. A worker gets only their jobs (without any: those of all that " +
+      "its token is for). A command takes one; without it, what it names or makes is in its " +
+      "token's only one, else in `default`, and lists and operations on many jobs cover all " +
+      "that it may see.",
     usedBy: ["worker", "client"],
     default: [],
     legacyEnv: ["CONDUCTOR_NAMESPACE"],
@@ -301,9 +299,9 @@ export const jobsKeys = {
     default: "1MiB",
   }),
   keep_completed: key(duration({ min: "0s", max: "87600h" }), {
-    doc:
-      "How long a completed job is kept after its end; 0: for ever. Below keep_idempotency_keys, a " +
-      "submission that is repeated by its key may be answered with a job that is gone.",
+    doc: "How long a completed job is kept after its end; 0: for ever. If it is shorter than " +
+      "keep_idempotency_keys, a submission repeated with its key may be answered with a job " +
+      "that is gone.",
     usedBy: MASTER,
     default: "168h",
   }),
@@ -333,9 +331,8 @@ export const jobsKeys = {
     default: 1_000_000,
   }),
   keep_idempotency_keys: key(duration({ min: "1s", max: "8760h" }), {
-    doc:
-      "How long a key that comes from now on stands for its job, whatever became of that; of all " +
-      "keys the last million are remembered. What the leader says holds for every member.",
+    doc: "How long a new key stands for its job, whatever became of the job; only the last " +
+      "million keys are remembered. The leader's value holds for every member.",
     usedBy: MASTER,
     default: "24h",
   }),
