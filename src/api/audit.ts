@@ -52,7 +52,7 @@ export async function followAudit(
   });
   signal.addEventListener("abort", () => wake(), { once: true });
   try {
-    await out.open();
+    out.open();
     while (!signal.aborted) {
       if (missed > 0) {
         const lines = missed;

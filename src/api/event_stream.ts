@@ -50,8 +50,8 @@ export function eventBytes(event: string, data: unknown, id?: string): Uint8Arra
 
 /** Where events go. */
 export interface EventWriter {
-  /** Begins the answer before there is anything to tell. */
-  open(): Promise<void>;
+  /** Begins the answer before there is anything to tell; throws when the stream is over. */
+  open(): void;
   /** Resolves when there is room for more; rejects when the stream is over. */
   write(bytes: Uint8Array): Promise<void>;
 }
@@ -193,15 +193,16 @@ class Outlet implements EventWriter {
     return this.#begun.promise;
   }
 
-  open(): Promise<void> {
-    return this.write(new Uint8Array(0));
+  open(): void {
+    this.signal.throwIfAborted();
+    this.#begin();
   }
 
   async write(bytes: Uint8Array): Promise<void> {
     this.signal.throwIfAborted();
     this.#begin();
     this.#isQuiet = false;
-    if (bytes.length > 0) this.#controller?.enqueue(bytes);
+    this.#controller?.enqueue(bytes);
     if ((this.#controller?.desiredSize ?? 0) > 0) return;
     this.#room ??= Promise.withResolvers<void>();
     const timer = setTimeout(() => this.abandon(), this.#patienceMs);

@@ -253,7 +253,8 @@ export class Gateway {
       signal.addEventListener("abort", () => over.abort(signal.reason), { once: true });
       return source(async (answer) => {
         const event = telling(answer);
-        if (event !== undefined) await out.write(event);
+        if (event === undefined) out.open();
+        else await out.write(event);
       });
     });
   }

@@ -269,6 +269,27 @@ Deno.test("there are so many streams of one caller, and a quiet one is kept aliv
   });
 });
 
+Deno.test("the log of a job that has logged nothing yet is answered at once, and kept alive", async () => {
+  const watchJob = async (_request: never, call: CallContext, out: Out) => {
+    await out.write(state("pending"));
+    const isOver = () => call.signal.aborted;
+    // Of other kinds of news there may be as many as there are beats.
+    while (!isOver()) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      await out.write({ jobId: "j", event: { case: "progress", value: { fraction: 0.5 } } });
+    }
+  };
+  await serving({ handlers: { watchJob }, more: { streams: { heartbeatMs: 20 } } }, async (ask) => {
+    const response = await ask("GET /jobs/j/logs/stream");
+    assert.equal(response.status, 200);
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    while (!text.includes(": alive\n\n")) text += (await reader.read()).value ?? "";
+    assert.equal(text.replaceAll(": alive\n\n", ""), "retry: 2000\n\n");
+    await reader.cancel();
+  });
+});
+
 Deno.test("a namesake for other namespaces has streams of its own", async () => {
   const streams = { streamsOfCallerMax: 1 };
   await serving({ gate: await strictGate(), more: { streams } }, async (ask) => {
