@@ -31,6 +31,7 @@ import { fromEnvironment } from "./environment.ts";
 import { ConductorError, told } from "./errors.ts";
 import { type CallBounds, Job } from "./job.ts";
 import type { JobKind } from "./job_kind.ts";
+import { BULK_OPTIONS, type NamesOf, requireFilter, requireKnown } from "./known.ts";
 import { pagesOf } from "./pages.ts";
 import { Schedules } from "./schedules.ts";
 import { Scope } from "./scope.ts";
@@ -63,6 +64,20 @@ export interface ListOptions extends JobFilter, CallBounds {
   readonly stale?: boolean;
 }
 
+const BATCH_OPTIONS = {
+  signal: true,
+  patienceMs: true,
+  allOrNothing: true,
+  batchId: true,
+} as const;
+/** What a page is asked for by, beside the filter. */
+const PAGE: NamesOf<Omit<JobQuery, keyof JobFilter>> = {
+  order: true,
+  limit: true,
+  offset: true,
+  cursor: true,
+  stale: true,
+};
 /** Jobs of one call, when `submitBatch` may split them. */
 const BATCH_CALL_JOBS_MAX = 1_000;
 /** Bytes of payload of one call, then. */
@@ -151,6 +166,7 @@ export class ConductorClient implements AsyncDisposable, Disposable {
   ): Promise<SubmittedBatch> {
     const { allOrNothing = false, patienceMs = 0, signal } = options;
     const { batchId = `batch-${crypto.randomUUID()}` } = options;
+    requireKnown(options, BATCH_OPTIONS, "a batch has no option", "submitBatch's documentation");
     const submissions = jobs.map((each) => submissionFrom({ batchId, ...each }));
     const mustBeOne = allOrNothing || submissions.some(({ ref }) => ref !== undefined);
     const items: BatchItem[] = [];
@@ -220,12 +236,19 @@ export class ConductorClient implements AsyncDisposable, Disposable {
   }
 
   /** Cancels every unfinished job of a filter, which must not be empty. */
-  cancelAll(
+  async cancelAll(
     filter: JobFilter,
     options: CallBounds & { readonly reason?: string; readonly dryRun?: boolean } = {},
   ): Promise<BulkAnswer> {
     const { reason = "", dryRun = false } = options;
-    return told(this.#client(options).cancelJobs(filter, { reason, dryRun }));
+    requireFilter(filter);
+    requireKnown(
+      options,
+      BULK_OPTIONS,
+      "a call about many jobs has no option",
+      "its documentation",
+    );
+    return await told(this.#client(options).cancelJobs(filter, { reason, dryRun }));
   }
 
   /** See {@linkcode Job.retry}. */
@@ -260,8 +283,9 @@ export class ConductorClient implements AsyncDisposable, Disposable {
   }
 
   /** One page of jobs, with how many there are in all. */
-  page(query: Partial<JobQuery> = {}, options: CallBounds = {}): Promise<JobPage> {
-    return told(this.#client(options).listJobs(query));
+  async page(query: Partial<JobQuery> = {}, options: CallBounds = {}): Promise<JobPage> {
+    requireFilter(query, PAGE);
+    return await told(this.#client(options).listJobs(query));
   }
 
   /** The batches that have jobs, the latest first. */

@@ -11,6 +11,7 @@ import {
   PRIORITY_DEFAULT,
   type Submission,
 } from "../rpc/light.ts";
+import { type NamesOf, requireKnown } from "./known.ts";
 import { payloadBytes } from "./payload.ts";
 
 /** Another job that must have ended before this one runs. */
@@ -95,7 +96,7 @@ export interface SubmitOptions {
 }
 
 /** Every option, checked by the compiler: what is none would be left out without a word. */
-const OPTIONS: Readonly<Record<keyof SubmitOptions, true>> = {
+const OPTIONS: NamesOf<SubmitOptions> = {
   priority: true,
   maxRetries: true,
   retryDelayMs: true,
@@ -126,14 +127,6 @@ const OPTIONS: Readonly<Record<keyof SubmitOptions, true>> = {
   batchId: true,
   ref: true,
 };
-
-/** In JavaScript nobody else says that an option is misspelt, and a job asks for less than was meant. */
-function requireKnown(options: SubmitOptions): void {
-  const unknown = Object.entries(options)
-    .find(([name, value]) => value !== undefined && !Object.hasOwn(OPTIONS, name))?.[0];
-  if (unknown === undefined) return;
-  throw new TypeError(`a job has no option ${JSON.stringify(unknown)}; SubmitOptions lists them`);
-}
 
 /** The cluster says which numbers will do, but can be told none that are not. @throws RangeError */
 function requireNumbers(options: SubmitOptions): void {
@@ -181,7 +174,7 @@ export function submissionOf(
   payload: unknown,
   options: SubmitOptions,
 ): Submission {
-  requireKnown(options);
+  requireKnown(options, OPTIONS, "a job has no option", "SubmitOptions");
   requireNumbers(options);
   const { runAt } = options;
   const asked = jobOptionsOf(options);
