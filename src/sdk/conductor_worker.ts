@@ -54,7 +54,7 @@ export interface ConductorWorkerOptions extends ConnectOptions {
    * a `workerId` that stays. Default: they are in memory.
    */
   readonly dataDir?: string;
-  /** How long {@linkcode ConductorWorker.stop} lets running attempts go on, in ms. Default: 30,000. */
+  /** How long {@linkcode ConductorWorker.stop} lets running attempts go on, in ms; `Infinity`: to their ends. Default: 30,000. */
   readonly drainTimeoutMs?: number;
   /** Longest result, in bytes, as the cluster's `jobs.result_bytes_max`. Default: 1 MiB. */
   readonly resultBytesMax?: number;
@@ -104,15 +104,17 @@ export class ConductorWorker implements AsyncDisposable {
   readonly #left: Promise<void>;
   #leave: (left: Promise<void>) => void = () => {};
 
-  /** Sets it up; nothing happens before `start` or `run`. @throws TypeError for options that cannot be */
+  /** Sets it up; nothing happens before `start` or `run`. @throws TypeError or RangeError for options that cannot be */
   constructor(options: ConductorWorkerOptions) {
     const { concurrency = CONCURRENCY, types } = options;
     if (!(Number.isInteger(concurrency) && concurrency >= 1)) {
-      throw new RangeError(`concurrency is ${concurrency}; it must be 1 or more`);
+      const shown = typeof concurrency === "string" ? JSON.stringify(concurrency) : concurrency;
+      throw new RangeError(`concurrency is ${shown}; it must be a whole number, 1 or more`);
     }
     this.workerId = options.workerId ?? nameFromEnvironment() ??
       `${hostname()}-${process.pid}-${letters()}`;
     this.#drainTimeoutMs = options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS;
+    requireGrace("drainTimeoutMs", this.#drainTimeoutMs);
     const registry = offeredTypes(types);
     const payloadKeys = payloadKeysOf(options);
     const { channel, tokens } = openChannel(options, { streamSilenceMs: STREAM_SILENCE_MS });
@@ -195,9 +197,13 @@ export class ConductorWorker implements AsyncDisposable {
 
   /**
    * Leaves: takes nothing new, lets running attempts finish for `graceMs` (default `drainTimeoutMs`),
-   * hands the rest back to the cluster, and says goodbye once its reports are acknowledged.
+   * hands the rest back to the cluster, and says goodbye once its reports are acknowledged. What a handler
+   * still does then, in spite of its signal, keeps its process alive: end that with `process.exit`.
+   *
+   * @throws RangeError for a time that is none
    */
   stop(graceMs: number = this.#drainTimeoutMs): Promise<void> {
+    requireGrace("graceMs", graceMs);
     if (this.#stopped === undefined) {
       this.#stopped = this.#stop(graceMs);
       this.#leave(this.#stopped);
@@ -249,6 +255,12 @@ export class ConductorWorker implements AsyncDisposable {
     this.#channel.close();
     rmSync(this.#tempRoot, { recursive: true, force: true });
   }
+}
+
+/** A timer takes what is none for the shortest time there is. @throws RangeError */
+function requireGrace(name: string, ms: number): void {
+  if (typeof ms === "number" && ms >= 0) return;
+  throw new RangeError(`${name} is ${String(ms)}; it must be a number of milliseconds, 0 or more`);
 }
 
 /** @throws TypeError without a name by which the next life would be known */

@@ -111,6 +111,37 @@ Deno.test("a token comes as it is, from a file that may change, or from a functi
   assert.equal(ofFunction.current, "token 2");
 });
 
+Deno.test("what can be no token is told without telling it, and white space around one is none of it", async () => {
+  assert.equal(new TokenSource({ token: " secret\n" }).current, "secret");
+  const untold = (failure: Error) =>
+    failure instanceof TypeError && failure.message.startsWith("character 7 of the token is none");
+  assert.throws(() => connect({ addresses: "m1:9000", token: "secret\nsecond" }), untold);
+  const ofFunction = new TokenSource({ token: () => "secretä" });
+  await assert.rejects(ofFunction.refresh(), untold);
+  const file = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(file, "secret\nsecond\n");
+    assert.throws(() => new TokenSource({ tokenFile: file }).current, untold);
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
+Deno.test("a time that a worker may take to leave is a time, or there is no worker", async () => {
+  const types = [defineJobType({ name: "x", run: () => 1 })];
+  const options = { addresses: "m1:9000", types };
+  for (const drainTimeoutMs of [NaN, -1, "5s" as unknown as number]) {
+    assert.throws(() => new ConductorWorker({ ...options, drainTimeoutMs }), {
+      name: "RangeError",
+      message:
+        `drainTimeoutMs is ${drainTimeoutMs}; it must be a number of milliseconds, 0 or more`,
+    });
+  }
+  const worker = new ConductorWorker({ ...options, drainTimeoutMs: Infinity });
+  assert.throws(() => worker.stop(NaN), /RangeError: graceMs is NaN/);
+  await worker.stop();
+});
+
 Deno.test("a refusal is thrown with its code, its reason and when to try again", () => {
   const failure = thrown(new Refusal("overloaded", "the queue is full", { retryAfterMs: 250 }));
   assert.ok(failure instanceof ConductorError);

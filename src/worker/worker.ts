@@ -99,6 +99,9 @@ export interface ObservedAttempt {
   ended(verdict: AttemptVerdict, error: string, durationMs: number): void;
 }
 
+/** Longest time that a timer of the runtime can be set to, in ms: one that is set to more is due at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 /** Progress and log lines are sent at most this often. */
 const PROGRESS_INTERVAL_MS = 100;
 
@@ -438,7 +441,7 @@ export class Worker implements WorkerApi {
   #until(isDone: () => boolean, ms: number): Promise<void> {
     if (isDone()) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(done, ms);
+      const timer = setTimeout(done, Math.min(ms, TIMER_MS_MAX));
       const stop = () => {
         clearTimeout(timer);
         this.#onIdle = () => {};

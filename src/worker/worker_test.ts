@@ -212,6 +212,39 @@ Deno.test("a session that breaks is counted as lost, and one that is renewed or 
   assert.equal(await losses(), "1");
 });
 
+Deno.test("a worker that may take for ever to leave lets what runs come to its end", async () => {
+  const run = { end: () => {} };
+  const { worker, heardThat, say, reports } = await connected({
+    executor: {
+      run: (_task, _listener, signal) =>
+        new Promise((resolve) => {
+          run.end = () => {
+            const [output, contentType] = [new Uint8Array(0), ""];
+            resolve(
+              signal.aborted
+                ? { ok: false, error: "it was told to stop", permanent: false }
+                : { ok: true, output, contentType },
+            );
+          };
+        }),
+      close: () => Promise.resolve(),
+    },
+  });
+  say({ welcome: { ...WELCOME, takesNumbers: true } });
+  say({
+    kinds: [{ type: "noop", namespace: "default" }],
+    briefs: [{ jobId: "a", fencingToken: 5n, attempt: 1 }],
+  });
+  const stopped = worker.stop(Infinity);
+  // A timer that is set to more than it can be set to is due after 1 ms, so before this one.
+  await new Promise((resolve) => setTimeout(resolve, 2));
+  run.end();
+  await heardThat(() => reports().some(({ reports }) => reports[0]!.outcome.case === "result"));
+  await stopped;
+  const outcomes = reports().flatMap(({ reports }) => reports.map(({ outcome }) => outcome.case));
+  assert.ok(!outcomes.includes("released"), `it reported ${outcomes}`);
+});
+
 Deno.test("a worker is ready while a master has let it in, and until it begins to leave", async () => {
   const { worker, say } = await connected();
   assert.deepEqual(worker.notReadyReasons(), ["no master has let this worker in"]);
