@@ -362,6 +362,9 @@ export function connect(
 }
 
 function submissionFrom({ type, payload = {}, ...options }: BatchJob): Submission {
+  if (type === undefined || type === null) {
+    throw new TypeError(`a job's type is ${type}: name one, such as "web_scraping"`);
+  }
   if (!(type instanceof JobTemplate)) {
     return submissionOf(typeof type === "string" ? type : type.name, payload, options);
   }

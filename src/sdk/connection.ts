@@ -140,7 +140,12 @@ export function withFreshToken({ channel, tokens }: OpenChannel): Calls {
   };
 }
 
-function addressesOf(given: string | readonly string[]): readonly string[] {
+/** @throws TypeError for what no program with a compiler gives, too */
+function addressesOf(given: string | readonly string[] | undefined): readonly string[] {
+  if (typeof given !== "string" && !Array.isArray(given)) {
+    const lack = given === undefined ? "missing" : "neither a text nor a list";
+    throw new TypeError(`addresses is ${lack}: name a master, such as localhost:9000`);
+  }
   const addresses = (typeof given === "string" ? given.split(",") : given)
     .map((each) => each.trim()).filter((each) => each !== "");
   if (addresses.length === 0) {

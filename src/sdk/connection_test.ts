@@ -26,6 +26,28 @@ Deno.test("an address that nobody can dial is said to be none, before anything i
   connect(["m1.example:9000", " 127.0.0.1:1 ", "[::1]:9000", "[fe80::1%eth0]:65535"]).close();
 });
 
+Deno.test("a program without a compiler is told what it left out", async () => {
+  const nothing = undefined as never;
+  for (const options of [{}, { addresses: nothing }, { address: "m1:9000" }]) {
+    assert.throws(() => connect(options as { addresses: string }), {
+      name: "TypeError",
+      message: "addresses is missing: name a master, such as localhost:9000",
+    });
+  }
+  const addresses = "m1:9000";
+  assert.throws(() => connect({ addresses: 9000 as never }), /addresses is neither a text nor/);
+  assert.throws(() => new ConductorWorker({ addresses, types: nothing }), /types is missing/);
+  assert.throws(() => new ConductorWorker({ addresses, types: {} as never }), /types is no list/);
+  assert.throws(() => defineJobType({ name: "x", run: nothing }), {
+    name: "TypeError",
+    message: 'the job type "x" has no run: give it the function that does its work',
+  });
+  await using client = connect(addresses);
+  const message = 'a job\'s type is undefined: name one, such as "web_scraping"';
+  await assert.rejects(client.submit(nothing), { name: "TypeError", message });
+  await assert.rejects(client.submitBatch([{ type: nothing }]), { name: "TypeError", message });
+});
+
 Deno.test("the environment that the program reads is read", () => {
   assert.deepEqual(fromEnvironment({}), { addresses: "localhost:9000" });
   assert.deepEqual(

@@ -51,7 +51,10 @@ export class Job<Output = unknown> {
     return told(this.#client(options).getJob(this.id, { stale, signal }));
   }
 
-  /** Follows it to its end, however that is; a lost master is replaced by the next. */
+  /**
+   * Follows it to its end, however that is; a lost master is replaced by the next. When none has answered for
+   * `callTimeoutMs` it rejects with reason `unavailable`, as every call does, and may be called again.
+   */
   wait(options: CallBounds = {}): Promise<JobView> {
     return told(this.#client(options).waitFor(this.id, options.signal));
   }

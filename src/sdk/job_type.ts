@@ -101,8 +101,8 @@ export interface JobType<Input = unknown, Output = unknown> extends JobKind<Inpu
  * });
  * ```
  *
- * @throws {JobTypeNameError} when the name can be none; RangeError for a concurrency below 1; TypeError for
- * `bigints` on a runtime that cannot read them
+ * @throws {JobTypeNameError} when the name can be none; RangeError for a concurrency below 1; TypeError without a
+ * `run`, and for `bigints` on a runtime that cannot read them
  */
 export function defineJobType<Input = unknown, Payload = Input, Output = unknown>(
   definition: JobTypeDefinition<Input, Payload, Output>,
@@ -110,6 +110,11 @@ export function defineJobType<Input = unknown, Payload = Input, Output = unknown
   const { name, payload, concurrency, bigints } = definition;
   requireJobTypeName(name);
   requireReading({ bigints });
+  if (typeof definition.run !== "function") {
+    throw new TypeError(
+      `the job type "${name}" has no run: give it the function that does its work`,
+    );
+  }
   if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1)) {
     throw new RangeError(`the concurrency of "${name}" is ${concurrency}; it must be 1 or more`);
   }

@@ -19,8 +19,11 @@ import { validated } from "./payload_schema.ts";
 
 /** @throws TypeError when there are none, or two of one name */
 export function offeredTypes(types: readonly JobType[]): OfferedTypes {
+  if (!Array.isArray(types) || types.length === 0) {
+    const lack = types === undefined ? "missing" : Array.isArray(types) ? "empty" : "no list";
+    throw new TypeError(`a worker needs a job type to offer: types is ${lack}`);
+  }
   const byName = new Map(types.map((type) => [type.name, type]));
-  if (types.length === 0) throw new TypeError("a worker needs a job type to offer: types is empty");
   if (byName.size < types.length) {
     const names = types.map(({ name }) => name);
     const twice = names.find((name, position) => names.indexOf(name) < position);
