@@ -8,7 +8,7 @@ import type { Backlog } from "./backlog.ts";
 import { groupOf } from "./groups.ts";
 import { queueOf, type RateLimit } from "./job_options.ts";
 import type { JobRecord } from "./job_record.ts";
-import { type Bucket, isLimiting, nextStartMs } from "./rate_buckets.ts";
+import { type Bucket, isLimiting, nextStartMs, tokenUs } from "./rate_buckets.ts";
 import type { Gate } from "./settings.ts";
 
 export type HindranceReason =
@@ -108,9 +108,12 @@ function rateHindrances(
   if (!isLimiting(rate)) return [];
   const untilMs = nextStartMs(bucket, rate);
   if (untilMs <= nowMs) return [];
+  // By its own rate the next token is there when one has come back.
+  const isOfAnother = (untilMs - nowMs) * 1000 > tokenUs(rate) + 1000;
+  const by = isOfAnother ? " by what started under another rate" : "";
   return [{
     reason: "rate_limited",
-    message: `the rate of ${what} is used up: ${rate.count} per ${spanText(rate.perMs)}`,
+    message: `the rate of ${what} is used up${by}: ${rate.count} per ${spanText(rate.perMs)}`,
     untilMs,
   }];
 }

@@ -144,6 +144,23 @@ Deno.test("workers that are there for other namespaces are no workers for a job"
   assert.deepEqual(codes(scene), ["about_to_run"]);
 });
 
+Deno.test("a rate that was used up under another one says so, and until when", () => {
+  const scene = new Scene();
+  scene.register("w1");
+  for (const id of ["first", "job"]) scene.submit(id, { options: { queue: "q" } });
+  configure(scene, "queue", "q", { rate: { count: 1, perMs: 3_600_000, burst: 1 } });
+  scene.assign("first");
+  const untilMs = scene.nowMs + 3_600_000;
+  assert.match(why(scene)[0]!, /^the rate of queue "q" is used up: 1 per 1 h$/);
+  configure(scene, "queue", "q", { rate: { count: 10, perMs: 1000, burst: 1 } });
+  const [reason] = reasons(scene);
+  assert.deepEqual(reason, {
+    code: "rate_limited",
+    message: 'the rate of queue "q" is used up by what started under another rate: 10 per 1 s',
+    untilMs,
+  });
+});
+
 Deno.test("a full group names who holds it, a rate says until when, a pause by whom", () => {
   const scene = new Scene();
   scene.register("w1", { slots: 100 });
