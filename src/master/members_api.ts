@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { RaftStatus } from "../raft/mod.ts";
 import {
   type CallContext,
   type JoiningNode,
@@ -280,6 +281,16 @@ export class MembersApi implements MemberCalls {
     }
     if (known.incarnation === incarnation || incarnation === "") {
       if (known.address !== address) {
+        if (this.#isHeardAt(known)) {
+          throw new Refusal(
+            "unavailable",
+            `${id} answers at ${
+              known.address.split("/")[0]
+            }, where it was until now. Whoever comes from ` +
+              `${raftAddress} is a copy of it, unless that falls silent`,
+            { retryAfterMs: this.#context.memberTimeoutMs },
+          );
+        }
         await proposer.changeMembership({ kind: "readdress", id, address });
       }
       return `${id} is a member already`;
@@ -363,6 +374,16 @@ export class MembersApi implements MemberCalls {
       await pause(tickMs);
     }
     dutiesOf(this.#context);
+  }
+
+  /** Whether it is not from elsewhere that the member speaks now. */
+  #isHeardAt({ id, incarnation, address }: RaftStatus["members"][number]): boolean {
+    const { peers, tickMs, memberTimeoutMs } = this.#context;
+    const said = peers.get(id, incarnation);
+    const peer = this.#peer(id);
+    return said !== undefined && peer !== undefined && peer.answers > 0 &&
+      formatMemberAddress({ raft: said.address, grpc: said.grpcAddress }) === address &&
+      peer.lastContactTicks * tickMs < memberTimeoutMs;
   }
 
   #peer(id: string) {

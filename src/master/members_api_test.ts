@@ -8,6 +8,7 @@ import type { MasterContext } from "./context.ts";
 import { membersView } from "./members.ts";
 import { MembersApi } from "./members_api.ts";
 import type { AuditedAct } from "./options.ts";
+import { Peers } from "./peers.ts";
 
 const TICK_MS = 1;
 const MEMBER_TIMEOUT_MS = 100;
@@ -19,6 +20,7 @@ class Leader {
   entryFormat = 1;
   commitIndex = 10;
   readonly former = new Set<string>();
+  readonly peers = new Peers();
   membership = {
     voters: ["a", "b", "c"].map((id) => ({
       id,
@@ -60,6 +62,7 @@ class Leader {
         entryFormat: this.entryFormat,
       }),
       addressOf: () => undefined,
+      peers: this.peers,
       wasMember: (id: string) => this.former.has(id),
       audit: (act: AuditedAct) => this.audited.push(act),
       log: discardLogger,
@@ -123,6 +126,35 @@ Deno.test("a join is harmless when it is repeated, and tells a new address", asy
   await leader.api.joinCluster(joining("d", "d1", { raftAddress: "elsewhere:7" }), CALL);
   assert.deepEqual(leader.changes.map((each) => each.kind), ["add_learner", "readdress"]);
   assert.deepEqual(leader.audited.map((each) => each.outcome), ["done", "done", "done"]);
+});
+
+Deno.test("C11: a copy of a live member does not take its address, and the member itself may move", async () => {
+  const leader = new Leader();
+  const says = (at: string) =>
+    leader.peers.heard("b", {
+      ...{ nodeId: "b", incarnation: "b1", address: `${at}:7`, grpcAddress: `${at}:9` },
+      ...{ version: "1", entryFormat: 1, life: at },
+    });
+  const move = (at: string) =>
+    leader.api.joinCluster(
+      joining("b", "b1", { raftAddress: `${at}:7`, grpcAddress: `${at}:9` }),
+      CALL,
+    );
+  says("b");
+  await assert.rejects(move("copy"), refused("unavailable", /b answers at b:7.*copy:7 is a copy/));
+  assert.deepEqual(leader.changes, []);
+  // It is heard from elsewhere now.
+  says("elsewhere");
+  await move("elsewhere");
+  // And then it is silent, wherever it is: it may have been moved without having spoken to anybody.
+  leader.fall("b", MEMBER_TIMEOUT_MS);
+  await move("further");
+  assert.deepEqual(
+    leader.changes,
+    ["elsewhere", "further"].map((at) => (
+      { kind: "readdress", id: "b", address: `${at}:7/${at}:9` }
+    )),
+  );
 });
 
 Deno.test("C11: a live member's name is refused to another disk, for good", async () => {

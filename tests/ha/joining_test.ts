@@ -209,8 +209,9 @@ Deno.test({
 
       // The original is out of everybody's sight: the copy is the member now, until it is seen again.
       cluster.network.part([original.name], [...others, "copy"], { kind: "hold" });
-      start();
       await eventually("the copy is the member", async () => {
+        // On a busy machine what the original sent is heard for some time: then the copy ends, as before.
+        if (!copy.process.isRunning) start();
         const found = (await members(leader)).find((each) => each.id === original.name);
         return found?.raft_address === copy.raftAddress ? true : undefined;
       });
