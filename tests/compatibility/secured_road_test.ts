@@ -57,6 +57,8 @@ Deno.test("a secured master calls workers over TLS as itself, with a token for t
     host.start([
       "master",
       ...host.masterFlags(),
+      // The worker here says nothing between its start and its report.
+      "--set=worker.heartbeat_timeout=60s",
       "--set=security.tls.enabled=true",
       "--set=security.tls.skip_verify=false",
       "--set=security.tls.auto_generate=false",
