@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { openAuditLog } from "./audit.ts";
-import { verifyAuditFile } from "./audit_chain.ts";
+import { chained, verifyAuditFile } from "./audit_chain.ts";
 import { FileSink } from "./audit_sink.ts";
 import { temporaryDirectory } from "./certificate_fixtures.ts";
 
@@ -39,6 +39,26 @@ Deno.test("lines cut off at the end are missed, by the file that says how far th
   for (const kept of [2, 1, 0]) {
     await Deno.writeTextFile(path, lines.slice(0, kept).map((line) => `${line}\n`).join(""));
     assert.deepEqual(await kindsOf(path), ["truncated"], `${kept} lines kept`);
+  }
+});
+
+Deno.test("a line that was changed with its own hash does not fit the next one", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  write(path, "a", "eve", "c");
+  const [first, second, ...rest] = (await Deno.readTextFile(path)).split("\n");
+  const { lastHash: hash } = await lineOf(first!);
+  const own = /,"seq":2,.*$/;
+  assert.match(second!, own);
+  const changed = second!.replace(own, "}").replace("eve", "bob");
+  const { line } = chained(changed, { sequence: 1, hash });
+  await Deno.writeTextFile(path, [first, line, ...rest].join("\n"));
+  assert.deepEqual(await kindsOf(path), ["gap"]);
+
+  async function lineOf(text: string) {
+    const alone = `${directory.path}/alone.log`;
+    await Deno.writeTextFile(alone, `${text}\n`);
+    return await verifyAuditFile(alone);
   }
 });
 

@@ -24,6 +24,11 @@ export interface PemPair {
   readonly key: string;
 }
 
+/** None: the extension is left out. */
+function extendedUsages(x509: Awaited<ReturnType<typeof loadX509>>, usages: readonly string[]) {
+  return usages.length === 0 ? [] : [new x509.ExtendedKeyUsageExtension([...usages])];
+}
+
 /** An authority that issues whatever it is asked for. */
 export class AuthorityFixture {
   readonly pem: string;
@@ -36,7 +41,10 @@ export class AuthorityFixture {
     this.#name = name;
   }
 
-  static async create(name: string, endsInMs = 24 * HOUR_MS): Promise<AuthorityFixture> {
+  static async create(
+    name: string,
+    { endsInMs = 24 * HOUR_MS, usages = [] }: Pick<LeafFixture, "endsInMs" | "usages"> = {},
+  ): Promise<AuthorityFixture> {
     const x509 = await loadX509();
     const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
     const certificate = await x509.X509CertificateGenerator.createSelfSigned({
@@ -49,6 +57,7 @@ export class AuthorityFixture {
       extensions: [
         new x509.BasicConstraintsExtension(true, 0, true),
         new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+        ...extendedUsages(x509, usages),
       ],
     });
     return new AuthorityFixture(`${certificate.toString("pem")}\n`, keys, `CN=${name}`);
@@ -70,7 +79,7 @@ export class AuthorityFixture {
       signingKey: this.#keys.privateKey,
       extensions: [
         new x509.BasicConstraintsExtension(false, undefined, true),
-        ...(usages.length === 0 ? [] : [new x509.ExtendedKeyUsageExtension([...usages])]),
+        ...extendedUsages(x509, usages),
         new x509.SubjectAlternativeNameExtension([
           { type: "dns", value: "localhost" },
           { type: "ip", value: "127.0.0.1" },

@@ -5,7 +5,7 @@ import {
   derOf,
   type LeafFixture,
 } from "./certificate_fixtures.ts";
-import { parseCertificates, SERVER_AUTH_USAGE } from "./certificates.ts";
+import { CLIENT_AUTH_USAGE, parseCertificates, SERVER_AUTH_USAGE } from "./certificates.ts";
 import { PeerVerifier, type PeerVerifierOptions } from "./peer_verification.ts";
 import { loadX509 } from "./x509_library.ts";
 
@@ -91,9 +91,12 @@ Deno.test("a certificate changed in one bit is refused", async () => {
 });
 
 Deno.test("the authority's own certificate is refused as a client's", async () => {
-  const authority = await AuthorityFixture.create("cluster");
-  const verdict = (await verifierFor(authority)).verify(await derOf(authority.pem), Date.now());
-  assert.equal(verdict.ok ? "ok" : verdict.reason, "wrong_usage");
+  // Also one that says that it is meant for clients.
+  for (const usages of [[], [CLIENT_AUTH_USAGE]]) {
+    const authority = await AuthorityFixture.create("cluster", { usages });
+    const verdict = (await verifierFor(authority)).verify(await derOf(authority.pem), Date.now());
+    assert.equal(verdict.ok ? "ok" : verdict.reason, "wrong_usage");
+  }
 });
 
 Deno.test("either of two authorities will do while one is rolled to the other", async () => {
@@ -108,7 +111,7 @@ Deno.test("either of two authorities will do while one is rolled to the other", 
 });
 
 Deno.test("an authority that has ended vouches for nobody", async () => {
-  const authority = await AuthorityFixture.create("cluster", HOUR_MS);
+  const authority = await AuthorityFixture.create("cluster", { endsInMs: HOUR_MS });
   const verifier = await verifierFor(authority);
   const der = await derOf((await authority.issue({ endsInMs: 3 * HOUR_MS })).cert);
   assert.equal(verifier.verify(der, Date.now()).ok, true);

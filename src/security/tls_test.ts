@@ -349,7 +349,10 @@ const SPOILT: readonly (readonly [
     "an authority that has ended",
     /ca\.crt" holds "CN=ended", which expired at/,
     async ({ files }) => {
-      await Deno.writeTextFile(files.caFile, (await AuthorityFixture.create("ended", -1)).pem);
+      await Deno.writeTextFile(
+        files.caFile,
+        (await AuthorityFixture.create("ended", { endsInMs: -1 })).pem,
+      );
     },
   ],
   ["no authority", /security\.tls\.ca_file is needed/, () => Promise.resolve({ caFile: "" })],
