@@ -16,7 +16,7 @@ const INTRODUCTION =
 
 ${exitCodes()}
 
-Answers go to stdout, everything else to stderr. \`NO_COLOR\` takes the colours away.`;
+Answers go to stdout, everything else to stderr. \`NO_COLOR\` turns colours off.`;
 
 /** The page. */
 export function commandsPage(): string {

@@ -23,9 +23,9 @@ export function addAuditCommands(program: Command, terminal: Terminal): void {
   const audit = program.command("audit").description("the log of who did, or was refused, what");
   withOutput(
     audit.command("verify", { isDefault: true })
-      .description("finds lines that were edited, removed, put in or cut off")
+      .description("find lines that were edited, removed, inserted or cut off")
       .argument("<file...>", "audit logs, as log.audit_output names them")
-      .option("--expect <hash>", "of a line that must be there, wherever it stands"),
+      .option("--expect <hash>", "of a line that must be in the log"),
   )
     .addHelpText("after", AUDIT_HELP)
     .action(async (files: string[], flags: Flags) => {

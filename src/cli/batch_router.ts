@@ -53,7 +53,7 @@ export function addBatchCommands(
       }),
   );
   client(
-    withWatch(batch.command("show").description("how many of its jobs are where"))
+    withWatch(batch.command("show").description("how many of its jobs have which status"))
       .argument("<batch-id>", "the batch")
       .action(async (batchId: string, flags: Flags) => {
         const { showBatch } = await import("./batches.ts");
@@ -63,7 +63,7 @@ export function addBatchCommands(
   for (
     const [name, text, how] of [
       ["wait", "wait for its end; exit 1 if a job did not complete", "quietly"],
-      ["watch", "tell its counts as they change, and do as wait does", "telling"],
+      ["watch", "print its counts as they change, and end as wait does", "telling"],
     ] as const
   ) {
     client(

@@ -63,7 +63,7 @@ export function addCertsCommands(
   signing(
     own(certs.command("renew").description("issue again with the same name, role and SANs"))
       .argument("[names...]", "whose")
-      .option("--ending", "all that have less than a quarter of their life left")
+      .option("--ending", "all that have less than a quarter of their lifetime left")
       .option("--all", "all that were not revoked")
       .option("--keep-key", "certify the same key again")
       .option("--lifetime <duration>", "how long it lives (default: as long as the last one)"),
@@ -71,7 +71,7 @@ export function addCertsCommands(
 
   client(
     directory(
-      certs.command("revoke").description("take certificates back, and tell the cluster"),
+      certs.command("revoke").description("revoke certificates, and tell the cluster"),
     )
       .argument("<which>", "a name, a serial or a fingerprint")
       .option("--reason <text>", "why, for the index and the cluster", "")

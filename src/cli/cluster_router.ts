@@ -26,7 +26,7 @@ export function addMemberCommands(
       }),
   );
   client(
-    cluster.command("add").description("expect a master, which then starts with --join")
+    cluster.command("add").description("announce a master, which then starts with --join")
       .argument("<node-id>", "what it will be called")
       .argument("<raft-address>", "HOST:PORT where the other masters will reach it")
       .option("--grpc-address <address>", "HOST:PORT where clients and workers will reach it", "")
@@ -64,7 +64,7 @@ export function addMemberCommands(
   );
   client(
     cluster.command("snapshot").description(
-      "let the master at --addr put its state on disk and cut its log behind it",
+      "let the master at --addr save its state to disk and compact its log",
     ).action(async (flags: Flags) => {
       const { takeSnapshot } = await import("./members.ts");
       await takeSnapshot(flags, terminal);

@@ -39,7 +39,7 @@ export function addInspectCommands(program: Command, terminal: Terminal): void {
       .description("its entries, decoded; of payloads, results and logs only the sizes")
       .option("--from <index>", "none before this one")
       .option("--to <index>", "none behind this one")
-      .option("-n, --limit <number>", "the last so many of them; 0: all", "50")
+      .option("-n, --limit <number>", "only the last ones; 0: all", "50")
       .option("--payloads", "payloads, results and log lines too; they may hold secrets"),
   )
     .addHelpText("after", RAFT_HELP)

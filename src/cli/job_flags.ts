@@ -59,7 +59,7 @@ export function addJobFlags(command: Command): Command {
     .addOption(
       withValues(
         "--when-dependency-fails <what>",
-        "what to do if it ends otherwise",
+        "what to do if it ends in another way",
         ["cancel", "fail", "wait"],
       ),
     )

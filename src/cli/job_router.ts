@@ -53,7 +53,7 @@ export function addBulkCommands(
     }),
   );
   client(
-    dlq.command("show").description("a dead letter with its payload, attempts and last words")
+    dlq.command("show").description("a dead letter with its payload, attempts and errors")
       .argument("<job-id>", "the job")
       .action(async (jobId: string, flags: Flags) => {
         const { showDeadLetter } = await import("./bulk.ts");
@@ -68,7 +68,7 @@ export function addBulkCommands(
       }),
   );
   client(
-    addChoice(dlq.command("purge").description("forget dead letters for ever"))
+    addChoice(dlq.command("purge").description("delete dead letters for good"))
       .option("-y, --yes", "really do it")
       .action(async (jobIds: string[], flags: Flags) => {
         const { purgeDeadLetters } = await import("./bulk.ts");

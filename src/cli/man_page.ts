@@ -43,7 +43,7 @@ const ENVIRONMENT: readonly (readonly [string, string])[] = [
     "Any key of the configuration, such as CONDUCTOR_WORKER_MASTER_ADDR; see conductor config show.",
   ],
   ["CONDUCTOR_TOKEN", "The bearer token to present."],
-  ["NO_COLOR", "Set to anything, it takes the colours away."],
+  ["NO_COLOR", "Set to anything, it turns colours off."],
   ["TERM", "dumb: nothing is drawn, neither colours nor progress nor what changes by itself."],
 ];
 

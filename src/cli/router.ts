@@ -251,7 +251,7 @@ function addClusterCommands(program: Command, terminal: Terminal): void {
   const workers = program.command("workers").description("the workers of the cluster");
   client(
     withWatch(
-      workers.command("list", { isDefault: true }).description("who they are and what they do"),
+      workers.command("list", { isDefault: true }).description("the workers, and what they run"),
     )
       .addOption(
         withValues("-s, --status <status>", "only workers of this status", WORKER_STATUSES),
@@ -266,7 +266,7 @@ function addClusterCommands(program: Command, terminal: Terminal): void {
   );
   client(
     withWatch(
-      workers.command("show").description("all that is known of one, and what it runs"),
+      workers.command("show").description("everything known about one, and what it runs"),
     )
       .argument("<worker-id>", "the worker")
       .action(async (workerId: string, flags: Flags) => {

@@ -24,7 +24,9 @@ export function addScheduleCommands(
   terminal: Terminal,
   client: (command: Command) => Command,
 ): void {
-  const schedule = program.command("schedule").description("what submits jobs again and again");
+  const schedule = program.command("schedule").description(
+    "jobs that are submitted by time, once or repeatedly",
+  );
   const add = schedule.command("add").description("make a schedule; prints when it is first due")
     .usage("<name> --type <type> <when> [options]")
     .argument("<name>", "what it is called")

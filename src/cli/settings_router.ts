@@ -36,7 +36,7 @@ export function addSettingsCommands(program: Command, terminal: Terminal, client
 
 /** Adds `job-types`, which says what jobs of each type take and hand back. */
 export function addJobTypeCommands(program: Command, terminal: Terminal, client: Adapt): void {
-  const group = program.command("job-types").description("what jobs of each type take and give");
+  const group = program.command("job-types").description("the input and output of each job type");
   const adapt = (command: Command) =>
     client(
       command
@@ -85,7 +85,7 @@ function addScope(
       }),
   );
   const set = client(
-    group.command("set").description("limit it; jobs that run go on")
+    group.command("set").description("limit it; running jobs go on")
       .argument(argument, `the ${scope}`)
       .option("--max-running <number>", "jobs of it that run at once; 0: any number")
       .option(
@@ -104,9 +104,9 @@ function addScope(
     await setLimits(scope, name, flags, terminal);
   });
   const acts = [
-    ["pause", "start nothing of it until it is resumed; jobs that run go on", { paused: true }],
+    ["pause", "start nothing of it until it is resumed; running jobs go on", { paused: true }],
     ["resume", "go on after a pause", { paused: false }],
-    ["reset", "forget all that was set for it, a pause too", null],
+    ["reset", "remove everything that was set for it, a pause included", null],
   ] as const;
   for (const [act, what, change] of acts) {
     client(

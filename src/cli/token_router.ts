@@ -33,8 +33,8 @@ export function addTokenCommands(program: Command, terminal: Terminal, client: A
       .option("--subject <name>", "who will present it; of a worker or a master: its id")
       .option("--role <role>", "what it may do (repeatable)", collect)
       .option("--ttl <duration>", "how long it lives (default: as the masters are configured)")
-      .option("--refresh", "with a refresh token, which buys the next pair")
-      .option("--refresh-ttl <duration>", "how long that one lives, from each use anew")
+      .option("--refresh", "with a refresh token, to be exchanged for the next pair")
+      .option("--refresh-ttl <duration>", "how long that one lives, counted from its last use")
       .option("--join-master", "a token that lets one master in, once, and opens nothing else")
       .option("--join-worker", "the same for a worker")
       .option("--join-workers", "the same for any number of workers, until it ends")
@@ -63,7 +63,7 @@ export function addTokenCommands(program: Command, terminal: Terminal, client: A
     await refreshToken(file, flags, terminal);
   });
   client(
-    token.command("revoke").description("from now on no member takes it")
+    token.command("revoke").description("from now on no member accepts it")
       .argument("[file]", "a token file; of a refresh token, all that comes of it is revoked")
       .option("--token-id <id>", "a token by its id (jti)")
       .option("--family <id>", "all that comes of one refresh token")
@@ -76,7 +76,7 @@ export function addTokenCommands(program: Command, terminal: Terminal, client: A
   });
   client(
     token.command("revocations").description("what is revoked, certificates too, the latest first")
-      .option("--limit <number>", "so many at most"),
+      .option("--limit <number>", "at most this many"),
   ).action(async (flags: Flags) => {
     const { listRevocations } = await import("./tokens.ts");
     await listRevocations(flags, terminal);
@@ -106,13 +106,13 @@ export function addRbacCommands(program: Command, terminal: Terminal, client: Ad
     rbac.command("test").description("whether a role may call a method, and why; exit 1 if not")
       .argument("<method>", "such as SubmitJob or /proto.MasterService/SubmitJob")
       .option("--role <role>", "whose; without it: your own (repeatable)", collect)
-      .option("--file <file>", "by this policy, which holds nowhere yet"),
+      .option("--file <file>", "by the policy in this file, not the cluster's"),
   ).action(async (method: string, flags: Flags) => {
     const { testPolicy } = await import("./rbac.ts");
     await testPolicy(method, flags, terminal);
   });
   client(
-    rbac.command("set").description("let a file be the cluster's policy")
+    rbac.command("set").description("make a file the cluster's policy")
       .argument("<file>", "roles and policies, in JSON; - for stdin")
       .option("--revision <number>", "that the file was made from (default: the present one)"),
   ).action(async (file: string, flags: Flags) => {

@@ -20,7 +20,7 @@ export class Batch {
     this.id = id;
   }
 
-  /** How many of its jobs are where. */
+  /** How many of its jobs have which status. */
   counts(options: CallBounds = {}): Promise<BatchView> {
     return told(this.#client(options).getBatch(this.id, { signal: options.signal }));
   }
