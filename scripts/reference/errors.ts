@@ -13,7 +13,7 @@ import type { ReasonCode } from "../../src/scheduler/mod.ts";
 import { code, opening, table } from "./markdown.ts";
 
 const INTRODUCTION =
-  `Every word that the program uses for what went wrong, or for why a job is where it is.
+  `Every word that the program uses for what went wrong, or for a job's situation.
 [Troubleshooting](../troubleshooting.md) goes by what you see.`;
 
 type ExitName = keyof typeof EXIT;
@@ -21,8 +21,8 @@ type ExitName = keyof typeof EXIT;
 const EXITS: Readonly<Record<ExitName, string>> = {
   done: "done",
   failed: "failed, or the answer is no: a job that failed, a check that found something",
-  misused: "misused: an unknown flag, a value that is not possible, a configuration that is wrong",
-  late: "what was waited for was not there within the time that a flag allowed",
+  misused: "misused: an unknown flag, an impossible value, a wrong configuration",
+  late: "a wait ran out of the time that a flag allowed",
   interrupted:
     "interrupted by Ctrl-C; a master or worker: twice, as it ends in order with 0 when it is told to stop once",
   terminated: "the same by SIGTERM",
@@ -39,15 +39,15 @@ export function exitCodes(): string {
 const REFUSALS: Readonly<Record<RefusalReason, readonly [means: string, help: string]>> = {
   invalid: [
     "The request asks for something that is not possible.",
-    "Mend it; the message names the field and its value.",
+    "Correct it; the message names the field and its value.",
   ],
   not_found: [
     "There is no such job, batch, schedule, worker, member; or none that you may see.",
     "Look for the name; jobs are forgotten after a while.",
   ],
   already_exists: [
-    "The name or key is somebody else's: an idempotency key with another payload, a unique key.",
-    "Take another name, or ask for what is there.",
+    "The name or key is already in use: an idempotency key with another payload, a unique key.",
+    "Take another name, or use what is there.",
   ],
   failed_precondition: [
     "It cannot be done as things stand: a job that is finished, a change while a member is behind.",
@@ -63,33 +63,33 @@ const REFUSALS: Readonly<Record<RefusalReason, readonly [means: string, help: st
     "Make it smaller, or raise the limit; the message names its key.",
   ],
   unauthenticated: [
-    "Nobody known: no token or certificate, or one that ended, is revoked, or is not for this cluster.",
-    "Get a new one; the message says what is wrong with the one that was shown.",
+    "The caller is not known: no token or certificate, or one that expired, is revoked, or is not for this cluster.",
+    "Get a new one; the message says what is wrong with the one that was presented.",
   ],
   permission_denied: [
-    "Somebody known who may not do that.",
+    "The caller is known, and may not do that.",
     "`conductor rbac test METHOD --role ROLE` says who may.",
   ],
   unavailable: [
-    "Nobody answers, or nobody leads. Said by a master, the call was not carried out; where the connection was lost, nobody knows.",
-    "Try again; clients do so within their deadline, at every address that they know.",
+    "No master answers, or none leads. If a master says so, the call was not carried out; if the connection was lost, that is unknown.",
+    "Retry; clients do so within their deadline, at every address that they know.",
   ],
   not_leader: [
     "Only the leader does that, and it is another master.",
     "Clients go there by themselves (`leader-address`).",
   ],
   outcome_unknown: [
-    "The time was over, or the connection broke, before the outcome was known. **It may have been carried out.**",
-    "Look, or do again what may be repeated: a submission with its idempotency key.",
+    "The deadline passed, or the connection broke, before the outcome was known. **It may have been carried out.**",
+    "Look first, or repeat what is safe to repeat: a submission with its idempotency key.",
   ],
-  cancelled: ["Whoever asked does not want the answer any more.", "Nothing."],
+  cancelled: ["The caller no longer wants the answer.", "Nothing."],
   data_loss: [
     "What is stored is damaged.",
     "`conductor raft inspect` on that master; let it start empty if the others are whole.",
   ],
   unimplemented: [
     "This version does not know that call.",
-    "Upgrade the masters, workers and clients after them.",
+    "Upgrade the masters, then workers and clients.",
   ],
   internal: [
     "A fault of the program. Its text is in the log of the node, not in the answer.",
@@ -101,7 +101,7 @@ const REASONS: Readonly<Record<ReasonCode, string>> = {
   delayed: "It waits for its time (`--delay`, `--run-at`).",
   backoff: "It failed, and waits before its next attempt.",
   released: "It was handed back several times in a row, and pauses.",
-  dependency: "It waits for another job, or that one ended otherwise than it wants.",
+  dependency: "It waits for another job, or that job did not end as it requires.",
   type_paused: "Its type is paused: `conductor type resume`.",
   queue_paused: "Its queue is paused: `conductor queue resume`.",
   type_at_limit: "As many jobs of its type run as may at once.",
