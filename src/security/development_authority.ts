@@ -17,6 +17,8 @@ export interface IssueOptions {
   /** Where certificate and key go. Default: beside the authority, named by role and common name. */
   readonly certFile?: string;
   readonly keyFile?: string;
+  /** Where, beside a named pair, the authority's certificate goes if nothing is there. */
+  readonly caFile?: string;
   /** Milliseconds since the epoch. */
   readonly nowMs: number;
 }
@@ -124,6 +126,11 @@ async function keptOrNewLeaf(
   const stem = join(directory, fileStem(`${options.role}-${options.commonName}`));
   const certFile = options.certFile || `${stem}.crt`;
   const keyFile = options.keyFile || `${stem}.key`;
+  // Before the pair: once a named one is there, nothing is made any more, and its authority must be, too.
+  const { caFile = "" } = options;
+  if (options.certFile && caFile !== "" && !(await fileExists(caFile))) {
+    await writeFileAtomically(caFile, certificatePem(x509, authority.certificate), 0o644);
+  }
   if (!(await isStillGood(x509, certFile, keyFile, authority.certificate, options))) {
     const leaf = await newLeaf(x509, authority, options);
     // The key goes first: a crash in between leaves a pair that does not match and is made anew.

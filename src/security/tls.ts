@@ -175,6 +175,7 @@ async function filesOf(options: TlsOptions, x509: X509): Promise<TlsFiles> {
     names: options.names ?? [],
     certFile,
     keyFile,
+    caFile,
     nowMs: options.nowMs ?? Date.now(),
   });
   return {

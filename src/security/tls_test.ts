@@ -211,6 +211,26 @@ Deno.test("with auto_generate a master and a worker on one machine find mTLS by 
   assert.ok((await Deno.stat(`${directory.path}/my.key`)).isFile);
 });
 
+Deno.test("a node that made all three of its named files starts again with them", async () => {
+  await using directory = await temporaryDirectory();
+  const file = (name: string) => `${directory.path}/${name}`;
+  const named = {
+    autoGenerate: true,
+    generatedDir: file("development"),
+    certFile: file("server.crt"),
+    keyFile: file("server.key"),
+    caFile: file("ca.crt"),
+  };
+  const made = await loaded(named);
+  assert.equal(made.files.caFile, named.caFile);
+  const again = await loaded(named);
+  assert.deepEqual(again.own?.identity.fingerprint256, made.own?.identity.fingerprint256);
+  assert.equal(again.authoritiesPem, await Deno.readTextFile(named.caFile));
+  // Who names no pair of its own is not helped by an authority where it looked in vain.
+  await loaded({ ...named, certFile: "", keyFile: "", caFile: file("typo.crt") });
+  await assert.rejects(Deno.stat(file("typo.crt")), Deno.errors.NotFound);
+});
+
 Deno.test("TLS that is not enabled is none, and its credentials are plain text", async () => {
   assert.equal(await loadTls(tlsOptions({ enabled: false })), null);
   assert.equal(createServerCredentials(null)._isSecure(), false);
