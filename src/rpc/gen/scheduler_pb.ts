@@ -4407,6 +4407,9 @@ export type Job = Message<"proto.Job"> & {
   result?: JobResult | undefined;
 
   /**
+   * Attempts after the first, whatever became of those before: failed, lost with their workers, handed back, or put back
+   * from the dead letters. So it may be above max_retries, which bounds those that failed.
+   *
    * @generated from field: int32 retry_count = 11;
    */
   retryCount: number;
