@@ -18,7 +18,8 @@ export function leavesCertificateOpen(fault: string): boolean {
 
 /**
  * What is wrong with the certificate that `host` shows at `port`: a look at its dates over a connection that
- * trusts nobody and carries nothing. Undefined where there is no certificate to be had in half a second.
+ * trusts nobody and carries nothing; a server that wants certificates notes it as one without (`no_certificate`).
+ * Undefined where there is no certificate to be had in half a second.
  */
 export async function certificateFault(host: string, port: number): Promise<string | undefined> {
   const shown = await certificateAt(host, port);
