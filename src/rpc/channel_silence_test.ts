@@ -135,6 +135,7 @@ Deno.test("a slow answer is waited for, if the master says that it lives", async
   await using server = await startHealth((service) => {
     if (service !== "") return answer.promise;
     asked++;
+    return undefined;
   });
   await using other = await startHealth();
   const channel = new ClusterChannel(
