@@ -289,12 +289,17 @@ export class JobClient {
     });
   }
 
-  /** Cancels what is unfinished of a batch. */
+  /**
+   * Cancels what is unfinished of a batch.
+   *
+   * @throws Refusal `outcome_unknown` when the answer was lost: call again
+   */
   async cancelBatch(batchId: string, reason = ""): Promise<{ matched: number; cancelled: number }> {
-    const response = await this.#channel.call(MasterService.method.cancelBatch, {
-      batchId,
-      reason,
-    });
+    const response = await this.#channel.call(
+      MasterService.method.cancelBatch,
+      { batchId, reason },
+      { isRepeatable: false, workMs: BULK_WORK_MS }, // the second time it counts what the first had left
+    );
     return { matched: Number(response.matched), cancelled: Number(response.cancelled) };
   }
 

@@ -93,7 +93,6 @@ const ROADS: Readonly<Record<keyof typeof MasterService["method"], Road>> = {
   getBatch: { kind: "read" },
   listBatches: { kind: "read" },
   watchBatch: { kind: "leader", isRepeatable: ALWAYS },
-  cancelBatch: { kind: "leader", isRepeatable: ALWAYS },
   listTypes: { kind: "read" },
   listQueues: { kind: "read" },
   // The second time it finds all as the first left it.
@@ -103,6 +102,7 @@ const ROADS: Readonly<Record<keyof typeof MasterService["method"], Road>> = {
   retryFromDLQ: { kind: "leader", isRepeatable: NEVER },
   // The second time the counts would be of what the first had left.
   cancelJobs: { kind: "leader", isRepeatable: NEVER },
+  cancelBatch: { kind: "leader", isRepeatable: NEVER },
   retryDeadLetters: { kind: "leader", isRepeatable: NEVER },
   purgeDeadLetters: { kind: "leader", isRepeatable: NEVER },
   // Without `replace`, the second time it would find its own first, and call that a failure.

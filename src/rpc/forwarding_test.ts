@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import type { CallContext } from "./call.ts";
 import { ClusterChannel } from "./channel.ts";
+import { JobClient } from "./client.ts";
 import { follow, jobView, startMember, TRACE } from "./forwarding_test_support.ts";
 import { ForwardService } from "./gen/forward_pb.ts";
 import { MasterService } from "./gen/scheduler_pb.ts";
@@ -286,6 +287,29 @@ Deno.test("a submission without a key is not made twice: its outcome is said to 
   await first.die();
   await assert.rejects(call, { reason: "outcome_unknown", message: /may have been carried out/ });
   channel.close();
+});
+
+Deno.test("a follower does not have a batch cancelled twice, which would count what the first time left", async () => {
+  const taken = Promise.withResolvers<void>();
+  const first = await startMember({
+    cancelBatch: () => {
+      taken.resolve();
+      return new Promise(() => {});
+    },
+  }, { name: "b" });
+  await using second = await startMember({
+    cancelBatch: () => assert.fail("it was cancelled twice"),
+  }, { name: "b" });
+  await using follower = await startMember({});
+  follow(follower, first);
+  const client = new JobClient(channelTo([follower.address], { callTimeoutMs: 20_000 }));
+  const call = client.cancelBatch("b1");
+  call.catch(() => {});
+  await taken.promise;
+  follow(follower, second);
+  await first.die();
+  await assert.rejects(call, { reason: "outcome_unknown", message: /may have been carried out/ });
+  client.close();
 });
 
 Deno.test("a keyed submission leaves a leader that was passed over, though it answers nothing", async () => {

@@ -37,7 +37,11 @@ export class Batch {
     return last ?? await this.counts(options);
   }
 
-  /** Cancels what is unfinished of it. */
+  /**
+   * Cancels what is unfinished of it.
+   *
+   * @throws ConductorError `outcome_unknown` when the answer was lost: call again
+   */
   cancel(
     options: CallBounds & { readonly reason?: string } = {},
   ): Promise<{ readonly matched: number; readonly cancelled: number }> {

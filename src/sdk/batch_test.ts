@@ -51,3 +51,24 @@ Deno.test("a batch into which no job came is over, and any other that is not the
   await assert.rejects(other.wait(), { code: "NOT_FOUND" });
   await assert.rejects(client.batch("b1").wait(), { code: "NOT_FOUND" });
 });
+
+Deno.test("whoever cancels a batch is told how many jobs that ended, or that nobody knows", async () => {
+  const taken = Promise.withResolvers<void>();
+  const dying = await startTestMaster({
+    cancelBatch: () => {
+      taken.resolve();
+      return new Promise(() => {});
+    },
+  });
+  // Asked again, this one would tell of what the first has left: nothing.
+  await using other = await startTestMaster({
+    cancelBatch: () => Promise.resolve({ matched: 0, cancelled: 0 }),
+  });
+  await using client = connect([dying.address, other.address]);
+  const cancelled = client.batch("b1").cancel();
+  await taken.promise;
+  await dying.server.stop(0);
+  await assert.rejects(cancelled, { name: "ConductorError", reason: "outcome_unknown" });
+  assert.deepEqual(other.codes, []);
+  assert.deepEqual(await client.batch("b1").cancel(), { matched: 0, cancelled: 0 });
+});
