@@ -11,7 +11,7 @@ import type {
   MessageInitShape,
   MessageShape,
 } from "@bufbuild/protobuf";
-import { type ChannelOptions, ClusterChannel } from "./channel.ts";
+import { type CallOptions, type ChannelOptions, ClusterChannel } from "./channel.ts";
 import { jobToWire } from "./convert.ts";
 import { WorkerService } from "./gen/worker_pb.ts";
 import type { JobView } from "./master_api.ts";
@@ -56,17 +56,18 @@ export class WorkerCaller {
    * Gives the worker a job; it is asked once, since a worker that does not know tokens would run a
    * job that it is given twice twice.
    *
-   * @throws Refusal when there is no answer in time, or none that could be hoped for.
+   * @throws Refusal when there is no answer in time, or none that could be hoped for: `outcome_unknown` when
+   * the worker may have the job
    */
   async assign(job: JobView): Promise<OrderAnswer> {
     const { accepted, message } = await this.#call(WorkerService.method.assignJob, {
       workerId: this.#workerId,
       job: jobToWire(job),
-    }, job.traceparent);
+    }, { traceparent: job.traceparent, isRepeatable: false });
     return { done: accepted, message };
   }
 
-  /** @throws Refusal as {@linkcode assign} does. */
+  /** @throws Refusal when there is no answer in time, or none that could be hoped for. */
   async cancel({ jobId, reason }: CancellationView): Promise<OrderAnswer> {
     const { cancelled, message } = await this.#call(WorkerService.method.cancelJob, {
       workerId: this.#workerId,
@@ -84,9 +85,10 @@ export class WorkerCaller {
   async #call<Input extends DescMessage, Output extends DescMessage>(
     method: DescMethodUnary<Input, Output>,
     request: MessageInitShape<Input>,
-    traceparent = "",
+    options: CallOptions = {},
   ): Promise<MessageShape<Output>> {
     this.#token = await this.#options.token?.(this.#workerId);
-    return await this.#channel.callAt(this.#address, method, request, { traceparent });
+    const { traceparent = "" } = options;
+    return await this.#channel.callAt(this.#address, method, request, { ...options, traceparent });
   }
 }
