@@ -72,9 +72,10 @@ export class JobSnapshots implements SnapshotPort {
   }
 
   async create(metadata: SnapshotMetadata): Promise<SnapshotSource> {
-    const { directory, onMade } = this.#options;
-    const { index, term } = metadata;
-    const path = join(directory, `${index}-${term}.outgoing`);
+    const { onMade } = this.#options;
+    // Of its own, not by index and term: a leader that leads again may be asked for another of the same entry
+    // while its former one is still being made.
+    const path = this.#newPath();
     const startedMs = performance.now();
     await this.#export(path, metadata);
     const source = await sha256Of(path).then(
@@ -97,9 +98,13 @@ export class JobSnapshots implements SnapshotPort {
   async copy(position: () => LogPosition): Promise<LogPosition & { readonly path: string }> {
     while (this.#exporting !== undefined) await this.#exporting.catch(() => {});
     const { index, term } = position();
-    const path = join(this.#options.directory, `${crypto.randomUUID()}.outgoing`);
+    const path = this.#newPath();
     await this.#export(path, { index, term });
     return { index, term, path };
+  }
+
+  #newPath(): string {
+    return join(this.#options.directory, `${crypto.randomUUID()}.outgoing`);
   }
 
   async #export(path: string, { index, term }: LogPosition): Promise<void> {

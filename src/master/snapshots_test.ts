@@ -58,6 +58,20 @@ Deno.test("a directory of snapshots that somebody has cleaned away is made again
   assert.ok(new JobMachine(receiver.store).get("job") !== undefined);
 });
 
+Deno.test("two snapshots of one entry have a file each: a leader that leads again may make one while its former is let go", async () => {
+  using bench = new Bench();
+  bench.scene.submit("job");
+  const { index, term } = bench.scene.machine.applied;
+  const former = await bench.snapshots.create({ index, term, membership: NOBODY });
+  const present = await bench.snapshots.create({ index, term, membership: NOBODY });
+  const files = () => readdirSync(bench.snapshotDirectory).length;
+  assert.equal(files(), 2);
+  former.release();
+  assert.equal(files(), 1);
+  present.release();
+  assert.equal(files(), 0);
+});
+
 Deno.test("what came of a snapshot before a start is gone on with, and not kept for ever if nothing more comes", () => {
   using bench = new Bench();
   const path = (name: string) => join(bench.snapshotDirectory, name);
