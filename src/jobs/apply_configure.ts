@@ -6,6 +6,7 @@
 
 import type { ConfigureCommand, ConfigureOutcome } from "./command.ts";
 import {
+  bucketKey,
   DEFAULT_SETTINGS,
   isDefault,
   type Settings,
@@ -15,7 +16,7 @@ import {
 import type { State } from "./state.ts";
 
 export function applyConfigure(state: State, command: ConfigureCommand): ConfigureOutcome {
-  const { scope, name, change, by } = command;
+  const { scope, name, change, by, easesRate } = command;
   const kind = "configure";
   const fault = faultOf(command);
   if (fault !== "") return { kind, status: "refused", reason: "invalid", message: fault };
@@ -29,6 +30,9 @@ export function applyConfigure(state: State, command: ConfigureCommand): Configu
     return { kind, status: "refused", reason: "too_many_settings", message };
   }
   book.change(scope, name, settings, state.records);
+  if (easesRate === true && (change === null || change.rate !== undefined)) {
+    state.backlog.buckets.ease(bucketKey(scope, name), settings.rate, state.nowMs);
+  }
   state.backlog.reconsider(scope, name);
   return { kind, status: "done", changed: !isSame(before, settings), settings };
 }

@@ -352,6 +352,11 @@ export interface ConfigureCommand extends Stamped {
   readonly change: SettingsChange | null;
   /** Principal that asked. */
   readonly by: string;
+  /**
+   * What was used up under a slower rate holds up no start that the new one allows. Left out (before format
+   * 7): the next start comes when the old rate lets it.
+   */
+  readonly easesRate?: boolean;
 }
 
 export type ConfigureOutcome =

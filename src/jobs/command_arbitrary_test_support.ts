@@ -211,14 +211,15 @@ export function anyCommand({ name, time }: CommandAlphabet): fc.Arbitrary<Comman
     plain({ kind: fc.constant("prune"), atMs: time, jobSeqs: fc.array(time) }),
     anyScheduleCommand({ name, time }, spec),
     anySecurityCommand({ name, time }),
-    plain({
+    record({
       kind: fc.constant("configure"),
       atMs: time,
       scope: fc.constantFrom(...SETTINGS_SCOPES),
       name,
       change: fc.option(settingsChange),
       by: name,
-    }),
+      easesRate: fc.boolean(),
+    }, ["kind", "atMs", "scope", "name", "change", "by"]),
   ) as fc.Arbitrary<Command>;
 }
 

@@ -8,7 +8,7 @@ function configure(
   name: string,
   change: SettingsChange | null,
 ) {
-  return scene.apply({ kind: "configure", scope, name, change, by: "ann" });
+  return scene.apply({ kind: "configure", scope, name, change, by: "ann", easesRate: true });
 }
 
 /** The word of an assignment to w1. */
@@ -129,6 +129,30 @@ Deno.test("a limit below what runs now ends nothing, and lets nobody in until it
     assert.equal(tryAssign(scene, "d"), `${scope}_at_limit`);
     scene.complete("b");
     assert.equal(tryAssign(scene, "d"), "assigned");
+  }
+});
+
+Deno.test("a rate that is raised, or taken away, holds at once, whatever the one before had used up", () => {
+  const hourly = { count: 1, perMs: 3_600_000, burst: 1 };
+  for (const scope of ["type", "queue"] as const) {
+    const name = scope === "type" ? "noop" : "q";
+    for (const next of [{ count: 10, perMs: 1000, burst: 2 }, null]) {
+      const scene = withWorker();
+      for (const id of ["a", "b", "c"]) scene.submit(id, { type: "noop", options: { queue: "q" } });
+      configure(scene, scope, name, { rate: hourly });
+      assert.equal(tryAssign(scene, "a"), "assigned");
+      configure(scene, scope, name, { runningMax: 9 });
+      assert.equal(tryAssign(scene, "b"), "rate_limited", "nothing was said of the rate");
+      configure(scene, scope, name, { rate: next });
+      if (next !== null) {
+        assert.equal(tryAssign(scene, "b"), "rate_limited", "its burst was not given anew");
+        scene.sleep(100);
+      }
+      assert.equal(tryAssign(scene, "b"), "assigned");
+      configure(scene, scope, name, null);
+      configure(scene, scope, name, { rate: hourly });
+      assert.equal(tryAssign(scene, "c"), "assigned", "a reset leaves nothing of what was used up");
+    }
   }
 });
 

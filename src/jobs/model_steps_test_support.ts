@@ -238,11 +238,13 @@ const others = fc.oneof(
       }, { requiredKeys: [] }),
     ),
     by: fc.constantFrom("ann", "bob"),
-  }).map(({ target, change, by }) => (): Body => ({
+    easesRate: fc.boolean(),
+  }).map(({ target, change, by, easesRate }) => (): Body => ({
     kind: "configure",
     ...target as { scope: SettingsScope; name: string },
     change,
     by,
+    ...(easesRate && { easesRate }),
   })),
   fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 3 }).map((jobSeqs) => (): Body => ({
     kind: "prune",

@@ -40,12 +40,21 @@ export class NaiveLimits {
     }
   }
 
-  configure({ scope, name, change, by }: ConfigureCommand): string[] {
+  configure(
+    { scope, name, change, by, easesRate }: ConfigureCommand,
+    nowMs: number,
+  ): string[] {
     if (name === "" || (scope === "type" && change?.weight !== undefined)) return ["invalid"];
     const before = this.of(scope, name);
     const after = change === null ? nothingSaid : { ...before, ...change };
     const pausedBy = !after.paused ? "" : before.paused ? before.pausedBy : by;
     this.settings.set(`${scope} ${name}`, { ...after, pausedBy });
+    const key = `${scope} ${name}`;
+    if (easesRate === true && (change === null || change.rate !== undefined)) {
+      const { rate } = after;
+      const latest = rate === null ? 0 : nowMs * 1000 + tokenUs(rate) * Math.max(1, rate.burst);
+      this.fullAtUs.set(key, Math.min(this.fullAtUs.get(key) ?? 0, latest));
+    }
     return ["done"];
   }
 

@@ -100,7 +100,7 @@ export class NaiveModel {
       case "advance":
         return [];
       case "configure":
-        return this.limits.configure(command);
+        return this.limits.configure(command, this.nowMs);
       case "prune": {
         const before = this.jobs.length;
         this.jobs = this.jobs.filter((job) =>

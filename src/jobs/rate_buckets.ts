@@ -64,6 +64,22 @@ export class RateBuckets {
     for (const tell of bucket.waiters) tell();
   }
 
+  /**
+   * Lets a bucket be no emptier than this rate can make it (`null`: full), so that what was used up under a
+   * slower one holds nothing up.
+   */
+  ease(key: string, rate: RateLimit | null, nowMs: number): void {
+    const bucket = this.#byKey.get(key);
+    const latestUs = isLimiting(rate) ? nowMs * 1000 + spareUs(rate) + tokenUs(rate) : 0;
+    if (bucket === undefined || bucket.fullAtUs <= latestUs) return;
+    bucket.fullAtUs = latestUs;
+    if (latestUs > 0) this.#filling.reposition(bucket);
+    else this.#filling.remove(bucket);
+    this.#unsaved.add(key);
+    for (const tell of bucket.waiters) tell();
+    this.dropIfUnused(bucket);
+  }
+
   /** Forgets buckets that are full: they are like such as never were. */
   advance(nowMs: number): void {
     for (let forgotten = 0; forgotten < FORGOTTEN_AT_A_TIME_MAX; forgotten++) {

@@ -146,7 +146,7 @@ export class SettingsBook {
       gate.settings = settings;
       return;
     }
-    const bucket = this.#buckets.of(`${scope}\n${name}`);
+    const bucket = this.#buckets.of(bucketKey(scope, name));
     // As long as there are settings, the bucket is theirs even when it is full.
     bucket.waiters.add(keepsBucket);
     this.#gates[scope].set(name, new Gate(scope, name, settings, bucket));
@@ -160,6 +160,11 @@ interface StoredSettings {
 }
 
 function keepsBucket(): void {}
+
+/** Of the bucket of a type or queue. */
+export function bucketKey(scope: SettingsScope, name: string): string {
+  return `${scope}\n${name}`;
+}
 
 /** Whether nothing has been said. */
 export function isDefault(settings: Settings): boolean {

@@ -45,6 +45,7 @@ export class TypesAndQueuesApi implements SettingsApi {
         name,
         change,
         by: call.caller.userId,
+        easesRate: true,
       });
       if (answer.status === "refused") {
         throw new Refusal(answer.reason === "invalid" ? "invalid" : "overloaded", answer.message);

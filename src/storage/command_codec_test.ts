@@ -124,10 +124,20 @@ Deno.test("a way to decide that older members do not know is not asked for in th
   const submit = { kind: "submit", atMs: 1, jobs: [] } as const;
   const fire = { kind: "fire_schedule", atMs: 1, fires: [] } as const;
   const redrive = { kind: "redrive", atMs: 1, jobIds: ["j"] } as const;
+  const change = { rate: null };
+  const configure = {
+    kind: "configure",
+    atMs: 1,
+    scope: "type",
+    name: "t",
+    change,
+    by: "",
+  } as const;
   const asked: [plain: Command, asking: Command, since: number][] = [
     [submit, { ...submit, keysOfExisting: true }, 5],
     [fire, { ...fire, replacesIfAccepted: true }, 5],
     [redrive, { ...redrive, newPlace: true }, 7],
+    [configure, { ...configure, easesRate: true }, 7],
   ];
   for (const [plain, asking, since] of asked) {
     for (const format of [2, 4, since - 1]) {

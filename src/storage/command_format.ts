@@ -14,7 +14,7 @@ import type { Command, Report } from "../jobs/mod.ts";
  * brought two ways to decide that its Commands ask for: what becomes of the key of a submission that is
  * answered with an existing job, and of the runs that a schedule's next one was to replace. Format 6 lets
  * submissions that lie side by side have traces of their own, and 7 gives a dead letter that is redriven a new
- * place in its queue.
+ * place in its queue, and lets a rate that is set hold from then on.
  */
 export const COMMAND_FORMAT_VERSION = 7;
 
@@ -30,7 +30,7 @@ export const DECISIONS_FORMAT = 5;
 /** From which on those that lie side by side may have a trace each. */
 export const OWN_TRACES_FORMAT = 6;
 
-/** From which on a redrive may ask for a new place. */
+/** From which on a redrive may ask for a new place, and a rate that is set for its bucket. */
 export const NEW_PLACE_FORMAT = 7;
 
 /**
@@ -82,6 +82,10 @@ export function assertFits(command: Command, format: number): void {
 export function asInFormat6(command: Command, format: number): Command {
   if (command.kind === "redrive") {
     const { newPlace: _, ...rest } = command;
+    return rest;
+  }
+  if (command.kind === "configure") {
+    const { easesRate: _, ...rest } = command;
     return rest;
   }
   return format < DECISIONS_FORMAT ? asInFormat4(command) : command;

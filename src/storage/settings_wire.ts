@@ -5,13 +5,22 @@
  */
 
 import { type ConfigureCommand, SETTINGS_SCOPES, type SettingsChange } from "../jobs/mod.ts";
-import { boolean, list, malformed, number, oneOf, text } from "./command_values.ts";
+import {
+  boolean,
+  ending,
+  list,
+  malformed,
+  number,
+  oneOf,
+  optional,
+  text,
+} from "./command_values.ts";
 import { rateFromWire, rateToWire } from "./job_options_wire.ts";
 
 type Configuring = Omit<ConfigureCommand, "kind" | "atMs">;
 
-export function configureToWire({ scope, name, change, by }: Configuring): unknown[] {
-  return [scope, name, change && changeToWire(change), by];
+export function configureToWire({ scope, name, change, by, easesRate }: Configuring): unknown[] {
+  return [scope, name, change && changeToWire(change), by, ...ending(easesRate)];
 }
 
 /** @throws {CommandFormatError} */
@@ -21,6 +30,7 @@ export function configureFromWire(wire: readonly unknown[]): Configuring {
     name: text(wire[1]),
     change: wire[2] === null ? null : changeFromWire(wire[2]),
     by: text(wire[3]),
+    ...optional("easesRate", wire[4], boolean),
   };
 }
 

@@ -103,7 +103,14 @@ export class Submitter {
   }
 
   #settle(scope: SettingsScope, name: string, change: object | null): void {
-    this.#asker.ask(() => ({ kind: "configure", scope, name, change, by: this.#id }));
+    this.#asker.ask(() => ({
+      kind: "configure",
+      scope,
+      name,
+      change,
+      by: this.#id,
+      easesRate: true,
+    }));
   }
 
   /** In the end nothing stays paused or limited, whatever of that is still on its way. */
