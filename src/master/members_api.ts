@@ -280,14 +280,15 @@ export class MembersApi implements MemberCalls {
       return `${id} joined as a learner; it votes once it has caught up`;
     }
     if (known.incarnation === incarnation || incarnation === "") {
-      if (known.address !== address) {
-        if (this.#isHeardAt(known)) {
+      const { raft } = parseMemberAddress(known.address);
+      // The original's call knows no address for clients.
+      const isThere = raft === raftAddress && grpcAddress === "";
+      if (known.address !== address && !isThere) {
+        if (raft !== raftAddress && this.#isHeardAt(known)) {
           throw new Refusal(
             "unavailable",
-            `${id} answers at ${
-              known.address.split("/")[0]
-            }, where it was until now. Whoever comes from ` +
-              `${raftAddress} is a copy of it, unless that falls silent`,
+            `${id} answers at ${raft}, where it was until now. Whoever comes from ${raftAddress} is a copy ` +
+              "of it, unless that falls silent",
             { retryAfterMs: this.#context.memberTimeoutMs },
           );
         }

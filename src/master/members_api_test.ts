@@ -143,6 +143,10 @@ Deno.test("C11: a copy of a live member does not take its address, and the membe
   says("b");
   await assert.rejects(move("copy"), refused("unavailable", /b answers at b:7.*copy:7 is a copy/));
   assert.deepEqual(leader.changes, []);
+  // As a master of the original says it, which knows no address for clients.
+  const { message } = await leader.api.joinCluster(joining("b", "", { grpcAddress: "" }), CALL);
+  assert.match(message, /is a member already/);
+  assert.deepEqual(leader.changes, []);
   // It is heard from elsewhere now.
   says("elsewhere");
   await move("elsewhere");
