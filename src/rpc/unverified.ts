@@ -35,20 +35,22 @@ export async function certificateFault(host: string, port: number): Promise<stri
   return "its certificate is of no authority that is trusted here (security.tls.ca_file, --ca-cert)";
 }
 
-async function certificateAt(host: string, port: number): Promise<PeerCertificate | undefined> {
-  const { promise, resolve } = Promise.withResolvers<PeerCertificate | undefined>();
-  const socket = connect({
-    host,
-    port,
-    ...(isIP(host) === 0 ? { servername: host } : {}),
-    ALPNProtocols: ["h2"],
-    rejectUnauthorized: false,
-    timeout: LOOK_MS,
-  }, () => resolve(socket.getPeerCertificate()));
-  for (const end of ["timeout", "error", "close"]) socket.on(end, () => resolve(undefined));
-  const shown = await promise;
-  socket.destroy();
-  return shown;
+function certificateAt(host: string, port: number): Promise<PeerCertificate | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({
+      host,
+      port,
+      ...(isIP(host) === 0 ? { servername: host } : {}),
+      ALPNProtocols: ["h2"],
+      rejectUnauthorized: false,
+      timeout: LOOK_MS,
+    }, () => end(socket.getPeerCertificate()));
+    const end = (shown?: PeerCertificate) => {
+      resolve(shown);
+      socket.destroy();
+    };
+    for (const event of ["timeout", "error", "close"]) socket.on(event, () => end());
+  });
 }
 
 function instant(epochMs: number): string {
