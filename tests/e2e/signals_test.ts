@@ -41,7 +41,8 @@ Deno.test("a client that waits ends with 130 or 143, and says that its job goes 
       assert.equal(ended, code, err);
       const [, id] = /job (\S+) goes on; follow it with `conductor watch/.exec(err) ?? [];
       const watch = await waiting(host, "watch", id!);
-      assert.equal((await watch.end(signal)).code, code, "watch");
+      const watched = await watch.end(signal);
+      assert.equal(watched.code, code, watched.err);
       const polled = await (await waiting(host, "status", id!, "--watch")).end(signal);
       // It has nothing to put in order, so it leaves that to the system: a shell says 130 or 143.
       assert.equal(polled.code, code);
