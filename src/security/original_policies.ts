@@ -52,9 +52,10 @@ const KIN: Readonly<Record<string, readonly string[]>> = {
 
 /**
  * The file with what it lacks, if it is of the original's kind: a role is called `admin`, none holds
- * `admin:*`, and all the methods that it names were the original's. Then `admin` holds it; the nodes' roles hold what the program's do; and a method
- * that the file does not name has the policy of its kin in the file, else the program's. What the file
- * says of a method stands. Another file is returned as it is: what it does not name, it refuses.
+ * `admin:*`, and all the methods that it names were the original's. Then `admin` holds it; the nodes' roles
+ * hold what the program's do; and a method that the file does not name has the policy of its kin in the
+ * file, else the program's. What the file says of a method stands. Another file is returned as it is: what
+ * it does not name, it refuses.
  */
 export function completed(file: Policies, own: Policies): Policies {
   const holdsEverything = ({ permissions }: Role) => permissions.includes(EVERYTHING);
